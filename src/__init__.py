@@ -1,0 +1,1 @@
+"""Tarkeep keeps backup archives made with plain tar, and can prove that they restore."""

@@ -1,0 +1,1 @@
+"""What Tarkeep is about, without any I/O, clock, thread or framework."""

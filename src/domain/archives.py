@@ -1,0 +1,194 @@
+"""
+The nouns of Tarkeep: an archive, its identity, its digests, and what its bytes turned out to be.
+
+All values are frozen and validate themselves, so one that exists is a good one. Sizes are bytes, times are aware and
+in UTC, digests are lower-case hex.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from attrs import field, frozen
+
+from .errors import DigestInvalid, DigestMismatch, InvalidType
+from .naming import check_archive_name, check_profile
+
+_HEX_LENGTH = {"md5": 32, "sha256": 64}
+_LOWER_HEX = re.compile(r"[0-9a-f]*", re.ASCII)
+
+
+class BackupType(Enum):
+    """What an archive is said to hold relative to earlier ones."""
+
+    FULL = "FULL"
+    INC = "INC"
+    DIFF = "DIFF"
+
+    @classmethod
+    def parse(cls, text: str) -> BackupType:
+        """
+        The type named by *text*, in any case.
+
+        Raises:
+            InvalidType: it names none.
+        """
+        try:
+            return cls(text.upper())
+        except ValueError:
+            raise InvalidType(text) from None
+
+
+class Kind(Enum):
+    """What the bytes of an archive turned out to be."""
+
+    INCREMENTAL = "incremental"  # GNU dumpdirs inside: deletions are known
+    PLAIN = "plain"  # no dumpdirs: deletions unknown
+    OPAQUE = "opaque"  # not readable as tar, for example encrypted
+
+
+class ArchiveState(Enum):
+    """Where an archive is in its life."""
+
+    STORED = "stored"
+    DAMAGED = "damaged"
+    TRASHED = "trashed"
+
+
+def parse_digest(algorithm: str, text: str) -> str:
+    """
+    *text* as lower-case hex of the right length for *algorithm* (``md5`` or ``sha256``).
+
+    Raises:
+        DigestInvalid: it is not hex, or has another length.
+    """
+    value = text.strip().lower()
+    if len(value) != _HEX_LENGTH[algorithm] or not _LOWER_HEX.fullmatch(value):
+        raise DigestInvalid(algorithm, text)
+    return value
+
+
+def _check_hex(algorithm: str, value: str | None) -> None:
+    if value is not None and (len(value) != _HEX_LENGTH[algorithm] or not _LOWER_HEX.fullmatch(value)):
+        raise DigestInvalid(algorithm, value)
+
+
+def _aware_utc(_instance: object, attribute: object, value: datetime) -> None:
+    if value.utcoffset() != timedelta(0):
+        raise ValueError(f"{getattr(attribute, 'name', 'time')} must be aware and in UTC, got {value!r}")
+
+
+def _not_negative(_instance: object, attribute: object, value: int) -> None:
+    if value < 0:
+        raise ValueError(f"{getattr(attribute, 'name', 'size')} must not be negative, got {value}")
+
+
+def _names(rule: Callable[[str], str]) -> Callable[[object, object, str], None]:
+    def check(_instance: object, _attribute: object, value: str) -> None:
+        rule(value)
+
+    return check
+
+
+def _word(type: BackupType) -> str:
+    return type.value
+
+
+@frozen(order=True)
+class ArchiveId:
+    """The identity of an archive: profile, type and name. Ordered by these, the type by its word."""
+
+    profile: str = field(validator=_names(check_profile))
+    type: BackupType = field(order=_word)
+    name: str = field(validator=_names(check_archive_name))
+
+    def __str__(self) -> str:
+        return f"{self.profile}/{self.type.value}/{self.name}"
+
+
+@frozen
+class Digests:
+    """MD5 and SHA-256 of the same bytes. SHA-256 is identity, MD5 is there for clients that know nothing else."""
+
+    md5: str
+    sha256: str
+
+    def __attrs_post_init__(self) -> None:
+        _check_hex("md5", self.md5)
+        _check_hex("sha256", self.sha256)
+
+
+@frozen
+class DeclaredDigests:
+    """What a client says the digests are; None where it says nothing."""
+
+    md5: str | None = None
+    sha256: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        _check_hex("md5", self.md5)
+        _check_hex("sha256", self.sha256)
+
+    def check(self, actual: Digests) -> None:
+        """
+        Compare with the digests of the received bytes.
+
+        Raises:
+            DigestMismatch: one that was declared differs; SHA-256 is looked at first.
+        """
+        if self.sha256 is not None and self.sha256 != actual.sha256:
+            raise DigestMismatch("sha256", self.sha256, actual.sha256)
+        if self.md5 is not None and self.md5 != actual.md5:
+            raise DigestMismatch("md5", self.md5, actual.md5)
+
+
+@frozen
+class Contents:
+    """
+    What an inspection found inside an archive.
+
+    *unpacked_bytes* is the length of the inflated tar, *members* the number of its entries (extension headers not
+    counted), *newest_member* the latest modification time among them, to the second, or None in an empty tar.
+    """
+
+    kind: Kind
+    members: int = field(validator=_not_negative)
+    unpacked_bytes: int = field(validator=_not_negative)
+    newest_member: datetime | None = None
+
+
+@frozen
+class BackupArchive:
+    """
+    One immutable ``.tar.gz`` and what the server knows of it.
+
+    *received_at* is the server's clock, *taken_at* the best known time of the dump. *contents* is None where
+    validation was switched off.
+    """
+
+    id: ArchiveId
+    size_bytes: int = field(validator=_not_negative)
+    digests: Digests
+    received_at: datetime = field(validator=_aware_utc)
+    taken_at: datetime = field(validator=_aware_utc)
+    contents: Contents | None = None
+    state: ArchiveState = ArchiveState.STORED
+
+
+@frozen
+class Offer:
+    """What a client says of an archive it sends."""
+
+    id: ArchiveId
+    digests: DeclaredDigests = DeclaredDigests()
+
+
+def utc_from_timestamp(seconds: float) -> datetime | None:
+    """*seconds* since the epoch as UTC, or None where it is outside what a datetime can hold."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -1,0 +1,328 @@
+"""
+Everything that can go wrong, as one tree.
+
+Fields are data, the sentence is derived from them, and no error holds a path of the server's disk, an SQL text or a
+secret: any of them may be shown to a client as it is. Adapters translate their libraries' errors into these with
+``raise ... from error``; entrypoints hold one table each from class to status or exit code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+if TYPE_CHECKING:
+    from .archives import ArchiveId, BackupType
+
+
+class TarkeepError(Exception):
+    """Base of all errors of the domain; ``str(error)`` is the sentence for people."""
+
+
+# -- what a client said ----------------------------------------------------------------------------------------------
+
+
+@define
+class InvalidName(TarkeepError):
+    """A profile or archive name breaks a rule of `naming`. *what* is ``profile`` or ``archive``."""
+
+    what: str
+    value: str
+    rule: str
+
+    def __str__(self) -> str:
+        shown = self.value if len(self.value) <= 80 else self.value[:80] + "..."
+        return f"{self.what} name {shown!a} {self.rule}"
+
+
+@define
+class InvalidType(TarkeepError):
+    """Not one of the three backup types."""
+
+    value: str
+
+    def __str__(self) -> str:
+        return f"unknown backup type {self.value[:80]!a}, use FULL, INC or DIFF"
+
+
+@define
+class DigestInvalid(TarkeepError):
+    """A declared digest is not readable as one."""
+
+    algorithm: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.value[:160]!a} is not a {self.algorithm} digest"
+
+
+@define
+class DigestMismatch(TarkeepError):
+    """The bytes received are not the bytes declared; digests in lower-case hex."""
+
+    algorithm: str
+    declared: str
+    actual: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm} of the received bytes is {self.actual}, declared was {self.declared}; send it again"
+
+
+@define
+class DuplicateEntry(TarkeepError):
+    """An inventory names an archive twice in one type. *side* is ``local`` or ``remote``."""
+
+    side: str
+    type: BackupType
+    name: str
+
+    def __str__(self) -> str:
+        return f"the {self.side} inventory names {self.type.value}/{self.name} more than once"
+
+
+# -- what the bytes turned out to be ---------------------------------------------------------------------------------
+
+
+class RejectedContent(TarkeepError):
+    """The received bytes are not a whole ``.tar.gz``; nothing was kept."""
+
+
+class EmptyArchive(RejectedContent):
+    """No byte was received."""
+
+    def __str__(self) -> str:
+        return "the archive is empty (0 bytes)"
+
+
+@define
+class NotAGzip(RejectedContent):
+    """The bytes at *offset* (of the received bytes) do not begin a gzip member."""
+
+    offset: int
+
+    def __str__(self) -> str:
+        return f"not gzip data at byte {self.offset}"
+
+
+@define
+class GzipDamaged(RejectedContent):
+    """The gzip data cannot be inflated, is cut, or fails its own CRC or length. *offset* is of the received bytes."""
+
+    offset: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"gzip data damaged near byte {self.offset}: {self.reason}"
+
+
+@define
+class NotATar(RejectedContent):
+    """The inflated bytes are not a whole tar. *offset* is of the inflated bytes."""
+
+    offset: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"not a whole tar at inflated byte {self.offset}: {self.reason}"
+
+
+@define
+class TooLarge(TarkeepError):
+    """More bytes than the limit, announced or found out while receiving."""
+
+    limit_bytes: int
+
+    def __str__(self) -> str:
+        return f"larger than the {self.limit_bytes} bytes allowed for one upload (setting max_upload_bytes)"
+
+
+@define
+class ExpandsTooFar(TarkeepError):
+    """Inflates to more bytes, or holds more members or longer names, than the limit. *setting* names the limit."""
+
+    setting: str
+    limit: int
+
+    def __str__(self) -> str:
+        return f"the archive exceeds {self.setting} = {self.limit} when unpacked"
+
+
+@define
+class UploadInterrupted(TarkeepError):
+    """The sender went away or broke off before the end of the archive."""
+
+    received_bytes: int
+
+    def __str__(self) -> str:
+        return f"the upload broke off after {self.received_bytes} bytes"
+
+
+# -- what is stored already ------------------------------------------------------------------------------------------
+
+
+@define
+class NameConflict(TarkeepError):
+    """Other bytes are stored under this identity, which is never overwritten."""
+
+    id: ArchiveId
+    existing_sha256: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.id} is already stored with other bytes (sha256 {self.existing_sha256}) and archives are never "
+            'overwritten; send it under a new name, for example with the date in it, or set same_name = "keep-both" '
+            "on the server to have the receive time put into the name"
+        )
+
+
+@define
+class ReceiveInProgress(TarkeepError):
+    """Another upload of this very name is being received and did not end in time."""
+
+    id: ArchiveId
+    retry_after_seconds: int = 5
+
+    def __str__(self) -> str:
+        return f"{self.id} is being received by another upload; try again in {self.retry_after_seconds} s"
+
+
+@define
+class ArchiveNotFound(TarkeepError):
+    """No such archive. *name* is as much of the identity as was asked for."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"no archive {self.name}"
+
+
+@define
+class ProfileNotFound(TarkeepError):
+    """No archive of this profile is stored."""
+
+    profile: str
+
+    def __str__(self) -> str:
+        return f"no profile {self.profile}"
+
+
+@define
+class AmbiguousName(TarkeepError):
+    """Several profiles hold an archive of this type and name and none was chosen."""
+
+    type: BackupType
+    name: str
+    profiles: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.type.value}/{self.name} is stored for the profiles {', '.join(self.profiles)}; "
+            "choose one with ?profile="
+        )
+
+
+@define
+class ArchiveCorrupt(TarkeepError):
+    """The stored bytes are known not to be what was received."""
+
+    id: ArchiveId
+
+    def __str__(self) -> str:
+        return f"the stored bytes of {self.id} are damaged; sending the same archive again repairs it"
+
+
+@define
+class AlreadyPublished(TarkeepError):
+    """The store holds an archive under this identity; publish never overwrites."""
+
+    id: ArchiveId
+
+    def __str__(self) -> str:
+        return f"the store already holds {self.id}"
+
+
+@define
+class SidecarInvalid(TarkeepError):
+    """A side-car cannot be read as one."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"side-car not readable: {self.reason}"
+
+
+# -- what the server cannot do now -----------------------------------------------------------------------------------
+
+
+@define
+class InsufficientStorage(TarkeepError):
+    """The disk, its inodes or its quota are used up; bytes where known."""
+
+    needed_bytes: int | None = None
+    free_bytes: int | None = None
+
+    def __str__(self) -> str:
+        if self.needed_bytes is None or self.free_bytes is None:
+            return "the server has no space left for this archive; free some and send it again"
+        return f"the server needs {self.needed_bytes} bytes for this archive and has {self.free_bytes} free"
+
+
+class ReadOnly(TarkeepError):
+    """The store or catalog can be read but not written."""
+
+    def __str__(self) -> str:
+        return "the server's storage is read-only at the moment"
+
+
+class CatalogBusy(TarkeepError):
+    """The catalog did not become free in time."""
+
+    def __str__(self) -> str:
+        return "the catalog is busy; try again"
+
+
+@define
+class BackendUnavailable(TarkeepError):
+    """A store or catalog failed or cannot be reached. *what* is ``store`` or ``catalog``."""
+
+    what: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"the {self.what} is not available" + (f": {self.reason}" if self.reason else "")
+
+
+# -- what an operator should know ------------------------------------------------------------------------------------
+
+
+@define
+class DataDirectoryInUse(TarkeepError):
+    """Another process owns the data directory. *owner* is its process id where known."""
+
+    owner: str
+
+    def __str__(self) -> str:
+        by = f"process {self.owner}" if self.owner else "another process"
+        return f"the data directory is in use by {by}; stop it first, or give this one another directory"
+
+
+@define
+class FormatUnknown(TarkeepError):
+    """The data directory or catalog was written by something this version does not know."""
+
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.found}; use the version of Tarkeep that wrote it, or a newer one"
+
+
+@define
+class InvalidSetting(TarkeepError):
+    """A setting has a value that cannot be used."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"setting {self.name}: {self.reason}"

@@ -1,0 +1,96 @@
+"""
+The rules for names, and what a name tells about time.
+
+A name that passes these rules is safe as one path component on every common file system, in a URL once percent-encoded,
+and in a shell script once quoted. Names are judged, never repaired: a client must find its archive under
+the very name it sent.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+
+from .errors import InvalidName
+
+ARCHIVE_SUFFIX = ".tar.gz"
+PROFILE_MAX_CHARS = 64
+ARCHIVE_NAME_MIN_BYTES = 8
+ARCHIVE_NAME_MAX_BYTES = 200
+
+_PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+_PUNCTUATION = frozenset(" ._+@=,()-")
+_STAMP = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})[T_ -]?(\d{2})[-:.]?(\d{2})[-:.]?(\d{2})Z?(?!\d)", re.ASCII)
+
+
+def check_profile(value: str) -> str:
+    """
+    Return *value* if it may name a profile: 1 to 64 of ``A-Za-z0-9._-``, first a letter or digit.
+
+    Raises:
+        InvalidName: with the rule that was broken.
+    """
+    if not 1 <= len(value) <= PROFILE_MAX_CHARS:
+        raise InvalidName("profile", value, f"must have 1 to {PROFILE_MAX_CHARS} characters")
+    if not _PROFILE.fullmatch(value):
+        raise InvalidName("profile", value, "may hold only A-Z a-z 0-9 . _ - and must start with a letter or digit")
+    return value
+
+
+def check_archive_name(value: str) -> str:
+    """
+    Return *value* if it may name an archive.
+
+    8 to 200 bytes of UTF-8 in NFC; letters and digits of any script, their combining marks, space and ``._+@=,()-``;
+    first a letter or digit; ending in ``.tar.gz``.
+
+    Raises:
+        InvalidName: with the rule that was broken.
+    """
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise InvalidName("archive", value, "must be valid UTF-8") from None
+    if not value.endswith(ARCHIVE_SUFFIX):
+        raise InvalidName("archive", value, f"must end in {ARCHIVE_SUFFIX}")
+    if not ARCHIVE_NAME_MIN_BYTES <= size <= ARCHIVE_NAME_MAX_BYTES:
+        rule = f"must have {ARCHIVE_NAME_MIN_BYTES} to {ARCHIVE_NAME_MAX_BYTES} bytes in UTF-8, has {size}"
+        raise InvalidName("archive", value, rule)
+    if value.isascii():
+        foreign = next((c for c in value if not (c.isalnum() or c in _PUNCTUATION)), None)
+    else:
+        if not unicodedata.is_normalized("NFC", value):
+            raise InvalidName("archive", value, "must be in Unicode normal form C (NFC)")
+        foreign = next((c for c in value if not _is_allowed(c)), None)
+    if foreign is not None:
+        raise InvalidName("archive", value, f"may hold only letters, digits, space and ._+@=,()- but has {foreign!a}")
+    if not value[0].isalnum():
+        raise InvalidName("archive", value, "must start with a letter or digit")
+    return value
+
+
+def time_in_name(name: str) -> datetime | None:
+    """
+    The time of the dump written into *name*, as UTC, or None.
+
+    Understands ``full_2025-11-21_09-07-19.tar.gz`` and its common relatives (``20251121T090719Z``,
+    ``2025-11-21 09:07:19``). The first such stamp counts.
+    """
+    for match in _STAMP.finditer(name):
+        try:
+            return datetime(*(int(part) for part in match.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type]
+        except ValueError:
+            continue
+    return None
+
+
+def with_time(name: str, moment: datetime) -> str:
+    """*name* with *moment* (aware) before its suffix: ``backup.2026-11-23T02-03-04Z.tar.gz``."""
+    stem = name.removesuffix(ARCHIVE_SUFFIX)
+    return f"{stem}.{moment.astimezone(UTC):%Y-%m-%dT%H-%M-%SZ}{ARCHIVE_SUFFIX}"
+
+
+def _is_allowed(character: str) -> bool:
+    # Marks (M*) belong to letters in many scripts, even in NFC; the first character must not be one.
+    return character in _PUNCTUATION or unicodedata.category(character)[0] in "LM" or character.isdecimal()

@@ -1,0 +1,341 @@
+"""
+What the use cases need from the outside world, and what they may rely on.
+
+Each port is a `typing.Protocol`: an adapter implements it by having its methods, not by inheriting. The promises are
+written here; the contract test of the same name under ``tests/contracts`` proves them for every adapter. All ports are
+synchronous and, unless said otherwise, safe to call from several threads at once.
+
+Errors are those of `domain.errors`; besides the ones named at a method, every method of a store or catalog may raise
+`BackendUnavailable`, and every writing one `InsufficientStorage` or `ReadOnly`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Protocol, TypeAlias
+
+from attrs import frozen
+
+from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests
+from .sync import InventoryEntry
+
+Block: TypeAlias = bytes | bytearray | memoryview
+"""A piece of an archive of any length. It may be kept only until the call returns, unless copied."""
+
+
+# -- the store -------------------------------------------------------------------------------------------------------
+
+
+@frozen
+class StoredArchive:
+    """What a store holds under one identity: the number of bytes, and the side-car, None where it is missing."""
+
+    id: ArchiveId
+    size_bytes: int
+    sidecar: bytes | None
+
+
+@frozen
+class Usage:
+    """Used and free bytes of the medium below a store."""
+
+    used_bytes: int
+    free_bytes: int
+
+
+class ArchiveReader(AbstractContextManager["ArchiveReader", None], Protocol):
+    """
+    The bytes of one archive, or of a range of it; leaving the context releases what it holds.
+
+    Iterating gives blocks of at most 1 MiB, in order; their lengths sum up to *size_bytes*. An archive that turns out
+    shorter than it was when opened raises `ArchiveCorrupt`. Used by one thread at a time.
+    """
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class ArchiveWriter(AbstractContextManager["ArchiveWriter", None], Protocol):
+    """
+    An archive on its way into a store; used by one thread at a time.
+
+    The order is ``write`` any number of times, ``seal``, ``publish``. Leaving the context before ``publish`` returned
+    drops everything written; until then nothing is visible through the store.
+    """
+
+    def write(self, block: Block) -> None:
+        """Append *block*."""
+
+    def seal(self, sidecar: bytes) -> None:
+        """
+        Make what was written, and *sidecar*, durable in staging.
+
+        May be called again with another side-car. A failure is final: the writer cannot be sealed any more.
+        """
+
+    def publish(self, id: ArchiveId) -> None:
+        """
+        Make the sealed archive visible as *id*. When this returns, bytes and side-car survive a power cut.
+
+        Atomic: other callers see nothing or everything. Never overwrites. A side-car without an archive, as a crash
+        can leave it, is not an archive and gives way.
+
+        Raises:
+            AlreadyPublished: the store holds *id*; it is untouched.
+        """
+
+
+class ArchiveStore(Protocol):
+    """The bytes of archives and their side-cars, by identity. The truth."""
+
+    def begin(self) -> ArchiveWriter:
+        """Start receiving an archive into staging."""
+
+    def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
+        """
+        The bytes from *start* (inclusive) to *stop* (exclusive; None is the end), clipped to the archive.
+
+        Raises:
+            ArchiveNotFound: at this call, not at the first block.
+        """
+
+    def stat(self, id: ArchiveId) -> StoredArchive:
+        """
+        What is stored under *id*.
+
+        Raises:
+            ArchiveNotFound: nothing is.
+        """
+
+    def scan(self) -> Iterator[StoredArchive]:
+        """
+        Every published archive, in the order of `ArchiveId`.
+
+        Anything else that lies about (names that break the rules, foreign files) is passed over. What is published
+        or removed meanwhile may or may not be seen.
+        """
+
+    def remove(self, id: ArchiveId) -> None:
+        """Take archive and side-car away, durably. Whatever of the two is not there is no error."""
+
+    def usage(self) -> Usage:
+        """Used and free bytes of the medium."""
+
+    def sweep(self, older_than: datetime) -> int:
+        """
+        Drop what abandoned writers left in staging and did not touch since *older_than*; how many were dropped.
+
+        Writers of this process that are still open are never touched.
+        """
+
+    def close(self) -> None:
+        """Release what the store holds, such as its lock. Idempotent."""
+
+
+# -- the catalog -----------------------------------------------------------------------------------------------------
+
+
+@frozen
+class Claimed:
+    """The identity is yours: publish, then `Catalog.confirm`; or `Catalog.release`."""
+
+
+@frozen
+class AlreadyStored:
+    """An archive of that identity is in the catalog."""
+
+    archive: BackupArchive
+
+
+@frozen
+class ClaimedElsewhere:
+    """A receive that is still running holds the identity."""
+
+
+ClaimOutcome: TypeAlias = Claimed | AlreadyStored | ClaimedElsewhere
+
+
+@frozen
+class Page:
+    """Some archives in order, and where the next page begins: None at the end."""
+
+    archives: tuple[BackupArchive, ...]
+    next_cursor: str | None
+
+
+@frozen
+class InventoryPage:
+    """Like `Page`, with the entries a comparison needs and nothing else."""
+
+    entries: tuple[InventoryEntry, ...]
+    next_cursor: str | None
+
+
+@frozen
+class Totals:
+    """How many archives of one type one profile holds, their bytes, and when the newest was received."""
+
+    profile: str
+    type: BackupType
+    archives: int
+    size_bytes: int
+    newest: datetime
+
+
+class Catalog(Protocol):
+    """
+    What is known about archives: an index of the store, which can always be rebuilt from it.
+
+    Each method is one transaction. When a writing method returns, its effect survives a power cut. An archive is an
+    entry from `confirm` or `adopt` on; open claims are seen by `claim` and `open_claims` only. Every writing method may
+    raise `CatalogBusy`.
+    """
+
+    def claim(self, archive: BackupArchive) -> ClaimOutcome:
+        """Reserve the identity of *archive*, remembering all of it, unless it is stored or claimed."""
+
+    def confirm(self, archive: BackupArchive) -> None:
+        """
+        Turn the claim on the identity of *archive* into an entry, equal to *archive*.
+
+        Raises:
+            ArchiveNotFound: there is no open claim on it.
+        """
+
+    def release(self, id: ArchiveId) -> None:
+        """Give up the claim on *id*. No claim is no error; an entry is not touched."""
+
+    def open_claims(self) -> list[BackupArchive]:
+        """Every claim neither confirmed nor released, in the order of their ids."""
+
+    def adopt(self, archives: Sequence[BackupArchive]) -> int:
+        """
+        Enter archives found in a store, all in one transaction; the number of entries that are new.
+
+        An entry or claim that exists under an identity stays as it is.
+        """
+
+    def clear(self) -> None:
+        """Forget everything, claims too; the first step of a rebuild."""
+
+    def find(self, id: ArchiveId) -> BackupArchive:
+        """
+        The entry of *id*.
+
+        Raises:
+            ArchiveNotFound: there is none.
+        """
+
+    def named(self, type: BackupType, name: str) -> list[BackupArchive]:
+        """The entries of that type and name in any profile, in the order of profiles."""
+
+    def page(
+        self,
+        *,
+        profile: str | None = None,
+        type: BackupType | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """
+        At most *limit* entries, by `received_at` ascending (equal times in a fixed order), from *cursor* on.
+
+        A cursor comes from the page before, with the same *profile* and *type*, and is not to be looked into. Entries
+        that were there throughout are seen exactly once, whatever is added meanwhile. Cost does not grow with the
+        number of entries before the cursor.
+
+        Raises:
+            ValueError: *cursor* is not one of this catalog's.
+        """
+
+    def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:
+        """Like `page`, in the order (type, name, profile); for comparing with what a client has."""
+
+    def totals(self, profile: str | None = None) -> list[Totals]:
+        """One row per profile and type that holds an archive, ordered by these. Cost does not grow with archives."""
+
+    def mark(self, id: ArchiveId, state: ArchiveState) -> None:
+        """
+        Set the state of the entry of *id*.
+
+        Raises:
+            ArchiveNotFound: there is none.
+        """
+
+    def close(self) -> None:
+        """Release connections. Idempotent."""
+
+
+# -- looking at bytes while they pass --------------------------------------------------------------------------------
+
+
+class RunningDigests(AbstractContextManager["RunningDigests", None], Protocol):
+    """Digests of the blocks so far; used by one thread at a time. Leaving the context drops it."""
+
+    def update(self, block: Block) -> None:
+        """Take *block* in. It may be looked at until `finish` returns or the context is left: pass immutable blocks."""
+
+    def finish(self) -> Digests:
+        """The digests of all blocks; the last call."""
+
+
+class Hasher(Protocol):
+    """MD5 and SHA-256 in one pass."""
+
+    def start(self) -> RunningDigests:
+        """Start on an empty stream."""
+
+
+class RunningInspection(AbstractContextManager["RunningInspection", None], Protocol):
+    """
+    An inspection of the blocks so far; used by one thread at a time. Leaving the context drops it.
+
+    Blocks may be cut anywhere. What is wrong is raised by `feed` or `finish`, not necessarily by the call that brought
+    the offending byte; after an error the inspection is over. The error itself does not depend on how blocks were cut.
+    """
+
+    def feed(self, block: Block) -> None:
+        """Take *block* in. It may be looked at until `finish` returns or the context is left: pass immutable blocks."""
+
+    def finish(self) -> Contents | None:
+        """What all blocks together hold; None from an inspector that does not look. The last call."""
+
+
+class Inspector(Protocol):
+    """
+    Is it a whole gzip (any number of members, zero padding allowed after the last) of a whole tar, and of what kind?
+
+    Works in bounded memory whatever the bytes are. Raises, from the running inspection:
+        EmptyArchive: no bytes at all.
+        NotAGzip: the first bytes do not begin a gzip member.
+        GzipDamaged: cannot be inflated, cut, wrong CRC or length, something else after the last member.
+        NotATar: the inflated bytes are not a whole tar.
+        ExpandsTooFar: more inflated bytes, members, or longer names than its limits.
+    """
+
+    def start(self) -> RunningInspection:
+        """Start on an empty stream."""
+
+
+# -- small ones ------------------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """The server's time."""
+
+    def now(self) -> datetime:
+        """Aware, in UTC."""
+
+    def sleep(self, duration: timedelta) -> None:
+        """Return when *duration* has passed."""
+
+
+class IdSource(Protocol):
+    """Names nobody used before."""
+
+    def new(self) -> str:
+        """1 to 64 characters of ``a-z0-9-``, unique for all practical purposes."""
