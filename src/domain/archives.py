@@ -71,9 +71,9 @@ def parse_digest(algorithm: str, text: str) -> str:
     return value
 
 
-def _check_hex(algorithm: str, value: str | None) -> None:
-    if value is not None and (len(value) != _HEX_LENGTH[algorithm] or not _LOWER_HEX.fullmatch(value)):
-        raise DigestInvalid(algorithm, value)
+def _check_hex(algorithm: str, value: str) -> None:
+    if not isinstance(value, str) or len(value) != _HEX_LENGTH[algorithm] or not _LOWER_HEX.fullmatch(value):
+        raise DigestInvalid(algorithm, str(value))
 
 
 def _aware_utc(_instance: object, attribute: object, value: datetime) -> None:
@@ -82,8 +82,8 @@ def _aware_utc(_instance: object, attribute: object, value: datetime) -> None:
 
 
 def _not_negative(_instance: object, attribute: object, value: int) -> None:
-    if value < 0:
-        raise ValueError(f"{getattr(attribute, 'name', 'size')} must not be negative, got {value}")
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{getattr(attribute, 'name', 'size')} must be a whole number from 0 on, got {value!r}")
 
 
 def _names(rule: Callable[[str], str]) -> Callable[[object, object, str], None]:
@@ -129,8 +129,10 @@ class DeclaredDigests:
     sha256: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        _check_hex("md5", self.md5)
-        _check_hex("sha256", self.sha256)
+        if self.md5 is not None:
+            _check_hex("md5", self.md5)
+        if self.sha256 is not None:
+            _check_hex("sha256", self.sha256)
 
     def check(self, actual: Digests) -> None:
         """
@@ -180,10 +182,11 @@ class BackupArchive:
 
 @frozen
 class Offer:
-    """What a client says of an archive it sends."""
+    """What is said of an archive that is sent. *received_at* is stated by an import only, never by a client."""
 
     id: ArchiveId
     digests: DeclaredDigests = DeclaredDigests()
+    received_at: datetime | None = None
 
 
 def utc_from_timestamp(seconds: float) -> datetime | None:

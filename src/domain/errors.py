@@ -163,16 +163,22 @@ class UploadInterrupted(TarkeepError):
 
 @define
 class NameConflict(TarkeepError):
-    """Other bytes are stored under this identity, which is never overwritten."""
+    """
+    Other bytes are stored under this identity, which is never overwritten.
+
+    *existing_sha256* is None for an archive in the store that nothing describes.
+    """
 
     id: ArchiveId
-    existing_sha256: str
+    existing_sha256: str | None
 
     def __str__(self) -> str:
+        if self.existing_sha256 is None:
+            return f"the store holds a {self.id} that the catalog does not know; run tarkeep rebuild on the server"
         return (
             f"{self.id} is already stored with other bytes (sha256 {self.existing_sha256}) and archives are never "
-            'overwritten; send it under a new name, for example with the date in it, or set same_name = "keep-both" '
-            "on the server to have the receive time put into the name"
+            "overwritten; send it under a new name, for example with the date in it, or set "
+            'same_name = "keep-both" on the server to have the receive time put into the name'
         )
 
 

@@ -21,7 +21,10 @@ ARCHIVE_NAME_MAX_BYTES = 200
 
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _PUNCTUATION = frozenset(" ._+@=,()-")
-_STAMP = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})[T_ -]?(\d{2})[-:.]?(\d{2})[-:.]?(\d{2})Z?(?!\d)", re.ASCII)
+_STAMP = re.compile(
+    r"(?<!\d)(\d{4})-?(0[1-9]|1[0-2])-?([0-3]\d)[T_ -]?([01]\d|2[0-3])[-:.]?([0-5]\d)[-:.]?([0-5]\d)Z?(?!\d)",
+    re.ASCII,
+)
 
 
 def check_profile(value: str) -> str:

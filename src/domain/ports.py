@@ -11,7 +11,7 @@ Errors are those of `domain.errors`; besides the ones named at a method, every m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
@@ -119,6 +119,15 @@ class ArchiveStore(Protocol):
         or removed meanwhile may or may not be seen.
         """
 
+    def annotate(self, id: ArchiveId, sidecar: bytes) -> None:
+        """
+        Durably give the archive *id* the side-car it lacks.
+
+        Raises:
+            AlreadyPublished: it has one; that stays.
+            ArchiveNotFound: there is no such archive.
+        """
+
     def remove(self, id: ArchiveId) -> None:
         """Take archive and side-car away, durably. Whatever of the two is not there is no error."""
 
@@ -219,8 +228,12 @@ class Catalog(Protocol):
         An entry or claim that exists under an identity stays as it is.
         """
 
-    def clear(self) -> None:
-        """Forget everything, claims too; the first step of a rebuild."""
+    def replace(self, archives: Iterable[BackupArchive]) -> int:
+        """
+        Forget everything, claims too, and enter *archives* instead, in one transaction; their number.
+
+        *archives* may be long and is read once; an error it raises leaves everything as it was.
+        """
 
     def find(self, id: ArchiveId) -> BackupArchive:
         """
@@ -330,8 +343,17 @@ class Clock(Protocol):
     def now(self) -> datetime:
         """Aware, in UTC."""
 
-    def sleep(self, duration: timedelta) -> None:
-        """Return when *duration* has passed."""
+
+class NameLocks(Protocol):
+    """One receive at a time per identity."""
+
+    def hold(self, id: ArchiveId, patience: timedelta) -> AbstractContextManager[None]:
+        """
+        Hold *id* alone while in the context. Whoever comes second waits at most *patience*.
+
+        Raises:
+            ReceiveInProgress: on entering, after *patience*.
+        """
 
 
 class IdSource(Protocol):

@@ -1,0 +1,1 @@
+"""What Tarkeep does: one module per verb, each a frozen class whose fields are the ports it needs."""

@@ -1,0 +1,87 @@
+"""
+The side-car: everything the server knows of an archive, as JSON beside its bytes.
+
+The format is documented for users in ``docs/storage-format.md``. A reader ignores members it does not know, so a
+later version may add some; ``format`` changes only when that is not enough.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from .archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
+from .errors import SidecarInvalid, TarkeepError
+
+FORMAT = 1
+
+
+def encode(archive: BackupArchive) -> bytes:
+    """The side-car of *archive*: UTF-8 JSON, indented for people, ending in a newline."""
+    contents = archive.contents
+    members = {
+        "format": FORMAT,
+        "profile": archive.id.profile,
+        "type": archive.id.type.value,
+        "name": archive.id.name,
+        "size": archive.size_bytes,
+        "md5": archive.digests.md5,
+        "sha256": archive.digests.sha256,
+        "received_at": rfc3339(archive.received_at),
+        "taken_at": rfc3339(archive.taken_at),
+        "contents": contents
+        and {
+            "kind": contents.kind.value,
+            "members": contents.members,
+            "unpacked_size": contents.unpacked_bytes,
+            "newest_member": contents.newest_member and rfc3339(contents.newest_member),
+        },
+    }
+    return json.dumps(members, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+def decode(sidecar: bytes) -> BackupArchive:
+    """
+    The archive that *sidecar* describes, in state ``stored``.
+
+    Raises:
+        SidecarInvalid: not JSON, another format, a member missing or not what it should be.
+    """
+    try:
+        members = json.loads(sidecar)
+        _check_format(members["format"])
+        contents = members["contents"]
+        return BackupArchive(
+            id=ArchiveId(members["profile"], BackupType(members["type"]), members["name"]),
+            size_bytes=members["size"],
+            digests=Digests(md5=members["md5"], sha256=members["sha256"]),
+            received_at=_parse(members["received_at"]),
+            taken_at=_parse(members["taken_at"]),
+            contents=contents
+            and Contents(
+                kind=Kind(contents["kind"]),
+                members=contents["members"],
+                unpacked_bytes=contents["unpacked_size"],
+                newest_member=contents["newest_member"] and _parse(contents["newest_member"]),
+            ),
+        )
+    except SidecarInvalid:
+        raise
+    except KeyError as error:
+        raise SidecarInvalid(f"member {error} is missing") from error
+    except (ValueError, TypeError, AttributeError, TarkeepError) as error:
+        raise SidecarInvalid(str(error)) from error
+
+
+def rfc3339(moment: datetime) -> str:
+    """*moment* as RFC 3339 in UTC ending in ``Z``; microseconds only where there are any."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _check_format(found: object) -> None:
+    if found != FORMAT:
+        raise SidecarInvalid(f"format {found!r} is not {FORMAT}")
+
+
+def _parse(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

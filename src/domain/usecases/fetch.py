@@ -1,0 +1,62 @@
+"""Finding an archive and giving its bytes back."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ..errors import AmbiguousName, ArchiveCorrupt, ArchiveNotFound
+from ..ports import ArchiveReader, ArchiveStore, Catalog
+
+
+@frozen
+class FindArchive:
+    """Look an archive up by as much of its identity as the client knows."""
+
+    catalog: Catalog
+
+    def __call__(self, type: BackupType, name: str, profile: str | None = None) -> BackupArchive:
+        """
+        The archive of that type and name; without *profile*, in whichever one profile holds it.
+
+        Raises:
+            ArchiveNotFound: none does.
+            AmbiguousName: several do, and none was named.
+        """
+        if profile is not None:
+            return self.catalog.find(ArchiveId(profile, type, name))
+        found = self.catalog.named(type, name)
+        if not found:
+            raise ArchiveNotFound(f"{type.value}/{name}")
+        if len(found) > 1:
+            raise AmbiguousName(type, name, tuple(archive.id.profile for archive in found))
+        return found[0]
+
+
+@frozen
+class ReadArchive:
+    """Open the bytes of a stored archive."""
+
+    store: ArchiveStore
+    catalog: Catalog
+
+    def __call__(self, archive: BackupArchive, start: int = 0, stop: int | None = None) -> ArchiveReader:
+        """
+        The bytes from *start* to *stop* (exclusive; None is the end); the caller leaves the reader's context.
+
+        Raises:
+            ArchiveCorrupt: the bytes are known to be damaged, or are missing, or have another length than they had.
+        """
+        if archive.state is ArchiveState.DAMAGED:
+            raise ArchiveCorrupt(archive.id)
+        end = archive.size_bytes if stop is None else min(stop, archive.size_bytes)
+        try:
+            reader = self.store.read(archive.id, start, stop)
+        except ArchiveNotFound:
+            self.catalog.mark(archive.id, ArchiveState.DAMAGED)
+            raise ArchiveCorrupt(archive.id) from None
+        if reader.size_bytes != max(0, end - start):
+            with reader:
+                self.catalog.mark(archive.id, ArchiveState.DAMAGED)
+                raise ArchiveCorrupt(archive.id)
+        return reader

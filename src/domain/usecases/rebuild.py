@@ -1,0 +1,98 @@
+"""
+Recreating the catalog from the store.
+
+The store is the truth: each archive's side-car says all there is to know. An archive without a side-car, put there by
+hand perhaps, is read through once, and gets one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from attrs import define, evolve, field, frozen
+
+from .. import sidecar
+from ..archives import ArchiveId, ArchiveState, BackupArchive
+from ..errors import AlreadyPublished, SidecarInvalid, TarkeepError
+from ..naming import time_in_name
+from ..ports import ArchiveStore, Catalog, Clock, Hasher, Inspector, StoredArchive
+
+
+@define
+class RebuildReport:
+    """
+    What a rebuild entered, and what needs an eye: archives whose length is not the recorded one (entered as damaged),
+    archives described anew because they had no side-car, and those left out, with the reason.
+    """
+
+    entered: int = 0
+    damaged: list[ArchiveId] = field(factory=list)
+    described: list[ArchiveId] = field(factory=list)
+    left_out: list[tuple[ArchiveId, str]] = field(factory=list)
+
+
+@frozen
+class RebuildCatalog:
+    """Replace everything in the catalog by what the store holds."""
+
+    store: ArchiveStore
+    catalog: Catalog
+    hasher: Hasher
+    inspector: Inspector
+    clock: Clock
+
+    def __call__(self) -> RebuildReport:
+        report = RebuildReport()
+        report.entered = self.catalog.replace(self._archives(report))
+        return report
+
+    def _archives(self, report: RebuildReport) -> Iterator[BackupArchive]:
+        for stored in self.store.scan():
+            try:
+                yield self._archive(stored, report)
+            except (SidecarInvalid, AlreadyPublished) as error:
+                report.left_out.append((stored.id, str(error)))
+
+    def _archive(self, stored: StoredArchive, report: RebuildReport) -> BackupArchive:
+        if stored.sidecar is None:
+            archive = self._describe(stored)
+            self.store.annotate(stored.id, sidecar.encode(archive))
+            report.described.append(stored.id)
+            return archive
+        archive = sidecar.decode(stored.sidecar)
+        if archive.id != stored.id:
+            raise SidecarInvalid(f"it describes {archive.id}")
+        if archive.size_bytes != stored.size_bytes:
+            report.damaged.append(stored.id)
+            return evolve(archive, state=ArchiveState.DAMAGED)
+        return archive
+
+    def _describe(self, stored: StoredArchive) -> BackupArchive:
+        contents = None
+        with (
+            self.store.read(stored.id) as reader,
+            self.hasher.start() as digests,
+            self.inspector.start() as inspection,
+        ):
+            readable = True
+            for block in reader:
+                digests.update(block)
+                if readable:
+                    try:
+                        inspection.feed(block)
+                    except TarkeepError:
+                        readable = False
+            if readable:
+                with suppress(TarkeepError):
+                    contents = inspection.finish()
+            found = digests.finish()
+        received_at = self.clock.now()
+        return BackupArchive(
+            id=stored.id,
+            size_bytes=stored.size_bytes,
+            digests=found,
+            received_at=received_at,
+            taken_at=time_in_name(stored.id.name) or (contents and contents.newest_member) or received_at,
+            contents=contents,
+        )

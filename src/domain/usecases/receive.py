@@ -1,0 +1,245 @@
+"""
+Receiving an archive: the only way in, for every route.
+
+The order of steps is the promise. Stage the bytes while hashing and inspecting them; check what was declared; make
+them durable; claim the identity; publish; confirm; only then answer. Until it is published nothing is visible, and
+once it is answered nothing short of losing the disk loses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from enum import Enum
+
+from attrs import evolve, frozen
+
+from .. import sidecar
+from ..archives import ArchiveId, ArchiveState, BackupArchive, Contents, Digests, Offer
+from ..errors import (
+    AlreadyPublished,
+    ArchiveNotFound,
+    EmptyArchive,
+    InvalidName,
+    NameConflict,
+    ReceiveInProgress,
+    SidecarInvalid,
+    TarkeepError,
+    TooLarge,
+)
+from ..naming import time_in_name, with_time
+from ..ports import (
+    AlreadyStored,
+    ArchiveStore,
+    ArchiveWriter,
+    Block,
+    Catalog,
+    ClaimedElsewhere,
+    Clock,
+    Hasher,
+    Inspector,
+    NameLocks,
+    RunningDigests,
+    RunningInspection,
+)
+from .recover import settle_claim
+
+
+class SameName(Enum):
+    """What to do with other bytes under a name that is taken."""
+
+    REJECT = "reject"
+    KEEP_BOTH = "keep-both"
+
+
+class Outcome(Enum):
+    """How a receive ended well."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"  # the same bytes were stored under this name before
+    REPAIRED = "repaired"  # likewise, and the stored copy was missing or damaged: it is whole again
+    KEPT_BOTH = "kept-both"  # the name was taken by other bytes: stored under the name in the answer
+
+
+@frozen
+class Received:
+    """The stored archive, and how it came about."""
+
+    archive: BackupArchive
+    outcome: Outcome
+
+
+@frozen
+class ReceiveArchive:
+    """
+    Store one archive, whole and checked, or leave no trace of it.
+
+    *max_bytes* bounds one archive. *patience* is how long to wait for another receive of the same identity.
+    """
+
+    store: ArchiveStore
+    catalog: Catalog
+    hasher: Hasher
+    inspector: Inspector
+    clock: Clock
+    names: NameLocks
+    max_bytes: int
+    same_name: SameName = SameName.REJECT
+    patience: timedelta = timedelta(seconds=10)
+
+    def __call__(self, offer: Offer, blocks: Iterable[Block]) -> Received:
+        """
+        Receive *blocks*, any lengths, as the archive described by *offer*.
+
+        Blocks must not change after they were handed over. An error raised by *blocks* (such as `UploadInterrupted`)
+        drops everything.
+
+        Raises:
+            TooLarge, EmptyArchive, RejectedContent, ExpandsTooFar: by the bytes.
+            DigestMismatch: the bytes are not the declared ones.
+            NameConflict: other bytes are stored under this identity.
+            ReceiveInProgress: another receive of this identity did not end within *patience*.
+        """
+        return self.asking_later(lambda: offer, blocks)
+
+    def asking_later(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:
+        """Like calling, for a sender that says what it sends only after the bytes: *offered* is called at their end."""
+        with self.store.begin() as writer, self.hasher.start() as digests, self.inspector.start() as inspection:
+            size_bytes = self._stage(blocks, writer, digests, inspection)
+            offer = offered()
+            actual = digests.finish()
+            offer.digests.check(actual)
+            archive = self._describe(offer, size_bytes, actual, inspection.finish())
+            writer.seal(sidecar.encode(archive))
+            return self._settle(archive, writer)
+
+    def _stage(
+        self,
+        blocks: Iterable[Block],
+        writer: ArchiveWriter,
+        digests: RunningDigests,
+        inspection: RunningInspection,
+    ) -> int:
+        size_bytes = 0
+        for block in blocks:
+            size_bytes += len(block)
+            if size_bytes > self.max_bytes:
+                raise TooLarge(self.max_bytes)
+            # the two that may work beside this thread first, so that they run while it writes
+            inspection.feed(block)
+            digests.update(block)
+            writer.write(block)
+        if not size_bytes:
+            raise EmptyArchive
+        return size_bytes
+
+    def _describe(self, offer: Offer, size_bytes: int, digests: Digests, contents: Contents | None) -> BackupArchive:
+        received_at = offer.received_at or self.clock.now()
+        return BackupArchive(
+            id=offer.id,
+            size_bytes=size_bytes,
+            digests=digests,
+            received_at=received_at,
+            taken_at=time_in_name(offer.id.name) or (contents and contents.newest_member) or received_at,
+            contents=contents,
+        )
+
+    def _settle(self, archive: BackupArchive, writer: ArchiveWriter) -> Received:
+        with self.names.hold(archive.id, self.patience):
+            existing = self._claim(archive)
+            if existing is None:
+                return self._publish(archive, writer)
+            if existing.digests.sha256 == archive.digests.sha256:
+                return self._known(existing, writer)
+            if self.same_name is SameName.REJECT:
+                raise NameConflict(archive.id, existing.digests.sha256)
+            kept = self._kept_before(archive)
+            if kept is not None:
+                return self._known(kept, writer)
+            beside = self._beside(archive, existing)
+            writer.seal(sidecar.encode(beside))
+            return evolve(self._settle(beside, writer), outcome=Outcome.KEPT_BOTH)
+
+    def _claim(self, archive: BackupArchive) -> BackupArchive | None:
+        """Claim the identity of *archive*: None when it is ours, else the archive that has it."""
+        outcome = self.catalog.claim(archive)
+        if isinstance(outcome, ClaimedElsewhere):
+            # nobody else holds the name here, so the claim is left over from a receive whose end failed
+            for stale in self.catalog.open_claims():
+                if stale.id == archive.id:
+                    settle_claim(stale, self.store, self.catalog)
+            outcome = self.catalog.claim(archive)
+        if isinstance(outcome, ClaimedElsewhere):
+            raise ReceiveInProgress(archive.id)
+        return outcome.archive if isinstance(outcome, AlreadyStored) else None
+
+    def _publish(self, archive: BackupArchive, writer: ArchiveWriter) -> Received:
+        try:
+            writer.publish(archive.id)
+        except AlreadyPublished:
+            self.catalog.release(archive.id)
+            return self._adopt_uncatalogued(archive)
+        except Exception:
+            self.catalog.release(archive.id)
+            raise
+        try:
+            self.catalog.confirm(archive)
+        except TarkeepError:
+            # once more, or take it back; failing that, the open claim waits for the next receive or start
+            if not settle_claim(archive, self.store, self.catalog):
+                raise
+        return Received(archive, Outcome.NEW)
+
+    def _adopt_uncatalogued(self, archive: BackupArchive) -> Received:
+        """The store holds the identity and the catalog knows nothing of it: take it in if it is these very bytes."""
+        stored = self.store.stat(archive.id)
+        try:
+            found = sidecar.decode(stored.sidecar or b"")
+        except SidecarInvalid:
+            raise NameConflict(archive.id, None) from None
+        if found.digests.sha256 != archive.digests.sha256 or stored.size_bytes != archive.size_bytes:
+            raise NameConflict(archive.id, found.digests.sha256)
+        self.catalog.adopt([found])
+        return Received(found, Outcome.DUPLICATE)
+
+    def _known(self, existing: BackupArchive, writer: ArchiveWriter) -> Received:
+        """These bytes are stored already; put them back if the stored copy is not what it was."""
+        if existing.state is ArchiveState.STORED and self._size_in_store(existing.id) == existing.size_bytes:
+            return Received(existing, Outcome.DUPLICATE)
+        whole = evolve(existing, state=ArchiveState.STORED)
+        self.catalog.mark(existing.id, ArchiveState.DAMAGED)
+        writer.seal(sidecar.encode(whole))
+        self.store.remove(existing.id)
+        writer.publish(existing.id)
+        self.catalog.mark(existing.id, ArchiveState.STORED)
+        return Received(whole, Outcome.REPAIRED)
+
+    def _size_in_store(self, id: ArchiveId) -> int | None:
+        try:
+            return self.store.stat(id).size_bytes
+        except ArchiveNotFound:
+            return None
+
+    def _kept_before(self, archive: BackupArchive) -> BackupArchive | None:
+        """The archive under which these bytes were kept beside the name before: a retry must not keep them twice."""
+        stem = with_time(archive.id.name, archive.received_at)[: -len("YYYY-MM-DDTHH-MM-SSZ.tar.gz")]
+        cursor = None
+        while True:
+            page = self.catalog.inventory(profile=archive.id.profile, cursor=cursor)
+            for entry in page.entries:
+                if (
+                    entry.sha256 == archive.digests.sha256
+                    and entry.type is archive.id.type
+                    and entry.name.startswith(stem)
+                ):
+                    return self.catalog.find(evolve(archive.id, name=entry.name))
+            cursor = page.next_cursor
+            if cursor is None:
+                return None
+
+    def _beside(self, archive: BackupArchive, existing: BackupArchive) -> BackupArchive:
+        """*archive* under the name that has its receive time in it."""
+        try:
+            return evolve(archive, id=evolve(archive.id, name=with_time(archive.id.name, archive.received_at)))
+        except InvalidName:  # no room for the time within the longest name
+            raise NameConflict(archive.id, existing.digests.sha256) from None

@@ -1,0 +1,130 @@
+"""The rules for names, by table and by property."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tarkeep.domain.errors import InvalidName
+from tarkeep.domain.naming import check_archive_name, check_profile, time_in_name, with_time
+
+
+@pytest.mark.parametrize("name", ["a", "document", "Laptop-2.home_dir", "0", "x" * 64])
+def test_profiles_that_pass(name: str) -> None:
+    """Letters, digits, dot, underscore and hyphen, up to 64."""
+    assert check_profile(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".hidden", "-x", "_x", "a/b", "a b", "é", "a\n", "a\0", "x" * 65, "a%2f"]
+)
+def test_profiles_that_do_not(name: str) -> None:
+    """Anything that could mean something to a file system, a shell or a URL is refused with the rule."""
+    with pytest.raises(InvalidName, match="profile name"):
+        check_profile(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.tar.gz",
+        "full_2025-11-21_09-07-19.tar.gz",
+        "my backup (2), final=yes@home+1.tar.gz",
+        "sauvegarde-été.tar.gz",
+        "резервная копия.tar.gz",
+        "バックアップ.tar.gz",
+        "हिन्दी.tar.gz",
+        "x" * 193 + ".tar.gz",
+    ],
+)
+def test_archive_names_that_pass(name: str) -> None:
+    """Letters and digits of any script, space, and the punctuation of the rule."""
+    assert check_archive_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("", "must end in"),
+        (".tar.gz", "must have 8 to 200 bytes"),
+        ("a.tgz", "must end in"),
+        ("a.TAR.GZ", "must end in"),
+        ("x" * 194 + ".tar.gz", "must have 8 to 200 bytes"),
+        ("é" * 97 + ".tar.gz", "must have 8 to 200 bytes"),
+        ("../a.tar.gz", "may hold only"),
+        ("a/b.tar.gz", "may hold only"),
+        ("a\\b.tar.gz", "may hold only"),
+        (" a.tar.gz", "must start with"),
+        ("-rf.tar.gz", "must start with"),
+        ("\u0301a.tar.gz", "must start with"),
+        ("a\n.tar.gz", "may hold only"),
+        ("a\0.tar.gz", "may hold only"),
+        ("a'b.tar.gz", "may hold only"),
+        ('a"b.tar.gz', "may hold only"),
+        ("a$b.tar.gz", "may hold only"),
+        ("a\u202eb.tar.gz", "may hold only"),
+        ("a\u200bb.tar.gz", "may hold only"),
+        ("a\ue000b.tar.gz", "may hold only"),
+        ("a😀b.tar.gz", "may hold only"),
+        ("a\ud800b.tar.gz", "must be valid UTF-8"),
+        (unicodedata.normalize("NFD", "été.tar.gz"), "normal form C"),
+    ],
+)
+def test_archive_names_that_do_not(name: str, rule: str) -> None:
+    """Each is refused with the rule it broke."""
+    with pytest.raises(InvalidName, match="archive name") as caught:
+        check_archive_name(name)
+
+    assert rule in caught.value.rule
+
+
+@given(st.text(max_size=210) | st.text(max_size=20).map(lambda text: f"{text}.tar.gz"))
+def test_what_passes_is_one_safe_path_component(name: str) -> None:
+    """Whatever the rule lets through has no separator, no control or format character, and is not a dot name."""
+    try:
+        check_archive_name(name)
+    except InvalidName as error:
+        str(error).encode()  # the sentence can always be sent
+        return
+
+    assert not set(name) & set("/\\\0'\"$`;&|<>*?[]{}!#~%^:\n\r\t")
+    assert name[0] not in ".- "
+    assert all(unicodedata.category(character)[0] != "C" for character in name)
+    assert len(name.encode()) <= 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "full_2025-11-21_09-07-19.tar.gz",
+        "20251121T090719Z.tar.gz",
+        "home 2025-11-21 09-07-19.tar.gz",
+        "20251121090719.tar.gz",
+        "inc-99999999-2025-11-21T09-07-19Z.tar.gz",
+    ],
+)
+def test_the_time_in_a_name_is_found(name: str) -> None:
+    """The usual ways to write a time into a file's name are understood."""
+    assert time_in_name(name) == datetime(2025, 11, 21, 9, 7, 19, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "name", ["backup.tar.gz", "2025-11-21.tar.gz", "2025-13-41_09-07-19.tar.gz", "1234567890.tar.gz"]
+)
+def test_a_name_without_a_whole_time_has_none(name: str) -> None:
+    """A date alone, an impossible time and a bare number are not times."""
+    assert time_in_name(name) is None
+
+
+def test_the_time_put_into_a_name_is_found_again() -> None:
+    """A name made by keep-both says when its archive came."""
+    moment = datetime(2026, 11, 23, 2, 3, 4, tzinfo=UTC)
+
+    name = with_time("backup.tar.gz", moment)
+
+    assert name == "backup.2026-11-23T02-03-04Z.tar.gz"
+    assert time_in_name(name) == moment

@@ -1,0 +1,99 @@
+"""The side-car keeps all there is to know, and nothing unreadable gets through."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
+from tarkeep.domain.errors import SidecarInvalid
+from tarkeep.domain.sidecar import decode, encode, rfc3339
+from tests.support.archives import make_archive
+
+moments = st.datetimes(datetime(1970, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC))
+sizes = st.integers(0, 2**62)
+archives = st.builds(
+    BackupArchive,
+    id=st.builds(
+        ArchiveId,
+        st.sampled_from(["document", "a.b-c_d"]),
+        st.sampled_from(BackupType),
+        st.sampled_from(["a.tar.gz", "été (2).tar.gz"]),
+    ),
+    size_bytes=sizes,
+    digests=st.builds(
+        Digests,
+        md5=st.binary(min_size=16, max_size=16).map(bytes.hex),
+        sha256=st.binary(min_size=32, max_size=32).map(bytes.hex),
+    ),
+    received_at=moments,
+    taken_at=moments,
+    contents=st.none() | st.builds(Contents, st.sampled_from(Kind), sizes, sizes, st.none() | moments),
+)
+
+
+@given(archives)
+def test_reading_back_gives_the_same_archive(archive: BackupArchive) -> None:
+    """Nothing the server knows is lost between an archive and its side-car."""
+    assert decode(encode(archive)) == archive
+
+
+def test_it_is_json_for_people() -> None:
+    """Plain members with the words of the interface, one a line."""
+    text = encode(make_archive()).decode()
+
+    members = json.loads(text)
+    assert members["name"] == "full_2025-11-21_09-07-19.tar.gz"
+    assert members["received_at"] == "2026-11-23T12:00:00Z"
+    assert members["contents"]["kind"] == "plain"
+    assert text.count("\n") > 10
+
+
+def test_members_of_a_later_version_are_passed_over() -> None:
+    """What a newer server adds does not keep an older one from reading the rest."""
+    archive = make_archive()
+    members = json.loads(encode(archive)) | {"parent": "something"}
+
+    assert decode(json.dumps(members).encode()) == archive
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"profile": "../x"},
+        {"type": "WEEKLY"},
+        {"name": "x"},
+        {"size": -1},
+        {"size": "many"},
+        {"md5": "xyz"},
+        {"sha256": None},
+        {"received_at": "yesterday"},
+        {"contents": {"kind": "plain"}},
+        {"contents": {"kind": "odd", "members": 1, "unpacked_size": 1, "newest_member": None}},
+    ],
+)
+def test_a_wrong_member_makes_it_unreadable(change: dict[str, object]) -> None:
+    """A side-car that cannot be trusted whole is not trusted in part."""
+    members = json.loads(encode(make_archive())) | change
+
+    with pytest.raises(SidecarInvalid):
+        decode(json.dumps(members).encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 1}', b"1"])
+def test_anything_else_is_refused(content: bytes) -> None:
+    """Cut, empty and foreign files are not side-cars."""
+    with pytest.raises(SidecarInvalid):
+        decode(content)
+
+
+def test_times_end_in_z() -> None:
+    """RFC 3339 in UTC, whatever offset the value had."""
+    plus_two = datetime(2026, 1, 1, 2, tzinfo=UTC).astimezone()
+
+    assert rfc3339(plus_two + timedelta(microseconds=5)) == "2026-01-01T02:00:00.000005Z"

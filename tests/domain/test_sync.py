@@ -1,0 +1,207 @@
+"""Properties of the comparison of two inventories, stated without using it to check itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tarkeep.domain.archives import BackupType
+from tarkeep.domain.errors import DuplicateEntry
+from tarkeep.domain.sync import InventoryEntry, SyncReport, TypeReport, compare
+
+BUCKETS = ("synced", "missing_remote", "extra_remote", "differing", "unverified")
+
+types = st.sampled_from(BackupType)
+names = st.sampled_from([f"{letter}.tar.gz" for letter in "abcdefgh"])
+contents = st.binary(max_size=2)
+
+
+def entry_of(type: BackupType, name: str, content: bytes, known: str = "both") -> InventoryEntry:
+    return InventoryEntry(
+        type,
+        name,
+        len(content),
+        hashlib.md5(content).hexdigest() if known in ("both", "md5") else None,
+        hashlib.sha256(content).hexdigest() if known in ("both", "sha256") else None,
+    )
+
+
+entries = st.builds(entry_of, types, names, contents, st.sampled_from(["both", "md5", "sha256", "none"]))
+complete_entries = st.builds(entry_of, types, names, contents)
+
+
+def sides(entries: st.SearchStrategy[InventoryEntry]) -> st.SearchStrategy[list[InventoryEntry]]:
+    return st.lists(entries, max_size=15, unique_by=lambda entry: (entry.type, entry.name))
+
+
+def buckets(part: TypeReport) -> dict[str, tuple[str, ...]]:
+    return {bucket: getattr(part, bucket) for bucket in BUCKETS}
+
+
+def places(report: SyncReport) -> Counter[tuple[BackupType, str, str]]:
+    return Counter(
+        (type, name, bucket)
+        for type, part in report.types.items()
+        for bucket, bucket_names in buckets(part).items()
+        for name in bucket_names
+    )
+
+
+@given(sides(entries), sides(entries))
+def test_every_name_of_either_side_is_in_exactly_one_bucket(
+    here: list[InventoryEntry], there: list[InventoryEntry]
+) -> None:
+    """No name is lost, invented or counted twice, and the counts are those of the sides."""
+    report = compare(here, there)
+
+    found = Counter((type, name) for type, name, _ in places(report).elements())
+    assert found == Counter({(entry.type, entry.name) for entry in [*here, *there]})
+    for type, part in report.types.items():
+        assert part.remote_count == sum(entry.type is type for entry in here)
+        assert part.local_count == sum(entry.type is type for entry in there)
+
+
+@given(sides(entries), sides(entries), st.randoms(use_true_random=False))
+def test_order_does_not_matter(
+    here: list[InventoryEntry], there: list[InventoryEntry], random: st.DrawFn | object
+) -> None:
+    """Shuffling either side gives the same report."""
+    shuffled_here, shuffled_there = list(here), list(there)
+    getattr(random, "shuffle")(shuffled_here)  # noqa: B009  # Hypothesis gives its Random no public type
+    getattr(random, "shuffle")(shuffled_there)  # noqa: B009
+
+    assert compare(shuffled_here, shuffled_there) == compare(here, there)
+
+
+@given(sides(complete_entries))
+def test_a_side_compared_with_itself_is_synchronized(side: list[InventoryEntry]) -> None:
+    """Everything with a digest is synced with itself, and there is nothing to report."""
+    report = compare(side, side)
+
+    assert report.is_synchronized
+    assert report.issues() == []
+
+
+@given(sides(entries), sides(entries))
+def test_swapping_the_sides_mirrors_the_report(here: list[InventoryEntry], there: list[InventoryEntry]) -> None:
+    """What is missing one way is extra the other way; the rest stays."""
+    report, mirrored = compare(here, there), compare(there, here)
+
+    for type, part in report.types.items():
+        expected = evolve(
+            part,
+            local_count=part.remote_count,
+            remote_count=part.local_count,
+            missing_remote=part.extra_remote,
+            extra_remote=part.missing_remote,
+        )
+        assert mirrored.types[type] == expected
+
+
+@given(sides(complete_entries), sides(complete_entries))
+def test_applying_the_report_makes_it_clean(here: list[InventoryEntry], there: list[InventoryEntry]) -> None:
+    """Sending what is missing, fetching what is extra and replacing what differs leaves both sides the same."""
+    report = compare(here, there)
+    remote = {(entry.type, entry.name): entry for entry in here}
+    local = {(entry.type, entry.name): entry for entry in there}
+
+    for type, part in report.types.items():
+        for name in (*part.missing_remote, *part.differing):
+            remote[type, name] = local[type, name]
+        for name in part.extra_remote:
+            local[type, name] = remote[type, name]
+
+    assert compare(remote.values(), local.values()).is_synchronized
+
+
+@given(sides(complete_entries), st.data())
+def test_one_change_moves_one_entry(side: list[InventoryEntry], data: st.DataObject) -> None:
+    """Changing the bytes of one archive on one side moves that name alone, from synced to differing."""
+    if not side:
+        return
+    changed = data.draw(st.sampled_from(side))
+    other = entry_of(changed.type, changed.name, b"other bytes than any")
+    after = [other if entry is changed else entry for entry in side]
+
+    moved = places(compare(side, after))
+    moved.subtract(places(compare(side, side)))
+
+    assert {place: count for place, count in moved.items() if count} == {
+        (changed.type, changed.name, "synced"): -1,
+        (changed.type, changed.name, "differing"): 1,
+    }
+
+
+@given(sides(entries))
+def test_without_a_digest_nothing_is_ever_synced(here: list[InventoryEntry]) -> None:
+    """A name and a size prove nothing: equal size is unverified."""
+    there = [evolve(entry, md5=None, sha256=None) for entry in here]
+
+    report = compare(here, there)
+
+    for part in report.types.values():
+        assert not part.synced
+        assert not part.differing
+        assert len(part.unverified) == part.local_count
+
+
+@given(types, st.lists(names, min_size=2, max_size=2, unique=True), contents)
+def test_equal_bytes_under_two_names_stay_two(type: BackupType, two: list[str], content: bytes) -> None:
+    """Archives are paired by name: the same bytes under another name are missing, not synced."""
+    one, other = (entry_of(type, name, content) for name in two)
+
+    part = compare([one], [other]).types[type]
+
+    assert part.missing_remote == (other.name,)
+    assert part.extra_remote == (one.name,)
+
+
+@pytest.mark.parametrize("side", ["local", "remote"])
+def test_a_name_given_twice_on_one_side_is_refused(side: str) -> None:
+    """Which of the two would count is anybody's guess, so neither does."""
+    twice = [entry_of(BackupType.INC, "a.tar.gz", content) for content in (b"1", b"2")]
+
+    with pytest.raises(DuplicateEntry) as caught:
+        compare(twice, []) if side == "remote" else compare([], twice)
+
+    assert (caught.value.side, caught.value.type, caught.value.name) == (side, BackupType.INC, "a.tar.gz")
+
+
+def test_the_same_name_in_two_types_is_two_archives() -> None:
+    """A type is part of the identity."""
+    full, inc = (entry_of(type, "a.tar.gz", b"same") for type in (BackupType.FULL, BackupType.INC))
+
+    report = compare([full], [inc])
+
+    assert report.types[BackupType.FULL].extra_remote == ("a.tar.gz",)
+    assert report.types[BackupType.INC].missing_remote == ("a.tar.gz",)
+
+
+def test_md5_alone_syncs_and_sha256_overrules_it() -> None:
+    """Old clients know MD5 only; where both digests are known, both must agree."""
+    stored = entry_of(BackupType.FULL, "a.tar.gz", b"content")
+    by_md5 = evolve(stored, sha256=None)
+    colliding = evolve(stored, sha256="0" * 64)
+
+    assert compare([stored], [by_md5]).types[BackupType.FULL].synced == ("a.tar.gz",)
+    assert compare([stored], [colliding]).types[BackupType.FULL].differing == ("a.tar.gz",)
+
+
+def test_another_size_differs_even_without_a_digest() -> None:
+    """A size is enough to tell that two archives are not the same."""
+    stored = entry_of(BackupType.FULL, "a.tar.gz", b"content")
+    longer = InventoryEntry(BackupType.FULL, "a.tar.gz", 8)
+
+    assert compare([stored], [longer]).types[BackupType.FULL].differing == ("a.tar.gz",)
+
+
+def test_issues_are_one_readable_line_each() -> None:
+    """The lines that the original's clients print."""
+    missing = entry_of(BackupType.FULL, "full_2025-11-21_09-07-19.tar.gz", b"x")
+
+    assert compare([], [missing]).issues() == ["Missing on remote: FULL/full_2025-11-21_09-07-19.tar.gz"]
