@@ -315,12 +315,13 @@ class DataDirectoryInUse(TarkeepError):
 
 @define
 class FormatUnknown(TarkeepError):
-    """The data directory or catalog was written by something this version does not know."""
+    """The data directory or catalog is not one that this version knows."""
 
     found: str
+    hint: str = "use the version of Tarkeep that wrote it, or a newer one"
 
     def __str__(self) -> str:
-        return f"{self.found}; use the version of Tarkeep that wrote it, or a newer one"
+        return f"{self.found}; {self.hint}"
 
 
 @define

@@ -85,7 +85,9 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter", None], Protocol):
         can leave it, is not an archive and gives way.
 
         Raises:
-            AlreadyPublished: the store holds *id*; it is untouched.
+            AlreadyPublished: the store holds *id*; it is untouched. The writer may be sealed again and published under
+                another identity.
+            ValueError: not sealed, written to since, or published already.
         """
 
 

@@ -186,7 +186,11 @@ class ReceiveArchive:
             self.catalog.confirm(archive)
         except TarkeepError:
             # once more, or take it back; failing that, the open claim waits for the next receive or start
-            if not settle_claim(archive, self.store, self.catalog):
+            try:
+                kept = settle_claim(archive, self.store, self.catalog)
+            except ArchiveNotFound:
+                kept = True  # no claim is open any more: what failed had taken effect
+            if not kept:
                 raise
         return Received(archive, Outcome.NEW)
 

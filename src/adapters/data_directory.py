@@ -1,0 +1,205 @@
+"""
+The directory that holds everything of one server: its layout, its marker, and the lock that keeps a second process out.
+
+::
+
+    DATA/archives/   published archives and their side-cars
+    DATA/staging/    archives on their way in
+    DATA/trash/      archives on their way out
+    DATA/tarkeep.json    marker: {"format": 1, "id": "..."}
+    DATA/lock            held while a process owns the directory, with its process id inside
+
+The rule: only a directory with a marker is ever written to, and a marker is only put into a directory that was empty,
+so that a mistyped path cannot turn a folder of other things into a store. What `translated` makes of an error of the
+operating system holds for every adapter that works on this directory.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from attrs import define, field
+
+from ..domain.archives import ArchiveId
+from ..domain.errors import (
+    ArchiveNotFound,
+    BackendUnavailable,
+    DataDirectoryInUse,
+    FormatUnknown,
+    InsufficientStorage,
+    ReadOnly,
+    TarkeepError,
+)
+from ..domain.ports import IdSource
+
+FORMAT = 1
+MARKER = "tarkeep.json"
+LOCK = "lock"
+
+_MARKER_PART = MARKER + ".part"
+# What an interrupted first start leaves, and what mkfs.ext4 puts into every new file system.
+_NOT_FOREIGN = frozenset({LOCK, _MARKER_PART, "lost+found"})
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_UNWRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+# The last four say that a symbolic link, a directory, a socket or the like lies there: none of them is an archive.
+_NO_ARCHIVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO})
+
+
+@contextmanager
+def translated(*, writing: bool = False, looking_for: ArchiveId | None = None) -> Iterator[None]:
+    """
+    Turn an `OSError` of the block into the error of the domain that a caller can act on.
+
+    *writing* says that a refusal means the store cannot be written, *looking_for* that a missing file means there is
+    no such archive. The original error, which may name a path, is only the cause of the new one.
+
+    Raises:
+        InsufficientStorage, ReadOnly, ArchiveNotFound, BackendUnavailable: as the error number says.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _translation(error, writing, looking_for) from error
+
+
+def _translation(error: OSError, writing: bool, looking_for: ArchiveId | None) -> TarkeepError:
+    if error.errno in _FULL:
+        return InsufficientStorage()
+    if writing and error.errno in _UNWRITABLE:
+        return ReadOnly()
+    if looking_for is not None and error.errno in _NO_ARCHIVE:
+        return ArchiveNotFound(str(looking_for))
+    return BackendUnavailable("store", os.strerror(error.errno) if error.errno else "unknown error")
+
+
+def fsync_directory(path: Path) -> None:
+    """Make the names in *path* survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@define
+class DataDirectory:
+    """A data directory that this process owns until `close`. *id* is what its marker says, *path* is absolute."""
+
+    path: Path
+    id: str
+    _lock: int | None = field(repr=False)
+
+    @classmethod
+    def open(cls, path: Path, *, ids: IdSource) -> DataDirectory:
+        """
+        Take possession of *path*; a missing or empty directory is made into a data directory, durably.
+
+        Raises:
+            DataDirectoryInUse: another process, or another part of this one, owns it.
+            FormatUnknown: it holds other things and no marker, or its marker is not one this version understands.
+        """
+        path = path.absolute()
+        with translated(writing=True):
+            _make_directory(path)
+            _refuse_foreign(path)
+            lock = _take_lock(path)
+            try:
+                id = _marker_id(path, ids)
+                for part in (path / "archives", path / "staging", path / "trash"):
+                    _make_directory(part)
+                # Also those that were there: a start that was killed may have made them and not come this far.
+                fsync_directory(path)
+            except BaseException:
+                os.close(lock)
+                raise
+        return cls(path, id, lock)
+
+    @property
+    def archives(self) -> Path:
+        return self.path / "archives"
+
+    @property
+    def staging(self) -> Path:
+        return self.path / "staging"
+
+    @property
+    def trash(self) -> Path:
+        return self.path / "trash"
+
+    def close(self) -> None:
+        """Give the directory up. Idempotent."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            # The file stays: unlinking a lock file lets two processes each hold a lock of that name.
+            os.close(lock)
+
+
+def _make_directory(path: Path) -> None:
+    if path.is_dir():
+        return
+    _make_directory(path.parent)
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    fsync_directory(path.parent)
+
+
+def _refuse_foreign(path: Path) -> None:
+    # Before the lock is taken, so that nothing at all is put into a directory of somebody else.
+    present = {entry.name for entry in path.iterdir()}
+    if MARKER not in present and not present <= _NOT_FOREIGN:
+        raise FormatUnknown(
+            f"the data directory is not empty and has no {MARKER}, so it is none of Tarkeep's",
+            "give a new or an empty directory, or put the marker back",
+        )
+
+
+def _take_lock(path: Path) -> int:
+    lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except BlockingIOError as error:
+        owner = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise DataDirectoryInUse(owner) from error
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _marker_id(path: Path, ids: IdSource) -> str:
+    try:
+        text = (path / MARKER).read_bytes()
+    except FileNotFoundError:
+        return _write_marker(path, ids.new())
+    try:
+        marker = json.loads(text)
+    except ValueError as error:
+        raise FormatUnknown(f"the marker {MARKER} of the data directory cannot be read") from error
+    format = marker.get("format") if isinstance(marker, dict) else None
+    if format != FORMAT or not isinstance(marker.get("id"), str):
+        raise FormatUnknown(f"the data directory has format {format!a}, this version knows {FORMAT}")
+    return str(marker["id"])
+
+
+def _write_marker(path: Path, id: str) -> str:
+    with (path / _MARKER_PART).open("wb") as file:
+        file.write(json.dumps({"format": FORMAT, "id": id}).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    # Without a marker no start came to its end, and one that was killed may have made the directory itself just now. A
+    # parent that may not be read is none that this made.
+    with suppress(PermissionError):
+        fsync_directory(path.parent)
+    (path / _MARKER_PART).rename(path / MARKER)
+    fsync_directory(path)
+    return id

@@ -1,0 +1,195 @@
+"""
+Archives in memory, for tests and for trying things out.
+
+Keeps the promises of `ArchiveStore` but the one no memory can keep: nothing survives the process. `reopened` stands in
+for a restart, so that recovery can be tried without a disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+from types import TracebackType
+
+from attrs import Factory, define, field, frozen
+
+from ..domain.archives import ArchiveId
+from ..domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound
+from ..domain.ports import ArchiveReader, ArchiveWriter, Block, Clock, StoredArchive, Usage
+from .system import SystemClock
+
+_BLOCK_BYTES = 1 << 20
+
+
+@define(eq=False)
+class HeldArchive:
+    """What is held under one identity. Tests may change it, as a failing disk would; *sidecar* None is a lost one."""
+
+    content: bytes
+    sidecar: bytes | None
+
+
+@define(eq=False)
+class _Staged:
+    touched: datetime
+    content: bytearray = Factory(bytearray)
+
+
+@define(eq=False)
+class MemoryArchiveStore:
+    """An `ArchiveStore` in memory. *free_bytes* is what `usage` reports; nothing is refused for want of it."""
+
+    _clock: Clock = field(factory=SystemClock)
+    free_bytes: int = 1 << 40
+    archives: dict[ArchiveId, HeldArchive] = field(factory=dict, init=False)
+    _staging: set[_Staged] = field(factory=set, init=False)
+    _open: set[_Staged] = field(factory=set, init=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+
+    def reopened(self) -> MemoryArchiveStore:
+        """The store as the next process finds it: the archives, and in staging what open writers left behind."""
+        successor = MemoryArchiveStore(self._clock, self.free_bytes)
+        with self._lock:
+            successor.archives.update(self.archives)
+            successor._staging.update(self._staging)
+        return successor
+
+    @property
+    def staging_is_empty(self) -> bool:
+        return not self._staging
+
+    def begin(self) -> ArchiveWriter:
+        staged = _Staged(self._clock.now())
+        with self._lock:
+            self._staging.add(staged)
+            self._open.add(staged)
+        return _Writer(self, staged)
+
+    def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
+        held = self._held(id)
+        size = len(held.content)
+        first = min(max(start, 0), size)
+        last = size if stop is None else min(max(stop, first), size)
+        return _Reader(id, held, first, last)
+
+    def stat(self, id: ArchiveId) -> StoredArchive:
+        held = self._held(id)
+        return StoredArchive(id, len(held.content), held.sidecar)
+
+    def scan(self) -> Iterator[StoredArchive]:
+        with self._lock:
+            found = [StoredArchive(id, len(held.content), held.sidecar) for id, held in sorted(self.archives.items())]
+        yield from found
+
+    def annotate(self, id: ArchiveId, sidecar: bytes) -> None:
+        held = self._held(id)
+        with self._lock:
+            if held.sidecar is not None:
+                raise AlreadyPublished(id)
+            held.sidecar = bytes(sidecar)
+
+    def remove(self, id: ArchiveId) -> None:
+        with self._lock:
+            self.archives.pop(id, None)
+
+    def usage(self) -> Usage:
+        with self._lock:
+            used = sum(len(held.content) for held in self.archives.values())
+        return Usage(used, self.free_bytes)
+
+    def sweep(self, older_than: datetime) -> int:
+        with self._lock:
+            abandoned = {staged for staged in self._staging - self._open if staged.touched < older_than}
+            self._staging -= abandoned
+        return len(abandoned)
+
+    def close(self) -> None:
+        """There is nothing to release."""
+
+    def _held(self, id: ArchiveId) -> HeldArchive:
+        with self._lock:
+            try:
+                return self.archives[id]
+            except KeyError:
+                raise ArchiveNotFound(str(id)) from None
+
+    def _append(self, staged: _Staged, block: Block) -> None:
+        staged.content += block
+        staged.touched = self._clock.now()
+
+    def _publish(self, id: ArchiveId, staged: _Staged, sidecar: bytes) -> None:
+        with self._lock:
+            if id in self.archives:
+                raise AlreadyPublished(id)
+            self.archives[id] = HeldArchive(bytes(staged.content), sidecar)
+            self._staging.discard(staged)
+
+    def _drop(self, staged: _Staged) -> None:
+        with self._lock:
+            self._open.discard(staged)
+            self._staging.discard(staged)
+
+
+@define(eq=False)
+class _Writer:
+    _store: MemoryArchiveStore
+    _staged: _Staged
+    _sidecar: bytes | None = None
+    _is_published: bool = False
+
+    def write(self, block: Block) -> None:
+        self._check_unpublished()
+        self._sidecar = None
+        self._store._append(self._staged, block)
+
+    def seal(self, sidecar: bytes) -> None:
+        self._check_unpublished()
+        self._sidecar = bytes(sidecar)
+
+    def publish(self, id: ArchiveId) -> None:
+        self._check_unpublished()
+        if self._sidecar is None:
+            raise ValueError("seal the archive before publishing it")
+        self._store._publish(id, self._staged, self._sidecar)
+        self._is_published = True
+
+    def _check_unpublished(self) -> None:
+        if self._is_published:
+            raise ValueError("this archive is published")
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._store._drop(self._staged)
+
+
+@frozen(eq=False)
+class _Reader:
+    _id: ArchiveId
+    _held: HeldArchive
+    _start: int
+    _stop: int
+
+    @property
+    def size_bytes(self) -> int:
+        return self._stop - self._start
+
+    def __iter__(self) -> Iterator[bytes]:
+        for position in range(self._start, self._stop, _BLOCK_BYTES):
+            end = min(position + _BLOCK_BYTES, self._stop)
+            block = self._held.content[position:end]
+            if len(block) < end - position:
+                raise ArchiveCorrupt(self._id)
+            yield block
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """There is nothing to release."""

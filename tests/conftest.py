@@ -1,0 +1,5 @@
+"""What every test needs before it is imported."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.contracts", "tests.support")

@@ -1,0 +1,652 @@
+"""
+What every `ArchiveStore` promises.
+
+A test module runs the contract for an adapter by subclassing it with a fixture ``door`` that gives a `StoreDoor` to an
+empty store. The contract looks through the port and the door only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound
+from tarkeep.domain.ports import ArchiveStore, Block, StoredArchive
+from tests.support.store_doors import LONG_AGO, SOON, StoreDoor
+
+MIB = 1 << 20
+ID = ArchiveId("document", BackupType.FULL, "full_2025-11-21_09-07-19.tar.gz")
+OTHER = ArchiveId("document", BackupType.INC, "inc_2025-11-22_09-07-19.tar.gz")
+
+
+def put(store: ArchiveStore, id: ArchiveId, content: bytes, sidecar: bytes = b"{}") -> None:
+    put_blocks(store, id, [content], sidecar)
+
+
+def put_blocks(store: ArchiveStore, id: ArchiveId, blocks: Iterable[Block], sidecar: bytes = b"{}") -> None:
+    with store.begin() as writer:
+        for block in blocks:
+            writer.write(block)
+        writer.seal(sidecar)
+        writer.publish(id)
+
+
+def get(store: ArchiveStore, id: ArchiveId, start: int = 0, stop: int | None = None) -> bytes:
+    with store.read(id, start, stop) as reader:
+        return b"".join(reader)
+
+
+def pattern(size: int) -> bytes:
+    """*size* bytes of which no two ranges of more than a few bytes are alike."""
+    return hashlib.shake_128(b"pattern").digest(size)
+
+
+class ArchiveStoreContract:
+    """One test per promise of the port."""
+
+    # -- on the way in ---------------------------------------------------------------------------------------------
+
+    def test_a_published_archive_is_found_listed_and_read(self, door: StoreDoor) -> None:
+        """What was written and sealed is what stat, scan and read give."""
+        with door.store.begin() as writer:
+            writer.write(b"first ")
+            writer.write(b"second")
+            writer.seal(b'{"about": "it"}')
+            writer.publish(ID)
+
+        assert door.store.stat(ID) == StoredArchive(ID, 12, b'{"about": "it"}')
+        assert list(door.store.scan()) == [StoredArchive(ID, 12, b'{"about": "it"}')]
+        assert get(door.store, ID) == b"first second"
+
+    def test_nothing_is_visible_before_publish(self, door: StoreDoor) -> None:
+        """An archive that is written and sealed, but not published, is in neither stat, scan nor read."""
+        with door.store.begin() as writer:
+            writer.write(b"bytes")
+            writer.seal(b"{}")
+
+            assert list(door.store.scan()) == []
+            with pytest.raises(ArchiveNotFound):
+                door.store.stat(ID)
+            with pytest.raises(ArchiveNotFound):
+                door.store.read(ID)
+
+    @pytest.mark.parametrize("steps", ["", "w", "ws", "s", "wss", "wsw"])
+    def test_leaving_before_publish_drops_everything(self, door: StoreDoor, steps: str) -> None:
+        """A writer left at any step leaves neither archive nor staging nor an open file."""
+        with door.store.begin() as writer:
+            for step in steps:
+                if step == "w":
+                    writer.write(b"bytes")
+                else:
+                    writer.seal(b"{}")
+
+        assert list(door.store.scan()) == []
+        assert door.staging_is_empty()
+        assert door.open_files() == 0
+
+    def test_leaving_by_an_exception_drops_everything_and_lets_it_through(self, door: StoreDoor) -> None:
+        """An error of the caller half-way leaves nothing and is not swallowed."""
+
+        def blocks() -> Iterator[bytes]:
+            yield b"bytes"
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            put_blocks(door.store, ID, blocks())
+
+        assert list(door.store.scan()) == []
+        assert door.staging_is_empty()
+
+    def test_publishing_empties_the_staging(self, door: StoreDoor) -> None:
+        """After a publish nothing of the archive is left in staging, and no file stays open."""
+        put(door.store, ID, b"bytes")
+
+        assert door.staging_is_empty()
+        assert door.open_files() == 0
+
+    def test_blocks_of_any_kind_and_length_are_appended(self, door: StoreDoor) -> None:
+        """bytes, bytearray and memoryview, empty, of one byte, and larger than anything internal."""
+        large = pattern(3 * MIB + 1)
+        blocks: list[Block] = [b"", b"a", bytearray(b"bc"), memoryview(b"def")[1:], memoryview(b""), large, b"", b"z"]
+        put_blocks(door.store, ID, blocks)
+
+        assert get(door.store, ID) == b"abcef" + large + b"z"
+
+    def test_an_archive_without_bytes_is_an_archive(self, door: StoreDoor) -> None:
+        """The store does not judge: no byte at all can be published and read."""
+        with door.store.begin() as writer:
+            writer.seal(b"{}")
+            writer.publish(ID)
+
+        assert door.store.stat(ID).size_bytes == 0
+        assert get(door.store, ID) == b""
+
+    def test_a_block_may_be_used_again_once_written(self, door: StoreDoor) -> None:
+        """A caller that reads into one buffer over and over does not change what it wrote before."""
+        buffer = bytearray(b"first ")
+        with door.store.begin() as writer:
+            writer.write(buffer)
+            buffer[:] = b"second"
+            writer.write(memoryview(buffer))
+            buffer[:] = b"------"
+            writer.seal(b"{}")
+            writer.publish(ID)
+
+        assert get(door.store, ID) == b"first second"
+
+    def test_two_writers_at_once_do_not_mix(self, door: StoreDoor) -> None:
+        """Blocks of interleaved writers end up in their own archives."""
+        with door.store.begin() as one, door.store.begin() as two:
+            for _ in range(3):
+                one.write(b"1")
+                two.write(b"2")
+            two.seal(b"two")
+            one.seal(b"one")
+            one.publish(ID)
+            two.publish(OTHER)
+
+        assert (get(door.store, ID), get(door.store, OTHER)) == (b"111", b"222")
+        assert (door.store.stat(ID).sidecar, door.store.stat(OTHER).sidecar) == (b"one", b"two")
+
+    def test_the_last_seal_counts(self, door: StoreDoor) -> None:
+        """Sealed again with another, shorter side-car, the archive is published with that one."""
+        with door.store.begin() as writer:
+            writer.write(b"bytes")
+            writer.seal(b"a first and long side-car")
+            writer.seal(b"second")
+            writer.publish(ID)
+
+        assert door.store.stat(ID) == StoredArchive(ID, 5, b"second")
+
+    def test_an_archive_that_is_not_sealed_is_not_published(self, door: StoreDoor) -> None:
+        """Publishing before sealing, or after writing on, is refused and shows nothing."""
+        with door.store.begin() as writer:
+            writer.write(b"bytes")
+            with pytest.raises(ValueError, match="seal"):
+                writer.publish(ID)
+            writer.seal(b"{}")
+            writer.write(b" and more")
+            with pytest.raises(ValueError, match="seal"):
+                writer.publish(ID)
+
+        assert list(door.store.scan()) == []
+
+    # -- publishing ------------------------------------------------------------------------------------------------
+
+    def test_publish_never_overwrites(self, door: StoreDoor) -> None:
+        """A second archive of the same identity is refused, and the first keeps its bytes and its side-car."""
+        put(door.store, ID, b"first", b"1")
+        with pytest.raises(AlreadyPublished) as caught:
+            put(door.store, ID, b"another", b"2")
+
+        assert caught.value.id == ID
+        assert get(door.store, ID) == b"first"
+        assert door.store.stat(ID) == StoredArchive(ID, 5, b"1")
+        assert door.staging_is_empty()
+
+    def test_publish_does_not_overwrite_an_archive_without_a_sidecar(self, door: StoreDoor) -> None:
+        """The bytes make the archive: one that lost its side-car is there, and is not given the side-car of others."""
+        put(door.store, ID, b"first", b"1")
+        door.lose_sidecar(ID)
+        with pytest.raises(AlreadyPublished):
+            put(door.store, ID, b"another", b"2")
+
+        assert get(door.store, ID) == b"first"
+        assert door.store.stat(ID) == StoredArchive(ID, 5, None)
+
+    def test_what_was_refused_can_be_published_under_another_name(self, door: StoreDoor) -> None:
+        """AlreadyPublished leaves the writer usable: sealed again, its archive goes elsewhere."""
+        put(door.store, ID, b"first", b"1")
+        with door.store.begin() as writer:
+            writer.write(b"another")
+            writer.seal(b"2")
+            with pytest.raises(AlreadyPublished):
+                writer.publish(ID)
+            writer.seal(b"3")
+            writer.publish(OTHER)
+
+        assert get(door.store, ID) == b"first"
+        assert get(door.store, OTHER) == b"another"
+        assert door.store.stat(OTHER).sidecar == b"3"
+
+    def test_a_writer_publishes_once(self, door: StoreDoor) -> None:
+        """A published archive cannot be written to, sealed or published again by its writer."""
+        with door.store.begin() as writer:
+            writer.write(b"bytes")
+            writer.seal(b"{}")
+            writer.publish(ID)
+            with pytest.raises(ValueError, match="published"):
+                writer.write(b"more")
+            with pytest.raises(ValueError, match="published"):
+                writer.seal(b"other")
+            with pytest.raises(ValueError, match="published"):
+                writer.publish(OTHER)
+
+        assert list(door.store.scan()) == [StoredArchive(ID, 5, b"{}")]
+
+    def test_a_sidecar_without_an_archive_is_none_and_gives_way(self, door: StoreDoor) -> None:
+        """What a crash between side-car and bytes leaves is not seen, and does not stop the next attempt."""
+        door.leave_sidecar(ID)
+
+        assert list(door.store.scan()) == []
+        with pytest.raises(ArchiveNotFound):
+            door.store.stat(ID)
+        with pytest.raises(ArchiveNotFound):
+            door.store.read(ID)
+
+        put(door.store, ID, b"bytes", b"fresh")
+
+        assert door.store.stat(ID) == StoredArchive(ID, 5, b"fresh")
+
+    def test_of_racing_publishers_of_one_name_exactly_one_wins(self, door: StoreDoor) -> None:
+        """Eight threads, one identity: one publishes, seven are refused, and bytes and side-car are of the same one."""
+        store = door.store
+        for turn in range(10):
+            id = ArchiveId("race", BackupType.FULL, f"turn-{turn}.tar.gz")
+            start = threading.Barrier(8)
+
+            def attempt(number: int, id: ArchiveId = id, start: threading.Barrier = start) -> int | None:
+                with store.begin() as writer:
+                    writer.write(b"%d" % number * (number + 1))
+                    writer.seal(b"%d" % number)
+                    start.wait()
+                    try:
+                        writer.publish(id)
+                    except AlreadyPublished:
+                        return None
+                    return number
+
+            with ThreadPoolExecutor(8) as pool:
+                winners = [number for number in pool.map(attempt, range(8)) if number is not None]
+
+            assert len(winners) == 1
+            assert store.stat(id).sidecar == b"%d" % winners[0]
+            assert get(store, id) == b"%d" % winners[0] * (winners[0] + 1)
+        assert door.staging_is_empty()
+
+    def test_an_archive_is_seen_whole_or_not_at_all(self, door: StoreDoor) -> None:
+        """While one thread publishes and removes, no other ever sees bytes without their side-car."""
+        store = door.store
+        done = threading.Event()
+
+        def churn() -> None:
+            for turn in range(25):
+                put(store, ID, b"x" * turn, b"%d" % turn)
+                store.remove(ID)
+
+        def watch() -> list[StoredArchive]:
+            seen: list[StoredArchive] = []
+            while not done.is_set():
+                seen += store.scan()
+                try:
+                    seen.append(store.stat(ID))
+                except ArchiveNotFound:
+                    continue
+            return seen
+
+        with ThreadPoolExecutor(4) as pool:
+            watching = [pool.submit(watch) for _ in range(3)]
+            try:
+                churn()
+            finally:
+                done.set()
+            seen = [found for watcher in watching for found in watcher.result()]
+
+        assert all(found.sidecar == b"%d" % found.size_bytes for found in seen)
+
+    def test_an_archive_that_is_being_removed_is_whole_or_gone(self, door: StoreDoor) -> None:
+        """Whoever looks at an archive at the very moment it is removed sees its side-car too, or no archive."""
+        store = door.store
+        ids = [ArchiveId("document", BackupType.FULL, f"{number}.tar.gz") for number in range(60)]
+        for id in ids:
+            put(store, id, b"bytes")
+
+        def watch() -> set[StoredArchive]:
+            seen = set()
+            for id in ids:
+                with suppress(ArchiveNotFound):
+                    while True:
+                        seen.add(store.stat(id))
+            return seen
+
+        with ThreadPoolExecutor(2) as pool:
+            watching = [pool.submit(watch) for _ in range(2)]
+            for id in ids:
+                store.remove(id)
+            seen = set.union(*(watcher.result() for watcher in watching))
+
+        assert {found.sidecar for found in seen} <= {b"{}"}
+
+    def test_publishers_of_different_names_all_win(self, door: StoreDoor) -> None:
+        """Threads that publish into the same and into new directories do not hinder each other."""
+        ids = [ArchiveId(f"p{n % 3}", list(BackupType)[n % 2], f"archive-{n}.tar.gz") for n in range(24)]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda id: put(door.store, id, id.name.encode(), str(id).encode()), ids))
+
+        assert list(door.store.scan()) == [StoredArchive(id, len(id.name), str(id).encode()) for id in sorted(ids)]
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def test_reading_what_is_not_there_fails_at_the_call(self, door: StoreDoor) -> None:
+        """Not-found comes from `read` itself, names the archive, and does not depend on what else is stored."""
+        put(door.store, ID, b"bytes")
+        for id in (
+            OTHER,
+            ArchiveId(ID.profile, ID.type, "other.tar.gz"),
+            ArchiveId("unknown", ID.type, ID.name),
+        ):
+            with pytest.raises(ArchiveNotFound) as caught:
+                door.store.read(id)
+            assert caught.value.name == str(id)
+            with pytest.raises(ArchiveNotFound) as caught:
+                door.store.stat(id)
+            assert caught.value.name == str(id)
+
+    @pytest.mark.parametrize("start", [0, 1, 5, 9, 10, 11, 10**30])
+    @pytest.mark.parametrize("stop", [None, 0, 1, 5, 9, 10, 11, 10**30])
+    def test_a_range_is_clipped_to_the_archive(self, door: StoreDoor, start: int, stop: int | None) -> None:
+        """Any start and stop give what slicing gives, and the reader knows its length beforehand."""
+        put(door.store, ID, b"0123456789")
+        with door.store.read(ID, start, stop) as reader:
+            size, content = reader.size_bytes, b"".join(reader)
+
+        assert content == b"0123456789"[start:stop]
+        assert size == len(content)
+
+    @pytest.mark.parametrize(
+        ("start", "stop"),
+        [(0, None), (1, None), (MIB - 1, MIB + 1), (MIB, 2 * MIB), (7, 2 * MIB + 7), (2 * MIB + 6, None)],
+    )
+    def test_blocks_are_at_most_one_mebibyte_and_in_order(self, door: StoreDoor, start: int, stop: int | None) -> None:
+        """A large archive comes in blocks of 1 to 1,048,576 bytes that sum up to the range."""
+        content = pattern(2 * MIB + 7)
+        put(door.store, ID, content)
+        with door.store.read(ID, start, stop) as reader:
+            size, blocks = reader.size_bytes, list(reader)
+
+        assert all(0 < len(block) <= MIB for block in blocks)
+        assert b"".join(blocks) == content[start:stop]
+        assert size == sum(map(len, blocks))
+
+    def test_a_reader_left_half_way_holds_nothing(self, door: StoreDoor) -> None:
+        """Whoever stops reading early, or never starts, leaves no open file."""
+        put(door.store, ID, pattern(2 * MIB))
+        with door.store.read(ID) as reader:
+            next(iter(reader))
+        with door.store.read(ID):
+            pass
+
+        assert door.open_files() == 0
+
+    def test_two_readers_of_one_archive_do_not_disturb_each_other(self, door: StoreDoor) -> None:
+        """Readers have positions of their own."""
+        content = pattern(3 * MIB)
+        put(door.store, ID, content)
+        with door.store.read(ID) as one, door.store.read(ID, MIB) as two:
+            pairs = list(zip(one, two, strict=False))
+
+        assert b"".join(first for first, _ in pairs)[MIB:] == b"".join(second for _, second in pairs)[:MIB]
+
+    def test_an_archive_that_became_shorter_is_reported_as_damaged(self, door: StoreDoor) -> None:
+        """Bytes that vanish while they are read are an error, not an early end."""
+        content = pattern(2 * MIB)
+        put(door.store, ID, content)
+        received: list[bytes] = []
+        with door.store.read(ID) as reader:
+            door.shorten(ID, MIB + 5)
+            with pytest.raises(ArchiveCorrupt) as caught:
+                received.extend(reader)
+
+        assert caught.value.id == ID
+        assert content.startswith(b"".join(received))
+
+    def test_a_reader_opened_before_removal_gives_the_archive_or_an_error(self, door: StoreDoor) -> None:
+        """Removing what is being read never yields other or fewer bytes without an error."""
+        content = pattern(2 * MIB)
+        put(door.store, ID, content)
+        with door.store.read(ID) as reader:
+            door.store.remove(ID)
+            put(door.store, ID, b"another")
+            try:
+                received = b"".join(reader)
+            except (ArchiveCorrupt, ArchiveNotFound):
+                received = content
+
+        assert received == content
+
+    # -- looking around --------------------------------------------------------------------------------------------
+
+    def test_a_lost_sidecar_is_none(self, door: StoreDoor) -> None:
+        """Archives without a side-car are listed and found, and say so."""
+        put(door.store, ID, b"bytes")
+        door.lose_sidecar(ID)
+
+        assert door.store.stat(ID) == StoredArchive(ID, 5, None)
+        assert list(door.store.scan()) == [StoredArchive(ID, 5, None)]
+
+    def test_an_empty_store_has_nothing_to_scan(self, door: StoreDoor) -> None:
+        """No archive, no entry."""
+        assert list(door.store.scan()) == []
+
+    def test_scan_goes_in_the_order_of_identities(self, door: StoreDoor) -> None:
+        """Profile, then the word of the type, then name; each by code points, whatever a disk thinks of order."""
+        ids = [
+            ArchiveId(profile, type, name)
+            for profile in ("b", "a.b", "a", "a-b", "B", "1")
+            for type in BackupType
+            for name in ("ab.tar.gz", "a.tar.gz", "a b.tar.gz", "Z.tar.gz", "ä.tar.gz", "日本 (1).tar.gz")
+        ]
+        for id in ids:
+            put(door.store, id, id.name.encode(), str(id).encode())
+        found = list(door.store.scan())
+
+        assert [entry.id for entry in found] == sorted(ids)
+        assert all(entry.sidecar == str(entry.id).encode() for entry in found)
+        assert all(get(door.store, id) == id.name.encode() for id in ids)
+
+    def test_the_longest_and_oddest_names_are_stored(self, door: StoreDoor) -> None:
+        """Whatever `naming` allows can be published, found and read."""
+        names = [
+            "a" * 193 + ".tar.gz",
+            "é" * 96 + ".tar.gz",
+            "2025 _@+=,()-....tar.gz",
+            "x.tar.gz.json.tar.gz",
+            "ก็.tar.gz",
+        ]
+        ids = sorted(ArchiveId(profile, BackupType.DIFF, name) for name in names for profile in ("p" * 64, "0..-_"))
+        for id in ids:
+            put(door.store, id, b"bytes", id.name.encode())
+
+        assert [(entry.id, entry.sidecar) for entry in door.store.scan()] == [(id, id.name.encode()) for id in ids]
+
+    def test_foreign_things_are_passed_over(self, door: StoreDoor) -> None:
+        """What is not an archive by name and nature is neither listed, nor found, nor in the way."""
+        door.put_foreign_things("document")
+        put(door.store, ID, b"bytes")
+
+        assert [entry.id for entry in door.store.scan()] == [ID]
+        for profile, type, name in (
+            ("document", BackupType.FULL, "linked.tar.gz"),
+            ("document", BackupType.FULL, "directory.tar.gz"),
+            ("document", BackupType.FULL, "pipe.tar.gz"),
+            ("document", BackupType.INC, "outside.tar.gz"),
+            ("linked", BackupType.FULL, "outside.tar.gz"),
+            ("README", BackupType.FULL, "outside.tar.gz"),
+        ):
+            id = ArchiveId(profile, type, name)
+            with pytest.raises(ArchiveNotFound):
+                door.store.stat(id)
+            with pytest.raises(ArchiveNotFound):
+                door.store.read(id)
+
+    def test_scanning_survives_changes_meanwhile(self, door: StoreDoor) -> None:
+        """Archives that come and go during a scan do not stop it, and those that stay are seen once."""
+        ids = [ArchiveId(f"p{n}", BackupType.FULL, f"{m}.tar.gz") for n in range(3) for m in range(3)]
+        for id in ids:
+            put(door.store, id, b"bytes")
+        scan = door.store.scan()
+        seen = [next(scan).id]
+        for id in (ids[2], ids[5], ids[8]):
+            door.store.remove(id)
+        put(door.store, OTHER, b"bytes")
+        seen += [entry.id for entry in scan]
+
+        assert sorted(set(seen)) == seen
+        assert {id for id in ids if id not in (ids[2], ids[5], ids[8])} <= set(seen)
+
+    def test_a_scan_given_up_holds_nothing(self, door: StoreDoor) -> None:
+        """A scan that is closed after its first entry leaves nothing open."""
+        put(door.store, ID, b"bytes")
+        put(door.store, OTHER, b"bytes")
+        scan = door.store.scan()
+        next(scan)
+        del scan
+
+        assert door.open_files() == 0
+
+    def test_usage_tells_used_and_free_bytes(self, door: StoreDoor) -> None:
+        """Both are counts of bytes, and a medium that takes archives has some free."""
+        put(door.store, ID, b"bytes")
+        usage = door.store.usage()
+
+        assert usage.used_bytes > 0
+        assert usage.free_bytes > 0
+
+    # -- describing afterwards ---------------------------------------------------------------------------------------
+
+    def test_an_archive_without_a_sidecar_is_given_one(self, door: StoreDoor) -> None:
+        """The side-car appears, the bytes are as before, and staging is empty."""
+        put(door.store, ID, b"bytes")
+        door.lose_sidecar(ID)
+        door.store.annotate(ID, b"found out")
+
+        assert door.store.stat(ID) == StoredArchive(ID, 5, b"found out")
+        assert list(door.store.scan()) == [StoredArchive(ID, 5, b"found out")]
+        assert get(door.store, ID) == b"bytes"
+        assert door.staging_is_empty()
+        assert door.open_files() == 0
+
+    def test_a_sidecar_is_never_replaced(self, door: StoreDoor) -> None:
+        """An archive that is described stays as it is."""
+        put(door.store, ID, b"bytes", b"old")
+        with pytest.raises(AlreadyPublished) as caught:
+            door.store.annotate(ID, b"new")
+
+        assert caught.value.id == ID
+        assert door.store.stat(ID) == StoredArchive(ID, 5, b"old")
+        assert door.staging_is_empty()
+
+    def test_what_is_not_stored_cannot_be_described(self, door: StoreDoor) -> None:
+        """No archive, no side-car: not in a new directory, not beside others, not over a stale one."""
+        put(door.store, ID, b"bytes")
+        stale = ArchiveId(ID.profile, ID.type, "stale.tar.gz")
+        door.leave_sidecar(stale)
+        for id in (OTHER, stale, ArchiveId(ID.profile, ID.type, "other.tar.gz")):
+            with pytest.raises(ArchiveNotFound) as caught:
+                door.store.annotate(id, b"{}")
+            assert caught.value.name == str(id)
+
+        assert [entry.id for entry in door.store.scan()] == [ID]
+        assert door.staging_is_empty()
+
+    # -- taking away -----------------------------------------------------------------------------------------------
+
+    def test_a_removed_archive_is_gone_and_may_come_again(self, door: StoreDoor) -> None:
+        """Neither bytes nor side-car stay behind, others are untouched, and the name is free."""
+        put(door.store, ID, b"bytes", b"old")
+        put(door.store, OTHER, b"other")
+        door.store.remove(ID)
+
+        assert [entry.id for entry in door.store.scan()] == [OTHER]
+        with pytest.raises(ArchiveNotFound):
+            door.store.stat(ID)
+        with pytest.raises(ArchiveNotFound):
+            door.store.read(ID)
+
+        put(door.store, ID, b"again", b"new")
+
+        assert door.store.stat(ID) == StoredArchive(ID, 5, b"new")
+
+    def test_removing_what_is_not_there_is_no_error(self, door: StoreDoor) -> None:
+        """Removing twice, removing the unknown, and removing half an archive all end with nothing there."""
+        half = ArchiveId("document", BackupType.FULL, "half.tar.gz")
+        put(door.store, ID, b"bytes")
+        put(door.store, half, b"bytes")
+        door.lose_sidecar(half)
+        door.leave_sidecar(OTHER)
+        for id in (ID, ID, OTHER, half, ArchiveId("unknown", BackupType.FULL, "unknown.tar.gz")):
+            door.store.remove(id)
+
+        assert list(door.store.scan()) == []
+
+    def test_sweep_drops_what_a_dead_process_left(self, door: StoreDoor) -> None:
+        """Staged archives of writers that died are dropped and counted; published ones stay."""
+        put(door.store, ID, b"bytes")
+        with door.store.begin() as written, door.store.begin() as sealed, door.store.begin():
+            written.write(b"bytes")
+            sealed.write(b"bytes")
+            sealed.seal(b"{}")
+            door.crash()
+            is_empty_before = door.staging_is_empty()
+            swept = door.store.sweep(SOON)
+
+            assert not is_empty_before
+            assert swept == 3
+            assert door.staging_is_empty()
+        assert [entry.id for entry in door.store.scan()] == [ID]
+        assert door.store.sweep(SOON) == 0
+
+    def test_sweep_keeps_what_was_touched_since(self, door: StoreDoor) -> None:
+        """Staging younger than the given time is left alone."""
+        with door.store.begin() as writer:
+            writer.write(b"bytes")
+            door.crash()
+            swept = door.store.sweep(LONG_AGO)
+
+            assert swept == 0
+            assert not door.staging_is_empty()
+
+    def test_sweep_takes_times_of_any_zone(self, door: StoreDoor) -> None:
+        """The time is a moment, however it is written down."""
+        with door.store.begin():
+            door.crash()
+            moment = datetime.now(UTC) - timedelta(hours=1)
+            swept = door.store.sweep(moment.astimezone())
+
+            assert swept == 0
+
+    def test_sweep_never_touches_open_writers(self, door: StoreDoor) -> None:
+        """A writer of this process that is slow, idle or sealed goes on as if nothing had been swept."""
+        with door.store.begin() as writer, door.store.begin() as idle:
+            writer.write(b"by")
+            swept = door.store.sweep(SOON)
+            writer.write(b"tes")
+            writer.seal(b"{}")
+            swept += door.store.sweep(SOON)
+            writer.publish(ID)
+            idle.seal(b"idle")
+            idle.publish(OTHER)
+
+        assert swept == 0
+        assert get(door.store, ID) == b"bytes"
+        assert door.store.stat(OTHER).sidecar == b"idle"
+
+    def test_archives_outlive_the_store_that_took_them(self, door: StoreDoor) -> None:
+        """The next store over the same medium finds what the one before had published."""
+        put(door.store, ID, b"bytes", b"about")
+        door.crash()
+
+        assert list(door.store.scan()) == [StoredArchive(ID, 5, b"about")]
+        assert get(door.store, ID) == b"bytes"
+
+    def test_closing_twice_is_no_error(self, door: StoreDoor) -> None:
+        """Close is idempotent."""
+        door.store.close()
+        door.store.close()

@@ -1,0 +1,21 @@
+"""What every `Clock` promises."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tarkeep.domain.ports import Clock
+
+
+class ClockContract:
+    """A subclass gives the fixture ``clock``."""
+
+    def test_now_is_aware_and_in_utc(self, clock: Clock) -> None:
+        """Times carry their zone, and it is UTC."""
+        assert clock.now().utcoffset() == timedelta(0)
+
+    def test_times_can_be_compared(self, clock: Clock) -> None:
+        """Two times of one clock have an order and a distance."""
+        before = clock.now()
+
+        assert clock.now() - before < timedelta(days=1)

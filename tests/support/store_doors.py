@@ -1,0 +1,160 @@
+"""
+Back doors of the stores: what a test may do behind a store's back, past the code under test.
+
+A door holds the store of the moment in *store*; `crash` puts the one in its place that the next process would open.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
+from tarkeep.adapters.memory_store import MemoryArchiveStore
+from tarkeep.domain.archives import ArchiveId
+from tarkeep.domain.ports import ArchiveStore
+from tests.support.clocks import SequenceIds
+
+LONG_AGO = datetime.now(UTC) - timedelta(days=1)
+SOON = datetime.now(UTC) + timedelta(days=1)
+
+
+class StoreDoor(Protocol):
+    """What the contract of `ArchiveStore` needs besides the store."""
+
+    @property
+    def store(self) -> ArchiveStore: ...
+
+    def staging_is_empty(self) -> bool:
+        """Whether nothing is left of any archive that was on its way in."""
+
+    def open_files(self) -> int:
+        """How many files of archives this process holds open."""
+
+    def shorten(self, id: ArchiveId, size_bytes: int) -> None:
+        """Cut the stored bytes, as a broken disk or a person would."""
+
+    def lose_sidecar(self, id: ArchiveId) -> None:
+        """Take the side-car away and leave the bytes."""
+
+    def leave_sidecar(self, id: ArchiveId) -> None:
+        """Put a side-car where no archive is, as a crash while publishing would, if the store has such a moment."""
+
+    def put_foreign_things(self, profile: str) -> None:
+        """Put things that are no archives wherever they could be taken for some, also beside those of *profile*."""
+
+    def crash(self) -> None:
+        """End the store as SIGKILL would, with writers and readers open, and open it again."""
+
+    def close(self) -> None: ...
+
+
+class MemoryDoor:
+    """Into a store that has no disk: what can only lie on one cannot be put there."""
+
+    def __init__(self) -> None:
+        self.store = MemoryArchiveStore()
+
+    def staging_is_empty(self) -> bool:
+        return self.store.staging_is_empty
+
+    def open_files(self) -> int:
+        return 0
+
+    def shorten(self, id: ArchiveId, size_bytes: int) -> None:
+        held = self.store.archives[id]
+        held.content = held.content[:size_bytes]
+
+    def lose_sidecar(self, id: ArchiveId) -> None:
+        self.store.archives[id].sidecar = None
+
+    def leave_sidecar(self, id: ArchiveId) -> None:
+        """Publishing in memory is one step."""
+
+    def put_foreign_things(self, profile: str) -> None:
+        """There is no place for them."""
+
+    def crash(self) -> None:
+        self.store = self.store.reopened()
+
+    def close(self) -> None:
+        self.store.close()
+
+
+class FilesystemDoor:
+    """Into a store under *path*, by way of the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._ids = SequenceIds()
+        self.store = FilesystemArchiveStore.open(path, ids=self._ids)
+
+    def file(self, id: ArchiveId) -> Path:
+        return self.path / "archives" / id.profile / id.type.value / id.name
+
+    def sidecar(self, id: ArchiveId) -> Path:
+        return self.file(id).with_name(id.name + ".json")
+
+    def staging_is_empty(self) -> bool:
+        return not list((self.path / "staging").iterdir())
+
+    def open_files(self) -> int:
+        return len(self._descriptors("archives")) + len(self._descriptors("staging"))
+
+    def shorten(self, id: ArchiveId, size_bytes: int) -> None:
+        os.truncate(self.file(id), size_bytes)
+
+    def lose_sidecar(self, id: ArchiveId) -> None:
+        self.sidecar(id).unlink()
+
+    def leave_sidecar(self, id: ArchiveId) -> None:
+        self.sidecar(id).parent.mkdir(parents=True, exist_ok=True)
+        self.sidecar(id).write_bytes(b"stale")
+
+    def put_foreign_things(self, profile: str) -> None:
+        archives = self.path / "archives"
+        inside = archives / profile / "FULL"
+        inside.mkdir(parents=True, exist_ok=True)
+        outside = self.path / "elsewhere" / "FULL"
+        outside.mkdir(parents=True)
+        (outside / "outside.tar.gz").write_bytes(b"outside")
+        for folder in (archives, archives / profile, inside):
+            (folder / "README").write_bytes(b"foreign")
+            (folder / "foreign.tar.gz.json").write_bytes(b"foreign")
+            (folder / ".hidden.tar.gz").mkdir()
+            (folder / "lost+found").mkdir()
+        (archives / "file.tar.gz").write_bytes(b"foreign")
+        (archives / profile / "full").mkdir()
+        (archives / profile / "full" / "small.tar.gz").write_bytes(b"foreign")
+        (archives / profile / "INC").symlink_to(outside)
+        (archives / "linked").symlink_to(outside.parent)
+        (inside / "linked.tar.gz").symlink_to(outside / "outside.tar.gz")
+        (inside / "directory.tar.gz").mkdir()
+        (inside / "bad\nname.tar.gz").write_bytes(b"foreign")
+        (inside / os.fsdecode(b"not-utf-8-\xff.tar.gz")).write_bytes(b"foreign")
+        os.mkfifo(inside / "pipe.tar.gz")
+
+    def crash(self) -> None:
+        # Putting /dev/null in the place of every descriptor ends what the kernel knows of them, the lock included, and
+        # leaves the numbers valid for the objects that still hold them.
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        for descriptor in self._descriptors(""):
+            os.dup2(null, descriptor, inheritable=False)
+        os.close(null)
+        self.store = FilesystemArchiveStore.open(self.path, ids=self._ids)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def _descriptors(self, below: str) -> list[int]:
+        found = []
+        for entry in Path("/proc/self/fd").iterdir():
+            try:
+                target = entry.readlink()
+            except FileNotFoundError:  # the listing's own
+                continue
+            if target.is_relative_to(self.path / below):
+                found.append(int(entry.name))
+        return found
