@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from attrs import field, frozen
+from attrs.validators import optional
 
 from .errors import DigestInvalid, DigestMismatch, InvalidType
 from .naming import check_archive_name, check_profile
@@ -159,7 +160,7 @@ class Contents:
     kind: Kind
     members: int = field(validator=_not_negative)
     unpacked_bytes: int = field(validator=_not_negative)
-    newest_member: datetime | None = None
+    newest_member: datetime | None = field(default=None, validator=optional(_aware_utc))
 
 
 @frozen

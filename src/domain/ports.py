@@ -202,8 +202,10 @@ class Catalog(Protocol):
     What is known about archives: an index of the store, which can always be rebuilt from it.
 
     Each method is one transaction. When a writing method returns, its effect survives a power cut. An archive is an
-    entry from `confirm` or `adopt` on; open claims are seen by `claim` and `open_claims` only. Every writing method may
-    raise `CatalogBusy`.
+    entry from `confirm`, `adopt` or `replace` on; open claims are seen by `claim` and `open_claims` only. A trashed
+    entry is hidden from `find`, `named`, `page`, `inventory` and `totals` but keeps its identity taken: `claim`
+    answers `AlreadyStored` with it (its state says so), `adopt` leaves it, `mark` brings it back. Every writing method
+    may raise `CatalogBusy`.
     """
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
@@ -227,14 +229,15 @@ class Catalog(Protocol):
         """
         Enter archives found in a store, all in one transaction; the number of entries that are new.
 
-        An entry or claim that exists under an identity stays as it is.
+        An entry or claim that exists under an identity stays as it is; of several with one identity the first counts.
         """
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
         """
         Forget everything, claims too, and enter *archives* instead, in one transaction; their number.
 
-        *archives* may be long and is read once; an error it raises leaves everything as it was.
+        *archives* may be long and is read once; an error it raises leaves everything as it was. Other writers wait
+        meanwhile. Of several with one identity the first counts.
         """
 
     def find(self, id: ArchiveId) -> BackupArchive:
@@ -264,7 +267,7 @@ class Catalog(Protocol):
         number of entries before the cursor.
 
         Raises:
-            ValueError: *cursor* is not one of this catalog's.
+            ValueError: *cursor* is not one of this catalog's, or *limit* is below 1.
         """
 
     def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:

@@ -1,0 +1,432 @@
+"""
+The catalog in an SQL database: SQLite in a file, or PostgreSQL.
+
+Every writing method is one transaction that excludes other writers from its start, and keeps `totals` in step with
+the entries it changes. Every reading method is one SELECT, fetched whole before it returns: an unfinished one would
+keep a writer from committing in SQLite's rollback-journal mode. Statements are built once; what differs between
+databases is in `sql_engine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice, product
+from threading import Lock
+from typing import Any, TypeAlias
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind
+from ..domain.errors import ArchiveNotFound, BackendUnavailable, CatalogBusy, InvalidName
+from ..domain.naming import check_archive_name, check_profile
+from ..domain.ports import (
+    AlreadyStored,
+    Claimed,
+    ClaimedElsewhere,
+    ClaimOutcome,
+    InventoryPage,
+    Page,
+    Totals,
+)
+from ..domain.sync import InventoryEntry
+from .cursors import after_identity, after_time, read_identity, read_time
+from .sql_engine import EXCLUSIVE, connect, translated
+from .sql_schema import HEAD, LISTED, OPEN_CLAIM, archives, current_revision, totals, upgrade
+
+_Values: TypeAlias = dict[str, str | int | bool | None]
+_Rows: TypeAlias = Sequence[tuple[Any, ...]]
+_Query: TypeAlias = Select[*tuple[Any, ...]]
+
+_AT_ONCE = 10_000  # rows handed to the driver in one call: enough to make its overhead small, and a few MB
+_START = (-(2**63), 0)
+_TYPES = {type.value: type for type in BackupType}
+_KINDS = {kind.value: kind for kind in Kind}
+_STATES = {state.value: state for state in ArchiveState}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class SqlCatalog:
+    """
+    A `Catalog` in a database; made by `open`.
+
+    A trashed entry is hidden from `find`, `named`, `page`, `inventory` and `totals`, but keeps its identity taken:
+    `claim` answers `AlreadyStored` with it, and `mark` brings it back.
+
+    Safe to call from any number of threads. Writers of this process wait for each other in front of a lock, at most
+    *busy_seconds*, because SQLite's own waiting is polling; against other processes the database waits as long again.
+    """
+
+    def __init__(self, engine: Engine, busy_seconds: float) -> None:
+        self._engine = engine
+        self._busy_seconds = busy_seconds
+        self._writing_now = Lock()
+        self._closed = False
+        self._exclude_writers = EXCLUSIVE[engine.dialect.name]
+        upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+        # SQLAlchemy tells how many rows an INSERT made only where asked to; inline: nobody needs the row's number.
+        self._enter_if_new = (
+            upsert(archives).on_conflict_do_nothing().inline().execution_options(preserve_rowcount=True)
+        )
+        counted = upsert(totals)
+        self._add_to_totals = counted.on_conflict_do_update(
+            index_elements=list(totals.primary_key),
+            set_={
+                totals.c.archives: totals.c.archives + counted.excluded.archives,
+                totals.c.size_bytes: totals.c.size_bytes + counted.excluded.size_bytes,
+            },
+        )
+
+    @classmethod
+    def open(cls, url: str, *, busy_seconds: float = 5.0) -> SqlCatalog:
+        """
+        The catalog at *url*, ``sqlite:///PATH`` or ``postgresql+psycopg://...``, made or brought up to date if needed.
+
+        *busy_seconds* is how long a method waits for its turn before `CatalogBusy`.
+
+        Raises:
+            InvalidSetting: *url* is neither, or lacks its driver.
+            BackendUnavailable: it cannot be opened, or the folder of the file is missing.
+            FormatUnknown: a newer version made it, or it is not a catalog.
+        """
+        engine = connect(url, busy_seconds)
+        try:
+            catalog = cls(engine, busy_seconds)
+            catalog._bring_up_to_date()
+        except BaseException:
+            engine.dispose()
+            raise
+        return catalog
+
+    def claim(self, archive: BackupArchive) -> ClaimOutcome:
+        with self._writing() as connection:
+            if connection.execute(self._enter_if_new, _values(archive, claimed=True)).rowcount == 1:
+                return Claimed()
+            claimed, *row = connection.execute(_HOLDER, _identity(archive.id)).one()
+        return ClaimedElsewhere() if claimed else AlreadyStored(_archive(row))
+
+    def confirm(self, archive: BackupArchive) -> None:
+        with self._writing() as connection:
+            values = _values(archive, claimed=False) | _sought(archive.id)
+            if connection.execute(_CONFIRM, values).rowcount != 1:
+                raise ArchiveNotFound(str(archive.id))
+            if archive.state is not ArchiveState.TRASHED:
+                self._count(connection, archive.id.profile, archive.id.type.value, 1, archive.size_bytes)
+
+    def release(self, id: ArchiveId) -> None:
+        with self._writing() as connection:
+            connection.execute(_RELEASE, _identity(id))
+
+    def open_claims(self) -> list[BackupArchive]:
+        return [_archive(row) for row in self._all(_OPEN_CLAIMS, {})]
+
+    def adopt(self, archives: Sequence[BackupArchive]) -> int:
+        rows = [_values(archive, claimed=False) for archive in archives]
+        with self._writing() as connection:
+            return self._enter(connection, iter(rows))
+
+    def replace(self, archives: Iterable[BackupArchive]) -> int:
+        with self._writing() as connection:
+            connection.execute(_FORGET_ARCHIVES)
+            connection.execute(_FORGET_TOTALS)
+            return self._enter(connection, (_values(archive, claimed=False) for archive in archives))
+
+    def find(self, id: ArchiveId) -> BackupArchive:
+        rows = self._all(_FIND, _identity(id))
+        if not rows:
+            raise ArchiveNotFound(str(id))
+        return _archive(rows[0])
+
+    def named(self, type: BackupType, name: str) -> list[BackupArchive]:
+        try:
+            check_archive_name(name)
+        except InvalidName:
+            return []  # no archive has it, and drivers refuse some texts
+        return [_archive(row) for row in self._all(_NAMED, {"type": type.value, "name": name})]
+
+    def page(
+        self,
+        *,
+        profile: str | None = None,
+        type: BackupType | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        received_us, seq = _START if cursor is None else read_time(cursor)
+        place: _Values = {"received_us": received_us, "seq": seq, "limit": _one_more(limit)}
+        if profile is not None:
+            place["profile"] = profile
+        if type is not None:
+            place["type"] = type.value
+        rows = self._all(_PAGES[profile is not None, type is not None], place) if _may_exist(profile) else []
+        found = tuple(_archive(row) for _, *row in rows[:limit])
+        if len(rows) <= limit:
+            return Page(found, None)
+        return Page(found, after_time(_microseconds(found[-1].received_at), rows[limit - 1][0]))
+
+    def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:
+        after = ("", "", "") if cursor is None else read_identity(cursor)
+        place: _Values = {"after_type": after[0], "after_name": after[1], "limit": _one_more(limit)}
+        if profile is None:
+            rows = self._all(_INVENTORY, place | {"after_profile": after[2]})
+        else:
+            rows = self._all(_INVENTORY_OF_PROFILE, place | {"profile": profile}) if _may_exist(profile) else []
+        types = _TYPES
+        found = tuple(
+            InventoryEntry(types[type], name, size_bytes, md5, sha256)
+            for type, name, _, size_bytes, md5, sha256 in rows[:limit]
+        )
+        if len(rows) <= limit:
+            return InventoryPage(found, None)
+        type, name, last_profile, *_ = rows[limit - 1]
+        return InventoryPage(found, after_identity(type, name, last_profile))
+
+    def totals(self, profile: str | None = None) -> list[Totals]:
+        if profile is None:
+            rows = self._all(_TOTALS, {})
+        else:
+            rows = self._all(_TOTALS_OF_PROFILE, {"profile": profile}) if _may_exist(profile) else []
+        return [
+            Totals(profile, _TYPES[type], count, size_bytes, _time(newest_us))
+            for profile, type, count, size_bytes, newest_us in rows
+        ]
+
+    def mark(self, id: ArchiveId, state: ArchiveState) -> None:
+        with self._writing() as connection:
+            row = connection.execute(_ENTRY, _identity(id)).one_or_none()
+            if row is None:
+                raise ArchiveNotFound(str(id))
+            connection.execute(_MARK, {"sought_seq": row.seq, "state": state.value})
+            change = (state is not ArchiveState.TRASHED) - (row.state != ArchiveState.TRASHED.value)
+            if change:
+                self._count(connection, id.profile, id.type.value, change, change * row.size_bytes)
+
+    def close(self) -> None:
+        self._closed = True
+        self._engine.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        self._check_open()
+        if not self._writing_now.acquire(timeout=self._busy_seconds):
+            raise CatalogBusy
+        try:
+            with translated(), self._engine.begin() as connection:
+                connection.exec_driver_sql(self._exclude_writers)
+                yield connection
+        finally:
+            self._writing_now.release()
+
+    def _all(self, statement: _Query, values: _Values) -> _Rows:
+        self._check_open()
+        with translated(), self._engine.connect() as connection:
+            # The driver's own rows: no column read here needs conversion, and Row objects slow inventories by a sixth.
+            result = connection.execute(statement, values)
+            return [] if result.cursor is None else result.cursor.fetchall()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise BackendUnavailable("catalog", "it is closed")
+
+    def _bring_up_to_date(self) -> None:
+        with translated(), self._engine.connect() as connection:
+            if current_revision(connection) == HEAD:
+                return
+        with self._writing() as connection:
+            upgrade(connection)
+
+    def _enter(self, connection: Connection, rows: Iterator[_Values]) -> int:
+        new = 0
+        # The new rows are the ones numbered above all that were there: there is no other writer.
+        last: int = connection.execute(_LAST_SEQ).scalar_one()
+        while some := list(islice(rows, _AT_ONCE)):
+            connection.execute(self._enter_if_new, some)
+            sums: dict[tuple[str, str], tuple[int, int]] = {}
+            for seq, profile, type, size_bytes, state in connection.execute(_ENTERED, {"last": last}).all():
+                new += 1
+                last = max(last, seq)
+                if state != ArchiveState.TRASHED.value:
+                    count, total = sums.get((profile, type), (0, 0))
+                    sums[profile, type] = count + 1, total + size_bytes
+            for (profile, type), (count, total) in sorted(sums.items()):
+                self._count(connection, profile, type, count, total)
+        return new
+
+    def _count(self, connection: Connection, profile: str, type: str, count: int, size_bytes: int) -> None:
+        values = {"profile": profile, "type": type, "archives": count, "size_bytes": size_bytes}
+        connection.execute(self._add_to_totals, values)
+
+
+# -- rows ------------------------------------------------------------------------------------------------------------
+
+
+def _values(archive: BackupArchive, *, claimed: bool) -> _Values:
+    contents = archive.contents
+    newest = None if contents is None else contents.newest_member
+    return {
+        "profile": archive.id.profile,
+        "type": archive.id.type.value,
+        "name": archive.id.name,
+        "size_bytes": archive.size_bytes,
+        "md5": archive.digests.md5,
+        "sha256": archive.digests.sha256,
+        "received_us": _microseconds(archive.received_at),
+        "taken_us": _microseconds(archive.taken_at),
+        "kind": None if contents is None else contents.kind.value,
+        "members": None if contents is None else contents.members,
+        "unpacked_bytes": None if contents is None else contents.unpacked_bytes,
+        "newest_member_us": None if newest is None else _microseconds(newest),
+        "state": archive.state.value,
+        "claimed": claimed,
+    }
+
+
+def _identity(id: ArchiveId) -> _Values:
+    return {"profile": id.profile, "type": id.type.value, "name": id.name}
+
+
+def _sought(id: ArchiveId) -> _Values:
+    # Other names than the columns': an UPDATE takes a value named like a column as one to set.
+    return {"sought_profile": id.profile, "sought_type": id.type.value, "sought_name": id.name}
+
+
+def _archive(row: Sequence[Any]) -> BackupArchive:
+    profile, type, name, size_bytes, md5, sha256, received_us, taken_us, kind, members, unpacked, newest_us, state = row
+    contents = None
+    if kind is not None:
+        contents = Contents(_KINDS[kind], members, unpacked, None if newest_us is None else _time(newest_us))
+    return BackupArchive(
+        ArchiveId(profile, _TYPES[type], name),
+        size_bytes,
+        Digests(md5, sha256),
+        _time(received_us),
+        _time(taken_us),
+        contents,
+        _STATES[state],
+    )
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _time(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _one_more(limit: int) -> int:
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+    return limit + 1  # the row more tells whether there is a next page
+
+
+def _may_exist(profile: str | None) -> bool:
+    try:
+        return profile is None or bool(check_profile(profile))
+    except InvalidName:
+        return False
+
+
+# -- statements ------------------------------------------------------------------------------------------------------
+
+_a = archives.c
+_ARCHIVE = (
+    _a.profile,
+    _a.type,
+    _a.name,
+    _a.size_bytes,
+    _a.md5,
+    _a.sha256,
+    _a.received_us,
+    _a.taken_us,
+    _a.kind,
+    _a.members,
+    _a.unpacked_bytes,
+    _a.newest_member_us,
+    _a.state,
+)
+_of_profile = _a.profile == bindparam("profile")
+_of_type = _a.type == bindparam("type")
+_of_name = _a.name == bindparam("name")
+
+_FIND = select(*_ARCHIVE).where(_of_type, _of_name, _of_profile, LISTED)
+_NAMED = select(*_ARCHIVE).where(_of_type, _of_name, LISTED).order_by(_a.profile)
+_HOLDER = select(_a.claimed, *_ARCHIVE).where(_of_type, _of_name, _of_profile)
+_ENTRY = select(_a.seq, _a.state, _a.size_bytes).where(_of_type, _of_name, _of_profile, ~_a.claimed)
+_OPEN_CLAIMS = select(*_ARCHIVE).where(OPEN_CLAIM).order_by(_a.profile, _a.type, _a.name)
+
+_CONFIRM = update(archives).where(
+    _a.type == bindparam("sought_type"),
+    _a.name == bindparam("sought_name"),
+    _a.profile == bindparam("sought_profile"),
+    _a.claimed,
+)
+_MARK = update(archives).where(_a.seq == bindparam("sought_seq"))
+_RELEASE = delete(archives).where(_of_type, _of_name, _of_profile, _a.claimed)
+_FORGET_ARCHIVES = delete(archives)
+_FORGET_TOTALS = delete(totals)
+
+_LAST_SEQ = select(func.coalesce(func.max(_a.seq), 0))
+# Not summed up by the database: GROUP BY would lead it through a whole index.
+_ENTERED = select(_a.seq, _a.profile, _a.type, _a.size_bytes, _a.state).where(_a.seq > bindparam("last"))
+
+
+def _pages(by_profile: bool, by_type: bool) -> _Query:
+    # The equal columns stay outside the comparison of rows: inside it, no index finds the place. SQLite looks up the
+    # time only and passes over entries of the same microsecond one by one, within the index.
+    filters = [_of_profile] * by_profile + [_of_type] * by_type
+    return (
+        select(_a.seq, *_ARCHIVE)
+        .where(*filters, tuple_(_a.received_us, _a.seq) > tuple_(bindparam("received_us"), bindparam("seq")), LISTED)
+        .order_by(_a.received_us, _a.seq)
+        .limit(bindparam("limit"))
+    )
+
+
+_PAGES = {filters: _pages(*filters) for filters in product((False, True), repeat=2)}
+
+_INVENTORY_ENTRY = (_a.type, _a.name, _a.profile, _a.size_bytes, _a.md5, _a.sha256)
+_INVENTORY = (
+    select(*_INVENTORY_ENTRY)
+    .where(
+        tuple_(_a.type, _a.name, _a.profile)
+        > tuple_(bindparam("after_type"), bindparam("after_name"), bindparam("after_profile")),
+        LISTED,
+    )
+    .order_by(_a.type, _a.name, _a.profile)
+    .limit(bindparam("limit"))
+)
+_INVENTORY_OF_PROFILE = (
+    select(*_INVENTORY_ENTRY)
+    .where(_of_profile, tuple_(_a.type, _a.name) > tuple_(bindparam("after_type"), bindparam("after_name")), LISTED)
+    .order_by(_a.type, _a.name)
+    .limit(bindparam("limit"))
+)
+
+_newest_us = (
+    select(_a.received_us)
+    .where(_a.profile == totals.c.profile, _a.type == totals.c.type, LISTED)
+    .order_by(_a.received_us.desc(), _a.seq.desc())
+    .limit(literal(1))
+    .scalar_subquery()
+)
+_TOTALS = (
+    select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes, _newest_us)
+    .where(totals.c.archives > 0)
+    .order_by(totals.c.profile, totals.c.type)
+)
+_TOTALS_OF_PROFILE = _TOTALS.where(totals.c.profile == bindparam("profile"))

@@ -1,0 +1,157 @@
+"""
+What differs between databases: connecting, excluding other writers, and what their errors mean.
+
+Everything written for one database only is in this file. A transaction that writes starts with the statement of
+`EXCLUSIVE`, so that there is one writer at a time whatever the database: what it read stays true until it commits.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+
+from ..domain.errors import (
+    BackendUnavailable,
+    CatalogBusy,
+    InsufficientStorage,
+    InvalidSetting,
+    ReadOnly,
+    TarkeepError,
+)
+
+EXCLUSIVE = {
+    # IMMEDIATE: a transaction that starts by reading and then writes cannot wait for its turn, it fails at once.
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "SELECT pg_advisory_xact_lock(8386654245126367598)",
+}
+
+_POOL = 8  # reading is short and holds the GIL most of the time: more connections would only cost memory
+
+
+def connect(url: str, busy_seconds: float) -> Engine:
+    """
+    An engine for *url*, ``sqlite:///PATH`` or ``postgresql+psycopg://...``; a file that is missing is made.
+
+    Raises:
+        InvalidSetting: *url* is neither, or lacks its driver.
+        BackendUnavailable: the folder of the file is missing.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InvalidSetting("catalog", "is not a database URL") from None
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        return _sqlite(parsed, busy_seconds)
+    if parsed.drivername == "postgresql+psycopg":
+        return _postgresql(parsed, busy_seconds)
+    raise InvalidSetting("catalog", "must start with sqlite:/// or postgresql+psycopg://")
+
+
+def safe_journal_mode(version: tuple[int, int, int]) -> str:
+    """
+    The journal mode in which SQLite *version* loses and corrupts nothing.
+
+    WAL is faster and lets readers and a writer pass each other, but can corrupt the database where one connection
+    writes while another resets the log, up to the fixes in 3.44.6, 3.50.7 and 3.51.3.
+    """
+    fixed = (3, 44, 6) <= version < (3, 45, 0) or (3, 50, 7) <= version < (3, 51, 0) or version >= (3, 51, 3)
+    return "wal" if fixed else "truncate"
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn errors of the database into those of the domain."""
+    try:
+        yield
+    except NoConnectionFree as error:
+        raise CatalogBusy from error
+    except DBAPIError as error:
+        raise meaning(error.orig) from error
+
+
+def meaning(error: BaseException | None) -> TarkeepError:
+    """What an *error* of a database driver means to us; nothing of its text is kept, it may hold SQL and paths."""
+    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
+    for prefix, translation in _MEANINGS.items():
+        if code.startswith(prefix):
+            return translation()
+    return BackendUnavailable("catalog")
+
+
+_REMEDY = "remove it and run tarkeep rebuild"
+_MEANINGS: dict[str, Callable[[], TarkeepError]] = {
+    "SQLITE_BUSY": CatalogBusy,
+    "SQLITE_LOCKED": CatalogBusy,
+    "SQLITE_FULL": InsufficientStorage,
+    "SQLITE_READONLY": ReadOnly,
+    "SQLITE_CORRUPT": partial(BackendUnavailable, "catalog", "its file is damaged; remove it and run tarkeep rebuild"),
+    "SQLITE_NOTADB": partial(
+        BackendUnavailable, "catalog", "its file is not a database; remove it and run tarkeep rebuild"
+    ),
+    "SQLITE_CANTOPEN": partial(BackendUnavailable, "catalog", "its file cannot be opened"),
+    "SQLITE_IOERR": partial(BackendUnavailable, "catalog", "its file cannot be read or written"),
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html
+    "55P03": CatalogBusy,  # lock_not_available
+    "57014": CatalogBusy,  # query_canceled, by a timeout
+    "40": CatalogBusy,  # deadlock, serialization failure
+    "53100": InsufficientStorage,  # disk_full
+    "25006": ReadOnly,  # read_only_sql_transaction
+}
+
+
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
+    if not url.database or url.database == ":memory:" or url.query:
+        raise InvalidSetting("catalog", "must name a file, as in sqlite:////var/lib/tarkeep/catalog.sqlite")
+    file = Path(url.database)
+    if not file.parent.is_dir():
+        raise BackendUnavailable("catalog", "its folder does not exist")
+    return create_engine(
+        url,
+        creator=partial(_sqlite_connection, file, busy_seconds),
+        pool_size=_POOL,
+        max_overflow=0,
+        pool_timeout=busy_seconds,
+        hide_parameters=True,
+    )
+
+
+def _sqlite_connection(file: Path, busy_seconds: float) -> sqlite3.Connection:
+    # isolation_level None: the driver begins nothing by itself; a lone SELECT ends with its last row, and a writer
+    # says BEGIN IMMEDIATE. Any thread may use the connection, one at a time, as the pool takes care.
+    connection = sqlite3.connect(file, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+    try:
+        _make_durable(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_durable(connection: sqlite3.Connection) -> None:
+    wanted = safe_journal_mode(sqlite3.sqlite_version_info)
+    (mode,) = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
+    if mode != wanted:
+        raise sqlite3.OperationalError(f"journal mode is {mode} and not {wanted}")
+    connection.execute("PRAGMA synchronous = FULL")  # NORMAL loses acknowledged entries in a power cut
+    connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def _postgresql(url: URL, busy_seconds: float) -> Engine:
+    try:
+        return create_engine(
+            url,
+            connect_args={"options": f"-c lock_timeout={round(busy_seconds * 1000)}"},
+            pool_size=_POOL,
+            max_overflow=0,
+            pool_timeout=busy_seconds,
+            hide_parameters=True,
+        )
+    except ImportError:
+        raise InvalidSetting("catalog", "needs the Python package psycopg for PostgreSQL") from None

@@ -1,0 +1,535 @@
+"""What is particular to the SQL catalog: its file, durability, indexes, revisions, and the errors of a database."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from attrs import evolve
+from sqlalchemy import Engine, create_engine, event
+
+from tarkeep.adapters.sql_catalog import SqlCatalog
+from tarkeep.adapters.sql_engine import connect, meaning, safe_journal_mode
+from tarkeep.adapters.sql_schema import HEAD, MIGRATIONS, migrate
+from tarkeep.domain.archives import ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.errors import (
+    ArchiveNotFound,
+    BackendUnavailable,
+    CatalogBusy,
+    FormatUnknown,
+    InsufficientStorage,
+    InvalidSetting,
+    ReadOnly,
+    TarkeepError,
+)
+from tarkeep.domain.ports import Claimed, ClaimedElsewhere
+from tests.support.archives import make_archive
+from tests.support.catalogs import all_archives, all_entries, recounted
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.sqlite"
+
+
+def opened(file: Path, busy_seconds: float = 60) -> closing[SqlCatalog]:
+    return closing(SqlCatalog.open(f"sqlite:///{file}", busy_seconds=busy_seconds))
+
+
+@contextmanager
+def raw(file: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that knows nothing of our code."""
+    with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as connection:
+        yield connection
+
+
+# -- opening ---------------------------------------------------------------------------------------------------------
+
+
+def test_everything_survives_a_reopen(file: Path) -> None:
+    """Entries, hidden entries, claims and totals are there again."""
+    entry, damaged, hidden, claim = (make_archive(f"number-{n}.tar.gz") for n in range(4))
+    with opened(file) as catalog:
+        catalog.adopt([entry, damaged, hidden])
+        catalog.mark(damaged.id, ArchiveState.DAMAGED)
+        catalog.mark(hidden.id, ArchiveState.TRASHED)
+        catalog.claim(claim)
+        before = all_archives(catalog)
+
+    with opened(file) as catalog:
+        assert all_archives(catalog) == before
+        assert catalog.open_claims() == [claim]
+        assert catalog.totals() == recounted(before)
+        assert catalog.adopt([hidden]) == 0
+
+
+def test_a_cursor_survives_a_reopen(file: Path) -> None:
+    """A client may go on after the server was restarted."""
+    with opened(file) as catalog:
+        catalog.adopt([make_archive(f"number-{n}.tar.gz") for n in range(5)])
+        first = catalog.page(limit=2)
+        rest = catalog.page(cursor=first.next_cursor)
+
+    with opened(file) as catalog:
+        assert catalog.page(cursor=first.next_cursor) == rest
+
+
+def test_a_missing_folder_is_not_made(tmp_path: Path) -> None:
+    """A wrong path is an error that does not tell the path, and leaves nothing behind."""
+    with pytest.raises(BackendUnavailable) as caught:
+        SqlCatalog.open(f"sqlite:///{tmp_path}/missing/catalog.sqlite")
+
+    assert str(caught.value) == "the catalog is not available: its folder does not exist"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_not_a_catalog(tmp_path: Path) -> None:
+    """A path that names a folder gives a plain error."""
+    with pytest.raises(BackendUnavailable) as caught:
+        SqlCatalog.open(f"sqlite:///{tmp_path}")
+
+    assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "catalog.sqlite", "mysql://host/x", "sqlite+other:///x", "sqlite://", "sqlite:///:memory:", "sqlite:///x?y=z"],
+)
+def test_other_urls_are_refused(url: str) -> None:
+    """What is no file and no PostgreSQL is named as a wrong setting."""
+    with pytest.raises(InvalidSetting) as caught:
+        SqlCatalog.open(url)
+
+    assert caught.value.name == "catalog"
+
+
+@pytest.mark.parametrize("special", ["100%", "%(here)s", "ein Ordner", "a#b"])
+def test_signs_in_the_path_do_no_harm(tmp_path: Path, special: str) -> None:
+    """The catalog is made where the URL says, whatever the folder is called."""
+    (tmp_path / special).mkdir()
+
+    with opened(tmp_path / special / "catalog.sqlite") as catalog:
+        catalog.claim(make_archive())
+
+    assert (tmp_path / special / "catalog.sqlite").stat().st_size > 0
+
+
+def test_a_newer_revision_is_refused(file: Path) -> None:
+    """A catalog written by a later version is left untouched."""
+    with opened(file) as catalog:
+        catalog.adopt([make_archive()])
+    with raw(file) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    before = file.read_bytes()
+
+    with pytest.raises(FormatUnknown, match="9999"):
+        SqlCatalog.open(f"sqlite:///{file}")
+
+    assert file.read_bytes() == before
+
+
+def test_the_tables_of_something_else_are_refused(file: Path) -> None:
+    """A database of another program is left untouched."""
+    with raw(file) as connection:
+        connection.execute("CREATE TABLE recipes (name TEXT)")
+    before = file.read_bytes()
+
+    with pytest.raises(FormatUnknown):
+        SqlCatalog.open(f"sqlite:///{file}")
+
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all, but long enough to look at" * 100, b"SQLite format 3\0" * 50]
+)
+def test_a_file_that_is_no_database(file: Path, content: bytes) -> None:
+    """Foreign bytes give a plain error, and stay."""
+    file.write_bytes(content)
+
+    with pytest.raises(BackendUnavailable) as caught:
+        SqlCatalog.open(f"sqlite:///{file}")
+
+    assert caught.value.what == "catalog"
+    assert str(file) not in str(caught.value)
+    assert file.read_bytes() == content
+
+
+def test_damaged_pages(file: Path) -> None:
+    """A file damaged behind its first page is found out when it is read, and what to do is said."""
+    archives = [make_archive(f"number-{n}.tar.gz") for n in range(200)]
+    with opened(file) as catalog:
+        catalog.adopt(archives)
+    whole = file.read_bytes()
+    page_bytes = int.from_bytes(whole[16:18], "big")
+    kept = 5 * page_bytes  # the schema, which opening reads
+    file.write_bytes(whole[:kept] + b"\x99" * (len(whole) - kept))
+
+    with opened(file) as catalog, pytest.raises(BackendUnavailable, match="rebuild") as caught:
+        all_archives(catalog)
+
+    assert "SELECT" not in str(caught.value)
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_catalog_opens_without_alembic_unless_it_is_old(file: Path, new: bool) -> None:
+    """Importing the migration tool would cost more than all of opening."""
+    if not new:
+        with opened(file):
+            pass
+    program = (
+        "import sys; from tarkeep.adapters.sql_catalog import SqlCatalog; "
+        "SqlCatalog.open(sys.argv[1]).close(); print('alembic' in sys.modules)"
+    )
+
+    run = subprocess.run(
+        [sys.executable, "-c", program, f"sqlite:///{file}"], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert run.stdout.strip() == "False"
+
+
+def test_a_closed_catalog_says_so(file: Path) -> None:
+    """After `close` no connection is opened any more."""
+    catalog = SqlCatalog.open(f"sqlite:///{file}")
+    catalog.close()
+
+    with pytest.raises(BackendUnavailable):
+        catalog.page()
+    with pytest.raises(BackendUnavailable):
+        catalog.claim(make_archive())
+
+
+# -- the schema ------------------------------------------------------------------------------------------------------
+
+
+def test_head_is_the_newest_migration() -> None:
+    """The constant that spares importing Alembic is what Alembic would say."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_migrations_make_the_tables_that_a_new_catalog_has(tmp_path: Path) -> None:
+    """All migrations together give the same tables, indexes and revision as a catalog made today."""
+    with opened(tmp_path / "new"):
+        pass
+    engine = create_engine(f"sqlite:///{tmp_path}/migrated")
+    with engine.begin() as connection:
+        migrate(connection, None)
+    engine.dispose()
+
+    def schema(file: Path) -> dict[str, str]:
+        with raw(file) as connection:
+            rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+            revisions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+        found = {name: re.sub(r"\s+|CONSTRAINT alembic_version_pkc", " ", sql) for name, sql in rows}
+        found = {name: re.sub(r" +", " ", sql) for name, sql in found.items()}
+        return found | {"revision": str(revisions)}
+
+    assert schema(tmp_path / "migrated") == schema(tmp_path / "new")
+
+
+@contextmanager
+def noted() -> Iterator[dict[str, tuple[object, ...]]]:
+    """The statements executed meanwhile, with the last values of each."""
+    statements: dict[str, tuple[object, ...]] = {}
+
+    def note(_c: object, _cursor: object, statement: str, parameters: object, _x: object, many: bool) -> None:
+        if not many and isinstance(parameters, tuple) and not statement.startswith("BEGIN"):
+            statements[statement] = parameters
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def plan(connection: sqlite3.Connection, statement: str, parameters: tuple[object, ...]) -> str:
+    return "\n".join(step[3] for step in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+
+def test_every_query_goes_straight_to_its_rows(file: Path) -> None:
+    """No method reads the archives from end to end, and none sorts: cost must not grow with what is stored."""
+    archive, other = make_archive(), make_archive("other.tar.gz")
+    with opened(file) as catalog, noted() as statements:
+        catalog.claim(archive)
+        catalog.confirm(archive)
+        catalog.claim(archive)
+        catalog.release(archive.id)
+        catalog.adopt([other])
+        catalog.open_claims()
+        catalog.find(archive.id)
+        catalog.named(archive.id.type, archive.id.name)
+        catalog.mark(archive.id, ArchiveState.TRASHED)
+        catalog.mark(archive.id, ArchiveState.STORED)
+        for profile in (None, "document"):
+            catalog.totals(profile)
+            all_entries(catalog, profile=profile, limit=1)
+            for type in (None, BackupType.FULL):
+                all_archives(catalog, profile=profile, type=type, limit=1)
+
+    with raw(file) as connection:
+        plans = {statement: plan(connection, statement, parameters) for statement, parameters in statements.items()}
+    assert len(plans) >= 19
+    for statement, steps in plans.items():
+        if statement.startswith("SELECT coalesce(max("):
+            continue  # SQLite calls it a scan, but stops at the first row
+        # Read whole where all are asked for: the totals, a row per profile and type, and the index of claims only.
+        allowed = r"totals|archives USING INDEX archives_claimed"
+        assert not re.search(rf"SCAN (?!{allowed})|TEMP B-TREE", steps), f"{statement}\n{steps}"
+
+
+@pytest.mark.parametrize(
+    ("profile", "type", "lookup"),
+    [
+        (None, None, "archives_in_time (received_us>?)"),
+        ("document", None, "archives_of_profile_in_time (profile=? AND received_us>?)"),
+        (None, BackupType.INC, "archives_of_type_in_time (type=? AND received_us>?)"),
+        ("document", BackupType.INC, "archives_of_both_in_time (profile=? AND type=? AND received_us>?)"),
+    ],
+)
+def test_a_page_finds_its_place_by_all_its_filters(
+    file: Path, profile: str | None, type: BackupType | None, lookup: str
+) -> None:
+    """Filters and the place in time are looked up together in one index, none is applied row by row afterwards."""
+    with opened(file) as catalog, noted() as statements:
+        catalog.page(profile=profile, type=type)
+
+    with raw(file) as connection:
+        [steps] = [plan(connection, statement, parameters) for statement, parameters in statements.items()]
+    assert steps == f"SEARCH archives USING INDEX {lookup}"
+
+
+# -- durability ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("version", "mode"),
+    [
+        ((3, 34, 1), "truncate"),
+        ((3, 40, 1), "truncate"),
+        ((3, 44, 5), "truncate"),
+        ((3, 44, 6), "wal"),
+        ((3, 44, 9), "wal"),
+        ((3, 45, 0), "truncate"),
+        ((3, 49, 9), "truncate"),
+        ((3, 50, 6), "truncate"),
+        ((3, 50, 7), "wal"),
+        ((3, 51, 0), "truncate"),
+        ((3, 51, 2), "truncate"),
+        ((3, 51, 3), "wal"),
+        ((3, 52, 0), "wal"),
+        ((4, 0, 0), "wal"),
+    ],
+)
+def test_wal_only_where_it_is_sound(version: tuple[int, int, int], mode: str) -> None:
+    """Versions of SQLite that can corrupt a log get the rollback journal."""
+    assert safe_journal_mode(version) == mode
+
+
+def test_every_connection_is_durable(file: Path) -> None:
+    """Each connection of the pool has the journal mode of this SQLite, and syncs at every commit."""
+    engine = connect(f"sqlite:///{file}", busy_seconds=7)
+
+    with engine.connect() as one, engine.connect() as other:
+        for connection in (one, other):
+            settings = [
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("journal_mode", "synchronous", "busy_timeout")
+            ]
+            assert settings == [safe_journal_mode(sqlite3.sqlite_version_info), 2, 7000]  # 2 is FULL
+    engine.dispose()
+
+
+# -- many rows -------------------------------------------------------------------------------------------------------
+
+
+def test_more_archives_than_are_written_at_once(file: Path) -> None:
+    """Where the rows go to the database in several portions, each is entered and counted once."""
+    first = make_archive()
+    archives = [evolve(first, id=evolve(first.id, name=f"number-{n:05}.tar.gz")) for n in range(20_001)]
+    with opened(file) as catalog:
+        catalog.adopt(archives[5_000:5_010])
+
+        entered = catalog.adopt(archives)
+
+        assert entered == 20_001 - 10
+        assert catalog.totals() == recounted(archives)
+        assert [entry.name for entry in all_entries(catalog)] == [archive.id.name for archive in archives]
+        assert catalog.replace(iter(archives)) == 20_001
+        assert catalog.totals() == recounted(archives)
+
+
+# -- several at once -------------------------------------------------------------------------------------------------
+
+
+def test_claims_race_across_catalogs(file: Path) -> None:
+    """Two catalogs on one file never give one identity to both."""
+    with opened(file) as one, opened(file) as other, ThreadPoolExecutor(2) as pool:
+        archives = [make_archive(f"race-{n}.tar.gz") for n in range(30)]
+        outcomes = list(pool.map(lambda catalog: [catalog.claim(archive) for archive in archives], (one, other)))
+
+    for pair in zip(*outcomes, strict=True):
+        assert sorted(type(outcome).__name__ for outcome in pair) == ["Claimed", "ClaimedElsewhere"]
+
+
+def test_a_writer_elsewhere_makes_the_catalog_busy(file: Path) -> None:
+    """While another process writes, reading goes on and writing gives up after its patience; then it works again."""
+    archive = make_archive()
+    with opened(file, busy_seconds=0.05) as catalog, raw(file) as elsewhere:
+        elsewhere.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(CatalogBusy):
+            catalog.claim(archive)
+
+        assert catalog.page().archives == ()
+        elsewhere.execute("ROLLBACK")
+        assert catalog.claim(archive) == Claimed()
+
+
+def test_a_writing_method_excludes_others_before_it_reads(file: Path) -> None:
+    """What a change depends on is not read while another writes: it might not be true any more when it is written."""
+    with opened(file, busy_seconds=0.05) as catalog, raw(file) as elsewhere:
+        elsewhere.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(CatalogBusy):
+            catalog.mark(make_archive().id, ArchiveState.DAMAGED)
+        with pytest.raises(CatalogBusy):
+            catalog.adopt([])
+
+
+def test_a_reader_elsewhere_cannot_tear_a_transaction(file: Path) -> None:
+    """Where a commit is kept from happening by a reader, nothing of it happened, and it can be done again."""
+    archive = make_archive()
+    with opened(file, busy_seconds=0.05) as catalog, raw(file) as elsewhere:
+        catalog.adopt([make_archive("other.tar.gz")])
+        if elsewhere.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            pytest.skip("in WAL mode readers do not hinder a writer")
+        elsewhere.execute("BEGIN")
+        elsewhere.execute("SELECT * FROM archives").fetchone()
+
+        with pytest.raises(CatalogBusy):
+            catalog.claim(archive)
+
+        elsewhere.execute("ROLLBACK")
+        assert catalog.open_claims() == []
+        assert catalog.claim(archive) == Claimed()
+
+
+def test_a_long_writer_makes_others_wait_and_readers_not(file: Path) -> None:
+    """While one thread rebuilds, another cannot write within its patience, reads what was there, and writes after."""
+    entry, new = make_archive(), make_archive("new.tar.gz")
+    started, go_on = Event(), Event()
+
+    def slowly() -> Iterator[BackupArchive]:
+        yield new
+        started.set()
+        assert go_on.wait(60)
+
+    with opened(file, busy_seconds=0.05) as catalog, ThreadPoolExecutor(1) as pool:
+        catalog.adopt([entry])
+        rebuilding = pool.submit(catalog.replace, slowly())
+        try:
+            assert started.wait(60)
+            with pytest.raises(CatalogBusy):
+                catalog.claim(new)
+            assert catalog.page().archives == (entry,)
+        finally:
+            go_on.set()
+        assert rebuilding.result(60) == 1
+        assert catalog.page().archives == (new,)
+        assert catalog.claim(entry) == Claimed()
+        assert catalog.claim(entry) == ClaimedElsewhere()
+
+
+def test_an_error_inside_a_transaction_leaves_the_connection_usable(file: Path) -> None:
+    """After a refused `confirm` or `mark` nothing is left open that would keep others out."""
+    with opened(file, busy_seconds=0.05) as catalog:
+        with pytest.raises(ArchiveNotFound):
+            catalog.confirm(make_archive())
+        with pytest.raises(ArchiveNotFound):
+            catalog.mark(make_archive().id, ArchiveState.DAMAGED)
+
+        with raw(file) as elsewhere:
+            elsewhere.execute("BEGIN EXCLUSIVE")
+            elsewhere.execute("ROLLBACK")
+
+
+# -- what errors mean ------------------------------------------------------------------------------------------------
+
+
+def _full(file: Path) -> None:
+    with raw(file) as connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("PRAGMA max_page_count = 3")
+        connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
+
+
+def _read_only(file: Path) -> None:
+    with raw(file) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        connection.execute("INSERT INTO t VALUES (1)")
+
+
+def _locked(file: Path) -> None:
+    with raw(file) as one, raw(file) as other:
+        one.execute("BEGIN EXCLUSIVE")
+        other.execute("CREATE TABLE t (x)")
+
+
+def _unopened(file: Path) -> None:
+    sqlite3.connect(file / "below")
+
+
+def _no_table(file: Path) -> None:
+    with raw(file) as connection:
+        connection.execute("SELECT secret FROM missing")
+
+
+@pytest.mark.parametrize(
+    ("provoke", "expected"),
+    [
+        (_full, InsufficientStorage()),
+        (_read_only, ReadOnly()),
+        (_locked, CatalogBusy()),
+        (_unopened, BackendUnavailable("catalog", "its file cannot be opened")),
+        (_no_table, BackendUnavailable("catalog")),
+    ],
+    ids=["full", "read-only", "locked", "unopened", "other"],
+)
+def test_errors_of_sqlite_are_told_apart(file: Path, provoke: Callable[[Path], None], expected: TarkeepError) -> None:
+    """Real errors of the driver become those of the domain, without a word of theirs."""
+    with pytest.raises(sqlite3.Error) as caught:
+        provoke(file)
+
+    meant = meaning(caught.value)
+
+    assert (type(meant), str(meant)) == (type(expected), str(expected))
+
+
+def test_an_unforeseen_error_tells_no_sql(file: Path) -> None:
+    """An error of the database while it is used becomes `BackendUnavailable`, and what was written is undone."""
+    with opened(file) as catalog:
+        catalog.claim(make_archive())
+        with raw(file) as connection:
+            connection.execute("DROP TABLE totals")
+
+        with pytest.raises(BackendUnavailable) as caught:
+            catalog.confirm(make_archive())
+
+        assert str(caught.value) == "the catalog is not available"
+        assert catalog.open_claims() == [make_archive()]

@@ -1,0 +1,679 @@
+"""
+What every `Catalog` keeps; each sentence of the port's docstrings has its test here.
+
+A test file of an adapter subclasses `CatalogContract` and provides the fixture ``catalog``: a new, empty one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+
+import pytest
+from attrs import evolve
+
+from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Kind
+from tarkeep.domain.errors import ArchiveNotFound
+from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, Totals
+from tarkeep.domain.sync import InventoryEntry
+from tests.support.archives import NOON, make_archive
+from tests.support.catalogs import all_archives, all_entries, recounted
+
+FULL, INC, DIFF = BackupType.FULL, BackupType.INC, BackupType.DIFF
+
+
+def later(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def several() -> list[BackupArchive]:
+    """Ten archives of three profiles and all types, not in any order, with equal times among them."""
+    return [
+        make_archive(f"{number}.tar.gz".rjust(10, "a"), profile=profile, type=type, received_at=later(seconds))
+        for number, (profile, type, seconds) in enumerate(
+            [
+                ("web", INC, 50),
+                ("db", FULL, 10),
+                ("web", FULL, 10),
+                ("db", INC, 20),
+                ("mail", DIFF, 70),
+                ("web", INC, 20),
+                ("web", DIFF, 20),
+                ("db", FULL, 5),
+                ("web", INC, 20),
+                ("db", DIFF, 90),
+            ]
+        )
+    ]
+
+
+class CatalogContract:
+    # -- claims --
+
+    def test_a_free_identity_is_claimed(self, catalog: Catalog) -> None:
+        """The first to ask for an identity gets it."""
+        outcome = catalog.claim(make_archive())
+
+        assert outcome == Claimed()
+
+    def test_a_claimed_identity_is_refused(self, catalog: Catalog) -> None:
+        """While a claim is open, nobody else gets the identity, whatever bytes they have."""
+        catalog.claim(make_archive(content=b"first"))
+
+        outcome = catalog.claim(make_archive(content=b"second"))
+
+        assert outcome == ClaimedElsewhere()
+        assert catalog.open_claims() == [make_archive(content=b"first")]
+
+    def test_a_stored_identity_is_answered_with_its_entry(self, catalog: Catalog) -> None:
+        """Claiming what is stored returns the archive that is stored, not the one offered."""
+        stored = make_archive(content=b"first")
+        catalog.adopt([stored])
+
+        outcome = catalog.claim(make_archive(content=b"second"))
+
+        assert outcome == AlreadyStored(stored)
+        assert catalog.open_claims() == []
+
+    @pytest.mark.parametrize(
+        "other",
+        [make_archive(profile="other"), make_archive(type=INC), make_archive("other.tar.gz")],
+        ids=["profile", "type", "name"],
+    )
+    def test_an_identity_is_profile_and_type_and_name(self, catalog: Catalog, other: BackupArchive) -> None:
+        """Archives that differ in one part of the identity do not stand in each other's way."""
+        catalog.claim(make_archive())
+
+        outcome = catalog.claim(other)
+
+        assert outcome == Claimed()
+
+    def test_racing_claims_have_one_winner(self, catalog: Catalog) -> None:
+        """Of eight threads claiming one identity at the same moment, one gets it and seven are refused."""
+        rounds, threads = 10, 8
+        start = Barrier(threads)
+
+        def race(thread: int) -> list[object]:
+            outcomes: list[object] = []
+            for number in range(rounds):
+                start.wait(timeout=60)
+                outcomes.append(catalog.claim(make_archive(f"race-{number}.tar.gz", content=bytes([thread]))))
+            return outcomes
+
+        with ThreadPoolExecutor(threads) as pool:
+            by_thread = list(pool.map(race, range(threads)))
+
+        for outcomes in zip(*by_thread, strict=True):
+            assert outcomes.count(Claimed()) == 1
+            assert outcomes.count(ClaimedElsewhere()) == threads - 1
+
+    def test_an_open_claim_is_no_entry(self, catalog: Catalog) -> None:
+        """A claim is seen by `claim` and `open_claims` only."""
+        archive = make_archive()
+        catalog.claim(archive)
+
+        assert catalog.open_claims() == [archive]
+        assert catalog.page().archives == ()
+        assert catalog.inventory().entries == ()
+        assert catalog.inventory(profile=archive.id.profile).entries == ()
+        assert catalog.named(archive.id.type, archive.id.name) == []
+        assert catalog.totals() == []
+        with pytest.raises(ArchiveNotFound):
+            catalog.find(archive.id)
+        with pytest.raises(ArchiveNotFound):
+            catalog.mark(archive.id, ArchiveState.DAMAGED)
+
+    def test_open_claims_come_in_the_order_of_ids(self, catalog: Catalog) -> None:
+        """Claims are listed whole, by profile, type and name, whenever they were made."""
+        claimed = several()
+        for archive in claimed:
+            catalog.claim(archive)
+
+        assert catalog.open_claims() == sorted(claimed, key=lambda archive: archive.id)
+
+    def test_a_confirmed_claim_is_an_entry(self, catalog: Catalog) -> None:
+        """Confirming makes the claim an entry everywhere and ends the claim."""
+        archive = make_archive()
+        catalog.claim(archive)
+
+        catalog.confirm(archive)
+
+        assert catalog.open_claims() == []
+        assert catalog.find(archive.id) == archive
+        assert catalog.page().archives == (archive,)
+        assert catalog.claim(archive) == AlreadyStored(archive)
+
+    def test_confirm_enters_what_it_is_given(self, catalog: Catalog) -> None:
+        """The entry equals the archive confirmed, also where that is not the one claimed."""
+        claimed = make_archive(content=b"planned")
+        confirmed = evolve(make_archive(content=b"what it became", received_at=later(9)), contents=None)
+        catalog.claim(claimed)
+
+        catalog.confirm(confirmed)
+
+        assert catalog.find(claimed.id) == confirmed
+        assert catalog.totals() == recounted([confirmed])
+
+    def test_confirm_needs_a_claim(self, catalog: Catalog) -> None:
+        """Nothing becomes an entry through `confirm` without an open claim."""
+        archive = make_archive()
+
+        with pytest.raises(ArchiveNotFound) as caught:
+            catalog.confirm(archive)
+
+        assert caught.value.name == str(archive.id)
+        assert catalog.page().archives == ()
+        assert catalog.totals() == []
+
+    def test_confirm_works_once(self, catalog: Catalog) -> None:
+        """A second `confirm` is an error and changes nothing."""
+        archive = make_archive()
+        catalog.claim(archive)
+        catalog.confirm(archive)
+
+        with pytest.raises(ArchiveNotFound):
+            catalog.confirm(make_archive(content=b"other"))
+
+        assert catalog.find(archive.id) == archive
+        assert catalog.totals() == recounted([archive])
+
+    def test_a_released_identity_is_free_again(self, catalog: Catalog) -> None:
+        """After `release` the identity can be claimed, and only that one was released."""
+        archive, other = make_archive(), make_archive("other.tar.gz")
+        catalog.claim(archive)
+        catalog.claim(other)
+
+        catalog.release(archive.id)
+
+        assert catalog.open_claims() == [other]
+        assert catalog.claim(archive) == Claimed()
+
+    def test_release_leaves_entries_alone(self, catalog: Catalog) -> None:
+        """Releasing what is stored, or what nobody knows, does nothing."""
+        archive = make_archive()
+        catalog.adopt([archive])
+
+        catalog.release(archive.id)
+        catalog.release(ArchiveId("nobody", INC, "unknown.tar.gz"))
+
+        assert catalog.find(archive.id) == archive
+        assert catalog.totals() == recounted([archive])
+
+    # -- adopting and replacing --
+
+    def test_adopt_enters_and_counts(self, catalog: Catalog) -> None:
+        """All archives become entries, and their number is returned."""
+        archives = several()
+
+        entered = catalog.adopt(archives)
+
+        assert entered == len(archives)
+        assert set(all_archives(catalog)) == set(archives)
+
+    def test_adopt_of_nothing(self, catalog: Catalog) -> None:
+        """An empty sequence is fine."""
+        assert catalog.adopt([]) == 0
+
+    def test_adopt_keeps_what_exists(self, catalog: Catalog) -> None:
+        """Entries and claims stay as they are and are not counted as new; of a pair in one call the first counts."""
+        entry, claim, new = (make_archive(f"number-{n}.tar.gz") for n in range(3))
+        catalog.adopt([entry])
+        catalog.claim(claim)
+        others = [make_archive(a.id.name, content=b"other bytes") for a in (entry, claim, new)]
+
+        entered = catalog.adopt([*others[:2], new, others[2]])
+
+        assert entered == 1
+        assert catalog.find(entry.id) == entry
+        assert catalog.find(new.id) == new
+        assert catalog.open_claims() == [claim]
+        assert catalog.totals() == recounted([entry, new])
+
+    def test_replace_forgets_everything_else(self, catalog: Catalog) -> None:
+        """Entries, hidden entries and claims give way to what is entered instead."""
+        old, claim, *new = several()
+        catalog.adopt([old, make_archive("hidden.tar.gz")])
+        catalog.mark(make_archive("hidden.tar.gz").id, ArchiveState.TRASHED)
+        catalog.claim(claim)
+
+        entered = catalog.replace(iter(new))
+
+        assert entered == len(new)
+        assert set(all_archives(catalog)) == set(new)
+        assert catalog.open_claims() == []
+        assert catalog.totals() == recounted(new)
+        assert catalog.claim(claim) == Claimed()
+        assert catalog.claim(make_archive("hidden.tar.gz")) == Claimed()
+
+    def test_replace_with_nothing_empties(self, catalog: Catalog) -> None:
+        """Replacing with no archives leaves an empty catalog that works."""
+        catalog.adopt(several())
+
+        assert catalog.replace([]) == 0
+        assert catalog.page().archives == ()
+        assert catalog.totals() == []
+        assert catalog.adopt(several()) == len(several())
+
+    def test_a_replace_that_breaks_off_changes_nothing(self, catalog: Catalog) -> None:
+        """An error from the archives leaves entries, totals and claims as they were."""
+        entry, claim, *others = several()
+        catalog.adopt([entry])
+        catalog.claim(claim)
+
+        def broken() -> Iterator[BackupArchive]:
+            yield from others
+            raise EOFError("the store went away")
+
+        with pytest.raises(EOFError):
+            catalog.replace(broken())
+
+        assert all_archives(catalog) == [entry]
+        assert catalog.open_claims() == [claim]
+        assert catalog.totals() == recounted([entry])
+
+    # -- what an entry holds --
+
+    @pytest.mark.parametrize(
+        "archive",
+        [
+            evolve(make_archive(), contents=None),
+            evolve(make_archive(), contents=Contents(Kind.OPAQUE, 0, 0, None)),
+            evolve(make_archive(), contents=Contents(Kind.INCREMENTAL, 7, 10_240, datetime(1969, 12, 31, tzinfo=UTC))),
+            evolve(make_archive(), size_bytes=2**53 + 1),
+            evolve(make_archive(), state=ArchiveState.DAMAGED),
+            make_archive(received_at=datetime(2038, 1, 19, 3, 14, 8, 999_999, tzinfo=UTC)),
+            make_archive(received_at=datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=UTC)),
+            make_archive(received_at=datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)),
+            evolve(make_archive(), taken_at=datetime(2001, 2, 3, 4, 5, 6, 7, tzinfo=UTC)),
+            make_archive("Äpfel и яблоки 果物.tar.gz"),
+            make_archive("\U00020000 beyond the basic plane.tar.gz"),
+            make_archive("100_ = a+b,(c) @d - e.tar.gz"),
+        ],
+        ids=[
+            "not inspected",
+            "opaque",
+            "incremental",
+            "large",
+            "damaged",
+            "microseconds",
+            "first",
+            "last",
+            "taken",
+            "scripts",
+            "plane 2",
+            "signs",
+        ],
+    )
+    def test_an_entry_comes_back_equal(self, catalog: Catalog, archive: BackupArchive) -> None:
+        """Every field of a claim and of an entry comes back exactly as it went in."""
+        catalog.claim(archive)
+        claimed = catalog.open_claims()
+        catalog.confirm(archive)
+
+        assert claimed == [archive]
+        assert catalog.find(archive.id) == archive
+        assert catalog.page().archives == (archive,)
+        assert catalog.totals()[0].newest == archive.received_at
+        assert all_entries(catalog) == [
+            InventoryEntry(
+                archive.id.type, archive.id.name, archive.size_bytes, archive.digests.md5, archive.digests.sha256
+            )
+        ]
+
+    # -- finding --
+
+    def test_find_needs_the_whole_identity(self, catalog: Catalog) -> None:
+        """An identity that differs in one part is not found, and the error names what was asked for."""
+        archive = make_archive()
+        catalog.adopt([archive])
+        asked = evolve(archive.id, type=DIFF)
+
+        with pytest.raises(ArchiveNotFound) as caught:
+            catalog.find(asked)
+
+        assert caught.value.name == str(asked)
+
+    def test_named_gives_every_profile(self, catalog: Catalog) -> None:
+        """All entries of one type and name, by profile; other types and names are not among them."""
+        same = [make_archive(profile=profile) for profile in ("web", "Web", "db")]
+        catalog.adopt([*same, make_archive(type=INC), make_archive("other.tar.gz")])
+
+        found = catalog.named(FULL, same[0].id.name)
+
+        assert [archive.id.profile for archive in found] == ["Web", "db", "web"]
+        assert set(found) == set(same)
+
+    @pytest.mark.parametrize("name", ["", "\0", "\ud800.tar.gz", "' OR 1=1 --", "x" * 100_000])
+    def test_a_name_no_archive_can_have_is_not_found(self, catalog: Catalog, name: str) -> None:
+        """Names that break the rules give an empty answer, not an error."""
+        catalog.adopt(several())
+
+        assert catalog.named(FULL, name) == []
+        assert catalog.page(profile=name).archives == ()
+        assert catalog.inventory(profile=name).entries == ()
+        assert catalog.totals(name) == []
+
+    # -- pages --
+
+    def test_a_page_is_in_the_order_received(self, catalog: Catalog) -> None:
+        """Entries come by the time they were received, the oldest first."""
+        catalog.adopt(several())
+
+        page = catalog.page()
+
+        times = [archive.received_at for archive in page.archives]
+        assert times == sorted(times)
+        assert len(times) == len(several())
+        assert page.next_cursor is None
+
+    @pytest.mark.parametrize("profile", [None, "web", "db", "nobody"])
+    @pytest.mark.parametrize("type", [None, INC, FULL])
+    @pytest.mark.parametrize("limit", [1, 2, 3, 10, 11])
+    def test_pages_join_to_the_whole(
+        self, catalog: Catalog, profile: str | None, type: BackupType | None, limit: int
+    ) -> None:
+        """Pages of any length, put together, are the filtered entries once each, in the one order."""
+        archives = several()
+        catalog.adopt(archives)
+        in_order = catalog.page().archives
+
+        walked = all_archives(catalog, profile=profile, type=type, limit=limit)
+
+        wanted = [a for a in in_order if profile in (None, a.id.profile) and type in (None, a.id.type)]
+        assert walked == wanted
+
+    def test_a_last_full_page_has_no_cursor(self, catalog: Catalog) -> None:
+        """A page that ends exactly with the last entry says that nothing follows."""
+        catalog.adopt(several())
+
+        assert catalog.page(limit=10).next_cursor is None
+        assert catalog.page(limit=9).next_cursor is not None
+        assert catalog.inventory(limit=10).next_cursor is None
+        assert catalog.inventory(limit=9).next_cursor is not None
+
+    def test_a_walk_is_not_disturbed_by_additions(self, catalog: Catalog) -> None:
+        """What was there throughout is seen exactly once, whatever is added before, at and after the cursor."""
+        there = several()
+        catalog.adopt(there)
+        seen: list[BackupArchive] = []
+        cursor, number = None, 0
+        while True:
+            page = catalog.page(cursor=cursor, limit=1)
+            assert page.next_cursor != cursor, "the walk does not advance"
+            seen += page.archives
+            if (cursor := page.next_cursor) is None:
+                break
+            if number < 30:
+                for seconds in (0, (page.archives[0].received_at - NOON).total_seconds(), 60):
+                    number += 1
+                    catalog.adopt([make_archive(f"added-{number}.tar.gz", received_at=later(seconds))])
+
+        assert len(seen) == len(set(seen))
+        assert [archive for archive in seen if archive in there] == [
+            archive for archive in all_archives(catalog) if archive in there
+        ]
+        assert set(there) <= set(seen)
+
+    def test_a_cursor_outlives_its_entry(self, catalog: Catalog) -> None:
+        """Hiding the entry a cursor was made at does not lose or repeat others."""
+        catalog.adopt(several())
+        first = catalog.page(limit=3)
+        rest = catalog.page(cursor=first.next_cursor).archives
+
+        catalog.mark(first.archives[-1].id, ArchiveState.TRASHED)
+
+        assert catalog.page(cursor=first.next_cursor).archives == rest
+
+    def test_cursors_are_short_and_fit_into_a_url(self, catalog: Catalog) -> None:
+        """A cursor is made of unreserved characters only, even for the longest of names."""
+        name = "é" * 96 + "a.tar.gz"
+        catalog.adopt([make_archive(name, profile="p" * 64), make_archive("z.tar.gz", type=INC, received_at=later(1))])
+
+        for cursor in (catalog.page(limit=1).next_cursor, catalog.inventory(limit=1).next_cursor):
+            assert cursor is not None
+            assert cursor.replace("-", "").replace("_", "").isalnum()
+            assert cursor.isascii()
+            assert len(cursor) < 400
+
+    @pytest.mark.parametrize(
+        "cursor", ["", "0", "x", "=", "é", "\0", "\ud800", "' OR 1=1", "AAAA", "a" * 22, "a" * 23, "t" * 10_000]
+    )
+    def test_a_foreign_cursor_is_refused(self, catalog: Catalog, cursor: str) -> None:
+        """Text that no page gave out is refused as a value."""
+        catalog.adopt(several())
+
+        with pytest.raises(ValueError, match="cursor"):
+            catalog.page(cursor=cursor)
+        with pytest.raises(ValueError, match="cursor"):
+            catalog.inventory(cursor=cursor)
+
+    def test_a_cursor_is_refused_by_the_other_order(self, catalog: Catalog) -> None:
+        """A cursor of a page is none of an inventory, and the other way round, whatever their lengths."""
+        as_long_as_two_integers = make_archive("b.tar.gz", profile="ab")
+        catalog.adopt([as_long_as_two_integers, make_archive("c.tar.gz", profile="ab")])
+
+        with pytest.raises(ValueError, match="cursor"):
+            catalog.inventory(cursor=catalog.page(limit=1).next_cursor)
+        with pytest.raises(ValueError, match="cursor"):
+            catalog.page(cursor=catalog.inventory(limit=1).next_cursor)
+
+    def test_a_cursor_has_one_spelling(self, catalog: Catalog) -> None:
+        """What a lenient decoder would pass over (padding, blanks, foreign signs, spare bits) makes another text."""
+        catalog.adopt(several())
+
+        for read in (catalog.page, catalog.inventory):
+            cursor = read(limit=1).next_cursor
+            assert cursor is not None
+            for other in (cursor + "=", cursor + "\n", " " + cursor, cursor[:4] + "!" + cursor[4:], cursor + "===="):
+                with pytest.raises(ValueError, match="cursor"):
+                    read(cursor=other)
+        cursor = catalog.page(limit=1).next_cursor
+        assert cursor is not None
+        assert cursor[-1] in "AEIMQUYcgkosw048"  # 17 bytes leave two spare bits, and these have none set
+        with pytest.raises(ValueError, match="cursor"):
+            catalog.page(cursor=cursor[:-1] + chr(ord(cursor[-1]) + 1))
+
+    def test_an_altered_cursor_is_refused_or_a_place(self, catalog: Catalog) -> None:
+        """Any change of one character gives either an error or entries of the catalog, never anything else."""
+        archives = several()
+        catalog.adopt(archives)
+        cursor = catalog.page(limit=1).next_cursor
+        assert cursor is not None
+
+        for position in range(len(cursor)):
+            for character in "A_/= é\0":
+                altered = cursor[:position] + character + cursor[position + 1 :]
+                try:
+                    page = catalog.page(cursor=altered)
+                except ValueError:
+                    continue
+                assert set(page.archives) <= set(archives)
+
+    @pytest.mark.parametrize("limit", [0, -1])
+    def test_a_page_holds_at_least_one(self, catalog: Catalog, limit: int) -> None:
+        """A limit below one is a mistake of the caller."""
+        with pytest.raises(ValueError, match="limit"):
+            catalog.page(limit=limit)
+        with pytest.raises(ValueError, match="limit"):
+            catalog.inventory(limit=limit)
+
+    # -- inventories --
+
+    @pytest.mark.parametrize("profile", [None, "web", "nobody"])
+    @pytest.mark.parametrize("limit", [1, 3, 10_000])
+    def test_an_inventory_is_ordered_by_type_name_and_profile(
+        self, catalog: Catalog, profile: str | None, limit: int
+    ) -> None:
+        """Entries come by the word of the type, then by code points of the name, whatever the page length."""
+        names = ["b.tar.gz", "B.tar.gz", "é.tar.gz", "z.tar.gz", "a-1.tar.gz", "a1.tar.gz", "\U00020000.tar.gz"]
+        archives = [
+            make_archive(name.rjust(10, "0"), profile=owner, type=type, content=f"{name}{owner}{type}".encode())
+            for owner in ("web", "db")
+            for type in BackupType
+            for name in names
+        ]
+        random.Random(1).shuffle(archives)
+        catalog.adopt(archives)
+
+        walked = all_entries(catalog, profile=profile, limit=limit)
+
+        wanted = sorted(
+            (a for a in archives if profile in (None, a.id.profile)),
+            key=lambda a: (a.id.type.value, a.id.name, a.id.profile),
+        )
+        assert walked == [
+            InventoryEntry(a.id.type, a.id.name, a.size_bytes, a.digests.md5, a.digests.sha256) for a in wanted
+        ]
+
+    # -- totals --
+
+    def test_totals_are_by_profile_and_type(self, catalog: Catalog) -> None:
+        """One row per pair that holds something, in their order, with the newest time whatever came last."""
+        catalog.adopt(
+            [
+                make_archive("first.tar.gz", profile="web", content=b"12345", received_at=later(9)),
+                make_archive("second.tar.gz", profile="web", content=b"1", received_at=later(1)),
+                make_archive(profile="web", type=DIFF, content=b"123"),
+                make_archive(profile="db", type=INC, content=b""),
+            ]
+        )
+
+        assert catalog.totals() == [
+            Totals("db", INC, 1, 0, NOON),
+            Totals("web", DIFF, 1, 3, NOON),
+            Totals("web", FULL, 2, 6, later(9)),
+        ]
+        assert catalog.totals("web") == catalog.totals()[1:]
+        assert catalog.totals("nobody") == []
+
+    def test_totals_equal_a_recount(self, catalog: Catalog) -> None:
+        """After any mixture of changes the totals are what counting the pages gives."""
+        chance = random.Random(7)
+        archives = [
+            make_archive(f"number-{n}.tar.gz", profile=profile, type=type, content=b"x" * n, received_at=later(n % 5))
+            for n in range(4)
+            for profile in ("web", "db")
+            for type in BackupType
+        ]
+        for _ in range(150):
+            archive = chance.choice(archives)
+            step = chance.randrange(5)
+            try:
+                if step == 0:
+                    catalog.claim(archive)
+                elif step == 1:
+                    catalog.confirm(archive)
+                elif step == 2:
+                    catalog.adopt(chance.sample(archives, 2))
+                else:
+                    catalog.mark(archive.id, chance.choice(list(ArchiveState)))
+            except ArchiveNotFound:
+                continue
+
+            assert catalog.totals() == recounted(all_archives(catalog))
+
+    # -- states --
+
+    def test_a_damaged_entry_stays_listed(self, catalog: Catalog) -> None:
+        """Marking changes the state and nothing else, and can be taken back."""
+        archive = make_archive()
+        catalog.adopt([archive, make_archive("other.tar.gz")])
+        before = catalog.totals()
+
+        catalog.mark(archive.id, ArchiveState.DAMAGED)
+
+        damaged = evolve(archive, state=ArchiveState.DAMAGED)
+        assert catalog.find(archive.id) == damaged
+        assert catalog.named(archive.id.type, archive.id.name) == [damaged]
+        assert damaged in catalog.page().archives
+        assert make_archive("other.tar.gz") in catalog.page().archives
+        assert catalog.claim(archive) == AlreadyStored(damaged)
+        assert catalog.totals() == before
+        catalog.mark(archive.id, ArchiveState.STORED)
+        assert catalog.find(archive.id) == archive
+
+    def test_a_trashed_entry_is_hidden_and_keeps_its_identity(self, catalog: Catalog) -> None:
+        """Nothing that reads shows it, but nobody else gets the identity."""
+        archive, other = make_archive(), make_archive("other.tar.gz")
+        catalog.adopt([archive, other])
+
+        catalog.mark(archive.id, ArchiveState.TRASHED)
+
+        assert all_archives(catalog) == [other]
+        assert [entry.name for entry in all_entries(catalog)] == [other.id.name]
+        assert [entry.name for entry in all_entries(catalog, profile=other.id.profile)] == [other.id.name]
+        assert catalog.named(archive.id.type, archive.id.name) == []
+        assert catalog.totals() == recounted([other])
+        with pytest.raises(ArchiveNotFound):
+            catalog.find(archive.id)
+        assert catalog.claim(archive) == AlreadyStored(evolve(archive, state=ArchiveState.TRASHED))
+        assert catalog.adopt([archive]) == 0
+        assert catalog.open_claims() == []
+
+    def test_a_trashed_entry_can_be_brought_back(self, catalog: Catalog) -> None:
+        """Marked as stored again it is what and where it was."""
+        catalog.adopt(several())
+        before = catalog.page().archives
+        for archive in before:
+            catalog.mark(archive.id, ArchiveState.TRASHED)
+            catalog.mark(archive.id, ArchiveState.TRASHED)
+        assert catalog.totals() == []
+
+        for archive in reversed(before):
+            catalog.mark(archive.id, ArchiveState.STORED)
+
+        assert catalog.page().archives == before
+        assert catalog.totals() == recounted(before)
+
+    @pytest.mark.parametrize("state", ArchiveState)
+    def test_an_archive_is_entered_in_its_state(self, catalog: Catalog, state: ArchiveState) -> None:
+        """Entries made by `adopt` and `confirm` have the state of the archive given, and count accordingly."""
+        adopted = evolve(make_archive("adopted.tar.gz"), state=state)
+        confirmed = evolve(make_archive("confirmed.tar.gz"), state=state)
+        catalog.adopt([adopted])
+        catalog.claim(confirmed)
+        catalog.confirm(confirmed)
+
+        listed = [] if state is ArchiveState.TRASHED else [adopted, confirmed]
+        assert all_archives(catalog) == listed
+        assert catalog.totals() == recounted(listed)
+        assert catalog.claim(adopted) == AlreadyStored(adopted)
+        assert catalog.claim(confirmed) == AlreadyStored(confirmed)
+
+    def test_mark_needs_an_entry(self, catalog: Catalog) -> None:
+        """What is not in the catalog has no state to set."""
+        with pytest.raises(ArchiveNotFound) as caught:
+            catalog.mark(make_archive().id, ArchiveState.DAMAGED)
+
+        assert caught.value.name == str(make_archive().id)
+
+    # -- threads and the end --
+
+    def test_many_threads_lose_nothing(self, catalog: Catalog) -> None:
+        """Threads that write and read at the same time all get through, and everything is counted."""
+        threads, each = 8, 6
+
+        def work(thread: int) -> None:
+            for number in range(each):
+                archive = make_archive(f"number-{thread}-{number}.tar.gz", profile=f"p{thread % 2}")
+                assert catalog.claim(archive) == Claimed()
+                catalog.confirm(archive)
+                assert catalog.find(archive.id) == archive
+                assert catalog.page(limit=5).archives
+
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, range(threads)))
+
+        walked = all_archives(catalog, limit=7)
+        assert len(set(walked)) == len(walked) == threads * each
+        assert catalog.totals() == recounted(walked)
+
+    def test_close_may_be_called_again(self, catalog: Catalog) -> None:
+        """Closing twice is no error."""
+        catalog.adopt(several())
+
+        catalog.close()
+        catalog.close()

@@ -1,0 +1,27 @@
+"""Every adapter of the port `Catalog` against its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.sql_catalog import SqlCatalog
+from tarkeep.domain.ports import Catalog
+from tests.contracts.catalog import CatalogContract
+
+
+class TestMemoryCatalog(CatalogContract):
+    @pytest.fixture
+    def catalog(self) -> Catalog:
+        return MemoryCatalog()
+
+
+class TestSqlCatalog(CatalogContract):
+    @pytest.fixture
+    def catalog(self, tmp_path: Path) -> Iterator[Catalog]:
+        with closing(SqlCatalog.open(f"sqlite:///{tmp_path}/catalog.sqlite", busy_seconds=60)) as catalog:
+            yield catalog

@@ -1,0 +1,55 @@
+"""The architecture, checked: who may import whom, and how pure the domain is."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DATA_MODULES = {
+    "__future__",
+    "attrs",
+    "collections",
+    "contextlib",
+    "datetime",
+    "enum",
+    "json",
+    "re",
+    "typing",
+    "unicodedata",
+}
+
+
+def test_layers_hold() -> None:
+    """entrypoints -> adapters -> domain, and only the wiring knows adapters (contracts in pyproject.toml)."""
+    linter = Path(sys.executable).with_name("lint-imports")
+
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_domain_imports_data_modules_only() -> None:
+    """No I/O, no clock, no framework, no thread: the standard library's data modules and attrs."""
+    foreign = set()
+    for file in (ROOT / "src" / "domain").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            else:
+                continue
+            foreign |= {f"{file.name}: {name}" for name in names if name.partition(".")[0] not in DATA_MODULES}
+
+    assert foreign == set()
+
+
+def test_the_domain_never_asks_for_the_time() -> None:
+    """Time comes in through the port `Clock`."""
+    for file in (ROOT / "src" / "domain").rglob("*.py"):
+        calls = {node.attr for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Attribute)}
+
+        assert not calls & {"now", "utcnow", "today"} or file.name in {"ports.py", "receive.py", "rebuild.py"}, file
