@@ -1,0 +1,63 @@
+"""
+MD5 and SHA-256 in one pass, by the standard library's hashlib (OpenSSL).
+
+MD5 is the slower of the two by far (770 against 1,800 MB/s with SHA instructions), so it moves to a thread of its own
+once an upload has shown that it is worth it and the budget has a thread left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from types import TracebackType
+
+from attrs import field, frozen
+
+from ..domain.archives import Digests
+from ..domain.ports import Block, RunningDigests
+from .beside import THREAD_FROM_BYTES, Beside, ThreadBudget
+
+
+@frozen
+class HashlibHasher:
+    """`Hasher` over hashlib."""
+
+    budget: ThreadBudget = field(factory=ThreadBudget)
+
+    def start(self) -> RunningDigests:
+        return _RunningHashes(self.budget)
+
+
+class _RunningHashes:
+    def __init__(self, budget: ThreadBudget) -> None:
+        self._budget = budget
+        # usedforsecurity=False: MD5 is a compatibility field here, and must work where FIPS mode forbids it
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+        self._bytes_until_thread = THREAD_FROM_BYTES
+        self._beside: Beside | None = None
+
+    def update(self, block: Block) -> None:
+        if self._beside is not None:
+            self._beside.put(block)
+        else:
+            self._md5.update(block)
+            self._bytes_until_thread -= len(block)
+            if self._bytes_until_thread <= 0 and self._budget.take():
+                self._beside = Beside(self._md5.update, name="md5")
+        self._sha256.update(block)
+
+    def finish(self) -> Digests:
+        if self._beside is not None:
+            self._beside.finish()
+        return Digests(md5=self._md5.hexdigest(), sha256=self._sha256.hexdigest())
+
+    def __enter__(self) -> _RunningHashes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._beside is not None:
+            self._beside.close()
+            self._beside = None
+            self._budget.give_back()

@@ -1,0 +1,458 @@
+"""
+A walk over the headers of a tar that passes by, piece by piece; data of members is stepped over, never looked at.
+
+Pure: no I/O, no thread. It reads v7, ustar, gnu and pax headers and both incremental encodings of GNU tar, holds less
+than one block or one short pax record at a time, and spends as few operations per member as it can, because it runs
+in the thread that inflates.
+
+Where readers of tar differ, GNU tar is followed, since it is what restores:
+
+- A directory has no data whatever its size says, a hard link only if a pax header says so; all other types, symbolic
+  links too, are followed by as many bytes as their size says.
+- In gnu format the prefix area may hold times and sparse maps, so nothing is ever read from there.
+- The first zero block ends the archive. What follows is not looked at, be it padding, dirt or another archive.
+
+And it is stricter than GNU tar in what would hide a loss or makes two readers see different things:
+
+- A tar without a zero block at its end is cut, even if it ends right after a member.
+- An extension header must be followed by its member, with at most one pax header per member, and a global pax header
+  may not set the size.
+"""
+
+from __future__ import annotations
+
+import re
+from struct import Struct
+
+from attrs import define, field, frozen
+from attrs.validators import ge
+from isal.isal_zlib import adler32
+
+from ..domain.errors import ExpandsTooFar, NotATar
+
+BLOCK_BYTES = 512
+
+_FIELDS = Struct("124x12s12s8sc")  # size, mtime, checksum, type
+_HALVES = Struct("256s256s")
+_OCTAL = re.compile(rb"\0? *(?:([0-7]+)(?=[\0 ]|\Z)|(?=\0))")
+_PAX_TIME = re.compile(rb"(-?[0-9]{1,18})(?:\.([0-9]*))?", re.ASCII)
+# What GNU tar writes for nearly every member in posix format: nothing but times. The lookahead checks the length of
+# each record.
+_ONLY_TIMES = re.compile(
+    rb"(?:(?:" + b"|".join(b"%d(?=.{%d}\n)" % (n, n - 3) for n in range(30, 10, -1)) + rb") "
+    rb"(?:mtime=([0-9]{1,10})|[ac]time=[0-9]{1,10})(?:\.[0-9]{1,9})?\n)+"
+)
+_LARGEST_SIZE = (1 << 63) - 1
+_BEFORE_ALL_TIME = -(1 << 63)
+_LARGEST_TIME = 253_402_300_799  # the last second of the year 9999
+_ABOVE_DIGITS = b":"
+_SUM_AT, _SUM_END = 148, 156
+_SUM_OF_SPACES = 256  # the checksum counts its own 8 bytes as spaces
+_EXTENDED_AT = 482
+_EXTENSION_EXTENDED_AT = 504
+
+_NEWLINE = 10
+_LONGEST_LENGTH = 21  # of a pax record's length with its space
+_LONGEST_KEYWORD = 1025  # with its space and equals sign
+_SHORT_RECORD_BYTES = 1024  # held until complete; what the walk needs the value of is always shorter
+_KEYWORDS = frozenset((b"size", b"mtime", b"path", b"linkpath", b"GNU.sparse.name", b"GNU.dumpdir"))
+
+_LABEL, _SPARSE, _DUMPDIR, _GLOBAL = b"V", b"S", b"D", b"g"
+_LONG_NAMES = frozenset((b"L", b"K"))
+_PAX_HEADERS = frozenset((b"x", b"X", _GLOBAL))  # X is what Solaris wrote before POSIX had x
+_HARD_LINK, _DIRECTORY = b"1", b"5"
+_SPECIAL = _LONG_NAMES | _PAX_HEADERS | {_LABEL, _SPARSE, _DUMPDIR, _HARD_LINK, _DIRECTORY}
+
+
+@frozen
+class InspectionLimits:
+    """
+    How far an archive may expand; one that goes further is refused.
+
+    *max_members* counts entries; *max_records* what brings no entry but takes time: extension headers, the blocks of
+    sparse maps, and pax records. *max_name_bytes* is for one path or link target.
+    """
+
+    max_unpacked_bytes: int = field(default=64 << 30, validator=ge(0))
+    max_members: int = field(default=10_000_000, validator=ge(0))
+    max_name_bytes: int = field(default=65_536, validator=ge(0))
+    max_records: int = field(default=160_000_000, validator=ge(0))
+
+
+class TarWalk:
+    """
+    One tar on its way; *members*, *incremental* and *newest_mtime* (seconds since the epoch) tell what was seen so far.
+
+    Members are what the archive's listing would show, without a volume label. After an error the walk is over.
+    """
+
+    def __init__(self, limits: InspectionLimits) -> None:
+        self.members = 0
+        self.incremental = False
+        self._limits = limits
+        self._newest = _BEFORE_ALL_TIME
+        self._records = 0
+        self._total = 0  # bytes handed in
+        self._held = b""  # the beginning of a block whose end is in the next piece
+        self._skip = 0  # bytes before the next header or sparse extension block
+        self._sparse_data: int | None = None  # data bytes behind the sparse extension block that comes next
+        self._pax: _PaxHeader | None = None  # the one being read; self._skip includes its padding
+        self._overrides: _Overrides | None = None  # from the pax header of the next member
+        self._global_mtime: int | None = None
+        self._awaits_member = False
+        self._ended = False
+        self._newest_field = b""
+
+    @property
+    def newest_mtime(self) -> int | None:
+        return None if self._newest == _BEFORE_ALL_TIME else self._newest
+
+    def feed(self, piece: bytes) -> None:
+        """
+        Take in the next bytes of the tar.
+
+        Raises:
+            NotATar: they are not tar.
+            ExpandsTooFar: more members or records, or longer names, than the limits.
+        """
+        start = self._total
+        self._total += len(piece)
+        position = 0
+        if self._held:
+            position = BLOCK_BYTES - len(self._held)
+            block = self._held + piece[:position]
+            if len(block) < BLOCK_BYTES:
+                self._held = block
+                return
+            self._walk(block, 0, start - len(self._held))
+        self._walk(piece, position, start)
+
+    def finish(self) -> None:
+        """
+        Say that there are no more bytes.
+
+        Raises:
+            NotATar: the tar is not whole.
+        """
+        if self._ended:
+            return
+        if self._skip:
+            raise NotATar(self._total, "cut inside a member")
+        if self._held or self._sparse_data is not None:
+            raise NotATar(self._total, "cut inside a header")
+        raise NotATar(self._total, "ends without an end-of-archive block")
+
+    def _walk(self, piece: bytes, position: int, start: int) -> None:
+        """Go through *piece*, whose first byte is at *start* in the tar, from *position* on."""
+        stop = len(piece)
+        self._held = b""
+        while position < stop and not self._ended:
+            if self._skip:
+                position = self._pass_over(piece, position, stop)
+            elif stop - position < BLOCK_BYTES:
+                self._held = piece[position:]
+                return
+            elif self._sparse_data is not None:
+                position = self._read_sparse_extension(piece, position)
+            else:
+                position = self._read_headers(piece, position, start)
+
+    def _pass_over(self, piece: bytes, position: int, stop: int) -> int:
+        taken = min(self._skip, stop - position)
+        if self._pax is not None:
+            self._read_pax(self._pax, piece[position : position + min(taken, self._pax.missing_bytes)])
+        self._skip -= taken
+        return position + taken
+
+    def _read_headers(self, piece: bytes, position: int, start: int) -> int:
+        """
+        Read header after header, stepping over data, until the piece has no whole one left; return where to go on.
+
+        Every member of every archive goes through this loop: ordinary ones are dealt with right here, without a call.
+        """
+        stop = len(piece)
+        last = stop - BLOCK_BYTES
+        members, limit = self.members, self._limits.max_members
+        newest_field = self._newest_field
+        overridden = self._is_overridden()
+        while position <= last:
+            size_field, mtime_field, sum_field, type = _FIELDS.unpack_from(piece, position)
+            first, second = _HALVES.unpack_from(piece, position)
+            # Adler-32 has 1 + the sum of the bytes modulo 65,521 in its lower half, and 256 bytes cannot reach that:
+            # an exact sum, at a tenth of the price of sum().
+            total = (adler32(first) & 0xFFFF) + (adler32(second) & 0xFFFF) - 2
+            unsigned = total + _SUM_OF_SPACES + 1 - (adler32(sum_field) & 0xFFFF)
+            try:
+                is_right = int(sum_field[:6], 8) == unsigned
+            except ValueError:
+                is_right = False
+            if not is_right:
+                if not total:
+                    self._end(start + position)
+                    position = stop
+                    break
+                self._check_sum(piece[position : position + BLOCK_BYTES], unsigned, start + position)
+            if overridden or type in _SPECIAL:
+                self.members = members
+                size = self._read_special(piece, position, start, (type, size_field, mtime_field))
+                members = self.members
+                overridden = self._is_overridden()
+            else:
+                if members == limit:
+                    raise ExpandsTooFar("max_members", limit)
+                members += 1
+                digits = size_field.rstrip(b"\0 ")
+                try:
+                    size = int(digits, 8) if digits.isdigit() else _parse_size(size_field, start + position)
+                except ValueError:
+                    size = _parse_size(size_field, start + position)
+                # One writer pads all its times alike, so they compare as text; base 256 is above any digit.
+                if mtime_field > newest_field:
+                    newest_field = self._read_time(mtime_field)
+            position += BLOCK_BYTES + (size + 511 & ~511)
+            if position > stop:
+                self._skip = position - stop
+                position = stop
+                break
+            if self._sparse_data is not None:
+                break
+        self.members = members
+        return position
+
+    def _is_overridden(self) -> bool:
+        return self._awaits_member or self._overrides is not None or self._global_mtime is not None
+
+    def _read_special(self, piece: bytes, position: int, start: int, fields: tuple[bytes, bytes, bytes]) -> int:
+        """Read the header at *position* whatever its type is; return how many bytes of data follow it."""
+        type, size_field, mtime_field = fields
+        at = start + position
+        if type in _PAX_HEADERS:
+            if type != _GLOBAL and self._overrides is not None:
+                raise NotATar(at, "two pax headers for one member")
+            size = _parse_size(size_field, at)
+            self._count_records(1)
+            begin = position + BLOCK_BYTES
+            end = begin + size
+            times = _ONLY_TIMES.fullmatch(piece, begin, end) if end <= len(piece) and type != _GLOBAL else None
+            if times is not None:
+                self._count_records(piece.count(b"\n", begin, end))
+                self._overrides = _Overrides(mtime=None if times[1] is None else int(times[1]))
+            else:
+                self._pax = _PaxHeader(at, size, self._limits.max_name_bytes, is_global=type == _GLOBAL)
+                self._read_pax(self._pax, piece[begin:end])
+            return size
+        if type in _LONG_NAMES:
+            size = _parse_size(size_field, at)
+            if size > self._limits.max_name_bytes + 1:  # a NUL ends the name
+                raise ExpandsTooFar("max_name_bytes", self._limits.max_name_bytes)
+            self._count_records(1)
+            self._awaits_member = True
+            return size
+        overrides, self._overrides, self._awaits_member = self._overrides, None, False
+        if type == _DIRECTORY:
+            size = 0
+        elif overrides is not None and overrides.size is not None:
+            size = overrides.size
+        elif type == _HARD_LINK:
+            size = 0
+        else:
+            size = _parse_size(size_field, at)
+        if type == _LABEL:
+            return size
+        if self.members == self._limits.max_members:
+            raise ExpandsTooFar("max_members", self._limits.max_members)
+        self.members += 1
+        if overrides is not None and overrides.mtime is not None:
+            self._note_time(overrides.mtime)
+        elif self._global_mtime is not None:
+            self._note_time(self._global_mtime)
+        else:
+            self._read_time(mtime_field)
+        if type == _DUMPDIR or (overrides is not None and overrides.has_dumpdir):
+            self.incremental = True
+        if type == _SPARSE and piece[position + _EXTENDED_AT]:
+            self._sparse_data = size
+            return 0
+        return size
+
+    def _read_sparse_extension(self, piece: bytes, position: int) -> int:
+        self._count_records(1)
+        if not piece[position + _EXTENSION_EXTENDED_AT]:
+            self._skip = (self._sparse_data or 0) + 511 & ~511
+            self._sparse_data = None
+        return position + BLOCK_BYTES
+
+    def _read_pax(self, pax: _PaxHeader, data: bytes) -> None:
+        self._count_records(pax.feed(data))
+        if pax.missing_bytes:
+            return
+        pax.close()
+        self._pax = None
+        if not pax.is_global:
+            self._overrides = pax.overrides
+        elif pax.overrides.mtime is not None:
+            self._global_mtime = pax.overrides.mtime
+
+    def _count_records(self, count: int) -> None:
+        self._records += count
+        if self._records > self._limits.max_records:
+            raise ExpandsTooFar("max_records", self._limits.max_records)
+
+    def _note_time(self, mtime: int | None) -> None:
+        if mtime is not None and self._newest < mtime <= _LARGEST_TIME:
+            self._newest = mtime
+
+    def _read_time(self, mtime_field: bytes) -> bytes:
+        """Note the time in a header; return the field that a later one must exceed to be worth reading."""
+        self._note_time(_parse_time(mtime_field))
+        if self._newest_field < mtime_field < _ABOVE_DIGITS:
+            self._newest_field = mtime_field
+        return self._newest_field
+
+    def _check_sum(self, header: bytes, unsigned: int, at: int) -> None:
+        """Judge a checksum that is wrong, or written in one of the rarer ways; *unsigned* is what it should be."""
+        match = _OCTAL.match(header[_SUM_AT:_SUM_END])
+        stored = int(match[1] or b"0", 8) if match is not None else -1
+        # Some old tars summed up signed characters.
+        signed = unsigned - 256 * sum(byte > 127 for byte in header[:_SUM_AT] + header[_SUM_END:])
+        if stored not in (unsigned, signed):
+            raise NotATar(at, "the header's checksum does not match")
+
+    def _end(self, at: int) -> None:
+        if self._awaits_member or self._overrides is not None:
+            raise NotATar(at, "an extension header without its member")
+        self._ended = True
+
+
+@define
+class _Overrides:
+    """What a pax header says of a member, where that matters here."""
+
+    size: int | None = None
+    mtime: int | None = None
+    has_dumpdir: bool = False
+
+
+class _PaxHeader:
+    """
+    The records of one pax header, passing by: ``length keyword=value newline``, where length counts all of it.
+
+    Only short records are held until they are complete, so a dumpdir of a huge directory costs no memory. *at* is the
+    place of the header in the tar, for errors.
+    """
+
+    def __init__(self, at: int, size: int, max_name_bytes: int, *, is_global: bool) -> None:
+        self.overrides = _Overrides()
+        self.is_global = is_global
+        self.missing_bytes = size
+        self._at = at
+        self._max_name_bytes = max_name_bytes
+        self._held = b""  # the beginning of a record
+        self._open = 0  # bytes that are missing of a record too long to be held
+        self._over = False  # a NUL came where a record would begin: the rest is padding
+
+    def feed(self, data: bytes) -> int:
+        """Take in the next bytes, at most *missing_bytes*; return the number of records that ended or began in them."""
+        self.missing_bytes -= len(data)
+        if self._over:
+            return 0
+        position = records = 0
+        if self._open:
+            position = min(self._open, len(data))
+            self._open -= position
+            if not self._open and position and data[position - 1] != _NEWLINE:
+                raise self._malformed("a record does not end in a newline")
+        elif self._held:
+            data = self._held + data
+            self._held = b""
+        stop = len(data)
+        while position < stop:
+            space = data.find(b" ", position, position + _LONGEST_LENGTH)
+            digits = data[position : space if space >= 0 else stop]
+            if space < 0 and stop - position < _LONGEST_LENGTH and data[position]:
+                self._held = digits
+                break
+            if not digits.isdigit():
+                if not data[position]:
+                    self._over = True
+                    break
+                raise self._malformed("a record without a length")
+            length = int(digits)
+            end = position + length
+            if end > stop + self.missing_bytes:
+                raise self._malformed("a record is longer than its header")
+            if end > stop and length <= _SHORT_RECORD_BYTES:
+                self._held = data[position:]
+                break
+            equals = data.find(b"=", space, min(end, space + _LONGEST_KEYWORD))
+            if equals < 0:
+                if end > stop and stop < space + _LONGEST_KEYWORD:
+                    self._held = data[position:]
+                    break
+                raise self._malformed("a record without a keyword")
+            records += 1
+            if end > stop:
+                self._open = end - stop
+            elif data[end - 1] != _NEWLINE:
+                raise self._malformed("a record does not end in a newline")
+            keyword = data[space + 1 : equals]
+            if keyword in _KEYWORDS:
+                self._note(keyword, end - equals - 2, data[equals + 1 : end - 1])
+            position = end
+        return records
+
+    def close(self) -> None:
+        """Say that all bytes came."""
+        if self._held:
+            raise self._malformed("a record is cut")
+
+    def _note(self, keyword: bytes, length: int, value: bytes) -> None:
+        """Keep what the walk needs; of a record too long to be held, *value* is only the beginning."""
+        if keyword == b"mtime":
+            # Informative, so one that cannot be read does no harm; tarfile writes small ones like 1e-05.
+            match = _PAX_TIME.fullmatch(value) if length == len(value) <= 64 else None
+            if match is not None:
+                floor = match[1].startswith(b"-") and (match[2] or b"").strip(b"0")
+                self.overrides.mtime = int(match[1]) - (1 if floor else 0)
+        elif keyword == b"size":
+            if self.is_global:
+                raise self._malformed("a global header sets the size of members")
+            if not value.isdigit() or length > 20 or int(value) > _LARGEST_SIZE:
+                raise self._malformed("an impossible size")
+            self.overrides.size = int(value)
+        elif keyword == b"GNU.dumpdir":
+            self.overrides.has_dumpdir = True
+        elif length > self._max_name_bytes:
+            raise ExpandsTooFar("max_name_bytes", self._max_name_bytes)
+
+    def _malformed(self, reason: str) -> NotATar:
+        return NotATar(self._at, f"malformed pax header: {reason}")
+
+
+def _parse_size(text: bytes, at: int) -> int:
+    """
+    A size as tars write it: octal, or base 256 where the first byte is 0x80; an empty field is 0.
+
+    Raises:
+        NotATar: it is none, or not within 0 to 2**63 - 1.
+    """
+    if text[0] in (0x80, 0xFF):
+        size = int.from_bytes(text[1:], "big") if text[0] == 0x80 else -1
+        if not 0 <= size <= _LARGEST_SIZE:
+            raise NotATar(at, "an impossible size")
+        return size
+    digits = text.rstrip(b"\0 ")
+    if digits.isdigit() and b"8" not in digits and b"9" not in digits:
+        return int(digits, 8)
+    match = _OCTAL.match(text)
+    if match is None:
+        raise NotATar(at, "a size that is not a number")
+    return int(match[1] or b"0", 8)
+
+
+def _parse_time(text: bytes) -> int | None:
+    """A time as tars write it, base 256 for those before 1970; None where it cannot be read."""
+    if text[0] in (0x80, 0xFF):
+        return int.from_bytes(text[1:], "big", signed=text[0] == 0xFF)
+    match = _OCTAL.match(text)
+    return None if match is None else int(match[1] or b"0", 8)

@@ -1,0 +1,169 @@
+"""The inspector over both inflate engines, the one that does not look, and gzip streams in chunks of any size."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tarkeep.adapters.inflate import GzipStream, InflateEngine, Inflater, IsalInflater, ZlibInflater
+from tarkeep.adapters.targz import InspectionLimits, NoInspector, TargzInspector
+from tarkeep.domain.errors import EmptyArchive
+from tests.contracts.inspector import FATES, InspectorContract, MakeInspector, verdict
+from tests.support.tars import BROKEN, WHOLE, gz, gzip_member
+
+ENGINES = (IsalInflater, ZlibInflater)
+_RNG = random.Random(5)
+MIXED = gz(b"".join(_RNG.randbytes(40) + bytes(60) for _ in range(1_500)))
+
+
+def _maker(engine: InflateEngine) -> MakeInspector:
+    def make(**limits: int) -> TargzInspector:
+        return TargzInspector(engine, InspectionLimits(**limits))
+
+    return make
+
+
+class TestTargzInspectorOverIsal(InspectorContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def make(cls) -> MakeInspector:
+        return _maker(IsalInflater)
+
+
+class TestTargzInspectorOverZlib(InspectorContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def make(cls) -> MakeInspector:
+        return _maker(ZlibInflater)
+
+
+@pytest.mark.parametrize("name", [*FATES, *WHOLE, *BROKEN])
+def test_the_engines_agree(name: str) -> None:
+    """What is said of an archive, offsets included, does not depend on the engine."""
+    content = FATES.get(name) or gz(WHOLE[name][1] if name in WHOLE else BROKEN[name])
+
+    assert verdict(_maker(IsalInflater)(), content) == verdict(_maker(ZlibInflater)(), content)
+
+
+@given(place=st.integers(0, len(MIXED) - 1), byte=st.integers(1, 255))
+@settings(max_examples=100, deadline=None)
+def test_the_engines_agree_on_damage(place: int, byte: int) -> None:
+    """A wrong byte anywhere gets the same verdict from both engines."""
+    content = bytearray(MIXED)
+    content[place] ^= byte
+
+    assert verdict(_maker(IsalInflater)(), bytes(content)) == verdict(_maker(ZlibInflater)(), bytes(content))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@given(
+    contents=st.lists(st.one_of(st.binary(max_size=300), st.integers(0, 2_000_000).map(bytes)), min_size=1, max_size=4),
+    fields=st.fixed_dictionaries(
+        {
+            "extra": st.none() | st.binary(max_size=20),
+            "name": st.none() | st.text("ab", max_size=600).map(str.encode),
+            "comment": st.none() | st.text("ab", max_size=20).map(str.encode),
+            "header_crc": st.booleans(),
+            "level": st.sampled_from((0, 1, 9)),
+        }
+    ),
+    sizes=st.lists(st.integers(1, 70), min_size=1, max_size=20),
+    padding=st.integers(0, 40),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_gzip_stream_gives_back_what_went_in(
+    engine: InflateEngine,
+    contents: list[bytes],
+    fields: dict[str, bytes | None],
+    sizes: list[int],
+    padding: int,
+) -> None:
+    """However small the chunks are and wherever members, fields and trailers are cut, all bytes come out."""
+    file = b"".join(gzip_member(content, **fields) for content in contents) + bytes(padding)  # type: ignore[arg-type]  # one strategy per keyword
+    stream = GzipStream(engine)
+    pieces: list[bytes] = []
+    position = 0
+    while position < len(file):
+        # Small chunks at the front, where the fields are, and larger ones once they get many.
+        size = sizes[position % len(sizes)] * (1 + position // 2_000)
+        pieces += stream.inflate(memoryview(file)[position : position + size])
+        position += size
+    stream.finish()
+
+    assert b"".join(pieces) == b"".join(contents)
+    assert stream.whole_members == len(contents)
+
+
+class Meter:
+    """Counts what goes into and comes out of the inflaters it starts: an engine that is isal and knows its work."""
+
+    def __init__(self) -> None:
+        self.in_bytes = 0
+        self.out_bytes = 0
+
+    def __call__(self) -> Inflater:
+        return _MeteredInflater(self)
+
+
+class _MeteredInflater(IsalInflater):
+    def __init__(self, meter: Meter) -> None:
+        super().__init__()
+        self._meter = meter
+
+    def inflate(self, data: memoryview | bytes) -> bytes:
+        piece = super().inflate(data)
+        self._meter.in_bytes += len(data)
+        self._meter.out_bytes += len(piece)
+        return piece
+
+
+def test_small_gzip_members_cost_no_more_than_their_share() -> None:
+    """However many members lie in a chunk, the rest of it is not handed over, and copied, for each of them."""
+    meter = Meter()
+    members = 10_000
+    file = gz(b"x" * 100) * members
+
+    assert sum(map(len, GzipStream(meter).inflate(memoryview(file)))) == 100 * members
+    assert meter.in_bytes <= 4096 * members + 3 * len(file)
+    assert len(file) > 40 * 4096
+
+
+def test_large_gzip_members_are_handed_over_once() -> None:
+    """What is inflated in small bites at first is not inflated twice."""
+    meter = Meter()
+    file = FATES["whole"]
+
+    assert sum(map(len, GzipStream(meter).inflate(memoryview(file)))) > len(file) - 10_000
+    assert meter.in_bytes <= len(file)
+
+
+def test_leaving_drops_what_is_still_queued() -> None:
+    """An inspection that nobody waits for stops at the next piece, however much its blocks would still inflate to."""
+    meter = Meter()
+    bomb = gz(bytes(1 << 20)) * 1_000
+    with TargzInspector(meter).start() as inspection:
+        for _ in range(5):
+            inspection.feed(bomb)
+
+    assert meter.out_bytes < 4_000 << 20
+
+
+def test_no_inspector_lets_anything_pass() -> None:
+    """Where validation is switched off, bytes of any kind are accepted and nothing is known of them."""
+    with NoInspector().start() as inspection:
+        inspection.feed(b"")
+        inspection.feed(b"anything")
+
+        assert inspection.finish() is None
+
+
+def test_no_inspector_still_refuses_emptiness() -> None:
+    """An archive of no bytes is a failed upload under any settings."""
+    with NoInspector().start() as inspection:
+        inspection.feed(b"")
+
+        with pytest.raises(EmptyArchive):
+            inspection.finish()

@@ -1,0 +1,56 @@
+"""What `NameLocks` promise."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.errors import ReceiveInProgress
+from tarkeep.domain.ports import NameLocks
+
+ID = ArchiveId("document", BackupType.FULL, "a.tar.gz")
+OTHER = ArchiveId("document", BackupType.INC, "a.tar.gz")
+AT_ONCE = timedelta(0)
+LONG = timedelta(minutes=1)
+
+
+class NameLocksContract:
+    """A subclass gives the fixture *names*."""
+
+    def test_a_held_identity_is_refused(self, names: NameLocks) -> None:
+        """Who comes second is told, and what it wanted."""
+        with names.hold(ID, AT_ONCE), pytest.raises(ReceiveInProgress) as caught, names.hold(ID, AT_ONCE):
+            pass
+
+        assert caught.value.id == ID
+
+    def test_other_identities_are_free(self, names: NameLocks) -> None:
+        """One name waits for no other."""
+        with names.hold(ID, AT_ONCE), names.hold(OTHER, AT_ONCE):
+            pass
+
+    def test_it_is_free_again_afterwards(self, names: NameLocks) -> None:
+        """Also when what was done with it failed."""
+        with pytest.raises(ValueError, match="failed"), names.hold(ID, AT_ONCE):
+            raise ValueError("failed")
+
+        with names.hold(ID, AT_ONCE):
+            pass
+
+    def test_who_waits_gets_its_turn(self, names: NameLocks) -> None:
+        """Eight at once: each holds it alone, and all come to hold it."""
+        alone = threading.Lock()
+
+        def take(_number: int) -> bool:
+            with names.hold(ID, LONG):
+                free = alone.acquire(blocking=False)
+                if free:
+                    alone.release()
+                return free
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(take, range(80)))

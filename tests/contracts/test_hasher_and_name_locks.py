@@ -1,0 +1,58 @@
+"""The adapters of the small ports keep their contracts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tarkeep.adapters.beside import Beside, ThreadBudget
+from tarkeep.adapters.hashing import HashlibHasher
+from tarkeep.adapters.name_locks import ProcessNameLocks
+from tarkeep.domain.ports import Block, Hasher, NameLocks
+from tests.contracts.hasher import HasherContract
+from tests.contracts.name_locks import NameLocksContract
+
+
+class TestHashlibHasher(HasherContract):
+    @pytest.fixture
+    def hasher(self) -> Hasher:
+        return HashlibHasher()
+
+
+class TestHashlibHasherWithoutThreads(HasherContract):
+    @pytest.fixture
+    def hasher(self) -> Hasher:
+        return HashlibHasher(ThreadBudget(threads=0))
+
+
+class TestProcessNameLocks(NameLocksContract):
+    @pytest.fixture
+    def names(self) -> NameLocks:
+        return ProcessNameLocks()
+
+
+def test_an_error_beside_is_raised_in_front() -> None:
+    """By the next put or by finish, and again by the one after; nobody waits for a thread that is gone."""
+
+    def refuse(block: Block) -> None:
+        raise ValueError("refused")
+
+    beside = Beside(refuse, name="refusing", depth=1)
+
+    def put_many() -> None:
+        for _ in range(10):
+            beside.put(b"x")
+
+    with pytest.raises(ValueError, match="refused"):
+        put_many()
+    with pytest.raises(ValueError, match="refused"):
+        beside.finish()
+    beside.close()
+
+
+def test_the_budget_is_taken_and_given_back() -> None:
+    """As many threads as it has, and no more."""
+    budget = ThreadBudget(threads=2)
+
+    assert [budget.take() for _ in range(3)] == [True, True, False]
+    budget.give_back()
+    assert budget.take()
