@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from attrs import frozen
 
 from ..archives import BackupArchive, BackupType
-from ..errors import ProfileNotFound
+from ..errors import InsufficientStorage, ProfileNotFound
 from ..naming import check_profile
 from ..ports import ArchiveStore, Catalog, Page, Totals
+
+READY_FREE_BYTES = 1 << 20
+"""With less than this free, a catalog's journal and one small archive may not fit."""
 
 
 @frozen
@@ -81,9 +84,13 @@ class CheckReadiness:
         Free bytes of the store, after the catalog answered and staging took a byte.
 
         Raises:
-            BackendUnavailable, InsufficientStorage, ReadOnly, CatalogBusy: what keeps it from storing.
+            InsufficientStorage: less than `READY_FREE_BYTES` are free.
+            BackendUnavailable, ReadOnly, CatalogBusy: what else keeps it from storing.
         """
         self.catalog.totals()
         with self.store.begin() as writer:
             writer.write(b"\0")
-        return self.store.usage().free_bytes
+        free_bytes = self.store.usage().free_bytes
+        if free_bytes < READY_FREE_BYTES:
+            raise InsufficientStorage(READY_FREE_BYTES, free_bytes)
+        return free_bytes

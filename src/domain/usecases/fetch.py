@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from attrs import frozen
 
 from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType
-from ..errors import AmbiguousName, ArchiveCorrupt, ArchiveNotFound
+from ..errors import AmbiguousName, ArchiveCorrupt, ArchiveNotFound, TarkeepError
 from ..ports import ArchiveReader, ArchiveStore, Catalog
 
 
@@ -52,11 +54,15 @@ class ReadArchive:
         end = archive.size_bytes if stop is None else min(stop, archive.size_bytes)
         try:
             reader = self.store.read(archive.id, start, stop)
-        except ArchiveNotFound:
-            self.catalog.mark(archive.id, ArchiveState.DAMAGED)
-            raise ArchiveCorrupt(archive.id) from None
+        except ArchiveNotFound as error:
+            raise self._damaged(archive) from error
         if reader.size_bytes != max(0, end - start):
             with reader:
-                self.catalog.mark(archive.id, ArchiveState.DAMAGED)
-                raise ArchiveCorrupt(archive.id)
+                raise self._damaged(archive)
         return reader
+
+    def _damaged(self, archive: BackupArchive) -> ArchiveCorrupt:
+        """The error to raise, after marking the archive; should that fail, the next reader marks it."""
+        with suppress(TarkeepError):
+            self.catalog.mark(archive.id, ArchiveState.DAMAGED)
+        return ArchiveCorrupt(archive.id)

@@ -1,0 +1,5 @@
+"""``python -m tarkeep``."""
+
+from .entrypoints.cli import main
+
+main()

@@ -1,0 +1,163 @@
+"""
+Request bodies on their way from the event loop into the thread of a use case.
+
+A use case is synchronous and pulls blocks from an iterator; the event loop pushes what arrives. Between them stands a
+small bounded queue, so that neither runs ahead of the other by more than a few blocks and memory stays flat whatever
+the body's size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from starlette.types import Receive
+
+from ...domain.errors import TarkeepError, UploadInterrupted
+from .problems import Problem
+
+BLOCK_BYTES = 1 << 20  # large enough that hashing, inflating and writing a block outweigh handing it over
+BLOCKS_WAITING = 4
+
+Result = TypeVar("Result")
+
+
+class BodyPipe:
+    """
+    A bounded queue with an asynchronous end that puts and a blocking end that iterates.
+
+    The putting end closes it with `end` or `fail`; the iterating end leaves with `abandon`, after which what is put
+    is dropped.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, depth: int = BLOCKS_WAITING) -> None:
+        self._loop = loop
+        self._depth = depth
+        self._blocks: deque[bytes] = deque()
+        self._changed = threading.Condition()
+        self._room: asyncio.Event = asyncio.Event()
+        self._room.set()
+        self._ended = False
+        self._error: TarkeepError | Problem | None = None
+        self.abandoned = False
+
+    async def put(self, block: bytes) -> None:
+        """Hand *block* over, waiting while the queue is full."""
+        await self._room.wait()
+        with self._changed:
+            if self.abandoned:
+                return
+            self._blocks.append(block)
+            if len(self._blocks) >= self._depth:
+                self._room.clear()
+            self._changed.notify()
+
+    def end(self) -> None:
+        """Say that the body is complete."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+
+    def fail(self, error: TarkeepError | Problem) -> None:
+        """Have *error* raised at the iterating end, before what still waits."""
+        with self._changed:
+            self._error = error
+            self._blocks.clear()
+            self._changed.notify()
+
+    def abandon(self) -> None:
+        """Say that nothing more will be taken."""
+        with self._changed:
+            self.abandoned = True
+            self._blocks.clear()
+        self._make_room()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            with self._changed:
+                while not (self._blocks or self._ended or self._error):
+                    self._changed.wait()
+                if self._error is not None:
+                    raise self._error
+                if not self._blocks:
+                    return
+                was_full = len(self._blocks) >= self._depth
+                block = self._blocks.popleft()
+            if was_full:
+                self._make_room()
+            yield block
+
+    def _make_room(self) -> None:
+        self._loop.call_soon_threadsafe(self._room.set)
+
+
+async def with_body(
+    receive: Receive,
+    work: Callable[[Iterator[bytes]], Result],
+    *,
+    executor: Executor,
+    stall_seconds: float,
+) -> Result:
+    """
+    Run *work* in a thread of *executor* on the blocks of the request body, and return what it returns.
+
+    Raises:
+        Problem: the client paused for more than *stall_seconds*.
+        UploadInterrupted: the client went away.
+        Whatever *work* raises; the rest of the body is then left unread.
+    """
+    pipe = BodyPipe(asyncio.get_running_loop())
+
+    def run() -> Result:
+        try:
+            return work(iter(pipe))
+        finally:
+            pipe.abandon()
+
+    running = asyncio.get_running_loop().run_in_executor(executor, run)
+    pumping = asyncio.create_task(_pump(receive, pipe, stall_seconds))
+    try:
+        # whichever ends first: a client is told of a refusal without having to send another byte
+        await asyncio.wait((running, pumping), return_when=asyncio.FIRST_COMPLETED)
+        if pumping.done():
+            pumping.result()
+            pipe.end()
+    except (TarkeepError, Problem) as error:
+        pipe.fail(error)
+    except asyncio.CancelledError:
+        pipe.fail(UploadInterrupted(0))
+        raise
+    finally:
+        pumping.cancel()
+    return await running
+
+
+async def _pump(receive: Receive, pipe: BodyPipe, stall_seconds: float) -> None:
+    waiting: list[bytes] = []
+    waiting_bytes = 0
+    received_bytes = 0
+    while not pipe.abandoned:
+        try:
+            async with asyncio.timeout(stall_seconds):
+                message = await receive()
+        except TimeoutError:
+            detail = f"no byte of the body came for {stall_seconds:g} s"
+            raise Problem(408, "request-timeout", detail) from None
+        if message["type"] == "http.disconnect":
+            raise UploadInterrupted(received_bytes)
+        chunk: bytes = message.get("body", b"")
+        if chunk:
+            received_bytes += len(chunk)
+            waiting.append(chunk)
+            waiting_bytes += len(chunk)
+        more = message.get("more_body", False)
+        if waiting and (waiting_bytes >= BLOCK_BYTES or not more):
+            await pipe.put(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+            waiting = []
+            waiting_bytes = 0
+        if not more:
+            return

@@ -1,0 +1,112 @@
+"""What every route needs: the use cases, the threads they run in, and the limits; and how answers are made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from typing import TypeVar
+
+import msgspec
+from attrs import define, field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ...domain.errors import TooLarge
+from ...domain.naming import check_profile
+from ..settings import ServerSettings
+from ..wiring import Tarkeep
+from .body import with_body
+from .problems import RETRY_AFTER_SECONDS, Problem
+
+Result = TypeVar("Result")
+
+FORM_OVERHEAD_BYTES = 1 << 20  # what boundaries, part headers and fields may add to an archive in a form
+
+
+def answer_json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """*body* as JSON, with a newline at the end: people read it in a terminal."""
+    return Response(msgspec.json.encode(body) + b"\n", status, headers, "application/json")
+
+
+@define
+class Context:
+    """The state of the application, one per server."""
+
+    tarkeep: Tarkeep
+    settings: ServerSettings
+    executor: Executor  # short work: catalog, opening and reading files
+    receivers: Executor  # receives, each of which lasts as long as its client sends
+    _receiving: int = field(default=0, init=False)
+
+    @staticmethod
+    def of(request: Request) -> Context:
+        context: Context = request.app.state.context
+        return context
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """Run *work* in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, work)
+
+    async def answer(self, work: Callable[[], object]) -> Response:
+        """Run *work* in a thread, encoding there too what it returns."""
+        return await self.run(lambda: answer_json(work()))
+
+    async def receive_upload(self, request: Request, work: Callable[[Iterator[bytes]], Result]) -> Result:
+        """
+        Run *work* on the blocks of an upload.
+
+        Raises:
+            TooLarge: the announced length alone is over the limit; no byte was read.
+            Problem: as many bodies as allowed are being received.
+        """
+        limit = self.tarkeep.receive.max_bytes
+        if _announced_bytes(request) > limit + FORM_OVERHEAD_BYTES:
+            raise TooLarge(limit)
+        return await self._with_body(request, work)
+
+    async def compare(self, request: Request, work: Callable[[Iterator[bytes]], object]) -> Response:
+        """
+        Run *work* on the blocks of an inventory, which may be long, and answer with what it returns.
+
+        Raises:
+            Problem: the inventory is too large, or as many bodies as allowed are being received.
+        """
+        limit = self.settings.max_inventory_bytes
+        detail = f"the inventory is larger than {limit} bytes (setting max_inventory_bytes)"
+        too_large = Problem(413, "too-large", detail, extras={"limit": limit})
+        if _announced_bytes(request) > limit:
+            raise too_large
+
+        def within(blocks: Iterator[bytes]) -> Iterator[bytes]:
+            left = limit
+            for block in blocks:
+                left -= len(block)
+                if left < 0:
+                    raise too_large
+                yield block
+
+        return await self._with_body(request, lambda blocks: answer_json(work(within(blocks))))
+
+    async def _with_body(self, request: Request, work: Callable[[Iterator[bytes]], Result]) -> Result:
+        if self._receiving >= self.settings.max_uploads:
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            detail = f"{self._receiving} uploads are running, which is all this server takes at once; try again"
+            raise Problem(503, "overloaded", detail, headers=headers)
+        self._receiving += 1
+        try:
+            return await with_body(
+                request.receive, work, executor=self.receivers, stall_seconds=self.settings.body_seconds
+            )
+        finally:
+            self._receiving -= 1
+
+    @staticmethod
+    def profile(value: str | None) -> str | None:
+        """The profile of an inventory, where one is named."""
+        return None if value is None or value == "" else check_profile(value)
+
+
+def _announced_bytes(request: Request) -> int:
+    announced = request.headers.get("content-length", "")
+    return int(announced) if announced.isdigit() else 0

@@ -1,0 +1,165 @@
+"""
+The original server's routes, which deployed shell scripts and curl lines speak.
+
+Members may be added to their answers; none is ever removed or renamed.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ...domain.archives import BackupType
+from ...domain.naming import check_archive_name
+from ...domain.sidecar import rfc3339
+from ...domain.usecases.receive import Outcome, Received
+from .context import Context, answer_json
+from .download import archive_response
+from .multipart_upload import MultipartUpload, boundary_of
+from .parameters import optional_profile, optional_type
+from .wire import (
+    human_size,
+    inventory_entries,
+    original_archive,
+    original_report,
+    original_statistics,
+    read_inventory,
+)
+
+ENDPOINTS = {
+    "GET /": "this overview",
+    "POST /upload": "store an archive: multipart form with file, type, profile",
+    "GET /list": "every archive, by type; ?type= and ?profile= narrow it",
+    "GET /list/{type}": "the archives of one type",
+    "GET /download/{type}/{name}": "the bytes of an archive",
+    "POST /verify": "compare an inventory with what is stored",
+    "GET /stats": "counts and sizes",
+    "/api/v1/...": "the current interface, described by /openapi.json",
+}
+
+
+def routes() -> list[Route]:
+    """The routes of this family."""
+    return [
+        Route("/", overview),
+        Route("/upload", upload, methods=["POST"]),
+        Route("/list", list_all),
+        Route("/list/{type}", list_type),
+        Route("/download/{type}/{name:path}", download),
+        Route("/verify", verify, methods=["POST"]),
+        Route("/stats", statistics),
+    ]
+
+
+async def overview(request: Request) -> Response:
+    return answer_json(
+        {
+            "name": "Tarkeep",
+            "version": version("tarkeep"),
+            "description": "Keeps backup archives made with plain tar, and can prove that they restore",
+            "endpoints": ENDPOINTS,
+        }
+    )
+
+
+async def upload(request: Request) -> Response:
+    context = Context.of(request)
+    boundary = boundary_of(request.headers.get("content-type", ""))
+
+    def receive(form: MultipartUpload) -> Received:
+        return context.tarkeep.receive.asking_later(form.offer, form.file_blocks())
+
+    received = await context.receive_upload(request, lambda blocks: receive(MultipartUpload(boundary, blocks)))
+    archive = received.archive
+    answer = {
+        "status": "success",
+        "message": _MESSAGES[received.outcome],
+        "file": archive.id.name,
+        "type": archive.id.type.value,
+        "profile": archive.id.profile,
+        "size": human_size(archive.size_bytes),
+        "size_bytes": archive.size_bytes,
+        "md5": archive.digests.md5,
+        "sha256": archive.digests.sha256,
+    }
+    if received.outcome in (Outcome.DUPLICATE, Outcome.REPAIRED):
+        answer["duplicate"] = True
+    if received.outcome is Outcome.KEPT_BOTH:
+        answer["kept_both"] = True
+    return answer_json(answer, 201)  # also for a duplicate: deployed scripts take only 201 for success
+
+
+_MESSAGES = {
+    Outcome.NEW: "Backup stored",
+    Outcome.DUPLICATE: "Backup was stored already, with the same bytes",
+    Outcome.REPAIRED: "Backup was stored already; its damaged copy is repaired",
+    Outcome.KEPT_BOTH: "The name is taken by other bytes; stored under a name with the receive time in it",
+}
+
+
+async def list_all(request: Request) -> Response:
+    context = Context.of(request)
+    profile, only = optional_profile(request.query_params), optional_type(request.query_params)
+
+    def collect() -> dict[str, object]:
+        types = [type for type in BackupType if only in (None, type)]
+        found = {
+            type.value: [original_archive(each) for each in context.tarkeep.list.all(profile=profile, type=type)]
+            for type in types
+        }
+        backups = {type.value: found.get(type.value, []) for type in BackupType}
+        return {
+            "status": "success",
+            "backups": backups,
+            "total_count": sum(len(archives) for archives in backups.values()),
+        }
+
+    return await context.answer(collect)
+
+
+async def list_type(request: Request) -> Response:
+    context = Context.of(request)
+    type = BackupType.parse(request.path_params["type"])
+    profile = optional_profile(request.query_params)
+
+    def collect() -> dict[str, object]:
+        backups = [original_archive(each) for each in context.tarkeep.list.all(profile=profile, type=type)]
+        return {"status": "success", "type": type.value, "backups": backups, "count": len(backups)}
+
+    return await context.answer(collect)
+
+
+async def download(request: Request) -> Response:
+    context = Context.of(request)
+    type = BackupType.parse(request.path_params["type"])
+    name = check_archive_name(request.path_params["name"])
+    profile = optional_profile(request.query_params)
+    archive = await context.run(lambda: context.tarkeep.find(type, name, profile))
+    return await archive_response(request, archive, context.tarkeep.read, context.executor, attachment=True)
+
+
+async def verify(request: Request) -> Response:
+    context = Context.of(request)
+
+    def compare(body: bytes) -> dict[str, object]:
+        inventory = read_inventory(body)
+        profile = context.profile(inventory.profile)
+        return original_report(context.tarkeep.verify(inventory_entries(inventory), profile))
+
+    return await context.compare(request, lambda blocks: compare(b"".join(blocks)))
+
+
+async def statistics(request: Request) -> Response:
+    context = Context.of(request)
+
+    def collect() -> dict[str, object]:
+        return {
+            "status": "success",
+            "timestamp": rfc3339(context.tarkeep.clock.now()),
+            **original_statistics(context.tarkeep.summarise()),
+        }
+
+    return await context.answer(collect)

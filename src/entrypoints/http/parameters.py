@@ -1,0 +1,122 @@
+"""Reading what stands in paths, queries and headers; whatever is wrong there is told before anything is done."""
+
+from __future__ import annotations
+
+import base64
+import re
+import unicodedata
+from urllib.parse import unquote_to_bytes
+
+from starlette.datastructures import Headers, QueryParams
+
+from ...domain.archives import BackupType, DeclaredDigests, parse_digest
+from ...domain.errors import DigestInvalid
+from ...domain.naming import check_profile
+from .problems import Problem
+
+_BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_DIGEST_ITEM = re.compile(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/]*={0,2}):", re.ASCII)
+_ALGORITHMS = {"sha-256": "sha256", "md5": "md5"}
+
+
+def checked_text(text: str, where: str) -> str:
+    """
+    *text* if it holds no control characters and no replacement for undecodable bytes.
+
+    Raises:
+        Problem: ``invalid-encoding``.
+    """
+    if not text.isprintable() and any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise Problem(400, "invalid-encoding", f"{where} holds a control character or is not valid Unicode")
+    if "\ufffd" in text:
+        raise Problem(400, "invalid-encoding", f"{where} is not valid UTF-8")
+    return text
+
+
+def check_target(raw_path: bytes, query: bytes) -> None:
+    """
+    Judge a request target: percent encoding well formed, UTF-8 below it, no control characters.
+
+    Raises:
+        Problem: ``invalid-encoding``.
+    """
+    for part, where in ((raw_path, "the path"), (query.replace(b"+", b" "), "the query")):
+        if _BAD_PERCENT.search(part):
+            raise Problem(400, "invalid-encoding", f"{where} has a % that is not followed by two hex digits")
+        try:
+            text = unquote_to_bytes(part).decode()
+        except UnicodeDecodeError:
+            raise Problem(400, "invalid-encoding", f"{where} is not valid UTF-8") from None
+        checked_text(text, where)
+
+
+def optional_profile(query: QueryParams) -> str | None:
+    """The query parameter *profile*, validated."""
+    value = query.get("profile")
+    return None if value is None or value == "" else check_profile(value)
+
+
+def optional_type(query: QueryParams) -> BackupType | None:
+    """The query parameter *type*, validated."""
+    value = query.get("type")
+    return None if value is None or value == "" else BackupType.parse(value)
+
+
+def whole_number(query: QueryParams, name: str, default: int, low: int, high: int) -> int:
+    """
+    The query parameter *name* as a number between *low* and *high*.
+
+    Raises:
+        Problem: ``invalid-parameter``.
+    """
+    text = query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high):
+        raise Problem(400, "invalid-parameter", f"{name} must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def declared_digests(headers: Headers) -> DeclaredDigests:
+    """
+    The digests a request declares: ``Repr-Digest`` (RFC 9530), ``X-Checksum-Sha256`` (hex), ``Content-MD5`` (RFC 1864).
+
+    Raises:
+        DigestInvalid: one is not readable.
+        Problem: ``digest-unsupported`` where a Repr-Digest has no algorithm known here; ``digest-invalid`` where two
+            differ.
+    """
+    found: list[tuple[str, str]] = []
+    for value in headers.getlist("repr-digest"):
+        found += _repr_digest(value)
+    for value in headers.getlist("x-checksum-sha256"):
+        found.append(("sha256", parse_digest("sha256", value)))
+    for value in headers.getlist("content-md5"):
+        found.append(("md5", _from_base64("md5", value.strip())))
+    digests = dict(found)
+    for algorithm, digest in found:
+        if digests[algorithm] != digest:
+            raise Problem(400, "digest-invalid", f"the request declares two different {algorithm} digests")
+    return DeclaredDigests(**digests)
+
+
+def _repr_digest(value: str) -> list[tuple[str, str]]:
+    known = []
+    for item in value.split(","):
+        match = _DIGEST_ITEM.fullmatch(item.strip())
+        if match is None:
+            raise DigestInvalid("Repr-Digest", value)
+        algorithm = _ALGORITHMS.get(match[1])
+        if algorithm is not None:
+            known.append((algorithm, _from_base64(algorithm, match[2])))
+    if not known:
+        detail = "Repr-Digest names no algorithm known here; use sha-256 or md5"
+        raise Problem(400, "digest-unsupported", detail, extras={"supported": sorted(_ALGORITHMS)})
+    return known
+
+
+def _from_base64(algorithm: str, text: str) -> str:
+    try:
+        return parse_digest(algorithm, base64.b64decode(text, validate=True).hex())
+    except ValueError:  # binascii.Error is one; so is the complaint about characters beyond ASCII
+        raise DigestInvalid(algorithm, text) from None

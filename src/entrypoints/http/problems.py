@@ -1,0 +1,122 @@
+"""
+Errors as clients see them: one table from domain errors to status and code, and RFC 9457 answers.
+
+Every answer of 400 and above is made here. Besides the members of RFC 9457 each carries ``error``, which the original's
+clients print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+from starlette.responses import Response
+
+from ...domain import errors
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
+
+
+class Problem(Exception):
+    """An error that only HTTP knows of: status, code, a sentence, typed extras and headers."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        extras: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.extras = dict(extras or {})
+        self.headers = dict(headers or {})
+
+
+# Looked up along the class's bases, so a subclass without a row of its own takes its parent's.
+_TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
+    errors.InvalidName: (400, "invalid-name"),
+    errors.InvalidType: (400, "invalid-type"),
+    errors.DigestInvalid: (400, "digest-invalid"),
+    errors.DigestMismatch: (400, "digest-mismatch"),
+    errors.DuplicateEntry: (422, "validation-failed"),
+    errors.EmptyArchive: (422, "empty-archive"),
+    errors.NotAGzip: (422, "not-a-gzip"),
+    errors.GzipDamaged: (422, "gzip-damaged"),
+    errors.NotATar: (422, "not-a-tar"),
+    errors.TooLarge: (413, "too-large"),
+    errors.ExpandsTooFar: (413, "too-large"),
+    errors.UploadInterrupted: (400, "upload-interrupted"),
+    errors.NameConflict: (409, "name-conflict"),
+    errors.ReceiveInProgress: (409, "name-conflict"),
+    errors.ArchiveNotFound: (404, "not-found"),
+    errors.ProfileNotFound: (404, "not-found"),
+    errors.AmbiguousName: (409, "ambiguous-profile"),
+    errors.ArchiveCorrupt: (500, "archive-corrupt"),
+    errors.InsufficientStorage: (507, "insufficient-storage"),
+    errors.ReadOnly: (503, "read-only"),
+    errors.CatalogBusy: (503, "catalog-busy"),
+    errors.BackendUnavailable: (503, "backend-unavailable"),
+}
+
+
+def problem_of(error: errors.TarkeepError) -> Problem:
+    """The answer to a domain error; one without a row is a fault of the server."""
+    row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), None)
+    if row is None:
+        return internal_error()
+    status, code = row
+    retry = status == HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, errors.ReceiveInProgress)
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if retry else {}
+    return Problem(status, code, str(error), extras=_extras(error), headers=headers)
+
+
+def internal_error() -> Problem:
+    """The answer where the server itself is at fault; what happened is in its log only."""
+    return Problem(500, "internal-error", "the server failed; its log has the request id")
+
+
+def problem_response(problem: Problem, request_id: str) -> Response:
+    """*problem* as ``application/problem+json``."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase if problem.status in _PHRASES else "Error",
+        "status": problem.status,
+        "detail": problem.detail,
+        "code": problem.code,
+        "request_id": request_id,
+        "error": problem.detail,
+        **problem.extras,
+    }
+    return Response(msgspec.json.encode(body) + b"\n", problem.status, problem.headers, PROBLEM_JSON)
+
+
+_PHRASES = frozenset(status.value for status in HTTPStatus)
+
+
+def _extras(error: errors.TarkeepError) -> dict[str, object]:
+    match error:
+        case errors.TooLarge(limit_bytes=limit):
+            return {"limit": limit}
+        case errors.ExpandsTooFar(setting=setting, limit=limit):
+            return {"limit": limit, "setting": setting}
+        case errors.NotAGzip(offset=offset) | errors.GzipDamaged(offset=offset) | errors.NotATar(offset=offset):
+            return {"offset": offset}
+        case errors.NameConflict(existing_sha256=sha256):
+            return {"existing_sha256": sha256}
+        case errors.DigestMismatch(algorithm=algorithm, declared=declared, actual=actual):
+            return {"algorithm": algorithm, "declared": declared, "actual": actual}
+        case errors.AmbiguousName(profiles=profiles):
+            return {"profiles": profiles}
+        case errors.InvalidName(what=what, rule=rule):
+            return {"what": what, "rule": rule}
+        case errors.InsufficientStorage(needed_bytes=int() as needed, free_bytes=int() as free):
+            return {"needed": needed, "free": free}
+        case _:
+            return {}

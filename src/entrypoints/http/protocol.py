@@ -1,0 +1,150 @@
+"""
+HTTP/1.1 on the wire: uvicorn's protocol over httptools, with the checks that neither of them makes.
+
+httptools refuses ambiguous framing (Content-Length together with Transfer-Encoding, and the like), so smuggling ends
+in a 400. What it lets pass is refused here: a request without or with two ``Host`` headers, an endless head, and a
+head that never completes. Whatever is refused at this level is answered once and the connection is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from http import HTTPStatus
+
+import httptools
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from ..logs import Log
+from .problems import Problem, problem_response
+
+log = Log("tarkeep.http")
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_HEADERS = 100
+
+
+class StrictHttpProtocol(HttpToolsProtocol):
+    """One connection. `header_seconds` is set on the subclass a server makes for itself."""
+
+    header_seconds: float = 10.0
+
+    _head_bytes = 0
+    _unfinished_bytes = 0
+    _deadline: asyncio.TimerHandle | None = None
+    _refused = False
+    _active: RequestResponseCycle | None = None  # being answered; uvicorn's `cycle` is the last one read
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_complete()
+        self._leave_active()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._unset_keepalive_if_required()
+        in_head = self._deadline is not None
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(Problem(400, "bad-request-framing", "this server speaks HTTP/1.1 only, no upgrades"))
+            return
+        except _Refusal as refusal:
+            self._refuse(refusal.problem)
+            return
+        except httptools.HttpParserError as error:
+            problem = error.__context__.problem if isinstance(error.__context__, _Refusal) else None
+            self._refuse(problem or Problem(400, "bad-request-framing", "the request is not well-formed HTTP/1.1"))
+            return
+        if in_head and self._deadline is not None:
+            # a single header is handed over only when it is complete, so an endless one is seen here alone
+            self._unfinished_bytes += len(data)
+            if self._unfinished_bytes > MAX_HEAD_BYTES:
+                self._refuse(_too_large())
+
+    def on_message_begin(self) -> None:
+        if self._deadline is None:
+            self._expect_head()
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + 4)
+        super().on_header(name, value)
+        if len(self.headers) > MAX_HEADERS:
+            raise _Refusal(_too_large())
+
+    def on_headers_complete(self) -> None:
+        self._head_complete()
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
+            raise _Refusal(Problem(400, "bad-request-framing", "a request needs exactly one Host header"))
+        super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _leave_active(self) -> None:
+        """Tell the request being answered that nobody listens; uvicorn tells the last one read alone."""
+        if self._active is not None and not self._active.response_complete:
+            self._active.disconnected = True
+            self._active.message_event.set()
+
+    def _count(self, length: int) -> None:
+        self._head_bytes += length
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise _Refusal(_too_large())
+
+    def _expect_head(self) -> None:
+        self._head_bytes = self._unfinished_bytes = 0
+        self._deadline = self.loop.call_later(self.header_seconds, self._head_is_late)
+
+    def _head_complete(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _head_is_late(self) -> None:
+        self._deadline = None
+        detail = f"the head of the request was not complete after {self.header_seconds:g} s"
+        self._refuse(Problem(408, "request-timeout", detail))
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer once, whatever the application is doing, and close."""
+        self._refused = True
+        self._head_complete()
+        if self.transport.is_closing():
+            return
+        if self._active is None or self._active.response_complete or not self._active.response_started:
+            request_id = str(uuid.uuid4())
+            log.info(
+                "refused", id=request_id, client=self.client and self.client[0], status=problem.status, why=problem
+            )
+            response = problem_response(problem, request_id)
+            head = [f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}".encode()]
+            head += [name + b": " + value for name, value in response.raw_headers]
+            head += [b"x-request-id: " + request_id.encode(), b"connection: close", b"", bytes(response.body)]
+            self.transport.write(b"\r\n".join(head))
+        self.transport.close()
+        self._leave_active()
+
+
+class _Refusal(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+def _too_large() -> Problem:
+    detail = f"the head of a request may have {MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers"
+    return Problem(431, "headers-too-large", detail, extras={"limit": MAX_HEAD_BYTES})

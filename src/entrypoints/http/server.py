@@ -1,0 +1,83 @@
+"""Running the application under uvicorn, with our protocol, until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+
+import uvicorn
+
+from ...domain.errors import InvalidSetting
+from ..logs import Log
+from ..settings import ServerSettings
+from ..wiring import Tarkeep
+from .app import create_app
+from .protocol import StrictHttpProtocol
+
+log = Log("tarkeep")
+
+
+def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
+    """
+    Recover what a crash interrupted, then answer requests until SIGINT or SIGTERM.
+
+    Raises:
+        InvalidSetting: the address cannot be listened on.
+    """
+    report = tarkeep.recover()
+    if report.confirmed or report.dropped or report.swept:
+        log.warning("recovered", confirmed=report.confirmed, dropped=report.dropped, swept=report.swept)
+    # threads that walk tar headers hold the GIL: the event loop must not wait 5 ms for each of its turns
+    sys.setswitchinterval(0.0005)
+    listener = _listen(settings.host, settings.port)
+    protocol = type("Protocol", (StrictHttpProtocol,), {"header_seconds": settings.header_seconds})
+    config = uvicorn.Config(
+        create_app(tarkeep, settings),
+        http=protocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.stop_seconds,
+    )
+    server = _Server(config, listener)
+    # before uvicorn takes the signals over, and after: it stops gracefully and then raises the signal once more
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, server.handle_exit)
+    with listener:
+        server.run(sockets=[listener])
+    log.info("stopped")
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens once it does."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        super().__init__(config)
+        self._listener = listener
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        host, port = self._listener.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        log.info("serving", url=f"http://{shown}:{port}")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise InvalidSetting("host", f"cannot listen on {host}: {error.strerror}") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise InvalidSetting("port", f"cannot listen on {host} port {port}: {error.strerror}") from error
+    return listener

@@ -1,0 +1,163 @@
+"""The routes of version 1, under ``/api/v1``, and the server's own: health, readiness, description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
+from urllib.parse import quote, urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ...domain.archives import ArchiveId, BackupArchive, BackupType, Offer
+from ...domain.naming import check_archive_name, check_profile
+from ...domain.usecases.receive import Outcome
+from .context import Context, answer_json
+from .download import archive_response
+from .parameters import declared_digests, optional_profile, optional_type, whole_number
+from .problems import Problem
+from .wire import (
+    inventory_entries,
+    read_inventory,
+    read_inventory_lines,
+    v1_archive,
+    v1_profiles,
+    v1_report,
+)
+
+MAX_PAGE = 1000
+MAX_LINE_BYTES = 1 << 16
+
+
+def routes() -> list[Route]:
+    """The routes of this family."""
+    archive = "/api/v1/profiles/{profile}/archives/{type}/{name:path}"
+    return [
+        Route(archive, put_archive, methods=["PUT"]),
+        Route(archive, get_archive),
+        Route("/api/v1/archives", list_archives),
+        Route("/api/v1/profiles", list_profiles),
+        Route("/api/v1/profiles/{profile}", show_profile),
+        Route("/api/v1/verify", verify, methods=["POST"]),
+        Route("/healthz", alive),
+        Route("/readyz", ready),
+        Route("/openapi.json", description),
+    ]
+
+
+def _requested_id(request: Request) -> ArchiveId:
+    parameters = request.path_params
+    return ArchiveId(
+        check_profile(parameters["profile"]),
+        BackupType.parse(parameters["type"]),
+        check_archive_name(parameters["name"]),
+    )
+
+
+def location(id: ArchiveId) -> str:
+    """The path of an archive."""
+    return f"/api/v1/profiles/{id.profile}/archives/{id.type.value}/{quote(id.name, safe='')}"
+
+
+async def put_archive(request: Request) -> Response:
+    context = Context.of(request)
+    if "content-range" in request.headers:
+        raise Problem(400, "invalid-parameter", "an archive is sent whole; Content-Range belongs to an upload's URL")
+    offer = Offer(_requested_id(request), declared_digests(request.headers))
+    received = await context.receive_upload(request, lambda blocks: context.tarkeep.receive(offer, blocks))
+    new = received.outcome in (Outcome.NEW, Outcome.KEPT_BOTH)
+    body = msgspec.to_builtins(v1_archive(received.archive)) | {"outcome": received.outcome.value}
+    return answer_json(body, 201 if new else 200, {"Location": location(received.archive.id)})
+
+
+async def get_archive(request: Request) -> Response:
+    context = Context.of(request)
+    id = _requested_id(request)
+    archive: BackupArchive = await context.run(lambda: context.tarkeep.find(id.type, id.name, id.profile))
+    return await archive_response(request, archive, context.tarkeep.read, context.executor, attachment=True)
+
+
+async def list_archives(request: Request) -> Response:
+    context = Context.of(request)
+    query = request.query_params
+    profile, type = optional_profile(query), optional_type(query)
+    limit = whole_number(query, "limit", 100, 1, MAX_PAGE)
+    try:
+        page = await context.run(
+            lambda: context.tarkeep.list(profile=profile, type=type, cursor=query.get("cursor"), limit=limit)
+        )
+    except ValueError:
+        detail = "cursor is not one that a page gave out; start without one"
+        raise Problem(400, "invalid-parameter", detail) from None
+    body = {"archives": [v1_archive(archive) for archive in page.archives], "next_cursor": page.next_cursor}
+    headers = {}
+    if page.next_cursor is not None:
+        kept = {"profile": profile, "type": type and type.value, "limit": str(limit), "cursor": page.next_cursor}
+        following = urlencode({name: value for name, value in kept.items() if value})
+        headers["Link"] = f'</api/v1/archives?{following}>; rel="next"'
+    return answer_json(body, headers=headers)
+
+
+async def list_profiles(request: Request) -> Response:
+    context = Context.of(request)
+    return await context.answer(lambda: {"profiles": v1_profiles(context.tarkeep.summarise())})
+
+
+async def show_profile(request: Request) -> Response:
+    context = Context.of(request)
+    profile = request.path_params["profile"]
+    return await context.answer(lambda: v1_profiles(context.tarkeep.summarise.profile(profile))[0])
+
+
+async def verify(request: Request) -> Response:
+    context = Context.of(request)
+    by_line = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-ndjson"
+    asked = optional_profile(request.query_params)
+
+    def compare(blocks: Iterator[bytes]) -> dict[str, object]:
+        if by_line:
+            return v1_report(context.tarkeep.verify(read_inventory_lines(_lines(blocks)), asked), asked)
+        inventory = read_inventory(b"".join(blocks))
+        profile = context.profile(inventory.profile) or asked
+        return v1_report(context.tarkeep.verify(inventory_entries(inventory), profile), profile)
+
+    return await context.compare(request, compare)
+
+
+def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for block in blocks:
+        *whole, rest = (rest + block).split(b"\n")
+        if len(rest) > MAX_LINE_BYTES:
+            detail = f"a line of the inventory is longer than {MAX_LINE_BYTES} bytes; send one archive a line"
+            raise Problem(400, "invalid-json", detail)
+        yield from (line for line in whole if line.strip())
+    if rest.strip():
+        yield rest
+
+
+async def alive(request: Request) -> Response:
+    return answer_json({"status": "alive"})
+
+
+async def ready(request: Request) -> Response:
+    context = Context.of(request)
+    return await context.answer(lambda: {"status": "ready", "free_bytes": context.tarkeep.check_readiness()})
+
+
+async def description(request: Request) -> Response:
+    return await Context.of(request).answer(openapi)
+
+
+@cache
+def openapi() -> dict[str, object]:
+    """The contract in the package, ``openapi.yaml``, as data."""
+    import yaml  # costs 20 ms, and few ask
+
+    loaded = yaml.load(
+        files(__package__).joinpath("openapi.yaml").read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    )
+    return msgspec.convert(loaded, dict[str, object])

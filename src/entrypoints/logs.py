@@ -1,0 +1,70 @@
+"""
+Logging: one line an event on standard error, for people or as JSON.
+
+An event is a word and fields: ``Log("tarkeep.http").info("request", status=201)``. Everything goes through the standard
+library's logging, libraries' messages too, so whoever embeds Tarkeep may route it as they please.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+_FIELDS = "tarkeep_fields"
+
+
+class Log:
+    """Writes events under the name of a logger."""
+
+    def __init__(self, name: str) -> None:
+        self._logger = logging.getLogger(name)
+
+    def info(self, event: str, **fields: object) -> None:
+        self._logger.info(event, extra={_FIELDS: fields})
+
+    def warning(self, event: str, **fields: object) -> None:
+        self._logger.warning(event, extra={_FIELDS: fields})
+
+    def error(self, event: str, *, error: BaseException | None = None, **fields: object) -> None:
+        """*error* is written with its traceback."""
+        self._logger.error(event, extra={_FIELDS: fields}, exc_info=error)
+
+
+def configure(level: str, format: str) -> None:
+    """Set up logging of the process. *format* is ``text`` or ``json``."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Json() if format == "json" else _Text())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for chatty in ("asyncio", "uvicorn.error", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class _Text(logging.Formatter):
+    """``2026-11-23T02:03:04Z INFO serving url=http://127.0.0.1:5000``; values with spaces or controls are quoted."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = "".join(f" {name}={_plain(value)}" for name, value in getattr(record, _FIELDS, {}).items())
+        line = f"{_time(record)} {record.levelname} {record.getMessage()}{fields}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _Json(logging.Formatter):
+    """One object a line: ``time``, ``level``, ``event``, and the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        members = {"time": _time(record), "level": record.levelname.lower(), "event": record.getMessage()}
+        members |= getattr(record, _FIELDS, {})
+        if record.exc_info:
+            members["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(members, default=str)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _plain(value: object) -> str:
+    text = str(value)
+    return text if text and text.isprintable() and not set(text) & set(' "=') else json.dumps(text)

@@ -1,0 +1,114 @@
+"""
+The settings of the server, each with its meaning; given by option, ``TARKEEP_...`` variable or TOML file.
+
+A setting is named once, here: the command line, its help, the environment and the file all derive from this class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from attrs import field, frozen
+from cyclopts import Parameter, Token
+
+from ..domain.errors import InvalidSetting
+
+MEBIBYTE = 1 << 20
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def parse_size(text: str) -> int:
+    """
+    A number of bytes: ``524288000``, ``500M``, ``20GiB`` (units are powers of 1024).
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = text.strip().lower().removesuffix("b").removesuffix("i")
+    digits = number.rstrip("kmgt")
+    unit = number[len(digits) :]
+    if not digits.strip().isdecimal() or unit not in _UNITS:
+        raise ValueError(f"{text!r} is not a size such as 524288000, 500M or 20G")
+    return int(digits) * _UNITS[unit]
+
+
+def _size(_type: object, tokens: Sequence[Token]) -> int:
+    return parse_size(tokens[0].value)
+
+
+Size = Annotated[int, Parameter(converter=_size)]
+
+
+def _positive(_instance: object, attribute: object, value: float) -> None:
+    if value <= 0:
+        raise InvalidSetting(getattr(attribute, "name", "?"), f"must be greater than 0, is {value}")
+
+
+def _port(_instance: object, _attribute: object, value: int) -> None:
+    if not 0 <= value <= 65535:
+        raise InvalidSetting("port", f"must be 0 to 65535, is {value}")
+
+
+@Parameter(name="*")
+@frozen
+class StorageSettings:
+    """Where archives are kept."""
+
+    data: Path = Path("tarkeep-data")
+    """The data directory: archives, catalog, staging."""
+
+    store: str | None = None
+    """Where archives go: file:PATH, or memory: for trials. Default: the data directory."""
+
+    catalog: str | None = None
+    """Where the catalog is: sqlite:///PATH, or memory:. Default: catalog.sqlite in the data directory."""
+
+    validate: Literal["full", "off"] = "full"
+    """Check while receiving that an archive is a whole gzip and a whole tar, or take whatever comes."""
+
+    max_unpacked_bytes: Size = field(default=64 << 30, validator=_positive)
+    """The most an archive may unpack to (64G); what expands further is refused. Units K, M, G, T."""
+
+    max_members: int = field(default=10_000_000, validator=_positive)
+    """The most members an archive may hold."""
+
+    same_name: Literal["reject", "keep-both"] = "reject"
+    """Other bytes under a taken name: refuse them, or keep both with the receive time in the new name."""
+
+    max_upload_bytes: Size = field(default=500 * MEBIBYTE, validator=_positive)
+    """The largest archive accepted (500M). Units K, M, G, T."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is worth a line in the log."""
+
+    log_format: Literal["text", "json"] = "text"
+    """How a line of the log looks."""
+
+
+@Parameter(name="*")
+@frozen
+class ServerSettings:
+    """How the server listens."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+
+    port: int = field(default=5000, validator=_port)
+    """The port to listen on; 0 takes a free one."""
+
+    max_uploads: int = field(default=64, validator=_positive)
+    """How many uploads are received at once; one more is answered 503 with Retry-After."""
+
+    max_inventory_bytes: Size = field(default=256 * MEBIBYTE, validator=_positive)
+    """The largest inventory that may be sent for comparison (256M)."""
+
+    header_seconds: float = field(default=10.0, validator=_positive)
+    """How long a client may take to send the head of a request."""
+
+    body_seconds: float = field(default=30.0, validator=_positive)
+    """How long a client may pause within the body of a request."""
+
+    stop_seconds: int = field(default=30, validator=_positive)
+    """How long running requests may take to end when the server is stopped."""

@@ -1,0 +1,143 @@
+"""
+The composition root: settings become adapters, by the scheme of their URLs, and adapters become use cases.
+
+Whoever wants Tarkeep in a program of their own calls `open_tarkeep`, or builds a `Tarkeep` from adapters of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from datetime import tzinfo
+from pathlib import Path
+
+from attrs import frozen
+
+from ..adapters.beside import ThreadBudget
+from ..adapters.filesystem_store import FilesystemArchiveStore
+from ..adapters.hashing import HashlibHasher
+from ..adapters.legacy_folder import LegacyFolder
+from ..adapters.memory_catalog import MemoryCatalog
+from ..adapters.memory_store import MemoryArchiveStore
+from ..adapters.name_locks import ProcessNameLocks
+from ..adapters.sql_catalog import SqlCatalog
+from ..adapters.system import RandomIds, SystemClock
+from ..adapters.targz import InspectionLimits, NoInspector, TargzInspector
+from ..domain.errors import InvalidSetting
+from ..domain.ports import ArchiveStore, Catalog, Clock, Hasher, IdSource, Inspector, NameLocks
+from ..domain.usecases.browse import CheckReadiness, ListArchives, Summarise
+from ..domain.usecases.fetch import FindArchive, ReadArchive
+from ..domain.usecases.import_folder import ImportFolder
+from ..domain.usecases.rebuild import RebuildCatalog
+from ..domain.usecases.receive import ReceiveArchive, SameName
+from ..domain.usecases.recover import RecoverInterrupted
+from ..domain.usecases.verify import VerifyInventory
+from .settings import StorageSettings
+
+
+@frozen
+class Tarkeep:
+    """Every use case, over one set of adapters."""
+
+    clock: Clock
+    ids: IdSource
+    receive: ReceiveArchive
+    find: FindArchive
+    read: ReadArchive
+    list: ListArchives
+    summarise: Summarise
+    verify: VerifyInventory
+    check_readiness: CheckReadiness
+    recover: RecoverInterrupted
+    rebuild: RebuildCatalog
+    import_folder: ImportFolder
+
+
+def assemble(
+    *,
+    store: ArchiveStore,
+    catalog: Catalog,
+    hasher: Hasher,
+    inspector: Inspector,
+    clock: Clock,
+    ids: IdSource,
+    names: NameLocks,
+    max_bytes: int,
+    same_name: SameName = SameName.REJECT,
+) -> Tarkeep:
+    """Tarkeep over any adapters."""
+    receive = ReceiveArchive(store, catalog, hasher, inspector, clock, names, max_bytes, same_name)
+    return Tarkeep(
+        clock=clock,
+        ids=ids,
+        receive=receive,
+        find=FindArchive(catalog),
+        read=ReadArchive(store, catalog),
+        list=ListArchives(catalog),
+        summarise=Summarise(catalog),
+        verify=VerifyInventory(catalog),
+        check_readiness=CheckReadiness(store, catalog),
+        recover=RecoverInterrupted(store, catalog),
+        rebuild=RebuildCatalog(store, catalog, hasher, inspector, clock),
+        import_folder=ImportFolder(receive),
+    )
+
+
+@contextmanager
+def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
+    """
+    Tarkeep as *settings* describe it, closed at the end of the context.
+
+    Raises:
+        InvalidSetting: a store or catalog of an unknown kind.
+        DataDirectoryInUse, FormatUnknown, BackendUnavailable: it cannot be opened.
+    """
+    clock = SystemClock()
+    ids = RandomIds()
+    budget = ThreadBudget()
+    with ExitStack() as opened:
+        store = opened.enter_context(closing(_open_store(settings, clock, ids)))
+        catalog = opened.enter_context(closing(_open_catalog(settings)))
+        yield assemble(
+            store=store,
+            catalog=catalog,
+            hasher=HashlibHasher(budget),
+            inspector=_inspector(settings, budget),
+            clock=clock,
+            ids=ids,
+            names=ProcessNameLocks(),
+            max_bytes=settings.max_upload_bytes,
+            same_name=SameName(settings.same_name),
+        )
+
+
+def legacy_folder(path: Path, zone: tzinfo | None, profile: str) -> LegacyFolder:
+    """The folder of the original server, to import from."""
+    return LegacyFolder(path, zone, profile)
+
+
+def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> ArchiveStore:
+    url = settings.store or f"file:{settings.data}"
+    scheme, _, rest = url.partition(":")
+    if scheme == "file":
+        return FilesystemArchiveStore.open(Path(rest.removeprefix("//")), ids=ids)
+    if scheme == "memory":
+        return MemoryArchiveStore(clock)
+    raise InvalidSetting("store", f"{scheme!r} is not a kind of store; use file:PATH or memory:")
+
+
+def _open_catalog(settings: StorageSettings) -> Catalog:
+    url = settings.catalog or f"sqlite:///{settings.data}/catalog.sqlite"
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        return SqlCatalog.open(url)
+    if scheme == "memory":
+        return MemoryCatalog()
+    raise InvalidSetting("catalog", f"{scheme!r} is not a kind of catalog; use sqlite:///PATH or memory:")
+
+
+def _inspector(settings: StorageSettings, budget: ThreadBudget) -> Inspector:
+    if settings.validate == "off":
+        return NoInspector()
+    limits = InspectionLimits(max_unpacked_bytes=settings.max_unpacked_bytes, max_members=settings.max_members)
+    return TargzInspector(limits=limits, budget=budget)

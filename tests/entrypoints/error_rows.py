@@ -1,0 +1,300 @@
+"""
+The table behind `test_error_table`: for every error a client can meet, a request that meets it.
+
+Rows on the wire run against a real server with small limits and short patience; rows with a fault run in this process
+over memory adapters that fail at a named call.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import socket
+from collections.abc import Callable
+
+from attrs import field, frozen
+
+from tarkeep.domain import errors
+from tests.support.archives import digests_of, make_targz
+from tests.support.faulty import Fault
+from tests.support.forms import NAME, field_part, file_part, form, form_headers
+from tests.support.raw_http import Answer, RawConnection, request, talk
+
+Address = tuple[str, int]
+Ask = Callable[[Address], Answer]
+
+LIMIT_BYTES = 65_536
+OPTIONS = (
+    *("--max-upload-bytes", str(LIMIT_BYTES), "--max-inventory-bytes", "2000", "--max-uploads", "1"),
+    *("--header-seconds", "0.5", "--body-seconds", "1", "--max-unpacked-bytes", "1M", "--max-members", "50"),
+)
+GOOD = make_targz({"hello.txt": b"good\n"})
+STORED = make_targz({"hello.txt": b"stored\n"})
+PLACE = "/api/v1/profiles/table/archives/FULL/"
+STORED_PLACE = PLACE + "stored.tar.gz"
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+@frozen
+class Row:
+    """*ask* is answered with *status* and *code*; *closes* where the connection must; *members* are the extras."""
+
+    status: int
+    code: str
+    what: str
+    ask: Ask
+    closes: bool = False
+    members: tuple[str, ...] = field(default=())
+    headers: tuple[str, ...] = field(default=())
+
+
+@frozen
+class FaultRow:
+    """With *fault* in an adapter, *method* on *target* is answered with *status* and *code*."""
+
+    status: int
+    code: str
+    fault: Fault
+    method: str
+    target: str
+    part: str = "catalog"
+
+
+def put_stored(address: Address) -> None:
+    """Store what some rows run into: one archive, and one name in two profiles."""
+    for place in (STORED_PLACE, PLACE + "twice.tar.gz", PLACE.replace("/table/", "/other/") + "twice.tar.gz"):
+        assert exchange(address, request("PUT", place, body=STORED)).status in (200, 201)
+
+
+def exchange(address: Address, payload: bytes) -> Answer:
+    with RawConnection(address) as connection:
+        return connection.exchange(payload)
+
+
+def sends(method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Ask:
+    return lambda address: exchange(address, request(method, target, headers, body))
+
+
+def gets(target: str, **headers: str) -> Ask:
+    return sends("GET", target, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def puts(body: bytes, name: str = "new.tar.gz", **headers: str) -> Ask:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return sends("PUT", PLACE + name, {"Content-Length": str(len(body)), **named}, body)
+
+
+def posts_form(*parts: bytes, closed: bool = True) -> Ask:
+    return sends("POST", "/upload", form_headers(), form(*parts, closed=closed))
+
+
+def posts_raw_form(body: bytes) -> Ask:
+    return sends("POST", "/upload", form_headers(), body)
+
+
+def verifies(body: object, target: str = "/verify", headers: dict[str, str] | None = None) -> Ask:
+    return sends("POST", target, headers, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def says(payload: bytes) -> Ask:
+    """Send bytes that are answered once, with the connection closed."""
+
+    def ask(address: Address) -> Answer:
+        (answer,) = talk(address, payload)
+        return answer
+
+    return ask
+
+
+def chunked(size: int, target: str, method: str = "PUT") -> bytes:
+    """A request with a chunked body of *size* zero bytes, its last chunk missing."""
+    block = b"%x\r\n%s\r\n" % (1 << 16, bytes(1 << 16))
+    return request(method, target, {"Transfer-Encoding": "chunked"}) + block * (size >> 16)
+
+
+def while_another_uploads(address: Address) -> Answer:
+    """PUT while a first upload is being received, which the server's 100 Continue tells."""
+    with socket.create_connection(address, timeout=20) as first:
+        first.sendall(request("PUT", PLACE + "first.tar.gz", {"Expect": "100-continue", "Content-Length": "9"}))
+        assert first.recv(100).startswith(b"HTTP/1.1 100 ")
+        return puts(GOOD)(address)
+
+
+def stalls(address: Address) -> Answer:
+    with RawConnection(address) as connection:
+        return connection.exchange(request("PUT", PLACE + "stalled.tar.gz", {"Content-Length": "1000"}) + b"\x1f\x8b")
+
+
+def b64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def local(**entry: object) -> dict[str, object]:
+    return {"local_backups": {"FULL": [{"name": "a.tar.gz", **entry}]}}
+
+
+FILE = file_part(GOOD)
+ZEROS = gzip.compress(bytes(4 << 20))
+FRAMING, ENCODING, PARTS = "bad-request-framing", "invalid-encoding", "multipart-parts"
+NO_HOST = b"GET /healthz HTTP/1.1\r\n\r\n"
+TWO_HOSTS = b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"
+SMUGGLED = b"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+
+ROWS = [
+    Row(400, FRAMING, "no Host", says(NO_HOST), closes=True),
+    Row(400, FRAMING, "two Hosts", says(TWO_HOSTS), closes=True),
+    Row(400, FRAMING, "two lengths", says(SMUGGLED), closes=True),
+    Row(400, ENCODING, "NUL in a path", gets("/list/FULL%00")),
+    Row(400, ENCODING, "line feed in a path", gets("/download/FULL/a%0Ab.tar.gz")),
+    Row(400, ENCODING, "bad UTF-8 in a path", gets("/download/FULL/%ff.tar.gz")),
+    Row(400, ENCODING, "surrogate in a path", gets("/download/FULL/%ed%a0%80.tar.gz")),
+    Row(400, ENCODING, "bad percent encoding", gets("/list/%zz")),
+    Row(400, ENCODING, "control character in a query", gets("/list?profile=%1b")),
+    Row(400, ENCODING, "bad UTF-8 in a query", gets("/list?profile=%c3")),
+    Row(400, ENCODING, "NUL in a field", posts_form(field_part("profile", "a\0b"), FILE)),
+    Row(400, ENCODING, "bad UTF-8 in a field", posts_form(field_part("type", b"\xff"), FILE)),
+    Row(400, ENCODING, "tab in a filename", posts_form(file_part(GOOD, "a\tb.tar.gz"))),
+    Row(400, ENCODING, "bad UTF-8 in a filename", posts_form(file_part(GOOD, b"a\xff.tar.gz"))),
+    Row(400, "invalid-type", "list of no type", gets("/list/WEEKLY")),
+    Row(400, "invalid-type", "query with no type", gets("/api/v1/archives?type=WEEKLY")),
+    Row(400, "invalid-type", "download of no type", gets("/download/WEEKLY/a.tar.gz")),
+    Row(
+        400, "invalid-type", "PUT of no type", sends("PUT", PLACE.replace("FULL", "X") + NAME, None, GOOD), closes=True
+    ),
+    Row(400, "invalid-type", "form with no type", posts_form(field_part("type", "WEEKLY"), FILE)),
+    Row(400, "invalid-type", "inventory of no type", verifies({"local_backups": {"WEEKLY": [{"name": "a"}]}})),
+    Row(400, "invalid-type", "line of no type", verifies({"name": "a", "type": "W"}, "/api/v1/verify", NDJSON)),
+    Row(400, "invalid-name", "PUT of a zip", puts(GOOD, "a.zip"), closes=True, members=("rule", "what")),
+    Row(400, "invalid-name", "form with a zip", posts_form(file_part(GOOD, "a.zip")), members=("rule", "what")),
+    Row(400, "invalid-name", "form with no name", posts_form(file_part(GOOD, ""))),
+    Row(400, "invalid-name", "form with a path", posts_form(file_part(GOOD, "../../a.tar.gz"))),
+    Row(400, "invalid-name", "profile in a form", posts_form(FILE, field_part("profile", "../a"))),
+    Row(400, "invalid-name", "download of a zip", gets("/download/FULL/a.zip")),
+    Row(400, "invalid-name", "profile in a path", gets("/api/v1/profiles/-a")),
+    Row(400, "invalid-name", "profile in a query", gets("/list?profile=a%20b")),
+    Row(400, "invalid-name", "profile of an inventory", verifies({"local_backups": {}, "profile": "a/b"})),
+    Row(400, "invalid-parameter", "limit", gets("/api/v1/archives?limit=0")),
+    Row(400, "invalid-parameter", "cursor", gets("/api/v1/archives?cursor=AAAA")),
+    Row(400, "invalid-parameter", "a part of an archive", puts(GOOD, Content_Range="bytes 0-1/2"), closes=True),
+    Row(400, "invalid-json", "inventory cut off", verifies(b'{"local_backups": {')),
+    Row(400, "invalid-json", "inventory of bad UTF-8", verifies(b'{"local_backups": {"FULL": [{"name": "\xff"}]}}')),
+    Row(400, "invalid-json", "inventory without end", verifies(b'{"x": ' + b"[" * 1900)),
+    Row(400, "invalid-json", "bad line", verifies(b'{"name": \n', "/api/v1/verify", NDJSON)),
+    Row(422, "validation-failed", "inventory that is a list", verifies([]), members=("errors",)),
+    Row(422, "validation-failed", "name that is a number", verifies(local(name=1)), members=("errors",)),
+    Row(422, "validation-failed", "negative size", verifies(local(size=-1)), members=("errors",)),
+    Row(422, "validation-failed", "bad digest", verifies(local(md5="xyz")), members=("errors",)),
+    Row(422, "validation-failed", "one name twice", verifies({"local_backups": {"FULL": [{"name": "a"}] * 2}})),
+    Row(422, "validation-failed", "line without type", verifies({"name": "a"}, "/api/v1/verify", NDJSON)),
+    Row(400, "multipart-malformed", "not a form", sends("POST", "/upload", None, GOOD), closes=True),
+    Row(400, "multipart-malformed", "no boundary", sends("POST", "/upload", form_headers(""), GOOD), closes=True),
+    Row(400, "multipart-malformed", "bare line feeds", posts_raw_form(form(FILE).replace(b"\r\n", b"\n"))),
+    Row(400, "multipart-malformed", "part without name", posts_form(b"Content-Type: text/plain\r\n\r\nx")),
+    Row(400, "multipart-incomplete", "no closing boundary", posts_form(FILE, closed=False)),
+    Row(400, "multipart-incomplete", "nothing at all", sends("POST", "/upload", form_headers())),
+    Row(400, PARTS, "no file", posts_form(field_part("type", "FULL"))),
+    Row(400, PARTS, "two files", posts_form(FILE, FILE)),
+    Row(400, PARTS, "file without filename", posts_form(field_part("file", "x"))),
+    Row(400, PARTS, "too many parts", posts_form(*[field_part("x", "y")] * 17, FILE)),
+    Row(400, PARTS, "too large a field", posts_form(field_part("x", "y" * 5000), FILE)),
+    Row(400, PARTS, "too large a part header", posts_form(field_part("x" * 5000, "y"), FILE)),
+    Row(400, PARTS, "a field twice", posts_form(*[field_part("type", "INC")] * 2, FILE)),
+    Row(400, "digest-mismatch", "PUT", puts(GOOD, X_Checksum_Sha256="0" * 64), members=("declared", "actual")),
+    Row(400, "digest-mismatch", "form", posts_form(FILE, field_part("md5", "0" * 32))),
+    Row(400, "digest-invalid", "header", puts(GOOD, Repr_Digest="sha-256=x"), closes=True),
+    Row(400, "digest-invalid", "field", posts_form(FILE, field_part("sha256", "xyz"))),
+    Row(
+        400,
+        "digest-invalid",
+        "two that differ",
+        puts(GOOD, Repr_Digest=f"md5=:{b64(bytes(16))}:", Content_MD5=b64(b"x" * 16)),
+        closes=True,
+    ),
+    Row(
+        400,
+        "digest-unsupported",
+        "sha-512",
+        puts(GOOD, Repr_Digest="sha-512=:AAAA:"),
+        closes=True,
+        members=("supported",),
+    ),
+    Row(404, "not-found", "no route", gets("/nowhere")),
+    Row(404, "not-found", "no route, with a body", sends("POST", "/nowhere", None, GOOD), closes=True),
+    Row(404, "not-found", "no route, strange Host", sends("GET", "/nowhere", {"Host": "["})),
+    Row(404, "not-found", "no archive", gets("/download/FULL/none.tar.gz")),
+    Row(404, "not-found", "no archive in v1", gets(PLACE + "none.tar.gz")),
+    Row(404, "not-found", "no profile", gets("/api/v1/profiles/nobody")),
+    Row(405, "method-not-allowed", "GET of an action", gets("/upload"), headers=("allow",)),
+    Row(405, "method-not-allowed", "DELETE of an archive", sends("DELETE", STORED_PLACE), headers=("allow",)),
+    Row(408, "request-timeout", "late head", says(b"GET / HTTP/1.1\r\nHost: a\r\n"), closes=True),
+    Row(408, "request-timeout", "silent connection", says(b""), closes=True),
+    Row(408, "request-timeout", "stalled body", stalls, closes=True),
+    Row(409, "name-conflict", "other bytes", puts(GOOD, "stored.tar.gz"), members=("existing_sha256",)),
+    Row(409, "ambiguous-profile", "one name, two profiles", gets("/download/FULL/twice.tar.gz"), members=("profiles",)),
+    Row(412, "precondition-failed", "If-Match", gets(STORED_PLACE, If_Match='"x"')),
+    Row(
+        412,
+        "precondition-failed",
+        "If-Unmodified-Since",
+        gets(STORED_PLACE, If_Unmodified_Since="Thu, 01 Jan 1970 00:00:00 GMT"),
+    ),
+    Row(413, "too-large", "announced", puts(b"", Content_Length="9999999999"), closes=True, members=("limit",)),
+    Row(413, "too-large", "found out", says(chunked(16 << 20, PLACE + NAME)), closes=True, members=("limit",)),
+    Row(413, "too-large", "inventory", verifies(b" " * 2001), closes=True, members=("limit",)),
+    Row(413, "too-large", "unpacks too far", puts(ZEROS), members=("limit", "setting")),
+    Row(413, "too-large", "too many members", puts(make_targz({f"{n}": b"" for n in range(51)})), members=("setting",)),
+    Row(
+        416,
+        "range-not-satisfiable",
+        "beyond the end",
+        gets(STORED_PLACE, Range="bytes=9999-"),
+        headers=("content-range",),
+    ),
+    Row(422, "empty-archive", "PUT of nothing", puts(b"")),
+    Row(422, "empty-archive", "form with an empty file", posts_form(file_part(b""))),
+    Row(422, "not-a-gzip", "text", puts(b"hello, I am a text file"), members=("offset",)),
+    Row(422, "gzip-damaged", "cut", puts(GOOD[:-9]), members=("offset",)),
+    Row(422, "gzip-damaged", "wrong sum", puts(GOOD[:-8] + bytes(8)), members=("offset",)),
+    Row(422, "not-a-tar", "gzip of a text", puts(gzip.compress(b"hello\n" * 100)), members=("offset",)),
+    Row(
+        431,
+        "headers-too-large",
+        "40 KB",
+        says(request("GET", "/", {"X": "y" * 40_000})),
+        closes=True,
+        members=("limit",),
+    ),
+    Row(
+        431,
+        "headers-too-large",
+        "200 headers",
+        says(request("GET", "/", {f"X-{n}": "y" for n in range(200)})),
+        closes=True,
+    ),
+    Row(503, "overloaded", "one upload too many", while_another_uploads, closes=True, headers=("retry-after",)),
+]
+
+PUT_NEW = ("PUT", PLACE + "new.tar.gz")
+FAULT_ROWS = [
+    FaultRow(507, "insufficient-storage", Fault("write", errors.InsufficientStorage()), *PUT_NEW, part="store"),
+    FaultRow(507, "insufficient-storage", Fault("seal", errors.InsufficientStorage(10, 5)), *PUT_NEW, part="store"),
+    FaultRow(507, "insufficient-storage", Fault("claim", errors.InsufficientStorage()), *PUT_NEW),
+    FaultRow(503, "read-only", Fault("begin", errors.ReadOnly()), *PUT_NEW, part="store"),
+    FaultRow(503, "read-only", Fault("claim", errors.ReadOnly()), *PUT_NEW),
+    FaultRow(503, "catalog-busy", Fault("claim", errors.CatalogBusy()), *PUT_NEW),
+    FaultRow(503, "catalog-busy", Fault("totals", errors.CatalogBusy()), "GET", "/stats"),
+    FaultRow(503, "backend-unavailable", Fault("page", errors.BackendUnavailable("catalog")), "GET", "/list"),
+    FaultRow(503, "backend-unavailable", Fault("totals", errors.BackendUnavailable("catalog")), "GET", "/readyz"),
+    FaultRow(503, "read-only", Fault("begin", errors.ReadOnly()), "GET", "/readyz", part="store"),
+    FaultRow(
+        503, "backend-unavailable", Fault("publish", errors.BackendUnavailable("store", "gone")), *PUT_NEW, "store"
+    ),
+    FaultRow(
+        503, "backend-unavailable", Fault("read", errors.BackendUnavailable("store")), "GET", STORED_PLACE, "store"
+    ),
+    FaultRow(500, "internal-error", Fault("page", RuntimeError("SELECT * FROM /srv/secret")), "GET", "/list"),
+    FaultRow(500, "internal-error", Fault("publish", OSError(5, "I/O error", "/srv/secret")), *PUT_NEW, "store"),
+    FaultRow(500, "internal-error", Fault("totals", errors.FormatUnknown("/srv/secret")), "GET", "/stats"),
+]
+STORED_SHA256 = digests_of(STORED).sha256

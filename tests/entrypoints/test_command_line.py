@@ -1,0 +1,182 @@
+"""The command line: settings from option, environment and file, and errors that say what to do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from attrs import fields
+
+from tarkeep.entrypoints.settings import ServerSettings, StorageSettings, parse_size
+from tests.support.server import live_server
+
+
+def tarkeep(
+    cwd: Path, *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TARKEEP_")}
+    return subprocess.run(
+        [sys.executable, "-m", "tarkeep", *arguments],
+        cwd=cwd,
+        env={**clean, "COLUMNS": "200", **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_help_explains_every_setting(tmp_path: Path) -> None:
+    """Each setting has its option and at least a sentence."""
+    done = tarkeep(tmp_path, "serve", "--help")
+
+    assert done.returncode == 0
+    for attribute in (*fields(StorageSettings), *fields(ServerSettings)):
+        line = next(line for line in done.stdout.splitlines() if f"--{attribute.name.replace('_', '-')} " in line)
+        assert len(line.split()) > 5, line
+
+
+@pytest.mark.parametrize("way", ["option", "environment", "file", "named file"])
+def test_a_setting_is_given_in_each_way(tmp_path: Path, way: str) -> None:
+    """Option, TARKEEP_ variable, tarkeep.toml in the working directory, and a file that is named."""
+    options: list[str] = []
+    environment: dict[str, str] = {}
+    if way == "option":
+        options = ["--max-upload-bytes", "2K"]
+    elif way == "environment":
+        environment = {"TARKEEP_MAX_UPLOAD_BYTES": "2K"}
+    elif way == "file":
+        (tmp_path / "tarkeep.toml").write_text('max_upload_bytes = "2K"\n')
+    else:
+        (tmp_path / "other.toml").write_text('max_upload_bytes = "2K"\n')
+        options = ["--config", str(tmp_path / "other.toml")]
+
+    with (
+        live_server(tmp_path / "data", *options, environment=environment, cwd=tmp_path) as server,
+        server.client() as client,
+    ):
+        answer = client.put("/api/v1/profiles/p/archives/FULL/a.tar.gz", content=b"x" * 3000)
+
+    assert answer.status_code == 413
+    assert answer.json()["limit"] == 2048
+
+
+def test_an_option_overrules_the_environment_and_that_the_file(tmp_path: Path) -> None:
+    """The nearest word counts."""
+    (tmp_path / "tarkeep.toml").write_text('max_upload_bytes = 1\nsame_name = "keep-both"\n')
+    environment = {"TARKEEP_MAX_UPLOAD_BYTES": "2", "TARKEEP_BODY_SECONDS": "7"}
+
+    with (
+        live_server(tmp_path / "data", "--max-upload-bytes", "3", environment=environment, cwd=tmp_path) as server,
+        server.client() as client,
+    ):
+        answer = client.put("/api/v1/profiles/p/archives/FULL/a.tar.gz", content=b"x" * 3000)
+
+    assert answer.json()["limit"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "file", "said"),
+    [
+        (["serve", "--prot", "1"], {}, "", "--prot"),
+        (["serve"], {"TARKEEP_PROT": "1"}, "", "TARKEEP_PROT"),
+        (["serve"], {}, "prot = 1\n", "prot"),
+        (["serve"], {}, "port = \n", "tarkeep.toml"),
+        (["serve", "--port", "66000"], {}, "", "port"),
+        (["serve", "--port", "many"], {}, "", "many"),
+        (["serve", "--max-upload-bytes", "lots"], {}, "", "lots"),
+        (["serve", "--max-upload-bytes", "0"], {}, "", "max_upload_bytes"),
+        (["serve", "--same-name", "replace"], {}, "", "replace"),
+        (["serve", "--store", "ftp://somewhere"], {}, "", "ftp"),
+        (["serve", "--catalog", "mysql://somewhere"], {}, "", "mysql"),
+        (["serve", "--host", "192.0.2.1"], {}, "", "192.0.2.1"),
+        (["serve", "--config", "missing.toml"], {}, "", "missing.toml"),
+        (["import", "nowhere"], {}, "", "FULL, INC and DIFF"),
+        (["import", ".", "--timezone", "Mars/Olympus"], {}, "", "Europe/Paris"),
+        (["no-such-command"], {}, "", "no-such-command"),
+    ],
+)
+def test_a_wrong_setting_is_told_and_nothing_starts(
+    tmp_path: Path, arguments: list[str], environment: dict[str, str], file: str, said: str
+) -> None:
+    """Status 2, the wrong word on standard error, no traceback, and no data directory of a typing mistake."""
+    if file:
+        (tmp_path / "tarkeep.toml").write_text(file)
+
+    done = tarkeep(tmp_path, *arguments, environment=environment)
+
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_one_settings_file_serves_every_command(tmp_path: Path) -> None:
+    """A file with the server's settings is not an error to rebuild."""
+    (tmp_path / "tarkeep.toml").write_text('port = 5001\ndata = "here"\n')
+
+    done = tarkeep(tmp_path, "rebuild")
+
+    assert (done.returncode, done.stdout) == (0, "0 archives entered into the catalog\n")
+    assert (tmp_path / "here" / "tarkeep.json").is_file()
+
+
+def test_a_data_directory_in_use_is_told(tmp_path: Path) -> None:
+    """The second process says who has it and what to do, and ends with 1."""
+    with live_server(tmp_path / "data") as server:
+        done = tarkeep(tmp_path, "rebuild", "--data", str(tmp_path / "data"))
+
+        assert done.returncode == 1
+        assert f"in use by process {server.process.pid}" in done.stderr
+        assert "stop it first" in done.stderr
+
+
+def test_a_directory_of_other_things_is_not_taken_over(tmp_path: Path) -> None:
+    """Nobody's home directory becomes a store by a typing mistake."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter.txt").write_text("dear")
+
+    done = tarkeep(tmp_path, "rebuild", "--data", str(tmp_path / "home"))
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert [file.name for file in (tmp_path / "home").iterdir()] == ["letter.txt"]
+
+
+def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+    """Which address, and why."""
+    with live_server(tmp_path / "data") as server:
+        _, port = server.host_and_port
+        done = tarkeep(tmp_path, "serve", "--data", str(tmp_path / "other"), "--port", str(port))
+
+    assert done.returncode == 2
+    assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr
+
+
+def test_a_server_stops_cleanly_when_told(tmp_path: Path) -> None:
+    """SIGTERM ends it with 0 and a last line in the log."""
+    with live_server(tmp_path / "data") as server:
+        status = server.stop()
+
+    assert status == 0
+    assert "stopped" in server.log.read_text().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("500M", 500 << 20), ("20GiB", 20 << 30), ("1 k", 1024), ("2TB", 2 << 40), ("7B", 7)],
+)
+def test_sizes_are_read(text: str, size: int) -> None:
+    """Plain bytes, or a number with a unit of 1024."""
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "M", "1.5G", "-1", "1X", "ten"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    """Rather than a guess."""
+    with pytest.raises(ValueError, match="is not a size"):
+        parse_size(text)

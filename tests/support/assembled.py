@@ -1,0 +1,145 @@
+"""Tarkeep assembled from memory adapters, with a clock and ids that a test decides about, and faults on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, TypeVar
+
+from attrs import define, evolve, field
+
+from tarkeep.adapters.hashing import HashlibHasher
+from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.memory_store import MemoryArchiveStore
+from tarkeep.adapters.name_locks import ProcessNameLocks
+from tarkeep.adapters.targz import TargzInspector
+from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
+from tarkeep.domain.errors import UploadInterrupted
+from tarkeep.domain.ports import ArchiveStore, Catalog
+from tarkeep.domain.usecases.receive import SameName
+from tarkeep.entrypoints.wiring import Tarkeep, assemble
+from tests.support.clocks import FixedClock, SequenceIds
+
+Port = TypeVar("Port")
+
+MAX_BYTES = 1 << 20
+
+
+def assembled(
+    store: ArchiveStore, catalog: Catalog, clock: FixedClock, *, same_name: SameName = SameName.REJECT
+) -> Tarkeep:
+    """Tarkeep over these, which waits for nobody: a name that is held is refused at once."""
+    tarkeep = assemble(
+        store=store,
+        catalog=catalog,
+        hasher=HashlibHasher(),
+        inspector=TargzInspector(),
+        clock=clock,
+        ids=SequenceIds(),
+        names=ProcessNameLocks(),
+        max_bytes=MAX_BYTES,
+        same_name=same_name,
+    )
+    return evolve(tarkeep, receive=evolve(tarkeep.receive, patience=timedelta(0)))
+
+
+@define
+class InMemory:
+    """Memory adapters and the use cases over them. After changing a field, ask for `tarkeep` again."""
+
+    clock: FixedClock = field(factory=FixedClock)
+    catalog: MemoryCatalog = field(factory=MemoryCatalog)
+    same_name: SameName = SameName.REJECT
+    store: MemoryArchiveStore = field()
+
+    @store.default
+    def _store(self) -> MemoryArchiveStore:
+        return MemoryArchiveStore(self.clock)
+
+    @property
+    def tarkeep(self) -> Tarkeep:
+        return assembled(self.store, self.catalog, self.clock, same_name=self.same_name)
+
+
+def offer(
+    name: str = "a.tar.gz",
+    *,
+    profile: str = "document",
+    type: BackupType = BackupType.FULL,
+    md5: str | None = None,
+    sha256: str | None = None,
+) -> Offer:
+    return Offer(ArchiveId(profile, type, name), DeclaredDigests(md5, sha256))
+
+
+def pieces(content: bytes, length: int = 100) -> list[bytes]:
+    """*content* cut into blocks."""
+    return [content[start : start + length] for start in range(0, len(content), length)]
+
+
+def cut_off(content: bytes, after: int) -> Iterator[bytes]:
+    """Blocks of a sender that goes away after *after* bytes."""
+    yield content[:after]
+    raise UploadInterrupted(after)
+
+
+class Crash(BaseException):
+    """The process dies here. Not an Exception, so that no code under test can take it for an error it may treat."""
+
+
+@define
+class Fuse:
+    """
+    Counts the steps of everything wrapped in it, before and after each call, and blows at step *blows_at*.
+
+    From then on every call raises `Crash` and does nothing: a dead process cleans nothing up.
+    """
+
+    blows_at: int | None = None
+    steps: int = 0
+
+    @property
+    def blown(self) -> bool:
+        return self.blows_at is not None and self.steps >= self.blows_at
+
+    def step(self) -> None:
+        if not self.blown:
+            self.steps += 1
+        if self.blown:
+            raise Crash
+
+    def around(self, port: Port) -> Port:
+        """*port*, with every call counted."""
+        fused: Any = _Fused(port, self)
+        result: Port = fused
+        return result
+
+
+class _Fused:
+    def __init__(self, inner: object, fuse: Fuse) -> None:
+        self._inner = inner
+        self._fuse = fuse
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        call = getattr(self._inner, name)
+
+        def counted(*arguments: object, **options: object) -> object:
+            self._fuse.step()
+            result = call(*arguments, **options)
+            if hasattr(result, "publish"):
+                result = _Fused(result, self._fuse)
+            self._fuse.step()
+            return result
+
+        return counted
+
+    def __enter__(self) -> _Fused:
+        self._inner.__enter__()  # type: ignore[attr-defined]  # whatever is entered has it
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._fuse.blown:
+            self._inner.__exit__(kind, error, trace)  # type: ignore[attr-defined]

@@ -1,0 +1,90 @@
+"""Memory adapters that fail at a call a test names, with the error a real one would raise there."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from types import TracebackType
+
+from attrs import define, frozen
+
+from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.memory_store import MemoryArchiveStore
+from tarkeep.domain.archives import ArchiveId
+from tarkeep.domain.errors import ReceiveInProgress
+from tarkeep.domain.ports import ArchiveReader, ArchiveWriter, Block
+
+
+@frozen
+class Fault:
+    """Raise *error* at every call of the method named *call*."""
+
+    call: str
+    error: Exception
+
+    def at(self, call: str) -> None:
+        if call == self.call:
+            raise self.error
+
+
+class FaultyCatalog(MemoryCatalog):
+    """A `Catalog` that fails where *fault* says, at any of its methods."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__()
+        self._fault = fault
+
+    def __getattribute__(self, name: str) -> object:
+        if not name.startswith("_"):
+            self._fault.at(name)
+        return super().__getattribute__(name)
+
+
+@define(eq=False, kw_only=True)
+class FaultyStore(MemoryArchiveStore):
+    """An `ArchiveStore` that fails where *fault* says: begin, read, or a writer's write, seal or publish."""
+
+    fault: Fault
+
+    def begin(self) -> ArchiveWriter:
+        self.fault.at("begin")
+        return _FaultyWriter(MemoryArchiveStore.begin(self), self.fault)
+
+    def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
+        self.fault.at("read")
+        return MemoryArchiveStore.read(self, id, start, stop)
+
+
+@frozen(eq=False)
+class _FaultyWriter:
+    _inner: ArchiveWriter
+    _fault: Fault
+
+    def write(self, block: Block) -> None:
+        self._fault.at("write")
+        self._inner.write(block)
+
+    def seal(self, sidecar: bytes) -> None:
+        self._fault.at("seal")
+        self._inner.seal(sidecar)
+
+    def publish(self, id: ArchiveId) -> None:
+        self._fault.at("publish")
+        self._inner.publish(id)
+
+    def __enter__(self) -> _FaultyWriter:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._inner.__exit__(kind, error, traceback)
+
+
+@frozen
+class NamesAlwaysHeld:
+    """`NameLocks` as they are while another upload of the same name does not end."""
+
+    def hold(self, id: ArchiveId, patience: timedelta) -> AbstractContextManager[None]:
+        raise ReceiveInProgress(id)

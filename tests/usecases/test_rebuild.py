@@ -1,0 +1,136 @@
+"""Rebuilding: the catalog is an index, and the store knows it all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
+from tarkeep.adapters.hashing import HashlibHasher
+from tarkeep.adapters.memory_store import HeldArchive
+from tarkeep.adapters.sql_catalog import SqlCatalog
+from tarkeep.adapters.system import RandomIds
+from tarkeep.adapters.targz import TargzInspector
+from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.ports import Catalog
+from tarkeep.domain.sidecar import encode
+from tarkeep.domain.usecases.rebuild import RebuildCatalog
+from tests.support.archives import NOON, digests_of, make_archive, make_targz
+from tests.support.assembled import InMemory, offer
+from tests.support.clocks import FixedClock
+
+CONTENT = make_targz()
+
+
+@pytest.fixture
+def memory() -> InMemory:
+    return InMemory()
+
+
+def everything(catalog: Catalog) -> list[BackupArchive]:
+    found: list[BackupArchive] = []
+    cursor = None
+    while True:
+        page = catalog.page(cursor=cursor, limit=1000)
+        found += page.archives
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+
+
+def test_ten_thousand_archives_on_disk_come_back_equal(tmp_path: Path) -> None:
+    """Lose the catalog, rebuild it from the store: every entry, its times and its order are as before."""
+    store = FilesystemArchiveStore.open(tmp_path / "data", ids=RandomIds())
+    lost = SqlCatalog.open(f"sqlite:///{tmp_path}/lost.sqlite")
+    archives = []
+    for number in range(10_000):
+        content = b"archive %d" % number
+        archive = make_archive(
+            f"inc {number:05}.tar.gz",
+            profile=f"profile-{number % 7}",
+            type=list(BackupType)[number % 3],
+            content=content,
+            received_at=NOON.replace(hour=number // 3600, minute=number // 60 % 60, second=number % 60),
+        )
+        directory = tmp_path / "data" / "archives" / archive.id.profile / archive.id.type.value
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / archive.id.name).write_bytes(content)
+        (directory / f"{archive.id.name}.json").write_bytes(encode(archive))
+        archives.append(archive)
+    lost.adopt(archives)
+    rebuilt = SqlCatalog.open(f"sqlite:///{tmp_path}/rebuilt.sqlite")
+
+    report = RebuildCatalog(store, rebuilt, HashlibHasher(), TargzInspector(), FixedClock())()
+
+    assert report.entered == 10_000
+    assert everything(rebuilt) == everything(lost)
+    assert rebuilt.totals() == lost.totals()
+    for each in (store, lost, rebuilt):
+        each.close()
+
+
+def test_what_was_in_the_catalog_before_is_gone(memory: InMemory) -> None:
+    """Rows without bytes and claims of dead receives do not outlive a rebuild."""
+    memory.catalog.adopt([make_archive("ghost.tar.gz")])
+    memory.catalog.claim(make_archive("claimed.tar.gz"))
+    kept = memory.tarkeep.receive(offer(), [CONTENT]).archive
+
+    report = memory.tarkeep.rebuild()
+
+    assert report.entered == 1
+    assert everything(memory.catalog) == [kept]
+    assert memory.catalog.open_claims() == []
+
+
+def test_an_archive_without_a_side_car_is_described_and_gets_one(memory: InMemory) -> None:
+    """A file put into the store by hand is taken in, and the next rebuild knows it."""
+    id = ArchiveId("document", BackupType.FULL, "full_2025-11-21_09-07-19.tar.gz")
+    memory.store.archives[id] = HeldArchive(CONTENT, None)
+
+    report = memory.tarkeep.rebuild()
+
+    archive = memory.catalog.find(id)
+    assert report.described == [id]
+    assert archive.digests == digests_of(CONTENT)
+    assert archive.contents is not None
+    assert archive.taken_at.year == 2025
+    assert memory.store.stat(id).sidecar == encode(archive)
+    assert memory.tarkeep.rebuild().described == []
+
+
+def test_an_archive_that_cannot_be_inspected_is_taken_in_all_the_same(memory: InMemory) -> None:
+    """What lies in the store is somebody's backup: it is listed, with what can be said of it."""
+    id = ArchiveId("document", BackupType.FULL, "encrypted.tar.gz")
+    memory.store.archives[id] = HeldArchive(b"not a gzip at all", None)
+
+    memory.tarkeep.rebuild()
+
+    assert memory.catalog.find(id).contents is None
+    assert memory.catalog.find(id).digests == digests_of(b"not a gzip at all")
+
+
+def test_an_archive_of_another_length_is_entered_as_damaged(memory: InMemory) -> None:
+    """The record says what it was, the state says that it is not that any more."""
+    archive = memory.tarkeep.receive(offer(), [CONTENT]).archive
+    memory.store.archives[archive.id].content = CONTENT[:-1]
+
+    report = memory.tarkeep.rebuild()
+
+    assert report.damaged == [archive.id]
+    assert memory.catalog.find(archive.id) == evolve(archive, state=ArchiveState.DAMAGED)
+
+
+def test_a_side_car_that_describes_something_else_is_left_out_and_reported(memory: InMemory) -> None:
+    """Guessing would be worse than saying it; the archive stays where it is."""
+    moved = ArchiveId("document", BackupType.INC, "moved.tar.gz")
+    memory.store.archives[moved] = HeldArchive(b"some bytes", encode(make_archive()))
+    unreadable = ArchiveId("document", BackupType.INC, "unreadable.tar.gz")
+    memory.store.archives[unreadable] = HeldArchive(b"some bytes", b"{")
+
+    report = memory.tarkeep.rebuild()
+
+    assert [id for id, _ in report.left_out] == [moved, unreadable]
+    assert everything(memory.catalog) == []
+    assert len(list(memory.store.scan())) == 2

@@ -1,0 +1,88 @@
+"""Recovery: open claims are finished or dropped, and what is not ours stays."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from tarkeep.adapters.memory_store import HeldArchive
+from tarkeep.domain.archives import BackupArchive
+from tarkeep.domain.sidecar import encode
+from tarkeep.domain.usecases.recover import RecoveryReport
+from tests.support.archives import make_archive
+from tests.support.assembled import InMemory
+
+CONTENT = b"some bytes"
+
+
+@pytest.fixture
+def memory() -> InMemory:
+    return InMemory()
+
+
+@pytest.fixture
+def claimed(memory: InMemory) -> BackupArchive:
+    archive = make_archive(content=CONTENT)
+    memory.catalog.claim(archive)
+    return archive
+
+
+def test_a_claim_whose_archive_was_published_is_confirmed(memory: InMemory, claimed: BackupArchive) -> None:
+    """It was durable before it was published, so it counts."""
+    memory.store.archives[claimed.id] = HeldArchive(CONTENT, encode(claimed))
+
+    report = memory.tarkeep.recover()
+
+    assert report == RecoveryReport(confirmed=1, dropped=0, swept=0)
+    assert memory.catalog.find(claimed.id) == claimed
+
+
+def test_a_claim_without_its_archive_is_dropped(memory: InMemory, claimed: BackupArchive) -> None:
+    """Nobody was told that it is stored."""
+    report = memory.tarkeep.recover()
+
+    assert report == RecoveryReport(confirmed=0, dropped=1, swept=0)
+    assert memory.catalog.open_claims() == []
+
+
+def test_a_published_archive_that_is_not_whole_is_dropped(memory: InMemory, claimed: BackupArchive) -> None:
+    """A torn archive under our own side-car is no archive."""
+    memory.store.archives[claimed.id] = HeldArchive(CONTENT[:-1], encode(claimed))
+
+    memory.tarkeep.recover()
+
+    assert list(memory.store.scan()) == []
+    assert memory.catalog.open_claims() == []
+
+
+@pytest.mark.parametrize("sidecar", [None, encode(make_archive(content=b"somebody else's"))])
+def test_an_archive_that_is_not_the_claimed_one_stays(
+    memory: InMemory, claimed: BackupArchive, sidecar: bytes | None
+) -> None:
+    """Recovery removes only what a receive of ours left."""
+    memory.store.archives[claimed.id] = HeldArchive(b"somebody else's", sidecar)
+
+    memory.tarkeep.recover()
+
+    assert memory.store.stat(claimed.id).size_bytes == len(b"somebody else's")
+    assert memory.catalog.open_claims() == []
+
+
+def test_abandoned_staging_is_swept_whatever_its_clock_said(memory: InMemory) -> None:
+    """After a crash all of staging is abandoned, also what a wrong clock dated into the future."""
+    memory.clock.moment = evolve(make_archive()).received_at.replace(year=2090)
+    memory.store.begin().write(b"abandoned")
+    memory.clock.moment = memory.clock.moment.replace(year=2026)
+    memory.store = memory.store.reopened()
+
+    report = memory.tarkeep.recover()
+
+    assert report.swept == 1
+    assert memory.store.staging_is_empty
+
+
+def test_recovering_again_finds_nothing(memory: InMemory, claimed: BackupArchive) -> None:
+    """Recovery is repeatable."""
+    memory.tarkeep.recover()
+
+    assert memory.tarkeep.recover() == RecoveryReport(confirmed=0, dropped=0, swept=0)
