@@ -1,0 +1,186 @@
+#!/bin/sh
+# Sends the archives below BACKUP_DIR to a Tarkeep server. An archive counts as sent only when the server answers that
+# it is stored; a run ends with 0 only when that is so for every one of them.
+set -eu
+
+# Names are bytes here; the server judges whether they are good UTF-8.
+LC_ALL=C
+export LC_ALL
+
+SERVER_URL=${SERVER_URL:-http://127.0.0.1:5000}
+SERVER_URL=${SERVER_URL%/}
+BACKUP_DIR=${BACKUP_DIR:-./backups}
+shown_url=$(printf '%s\n' "$SERVER_URL" | sed 's,//[^/]*@,//,') # a password in it is not for logs
+
+usage() {
+    cat <<'TEXT'
+usage: upload.sh PROFILE [--all]
+
+Sends the newest archive of each type, or with --all every archive, from
+BACKUP_DIR/FULL, BACKUP_DIR/INC and BACKUP_DIR/DIFF. What the server has already
+is not stored twice. PROFILE names the backed-up machine or tree: letters,
+digits and ._-
+
+  SERVER_URL   the server, default http://127.0.0.1:5000
+  BACKUP_DIR   the folder of archives, default ./backups
+
+Exit status: 0 everything is stored, 1 something is not or there is nothing to
+send, 2 wrong usage. Errors go to standard error, the rest to standard output.
+TEXT
+}
+
+wrong_usage() {
+    printf 'upload.sh: %s\n\n' "$1" >&2
+    usage >&2
+    exit 2
+}
+
+fail() {
+    printf 'upload.sh: %s\n' "$1" >&2
+    exit 1
+}
+
+printable() {
+    case $1 in
+    *[[:cntrl:]]*) printf '%s' "$1" | tr '[:cntrl:]' '?' ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
+
+choose_digest() {
+    if command -v sha256sum >/dev/null; then
+        algorithm=sha256 digest_command=sha256sum
+    elif command -v shasum >/dev/null; then
+        algorithm=sha256 digest_command='shasum -a 256'
+    elif command -v md5sum >/dev/null; then
+        algorithm=md5 digest_command=md5sum
+    else
+        fail 'needs sha256sum, shasum or md5sum'
+    fi
+}
+
+# The string member $1 of the JSON object in the answer. Within a string every quote has a backslash before it, so the
+# pattern can match a member only.
+answered() {
+    sed -n 's/.*"'"$1"'": *"\([^"\\]*\(\\.[^"\\]*\)*\)".*/\1/p' "$scratch/answer" | sed 's/\\\(["\\/]\)/\1/g'
+}
+
+# The newest of the archives in $1 by modification time, the last by name of those equally new.
+newest_in() {
+    newest=
+    for file in "$1"/*.tar.gz; do
+        [ -f "$file" ] || [ -L "$file" ] || continue
+        # shellcheck disable=SC3013  # POSIX has -nt since 2024, the shells had it long before
+        if [ -z "$newest" ] || ! [ "$newest" -nt "$file" ]; then
+            newest=$file
+        fi
+    done
+}
+
+refused() {
+    failed=$((failed + 1))
+    printf '%s: not stored: %s\n' "$label" "$1" >&2
+}
+
+# Sends the archive $2 as type $1, and says what became of it.
+send() {
+    name=${2##*/}
+    label=$1/$(printable "$name")
+    if [ -n "$unreachable" ]; then
+        unsent=$((unsent + 1))
+        return
+    fi
+    # Declared beforehand, so that the server refuses what was changed on the way or while it was read.
+    if ! digest=$($digest_command 2>/dev/null <"$2"); then
+        refused 'the file cannot be read'
+        return
+    fi
+    path=$(printf '%s\n' "$2" | sed 's/[\\"]/\\&/g') # in quotes, curl takes ; and , for part of the name
+    : >"$scratch/answer"
+    curl_status=0
+    # Without a byte in either direction for five minutes it gives up: a job of cron must not hang for ever.
+    http_status=$(curl -sS -g --connect-timeout 20 --speed-limit 1 --speed-time 300 \
+        -o "$scratch/answer" -w '%{http_code}' \
+        --form-string "type=$1" --form-string "profile=$profile" --form-string "$algorithm=${digest%% *}" \
+        -F "file=@\"$path\"" "$SERVER_URL/upload" 2>"$scratch/trouble") || curl_status=$?
+
+    if [ "$curl_status" -eq 0 ] && [ "$http_status" = 201 ]; then
+        stored_name=$(answered file)
+        if grep -q '"duplicate": *true' "$scratch/answer"; then
+            already=$((already + 1))
+            printf '%s: stored already\n' "$label"
+        else
+            stored=$((stored + 1))
+            if [ "$stored_name" = "$name" ]; then
+                printf '%s: stored\n' "$label"
+            else
+                printf '%s: stored as %s\n' "$label" "$stored_name"
+            fi
+        fi
+        return
+    fi
+    sentence=$(answered error)
+    if [ -n "$sentence" ]; then
+        refused "$sentence"
+        return
+    fi
+    trouble=$(sed -n '1s/^curl: ([0-9]*) //p' "$scratch/trouble")
+    case $curl_status in
+    0) refused "unexpected answer $http_status; is $shown_url a Tarkeep server?" ;;
+    3 | 5 | 6 | 7 | 28)
+        unreachable=yes
+        unsent=$((unsent + 1))
+        printf 'upload.sh: no answer from %s: %s\n' "$shown_url" "$trouble" >&2
+        ;;
+    *) refused "${trouble:-curl failed with $curl_status}" ;;
+    esac
+}
+
+profile=
+all=
+for argument in "$@"; do
+    case $argument in
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    --all) all=yes ;;
+    -*) wrong_usage "unknown option $argument" ;;
+    '') wrong_usage 'PROFILE is empty' ;;
+    *)
+        [ -z "$profile" ] || wrong_usage "one PROFILE only, got $profile and $argument"
+        profile=$argument
+        ;;
+    esac
+done
+[ -n "$profile" ] || wrong_usage 'PROFILE is missing'
+
+command -v curl >/dev/null || fail 'needs curl, which is not installed'
+choose_digest
+[ -d "$BACKUP_DIR" ] || fail "BACKUP_DIR $BACKUP_DIR is not a directory"
+
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/tarkeep-upload.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+stored=0 already=0 failed=0 unsent=0 unreachable=
+for type in FULL INC DIFF; do
+    if [ -n "$all" ]; then
+        for file in "$BACKUP_DIR/$type"/*.tar.gz; do
+            [ -f "$file" ] || [ -L "$file" ] || continue
+            send "$type" "$file"
+        done
+    else
+        newest_in "$BACKUP_DIR/$type"
+        [ -z "$newest" ] || send "$type" "$newest"
+    fi
+done
+
+[ $((stored + already + failed + unsent)) -gt 0 ] ||
+    fail "nothing to send: no .tar.gz in FULL, INC or DIFF below $BACKUP_DIR"
+summary="$profile at $shown_url: $stored stored, $already stored already, $failed failed"
+[ "$unsent" -eq 0 ] || summary="$summary, $unsent not sent"
+printf '%s\n' "$summary"
+[ $((failed + unsent)) -eq 0 ]
