@@ -1,0 +1,97 @@
+"""
+What is measured against each other: servers that take an archive and give it back.
+
+A contestant starts in an empty folder, is driven by curl only, and says where it put the bytes, so that everybody's
+answer can be checked in the same way: status, what the answer says of the digest, and the stored bytes themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from attrs import frozen
+
+from .corpus import Archive
+from .processes import ServerProcess
+
+STATUS_MARK = "\nHTTP "
+CURL = ("curl", "--silent", "--show-error", "--noproxy", "*", "--write-out", STATUS_MARK + "%{http_code}")
+
+
+class WrongAnswer(Exception):
+    """A server did not do what was timed; the measurement is void."""
+
+
+@frozen
+class Answer:
+    """What curl got: the status, and the body as text."""
+
+    status: int
+    body: str
+
+    @classmethod
+    def parse(cls, output: str) -> Answer:
+        """Split what curl printed when called with `CURL`."""
+        body, _, status = output.rpartition(STATUS_MARK)
+        return cls(int(status or 0), body)
+
+
+class Running(ABC):
+    """A contestant that is up."""
+
+    server: ServerProcess
+
+    @abstractmethod
+    def upload(self, archive: Archive, name: str) -> Sequence[str]:
+        """The curl command that sends *archive* as *name*; built on `CURL`."""
+
+    @abstractmethod
+    def stored(self, name: str, answer: Answer) -> Path:
+        """The file that holds what was sent as *name*."""
+
+    @abstractmethod
+    def accepts(self, answer: Answer, archive: Archive) -> bool:
+        """Whether *answer* is that of a successful upload of *archive*, with the right digests where it has any."""
+
+    def check_upload(self, answer: Answer, archive: Archive, name: str) -> None:
+        """
+        Look at the answer and at the stored bytes.
+
+        Raises:
+            WrongAnswer: the archive is not stored as it was sent.
+        """
+        if not self.accepts(answer, archive):
+            raise WrongAnswer(f"upload answered {answer.status}: {answer.body[:400]}")
+        with self.stored(name, answer).open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != archive.sha256:
+                raise WrongAnswer("the stored bytes are not those that were sent")
+
+
+class RunningFileServer(Running):
+    """A contestant that is up and gives archives back under a URL that can be told from their name."""
+
+    @abstractmethod
+    def download_url(self, name: str) -> str:
+        """Where *name* can be fetched from."""
+
+
+class Contestant(ABC):
+    """A program to measure. *title* is for tables."""
+
+    title: str
+
+    @abstractmethod
+    def missing(self) -> str | None:
+        """None where it can run, else a sentence that says how to install it. May install below the work folder."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """Name and version, asked only where nothing is missing."""
+
+    @abstractmethod
+    def start(self, folder: Path) -> AbstractContextManager[Running]:
+        """Run it with everything it keeps below the empty *folder*."""

@@ -1,0 +1,116 @@
+"""
+Data directories with many archives in them, made without sending one over HTTP.
+
+Entered through the same ports the server uses, so that they are what many uploads would have left behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from attrs import evolve
+
+from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
+from tarkeep.adapters.sql_catalog import SqlCatalog
+from tarkeep.adapters.system import RandomIds
+from tarkeep.domain import sidecar
+from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
+
+from .corpus import Archive
+
+_BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
+_SOURCE = Path(__file__).parent.parent / "src"
+
+
+def archive_rows(profiles: Mapping[str, int]) -> Iterator[BackupArchive]:
+    """For each profile that many archives, one in ten a FULL, with digests made from the name."""
+    for profile, count in profiles.items():
+        for number in range(count):
+            received = _BEGIN + timedelta(seconds=number)
+            type = BackupType.INC if number % 10 else BackupType.FULL
+            name = f"{type.value.lower()}_{received:%Y-%m-%d_%H-%M-%S}.tar.gz"
+            yield BackupArchive(
+                id=ArchiveId(profile, type, name),
+                size_bytes=1_000_000 + number,
+                digests=named_digests(profile, name),
+                received_at=received,
+                taken_at=received,
+                contents=Contents(Kind.PLAIN, members=10, unpacked_bytes=2_000_000, newest_member=received),
+            )
+
+
+def named_digests(profile: str, name: str) -> Digests:
+    """Digests that stand for the bytes of that archive."""
+    text = f"{profile}/{name}".encode()
+    return Digests(md5=hashlib.md5(text, usedforsecurity=False).hexdigest(), sha256=hashlib.sha256(text).hexdigest())
+
+
+def catalog_only(work: Path, profiles: Mapping[str, int]) -> Path:
+    """
+    A data directory whose catalog lists archives that have no bytes: enough for whatever reads the catalog only.
+
+    Kept below *work* and made again only where the program that wrote it has changed.
+    """
+    folder = work / f"catalog-{sum(profiles.values())}-{_fingerprint(profiles)}"
+    return _kept(folder, archive_rows(profiles))
+
+
+def with_archives(work: Path, profiles: Mapping[str, int], content: Archive) -> Path:
+    """
+    A data directory with that many copies of *content*, each with its side-car and its entry.
+
+    Kept like that of `catalog_only`: some file systems take minutes to remove so many files.
+    """
+    folder = work / f"store-{sum(profiles.values())}-{_fingerprint(profiles)}"
+    return _kept(folder, _placed(folder, profiles, content))
+
+
+def _placed(folder: Path, profiles: Mapping[str, int], content: Archive) -> Iterator[BackupArchive]:
+    digests = Digests(md5=content.md5, sha256=content.sha256)
+    block = content.path.read_bytes()
+    for profile in profiles:
+        for type in BackupType:
+            (folder / "archives" / profile / type.value).mkdir(parents=True)
+    for row in archive_rows(profiles):
+        archive = evolve(row, size_bytes=len(block), digests=digests)
+        place = folder / "archives" / archive.id.profile / archive.id.type.value / archive.id.name
+        place.write_bytes(block)
+        place.chmod(0o400)
+        place.with_name(place.name + ".json").write_bytes(sidecar.encode(archive))
+        yield archive
+
+
+def _kept(folder: Path, archives: Iterator[BackupArchive]) -> Path:
+    done = folder.with_suffix(".complete")
+    if not done.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        _enter(folder, archives)
+        done.touch()
+    return folder
+
+
+def _enter(folder: Path, archives: Iterator[BackupArchive]) -> None:
+    FilesystemArchiveStore.open(folder, ids=RandomIds()).close()
+    catalog = SqlCatalog.open(f"sqlite:///{folder / 'catalog.sqlite'}")
+    try:
+        catalog.replace(archives)
+    finally:
+        catalog.close()
+
+
+def _fingerprint(profiles: Mapping[str, int]) -> str:
+    digest = hashlib.sha256(repr(sorted(profiles.items())).encode())
+    for path in (
+        Path(__file__),
+        _SOURCE / "domain" / "sidecar.py",
+        _SOURCE / "adapters" / "data_directory.py",
+        _SOURCE / "adapters" / "filesystem_store.py",
+        *sorted(_SOURCE.glob("adapters/sql_*.py")),
+        *sorted(_SOURCE.glob("adapters/migrations/**/*.py")),
+    ):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
