@@ -2,7 +2,8 @@
 Gzip as a stream of members, inflated by isal or, as fallback, by the standard library's zlib.
 
 An engine knows raw deflate only; member headers, trailers and padding are read here, once for all engines, so that
-the same bytes get the same verdict from each. The rule: memory stays bounded and work linear, whatever the bytes are.
+the same bytes are accepted by each. For damaged data the reason may differ: isal goes on after some broken Huffman
+codes that zlib refuses, and the CRC finds them. The rule: memory stays bounded and work linear, whatever the bytes are.
 No call inflates more than `PIECE_BYTES`, and no member is given much more input than it has used up before, because
 both libraries copy whatever lies behind the end of a member.
 """

@@ -37,6 +37,8 @@ class BackupType(Enum):
         Raises:
             InvalidType: it names none.
         """
+        if not text.isascii():  # upper() would fold the ligature in "di\ufb00" into an F
+            raise InvalidType(text)
         try:
             return cls(text.upper())
         except ValueError:

@@ -379,6 +379,7 @@ STORIES = [
     Request("verifyInventory", 422, "validation-failed", content=LINE + b"\n" + LINE, headers=NDJSON),
     Request("verifyInventory", 413, "too-large", content=b"\n" * (65 << 10), headers=NDJSON),
     Request("alive", 200),
+    Request("alive", 400, "bad-request-framing", headers={"Connection": "upgrade", "Upgrade": "websocket"}),
     Request("alive", 431, "headers-too-large", headers={"X-Long": "x" * 40_000}),
     Request("ready", 200),
     Request("description", 200),

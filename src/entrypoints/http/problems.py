@@ -114,6 +114,8 @@ def _extras(error: errors.TarkeepError) -> dict[str, object]:
             return {"algorithm": algorithm, "declared": declared, "actual": actual}
         case errors.AmbiguousName(profiles=profiles):
             return {"profiles": profiles}
+        case errors.DuplicateEntry():
+            return {"errors": [{"pointer": "", "detail": str(error)}]}  # the two places are apart: the whole document
         case errors.InvalidName(what=what, rule=rule):
             return {"what": what, "rule": rule}
         case errors.InsufficientStorage(needed_bytes=int() as needed, free_bytes=int() as free):

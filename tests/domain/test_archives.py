@@ -1,0 +1,106 @@
+"""The nouns validate themselves, so that a bad one cannot exist."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from tarkeep.domain.archives import (
+    ArchiveId,
+    BackupType,
+    Contents,
+    DeclaredDigests,
+    Digests,
+    Kind,
+    parse_digest,
+    utc_from_timestamp,
+)
+from tarkeep.domain.errors import DigestInvalid, DigestMismatch, InvalidName, InvalidType
+from tests.support.archives import digests_of, make_archive
+
+
+@pytest.mark.parametrize("text", ["FULL", "full", "Full"])
+def test_a_type_is_read_in_any_case(text: str) -> None:
+    """The original's clients write it either way."""
+    assert BackupType.parse(text) is BackupType.FULL
+
+
+@pytest.mark.parametrize("text", ["", "WEEKLY", "FULL ", "di\ufb00", "\u0131nc"])
+def test_anything_else_is_no_type(text: str) -> None:
+    """Letters that only fold into one of the words are not the word."""
+    with pytest.raises(InvalidType):
+        BackupType.parse(text)
+
+
+def test_identities_are_ordered_by_profile_type_and_name() -> None:
+    """The order in which stores are scanned; the type by its word."""
+    ids = [
+        ArchiveId(profile, type, name)
+        for profile in ("A", "a")
+        for type in (BackupType.DIFF, BackupType.FULL, BackupType.INC)
+        for name in ("1.tar.gz", "2.tar.gz")
+    ]
+
+    assert sorted(ids[::-1]) == ids
+
+
+def test_an_identity_is_made_of_good_names_only() -> None:
+    """Whoever holds one may use its parts as path components."""
+    with pytest.raises(InvalidName):
+        ArchiveId("..", BackupType.FULL, "a.tar.gz")
+    with pytest.raises(InvalidName):
+        ArchiveId("a", BackupType.FULL, "../a.tar.gz")
+
+
+@pytest.mark.parametrize("value", ["", "0" * 31, "0" * 33, "G" * 32, "A" * 32, None])
+def test_digests_are_lower_case_hex_of_the_right_length(value: str) -> None:
+    """Both are always there."""
+    with pytest.raises(DigestInvalid):
+        Digests(md5=value, sha256="0" * 64)
+
+
+def test_a_digest_is_read_with_upper_case_and_space_around() -> None:
+    """As the tools of several systems print it."""
+    assert parse_digest("md5", " " + "AB" * 16 + "\n") == "ab" * 16
+
+
+def test_declared_digests_are_compared_where_declared() -> None:
+    """Nothing declared, nothing wrong; SHA-256 is looked at first."""
+    actual = digests_of(b"content")
+
+    DeclaredDigests().check(actual)
+    DeclaredDigests(md5=actual.md5, sha256=actual.sha256).check(actual)
+    with pytest.raises(DigestMismatch) as caught:
+        DeclaredDigests(md5="0" * 32, sha256="0" * 64).check(actual)
+    assert caught.value.algorithm == "sha256"
+
+
+def test_times_are_aware_and_in_utc() -> None:
+    """A naive time would be somebody's local time."""
+    for wrong in (datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1)))):
+        with pytest.raises((ValueError, TypeError)):
+            evolve(make_archive(), received_at=wrong)
+        with pytest.raises((ValueError, TypeError)):
+            Contents(Kind.PLAIN, 0, 0, newest_member=wrong)
+
+
+def test_sizes_are_whole_numbers_from_0_on() -> None:
+    """Bytes come in no other way."""
+    wrongs: list[Any] = [-1, 1.5, "1"]
+    for wrong in wrongs:
+        with pytest.raises(ValueError, match="whole number"):
+            evolve(make_archive(), size_bytes=wrong)
+
+
+@pytest.mark.parametrize("seconds", [1e20, -1e20, float("nan")])
+def test_a_time_that_no_calendar_has_is_none(seconds: float) -> None:
+    """Archives hold any number in their time fields."""
+    assert utc_from_timestamp(seconds) is None
+
+
+def test_a_time_is_read_as_utc() -> None:
+    """Seconds since the epoch."""
+    assert utc_from_timestamp(86_400) == datetime(1970, 1, 2, tzinfo=UTC)
