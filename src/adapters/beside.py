@@ -48,7 +48,7 @@ class Beside:
     At most *depth* blocks wait. An error of *consume* ends the work and is raised by the next `put` or by `finish`.
     """
 
-    def __init__(self, consume: Callable[[Block], None], *, name: str, depth: int = 4) -> None:
+    def __init__(self, consume: Callable[[Block], None], *, name: str, depth: int = 2) -> None:
         self._consume = consume
         self._depth = depth
         self._blocks: deque[Block] = deque()

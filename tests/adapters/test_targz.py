@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 
 import pytest
 from hypothesis import given, settings
@@ -51,11 +52,18 @@ def test_the_engines_agree(name: str) -> None:
 @given(place=st.integers(0, len(MIXED) - 1), byte=st.integers(1, 255))
 @settings(max_examples=100, deadline=None)
 def test_the_engines_agree_on_damage(place: int, byte: int) -> None:
-    """A wrong byte anywhere gets the same verdict from both engines."""
+    """
+    A wrong byte anywhere gets the same class of verdict from both engines.
+
+    The reason may differ: isal goes on after some broken Huffman codes that zlib refuses, and the CRC tells.
+    """
     content = bytearray(MIXED)
     content[place] ^= byte
+    by_isal, by_zlib = (verdict(_maker(engine)(), bytes(content)) for engine in ENGINES)
 
-    assert verdict(_maker(IsalInflater)(), bytes(content)) == verdict(_maker(ZlibInflater)(), bytes(content))
+    assert isinstance(by_isal, tuple)
+    assert isinstance(by_zlib, tuple)
+    assert by_isal[0] is by_zlib[0]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -103,6 +111,7 @@ class Meter:
     def __init__(self) -> None:
         self.in_bytes = 0
         self.out_bytes = 0
+        self.works_beside = threading.Event()  # set once a thread other than the test's inflates
 
     def __call__(self) -> Inflater:
         return _MeteredInflater(self)
@@ -115,6 +124,8 @@ class _MeteredInflater(IsalInflater):
 
     def inflate(self, data: memoryview | bytes) -> bytes:
         piece = super().inflate(data)
+        if threading.current_thread() is not threading.main_thread():
+            self._meter.works_beside.set()
         self._meter.in_bytes += len(data)
         self._meter.out_bytes += len(piece)
         return piece
@@ -140,15 +151,16 @@ def test_large_gzip_members_are_handed_over_once() -> None:
     assert meter.in_bytes <= len(file)
 
 
-def test_leaving_drops_what_is_still_queued() -> None:
-    """An inspection that nobody waits for stops at the next piece, however much its blocks would still inflate to."""
+def test_leaving_stops_in_the_middle_of_a_block() -> None:
+    """An inspection that nobody waits for stops at the next piece, however much its block would still inflate to."""
     meter = Meter()
     bomb = gz(bytes(1 << 20)) * 1_000
     with TargzInspector(meter).start() as inspection:
-        for _ in range(5):
-            inspection.feed(bomb)
+        inspection.feed(bomb)
+        inspection.feed(bomb * 9)
+        assert meter.works_beside.wait(60)
 
-    assert meter.out_bytes < 4_000 << 20
+    assert meter.out_bytes < 9_000 << 20
 
 
 def test_no_inspector_lets_anything_pass() -> None:
