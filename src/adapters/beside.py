@@ -25,20 +25,21 @@ class ThreadBudget:
     """How many threads may work beside the callers' own; thread-safe."""
 
     threads: int = field(factory=lambda: max(1, (os.cpu_count() or 1) - 1))
-    _taken: int = field(default=0, init=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _free: threading.Semaphore = field(init=False)
 
-    def take(self) -> bool:
-        """Take one thread out of the budget if there is one; then `give_back` it."""
-        with self._lock:
-            if self._taken >= self.threads:
-                return False
-            self._taken += 1
-            return True
+    @_free.default
+    def _all(self) -> threading.Semaphore:
+        return threading.Semaphore(self.threads)
 
-    def give_back(self) -> None:
-        with self._lock:
-            self._taken -= 1
+    def beside(self, consume: Callable[[Block], None], *, name: str) -> Beside | None:
+        """A thread that calls *consume*, if one is left; closing it gives it back."""
+        if not self._free.acquire(blocking=False):
+            return None
+        try:
+            return Beside(consume, name=name, on_close=self._free.release)
+        except BaseException:  # no thread could be started
+            self._free.release()
+            raise
 
 
 class Beside:
@@ -48,8 +49,16 @@ class Beside:
     At most *depth* blocks wait. An error of *consume* ends the work and is raised by the next `put` or by `finish`.
     """
 
-    def __init__(self, consume: Callable[[Block], None], *, name: str, depth: int = 2) -> None:
+    def __init__(
+        self,
+        consume: Callable[[Block], None],
+        *,
+        name: str,
+        depth: int = 2,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
         self._consume = consume
+        self._on_close = on_close
         self._depth = depth
         self._blocks: deque[Block] = deque()
         self._changed = threading.Condition()
@@ -75,8 +84,11 @@ class Beside:
             raise self._error
 
     def close(self) -> None:
-        """End the thread, dropping what waits. Idempotent."""
+        """End the thread, dropping what waits; then *on_close* is called. Idempotent."""
         self._end(drop_waiting=True)
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
 
     def _end(self, *, drop_waiting: bool) -> None:
         with self._changed:

@@ -42,8 +42,8 @@ class _RunningHashes:
         else:
             self._md5.update(block)
             self._bytes_until_thread -= len(block)
-            if self._bytes_until_thread <= 0 and self._budget.take():
-                self._beside = Beside(self._md5.update, name="md5")
+            if self._bytes_until_thread <= 0:
+                self._beside = self._budget.beside(self._md5.update, name="md5")
         self._sha256.update(block)
 
     def finish(self) -> Digests:
@@ -59,5 +59,3 @@ class _RunningHashes:
     ) -> None:
         if self._beside is not None:
             self._beside.close()
-            self._beside = None
-            self._budget.give_back()

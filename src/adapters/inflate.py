@@ -14,15 +14,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeAlias
 
-from isal import igzip_lib
-
 from ..domain.errors import GzipDamaged, NotAGzip
+
+try:
+    from isal import igzip_lib
+except ImportError:  # a platform it has no wheel for
+    igzip_lib = None  # type: ignore[assignment]
 
 PIECE_BYTES = 512 << 10
 """The most that is inflated at once. Larger pieces fall out of the processor's caches, smaller ones cost calls."""
 
-# isal's stubs declare its error as an instance of Exception.
-_ISAL_ERROR: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]
 _FIRST_BITE_BYTES = 4096
 _TEXT, _HEADER_CRC, _EXTRA, _NAME, _COMMENT = 1, 2, 4, 8, 16
 _RESERVED = 0xE0
@@ -33,6 +34,10 @@ _TRAILER_BYTES = 8
 
 class BadDeflate(Exception):
     """The bytes are not a deflate stream."""
+
+
+# isal's stubs declare its error as an instance of Exception.
+_ISAL_ERROR: type[Exception] = igzip_lib.IsalError if igzip_lib else BadDeflate  # type: ignore[assignment]
 
 
 class Inflater(Protocol):
@@ -114,6 +119,10 @@ class ZlibInflater:
             raise BadDeflate(str(error)) from error
         self.crc = zlib.crc32(piece, self.crc)
         return piece
+
+
+FASTEST: InflateEngine = IsalInflater if igzip_lib else ZlibInflater
+"""The engine to use where nothing speaks for another."""
 
 
 class GzipStream:

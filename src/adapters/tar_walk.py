@@ -26,9 +26,13 @@ from struct import Struct
 
 from attrs import define, field, frozen
 from attrs.validators import ge
-from isal.isal_zlib import adler32
 
 from ..domain.errors import ExpandsTooFar, NotATar
+
+try:
+    from isal.isal_zlib import adler32
+except ImportError:  # a platform it has no wheel for
+    from zlib import adler32
 
 BLOCK_BYTES = 512
 

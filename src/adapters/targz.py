@@ -20,7 +20,7 @@ from ..domain.archives import Contents, Kind, utc_from_timestamp
 from ..domain.errors import EmptyArchive, ExpandsTooFar, NotATar
 from ..domain.ports import Block, RunningInspection
 from .beside import THREAD_FROM_BYTES, Beside, ThreadBudget
-from .inflate import GzipStream, InflateEngine, IsalInflater
+from .inflate import FASTEST, GzipStream, InflateEngine
 from .tar_walk import InspectionLimits, TarWalk
 
 __all__ = ["InspectionLimits", "NoInspector", "TargzInspector"]
@@ -36,7 +36,7 @@ class TargzInspector:
     A running inspection holds at most the blocks in its queue, one chunk of compressed and one piece of inflated bytes.
     """
 
-    engine: InflateEngine = IsalInflater
+    engine: InflateEngine = FASTEST
     limits: InspectionLimits = field(factory=InspectionLimits)
     budget: ThreadBudget = field(factory=ThreadBudget)
 
@@ -91,8 +91,6 @@ class _Running:
         self._inspection.abandoned = True
         if self._beside is not None:
             self._beside.close()
-            self._beside = None
-            self._budget.give_back()
 
     def feed(self, block: Block) -> None:
         if self._failure is not None:
@@ -106,8 +104,8 @@ class _Running:
             self._failure = error
             raise
         self._bytes_until_thread -= len(block)
-        if self._bytes_until_thread <= 0 and self._budget.take():
-            self._beside = Beside(self._inspection.take, name="inspection")
+        if self._bytes_until_thread <= 0:
+            self._beside = self._budget.beside(self._inspection.take, name="inspection")
 
     def finish(self) -> Contents:
         if self._failure is not None:

@@ -22,7 +22,7 @@ from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Conten
 from .sync import InventoryEntry
 
 Block: TypeAlias = bytes | bytearray | memoryview
-"""A piece of an archive of any length. It may be kept only until the call returns, unless copied."""
+"""A piece of an archive of any length. Unless the method says otherwise it may be kept only until the call returns."""
 
 
 # -- the store -------------------------------------------------------------------------------------------------------

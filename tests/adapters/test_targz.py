@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -179,3 +182,21 @@ def test_no_inspector_still_refuses_emptiness() -> None:
 
         with pytest.raises(EmptyArchive):
             inspection.finish()
+
+
+def test_without_isal_the_standard_library_does_it() -> None:
+    """Where isal is not installed, the server starts and validates all the same."""
+    program = (
+        "import sys; sys.modules['isal'] = None\n"
+        "from tarkeep.adapters.inflate import FASTEST, ZlibInflater\n"
+        "from tarkeep.adapters.targz import TargzInspector\n"
+        "from tests.support.archives import make_targz\n"
+        "with TargzInspector().start() as running:\n"
+        "    running.feed(make_targz())\n"
+        "    print(FASTEST is ZlibInflater, running.finish().members)\n"
+    )
+    root = Path(__file__).parents[2]
+
+    run = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+
+    assert run.stdout == "True 1\n"

@@ -50,9 +50,19 @@ def test_an_error_beside_is_raised_in_front() -> None:
 
 
 def test_the_budget_is_taken_and_given_back() -> None:
-    """As many threads as it has, and no more."""
+    """As many threads as it has, and no more; closing twice gives back once."""
     budget = ThreadBudget(threads=2)
+    sink: list[Block] = []
+    first, second, third = (budget.beside(sink.append, name="idle") for _ in range(3))
+    assert first is not None
+    assert second is not None
+    assert third is None
 
-    assert [budget.take() for _ in range(3)] == [True, True, False]
-    budget.give_back()
-    assert budget.take()
+    first.close()
+    first.close()
+
+    again, more = (budget.beside(sink.append, name="idle") for _ in range(2))
+    assert again is not None
+    assert more is None
+    again.close()
+    second.close()
