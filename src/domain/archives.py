@@ -16,7 +16,7 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from .errors import DigestInvalid, DigestMismatch, InvalidType
-from .naming import check_archive_name, check_profile
+from .naming import check_archive_name, check_profile, time_in_name
 
 _HEX_LENGTH = {"md5": 32, "sha256": 64}
 _LOWER_HEX = re.compile(r"[0-9a-f]*", re.ASCII)
@@ -181,6 +181,19 @@ class BackupArchive:
     taken_at: datetime = field(validator=_aware_utc)
     contents: Contents | None = None
     state: ArchiveState = ArchiveState.STORED
+
+    @classmethod
+    def described(
+        cls, id: ArchiveId, size_bytes: int, digests: Digests, received_at: datetime, contents: Contents | None
+    ) -> BackupArchive:
+        """
+        An archive about whose dump nobody stated a time.
+
+        It was taken at the time in its name, else that of its newest member, else *received_at*.
+        """
+        newest = contents.newest_member if contents is not None else None
+        taken_at = time_in_name(id.name) or newest or received_at
+        return cls(id, size_bytes, digests, received_at, taken_at, contents)
 
 
 @frozen

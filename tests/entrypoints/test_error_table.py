@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
 
@@ -129,7 +130,10 @@ def faulty(fault: Fault, part: str) -> Tarkeep:
 @pytest.mark.parametrize("row", FAULT_ROWS, ids=lambda row: f"{row.code}: {row.fault.call}")
 def test_each_error_of_a_failing_adapter(row: FaultRow) -> None:
     """An adapter's error gets its own status and code, and 503 says when to come back."""
-    with TestClient(create_app(faulty(row.fault, row.part)), raise_server_exceptions=False) as client:
+    with (
+        closing(create_app(faulty(row.fault, row.part))) as app,
+        TestClient(app, raise_server_exceptions=False) as client,
+    ):
         client.put(STORED_PLACE, content=STORED)
         answer = seen(client.request(row.method, row.target, content=GOOD if row.method == "PUT" else None))
 
@@ -139,7 +143,7 @@ def test_each_error_of_a_failing_adapter(row: FaultRow) -> None:
 
 def test_a_name_that_is_being_received_is_a_conflict_for_now() -> None:
     """409 with Retry-After where another upload of the name does not end."""
-    with TestClient(create_app(tarkeep_over(names=NamesAlwaysHeld()))) as client:
+    with closing(create_app(tarkeep_over(names=NamesAlwaysHeld()))) as app, TestClient(app) as client:
         answer = seen(client.request(*PUT_NEW, content=GOOD))
 
     check(answer, 409, "name-conflict")
@@ -186,10 +190,10 @@ def test_an_upload_whose_sender_went_away_is_told_to_nobody_else() -> None:
     place = (PLACE + "cut.tar.gz").encode()
     scope = {"type": "http", "method": "PUT", "path": place.decode(), "raw_path": place, "query_string": b""}
     scope |= {"headers": [(b"host", b"a"), (b"content-length", b"100")]}
-    app = create_app(tarkeep_over())
 
     async def run() -> None:
-        await app(scope, receive, send)
+        with closing(create_app(tarkeep_over())) as app:
+            await app(scope, receive, send)
 
     asyncio.run(run())
 

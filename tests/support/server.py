@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -115,7 +115,9 @@ def _wait_for_url(process: subprocess.Popen[str], lines: IO[str]) -> str:
 @contextmanager
 def in_process(storage: StorageSettings, server: ServerSettings | None = None) -> Iterator[tuple[TestClient, Tarkeep]]:
     """The application in this process, over the adapters that *storage* names, with a client that talks to it."""
-    with open_tarkeep(storage) as tarkeep:
-        app = create_app(tarkeep, server)
-        with TestClient(app, raise_server_exceptions=False) as client:
-            yield client, tarkeep
+    with (
+        open_tarkeep(storage) as tarkeep,
+        closing(create_app(tarkeep, server)) as app,
+        TestClient(app, raise_server_exceptions=False) as client,
+    ):
+        yield client, tarkeep

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -101,13 +102,13 @@ def test_bytes_other_than_declared_are_refused(memory: InMemory, wrong: dict[str
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b"", EmptyArchive),
-        (b"plain text, no gzip", NotAGzip),
-        (CONTENT[:-1], GzipDamaged),
-        (CONTENT[: len(CONTENT) // 2], GzipDamaged),
-        (CONTENT + b"garbage", GzipDamaged),
-        (make_targz({"big.bin": b"x" * 100})[:-8] + b"\0" * 8, GzipDamaged),
-        (__import__("gzip").compress(b"no tar at all" * 100), NotATar),
+        pytest.param(b"", EmptyArchive, id="nothing"),
+        pytest.param(b"plain text, no gzip", NotAGzip, id="text"),
+        pytest.param(CONTENT[:-1], GzipDamaged, id="last byte missing"),
+        pytest.param(CONTENT[: len(CONTENT) // 2], GzipDamaged, id="half"),
+        pytest.param(CONTENT + b"garbage", GzipDamaged, id="garbage behind"),
+        pytest.param(CONTENT[:-8] + b"\0" * 8, GzipDamaged, id="wrong CRC"),
+        pytest.param(gzip.compress(b"no tar at all" * 100, mtime=0), NotATar, id="no tar"),
     ],
 )
 def test_what_is_not_a_whole_targz_is_refused(memory: InMemory, content: bytes, error: type[TarkeepError]) -> None:

@@ -15,7 +15,6 @@ from attrs import define, evolve, field, frozen
 from .. import sidecar
 from ..archives import ArchiveId, ArchiveState, BackupArchive
 from ..errors import AlreadyPublished, SidecarInvalid, TarkeepError
-from ..naming import time_in_name
 from ..ports import ArchiveStore, Catalog, Clock, Hasher, Inspector, StoredArchive
 
 
@@ -87,12 +86,4 @@ class RebuildCatalog:
                 with suppress(TarkeepError):
                     contents = inspection.finish()
             found = digests.finish()
-        received_at = self.clock.now()
-        return BackupArchive(
-            id=stored.id,
-            size_bytes=stored.size_bytes,
-            digests=found,
-            received_at=received_at,
-            taken_at=time_in_name(stored.id.name) or (contents and contents.newest_member) or received_at,
-            contents=contents,
-        )
+        return BackupArchive.described(stored.id, stored.size_bytes, found, self.clock.now(), contents)

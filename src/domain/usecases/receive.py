@@ -15,7 +15,7 @@ from enum import Enum
 from attrs import evolve, frozen
 
 from .. import sidecar
-from ..archives import ArchiveId, ArchiveState, BackupArchive, Contents, Digests, Offer
+from ..archives import ArchiveId, ArchiveState, BackupArchive, Offer
 from ..errors import (
     AlreadyPublished,
     ArchiveNotFound,
@@ -27,7 +27,7 @@ from ..errors import (
     TarkeepError,
     TooLarge,
 )
-from ..naming import time_in_name, with_time
+from ..naming import with_time
 from ..ports import (
     AlreadyStored,
     ArchiveStore,
@@ -109,7 +109,8 @@ class ReceiveArchive:
             offer = offered()
             actual = digests.finish()
             offer.digests.check(actual)
-            archive = self._describe(offer, size_bytes, actual, inspection.finish())
+            received_at = offer.received_at or self.clock.now()
+            archive = BackupArchive.described(offer.id, size_bytes, actual, received_at, inspection.finish())
             writer.seal(sidecar.encode(archive))
             return self._settle(archive, writer)
 
@@ -132,17 +133,6 @@ class ReceiveArchive:
         if not size_bytes:
             raise EmptyArchive
         return size_bytes
-
-    def _describe(self, offer: Offer, size_bytes: int, digests: Digests, contents: Contents | None) -> BackupArchive:
-        received_at = offer.received_at or self.clock.now()
-        return BackupArchive(
-            id=offer.id,
-            size_bytes=size_bytes,
-            digests=digests,
-            received_at=received_at,
-            taken_at=time_in_name(offer.id.name) or (contents and contents.newest_member) or received_at,
-            contents=contents,
-        )
 
     def _settle(self, archive: BackupArchive, writer: ArchiveWriter) -> Received:
         with self.names.hold(archive.id, self.patience):

@@ -40,8 +40,8 @@ DRAIN_SECONDS = 2.0
 DRAIN_BYTES = 64 << 20
 
 
-def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> ASGIApp:
-    """The application over *tarkeep*. Closing *tarkeep* is the caller's business."""
+def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> AroundRequest:
+    """The application over *tarkeep*. The caller closes it, and then what *tarkeep* stands on."""
     settings = settings or ServerSettings()
     app = Starlette(
         routes=[*original.routes(), *v1.routes()],
@@ -53,13 +53,13 @@ def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> ASGI
         },
     )
     app.router.redirect_slashes = False
-    app.state.context = Context(
+    context = app.state.context = Context(
         tarkeep,
         settings,
         executor=ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read"),
         receivers=ThreadPoolExecutor(settings.max_uploads + 4, thread_name_prefix="receive", initializer=_step_back),
     )
-    return AroundRequest(app, tarkeep)
+    return AroundRequest(app, context)
 
 
 def _step_back() -> None:
@@ -119,16 +119,20 @@ async def _on_bug(request: Request, error: Exception) -> Response:
 
 @frozen
 class AroundRequest:
-    """The layer around every request."""
+    """The whole application: the layer around every request, and what is inside."""
 
     app: ASGIApp
-    tarkeep: Tarkeep
+    context: Context
+
+    def close(self) -> None:
+        """Wait for what still runs in threads, and end them."""
+        self.context.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self.tarkeep.ids.new())
+        exchange = _Exchange(scope, receive, send, self.context.tarkeep.ids.new())
         try:
             try:
                 check_target(scope.get("raw_path", b""), scope.get("query_string", b""))

@@ -39,6 +39,11 @@ class Context:
     receivers: Executor  # receives, each of which lasts as long as its client sends
     _receiving: int = field(default=0, init=False)
 
+    def close(self) -> None:
+        """Wait for what runs in threads, and end them."""
+        self.receivers.shutdown(cancel_futures=True)
+        self.executor.shutdown(cancel_futures=True)
+
     @staticmethod
     def of(request: Request) -> Context:
         context: Context = request.app.state.context

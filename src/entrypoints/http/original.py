@@ -6,6 +6,7 @@ Members may be added to their answers; none is ever removed or renamed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import version
 
 from starlette.requests import Request
@@ -69,10 +70,11 @@ async def upload(request: Request) -> Response:
     context = Context.of(request)
     boundary = boundary_of(request.headers.get("content-type", ""))
 
-    def receive(form: MultipartUpload) -> Received:
+    def receive(blocks: Iterator[bytes]) -> Received:
+        form = MultipartUpload(boundary, blocks)
         return context.tarkeep.receive.asking_later(form.offer, form.file_blocks())
 
-    received = await context.receive_upload(request, lambda blocks: receive(MultipartUpload(boundary, blocks)))
+    received = await context.receive_upload(request, receive)
     archive = received.archive
     answer = {
         "status": "success",

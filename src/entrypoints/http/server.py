@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from contextlib import closing
 
 import uvicorn
 
@@ -32,8 +33,9 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     sys.setswitchinterval(0.0005)
     listener = _listen(settings.host, settings.port)
     protocol = type("Protocol", (StrictHttpProtocol,), {"header_seconds": settings.header_seconds})
+    app = create_app(tarkeep, settings)
     config = uvicorn.Config(
-        create_app(tarkeep, settings),
+        app,
         http=protocol,
         loop="uvloop",
         ws="none",
@@ -48,7 +50,7 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     # before uvicorn takes the signals over, and after: it stops gracefully and then raises the signal once more
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
-    with listener:
+    with listener, closing(app):
         server.run(sockets=[listener])
     log.info("stopped")
 
