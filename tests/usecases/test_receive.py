@@ -15,6 +15,7 @@ from tarkeep.domain.errors import (
     DigestMismatch,
     EmptyArchive,
     GzipDamaged,
+    InsufficientStorage,
     InvalidType,
     NameConflict,
     NotAGzip,
@@ -28,6 +29,7 @@ from tarkeep.domain.sidecar import encode
 from tarkeep.domain.usecases.receive import Outcome, SameName
 from tests.support.archives import NOON, digests_of, make_targz
 from tests.support.assembled import MAX_BYTES, Crash, Fuse, InMemory, assembled, cut_off, offer, pieces
+from tests.support.faulty import Fault, FaultyStore
 
 CONTENT = make_targz()
 OTHER = make_targz({"other.txt": b"other\n"})
@@ -348,6 +350,17 @@ def test_a_confirm_that_fails_once_is_made_good(memory: InMemory, after: bool) -
 
     assert received.outcome is Outcome.NEW
     assert memory.catalog.find(received.archive.id) == received.archive
+
+
+@pytest.mark.parametrize("call", ["begin", "write", "seal", "publish"])
+def test_a_store_that_fails_leaves_nothing_and_no_claim(call: str) -> None:
+    """A full disk at any step: the client is told, and the name is free for the next try."""
+    memory = InMemory(store=FaultyStore(fault=Fault(call, InsufficientStorage())))
+
+    with pytest.raises(InsufficientStorage):
+        memory.tarkeep.receive(offer(), pieces(CONTENT))
+
+    assert_nothing_is_left(memory)
 
 
 def test_dying_at_any_step_loses_nothing_and_leaves_nothing() -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 from attrs import evolve
 
+from tarkeep.adapters.memory_catalog import MemoryCatalog
 from tarkeep.adapters.memory_store import HeldArchive
 from tarkeep.domain.archives import BackupArchive
 from tarkeep.domain.sidecar import encode
 from tarkeep.domain.usecases.recover import RecoveryReport
 from tests.support.archives import make_archive
-from tests.support.assembled import InMemory
+from tests.support.assembled import InMemory, assembled
+from tests.support.clocks import FixedClock
+from tests.support.store_doors import FilesystemDoor
 
 CONTENT = b"some bytes"
 
@@ -86,3 +92,18 @@ def test_recovering_again_finds_nothing(memory: InMemory, claimed: BackupArchive
     memory.tarkeep.recover()
 
     assert memory.tarkeep.recover() == RecoveryReport(confirmed=0, dropped=0, swept=0)
+
+
+def test_a_side_car_whose_archive_never_came_is_removed(tmp_path: Path) -> None:
+    """What a crash between the two links leaves on a disk."""
+    door = FilesystemDoor(tmp_path / "data")
+    catalog = MemoryCatalog()
+    claimed = make_archive(content=CONTENT)
+    catalog.claim(claimed)
+    door.leave_sidecar(claimed.id)
+
+    with closing(door.store):
+        assembled(door.store, catalog, FixedClock()).recover()
+
+    assert not door.sidecar(claimed.id).exists()
+    assert catalog.open_claims() == []
