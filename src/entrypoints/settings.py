@@ -99,7 +99,10 @@ class ServerSettings:
     """The port to listen on; 0 takes a free one."""
 
     max_uploads: int = field(default=64, validator=_positive)
-    """How many uploads are received at once; one more is answered 503 with Retry-After."""
+    """How many uploads are received at once; more wait for their turn."""
+
+    upload_wait_seconds: float = field(default=60.0, validator=_positive)
+    """How long an upload may wait for its turn before it is answered 503 with Retry-After."""
 
     max_inventory_bytes: Size = field(default=256 * MEBIBYTE, validator=_positive)
     """The largest inventory that may be sent for comparison (256M)."""

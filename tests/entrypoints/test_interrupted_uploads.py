@@ -271,3 +271,21 @@ def test_curl_gets_to_read_a_refusal_while_it_is_sending(
     assert curl.stdout.endswith("413" if expected == "too-large" else "422")
     assert names_of(server, "curl") == []
     settled(server)
+
+
+def test_more_uploads_than_are_received_at_once_wait_for_their_turn(tmp_path: Path) -> None:
+    """Every machine's nightly job starts at the same minute: none of them is turned away."""
+    contents = [make_targz({"file": os.urandom(1 << 20)}) for _ in range(4)]
+
+    with live_server(tmp_path / "data", "--max-uploads", "2") as server:
+
+        def put(number: int) -> int:
+            with server.client() as client:
+                path = f"/api/v1/profiles/night/archives/FULL/{number}.tar.gz"
+                return client.put(path, content=contents[number % 4]).status_code
+
+        with ThreadPoolExecutor(24) as pool:
+            answers = list(pool.map(put, range(24)))
+
+        assert answers == [201] * 24
+        assert len(names_of(server, "night")) == 24

@@ -37,7 +37,11 @@ class Context:
     settings: ServerSettings
     executor: Executor  # short work: catalog, opening and reading files
     receivers: Executor  # receives, each of which lasts as long as its client sends
-    _receiving: int = field(default=0, init=False)
+    _turns: asyncio.Semaphore = field(init=False)
+
+    @_turns.default
+    def _as_many_as_allowed(self) -> asyncio.Semaphore:
+        return asyncio.Semaphore(self.settings.max_uploads)
 
     def close(self) -> None:
         """Wait for what runs in threads, and end them."""
@@ -63,7 +67,7 @@ class Context:
 
         Raises:
             TooLarge: the announced length alone is over the limit; no byte was read.
-            Problem: as many bodies as allowed are being received.
+            Problem: as many bodies as allowed are being received, and none ended in time.
         """
         limit = self.tarkeep.receive.max_bytes
         if _announced_bytes(request) > limit + FORM_OVERHEAD_BYTES:
@@ -75,7 +79,7 @@ class Context:
         Run *work* on the blocks of an inventory, which may be long, and answer with what it returns.
 
         Raises:
-            Problem: the inventory is too large, or as many bodies as allowed are being received.
+            Problem: the inventory is too large, or as many bodies as allowed are being received and none ended.
         """
         limit = self.settings.max_inventory_bytes
         detail = f"the inventory is larger than {limit} bytes (setting max_inventory_bytes)"
@@ -94,17 +98,23 @@ class Context:
         return await self._with_body(request, lambda blocks: answer_json(work(within(blocks))))
 
     async def _with_body(self, request: Request, work: Callable[[Iterator[bytes]], Result]) -> Result:
-        if self._receiving >= self.settings.max_uploads:
+        # Nothing is read while waiting, so a client that has its turn later just sends later. Every machine's nightly
+        # job starts at the same minute, and most of them would take a 503 for the end of it.
+        try:
+            async with asyncio.timeout(self.settings.upload_wait_seconds):
+                await self._turns.acquire()
+        except TimeoutError:
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            detail = f"{self._receiving} uploads are running, which is all this server takes at once; try again"
-            raise Problem(503, "overloaded", detail, headers=headers)
-        self._receiving += 1
+            detail = (
+                f"{self.settings.max_uploads} uploads are running, which is all this server takes at once; try again"
+            )
+            raise Problem(503, "overloaded", detail, headers=headers) from None
         try:
             return await with_body(
                 request.receive, work, executor=self.receivers, stall_seconds=self.settings.body_seconds
             )
         finally:
-            self._receiving -= 1
+            self._turns.release()
 
     @staticmethod
     def profile(value: str | None) -> str | None:
