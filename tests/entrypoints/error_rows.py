@@ -27,8 +27,8 @@ Ask = Callable[[Address], Answer]
 LIMIT_BYTES = 65_536
 OPTIONS = (
     *("--max-upload-bytes", str(LIMIT_BYTES), "--max-inventory-bytes", "2000", "--max-uploads", "1"),
-    *("--upload-wait-seconds", "0.2"),
-    *("--header-seconds", "0.5", "--body-seconds", "1", "--max-unpacked-bytes", "1M", "--max-members", "50"),
+    *("--upload-wait-seconds", "1"),
+    *("--header-seconds", "2", "--body-seconds", "3", "--max-unpacked-bytes", "1M", "--max-members", "50"),
 )
 GOOD = make_targz({"hello.txt": b"good\n"})
 STORED = make_targz({"hello.txt": b"stored\n"})
