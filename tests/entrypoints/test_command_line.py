@@ -40,6 +40,21 @@ def test_help_explains_every_setting(tmp_path: Path) -> None:
         assert len(line.split()) > 5, line
 
 
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["serve", "--help"]])
+def test_asking_imports_nothing_of_the_server(arguments: list[str]) -> None:
+    """The version and the help come without databases and web frameworks."""
+    program = (
+        "import sys; from tarkeep.entrypoints.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'sqlalchemy', 'starlette', 'uvicorn', 'alembic'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("way", ["option", "environment", "file", "named file"])
 def test_a_setting_is_given_in_each_way(tmp_path: Path, way: str) -> None:
     """Option, TARKEEP_ variable, tarkeep.toml in the working directory, and a file that is named."""

@@ -1,5 +1,18 @@
-"""The command ``tarkeep``."""
+"""The command ``tarkeep``. What a call does not need is not imported, so that asking for the version takes no time."""
 
-from .main import main
+import sys
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    if sys.argv[1:] == ["--version"]:
+        from importlib.metadata import version
+
+        print(version("tarkeep"))
+        return
+    from .main import run
+
+    run()
+
 
 __all__ = ["main"]

@@ -1,6 +1,7 @@
 """
 The commands of ``tarkeep``: serving, and what an operator does on the server's host.
 
+A command imports what it needs when it runs: databases and the web framework take 300 ms that help need not pay.
 Results go to standard output, the log and errors to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage or
 setting, 3 partly done.
 """
@@ -21,7 +22,6 @@ from cyclopts import App, Parameter
 from ...domain.errors import InvalidSetting, TarkeepError
 from ..logs import configure
 from ..settings import ServerSettings, StorageSettings
-from ..wiring import legacy_folder, open_tarkeep
 
 OK, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 ENVIRONMENT = "TARKEEP_"
@@ -46,7 +46,8 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
     Each setting may be given as an option, as a variable (--max-uploads is TARKEEP_MAX_UPLOADS) or in a TOML file
     (max_uploads = 64); the first that is given counts, in this order.
     """
-    from ..http.server import serve as serve_http  # the web framework costs 100 ms that other commands need not pay
+    from ..http.server import serve as serve_http
+    from ..wiring import open_tarkeep
 
     storage = storage or StorageSettings()
     configure(storage.log_level, storage.log_format)
@@ -58,6 +59,8 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
 @app.command
 def rebuild(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
     """Recreate the catalog from the store. The server must not be running."""
+    from ..wiring import open_tarkeep
+
     storage = storage or StorageSettings()
     configure(storage.log_level, storage.log_format)
     with open_tarkeep(storage) as tarkeep:
@@ -97,6 +100,8 @@ def import_(
     timezone
         Where the original server ran, such as Europe/Paris; its side-cars do not say. Default: this machine's zone.
     """
+    from ..wiring import legacy_folder, open_tarkeep
+
     storage = storage or StorageSettings()
     configure(storage.log_level, storage.log_format)
     try:
@@ -149,7 +154,7 @@ def _check_file(file: Path, *, must_exist: bool) -> None:
         raise InvalidSetting("config", f"{file} cannot be read as TOML: {error}") from error
 
 
-def main() -> None:
+def run() -> None:
     """Run the command line and exit."""
     try:
         _refuse_unknown_variables()
