@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import closing
 from http import HTTPStatus
@@ -43,12 +44,12 @@ from tests.entrypoints.error_rows import (
     put_stored,
 )
 from tests.support.faulty import Fault, FaultyCatalog, FaultyStore, NamesAlwaysHeld
-from tests.support.raw_http import Answer
+from tests.support.raw_http import Answer, parse_answers, receive_to_end, request
 from tests.support.server import LiveServer, in_process, live_server
 
 SECRET = re.compile(r"Traceback|\.py\b|SELECT|INSERT|sqlite|/srv|/tmp|/archives/|staging|0x[0-9a-f]{6,}")
 # met by tests of this file that are not rows of a table
-ALSO_HERE = {(500, "archive-corrupt"), (400, "upload-interrupted"), (409, "name-conflict")}
+ALSO_HERE = {(500, "archive-corrupt"), (400, "upload-interrupted"), (409, "name-conflict"), (503, "shutting-down")}
 # Starlette raises no HTTPException but 404 and 405 for what our routes do; this is for those a later one may raise
 NEVER_MET = {"bad-request"}
 
@@ -199,6 +200,24 @@ def test_an_upload_whose_sender_went_away_is_told_to_nobody_else() -> None:
 
     assert sent[0]["status"] == 400
     assert json.loads(sent[1]["body"])["code"] == "upload-interrupted"
+
+
+def test_an_upload_that_outlives_the_stop_is_told(tmp_path: Path) -> None:
+    """A server that is stopped waits its time, then answers 503, ends with 0 and leaves nothing behind."""
+    with (
+        live_server(tmp_path / "data", "--stop-seconds", "1") as server,
+        socket.create_connection(server.host_and_port, timeout=20) as sender,
+    ):
+        sender.sendall(request("PUT", PLACE + "slow.tar.gz", {"Expect": "100-continue", "Content-Length": "1000"}))
+        assert sender.recv(100).startswith(b"HTTP/1.1 100 ")
+        status = server.stop()
+        (answer,) = parse_answers(receive_to_end(sender))
+
+    assert status == 0
+    check(answer, 503, "shutting-down")
+    assert "retry-after" in answer.headers
+    assert list((server.data / "staging").iterdir()) == []
+    assert "Traceback" not in server.log.read_text()
 
 
 def _literal_problems() -> set[tuple[int | None, str]]:

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http import HTTPStatus
 
 from attrs import frozen
@@ -30,7 +31,7 @@ from ..wiring import Tarkeep
 from . import original, v1
 from .context import Context
 from .parameters import check_target
-from .problems import Problem, internal_error, problem_of, problem_response
+from .problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
 
 log = Log("tarkeep.http")
 
@@ -137,9 +138,14 @@ class AroundRequest:
             try:
                 check_target(scope.get("raw_path", b""), scope.get("query_string", b""))
             except Problem as problem:
-                await problem_response(problem, exchange.request_id)(scope, exchange.receive, exchange.send)
+                await exchange.refuse(problem)
             else:
                 await self.app(scope, exchange.receive, exchange.send)
+        except asyncio.CancelledError:
+            # uvicorn alone cancels, what outlives the time it has to stop; and then the loop does, which ends
+            with suppress(asyncio.CancelledError):
+                headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+                await exchange.refuse(Problem(503, "shutting-down", "the server is being stopped", headers=headers))
         except Exception:
             # Starlette raises once more what it has answered with a 500, and uvicorn would then cut the connection
             # that the client was told nothing of; it is in the log already
@@ -159,13 +165,18 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._started = time.monotonic()
-        self._status = 0
+        self._status = 0  # until an answer has begun
         self._sent_bytes = 0
         self._received_bytes = 0
         names = dict(scope["headers"])
         self._body_unread = names.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in names
         self._closing = False
         scope["tarkeep.request_id"] = request_id
+
+    async def refuse(self, problem: Problem) -> None:
+        """Answer with *problem*, unless an answer has begun."""
+        if not self._status:
+            await problem_response(problem, self.request_id)(self._scope, self.receive, self.send)
 
     async def receive(self) -> Message:
         message = await self._receive()

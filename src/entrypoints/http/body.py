@@ -129,6 +129,7 @@ async def with_body(
     except (TarkeepError, Problem) as error:
         pipe.fail(error)
     except asyncio.CancelledError:
+        running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else will ask for it
         pipe.fail(UploadInterrupted(0))
         raise
     finally:
