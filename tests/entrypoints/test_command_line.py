@@ -172,6 +172,15 @@ def test_a_port_in_use_is_told(tmp_path: Path) -> None:
     assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in done.stderr
 
 
+@pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("127.0.0.2", False), ("0.0.0.0", True)])
+def test_an_address_that_others_reach_is_warned_about(tmp_path: Path, host: str, warned: bool) -> None:
+    """Whoever reaches the server may use it, and an operator must not find that out by chance."""
+    with live_server(tmp_path / "data", "--host", host) as server:
+        assert server.stop() == 0
+
+    assert ("no authentication" in server.log.read_text()) == warned
+
+
 def test_a_server_stops_cleanly_when_told(tmp_path: Path) -> None:
     """SIGTERM ends it with 0 and a last line in the log."""
     with live_server(tmp_path / "data") as server:

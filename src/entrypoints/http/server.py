@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from contextlib import closing
+from ipaddress import ip_address
 
 import uvicorn
 
@@ -66,6 +67,8 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         host, port = self._listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
+        if not ip_address(host).is_loopback:
+            log.warning("open to whoever reaches this address: there is no authentication yet", host=host)
         log.info("serving", url=f"http://{shown}:{port}")
 
 
