@@ -46,6 +46,13 @@ _MARKER_PART = MARKER + ".part"
 # What an interrupted first start leaves, and what mkfs.ext4 puts into every new file system.
 _NOT_FOREIGN = frozenset({LOCK, _MARKER_PART, "lost+found"})
 
+_LINK_PROBE = "link-probe"
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
+_NEEDS_LINKS = (
+    "its file system has no hard links, by which archives are published; "
+    "put the data directory on one that has, such as ext4, XFS, Btrfs or ZFS"
+)
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNWRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 # The last four say that a symbolic link, a directory, a socket or the like lies there: none of them is an archive.
@@ -104,6 +111,7 @@ class DataDirectory:
         Raises:
             DataDirectoryInUse: another process, or another part of this one, owns it.
             FormatUnknown: it holds other things and no marker, or its marker is not one this version understands.
+            BackendUnavailable: its file system has no hard links, among other reasons.
         """
         path = path.absolute()
         with translated(writing=True):
@@ -114,6 +122,7 @@ class DataDirectory:
                 id = _marker_id(path, ids)
                 for part in (path / "archives", path / "staging", path / "trash"):
                     _make_directory(part)
+                _check_links(path / MARKER, path / "staging" / _LINK_PROBE)
                 # Also those that were there: a start that was killed may have made them and not come this far.
                 fsync_directory(path)
             except BaseException:
@@ -148,6 +157,18 @@ def _make_directory(path: Path) -> None:
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
     fsync_directory(path.parent)
+
+
+def _check_links(existing: Path, probe: Path) -> None:
+    # Told at the start, and not with the first archive: network mounts and FAT lack what publishing rests on.
+    probe.unlink(missing_ok=True)
+    try:
+        os.link(existing, probe)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        raise BackendUnavailable("store", _NEEDS_LINKS) from error
+    probe.unlink()
 
 
 def _refuse_foreign(path: Path) -> None:

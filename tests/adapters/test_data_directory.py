@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -26,6 +27,7 @@ from tarkeep.domain.errors import (
     ReadOnly,
 )
 from tests.support.clocks import SequenceIds
+from tests.support.require import require
 
 OWN_IT = """
 import sys
@@ -223,3 +225,21 @@ def test_errors_of_the_system_become_errors_of_the_domain(
 
     assert str(caught.value) == str(expected)
     assert isinstance(caught.value.__cause__, OSError)
+
+
+def test_a_file_system_without_hard_links_is_told_at_the_start(tmp_path: Path) -> None:
+    """FAT and some network mounts: said before the first archive comes, with what to do."""
+    strace = shutil.which("strace")
+    require("strace", strace is not None, "apt install strace")
+    command = [strace or "", "-f", "-qq", "-o", str(tmp_path / "trace"), "--trace=link,linkat"]
+    command += ["--inject=link,linkat:error=EPERM", sys.executable, "-m", "tarkeep", "rebuild"]
+
+    run = subprocess.run(
+        [*command, "--data", str(tmp_path / "data")], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert "(INJECTED)" in (tmp_path / "trace").read_text()
+    assert run.returncode == 1
+    assert "has no hard links" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert list((tmp_path / "data" / "staging").iterdir()) == []
