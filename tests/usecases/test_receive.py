@@ -294,6 +294,19 @@ class TestUncatalogued:
         assert memory.store.stat(archive.id).size_bytes == len(CONTENT)
         assert memory.catalog.open_claims() == []
 
+    def test_a_side_car_of_another_archive_is_not_believed(self, memory: InMemory) -> None:
+        """A pair copied by hand to another place describes the place it came from, of which nothing may be entered."""
+        elsewhere = memory.tarkeep.receive(offer("elsewhere.tar.gz"), [CONTENT]).archive
+        memory.store.archives[offer().id] = memory.store.archives[elsewhere.id]
+        memory.store.remove(elsewhere.id)
+        memory.catalog.replace([])
+
+        with pytest.raises(NameConflict):
+            memory.tarkeep.receive(offer(), [CONTENT])
+
+        assert memory.catalog.page().archives == ()
+        assert memory.catalog.open_claims() == []
+
 
 def test_a_name_that_another_receive_holds_is_refused_after_a_while(memory: InMemory) -> None:
     """Two uploads of one name at once: the second waits its patience, and is told to come back."""

@@ -191,6 +191,8 @@ class ReceiveArchive:
             found = sidecar.decode(stored.sidecar or b"")
         except SidecarInvalid:
             raise NameConflict(archive.id, None) from None
+        if found.id != archive.id:  # copied here by hand from the place it describes
+            raise NameConflict(archive.id, None)
         if found.digests.sha256 != archive.digests.sha256 or stored.size_bytes != archive.size_bytes:
             raise NameConflict(archive.id, found.digests.sha256)
         self.catalog.adopt([found])
