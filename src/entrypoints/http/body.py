@@ -128,7 +128,7 @@ async def with_body(
             pipe.end()
     except (TarkeepError, Problem) as error:
         pipe.fail(error)
-    except asyncio.CancelledError:
+    except BaseException:  # the server stops, or failed itself: the thread must not wait for blocks that never come
         running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else will ask for it
         pipe.fail(UploadInterrupted(0))
         raise
