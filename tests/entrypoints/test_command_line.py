@@ -12,6 +12,7 @@ import pytest
 from attrs import fields
 
 from tarkeep.entrypoints.settings import ServerSettings, StorageSettings, parse_size
+from tests.support.archives import make_targz
 from tests.support.server import live_server
 
 
@@ -138,6 +139,26 @@ def test_one_settings_file_serves_every_command(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout) == (0, "0 archives entered into the catalog\n")
     assert (tmp_path / "here" / "tarkeep.json").is_file()
+
+
+def test_a_rebuild_tells_what_it_left_out_and_what_to_do(tmp_path: Path) -> None:
+    """Status 3, the archive with the reason, and the way out, which works."""
+    data = ["--data", str(tmp_path / "data")]
+    tarkeep(tmp_path, "rebuild", *data)
+    folder = tmp_path / "data" / "archives" / "document" / "FULL"
+    folder.mkdir(parents=True)
+    (folder / "a.tar.gz").write_bytes(make_targz())
+    (folder / "a.tar.gz.json").write_text("{")
+
+    wrong = tarkeep(tmp_path, "rebuild", *data)
+    (folder / "a.tar.gz.json").unlink()
+    mended = tarkeep(tmp_path, "rebuild", *data)
+
+    assert wrong.returncode == 3
+    assert "left out: document/FULL/a.tar.gz" in wrong.stdout
+    assert "remove a side-car that is wrong" in wrong.stdout
+    assert mended.returncode == 0
+    assert "described anew, had no side-car: document/FULL/a.tar.gz" in mended.stdout
 
 
 def test_a_data_directory_in_use_is_told(tmp_path: Path) -> None:

@@ -22,12 +22,12 @@ app = Flask(__name__)
 app.config["MAX_CONTENT_LENGTH"] = 4 * 1024**3
 
 for backup_type in TYPES:
-    os.makedirs(os.path.join(BACKUP_DIR, backup_type), exist_ok=True)  # noqa: PTH103, PTH118
+    os.makedirs(os.path.join(BACKUP_DIR, backup_type), exist_ok=True)
 
 
 def md5_of(path: str) -> str:
     digest = hashlib.md5()
-    with open(path, "rb") as file:  # noqa: PTH123
+    with open(path, "rb") as file:
         for block in iter(lambda: file.read(4096), b""):
             digest.update(block)
     return digest.hexdigest()
@@ -48,16 +48,16 @@ def upload() -> Response | tuple[Response, int]:
         return jsonify({"error": "Invalid backup type"}), 400
     if not file.filename or not file.filename.endswith(".tar.gz"):
         return jsonify({"error": "Only .tar.gz files are allowed"}), 400
-    name = os.path.basename(file.filename)  # noqa: PTH119
-    path = os.path.join(BACKUP_DIR, backup_type, name)  # noqa: PTH118
+    name = os.path.basename(file.filename)
+    path = os.path.join(BACKUP_DIR, backup_type, name)
     file.save(path)
     description = {
         "filename": name,
         "type": backup_type,
-        "size": os.path.getsize(path),  # noqa: PTH202
+        "size": os.path.getsize(path),
         "md5": md5_of(path),
         "uploaded_at": datetime.now().isoformat(),
     }
-    with open(path.removesuffix(".gz") + ".json", "w") as side_car:  # noqa: PTH123
+    with open(path.removesuffix(".gz") + ".json", "w") as side_car:
         json.dump(description, side_car, indent=2)
     return jsonify({"status": "success", "message": "Backup uploaded", **description}), 201

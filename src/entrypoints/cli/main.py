@@ -73,6 +73,8 @@ def rebuild(*, storage: StorageSettings | None = None, _server: Unused = None) -
         print(f"damaged, its length is not the recorded one: {id}")
     for id, reason in report.left_out:
         print(f"left out: {id}: {reason}")
+    if report.left_out:
+        print("remove a side-car that is wrong and run this again: its archive is then described anew")
     return PARTLY if report.damaged or report.left_out else OK
 
 
