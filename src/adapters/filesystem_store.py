@@ -5,7 +5,8 @@ Archives as plain files in a data directory, readable with nothing but ``ls`` an
 
     DATA/archives/<profile>/<TYPE>/<name>.tar.gz         mode 0400, never written to again
     DATA/archives/<profile>/<TYPE>/<name>.tar.gz.json    its side-car
-    DATA/staging/<id>.part, <id>.json                    the same two before they are published
+    DATA/staging/<id>.part, <id>.json                    the same two before they are published; of a resumable upload
+                                                         the first stays between its requests
 
 An archive exists from the moment its ``.tar.gz`` has its name; the side-car is linked before and unlinked after, so
 whoever sees the archive finds the side-car. The order that makes an acknowledged archive survive a power cut: bytes and
@@ -24,7 +25,7 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -40,10 +41,11 @@ from ..domain.errors import (
     ArchiveNotFound,
     BackendUnavailable,
     InvalidName,
+    StagedBytesMissing,
 )
 from ..domain.naming import check_profile
 from ..domain.ports import ArchiveReader, Block, IdSource, StoredArchive, Usage
-from .data_directory import DataDirectory, translated
+from .data_directory import DataDirectory, fsync_directory, translated
 
 SIDECAR_SUFFIX = ".json"
 
@@ -100,6 +102,24 @@ class FilesystemArchiveStore:
         except BaseException:
             self._open_writers.discard(id)
             raise
+
+    def resume(self, upload: str, size_bytes: int) -> _Writer:
+        self._open_writers.add(upload)
+        try:
+            with translated(writing=True), ExitStack() as undo:
+                file = undo.enter_context(_create_or_open(self._staged(upload, _PART_SUFFIX), 0o600))
+                _cut_to(file, size_bytes, upload)
+                # Its name must outlive a power cut before any byte is acknowledged.
+                fsync_directory(self._data.staging)
+                undo.pop_all()
+            return _Writer(self, upload, file, size_bytes, outlives=True)
+        except BaseException:
+            self._open_writers.discard(upload)
+            raise
+
+    def discard(self, upload: str) -> None:
+        with translated(writing=True):
+            self._unlink_staged(upload)
 
     def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
         with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
@@ -158,7 +178,7 @@ class FilesystemArchiveStore:
         used = (medium.f_blocks - medium.f_bfree) * medium.f_frsize
         return Usage(used_bytes=used, free_bytes=medium.f_bavail * medium.f_frsize)
 
-    def sweep(self, older_than: datetime) -> int:
+    def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
         limit = older_than.timestamp()
         touched: dict[str, float] = {}
         with translated(writing=True):
@@ -170,10 +190,19 @@ class FilesystemArchiveStore:
                             seconds = entry.stat(follow_symlinks=False).st_mtime
                             touched[id] = max(touched.get(id, seconds), seconds)
             # Asked after the listing: a writer of this process is known before its file exists and never comes back.
-            abandoned = [id for id, seconds in touched.items() if seconds < limit and id not in self._open_writers]
+            abandoned = [
+                id
+                for id, seconds in touched.items()
+                if seconds < limit and id not in keeping and id not in self._open_writers
+            ]
             for id in abandoned:
                 self._unlink_staged(id)
         return len(abandoned)
+
+    @property
+    def staging(self) -> Path:
+        """Where bytes lie before they are published."""
+        return self._data.staging
 
     def close(self) -> None:
         self._data.close()
@@ -262,11 +291,12 @@ class _Writer:
     _store: FilesystemArchiveStore
     id: str
     _file: io.FileIO
-    _written_bytes: int = 0
+    size_bytes: int = 0
     _is_synced: bool = False
     _is_sealed: bool = False
     _is_published: bool = False
     _has_failed: bool = False
+    _outlives: bool = False  # what was written stays in staging when the writer is left
 
     def write(self, block: Block) -> None:
         with self._step():
@@ -276,6 +306,23 @@ class _Writer:
                 count = self._file.write(rest)
                 self._start_write_back(count)
                 rest = rest[count:]
+
+    def sync(self) -> None:
+        with self._step():
+            os.fsync(self._file.fileno())
+
+    def staged(self, start: int = 0) -> Iterator[bytes]:
+        with translated():
+            while block := os.pread(self._file.fileno(), _BLOCK_BYTES, start):
+                start += len(block)
+                yield block
+
+    def truncate(self, size_bytes: int) -> None:
+        with self._step():
+            self._is_synced = self._is_sealed = False
+            self._file.truncate(size_bytes)
+            self._file.seek(size_bytes)
+            self.size_bytes = size_bytes
 
     def seal(self, sidecar: bytes) -> None:
         with self._step():
@@ -320,12 +367,12 @@ class _Writer:
             raise
 
     def _start_write_back(self, count: int) -> None:
-        before, self._written_bytes = self._written_bytes, self._written_bytes + count
-        window = self._written_bytes // _WRITE_BACK_BYTES
+        before, self.size_bytes = self.size_bytes, self.size_bytes + count
+        window = self.size_bytes // _WRITE_BACK_BYTES
         if window > before // _WRITE_BACK_BYTES:
             start = max(0, window - 2) * _WRITE_BACK_BYTES
             with suppress(OSError):  # advice only: the fsync of seal is what counts, and reports
-                os.posix_fadvise(self._file.fileno(), start, self._written_bytes - start, os.POSIX_FADV_DONTNEED)
+                os.posix_fadvise(self._file.fileno(), start, self.size_bytes - start, os.POSIX_FADV_DONTNEED)
 
     def __enter__(self) -> _Writer:
         return self
@@ -335,7 +382,7 @@ class _Writer:
     ) -> None:
         with translated(writing=True), ExitStack() as stack:
             stack.callback(self._store._forget_writer, self.id)
-            if not self._is_published:
+            if not self._is_published and not self._outlives:
                 stack.callback(self._store._unlink_staged, self.id)
             stack.callback(self._file.close)
 
@@ -415,7 +462,22 @@ def _unlink(name: str, directory: int) -> None:
 
 def _create(path: Path, mode: int) -> io.FileIO:
     # FileIO adds O_CREAT | O_EXCL | O_CLOEXEC for "x", and keeps a forgotten descriptor from leaking unnoticed.
-    return io.FileIO(path, "xb", opener=partial(os.open, mode=mode))
+    return io.FileIO(path, "xb+", opener=partial(os.open, mode=mode))
+
+
+def _create_or_open(path: Path, mode: int) -> io.FileIO:
+    try:
+        return _create(path, mode)
+    except FileExistsError:
+        path.chmod(mode)  # a seal that came to nothing took the right to write away
+        return io.FileIO(path, "rb+", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
+
+
+def _cut_to(file: io.FileIO, size_bytes: int, upload: str) -> None:
+    if os.fstat(file.fileno()).st_size < size_bytes:
+        raise StagedBytesMissing(upload)
+    file.truncate(size_bytes)
+    file.seek(size_bytes)
 
 
 def _open_regular(name: str, directory: int) -> io.FileIO:

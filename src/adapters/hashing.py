@@ -13,7 +13,8 @@ from types import TracebackType
 from attrs import field, frozen
 
 from ..domain.archives import Digests
-from ..domain.ports import Block, RunningDigests
+from ..domain.ports import Block, RunningChecksum, RunningDigests
+from ..domain.uploads import ChecksumAlgorithm
 from .beside import THREAD_FROM_BYTES, Beside, ThreadBudget
 
 
@@ -25,6 +26,9 @@ class HashlibHasher:
 
     def start(self) -> RunningDigests:
         return _RunningHashes(self.budget)
+
+    def checksum(self, algorithm: ChecksumAlgorithm) -> RunningChecksum:
+        return hashlib.new(algorithm.value, usedforsecurity=False)
 
 
 class _RunningHashes:
@@ -45,6 +49,14 @@ class _RunningHashes:
             if self._bytes_until_thread <= 0:
                 self._beside = self._budget.beside(self._md5.update, name="md5")
         self._sha256.update(block)
+
+    def pause(self) -> None:
+        beside, self._beside = self._beside, None
+        if beside is not None:
+            try:
+                beside.finish()
+            finally:
+                beside.close()
 
     def finish(self) -> Digests:
         if self._beside is not None:

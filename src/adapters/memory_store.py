@@ -8,14 +8,14 @@ for a restart, so that recovery can be tried without a disk.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from types import TracebackType
 
 from attrs import Factory, define, field, frozen
 
 from ..domain.archives import ArchiveId
-from ..domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound
+from ..domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, StagedBytesMissing
 from ..domain.ports import ArchiveReader, ArchiveWriter, Block, Clock, StoredArchive, Usage
 from .system import SystemClock
 
@@ -33,6 +33,7 @@ class HeldArchive:
 @define(eq=False)
 class _Staged:
     touched: datetime
+    upload: str = ""  # the name under which it outlives its writer, if it does
     content: bytearray = Factory(bytearray)
 
 
@@ -66,6 +67,25 @@ class MemoryArchiveStore:
             self._open.add(staged)
         return _Writer(self, staged)
 
+    def resume(self, upload: str, size_bytes: int) -> ArchiveWriter:
+        with self._lock:
+            staged = self._staged(upload) or _Staged(self._clock.now(), upload)
+            if len(staged.content) < size_bytes:
+                raise StagedBytesMissing(upload)
+            del staged.content[size_bytes:]
+            self._staging.add(staged)
+            self._open.add(staged)
+        return _Writer(self, staged)
+
+    def discard(self, upload: str) -> None:
+        with self._lock:
+            staged = self._staged(upload)
+            if staged is not None:
+                self._staging.discard(staged)
+
+    def _staged(self, upload: str) -> _Staged | None:
+        return next((staged for staged in self._staging if staged.upload == upload), None)
+
     def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
         held = self._held(id)
         size = len(held.content)
@@ -98,9 +118,13 @@ class MemoryArchiveStore:
             used = sum(len(held.content) for held in self.archives.values())
         return Usage(used, self.free_bytes)
 
-    def sweep(self, older_than: datetime) -> int:
+    def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
         with self._lock:
-            abandoned = {staged for staged in self._staging - self._open if staged.touched < older_than}
+            abandoned = {
+                staged
+                for staged in self._staging - self._open
+                if staged.touched < older_than and staged.upload not in keeping
+            }
             self._staging -= abandoned
         return len(abandoned)
 
@@ -128,7 +152,8 @@ class MemoryArchiveStore:
     def _drop(self, staged: _Staged) -> None:
         with self._lock:
             self._open.discard(staged)
-            self._staging.discard(staged)
+            if not staged.upload:
+                self._staging.discard(staged)
 
 
 @define(eq=False)
@@ -137,6 +162,22 @@ class _Writer:
     _staged: _Staged
     _sidecar: bytes | None = None
     _is_published: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self._staged.content)
+
+    def sync(self) -> None:
+        self._check_unpublished()
+
+    def staged(self, start: int = 0) -> Iterator[bytes]:
+        for position in range(start, self.size_bytes, _BLOCK_BYTES):
+            yield bytes(self._staged.content[position : position + _BLOCK_BYTES])
+
+    def truncate(self, size_bytes: int) -> None:
+        self._check_unpublished()
+        self._sidecar = None
+        del self._staged.content[size_bytes:]
 
     def write(self, block: Block) -> None:
         self._check_unpublished()

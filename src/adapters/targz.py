@@ -67,6 +67,9 @@ class _NotLooking:
     def feed(self, block: Block) -> None:
         self._seen_bytes = self._seen_bytes or len(block) > 0
 
+    def pause(self) -> None:
+        """It holds no thread."""
+
     def finish(self) -> None:
         if not self._seen_bytes:
             raise EmptyArchive
@@ -106,6 +109,17 @@ class _Running:
         self._bytes_until_thread -= len(block)
         if self._bytes_until_thread <= 0:
             self._beside = self._budget.beside(self._inspection.take, name="inspection")
+
+    def pause(self) -> None:
+        beside, self._beside = self._beside, None
+        if beside is not None:
+            try:
+                beside.finish()
+            except BaseException as error:
+                self._failure = error
+                raise
+            finally:
+                beside.close()
 
     def finish(self) -> Contents:
         if self._failure is not None:

@@ -184,15 +184,22 @@ class BackupArchive:
 
     @classmethod
     def described(
-        cls, id: ArchiveId, size_bytes: int, digests: Digests, received_at: datetime, contents: Contents | None
+        cls,
+        id: ArchiveId,
+        size_bytes: int,
+        digests: Digests,
+        received_at: datetime,
+        contents: Contents | None,
+        stated_at: datetime | None = None,
     ) -> BackupArchive:
         """
-        An archive about whose dump nobody stated a time.
+        An archive with the best known time of its dump.
 
-        It was taken at the time in its name, else that of its newest member, else *received_at*.
+        It was taken at the time its sender stated, else that in its name, else that of its newest member, else
+        *received_at*.
         """
         newest = contents.newest_member if contents is not None else None
-        taken_at = time_in_name(id.name) or newest or received_at
+        taken_at = stated_at or time_in_name(id.name) or newest or received_at
         return cls(id, size_bytes, digests, received_at, taken_at, contents)
 
 
@@ -202,6 +209,7 @@ class Offer:
 
     id: ArchiveId
     digests: DeclaredDigests = DeclaredDigests()
+    taken_at: datetime | None = field(default=None, validator=optional(_aware_utc))
     received_at: datetime | None = None
 
 

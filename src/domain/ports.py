@@ -11,7 +11,7 @@ Errors are those of `domain.errors`; besides the ones named at a method, every m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
@@ -20,6 +20,7 @@ from attrs import frozen
 
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests
 from .sync import InventoryEntry
+from .uploads import ChecksumAlgorithm, Upload
 
 Block: TypeAlias = bytes | bytearray | memoryview
 """A piece of an archive of any length. Unless the method says otherwise it may be kept only until the call returns."""
@@ -63,12 +64,30 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter", None], Protocol):
     """
     An archive on its way into a store; used by one thread at a time.
 
-    The order is ``write`` any number of times, ``seal``, ``publish``. Leaving the context before ``publish`` returned
-    drops everything written; until then nothing is visible through the store.
+    The order is ``write`` any number of times, ``seal``, ``publish``; until ``publish`` returned nothing is visible
+    through the store. Leaving the context before that drops everything written, or, of a writer that goes on with an
+    upload (`ArchiveStore.resume`), keeps what `sync` made durable.
     """
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes written so far, by this writer and by those before it."""
 
     def write(self, block: Block) -> None:
         """Append *block*."""
+
+    def sync(self) -> None:
+        """
+        Make what was written durable in staging. A failure is final, as in `seal`.
+
+        May run in another thread than the rest; it then covers what was written before it was called.
+        """
+
+    def staged(self, start: int = 0) -> Iterator[bytes]:
+        """What was written, from *start* on, in blocks of at most 1 MiB."""
+
+    def truncate(self, size_bytes: int) -> None:
+        """Take back what was written beyond *size_bytes*."""
 
     def seal(self, sidecar: bytes) -> None:
         """
@@ -96,6 +115,19 @@ class ArchiveStore(Protocol):
 
     def begin(self) -> ArchiveWriter:
         """Start receiving an archive into staging."""
+
+    def resume(self, upload: str, size_bytes: int) -> ArchiveWriter:
+        """
+        Go on with the first *size_bytes* bytes that an earlier writer of *upload* left; the rest of them is dropped.
+
+        *upload* is 1 to 64 characters of ``a-z0-9-``; 0 bytes begin it. One writer at a time may be open for it.
+
+        Raises:
+            StagedBytesMissing: staging holds fewer bytes than that.
+        """
+
+    def discard(self, upload: str) -> None:
+        """Drop what staging holds of *upload*. Nothing there is no error."""
 
     def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
         """
@@ -136,11 +168,11 @@ class ArchiveStore(Protocol):
     def usage(self) -> Usage:
         """Used and free bytes of the medium."""
 
-    def sweep(self, older_than: datetime) -> int:
+    def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
         """
         Drop what abandoned writers left in staging and did not touch since *older_than*; how many were dropped.
 
-        Writers of this process that are still open are never touched.
+        Writers of this process that are still open are never touched, nor are the uploads named in *keeping*.
         """
 
     def close(self) -> None:
@@ -297,15 +329,29 @@ class RunningDigests(AbstractContextManager["RunningDigests", None], Protocol):
     def update(self, block: Block) -> None:
         """Take *block* in. It may be looked at until `finish` returns or the context is left: pass immutable blocks."""
 
+    def pause(self) -> None:
+        """Wait until every block was taken in, and hold no thread until the next one comes."""
+
     def finish(self) -> Digests:
         """The digests of all blocks; the last call."""
 
 
+class RunningChecksum(Protocol):
+    """One checksum of the blocks so far; used by one thread at a time."""
+
+    def update(self, block: Block, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
 class Hasher(Protocol):
-    """MD5 and SHA-256 in one pass."""
+    """MD5 and SHA-256 in one pass; and single checksums for pieces of a transfer."""
 
     def start(self) -> RunningDigests:
         """Start on an empty stream."""
+
+    def checksum(self, algorithm: ChecksumAlgorithm) -> RunningChecksum:
+        """Start a checksum of an empty stream."""
 
 
 class RunningInspection(AbstractContextManager["RunningInspection", None], Protocol):
@@ -318,6 +364,9 @@ class RunningInspection(AbstractContextManager["RunningInspection", None], Proto
 
     def feed(self, block: Block) -> None:
         """Take *block* in. It may be looked at until `finish` returns or the context is left: pass immutable blocks."""
+
+    def pause(self) -> None:
+        """Wait until every block was looked at, and hold no thread until the next one comes. Raises like `feed`."""
 
     def finish(self) -> Contents | None:
         """What all blocks together hold; None from an inspector that does not look. The last call."""
@@ -337,6 +386,51 @@ class Inspector(Protocol):
 
     def start(self) -> RunningInspection:
         """Start on an empty stream."""
+
+
+# -- resumable uploads -----------------------------------------------------------------------------------------------
+
+
+class UploadSessions(Protocol):
+    """
+    What is known of resumable uploads, whose bytes are in the store's staging.
+
+    When a writing method returns, its effect survives a power cut.
+    """
+
+    def save(self, upload: Upload) -> None:
+        """Enter *upload*, or take it as the new state of the one with its id."""
+
+    def get(self, id: str) -> Upload:
+        """
+        The upload *id*.
+
+        Raises:
+            UploadNotFound: there is none.
+        """
+
+    def all(self) -> list[Upload]:
+        """Every upload, oldest first."""
+
+    def remove(self, id: str) -> None:
+        """Forget *id*. Nothing there is no error."""
+
+
+class UploadLocks(Protocol):
+    """One writer per upload, who lets go when somebody else wants it."""
+
+    def hold(
+        self, upload: str, patience: timedelta, when_wanted: Callable[[], None] = ...
+    ) -> AbstractContextManager[None]:
+        """
+        Hold *upload* alone while in the context, waiting at most *patience* for the one who has it.
+
+        *when_wanted* is called, from another thread and perhaps several times, when somebody begins to wait for this
+        holder, who should then leave unless it is at work.
+
+        Raises:
+            UploadLocked: on entering, after *patience*.
+        """
 
 
 # -- small ones ------------------------------------------------------------------------------------------------------

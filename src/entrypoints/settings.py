@@ -80,6 +80,15 @@ class StorageSettings:
     max_upload_bytes: Size = field(default=500 * MEBIBYTE, validator=_positive)
     """The largest archive accepted (500M). Units K, M, G, T."""
 
+    upload_idle_hours: float = field(default=24.0, validator=_positive)
+    """How long an unfinished resumable upload may lie untouched before it is dropped."""
+
+    max_open_uploads: int = field(default=1000, validator=_positive)
+    """The most resumable uploads that may be unfinished at a time."""
+
+    max_open_uploads_per_client: int = field(default=100, validator=_positive)
+    """The same of one address; raise it where all clients come through one proxy."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is worth a line in the log."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from pathlib import Path
 
 from attrs import frozen
@@ -19,20 +19,67 @@ from ..adapters.hashing import HashlibHasher
 from ..adapters.legacy_folder import LegacyFolder
 from ..adapters.memory_catalog import MemoryCatalog
 from ..adapters.memory_store import MemoryArchiveStore
+from ..adapters.memory_uploads import MemoryUploadSessions
 from ..adapters.name_locks import ProcessNameLocks
 from ..adapters.sql_catalog import SqlCatalog
 from ..adapters.system import RandomIds, SystemClock
 from ..adapters.targz import InspectionLimits, NoInspector, TargzInspector
+from ..adapters.upload_journal import FilesystemUploadSessions
+from ..adapters.upload_locks import ProcessUploadLocks
 from ..domain.errors import InvalidSetting
-from ..domain.ports import ArchiveStore, Catalog, Clock, Hasher, IdSource, Inspector, NameLocks
+from ..domain.ports import (
+    ArchiveStore,
+    Catalog,
+    Clock,
+    Hasher,
+    IdSource,
+    Inspector,
+    NameLocks,
+    UploadLocks,
+    UploadSessions,
+)
 from ..domain.usecases.browse import CheckReadiness, ListArchives, Summarise
 from ..domain.usecases.fetch import FindArchive, ReadArchive
 from ..domain.usecases.import_folder import ImportFolder
 from ..domain.usecases.rebuild import RebuildCatalog
 from ..domain.usecases.receive import ReceiveArchive, SameName
 from ..domain.usecases.recover import RecoverInterrupted
+from ..domain.usecases.upload import (
+    AppendToUpload,
+    BeginUpload,
+    EndUpload,
+    ExpireUploads,
+    JoinUploads,
+    RestingArrivals,
+    ShowUpload,
+)
 from ..domain.usecases.verify import VerifyInventory
 from .settings import StorageSettings
+
+
+@frozen
+class Uploads:
+    """The use cases of resumable uploads. Whoever has them closes them."""
+
+    begin: BeginUpload
+    append: AppendToUpload
+    show: ShowUpload
+    end: EndUpload
+    join: JoinUploads
+    expire: ExpireUploads
+
+    def close(self) -> None:
+        """Let go of uploads that rest between two requests; what they have stays in staging."""
+        self.show.resting.close()
+
+
+@frozen
+class UploadLimits:
+    """How long an upload may lie untouched, and how many may be unfinished."""
+
+    idle: timedelta = timedelta(hours=24)
+    max_open: int = 1000
+    max_open_per_client: int = 100
 
 
 @frozen
@@ -42,6 +89,7 @@ class Tarkeep:
     clock: Clock
     ids: IdSource
     receive: ReceiveArchive
+    uploads: Uploads
     find: FindArchive
     read: ReadArchive
     list: ListArchives
@@ -63,23 +111,51 @@ def assemble(
     ids: IdSource,
     names: NameLocks,
     max_bytes: int,
+    sessions: UploadSessions,
+    upload_locks: UploadLocks,
     same_name: SameName = SameName.REJECT,
+    upload_limits: UploadLimits = UploadLimits(),
 ) -> Tarkeep:
-    """Tarkeep over any adapters."""
+    """Tarkeep over any adapters. Close its `uploads` before them."""
     receive = ReceiveArchive(store, catalog, hasher, inspector, clock, names, max_bytes, same_name)
     return Tarkeep(
         clock=clock,
         ids=ids,
         receive=receive,
+        uploads=_uploads(receive, store, catalog, hasher, clock, ids, sessions, upload_locks, upload_limits),
         find=FindArchive(catalog),
         read=ReadArchive(store, catalog),
         list=ListArchives(catalog),
         summarise=Summarise(catalog),
         verify=VerifyInventory(catalog),
         check_readiness=CheckReadiness(store, catalog),
-        recover=RecoverInterrupted(store, catalog),
+        recover=RecoverInterrupted(store, catalog, sessions),
         rebuild=RebuildCatalog(store, catalog, hasher, inspector, clock),
         import_folder=ImportFolder(receive),
+    )
+
+
+def _uploads(
+    receive: ReceiveArchive,
+    store: ArchiveStore,
+    catalog: Catalog,
+    hasher: Hasher,
+    clock: Clock,
+    ids: IdSource,
+    sessions: UploadSessions,
+    locks: UploadLocks,
+    limits: UploadLimits,
+) -> Uploads:
+    show = ShowUpload(store, sessions, locks, RestingArrivals(), clock, limits.idle)
+    expire = ExpireUploads(show)
+    begin = BeginUpload(show, catalog, ids, expire, receive, limits.max_open, limits.max_open_per_client)
+    return Uploads(
+        begin=begin,
+        append=AppendToUpload(show, receive, hasher),
+        show=show,
+        end=EndUpload(show),
+        join=JoinUploads(show, begin, receive),
+        expire=expire,
     )
 
 
@@ -96,9 +172,10 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
     ids = RandomIds()
     budget = ThreadBudget()
     with ExitStack() as opened:
-        store = opened.enter_context(closing(_open_store(settings, clock, ids)))
+        store, sessions = _open_store(settings, clock, ids)
+        opened.callback(store.close)
         catalog = opened.enter_context(closing(_open_catalog(settings)))
-        yield assemble(
+        tarkeep = assemble(
             store=store,
             catalog=catalog,
             hasher=HashlibHasher(budget),
@@ -107,8 +184,17 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             ids=ids,
             names=ProcessNameLocks(),
             max_bytes=settings.max_upload_bytes,
+            sessions=sessions,
+            upload_locks=ProcessUploadLocks(),
             same_name=SameName(settings.same_name),
+            upload_limits=UploadLimits(
+                timedelta(hours=settings.upload_idle_hours),
+                settings.max_open_uploads,
+                settings.max_open_uploads_per_client,
+            ),
         )
+        opened.callback(tarkeep.uploads.close)
+        yield tarkeep
 
 
 def legacy_folder(path: Path, zone: tzinfo | None, profile: str) -> LegacyFolder:
@@ -116,13 +202,18 @@ def legacy_folder(path: Path, zone: tzinfo | None, profile: str) -> LegacyFolder
     return LegacyFolder(path, zone, profile)
 
 
-def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> ArchiveStore:
+def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> tuple[ArchiveStore, UploadSessions]:
     url = settings.store or f"file:{settings.data}"
     scheme, _, rest = url.partition(":")
     if scheme == "file":
-        return FilesystemArchiveStore.open(Path(rest.removeprefix("//")), ids=ids)
+        store = FilesystemArchiveStore.open(Path(rest.removeprefix("//")), ids=ids)
+        try:
+            return store, FilesystemUploadSessions.open(store.staging)
+        except BaseException:
+            store.close()
+            raise
     if scheme == "memory":
-        return MemoryArchiveStore(clock)
+        return MemoryArchiveStore(clock), MemoryUploadSessions()
     raise InvalidSetting("store", f"{scheme!r} is not a kind of store; use file:PATH or memory:")
 
 

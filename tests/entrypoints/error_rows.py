@@ -25,9 +25,10 @@ Address = tuple[str, int]
 Ask = Callable[[Address], Answer]
 
 LIMIT_BYTES = 65_536
+MAX_OPEN = 4
 OPTIONS = (
     *("--max-upload-bytes", str(LIMIT_BYTES), "--max-inventory-bytes", "2000", "--max-uploads", "1"),
-    *("--upload-wait-seconds", "1"),
+    *("--upload-wait-seconds", "1", "--max-open-uploads-per-client", "4"),
     *("--header-seconds", "2", "--body-seconds", "3", "--max-unpacked-bytes", "1M", "--max-members", "50"),
 )
 GOOD = make_targz({"hello.txt": b"good\n"})
@@ -39,13 +40,17 @@ NDJSON = {"Content-Type": "application/x-ndjson"}
 
 @frozen
 class Row:
-    """*ask* is answered with *status* and *code*; *closes* where the connection must; *members* are the extras."""
+    """
+    *ask* is answered with *status* and *code*; *members* are the extras.
+
+    *closes* where the connection must; None where that depends on how much of the body was read by then.
+    """
 
     status: int
     code: str
     what: str
     ask: Ask
-    closes: bool = False
+    closes: bool | None = False
     members: tuple[str, ...] = field(default=())
     headers: tuple[str, ...] = field(default=())
 
@@ -125,6 +130,59 @@ def while_another_uploads(address: Address) -> Answer:
 def stalls(address: Address) -> Answer:
     with RawConnection(address) as connection:
         return connection.exchange(request("PUT", PLACE + "stalled.tar.gz", {"Content-Length": "1000"}) + b"\x1f\x8b")
+
+
+UPLOADS = "/api/v1/uploads"
+TUS = {"Tus-Resumable": "1.0.0"}
+BYTES = {**TUS, "Content-Type": "application/offset+octet-stream"}
+
+
+def begins(length: int = 10, **headers: str) -> bytes:
+    described = ",".join(f"{name} {b64(value)}" for name, value in UPLOAD_NAMES.items())
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return request("POST", UPLOADS, {**TUS, "Upload-Length": str(length), "Upload-Metadata": described, **named})
+
+
+UPLOAD_NAMES = {"filename": b"row.tar.gz", "profile": b"table", "type": b"FULL"}
+
+
+def goes_on(method: str, headers: dict[str, str], body: bytes = b"", begun: bytes | None = None) -> Ask:
+    """Begin an upload, and ask something of it; it is given up afterwards."""
+
+    def ask(address: Address) -> Answer:
+        upload = exchange(address, begun or begins()).headers["location"]
+        try:
+            return exchange(address, request(method, upload, headers, body))
+        finally:
+            exchange(address, request("DELETE", upload, TUS))
+
+    return ask
+
+
+def asks_what_was_given_up(address: Address) -> Answer:
+    upload = exchange(address, begins()).headers["location"]
+    assert exchange(address, request("DELETE", upload, TUS)).status == 204
+    return gets(upload)(address)
+
+
+def appends_to_a_concatenation(address: Address) -> Answer:
+    whole = make_targz({"final.txt": b"final\n"})
+    part = exchange(address, begins(len(whole), Upload_Concat="partial")).headers["location"]
+    exchange(address, request("PATCH", part, {**BYTES, "Upload-Offset": "0"}, whole))
+    final = exchange(address, begins_final(part)).headers["location"]
+    return exchange(address, request("PATCH", final, {**BYTES, "Upload-Offset": str(len(whole))}, b"x"))
+
+
+def begins_final(parts: str) -> bytes:
+    described = ",".join(f"{name} {b64(value)}" for name, value in UPLOAD_NAMES.items())
+    return request("POST", UPLOADS, {**TUS, "Upload-Concat": f"final;{parts}", "Upload-Metadata": described})
+
+
+def begins_too_many(address: Address) -> Answer:
+    begun = [exchange(address, begins()) for _ in range(MAX_OPEN + 1)]
+    for answer in begun[:-1]:
+        exchange(address, request("DELETE", answer.headers["location"], TUS))
+    return begun[-1]
 
 
 def b64(content: bytes) -> str:
@@ -272,6 +330,53 @@ ROWS = [
         "200 headers",
         says(request("GET", "/", {f"X-{n}": "y" for n in range(200)})),
         closes=True,
+    ),
+    Row(400, "invalid-parameter", "no length", sends("POST", UPLOADS, TUS)),
+    Row(400, "invalid-parameter", "no metadata", sends("POST", UPLOADS, {**TUS, "Upload-Length": "5"})),
+    Row(400, "invalid-parameter", "a length that contradicts", goes_on("PUT", {}, b"x" * 11), closes=None),
+    Row(
+        400,
+        "digest-unsupported",
+        "crc32",
+        goes_on("PATCH", {**BYTES, "Upload-Offset": "0", "Upload-Checksum": "crc32 x"}),
+    ),
+    Row(400, "parts-unusable", "nothing to concatenate", lambda at: exchange(at, begins_final(""))),
+    Row(403, "upload-final", "bytes for a concatenation", appends_to_a_concatenation, closes=None),
+    Row(404, "not-found", "unknown upload", gets(UPLOADS + "/unknown")),
+    Row(
+        409,
+        "offset-mismatch",
+        "another offset",
+        goes_on("PATCH", {**BYTES, "Upload-Offset": "5"}, b"x"),
+        members=("upload_offset",),
+        closes=None,
+    ),
+    Row(410, "gone", "an upload that was given up", asks_what_was_given_up),
+    Row(412, "tus-version", "no version", sends("POST", UPLOADS), headers=("tus-version",)),
+    Row(413, "too-large", "longer than allowed", lambda at: exchange(at, begins(LIMIT_BYTES + 1)), members=("limit",)),
+    Row(
+        413,
+        "too-large",
+        "beyond its length",
+        goes_on("PATCH", {**BYTES, "Upload-Offset": "0"}, b"x" * 11),
+        members=("limit",),
+        closes=None,
+    ),
+    Row(
+        415,
+        "unsupported-media-type",
+        "another type",
+        goes_on("PATCH", {**TUS, "Upload-Offset": "0"}, b"x"),
+        closes=None,
+    ),
+    Row(422, "empty-archive", "an upload of nothing", lambda at: exchange(at, begins(0))),
+    Row(429, "too-many-requests", "too many", begins_too_many, members=("limit", "setting"), headers=("retry-after",)),
+    Row(
+        460,
+        "checksum-mismatch",
+        "another checksum",
+        goes_on("PATCH", {**BYTES, "Upload-Offset": "0", "Upload-Checksum": "sha1 " + b64(bytes(20))}, b"x"),
+        closes=None,
     ),
     Row(503, "overloaded", "one upload too many", while_another_uploads, closes=True, headers=("retry-after",)),
 ]

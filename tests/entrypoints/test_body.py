@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive
 
 from tarkeep.domain.errors import UploadInterrupted
-from tarkeep.entrypoints.http.body import with_body
+from tarkeep.entrypoints.http.body import Patience, Result, with_body
+
+
+async def received(receive: Receive, work: Callable[[Iterator[bytes]], Result], executor: Executor) -> Result:
+    return await with_body(receive, work, executor=executor, patience=Patience(60))
 
 
 def test_a_body_that_cannot_be_read_ends_the_work_too() -> None:
@@ -30,7 +34,7 @@ def test_a_body_that_cannot_be_read_ends_the_work_too() -> None:
 
     executor = ThreadPoolExecutor(1)
     with pytest.raises(RuntimeError, match="a fault"):
-        asyncio.run(with_body(receive, work, executor=executor, stall_seconds=60))
+        asyncio.run(received(receive, work, executor))
 
     assert ended.wait(30)
     executor.shutdown()
@@ -47,5 +51,4 @@ def test_blocks_come_out_as_they_went_in() -> None:
         return messages.pop(0)
 
     with ThreadPoolExecutor(1) as executor:
-        work = with_body(receive, b"".join, executor=executor, stall_seconds=60)
-        assert asyncio.run(asyncio.wait_for(work, 60)) == content
+        assert asyncio.run(asyncio.wait_for(received(receive, b"".join, executor), 60)) == content

@@ -21,9 +21,11 @@ from starlette.types import Message
 from tarkeep.adapters.hashing import HashlibHasher
 from tarkeep.adapters.memory_catalog import MemoryCatalog
 from tarkeep.adapters.memory_store import MemoryArchiveStore
+from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.adapters.name_locks import ProcessNameLocks
 from tarkeep.adapters.system import RandomIds, SystemClock
 from tarkeep.adapters.targz import TargzInspector
+from tarkeep.adapters.upload_locks import ProcessUploadLocks
 from tarkeep.domain.ports import ArchiveStore, Catalog, NameLocks
 from tarkeep.entrypoints import http
 from tarkeep.entrypoints.http import problems
@@ -48,8 +50,14 @@ from tests.support.raw_http import Answer, parse_answers, receive_to_end, reques
 from tests.support.server import LiveServer, in_process, live_server
 
 SECRET = re.compile(r"Traceback|\.py\b|SELECT|INSERT|sqlite|/srv|/tmp|/archives/|staging|0x[0-9a-f]{6,}")
-# met by tests of this file that are not rows of a table
-ALSO_HERE = {(500, "archive-corrupt"), (400, "upload-interrupted"), (409, "name-conflict"), (503, "shutting-down")}
+# met by tests of this file that are not rows of a table, and the last by test_resumable_uploads
+ALSO_HERE = {
+    (500, "archive-corrupt"),
+    (400, "upload-interrupted"),
+    (409, "name-conflict"),
+    (503, "shutting-down"),
+    (423, "upload-locked"),
+}
 # Starlette raises no HTTPException but 404 and 405 for what our routes do; this is for those a later one may raise
 NEVER_MET = {"bad-request"}
 
@@ -73,7 +81,7 @@ def check(answer: Answer, status: int, code: str) -> dict[str, object]:
     assert (answer.status, members["code"]) == (status, code), members
     assert members["type"] == "about:blank"
     assert members["status"] == status
-    assert members["title"] == HTTPStatus(status).phrase
+    assert members["title"] == ("Error" if status == 460 else HTTPStatus(status).phrase)  # which tus made up
     assert isinstance(members["detail"], str)
     assert members["detail"]
     assert members["error"] == members["detail"]
@@ -89,7 +97,7 @@ def test_each_error_on_the_wire(strict: LiveServer, row: Row) -> None:
     answer = row.ask(strict.host_and_port)
 
     members = check(answer, row.status, row.code)
-    assert answer.closes == row.closes
+    assert row.closes is None or answer.closes == row.closes
     assert set(row.members) <= members.keys()
     assert set(row.headers) <= answer.headers.keys()
 
@@ -103,7 +111,7 @@ def test_the_server_survives_its_table(strict: LiveServer) -> None:
         answer = client.put(PLACE + "after-all.tar.gz", content=GOOD)
 
     assert answer.status_code in (200, 201)
-    assert list((strict.data / "staging").iterdir()) == []
+    assert [path for path in (strict.data / "staging").iterdir() if path.suffix != ".upload"] == []
     assert "Traceback" not in strict.log.read_text()
 
 
@@ -119,6 +127,8 @@ def tarkeep_over(
         ids=RandomIds(),
         names=names or ProcessNameLocks(),
         max_bytes=1 << 20,
+        sessions=MemoryUploadSessions(),
+        upload_locks=ProcessUploadLocks(),
     )
 
 

@@ -12,11 +12,13 @@ from attrs import define, evolve, field
 from tarkeep.adapters.hashing import HashlibHasher
 from tarkeep.adapters.memory_catalog import MemoryCatalog
 from tarkeep.adapters.memory_store import MemoryArchiveStore
+from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.adapters.name_locks import ProcessNameLocks
 from tarkeep.adapters.targz import TargzInspector
+from tarkeep.adapters.upload_locks import ProcessUploadLocks
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
 from tarkeep.domain.errors import UploadInterrupted
-from tarkeep.domain.ports import ArchiveStore, Catalog
+from tarkeep.domain.ports import ArchiveStore, Catalog, UploadSessions
 from tarkeep.domain.usecases.receive import SameName
 from tarkeep.entrypoints.wiring import Tarkeep, assemble
 from tests.support.clocks import FixedClock, SequenceIds
@@ -27,7 +29,12 @@ MAX_BYTES = 1 << 20
 
 
 def assembled(
-    store: ArchiveStore, catalog: Catalog, clock: FixedClock, *, same_name: SameName = SameName.REJECT
+    store: ArchiveStore,
+    catalog: Catalog,
+    clock: FixedClock,
+    *,
+    same_name: SameName = SameName.REJECT,
+    sessions: UploadSessions | None = None,
 ) -> Tarkeep:
     """Tarkeep over these, which waits for nobody: a name that is held is refused at once."""
     tarkeep = assemble(
@@ -39,6 +46,8 @@ def assembled(
         ids=SequenceIds(),
         names=ProcessNameLocks(),
         max_bytes=MAX_BYTES,
+        sessions=sessions if sessions is not None else MemoryUploadSessions(),
+        upload_locks=ProcessUploadLocks(),
         same_name=same_name,
     )
     return evolve(tarkeep, receive=evolve(tarkeep.receive, patience=timedelta(0)))
@@ -51,6 +60,7 @@ class InMemory:
     clock: FixedClock = field(factory=FixedClock)
     catalog: MemoryCatalog = field(factory=MemoryCatalog)
     same_name: SameName = SameName.REJECT
+    sessions: MemoryUploadSessions = field(factory=MemoryUploadSessions)
     store: MemoryArchiveStore = field()
 
     @store.default
@@ -59,7 +69,7 @@ class InMemory:
 
     @property
     def tarkeep(self) -> Tarkeep:
-        return assembled(self.store, self.catalog, self.clock, same_name=self.same_name)
+        return assembled(self.store, self.catalog, self.clock, same_name=self.same_name, sessions=self.sessions)
 
 
 def offer(
@@ -123,6 +133,8 @@ class _Fused:
 
     def __getattr__(self, name: str) -> Callable[..., object]:
         call = getattr(self._inner, name)
+        if not callable(call):
+            return call  # type: ignore[no-any-return]
 
         def counted(*arguments: object, **options: object) -> object:
             self._fuse.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from types import TracebackType
@@ -50,6 +51,10 @@ class FaultyStore(MemoryArchiveStore):
         self.fault.at("begin")
         return _FaultyWriter(MemoryArchiveStore.begin(self), self.fault)
 
+    def resume(self, upload: str, size_bytes: int) -> ArchiveWriter:
+        self.fault.at("resume")
+        return _FaultyWriter(MemoryArchiveStore.resume(self, upload, size_bytes), self.fault)
+
     def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
         self.fault.at("read")
         return MemoryArchiveStore.read(self, id, start, stop)
@@ -59,6 +64,20 @@ class FaultyStore(MemoryArchiveStore):
 class _FaultyWriter:
     _inner: ArchiveWriter
     _fault: Fault
+
+    @property
+    def size_bytes(self) -> int:
+        return self._inner.size_bytes
+
+    def sync(self) -> None:
+        self._fault.at("sync")
+        self._inner.sync()
+
+    def staged(self, start: int = 0) -> Iterator[bytes]:
+        return self._inner.staged(start)
+
+    def truncate(self, size_bytes: int) -> None:
+        self._inner.truncate(size_bytes)
 
     def write(self, block: Block) -> None:
         self._fault.at("write")

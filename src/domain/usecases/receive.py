@@ -9,13 +9,14 @@ once it is answered nothing short of losing the disk loses it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import timedelta
 from enum import Enum
 
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 
 from .. import sidecar
-from ..archives import ArchiveId, ArchiveState, BackupArchive, Offer
+from ..archives import ArchiveId, ArchiveState, BackupArchive, Contents, Digests, Offer
 from ..errors import (
     AlreadyPublished,
     ArchiveNotFound,
@@ -104,35 +105,28 @@ class ReceiveArchive:
 
     def asking_later(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:
         """Like calling, for a sender that says what it sends only after the bytes: *offered* is called at their end."""
-        with self.store.begin() as writer, self.hasher.start() as digests, self.inspector.start() as inspection:
-            size_bytes = self._stage(blocks, writer, digests, inspection)
-            offer = offered()
-            actual = digests.finish()
-            offer.digests.check(actual)
-            received_at = offer.received_at or self.clock.now()
-            archive = BackupArchive.described(offer.id, size_bytes, actual, received_at, inspection.finish())
-            writer.seal(sidecar.encode(archive))
-            return self._settle(archive, writer)
+        with self.begin(self.store.begin()) as arrival:
+            for block in blocks:
+                arrival.take(block)
+            if not arrival.size_bytes:
+                raise EmptyArchive
+            return arrival.complete(offered())
 
-    def _stage(
-        self,
-        blocks: Iterable[Block],
-        writer: ArchiveWriter,
-        digests: RunningDigests,
-        inspection: RunningInspection,
-    ) -> int:
-        size_bytes = 0
-        for block in blocks:
-            size_bytes += len(block)
-            if size_bytes > self.max_bytes:
-                raise TooLarge(self.max_bytes)
-            # the two that may work beside this thread first, so that they run while it writes
-            inspection.feed(block)
-            digests.update(block)
-            writer.write(block)
-        if not size_bytes:
-            raise EmptyArchive
-        return size_bytes
+    def begin(self, writer: ArchiveWriter) -> Arrival:
+        """An archive that arrives piece by piece, staged by *writer*, which the arrival closes."""
+        with ExitStack() as held:
+            held.enter_context(writer)
+            digests = held.enter_context(self.hasher.start())
+            inspection = held.enter_context(self.inspector.start())
+            return Arrival(self, writer, digests, inspection, held.pop_all())
+
+    def finish(self, offer: Offer, writer: ArchiveWriter, digests: Digests, contents: Contents | None) -> Received:
+        """Check, seal and publish what *writer* holds."""
+        offer.digests.check(digests)
+        received_at = offer.received_at or self.clock.now()
+        archive = BackupArchive.described(offer.id, writer.size_bytes, digests, received_at, contents, offer.taken_at)
+        writer.seal(sidecar.encode(archive))
+        return self._settle(archive, writer)
 
     def _settle(self, archive: BackupArchive, writer: ArchiveWriter) -> Received:
         with self.names.hold(archive.id, self.patience):
@@ -239,3 +233,74 @@ class ReceiveArchive:
             return evolve(archive, id=evolve(archive.id, name=with_time(archive.id.name, archive.received_at)))
         except InvalidName:  # no room for the time within the longest name
             raise NameConflict(archive.id, existing.digests.sha256) from None
+
+
+@define(eq=False)
+class Arrival:
+    """
+    An archive on its way in: staged, hashed and inspected up to `size_bytes`, by one thread at a time.
+
+    Leaving the context lets go of everything; what stays in staging is up to the writer.
+    """
+
+    _receive: ReceiveArchive
+    writer: ArchiveWriter
+    _digests: RunningDigests
+    _inspection: RunningInspection
+    _held: ExitStack
+    _seen_bytes: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes staged."""
+        return self.writer.size_bytes
+
+    def take(self, block: Block) -> None:
+        """
+        The next bytes; they must not change afterwards.
+
+        Raises:
+            TooLarge, RejectedContent, ExpandsTooFar: by the bytes.
+        """
+        self._look_at(block)
+        self.writer.write(block)
+
+    def put_aside(self, block: Block) -> None:
+        """Stage the next bytes without looking at them: `catch_up` does, unless the writer is truncated first."""
+        self._check_size(self.size_bytes + len(block))
+        self.writer.write(block)
+
+    def catch_up(self) -> None:
+        """Look at what is staged and was not looked at yet. Raises like `take`."""
+        for block in self.writer.staged(self._seen_bytes):
+            self._look_at(block)
+
+    def pause(self) -> None:
+        """Hold no thread until the next bytes come. Raises like `take`."""
+        self._inspection.pause()
+        self._digests.pause()
+
+    def complete(self, offer: Offer) -> Received:
+        """These were all the bytes: store them, as `ReceiveArchive` does."""
+        return self._receive.finish(offer, self.writer, self._digests.finish(), self._inspection.finish())
+
+    def _look_at(self, block: Block) -> None:
+        self._check_size(self._seen_bytes + len(block))
+        # the two that may work beside this thread first, so that they run while it writes
+        self._inspection.feed(block)
+        self._digests.update(block)
+        self._seen_bytes += len(block)
+
+    def _check_size(self, size_bytes: int) -> None:
+        if size_bytes > self._receive.max_bytes:
+            raise TooLarge(self._receive.max_bytes)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._held.close()
+
+    def __enter__(self) -> Arrival:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()

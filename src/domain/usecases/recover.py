@@ -14,7 +14,7 @@ from attrs import frozen
 from .. import sidecar
 from ..archives import BackupArchive
 from ..errors import ArchiveNotFound
-from ..ports import ArchiveStore, Catalog
+from ..ports import ArchiveStore, Catalog, UploadSessions
 
 _ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -34,12 +34,15 @@ class RecoverInterrupted:
 
     store: ArchiveStore
     catalog: Catalog
+    sessions: UploadSessions
 
     def __call__(self) -> RecoveryReport:
         claims = self.catalog.open_claims()
         confirmed = sum(settle_claim(claim, self.store, self.catalog) for claim in claims)
-        # the store is owned by this process alone and nothing is being received yet: all of staging is abandoned
-        swept = self.store.sweep(_ANY_TIME)
+        # the store is owned by this process alone and nothing is being received yet: all of staging is abandoned, but
+        # for uploads that somebody may go on with
+        unfinished = {upload.id for upload in self.sessions.all() if upload.is_open}
+        swept = self.store.sweep(_ANY_TIME, unfinished)
         return RecoveryReport(confirmed=confirmed, dropped=len(claims) - confirmed, swept=swept)
 
 

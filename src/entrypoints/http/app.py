@@ -28,7 +28,7 @@ from ...domain.errors import TarkeepError
 from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
-from . import original, v1
+from . import original, tus_headers, uploads, v1
 from .context import Context
 from .parameters import check_target
 from .problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
@@ -45,7 +45,7 @@ def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> Arou
     """The application over *tarkeep*. The caller closes it, and then what *tarkeep* stands on."""
     settings = settings or ServerSettings()
     app = Starlette(
-        routes=[*original.routes(), *v1.routes()],
+        routes=[*original.routes(), *v1.routes(), *uploads.routes()],
         exception_handlers={
             TarkeepError: _on_domain_error,
             Problem: _on_problem,
@@ -59,6 +59,7 @@ def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> Arou
         settings,
         executor=ThreadPoolExecutor(READ_THREADS, thread_name_prefix="read"),
         receivers=ThreadPoolExecutor(settings.max_uploads + 4, thread_name_prefix="receive", initializer=_step_back),
+        waiters=ThreadPoolExecutor(READ_THREADS, thread_name_prefix="wait"),
     )
     return AroundRequest(app, context)
 
@@ -83,13 +84,13 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("failed", request_id=_request_id(request), reason=error, cause=repr(error.__cause__))
-    return problem_response(problem, _request_id(request))
+    return _refusal(request, problem)
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, Problem):
         raise error
-    return problem_response(error, _request_id(request))
+    return _refusal(request, error)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -104,7 +105,14 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         problem = Problem(405, "method-not-allowed", detail, headers=headers)
     else:
         problem = Problem(error.status_code, "bad-request", str(error.detail), headers=headers)
-    return problem_response(problem, _request_id(request))
+    return _refusal(request, problem)
+
+
+def _refusal(request: Request, problem: Problem) -> Response:
+    response = problem_response(problem, _request_id(request))
+    if request.url.path.startswith(uploads.COLLECTION):  # which tus wants on every answer
+        response.headers["Tus-Resumable"] = tus_headers.VERSION
+    return response
 
 
 def _methods_offered(request: Request) -> list[str]:

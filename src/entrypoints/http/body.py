@@ -11,17 +11,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from ...domain.errors import TarkeepError, UploadInterrupted
 from .problems import Problem
 
 BLOCK_BYTES = 1 << 20  # large enough that hashing, inflating and writing a block outweigh handing it over
 BLOCKS_WAITING = 3  # with the two beside each, 8 MiB per upload; four each are no faster and cost 5 MiB more
+HURRIED_SECONDS = 1.0  # a connection this silent is taken for dead when somebody waits for what it holds
 
 Result = TypeVar("Result")
 
@@ -63,10 +65,9 @@ class BodyPipe:
             self._changed.notify()
 
     def fail(self, error: TarkeepError | Problem) -> None:
-        """Have *error* raised at the iterating end, before what still waits."""
+        """Have *error* raised at the iterating end, after what still waits: a resumable upload keeps that."""
         with self._changed:
             self._error = error
-            self._blocks.clear()
             self._changed.notify()
 
     def abandon(self) -> None:
@@ -81,9 +82,9 @@ class BodyPipe:
             with self._changed:
                 while not (self._blocks or self._ended or self._error):
                     self._changed.wait()
-                if self._error is not None:
-                    raise self._error
                 if not self._blocks:
+                    if self._error is not None:
+                        raise self._error
                     return
                 was_full = len(self._blocks) >= self._depth
                 block = self._blocks.popleft()
@@ -95,18 +96,49 @@ class BodyPipe:
         self._loop.call_soon_threadsafe(self._room.set)
 
 
+class Patience:
+    """How long a client may pause; less from the moment on that somebody else waits for what it holds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.is_hurried = False
+        self._loop = asyncio.get_running_loop()
+        self._pause: asyncio.Timeout | None = None
+
+    def hurry(self) -> None:
+        """Let the client pause no longer than a moment. For any thread."""
+        with suppress(RuntimeError):  # the loop has ended, and with it the request
+            self._loop.call_soon_threadsafe(self._hurry)
+
+    @asynccontextmanager
+    async def pause(self) -> AsyncIterator[None]:
+        """Raises TimeoutError when it lasts too long."""
+        async with asyncio.timeout(self.seconds) as self._pause:
+            yield
+
+    def _hurry(self) -> None:
+        self.is_hurried = True
+        self.seconds = min(self.seconds, HURRIED_SECONDS)
+        if self._pause is not None and not self._pause.expired():
+            sooner = self._loop.time() + self.seconds
+            when = self._pause.when()
+            if when is None or when > sooner:
+                with suppress(RuntimeError):  # this pause is over, the next one begins hurried
+                    self._pause.reschedule(sooner)
+
+
 async def with_body(
     receive: Receive,
     work: Callable[[Iterator[bytes]], Result],
     *,
     executor: Executor,
-    stall_seconds: float,
+    patience: Patience,
 ) -> Result:
     """
     Run *work* in a thread of *executor* on the blocks of the request body, and return what it returns.
 
     Raises:
-        Problem: the client paused for more than *stall_seconds*.
+        Problem: the client paused for longer than *patience* allows.
         UploadInterrupted: the client went away.
         Whatever *work* raises; the rest of the body is then left unread.
     """
@@ -119,7 +151,7 @@ async def with_body(
             pipe.abandon()
 
     running = asyncio.get_running_loop().run_in_executor(executor, run)
-    pumping = asyncio.create_task(_pump(receive, pipe, stall_seconds))
+    pumping = asyncio.create_task(_pump(receive, pipe, patience))
     try:
         # whichever ends first: a client is told of a refusal without having to send another byte
         await asyncio.wait((running, pumping), return_when=asyncio.FIRST_COMPLETED)
@@ -137,19 +169,24 @@ async def with_body(
     return await running
 
 
-async def _pump(receive: Receive, pipe: BodyPipe, stall_seconds: float) -> None:
+async def _pump(receive: Receive, pipe: BodyPipe, patience: Patience) -> None:
     waiting: list[bytes] = []
     waiting_bytes = 0
     received_bytes = 0
     while not pipe.abandoned:
+        broke_off: TarkeepError | Problem | None = None
+        message: Message = {"type": "http.disconnect"}
         try:
-            async with asyncio.timeout(stall_seconds):
+            async with patience.pause():
                 message = await receive()
         except TimeoutError:
-            detail = f"no byte of the body came for {stall_seconds:g} s"
-            raise Problem(408, "request-timeout", detail) from None
+            if not patience.is_hurried:
+                detail = f"no byte of the body came for {patience.seconds:g} s"
+                broke_off = Problem(408, "request-timeout", detail)
         if message["type"] == "http.disconnect":
-            raise UploadInterrupted(received_bytes)
+            if waiting:
+                await pipe.put(b"".join(waiting))
+            raise broke_off or UploadInterrupted(received_bytes)
         chunk: bytes = message.get("body", b"")
         if chunk:
             received_bytes += len(chunk)

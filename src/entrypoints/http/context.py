@@ -16,7 +16,7 @@ from ...domain.errors import TooLarge
 from ...domain.naming import check_profile
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
-from .body import with_body
+from .body import Patience, with_body
 from .problems import RETRY_AFTER_SECONDS, Problem
 
 Result = TypeVar("Result")
@@ -37,6 +37,7 @@ class Context:
     settings: ServerSettings
     executor: Executor  # short work: catalog, opening and reading files
     receivers: Executor  # receives, each of which lasts as long as its client sends
+    waiters: Executor  # short work that may have to wait for a receive to let go
     _turns: asyncio.Semaphore = field(init=False)
 
     @_turns.default
@@ -46,6 +47,7 @@ class Context:
     def close(self) -> None:
         """Wait for what runs in threads, and end them."""
         self.receivers.shutdown(cancel_futures=True)
+        self.waiters.shutdown(cancel_futures=True)
         self.executor.shutdown(cancel_futures=True)
 
     @staticmethod
@@ -57,9 +59,13 @@ class Context:
         """Run *work* in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.executor, work)
 
-    async def answer(self, work: Callable[[], object]) -> Response:
+    async def run_waiting(self, work: Callable[[], Result]) -> Result:
+        """Run *work*, which may wait for a while, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.waiters, work)
+
+    async def answer(self, work: Callable[[], object], headers: Mapping[str, str] | None = None) -> Response:
         """Run *work* in a thread, encoding there too what it returns."""
-        return await self.run(lambda: answer_json(work()))
+        return await self.run(lambda: answer_json(work(), headers=headers))
 
     async def receive_upload(self, request: Request, work: Callable[[Iterator[bytes]], Result]) -> Result:
         """
@@ -73,6 +79,18 @@ class Context:
         if _announced_bytes(request) > limit + FORM_OVERHEAD_BYTES:
             raise TooLarge(limit)
         return await self._with_body(request, work)
+
+    async def receive_piece(
+        self, request: Request, work: Callable[[Iterator[bytes], Callable[[], None]], Result]
+    ) -> Result:
+        """
+        Run *work* on the blocks of a piece of an upload, and on what hurries its sender.
+
+        Raises:
+            Problem: as `receive_upload`.
+        """
+        patience = Patience(self.settings.body_seconds)
+        return await self._with_body(request, lambda blocks: work(blocks, patience.hurry), patience)
 
     async def compare(self, request: Request, work: Callable[[Iterator[bytes]], object]) -> Response:
         """
@@ -97,7 +115,9 @@ class Context:
 
         return await self._with_body(request, lambda blocks: answer_json(work(within(blocks))))
 
-    async def _with_body(self, request: Request, work: Callable[[Iterator[bytes]], Result]) -> Result:
+    async def _with_body(
+        self, request: Request, work: Callable[[Iterator[bytes]], Result], patience: Patience | None = None
+    ) -> Result:
         # Nothing is read while waiting, so a client that has its turn later just sends later. Every machine's nightly
         # job starts at the same minute, and most of them would take a 503 for the end of it.
         try:
@@ -110,9 +130,8 @@ class Context:
             )
             raise Problem(503, "overloaded", detail, headers=headers) from None
         try:
-            return await with_body(
-                request.receive, work, executor=self.receivers, stall_seconds=self.settings.body_seconds
-            )
+            patience = patience or Patience(self.settings.body_seconds)
+            return await with_body(request.receive, work, executor=self.receivers, patience=patience)
         finally:
             self._turns.release()
 

@@ -53,6 +53,17 @@ _TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
     errors.TooLarge: (413, "too-large"),
     errors.ExpandsTooFar: (413, "too-large"),
     errors.UploadInterrupted: (400, "upload-interrupted"),
+    errors.UploadNotFound: (404, "not-found"),
+    errors.UploadGone: (410, "gone"),
+    errors.StagedBytesMissing: (410, "gone"),
+    errors.UploadLocked: (423, "upload-locked"),
+    errors.OffsetMismatch: (409, "offset-mismatch"),
+    errors.LengthMismatch: (400, "invalid-parameter"),
+    errors.BeyondLength: (413, "too-large"),
+    errors.NotAppendable: (403, "upload-final"),
+    errors.PartsUnusable: (400, "parts-unusable"),
+    errors.ChecksumMismatch: (460, "checksum-mismatch"),
+    errors.TooManyUploads: (429, "too-many-requests"),
     errors.NameConflict: (409, "name-conflict"),
     errors.ReceiveInProgress: (409, "name-conflict"),
     errors.ArchiveNotFound: (404, "not-found"),
@@ -66,13 +77,16 @@ _TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
 }
 
 
+_WORTH_ANOTHER_TRY = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.LOCKED)
+
+
 def problem_of(error: errors.TarkeepError) -> Problem:
     """The answer to a domain error; one without a row is a fault of the server."""
     row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), None)
     if row is None:
         return internal_error()
     status, code = row
-    retry = status == HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, errors.ReceiveInProgress)
+    retry = status in _WORTH_ANOTHER_TRY or isinstance(error, errors.ReceiveInProgress)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if retry else {}
     return Problem(status, code, str(error), extras=_extras(error), headers=headers)
 
@@ -102,7 +116,11 @@ _PHRASES = frozenset(status.value for status in HTTPStatus)
 
 def _extras(error: errors.TarkeepError) -> dict[str, object]:
     match error:
-        case errors.TooLarge(limit_bytes=limit):
+        case errors.OffsetMismatch(offset_bytes=offset):
+            return {"upload_offset": offset}
+        case errors.TooManyUploads(limit=limit, setting=setting):
+            return {"limit": limit, "setting": setting}
+        case errors.BeyondLength(length_bytes=limit) | errors.TooLarge(limit_bytes=limit):
             return {"limit": limit}
         case errors.ExpandsTooFar(setting=setting, limit=limit):
             return {"limit": limit, "setting": setting}

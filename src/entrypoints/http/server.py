@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import socket
 import sys
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from ipaddress import ip_address
 
 import uvicorn
@@ -18,6 +20,8 @@ from .app import create_app
 from .protocol import StrictHttpProtocol
 
 log = Log("tarkeep")
+
+EXPIRE_SECONDS = 600.0
 
 
 def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
@@ -51,9 +55,27 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     # before uvicorn takes the signals over, and after: it stops gracefully and then raises the signal once more
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
-    with listener, closing(app):
+    with listener, closing(app), _expiring(tarkeep):
         server.run(sockets=[listener])
     log.info("stopped")
+
+
+@contextmanager
+def _expiring(tarkeep: Tarkeep) -> Iterator[None]:
+    """Drop uploads that nobody goes on with, now and then."""
+    ended = threading.Event()
+
+    def expire() -> None:
+        while not ended.wait(EXPIRE_SECONDS):
+            tarkeep.uploads.expire()
+
+    thread = threading.Thread(target=expire, name="expire")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 class _Server(uvicorn.Server):

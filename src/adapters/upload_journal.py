@@ -1,0 +1,178 @@
+"""
+What is known of resumable uploads, as one small journal per upload beside the bytes in staging.
+
+::
+
+    DATA/staging/<id>.upload      JSON lines: the first has everything, each further one what has changed since
+
+A line counts once it is whole, so a crash in the middle of appending leaves the state before. Offsets move every few
+megabytes, and appending a line with ``fdatasync`` is the cheapest way to make that durable.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from attrs import define, field
+
+from ..domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
+from ..domain.errors import TarkeepError, UploadNotFound
+from ..domain.sidecar import rfc3339
+from ..domain.uploads import Role, Upload
+from .data_directory import fsync_directory, translated
+
+_SUFFIX = ".upload"
+
+
+@define(eq=False)
+class FilesystemUploadSessions:
+    """`UploadSessions` in the folder *folder*, read once when opened."""
+
+    _folder: Path
+    _uploads: dict[str, Upload] = field(factory=dict, init=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+
+    @classmethod
+    def open(cls, folder: Path) -> FilesystemUploadSessions:
+        """The uploads that *folder* tells of; a journal of which no line is whole is passed over."""
+        sessions = cls(folder)
+        with translated():
+            for path in sorted(folder.glob(f"*{_SUFFIX}")):
+                upload = _replay(path)
+                if upload is not None:
+                    sessions._uploads[upload.id] = upload
+        return sessions
+
+    def save(self, upload: Upload) -> None:
+        with self._lock, translated(writing=True):
+            before = self._uploads.get(upload.id)
+            if before is None:
+                self._append(upload.id, _record(upload), os.O_CREAT | os.O_EXCL)
+                fsync_directory(self._folder)
+            else:
+                old, new = _record(before), _record(upload)
+                self._append(upload.id, {name: value for name, value in new.items() if old[name] != value}, 0)
+            self._uploads[upload.id] = upload
+
+    def get(self, id: str) -> Upload:
+        try:
+            return self._uploads[id]
+        except KeyError:
+            raise UploadNotFound(id) from None
+
+    def all(self) -> list[Upload]:
+        with self._lock:
+            return sorted(self._uploads.values(), key=lambda upload: (upload.created_at, upload.id))
+
+    def remove(self, id: str) -> None:
+        with self._lock, translated(writing=True):
+            if self._uploads.pop(id, None) is not None:
+                self._path(id).unlink(missing_ok=True)
+
+    def _path(self, id: str) -> Path:
+        return self._folder / (id + _SUFFIX)
+
+    def _append(self, id: str, changed: dict[str, object], flags: int) -> None:
+        # a newline before as well: it ends a line that was torn when the disk ran full
+        line = b"\n" + json.dumps(changed).encode() + b"\n"
+        journal = os.open(self._path(id), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
+        try:
+            while line:
+                line = line[os.write(journal, line) :]
+            os.fdatasync(journal)
+        finally:
+            os.close(journal)
+
+
+def _replay(path: Path) -> Upload | None:
+    merged: dict[str, object] = {}
+    for line in path.read_bytes().split(b"\n"):
+        try:
+            changed = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(changed, dict):
+            merged |= changed
+    try:
+        return _upload(merged)
+    except (KeyError, ValueError, TypeError, TarkeepError):
+        return None
+
+
+def _record(upload: Upload) -> dict[str, object]:
+    offer = upload.offer
+    return {
+        "id": upload.id,
+        "role": upload.role.value,
+        "created_at": rfc3339(upload.created_at),
+        "touched_at": rfc3339(upload.touched_at),
+        "client": upload.client,
+        "metadata": upload.metadata,
+        "offer": offer
+        and {
+            "id": _id_record(offer.id),
+            "md5": offer.digests.md5,
+            "sha256": offer.digests.sha256,
+            "taken_at": offer.taken_at and rfc3339(offer.taken_at),
+        },
+        "length": upload.length_bytes,
+        "offset": upload.offset_bytes,
+        "parts": list(upload.parts),
+        "archive": upload.archive and _id_record(upload.archive),
+        "ended": upload.ended,
+        "joined_in": upload.joined_in,
+    }
+
+
+def _upload(read: dict[str, object]) -> Upload:
+    # whatever is not as it was written raises, and the caller passes the journal over
+    offer = read["offer"]
+    archive = read["archive"]
+    parts = read["parts"]
+    length = read["length"]
+    if not isinstance(parts, list) or not isinstance(read["offset"], int) or not isinstance(length, int | None):
+        raise TypeError("not a record of an upload")
+    return Upload(
+        id=str(read["id"]),
+        role=Role(read["role"]),
+        created_at=_time(read["created_at"]),
+        touched_at=_time(read["touched_at"]),
+        client=str(read["client"]),
+        metadata=str(read["metadata"]),
+        offer=_offer(offer) if isinstance(offer, dict) else None,
+        length_bytes=length,
+        offset_bytes=read["offset"],
+        parts=tuple(str(part) for part in parts),
+        archive=_id(archive) if isinstance(archive, list) else None,
+        ended=_text(read["ended"]),
+        joined_in=_text(read["joined_in"]),
+    )
+
+
+def _offer(record: dict[str, object]) -> Offer:
+    taken_at = record["taken_at"]
+    digests = DeclaredDigests(_text(record["md5"]), _text(record["sha256"]))
+    return Offer(_id(record["id"]), digests, None if taken_at is None else _time(taken_at))
+
+
+def _id_record(id: ArchiveId) -> list[str]:
+    return [id.profile, id.type.value, id.name]
+
+
+def _id(record: object) -> ArchiveId:
+    if not isinstance(record, list):
+        raise TypeError("not an archive's identity")
+    profile, type, name = (str(part) for part in record)
+    return ArchiveId(profile, BackupType(type), name)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _time(value: object) -> datetime:
+    return datetime.fromisoformat(str(value)).astimezone(UTC)

@@ -1,0 +1,252 @@
+"""
+A resumable upload as a state machine, with the rules of tus 1.0 and without any I/O.
+
+An `Upload` is a value; each function takes one, judges what a client wants against it, and gives the next one or
+raises. Who calls moves the bytes. The rule that everything rests on: `offset_bytes` counts bytes that are durable, and
+it reaches the length only together with the end. So nobody who asks where an upload stands is told "complete" before
+the archive is stored, and after a crash the sender repeats the last few megabytes, by which the upload ends as usual.
+
+Protocol: https://tus.io/protocols/resumable-upload, version 1.0.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import Enum
+
+from attrs import evolve, frozen
+
+from .archives import ArchiveId, Offer
+from .errors import (
+    BeyondLength,
+    EmptyArchive,
+    LengthMismatch,
+    NotAppendable,
+    OffsetMismatch,
+    PartsUnusable,
+    TooLarge,
+    TooManyUploads,
+    UploadGone,
+)
+
+
+class ChecksumAlgorithm(Enum):
+    """Checksums a piece may be sent with."""
+
+    SHA1 = "sha1"
+    SHA256 = "sha256"
+    MD5 = "md5"
+
+
+@frozen
+class Checksum:
+    """The checksum a piece was sent with."""
+
+    algorithm: ChecksumAlgorithm
+    digest: bytes
+
+
+class Role(Enum):
+    """What an upload is for."""
+
+    WHOLE = "whole"  # its bytes are an archive
+    PARTIAL = "partial"  # its bytes are a piece of one, to be concatenated
+    FINAL = "final"  # the archive that pieces were concatenated to
+
+
+@frozen
+class Upload:
+    """
+    One resumable upload.
+
+    *offer* is what it will be stored as, None for a partial one. *length_bytes* is None until it is declared, as is
+    *archive* until it is stored. *ended* says why an upload is over that led to no archive, *joined_in* of which final
+    upload a partial one has become part. *client* is who began it, *metadata* what it sent to describe it, word for
+    word.
+    """
+
+    id: str
+    role: Role
+    created_at: datetime
+    touched_at: datetime
+    client: str = ""
+    metadata: str = ""
+    offer: Offer | None = None
+    length_bytes: int | None = None
+    offset_bytes: int = 0
+    parts: tuple[str, ...] = ()
+    archive: ArchiveId | None = None
+    ended: str | None = None
+    joined_in: str | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """All bytes are here; of a whole upload that means that the archive is stored."""
+        return self.ended is None and self.length_bytes is not None and self.offset_bytes == self.length_bytes
+
+    @property
+    def is_open(self) -> bool:
+        """It occupies staging: unfinished, or a piece that waits for its concatenation."""
+        return self.ended is None and self.archive is None
+
+    def expires_at(self, idle: timedelta) -> datetime:
+        """When it expires unless it is touched."""
+        return self.touched_at + idle
+
+
+def admit(client: str, open_uploads: Sequence[Upload], *, max_per_client: int, max_total: int) -> None:
+    """
+    Judge whether *client* may begin one more.
+
+    Raises:
+        TooManyUploads: of this client, or of all.
+    """
+    if len(open_uploads) >= max_total:
+        raise TooManyUploads(max_total, "max_open_uploads")
+    if sum(upload.client == client for upload in open_uploads) >= max_per_client:
+        raise TooManyUploads(max_per_client, "max_open_uploads_per_client")
+
+
+def begin(
+    id: str,
+    offer: Offer | None,
+    length_bytes: int | None,
+    now: datetime,
+    *,
+    max_bytes: int,
+    client: str = "",
+    metadata: str = "",
+) -> Upload:
+    """
+    A new upload: of a whole archive, or without *offer* a partial one.
+
+    Raises:
+        TooLarge: longer than *max_bytes*.
+        EmptyArchive: an archive of no bytes.
+    """
+    _check_length(length_bytes, offer, max_bytes)
+    role = Role.PARTIAL if offer is None else Role.WHOLE
+    return Upload(id, role, now, now, client, metadata, offer, length_bytes)
+
+
+def concatenation(
+    id: str, offer: Offer, parts: Sequence[Upload], now: datetime, *, max_bytes: int, client: str, metadata: str
+) -> Upload:
+    """
+    The final upload of *parts*, in this order.
+
+    Raises:
+        PartsUnusable: none, one twice, one that is not partial or not complete.
+        TooLarge, EmptyArchive: as `begin`.
+    """
+    if not parts:
+        raise PartsUnusable("none is named")
+    if len({part.id for part in parts}) != len(parts):
+        raise PartsUnusable("one is named twice")
+    for part in parts:
+        check_not_ended(part)
+        if part.role is not Role.PARTIAL:
+            raise PartsUnusable(f"{part.id} is not a partial upload")
+        if not part.is_complete:
+            raise PartsUnusable(f"{part.id} is not complete")
+    length = sum(part.offset_bytes for part in parts)
+    _check_length(length, offer, max_bytes)
+    ids = tuple(part.id for part in parts)
+    return Upload(id, Role.FINAL, now, now, client, metadata, offer, length, parts=ids)
+
+
+def check_not_ended(upload: Upload) -> None:
+    """
+    Raises:
+        UploadGone: it has ended without an archive.
+    """
+    if upload.ended is not None:
+        raise UploadGone(upload.id, upload.ended)
+
+
+def start_append(
+    upload: Upload,
+    offset_bytes: int,
+    now: datetime,
+    *,
+    max_bytes: int,
+    length_bytes: int | None = None,
+    announced_bytes: int | None = None,
+) -> Upload:
+    """
+    The upload when a client sends bytes from *offset_bytes* on, *announced_bytes* of them where it said so.
+
+    *length_bytes* declares the length that was left open.
+
+    Raises:
+        UploadGone, NotAppendable: there is nothing to append to.
+        OffsetMismatch: it does not stand at *offset_bytes*.
+        LengthMismatch: *length_bytes* is not the known length, or below the offset.
+        BeyondLength: *announced_bytes* reach beyond the length.
+        TooLarge, EmptyArchive: as `begin`.
+    """
+    check_not_ended(upload)
+    if upload.role is Role.FINAL:
+        raise NotAppendable(upload.id)
+    if offset_bytes != upload.offset_bytes:
+        raise OffsetMismatch(upload.id, upload.offset_bytes, offset_bytes)
+    if length_bytes is not None:
+        upload = _with_length(upload, length_bytes, max_bytes)
+    if announced_bytes is not None:
+        room = upload.length_bytes if upload.length_bytes is not None else max_bytes
+        if upload.offset_bytes + announced_bytes > room:
+            raise TooLarge(max_bytes) if upload.length_bytes is None else BeyondLength(room)
+    return evolve(upload, touched_at=now)
+
+
+def advanced(upload: Upload, offset_bytes: int, now: datetime) -> Upload:
+    """
+    The upload after everything before *offset_bytes* became durable.
+
+    The last step of a whole upload is not this one but `stored`: up to then it stands where it stood.
+    """
+    if offset_bytes < upload.offset_bytes:
+        raise ValueError(f"an offset never falls: {offset_bytes} after {upload.offset_bytes}")
+    if upload.length_bytes is not None and offset_bytes > upload.length_bytes:
+        raise BeyondLength(upload.length_bytes)
+    if upload.role is Role.WHOLE and offset_bytes == upload.length_bytes:
+        return evolve(upload, touched_at=now)
+    return evolve(upload, offset_bytes=offset_bytes, touched_at=now)
+
+
+def stored(upload: Upload, archive: ArchiveId, now: datetime) -> Upload:
+    """The upload after all of its bytes were stored as *archive*."""
+    if upload.length_bytes is None:
+        raise ValueError("an upload without a length cannot be complete")
+    return evolve(upload, offset_bytes=upload.length_bytes, archive=archive, touched_at=now)
+
+
+def over(upload: Upload, why: str, now: datetime) -> Upload:
+    """The upload after it ended without an archive."""
+    return evolve(upload, ended=why, touched_at=now)
+
+
+def joined(part: Upload, final: Upload, now: datetime) -> Upload:
+    """A partial upload after its bytes became part of *final*."""
+    return evolve(part, joined_in=final.id, ended=f"it is part of upload {final.id} now", touched_at=now)
+
+
+def _with_length(upload: Upload, length_bytes: int, max_bytes: int) -> Upload:
+    if upload.length_bytes is not None:
+        if length_bytes != upload.length_bytes:
+            raise LengthMismatch(upload.length_bytes, length_bytes)
+        return upload
+    if length_bytes < upload.offset_bytes:
+        raise LengthMismatch(upload.offset_bytes, length_bytes)
+    _check_length(length_bytes, upload.offer, max_bytes)
+    return evolve(upload, length_bytes=length_bytes)
+
+
+def _check_length(length_bytes: int | None, offer: Offer | None, max_bytes: int) -> None:
+    if length_bytes is None:
+        return
+    if length_bytes > max_bytes:
+        raise TooLarge(max_bytes)
+    if length_bytes == 0 and offer is not None:
+        raise EmptyArchive

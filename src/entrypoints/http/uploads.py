@@ -1,0 +1,217 @@
+"""
+Resumable uploads: tus 1.0, and on the same URLs what curl alone can do.
+
+A tus client creates with POST, asks with HEAD and continues with PATCH. ``curl -C OFFSET -T FILE`` sends a PUT with
+``Content-Range``, which continues just so. GET shows a person where an upload stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ...domain.archives import ArchiveId
+from ...domain.sidecar import rfc3339
+from ...domain.uploads import ChecksumAlgorithm, Role, Upload
+from . import tus_headers
+from .context import Context, answer_json
+from .problems import Problem
+from .v1 import location as archive_location
+from .wire import v1_archive
+
+COLLECTION = "/api/v1/uploads"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def routes() -> list[Route]:
+    """The routes of resumable uploads."""
+    on_collection = {"OPTIONS": describe, "POST": create}
+    on_upload = {
+        "OPTIONS": describe,
+        "HEAD": ask,
+        "GET": show,
+        "PATCH": append,
+        "PUT": put,
+        "DELETE": delete,
+    }
+    return [
+        Route(COLLECTION, _by_method(on_collection), methods=list(on_collection)),
+        Route(COLLECTION + "/{upload}", _by_method(on_upload), methods=[*on_upload, "POST"]),
+    ]
+
+
+def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    """One endpoint for all methods: a client that can only send POST names the real one in a header."""
+
+    async def dispatch(request: Request) -> Response:
+        method = request.headers.get("x-http-method-override", request.method).upper()
+        if method not in endpoints:
+            allowed = ", ".join(sorted(endpoints))
+            detail = f"{method[:20]} is not offered here, only {allowed}"
+            raise Problem(405, "method-not-allowed", detail, headers={"Allow": allowed})
+        needs_version = method in ("POST", "PATCH", "DELETE")
+        if method != "OPTIONS":
+            tus_headers.check_version(request.headers, must_be_there=needs_version)
+        response = await endpoints[method](request)
+        response.headers["Tus-Resumable"] = tus_headers.VERSION
+        return response
+
+    return dispatch
+
+
+async def describe(request: Request) -> Response:
+    headers = {
+        "Tus-Version": tus_headers.VERSION,
+        "Tus-Extension": tus_headers.EXTENSIONS,
+        "Tus-Max-Size": str(Context.of(request).tarkeep.receive.max_bytes),
+        "Tus-Checksum-Algorithm": ",".join(algorithm.value for algorithm in ChecksumAlgorithm),
+    }
+    return Response(status_code=204, headers=headers)
+
+
+async def create(request: Request) -> Response:
+    context = Context.of(request)
+    uploads = context.tarkeep.uploads
+    headers = request.headers
+    role, parts = tus_headers.concatenation(headers)
+    described = tus_headers.metadata(headers)
+    about = {"client": _client(request), "metadata": headers.get("upload-metadata", "")}
+    if role is Role.FINAL:
+        if "upload-length" in headers:
+            raise Problem(400, "invalid-parameter", "a final upload has the length of its parts; send no Upload-Length")
+        join = partial(uploads.join, tus_headers.offer(described), parts, **about)
+        upload = await context.receive_upload(request, lambda _blocks: join())
+        return _created(context, upload)
+    length = tus_headers.declared_length(headers)
+    offer = tus_headers.offer(described) if role is Role.WHOLE else None
+    begin = partial(uploads.begin, offer, length, **about)
+    if _media_type(request) != tus_headers.CONTENT_TYPE:
+        return _created(context, await context.run(begin))
+    checksum = tus_headers.checksum(headers)
+    announced = tus_headers.announced_length(headers)
+
+    def begin_and_append(blocks: Iterator[bytes], when_wanted: Callable[[], None]) -> Upload:
+        upload = begin()
+        return uploads.append(
+            upload.id, 0, blocks, announced_bytes=announced, checksum=checksum, when_wanted=when_wanted
+        )
+
+    return _created(context, await context.receive_piece(request, begin_and_append))
+
+
+async def ask(request: Request) -> Response:
+    context = Context.of(request)
+    upload = await _current(request)
+    return Response(status_code=200, headers=_standing(context, upload))
+
+
+async def show(request: Request) -> Response:
+    context = Context.of(request)
+    upload = await _current(request)
+    return await context.answer(lambda: _told(context, upload), _standing(context, upload))
+
+
+async def append(request: Request) -> Response:
+    context = Context.of(request)
+    headers = request.headers
+    if _media_type(request) != tus_headers.CONTENT_TYPE:
+        raise Problem(415, "unsupported-media-type", f"send the bytes as Content-Type: {tus_headers.CONTENT_TYPE}")
+    upload = await _append(
+        request,
+        partial(
+            context.tarkeep.uploads.append,
+            _named(request),
+            tus_headers.needed_header(headers, "Upload-Offset"),
+            length_bytes=tus_headers.whole_header(headers, "Upload-Length"),
+            announced_bytes=tus_headers.announced_length(headers),
+            checksum=tus_headers.checksum(headers),
+        ),
+    )
+    return Response(status_code=204, headers=_standing(context, upload))
+
+
+async def put(request: Request) -> Response:
+    context = Context.of(request)
+    headers = request.headers
+    announced = tus_headers.announced_length(headers)
+    first, count, total = tus_headers.content_range(headers) or (0, announced, announced)
+    upload = await _append(
+        request,
+        partial(
+            context.tarkeep.uploads.append,
+            _named(request),
+            first,
+            length_bytes=total,
+            announced_bytes=count,
+            is_the_rest="content-range" not in headers,
+        ),
+    )
+    stored = _standing(context, upload)
+    if upload.archive is not None:
+        stored["Location"] = archive_location(upload.archive)
+    body = await context.run(lambda: _told(context, upload))
+    return answer_json(body, 200 if upload.archive is None else 201, stored)
+
+
+async def delete(request: Request) -> Response:
+    context = Context.of(request)
+    upload = _named(request)
+    await context.run_waiting(lambda: context.tarkeep.uploads.end(upload))
+    return Response(status_code=204)
+
+
+async def _append(request: Request, appending: Callable[..., Upload]) -> Upload:
+    return await Context.of(request).receive_piece(
+        request, lambda blocks, when_wanted: appending(blocks, when_wanted=when_wanted)
+    )
+
+
+async def _current(request: Request) -> Upload:
+    context = Context.of(request)
+    upload = _named(request)
+    return await context.run_waiting(lambda: context.tarkeep.uploads.show(upload))
+
+
+def _named(request: Request) -> str:
+    return str(request.path_params["upload"])
+
+
+def _client(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _created(context: Context, upload: Upload) -> Response:
+    headers = {"Location": tus_headers.location(upload.id), **_standing(context, upload)}
+    return Response(status_code=201, headers=headers)
+
+
+def _standing(context: Context, upload: Upload) -> dict[str, str]:
+    fields = tus_headers.standing(upload, context.tarkeep.uploads.show.idle)
+    if upload.archive is not None:
+        fields["Tarkeep-Archive"] = archive_location(upload.archive)
+    return fields
+
+
+def _told(context: Context, upload: Upload) -> dict[str, object]:
+    return {
+        "id": upload.id,
+        "state": "stored" if upload.archive else "complete" if upload.is_complete else "unfinished",
+        "offset": upload.offset_bytes,
+        "length": upload.length_bytes,
+        "expires_at": rfc3339(upload.expires_at(context.tarkeep.uploads.show.idle)) if upload.is_open else None,
+        "archive": _archive(context, upload.archive) if upload.archive else None,
+    }
+
+
+def _archive(context: Context, id: ArchiveId) -> object:
+    return msgspec.to_builtins(v1_archive(context.tarkeep.find(id.type, id.name, id.profile)))
