@@ -455,3 +455,61 @@ class InvalidSetting(TarkeepError):
 
     def __str__(self) -> str:
         return f"setting {self.name}: {self.reason}"
+
+
+# -- what a client meets ---------------------------------------------------------------------------------------------
+
+
+@define
+class NoAnswer(TarkeepError):
+    """The server cannot be reached, or the connection broke. *server* is its address without a password."""
+
+    server: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"no answer from {self.server}: {self.reason}"
+
+
+@define
+class Unauthorized(TarkeepError):
+    """The server wants a token, or another one."""
+
+    server: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.server} lets nobody in without the right token: {self.detail}"
+
+
+@define
+class Refused(TarkeepError):
+    """The server's refusal, in its own words. *retry_after_seconds* where trying again may help."""
+
+    status: int
+    code: str
+    detail: str
+    retry_after_seconds: float | None = None
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+@define
+class LocalFileChanged(TarkeepError):
+    """A local archive is not what it was when it was listed."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} changed while it was read; run this again when whatever writes it is done"
+
+
+@define
+class NothingToSend(TarkeepError):
+    """There is no local archive at all."""
+
+    folder: str
+
+    def __str__(self) -> str:
+        return f"no .tar.gz in FULL, INC or DIFF below {self.folder}; name files, or set BACKUP_DIR"

@@ -1,9 +1,7 @@
 """
-The commands of ``tarkeep``: serving, and what an operator does on the server's host.
+The command ``tarkeep``: its commands, where their settings come from, and how errors end it.
 
-A command imports what it needs when it runs: databases and the web framework take 300 ms that help need not pay.
-Results go to standard output, the log and errors to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage or
-setting, 3 partly done.
+Commands are named here and imported when they run: the server's take 300 ms that no client need pay.
 """
 
 from __future__ import annotations
@@ -14,21 +12,19 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import cyclopts
 from cyclopts import App, Parameter
 
 from ...domain.errors import InvalidSetting, TarkeepError
-from ..logs import configure
 from ..settings import ServerSettings, StorageSettings
+from .client_settings import ClientSettings, config_file
+from .exits import INTERRUPTED, exit_code, hint
 
-OK, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 ENVIRONMENT = "TARKEEP_"
-DEFAULT_FILE = "tarkeep.toml"
-
-# one settings file serves every command, so those that do not listen take the server's settings without looking
-Unused = Annotated[ServerSettings | None, Parameter(show=False)]
+DEFAULT_FILE = Path("tarkeep.toml")
+SERVER_COMMANDS = ("serve", "rebuild", "import")
+CLIENT_COMMANDS = ("push", "verify", "list", "stats")
 
 app = App(
     name="tarkeep",
@@ -36,91 +32,10 @@ app = App(
     version=lambda: version("tarkeep"),
     default_parameter=Parameter(negative=()),
 )
-
-
-@app.command
-def serve(*, storage: StorageSettings | None = None, server: ServerSettings | None = None) -> int:
-    """
-    Serve the HTTP interface until stopped.
-
-    Each setting may be given as an option, as a variable (--max-uploads is TARKEEP_MAX_UPLOADS) or in a TOML file
-    (max_uploads = 64); the first that is given counts, in this order.
-    """
-    from ..http.server import serve as serve_http
-    from ..wiring import open_tarkeep
-
-    storage = storage or StorageSettings()
-    configure(storage.log_level, storage.log_format)
-    with open_tarkeep(storage) as tarkeep:
-        serve_http(tarkeep, server or ServerSettings())
-    return OK
-
-
-@app.command
-def rebuild(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
-    """Recreate the catalog from the store. The server must not be running."""
-    from ..wiring import open_tarkeep
-
-    storage = storage or StorageSettings()
-    configure(storage.log_level, storage.log_format)
-    with open_tarkeep(storage) as tarkeep:
-        tarkeep.recover()
-        report = tarkeep.rebuild()
-    print(f"{report.entered} archives entered into the catalog")
-    for id in report.described:
-        print(f"described anew, had no side-car: {id}")
-    for id in report.damaged:
-        print(f"damaged, its length is not the recorded one: {id}")
-    for id, reason in report.left_out:
-        print(f"left out: {id}: {reason}")
-    if report.left_out:
-        print("remove a side-car that is wrong and run this again: its archive is then described anew")
-    return PARTLY if report.damaged or report.left_out else OK
-
-
-@app.command(name="import")
-def import_(
-    directory: Path,
-    /,
-    *,
-    profile: str = "default",
-    timezone: str | None = None,
-    storage: StorageSettings | None = None,
-    _server: Unused = None,
-) -> int:
-    """
-    Adopt the archives of an original server's remote_backups folder, which is only read.
-
-    Each is checked like an upload, and against the MD5 in its side-car. Running it again is harmless.
-
-    Parameters
-    ----------
-    directory
-        The folder that holds FULL, INC and DIFF.
-    profile
-        The profile for archives whose side-car is missing.
-    timezone
-        Where the original server ran, such as Europe/Paris; its side-cars do not say. Default: this machine's zone.
-    """
-    from ..wiring import legacy_folder, open_tarkeep
-
-    storage = storage or StorageSettings()
-    configure(storage.log_level, storage.log_format)
-    try:
-        zone = ZoneInfo(timezone) if timezone else None
-    except (ZoneInfoNotFoundError, ValueError):
-        raise InvalidSetting("timezone", f"{timezone!r} is not a time zone; use one such as Europe/Paris") from None
-    with open_tarkeep(storage) as tarkeep:
-        tarkeep.recover()
-        report = tarkeep.import_folder(legacy_folder(directory, zone, profile))
-    for label in report.imported:
-        print(f"imported: {label}")
-    for label in report.already_there:
-        print(f"already there: {label}")
-    for label, reason in report.refused:
-        print(f"refused: {label}: {reason}")
-    print(f"{len(report.imported)} imported, {len(report.already_there)} already there, {len(report.refused)} refused")
-    return PARTLY if report.refused else OK
+for _name in SERVER_COMMANDS:
+    app.command(f"{__package__}.server_commands:{_name if _name != 'import' else 'import_'}", name=_name)
+for _name in CLIENT_COMMANDS:
+    app.command(f"{__package__}.client_commands:{_name if _name != 'list' else 'list_'}", name=_name)
 
 
 @app.meta.default
@@ -134,9 +49,11 @@ def with_config(
     Parameters
     ----------
     config
-        A TOML file with settings. Default: tarkeep.toml in the working directory, if there is one.
+        A TOML file with settings. Default: of the server's commands tarkeep.toml in the working directory, of the
+        client's ~/.config/tarkeep/config.toml; if there is one.
     """
-    file = config or Path(DEFAULT_FILE)
+    is_client = bool(tokens) and tokens[0] in CLIENT_COMMANDS
+    file = config or (config_file() if is_client else DEFAULT_FILE)
     _check_file(file, must_exist=config is not None)
     app.config = (
         cyclopts.config.Env(ENVIRONMENT, command=False),
@@ -162,16 +79,19 @@ def run() -> None:
         _refuse_unknown_variables()
         code = app.meta()
     except TarkeepError as error:
-        print(f"tarkeep: {error}", file=sys.stderr)
-        code = USAGE if isinstance(error, InvalidSetting) else FAILED
+        advice = hint(error)
+        print(f"tarkeep: {error}{'; ' + advice if advice else ''}", file=sys.stderr)
+        code = exit_code(error)
+    except KeyboardInterrupt:
+        print("tarkeep: interrupted", file=sys.stderr)
+        code = INTERRUPTED
     sys.exit(code)
 
 
 def _refuse_unknown_variables() -> None:
-    known = {
-        f"{ENVIRONMENT}{name.upper()}" for kind in (StorageSettings, ServerSettings) for name in kind.__annotations__
-    }
-    known |= {f"{ENVIRONMENT}{name}" for name in ("CONFIG", "PROFILE", "TIMEZONE")}
+    kinds = (StorageSettings, ServerSettings, ClientSettings)
+    known = {f"{ENVIRONMENT}{name.upper()}" for kind in kinds for name in kind.__annotations__}
+    known |= {f"{ENVIRONMENT}{name}" for name in ("CONFIG", "PROFILE", "TIMEZONE", "TOKEN")}
     for name in os.environ:
         if name.startswith(ENVIRONMENT) and name not in known:
-            raise InvalidSetting(name, "this environment variable is not a setting; see tarkeep serve --help")
+            raise InvalidSetting(name, "this environment variable is not a setting; see tarkeep COMMAND --help")

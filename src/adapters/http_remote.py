@@ -1,0 +1,288 @@
+"""
+A Tarkeep server over HTTP, by urllib3, which keeps connections and is safe for several threads.
+
+Nothing is tried again here. Whatever goes wrong on the line becomes `NoAnswer`; whatever the server says, in its own
+words, one of the other errors.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, urlencode, urljoin
+
+import urllib3
+from attrs import define, field, frozen
+
+from ..domain.archives import (
+    ArchiveId,
+    ArchiveState,
+    BackupArchive,
+    BackupType,
+    Contents,
+    DeclaredDigests,
+    Digests,
+    Kind,
+)
+from ..domain.client.ports import UploadProgress
+from ..domain.errors import (
+    ArchiveNotFound,
+    NoAnswer,
+    OffsetMismatch,
+    Refused,
+    TarkeepError,
+    Unauthorized,
+    UploadGone,
+    UploadNotFound,
+)
+from ..domain.ports import Totals
+from ..domain.sync import InventoryEntry, SyncReport, TypeReport
+
+CONNECT_SECONDS = 20.0
+SILENCE_SECONDS = 300.0
+
+_TUS = {"Tus-Resumable": "1.0.0"}
+_PAGE = 1000
+_BLOCK_BYTES = 1 << 20
+
+
+def _without_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+@define(eq=False)
+class HttpRemote:
+    """`Remote` at *url*; *connections* is how many threads will use it at once."""
+
+    url: str = field(converter=_without_slash)
+    token: str | None = field(default=None, repr=False)
+    connections: int = 4
+    _pool: urllib3.PoolManager = field(init=False)
+
+    @_pool.default
+    def _connected(self) -> urllib3.PoolManager:
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
+        return urllib3.PoolManager(maxsize=self.connections, timeout=timeout, retries=False, blocksize=_BLOCK_BYTES)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.clear()
+
+    def verify(self, profile: str | None, entries: Iterable[InventoryEntry]) -> SyncReport:
+        lines = (
+            json.dumps(
+                {"type": entry.type.value, "name": entry.name, "size": entry.size_bytes, "md5": entry.md5}
+                | {"sha256": entry.sha256}
+            )
+            for entry in entries
+        )
+        query = "?" + urlencode({"profile": profile}) if profile else ""
+        headers = {"Content-Type": "application/x-ndjson"}
+        answer = self._asked("POST", f"/api/v1/verify{query}", headers, "\n".join(lines).encode())
+        return _report(answer["types"])
+
+    def archives(self, *, profile: str | None = None, type: BackupType | None = None) -> Iterator[BackupArchive]:
+        query = {"limit": str(_PAGE)}
+        if profile:
+            query["profile"] = profile
+        if type:
+            query["type"] = type.value
+        while True:
+            page = self._asked("GET", f"/api/v1/archives?{urlencode(query)}")
+            yield from map(_archive, page["archives"])
+            if page["next_cursor"] is None:
+                return
+            query["cursor"] = page["next_cursor"]
+
+    def totals(self) -> list[Totals]:
+        return [
+            Totals(profile["profile"], BackupType(type), held["archives"], held["size"], _time(held["newest"]))
+            for profile in self._asked("GET", "/api/v1/profiles")["profiles"]
+            for type, held in profile["types"].items()
+            if held["archives"]
+        ]
+
+    def put(
+        self, id: ArchiveId, blocks: Iterable[bytes], size_bytes: int | None, digests: DeclaredDigests
+    ) -> BackupArchive:
+        headers = {} if size_bytes is None else {"Content-Length": str(size_bytes)}
+        if digests.sha256:
+            headers["X-Checksum-Sha256"] = digests.sha256
+        return _archive(self._asked("PUT", _path(id), headers, blocks))
+
+    def create_upload(self, id: ArchiveId, size_bytes: int | None, digests: DeclaredDigests) -> str:
+        described = {"filename": id.name, "profile": id.profile, "type": id.type.value}
+        if digests.sha256:
+            described["sha256"] = digests.sha256
+        about = ",".join(f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in described.items())
+        size = {"Upload-Defer-Length": "1"} if size_bytes is None else {"Upload-Length": str(size_bytes)}
+        answer = self._request("POST", "/api/v1/uploads", {**_TUS, **size, "Upload-Metadata": about})
+        return urljoin(self.url + "/", answer.headers["Location"])
+
+    def upload_progress(self, upload: str) -> UploadProgress:
+        told = self._asked("GET", upload)
+        return UploadProgress(told["offset"], _archive(told["archive"]) if told["archive"] else None)
+
+    def append(
+        self,
+        upload: str,
+        offset_bytes: int,
+        blocks: Iterable[bytes],
+        count_bytes: int | None,
+        total_bytes: int | None = None,
+    ) -> UploadProgress:
+        headers = {**_TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset_bytes)}
+        if count_bytes is not None:
+            headers["Content-Length"] = str(count_bytes)
+        if total_bytes is not None:
+            headers["Upload-Length"] = str(total_bytes)
+        answer = self._request("PATCH", upload, headers, blocks)
+        if "Tarkeep-Archive" in answer.headers:
+            return self.upload_progress(upload)
+        return UploadProgress(int(answer.headers["Upload-Offset"]))
+
+    def read(self, id: ArchiveId, start: int = 0) -> _Download:
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        listed = next((one for one in self.archives(profile=id.profile, type=id.type) if one.id == id), None)
+        if listed is None:
+            raise ArchiveNotFound(str(id))
+        return _Download(self, listed, self._request("GET", _path(id), headers, preload=False))
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def _asked(
+        self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | Iterable[bytes] = b""
+    ) -> dict[str, Any]:
+        answer = self._request(method, target, headers or {}, body)
+        try:
+            told = json.loads(answer.data)
+        except ValueError:
+            told = None
+        if not isinstance(told, dict):
+            detail = f"unexpected answer {answer.status}; is {self.shown_url} a Tarkeep server?"
+            raise Refused(answer.status, "not-json", detail)
+        return told
+
+    def _request(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes] = b"",
+        *,
+        preload: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        url = target if target.startswith(("http://", "https://")) else self.url + target
+        authorized = {**headers, "Authorization": f"Bearer {self.token}"} if self.token else headers
+        try:
+            answer = self._pool.request(
+                method, url, headers=authorized, body=body or None, preload_content=preload, redirect=False
+            )
+            if answer.status >= 400 and not preload:
+                answer.read()
+        except urllib3.exceptions.HTTPError as error:
+            raise NoAnswer(self.shown_url, _reason(error)) from error
+        if answer.status >= 300:
+            raise self._refusal(answer, target)
+        return answer
+
+    @property
+    def shown_url(self) -> str:
+        """The address without a password."""
+        return re.sub(r"//[^/@]*@", "//", self.url)
+
+    def _refusal(self, answer: urllib3.BaseHTTPResponse, target: str) -> TarkeepError:
+        try:
+            told = json.loads(answer.data)
+            code, detail = str(told["code"]), str(told["detail"])
+        except (ValueError, KeyError, TypeError):
+            told = {}
+            code, detail = "", f"unexpected answer {answer.status}; is {self.shown_url} a Tarkeep server?"
+        after = answer.headers.get("Retry-After", "")
+        is_upload = "/api/v1/uploads/" in target
+        match answer.status, code:
+            case (401 | 403, "" | "unauthorized" | "insufficient-scope"):
+                return Unauthorized(self.shown_url, detail)
+            case (404, "not-found") if is_upload:
+                return UploadNotFound(target.rpartition("/")[2])
+            case (410, "gone"):
+                return UploadGone(target.rpartition("/")[2], detail)
+            case (409, "offset-mismatch"):
+                return OffsetMismatch(target.rpartition("/")[2], int(told["upload_offset"]), -1)
+        return Refused(answer.status, code, detail, float(after) if after.isdigit() else None)
+
+
+@frozen(eq=False)
+class _Download:
+    _remote: HttpRemote
+    archive: BackupArchive
+    _answer: urllib3.BaseHTTPResponse
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._answer.stream(_BLOCK_BYTES)
+        except urllib3.exceptions.HTTPError as error:
+            raise NoAnswer(self._remote.shown_url, _reason(error)) from error
+
+    def __enter__(self) -> _Download:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._answer.close()
+
+
+def _path(id: ArchiveId) -> str:
+    return f"/api/v1/profiles/{quote(id.profile)}/archives/{id.type.value}/{quote(id.name, safe='')}"
+
+
+def _reason(error: urllib3.exceptions.HTTPError) -> str:
+    """What went wrong, without the object addresses and URLs in urllib3's sentences."""
+    cause: BaseException = error
+    while cause.__cause__ is not None or cause.__context__ is not None:
+        cause = cause.__cause__ or cause.__context__ or cause
+    text = getattr(cause, "strerror", None) or str(cause)
+    return text or type(cause).__name__
+
+
+def _archive(told: object) -> BackupArchive:
+    if not isinstance(told, dict):
+        raise Refused(200, "not-an-archive", "the server describes an archive in a way this version cannot read")
+    kind = told["kind"]
+    contents = Contents(Kind(kind), told["members"], told["unpacked_size"]) if kind else None
+    return BackupArchive(
+        ArchiveId(told["profile"], BackupType(told["type"]), told["name"]),
+        told["size"],
+        Digests(told["md5"], told["sha256"]),
+        _time(told["received_at"]),
+        _time(told["taken_at"]),
+        contents,
+        ArchiveState(told["state"]),
+    )
+
+
+def _report(types: object) -> SyncReport:
+    if not isinstance(types, dict):
+        raise Refused(200, "not-a-report", "the server compares in a way this version cannot read")
+    buckets = ("synced", "missing_remote", "extra_remote", "differing", "unverified")
+    return SyncReport(
+        {
+            type: TypeReport(
+                type,
+                types[type.value]["local_count"],
+                types[type.value]["remote_count"],
+                **{bucket: tuple(types[type.value][bucket]) for bucket in buckets},
+            )
+            for type in BackupType
+        }
+    )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

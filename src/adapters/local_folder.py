@@ -1,0 +1,83 @@
+"""The archives of this machine, as its backup job leaves them: ``BACKUP_DIR/{FULL,INC,DIFF}/*.tar.gz``."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from attrs import frozen
+
+from ..domain.archives import BackupType
+from ..domain.client.ports import LocalArchive
+from ..domain.errors import LocalFileChanged
+
+_BLOCK_BYTES = 1 << 20
+
+
+@frozen
+class LocalFolder:
+    """`LocalArchives` below *path*."""
+
+    path: Path
+
+    def list(self) -> list[LocalArchive]:
+        return [
+            described(file, type)
+            for type in BackupType
+            for file in sorted((self.path / type.value).glob("*.tar.gz"))
+            if file.is_file()
+        ]
+
+    def open(self, archive: LocalArchive) -> _OpenFile:
+        try:
+            file = io.FileIO(archive.path)
+        except OSError as error:
+            raise LocalFileChanged(archive.path) from error
+        opened = _OpenFile(archive, file)
+        try:
+            opened.check()
+        except BaseException:
+            file.close()
+            raise
+        return opened
+
+
+def described(file: Path, type: BackupType) -> LocalArchive:
+    """
+    The archive that lies in *file*.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    found = file.stat()
+    return LocalArchive(type, file.name, found.st_size, str(file.absolute()), found.st_mtime_ns, found.st_ino)
+
+
+@frozen(eq=False)
+class _OpenFile:
+    _archive: LocalArchive
+    _file: io.FileIO
+
+    def check(self) -> None:
+        found = os.fstat(self._file.fileno())
+        listed = self._archive
+        if (found.st_size, found.st_mtime_ns, found.st_ino) != (listed.size_bytes, listed.modified_ns, listed.inode):
+            raise LocalFileChanged(listed.path)
+
+    def read(self, start: int = 0) -> Iterator[bytes]:
+        while block := os.pread(self._file.fileno(), _BLOCK_BYTES, start):
+            start += len(block)
+            if start >= self._archive.size_bytes:
+                self.check()  # before the last bytes go out: what changed meanwhile must not be stored
+            yield block
+
+    def __enter__(self) -> _OpenFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()

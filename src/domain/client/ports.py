@@ -1,0 +1,158 @@
+"""
+What the client's use cases need: a server to talk to, a folder of archives, digests computed before, somebody to tell.
+
+Like the server's ports (`domain.ports`) these are protocols whose promises the contract tests prove for each adapter.
+Errors are those of `domain.errors`; every method of `Remote` may raise `NoAnswer` (worth another try), `Unauthorized`
+and `Refused`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from attrs import frozen
+
+from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests
+from ..ports import Totals
+from ..sync import InventoryEntry, SyncReport
+
+
+@frozen
+class LocalArchive:
+    """
+    An archive lying in a local folder.
+
+    *path*, *modified_ns* and *inode* with *size_bytes* are what tells one version of a file from the next.
+    """
+
+    type: BackupType
+    name: str
+    size_bytes: int
+    path: str
+    modified_ns: int
+    inode: int
+
+
+class LocalFile(AbstractContextManager["LocalFile", None], Protocol):
+    """The bytes of a local archive, opened once; leaving the context closes it."""
+
+    def read(self, start: int = 0) -> Iterator[bytes]:
+        """
+        The bytes from *start* to the end in blocks of at most 1 MiB.
+
+        Raises:
+            LocalFileChanged: the file is not the version that was listed any more.
+        """
+
+
+class LocalArchives(Protocol):
+    """The archives of this machine: ``BACKUP_DIR/{FULL,INC,DIFF}/*.tar.gz``."""
+
+    def list(self) -> list[LocalArchive]:
+        """Every archive, ordered by type and name."""
+
+    def open(self, archive: LocalArchive) -> LocalFile:
+        """
+        Open *archive* for reading.
+
+        Raises:
+            LocalFileChanged: it is not the version that was listed, or is gone.
+        """
+
+
+class DigestCache(Protocol):
+    """SHA-256 of local archives, kept between runs. Losing it costs time and nothing else."""
+
+    def get(self, archive: LocalArchive) -> str | None:
+        """The digest of exactly this version of the file, where it is known; lower-case hex."""
+
+    def put(self, archive: LocalArchive, sha256: str) -> None:
+        """Remember *sha256*; failing to is no error."""
+
+
+class UploadNotes(Protocol):
+    """Where unfinished uploads were begun, kept between runs. Losing it costs sending again and nothing else."""
+
+    def get(self, key: str) -> str | None:
+        """The address noted under *key*."""
+
+    def put(self, key: str, upload: str | None) -> None:
+        """Note *upload* under *key*, or with None forget it; failing to is no error."""
+
+
+@frozen
+class UploadProgress:
+    """Where an upload stands on the server: durable bytes, and the archive once it is stored."""
+
+    offset_bytes: int
+    stored: BackupArchive | None = None
+
+
+class Download(AbstractContextManager["Download", None], Protocol):
+    """Bytes of a stored archive on their way here; *archive* tells its full size and digests."""
+
+    @property
+    def archive(self) -> BackupArchive: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class Remote(Protocol):
+    """A Tarkeep server, over whatever line. Safe to call from several threads at once. No method tries again."""
+
+    def verify(self, profile: str | None, entries: Iterable[InventoryEntry]) -> SyncReport:
+        """Compare *entries* with what the server holds, of one profile or of all."""
+
+    def archives(self, *, profile: str | None = None, type: BackupType | None = None) -> Iterator[BackupArchive]:
+        """Every stored archive, oldest receipt first, page by page."""
+
+    def totals(self) -> list[Totals]:
+        """What each profile holds, by type."""
+
+    def put(
+        self, id: ArchiveId, blocks: Iterable[bytes], size_bytes: int | None, digests: DeclaredDigests
+    ) -> BackupArchive:
+        """
+        Send a whole archive in one request, of unknown length with *size_bytes* None; the archive as it is stored.
+
+        The name in the answer may be another, where the server keeps both.
+        """
+
+    def create_upload(self, id: ArchiveId, size_bytes: int | None, digests: DeclaredDigests) -> str:
+        """Begin a resumable upload; its address."""
+
+    def upload_progress(self, upload: str) -> UploadProgress:
+        """
+        Where *upload* stands.
+
+        Raises:
+            UploadGone: expired, ended, or never there: begin anew.
+        """
+
+    def append(
+        self,
+        upload: str,
+        offset_bytes: int,
+        blocks: Iterable[bytes],
+        count_bytes: int | None,
+        total_bytes: int | None = None,
+    ) -> UploadProgress:
+        """
+        Send *blocks*, the *count_bytes* bytes from *offset_bytes* on, None where nobody knows how many.
+
+        *total_bytes* declares the length that was left open at creation.
+
+        Raises:
+            OffsetMismatch: the server is elsewhere; ask `upload_progress`.
+            UploadGone: as there.
+        """
+
+    def read(self, id: ArchiveId, start: int = 0) -> Download:
+        """
+        The bytes of *id* from *start* on.
+
+        Raises:
+            ArchiveNotFound: it is not stored.
+        """

@@ -1,0 +1,246 @@
+"""
+Sending archives: only what the server lacks, each byte read once, and no byte again that the server has on disk.
+
+The digest is computed while the bytes pass, and compared with the one in the server's answer. An archive above
+*resumable_from_bytes* goes as a resumable upload, whose address is noted, so that the next run goes on where this one
+was cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
+
+from attrs import define, field, frozen
+
+from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests
+from ..errors import DigestMismatch, TarkeepError, UploadGone, UploadNotFound
+from ..ports import Hasher, RunningChecksum
+from ..sync import InventoryEntry, SyncReport
+from ..uploads import ChecksumAlgorithm
+from .ports import DigestCache, LocalArchive, LocalArchives, LocalFile, Remote, UploadNotes, UploadProgress
+from .retrying import Retrying
+
+
+class Fate(Enum):
+    """What became of one archive."""
+
+    SENT = "sent"
+    ALREADY_THERE = "already-there"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+
+
+@frozen
+class Pushed:
+    """What became of *archive*, under which name it is *stored*, or which *error* kept it from being."""
+
+    archive: LocalArchive
+    fate: Fate
+    stored: BackupArchive | None = None
+    error: TarkeepError | None = None
+
+
+Progress = Callable[[LocalArchive, int], None]
+"""Told of every piece that goes out: the archive, and where in it the sender is now."""
+
+Notice = Callable[[LocalArchive, TarkeepError, float], None]
+"""Told before trying again: the archive, what failed, and the seconds until then."""
+
+
+def newest_of_each_type(archives: Iterable[LocalArchive]) -> list[LocalArchive]:
+    """The archive of each type that was modified last; of those equally new the last by name."""
+    newest: dict[BackupType, LocalArchive] = {}
+    for archive in archives:
+        best = newest.get(archive.type)
+        if best is None or (archive.modified_ns, archive.name) > (best.modified_ns, best.name):
+            newest[archive.type] = archive
+    return [newest[type] for type in BackupType if type in newest]
+
+
+@frozen
+class PlanPush:
+    """Ask the server once what it has of some archives."""
+
+    remote: Remote
+    files: LocalArchives
+    cache: DigestCache
+    hasher: Hasher
+
+    def __call__(self, profile: str, archives: list[LocalArchive]) -> dict[LocalArchive, Fate | None]:
+        """What is known of each of *archives* without sending it; None for those to send."""
+        digests = {archive: self.cache.get(archive) for archive in archives}
+        report = self._compare(profile, digests)
+        doubtful = [archive for archive in archives if archive.name in report.types[archive.type].unverified]
+        if doubtful:
+            digests |= {archive: digest_of(archive, self.files, self.cache, self.hasher) for archive in doubtful}
+            report = self._compare(profile, digests)
+        return {archive: self._fate(archive, report) for archive in archives}
+
+    def _compare(self, profile: str, digests: Mapping[LocalArchive, str | None]) -> SyncReport:
+        entries = [
+            InventoryEntry(archive.type, archive.name, archive.size_bytes, sha256=sha256)
+            for archive, sha256 in digests.items()
+        ]
+        return self.remote.verify(profile, entries)
+
+    def _fate(self, archive: LocalArchive, report: SyncReport) -> Fate | None:
+        of_type = report.types[archive.type]
+        if archive.name in of_type.synced:
+            return Fate.ALREADY_THERE
+        return Fate.CONFLICT if archive.name in of_type.differing else None
+
+
+def digest_of(archive: LocalArchive, files: LocalArchives, cache: DigestCache, hasher: Hasher) -> str:
+    """
+    The SHA-256 of *archive* in lower-case hex, from the cache or by reading it.
+
+    Raises:
+        LocalFileChanged: it is not the version that was listed.
+    """
+    known = cache.get(archive)
+    if known is not None:
+        return known
+    with files.open(archive) as file:
+        passing = _PassingDigest(hasher, file)
+        for _ in passing.blocks(0):
+            pass
+    cache.put(archive, passing.sha256)
+    return passing.sha256
+
+
+@frozen
+class PushArchive:
+    """Send one archive until it is stored."""
+
+    remote: Remote
+    files: LocalArchives
+    cache: DigestCache
+    notes: UploadNotes
+    hasher: Hasher
+    retrying: Retrying
+    resumable_from_bytes: int = 8_000_000
+
+    def __call__(self, profile: str, archive: LocalArchive, progress: Progress, notice: Notice) -> BackupArchive:
+        """
+        The archive as it is stored.
+
+        Raises:
+            NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+            LocalFileChanged: it is not the version that was listed.
+            DigestMismatch: the server stored other bytes than were read.
+        """
+        id = ArchiveId(profile, archive.type, archive.name)
+        known = self.cache.get(archive)
+        with self.files.open(archive) as file:
+            passing = _PassingDigest(self.hasher, file, lambda position: progress(archive, position))
+            sending = _Sending(self, id, archive, DeclaredDigests(sha256=known), passing)
+            send = sending.whole if archive.size_bytes < self.resumable_from_bytes else sending.resumable
+            stored = self.retrying(
+                send,
+                has_moved=sending.has_moved,
+                on_retry=lambda error, pause: notice(archive, error, pause),
+            )
+            actual = known or passing.rest()
+        if stored.digests.sha256 != actual:
+            raise DigestMismatch("sha256", actual, stored.digests.sha256)
+        self.cache.put(archive, actual)
+        return stored
+
+
+@define
+class _PassingDigest:
+    """A file read from wherever a server stands, whose digest is computed once over all of it, in order."""
+
+    _hasher: Hasher
+    _file: LocalFile
+    _tell: Callable[[int], None] = lambda _position: None
+    _hashed_bytes: int = 0
+    _checksum: RunningChecksum = field(init=False)
+
+    @_checksum.default
+    def _begun(self) -> RunningChecksum:
+        return self._hasher.checksum(ChecksumAlgorithm.SHA256)
+
+    def blocks(self, start: int) -> Iterator[bytes]:
+        """The bytes from *start* on."""
+        if start > self._hashed_bytes:
+            self._hash_up_to(start)
+        position = start
+        for block in self._file.read(start):
+            self._hash(block, position)
+            yield block
+            position += len(block)
+            self._tell(position)
+
+    def rest(self) -> str:
+        """The digest of the whole file, of which some may not have been sent this time."""
+        for block in self._file.read(self._hashed_bytes):
+            self._hash(block, self._hashed_bytes)
+        return self.sha256
+
+    @property
+    def sha256(self) -> str:
+        return self._checksum.digest().hex()
+
+    def _hash_up_to(self, stop: int) -> None:
+        for block in self._file.read(self._hashed_bytes):
+            self._hash(block[: stop - self._hashed_bytes], self._hashed_bytes)
+            if self._hashed_bytes >= stop:
+                return
+
+    def _hash(self, block: bytes, position: int) -> None:
+        new = block[max(0, self._hashed_bytes - position) :]
+        self._checksum.update(new)
+        self._hashed_bytes += len(new)
+
+
+@define
+class _Sending:
+    """One archive on its way, over as many requests as it takes."""
+
+    _push: PushArchive
+    _id: ArchiveId
+    _archive: LocalArchive
+    _digests: DeclaredDigests
+    _passing: _PassingDigest
+    _offset_bytes: int = 0
+    _seen_bytes: int = 0
+
+    @property
+    def _key(self) -> str:
+        archive = self._archive
+        return f"{self._id} {archive.path} {archive.size_bytes} {archive.modified_ns} {archive.inode}"
+
+    def has_moved(self) -> bool:
+        """Whether the server has more than when this was asked last."""
+        moved, self._seen_bytes = self._offset_bytes > self._seen_bytes, self._offset_bytes
+        return moved
+
+    def whole(self) -> BackupArchive:
+        return self._push.remote.put(self._id, self._passing.blocks(0), self._archive.size_bytes, self._digests)
+
+    def resumable(self) -> BackupArchive:
+        push = self._push
+        upload = push.notes.get(self._key)
+        try:
+            progress = UploadProgress(0) if upload is None else push.remote.upload_progress(upload)
+            if upload is None:
+                upload = push.remote.create_upload(self._id, self._archive.size_bytes, self._digests)
+                push.notes.put(self._key, upload)
+            self._offset_bytes = progress.offset_bytes
+            if progress.stored is None:
+                blocks = self._passing.blocks(progress.offset_bytes)
+                progress = push.remote.append(
+                    upload, progress.offset_bytes, blocks, self._archive.size_bytes - progress.offset_bytes
+                )
+        except (UploadGone, UploadNotFound):
+            push.notes.put(self._key, None)
+            if upload is None or self._offset_bytes == 0:
+                raise
+            self._offset_bytes = 0
+            return self.resumable()
+        if progress.stored is None:
+            raise UploadGone(upload, "the server took every byte and names no archive")
+        push.notes.put(self._key, None)
+        return progress.stored

@@ -1,0 +1,65 @@
+"""Trying again over a bad line: exponential backoff with full jitter, for as long as somebody is willing to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from attrs import frozen
+
+from ..errors import NoAnswer, OffsetMismatch, Refused, TarkeepError
+
+Result = TypeVar("Result")
+
+
+@frozen
+class Retrying:
+    """
+    Call again what failed in a way that may pass, up to *retries* times in a row.
+
+    *wait* sleeps for seconds, *fraction* draws from 0 to 1. The pause before try n is drawn from 0 to
+    ``base_seconds * 2**n``, at most *longest_seconds*; or what the server asks for, where that is longer.
+    """
+
+    retries: int
+    wait: Callable[[float], None]
+    fraction: Callable[[], float]
+    base_seconds: float = 1.0
+    longest_seconds: float = 60.0
+
+    def __call__(
+        self,
+        attempt: Callable[[], Result],
+        *,
+        has_moved: Callable[[], bool] = lambda: False,
+        on_retry: Callable[[TarkeepError, float], None] = lambda _error, _pause: None,
+    ) -> Result:
+        """
+        What *attempt* returns. An attempt after which *has_moved* is true starts the count anew.
+
+        Raises:
+            Whatever *attempt* raised last.
+        """
+        failures = 0
+        while True:
+            try:
+                return attempt()
+            except TarkeepError as error:
+                failures = 1 if has_moved() else failures + 1
+                if failures > self.retries or not may_pass(error):
+                    raise
+                pause = self._pause(failures, error)
+                on_retry(error, pause)
+            self.wait(pause)
+
+    def _pause(self, failures: int, error: TarkeepError) -> float:
+        drawn = self.fraction() * min(self.longest_seconds, self.base_seconds * 2.0**failures)
+        asked = error.retry_after_seconds if isinstance(error, Refused) else None
+        return max(drawn, asked or 0.0)
+
+
+def may_pass(error: TarkeepError) -> bool:
+    """Whether the same request may succeed a little later."""
+    if isinstance(error, Refused):
+        return error.retry_after_seconds is not None or error.status in (408, 502, 503, 504)
+    return isinstance(error, NoAnswer | OffsetMismatch)

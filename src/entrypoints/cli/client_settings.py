@@ -1,0 +1,102 @@
+"""The settings of the client; given by option, environment or ``~/.config/tarkeep/config.toml``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+from attrs import field, frozen
+from cyclopts import Parameter
+
+from ...domain.errors import InvalidSetting
+from ..settings import Size
+
+SLOWEST_RATE = 64 << 10  # below this a block takes longer than servers wait for the next byte
+
+
+def _positive(_instance: object, attribute: object, value: float) -> None:
+    if value < 1:
+        raise InvalidSetting(getattr(attribute, "name", "?"), f"must be 1 or more, is {value}")
+
+
+def _rate(_instance: object, _attribute: object, value: int | None) -> None:
+    if value is not None and value < SLOWEST_RATE:
+        raise InvalidSetting("limit_rate", f"must be at least 64K bytes per second, is {value}")
+
+
+def _address(_instance: object, _attribute: object, value: str) -> None:
+    if not value.startswith(("http://", "https://")):
+        raise InvalidSetting("server", f"must begin with http:// or https://, is {value!r}")
+
+
+@Parameter(name="*")
+@frozen
+class ClientSettings:
+    """What every command that talks to a server takes."""
+
+    server: Annotated[str, Parameter(env_var=["TARKEEP_SERVER", "SERVER_URL"])] = field(
+        default="http://127.0.0.1:5000", validator=_address
+    )
+    """The server's address."""
+
+    backup_dir: Annotated[Path, Parameter(env_var=["TARKEEP_BACKUP_DIR", "BACKUP_DIR"])] = Path("backups")
+    """The folder whose FULL, INC and DIFF hold the local archives."""
+
+    jobs: int = field(default=3, validator=_positive)
+    """How many archives are sent at once."""
+
+    retries: int = field(default=8, validator=_positive)
+    """How often to try again when the line breaks and nothing moves in between."""
+
+    limit_rate: Size | None = field(default=None, validator=_rate)
+    """The most bytes per second to send, all archives together. Units K, M, G."""
+
+    token_file: Path | None = None
+    """A file that holds the token. TARKEEP_TOKEN holds it itself; it cannot be an option, which everybody could see."""
+
+    token_command: str | None = None
+    """A command that prints the token."""
+
+    json: bool = False
+    """Print JSON lines: one for each archive, and a last one with the summary."""
+
+    quiet: bool = False
+    """Print errors only."""
+
+    def token(self) -> str | None:
+        """
+        The token, where one is set.
+
+        Raises:
+            InvalidSetting: its file cannot be read, or its command fails.
+        """
+        if "TARKEEP_TOKEN" in os.environ:
+            return os.environ["TARKEEP_TOKEN"].strip() or None
+        if self.token_file is not None:
+            try:
+                return self.token_file.expanduser().read_text().strip()
+            except OSError as error:
+                raise InvalidSetting("token_file", f"{self.token_file}: {error.strerror}") from error
+        if self.token_command is not None:
+            ran = subprocess.run(self.token_command, shell=True, stdout=subprocess.PIPE, text=True, check=False)
+            if ran.returncode:
+                raise InvalidSetting("token_command", f"it ended with {ran.returncode}")
+            return ran.stdout.strip()
+        return None
+
+
+def config_file() -> Path:
+    """Where the client's settings are looked for."""
+    return _home("XDG_CONFIG_HOME", ".config") / "tarkeep" / "config.toml"
+
+
+def memory_file() -> Path:
+    """Where the client keeps what it remembers between runs."""
+    return _home("XDG_STATE_HOME", ".local/state") / "tarkeep" / "client.sqlite"
+
+
+def _home(variable: str, otherwise: str) -> Path:
+    named = os.environ.get(variable, "")
+    return Path(named) if named.startswith("/") else Path.home() / otherwise

@@ -1,0 +1,104 @@
+"""
+What an operator does on the server's host: serving, rebuilding the catalog, importing.
+
+A command imports what it needs when it runs: databases and the web framework take 300 ms that help need not pay.
+Results go to standard output, the log and errors to standard error.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cyclopts import Parameter
+
+from ...domain.errors import InvalidSetting
+from ..logs import configure
+from ..settings import ServerSettings, StorageSettings
+from .exits import OK, PARTLY
+
+# one settings file serves every command, so those that do not listen take the server's settings without looking
+Unused = Annotated[ServerSettings | None, Parameter(show=False)]
+
+
+def serve(*, storage: StorageSettings | None = None, server: ServerSettings | None = None) -> int:
+    """
+    Serve the HTTP interface until stopped.
+
+    Each setting may be given as an option, as a variable (--max-uploads is TARKEEP_MAX_UPLOADS) or in a TOML file
+    (max_uploads = 64); the first that is given counts, in this order.
+    """
+    from ..http.server import serve as serve_http
+    from ..wiring import open_tarkeep
+
+    storage = storage or StorageSettings()
+    configure(storage.log_level, storage.log_format)
+    with open_tarkeep(storage) as tarkeep:
+        serve_http(tarkeep, server or ServerSettings())
+    return OK
+
+
+def rebuild(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """Recreate the catalog from the store. The server must not be running."""
+    from ..wiring import open_tarkeep
+
+    storage = storage or StorageSettings()
+    configure(storage.log_level, storage.log_format)
+    with open_tarkeep(storage) as tarkeep:
+        tarkeep.recover()
+        report = tarkeep.rebuild()
+    print(f"{report.entered} archives entered into the catalog")
+    for id in report.described:
+        print(f"described anew, had no side-car: {id}")
+    for id in report.damaged:
+        print(f"damaged, its length is not the recorded one: {id}")
+    for id, reason in report.left_out:
+        print(f"left out: {id}: {reason}")
+    if report.left_out:
+        print("remove a side-car that is wrong and run this again: its archive is then described anew")
+    return PARTLY if report.damaged or report.left_out else OK
+
+
+def import_(
+    directory: Path,
+    /,
+    *,
+    profile: str = "default",
+    timezone: str | None = None,
+    storage: StorageSettings | None = None,
+    _server: Unused = None,
+) -> int:
+    """
+    Adopt the archives of an original server's remote_backups folder, which is only read.
+
+    Each is checked like an upload, and against the MD5 in its side-car. Running it again is harmless.
+
+    Parameters
+    ----------
+    directory
+        The folder that holds FULL, INC and DIFF.
+    profile
+        The profile for archives whose side-car is missing.
+    timezone
+        Where the original server ran, such as Europe/Paris; its side-cars do not say. Default: this machine's zone.
+    """
+    from ..wiring import legacy_folder, open_tarkeep
+
+    storage = storage or StorageSettings()
+    configure(storage.log_level, storage.log_format)
+    try:
+        zone = ZoneInfo(timezone) if timezone else None
+    except (ZoneInfoNotFoundError, ValueError):
+        raise InvalidSetting("timezone", f"{timezone!r} is not a time zone; use one such as Europe/Paris") from None
+    with open_tarkeep(storage) as tarkeep:
+        tarkeep.recover()
+        report = tarkeep.import_folder(legacy_folder(directory, zone, profile))
+    for label in report.imported:
+        print(f"imported: {label}")
+    for label in report.already_there:
+        print(f"already there: {label}")
+    for label, reason in report.refused:
+        print(f"refused: {label}: {reason}")
+    print(f"{len(report.imported)} imported, {len(report.already_there)} already there, {len(report.refused)} refused")
+    return PARTLY if report.refused else OK

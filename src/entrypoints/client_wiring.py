@@ -1,0 +1,59 @@
+"""The client's composition root: settings become adapters. Nothing of the server is imported."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from attrs import frozen
+
+from ..adapters.client_memory import ClientMemory
+from ..adapters.hashing import HashlibHasher
+from ..adapters.http_remote import HttpRemote
+from ..adapters.local_folder import LocalFolder, described
+from ..domain.archives import BackupType
+from ..domain.client.ports import LocalArchive
+from ..domain.client.push import PlanPush, PushArchive
+from ..domain.client.retrying import Retrying
+from ..domain.ports import Hasher
+
+
+@frozen
+class Client:
+    """Adapters and use cases of one command."""
+
+    remote: HttpRemote
+    files: LocalFolder
+    memory: ClientMemory
+    hasher: Hasher
+    plan: PlanPush
+    push: PushArchive
+    retrying: Retrying
+
+
+@contextmanager
+def open_client(
+    server: str, token: str | None, backup_dir: Path, memory: Path, *, jobs: int = 1, retries: int = 8
+) -> Iterator[Client]:
+    """A client of *server*, closed at the end of the context."""
+    hasher = HashlibHasher()
+    files = LocalFolder(backup_dir)
+    retrying = Retrying(retries, time.sleep, random.random)
+    with closing(HttpRemote(server, token, jobs)) as remote, closing(ClientMemory(memory)) as remembered:
+        yield Client(
+            remote=remote,
+            files=files,
+            memory=remembered,
+            hasher=hasher,
+            plan=PlanPush(remote, files, remembered, hasher),
+            push=PushArchive(remote, files, remembered, remembered.notes, hasher, retrying),
+            retrying=retrying,
+        )
+
+
+def local_archive(file: Path, type: BackupType) -> LocalArchive:
+    """The archive that lies in *file*. Raises OSError where it cannot be looked at."""
+    return described(file, type)

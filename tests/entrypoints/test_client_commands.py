@@ -1,0 +1,392 @@
+"""The client as people and scripts run it: exit codes, what it prints where, and what is stored afterwards."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import socket
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from attrs import define
+
+from tests.support.archives import make_targz
+from tests.support.server import LiveServer, live_server
+
+MIB = 1 << 20
+LARGE = make_targz({"noise": random.Random(1).randbytes(12 * MIB)})
+
+
+@define
+class Machine:
+    """A machine with a backup folder of its own, which talks to *url*."""
+
+    home: Path
+    url: str
+
+    @property
+    def backups(self) -> Path:
+        return self.home / "backups"
+
+    def keep(self, type: str, name: str, content: bytes, *, age_seconds: int = 100) -> Path:
+        file = self.backups / type / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        modified = file.stat().st_mtime - age_seconds
+        os.utime(file, (modified, modified))
+        return file
+
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TARKEEP_", "XDG_"))}
+        return {
+            **kept,
+            "HOME": str(self.home),
+            "SERVER_URL": self.url,
+            "BACKUP_DIR": str(self.backups),
+            "NO_PROXY": "*",
+            **(more or {}),
+        }
+
+    def run(
+        self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        ran = subprocess.run(
+            [sys.executable, "-m", "tarkeep", *arguments],
+            input=stdin,
+            capture_output=True,
+            env=self.environment(environment),
+            cwd=self.home,
+            timeout=120,
+        )
+        return subprocess.CompletedProcess(ran.args, ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with live_server(tmp_path_factory.mktemp("client") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def machine(server: LiveServer, tmp_path: Path) -> Machine:
+    return Machine(tmp_path, server.url)
+
+
+def stored(server: LiveServer, profile: str, type: str, name: str) -> bytes | None:
+    with server.client() as client:
+        answer = client.get(f"/api/v1/profiles/{profile}/archives/{type}/{name}")
+        return answer.content if answer.status_code == 200 else None
+
+
+def some(text: str) -> bytes:
+    return make_targz({"file": text.encode()})
+
+
+def test_push_sends_the_newest_of_each_type_once(machine: Machine, server: LiveServer) -> None:
+    """The first run stores them, the second finds them there; older ones stay until --all is said."""
+    machine.keep("FULL", "full_old.tar.gz", some("old"), age_seconds=9000)
+    machine.keep("FULL", "full_new.tar.gz", some("new"))
+    machine.keep("INC", "inc_1.tar.gz", some("inc"))
+
+    first = machine.run("push", "newest")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "FULL/full_new.tar.gz: stored (" in first.stdout
+    assert "2 stored, 0 stored already, 0 failed" in first.stdout
+    assert stored(server, "newest", "FULL", "full_old.tar.gz") is None
+
+    second = machine.run("push", "newest", "--all")
+    assert "1 stored, 2 stored already, 0 failed" in second.stdout
+    assert stored(server, "newest", "FULL", "full_old.tar.gz") == some("old")
+
+
+def test_a_large_archive_goes_as_a_resumable_upload(machine: Machine, server: LiveServer) -> None:
+    """And is stored like any other."""
+    machine.keep("FULL", "large.tar.gz", LARGE)
+
+    assert machine.run("push", "large").returncode == 0
+    assert stored(server, "large", "FULL", "large.tar.gz") == LARGE
+
+
+class CuttingProxy:
+    """Passes connections on to a server, cutting each of the first *cuts* after that many bytes from the client."""
+
+    def __init__(self, server: tuple[str, int], cuts: list[int]) -> None:
+        self.made_cuts = 0
+        self._server = server
+        self._cuts = cuts
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def url(self) -> str:
+        return "http://{}:{}".format(*self._listener.getsockname()[:2])
+
+    def __enter__(self) -> CuttingProxy:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in list(self._threads):
+            thread.join(30)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            upstream = socket.create_connection(self._server)
+            back = threading.Thread(target=self._back, args=(upstream, client))
+            forth = threading.Thread(target=self._forth, args=(client, upstream))
+            self._threads += [back, forth]
+            back.start()
+            forth.start()
+
+    def _forth(self, client: socket.socket, upstream: socket.socket) -> None:
+        passed = 0
+        try:
+            while data := client.recv(65536):
+                upstream.sendall(data)
+                passed += len(data)
+                if self._cuts and passed >= self._cuts[0]:
+                    self._cuts.pop(0)
+                    self.made_cuts += 1
+                    break
+        except OSError:
+            pass
+        self._end(client, upstream)
+
+    def _back(self, upstream: socket.socket, client: socket.socket) -> None:
+        try:
+            while data := upstream.recv(65536):
+                client.sendall(data)
+        except OSError:
+            pass
+        self._end(client, upstream)
+
+    def _end(self, *connections: socket.socket) -> None:
+        for connection in connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+
+def test_push_goes_on_over_cuts(machine: Machine, server: LiveServer) -> None:
+    """Each cut costs a message and a pause, and no byte that the server has."""
+    machine.keep("FULL", "cut.tar.gz", LARGE)
+    with CuttingProxy(server.host_and_port, [3 * MIB, 5 * MIB, 2 * MIB]) as proxy:
+        ran = machine.run("push", "cut", environment={"SERVER_URL": proxy.url})
+
+    assert ran.returncode == 0, ran.stderr
+    assert proxy.made_cuts == 3
+    assert ran.stderr.count("again in") == 3
+    assert stored(server, "cut", "FULL", "cut.tar.gz") == LARGE
+
+
+def test_a_later_run_goes_on_where_the_last_one_gave_up(machine: Machine, server: LiveServer) -> None:
+    """The upload's address is remembered, and the digest is right though the file's head is not sent again."""
+    machine.keep("FULL", "later.tar.gz", LARGE)
+    with CuttingProxy(server.host_and_port, [4 * MIB] * 4) as proxy:
+        gave_up = machine.run("push", "later", "--retries", "1", environment={"SERVER_URL": proxy.url})
+        assert proxy.made_cuts >= 1
+        assert gave_up.returncode in (0, 14), gave_up.stderr
+        again = machine.run("push", "later", "--retries", "4", environment={"SERVER_URL": proxy.url})
+
+    assert again.returncode == 0, again.stderr
+    assert stored(server, "later", "FULL", "later.tar.gz") == LARGE
+    assert len(list((server.data / "staging").glob("*.part"))) == 0
+
+
+@pytest.mark.parametrize("size", [0, 100_000, 12 * MIB], ids=["tiny", "small", "large"])
+def test_push_takes_standard_input(machine: Machine, server: LiveServer, size: int) -> None:
+    """Short and long, of a length that nobody knows beforehand."""
+    content = make_targz({"noise": random.Random(size).randbytes(size)})
+    name = f"stream-{size}.tar.gz"
+
+    ran = machine.run("push", "stream", "-", "--name", name, "--type", "full", stdin=content)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert stored(server, "stream", "FULL", name) == content
+
+
+def test_standard_input_survives_cuts(machine: Machine, server: LiveServer) -> None:
+    """What cannot be read again is kept until the server has it."""
+    with CuttingProxy(server.host_and_port, [9 * MIB, MIB]) as proxy:
+        ran = machine.run(
+            *("push", "streamcut", "-", "--name", "s.tar.gz", "--type", "INC"),
+            stdin=LARGE,
+            environment={"SERVER_URL": proxy.url},
+        )
+
+    assert ran.returncode == 0, ran.stderr
+    assert proxy.made_cuts == 2
+    assert stored(server, "streamcut", "INC", "s.tar.gz") == LARGE
+
+
+def test_what_is_no_archive_is_refused_in_the_servers_words(machine: Machine) -> None:
+    """Alone it is a failure, beside good ones the run is partly done; other bytes under a name are a conflict."""
+    machine.keep("FULL", "junk.tar.gz", b"junk")
+    alone = machine.run("push", "junk")
+    assert alone.returncode == 1
+    assert "FULL/junk.tar.gz: not stored: not gzip data at byte 0" in alone.stderr
+
+    machine.keep("INC", "good.tar.gz", some("good"))
+    assert machine.run("push", "junk").returncode == 3
+    machine.keep("INC", "good.tar.gz", some("other"), age_seconds=50)
+    conflict = machine.run("push", "junk", str(machine.backups / "INC" / "good.tar.gz"))
+    assert conflict.returncode == 1
+    assert "other bytes are stored under this name" in conflict.stderr
+
+
+def test_json_says_the_same_for_programs(machine: Machine) -> None:
+    """One object a line, the summary last, nothing else on standard output."""
+    machine.keep("FULL", "a.tar.gz", some("a"))
+    lines = [json.loads(line) for line in machine.run("push", "json", "--json").stdout.splitlines()]
+
+    assert [line["status"] for line in lines[:-1]] == ["sent"]
+    assert lines[-1] == {"summary": True, "sent": 1, "already-there": 0, "conflict": 0, "failed": 0}
+    verified = [json.loads(line) for line in machine.run("verify", "json", "--json").stdout.splitlines()]
+    assert verified[0] == {"status": "synced", "type": "FULL", "name": "a.tar.gz"}
+    assert verified[-1]["synchronized"] is True
+    listed = [json.loads(line) for line in machine.run("list", "json", "--json").stdout.splitlines()]
+    assert [(one["type"], one["name"], one["size"]) for one in listed] == [("FULL", "a.tar.gz", len(some("a")))]
+
+
+def test_verify_tells_differences_by_its_exit_code(machine: Machine) -> None:
+    """13 while something local is not there or differs; what only the server has is told and is no failure."""
+    machine.keep("FULL", "one.tar.gz", some("one"))
+    machine.run("push", "differ")
+    assert machine.run("verify", "differ").returncode == 0
+    machine.keep("INC", "two.tar.gz", some("two"))
+
+    missing = machine.run("verify", "differ")
+    assert missing.returncode == 13
+    assert "missing there    INC/two.tar.gz" in missing.stdout
+    (machine.backups / "INC" / "two.tar.gz").unlink()
+    (machine.backups / "FULL" / "one.tar.gz").unlink()
+    extra = machine.run("verify", "differ")
+    assert extra.returncode == 0
+    assert "only there       FULL/one.tar.gz" in extra.stdout
+
+
+def test_verify_reads_again_only_what_changed_or_when_told_to(machine: Machine) -> None:
+    """Bytes changed behind the file's time are not seen by the memory, and are by --full."""
+    file = machine.keep("FULL", "sly.tar.gz", some("aaa"))
+    machine.run("push", "sly")
+    times = file.stat()
+    changed = bytearray(file.read_bytes())
+    changed[-1] ^= 1
+    file.write_bytes(changed)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert machine.run("verify", "sly").returncode == 0
+    full = machine.run("verify", "sly", "--full")
+    assert full.returncode == 13
+    assert "other bytes than before" in full.stderr
+
+
+def test_safe_to_delete_names_exactly_what_is_stored(machine: Machine) -> None:
+    """Paths of archives that the server has with the same SHA-256, and nothing else."""
+    safe = machine.keep("FULL", "safe.tar.gz", some("safe"))
+    machine.run("push", "safe")
+    machine.keep("INC", "unsent.tar.gz", some("unsent"))
+
+    assert machine.run("verify", "safe", "--safe-to-delete").stdout.splitlines() == [str(safe)]
+
+
+def test_stats_counts_by_profile_and_type(machine: Machine) -> None:
+    """With the total last."""
+    machine.keep("FULL", "a.tar.gz", some("a"))
+    machine.run("push", "counted")
+
+    lines = machine.run("stats").stdout.splitlines()
+    assert any(line.startswith("counted ") and " FULL " in line for line in lines)
+    assert " archives, " in lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["push"], 2),
+        (["push", "no/slash"], 2),
+        (["push", "doc", "--bogus"], 2),
+        (["push", "doc", "missing.tar.gz"], 2),
+        (["push", "doc", "-"], 2),
+        (["push", "doc"], 1),
+        (["stats", "--server", "ftp://x"], 2),
+        (["stats", "--server", "http://127.0.0.1:1", "--retries", "1"], 14),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+def test_wrong_use_has_its_exit_code(machine: Machine, arguments: list[str], code: int) -> None:
+    """And a sentence on standard error, and no traceback."""
+    ran = machine.run(*arguments)
+
+    assert ran.returncode == code
+    assert (ran.stderr or ran.stdout).strip()
+    assert "Traceback" not in ran.stderr
+
+
+def test_settings_come_from_the_clients_own_file(machine: Machine) -> None:
+    """An option goes before the environment, that before the file; what is no setting is an error."""
+    file = machine.home / ".config" / "tarkeep" / "config.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text('retries = 1\nserver = "http://127.0.0.1:1"\n')
+    assert machine.run("stats").returncode == 0
+    assert machine.run("stats", environment={"SERVER_URL": "http://127.0.0.1:1"}).returncode == 14
+    file.write_text("bogus = 1\n")
+    assert machine.run("stats").returncode != 0
+
+
+def test_the_client_imports_nothing_of_the_server(machine: Machine) -> None:
+    """Nor does it make anybody wait for a database."""
+    code = (
+        "import sys, runpy\n"
+        "sys.argv = ['tarkeep', 'stats']\n"
+        "try:\n    runpy.run_module('tarkeep', run_name='__main__')\n"
+        "except SystemExit as ended:\n    assert not ended.code, ended.code\n"
+        "heavy = {'starlette', 'uvicorn', 'sqlalchemy', 'alembic', 'isal', 'tarkeep.entrypoints.http'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=machine.environment(), cwd=machine.home
+    )
+    assert ran.stdout.splitlines()[-1:] == ["[]"], ran.stderr
+
+
+def test_an_interrupted_push_says_how_to_go_on(machine: Machine, server: LiveServer) -> None:
+    """130, and the same command again ends it."""
+    machine.keep("FULL", "slow.tar.gz", LARGE)
+    slow = subprocess.Popen(
+        [sys.executable, "-m", "tarkeep", "push", "interrupted", "--limit-rate", "1M"],
+        env=machine.environment(),
+        cwd=machine.home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with server.client():
+        while not list((server.data / "staging").glob("*.part")):
+            assert slow.poll() is None
+    slow.send_signal(2)
+    _, told = slow.communicate(timeout=60)
+
+    assert slow.returncode == 130
+    assert "run the same command again" in told
+    assert machine.run("push", "interrupted").returncode == 0
+    assert stored(server, "interrupted", "FULL", "slow.tar.gz") == LARGE
+
+
+def test_the_archives_here_are_what_tar_reads() -> None:
+    """The large one is no accident of the generator."""
+    with tarfile.open(fileobj=io.BytesIO(LARGE)) as tar:
+        assert tar.getnames() == ["noise"]
