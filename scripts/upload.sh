@@ -14,15 +14,21 @@ shown_url=$(printf '%s\n' "$SERVER_URL" | sed 's,//[^/]*@,//,') # a password in 
 
 usage() {
     cat <<'TEXT'
-usage: upload.sh PROFILE [--all]
+usage: upload.sh PROFILE [--all] [--resume]
 
 Sends the newest archive of each type, or with --all every archive, from
 BACKUP_DIR/FULL, BACKUP_DIR/INC and BACKUP_DIR/DIFF. What the server has already
 is not stored twice. PROFILE names the backed-up machine or tree: letters,
 digits and ._-
 
+With --resume an archive of more than RESUME_OVER bytes is sent in an upload
+that goes on where it stopped when the line breaks, up to RESUME_TRIES times.
+
   SERVER_URL   the server, default http://127.0.0.1:5000
   BACKUP_DIR   the folder of archives, default ./backups
+  RESUME_OVER  with --resume, default 8000000
+  RESUME_TRIES with --resume, default 20
+  RESUME_PAUSE with --resume, seconds between tries, default 5
 
 Exit status: 0 everything is stored, 1 something is not or there is nothing to
 send, 2 wrong usage. Errors go to standard error, the rest to standard output.
@@ -82,6 +88,76 @@ refused() {
     printf '%s: not stored: %s\n' "$label" "$1" >&2
 }
 
+base64_of() {
+    printf %s "$1" | base64 | tr -d '\n'
+}
+
+# The header $1 of the answer.
+header() {
+    tr -d '\r' <"$scratch/headers" | sed -n "s/^$1: *//Ip"
+}
+
+# Sends the archive $2 as type $1 in as many requests as it takes: HEAD tells how many bytes the server has on its disk,
+# curl -C sends the rest. $name, $label, $digest and $algorithm are those of send.
+send_resumable() {
+    size=$(wc -c <"$2" | tr -d ' ')
+    about="filename $(base64_of "$name"),profile $(base64_of "$profile"),type $(base64_of "$1")"
+    about="$about,$algorithm $(base64_of "${digest%% *}")"
+    : >"$scratch/answer"
+    if ! http_status=$(curl -sS -g --connect-timeout 20 --max-time 300 -X POST -D "$scratch/headers" \
+        -H 'Tus-Resumable: 1.0.0' -H "Upload-Length: $size" -H "Upload-Metadata: $about" \
+        -o "$scratch/answer" -w '%{http_code}' "$SERVER_URL/api/v1/uploads" 2>"$scratch/trouble"); then
+        unreachable=yes
+        unsent=$((unsent + 1))
+        printf 'upload.sh: no answer from %s: %s\n' "$shown_url" "$(sed -n '1s/^curl: ([0-9]*) //p' "$scratch/trouble")" >&2
+        return
+    fi
+    if [ "$http_status" != 201 ]; then
+        sentence=$(answered error)
+        refused "${sentence:-unexpected answer $http_status; is $shown_url a Tarkeep server?}"
+        return
+    fi
+    upload=$SERVER_URL$(header location)
+    tries=0
+    while :; do
+        : >"$scratch/answer"
+        offset=
+        if curl -sS -g --connect-timeout 20 --max-time 300 -I "$upload" >"$scratch/headers" 2>"$scratch/trouble"; then
+            offset=$(header upload-offset)
+        fi
+        case $(sed -n '1s/^[^ ]* \([0-9]*\).*/\1/p' "$scratch/headers") in
+        404 | 410)
+            refused 'the server does not know this upload any more; run this again'
+            return
+            ;;
+        esac
+        if [ "$offset" = "$size" ]; then
+            stored=$((stored + 1))
+            printf '%s: stored\n' "$label"
+            return
+        fi
+        if [ -n "$offset" ]; then
+            http_status=$(curl -sS -g --connect-timeout 20 --speed-limit 1 --speed-time 300 -C "$offset" \
+                -o "$scratch/answer" -w '%{http_code}' -T "$2" "$upload" 2>"$scratch/trouble") || http_status=000
+            case $http_status in
+            201)
+                stored=$((stored + 1))
+                printf '%s: stored\n' "$label"
+                return
+                ;;
+            000 | 408 | 423 | 429 | 5*) ;;
+            409) [ "$(answered code)" = offset-mismatch ] || break ;;
+            *) break ;;
+            esac
+        fi
+        tries=$((tries + 1))
+        [ "$tries" -lt "$RESUME_TRIES" ] || break
+        sleep "$RESUME_PAUSE"
+    done
+    sentence=$(answered error)
+    refused "${sentence:-the line broke $tries times; run this again}"
+}
+
 # Sends the archive $2 as type $1, and says what became of it.
 send() {
     name=${2##*/}
@@ -93,6 +169,10 @@ send() {
     # Declared beforehand, so that the server refuses what was changed on the way or while it was read.
     if ! digest=$($digest_command 2>/dev/null <"$2"); then
         refused 'the file cannot be read'
+        return
+    fi
+    if [ -n "$resume" ] && [ "$(wc -c <"$2")" -gt "$RESUME_OVER" ]; then
+        send_resumable "$1" "$2"
         return
     fi
     path=$(printf '%s\n' "$2" | sed 's/[\\"]/\\&/g') # in quotes, curl takes ; and , for part of the name
@@ -138,6 +218,10 @@ send() {
 
 profile=
 all=
+resume=
+RESUME_OVER=${RESUME_OVER:-8000000}
+RESUME_TRIES=${RESUME_TRIES:-20}
+RESUME_PAUSE=${RESUME_PAUSE:-5}
 for argument in "$@"; do
     case $argument in
     -h | --help)
@@ -145,6 +229,7 @@ for argument in "$@"; do
         exit 0
         ;;
     --all) all=yes ;;
+    --resume) resume=yes ;;
     -*) wrong_usage "unknown option $argument" ;;
     '') wrong_usage 'PROFILE is empty' ;;
     *)

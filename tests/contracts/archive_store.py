@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tarkeep.domain.archives import ArchiveId, BackupType
-from tarkeep.domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound
+from tarkeep.domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, StagedBytesMissing
 from tarkeep.domain.ports import ArchiveStore, Block, StoredArchive
 from tests.support.store_doors import LONG_AGO, SOON, StoreDoor
 
@@ -650,3 +650,79 @@ class ArchiveStoreContract:
         """Close is idempotent."""
         door.store.close()
         door.store.close()
+
+    # -- over several writers --------------------------------------------------------------------------------------
+
+    def test_an_upload_goes_on_with_what_an_earlier_writer_left(self, door: StoreDoor) -> None:
+        """Its bytes stay when the writer is left, and the next one publishes them all."""
+        with door.store.resume("an-upload", 0) as writer:
+            writer.write(b"first ")
+            writer.sync()
+        with door.store.resume("an-upload", 6) as writer:
+            assert writer.size_bytes == 6
+            writer.write(b"second")
+            assert b"".join(writer.staged()) == b"first second"
+            assert b"".join(writer.staged(6)) == b"second"
+            writer.seal(b"{}")
+            writer.publish(ID)
+
+        assert get(door.store, ID) == b"first second"
+        assert door.staging_is_empty()
+        assert door.open_files() == 0
+
+    def test_what_was_synced_survives_a_crash(self, door: StoreDoor) -> None:
+        """The next process goes on with it."""
+        with door.store.resume("an-upload", 0) as writer:
+            writer.write(b"durable")
+            writer.sync()
+            door.crash()
+
+        with door.store.resume("an-upload", 7) as after:
+            assert b"".join(after.staged()) == b"durable"
+
+    def test_what_was_not_acknowledged_is_dropped(self, door: StoreDoor) -> None:
+        """A writer begins exactly where its caller says, and may take back what it wrote itself."""
+        with door.store.resume("an-upload", 0) as writer:
+            writer.write(b"good bad")
+        with door.store.resume("an-upload", 5) as writer:
+            writer.write(b"worse")
+            writer.truncate(5)
+            writer.write(b"end")
+
+            assert (writer.size_bytes, b"".join(writer.staged())) == (8, b"good end")
+
+    def test_an_upload_whose_bytes_are_lost_is_told(self, door: StoreDoor) -> None:
+        """Fewer bytes than were acknowledged are not made up for."""
+        with door.store.resume("an-upload", 0) as writer:
+            writer.write(b"four")
+
+        with pytest.raises(StagedBytesMissing):
+            door.store.resume("an-upload", 5)
+        assert door.open_files() == 0
+
+    def test_an_upload_may_be_sealed_in_vain_and_go_on(self, door: StoreDoor) -> None:
+        """As when the catalog could not be reached: the next writer appends."""
+        with door.store.resume("an-upload", 0) as writer:
+            writer.write(b"sealed")
+            writer.seal(b"{}")
+        with door.store.resume("an-upload", 4) as writer:
+            writer.write(b"!")
+            writer.seal(b"{}")
+            writer.publish(ID)
+
+        assert get(door.store, ID) == b"seal!"
+
+    def test_a_sweep_keeps_the_uploads_it_is_told_to(self, door: StoreDoor) -> None:
+        """Any other is abandoned, and one that is discarded is gone at once."""
+        for upload in ("kept", "abandoned", "discarded"):
+            with door.store.resume(upload, 0) as writer:
+                writer.write(b"bytes")
+
+        door.store.discard("discarded")
+        door.store.discard("never-there")
+        assert door.store.sweep(SOON, ["kept"]) == 1
+        with door.store.resume("kept", 5):
+            pass
+        for gone in ("abandoned", "discarded"):
+            with pytest.raises(StagedBytesMissing):
+                door.store.resume(gone, 5)

@@ -6,19 +6,17 @@ import io
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import tarfile
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from attrs import define
 
 from tests.support.archives import make_targz
+from tests.support.cutting_proxy import CuttingProxy
 from tests.support.server import LiveServer, live_server
 
 MIB = 1 << 20
@@ -113,72 +111,6 @@ def test_a_large_archive_goes_as_a_resumable_upload(machine: Machine, server: Li
 
     assert machine.run("push", "large").returncode == 0
     assert stored(server, "large", "FULL", "large.tar.gz") == LARGE
-
-
-class CuttingProxy:
-    """Passes connections on to a server, cutting each of the first *cuts* after that many bytes from the client."""
-
-    def __init__(self, server: tuple[str, int], cuts: list[int]) -> None:
-        self.made_cuts = 0
-        self._server = server
-        self._cuts = cuts
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
-
-    @property
-    def url(self) -> str:
-        return "http://{}:{}".format(*self._listener.getsockname()[:2])
-
-    def __enter__(self) -> CuttingProxy:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in list(self._threads):
-            thread.join(30)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            upstream = socket.create_connection(self._server)
-            back = threading.Thread(target=self._back, args=(upstream, client))
-            forth = threading.Thread(target=self._forth, args=(client, upstream))
-            self._threads += [back, forth]
-            back.start()
-            forth.start()
-
-    def _forth(self, client: socket.socket, upstream: socket.socket) -> None:
-        passed = 0
-        try:
-            while data := client.recv(65536):
-                upstream.sendall(data)
-                passed += len(data)
-                if self._cuts and passed >= self._cuts[0]:
-                    self._cuts.pop(0)
-                    self.made_cuts += 1
-                    break
-        except OSError:
-            pass
-        self._end(client, upstream)
-
-    def _back(self, upstream: socket.socket, client: socket.socket) -> None:
-        try:
-            while data := upstream.recv(65536):
-                client.sendall(data)
-        except OSError:
-            pass
-        self._end(client, upstream)
-
-    def _end(self, *connections: socket.socket) -> None:
-        for connection in connections:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
 
 
 def test_push_goes_on_over_cuts(machine: Machine, server: LiveServer) -> None:

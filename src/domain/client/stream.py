@@ -21,7 +21,7 @@ from .retrying import Retrying
 
 WHOLE_BYTES = 8 << 20
 KEPT_BYTES = 20 << 20
-"""More than a server receives without making it durable (8 MB), and what connections and proxies hold on the way."""
+"""More than a server receives without making it durable (9 MB), and what connections and proxies hold on the way."""
 
 
 @frozen

@@ -36,8 +36,8 @@ from ..ports import ArchiveStore, ArchiveWriter, Block, Catalog, Clock, Hasher, 
 from ..uploads import Checksum, Role, Upload
 from .receive import Arrival, ReceiveArchive, SameName
 
-SYNC_BYTES = 8 << 20
-"""No more bytes than these are ever received without being made durable."""
+SYNC_BYTES = 8_000_000
+"""No more bytes than these are received without being made durable, as long as blocks are alike in length."""
 
 _FINAL_VERDICTS = (RejectedContent, ExpandsTooFar, DigestMismatch, NameConflict, TooLarge)
 
@@ -337,7 +337,7 @@ class AppendToUpload:
                 take(block)
                 if running is not None:
                     running.update(block)
-                elif writer.size_bytes - synced >= SYNC_BYTES:
+                elif writer.size_bytes - synced + len(block) > SYNC_BYTES:
                     upload = self._sync(upload, writer)
                     synced = writer.size_bytes
         except _SenderLeft as left:

@@ -1,0 +1,70 @@
+"""The adapters of what resumable uploads need keep their contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tarkeep.adapters.memory_uploads import MemoryUploadSessions
+from tarkeep.adapters.upload_journal import FilesystemUploadSessions
+from tarkeep.adapters.upload_locks import ProcessUploadLocks
+from tarkeep.domain.ports import UploadLocks, UploadSessions
+from tests.contracts.upload_locks import UploadLocksContract
+from tests.contracts.upload_sessions import NOW, UploadSessionsContract, upload
+
+
+class TestMemoryUploadSessions(UploadSessionsContract):
+    @pytest.fixture
+    def reopened(self) -> Callable[[], UploadSessions]:
+        sessions = MemoryUploadSessions()
+        return lambda: sessions
+
+
+class TestFilesystemUploadSessions(UploadSessionsContract):
+    @pytest.fixture
+    def reopened(self, tmp_path: Path) -> Callable[[], UploadSessions]:
+        return lambda: FilesystemUploadSessions.open(tmp_path)
+
+
+class TestProcessUploadLocks(UploadLocksContract):
+    @pytest.fixture
+    def locks(self) -> UploadLocks:
+        return ProcessUploadLocks()
+
+
+def test_a_line_torn_by_a_crash_leaves_the_state_before(tmp_path: Path) -> None:
+    """At whatever byte the journal ends, it tells of a state that was saved, or of none."""
+    from tarkeep.domain import uploads
+
+    sessions = FilesystemUploadSessions.open(tmp_path)
+    states = [upload("a")]
+    for offset in (3, 6):
+        states.append(uploads.advanced(states[-1], offset, NOW))
+    for state in states:
+        sessions.save(state)
+    (journal,) = tmp_path.iterdir()
+    whole = journal.read_bytes()
+
+    seen = set()
+    for size in range(len(whole) + 1):
+        journal.write_bytes(whole[:size])
+        found = FilesystemUploadSessions.open(tmp_path).all()
+        assert found == [] or found[0] in states
+        seen |= {one.offset_bytes for one in found}
+    assert seen == {0, 3, 6}
+
+
+def test_a_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
+    """What is saved next counts."""
+    sessions = FilesystemUploadSessions.open(tmp_path)
+    sessions.save(upload("a"))
+    (journal,) = tmp_path.iterdir()
+    with journal.open("ab") as torn:
+        torn.write(b'\n{"offset": 7')
+    from tarkeep.domain import uploads
+
+    state = uploads.advanced(upload("a"), 4, NOW)
+    FilesystemUploadSessions.open(tmp_path).save(state)
+    assert FilesystemUploadSessions.open(tmp_path).get("a") == state

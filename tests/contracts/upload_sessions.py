@@ -1,0 +1,73 @@
+"""What `UploadSessions` promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from attrs import evolve
+
+from tarkeep.domain import uploads
+from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
+from tarkeep.domain.errors import UploadNotFound
+from tarkeep.domain.ports import UploadSessions
+from tarkeep.domain.uploads import Upload
+
+NOW = datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=UTC)
+ID = ArchiveId("laptop", BackupType.FULL, "été.tar.gz")
+OFFER = Offer(ID, DeclaredDigests(md5="0" * 32, sha256="1" * 64), NOW - timedelta(days=1))
+
+
+def upload(id: str, offer: Offer | None = OFFER, length: int | None = 10) -> Upload:
+    return uploads.begin(id, offer, length, NOW, max_bytes=100, client="::1", metadata="filename w6k=")
+
+
+class UploadSessionsContract:
+    """A subclass gives the fixture *reopened*: called, it gives what the next process finds."""
+
+    def test_what_is_saved_is_found_in_every_detail(self, reopened: Callable[[], UploadSessions]) -> None:
+        """At once and by the next process: whole and partial, with a length and without, over and stored."""
+        final = uploads.concatenation(
+            "f", OFFER, [uploads.advanced(upload("p", None), 10, NOW)], NOW, max_bytes=100, client="", metadata=""
+        )
+        saved = [
+            upload("a"),
+            upload("b", None, None),
+            uploads.over(upload("c"), "it expired", NOW),
+            uploads.stored(upload("d"), ID, NOW),
+            uploads.joined(upload("e", None), final, NOW),
+            final,
+            upload("g", Offer(ID)),
+        ]
+        sessions = reopened()
+        for one in saved:
+            sessions.save(one)
+
+        for found in (sessions, reopened()):
+            assert found.all() == saved
+            assert [found.get(one.id) for one in saved] == saved
+
+    def test_the_last_state_counts(self, reopened: Callable[[], UploadSessions]) -> None:
+        """However often an upload is saved."""
+        sessions = reopened()
+        state = upload("a", length=None)
+        for offset in range(5):
+            state = uploads.advanced(state, offset, NOW + timedelta(seconds=offset))
+            sessions.save(state)
+        state = evolve(state, length_bytes=9)
+        sessions.save(state)
+
+        assert reopened().get("a") == state
+
+    def test_what_is_removed_is_not_found(self, reopened: Callable[[], UploadSessions]) -> None:
+        """Twice is no error, nor is what was never there."""
+        sessions = reopened()
+        sessions.save(upload("a"))
+        for _ in range(2):
+            sessions.remove("a")
+
+        for found in (sessions, reopened()):
+            assert found.all() == []
+            with pytest.raises(UploadNotFound):
+                found.get("a")
