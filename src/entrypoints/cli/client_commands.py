@@ -20,10 +20,11 @@ from ...domain.client.ports import LocalArchive
 from ...domain.client.push import Fate, Pushed, digest_of, newest_of_each_type
 from ...domain.errors import InvalidSetting, NothingToSend, TarkeepError, UploadInterrupted
 from ...domain.naming import check_archive_name, check_profile
+from ...domain.sizes import human_size
 from ...domain.sync import InventoryEntry
 from .client_settings import ClientSettings, memory_file
 from .exits import DIFFERENT, FAILED, INTERRUPTED, OK, PARTLY, exit_code, hint
-from .output import Bars, Output, human_size
+from .output import Bars, Output
 
 if TYPE_CHECKING:
     from ..client_wiring import Client

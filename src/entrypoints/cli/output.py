@@ -24,15 +24,6 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def human_size(size_bytes: float) -> str:
-    """*size_bytes* for people, 1024-based with one decimal: ``12.0 KB``."""
-    for unit in ("B", "KB", "MB", "GB", "TB"):
-        if size_bytes < 1024:
-            return f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1024
-    return f"{size_bytes:.1f} PB"
-
-
 @define
 class Output:
     """Where a command's results and messages go; for several threads."""

@@ -16,13 +16,13 @@ from starlette.routing import Route
 from ...domain.archives import BackupType
 from ...domain.naming import check_archive_name
 from ...domain.sidecar import rfc3339
+from ...domain.sizes import human_size
 from ...domain.usecases.receive import Outcome, Received
 from .context import Context, answer_json
 from .download import archive_response
 from .multipart_upload import MultipartUpload, boundary_of
 from .parameters import optional_profile, optional_type
 from .wire import (
-    human_size,
     inventory_entries,
     original_archive,
     original_report,

@@ -16,20 +16,11 @@ from ...domain.archives import ArchiveState, BackupArchive, BackupType, parse_di
 from ...domain.errors import DigestInvalid
 from ...domain.ports import Totals
 from ...domain.sidecar import rfc3339
+from ...domain.sizes import human_size
 from ...domain.sync import InventoryEntry, SyncReport, TypeReport
 from .problems import Problem
 
 # -- archives --------------------------------------------------------------------------------------------------------
-
-
-def human_size(size_bytes: int) -> str:
-    """*size_bytes* for people, 1024-based with one decimal: ``12.0 KB``."""
-    size = float(size_bytes)
-    for unit in ("B", "KB", "MB", "GB", "TB"):
-        if size < 1024:
-            return f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} PB"
 
 
 class OriginalArchive(msgspec.Struct):
