@@ -77,14 +77,18 @@ class ClientMemory:
 
     def value(self, statement: str, *values: str) -> str | None:
         """The first column of the first row, None where there is none or the file is of no use."""
+        rows = self.rows(statement, *values)
+        return str(rows[0][0]) if rows else None
+
+    def rows(self, statement: str, *values: str) -> list[tuple[object, ...]]:
+        """All rows, none where the file is of no use."""
         with self._lock:
             if self._database is None:
-                return None
+                return []
             try:
-                row = self._database.execute(statement, values).fetchone()
+                return self._database.execute(statement, values).fetchall()
             except sqlite3.Error:
-                return None
-        return None if row is None else str(row[0])
+                return []
 
     def close(self) -> None:
         """Close the file. Idempotent."""
@@ -106,6 +110,9 @@ class _Notes:
             self._memory.value("DELETE FROM upload WHERE key=?", key)
         else:
             self._memory.value("INSERT OR REPLACE INTO upload VALUES (?, ?)", key, upload)
+
+    def all(self) -> list[tuple[str, str]]:
+        return [(str(key), str(address)) for key, address in self._memory.rows("SELECT key, address FROM upload")]
 
 
 def _version(archive: LocalArchive) -> str:

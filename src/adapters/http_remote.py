@@ -146,12 +146,19 @@ class HttpRemote:
             return self.upload_progress(upload)
         return UploadProgress(int(answer.headers["Upload-Offset"]))
 
-    def read(self, id: ArchiveId, start: int = 0) -> _Download:
-        headers = {"Range": f"bytes={start}-"} if start else {}
-        listed = next((one for one in self.archives(profile=id.profile, type=id.type) if one.id == id), None)
-        if listed is None:
-            raise ArchiveNotFound(str(id))
-        return _Download(self, listed, self._request("GET", _path(id), headers, preload=False))
+    def read(self, archive: BackupArchive, start: int = 0) -> _Download:
+        # the entity tag of an archive is its SHA-256
+        headers = {"If-Match": f'"{archive.digests.sha256}"'}
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        try:
+            answer = self._request("GET", _path(archive.id), headers, preload=False)
+        except Refused as error:
+            if error.status in (404, 412):
+                raise ArchiveNotFound(str(archive.id)) from error
+            raise
+        begins = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", "")) if answer.status == 206 else None
+        return _Download(self, int(begins[1]) if begins else 0, answer)
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -220,7 +227,7 @@ class HttpRemote:
 @frozen(eq=False)
 class _Download:
     _remote: HttpRemote
-    archive: BackupArchive
+    start_bytes: int
     _answer: urllib3.BaseHTTPResponse
 
     def __iter__(self) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -12,7 +13,7 @@ from attrs import frozen
 
 from ..domain.archives import BackupType
 from ..domain.client.ports import LocalArchive
-from ..domain.errors import LocalFileChanged
+from ..domain.errors import FolderUnusable, LocalFileChanged
 
 _BLOCK_BYTES = 1 << 20
 
@@ -24,18 +25,23 @@ class LocalFolder:
     path: Path
 
     def list(self) -> list[LocalArchive]:
-        return [
-            described(file, type)
-            for type in BackupType
-            for file in sorted((self.path / type.value).glob("*.tar.gz"))
-            if file.is_file()
-        ]
+        if not self.path.is_dir():
+            raise FolderUnusable(str(self.path), "there is no such folder; set --backup-dir or BACKUP_DIR")
+        found = []
+        for type in BackupType:
+            for file in sorted((self.path / type.value).glob("*.tar.gz")):
+                with suppress(FileNotFoundError):  # removed meanwhile
+                    if file.is_file():
+                        found.append(described(file, type))
+        return found
 
     def open(self, archive: LocalArchive) -> _OpenFile:
         try:
             file = io.FileIO(archive.path)
-        except OSError as error:
+        except FileNotFoundError as error:
             raise LocalFileChanged(archive.path) from error
+        except OSError as error:
+            raise FolderUnusable(archive.path, error.strerror or str(error)) from error
         opened = _OpenFile(archive, file)
         try:
             opened.check()
@@ -68,11 +74,17 @@ class _OpenFile:
             raise LocalFileChanged(listed.path)
 
     def read(self, start: int = 0) -> Iterator[bytes]:
-        while block := os.pread(self._file.fileno(), _BLOCK_BYTES, start):
+        while block := self._block(start):
             start += len(block)
             if start >= self._archive.size_bytes:
                 self.check()  # before the last bytes go out: what changed meanwhile must not be stored
             yield block
+
+    def _block(self, start: int) -> bytes:
+        try:
+            return os.pread(self._file.fileno(), _BLOCK_BYTES, start)
+        except OSError as error:
+            raise FolderUnusable(self._archive.path, error.strerror or str(error)) from error
 
     def __enter__(self) -> _OpenFile:
         return self

@@ -513,3 +513,75 @@ class NothingToSend(TarkeepError):
 
     def __str__(self) -> str:
         return f"no .tar.gz in FULL, INC or DIFF below {self.folder}; name files, or set BACKUP_DIR"
+
+
+@define
+class DownloadStopped(TarkeepError):
+    """Somebody wants a download to end now."""
+
+    received_bytes: int
+
+    def __str__(self) -> str:
+        return f"stopped after {self.received_bytes} bytes; what is here is kept"
+
+
+@define
+class PulledBytesDiffer(TarkeepError):
+    """What arrived, whole, does not have the SHA-256 that the server names; both in lower-case hex."""
+
+    name: str
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} arrived with SHA-256 {self.actual}, the server says {self.expected}; nothing was kept: "
+            "pull it again, and should that not help have its bytes checked on the server"
+        )
+
+
+@define
+class LocalConflict(TarkeepError):
+    """Other bytes lie here under the name of an archive."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} has other bytes than the server; move it away, or replace it with --force"
+
+
+@define
+class LocalDiskFull(TarkeepError):
+    """The disk, or somebody's share of it, is used up; bytes where known."""
+
+    folder: str
+    needed_bytes: int | None = None
+    free_bytes: int | None = None
+
+    def __str__(self) -> str:
+        if self.needed_bytes is None:
+            sizes = ""
+        else:
+            sizes = f", which has {self.free_bytes} bytes free and needs {self.needed_bytes}"
+        return f"no space left in {self.folder}{sizes}; free some and run the same command again, it goes on from here"
+
+
+@define
+class FolderUnusable(TarkeepError):
+    """A folder or file of this machine cannot be used as it must be."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot be used: {self.reason}"
+
+
+@define
+class PullInProgress(TarkeepError):
+    """Another process pulls this archive to the same place."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is being pulled by another process"

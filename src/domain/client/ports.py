@@ -44,6 +44,7 @@ class LocalFile(AbstractContextManager["LocalFile", None], Protocol):
 
         Raises:
             LocalFileChanged: the file is not the version that was listed any more.
+            FolderUnusable: it cannot be read.
         """
 
 
@@ -51,7 +52,12 @@ class LocalArchives(Protocol):
     """The archives of this machine: ``BACKUP_DIR/{FULL,INC,DIFF}/*.tar.gz``."""
 
     def list(self) -> list[LocalArchive]:
-        """Every archive, ordered by type and name."""
+        """
+        Every archive, ordered by type and name.
+
+        Raises:
+            FolderUnusable: there is no such folder.
+        """
 
     def open(self, archive: LocalArchive) -> LocalFile:
         """
@@ -59,6 +65,7 @@ class LocalArchives(Protocol):
 
         Raises:
             LocalFileChanged: it is not the version that was listed, or is gone.
+            FolderUnusable: it cannot be read.
         """
 
 
@@ -81,6 +88,9 @@ class UploadNotes(Protocol):
     def put(self, key: str, upload: str | None) -> None:
         """Note *upload* under *key*, or with None forget it; failing to is no error."""
 
+    def all(self) -> list[tuple[str, str]]:
+        """Every key with its address."""
+
 
 @frozen
 class UploadProgress:
@@ -91,16 +101,69 @@ class UploadProgress:
 
 
 class Download(AbstractContextManager["Download", None], Protocol):
-    """Bytes of a stored archive on their way here; *archive* tells its full size and digests."""
+    """
+    Bytes of a stored archive on their way here, in blocks of at most 1 MiB; leaving the context ends it.
+
+    They begin at *start_bytes*: what was asked for, or 0 where something on the way knows nothing of ranges.
+    """
 
     @property
-    def archive(self) -> BackupArchive: ...
+    def start_bytes(self) -> int: ...
 
     def __iter__(self) -> Iterator[bytes]: ...
 
 
+class Part(AbstractContextManager["Part", None], Protocol):
+    """
+    What is here of an archive that is not whole yet. Leaving the context keeps it for the next time.
+
+    Every writing method may raise `LocalDiskFull` and `FolderUnusable`.
+    """
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def read(self) -> Iterator[bytes]:
+        """The bytes from the first on, in blocks of at most 1 MiB."""
+
+    def write(self, block: bytes) -> None:
+        """Append *block*."""
+
+    def restart(self) -> None:
+        """Drop every byte."""
+
+    def publish(self, *, replace: bool) -> LocalArchive:
+        """
+        Give it its name; when this returns, name and bytes survive a power cut. Nothing follows but leaving.
+
+        Raises:
+            LocalConflict: the name is taken, and it is not to *replace* anything.
+        """
+
+
+class Landing(Protocol):
+    """Where pulled archives land: ``DIR/{FULL,INC,DIFF}/NAME``, and ``NAME.part`` until they are whole."""
+
+    def find(self, archive: BackupArchive) -> LocalArchive | None:
+        """What lies here under the type and name of *archive*, whatever bytes it has."""
+
+    def begin(self, archive: BackupArchive) -> Part:
+        """
+        Go on with what is here of *archive*, which may be nothing.
+
+        Raises:
+            PullInProgress: another process does.
+            LocalDiskFull: what is missing of it cannot fit.
+            FolderUnusable: nothing can be written there.
+        """
+
+
 class Remote(Protocol):
     """A Tarkeep server, over whatever line. Safe to call from several threads at once. No method tries again."""
+
+    @property
+    def shown_url(self) -> str:
+        """The address for people, without a password."""
 
     def verify(self, profile: str | None, entries: Iterable[InventoryEntry]) -> SyncReport:
         """Compare *entries* with what the server holds, of one profile or of all."""
@@ -149,10 +212,10 @@ class Remote(Protocol):
             UploadGone: as there.
         """
 
-    def read(self, id: ArchiveId, start: int = 0) -> Download:
+    def read(self, archive: BackupArchive, start: int = 0) -> Download:
         """
-        The bytes of *id* from *start* on.
+        The bytes of *archive* from *start* on, which is less than its size.
 
         Raises:
-            ArchiveNotFound: it is not stored.
+            ArchiveNotFound: it is not stored, or not with these bytes.
         """

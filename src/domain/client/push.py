@@ -91,18 +91,27 @@ class PlanPush:
         return Fate.CONFLICT if archive.name in of_type.differing else None
 
 
-def digest_of(archive: LocalArchive, files: LocalArchives, cache: DigestCache, hasher: Hasher) -> str:
+def digest_of(
+    archive: LocalArchive,
+    files: LocalArchives,
+    cache: DigestCache,
+    hasher: Hasher,
+    tell: Callable[[int], None] = lambda _position: None,
+) -> str:
     """
     The SHA-256 of *archive* in lower-case hex, from the cache or by reading it.
 
+    *tell* is told how far it has been read.
+
     Raises:
         LocalFileChanged: it is not the version that was listed.
+        FolderUnusable: it cannot be read.
     """
     known = cache.get(archive)
     if known is not None:
         return known
     with files.open(archive) as file:
-        passing = _PassingDigest(hasher, file)
+        passing = _PassingDigest(hasher, file, tell)
         for _ in passing.blocks(0):
             pass
     cache.put(archive, passing.sha256)
@@ -146,6 +155,12 @@ class PushArchive:
             raise DigestMismatch("sha256", actual, stored.digests.sha256)
         self.cache.put(archive, actual)
         return stored
+
+
+def note_key(profile: str, archive: LocalArchive) -> str:
+    """Under which the upload of this version of *archive* is noted."""
+    version = f"{archive.path} {archive.size_bytes} {archive.modified_ns} {archive.inode}"
+    return f"{profile}/{archive.type.value}/{archive.name} {version}"
 
 
 @define
@@ -209,8 +224,7 @@ class _Sending:
 
     @property
     def _key(self) -> str:
-        archive = self._archive
-        return f"{self._id} {archive.path} {archive.size_bytes} {archive.modified_ns} {archive.inode}"
+        return note_key(self._id.profile, self._archive)
 
     def has_moved(self) -> bool:
         """Whether the server has more than when this was asked last."""

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,13 +16,15 @@ from cyclopts import Parameter
 
 from ...domain.archives import ArchiveId, BackupType
 from ...domain.client.ports import LocalArchive
-from ...domain.client.push import Fate, Pushed, digest_of, newest_of_each_type
+from ...domain.client.push import Fate, Pushed, newest_of_each_type
+from ...domain.client.status import Safety, take_stock
 from ...domain.errors import InvalidSetting, NothingToSend, TarkeepError, UploadInterrupted
 from ...domain.naming import check_archive_name, check_profile
 from ...domain.sizes import human_size
 from ...domain.sync import InventoryEntry
-from .client_settings import ClientSettings, memory_file
+from .client_settings import ClientSettings
 from .exits import DIFFERENT, FAILED, INTERRUPTED, OK, PARTLY, exit_code, hint
+from .opening import local_digests, opening
 from .output import Bars, Output
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def push(
     for file in files:
         if file.startswith("-") and file != "-":
             raise InvalidSetting(file, "there is no such option; see tarkeep push --help")
-    with _opened(settings) as opened:
+    with opening(settings) as opened:
         if "-" in files:
             return _push_stream(opened, output, profile, files, type, name)
         archives = _chosen(opened, settings, files, type, everything=all)
@@ -81,13 +82,14 @@ def verify(
     full: bool = False,
     report: bool = False,
     safe_to_delete: bool = False,
+    null: Annotated[bool, Parameter(name=["--null", "-0"])] = False,
     client: ClientSettings | None = None,
 ) -> int:
     """
     Compare the local archives with what the server holds.
 
     Digests are remembered, so that a second run reads nothing. Exit codes: 0 all local archives are there, unchanged;
-    13 something differs.
+    13 something differs. What only the server has is told, and is no difference.
 
     Parameters
     ----------
@@ -98,30 +100,27 @@ def verify(
     report
         List every archive, not only what differs.
     safe_to_delete
-        Print just the paths of local archives that are stored, undamaged, with the same SHA-256.
+        Print just the paths of local archives that are stored, undamaged, with the same SHA-256; exit code 0.
+    null
+        End those paths by NUL bytes instead of line ends, for xargs -0.
     """
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
-    with _opened(settings) as opened:
+    with opening(settings) as opened:
         archives = opened.files.list()
-        digests = _digests(opened, output, archives, again=full)
+        digests = local_digests(opened, output, archives, again=full)
+        if safe_to_delete:
+            stock = opened.retrying(lambda: take_stock(digests, opened.remote.archives(profile=profile)))
+            return _print_paths(output, stock.having(Safety.SAFE), end="\0" if null else "\n")
         entries = [
-            InventoryEntry(archive.type, archive.name, archive.size_bytes, sha256=digests[archive])
+            InventoryEntry(archive.type, _sendable(archive.name), archive.size_bytes, sha256=digests[archive])
             for archive in archives
         ]
         compared = opened.retrying(lambda: opened.remote.verify(profile, entries))
-        if safe_to_delete:
-            stored = {
-                (one.id.type, one.id.name, one.digests.sha256)
-                for one in opened.remote.archives(profile=profile)
-                if one.state.value == "stored"
-            }
-            for archive in archives:
-                if (archive.type, archive.name, digests[archive]) in stored:
-                    output.result(archive.path, path=archive.path)
-            return OK
     safe = True
     for type, part in compared.types.items():
+        if report and not settings.json:
+            output.result(f"{type.value}: {part.local_count} here, {part.remote_count} on the server")
         for bucket, label in _BUCKETS.items():
             for name in getattr(part, bucket):
                 if bucket != "synced" or report or settings.json:
@@ -133,6 +132,26 @@ def verify(
     )
     output.result(f"{opened.remote.shown_url}: {words}", summary=True, synchronized=compared.is_synchronized, **counts)
     return OK if safe else DIFFERENT
+
+
+def _sendable(name: str) -> str:
+    """*name* with bytes that are not UTF-8 escaped: what JSON cannot say, and no archive on a server can be called."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _print_paths(output: Output, archives: Sequence[LocalArchive], *, end: str) -> int:
+    """Print the paths as they are, byte by byte; a program reads them."""
+    for archive in archives:
+        if output.as_json:
+            output.result("", path=archive.path)
+        elif end in archive.path:
+            output.error(f"{archive.path} has a line end in its name and is left out; use --null")
+        else:
+            sys.stdout.buffer.write(os.fsencode(archive.path + end))
+    if output.as_json:
+        output.result("", summary=True, safe=len(archives))
+    sys.stdout.flush()
+    return OK
 
 
 _BUCKETS = {
@@ -158,7 +177,7 @@ def list_(profile: str | None = None, /, *, type: str | None = None, client: Cli
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
     wanted = BackupType.parse(type) if type else None
-    with _opened(settings) as opened:
+    with opening(settings) as opened:
         for archive in opened.remote.archives(profile=profile, type=wanted):
             output.result(
                 f"{archive.received_at:%Y-%m-%d %H:%M:%S}Z  {human_size(archive.size_bytes):>10}  "
@@ -180,7 +199,7 @@ def stats(*, client: ClientSettings | None = None) -> int:
     """Count what is stored, by profile and type."""
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
-    with _opened(settings) as opened:
+    with opening(settings) as opened:
         rows = opened.retrying(opened.remote.totals)
     for row in rows:
         output.result(
@@ -196,40 +215,6 @@ def stats(*, client: ClientSettings | None = None) -> int:
     count = sum(row.archives for row in rows)
     output.result(f"{count} archives, {human_size(size)}", summary=True, archives=count, size=size)
     return OK
-
-
-def _opened(settings: ClientSettings) -> AbstractContextManager[Client]:
-    from ..client_wiring import open_client
-
-    return open_client(
-        settings.server,
-        settings.token(),
-        settings.backup_dir,
-        memory_file(),
-        jobs=settings.jobs,
-        retries=settings.retries,
-    )
-
-
-def _digests(
-    client: Client, output: Output, archives: Sequence[LocalArchive], *, again: bool
-) -> dict[LocalArchive, str]:
-    """The SHA-256 of each archive, several read at once."""
-    before = {archive: client.memory.get(archive) for archive in archives}
-    if again:
-        client.memory.forget(archives)
-    digests: dict[LocalArchive, str] = {}
-    with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as readers:
-        reading = {
-            readers.submit(digest_of, archive, client.files, client.memory, client.hasher): archive
-            for archive in archives
-        }
-        for read in as_completed(reading):
-            archive = reading[read]
-            digests[archive] = read.result()
-            if before[archive] not in (None, digests[archive]):
-                output.error(f"{archive.path} has other bytes than before, with the same size and time")
-    return digests
 
 
 # -- push ------------------------------------------------------------------------------------------------------------
