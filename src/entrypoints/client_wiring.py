@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..adapters.client_memory import ClientMemory
 from ..adapters.hashing import HashlibHasher
 from ..adapters.http_remote import HttpRemote
+from ..adapters.landing_folder import LandingFolder
 from ..adapters.local_folder import LocalFolder, described
 from ..domain.archives import BackupType
+from ..domain.client.fetching import PullArchive
 from ..domain.client.ports import LocalArchive
 from ..domain.client.push import PlanPush, PushArchive
 from ..domain.client.retrying import Retrying
@@ -57,3 +59,20 @@ def open_client(
 def local_archive(file: Path, type: BackupType) -> LocalArchive:
     """The archive that lies in *file*. Raises OSError where it cannot be looked at."""
     return described(file, type)
+
+
+def pull_archive(client: Client, into: Path, wait: Callable[[float], None]) -> PullArchive:
+    """The use case over the folder *into*; *wait* is what it sleeps with between two tries."""
+    return PullArchive(
+        client.remote,
+        LandingFolder(into),
+        LocalFolder(into),
+        client.memory,
+        client.hasher,
+        evolve(client.retrying, wait=wait),
+    )
+
+
+def unfinished_pulls(folder: Path) -> list[Path]:
+    """The archives below *folder* of which a part has arrived."""
+    return LandingFolder(folder).unfinished()

@@ -24,7 +24,15 @@ from .exits import INTERRUPTED, exit_code, hint
 ENVIRONMENT = "TARKEEP_"
 DEFAULT_FILE = Path("tarkeep.toml")
 SERVER_COMMANDS = ("serve", "rebuild", "import")
-CLIENT_COMMANDS = ("push", "verify", "list", "stats")
+CLIENT_COMMANDS = {
+    "push": "client_commands:push",
+    "pull": "client_pull:pull",
+    "verify": "client_commands:verify",
+    "status": "client_status:status",
+    "list": "client_commands:list_",
+    "stats": "client_commands:stats",
+}
+COMPLETION = "completion"
 
 app = App(
     name="tarkeep",
@@ -34,8 +42,9 @@ app = App(
 )
 for _name in SERVER_COMMANDS:
     app.command(f"{__package__}.server_commands:{_name if _name != 'import' else 'import_'}", name=_name)
-for _name in CLIENT_COMMANDS:
-    app.command(f"{__package__}.client_commands:{_name if _name != 'list' else 'list_'}", name=_name)
+for _name, _place in CLIENT_COMMANDS.items():
+    app.command(f"{__package__}.{_place}", name=_name)
+app.command(f"{__package__}.{COMPLETION}:completion", name=COMPLETION)
 
 
 @app.meta.default
@@ -52,6 +61,8 @@ def with_config(
         A TOML file with settings. Default: of the server's commands tarkeep.toml in the working directory, of the
         client's ~/.config/tarkeep/config.toml; if there is one.
     """
+    if tokens[:1] == (COMPLETION,):  # has no settings, and minds none
+        return int(app(tokens))
     is_client = bool(tokens) and tokens[0] in CLIENT_COMMANDS
     file = config or (config_file() if is_client else DEFAULT_FILE)
     _check_file(file, must_exist=config is not None)

@@ -1,0 +1,141 @@
+"""One screen that answers: is everything that lies here safe there?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ...domain.archives import utc_from_timestamp
+from ...domain.client.ports import LocalArchive
+from ...domain.client.status import Safety, Stock, TypeStock, age, take_stock, unfinished_uploads
+from ...domain.errors import NoAnswer, TarkeepError
+from ...domain.naming import check_profile
+from ...domain.sizes import human_size
+from .client_settings import ClientSettings
+from .exits import DIFFERENT, OK
+from .opening import local_digests, opening
+from .output import Output
+
+if TYPE_CHECKING:
+    from ..client_wiring import Client
+
+_SHOWN_NAMES = 5
+_LABELS = {
+    Safety.MISSING: "missing there",
+    Safety.DIFFERING: "other bytes are there under this name",
+    Safety.DAMAGED: "damaged there",
+    Safety.UNREADABLE: "cannot be read here",
+}
+
+
+def status(profile: str | None = None, /, *, client: ClientSettings | None = None) -> int:
+    """
+    Show whether everything local is safe on the server, and what to run if not.
+
+    Safe is an archive whose very bytes are stored there, undamaged. Digests are remembered, so that a second run reads
+    nothing. Exit codes: 0 everything is safe, 13 something is not.
+
+    Parameters
+    ----------
+    profile
+        Count archives of this profile only. Default: of all.
+    """
+    from ..client_wiring import unfinished_pulls
+
+    settings = client or ClientSettings()
+    output = Output(settings.json, settings.quiet)
+    if profile is not None:
+        check_profile(profile)
+    with opening(settings) as opened:
+        archives = opened.files.list()
+        digests = local_digests(opened, output, archives)
+        stock = opened.retrying(lambda: take_stock(digests, opened.remote.archives(profile=profile)))
+        now = datetime.now(UTC)
+        for type_stock in stock.types.values():
+            _show_type(output, type_stock, now)
+        for safety, label in _LABELS.items():
+            _show_names(output, stock.having(safety), safety, label)
+        _show_unfinished_uploads(output, opened, archives, profile)
+        for part in unfinished_pulls(settings.backup_dir):
+            output.result(f"unfinished download: {part}", status="unfinished-download", path=str(part))
+        _show_verdict(output, stock, opened.remote.shown_url, profile)
+    return OK if stock.is_safe else DIFFERENT
+
+
+def _show_type(output: Output, stock: TypeStock, now: datetime) -> None:
+    here, there = stock.newest_local, stock.newest_stored
+    modified_at = utc_from_timestamp(here.modified_ns / 1e9) if here is not None else None
+    newest_here = f"newest {age(modified_at, now)}" if modified_at is not None else ""
+    newest_there = f"newest {age(there.received_at, now)}" if there is not None else ""
+    output.result(
+        f"{stock.type.value:5}{stock.local_count:6} here  {newest_here:21}  {stock.count(Safety.SAFE):6} safe  "
+        f"{stock.stored_count:6} stored  {newest_there}".rstrip(),
+        type=stock.type.value,
+        local=stock.local_count,
+        stored=stock.stored_count,
+        newest_local=here.name if here is not None else None,
+        newest_local_modified_at=modified_at.isoformat() if modified_at is not None else None,
+        newest_stored=there.id.name if there is not None else None,
+        newest_stored_received_at=there.received_at.isoformat() if there is not None else None,
+        **{safety.value: stock.count(safety) for safety in Safety},
+    )
+
+
+def _show_names(output: Output, archives: Sequence[LocalArchive], safety: Safety, label: str) -> None:
+    shown = archives if output.as_json else archives[:_SHOWN_NAMES]
+    for archive in shown:
+        name = f"{archive.type.value}/{archive.name}"
+        output.result(f"{label}: {name}", type=archive.type.value, name=archive.name, status=safety.value)
+    if len(shown) < len(archives):
+        output.result(f"{label}: and {len(archives) - len(shown)} more")
+
+
+def _show_unfinished_uploads(
+    output: Output, client: Client, archives: Sequence[LocalArchive], profile: str | None
+) -> None:
+    for of_profile, archive, address in unfinished_uploads(archives, client.memory.notes.all(), profile):
+        if not address.startswith(client.remote.url + "/"):
+            continue
+        try:
+            progress = client.remote.upload_progress(address)
+        except NoAnswer:
+            raise
+        except TarkeepError:  # expired or ended: the next push begins anew, and nothing is unfinished
+            continue
+        if progress.stored is None:
+            output.result(
+                f"unfinished upload: {archive.type.value}/{archive.name} of {of_profile}, "
+                f"{human_size(progress.offset_bytes)} of {human_size(archive.size_bytes)} are there",
+                profile=of_profile,
+                type=archive.type.value,
+                name=archive.name,
+                status="unfinished-upload",
+                offset=progress.offset_bytes,
+                size=archive.size_bytes,
+            )
+
+
+def _show_verdict(output: Output, stock: Stock, url: str, profile: str | None) -> None:
+    output.result(
+        _verdict(stock, url, profile),
+        summary=True,
+        safe=stock.is_safe,
+        local=stock.local_count,
+        unsafe=stock.local_count - len(stock.having(Safety.SAFE)),
+        server=url,
+    )
+
+
+def _verdict(stock: Stock, url: str, profile: str | None) -> str:
+    if not stock.local_count:
+        return f"nothing lies here that could be safe on {url}"
+    if stock.is_safe:
+        return f"everything local is safe on {url}"
+    unsafe = stock.local_count - len(stock.having(Safety.SAFE))
+    line = f"{unsafe} of {stock.local_count} local archives {'is' if unsafe == 1 else 'are'} not safe on {url}"
+    if stock.having(Safety.MISSING) or stock.having(Safety.DAMAGED):
+        return f"{line}; run: tarkeep push {profile or 'PROFILE'} --all"
+    if stock.having(Safety.DIFFERING):
+        return f"{line}; rename what differs and push it, or see which is right: tarkeep list {profile or 'PROFILE'}"
+    return f"{line}; see why they cannot be read"
