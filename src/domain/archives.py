@@ -157,12 +157,38 @@ class Contents:
 
     *unpacked_bytes* is the length of the inflated tar, *members* the number of its entries (extension headers not
     counted), *newest_member* the latest modification time among them, to the second, or None in an empty tar.
+    *has_unchanged* tells whether a listing says of some name that it is unchanged and elsewhere, as none in a full dump
+    does. *roots* are the first components of the members' names, in order of appearance, the first 16 of them, as text
+    with bytes that are not UTF-8 escaped by backslashes.
     """
 
     kind: Kind
     members: int = field(validator=_not_negative)
     unpacked_bytes: int = field(validator=_not_negative)
     newest_member: datetime | None = field(default=None, validator=optional(_aware_utc))
+    has_unchanged: bool = False
+    roots: tuple[str, ...] = ()
+
+
+@frozen
+class Lineage:
+    """
+    What is said of where an archive comes from; None where nothing is.
+
+    *parent* is the archive it was made on top of. *snapshot_before* and *snapshot_after* are the SHA-256 of tar's
+    snapshot file as the dump found it and as it left it: None before is also what a full dump has.
+    """
+
+    parent: tuple[BackupType, str] | None = None
+    snapshot_before: str | None = None
+    snapshot_after: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.parent is not None:
+            check_archive_name(self.parent[1])
+        for digest in (self.snapshot_before, self.snapshot_after):
+            if digest is not None:
+                _check_hex("sha256", digest)
 
 
 @frozen
@@ -181,6 +207,7 @@ class BackupArchive:
     taken_at: datetime = field(validator=_aware_utc)
     contents: Contents | None = None
     state: ArchiveState = ArchiveState.STORED
+    lineage: Lineage = Lineage()
 
     @classmethod
     def described(
