@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from .errors import InvalidName
 
@@ -22,7 +22,7 @@ ARCHIVE_NAME_MAX_BYTES = 200
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 _PUNCTUATION = frozenset(" ._+@=,()-")
 _STAMP = re.compile(
-    r"(?<!\d)(\d{4})-?(0[1-9]|1[0-2])-?([0-3]\d)[T_ -]?([01]\d|2[0-3])[-:.]?([0-5]\d)[-:.]?([0-5]\d)Z?(?!\d)",
+    r"(?<!\d)(\d{4})-?(0[1-9]|1[0-2])-?([0-3]\d)[T_ -]?([01]\d|2[0-3])[-:.]?([0-5]\d)[-:.]?([0-5]\d)(Z?)(?!\d)",
     re.ASCII,
 )
 
@@ -73,17 +73,20 @@ def check_archive_name(value: str) -> str:
     return value
 
 
-def time_in_name(name: str) -> datetime | None:
+def time_in_name(name: str, zone: tzinfo = UTC) -> datetime | None:
     """
-    The time of the dump written into *name*, as UTC, or None.
+    The time of the dump written into *name*, in UTC, or None.
 
     Understands ``full_2025-11-21_09-07-19.tar.gz`` and its common relatives (``20251121T090719Z``,
-    ``2025-11-21 09:07:19``). The first such stamp counts.
+    ``2025-11-21 09:07:19``). The first such stamp counts. One without a ``Z`` is of *zone*; of an hour that a change
+    of clocks repeats, the first.
     """
     for match in _STAMP.finditer(name):
+        *numbers, zulu = match.groups()
+        year, month, day, hour, minute, second = map(int, numbers)
         try:
-            return datetime(*(int(part) for part in match.groups()), tzinfo=UTC)  # type: ignore[misc,arg-type]
-        except ValueError:
+            return datetime(year, month, day, hour, minute, second, tzinfo=UTC if zulu else zone).astimezone(UTC)
+        except (ValueError, OverflowError):
             continue
     return None
 

@@ -1,0 +1,51 @@
+"""
+What may differ from profile to profile: how its names tell time, what its dumps build on, what is taken in.
+
+Rules are looked up by the profile's name in order; the first pattern that fits counts, and all of it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, tzinfo
+from enum import Enum
+from fnmatch import fnmatchcase
+
+from attrs import frozen
+
+
+class IncBase(Enum):
+    """What an INC of a profile builds on where nothing better is known."""
+
+    LAST_INC_OR_FULL = "last-inc-or-full"  # one snapshot file, updated in place by FULL and INC
+    LAST_ANY = "last-any"  # the archive before it, a DIFF too
+    LAST_FULL = "last-full"  # every INC starts from a copy of the FULL's snapshot file
+
+
+@frozen
+class ProfileRules:
+    """
+    The rules of one profile.
+
+    *time_zone* is that of times in names without a ``Z``. *allow_opaque* takes in what cannot be read as a gzip of a
+    tar, such as an encrypted archive, of which nothing is known then but its bytes.
+    """
+
+    inc_base: IncBase = IncBase.LAST_INC_OR_FULL
+    time_zone: tzinfo = UTC
+    allow_opaque: bool = False
+
+
+@frozen
+class RuleBook:
+    """The rules of every profile: patterns as of a shell (``*``, ``?``, ``[a-z]``) with what holds for them."""
+
+    entries: tuple[tuple[str, ProfileRules], ...] = ()
+
+    def of(self, profile: str) -> ProfileRules:
+        """The rules of *profile*; the defaults where no pattern fits."""
+        return next((rules for pattern, rules in self.entries if fnmatchcase(profile, pattern)), ProfileRules())
+
+    @property
+    def may_allow_opaque(self) -> bool:
+        """Whether some profile may hold archives that cannot be read."""
+        return any(rules.allow_opaque for _, rules in self.entries)

@@ -1,0 +1,59 @@
+"""
+The file with the rules of profiles: one table of TOML for each pattern of names, the first that fits counts.
+
+::
+
+    ["web-*"]
+    inc_base = "last-any"
+    time_zone = "Europe/Paris"
+    allow_opaque = true
+
+Anything that is not a rule is an error: a misspelt one would silently not hold.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ..domain.errors import InvalidSetting
+from ..domain.rules import IncBase, ProfileRules, RuleBook
+
+
+class _Table(msgspec.Struct, forbid_unknown_fields=True):
+    inc_base: IncBase = IncBase.LAST_INC_OR_FULL
+    time_zone: str = "UTC"
+    allow_opaque: bool = False
+
+
+def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
+    """
+    The rules in *file*; none where it is missing and need not be there.
+
+    Raises:
+        InvalidSetting: it cannot be read, or says something that is not a rule.
+    """
+    try:
+        tables = msgspec.convert(tomllib.loads(file.read_text()), dict[str, _Table])
+        return RuleBook(tuple((pattern, _rules(pattern, table)) for pattern, table in tables.items()))
+    except FileNotFoundError:
+        if must_exist:
+            raise InvalidSetting("profiles", f"there is no file {file}") from None
+        return RuleBook()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidSetting("profiles", f"{file} cannot be read as TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        known = ", ".join(field.name for field in msgspec.structs.fields(_Table))
+        raise InvalidSetting("profiles", f"{file}: {error}; the rules of a pattern are {known}") from error
+
+
+def _rules(pattern: str, table: _Table) -> ProfileRules:
+    try:
+        zone = ZoneInfo(table.time_zone)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder of zones is an OSError
+        detail = f'["{pattern}"] time_zone: {table.time_zone!r} is not a time zone; use one such as Europe/Paris'
+        raise InvalidSetting("profiles", detail) from None
+    return ProfileRules(table.inc_base, zone, table.allow_opaque)

@@ -1,0 +1,83 @@
+"""What may differ from profile to profile, and the file that says so."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tarkeep.domain.errors import InvalidSetting
+from tarkeep.domain.naming import time_in_name
+from tarkeep.domain.rules import IncBase, ProfileRules, RuleBook
+from tarkeep.entrypoints.profile_rules import read_rules
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def test_the_first_pattern_that_fits_counts_and_all_of_it():
+    """A profile has the rules of one entry, never a mixture."""
+    book = RuleBook(
+        (("web-1", ProfileRules(allow_opaque=True)), ("web-*", ProfileRules(inc_base=IncBase.LAST_FULL))),
+    )
+
+    assert book.of("web-1") == ProfileRules(allow_opaque=True)
+    assert book.of("web-2") == ProfileRules(inc_base=IncBase.LAST_FULL)
+    assert book.of("WEB-2") == book.of("db") == ProfileRules()
+    assert book.may_allow_opaque
+    assert not RuleBook().may_allow_opaque
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("full_2025-11-28_19-29-39.tar.gz", datetime(2025, 11, 28, 18, 29, 39, tzinfo=UTC)),
+        ("full_2025-07-28_19-29-39.tar.gz", datetime(2025, 7, 28, 17, 29, 39, tzinfo=UTC)),
+        ("full_2025-11-28T19-29-39Z.tar.gz", datetime(2025, 11, 28, 19, 29, 39, tzinfo=UTC)),
+        ("full_2025-10-26_02-30-00.tar.gz", datetime(2025, 10, 26, 0, 30, tzinfo=UTC)),  # the first of the two
+    ],
+)
+def test_a_time_in_a_name_is_of_the_zone_unless_it_says_utc(name: str, expected: datetime):
+    """Scripts write local times; a Z says that this one did not."""
+    assert time_in_name(name, PARIS) == expected
+
+
+def test_a_file_of_rules_is_read_in_its_order(tmp_path: Path):
+    """What is not said of a pattern is as by default."""
+    file = tmp_path / "profiles.toml"
+    file.write_text('["web-*"]\ninc_base = "last-any"\ntime_zone = "Europe/Paris"\n[web-1]\nallow_opaque = true\n')
+
+    book = read_rules(file, must_exist=True)
+
+    assert book.entries == (
+        ("web-*", ProfileRules(IncBase.LAST_ANY, PARIS)),
+        ("web-1", ProfileRules(allow_opaque=True)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[web]\ninc_bas = 1\n", "inc_bas"),
+        ('[web]\ninc_base = "last"\n', "last"),
+        ('[web]\ntime_zone = "Mars/Olympus"\n', "Mars/Olympus"),
+        ('[web]\ntime_zone = "../etc/passwd"\n', "passwd"),
+        ("web = 1\n", "web"),
+        ("[web\n", "TOML"),
+    ],
+)
+def test_what_is_not_a_rule_is_an_error_that_names_it(tmp_path: Path, text: str, said: str):
+    """A misspelt rule must not silently not hold."""
+    file = tmp_path / "profiles.toml"
+    file.write_text(text)
+
+    with pytest.raises(InvalidSetting, match=said):
+        read_rules(file, must_exist=False)
+
+
+def test_only_a_file_that_was_named_must_be_there(tmp_path: Path):
+    """Most servers have no rules."""
+    assert read_rules(tmp_path / "none.toml", must_exist=False) == RuleBook()
+    with pytest.raises(InvalidSetting, match=r"none\.toml"):
+        read_rules(tmp_path / "none.toml", must_exist=True)
