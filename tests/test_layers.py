@@ -11,12 +11,17 @@ ROOT = Path(__file__).parents[1]
 DATA_MODULES = {
     "__future__",
     "attrs",
+    "bisect",
     "collections",
     "contextlib",
     "datetime",
     "enum",
+    "fnmatch",
+    "heapq",
+    "itertools",
     "json",
     "re",
+    "struct",
     "typing",
     "unicodedata",
 }

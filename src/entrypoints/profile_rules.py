@@ -14,6 +14,7 @@ Anything that is not a rule is an error: a misspelt one would silently not hold.
 from __future__ import annotations
 
 import tomllib
+from datetime import UTC
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -52,7 +53,7 @@ def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
 
 def _rules(pattern: str, table: _Table) -> ProfileRules:
     try:
-        zone = ZoneInfo(table.time_zone)
+        zone = UTC if table.time_zone == "UTC" else ZoneInfo(table.time_zone)
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder of zones is an OSError
         detail = f'["{pattern}"] time_zone: {table.time_zone!r} is not a time zone; use one such as Europe/Paris'
         raise InvalidSetting("profiles", detail) from None

@@ -16,7 +16,7 @@ from tarkeep.entrypoints.profile_rules import read_rules
 PARIS = ZoneInfo("Europe/Paris")
 
 
-def test_the_first_pattern_that_fits_counts_and_all_of_it():
+def test_the_first_pattern_that_fits_counts_and_all_of_it() -> None:
     """A profile has the rules of one entry, never a mixture."""
     book = RuleBook(
         (("web-1", ProfileRules(allow_opaque=True)), ("web-*", ProfileRules(inc_base=IncBase.LAST_FULL))),
@@ -38,12 +38,12 @@ def test_the_first_pattern_that_fits_counts_and_all_of_it():
         ("full_2025-10-26_02-30-00.tar.gz", datetime(2025, 10, 26, 0, 30, tzinfo=UTC)),  # the first of the two
     ],
 )
-def test_a_time_in_a_name_is_of_the_zone_unless_it_says_utc(name: str, expected: datetime):
+def test_a_time_in_a_name_is_of_the_zone_unless_it_says_utc(name: str, expected: datetime) -> None:
     """Scripts write local times; a Z says that this one did not."""
     assert time_in_name(name, PARIS) == expected
 
 
-def test_a_file_of_rules_is_read_in_its_order(tmp_path: Path):
+def test_a_file_of_rules_is_read_in_its_order(tmp_path: Path) -> None:
     """What is not said of a pattern is as by default."""
     file = tmp_path / "profiles.toml"
     file.write_text('["web-*"]\ninc_base = "last-any"\ntime_zone = "Europe/Paris"\n[web-1]\nallow_opaque = true\n')
@@ -63,11 +63,11 @@ def test_a_file_of_rules_is_read_in_its_order(tmp_path: Path):
         ('[web]\ninc_base = "last"\n', "last"),
         ('[web]\ntime_zone = "Mars/Olympus"\n', "Mars/Olympus"),
         ('[web]\ntime_zone = "../etc/passwd"\n', "passwd"),
-        ("web = 1\n", "web"),
+        ("web = 1\n", "the rules of a pattern are"),
         ("[web\n", "TOML"),
     ],
 )
-def test_what_is_not_a_rule_is_an_error_that_names_it(tmp_path: Path, text: str, said: str):
+def test_what_is_not_a_rule_is_an_error_that_names_it(tmp_path: Path, text: str, said: str) -> None:
     """A misspelt rule must not silently not hold."""
     file = tmp_path / "profiles.toml"
     file.write_text(text)
@@ -76,7 +76,7 @@ def test_what_is_not_a_rule_is_an_error_that_names_it(tmp_path: Path, text: str,
         read_rules(file, must_exist=False)
 
 
-def test_only_a_file_that_was_named_must_be_there(tmp_path: Path):
+def test_only_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
     """Most servers have no rules."""
     assert read_rules(tmp_path / "none.toml", must_exist=False) == RuleBook()
     with pytest.raises(InvalidSetting, match=r"none\.toml"):
