@@ -5,6 +5,7 @@ Archives as plain files in a data directory, readable with nothing but ``ls`` an
 
     DATA/archives/<profile>/<TYPE>/<name>.tar.gz         mode 0400, never written to again
     DATA/archives/<profile>/<TYPE>/<name>.tar.gz.json    its side-car
+    DATA/archives/<profile>/<TYPE>/<name>.tar.gz.snar    tar's snapshot file as this dump left it, if it was sent
     DATA/staging/<id>.part, <id>.json                    the same two before they are published; of a resumable upload
                                                          the first stays between its requests
 
@@ -41,6 +42,7 @@ from ..domain.errors import (
     ArchiveNotFound,
     BackendUnavailable,
     InvalidName,
+    SnapshotNotFound,
     StagedBytesMissing,
 )
 from ..domain.naming import check_profile
@@ -48,6 +50,7 @@ from ..domain.ports import ArchiveReader, Block, IdSource, StoredArchive, Usage
 from .data_directory import DataDirectory, fsync_directory, translated
 
 SIDECAR_SUFFIX = ".json"
+SNAPSHOT_SUFFIX = ".snar"
 
 _PART_SUFFIX = ".part"
 _BLOCK_BYTES = 1 << 20
@@ -160,6 +163,36 @@ class FilesystemArchiveStore:
                     os.fsync(directory)
                     undo.pop_all()
 
+    def keep_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
+        with self.begin() as writer:
+            writer.write(snapshot)
+            writer.seal(b"")  # makes the bytes durable; there is no side-car to link
+            with self._turn_of(id):
+                self.stat(id)
+                with (
+                    translated(writing=True),
+                    self._directory_of(id.profile, id.type) as directory,
+                    ExitStack() as undo,
+                ):
+                    kept = _read_whole(id.name + SNAPSHOT_SUFFIX, directory)
+                    if kept is None:
+                        self._link_staged(writer.id, _PART_SUFFIX, id.name + SNAPSHOT_SUFFIX, directory, undo)
+                    elif kept != snapshot:
+                        raise AlreadyPublished(id)
+                    # also where it was there: whoever linked it may not have come to the fsync
+                    os.fsync(directory)
+                    undo.pop_all()
+
+    def snapshot(self, id: ArchiveId) -> bytes:
+        try:
+            with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
+                kept = _read_whole(id.name + SNAPSHOT_SUFFIX, directory)
+                if kept is not None and _regular(id.name, directory) is not None:
+                    return kept
+        except ArchiveNotFound:
+            pass
+        raise SnapshotNotFound(id)
+
     def remove(self, id: ArchiveId) -> None:
         with (
             self._turn_of(id),
@@ -168,6 +201,7 @@ class FilesystemArchiveStore:
             self._directory_of(id.profile, id.type) as inside,
         ):
             _unlink(id.name, inside)
+            _unlink(id.name + SNAPSHOT_SUFFIX, inside)
             _unlink(id.name + SIDECAR_SUFFIX, inside)
             # Also where nothing was there any more: an earlier removal may have been cut off before its fsync.
             os.fsync(inside)
@@ -225,17 +259,19 @@ class FilesystemArchiveStore:
         with self._turn_of(id), self._made_directory_of(id) as directory, ExitStack() as undo:
             if _regular(id.name, directory) is not None:
                 raise AlreadyPublished(id)
-            # A side-car alone is what a crash between the two links leaves.
+            # What a crash in the middle of publishing or removing leaves.
             _unlink(id.name + SIDECAR_SUFFIX, directory)
+            _unlink(id.name + SNAPSHOT_SUFFIX, directory)
             self._link_sidecar(staged, id, directory, undo)
-            os.link(self._staged(staged, _PART_SUFFIX), id.name, dst_dir_fd=directory, follow_symlinks=False)
-            undo.callback(_unlink, id.name, directory)
+            self._link_staged(staged, _PART_SUFFIX, id.name, directory, undo)
             os.fsync(directory)
             undo.pop_all()
 
     def _link_sidecar(self, staged: str, id: ArchiveId, directory: int, undo: ExitStack) -> None:
-        name = id.name + SIDECAR_SUFFIX
-        os.link(self._staged(staged, SIDECAR_SUFFIX), name, dst_dir_fd=directory, follow_symlinks=False)
+        self._link_staged(staged, SIDECAR_SUFFIX, id.name + SIDECAR_SUFFIX, directory, undo)
+
+    def _link_staged(self, staged: str, suffix: str, name: str, directory: int, undo: ExitStack) -> None:
+        os.link(self._staged(staged, suffix), name, dst_dir_fd=directory, follow_symlinks=False)
         undo.callback(_unlink, name, directory)
 
     # -- directories ---------------------------------------------------------------------------------------------
@@ -503,10 +539,11 @@ def _look(id: ArchiveId, directory: int) -> StoredArchive | None:
     seen = _regular(id.name, directory)
     while seen is not None:
         sidecar = _read_whole(id.name + SIDECAR_SUFFIX, directory)
+        has_snapshot = _regular(id.name + SNAPSHOT_SUFFIX, directory) is not None
         # Asked again, because the archive may have been removed, and even another one published, since.
         still = _regular(id.name, directory)
         if still is not None and (still.st_ino, still.st_mtime_ns) == (seen.st_ino, seen.st_mtime_ns):
-            return StoredArchive(id, seen.st_size, sidecar)
+            return StoredArchive(id, seen.st_size, sidecar, has_snapshot)
         seen = still
     return None
 

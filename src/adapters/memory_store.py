@@ -15,7 +15,7 @@ from types import TracebackType
 from attrs import Factory, define, field, frozen
 
 from ..domain.archives import ArchiveId
-from ..domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, StagedBytesMissing
+from ..domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound, StagedBytesMissing
 from ..domain.ports import ArchiveReader, ArchiveWriter, Block, Clock, StoredArchive, Usage
 from .system import SystemClock
 
@@ -28,6 +28,10 @@ class HeldArchive:
 
     content: bytes
     sidecar: bytes | None
+    snapshot: bytes | None = None
+
+    def stored_as(self, id: ArchiveId) -> StoredArchive:
+        return StoredArchive(id, len(self.content), self.sidecar, self.snapshot is not None)
 
 
 @define(eq=False)
@@ -94,12 +98,11 @@ class MemoryArchiveStore:
         return _Reader(id, held, first, last)
 
     def stat(self, id: ArchiveId) -> StoredArchive:
-        held = self._held(id)
-        return StoredArchive(id, len(held.content), held.sidecar)
+        return self._held(id).stored_as(id)
 
     def scan(self) -> Iterator[StoredArchive]:
         with self._lock:
-            found = [StoredArchive(id, len(held.content), held.sidecar) for id, held in sorted(self.archives.items())]
+            found = [held.stored_as(id) for id, held in sorted(self.archives.items())]
         yield from found
 
     def annotate(self, id: ArchiveId, sidecar: bytes) -> None:
@@ -108,6 +111,20 @@ class MemoryArchiveStore:
             if held.sidecar is not None:
                 raise AlreadyPublished(id)
             held.sidecar = bytes(sidecar)
+
+    def keep_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
+        held = self._held(id)
+        with self._lock:
+            if held.snapshot not in (None, snapshot):
+                raise AlreadyPublished(id)
+            held.snapshot = bytes(snapshot)
+
+    def snapshot(self, id: ArchiveId) -> bytes:
+        with self._lock:
+            held = self.archives.get(id)
+        if held is None or held.snapshot is None:
+            raise SnapshotNotFound(id)
+        return held.snapshot
 
     def remove(self, id: ArchiveId) -> None:
         with self._lock:

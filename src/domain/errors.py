@@ -326,6 +326,16 @@ class ArchiveNotFound(TarkeepError):
 
 
 @define
+class SnapshotNotFound(TarkeepError):
+    """No snapshot file of tar is kept with an archive."""
+
+    id: ArchiveId
+
+    def __str__(self) -> str:
+        return f"no snapshot file is kept with {self.id}"
+
+
+@define
 class ProfileNotFound(TarkeepError):
     """No archive of this profile is stored."""
 

@@ -31,11 +31,16 @@ Block: TypeAlias = bytes | bytearray | memoryview
 
 @frozen
 class StoredArchive:
-    """What a store holds under one identity: the number of bytes, and the side-car, None where it is missing."""
+    """
+    What a store holds under one identity: the number of bytes, and the side-car, None where it is missing.
+
+    *has_snapshot* tells whether tar's snapshot file is kept with it.
+    """
 
     id: ArchiveId
     size_bytes: int
     sidecar: bytes | None
+    has_snapshot: bool = False
 
 
 @frozen
@@ -162,8 +167,25 @@ class ArchiveStore(Protocol):
             ArchiveNotFound: there is no such archive.
         """
 
+    def keep_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
+        """
+        Durably keep *snapshot*, tar's snapshot file, with the archive *id*. The same bytes again are no error.
+
+        Raises:
+            AlreadyPublished: another one is kept with it; that stays.
+            ArchiveNotFound: there is no such archive.
+        """
+
+    def snapshot(self, id: ArchiveId) -> bytes:
+        """
+        The snapshot file kept with *id*.
+
+        Raises:
+            SnapshotNotFound: there is none, or no such archive.
+        """
+
     def remove(self, id: ArchiveId) -> None:
-        """Take archive and side-car away, durably. Whatever of the two is not there is no error."""
+        """Take archive, snapshot file and side-car away, durably. Whatever of them is not there is no error."""
 
     def usage(self) -> Usage:
         """Used and free bytes of the medium."""

@@ -17,7 +17,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tarkeep.domain.archives import ArchiveId, BackupType
-from tarkeep.domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, StagedBytesMissing
+from tarkeep.domain.errors import (
+    AlreadyPublished,
+    ArchiveCorrupt,
+    ArchiveNotFound,
+    SnapshotNotFound,
+    StagedBytesMissing,
+)
 from tarkeep.domain.ports import ArchiveStore, Block, StoredArchive
 from tests.support.store_doors import LONG_AGO, SOON, StoreDoor
 
@@ -555,6 +561,62 @@ class ArchiveStoreContract:
 
         assert [entry.id for entry in door.store.scan()] == [ID]
         assert door.staging_is_empty()
+
+    # -- snapshot files --------------------------------------------------------------------------------------------
+
+    def test_a_snapshot_file_is_kept_with_its_archive(self, door: StoreDoor) -> None:
+        """It comes back byte for byte, the archive says that it has one, and staging is empty."""
+        put(door.store, ID, b"bytes", b"{}")
+        put(door.store, OTHER, b"other", b"{}")
+        door.store.keep_snapshot(ID, b"snapshot\0" * 1000)
+
+        assert door.store.snapshot(ID) == b"snapshot\0" * 1000
+        assert door.store.stat(ID) == StoredArchive(ID, 5, b"{}", has_snapshot=True)
+        assert {stored.id: stored.has_snapshot for stored in door.store.scan()} == {ID: True, OTHER: False}
+        assert door.staging_is_empty()
+        assert door.open_files() == 0
+
+    def test_a_snapshot_file_survives_a_crash(self, door: StoreDoor) -> None:
+        """What was kept is there for the next process."""
+        put(door.store, ID, b"bytes")
+        door.store.keep_snapshot(ID, b"snapshot")
+        door.crash()
+
+        assert door.store.snapshot(ID) == b"snapshot"
+
+    def test_a_snapshot_file_is_never_replaced(self, door: StoreDoor) -> None:
+        """The same again is a success, another one is refused."""
+        put(door.store, ID, b"bytes")
+        door.store.keep_snapshot(ID, b"first")
+        door.store.keep_snapshot(ID, b"first")
+        with pytest.raises(AlreadyPublished):
+            door.store.keep_snapshot(ID, b"second")
+
+        assert door.store.snapshot(ID) == b"first"
+        assert door.staging_is_empty()
+
+    def test_no_archive_no_snapshot_file(self, door: StoreDoor) -> None:
+        """None is kept for what is not stored, and none is there before it was sent."""
+        put(door.store, ID, b"bytes")
+        with pytest.raises(ArchiveNotFound):
+            door.store.keep_snapshot(OTHER, b"snapshot")
+        for id in (ID, OTHER):
+            with pytest.raises(SnapshotNotFound) as caught:
+                door.store.snapshot(id)
+            assert caught.value.id == id
+        assert door.staging_is_empty()
+
+    def test_a_snapshot_file_goes_with_its_archive(self, door: StoreDoor) -> None:
+        """An archive that comes again under the name does not find the old one."""
+        put(door.store, ID, b"bytes")
+        door.store.keep_snapshot(ID, b"old")
+        door.store.remove(ID)
+        with pytest.raises(SnapshotNotFound):
+            door.store.snapshot(ID)
+
+        put(door.store, ID, b"again")
+
+        assert not door.store.stat(ID).has_snapshot
 
     # -- taking away -----------------------------------------------------------------------------------------------
 
