@@ -19,7 +19,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from ..domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
+from ..domain.archives import ArchiveId, BackupType, DeclaredDigests, Lineage, Offer
 from ..domain.errors import TarkeepError, UploadNotFound
 from ..domain.sidecar import rfc3339
 from ..domain.uploads import Role, Upload
@@ -118,6 +118,9 @@ def _record(upload: Upload) -> dict[str, object]:
             "md5": offer.digests.md5,
             "sha256": offer.digests.sha256,
             "taken_at": offer.taken_at and rfc3339(offer.taken_at),
+            "parent": offer.lineage.parent and [offer.lineage.parent[0].value, offer.lineage.parent[1]],
+            "snapshot_before": offer.lineage.snapshot_before,
+            "snapshot_after": offer.lineage.snapshot_after,
         },
         "length": upload.length_bytes,
         "offset": upload.offset_bytes,
@@ -156,7 +159,17 @@ def _upload(read: dict[str, object]) -> Upload:
 def _offer(record: dict[str, object]) -> Offer:
     taken_at = record["taken_at"]
     digests = DeclaredDigests(_text(record["md5"]), _text(record["sha256"]))
-    return Offer(_id(record["id"]), digests, None if taken_at is None else _time(taken_at))
+    return Offer(_id(record["id"]), digests, None if taken_at is None else _time(taken_at), lineage=_lineage(record))
+
+
+def _lineage(record: dict[str, object]) -> Lineage:
+    # .get: a journal of before these were known is read, too
+    parent = record.get("parent")
+    return Lineage(
+        (BackupType(parent[0]), str(parent[1])) if isinstance(parent, list) else None,
+        _text(record.get("snapshot_before")),
+        _text(record.get("snapshot_after")),
+    )
 
 
 def _id_record(id: ArchiveId) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 
 from attrs import field, frozen
@@ -218,16 +218,18 @@ class BackupArchive:
         received_at: datetime,
         contents: Contents | None,
         stated_at: datetime | None = None,
+        lineage: Lineage = Lineage(),
+        zone: tzinfo = UTC,
     ) -> BackupArchive:
         """
         An archive with the best known time of its dump.
 
-        It was taken at the time its sender stated, else that in its name, else that of its newest member, else
-        *received_at*.
+        It was taken at the time its sender stated, else that in its name (of *zone*), else that of its newest member,
+        else *received_at*.
         """
         newest = contents.newest_member if contents is not None else None
-        taken_at = stated_at or time_in_name(id.name) or newest or received_at
-        return cls(id, size_bytes, digests, received_at, taken_at, contents)
+        taken_at = stated_at or time_in_name(id.name, zone) or newest or received_at
+        return cls(id, size_bytes, digests, received_at, taken_at, contents, lineage=lineage)
 
 
 @frozen
@@ -238,6 +240,7 @@ class Offer:
     digests: DeclaredDigests = DeclaredDigests()
     taken_at: datetime | None = field(default=None, validator=optional(_aware_utc))
     received_at: datetime | None = None
+    lineage: Lineage = Lineage()
 
 
 def utc_from_timestamp(seconds: float) -> datetime | None:

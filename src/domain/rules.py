@@ -49,3 +49,7 @@ class RuleBook:
     def may_allow_opaque(self) -> bool:
         """Whether some profile may hold archives that cannot be read."""
         return any(rules.allow_opaque for _, rules in self.entries)
+
+
+NO_RULES = RuleBook()
+"""The defaults for every profile."""

@@ -89,6 +89,9 @@ class StorageSettings:
     max_open_uploads_per_client: int = field(default=100, validator=_positive)
     """The same of one address; raise it where all clients come through one proxy."""
 
+    profiles: Path | None = None
+    """A TOML file with rules for profiles. Default: profiles.toml in the data directory, if there is one."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is worth a line in the log."""
 

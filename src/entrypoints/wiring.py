@@ -38,6 +38,7 @@ from ..domain.ports import (
     UploadLocks,
     UploadSessions,
 )
+from ..domain.rules import NO_RULES, RuleBook
 from ..domain.usecases.browse import CheckReadiness, ListArchives, Summarise
 from ..domain.usecases.fetch import FindArchive, ReadArchive
 from ..domain.usecases.import_folder import ImportFolder
@@ -54,6 +55,7 @@ from ..domain.usecases.upload import (
     ShowUpload,
 )
 from ..domain.usecases.verify import VerifyInventory
+from .profile_rules import read_rules
 from .settings import StorageSettings
 
 
@@ -115,9 +117,10 @@ def assemble(
     upload_locks: UploadLocks,
     same_name: SameName = SameName.REJECT,
     upload_limits: UploadLimits = UploadLimits(),
+    rules: RuleBook = NO_RULES,
 ) -> Tarkeep:
     """Tarkeep over any adapters. Close its `uploads` before them."""
-    receive = ReceiveArchive(store, catalog, hasher, inspector, clock, names, max_bytes, same_name)
+    receive = ReceiveArchive(store, catalog, hasher, inspector, clock, names, max_bytes, same_name, rules=rules)
     return Tarkeep(
         clock=clock,
         ids=ids,
@@ -130,7 +133,7 @@ def assemble(
         verify=VerifyInventory(catalog),
         check_readiness=CheckReadiness(store, catalog),
         recover=RecoverInterrupted(store, catalog, sessions),
-        rebuild=RebuildCatalog(store, catalog, hasher, inspector, clock),
+        rebuild=RebuildCatalog(store, catalog, hasher, inspector, clock, rules),
         import_folder=ImportFolder(receive),
     )
 
@@ -191,6 +194,9 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
                 timedelta(hours=settings.upload_idle_hours),
                 settings.max_open_uploads,
                 settings.max_open_uploads_per_client,
+            ),
+            rules=read_rules(
+                settings.profiles or settings.data / "profiles.toml", must_exist=settings.profiles is not None
             ),
         )
         opened.callback(tarkeep.uploads.close)

@@ -16,6 +16,7 @@ from .. import sidecar
 from ..archives import ArchiveId, ArchiveState, BackupArchive
 from ..errors import AlreadyPublished, SidecarInvalid, TarkeepError
 from ..ports import ArchiveStore, Catalog, Clock, Hasher, Inspector, StoredArchive
+from ..rules import NO_RULES, RuleBook
 
 
 @define
@@ -40,6 +41,7 @@ class RebuildCatalog:
     hasher: Hasher
     inspector: Inspector
     clock: Clock
+    rules: RuleBook = NO_RULES
 
     def __call__(self) -> RebuildReport:
         report = RebuildReport()
@@ -86,4 +88,5 @@ class RebuildCatalog:
                 with suppress(TarkeepError):
                     contents = inspection.finish()
             found = digests.finish()
-        return BackupArchive.described(stored.id, stored.size_bytes, found, self.clock.now(), contents)
+        zone = self.rules.of(stored.id.profile).time_zone
+        return BackupArchive.described(stored.id, stored.size_bytes, found, self.clock.now(), contents, zone=zone)

@@ -43,6 +43,7 @@ from ..ports import (
     RunningDigests,
     RunningInspection,
 )
+from ..rules import NO_RULES, RuleBook
 from .recover import settle_claim
 
 
@@ -87,6 +88,7 @@ class ReceiveArchive:
     max_bytes: int
     same_name: SameName = SameName.REJECT
     patience: timedelta = timedelta(seconds=10)
+    rules: RuleBook = NO_RULES
 
     def __call__(self, offer: Offer, blocks: Iterable[Block]) -> Received:
         """
@@ -124,7 +126,16 @@ class ReceiveArchive:
         """Check, seal and publish what *writer* holds."""
         offer.digests.check(digests)
         received_at = offer.received_at or self.clock.now()
-        archive = BackupArchive.described(offer.id, writer.size_bytes, digests, received_at, contents, offer.taken_at)
+        archive = BackupArchive.described(
+            offer.id,
+            writer.size_bytes,
+            digests,
+            received_at,
+            contents,
+            offer.taken_at,
+            offer.lineage,
+            self.rules.of(offer.id.profile).time_zone,
+        )
         writer.seal(sidecar.encode(archive))
         return self._settle(archive, writer)
 

@@ -20,12 +20,12 @@ from multipart import (
 
 from ...domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer, parse_digest
 from ...domain.naming import check_archive_name, check_profile
-from .parameters import checked_text
+from .parameters import LINEAGE, check_lineage, checked_text, lineage, stated_time
 from .problems import Problem
 
 MAX_PARTS = 16
 MAX_FIELD_BYTES = 4096
-_FIELDS = frozenset({"type", "profile", "md5", "sha256"})
+_FIELDS = frozenset({"type", "profile", "md5", "sha256", *LINEAGE})
 
 
 def boundary_of(content_type: str) -> str:
@@ -116,6 +116,8 @@ class MultipartUpload:
                 md5=parse_digest("md5", self._fields["md5"]) if self._fields.get("md5") else None,
                 sha256=parse_digest("sha256", self._fields["sha256"]) if self._fields.get("sha256") else None,
             ),
+            stated_time(self._fields.get("taken_at")),
+            lineage=lineage(self._fields),
         )
 
     def _begins_file(self, part: MultipartSegment) -> bool:
@@ -143,6 +145,8 @@ class MultipartUpload:
             BackupType.parse(text)
         elif name == "profile":
             check_profile(text)
+        elif name in LINEAGE:
+            check_lineage(name, text)
         elif text:
             parse_digest(name, text)
         self._fields[name] = text

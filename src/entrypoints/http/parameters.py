@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import re
 import unicodedata
-from urllib.parse import unquote_to_bytes
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import unquote, unquote_to_bytes
 
 from starlette.datastructures import Headers, QueryParams
 
-from ...domain.archives import BackupType, DeclaredDigests, parse_digest
+from ...domain.archives import BackupType, DeclaredDigests, Lineage, parse_digest
 from ...domain.errors import DigestInvalid
-from ...domain.naming import check_profile
+from ...domain.naming import check_archive_name, check_profile
 from .problems import Problem
 
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -98,6 +100,67 @@ def declared_digests(headers: Headers) -> DeclaredDigests:
         if digests[algorithm] != digest:
             raise Problem(400, "digest-invalid", f"the request declares two different {algorithm} digests")
     return DeclaredDigests(**digests)
+
+
+LINEAGE = ("parent", "snapshot_before", "snapshot_after", "taken_at")
+"""What a sender may say of where an archive comes from: fields of a form, keys of Upload-Metadata, and headers."""
+
+
+def lineage_headers(headers: Headers) -> dict[str, str]:
+    """What ``Tarkeep-Parent`` (percent-encoded), ``Tarkeep-Snapshot-Before``, ``-After`` and ``-Taken-At`` say."""
+    said = {}
+    for name in LINEAGE:
+        value = headers.get(f"tarkeep-{name.replace('_', '-')}")
+        if value is not None:
+            said[name] = checked_text(unquote(value, errors="replace"), name)
+    return said
+
+
+def check_lineage(name: str, value: str) -> None:
+    """Judge one of `LINEAGE` as soon as it is seen. Raises as `lineage` and `stated_time`."""
+    if name == "taken_at":
+        stated_time(value)
+    else:
+        lineage({name: value})
+
+
+def lineage(said: Mapping[str, str]) -> Lineage:
+    """
+    Where an archive comes from, by what its sender *said*; what is empty is not said.
+
+    Raises:
+        InvalidType, InvalidName, DigestInvalid: by what is not readable.
+        Problem: ``invalid-parameter``: a parent that is not ``TYPE/NAME``.
+    """
+    parent = None
+    if said.get("parent"):
+        word, slash, name = said["parent"].partition("/")
+        if not slash:
+            detail = f"parent must be TYPE/NAME, such as FULL/full_2026-11-22.tar.gz, not {said['parent'][:80]!a}"
+            raise Problem(400, "invalid-parameter", detail)
+        parent = (BackupType.parse(word), check_archive_name(name))
+    before, after = (
+        parse_digest("sha256", said[name]) if said.get(name) else None for name in ("snapshot_before", "snapshot_after")
+    )
+    return Lineage(parent, before, after)
+
+
+def stated_time(text: str | None) -> datetime | None:
+    """
+    A time as a sender states it, with its zone, in UTC; None where there is none.
+
+    Raises:
+        Problem: ``invalid-parameter``.
+    """
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Problem(400, "invalid-parameter", f"taken_at must be an RFC 3339 time with its zone, not {text[:40]!a}")
+    return moment.astimezone(UTC)
 
 
 def _repr_digest(value: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 
 from starlette.datastructures import Headers
@@ -18,7 +18,7 @@ from ...domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer, pa
 from ...domain.errors import DigestInvalid
 from ...domain.naming import check_archive_name, check_profile
 from ...domain.uploads import Checksum, ChecksumAlgorithm, Role, Upload
-from .parameters import checked_text
+from .parameters import checked_text, lineage, stated_time
 from .problems import Problem
 
 VERSION = "1.0.0"
@@ -194,7 +194,8 @@ def offer(described: Mapping[str, str]) -> Offer:
         check_archive_name(described["filename"]),
     )
     digests = {name: parse_digest(name, described[name]) for name in ("md5", "sha256") if described.get(name)}
-    return Offer(id, DeclaredDigests(**digests), _time(described.get("taken_at")))
+    taken_at = stated_time(described.get("taken_at"))
+    return Offer(id, DeclaredDigests(**digests), taken_at, lineage=lineage(described))
 
 
 def standing(upload: Upload, idle: timedelta) -> dict[str, str]:
@@ -225,15 +226,3 @@ def _base64(text: str) -> bytes | None:
         return base64.b64decode(text, validate=True)
     except ValueError:
         return None
-
-
-def _time(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise Problem(400, "invalid-parameter", f"taken_at must be an RFC 3339 time with its zone, not {text[:40]!a}")
-    return moment.astimezone(UTC)

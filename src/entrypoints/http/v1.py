@@ -17,7 +17,15 @@ from ...domain.naming import check_archive_name, check_profile
 from ...domain.usecases.receive import Outcome
 from .context import Context, answer_json
 from .download import archive_response
-from .parameters import declared_digests, optional_profile, optional_type, whole_number
+from .parameters import (
+    declared_digests,
+    lineage,
+    lineage_headers,
+    optional_profile,
+    optional_type,
+    stated_time,
+    whole_number,
+)
 from .problems import Problem
 from .wire import (
     inventory_entries,
@@ -66,7 +74,9 @@ async def put_archive(request: Request) -> Response:
     context = Context.of(request)
     if "content-range" in request.headers:
         raise Problem(400, "invalid-parameter", "an archive is sent whole; Content-Range belongs to an upload's URL")
-    offer = Offer(_requested_id(request), declared_digests(request.headers))
+    said = lineage_headers(request.headers)
+    digests, taken_at = declared_digests(request.headers), stated_time(said.get("taken_at"))
+    offer = Offer(_requested_id(request), digests, taken_at, lineage=lineage(said))
     received = await context.receive_upload(request, lambda blocks: context.tarkeep.receive(offer, blocks))
     new = received.outcome in (Outcome.NEW, Outcome.KEPT_BOTH)
     body = msgspec.to_builtins(v1_archive(received.archive)) | {"outcome": received.outcome.value}
