@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .archives import ArchiveId, BackupType
 
 
@@ -388,6 +390,35 @@ class SidecarInvalid(TarkeepError):
 
     def __str__(self) -> str:
         return f"side-car not readable: {self.reason}"
+
+
+@define
+class PointNotFound(TarkeepError):
+    """No restore point at or before a time, or for an archive. *earliest* is when the first one was taken, if any."""
+
+    at: str
+    earliest: datetime | None = None
+
+    def __str__(self) -> str:
+        hint = f"; the earliest was taken at {self.earliest.isoformat()}" if self.earliest is not None else ""
+        return f"no restore point for {self.at}{hint}"
+
+
+@define
+class PointNotRestorable(TarkeepError):
+    """
+    The tree at this point cannot be restored from what is stored.
+
+    *reasons* is one readable line per obstacle, *nearest* are points that restore, the nearest in time first.
+    """
+
+    id: ArchiveId
+    reasons: tuple[str, ...]
+    nearest: tuple[ArchiveId, ...] = ()
+
+    def __str__(self) -> str:
+        hint = f"the nearest that can is {self.nearest[0]}" if self.nearest else "no other point can"
+        return f"the tree as of {self.id} cannot be restored: {'; '.join(self.reasons)}; {hint}"
 
 
 # -- what the server cannot do now -----------------------------------------------------------------------------------

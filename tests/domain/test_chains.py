@@ -1,0 +1,585 @@
+"""The ladder of evidence, restore points and plans, over archives that exist on paper only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tarkeep.domain.archives import (
+    ArchiveId,
+    ArchiveState,
+    BackupArchive,
+    BackupType,
+    Contents,
+    Digests,
+    Kind,
+    Lineage,
+)
+from tarkeep.domain.chains import (
+    NEAREST_TRIED,
+    ChainRules,
+    Evidence,
+    Fit,
+    FitVerdict,
+    IncBase,
+    Link,
+    chains,
+    dependents,
+    link_archives,
+)
+from tarkeep.domain.errors import PointNotFound, PointNotRestorable
+from tarkeep.domain.points import (
+    DoubtKind,
+    Fidelity,
+    ObstacleKind,
+    RestorePoint,
+    continue_from,
+    plan_restore,
+    restore_points,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+FULL, INC, DIFF = BackupType.FULL, BackupType.INC, BackupType.DIFF
+Fits = Callable[[BackupArchive, BackupArchive], Fit]
+
+
+def archive(
+    type: BackupType,
+    day: int,
+    *,
+    name: str | None = None,
+    kind: Kind = Kind.INCREMENTAL,
+    unchanged: bool | None = None,
+    roots: tuple[str, ...] = ("root",),
+    parent: tuple[BackupType, str] | None = None,
+    before: str | None = None,
+    after: str | None = None,
+    state: ArchiveState = ArchiveState.STORED,
+) -> BackupArchive:
+    """An archive taken on a day of 2026, named for its type and day. Snapshot digests are given as single digits."""
+    at = START + timedelta(days=day)
+    return BackupArchive(
+        ArchiveId("p", type, name or f"{type.value.lower()}{day}.tar.gz"),
+        100 + day,
+        Digests("0" * 32, "0" * 64),
+        at,
+        at,
+        Contents(kind, 3, 10_240, None, type is not FULL if unchanged is None else unchanged, roots),
+        state,
+        Lineage(parent, before and before * 64, after and after * 64),
+    )
+
+
+def any_fit(child: BackupArchive, parent: BackupArchive) -> Fit:
+    return Fit(FitVerdict.FITS)
+
+
+def no_fit(child: BackupArchive, parent: BackupArchive) -> Fit:
+    return Fit(FitVerdict.CONTRADICTS, 2, (b"root/a", b"root/\xff"))
+
+
+def fits_only(*pairs: tuple[BackupArchive, BackupArchive]) -> Fits:
+    """A fit of these pairs of child and parent, and of no other."""
+    known = {(child.id, parent.id) for child, parent in pairs}
+    return lambda child, parent: any_fit(child, parent) if (child.id, parent.id) in known else no_fit(child, parent)
+
+
+def never_asked(child: BackupArchive, parent: BackupArchive) -> Fit:
+    raise AssertionError(f"{child.id} was compared with {parent.id}")
+
+
+def link(
+    child: BackupArchive, archives: Iterable[BackupArchive], fit: Fits = any_fit, rules: ChainRules | None = None
+) -> Link:
+    return link_archives(archives, rules or ChainRules(), fit)[child.id]
+
+
+# -- proven ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_snapshot_digest_proves_a_parent() -> None:
+    """Whoever left the snapshot that a dump started from is its parent, whatever rule or listings say."""
+    full, first, second = (
+        archive(FULL, 1, after="1"),
+        archive(INC, 2, before="1", after="2"),
+        archive(INC, 3, before="1"),
+    )
+
+    links = link_archives((second, full, first), ChainRules(), never_asked)
+
+    assert (links[first.id].parent, links[first.id].evidence) == (full.id, Evidence.PROVEN)
+    assert (links[second.id].parent, links[second.id].evidence) == (full.id, Evidence.PROVEN)
+
+
+def test_of_several_that_left_the_snapshot_the_newest_before_is_the_parent() -> None:
+    """The same dump stored twice leaves a choice, and the nearest one is taken."""
+    early, late, after = (archive(FULL, day, after="1") for day in (1, 2, 4))
+    child = archive(INC, 3, before="1")
+
+    assert link(child, (after, early, late, child)).parent == late.id
+    assert link(child, (after, child)).parent == after.id
+
+
+def test_a_snapshot_that_nobody_left_makes_an_orphan() -> None:
+    """A digest proves that whatever is stored is not the parent, so none is inferred, nor a declared one believed."""
+    full = archive(FULL, 1, after="1")
+    child = archive(INC, 2, before="2", parent=(FULL, "full1.tar.gz"))
+
+    found = link(child, (full, child), never_asked)
+
+    assert (found.parent, found.evidence) == (None, Evidence.ORPHAN)
+    assert "no stored archive left the snapshot" in found.reason
+
+
+def test_an_archive_is_not_its_own_parent() -> None:
+    """A snapshot that a dump is said to have started from and left behind proves nothing."""
+    child = archive(INC, 2, before="1", after="1")
+
+    assert link(child, (archive(FULL, 1), child)).evidence is Evidence.ORPHAN
+    assert link(evolve(child, lineage=Lineage((INC, child.id.name))), (child,)).evidence is Evidence.ORPHAN
+
+
+# -- declared --------------------------------------------------------------------------------------------------------
+
+
+def test_a_declared_parent_that_fits_is_taken() -> None:
+    """The client's word goes before the rule."""
+    full, first = archive(FULL, 1), archive(INC, 2)
+    child = archive(INC, 3, parent=(FULL, "full1.tar.gz"))
+
+    found = link(child, (full, first, child))
+
+    assert (found.parent, found.evidence) == (full.id, Evidence.DECLARED)
+
+
+@pytest.mark.parametrize(("state", "word"), [(None, "is not stored"), (ArchiveState.TRASHED, "is in the trash")])
+def test_a_declared_parent_that_is_gone_makes_an_orphan(state: ArchiveState | None, word: str) -> None:
+    """Nothing is inferred in place of what was declared."""
+    child = archive(INC, 3, parent=(INC, "inc2.tar.gz"))
+    archives = [archive(FULL, 1), child] + ([archive(INC, 2, state=state)] if state else [])
+
+    found = link(child, archives, never_asked)
+
+    assert (found.parent, found.evidence) == (None, Evidence.ORPHAN)
+    assert word in found.reason
+
+
+# -- inferred --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("type", "inc_base", "parent"),
+    [
+        (DIFF, IncBase.LAST_ANY, "full1.tar.gz"),
+        (INC, IncBase.LAST_INC_OR_FULL, "inc2.tar.gz"),
+        (INC, IncBase.LAST_ANY, "diff3.tar.gz"),
+        (INC, IncBase.LAST_FULL, "full1.tar.gz"),
+    ],
+)
+def test_where_nothing_is_said_the_rule_of_the_profile_decides(
+    type: BackupType, inc_base: IncBase, parent: str
+) -> None:
+    """A DIFF builds on the newest FULL, an INC on what the profile says."""
+    child = archive(type, 4)
+    archives = [archive(FULL, 0), archive(FULL, 1), archive(INC, 2), archive(DIFF, 3), child, archive(FULL, 5)]
+
+    found = link(child, archives, rules=ChainRules(inc_base))
+
+    assert found.parent is not None
+    assert (found.parent.name, found.evidence) == (parent, Evidence.INFERRED)
+
+
+def test_without_anything_before_it_an_archive_is_an_orphan() -> None:
+    """An INC or DIFF whose FULL is not stored, or is in the trash, has no parent."""
+    for child in (archive(INC, 2), archive(DIFF, 2)):
+        found = link(child, (child, archive(FULL, 3), archive(FULL, 1, state=ArchiveState.TRASHED)), never_asked)
+
+        assert (found.parent, found.evidence) == (None, Evidence.ORPHAN)
+
+
+def test_before_is_by_taken_then_received_then_identity() -> None:
+    """Archives of the same second stay in the order they came in."""
+    full = archive(FULL, 1)
+    child = archive(INC, 2, name="b.tar.gz")
+    same = archive(INC, 2, name="a.tar.gz")
+    received_later = evolve(same, received_at=same.received_at + timedelta(seconds=1))
+
+    assert link(child, (child, same, full)).parent == same.id
+    assert link(child, (child, received_later, full)).parent == full.id
+
+
+def test_archives_without_listings_are_linked_by_rule() -> None:
+    """A plain chain cannot be checked and is still a chain."""
+    full, child = archive(FULL, 1, kind=Kind.PLAIN), archive(INC, 2, kind=Kind.PLAIN)
+
+    found = link(child, (full, child), lambda child, parent: Fit(FitVerdict.UNKNOWN))
+
+    assert (found.parent, found.evidence) == (full.id, Evidence.INFERRED)
+    assert "cannot be checked" in found.reason
+
+
+# -- contradicted ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parent", [None, (INC, "inc2.tar.gz")])
+def test_the_only_other_one_that_fits_is_taken(parent: tuple[BackupType, str] | None) -> None:
+    """A parent that its child contradicts gives way to the one archive that the child does not contradict."""
+    full, diff, first = archive(FULL, 0), archive(DIFF, 1), archive(INC, 2)
+    child = archive(INC, 3, parent=parent)
+
+    found = link(child, (full, first, diff, child), fits_only((first, full), (diff, full), (child, diff)))
+
+    assert (found.parent, found.evidence) == (diff.id, Evidence.INFERRED)
+    assert set(found.tried) == {first.id, full.id}
+    assert "lacks 2 names" in found.reason
+    assert "root/a" in found.reason
+
+
+def test_a_contradiction_that_cannot_be_resolved_leaves_no_parent() -> None:
+    """If none of the others fits, or more than one, nothing is guessed."""
+    full, first, second = archive(FULL, 0), archive(INC, 1), archive(INC, 2)
+    child = archive(INC, 3)
+    archives = (full, first, second, child)
+
+    for fit in (
+        fits_only((first, full), (second, first)),
+        fits_only((first, full), (second, first), (child, first), (child, full)),
+    ):
+        found = link(child, archives, fit)
+
+        assert (found.parent, found.evidence) == (None, Evidence.CONTRADICTED)
+        assert second.id in found.tried
+
+
+def test_a_bounded_number_of_others_is_tried() -> None:
+    """A contradicted archive is compared with the nearest before it, not with all of them."""
+    archives = [archive(FULL, 0)] + [archive(INC, day) for day in range(1, 200)]
+    child = archives[-1]
+    asked: list[ArchiveId] = []
+
+    def fit(one: BackupArchive, parent: BackupArchive) -> Fit:
+        if one.id != child.id:
+            return any_fit(one, parent)
+        asked.append(parent.id)
+        return no_fit(one, parent)
+
+    assert link(child, archives, fit).evidence is Evidence.CONTRADICTED
+    assert asked == [archive.id for archive in reversed(archives[-1 - NEAREST_TRIED : -1])]
+
+
+# -- types that are in doubt -----------------------------------------------------------------------------------------
+
+
+def test_a_full_builds_on_nothing() -> None:
+    """A FULL begins a chain, and needs no proof."""
+    full = archive(FULL, 1, before="1", parent=(INC, "inc0.tar.gz"))
+
+    found = link(full, (archive(INC, 0), full), never_asked)
+
+    assert (found.parent, found.is_base) == (None, True)
+    assert not restore_points((full,), {full.id: found})[0].doubts
+
+
+def test_a_full_with_unchanged_names_is_doubted_and_linked_if_it_says_to_what() -> None:
+    """It may be an INC sent as a FULL, or its dump left something out; only a lineage tells."""
+    full, child = archive(FULL, 1, after="1"), archive(FULL, 2, unchanged=True)
+    said = evolve(child, lineage=Lineage(snapshot_before="1" * 64))
+    missing = evolve(child, lineage=Lineage(snapshot_before="2" * 64))
+
+    for one, parent, evidence in (
+        (child, None, Evidence.INFERRED),
+        (said, full.id, Evidence.PROVEN),
+        (missing, None, Evidence.ORPHAN),
+    ):
+        links = link_archives((full, one), ChainRules(), any_fit)
+        point = restore_points((full, one), links)[1]
+
+        assert (links[one.id].parent, links[one.id].evidence) == (parent, evidence)
+        assert [doubt.kind for doubt in point.own_doubts] == [DoubtKind.UNCHANGED_IN_FULL]
+        assert point.is_restorable is (one is not missing)
+
+
+def test_an_inc_that_holds_all_it_lists_restores_by_itself() -> None:
+    """Without an unchanged name nothing earlier is needed, so a missing parent is no loss; but it is no usual INC."""
+    child = archive(INC, 2, unchanged=False, before="7")
+
+    links = link_archives((archive(FULL, 1), child), ChainRules(), never_asked)
+    point = restore_points((archive(FULL, 1), child), links)[1]
+
+    assert links[child.id].is_base
+    assert (point.is_restorable, point.path) == (True, (child.id,))
+    assert [doubt.kind for doubt in point.doubts] == [DoubtKind.NOTHING_UNCHANGED]
+
+
+def test_other_roots_than_the_parent_are_doubted() -> None:
+    """An archive of another directory in the same chain shows; fewer directories do not."""
+    full = archive(FULL, 1, roots=("a", "b"))
+    other, fewer = archive(DIFF, 2, roots=("c", "a")), archive(DIFF, 3, roots=("a",))
+
+    points = restore_points((full, other, fewer), link_archives((full, other, fewer), ChainRules(), any_fit))
+
+    assert [[doubt.kind for doubt in point.doubts] for point in points] == [[], [DoubtKind.OTHER_ROOTS], []]
+    assert "begins at c" in points[1].doubts[0].reason
+
+
+# -- points ----------------------------------------------------------------------------------------------------------
+
+
+def points_of(*archives: BackupArchive, fit: Fits = any_fit) -> dict[str, RestorePoint]:
+    points = restore_points(archives, link_archives(archives, ChainRules(), fit))
+    return {point.archive.id.name.removesuffix(".tar.gz"): point for point in points}
+
+
+def test_a_point_has_its_path_its_bytes_and_its_weakest_evidence() -> None:
+    """A DIFF jumps over the INCs before it; everything of the path is counted."""
+    points = points_of(
+        archive(FULL, 1, after="1"), archive(INC, 2, before="1"), archive(INC, 3), archive(DIFF, 4, before="1")
+    )
+
+    assert [id.name for id in points["inc3"].path] == ["full1.tar.gz", "inc2.tar.gz", "inc3.tar.gz"]
+    assert [id.name for id in points["diff4"].path] == ["full1.tar.gz", "diff4.tar.gz"]
+    assert (points["inc3"].size_bytes, points["inc3"].length) == (101 + 102 + 103, 3)
+    assert [points[name].evidence for name in ("inc2", "inc3")] == [Evidence.PROVEN, Evidence.INFERRED]
+    assert all(point.is_restorable and point.fidelity is Fidelity.EXACT for point in points.values())
+
+
+def test_what_stands_in_the_way_of_a_point_stands_in_the_way_of_all_that_build_on_it() -> None:
+    """Damage, a missing parent and unreadable content are told at each point behind, with the archive at fault."""
+    for broken, kind in (
+        (archive(INC, 2, state=ArchiveState.DAMAGED), ObstacleKind.DAMAGED),
+        (archive(INC, 2, before="9"), ObstacleKind.MISSING_PARENT),
+        (archive(INC, 2, kind=Kind.OPAQUE), ObstacleKind.OPAQUE),
+        (evolve(archive(INC, 2), contents=None), ObstacleKind.OPAQUE),
+    ):
+        points = points_of(archive(FULL, 1), broken, archive(INC, 3), archive(DIFF, 4))
+
+        assert [name for name, point in points.items() if point.is_restorable] == ["full1", "diff4"]
+        for name in ("inc2", "inc3"):
+            assert [(found.kind, found.archive) for found in points[name].obstacles] == [(kind, broken.id)]
+
+
+def test_a_contradicted_point_does_not_restore() -> None:
+    """Names that are nowhere are an obstacle."""
+    point = points_of(archive(FULL, 1), archive(INC, 2), fit=no_fit)["inc2"]
+
+    assert [obstacle.kind for obstacle in point.obstacles] == [ObstacleKind.CONTRADICTED]
+    assert point.path == (point.archive.id,)
+
+
+def test_archives_that_build_on_each_other_restore_nothing() -> None:
+    """A circle, as only a liar declares it, is an obstacle and no endless loop."""
+    one, other = archive(INC, 1, before="1", after="2"), archive(INC, 2, before="2", after="1")
+    behind = archive(INC, 3, parent=(INC, "inc2.tar.gz"))
+    links = link_archives((one, other, behind), ChainRules(), any_fit)
+
+    points = restore_points((one, other, behind), links)
+
+    assert not any(point.is_restorable for point in points)
+    assert {obstacle.kind for point in points for obstacle in point.obstacles} == {ObstacleKind.CIRCLE}
+    assert [len(chain.archives) for chain in chains(links)] == [3]
+
+
+def test_a_plain_archive_makes_an_overlay_of_all_behind_it() -> None:
+    """Deletions are unknown from there on."""
+    points = points_of(archive(FULL, 1), archive(INC, 2, kind=Kind.PLAIN), archive(INC, 3), archive(DIFF, 4))
+
+    assert [point.fidelity for point in points.values()] == [
+        Fidelity.EXACT,
+        Fidelity.OVERLAY,
+        Fidelity.OVERLAY,
+        Fidelity.EXACT,
+    ]
+
+
+def test_a_thousand_points_in_one_chain_share_their_paths() -> None:
+    """No point spells out what the one before it knows already, and all of them can be asked for."""
+    archives = [archive(FULL, 0)] + [archive(INC, day) for day in range(1, 1000)]
+    Random(1).shuffle(archives)
+
+    points = restore_points(archives, link_archives(archives, ChainRules(), any_fit))
+
+    assert [point.length for point in points] == list(range(1, 1001))
+    assert len(points[-1].path) == 1000
+    assert sum(len(point.own_obstacles) + len(point.own_doubts) for point in points) == 0
+
+
+# -- plans -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_for_the_newest_point_at_or_before_the_time() -> None:
+    """Exactly then counts as before; nothing said means the newest of all; an archive means its own point."""
+    points = tuple(points_of(archive(FULL, 1), archive(INC, 3)).values())
+
+    for at, name in (
+        (START + timedelta(days=3, seconds=-1), "full1.tar.gz"),
+        (START + timedelta(days=3), "inc3.tar.gz"),
+        (None, "inc3.tar.gz"),
+        (points[0].archive.id, "full1.tar.gz"),
+    ):
+        assert plan_restore(points, at).archives[-1].name == name
+
+
+def test_no_older_state_is_given_for_the_one_that_was_asked_for() -> None:
+    """A point that does not restore is refused with the reasons and with those that do, nearest first."""
+    points = tuple(
+        points_of(archive(FULL, 1), archive(DIFF, 2), archive(INC, 9, before="9"), archive(DIFF, 10)).values()
+    )
+
+    for at in (START + timedelta(days=9, hours=1), points[2].archive.id):
+        with pytest.raises(PointNotRestorable) as refused:
+            plan_restore(points, at)
+
+        assert [id.name for id in refused.value.nearest] == ["diff10.tar.gz", "diff2.tar.gz", "full1.tar.gz"]
+        assert "no stored archive left the snapshot" in str(refused.value)
+        assert "the nearest that can is p/DIFF/diff10.tar.gz" in str(refused.value)
+    with pytest.raises(PointNotRestorable, match="no other point can"):
+        plan_restore(points_of(archive(INC, 1)).values())
+
+
+def test_a_time_before_everything_has_no_point() -> None:
+    """The error says from when on there are points."""
+    points = tuple(points_of(archive(FULL, 1)).values())
+
+    with pytest.raises(PointNotFound, match="earliest was taken at 2026-01-02"):
+        plan_restore(points, START)
+    with pytest.raises(PointNotFound):
+        plan_restore(points, ArchiveId("p", INC, "inc1.tar.gz"))
+    with pytest.raises(PointNotFound, match="latest"):
+        plan_restore(())
+
+
+# -- what follows ----------------------------------------------------------------------------------------------------
+
+
+def test_the_next_archive_continues_from_the_newest_point_that_restores() -> None:
+    """What the rules let it extend, and nothing that is broken."""
+    points = tuple(
+        points_of(
+            archive(FULL, 1), archive(INC, 2), archive(DIFF, 3), archive(INC, 4, before="9"), archive(FULL, 0)
+        ).values()
+    )
+
+    for type, inc_base, name in (
+        (DIFF, IncBase.LAST_ANY, "full1.tar.gz"),
+        (INC, IncBase.LAST_INC_OR_FULL, "inc2.tar.gz"),
+        (INC, IncBase.LAST_ANY, "diff3.tar.gz"),
+        (INC, IncBase.LAST_FULL, "full1.tar.gz"),
+    ):
+        found = continue_from(points, type, ChainRules(inc_base))
+        assert found is not None
+        assert found.name == name
+    assert continue_from(points, FULL, ChainRules()) is None
+    assert continue_from((), INC, ChainRules()) is None
+
+
+def test_dependents_are_all_that_would_not_restore_without_it() -> None:
+    """Directly or not, in order."""
+    archives = (archive(FULL, 1), archive(INC, 2), archive(INC, 3), archive(DIFF, 4), archive(FULL, 5), archive(INC, 6))
+    links = link_archives(archives, ChainRules(), any_fit)
+
+    assert [id.name for id in dependents(links, archives[0].id)] == ["inc2.tar.gz", "inc3.tar.gz", "diff4.tar.gz"]
+    assert [id.name for id in dependents(links, archives[1].id)] == ["inc3.tar.gz"]
+    assert dependents(links, archives[2].id) == ()
+
+
+def test_chains_hold_every_archive_once() -> None:
+    """A FULL with all that builds on it; what builds on nothing known is a chain that is not whole."""
+    archives = (archive(FULL, 1), archive(INC, 2), archive(FULL, 3), archive(INC, 4), archive(INC, 5, before="9"))
+    lost = archive(INC, 6, parent=(INC, "inc5.tar.gz"))
+
+    found = chains(link_archives((*archives, lost), ChainRules(), any_fit))
+
+    assert [[id.name[:4] for id in chain.archives] for chain in found] == [
+        ["full", "inc2"],
+        ["full", "inc4"],
+        ["inc5", "inc6"],
+    ]
+    assert [chain.is_whole for chain in found] == [True, True, False]
+
+
+# -- whatever comes in -----------------------------------------------------------------------------------------------
+
+digests = st.sampled_from([None, "1", "2", "3"])
+names = st.sampled_from(["a", "b", "c", "d"])
+
+
+@st.composite
+def profiles(draw: st.DrawFn) -> list[BackupArchive]:
+    """Archives of one profile with any lineage, true or not."""
+    identities = draw(st.lists(st.tuples(st.sampled_from(BackupType), names), max_size=10, unique=True))
+    return [
+        archive(
+            type,
+            draw(st.integers(0, 5)),
+            name=f"{name}.tar.gz",
+            kind=draw(st.sampled_from(Kind)),
+            unchanged=draw(st.booleans()),
+            parent=draw(st.none() | st.tuples(st.sampled_from(BackupType), names.map("{}.tar.gz".format))),
+            before=draw(digests),
+            after=draw(digests),
+            state=draw(st.sampled_from(ArchiveState)),
+        )
+        for type, name in identities
+    ]
+
+
+def by_name(child: BackupArchive, parent: BackupArchive) -> Fit:
+    """A fit that depends on the two and on nothing else."""
+    verdicts = list(FitVerdict)
+    return Fit(verdicts[sum(map(ord, child.id.name + parent.id.type.value + parent.id.name)) % 3])
+
+
+@given(profiles(), st.randoms(use_true_random=False), st.sampled_from(IncBase))
+def test_links_do_not_depend_on_the_order_of_arrival(
+    archives: list[BackupArchive], random: Random, inc_base: IncBase
+) -> None:
+    """The same archives have the same links, in the same order, however they come in."""
+    shuffled = random.sample(archives, len(archives))
+
+    links = link_archives(archives, ChainRules(inc_base), by_name)
+
+    again = link_archives(shuffled, ChainRules(inc_base), by_name)
+    assert list(links.items()) == list(again.items())
+    assert restore_points(shuffled, again) == restore_points(archives, links)
+
+
+@given(profiles(), st.sampled_from(IncBase))
+def test_a_restorable_point_has_a_whole_path(archives: list[BackupArchive], inc_base: IncBase) -> None:
+    """It leads from one that builds on nothing, each the parent of the next; any other point says why not."""
+    stored = {one.id: one for one in archives if one.state is ArchiveState.STORED}
+    links = link_archives(archives, ChainRules(inc_base), by_name)
+
+    points = restore_points(archives, links)
+
+    assert {point.archive.id for point in points} == {
+        one.id for one in archives if one.state is not ArchiveState.TRASHED
+    }
+    for point in points:
+        assert point.is_restorable is not bool(point.obstacles)
+        assert point.length == len(point.path)
+        if point.is_restorable:
+            assert point.path[-1] == point.archive.id
+            assert links[point.path[0]].is_base
+            assert all(links[id].parent == parent for parent, id in zip(point.path, point.path[1:], strict=False))
+            assert point.size_bytes == sum(stored[id].size_bytes for id in point.path)
+            assert all(
+                one.contents and one.contents.kind is not Kind.OPAQUE for one in map(stored.get, point.path) if one
+            )
+
+
+@given(profiles())
+def test_every_archive_is_in_one_chain_and_depends_on_its_ancestors(archives: list[BackupArchive]) -> None:
+    """Chains divide the profile, and dependents are paths read backwards."""
+    links = link_archives(archives, ChainRules(), by_name)
+    found = chains(links)
+
+    assert sorted(id for chain in found for id in chain.archives) == sorted(links)
+    for point in restore_points(archives, links):
+        for ancestor in point.path[:-1]:
+            assert point.archive.id in dependents(links, ancestor)
