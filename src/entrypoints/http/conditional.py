@@ -1,7 +1,7 @@
 """
 Conditional requests and ranges, as pure functions (RFC 9110 sections 13 and 14).
 
-Archives never change, so the strong entity tag is simply the SHA-256.
+What is given back never changes, so its strong entity tag comes from the SHA-256 of the archive.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ import re
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
+from attrs import frozen
 from starlette.datastructures import Headers
 
-from ...domain.archives import BackupArchive
 from .problems import Problem
 
 _RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.ASCII | re.IGNORECASE)
 _TAG = re.compile(r'(W/)?("[^"]*")')
 
 
-def entity_tag(archive: BackupArchive) -> str:
-    return f'"{archive.digests.sha256}"'
+@frozen
+class Representation:
+    """What may be asked for: *tag* is its strong entity tag, with the quotes."""
+
+    tag: str
+    modified_at: datetime
+    size_bytes: int
 
 
 def http_date(moment: datetime) -> str:
@@ -28,41 +33,41 @@ def http_date(moment: datetime) -> str:
     return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
 
 
-def is_not_modified(headers: Headers, archive: BackupArchive) -> bool:
+def is_not_modified(headers: Headers, what: Representation) -> bool:
     """
     Evaluate the preconditions of a GET or HEAD in the order of RFC 9110 13.2.2; whether to answer 304.
 
     Raises:
         Problem: 412 where If-Match or If-Unmodified-Since fails.
     """
-    modified = archive.received_at.replace(microsecond=0)
+    modified = what.modified_at.replace(microsecond=0)
     if_match = headers.get("if-match")
     if if_match is not None:
-        if not _matches(if_match, entity_tag(archive), weakly=False):
+        if not _matches(if_match, what.tag, weakly=False):
             raise Problem(412, "precondition-failed", "If-Match names another version than the one stored")
     else:
         unmodified_since = _date(headers.get("if-unmodified-since"))
         if unmodified_since is not None and modified > unmodified_since:
-            raise Problem(412, "precondition-failed", "the archive was received after If-Unmodified-Since")
+            raise Problem(412, "precondition-failed", "it was received after If-Unmodified-Since")
     if_none_match = headers.get("if-none-match")
     if if_none_match is not None:
-        return _matches(if_none_match, entity_tag(archive), weakly=True)
+        return _matches(if_none_match, what.tag, weakly=True)
     modified_since = _date(headers.get("if-modified-since"))
     return modified_since is not None and modified <= modified_since
 
 
-def requested_range(headers: Headers, archive: BackupArchive) -> tuple[int, int] | None:
+def requested_range(headers: Headers, what: Representation) -> tuple[int, int] | None:
     """
-    The single byte range to answer with, as (start, stop) with stop exclusive; None for the whole archive.
+    The single byte range to answer with, as (start, stop) with stop exclusive; None for the whole.
 
     Several ranges, other units, and anything malformed are answered with the whole, as RFC 9110 14.2 allows.
 
     Raises:
-        Problem: 416 where no byte of the archive lies in the range.
+        Problem: 416 where no byte lies in the range.
     """
-    size = archive.size_bytes
+    size = what.size_bytes
     match = _RANGE.fullmatch(headers.get("range", ""))
-    if match is None or not (match[1] or match[2]) or not _if_range_holds(headers.get("if-range"), archive):
+    if match is None or not (match[1] or match[2]) or not _if_range_holds(headers.get("if-range"), what):
         return None
     # RFC 9110 14.1.2: last-byte-pos is inclusive; a suffix range counts from the end. Digits beyond 19 exceed any size.
     if not match[1]:
@@ -76,7 +81,7 @@ def requested_range(headers: Headers, archive: BackupArchive) -> tuple[int, int]
         satisfiable = start < size
     if not satisfiable:
         headers_416 = {"Content-Range": f"bytes */{size}"}
-        raise Problem(416, "range-not-satisfiable", f"the archive has {size} bytes", headers=headers_416)
+        raise Problem(416, "range-not-satisfiable", f"it has {size} bytes", headers=headers_416)
     return start, stop
 
 
@@ -84,12 +89,12 @@ def _number(digits: str) -> int:
     return int(digits.lstrip("0")[:20] or "0")
 
 
-def _if_range_holds(value: str | None, archive: BackupArchive) -> bool:
+def _if_range_holds(value: str | None, what: Representation) -> bool:
     if value is None:
         return True
     if value.startswith(('"', "W/")):
-        return value == entity_tag(archive)  # RFC 9110 13.1.5: strong comparison
-    return _date(value) == archive.received_at.replace(microsecond=0)
+        return value == what.tag  # RFC 9110 13.1.5: strong comparison
+    return _date(value) == what.modified_at.replace(microsecond=0)
 
 
 def _matches(value: str, tag: str, *, weakly: bool) -> bool:

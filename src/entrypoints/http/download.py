@@ -1,11 +1,12 @@
-"""Answering with the bytes of an archive: whole, a range, or nothing but the headers."""
+"""Answering with bytes: whole, a range, or nothing but the headers; and with what is made while it is sent."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -14,62 +15,98 @@ from starlette.types import Receive, Scope, Send
 
 from ...domain.archives import BackupArchive
 from ...domain.ports import ArchiveReader
-from .conditional import entity_tag, http_date, is_not_modified, requested_range
+from .conditional import Representation, http_date, is_not_modified, requested_range
 
 ReadBytes = Callable[[BackupArchive, int, int | None], ArchiveReader]
+Source = AbstractContextManager[Iterable[bytes]]
+"""Blocks of bytes; leaving the context lets go of what they come from."""
 
 
 async def archive_response(
     request: Request, archive: BackupArchive, read: ReadBytes, executor: Executor, *, attachment: bool
 ) -> Response:
     """
-    Evaluate conditions and range of *request*, open the bytes, and answer.
+    Evaluate conditions and range of *request*, open the bytes of *archive*, and answer.
 
     Raises:
         Problem: 412 or 416.
         ArchiveCorrupt: the bytes are known not to be what they were.
     """
-    headers = {
-        "ETag": entity_tag(archive),
-        "Last-Modified": http_date(archive.received_at),
+    headers = {"Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(archive.digests.sha256)).decode()}:"}
+    if attachment:
+        headers["Content-Disposition"] = attached(archive.id.name)
+
+    def opened(start: int, stop: int) -> ArchiveReader:
+        # a whole archive is read to whatever its end is, so that a changed length is noticed
+        return read(archive, start, None if (start, stop) == (0, archive.size_bytes) else stop)
+
+    what = Representation(f'"{archive.digests.sha256}"', archive.received_at, archive.size_bytes)
+    return await selected_response(request, what, opened, executor, headers, "application/gzip")
+
+
+async def selected_response(
+    request: Request,
+    what: Representation,
+    opened: Callable[[int, int], Source],
+    executor: Executor,
+    headers: Mapping[str, str],
+    media_type: str,
+) -> Response:
+    """
+    Evaluate conditions and range of *request*, have that range *opened* in a thread, and answer with *headers* more.
+
+    Raises:
+        Problem: 412 or 416.
+        What *opened* raises.
+    """
+    all_headers = {
+        "ETag": what.tag,
+        "Last-Modified": http_date(what.modified_at),
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
     }
-    if is_not_modified(request.headers, archive):
-        return Response(status_code=304, headers=headers)
-    headers["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(archive.digests.sha256)).decode()}:"
-    if attachment:
-        headers["Content-Disposition"] = _attachment(archive.id.name)
-    status, start, stop = 200, 0, archive.size_bytes
-    wanted = requested_range(request.headers, archive) if request.method == "GET" else None
+    if is_not_modified(request.headers, what):
+        return Response(status_code=304, headers=all_headers)
+    all_headers |= headers
+    status, start, stop = 200, 0, what.size_bytes
+    wanted = requested_range(request.headers, what) if request.method == "GET" else None
     if wanted is not None:
         status, (start, stop) = 206, wanted
-        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{archive.size_bytes}"
-    headers["Content-Length"] = str(stop - start)
-    # a whole archive is read to whatever its end is, so that a changed length is noticed
-    to = stop if wanted is not None else None
-    reader = await asyncio.get_running_loop().run_in_executor(executor, read, archive, start, to)
+        all_headers["Content-Range"] = f"bytes {start}-{stop - 1}/{what.size_bytes}"
+    all_headers["Content-Length"] = str(stop - start)
+    source = await asyncio.get_running_loop().run_in_executor(executor, opened, start, stop)
     if request.method == "HEAD":
-        with reader:
-            return Response(status_code=status, headers=headers, media_type="application/gzip")
-    return _BytesResponse(reader, executor, status, headers)
+        with source:
+            return Response(status_code=status, headers=all_headers, media_type=media_type)
+    return StreamedResponse(source, executor, media_type, status, all_headers)
 
 
-def _attachment(name: str) -> str:
+def attached(name: str) -> str:
+    """The value of ``Content-Disposition`` for a file to be saved as *name*."""
     if name.isascii():
         return f'attachment; filename="{name}"'  # the rules for names leave neither quote nor backslash
     return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
 
 
-class _BytesResponse(Response):
-    """Sends the blocks of a reader, each fetched in a thread, and stops reading when the client has gone."""
+class StreamedResponse(Response):
+    """
+    Sends the blocks of a source, each fetched in a thread, and stops when the client has gone.
 
-    media_type = "application/gzip"
+    An error in the middle breaks the connection off, so that what came looks like no whole answer.
+    """
 
-    def __init__(self, reader: ArchiveReader, executor: Executor, status: int, headers: dict[str, str]) -> None:
-        self._reader = reader
+    def __init__(
+        self,
+        source: Source,
+        executor: Executor,
+        media_type: str,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._source = source
         self._executor = executor
         self.status_code = status
+        self.media_type = media_type
         self.background = None
         self.init_headers(headers)
 
@@ -77,9 +114,9 @@ class _BytesResponse(Response):
         gone = asyncio.create_task(_disconnect(receive))
         loop = asyncio.get_running_loop()
         try:
-            with self._reader:
+            with self._source as opened:
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                blocks = iter(self._reader)
+                blocks = iter(opened)
                 while not gone.done():
                     block = await loop.run_in_executor(self._executor, next, blocks, None)
                     if block is None:
