@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import quote, unquote, urlencode, urljoin
 
 import urllib3
 from attrs import define, field, frozen
@@ -49,6 +49,7 @@ SILENCE_SECONDS = 300.0
 _TUS = {"Tus-Resumable": "1.0.0"}
 _PAGE = 1000
 _BLOCK_BYTES = 1 << 20
+_LOGIN = re.compile(r"(https?://)([^/]*)@")
 
 
 def _without_slash(url: str) -> str:
@@ -57,12 +58,32 @@ def _without_slash(url: str) -> str:
 
 @define(eq=False)
 class HttpRemote:
-    """`Remote` at *url*; *connections* is how many threads will use it at once."""
+    """
+    `Remote` at *url*; *connections* is how many threads will use it at once.
 
-    url: str = field(converter=_without_slash)
+    A login in the address (``https://NAME:PASSWORD@HOST``) is for the proxy before the server, and goes into requests
+    where no token does. No address that is given out holds it.
+    """
+
+    url: str = field(converter=_without_slash, repr=False)
     token: str | None = field(default=None, repr=False)
     connections: int = 4
+    _address: str = field(init=False)
+    _authorization: dict[str, str] = field(init=False, repr=False)
     _pool: urllib3.PoolManager = field(init=False)
+
+    @_address.default
+    def _without_login(self) -> str:
+        return _LOGIN.sub(r"\1", self.url)
+
+    @_authorization.default
+    def _authorized(self) -> dict[str, str]:
+        login = _LOGIN.match(self.url)
+        if self.token:
+            return {"Authorization": f"Bearer {self.token}"}
+        if login:
+            return {"Authorization": f"Basic {base64.b64encode(unquote(login[2]).encode()).decode()}"}
+        return {}
 
     @_pool.default
     def _connected(self) -> urllib3.PoolManager:
@@ -122,7 +143,7 @@ class HttpRemote:
         about = ",".join(f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in described.items())
         size = {"Upload-Defer-Length": "1"} if size_bytes is None else {"Upload-Length": str(size_bytes)}
         answer = self._request("POST", "/api/v1/uploads", {**_TUS, **size, "Upload-Metadata": about})
-        return urljoin(self.url + "/", answer.headers["Location"])
+        return urljoin(self._address + "/", answer.headers["Location"])
 
     def upload_progress(self, upload: str) -> UploadProgress:
         told = self._asked("GET", upload)
@@ -184,11 +205,15 @@ class HttpRemote:
         *,
         preload: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        url = target if target.startswith(("http://", "https://")) else self.url + target
-        authorized = {**headers, "Authorization": f"Bearer {self.token}"} if self.token else headers
+        url = target if target.startswith(("http://", "https://")) else self._address + target
         try:
             answer = self._pool.request(
-                method, url, headers=authorized, body=body or None, preload_content=preload, redirect=False
+                method,
+                url,
+                headers={**headers, **self._authorization},
+                body=body or None,
+                preload_content=preload,
+                redirect=False,
             )
             if answer.status >= 400 and not preload:
                 answer.read()
@@ -201,7 +226,7 @@ class HttpRemote:
     @property
     def shown_url(self) -> str:
         """The address without a password."""
-        return re.sub(r"//[^/@]*@", "//", self.url)
+        return self._address
 
     def _refusal(self, answer: urllib3.BaseHTTPResponse, target: str) -> TarkeepError:
         try:

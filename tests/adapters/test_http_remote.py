@@ -1,0 +1,74 @@
+"""What the client's HTTP adapter says about who it is. What it does over a line is tested through the commands."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tarkeep.adapters.http_remote import HttpRemote
+from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests
+
+ARCHIVE = ArchiveId("laptop", BackupType.FULL, "full.tar.gz")
+
+
+class _Web(ThreadingHTTPServer):
+    authorization: str | None = None
+
+
+class _Created(BaseHTTPRequestHandler):
+    """Creates every upload, and remembers who asked."""
+
+    server: _Web
+
+    def do_POST(self) -> None:
+        self.server.authorization = self.headers["Authorization"]
+        self.send_response(201)
+        self.send_header("Location", "/api/v1/uploads/1")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def web() -> Iterator[_Web]:
+    with _Web(("127.0.0.1", 0), _Created) as web:
+        thread = threading.Thread(target=web.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield web
+        finally:
+            web.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("login", "token", "authorization"),
+    [
+        ("", None, None),
+        ("laptop:s%40cr%C3%A9t@", None, "Basic " + base64.b64encode("laptop:s@cr\u00e9t".encode()).decode()),
+        ("", "token", "Bearer token"),
+        ("laptop:secret@", "token", "Bearer token"),
+    ],
+    ids=["neither", "login", "token", "both"],
+)
+def test_the_login_in_an_address_is_sent_and_not_handed_on(
+    web: _Web, login: str, token: str | None, authorization: str | None
+) -> None:
+    """A proxy that asks for a login gets it; what is shown or noted between runs holds no password."""
+    address = f"127.0.0.1:{web.server_port}"
+    remote = HttpRemote(f"http://{login}{address}/", token)
+    try:
+        upload = remote.create_upload(ARCHIVE, 1, DeclaredDigests())
+    finally:
+        remote.close()
+
+    assert web.authorization == authorization
+    assert upload == f"http://{address}/api/v1/uploads/1"
+    assert remote.shown_url == f"http://{address}"
+    assert "secret" not in repr(remote)
