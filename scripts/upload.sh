@@ -117,7 +117,8 @@ send_resumable() {
         refused "${sentence:-unexpected answer $http_status; is $shown_url a Tarkeep server?}"
         return
     fi
-    upload=$SERVER_URL$(header location)
+    upload=$(header location)
+    upload=$SERVER_URL/api/v1/uploads/${upload##*/} # a proxy may have put its own path before it
     tries=0
     while :; do
         : >"$scratch/answer"
