@@ -537,6 +537,16 @@ class Refused(TarkeepError):
 
 
 @define
+class StoredDiffers(TarkeepError):
+    """The server stores other bytes under the name of a local archive. *name* is ``TYPE/NAME``."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"other bytes are stored under this name ({self.name}) and stay; rename the file and push it again"
+
+
+@define
 class LocalFileChanged(TarkeepError):
     """A local archive is not what it was when it was listed."""
 
@@ -554,16 +564,6 @@ class NothingToSend(TarkeepError):
 
     def __str__(self) -> str:
         return f"no .tar.gz in FULL, INC or DIFF below {self.folder}; name files, or set BACKUP_DIR"
-
-
-@define
-class DownloadStopped(TarkeepError):
-    """Somebody wants a download to end now."""
-
-    received_bytes: int
-
-    def __str__(self) -> str:
-        return f"stopped after {self.received_bytes} bytes; what is here is kept"
 
 
 @define

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ..adapters.client_memory import ClientMemory
 from ..adapters.hashing import HashlibHasher
@@ -20,6 +20,7 @@ from ..domain.client.fetching import PullArchive
 from ..domain.client.ports import LocalArchive
 from ..domain.client.push import PlanPush, PushArchive
 from ..domain.client.retrying import Retrying
+from ..domain.errors import InvalidSetting
 from ..domain.ports import Hasher
 
 
@@ -57,19 +58,22 @@ def open_client(
 
 
 def local_archive(file: Path, type: BackupType) -> LocalArchive:
-    """The archive that lies in *file*. Raises OSError where it cannot be looked at."""
-    return described(file, type)
+    """
+    The archive that lies in *file*.
+
+    Raises:
+        InvalidSetting: there is no such file, or it cannot be looked at.
+    """
+    try:
+        return described(file, type)
+    except OSError as error:
+        raise InvalidSetting("files", f"{file}: {error.strerror}") from error
 
 
-def pull_archive(client: Client, into: Path, wait: Callable[[float], None]) -> PullArchive:
-    """The use case over the folder *into*; *wait* is what it sleeps with between two tries."""
+def pull_archive(client: Client, into: Path) -> PullArchive:
+    """The use case over the folder *into*."""
     return PullArchive(
-        client.remote,
-        LandingFolder(into),
-        LocalFolder(into),
-        client.memory,
-        client.hasher,
-        evolve(client.retrying, wait=wait),
+        client.remote, LandingFolder(into), LocalFolder(into), client.memory, client.hasher, client.retrying
     )
 
 

@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from tarkeep.entrypoints.settings import StorageSettings
+from tests.support.machine import Machine
 from tests.support.server import LiveServer, in_process, live_server
 
 KINDS = ["memory", "disk", "live"]
@@ -65,6 +66,12 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A real server with the settings it has by default."""
     with live_server(tmp_path_factory.mktemp("live") / "data") as server:
         yield server
+
+
+@pytest.fixture
+def machine(live: LiveServer, tmp_path: Path) -> Machine:
+    """A machine that talks to that server."""
+    return Machine(tmp_path, live.url)
 
 
 @pytest.fixture

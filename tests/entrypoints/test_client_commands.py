@@ -9,86 +9,20 @@ import random
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
-from attrs import define
 
 from tests.support.archives import make_targz
 from tests.support.cutting_proxy import CuttingProxy
-from tests.support.server import LiveServer, live_server
-
-MIB = 1 << 20
-LARGE = make_targz({"noise": random.Random(1).randbytes(12 * MIB)})
+from tests.support.machine import LARGE, MIB, Machine, some, stored
+from tests.support.server import LiveServer
 
 
-@define
-class Machine:
-    """A machine with a backup folder of its own, which talks to *url*."""
-
-    home: Path
-    url: str
-
-    @property
-    def backups(self) -> Path:
-        return self.home / "backups"
-
-    def keep(self, type: str, name: str, content: bytes, *, age_seconds: int = 100) -> Path:
-        file = self.backups / type / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-        modified = file.stat().st_mtime - age_seconds
-        os.utime(file, (modified, modified))
-        return file
-
-    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TARKEEP_", "XDG_"))}
-        return {
-            **kept,
-            "HOME": str(self.home),
-            "SERVER_URL": self.url,
-            "BACKUP_DIR": str(self.backups),
-            "NO_PROXY": "*",
-            **(more or {}),
-        }
-
-    def run(
-        self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        ran = subprocess.run(
-            [sys.executable, "-m", "tarkeep", *arguments],
-            input=stdin,
-            capture_output=True,
-            env=self.environment(environment),
-            cwd=self.home,
-            timeout=120,
-        )
-        return subprocess.CompletedProcess(ran.args, ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+def parts(server: LiveServer) -> set[str]:
+    return {part.name for part in (server.data / "staging").glob("*.part")}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with live_server(tmp_path_factory.mktemp("client") / "data") as running:
-        yield running
-
-
-@pytest.fixture
-def machine(server: LiveServer, tmp_path: Path) -> Machine:
-    return Machine(tmp_path, server.url)
-
-
-def stored(server: LiveServer, profile: str, type: str, name: str) -> bytes | None:
-    with server.client() as client:
-        answer = client.get(f"/api/v1/profiles/{profile}/archives/{type}/{name}")
-        return answer.content if answer.status_code == 200 else None
-
-
-def some(text: str) -> bytes:
-    return make_targz({"file": text.encode()})
-
-
-def test_push_sends_the_newest_of_each_type_once(machine: Machine, server: LiveServer) -> None:
+def test_push_sends_the_newest_of_each_type_once(machine: Machine, live: LiveServer) -> None:
     """The first run stores them, the second finds them there; older ones stay until --all is said."""
     machine.keep("FULL", "full_old.tar.gz", some("old"), age_seconds=9000)
     machine.keep("FULL", "full_new.tar.gz", some("new"))
@@ -98,61 +32,62 @@ def test_push_sends_the_newest_of_each_type_once(machine: Machine, server: LiveS
     assert (first.returncode, first.stderr) == (0, "")
     assert "FULL/full_new.tar.gz: stored (" in first.stdout
     assert "2 stored, 0 stored already, 0 failed" in first.stdout
-    assert stored(server, "newest", "FULL", "full_old.tar.gz") is None
+    assert stored(live, "newest", "FULL", "full_old.tar.gz") is None
 
     second = machine.run("push", "newest", "--all")
     assert "1 stored, 2 stored already, 0 failed" in second.stdout
-    assert stored(server, "newest", "FULL", "full_old.tar.gz") == some("old")
+    assert stored(live, "newest", "FULL", "full_old.tar.gz") == some("old")
 
 
-def test_a_large_archive_goes_as_a_resumable_upload(machine: Machine, server: LiveServer) -> None:
+def test_a_large_archive_goes_as_a_resumable_upload(machine: Machine, live: LiveServer) -> None:
     """And is stored like any other."""
     machine.keep("FULL", "large.tar.gz", LARGE)
 
     assert machine.run("push", "large").returncode == 0
-    assert stored(server, "large", "FULL", "large.tar.gz") == LARGE
+    assert stored(live, "large", "FULL", "large.tar.gz") == LARGE
 
 
-def test_push_goes_on_over_cuts(machine: Machine, server: LiveServer) -> None:
+def test_push_goes_on_over_cuts(machine: Machine, live: LiveServer) -> None:
     """Each cut costs a message and a pause, and no byte that the server has."""
     machine.keep("FULL", "cut.tar.gz", LARGE)
-    with CuttingProxy(server.host_and_port, [3 * MIB, 5 * MIB, 2 * MIB]) as proxy:
+    with CuttingProxy(live.host_and_port, [3 * MIB, 5 * MIB, 2 * MIB]) as proxy:
         ran = machine.run("push", "cut", environment={"SERVER_URL": proxy.url})
 
     assert ran.returncode == 0, ran.stderr
     assert proxy.made_cuts == 3
     assert ran.stderr.count("again in") == 3
-    assert stored(server, "cut", "FULL", "cut.tar.gz") == LARGE
+    assert stored(live, "cut", "FULL", "cut.tar.gz") == LARGE
 
 
-def test_a_later_run_goes_on_where_the_last_one_gave_up(machine: Machine, server: LiveServer) -> None:
+def test_a_later_run_goes_on_where_the_last_one_gave_up(machine: Machine, live: LiveServer) -> None:
     """The upload's address is remembered, and the digest is right though the file's head is not sent again."""
     machine.keep("FULL", "later.tar.gz", LARGE)
-    with CuttingProxy(server.host_and_port, [4 * MIB] * 4) as proxy:
+    before = parts(live)
+    with CuttingProxy(live.host_and_port, [4 * MIB] * 4) as proxy:
         gave_up = machine.run("push", "later", "--retries", "1", environment={"SERVER_URL": proxy.url})
         assert proxy.made_cuts >= 1
         assert gave_up.returncode in (0, 14), gave_up.stderr
         again = machine.run("push", "later", "--retries", "4", environment={"SERVER_URL": proxy.url})
 
     assert again.returncode == 0, again.stderr
-    assert stored(server, "later", "FULL", "later.tar.gz") == LARGE
-    assert len(list((server.data / "staging").glob("*.part"))) == 0
+    assert stored(live, "later", "FULL", "later.tar.gz") == LARGE
+    assert parts(live) == before
 
 
 @pytest.mark.parametrize("size", [0, 100_000, 12 * MIB], ids=["tiny", "small", "large"])
-def test_push_takes_standard_input(machine: Machine, server: LiveServer, size: int) -> None:
+def test_push_takes_standard_input(machine: Machine, live: LiveServer, size: int) -> None:
     """Short and long, of a length that nobody knows beforehand."""
     content = make_targz({"noise": random.Random(size).randbytes(size)})
     name = f"stream-{size}.tar.gz"
 
     ran = machine.run("push", "stream", "-", "--name", name, "--type", "full", stdin=content)
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert stored(server, "stream", "FULL", name) == content
+    assert stored(live, "stream", "FULL", name) == content
 
 
-def test_standard_input_survives_cuts(machine: Machine, server: LiveServer) -> None:
+def test_standard_input_survives_cuts(machine: Machine, live: LiveServer) -> None:
     """What cannot be read again is kept until the server has it."""
-    with CuttingProxy(server.host_and_port, [9 * MIB, MIB]) as proxy:
+    with CuttingProxy(live.host_and_port, [9 * MIB, MIB]) as proxy:
         ran = machine.run(
             *("push", "streamcut", "-", "--name", "s.tar.gz", "--type", "INC"),
             stdin=LARGE,
@@ -161,7 +96,7 @@ def test_standard_input_survives_cuts(machine: Machine, server: LiveServer) -> N
 
     assert ran.returncode == 0, ran.stderr
     assert proxy.made_cuts == 2
-    assert stored(server, "streamcut", "INC", "s.tar.gz") == LARGE
+    assert stored(live, "streamcut", "INC", "s.tar.gz") == LARGE
 
 
 def test_what_is_no_archive_is_refused_in_the_servers_words(machine: Machine) -> None:
@@ -185,12 +120,13 @@ def test_json_says_the_same_for_programs(machine: Machine) -> None:
     lines = [json.loads(line) for line in machine.run("push", "json", "--json").stdout.splitlines()]
 
     assert [line["status"] for line in lines[:-1]] == ["sent"]
-    assert lines[-1] == {"summary": True, "sent": 1, "already-there": 0, "conflict": 0, "failed": 0}
+    assert lines[-1] == {"summary": True, "sent": 1, "already-there": 0, "conflict": 0, "failed": 0, "unfinished": 0}
     verified = [json.loads(line) for line in machine.run("verify", "json", "--json").stdout.splitlines()]
     assert verified[0] == {"status": "synced", "type": "FULL", "name": "a.tar.gz"}
     assert verified[-1]["synchronized"] is True
     listed = [json.loads(line) for line in machine.run("list", "json", "--json").stdout.splitlines()]
-    assert [(one["type"], one["name"], one["size"]) for one in listed] == [("FULL", "a.tar.gz", len(some("a")))]
+    assert [(one["type"], one["name"], one["size"]) for one in listed[:-1]] == [("FULL", "a.tar.gz", len(some("a")))]
+    assert listed[-1] == {"summary": True, "archives": 1, "size": len(some("a"))}
 
 
 def test_verify_tells_differences_by_its_exit_code(machine: Machine) -> None:
@@ -295,27 +231,20 @@ def test_the_client_imports_nothing_of_the_server(machine: Machine) -> None:
     assert ran.stdout.splitlines()[-1:] == ["[]"], ran.stderr
 
 
-def test_an_interrupted_push_says_how_to_go_on(machine: Machine, server: LiveServer) -> None:
+def test_an_interrupted_push_says_how_to_go_on(machine: Machine, live: LiveServer) -> None:
     """130, and the same command again ends it."""
     machine.keep("FULL", "slow.tar.gz", LARGE)
-    slow = subprocess.Popen(
-        [sys.executable, "-m", "tarkeep", "push", "interrupted", "--limit-rate", "1M"],
-        env=machine.environment(),
-        cwd=machine.home,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with server.client():
-        while not list((server.data / "staging").glob("*.part")):
-            assert slow.poll() is None
+    before = parts(live)
+    slow = machine.begin("push", "interrupted", "--limit-rate", "1M")
+    while parts(live) <= before:
+        assert slow.poll() is None
     slow.send_signal(2)
     _, told = slow.communicate(timeout=60)
 
     assert slow.returncode == 130
     assert "run the same command again" in told
     assert machine.run("push", "interrupted").returncode == 0
-    assert stored(server, "interrupted", "FULL", "slow.tar.gz") == LARGE
+    assert stored(live, "interrupted", "FULL", "slow.tar.gz") == LARGE
 
 
 def test_the_archives_here_are_what_tar_reads() -> None:

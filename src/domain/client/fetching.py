@@ -7,7 +7,7 @@ byte that went wrong in between cannot hide; then everything comes again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from attrs import define, field, frozen
@@ -17,8 +17,8 @@ from ..errors import LocalConflict, LocalFileChanged, NoAnswer, PulledBytesDiffe
 from ..ports import Hasher, RunningChecksum
 from ..uploads import ChecksumAlgorithm
 from .ports import DigestCache, Landing, LocalArchive, LocalArchives, Part, Remote
-from .push import digest_of
-from .retrying import Retrying
+from .push import Progress, digest_of
+from .retrying import Notice, Retrying
 
 
 class Arrival(Enum):
@@ -37,13 +37,6 @@ class Pulled:
     archive: BackupArchive
     arrival: Arrival
     error: TarkeepError | None = None
-
-
-Progress = Callable[[BackupArchive, int], None]
-"""Told of every piece that was written: the archive, and how many of its bytes are here."""
-
-Notice = Callable[[BackupArchive, TarkeepError, float], None]
-"""Told before trying again: the archive, what failed, and the seconds until then."""
 
 
 def named(archives: Iterable[BackupArchive], names: Sequence[str]) -> tuple[list[BackupArchive], list[str]]:
@@ -97,7 +90,7 @@ class PullArchive:
             self.retrying(
                 arriving.receive,
                 has_moved=arriving.has_moved,
-                on_retry=lambda error, pause: notice(archive, error, pause),
+                on_retry=notice,
             )
             landed = part.publish(replace=replace)
         self.cache.put(landed, archive.digests.sha256)
@@ -162,7 +155,7 @@ class _Arriving:
             self._hashed_bytes = 0
             for block in self._part.read():
                 self._hash(block)
-                self._progress(self._archive, self._hashed_bytes)
+                self._progress(self._hashed_bytes, 0)
         self._seen_bytes = max(self._seen_bytes, self._part.size_bytes)
 
     def _rest(self) -> int:
@@ -177,7 +170,7 @@ class _Arriving:
             for block in download:
                 self._part.write(block)
                 self._hash(block)
-                self._progress(self._archive, self._hashed_bytes)
+                self._progress(self._hashed_bytes, len(block))
                 if self._hashed_bytes > self._archive.size_bytes:
                     break
         if self._part.size_bytes < self._archive.size_bytes:

@@ -34,6 +34,11 @@ class LocalArchive:
     modified_ns: int
     inode: int
 
+    @property
+    def label(self) -> str:
+        """``TYPE/NAME``, for people."""
+        return f"{self.type.value}/{self.name}"
+
 
 class LocalFile(AbstractContextManager["LocalFile", None], Protocol):
     """The bytes of a local archive, opened once; leaving the context closes it."""

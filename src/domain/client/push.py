@@ -14,12 +14,12 @@ from enum import Enum
 from attrs import define, field, frozen
 
 from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests
-from ..errors import DigestMismatch, TarkeepError, UploadGone, UploadNotFound
+from ..errors import DigestMismatch, UploadGone, UploadNotFound
 from ..ports import Hasher, RunningChecksum
 from ..sync import InventoryEntry, SyncReport
 from ..uploads import ChecksumAlgorithm
 from .ports import DigestCache, LocalArchive, LocalArchives, LocalFile, Remote, UploadNotes, UploadProgress
-from .retrying import Retrying
+from .retrying import Notice, Retrying
 
 
 class Fate(Enum):
@@ -31,21 +31,8 @@ class Fate(Enum):
     FAILED = "failed"
 
 
-@frozen
-class Pushed:
-    """What became of *archive*, under which name it is *stored*, or which *error* kept it from being."""
-
-    archive: LocalArchive
-    fate: Fate
-    stored: BackupArchive | None = None
-    error: TarkeepError | None = None
-
-
-Progress = Callable[[LocalArchive, int], None]
-"""Told of every piece that goes out: the archive, and where in it the sender is now."""
-
-Notice = Callable[[LocalArchive, TarkeepError, float], None]
-"""Told before trying again: the archive, what failed, and the seconds until then."""
+Progress = Callable[[int, int], None]
+"""Told of every piece: where in the archive the work is now, and how many bytes were transferred to come there."""
 
 
 def newest_of_each_type(archives: Iterable[LocalArchive]) -> list[LocalArchive]:
@@ -96,12 +83,12 @@ def digest_of(
     files: LocalArchives,
     cache: DigestCache,
     hasher: Hasher,
-    tell: Callable[[int], None] = lambda _position: None,
+    tell: Progress = lambda _position, _moved: None,
 ) -> str:
     """
     The SHA-256 of *archive* in lower-case hex, from the cache or by reading it.
 
-    *tell* is told how far it has been read.
+    *tell* is told how far it has been read, as if every byte were transferred.
 
     Raises:
         LocalFileChanged: it is not the version that was listed.
@@ -142,13 +129,13 @@ class PushArchive:
         id = ArchiveId(profile, archive.type, archive.name)
         known = self.cache.get(archive)
         with self.files.open(archive) as file:
-            passing = _PassingDigest(self.hasher, file, lambda position: progress(archive, position))
+            passing = _PassingDigest(self.hasher, file, progress)
             sending = _Sending(self, id, archive, DeclaredDigests(sha256=known), passing)
             send = sending.whole if archive.size_bytes < self.resumable_from_bytes else sending.resumable
             stored = self.retrying(
                 send,
                 has_moved=sending.has_moved,
-                on_retry=lambda error, pause: notice(archive, error, pause),
+                on_retry=notice,
             )
             actual = known or passing.rest()
         if stored.digests.sha256 != actual:
@@ -169,7 +156,7 @@ class _PassingDigest:
 
     _hasher: Hasher
     _file: LocalFile
-    _tell: Callable[[int], None] = lambda _position: None
+    _tell: Progress
     _hashed_bytes: int = 0
     _checksum: RunningChecksum = field(init=False)
 
@@ -186,7 +173,7 @@ class _PassingDigest:
             self._hash(block, position)
             yield block
             position += len(block)
-            self._tell(position)
+            self._tell(position, len(block))
 
     def rest(self) -> str:
         """The digest of the whole file, of which some may not have been sent this time."""

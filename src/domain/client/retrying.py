@@ -11,6 +11,9 @@ from ..errors import NoAnswer, OffsetMismatch, Refused, TarkeepError
 
 Result = TypeVar("Result")
 
+Notice = Callable[[TarkeepError, float], None]
+"""Told before trying again: what failed, and the seconds until then."""
+
 
 @frozen
 class Retrying:
@@ -32,7 +35,7 @@ class Retrying:
         attempt: Callable[[], Result],
         *,
         has_moved: Callable[[], bool] = lambda: False,
-        on_retry: Callable[[TarkeepError, float], None] = lambda _error, _pause: None,
+        on_retry: Notice = lambda _error, _pause: None,
     ) -> Result:
         """
         What *attempt* returns. An attempt after which *has_moved* is true starts the count anew.

@@ -17,7 +17,8 @@ from ..errors import DigestMismatch, EmptyArchive, UploadGone
 from ..ports import Hasher, RunningChecksum
 from ..uploads import ChecksumAlgorithm
 from .ports import Remote, UploadProgress
-from .retrying import Retrying
+from .push import Progress
+from .retrying import Notice, Retrying
 
 WHOLE_BYTES = 8 << 20
 KEPT_BYTES = 20 << 20
@@ -32,7 +33,7 @@ class PushStream:
     hasher: Hasher
     retrying: Retrying
 
-    def __call__(self, id: ArchiveId, blocks: Iterable[bytes]) -> BackupArchive:
+    def __call__(self, id: ArchiveId, blocks: Iterable[bytes], progress: Progress, notice: Notice) -> BackupArchive:
         """
         The archive as it is stored.
 
@@ -41,22 +42,23 @@ class PushStream:
             UploadGone: the server is further behind than what is kept.
             NoAnswer, Refused, Unauthorized, DigestMismatch: as for `PushArchive`.
         """
-        window = _Window(iter(blocks), self.hasher.checksum(ChecksumAlgorithm.SHA256))
+        window = _Window(iter(blocks), self.hasher.checksum(ChecksumAlgorithm.SHA256), progress)
         window.fill(WHOLE_BYTES)
         if window.has_ended:
             if not window.end_bytes:
                 raise EmptyArchive
             stored = self.retrying(
-                lambda: self.remote.put(id, window.blocks(0), window.end_bytes, DeclaredDigests(sha256=window.sha256))
+                lambda: self.remote.put(id, window.blocks(0), window.end_bytes, DeclaredDigests(sha256=window.sha256)),
+                on_retry=notice,
             )
         else:
-            stored = self._resumable(id, window)
+            stored = self._resumable(id, window, notice)
         if stored.digests.sha256 != window.sha256:
             raise DigestMismatch("sha256", window.sha256, stored.digests.sha256)
         return stored
 
-    def _resumable(self, id: ArchiveId, window: _Window) -> BackupArchive:
-        upload = self.retrying(lambda: self.remote.create_upload(id, None, DeclaredDigests()))
+    def _resumable(self, id: ArchiveId, window: _Window, notice: Notice) -> BackupArchive:
+        upload = self.retrying(lambda: self.remote.create_upload(id, None, DeclaredDigests()), on_retry=notice)
         seen = 0
 
         def has_moved() -> bool:
@@ -76,7 +78,7 @@ class PushStream:
                 progress = self.remote.append(upload, progress.offset_bytes, window.blocks(progress.offset_bytes), None)
             return self.remote.append(upload, progress.offset_bytes, (), 0, window.end_bytes)
 
-        stored = self.retrying(send, has_moved=has_moved).stored
+        stored = self.retrying(send, has_moved=has_moved, on_retry=notice).stored
         if stored is None:
             raise UploadGone(upload, "the server took every byte and names no archive")
         return stored
@@ -88,6 +90,7 @@ class _Window:
 
     _source: Iterator[bytes]
     _checksum: RunningChecksum
+    _tell: Progress
     _kept: deque[bytes] = field(factory=deque, init=False)
     start_bytes: int = 0
     end_bytes: int = 0
@@ -107,10 +110,13 @@ class _Window:
         start = self.start_bytes
         for block in list(self._kept):
             if start + len(block) > position:
-                yield block[max(0, position - start) :]
+                rest = block[max(0, position - start) :]
+                yield rest
+                self._tell(start + len(block), len(rest))
             start += len(block)
         while (block_read := self._read()) is not None:
             yield block_read
+            self._tell(self.end_bytes, len(block_read))
 
     def _read(self) -> bytes | None:
         block = next(self._source, None)

@@ -44,14 +44,17 @@ class ClientSettings:
     backup_dir: Annotated[Path, Parameter(env_var=["TARKEEP_BACKUP_DIR", "BACKUP_DIR"])] = Path("backups")
     """The folder whose FULL, INC and DIFF hold the local archives."""
 
+    profile: str | None = None
+    """The profile that commands are about when they name none."""
+
     jobs: int = field(default=3, validator=_positive)
-    """How many archives are sent at once."""
+    """How many archives are on their way at once."""
 
     retries: int = field(default=8, validator=_positive)
     """How often to try again when the line breaks and nothing moves in between."""
 
     limit_rate: Size | None = field(default=None, validator=_rate)
-    """The most bytes per second to send, all archives together. Units K, M, G."""
+    """The most bytes per second to transfer, all archives together. Units K, M, G."""
 
     token_file: Path | None = None
     """A file that holds the token. TARKEEP_TOKEN holds it itself; it cannot be an option, which everybody could see."""
@@ -60,10 +63,10 @@ class ClientSettings:
     """A command that prints the token."""
 
     json: bool = False
-    """Print JSON lines: one for each archive, and a last one with the summary."""
+    """Print JSON lines: for each archive how it gets on and what became of it, last a summary."""
 
     quiet: bool = False
-    """Print errors only."""
+    """Print errors only; list, stats and --safe-to-delete still print what they are asked for."""
 
     def token(self) -> str | None:
         """

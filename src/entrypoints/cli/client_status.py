@@ -10,11 +10,10 @@ from ...domain.archives import utc_from_timestamp
 from ...domain.client.ports import LocalArchive
 from ...domain.client.status import Safety, Stock, TypeStock, age, take_stock, unfinished_uploads
 from ...domain.errors import NoAnswer, TarkeepError
-from ...domain.naming import check_profile
 from ...domain.sizes import human_size
 from .client_settings import ClientSettings
 from .exits import DIFFERENT, OK
-from .opening import local_digests, opening
+from .opening import local_digests, opening, retry_notice, the_profile
 from .output import Output
 
 if TYPE_CHECKING:
@@ -39,18 +38,19 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
     Parameters
     ----------
     profile
-        Count archives of this profile only. Default: of all.
+        Count archives of this profile only. Default: of the one of the settings, else of all.
     """
     from ..client_wiring import unfinished_pulls
 
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
-    if profile is not None:
-        check_profile(profile)
-    with opening(settings) as opened:
+    profile = the_profile(profile, settings)
+    with opening(settings, output) as opened:
         archives = opened.files.list()
         digests = local_digests(opened, output, archives)
-        stock = opened.retrying(lambda: take_stock(digests, opened.remote.archives(profile=profile)))
+        stock = opened.retrying(
+            lambda: take_stock(digests, opened.remote.archives(profile=profile)), on_retry=retry_notice(output)
+        )
         now = datetime.now(UTC)
         for type_stock in stock.types.values():
             _show_type(output, type_stock, now)
@@ -85,8 +85,7 @@ def _show_type(output: Output, stock: TypeStock, now: datetime) -> None:
 def _show_names(output: Output, archives: Sequence[LocalArchive], safety: Safety, label: str) -> None:
     shown = archives if output.as_json else archives[:_SHOWN_NAMES]
     for archive in shown:
-        name = f"{archive.type.value}/{archive.name}"
-        output.result(f"{label}: {name}", type=archive.type.value, name=archive.name, status=safety.value)
+        output.result(f"{label}: {archive.label}", type=archive.type.value, name=archive.name, status=safety.value)
     if len(shown) < len(archives):
         output.result(f"{label}: and {len(archives) - len(shown)} more")
 
@@ -105,7 +104,7 @@ def _show_unfinished_uploads(
             continue
         if progress.stored is None:
             output.result(
-                f"unfinished upload: {archive.type.value}/{archive.name} of {of_profile}, "
+                f"unfinished upload: {archive.label} of {of_profile}, "
                 f"{human_size(progress.offset_bytes)} of {human_size(archive.size_bytes)} are there",
                 profile=of_profile,
                 type=archive.type.value,

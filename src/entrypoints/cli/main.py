@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated
 
 import cyclopts
-from cyclopts import App, Parameter
+from cyclopts import App, ArgumentCollection, Parameter
 
 from ...domain.errors import InvalidSetting, TarkeepError
 from ..settings import ServerSettings, StorageSettings
@@ -25,12 +25,12 @@ ENVIRONMENT = "TARKEEP_"
 DEFAULT_FILE = Path("tarkeep.toml")
 SERVER_COMMANDS = ("serve", "rebuild", "import")
 CLIENT_COMMANDS = {
-    "push": "client_commands:push",
+    "push": "client_push:push",
     "pull": "client_pull:pull",
-    "verify": "client_commands:verify",
+    "verify": "client_verify:verify",
     "status": "client_status:status",
-    "list": "client_commands:list_",
-    "stats": "client_commands:stats",
+    "list": "client_list:list_",
+    "stats": "client_list:stats",
 }
 COMPLETION = "completion"
 
@@ -67,11 +67,19 @@ def with_config(
     file = config or (config_file() if is_client else DEFAULT_FILE)
     _check_file(file, must_exist=config is not None)
     app.config = (
-        cyclopts.config.Env(ENVIRONMENT, command=False),
+        _Environment(ENVIRONMENT, command=False),
         cyclopts.config.Toml(file, must_exist=False, use_commands_as_keys=False, allow_unknown=False),
     )
     result: int = app(tokens)
     return result
+
+
+class _Environment(cyclopts.config.Env):
+    """Variables are settings, which have an option; what a command is about comes from its own line alone."""
+
+    def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        options = [one for one in arguments if not one.field_info.is_positional_only]
+        super().__call__(app, commands, ArgumentCollection(options))  # type: ignore[no-untyped-call]
 
 
 def _check_file(file: Path, *, must_exist: bool) -> None:
@@ -102,7 +110,7 @@ def run() -> None:
 def _refuse_unknown_variables() -> None:
     kinds = (StorageSettings, ServerSettings, ClientSettings)
     known = {f"{ENVIRONMENT}{name.upper()}" for kind in kinds for name in kind.__annotations__}
-    known |= {f"{ENVIRONMENT}{name}" for name in ("CONFIG", "PROFILE", "TIMEZONE", "TOKEN")}
+    known |= {f"{ENVIRONMENT}{name}" for name in ("CONFIG", "TIMEZONE", "TOKEN")}
     for name in os.environ:
         if name.startswith(ENVIRONMENT) and name not in known:
             raise InvalidSetting(name, "this environment variable is not a setting; see tarkeep COMMAND --help")

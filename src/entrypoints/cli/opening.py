@@ -1,41 +1,79 @@
-"""What most client commands begin with: a client made of the settings, and the digests of what lies here."""
+"""What client commands begin with: a client made of the settings, the profile, the digests of what lies here."""
 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ...domain.client.ports import LocalArchive
 from ...domain.client.push import digest_of
-from ...domain.errors import FolderUnusable, LocalFileChanged, UploadInterrupted
-from .client_settings import ClientSettings, memory_file
-from .output import Bars, Output
+from ...domain.client.retrying import Notice
+from ...domain.errors import FolderUnusable, InvalidSetting, LocalFileChanged, TarkeepError
+from ...domain.naming import check_profile
+from .client_settings import ClientSettings, config_file, memory_file
+from .exits import exit_code
+from .output import Output
+from .transfers import concurrently
 
 if TYPE_CHECKING:
     from ..client_wiring import Client
 
 
-def opening(settings: ClientSettings) -> AbstractContextManager[Client]:
+@contextmanager
+def opening(settings: ClientSettings, output: Output) -> Iterator[Client]:
     """
-    The client of *settings*, closed at the end of the context.
+    The client of *settings*, closed at the end of the context. An error that ends a command is its JSON summary, too.
 
     Raises:
         InvalidSetting: the token cannot be had.
     """
     from ..client_wiring import open_client
 
-    return open_client(
-        settings.server,
-        settings.token(),
-        settings.backup_dir,
-        memory_file(),
-        jobs=settings.jobs,
-        retries=settings.retries,
-    )
+    try:
+        with open_client(
+            settings.server,
+            settings.token(),
+            settings.backup_dir,
+            memory_file(),
+            jobs=settings.jobs,
+            retries=settings.retries,
+        ) as client:
+            yield client
+    except TarkeepError as error:
+        if output.as_json:
+            output.result("", summary=True, error=str(error), exit_code=exit_code(error))
+        raise
+
+
+def retry_notice(output: Output) -> Notice:
+    """Tells that what was asked is asked again."""
+    return lambda error, pause: output.message(f"{error}; again in {pause:.0f} s")
+
+
+def the_profile(given: str | None, settings: ClientSettings) -> str | None:
+    """
+    The profile that a command is about: the one it was *given*, else that of the settings, else None.
+
+    Raises:
+        InvalidSetting: an archive stands where the profile should.
+        InvalidName: it can be no profile.
+    """
+    profile = given or settings.profile or None
+    if profile is None:
+        return None
+    if profile.endswith(".tar.gz") or "/" in profile:
+        raise InvalidSetting("profile", f"{profile} looks like an archive; the name of a profile comes first")
+    return check_profile(profile)
+
+
+def one_profile(given: str | None, settings: ClientSettings) -> str:
+    """`the_profile`, without which the command can do nothing."""
+    profile = the_profile(given, settings)
+    if profile is None:
+        raise InvalidSetting("profile", f"name one, or set TARKEEP_PROFILE, or profile in {config_file()}")
+    return profile
 
 
 def local_digests(
@@ -46,46 +84,26 @@ def local_digests(
 
     None is that of one that cannot be read, which is told, as is one with other bytes than are remembered.
     """
-    known = {archive: client.memory.get(archive) for archive in archives}
-    to_read = [archive for archive in archives if again or known[archive] is None]
+    digests = {archive: client.memory.get(archive) for archive in archives}
+    to_read = [archive for archive in archives if again or digests[archive] is None]
     if again:
         client.memory.forget(to_read)
-    digests = dict(known)
-    with output.bars() as bars:
-        bars.begin(sum(archive.size_bytes for archive in to_read))
-        for archive, sha256 in _read(client, output, bars, to_read).items():
-            if sha256 is not None and known[archive] not in (None, sha256):
+    with output.bars(sum(archive.size_bytes for archive in to_read)) as bars:
+
+        def read(archive: LocalArchive) -> tuple[LocalArchive, str | None]:
+            def tell(position: int, moved_bytes: int) -> None:
+                bars.at(archive.label, position, moved_bytes, archive.size_bytes)
+
+            try:
+                return archive, digest_of(archive, client.files, client.memory, client.hasher, tell)
+            except (LocalFileChanged, FolderUnusable) as error:
+                output.error(str(error))
+                return archive, None
+            finally:
+                bars.done(archive.label, archive.size_bytes)
+
+        for archive, sha256 in concurrently(read, to_read, os.cpu_count() or 1):
+            if sha256 is not None and digests[archive] not in (None, sha256):
                 output.error(f"{archive.path} has other bytes than before, with the same size and time")
             digests[archive] = sha256
     return digests
-
-
-def _read(
-    client: Client, output: Output, bars: Bars, archives: Sequence[LocalArchive]
-) -> dict[LocalArchive, str | None]:
-    stopped = threading.Event()
-
-    def read(archive: LocalArchive) -> str | None:
-        label = f"{archive.type.value}/{archive.name}"
-
-        def tell(position: int) -> None:
-            if stopped.is_set():
-                raise UploadInterrupted(position)
-            bars.at(label, position, archive.size_bytes)
-
-        try:
-            return digest_of(archive, client.files, client.memory, client.hasher, tell)
-        except (LocalFileChanged, FolderUnusable) as error:
-            output.error(str(error))
-            return None
-        finally:
-            bars.done(label)
-
-    with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as readers:
-        reading = {readers.submit(read, archive): archive for archive in archives}
-        try:
-            return {reading[done]: done.result() for done in as_completed(reading)}
-        except BaseException:
-            stopped.set()
-            readers.shutdown(cancel_futures=True)
-            raise

@@ -8,15 +8,19 @@ One reporter for people on a terminal (bars), one for logs (a line when somethin
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
+import time
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import TaskID
+    from rich.table import Column
 
 
 def printable(text: str) -> str:
@@ -50,68 +54,108 @@ class Output:
         with self._lock:
             print(f"tarkeep: {printable(line)}", file=sys.stderr, flush=True)
 
-    def bars(self) -> Bars:
-        """Progress of transfers; bars on a terminal, nothing elsewhere."""
-        return Bars(wanted=not self.quiet and not self.as_json and sys.stderr.isatty())
+    def bars(self, total_bytes: int | None) -> AbstractContextManager[Progress]:
+        """
+        Progress of transfers of *total_bytes* altogether, None where nobody knows.
+
+        Bars on a terminal; objects for programs; nothing elsewhere.
+        """
+        if self.as_json:
+            return nullcontext(Lines(self))
+        if not self.quiet and sys.stderr.isatty():
+            return Bars(total_bytes)
+        return nullcontext(Progress())
+
+
+class Progress:
+    """Tells nobody how archives get on."""
+
+    def at(self, name: str, position: int, moved_bytes: int, size_bytes: int | None) -> None:
+        """*name* has come to *position*, by moving so many bytes; the rest was there."""
+
+    def done(self, name: str, size_bytes: int | None) -> None:
+        """*name* is done with, whatever has become of it."""
 
 
 @define
-class Bars:
-    """A bar for each archive under way, and one in total, with rate and time left."""
+class Lines(Progress):
+    """For programs: where an archive under way is, at most once in a second."""
 
-    wanted: bool
-    _progress: Progress | None = field(default=None, init=False)
-    _tasks: dict[str, TaskID] = field(factory=dict, init=False)
-    _at: dict[str, int] = field(factory=dict, init=False)
-    _total: TaskID | None = field(default=None, init=False)
-    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _output: Output
+    _told_at: dict[str, float] = field(factory=dict, init=False)
 
-    def begin(self, total_bytes: int) -> None:
-        """Show the bar in total."""
-        if self.wanted:
-            from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                DownloadColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-                TransferSpeedColumn,
-            )
+    def at(self, name: str, position: int, moved_bytes: int, size_bytes: int | None) -> None:  # noqa: ARG002
+        now = time.monotonic()
+        if position != size_bytes and now - self._told_at.get(name, -math.inf) >= 1:
+            self._told_at[name] = now
+            type, _, plain = name.partition("/")
+            self._output.result("", type=type, name=plain, status="under-way", position=position, size=size_bytes)
 
-            self._progress = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                DownloadColumn(binary_units=True),
-                TransferSpeedColumn(),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._total = self._progress.add_task("total", total=total_bytes)
-            self._progress.start()
 
-    def at(self, name: str, position: int, size_bytes: int) -> None:
-        """*name* has come to *position*."""
-        if self._progress is None or self._total is None:
-            return
+class Bars(Progress):
+    """For people: a bar for each archive under way, and one in total, with rate and time left."""
+
+    def __init__(self, total_bytes: int | None) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+        from rich.progress import Progress as RichProgress
+
+        self._lock = threading.Lock()
+        self._tasks: dict[str, TaskID] = {}
+        self._at: dict[str, int] = {}
+        self._bars = RichProgress(
+            TextColumn("{task.description}", markup=False, table_column=_shrinking()),
+            BarColumn(bar_width=20),
+            DownloadColumn(binary_units=True),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(compact=True),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._total_bytes = total_bytes
+        self._total = self._bars.add_task("total", total=total_bytes)
+
+    def at(self, name: str, position: int, moved_bytes: int, size_bytes: int | None) -> None:
         with self._lock:
+            was_there = position - moved_bytes - self._at.get(name, 0)
             if name not in self._tasks:
-                self._tasks[name] = self._progress.add_task(printable(name), total=size_bytes)
-            self._progress.update(self._tasks[name], completed=position)
-            self._progress.advance(self._total, max(0, position - self._at.get(name, 0)))
-            self._at[name] = max(position, self._at.get(name, 0))
+                self._tasks[name] = self._bars.add_task(printable(name), total=size_bytes)
+            if was_there:  # no bytes that moved now: they must not count for the rate
+                self._bars.reset(self._tasks[name], total=size_bytes, completed=position - moved_bytes)
+                self._expect(-was_there)
+            self._bars.advance(self._tasks[name], moved_bytes)
+            self._bars.advance(self._total, moved_bytes)
+            self._at[name] = position
 
-    def done(self, name: str) -> None:
-        """*name* needs no bar any more."""
-        if self._progress is not None and name in self._tasks:
-            self._progress.remove_task(self._tasks.pop(name))
+    def done(self, name: str, size_bytes: int | None) -> None:
+        with self._lock:
+            if name in self._tasks:
+                self._bars.remove_task(self._tasks.pop(name))
+            if size_bytes is not None:
+                self._expect(self._at.get(name, 0) - size_bytes)
+
+    def _expect(self, more_bytes: int) -> None:
+        if self._total_bytes is not None:
+            self._total_bytes += more_bytes
+            self._bars.update(self._total, total=self._total_bytes)
 
     def __enter__(self) -> Bars:
+        self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
+        self._bars.stop()
+
+
+def _shrinking() -> Column:
+    from rich.table import Column
+
+    return Column(ratio=1, no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,69 @@
+"""Seeing what a server holds."""
+
+from __future__ import annotations
+
+from ...domain.archives import BackupType
+from ...domain.sizes import human_size
+from .client_settings import ClientSettings
+from .exits import OK
+from .opening import opening, retry_notice, the_profile
+from .output import Output
+
+
+def list_(profile: str | None = None, /, *, type: str | None = None, client: ClientSettings | None = None) -> int:
+    """
+    List what is stored, oldest receipt first.
+
+    Parameters
+    ----------
+    profile
+        Of this profile only. Default: the one of the settings, else all.
+    type
+        FULL, INC or DIFF only.
+    """
+    settings = client or ClientSettings()
+    output = Output(settings.json, quiet=False)
+    wanted = BackupType.parse(type) if type else None
+    profile = the_profile(profile, settings)
+    count = size = 0
+    with opening(settings, output) as opened:
+        for archive in opened.remote.archives(profile=profile, type=wanted):
+            count, size = count + 1, size + archive.size_bytes
+            output.result(
+                f"{archive.received_at:%Y-%m-%d %H:%M:%S}Z  {human_size(archive.size_bytes):>10}  "
+                f"{archive.digests.sha256[:12]}  {archive.state.value:8} {archive.id}",
+                profile=archive.id.profile,
+                type=archive.id.type.value,
+                name=archive.id.name,
+                size=archive.size_bytes,
+                sha256=archive.digests.sha256,
+                md5=archive.digests.md5,
+                received_at=archive.received_at.isoformat(),
+                taken_at=archive.taken_at.isoformat(),
+                state=archive.state.value,
+            )
+    if output.as_json:
+        output.result("", summary=True, archives=count, size=size)
+    return OK
+
+
+def stats(*, client: ClientSettings | None = None) -> int:
+    """Count what is stored, by profile and type."""
+    settings = client or ClientSettings()
+    output = Output(settings.json, quiet=False)
+    with opening(settings, output) as opened:
+        rows = opened.retrying(opened.remote.totals, on_retry=retry_notice(output))
+    for row in rows:
+        output.result(
+            f"{row.profile:24} {row.type.value:4} {row.archives:7}  {human_size(row.size_bytes):>10}  "
+            f"newest {row.newest:%Y-%m-%d %H:%M:%S}Z",
+            profile=row.profile,
+            type=row.type.value,
+            archives=row.archives,
+            size=row.size_bytes,
+            newest=row.newest.isoformat(),
+        )
+    size = sum(row.size_bytes for row in rows)
+    count = sum(row.archives for row in rows)
+    output.result(f"{count} archives, {human_size(size)}", summary=True, archives=count, size=size)
+    return OK

@@ -1,0 +1,205 @@
+"""Sending archives to a server."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from attrs import frozen
+from cyclopts import Parameter
+
+from ...domain.archives import ArchiveId, BackupArchive, BackupType
+from ...domain.client.ports import LocalArchive
+from ...domain.client.push import Fate, Progress, newest_of_each_type
+from ...domain.client.retrying import Notice
+from ...domain.errors import InvalidSetting, NothingToSend, Refused, StoredDiffers, TarkeepError
+from ...domain.naming import check_archive_name
+from ...domain.sizes import human_size
+from .client_settings import ClientSettings
+from .opening import one_profile, opening, retry_notice
+from .output import Output
+from .transfers import Ended, Transfer, run
+
+if TYPE_CHECKING:
+    from ..client_wiring import Client
+
+
+def push(
+    profile: str | None = None,
+    /,
+    *files: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    all: bool = False,
+    type: str | None = None,
+    name: str | None = None,
+    client: ClientSettings | None = None,
+) -> int:
+    """
+    Send archives that the server does not have yet.
+
+    Asks once what is there and sends the rest, several at once. What is cut goes on where it stopped, in this run or
+    the next. Exit codes: 0 everything is stored, 1 nothing could be sent, 3 some could not, 14 the server gave no
+    answer.
+
+    Parameters
+    ----------
+    profile
+        The profile to store them for. Default: the one of the settings.
+    files
+        Archives to send; - reads one from standard input. Default: the newest of each type in the backup folder.
+    all
+        Send every archive of the backup folder.
+    type
+        FULL, INC or DIFF, for files whose folder or name does not say it.
+    name
+        The name under which to store what comes from standard input.
+    """
+    settings = client or ClientSettings()
+    output = Output(settings.json, settings.quiet)
+    profile = one_profile(profile, settings)
+    for file in files:
+        if file.startswith("-") and file != "-":
+            raise InvalidSetting(file, "there is no such option; see tarkeep push --help")
+    with opening(settings, output) as opened:
+        pushing = _Push(opened, output, settings, profile)
+        if "-" in files:
+            return pushing.stream(_described(profile, files, type, name))
+        archives = _chosen(opened, settings, files, type, everything=all)
+        for archive in archives:
+            check_archive_name(archive.name)
+        return pushing.files(archives)
+
+
+@frozen
+class Pushed:
+    """What became of one archive: as what it is *stored*, or which *error* kept it from being."""
+
+    id: ArchiveId
+    size_bytes: int | None
+    fate: Fate
+    stored: BackupArchive | None = None
+    error: TarkeepError | None = None
+
+
+@frozen
+class _Push:
+    _client: Client
+    _output: Output
+    _settings: ClientSettings
+    _profile: str
+
+    def files(self, archives: list[LocalArchive]) -> int:
+        plan = self._client.retrying(
+            lambda: self._client.plan(self._profile, archives), on_retry=retry_notice(self._output)
+        )
+        known = [self._known(archive, fate) for archive, fate in plan.items() if fate is not None]
+        for outcome in known:
+            self._tell(outcome)
+        to_send = [Transfer(archive, archive.label, archive.size_bytes) for archive, fate in plan.items() if not fate]
+        ended = run(to_send, self._send, self._tell, self._output, self._settings)
+        return self._summary(Ended([*known, *ended.outcomes], ended.unfinished))
+
+    def stream(self, id: ArchiveId) -> int:
+        transfer = Transfer(id, f"{id.type.value}/{id.name}", None)
+        return self._summary(run([transfer], self._send_stream, self._tell, self._output, self._settings))
+
+    def _known(self, archive: LocalArchive, fate: Fate) -> Pushed:
+        error = StoredDiffers(archive.label) if fate is Fate.CONFLICT else None
+        return Pushed(self._id(archive), archive.size_bytes, fate, error=error)
+
+    def _send(self, archive: LocalArchive, progress: Progress, notice: Notice) -> Pushed:
+        return _outcome(
+            self._id(archive),
+            archive.size_bytes,
+            lambda: self._client.push(self._profile, archive, progress, notice),
+        )
+
+    def _send_stream(self, id: ArchiveId, progress: Progress, notice: Notice) -> Pushed:
+        from ...domain.client.stream import PushStream
+
+        push = PushStream(self._client.remote, self._client.hasher, self._client.retrying)
+        return _outcome(id, None, lambda: push(id, _blocks(sys.stdin.buffer.read), progress, notice))
+
+    def _id(self, archive: LocalArchive) -> ArchiveId:
+        return ArchiveId(self._profile, archive.type, archive.name)
+
+    def _tell(self, outcome: Pushed) -> None:
+        label = f"{outcome.id.type.value}/{outcome.id.name}"
+        stored_name = outcome.stored.id.name if outcome.stored is not None else outcome.id.name
+        size_bytes = outcome.stored.size_bytes if outcome.stored is not None else outcome.size_bytes
+        if outcome.error is not None:
+            line = f"{label}: not stored: {outcome.error}"
+            self._output.error(line)
+        elif outcome.fate is Fate.ALREADY_THERE:
+            line = f"{label}: stored already"
+        elif stored_name != outcome.id.name:
+            line = f"{label}: stored as {stored_name}"
+        else:
+            line = f"{label}: stored ({human_size(size_bytes or 0)})"
+        if outcome.error is None or self._output.as_json:
+            self._output.result(
+                line,
+                profile=self._profile,
+                type=outcome.id.type.value,
+                name=stored_name,
+                status=outcome.fate.value,
+                size=size_bytes,
+                error=str(outcome.error) if outcome.error else None,
+            )
+
+    def _summary(self, ended: Ended[Pushed]) -> int:
+        counts = Counter(outcome.fate for outcome in ended.outcomes)
+        failed = counts[Fate.CONFLICT] + counts[Fate.FAILED]
+        self._output.result(
+            f"{self._profile} at {self._client.remote.shown_url}: {counts[Fate.SENT]} stored, "
+            f"{counts[Fate.ALREADY_THERE]} stored already, {failed} failed"
+            + (f", {ended.unfinished} unfinished" if ended.unfinished else ""),
+            summary=True,
+            **{fate.value: counts[fate] for fate in Fate},
+            unfinished=ended.unfinished,
+        )
+        return ended.exit_code(self._output)
+
+
+def _outcome(id: ArchiveId, size_bytes: int | None, send: Callable[[], BackupArchive]) -> Pushed:
+    try:
+        return Pushed(id, size_bytes, Fate.SENT, send())
+    except TarkeepError as error:
+        is_conflict = isinstance(error, Refused) and error.code == "name-conflict"
+        return Pushed(id, size_bytes, Fate.CONFLICT if is_conflict else Fate.FAILED, error=error)
+
+
+def _chosen(
+    client: Client, settings: ClientSettings, files: Sequence[str], type: str | None, *, everything: bool
+) -> list[LocalArchive]:
+    if files:
+        return [_named(Path(file), type) for file in files]
+    there = client.files.list()
+    if not there:
+        raise NothingToSend(str(settings.backup_dir))
+    return there if everything else newest_of_each_type(there)
+
+
+def _named(file: Path, type: str | None) -> LocalArchive:
+    from ..client_wiring import local_archive
+
+    said = [type] if type else [file.absolute().parent.name, file.name.partition("_")[0]]
+    word = next((word for word in said if word.upper() in BackupType.__members__), type)
+    if word is None:
+        raise InvalidSetting("type", f"neither folder nor name of {file} says FULL, INC or DIFF; give --type")
+    return local_archive(file, BackupType.parse(word))
+
+
+def _described(profile: str, files: Sequence[str], type: str | None, name: str | None) -> ArchiveId:
+    if len(files) > 1:
+        raise InvalidSetting("files", "- stands alone: one archive comes from standard input")
+    if name is None or type is None:
+        raise InvalidSetting("name", "standard input has no name: give --name NAME.tar.gz and --type FULL, INC or DIFF")
+    return ArchiveId(profile, BackupType.parse(type), check_archive_name(name))
+
+
+def _blocks(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    while block := read(1 << 20):
+        yield block

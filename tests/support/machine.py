@@ -1,0 +1,91 @@
+"""A machine that makes backups, for tests of the client: a home of its own, a backup folder, and the command."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import define
+
+from tests.support.archives import make_targz
+from tests.support.server import LiveServer
+
+MIB = 1 << 20
+LARGE = make_targz({"noise": random.Random(1).randbytes(12 * MIB)})
+
+
+@define
+class Machine:
+    """A machine with a backup folder of its own, which talks to *url*."""
+
+    home: Path
+    url: str
+
+    @property
+    def backups(self) -> Path:
+        return self.home / "backups"
+
+    def keep(self, type: str, name: str, content: bytes, *, age_seconds: int = 100) -> Path:
+        file = self.backups / type / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        modified = file.stat().st_mtime - age_seconds
+        os.utime(file, (modified, modified))
+        return file
+
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TARKEEP_", "XDG_"))}
+        return {
+            **kept,
+            "HOME": str(self.home),
+            "SERVER_URL": self.url,
+            "BACKUP_DIR": str(self.backups),
+            "NO_PROXY": "*",
+            **(more or {}),
+        }
+
+    def run(
+        self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        ran = subprocess.run(
+            [sys.executable, "-m", "tarkeep", *arguments],
+            input=stdin,
+            capture_output=True,
+            env=self.environment(environment),
+            cwd=self.home,
+            timeout=120,
+        )
+        return subprocess.CompletedProcess(ran.args, ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+
+    def begin(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """The command, running; whoever calls this ends it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "tarkeep", *arguments],
+            env=self.environment(environment),
+            cwd=self.home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def stored(server: LiveServer, profile: str, type: str, name: str) -> bytes | None:
+    """The bytes that *server* stores, None where there is no such archive."""
+    with server.client() as client:
+        answer = client.get(f"/api/v1/profiles/{profile}/archives/{type}/{name}")
+        return answer.content if answer.status_code == 200 else None
+
+
+def store(server: LiveServer, profile: str, type: str, name: str, content: bytes) -> None:
+    """Have *server* store *content*."""
+    with server.client() as client:
+        client.put(f"/api/v1/profiles/{profile}/archives/{type}/{name}", content=content).raise_for_status()
+
+
+def some(text: str) -> bytes:
+    """A small archive, another one for each *text*."""
+    return make_targz({"file": text.encode()})
