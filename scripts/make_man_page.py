@@ -78,11 +78,11 @@ def page() -> str:
     lines = [HEAD + ".SH DESCRIPTION\n" + DESCRIPTION.rstrip()]
     lines += [".SH COMMANDS OF THE CLIENT"]
     for name in [*CLIENT_COMMANDS, "completion"]:
-        lines += command(name)
+        lines += command(name, ClientSettings)
     lines += [".SH OPTIONS OF THE CLIENT", "Taken by every command of the client.", *options("push", ClientSettings)]
     lines += [".SH COMMANDS OF THE SERVER"]
     for name in SERVER_COMMANDS:
-        lines += command(name)
+        lines += command(name, StorageSettings, ServerSettings)
     lines += [".SH OPTIONS OF THE SERVER", "Taken by every command of the server; those of listening by serve."]
     lines += options("serve", StorageSettings, ServerSettings)
     lines += [
@@ -104,9 +104,9 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def command(name: str) -> Iterator[str]:
-    """One command: how it is called, what it does, and the options that it alone has."""
-    own = [one for one in arguments(name) if one.field_info.name not in _shared()]
+def command(name: str, *shared: Any) -> Iterator[str]:
+    """One command: how it is called, what it does, and the options that are not fields of *shared*."""
+    own = [one for one in arguments(name) if not is_field_of(one, *shared)]
     called = " ".join(
         [name, "[OPTION...]"]
         + [placeholder(one) if one.required else f"[{placeholder(one)}]" for one in own if is_positional(one)]
@@ -122,8 +122,11 @@ def command(name: str) -> Iterator[str]:
 
 def options(name: str, *kinds: Any) -> Iterator[str]:
     """The options of command *name* that are fields of *kinds*."""
-    names = {field.name for kind in kinds for field in fields(kind)}
-    yield from (option(one) for one in arguments(name) if one.field_info.name in names)
+    yield from (option(one) for one in arguments(name) if is_field_of(one, *kinds))
+
+
+def is_field_of(one: Any, *kinds: Any) -> bool:
+    return not is_positional(one) and one.field_info.name in {field.name for kind in kinds for field in fields(kind)}
 
 
 def arguments(name: str) -> list[Any]:
@@ -158,11 +161,6 @@ def is_positional(one: Any) -> bool:
 
 def placeholder(one: Any) -> str:
     return str(one.names[0]) + ("..." if one.field_info.kind is one.field_info.VAR_POSITIONAL else "")
-
-
-def _shared() -> set[str]:
-    kinds: tuple[Any, ...] = (ClientSettings, StorageSettings, ServerSettings)
-    return {field.name for kind in kinds for field in fields(kind)}
 
 
 def text(plain: str) -> str:

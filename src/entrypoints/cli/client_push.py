@@ -103,7 +103,8 @@ class _Push:
 
     def stream(self, id: ArchiveId) -> int:
         transfer = Transfer(id, f"{id.type.value}/{id.name}", None)
-        return self._summary(run([transfer], self._send_stream, self._tell, self._output, self._settings))
+        kept = "nothing is stored, and what standard input held cannot be gone on with"
+        return self._summary(run([transfer], self._send_stream, self._tell, self._output, self._settings, kept))
 
     def _known(self, archive: LocalArchive, fate: Fate) -> Pushed:
         error = StoredDiffers(archive.label) if fate is Fate.CONFLICT else None

@@ -13,14 +13,8 @@ import sys
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 from attrs import define, field
-
-if TYPE_CHECKING:
-    from rich.progress import TaskID
-    from rich.table import Column
 
 
 def printable(text: str) -> str:
@@ -63,6 +57,8 @@ class Output:
         if self.as_json:
             return nullcontext(Lines(self))
         if not self.quiet and sys.stderr.isatty():
+            from .bars import Bars  # rich takes longer to import than most commands take
+
             return Bars(total_bytes)
         return nullcontext(Progress())
 
@@ -90,72 +86,3 @@ class Lines(Progress):
             self._told_at[name] = now
             type, _, plain = name.partition("/")
             self._output.result("", type=type, name=plain, status="under-way", position=position, size=size_bytes)
-
-
-class Bars(Progress):
-    """For people: a bar for each archive under way, and one in total, with rate and time left."""
-
-    def __init__(self, total_bytes: int | None) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-        from rich.progress import Progress as RichProgress
-
-        self._lock = threading.Lock()
-        self._tasks: dict[str, TaskID] = {}
-        self._at: dict[str, int] = {}
-        self._bars = RichProgress(
-            TextColumn("{task.description}", markup=False, table_column=_shrinking()),
-            BarColumn(bar_width=20),
-            DownloadColumn(binary_units=True),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(compact=True),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self._total_bytes = total_bytes
-        self._total = self._bars.add_task("total", total=total_bytes)
-
-    def at(self, name: str, position: int, moved_bytes: int, size_bytes: int | None) -> None:
-        with self._lock:
-            was_there = position - moved_bytes - self._at.get(name, 0)
-            if name not in self._tasks:
-                self._tasks[name] = self._bars.add_task(printable(name), total=size_bytes)
-            if was_there:  # no bytes that moved now: they must not count for the rate
-                self._bars.reset(self._tasks[name], total=size_bytes, completed=position - moved_bytes)
-                self._expect(-was_there)
-            self._bars.advance(self._tasks[name], moved_bytes)
-            self._bars.advance(self._total, moved_bytes)
-            self._at[name] = position
-
-    def done(self, name: str, size_bytes: int | None) -> None:
-        with self._lock:
-            if name in self._tasks:
-                self._bars.remove_task(self._tasks.pop(name))
-            if size_bytes is not None:
-                self._expect(self._at.get(name, 0) - size_bytes)
-
-    def _expect(self, more_bytes: int) -> None:
-        if self._total_bytes is not None:
-            self._total_bytes += more_bytes
-            self._bars.update(self._total, total=self._total_bytes)
-
-    def __enter__(self) -> Bars:
-        self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
-
-
-def _shrinking() -> Column:
-    from rich.table import Column
-
-    return Column(ratio=1, no_wrap=True, overflow="ellipsis")

@@ -131,6 +131,7 @@ def run(
     tell: Callable[[Outcome], None],
     output: Output,
     settings: ClientSettings,
+    when_interrupted: str = "what has been transferred is kept, run the same command again to go on",
 ) -> Ended[Outcome]:
     """
     *move* each of *transfers* and *tell* what became of it, until all are done or Ctrl-C is pressed.
@@ -167,5 +168,5 @@ def run(
             is_over.set()
     unfinished = len(transfers) - len(outcomes)
     if unfinished:
-        output.error("interrupted; what has been transferred is kept, run the same command again to go on")
+        output.error(f"interrupted; {when_interrupted}")
     return Ended(outcomes, unfinished)
