@@ -16,7 +16,7 @@ from ..archives import BackupArchive
 from ..errors import LocalConflict, LocalFileChanged, NoAnswer, PulledBytesDiffer, TarkeepError
 from ..ports import Hasher, RunningChecksum
 from ..uploads import ChecksumAlgorithm
-from .ports import DigestCache, Landing, LocalArchive, LocalArchives, Part, Remote
+from .ports import ArchiveSource, DigestCache, Landing, LocalArchive, LocalArchives, Part
 from .push import Progress, digest_of
 from .retrying import Notice, Retrying
 
@@ -62,7 +62,7 @@ def named(archives: Iterable[BackupArchive], names: Sequence[str]) -> tuple[list
 class PullArchive:
     """Bring one archive here."""
 
-    remote: Remote
+    remote: ArchiveSource
     landing: Landing
     files: LocalArchives
     cache: DigestCache

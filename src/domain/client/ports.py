@@ -163,12 +163,24 @@ class Landing(Protocol):
         """
 
 
-class Remote(Protocol):
-    """A Tarkeep server, over whatever line. Safe to call from several threads at once. No method tries again."""
+class ArchiveSource(Protocol):
+    """Where archives come from. Safe to call from several threads at once. No method tries again."""
 
     @property
     def shown_url(self) -> str:
         """The address for people, without a password."""
+
+    def read(self, archive: BackupArchive, start: int = 0) -> Download:
+        """
+        The bytes of *archive* from *start* on, which is less than its size.
+
+        Raises:
+            ArchiveNotFound: it is not stored, or not with these bytes.
+        """
+
+
+class Remote(ArchiveSource, Protocol):
+    """A Tarkeep server, over whatever line."""
 
     def verify(self, profile: str | None, entries: Iterable[InventoryEntry]) -> SyncReport:
         """Compare *entries* with what the server holds, of one profile or of all."""
@@ -215,12 +227,4 @@ class Remote(Protocol):
         Raises:
             OffsetMismatch: the server is elsewhere; ask `upload_progress`.
             UploadGone: as there.
-        """
-
-    def read(self, archive: BackupArchive, start: int = 0) -> Download:
-        """
-        The bytes of *archive* from *start* on, which is less than its size.
-
-        Raises:
-            ArchiveNotFound: it is not stored, or not with these bytes.
         """

@@ -1,0 +1,150 @@
+"""What `LocalArchives`, `DigestCache` and `UploadNotes` promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import pytest
+from attrs import evolve
+
+from tarkeep.domain.archives import BackupType
+from tarkeep.domain.client.ports import DigestCache, LocalArchive, LocalArchives, UploadNotes
+from tarkeep.domain.errors import FolderUnusable, LocalFileChanged
+
+CONTENT = bytes(range(256)) * 9000
+ARCHIVE = LocalArchive(BackupType.FULL, "full_1.tar.gz", 5, "/b/FULL/full_1.tar.gz", 1_700_000_000_123_456_789, 42)
+
+
+class FolderDoor(Protocol):
+    """Local archives, and how they change without their doing."""
+
+    @property
+    def files(self) -> LocalArchives: ...
+
+    def lay(self, type: str, name: str, content: bytes) -> None:
+        """Have *content* lie there, as a new version of whatever has this name."""
+
+    def grow(self, type: str, name: str, more: bytes) -> None:
+        """Append *more* to it, as whatever still writes it would."""
+
+    def remove(self, type: str, name: str) -> None:
+        """Take it away."""
+
+    def vanish(self) -> None:
+        """Take away the whole folder."""
+
+
+class LocalArchivesContract:
+    """A subclass gives the fixture *door*."""
+
+    def test_every_archive_is_listed_by_type_and_name(self, door: FolderDoor) -> None:
+        """And nothing that is none: another ending, another folder, what has not arrived."""
+        door.lay("DIFF", "c.tar.gz", b"c")
+        door.lay("FULL", "b.tar.gz", b"bb")
+        door.lay("FULL", "a.tar.gz", b"")
+        for type, name in [("FULL", "a.tar"), ("INC", "b.tar.gz.part"), ("OTHER", "d.tar.gz")]:
+            door.lay(type, name, b"no")
+
+        listed = [(archive.type, archive.name, archive.size_bytes) for archive in door.files.list()]
+        assert listed == [
+            (BackupType.FULL, "a.tar.gz", 0),
+            (BackupType.FULL, "b.tar.gz", 2),
+            (BackupType.DIFF, "c.tar.gz", 1),
+        ]
+
+    def test_a_missing_folder_is_no_empty_one(self, door: FolderDoor) -> None:
+        """Else a typing mistake would look like a machine where all is safe."""
+        assert door.files.list() == []
+        door.vanish()
+        with pytest.raises(FolderUnusable):
+            door.files.list()
+
+    @pytest.mark.parametrize("start", [0, 1, 1 << 20, len(CONTENT) - 1, len(CONTENT)])
+    def test_bytes_come_from_wherever_they_are_wanted(self, door: FolderDoor, start: int) -> None:
+        """In blocks of at most a mebibyte, and again from the same opened file."""
+        door.lay("FULL", "a.tar.gz", CONTENT)
+        (archive,) = door.files.list()
+
+        with door.files.open(archive) as file:
+            blocks = list(file.read(start))
+            assert b"".join(blocks) == CONTENT[start:]
+            assert all(len(block) <= 1 << 20 for block in blocks)
+            assert b"".join(file.read()) == CONTENT
+
+    def test_another_version_is_not_opened(self, door: FolderDoor) -> None:
+        """Nor one that is gone."""
+        door.lay("FULL", "a.tar.gz", b"first")
+        (archive,) = door.files.list()
+        door.lay("FULL", "a.tar.gz", b"second")
+        with pytest.raises(LocalFileChanged):
+            door.files.open(archive)
+
+        door.remove("FULL", "a.tar.gz")
+        with pytest.raises(LocalFileChanged):
+            door.files.open(archive)
+
+    def test_what_changes_while_it_is_read_never_comes_to_its_end(self, door: FolderDoor) -> None:
+        """So that no mixture of two versions is taken for an archive."""
+        door.lay("FULL", "a.tar.gz", CONTENT)
+        (archive,) = door.files.list()
+
+        with door.files.open(archive) as file:
+            reading = file.read()
+            next(reading)
+            door.grow("FULL", "a.tar.gz", b"more")
+            with pytest.raises(LocalFileChanged):
+                list(reading)
+
+
+class DigestCacheContract:
+    """A subclass gives the fixture *reopened*: called, it gives what the next run of the client finds."""
+
+    def test_a_digest_is_known_of_exactly_that_version(self, reopened: Callable[[], DigestCache]) -> None:
+        """At once and by the next run; another size, time, inode or path is another file."""
+        cache = reopened()
+        assert cache.get(ARCHIVE) is None
+        cache.put(ARCHIVE, "a" * 64)
+
+        assert cache.get(ARCHIVE) == "a" * 64
+        later = reopened()
+        assert later.get(ARCHIVE) == "a" * 64
+        for other in (
+            evolve(ARCHIVE, size_bytes=6),
+            evolve(ARCHIVE, modified_ns=ARCHIVE.modified_ns + 1),
+            evolve(ARCHIVE, inode=43),
+            evolve(ARCHIVE, path="/c/FULL/full_1.tar.gz"),
+        ):
+            assert later.get(other) is None
+
+    def test_the_last_digest_counts(self, reopened: Callable[[], DigestCache]) -> None:
+        """And a new version's takes the place of the old one's."""
+        cache = reopened()
+        cache.put(ARCHIVE, "a" * 64)
+        cache.put(ARCHIVE, "b" * 64)
+
+        assert cache.get(ARCHIVE) == "b" * 64
+
+
+class UploadNotesContract:
+    """A subclass gives the fixture *reopened*: called, it gives what the next run of the client finds."""
+
+    def test_a_note_is_found_until_it_is_forgotten(self, reopened: Callable[[], UploadNotes]) -> None:
+        """At once and by the next run."""
+        notes = reopened()
+        assert notes.get("a") is None
+        notes.put("a", "http://server/1")
+        notes.put("b", "http://server/2")
+        notes.put("a", "http://server/3")
+
+        assert reopened().get("a") == "http://server/3"
+        assert sorted(reopened().all()) == [("a", "http://server/3"), ("b", "http://server/2")]
+        reopened().put("a", None)
+        assert notes.get("a") is None
+        assert notes.all() == [("b", "http://server/2")]
+
+    def test_what_was_never_noted_is_forgotten_as_well(self, reopened: Callable[[], UploadNotes]) -> None:
+        """Without a word."""
+        reopened().put("a", None)
+
+        assert reopened().all() == []

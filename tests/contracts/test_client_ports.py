@@ -1,0 +1,174 @@
+"""The adapters of the client keep the contracts of its ports."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from tarkeep.adapters.client_memory import ClientMemory
+from tarkeep.adapters.landing_folder import LandingFolder
+from tarkeep.adapters.local_folder import LocalFolder
+from tarkeep.domain.archives import BackupArchive
+from tarkeep.domain.client.ports import DigestCache, UploadNotes
+from tarkeep.domain.errors import FolderUnusable
+from tests.contracts.landing import ARCHIVE, LandingContract, LandingDoor
+from tests.contracts.local_archives import ARCHIVE as LOCAL
+from tests.contracts.local_archives import (
+    DigestCacheContract,
+    FolderDoor,
+    LocalArchivesContract,
+    UploadNotesContract,
+)
+
+
+@frozen
+class LandingFolderDoor:
+    landing: LandingFolder
+
+    def lay(self, archive: BackupArchive, content: bytes) -> None:
+        place = self._place(archive)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(content)
+
+    def bytes_of(self, archive: BackupArchive) -> bytes | None:
+        place = self._place(archive)
+        return place.read_bytes() if place.exists() else None
+
+    def part_of(self, archive: BackupArchive) -> bytes | None:
+        part = Path(f"{self._place(archive)}.part")
+        return part.read_bytes() if part.exists() else None
+
+    def _place(self, archive: BackupArchive) -> Path:
+        return self.landing.path / archive.id.type.value / archive.id.name
+
+
+@frozen
+class LocalFolderDoor:
+    files: LocalFolder
+
+    def lay(self, type: str, name: str, content: bytes) -> None:
+        file = self.files.path / type / name
+        file.parent.mkdir(exist_ok=True)
+        new = file.with_name("new")
+        new.write_bytes(content)
+        new.replace(file)
+
+    def grow(self, type: str, name: str, more: bytes) -> None:
+        with (self.files.path / type / name).open("ab") as file:
+            file.write(more)
+
+    def remove(self, type: str, name: str) -> None:
+        (self.files.path / type / name).unlink()
+
+    def vanish(self) -> None:
+        shutil.rmtree(self.files.path)
+
+
+class TestLandingFolder(LandingContract):
+    @pytest.fixture
+    def door(self, tmp_path: Path) -> LandingDoor:
+        return LandingFolderDoor(LandingFolder(tmp_path / "landing"))
+
+
+class TestLocalFolder(LocalArchivesContract):
+    @pytest.fixture
+    def door(self, tmp_path: Path) -> FolderDoor:
+        return LocalFolderDoor(LocalFolder(tmp_path))
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Callable[[], ClientMemory]]:
+    with ExitStack() as stack:
+
+        def opened() -> ClientMemory:
+            one = ClientMemory(tmp_path / "state" / "client.sqlite")
+            stack.callback(one.close)
+            return one
+
+        yield opened
+
+
+class TestClientMemoryOfDigests(DigestCacheContract):
+    @pytest.fixture
+    def reopened(self, memory: Callable[[], ClientMemory]) -> Callable[[], DigestCache]:
+        return memory
+
+
+class TestClientMemoryOfUploads(UploadNotesContract):
+    @pytest.fixture
+    def reopened(self, memory: Callable[[], ClientMemory]) -> Callable[[], UploadNotes]:
+        return lambda: memory().notes
+
+
+# -- what is this adapter's alone ------------------------------------------------------------------------------------
+
+
+def test_a_landed_archive_is_as_old_as_its_dump(tmp_path: Path) -> None:
+    """So that the newest here is the newest dump; and only its owner may read it."""
+    landing = LandingFolder(tmp_path)
+    with landing.begin(ARCHIVE) as part:
+        part.write(b"x")
+        part.publish(replace=False)
+
+    found = (tmp_path / "FULL" / ARCHIVE.id.name).stat()
+    assert found.st_mtime == ARCHIVE.taken_at.timestamp()
+    assert found.st_mode & 0o777 == 0o600
+
+
+def test_a_part_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    """Nobody's file is written to under the name of a part."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    (tmp_path / "FULL").mkdir()
+    (tmp_path / "FULL" / f"{ARCHIVE.id.name}.part").symlink_to(victim)
+
+    with pytest.raises(FolderUnusable):
+        LandingFolder(tmp_path).begin(ARCHIVE)
+    assert victim.read_bytes() == b"mine"
+
+
+def test_unfinished_parts_are_listed(tmp_path: Path) -> None:
+    """Those of archives, and nothing else that ends so."""
+    landing = LandingFolder(tmp_path)
+    with landing.begin(ARCHIVE) as part:
+        part.write(b"x")
+    (tmp_path / "FULL" / "letter.part").write_bytes(b"")
+
+    assert landing.unfinished() == [tmp_path / "FULL" / f"{ARCHIVE.id.name}.part"]
+
+
+@pytest.mark.parametrize("state", ["garbage", "a folder", "below a file"])
+def test_a_memory_that_is_of_no_use_is_an_empty_one(tmp_path: Path, state: str) -> None:
+    """It costs work and nothing else; garbage is replaced."""
+    file = tmp_path / "client.sqlite"
+    if state == "garbage":
+        file.write_bytes(os.urandom(5000))
+    elif state == "a folder":
+        file.mkdir()
+    else:
+        file.write_bytes(b"")
+        file = file / "client.sqlite"
+
+    memory = ClientMemory(file)
+    memory.put(LOCAL, "a" * 64)
+    memory.notes.put("a", "b")
+    assert memory.get(LOCAL) == ("a" * 64 if state == "garbage" else None)
+    assert memory.notes.all() == ([("a", "b")] if state == "garbage" else [])
+    memory.close()
+    memory.close()
+    assert memory.get(LOCAL) is None
+
+
+def test_a_file_modified_just_now_is_not_remembered(tmp_path: Path) -> None:
+    """It may be modified again within the same tick of its clock, and look the same."""
+    memory = ClientMemory(tmp_path / "client.sqlite", now_ns=lambda: LOCAL.modified_ns + 1_000_000)
+    memory.put(LOCAL, "a" * 64)
+
+    assert memory.get(LOCAL) is None
+    memory.close()

@@ -1,0 +1,329 @@
+"""Pulling: no byte twice, and no file under an archive's name but with the archive's bytes."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from attrs import define, evolve, field
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tarkeep.adapters.client_memory import ClientMemory
+from tarkeep.adapters.hashing import HashlibHasher
+from tarkeep.adapters.landing_folder import LandingFolder
+from tarkeep.adapters.local_folder import LocalFolder, described
+from tarkeep.domain.archives import BackupArchive, BackupType
+from tarkeep.domain.client.fetching import Arrival, PullArchive, Pulled, named
+from tarkeep.domain.client.retrying import Retrying
+from tarkeep.domain.errors import (
+    ArchiveNotFound,
+    FolderUnusable,
+    LocalConflict,
+    LocalDiskFull,
+    NoAnswer,
+    PulledBytesDiffer,
+    PullInProgress,
+    TarkeepError,
+)
+from tests.support.archives import make_archive
+from tests.support.require import require
+from tests.support.sources import BLOCK_BYTES, MemorySource
+
+CONTENT = random.Random(7).randbytes(10 * BLOCK_BYTES + 1)
+ARCHIVE = make_archive(content=CONTENT)
+
+
+@define
+class Receiver:
+    """A folder to pull into from a source in memory, by tries that follow each other at once."""
+
+    folder: Path
+    source: MemorySource = field(factory=lambda: MemorySource({ARCHIVE.id: CONTENT}))
+    memory: ClientMemory = field()
+    told: list[tuple[int, int]] = field(factory=list, init=False)
+    notices: list[TarkeepError] = field(factory=list, init=False)
+
+    @memory.default
+    def _memory(self) -> ClientMemory:
+        return ClientMemory(self.folder / "state.sqlite")
+
+    @property
+    def place(self) -> Path:
+        return self.folder / "FULL" / ARCHIVE.id.name
+
+    @property
+    def part(self) -> Path:
+        return Path(f"{self.place}.part")
+
+    def lay(self, file: Path, content: bytes) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+
+    def pull(self, archive: BackupArchive = ARCHIVE, *, replace: bool = False, retries: int = 3) -> Pulled:
+        pulling = PullArchive(
+            self.source,
+            LandingFolder(self.folder),
+            LocalFolder(self.folder),
+            self.memory,
+            HashlibHasher(),
+            Retrying(retries, wait=lambda _seconds: None, fraction=lambda: 0.0),
+        )
+        return pulling(
+            archive,
+            lambda position, moved: self.told.append((position, moved)),
+            lambda error, _pause: self.notices.append(error),
+            replace=replace,
+        )
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Receiver]:
+    one = Receiver(tmp_path)
+    yield one
+    one.memory.close()
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+def test_an_archive_arrives_and_is_known_from_then_on(receiver: Receiver) -> None:
+    """Under its name, without a part; its digest is remembered; every byte was told of once."""
+    assert receiver.pull().arrival is Arrival.PULLED
+
+    assert receiver.place.read_bytes() == CONTENT
+    assert not receiver.part.exists()
+    assert receiver.memory.get(described(receiver.place, BackupType.FULL)) == ARCHIVE.digests.sha256
+    assert sum(moved for _, moved in receiver.told) == len(CONTENT)
+    assert receiver.told[-1][0] == len(CONTENT)
+
+
+def test_what_is_here_is_not_asked_for(receiver: Receiver) -> None:
+    """Found by its bytes, whoever put it there."""
+    receiver.lay(receiver.place, CONTENT)
+
+    assert receiver.pull().arrival is Arrival.ALREADY_HERE
+    assert receiver.source.asked == []
+
+
+def test_a_cut_costs_no_byte(receiver: Receiver) -> None:
+    """Each try goes on where the last one stopped, and one that moves nothing counts against the patience."""
+    receiver.source.cuts_bytes = [2500, 0, 3000]
+
+    assert receiver.pull(retries=2).arrival is Arrival.PULLED
+    assert receiver.source.asked == [0, 2500, 2500, 5500]
+    assert len(receiver.notices) == 3
+    assert receiver.place.read_bytes() == CONTENT
+
+
+def test_patience_ends_when_nothing_moves(receiver: Receiver) -> None:
+    """What has arrived is kept for the next run, which reads it without calling it transferred."""
+    receiver.source.cuts_bytes = [2500, 0, 0, 0]
+    with pytest.raises(NoAnswer):
+        receiver.pull(retries=2)
+    assert receiver.part.read_bytes() == CONTENT[:2500]
+    receiver.source.cuts_bytes = []
+    receiver.told.clear()
+
+    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.source.asked[-1] == 2500
+    assert receiver.told[0] == (2500, 0)
+    assert sum(moved for _, moved in receiver.told) == len(CONTENT) - 2500
+
+
+@pytest.mark.parametrize("kept", [1, 2500, len(CONTENT) - 1, len(CONTENT)])
+def test_a_flipped_bit_in_a_part_is_found(receiver: Receiver, kept: int) -> None:
+    """Then everything comes again, once, and the archive is right."""
+    receiver.lay(receiver.part, flipped(CONTENT[:kept], kept // 2))
+
+    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.place.read_bytes() == CONTENT
+    assert receiver.source.asked == ([kept, 0] if kept < len(CONTENT) else [0])
+
+
+def test_a_part_that_is_whole_is_published_without_a_byte(receiver: Receiver) -> None:
+    """As after a crash before the archive got its name."""
+    receiver.lay(receiver.part, CONTENT)
+
+    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.source.asked == []
+
+
+def test_a_part_longer_than_the_archive_is_dropped(receiver: Receiver) -> None:
+    """It is of something else."""
+    receiver.lay(receiver.part, CONTENT + b"more")
+
+    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.source.asked == [0]
+
+
+def test_a_server_that_ignores_ranges_sends_all_again(receiver: Receiver) -> None:
+    """And what it sends is not appended to what is here."""
+    receiver.lay(receiver.part, CONTENT[:2500])
+    receiver.source.knows_ranges = False
+
+    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.place.read_bytes() == CONTENT
+
+
+def test_bytes_that_end_early_are_asked_for_again(receiver: Receiver) -> None:
+    """An orderly end is no proof that all has come."""
+    receiver.source.ends_bytes = [3000]
+
+    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.source.asked == [0, 3000]
+    assert "ended early" in str(receiver.notices[0])
+
+
+def test_wrong_bytes_get_no_name(receiver: Receiver) -> None:
+    """They are told with both digests, and nothing of them is kept."""
+    receiver.source.contents[ARCHIVE.id] = flipped(CONTENT, 3)
+    with pytest.raises(PulledBytesDiffer) as told:
+        receiver.pull()
+
+    assert told.value.expected == ARCHIVE.digests.sha256
+    assert told.value.actual != ARCHIVE.digests.sha256
+    assert not receiver.place.exists()
+    assert not receiver.part.exists()
+
+
+@pytest.mark.parametrize("more", [b"x", b"x" * 5 * BLOCK_BYTES])
+def test_more_bytes_than_announced_are_not_taken(receiver: Receiver, more: bytes) -> None:
+    """A server that does not stop fills no disk."""
+    receiver.source.contents[ARCHIVE.id] = CONTENT + more
+    with pytest.raises(PulledBytesDiffer):
+        receiver.pull()
+
+    assert not receiver.place.exists()
+    assert max(position for position, _ in receiver.told) <= len(CONTENT) + BLOCK_BYTES
+
+
+def test_other_bytes_under_the_name_stay_unless_told_otherwise(receiver: Receiver) -> None:
+    """Nothing is even asked for; with replace they give way, at the end and not before."""
+    receiver.lay(receiver.place, b"mine")
+    with pytest.raises(LocalConflict):
+        receiver.pull()
+    assert receiver.place.read_bytes() == b"mine"
+    assert receiver.source.asked == []
+    receiver.source.cuts_bytes = [2500]
+    with pytest.raises(NoAnswer):
+        receiver.pull(replace=True, retries=0)
+    assert receiver.place.read_bytes() == b"mine"
+
+    assert receiver.pull(replace=True).arrival is Arrival.PULLED
+    assert receiver.place.read_bytes() == CONTENT
+
+
+def test_an_archive_removed_meanwhile_is_told(receiver: Receiver) -> None:
+    """And leaves nothing here."""
+    receiver.source.contents.clear()
+    with pytest.raises(ArchiveNotFound):
+        receiver.pull()
+
+    assert not receiver.part.exists()
+
+
+def test_two_pulls_at_once_do_not_mix(receiver: Receiver, tmp_path: Path) -> None:
+    """The second is told that there is a first, which ends as if it were alone."""
+    refused: list[TarkeepError] = []
+
+    def come_second() -> None:
+        receiver.source.on_read = lambda: None
+        with ThreadPoolExecutor(1) as beside, pytest.raises(PullInProgress) as told:
+            beside.submit(receiver.pull).result(30)
+        refused.append(told.value)
+
+    receiver.source.on_read = come_second
+    assert receiver.pull().arrival is Arrival.PULLED
+    assert len(refused) == 1
+    assert receiver.place.read_bytes() == CONTENT
+    assert receiver.pull().arrival is Arrival.ALREADY_HERE
+
+
+def test_a_folder_that_is_a_file_is_told(receiver: Receiver) -> None:
+    """With its path."""
+    receiver.lay(receiver.folder / "FULL", b"")
+
+    with pytest.raises(FolderUnusable, match="FULL"):
+        receiver.pull()
+
+
+# -- a disk that is full ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_receiver(tmp_path: Path) -> Iterator[Receiver]:
+    """One whose disk holds a mebibyte."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = shutil.which("mount") is not None and (
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder], capture_output=True).returncode == 0
+    )
+    require("tmpfs", mounted, "run as root where mounting a tmpfs is allowed")
+    memory = ClientMemory(tmp_path / "state.sqlite")
+    yield Receiver(folder, memory=memory)
+    memory.close()
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_what_cannot_fit_is_not_begun(small_receiver: Receiver) -> None:
+    """Better now than hours later; both sizes are told."""
+    with pytest.raises(LocalDiskFull) as told:
+        small_receiver.pull(evolve(ARCHIVE, size_bytes=2 << 20))
+
+    assert told.value.needed_bytes == 2 << 20
+    assert told.value.free_bytes is not None
+    assert small_receiver.source.asked == []
+
+
+def test_a_disk_that_fills_up_meanwhile_keeps_what_it_has(small_receiver: Receiver) -> None:
+    """The same command goes on once there is room."""
+    content = random.Random(8).randbytes(900 << 10)
+    archive = make_archive(content=content)
+    small_receiver.source.contents[archive.id] = content
+    filler = small_receiver.folder / "filler"
+    small_receiver.source.on_read = lambda: small_receiver.lay(filler, bytes(500 << 10))
+    with pytest.raises(LocalDiskFull):
+        small_receiver.pull(archive)
+    kept = small_receiver.part.stat().st_size
+    assert 0 < kept < len(content)
+    filler.unlink()
+    small_receiver.source.on_read = lambda: None
+
+    assert small_receiver.pull(archive).arrival is Arrival.PULLED
+    assert small_receiver.source.asked == [0, kept]
+    assert small_receiver.place.read_bytes() == content
+
+
+# -- what names ask for ----------------------------------------------------------------------------------------------
+
+HELD = [make_archive(name, type=type) for name in ("a.tar.gz", "b.tar.gz") for type in BackupType]
+
+
+def test_names_choose_with_and_without_a_type() -> None:
+    """A name alone means every type; what there is not is told, in the order asked and once."""
+    chosen, missing = named(HELD, ["a.tar.gz", "INC/b.tar.gz", "FULL/c.tar.gz", "c.tar.gz", "c.tar.gz"])
+
+    assert [str(archive.id) for archive in chosen] == [
+        "document/FULL/a.tar.gz",
+        "document/INC/a.tar.gz",
+        "document/DIFF/a.tar.gz",
+        "document/INC/b.tar.gz",
+    ]
+    assert missing == ["FULL/c.tar.gz", "c.tar.gz"]
+    assert named(HELD, []) == (HELD, [])
+
+
+@given(st.lists(st.sampled_from([*(a.id.name for a in HELD), "FULL/a.tar.gz", "x", "FULL/x"])))
+def test_every_name_is_found_or_missing(names: list[str]) -> None:
+    """And never both."""
+    chosen, missing = named(HELD, names)
+    found = {archive.id.name for archive in chosen} | {f"{a.id.type.value}/{a.id.name}" for a in chosen}
+
+    assert all((name in missing) != (name in found) for name in names)
