@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
@@ -32,6 +33,7 @@ from ..domain.archives import (
 from ..domain.client.ports import UploadProgress
 from ..domain.errors import (
     ArchiveNotFound,
+    CertificateNotTrusted,
     NoAnswer,
     OffsetMismatch,
     Refused,
@@ -218,6 +220,8 @@ class HttpRemote:
             if answer.status >= 400 and not preload:
                 answer.read()
         except urllib3.exceptions.HTTPError as error:
+            if isinstance(_cause(error), ssl.SSLCertVerificationError):
+                raise CertificateNotTrusted(self.shown_url, _reason(error)) from error
             raise NoAnswer(self.shown_url, _reason(error)) from error
         if answer.status >= 300:
             raise self._refusal(answer, target)
@@ -235,6 +239,8 @@ class HttpRemote:
         except (ValueError, KeyError, TypeError):
             told = {}
             code, detail = "", f"unexpected answer {answer.status}; is {self.shown_url} a Tarkeep server?"
+            if answer.status < 400 and "Location" in answer.headers:
+                detail = f"{self.shown_url} points to {answer.headers['Location']}; use the address that it points to"
         after = answer.headers.get("Retry-After", "")
         is_upload = "/api/v1/uploads/" in target
         match answer.status, code:
@@ -276,11 +282,17 @@ def _path(id: ArchiveId) -> str:
 
 def _reason(error: urllib3.exceptions.HTTPError) -> str:
     """What went wrong, without the object addresses and URLs in urllib3's sentences."""
-    cause: BaseException = error
-    while cause.__cause__ is not None or cause.__context__ is not None:
-        cause = cause.__cause__ or cause.__context__ or cause
-    text = getattr(cause, "strerror", None) or str(cause)
+    cause = _cause(error)
+    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+        return "it does not speak https"
+    text = getattr(cause, "verify_message", None) or getattr(cause, "strerror", None) or str(cause)
     return text or type(cause).__name__
+
+
+def _cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__ or error
+    return error
 
 
 def _archive(told: object) -> BackupArchive:

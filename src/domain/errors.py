@@ -498,6 +498,17 @@ class InvalidSetting(TarkeepError):
         return f"setting {self.name}: {self.reason}"
 
 
+@define
+class WrongUse(TarkeepError):
+    """A command cannot do what its line asks for. *what* is the word of the line, the reason says what would do."""
+
+    what: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.reason}"
+
+
 # -- what a client meets ---------------------------------------------------------------------------------------------
 
 
@@ -510,6 +521,20 @@ class NoAnswer(TarkeepError):
 
     def __str__(self) -> str:
         return f"no answer from {self.server}: {self.reason}"
+
+
+@define
+class CertificateNotTrusted(TarkeepError):
+    """The server cannot prove that it is who it says."""
+
+    server: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"the certificate of {self.server} is not trusted: {self.reason}; "
+            "SSL_CERT_FILE may name a file with the authority that signed it"
+        )
 
 
 @define

@@ -20,7 +20,7 @@ from ..domain.client.fetching import PullArchive
 from ..domain.client.ports import LocalArchive
 from ..domain.client.push import PlanPush, PushArchive
 from ..domain.client.retrying import Retrying
-from ..domain.errors import InvalidSetting
+from ..domain.errors import WrongUse
 from ..domain.ports import Hasher
 
 
@@ -62,12 +62,12 @@ def local_archive(file: Path, type: BackupType) -> LocalArchive:
     The archive that lies in *file*.
 
     Raises:
-        InvalidSetting: there is no such file, or it cannot be looked at.
+        WrongUse: there is no such file, or it cannot be looked at.
     """
     try:
         return described(file, type)
     except OSError as error:
-        raise InvalidSetting("files", f"{file}: {error.strerror}") from error
+        raise WrongUse(str(file), error.strerror or str(error)) from error
 
 
 def pull_archive(client: Client, into: Path) -> PullArchive:

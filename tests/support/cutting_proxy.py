@@ -1,4 +1,4 @@
-"""A bad line: a proxy that cuts connections after a number of bytes from the client that a test decides."""
+"""A bad line: a proxy that cuts connections after a number of bytes, from the client or to it, that a test decides."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from contextlib import suppress
 
 
 class CuttingProxy:
-    """Passes connections on to a server, cutting each of the first *cuts* after that many bytes from the client."""
+    """
+    Passes connections on to a server, cutting each of the first *cuts* after that many bytes from the client.
 
-    def __init__(self, server: tuple[str, int], cuts: list[int]) -> None:
+    *cuts_back* are the same of bytes to the client, of which *passed_back_bytes* counts all.
+    """
+
+    def __init__(self, server: tuple[str, int], cuts: list[int], cuts_back: list[int] | None = None) -> None:
         self.made_cuts = 0
+        self.passed_back_bytes = 0
+        self._cuts_back = cuts_back or []
         self._server = server
         self._cuts = cuts
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -64,9 +70,16 @@ class CuttingProxy:
         self._end(client, upstream)
 
     def _back(self, upstream: socket.socket, client: socket.socket) -> None:
+        passed = 0
         try:
             while data := upstream.recv(65536):
                 client.sendall(data)
+                passed += len(data)
+                self.passed_back_bytes += len(data)
+                if self._cuts_back and passed >= self._cuts_back[0]:
+                    self._cuts_back.pop(0)
+                    self.made_cuts += 1
+                    break
         except OSError:
             pass
         self._end(client, upstream)

@@ -15,7 +15,7 @@ from ...domain.archives import ArchiveId, BackupArchive, BackupType
 from ...domain.client.ports import LocalArchive
 from ...domain.client.push import Fate, Progress, newest_of_each_type
 from ...domain.client.retrying import Notice
-from ...domain.errors import InvalidSetting, NothingToSend, Refused, StoredDiffers, TarkeepError
+from ...domain.errors import InvalidName, NothingToSend, Refused, StoredDiffers, TarkeepError, WrongUse
 from ...domain.naming import check_archive_name
 from ...domain.sizes import human_size
 from .client_settings import ClientSettings
@@ -61,22 +61,20 @@ def push(
     profile = one_profile(profile, settings)
     for file in files:
         if file.startswith("-") and file != "-":
-            raise InvalidSetting(file, "there is no such option; see tarkeep push --help")
+            raise WrongUse(file, "there is no such option; see tarkeep push --help")
     with opening(settings, output) as opened:
         pushing = _Push(opened, output, settings, profile)
         if "-" in files:
             return pushing.stream(_described(profile, files, type, name))
-        archives = _chosen(opened, settings, files, type, everything=all)
-        for archive in archives:
-            check_archive_name(archive.name)
-        return pushing.files(archives)
+        return pushing.files(_chosen(opened, settings, files, type, everything=all))
 
 
 @frozen
 class Pushed:
     """What became of one archive: as what it is *stored*, or which *error* kept it from being."""
 
-    id: ArchiveId
+    type: BackupType
+    name: str
     size_bytes: int | None
     fate: Fate
     stored: BackupArchive | None = None
@@ -91,10 +89,18 @@ class _Push:
     _profile: str
 
     def files(self, archives: list[LocalArchive]) -> int:
+        known = []
+        good = []
+        for archive in archives:
+            try:
+                check_archive_name(archive.name)
+                good.append(archive)
+            except InvalidName as error:
+                known.append(Pushed(archive.type, archive.name, archive.size_bytes, Fate.FAILED, error=error))
         plan = self._client.retrying(
-            lambda: self._client.plan(self._profile, archives), on_retry=retry_notice(self._output)
+            lambda: self._client.plan(self._profile, good), on_retry=retry_notice(self._output)
         )
-        known = [self._known(archive, fate) for archive, fate in plan.items() if fate is not None]
+        known += [self._known(archive, fate) for archive, fate in plan.items() if fate is not None]
         for outcome in known:
             self._tell(outcome)
         to_send = [Transfer(archive, archive.label, archive.size_bytes) for archive, fate in plan.items() if not fate]
@@ -108,12 +114,11 @@ class _Push:
 
     def _known(self, archive: LocalArchive, fate: Fate) -> Pushed:
         error = StoredDiffers(archive.label) if fate is Fate.CONFLICT else None
-        return Pushed(self._id(archive), archive.size_bytes, fate, error=error)
+        return Pushed(archive.type, archive.name, archive.size_bytes, fate, error=error)
 
     def _send(self, archive: LocalArchive, progress: Progress, notice: Notice) -> Pushed:
         return _outcome(
-            self._id(archive),
-            archive.size_bytes,
+            (archive.type, archive.name, archive.size_bytes),
             lambda: self._client.push(self._profile, archive, progress, notice),
         )
 
@@ -121,21 +126,18 @@ class _Push:
         from ...domain.client.stream import PushStream
 
         push = PushStream(self._client.remote, self._client.hasher, self._client.retrying)
-        return _outcome(id, None, lambda: push(id, _blocks(sys.stdin.buffer.read), progress, notice))
-
-    def _id(self, archive: LocalArchive) -> ArchiveId:
-        return ArchiveId(self._profile, archive.type, archive.name)
+        return _outcome((id.type, id.name, None), lambda: push(id, _blocks(sys.stdin.buffer.read), progress, notice))
 
     def _tell(self, outcome: Pushed) -> None:
-        label = f"{outcome.id.type.value}/{outcome.id.name}"
-        stored_name = outcome.stored.id.name if outcome.stored is not None else outcome.id.name
+        label = f"{outcome.type.value}/{outcome.name}"
+        stored_name = outcome.stored.id.name if outcome.stored is not None else outcome.name
         size_bytes = outcome.stored.size_bytes if outcome.stored is not None else outcome.size_bytes
         if outcome.error is not None:
             line = f"{label}: not stored: {outcome.error}"
             self._output.error(line)
         elif outcome.fate is Fate.ALREADY_THERE:
             line = f"{label}: stored already"
-        elif stored_name != outcome.id.name:
+        elif stored_name != outcome.name:
             line = f"{label}: stored as {stored_name}"
         else:
             line = f"{label}: stored ({human_size(size_bytes or 0)})"
@@ -143,7 +145,7 @@ class _Push:
             self._output.result(
                 line,
                 profile=self._profile,
-                type=outcome.id.type.value,
+                type=outcome.type.value,
                 name=stored_name,
                 status=outcome.fate.value,
                 size=size_bytes,
@@ -164,12 +166,12 @@ class _Push:
         return ended.exit_code(self._output)
 
 
-def _outcome(id: ArchiveId, size_bytes: int | None, send: Callable[[], BackupArchive]) -> Pushed:
+def _outcome(about: tuple[BackupType, str, int | None], send: Callable[[], BackupArchive]) -> Pushed:
     try:
-        return Pushed(id, size_bytes, Fate.SENT, send())
+        return Pushed(*about, Fate.SENT, send())
     except TarkeepError as error:
         is_conflict = isinstance(error, Refused) and error.code == "name-conflict"
-        return Pushed(id, size_bytes, Fate.CONFLICT if is_conflict else Fate.FAILED, error=error)
+        return Pushed(*about, Fate.CONFLICT if is_conflict else Fate.FAILED, error=error)
 
 
 def _chosen(
@@ -189,15 +191,15 @@ def _named(file: Path, type: str | None) -> LocalArchive:
     said = [type] if type else [file.absolute().parent.name, file.name.partition("_")[0]]
     word = next((word for word in said if word.upper() in BackupType.__members__), type)
     if word is None:
-        raise InvalidSetting("type", f"neither folder nor name of {file} says FULL, INC or DIFF; give --type")
+        raise WrongUse(str(file), "neither folder nor name says FULL, INC or DIFF; give --type")
     return local_archive(file, BackupType.parse(word))
 
 
 def _described(profile: str, files: Sequence[str], type: str | None, name: str | None) -> ArchiveId:
     if len(files) > 1:
-        raise InvalidSetting("files", "- stands alone: one archive comes from standard input")
+        raise WrongUse("-", "it stands alone: one archive comes from standard input")
     if name is None or type is None:
-        raise InvalidSetting("name", "standard input has no name: give --name NAME.tar.gz and --type FULL, INC or DIFF")
+        raise WrongUse("-", "standard input has no name: give --name NAME.tar.gz and --type FULL, INC or DIFF")
     return ArchiveId(profile, BackupType.parse(type), check_archive_name(name))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...domain.client.ports import LocalArchive
 from ...domain.client.push import digest_of
 from ...domain.client.retrying import Notice
-from ...domain.errors import FolderUnusable, InvalidSetting, LocalFileChanged, TarkeepError
+from ...domain.errors import FolderUnusable, LocalFileChanged, TarkeepError, WrongUse
 from ...domain.naming import check_profile
 from .client_settings import ClientSettings, config_file, memory_file
 from .exits import exit_code
@@ -57,22 +57,22 @@ def the_profile(given: str | None, settings: ClientSettings) -> str | None:
     The profile that a command is about: the one it was *given*, else that of the settings, else None.
 
     Raises:
-        InvalidSetting: an archive stands where the profile should.
+        WrongUse: an archive stands where the profile should.
         InvalidName: it can be no profile.
     """
     profile = given or settings.profile or None
     if profile is None:
         return None
     if profile.endswith(".tar.gz") or "/" in profile:
-        raise InvalidSetting("profile", f"{profile} looks like an archive; the name of a profile comes first")
+        raise WrongUse(profile, "this looks like an archive; the name of a profile comes before it")
     return check_profile(profile)
 
 
 def one_profile(given: str | None, settings: ClientSettings) -> str:
-    """`the_profile`, without which the command can do nothing."""
+    """`the_profile`, without which the command can do nothing: WrongUse where there is none."""
     profile = the_profile(given, settings)
     if profile is None:
-        raise InvalidSetting("profile", f"name one, or set TARKEEP_PROFILE, or profile in {config_file()}")
+        raise WrongUse("which profile", f"name one, or set TARKEEP_PROFILE, or profile = ... in {config_file()}")
     return profile
 
 
