@@ -12,6 +12,7 @@ import json
 import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -107,7 +108,8 @@ class HttpRemote:
         query = "?" + urlencode({"profile": profile}) if profile else ""
         headers = {"Content-Type": "application/x-ndjson"}
         answer = self._asked("POST", f"/api/v1/verify{query}", headers, "\n".join(lines).encode())
-        return _report(answer["types"])
+        with self._understood():
+            return _report(answer["types"])
 
     def archives(self, *, profile: str | None = None, type: BackupType | None = None) -> Iterator[BackupArchive]:
         query = {"limit": str(_PAGE)}
@@ -117,18 +119,22 @@ class HttpRemote:
             query["type"] = type.value
         while True:
             page = self._asked("GET", f"/api/v1/archives?{urlencode(query)}")
-            yield from map(_archive, page["archives"])
-            if page["next_cursor"] is None:
+            with self._understood():
+                archives, cursor = [_archive(told) for told in page["archives"]], page["next_cursor"]
+            yield from archives
+            if cursor is None:
                 return
-            query["cursor"] = page["next_cursor"]
+            query["cursor"] = cursor
 
     def totals(self) -> list[Totals]:
-        return [
-            Totals(profile["profile"], BackupType(type), held["archives"], held["size"], _time(held["newest"]))
-            for profile in self._asked("GET", "/api/v1/profiles")["profiles"]
-            for type, held in profile["types"].items()
-            if held["archives"]
-        ]
+        told = self._asked("GET", "/api/v1/profiles")
+        with self._understood():
+            return [
+                Totals(profile["profile"], BackupType(type), held["archives"], held["size"], _time(held["newest"]))
+                for profile in told["profiles"]
+                for type, held in profile["types"].items()
+                if held["archives"]
+            ]
 
     def put(
         self, id: ArchiveId, blocks: Iterable[bytes], size_bytes: int | None, digests: DeclaredDigests
@@ -136,7 +142,9 @@ class HttpRemote:
         headers = {} if size_bytes is None else {"Content-Length": str(size_bytes)}
         if digests.sha256:
             headers["X-Checksum-Sha256"] = digests.sha256
-        return _archive(self._asked("PUT", _path(id), headers, blocks))
+        told = self._asked("PUT", _path(id), headers, blocks)
+        with self._understood():
+            return _archive(told)
 
     def create_upload(self, id: ArchiveId, size_bytes: int | None, digests: DeclaredDigests) -> str:
         described = {"filename": id.name, "profile": id.profile, "type": id.type.value}
@@ -145,11 +153,13 @@ class HttpRemote:
         about = ",".join(f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in described.items())
         size = {"Upload-Defer-Length": "1"} if size_bytes is None else {"Upload-Length": str(size_bytes)}
         answer = self._request("POST", "/api/v1/uploads", {**_TUS, **size, "Upload-Metadata": about})
-        return urljoin(self._address + "/", answer.headers["Location"])
+        with self._understood():
+            return urljoin(self._address + "/", answer.headers["Location"])
 
     def upload_progress(self, upload: str) -> UploadProgress:
         told = self._asked("GET", upload)
-        return UploadProgress(told["offset"], _archive(told["archive"]) if told["archive"] else None)
+        with self._understood():
+            return UploadProgress(int(told["offset"]), _archive(told["archive"]) if told["archive"] else None)
 
     def append(
         self,
@@ -167,7 +177,8 @@ class HttpRemote:
         answer = self._request("PATCH", upload, headers, blocks)
         if "Tarkeep-Archive" in answer.headers:
             return self.upload_progress(upload)
-        return UploadProgress(int(answer.headers["Upload-Offset"]))
+        with self._understood():
+            return UploadProgress(int(answer.headers["Upload-Offset"]))
 
     def read(self, archive: BackupArchive, start: int = 0) -> _Download:
         # the entity tag of an archive is its SHA-256
@@ -194,9 +205,19 @@ class HttpRemote:
         except ValueError:
             told = None
         if not isinstance(told, dict):
-            detail = f"unexpected answer {answer.status}; is {self.shown_url} a Tarkeep server?"
-            raise Refused(answer.status, "not-json", detail)
+            raise self._not_understood(answer.status)
         return told
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        """Raises Refused where what the server said has another shape than a Tarkeep server gives it."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._not_understood(200) from error
+
+    def _not_understood(self, status: int) -> Refused:
+        return Refused(status, "", f"unexpected answer {status}; is {self.shown_url} a Tarkeep server?")
 
     def _request(
         self,
@@ -238,7 +259,7 @@ class HttpRemote:
             code, detail = str(told["code"]), str(told["detail"])
         except (ValueError, KeyError, TypeError):
             told = {}
-            code, detail = "", f"unexpected answer {answer.status}; is {self.shown_url} a Tarkeep server?"
+            code, detail = "", str(self._not_understood(answer.status))
             if answer.status < 400 and "Location" in answer.headers:
                 detail = f"{self.shown_url} points to {answer.headers['Location']}; use the address that it points to"
         after = answer.headers.get("Retry-After", "")
@@ -295,9 +316,7 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _archive(told: object) -> BackupArchive:
-    if not isinstance(told, dict):
-        raise Refused(200, "not-an-archive", "the server describes an archive in a way this version cannot read")
+def _archive(told: Any) -> BackupArchive:
     kind = told["kind"]
     contents = Contents(Kind(kind), told["members"], told["unpacked_size"]) if kind else None
     return BackupArchive(
@@ -311,9 +330,7 @@ def _archive(told: object) -> BackupArchive:
     )
 
 
-def _report(types: object) -> SyncReport:
-    if not isinstance(types, dict):
-        raise Refused(200, "not-a-report", "the server compares in a way this version cannot read")
+def _report(types: Any) -> SyncReport:
     buckets = ("synced", "missing_remote", "extra_remote", "differing", "unverified")
     return SyncReport(
         {

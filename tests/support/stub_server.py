@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,8 +30,8 @@ class StubServer:
 
 
 @contextmanager
-def stub_server(answer: Answer) -> Iterator[StubServer]:
-    """One on a free port of 127.0.0.1."""
+def stub_server(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[StubServer]:
+    """One on a free port of 127.0.0.1, over *tls* if that is given."""
 
     class Handler(BaseHTTPRequestHandler):
         def _any(self) -> None:
@@ -48,7 +49,9 @@ def stub_server(answer: Answer) -> Iterator[StubServer]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        stub = StubServer(f"http://127.0.0.1:{server.server_address[1]}", answer)
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        stub = StubServer(f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}", answer)
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
         try:

@@ -79,15 +79,26 @@ class ClientSettings:
             return os.environ["TARKEEP_TOKEN"].strip() or None
         if self.token_file is not None:
             try:
-                return self.token_file.expanduser().read_text().strip()
-            except OSError as error:
-                raise InvalidSetting("token_file", f"{self.token_file}: {error.strerror}") from error
+                text = self.token_file.expanduser().read_text()
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "it is no text"
+                raise InvalidSetting("token_file", f"{self.token_file}: {reason}") from error
+            return _token("token_file", text, f"{self.token_file} holds no token")
         if self.token_command is not None:
             ran = subprocess.run(self.token_command, shell=True, stdout=subprocess.PIPE, text=True, check=False)
             if ran.returncode:
                 raise InvalidSetting("token_command", f"it ended with {ran.returncode}")
-            return ran.stdout.strip()
+            return _token("token_command", ran.stdout, "it printed no token")
         return None
+
+
+def _token(setting: str, text: str, without: str) -> str:
+    words = text.split()
+    if not words:
+        raise InvalidSetting(setting, without)
+    if len(words) > 1 or not words[0].isascii():
+        raise InvalidSetting(setting, "a token is one word of plain letters, digits and signs")
+    return words[0]
 
 
 def config_file() -> Path:
