@@ -46,12 +46,12 @@ there; pull gets archives back. serve is the server. Every command explains itse
 EXIT_CODES = {
     exits.OK: "Done; everything is as it should be.",
     exits.FAILED: "Failed.",
-    exits.USAGE: "Wrong usage, or a wrong setting.",
+    exits.USAGE: "Wrong usage, or a wrong setting; nothing was done.",
     exits.PARTLY: "Partly done; standard error says what is not.",
     exits.NOT_FOUND: "There is no such archive or profile.",
     exits.UNAUTHORIZED: "The server wants a token, or another one.",
     exits.DIFFERENT: "verify and status: something local is missing there, differs or is damaged.",
-    exits.NO_ANSWER: "The server gave no answer, after trying again.",
+    exits.NO_ANSWER: "The server gave no answer, or asks to come back later, also after trying again.",
     exits.INTERRUPTED: "Interrupted; the same command goes on where it stopped.",
 }
 FILES = {

@@ -12,6 +12,7 @@ import tarfile
 
 import pytest
 
+from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
 from tests.support.archives import make_targz
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.machine import LARGE, MIB, Machine, some, stored
@@ -215,11 +216,15 @@ def test_settings_come_from_the_clients_own_file(machine: Machine) -> None:
     assert machine.run("stats").returncode != 0
 
 
-def test_the_client_imports_nothing_of_the_server(machine: Machine) -> None:
+@pytest.mark.parametrize("command", CLIENT_COMMANDS)
+def test_the_client_imports_nothing_of_the_server(machine: Machine, profile: str, command: str) -> None:
     """Nor does it make anybody wait for a database."""
+    machine.keep("FULL", "a.tar.gz", some("a"))
+    machine.run("push", profile)
+    arguments = ["tarkeep", command, *([] if command == "stats" else [profile])]
     code = (
         "import sys, runpy\n"
-        "sys.argv = ['tarkeep', 'stats']\n"
+        f"sys.argv = {arguments!r}\n"
         "try:\n    runpy.run_module('tarkeep', run_name='__main__')\n"
         "except SystemExit as ended:\n    assert not ended.code, ended.code\n"
         "heavy = {'starlette', 'uvicorn', 'sqlalchemy', 'alembic', 'isal', 'tarkeep.entrypoints.http'}\n"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ...domain.archives import BackupType
 from ...domain.sizes import human_size
-from .client_settings import ClientSettings
+from .client_settings import ClientSettings, TypeWord
 from .exits import OK
 from .opening import opening, retry_notice, the_profile
 from .output import Output
 
 
-def list_(profile: str | None = None, /, *, type: str | None = None, client: ClientSettings | None = None) -> int:
+def list_(profile: str | None = None, /, *, type: TypeWord | None = None, client: ClientSettings | None = None) -> int:
     """
     List what is stored, oldest receipt first.
 
@@ -23,7 +23,7 @@ def list_(profile: str | None = None, /, *, type: str | None = None, client: Cli
     """
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
-    wanted = BackupType.parse(type) if type else None
+    wanted = BackupType(type) if type else None
     profile = the_profile(profile, settings)
     count = size = 0
     with opening(settings, output) as opened:

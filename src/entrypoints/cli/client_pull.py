@@ -13,7 +13,7 @@ from ...domain.client.push import Progress
 from ...domain.client.retrying import Notice
 from ...domain.errors import ArchiveNotFound, LocalConflict, ProfileNotFound, TarkeepError
 from ...domain.sizes import human_size
-from .client_settings import ClientSettings
+from .client_settings import ClientSettings, TypeWord
 from .opening import one_profile, opening, retry_notice
 from .output import Output
 from .transfers import Ended, Transfer, run
@@ -24,7 +24,7 @@ def pull(
     /,
     *names: str,
     into: Path | None = None,
-    type: str | None = None,
+    type: TypeWord | None = None,
     force: bool = False,
     client: ClientSettings | None = None,
 ) -> int:
@@ -54,7 +54,7 @@ def pull(
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
     profile = one_profile(profile, settings)
-    wanted = BackupType.parse(type) if type else None
+    wanted = BackupType(type) if type else None
     with opening(settings, output) as opened:
         stored = opened.retrying(
             lambda: list(opened.remote.archives(profile=profile, type=wanted)), on_retry=retry_notice(output)

@@ -18,7 +18,7 @@ from ...domain.client.retrying import Notice
 from ...domain.errors import InvalidName, NothingToSend, Refused, StoredDiffers, TarkeepError, WrongUse
 from ...domain.naming import check_archive_name
 from ...domain.sizes import human_size
-from .client_settings import ClientSettings
+from .client_settings import ClientSettings, TypeWord
 from .opening import one_profile, opening, retry_notice
 from .output import Output
 from .transfers import Ended, Transfer, run
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from ..client_wiring import Client
 
 
+STANDARD_INPUT = Path("-")
+
+
 def push(
     profile: str | None = None,
     /,
-    *files: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    *files: Annotated[Path, Parameter(allow_leading_hyphen=True)],
     all: bool = False,
-    type: str | None = None,
+    type: TypeWord | None = None,
     name: str | None = None,
     client: ClientSettings | None = None,
 ) -> int:
@@ -60,11 +63,11 @@ def push(
     output = Output(settings.json, settings.quiet)
     profile = one_profile(profile, settings)
     for file in files:
-        if file.startswith("-") and file != "-":
-            raise WrongUse(file, "there is no such option; see tarkeep push --help")
+        if str(file).startswith("-") and file != STANDARD_INPUT:
+            raise WrongUse(str(file), "there is no such option; see tarkeep push --help")
     with opening(settings, output) as opened:
         pushing = _Push(opened, output, settings, profile)
-        if "-" in files:
+        if STANDARD_INPUT in files:
             return pushing.stream(_described(profile, files, type, name))
         return pushing.files(_chosen(opened, settings, files, type, everything=all))
 
@@ -175,32 +178,32 @@ def _outcome(about: tuple[BackupType, str, int | None], send: Callable[[], Backu
 
 
 def _chosen(
-    client: Client, settings: ClientSettings, files: Sequence[str], type: str | None, *, everything: bool
+    client: Client, settings: ClientSettings, files: Sequence[Path], type: TypeWord | None, *, everything: bool
 ) -> list[LocalArchive]:
     if files:
-        return [_named(Path(file), type) for file in files]
+        return [_named(file, type) for file in files]
     there = client.files.list()
     if not there:
         raise NothingToSend(str(settings.backup_dir))
     return there if everything else newest_of_each_type(there)
 
 
-def _named(file: Path, type: str | None) -> LocalArchive:
+def _named(file: Path, type: TypeWord | None) -> LocalArchive:
     from ..client_wiring import local_archive
 
     said = [type] if type else [file.absolute().parent.name, file.name.partition("_")[0]]
-    word = next((word for word in said if word.upper() in BackupType.__members__), type)
+    word = next((word.upper() for word in said if word.upper() in BackupType.__members__), None)
     if word is None:
         raise WrongUse(str(file), "neither folder nor name says FULL, INC or DIFF; give --type")
-    return local_archive(file, BackupType.parse(word))
+    return local_archive(file, BackupType(word))
 
 
-def _described(profile: str, files: Sequence[str], type: str | None, name: str | None) -> ArchiveId:
+def _described(profile: str, files: Sequence[Path], type: TypeWord | None, name: str | None) -> ArchiveId:
     if len(files) > 1:
         raise WrongUse("-", "it stands alone: one archive comes from standard input")
     if name is None or type is None:
         raise WrongUse("-", "standard input has no name: give --name NAME.tar.gz and --type FULL, INC or DIFF")
-    return ArchiveId(profile, BackupType.parse(type), check_archive_name(name))
+    return ArchiveId(profile, BackupType(type), check_archive_name(name))
 
 
 def _blocks(read: Callable[[int], bytes]) -> Iterator[bytes]:

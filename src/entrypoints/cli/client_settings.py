@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from attrs import field, frozen
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
+from ...domain.archives import BackupType
 from ...domain.errors import InvalidSetting
 from ..settings import Size
 
@@ -29,6 +31,14 @@ def _rate(_instance: object, _attribute: object, value: int | None) -> None:
 def _address(_instance: object, _attribute: object, value: str) -> None:
     if not value.startswith(("http://", "https://")):
         raise InvalidSetting("server", f"must begin with http:// or https://, is {value!r}")
+
+
+def _type(_type: object, tokens: Sequence[Token]) -> str:
+    return BackupType.parse(tokens[0].value).value
+
+
+TypeWord = Annotated[Literal["FULL", "INC", "DIFF"], Parameter(converter=_type)]
+"""A backup type on the command line, in any case; the words are there for completion."""
 
 
 @Parameter(name="*")

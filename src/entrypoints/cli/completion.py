@@ -6,13 +6,23 @@ from typing import Literal
 
 from .exits import OK
 
+# The script names its function after cyclopts, and zsh would call it only from a file of that name.
+_ZSH = """
+if [[ ${funcstack[1]} == _tarkeep ]]; then
+  _cyclopts_tarkeep "$@"
+else
+  compdef _cyclopts_tarkeep tarkeep
+fi
+"""
+
 
 def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
     """
     Print a script that completes commands and options.
 
     For bash: tarkeep completion bash > ~/.local/share/bash-completion/completions/tarkeep. For zsh: tarkeep completion
-    zsh > _tarkeep in a folder of fpath. For fish: tarkeep completion fish > ~/.config/fish/completions/tarkeep.fish.
+    zsh > _tarkeep in a folder of fpath; or source it after compinit. For fish: tarkeep completion fish >
+    ~/.config/fish/completions/tarkeep.fish.
 
     Parameters
     ----------
@@ -21,5 +31,5 @@ def completion(shell: Literal["bash", "zsh", "fish"], /) -> int:
     """
     from .main import app
 
-    print(app.generate_completion(prog_name="tarkeep", shell=shell), end="")
+    print(app.generate_completion(prog_name="tarkeep", shell=shell) + (_ZSH if shell == "zsh" else ""), end="")
     return OK
