@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+import tarkeep
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,6 +38,13 @@ def test_the_wheel_is_exactly_src(wheel: Path) -> None:
         packed = {name.removeprefix("tarkeep/") for name in archive.namelist() if ".dist-info/" not in name}
 
     assert packed == tracked
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    """What the package says is what was installed and what the command says."""
+    said = subprocess.run([sys.executable, "-m", "tarkeep", "--version"], capture_output=True, text=True, check=True)
+
+    assert said.stdout.strip() == tarkeep.__version__ == version("tarkeep")
 
 
 def test_the_wheel_gives_a_working_command(wheel: Path, tmp_path: Path) -> None:

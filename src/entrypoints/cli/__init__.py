@@ -2,13 +2,13 @@
 
 import sys
 
+from ... import __version__
+
 
 def main() -> None:
     """Run the command line and exit."""
     if sys.argv[1:] == ["--version"]:
-        from importlib.metadata import version
-
-        print(version("tarkeep"))
+        print(__version__)
         return
     from .main import run
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import cyclopts
 from cyclopts import App, ArgumentCollection, Parameter
 
+from ... import __version__
 from ...domain.errors import InvalidSetting, TarkeepError
 from ..settings import ServerSettings, StorageSettings
 from .client_settings import ClientSettings, config_file
@@ -37,7 +37,7 @@ COMPLETION = "completion"
 app = App(
     name="tarkeep",
     help="Keeps backup archives made with plain tar, and can prove that they restore.",
-    version=lambda: version("tarkeep"),
+    version=__version__,
     default_parameter=Parameter(negative=()),
 )
 for _name in SERVER_COMMANDS:

@@ -7,12 +7,12 @@ Members may be added to their answers; none is ever removed or renamed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ... import __version__
 from ...domain.archives import BackupType
 from ...domain.naming import check_archive_name
 from ...domain.sidecar import rfc3339
@@ -59,7 +59,7 @@ async def overview(request: Request) -> Response:
     return answer_json(
         {
             "name": "Tarkeep",
-            "version": version("tarkeep"),
+            "version": __version__,
             "description": "Keeps backup archives made with plain tar, and can prove that they restore",
             "endpoints": ENDPOINTS,
         }
