@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.archives import digests_of
-from tests.support.cutting_proxy import CuttingProxy
+from tests.support.cutting_proxy import CuttingProxy, Fault, Kind
 from tests.support.machine import LARGE, MIB, Machine, some, store
 from tests.support.server import LiveServer
 
@@ -94,7 +94,9 @@ def test_other_bytes_here_stay_until_force_is_said(machine: Machine, filled: str
 def test_a_pull_goes_on_over_cuts(machine: Machine, live: LiveServer, profile: str) -> None:
     """Each costs a message, and no byte twice."""
     store(live, profile, "FULL", "large.tar.gz", LARGE)
-    with CuttingProxy(live.host_and_port, [], [3 * MIB, 5 * MIB]) as proxy:
+    with CuttingProxy(
+        live.host_and_port, [Fault(Kind.CUT, size, of_answers=True) for size in (3 * MIB, 5 * MIB)]
+    ) as proxy:
         ran = machine.run("pull", profile, environment={"SERVER_URL": proxy.url})
 
     assert ran.returncode == 0, ran.stderr

@@ -5,8 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import random
+import select
+import socket
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -15,7 +18,7 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError, TusUploadFailed
 
 from tests.support.archives import make_targz
-from tests.support.cutting_proxy import CuttingProxy
+from tests.support.cutting_proxy import CuttingProxy, Fault, Kind
 from tests.support.server import LiveServer, live_server
 
 MIB = 1 << 20
@@ -25,7 +28,9 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with live_server(tmp_path_factory.mktemp("tus") / "data") as running:
+    # tuspy waits for ever, so that the server must be the one that notices a stall
+    impatient = ("--body-seconds", "0.5", "--header-seconds", "0.5")
+    with live_server(tmp_path_factory.mktemp("tus") / "data", *impatient) as running:
         yield running
 
 
@@ -43,29 +48,61 @@ def is_stored(server: LiveServer, profile: str) -> bool:
         return answer.status_code == 200 and answer.content == CONTENT
 
 
+@pytest.mark.parametrize("of_answers", [False, True], ids=["requests", "answers"])
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
+def test_the_line_breaks_as_told(kind: Kind, of_answers: bool) -> None:
+    """The proxy passes so many bytes; then both ends read an end, or a reset, or nothing until it is released."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        CuttingProxy(listener.getsockname(), [Fault(kind, 5, of_answers)]) as proxy,
+        socket.create_connection(proxy.host_and_port, timeout=30) as client,
+    ):
+        server, _ = listener.accept()
+        server.settimeout(30)
+        with server:
+            sender, receiver = (server, client) if of_answers else (client, server)
+            sender.sendall(b"hello, world")
+            assert receiver.recv(5, socket.MSG_WAITALL) == b"hello"
+            if kind is Kind.STALL:
+                assert proxy.has_stalled.wait(30)
+                receiver.sendall(b"?")
+                assert select.select([client, server], [], [], 0.1)[0] == []
+                proxy.release()
+                assert receiver.recv(7, socket.MSG_WAITALL) == b", world"
+                assert sender.recv(1) == b"?"
+            elif kind is Kind.RESET:
+                for end in (client, server):
+                    with pytest.raises(ConnectionResetError):
+                        end.recv(1)
+            else:
+                assert (client.recv(1), server.recv(1)) == (b"", b"")
+
+
 # tuspy leaves its connection to the garbage collector after an error, which is therefore called before the test ends
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("checksum", [False, True], ids=["plain", "sha1"])
-@pytest.mark.parametrize("seed", range(3))
-def test_tuspy_resumes_over_cuts(server: LiveServer, archive: Path, seed: int, checksum: bool) -> None:
-    """In chunks, from the URL alone after each cut, with and without checksums, until the archive is stored."""
-    drawn = random.Random(seed)
-    profile = f"tuspy-{seed}-{checksum}"
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
+@pytest.mark.parametrize("seed", range(2))
+def test_tuspy_resumes_over_a_bad_line(
+    server: LiveServer, archive: Path, seed: int, kind: Kind, checksum: bool
+) -> None:
+    """In chunks, from the URL alone after each fault, with and without checksums, until the archive is stored."""
+    drawn = random.Random(f"{seed} {kind} {checksum}")
+    profile = f"tuspy-{seed}-{kind.value}-{checksum}"
     about = {"filename": "full.tar.gz", "profile": profile, "type": "FULL"}
-    cuts = [drawn.randrange(100_000, MIB) for _ in range(4)]
-    with archive.open("rb") as file, CuttingProxy(server.host_and_port, cuts) as proxy:
+    faults = Fault.drawn(drawn, kind, 1 if kind is Kind.STALL else 4, MIB)
+    with archive.open("rb") as file, CuttingProxy(server.host_and_port, faults) as proxy:
         address = f"{proxy.url}/api/v1/uploads"
         chunk = drawn.randrange(MIB, 3 * MIB)
-        first = TusClient(address).uploader(
-            file_stream=file, chunk_size=chunk, metadata=about, upload_checksum=checksum
-        )
-        url = first.create_url()
+        url = ""
         done = 0
         for _ in range(100):
             try:
                 uploader = TusClient(address).uploader(
-                    file_stream=file, chunk_size=chunk, url=url, upload_checksum=checksum
+                    file_stream=file, chunk_size=chunk, metadata=about, url=url or None, upload_checksum=checksum
                 )
+                url = url or uploader.create_url()
+                uploader.set_url(url)
                 assert uploader.offset >= done
                 done = uploader.offset
                 uploader.upload()
@@ -74,8 +111,27 @@ def test_tuspy_resumes_over_cuts(server: LiveServer, archive: Path, seed: int, c
                 continue
     gc.collect()
 
-    assert proxy.made_cuts == 4
+    assert proxy.made_cuts == len(faults)
     assert is_stored(server, profile)
+
+
+def test_a_stall_that_ends_in_time_costs_nothing(archive: Path) -> None:
+    """Nobody has hung up yet: the very same request goes on and ends the upload."""
+    about = {"filename": "full.tar.gz", "profile": "tuspy-stalled", "type": "FULL"}
+    with (
+        live_server(archive.parents[2] / "patient") as patient,
+        archive.open("rb") as file,
+        CuttingProxy(patient.host_and_port, [Fault(Kind.STALL, MIB)]) as proxy,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        uploader = TusClient(f"{proxy.url}/api/v1/uploads").uploader(file_stream=file, metadata=about)
+        uploading = beside.submit(uploader.upload)
+        assert proxy.has_stalled.wait(30)
+        assert not uploading.done()
+        proxy.release()
+        uploading.result(30)
+
+        assert is_stored(patient, "tuspy-stalled")
 
 
 def test_the_upload_script_resumes_over_cuts(server: LiveServer, archive: Path) -> None:

@@ -1,32 +1,85 @@
-"""A bad line: a proxy that cuts connections after a number of bytes, from the client or to it, that a test decides."""
+"""
+A bad line: a proxy that breaks connections after a number of bytes that a test decides.
+
+It cuts them (both ends read the end), resets them (both ends read ECONNRESET), or stalls: the connection stays open and
+nothing passes either way, until one end gives up or the test releases it. A stall that an end gave up is cut then.
+"""
 
 from __future__ import annotations
 
+import random
+import select
 import socket
+import struct
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
+from enum import Enum
+
+from attrs import define, field, frozen
+
+_BLOCK_BYTES = 65536
+_RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)  # SO_LINGER of 0 seconds: closing sends RST
+
+
+class Kind(Enum):
+    """How a connection breaks."""
+
+    CUT = "cut"
+    STALL = "stall"
+    RESET = "reset"
+
+
+@frozen
+class Fault:
+    """Break a connection when *after_bytes* have passed on it from the client, or of *answers* to it."""
+
+    kind: Kind
+    after_bytes: int
+    of_answers: bool = False
+
+    @classmethod
+    def drawn(cls, rng: random.Random, kind: Kind, count: int, below_bytes: int) -> list[Fault]:
+        """*count* faults of *kind* at up to *below_bytes* from the client, one in four in the answers instead."""
+        # an idle server notices a stalled answer late, so that stalls are of what it waits for
+        answers = [kind is not Kind.STALL and rng.randrange(4) == 0 for _ in range(count)]
+        # a quarter of a kilobyte is about the head of an answer
+        return [cls(kind, rng.randrange(256 if answer else below_bytes), answer) for answer in answers]
 
 
 class CuttingProxy:
     """
-    Passes connections on to a server, cutting each of the first *cuts* after that many bytes from the client.
+    Passes connections on to *server*, and makes each of *faults* once, in their order.
 
-    *cuts_back* are the same of bytes to the client, of which *passed_back_bytes* counts all.
+    A fault is made on the first connection on which as many bytes pass; a bare number is a cut after so many bytes
+    from the client. *made_cuts* counts all kinds, *passed_back_bytes* all that came to clients.
     """
 
-    def __init__(self, server: tuple[str, int], cuts: list[int], cuts_back: list[int] | None = None) -> None:
+    def __init__(self, server: tuple[str, int], faults: Sequence[Fault | int]) -> None:
         self.made_cuts = 0
         self.passed_back_bytes = 0
-        self._cuts_back = cuts_back or []
+        self.has_stalled = threading.Event()
         self._server = server
-        self._cuts = cuts
+        self._faults = [fault if isinstance(fault, Fault) else Fault(Kind.CUT, fault) for fault in faults]
+        self._lock = threading.Lock()
+        self._lines: list[_Line] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
     @property
+    def host_and_port(self) -> tuple[str, int]:
+        host, port = self._listener.getsockname()[:2]
+        return host, port
+
+    @property
     def url(self) -> str:
-        return "http://{}:{}".format(*self._listener.getsockname()[:2])
+        return "http://{}:{}".format(*self.host_and_port)
+
+    def release(self) -> None:
+        """Let what is stalled pass on."""
+        for line in list(self._lines):
+            line.release()
 
     def __enter__(self) -> CuttingProxy:
         return self
@@ -34,7 +87,10 @@ class CuttingProxy:
     def __exit__(self, *_error: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for thread in list(self._threads):
+        self._threads[0].join(30)
+        for line in list(self._lines):
+            line.cut()
+        for thread in self._threads[1:]:
             thread.join(30)
 
     def _accept(self) -> None:
@@ -49,42 +105,105 @@ class CuttingProxy:
 
     def _pass_on(self, client: socket.socket) -> None:
         # closed only when neither thread uses them any more: a number that is free is soon somebody else's
-        with client, socket.create_connection(self._server) as upstream:
-            back = threading.Thread(target=self._back, args=(upstream, client))
+        with client, socket.create_connection(self._server) as upstream, _Line(client, upstream) as line:
+            self._lines.append(line)
+            back = threading.Thread(target=self._move, args=(line, upstream, client, True))
             back.start()
-            self._forth(client, upstream)
+            self._move(line, client, upstream, False)
             back.join()
+            self._lines.remove(line)
 
-    def _forth(self, client: socket.socket, upstream: socket.socket) -> None:
+    def _move(self, line: _Line, source: socket.socket, target: socket.socket, answers: bool) -> None:
         passed = 0
         try:
-            while data := client.recv(65536):
-                upstream.sendall(data)
+            while data := source.recv(_BLOCK_BYTES):
+                line.wait_while_stalled()
+                while (fault := self._due(passed + len(data), answers)) is not None:
+                    head = max(0, fault.after_bytes - passed)
+                    target.sendall(data[:head])
+                    passed, data = passed + head, data[head:]
+                    self._make(fault.kind, line)
+                target.sendall(data)
                 passed += len(data)
-                if self._cuts and passed >= self._cuts[0]:
-                    self._cuts.pop(0)
-                    self.made_cuts += 1
-                    break
+                self.passed_back_bytes += len(data) if answers else 0
         except OSError:
             pass
-        self._end(client, upstream)
+        line.cut()
 
-    def _back(self, upstream: socket.socket, client: socket.socket) -> None:
-        passed = 0
-        try:
-            while data := upstream.recv(65536):
-                client.sendall(data)
-                passed += len(data)
-                self.passed_back_bytes += len(data)
-                if self._cuts_back and passed >= self._cuts_back[0]:
-                    self._cuts_back.pop(0)
-                    self.made_cuts += 1
-                    break
-        except OSError:
-            pass
-        self._end(client, upstream)
+    def _make(self, kind: Kind, line: _Line) -> None:
+        if kind is Kind.STALL:
+            self.has_stalled.set()
+            line.stall()
+            return
+        if kind is Kind.RESET:
+            line.reset()
+        raise ConnectionAbortedError
 
-    def _end(self, *connections: socket.socket) -> None:
-        for connection in connections:
+    def _due(self, passed: int, answers: bool) -> Fault | None:
+        with self._lock:
+            fault = self._faults[0] if self._faults else None
+            if fault is None or fault.of_answers != answers or fault.after_bytes > passed:
+                return None
+            self.made_cuts += 1
+            return self._faults.pop(0)
+
+
+@define(eq=False)
+class _Line:
+    """The two connections of one client, which break together."""
+
+    client: socket.socket
+    upstream: socket.socket
+    _moving: threading.Event = field(factory=threading.Event, init=False)
+    _is_over: bool = field(default=False, init=False)
+    _wake: tuple[socket.socket, socket.socket] = field(factory=socket.socketpair, init=False)
+
+    def __enter__(self) -> _Line:
+        self._moving.set()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for end in self._wake:
+            end.close()
+
+    def wait_while_stalled(self) -> None:
+        """Raises ConnectionAbortedError when the line is over."""
+        self._moving.wait()
+        if self._is_over:
+            raise ConnectionAbortedError
+
+    def stall(self) -> None:
+        """Until released. Raises ConnectionAbortedError when one end has hung up, or the line is over."""
+        self._moving.clear()
+        waiting = select.poll()
+        for end in (self.client, self.upstream):
+            waiting.register(end, select.POLLRDHUP)  # whether there is something to read does not matter
+        waiting.register(self._wake[0], select.POLLIN)
+        woken_by = [number for number, _ in waiting.poll()]
+        if self._is_over or woken_by != [self._wake[0].fileno()]:
+            raise ConnectionAbortedError
+        self._wake[0].recv(1)
+        self._moving.set()
+
+    def release(self) -> None:
+        if not self._moving.is_set():
+            self._wake[1].send(b"x")
+
+    def cut(self) -> None:
+        self._end(socket.SHUT_RDWR)
+
+    def reset(self) -> None:
+        for end in (self.client, self.upstream):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_WHEN_CLOSED)
+        # sends nothing, but wakes the threads that read, after which closing resets
+        self._end(socket.SHUT_RD)
+
+    def _end(self, how: int) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        for end in (self.client, self.upstream):
             with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                end.shutdown(how)
+        self._wake[1].send(b"x")
+        self._moving.set()
