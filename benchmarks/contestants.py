@@ -66,9 +66,23 @@ class Running(ABC):
         """
         if not self.accepts(answer, archive):
             raise WrongAnswer(f"upload answered {answer.status}: {answer.body[:400]}")
-        with self.stored(name, answer).open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != archive.sha256:
-                raise WrongAnswer("the stored bytes are not those that were sent")
+        check_stored(self.stored(name, answer), archive)
+
+
+def check_stored(path: Path, archive: Archive) -> None:
+    """
+    Look at the bytes in *path*.
+
+    Raises:
+        WrongAnswer: they are not those of *archive*.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise WrongAnswer(f"{path.name} is not stored") from None
+    if digest != archive.sha256:
+        raise WrongAnswer(f"the stored bytes of {path.name} are not those that were sent")
 
 
 class RunningFileServer(Running):

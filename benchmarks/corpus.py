@@ -8,6 +8,7 @@ same bytes again, and an archive is used only with the digests that were compute
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -29,6 +30,7 @@ MB = 1_000_000
 REAL_FILES_ROOT = Path("/usr")
 REAL_UNPACKED_BYTES = 1_330 * MB
 REAL_UNPACKED_BYTES_QUICK = 150 * MB
+SMALL_BYTES = 100_000
 _LARGEST_FILE_BYTES = 32 * MB
 _EPOCH = 1_700_000_000
 
@@ -82,6 +84,21 @@ def filler_archive(folder: Path, size_bytes: int) -> Archive:
     return _cached(path) or _describe(path, _write_filler(path, size_bytes))
 
 
+def small_archives(folder: Path, count: int) -> list[Archive]:
+    """
+    *count* valid archives of about 100 KB, each of other bytes, in the folder ``FULL`` of a backup folder.
+
+    Each holds one member that does not compress.
+    """
+    backups = folder / f"small-{count}"
+    known = backups / "archives.json"
+    if not known.exists():
+        shutil.rmtree(backups, ignore_errors=True)
+        facts = [_small_archive(backups / "FULL", number) for number in range(count)]
+        known.write_text(json.dumps([asdict(archive) | {"path": archive.path.name} for archive in facts]))
+    return [Archive(**{**fact, "path": backups / "FULL" / fact["path"]}) for fact in json.loads(known.read_text())]
+
+
 def tiny_archive(folder: Path) -> Archive:
     """A valid tar.gz of a few hundred bytes, for warming servers up."""
     path = folder / "tiny.tar.gz"
@@ -124,14 +141,14 @@ def _pack_real_files(path: Path, unpacked_bytes: int) -> int:
     counted = 0
     with listing.open("rb") as wanted, draft.open("wb") as out, complaints.open("wb") as log:
         tar = subprocess.Popen(command, stdin=wanted, stdout=subprocess.PIPE, stderr=log)
-        gzip = subprocess.Popen([compressor, "-6", "-n"], stdin=subprocess.PIPE, stdout=out)
+        packer = subprocess.Popen([compressor, "-6", "-n"], stdin=subprocess.PIPE, stdout=out)
         assert tar.stdout is not None
-        assert gzip.stdin is not None
-        with tar.stdout, gzip.stdin:
+        assert packer.stdin is not None
+        with tar.stdout, packer.stdin:
             while block := tar.stdout.read(1 << 20):
-                gzip.stdin.write(block)
+                packer.stdin.write(block)
                 counted += len(block)
-        if gzip.wait() or tar.wait() not in (0, 1):  # 1: a file changed while it was read, the archive is whole
+        if packer.wait() or tar.wait() not in (0, 1):  # 1: a file changed while it was read, the archive is whole
             raise RuntimeError(f"packing the real files failed: {complaints.read_text()[-500:]}")
     listing.unlink()
     draft.replace(path)
@@ -161,6 +178,19 @@ def _real_files(unpacked_bytes: int) -> Iterator[Path]:
         if total + size_in_tar <= unpacked_bytes:
             total += size_in_tar
             yield relative
+
+
+def _small_archive(folder: Path, number: int) -> Archive:
+    folder.mkdir(parents=True, exist_ok=True)
+    content = random.Random(number).randbytes(SMALL_BYTES - 300)
+    tar_bytes = io.BytesIO()
+    with tarfile.open(fileobj=tar_bytes, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        _add(tar, f"small/{number:05}.bin", content)
+    packed = gzip.compress(tar_bytes.getvalue(), 1, mtime=_EPOCH)
+    path = folder / f"full_{number:05}.tar.gz"
+    path.write_bytes(packed)
+    md5, sha256 = hashlib.md5(packed, usedforsecurity=False), hashlib.sha256(packed)
+    return Archive(path, len(packed), tar_bytes.tell(), md5.hexdigest(), sha256.hexdigest())
 
 
 class SupportsWrite(Protocol):

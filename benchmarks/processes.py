@@ -57,12 +57,33 @@ class Finished:
         return self
 
 
-def run_timed(command: Sequence[str], *, cwd: Path | None = None) -> Finished:
-    """Run *command* to its end; timed from before its start until it is reaped."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaints:
+def run_timed(
+    command: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    source: Path | None = None,
+) -> Finished:
+    """
+    Run *command* to its end; timed from before its start until it is reaped.
+
+    *environment* is added to the present one. *source* is its standard input, by default nothing.
+    """
+    with (
+        tempfile.TemporaryFile() as output,
+        tempfile.TemporaryFile() as complaints,
+        (source or Path(os.devnull)).open("rb") as given,
+    ):
         busy = _machine_cpu_seconds()
         begin = time.perf_counter()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=complaints, cwd=cwd)
+        process = subprocess.Popen(
+            command,
+            stdin=given,
+            stdout=output,
+            stderr=complaints,
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+        )
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:

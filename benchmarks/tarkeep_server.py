@@ -4,7 +4,9 @@ Tarkeep as a contestant: the installed package of this interpreter, started as a
 
 from __future__ import annotations
 
+import base64
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +26,7 @@ _LIMIT_BYTES = 4 << 30  # the 2 GB archive of the memory runs is above the defau
 
 @frozen
 class RunningTarkeep(RunningFileServer):
-    """Tarkeep on *port*, asked by *route*: ``multipart`` (the original's) or ``raw`` (PUT)."""
+    """Tarkeep on *port*, asked by *route*: ``multipart`` (the original's), ``raw`` (PUT) or ``tus`` (POST, PATCH)."""
 
     server: ServerProcess
     port: int
@@ -38,10 +40,25 @@ class RunningTarkeep(RunningFileServer):
     def upload(self, archive: Archive, name: str) -> Sequence[str]:
         if self.route == "raw":
             return [*CURL, "--upload-file", str(archive.path), self._archive_url(name)]
+        if self.route == "tus":
+            return ["sh", "-ec", self._tus_script(archive, name)]
         parts = (f"profile={PROFILE}", "type=FULL", f"file=@{archive.path};filename={name}")
         return [*CURL, *(word for part in parts for word in ("--form", part)), f"{self.url}/upload"]
 
+    def _tus_script(self, archive: Archive, name: str) -> str:
+        """What a tus client does, in two runs of curl: create, then send everything to the address in the answer."""
+        described = {"filename": name, "profile": PROFILE, "type": "FULL"}
+        about = ",".join(f"{key} {base64.b64encode(text.encode()).decode()}" for key, text in described.items())
+        asks = ["Tus-Resumable: 1.0.0", f"Upload-Length: {archive.size_bytes}", f"Upload-Metadata: {about}"]
+        sends = ["Tus-Resumable: 1.0.0", "Upload-Offset: 0", "Content-Type: application/offset+octet-stream"]
+        create = [*CURL[:-1], "%header{location}", *_headers(asks), "--request", "POST", f"{self.url}/api/v1/uploads"]
+        send = [*CURL, "--dump-header", "-", *_headers(sends), "--request", "PATCH"]
+        send += ["--upload-file", str(archive.path)]
+        return f'place=$({shlex.join(create)}); {shlex.join(send)} "{self.url}$place"'
+
     def accepts(self, answer: Answer, archive: Archive) -> bool:
+        if self.route == "tus":
+            return answer.status == 204 and "\ntarkeep-archive:" in answer.body.lower()
         if answer.status != 201:
             return False
         told = json.loads(answer.body)
@@ -88,6 +105,10 @@ class Tarkeep(Contestant):
             environment=settings(),
         ) as server:
             yield RunningTarkeep(server, port, data, self.route)
+
+
+def _headers(lines: Sequence[str]) -> list[str]:
+    return [word for line in lines for word in ("--header", line)]
 
 
 def serve_command(port: int, data: Path, *more: str) -> list[str]:

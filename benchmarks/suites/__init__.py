@@ -8,11 +8,15 @@ from collections.abc import Callable, Mapping
 
 from ..report import Table
 from ..runner import Context
-from . import catalog, download, latency, memory, original, startup, upload, validate
+from . import catalog, client_memory, download, latency, many, memory, original, push, startup, tus, upload, validate
 
 BENCHES: Mapping[str, Callable[[Context], Table]] = {
     "upload": upload.run,
     "validate": validate.run,
+    "tus": tus.run,
+    "push": push.run,
+    "many": many.run,
+    "client-memory": client_memory.run,
     "original": original.run,
     "download": download.run,
     "memory": memory.run,
