@@ -2,19 +2,18 @@
 The catalog in an SQL database: SQLite in a file, or PostgreSQL.
 
 Every writing method is one transaction that excludes other writers from its start, and keeps `totals` in step with
-the entries it changes. Every reading method is one SELECT, fetched whole before it returns: an unfinished one would
-keep a writer from committing in SQLite's rollback-journal mode. Statements are built once; what differs between
-databases is in `sql_engine`.
+the entries it changes. Short ones that wait at the same time share one, see `shared_transactions`. Every reading
+method is one SELECT, fetched whole before it returns: an unfinished one would keep a writer from committing in
+SQLite's rollback-journal mode. Statements are built once; what differs between databases is in `sql_engine`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import islice, product
-from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -31,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind
-from ..domain.errors import ArchiveNotFound, BackendUnavailable, CatalogBusy, InvalidName
+from ..domain.errors import ArchiveNotFound, BackendUnavailable, InvalidName
 from ..domain.naming import check_archive_name, check_profile
 from ..domain.ports import (
     AlreadyStored,
@@ -44,12 +43,15 @@ from ..domain.ports import (
 )
 from ..domain.sync import InventoryEntry
 from .cursors import after_identity, after_time, read_identity, read_time
+from .shared_transactions import SharedTransactions
 from .sql_engine import EXCLUSIVE, connect, translated
 from .sql_schema import HEAD, LISTED, OPEN_CLAIM, archives, current_revision, totals, upgrade
 
 _Values: TypeAlias = dict[str, str | int | bool | None]
 _Rows: TypeAlias = Sequence[tuple[Any, ...]]
 _Query: TypeAlias = Select[*tuple[Any, ...]]
+
+_Result = TypeVar("_Result")
 
 _AT_ONCE = 10_000  # rows handed to the driver in one call: enough to make its overhead small, and a few MB
 _START = (-(2**63), 0)
@@ -67,14 +69,13 @@ class SqlCatalog:
     A trashed entry is hidden from `find`, `named`, `page`, `inventory` and `totals`, but keeps its identity taken:
     `claim` answers `AlreadyStored` with it, and `mark` brings it back.
 
-    Safe to call from any number of threads. Writers of this process wait for each other in front of a lock, at most
+    Safe to call from any number of threads. Writers of this process wait for each other in a queue, at most
     *busy_seconds*, because SQLite's own waiting is polling; against other processes the database waits as long again.
     """
 
     def __init__(self, engine: Engine, busy_seconds: float) -> None:
         self._engine = engine
-        self._busy_seconds = busy_seconds
-        self._writing_now = Lock()
+        self._writers = SharedTransactions(self._transaction, busy_seconds)
         self._closed = False
         self._exclude_writers = EXCLUSIVE[engine.dialect.name]
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
@@ -113,34 +114,40 @@ class SqlCatalog:
         return catalog
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
-        with self._writing() as connection:
-            if connection.execute(self._enter_if_new, _values(archive, claimed=True)).rowcount == 1:
+        values = _values(archive, claimed=True)
+
+        def enter(connection: Connection) -> ClaimOutcome:
+            if connection.execute(self._enter_if_new, values).rowcount == 1:
                 return Claimed()
             claimed, *row = connection.execute(_HOLDER, _identity(archive.id)).one()
-        return ClaimedElsewhere() if claimed else AlreadyStored(_archive(row))
+            return ClaimedElsewhere() if claimed else AlreadyStored(_archive(row))
+
+        return self._write(enter)
 
     def confirm(self, archive: BackupArchive) -> None:
-        with self._writing() as connection:
-            values = _values(archive, claimed=False) | _sought(archive.id)
+        values = _values(archive, claimed=False) | _sought(archive.id)
+
+        def turn_into_entry(connection: Connection) -> None:
             if connection.execute(_CONFIRM, values).rowcount != 1:
                 raise ArchiveNotFound(str(archive.id))
             if archive.state is not ArchiveState.TRASHED:
                 self._count(connection, archive.id.profile, archive.id.type.value, 1, archive.size_bytes)
 
+        self._write(turn_into_entry)
+
     def release(self, id: ArchiveId) -> None:
-        with self._writing() as connection:
-            connection.execute(_RELEASE, _identity(id))
+        self._write(lambda connection: connection.execute(_RELEASE, _identity(id)).close())
 
     def open_claims(self) -> list[BackupArchive]:
         return [_archive(row) for row in self._all(_OPEN_CLAIMS, {})]
 
     def adopt(self, archives: Sequence[BackupArchive]) -> int:
         rows = [_values(archive, claimed=False) for archive in archives]
-        with self._writing() as connection:
+        with self._writing_alone() as connection:
             return self._enter(connection, iter(rows))
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
-        with self._writing() as connection:
+        with self._writing_alone() as connection:
             connection.execute(_FORGET_ARCHIVES)
             connection.execute(_FORGET_TOTALS)
             return self._enter(connection, (_values(archive, claimed=False) for archive in archives))
@@ -206,7 +213,7 @@ class SqlCatalog:
         ]
 
     def mark(self, id: ArchiveId, state: ArchiveState) -> None:
-        with self._writing() as connection:
+        def set_state(connection: Connection) -> None:
             row = connection.execute(_ENTRY, _identity(id)).one_or_none()
             if row is None:
                 raise ArchiveNotFound(str(id))
@@ -215,21 +222,33 @@ class SqlCatalog:
             if change:
                 self._count(connection, id.profile, id.type.value, change, change * row.size_bytes)
 
+        self._write(set_state)
+
+    @property
+    def waiting_writers(self) -> int:
+        """How many threads wait for their turn to write now."""
+        return self._writers.waiting
+
     def close(self) -> None:
         self._closed = True
         self._engine.dispose()
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _write(self, work: Callable[[Connection], _Result]) -> _Result:
         self._check_open()
-        if not self._writing_now.acquire(timeout=self._busy_seconds):
-            raise CatalogBusy
-        try:
-            with translated(), self._engine.begin() as connection:
-                connection.exec_driver_sql(self._exclude_writers)
-                yield connection
-        finally:
-            self._writing_now.release()
+        with translated():
+            return self._writers.together(work)
+
+    @contextmanager
+    def _writing_alone(self) -> Iterator[Connection]:
+        self._check_open()
+        with translated(), self._writers.alone() as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql(self._exclude_writers)
+            yield connection
 
     def _all(self, statement: _Query, values: _Values) -> _Rows:
         self._check_open()
@@ -246,7 +265,7 @@ class SqlCatalog:
         with translated(), self._engine.connect() as connection:
             if current_revision(connection) == HEAD:
                 return
-        with self._writing() as connection:
+        with self._writing_alone() as connection:
             upgrade(connection)
 
     def _enter(self, connection: Connection, rows: Iterator[_Values]) -> int:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
+from time import monotonic
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from attrs import evolve
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 
 from tarkeep.adapters.sql_catalog import SqlCatalog
 from tarkeep.adapters.sql_engine import connect, meaning, safe_journal_mode
@@ -466,6 +468,175 @@ def test_an_error_inside_a_transaction_leaves_the_connection_usable(file: Path) 
         with raw(file) as elsewhere:
             elsewhere.execute("BEGIN EXCLUSIVE")
             elsewhere.execute("ROLLBACK")
+
+
+# -- sharing a transaction -------------------------------------------------------------------------------------------
+
+
+class Held:
+    """A writer that has the turn until `let_go` and then changes nothing: who comes meanwhile shares what follows."""
+
+    def __init__(self, catalog: SqlCatalog, pool: ThreadPoolExecutor) -> None:
+        self.catalog, self.pool = catalog, pool
+        started, self._go_on = Event(), Event()
+
+        def never() -> Iterator[BackupArchive]:
+            started.set()
+            assert self._go_on.wait(60)
+            raise InterruptedError
+            yield
+
+        self._holding = pool.submit(catalog.replace, never())
+        assert started.wait(60)
+
+    def queue(self, write: Callable[..., object], *arguments: object) -> Future[object]:
+        """Start a write and return when it waits in the queue."""
+        before = self.catalog.waiting_writers
+        writing = self.pool.submit(write, *arguments)
+        deadline = monotonic() + 60
+        while self.catalog.waiting_writers == before:
+            assert monotonic() < deadline
+            Event().wait(0.001)
+        return writing
+
+    def let_go(self) -> None:
+        """Let them go; the holder's own transaction is over when this returns."""
+        self._go_on.set()
+        with pytest.raises(InterruptedError):
+            self._holding.result(60)
+
+
+@contextmanager
+def commits() -> Iterator[list[Connection]]:
+    """The transactions committed meanwhile."""
+    seen: list[Connection] = []
+
+    def note(connection: Connection) -> None:
+        seen.append(connection)
+
+    event.listen(Engine, "commit", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "commit", note)
+
+
+def test_writers_that_wait_together_commit_together(file: Path) -> None:
+    """Five writers behind a long one share one transaction, in their order, and each gets its own answer."""
+    one, other = make_archive("one.tar.gz"), make_archive("other.tar.gz")
+    with opened(file) as catalog, ThreadPoolExecutor(6) as pool, commits() as seen:
+        held = Held(catalog, pool)
+        writing = [
+            held.queue(catalog.claim, one),
+            held.queue(catalog.claim, one),
+            held.queue(catalog.claim, other),
+            held.queue(catalog.confirm, one),
+            held.queue(catalog.release, other.id),
+        ]
+
+        held.let_go()
+
+        outcomes = [write.result(60) for write in writing]
+        assert outcomes == [Claimed(), ClaimedElsewhere(), Claimed(), None, None]
+        assert len(seen) == 1
+        assert catalog.page().archives == (one,)
+        assert catalog.open_claims() == []
+        assert catalog.totals() == recounted([one])
+
+
+def test_a_writer_that_fails_fails_alone(file: Path) -> None:
+    """Those that share its transaction are done once, as if it had not been there."""
+    first, last, missing = make_archive("first.tar.gz"), make_archive("last.tar.gz"), make_archive("missing.tar.gz")
+    with opened(file) as catalog, ThreadPoolExecutor(6) as pool:
+        held = Held(catalog, pool)
+        good = [
+            held.queue(catalog.claim, first),
+            held.queue(catalog.confirm, first),
+        ]
+        bad = [held.queue(catalog.confirm, missing), held.queue(catalog.mark, missing.id, ArchiveState.DAMAGED)]
+        good.append(held.queue(catalog.claim, last))
+
+        held.let_go()
+
+        assert [write.result(60) for write in good] == [Claimed(), None, Claimed()]
+        for write in bad:
+            with pytest.raises(ArchiveNotFound):
+                write.result(60)
+        assert catalog.page().archives == (first,)
+        assert catalog.open_claims() == [last]
+        assert catalog.totals() == recounted([first])
+
+
+def test_a_shared_transaction_that_cannot_commit_happens_for_nobody(file: Path) -> None:
+    """Every writer of it is told, and nothing of any is there."""
+    archives = [make_archive(f"number-{n}.tar.gz") for n in range(3)]
+    with opened(file, busy_seconds=2) as catalog, ThreadPoolExecutor(6) as pool, raw(file) as elsewhere:
+        if elsewhere.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
+            pytest.skip("in WAL mode readers do not hinder a writer")
+        held = Held(catalog, pool)
+        claiming = [held.queue(catalog.claim, archive) for archive in archives]
+        elsewhere.execute("BEGIN")
+        elsewhere.execute("SELECT * FROM archives").fetchone()
+
+        held.let_go()
+
+        for claim in claiming:
+            with pytest.raises(CatalogBusy):
+                claim.result(60)
+        elsewhere.execute("ROLLBACK")
+        assert catalog.open_claims() == []
+        assert [catalog.claim(archive) for archive in archives] == [Claimed()] * 3
+
+
+def test_a_process_killed_in_a_shared_transaction_leaves_nothing_of_it(file: Path) -> None:
+    """SIGKILL after the third of five claims was written: the next process finds none, and can claim them all."""
+    program = """
+import os, signal, sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from sqlalchemy import Engine, event
+from tests.adapters.test_sql_catalog import Held, make_archive, opened
+
+claims = 0
+
+def kill(_connection, _cursor, statement, *_):
+    global claims
+    claims += statement.startswith("INSERT INTO archives")
+    if claims == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+with opened(Path(sys.argv[1])) as catalog, ThreadPoolExecutor(6) as pool:
+    held = Held(catalog, pool)
+    for number in range(5):
+        held.queue(catalog.claim, make_archive(f"number-{number}.tar.gz"))
+    event.listen(Engine, "after_cursor_execute", kill)
+    held.let_go()
+"""
+    before = make_archive("before.tar.gz")
+    with opened(file) as catalog:
+        catalog.claim(before)
+
+    run = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, timeout=60)
+
+    assert run.returncode == -signal.SIGKILL, run.stderr
+    with opened(file) as catalog:
+        assert catalog.open_claims() == [before]
+        archives = [make_archive(f"number-{n}.tar.gz") for n in range(5)]
+        assert [catalog.claim(archive) for archive in archives] == [Claimed()] * 5
+
+
+def test_one_who_waits_too_long_leaves_the_queue(file: Path) -> None:
+    """A claim that gave up is not made afterwards by the next who has the turn."""
+    late, following = make_archive("late.tar.gz"), make_archive("following.tar.gz")
+    with opened(file, busy_seconds=0.05) as catalog, ThreadPoolExecutor(6) as pool:
+        held = Held(catalog, pool)
+        with pytest.raises(CatalogBusy):
+            catalog.claim(late)
+
+        held.let_go()
+
+        assert catalog.claim(following) == Claimed()
+        assert catalog.open_claims() == [following]
 
 
 # -- what errors mean ------------------------------------------------------------------------------------------------
