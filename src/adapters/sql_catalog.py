@@ -9,6 +9,7 @@ SQLite's rollback-journal mode. Statements are built once; what differs between 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind
+from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
 from ..domain.errors import ArchiveNotFound, BackendUnavailable, InvalidName
 from ..domain.naming import check_archive_name, check_profile
 from ..domain.ports import (
@@ -58,6 +59,7 @@ _START = (-(2**63), 0)
 _TYPES = {type.value: type for type in BackupType}
 _KINDS = {kind.value: kind for kind in Kind}
 _STATES = {state.value: state for state in ArchiveState}
+_NO_LINEAGE = Lineage()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -296,6 +298,7 @@ class SqlCatalog:
 def _values(archive: BackupArchive, *, claimed: bool) -> _Values:
     contents = archive.contents
     newest = None if contents is None else contents.newest_member
+    lineage = archive.lineage
     return {
         "profile": archive.id.profile,
         "type": archive.id.type.value,
@@ -311,6 +314,12 @@ def _values(archive: BackupArchive, *, claimed: bool) -> _Values:
         "newest_member_us": None if newest is None else _microseconds(newest),
         "state": archive.state.value,
         "claimed": claimed,
+        "has_unchanged": None if contents is None else contents.has_unchanged,
+        "roots": json.dumps(contents.roots) if contents is not None and contents.roots else None,
+        "parent_type": None if lineage.parent is None else lineage.parent[0].value,
+        "parent_name": None if lineage.parent is None else lineage.parent[1],
+        "snapshot_before": lineage.snapshot_before,
+        "snapshot_after": lineage.snapshot_after,
     }
 
 
@@ -324,10 +333,18 @@ def _sought(id: ArchiveId) -> _Values:
 
 
 def _archive(row: Sequence[Any]) -> BackupArchive:
-    profile, type, name, size_bytes, md5, sha256, received_us, taken_us, kind, members, unpacked, newest_us, state = row
+    profile, type, name, size_bytes, md5, sha256, received_us, taken_us, *about_contents, state = row[:-_ABOUT_LINEAGE]
     contents = None
+    kind, members, unpacked, newest_us, has_unchanged, roots = about_contents
     if kind is not None:
-        contents = Contents(_KINDS[kind], members, unpacked, None if newest_us is None else _time(newest_us))
+        contents = Contents(
+            _KINDS[kind],
+            members,
+            unpacked,
+            None if newest_us is None else _time(newest_us),
+            bool(has_unchanged),
+            () if roots is None else tuple(json.loads(roots)),
+        )
     return BackupArchive(
         ArchiveId(profile, _TYPES[type], name),
         size_bytes,
@@ -336,7 +353,15 @@ def _archive(row: Sequence[Any]) -> BackupArchive:
         _time(taken_us),
         contents,
         _STATES[state],
+        _lineage(*row[-_ABOUT_LINEAGE:]),
     )
+
+
+def _lineage(parent_type: str | None, parent_name: str | None, before: str | None, after: str | None) -> Lineage:
+    if parent_type is None and before is None and after is None:
+        return _NO_LINEAGE
+    parent = None if parent_type is None or parent_name is None else (_TYPES[parent_type], parent_name)
+    return Lineage(parent, before, after)
 
 
 def _microseconds(moment: datetime) -> int:
@@ -376,8 +401,15 @@ _ARCHIVE = (
     _a.members,
     _a.unpacked_bytes,
     _a.newest_member_us,
+    _a.has_unchanged,
+    _a.roots,
     _a.state,
+    _a.parent_type,
+    _a.parent_name,
+    _a.snapshot_before,
+    _a.snapshot_after,
 )
+_ABOUT_LINEAGE = 4  # the last of these
 _of_profile = _a.profile == bindparam("profile")
 _of_type = _a.type == bindparam("type")
 _of_name = _a.name == bindparam("name")

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from ..domain.errors import FormatUnknown
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -71,6 +71,12 @@ archives = Table(
     Column("newest_member_us", BigInteger),
     Column("state", Text, nullable=False),
     Column("claimed", Boolean, nullable=False),
+    Column("has_unchanged", Boolean),
+    Column("roots", Text),  # a JSON array
+    Column("parent_type", Text),
+    Column("parent_name", Text),
+    Column("snapshot_before", Text),
+    Column("snapshot_after", Text),
     UniqueConstraint("type", "name", "profile", name="archives_identity"),
 )
 """Claims and entries. One table for both, so that one unique constraint makes an identity taken by either."""
@@ -126,9 +132,9 @@ def upgrade(connection: Connection) -> None:
     migrate(connection, revision)
 
 
-def migrate(connection: Connection, revision: str | None) -> None:
+def migrate(connection: Connection, revision: str | None, to: str = "head") -> None:
     """
-    Run the migrations that follow *revision*; from None on, all of them.
+    Run the migrations that follow *revision*, from None on all of them, up to the revision *to*.
 
     Raises:
         FormatUnknown: *revision* is none of them.
@@ -142,7 +148,7 @@ def migrate(connection: Connection, revision: str | None) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
         raise FormatUnknown(f"the catalog has the unknown schema revision {revision[:40]!a}")
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -2,7 +2,8 @@
 The side-car: everything the server knows of an archive, as JSON beside its bytes.
 
 The format is documented for users in ``docs/storage-format.md``. A reader ignores members it does not know, so a
-later version may add some; ``format`` changes only when that is not enough.
+later version may add some, and those that came after the first version may be missing; ``format`` changes only when
+that is not enough.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from .archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
+from .archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
 from .errors import SidecarInvalid, TarkeepError
 
 FORMAT = 1
@@ -18,7 +19,7 @@ FORMAT = 1
 
 def encode(archive: BackupArchive) -> bytes:
     """The side-car of *archive*: UTF-8 JSON, indented for people, ending in a newline."""
-    contents = archive.contents
+    contents, lineage = archive.contents, archive.lineage
     members = {
         "format": FORMAT,
         "profile": archive.id.profile,
@@ -35,7 +36,12 @@ def encode(archive: BackupArchive) -> bytes:
             "members": contents.members,
             "unpacked_size": contents.unpacked_bytes,
             "newest_member": contents.newest_member and rfc3339(contents.newest_member),
+            "has_unchanged": contents.has_unchanged,
+            "roots": contents.roots,
         },
+        "parent": lineage.parent and {"type": lineage.parent[0].value, "name": lineage.parent[1]},
+        "snapshot_before": lineage.snapshot_before,
+        "snapshot_after": lineage.snapshot_after,
     }
     return json.dumps(members, ensure_ascii=False, indent=2).encode() + b"\n"
 
@@ -63,6 +69,13 @@ def decode(sidecar: bytes) -> BackupArchive:
                 members=contents["members"],
                 unpacked_bytes=contents["unpacked_size"],
                 newest_member=contents["newest_member"] and _parse(contents["newest_member"]),
+                has_unchanged=_boolean(contents.get("has_unchanged", False)),
+                roots=tuple(_text(root) for root in contents.get("roots", ())),
+            ),
+            lineage=Lineage(
+                parent=(parent := members.get("parent")) and (BackupType(parent["type"]), _text(parent["name"])),
+                snapshot_before=members.get("snapshot_before"),
+                snapshot_after=members.get("snapshot_after"),
             ),
         )
     except SidecarInvalid:
@@ -81,6 +94,18 @@ def rfc3339(moment: datetime) -> str:
 def _check_format(found: object) -> None:
     if found != FORMAT:
         raise SidecarInvalid(f"format {found!r} is not {FORMAT}")
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise SidecarInvalid(f"{value!r} is neither true nor false")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise SidecarInvalid(f"{value!r} is not a text")
+    return value
 
 
 def _parse(text: str) -> datetime:

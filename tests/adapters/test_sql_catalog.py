@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from tarkeep.adapters.sql_catalog import SqlCatalog
 from tarkeep.adapters.sql_engine import connect, meaning, safe_journal_mode
 from tarkeep.adapters.sql_schema import HEAD, MIGRATIONS, migrate
-from tarkeep.domain.archives import ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
 from tarkeep.domain.errors import (
     ArchiveNotFound,
     BackendUnavailable,
@@ -232,15 +232,46 @@ def test_migrations_make_the_tables_that_a_new_catalog_has(tmp_path: Path) -> No
         migrate(connection, None)
     engine.dispose()
 
-    def schema(file: Path) -> dict[str, str]:
+    def schema(file: Path) -> dict[str, object]:
+        # Columns in any order, because one that was added stands behind the others.
         with raw(file) as connection:
-            rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+            of_type = "SELECT name, sql FROM sqlite_master WHERE type = ? ORDER BY name"
+            tables = [name for name, _ in connection.execute(of_type, ("table",))]
+            indexes = [
+                (
+                    name,
+                    sql and re.sub(r"\s+", " ", sql),
+                    connection.execute(f"PRAGMA index_info({name})").fetchall()[1:],
+                )
+                for name, sql in connection.execute(of_type, ("index",)).fetchall()
+            ]
             revisions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-        found = {name: re.sub(r"\s+|CONSTRAINT alembic_version_pkc", " ", sql) for name, sql in rows}
-        found = {name: re.sub(r" +", " ", sql) for name, sql in found.items()}
-        return found | {"revision": str(revisions)}
+            columns = {name: {row[1:] for row in connection.execute(f"PRAGMA table_info({name})")} for name in tables}
+        return columns | {"indexes": indexes, "revision": revisions}
 
     assert schema(tmp_path / "migrated") == schema(tmp_path / "new")
+
+
+def test_a_catalog_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
+    """Its archives are there after the change, and nothing is said of what was not asked then."""
+    engine = create_engine(f"sqlite:///{tmp_path}/old")
+    with engine.begin() as connection:
+        migrate(connection, None, "0001")
+    engine.dispose()
+    with raw(tmp_path / "old") as old:
+        old.execute(
+            f"INSERT INTO archives VALUES ({','.join('?' * 15)})",
+            (1, "document", "FULL", "a.tar.gz", 5, "0" * 32, "0" * 64, 7, 8, "plain", 2, 10_240, 6, "stored", 0),
+        )
+        old.execute("INSERT INTO totals VALUES ('document', 'FULL', 1, 5)")
+        old.commit()
+
+    with opened(tmp_path / "old") as catalog:
+        found = catalog.find(ArchiveId("document", BackupType.FULL, "a.tar.gz"))
+
+    assert found.contents is not None
+    assert (found.contents.members, found.contents.has_unchanged, found.contents.roots) == (2, False, ())
+    assert found.lineage == Lineage()
 
 
 @contextmanager

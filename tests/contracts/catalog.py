@@ -15,7 +15,7 @@ from threading import Barrier
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Kind
+from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Kind, Lineage
 from tarkeep.domain.errors import ArchiveNotFound
 from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, Totals
 from tarkeep.domain.sync import InventoryEntry
@@ -51,6 +51,29 @@ def several() -> list[BackupArchive]:
 
 
 class CatalogContract:
+    # -- what is kept --
+
+    def test_all_of_an_archive_is_kept(self, catalog: Catalog) -> None:
+        """What was found inside, and where it comes from, whichever way it gets in."""
+        contents = Contents(Kind.INCREMENTAL, 3, 10_240, later(1), has_unchanged=True, roots=("document", "\\xff", "/"))
+        lineages = [
+            Lineage(),
+            Lineage((FULL, "full.tar.gz"), "0a" * 32, "1b" * 32),
+            Lineage(parent=(INC, "inc.tar.gz")),
+            Lineage(snapshot_after="2c" * 32),
+        ]
+        archives = [
+            evolve(make_archive(f"{number}.tar.gz"), lineage=lineage, contents=contents)
+            for number, lineage in enumerate(lineages)
+        ]
+        catalog.claim(archives[0])
+        catalog.confirm(archives[0])
+        catalog.adopt(archives)
+
+        assert list(catalog.page().archives) == archives
+        assert catalog.replace(archives) == 4
+        assert [catalog.find(archive.id) for archive in archives] == archives
+
     # -- claims --
 
     def test_a_free_identity_is_claimed(self, catalog: Catalog) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
+from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
 from tarkeep.domain.errors import SidecarInvalid
 from tarkeep.domain.sidecar import decode, encode, rfc3339
 from tests.support.archives import make_archive
@@ -32,7 +32,22 @@ archives = st.builds(
     ),
     received_at=moments,
     taken_at=moments,
-    contents=st.none() | st.builds(Contents, st.sampled_from(Kind), sizes, sizes, st.none() | moments),
+    contents=st.none()
+    | st.builds(
+        Contents,
+        st.sampled_from(Kind),
+        sizes,
+        sizes,
+        st.none() | moments,
+        st.booleans(),
+        st.lists(st.sampled_from(["document", ".", "/", "\\xff", "\n"]), unique=True).map(tuple),
+    ),
+    lineage=st.builds(
+        Lineage,
+        st.none() | st.tuples(st.sampled_from(BackupType), st.just("a.tar.gz")),
+        st.none() | st.just("0a" * 32),
+        st.none() | st.just("1b" * 32),
+    ),
 )
 
 
@@ -56,7 +71,19 @@ def test_it_is_json_for_people() -> None:
 def test_members_of_a_later_version_are_passed_over() -> None:
     """What a newer server adds does not keep an older one from reading the rest."""
     archive = make_archive()
-    members = json.loads(encode(archive)) | {"parent": "something"}
+    members = json.loads(encode(archive)) | {"held_until": "something"}
+
+    assert decode(json.dumps(members).encode()) == archive
+
+
+def test_a_side_car_of_the_first_version_is_read() -> None:
+    """It knows neither roots nor parents; nothing is said of them."""
+    archive = make_archive()
+    members = json.loads(encode(archive))
+    for name in ("parent", "snapshot_before", "snapshot_after"):
+        del members[name]
+    for name in ("has_unchanged", "roots"):
+        del members["contents"][name]
 
     assert decode(json.dumps(members).encode()) == archive
 
@@ -74,6 +101,13 @@ def test_members_of_a_later_version_are_passed_over() -> None:
         {"sha256": None},
         {"received_at": "yesterday"},
         {"contents": {"kind": "plain"}},
+        {"contents": {"kind": "plain", "members": 1, "unpacked_size": 1, "newest_member": None, "roots": [1]}},
+        {"contents": {"kind": "plain", "members": 1, "unpacked_size": 1, "newest_member": None, "has_unchanged": 1}},
+        {"parent": "full.tar.gz"},
+        {"parent": {"type": "FULL"}},
+        {"parent": {"type": "FULL", "name": "../x.tar.gz"}},
+        {"snapshot_before": "xyz"},
+        {"snapshot_after": 5},
         {"contents": {"kind": "odd", "members": 1, "unpacked_size": 1, "newest_member": None}},
     ],
 )
