@@ -24,6 +24,7 @@ DATA_MODULES = {
     "struct",
     "typing",
     "unicodedata",
+    "zlib",
 }
 
 

@@ -1,9 +1,10 @@
 """
-A walk over the headers of a tar that passes by, piece by piece; data of members is stepped over, never looked at.
+A walk over the headers of a tar that passes by, piece by piece; data of files is stepped over, never looked at.
 
 Pure: no I/O, no thread. It reads v7, ustar, gnu and pax headers and both incremental encodings of GNU tar, holds less
 than one block or one short pax record at a time, and spends as few operations per member as it can, because it runs
-in the thread that inflates.
+in the thread that inflates. Where members are recorded it also holds the headers of one member, as they are: parsing
+them is for whoever reads the record.
 
 Where readers of tar differ, GNU tar is followed, since it is what restores:
 
@@ -28,6 +29,8 @@ from attrs import define, field, frozen
 from attrs.validators import ge
 
 from ..domain.errors import ExpandsTooFar, NotATar
+from ..domain.members import MemberRecord
+from ..domain.ports import Recorder
 
 try:
     from isal.isal_zlib import adler32
@@ -36,7 +39,7 @@ except ImportError:  # a platform it has no wheel for
 
 BLOCK_BYTES = 512
 
-_FIELDS = Struct("124x12s12s8sc")  # size, mtime, checksum, type
+_FIELDS = Struct("124x12s12s8sc100x6s82xc")  # size, mtime, checksum, type, magic, the first byte of the prefix
 _HALVES = Struct("256s256s")
 _OCTAL = re.compile(rb"\0? *(?:([0-7]+)(?=[\0 ]|\Z)|(?=\0))")
 _PAX_TIME = re.compile(rb"(-?[0-9]{1,18})(?:\.([0-9]*))?", re.ASCII)
@@ -59,13 +62,26 @@ _NEWLINE = 10
 _LONGEST_LENGTH = 21  # of a pax record's length with its space
 _LONGEST_KEYWORD = 1025  # with its space and equals sign
 _SHORT_RECORD_BYTES = 1024  # held until complete; what the walk needs the value of is always shorter
-_KEYWORDS = frozenset((b"size", b"mtime", b"path", b"linkpath", b"GNU.sparse.name", b"GNU.dumpdir"))
+_SPARSE_NAME = b"GNU.sparse.name"
+_NAMES = frozenset((b"path", _SPARSE_NAME))  # held until complete, being no longer than max_name_bytes
+_KEYWORDS = frozenset((b"size", b"mtime", b"path", b"linkpath", _SPARSE_NAME, b"GNU.dumpdir"))
+_OF_NO_MEMBER = frozenset((b"comment", b"charset", b"hdrcharset"))  # in a global header, like all of GNU.volume
 
 _LABEL, _SPARSE, _DUMPDIR, _GLOBAL = b"V", b"S", b"D", b"g"
 _LONG_NAMES = frozenset((b"L", b"K"))
 _PAX_HEADERS = frozenset((b"x", b"X", _GLOBAL))  # X is what Solaris wrote before POSIX had x
+_LONG_NAME = b"L"
 _HARD_LINK, _DIRECTORY = b"1", b"5"
 _SPECIAL = _LONG_NAMES | _PAX_HEADERS | {_LABEL, _SPARSE, _DUMPDIR, _HARD_LINK, _DIRECTORY}
+_NO_PREFIX = b"\0"
+_POSIX_MAGIC = b"ustar\0"
+_PREFIX_AT, _PREFIX_END = 345, 500
+_UNCHANGED = 78  # N
+
+_MAX_ROOTS = 16
+_MAX_ROOT_BYTES = 255  # no file system has longer ones
+_ANY_ROOT = b""  # what every name begins with
+_NO_ROOT = b"/"  # what none begins with that can be asked for: of these, the root is told as this very text
 
 
 @frozen
@@ -74,26 +90,46 @@ class InspectionLimits:
     How far an archive may expand; one that goes further is refused.
 
     *max_members* counts entries; *max_records* what brings no entry but takes time: extension headers, the blocks of
-    sparse maps, and pax records. *max_name_bytes* is for one path or link target.
+    sparse maps, and pax records. *max_name_bytes* is for one path or link target, *max_header_bytes* for all that is
+    recorded of one member, such as the listing of a directory (of 3 million names), and *max_global_bytes* for what
+    global headers say of every member.
     """
 
     max_unpacked_bytes: int = field(default=64 << 30, validator=ge(0))
     max_members: int = field(default=10_000_000, validator=ge(0))
     max_name_bytes: int = field(default=65_536, validator=ge(0))
     max_records: int = field(default=160_000_000, validator=ge(0))
+    max_header_bytes: int = field(default=64 << 20, validator=ge(0))
+    max_global_bytes: int = field(default=8 << 10, validator=ge(0))
 
 
 class TarWalk:
     """
-    One tar on its way; *members*, *incremental* and *newest_mtime* (seconds since the epoch) tell what was seen so far.
+    One tar on its way; *members*, *incremental*, *has_unchanged*, *roots* and *newest_mtime* (seconds since the epoch)
+    tell what was seen so far.
 
-    Members are what the archive's listing would show, without a volume label. After an error the walk is over.
+    Members are what the archive's listing would show, without a volume label; *recorder* is given each. After an error
+    the walk is over.
     """
 
-    def __init__(self, limits: InspectionLimits) -> None:
+    def __init__(self, limits: InspectionLimits, recorder: Recorder | None = None) -> None:
         self.members = 0
         self.incremental = False
+        self.roots: list[bytes] = []
         self._limits = limits
+        self._recorder = recorder
+        self._root = _NO_ROOT  # what a name begins with that has the same root as the one before
+        self._listings = _ListingScan()
+        self._long_name: bytes | None = None
+        self._parts: list[bytes] = []  # of the member on its way, from its first extension header on
+        self._parts_at = 0
+        self._parts_bytes = 0
+        self._kept_from = 0  # the first of the parts that are of the header being read
+        self._bytes_before = 0  # of the parts in front of it
+        self._global = b""  # whole headers
+        self._global_bytes = 0
+        self._global_matters = False  # the last one
+        self._keeps: bytes | None = None  # the type of the header whose data is being kept; self._skip counts it
         self._newest = _BEFORE_ALL_TIME
         self._records = 0
         self._total = 0  # bytes handed in
@@ -106,6 +142,11 @@ class TarWalk:
         self._awaits_member = False
         self._ended = False
         self._newest_field = b""
+
+    @property
+    def has_unchanged(self) -> bool:
+        """Whether a listing says of some name that it is unchanged."""
+        return self._listings.found
 
     @property
     def newest_mtime(self) -> int | None:
@@ -157,15 +198,17 @@ class TarWalk:
                 self._held = piece[position:]
                 return
             elif self._sparse_data is not None:
-                position = self._read_sparse_extension(piece, position)
+                position = self._read_sparse_extension(piece, position, start)
             else:
                 position = self._read_headers(piece, position, start)
 
     def _pass_over(self, piece: bytes, position: int, stop: int) -> int:
         taken = min(self._skip, stop - position)
+        self._skip -= taken
         if self._pax is not None:
             self._read_pax(self._pax, piece[position : position + min(taken, self._pax.missing_bytes)])
-        self._skip -= taken
+        if self._keeps is not None:
+            self._keep_data(self._keeps, piece[position : position + taken])
         return position + taken
 
     def _read_headers(self, piece: bytes, position: int, start: int) -> int:
@@ -178,9 +221,11 @@ class TarWalk:
         last = stop - BLOCK_BYTES
         members, limit = self.members, self._limits.max_members
         newest_field = self._newest_field
+        recorder = self._recorder
+        root = self._root
         overridden = self._is_overridden()
         while position <= last:
-            size_field, mtime_field, sum_field, type = _FIELDS.unpack_from(piece, position)
+            size_field, mtime_field, sum_field, type, magic, prefix = _FIELDS.unpack_from(piece, position)
             first, second = _HALVES.unpack_from(piece, position)
             # Adler-32 has 1 + the sum of the bytes modulo 65,521 in its lower half, and 256 bytes cannot reach that:
             # an exact sum, at a tenth of the price of sum().
@@ -200,6 +245,7 @@ class TarWalk:
                 self.members = members
                 size = self._read_special(piece, position, start, (type, size_field, mtime_field))
                 members = self.members
+                root = self._root
                 overridden = self._is_overridden()
             else:
                 if members == limit:
@@ -213,6 +259,11 @@ class TarWalk:
                 # One writer pads all its times alike, so they compare as text; base 256 is above any digit.
                 if mtime_field > newest_field:
                     newest_field = self._read_time(mtime_field)
+                if not piece.startswith(root, position) or (prefix != _NO_PREFIX and magic == _POSIX_MAGIC):
+                    self._note_root(_name_in(piece, position))
+                    root = self._root
+                if recorder is not None:
+                    recorder(MemberRecord(start + position, piece[position : position + BLOCK_BYTES], False))
             position += BLOCK_BYTES + (size + 511 & ~511)
             if position > stop:
                 self._skip = position - stop
@@ -224,33 +275,23 @@ class TarWalk:
         return position
 
     def _is_overridden(self) -> bool:
-        return self._awaits_member or self._overrides is not None or self._global_mtime is not None
+        return (
+            self._awaits_member or self._overrides is not None or bool(self._global) or self._global_mtime is not None
+        )
 
     def _read_special(self, piece: bytes, position: int, start: int, fields: tuple[bytes, bytes, bytes]) -> int:
         """Read the header at *position* whatever its type is; return how many bytes of data follow it."""
         type, size_field, mtime_field = fields
         at = start + position
         if type in _PAX_HEADERS:
-            if type != _GLOBAL and self._overrides is not None:
-                raise NotATar(at, "two pax headers for one member")
-            size = _parse_size(size_field, at)
-            self._count_records(1)
-            begin = position + BLOCK_BYTES
-            end = begin + size
-            times = _ONLY_TIMES.fullmatch(piece, begin, end) if end <= len(piece) and type != _GLOBAL else None
-            if times is not None:
-                self._count_records(piece.count(b"\n", begin, end))
-                self._overrides = _Overrides(mtime=None if times[1] is None else int(times[1]))
-            else:
-                self._pax = _PaxHeader(at, size, self._limits.max_name_bytes, is_global=type == _GLOBAL)
-                self._read_pax(self._pax, piece[begin:end])
-            return size
+            return self._read_pax_header(piece, position, at, type, _parse_size(size_field, at))
         if type in _LONG_NAMES:
             size = _parse_size(size_field, at)
             if size > self._limits.max_name_bytes + 1:  # a NUL ends the name
                 raise ExpandsTooFar("max_name_bytes", self._limits.max_name_bytes)
             self._count_records(1)
             self._awaits_member = True
+            self._keep(piece, position, at, size, type)
             return size
         overrides, self._overrides, self._awaits_member = self._overrides, None, False
         if type == _DIRECTORY:
@@ -261,7 +302,9 @@ class TarWalk:
             size = 0
         else:
             size = _parse_size(size_field, at)
+        long_name, self._long_name = self._long_name, None
         if type == _LABEL:
+            self._drop_parts()
             return size
         if self.members == self._limits.max_members:
             raise ExpandsTooFar("max_members", self._limits.max_members)
@@ -272,18 +315,47 @@ class TarWalk:
             self._note_time(self._global_mtime)
         else:
             self._read_time(mtime_field)
-        if type == _DUMPDIR or (overrides is not None and overrides.has_dumpdir):
+        if self._root != _ANY_ROOT:
+            pax_name = overrides.sparse_name or overrides.name if overrides is not None else None
+            self._note_root(pax_name or long_name or _name_in(piece, position))
+        if type == _DUMPDIR:
             self.incremental = True
+            self._keep(piece, position, at, size, type)
+            return size
+        if overrides is not None and overrides.has_dumpdir:
+            self.incremental = True
+        self._keep(piece, position, at, 0, type)
         if type == _SPARSE and piece[position + _EXTENDED_AT]:
             self._sparse_data = size
             return 0
+        self._record(type == _DIRECTORY)
         return size
 
-    def _read_sparse_extension(self, piece: bytes, position: int) -> int:
+    def _read_pax_header(self, piece: bytes, position: int, at: int, type: bytes, size: int) -> int:
+        if type != _GLOBAL and self._overrides is not None:
+            raise NotATar(at, "two pax headers for one member")
         self._count_records(1)
+        begin = position + BLOCK_BYTES
+        end = begin + size
+        times = _ONLY_TIMES.fullmatch(piece, begin, end) if end <= len(piece) and type != _GLOBAL else None
+        if times is not None:
+            self._count_records(piece.count(b"\n", begin, end))
+            self._overrides = _Overrides(mtime=None if times[1] is None else int(times[1]))
+            self._keep(piece, position, at, size, type)
+            return size
+        self._begin_part(at, size)
+        self._pax = _PaxHeader(at, size, self._limits.max_name_bytes, self._listings, is_global=type == _GLOBAL)
+        self._read_pax(self._pax, piece[begin:end])
+        self._keep_begun(piece, position, size, type)
+        return size
+
+    def _read_sparse_extension(self, piece: bytes, position: int, start: int) -> int:
+        self._count_records(1)
+        self._keep(piece, position, start + position, 0, _SPARSE)
         if not piece[position + _EXTENSION_EXTENDED_AT]:
             self._skip = (self._sparse_data or 0) + 511 & ~511
             self._sparse_data = None
+            self._record(False)
         return position + BLOCK_BYTES
 
     def _read_pax(self, pax: _PaxHeader, data: bytes) -> None:
@@ -294,8 +366,93 @@ class TarWalk:
         self._pax = None
         if not pax.is_global:
             self._overrides = pax.overrides
-        elif pax.overrides.mtime is not None:
+            return
+        self._global_matters = pax.matters
+        if pax.overrides.mtime is not None:
             self._global_mtime = pax.overrides.mtime
+
+    # -- what is recorded ----------------------------------------------------------------------------------------
+
+    def _keep(self, piece: bytes, position: int, at: int, size: int, type: bytes) -> None:
+        """Keep the block at *position*, and *size* bytes of data behind it, as part of the member on its way."""
+        self._begin_part(at, size)
+        self._keep_begun(piece, position, size, type)
+
+    def _begin_part(self, at: int, size: int) -> None:
+        if not self._parts_bytes:
+            self._parts_at = at
+        self._bytes_before = self._parts_bytes
+        self._kept_from = len(self._parts)
+        self._parts_bytes += BLOCK_BYTES + (size + 511 & ~511)
+        if self._parts_bytes > self._limits.max_header_bytes:
+            raise ExpandsTooFar("max_header_bytes", self._limits.max_header_bytes)
+
+    def _keep_begun(self, piece: bytes, position: int, size: int, type: bytes) -> None:
+        end = position + BLOCK_BYTES + (size + 511 & ~511)
+        if type == _DUMPDIR:
+            self._listings.begin(size)
+            self._listings.feed(piece[position + BLOCK_BYTES : end])
+        if self._recorder is not None or (type == _LONG_NAME and self._root != _ANY_ROOT):
+            self._parts.append(piece[position:end])
+        if end > len(piece):
+            self._keeps = type
+        else:
+            self._have_kept(type)
+
+    def _keep_data(self, type: bytes, data: bytes) -> None:
+        if type == _DUMPDIR:
+            self._listings.feed(data)
+        if self._recorder is not None or self._parts:
+            self._parts.append(data)
+        if not self._skip:
+            self._keeps = None
+            self._have_kept(type)
+
+    def _have_kept(self, type: bytes) -> None:
+        """The data behind a header is there."""
+        if type == _LONG_NAME and self._parts:
+            self._long_name = b"".join(self._parts[self._kept_from :])[BLOCK_BYTES:].partition(b"\0")[0]
+            if self._recorder is None:
+                self._parts.clear()
+        elif type == _DUMPDIR:
+            self._record(True)
+        elif type == _GLOBAL:
+            self._keep_global()
+
+    def _keep_global(self) -> None:
+        if self._global_matters:
+            self._global_bytes += self._parts_bytes - self._bytes_before
+            if self._global_bytes > self._limits.max_global_bytes:
+                raise ExpandsTooFar("max_global_bytes", self._limits.max_global_bytes)
+            self._global += b"".join(self._parts[self._kept_from :])
+        if not self._bytes_before:
+            # It stands in front of no member in particular.
+            self._drop_parts()
+
+    def _record(self, is_directory: bool) -> None:
+        """All headers of the member are there."""
+        if self._recorder is not None:
+            headers = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+            self._recorder(MemberRecord(self._parts_at, self._global + headers, is_directory))
+        self._drop_parts()
+
+    def _drop_parts(self) -> None:
+        self._parts.clear()
+        self._parts_bytes = 0
+
+    def _note_root(self, name: bytes) -> None:
+        if self._root == _ANY_ROOT:
+            return
+        root = b"/" if name[:1] == b"/" else name.partition(b"/")[0]
+        if not root:
+            return
+        self._root = root + b"/" if root != b"/" else root
+        if root[:_MAX_ROOT_BYTES] not in self.roots:
+            self.roots.append(root[:_MAX_ROOT_BYTES])
+            if len(self.roots) == _MAX_ROOTS:
+                self._root = _ANY_ROOT
+
+    # -- what is counted -----------------------------------------------------------------------------------------
 
     def _count_records(self, count: int) -> None:
         self._records += count
@@ -334,6 +491,8 @@ class _Overrides:
 
     size: int | None = None
     mtime: int | None = None
+    name: bytes | None = None
+    sparse_name: bytes | None = None
     has_dumpdir: bool = False
 
 
@@ -341,17 +500,21 @@ class _PaxHeader:
     """
     The records of one pax header, passing by: ``length keyword=value newline``, where length counts all of it.
 
-    Only short records are held until they are complete, so a dumpdir of a huge directory costs no memory. *at* is the
-    place of the header in the tar, for errors.
+    Only short records and names are held until they are complete, so a dumpdir of a huge directory costs no memory.
+    *at* is the place of the header in the tar, for errors. *matters* tells whether it says something of members.
     """
 
-    def __init__(self, at: int, size: int, max_name_bytes: int, *, is_global: bool) -> None:
+    def __init__(self, at: int, size: int, max_name_bytes: int, listings: _ListingScan, *, is_global: bool) -> None:
         self.overrides = _Overrides()
         self.is_global = is_global
+        self.matters = False
         self.missing_bytes = size
         self._at = at
         self._max_name_bytes = max_name_bytes
-        self._held = b""  # the beginning of a record
+        self._listings = listings
+        self._held = bytearray()  # the beginning of a record
+        self._wanted_bytes = 0  # how much of it to hold before looking again
+        self._in_listing = False
         self._open = 0  # bytes that are missing of a record too long to be held
         self._over = False  # a NUL came where a record would begin: the rest is padding
 
@@ -364,17 +527,22 @@ class _PaxHeader:
         if self._open:
             position = min(self._open, len(data))
             self._open -= position
+            if self._in_listing:
+                self._listings.feed(data[:position])
             if not self._open and position and data[position - 1] != _NEWLINE:
                 raise self._malformed("a record does not end in a newline")
         elif self._held:
-            data = self._held + data
-            self._held = b""
+            self._held += data
+            if len(self._held) < self._wanted_bytes:
+                return 0
+            data = bytes(self._held)
+            self._held.clear()
         stop = len(data)
         while position < stop:
             space = data.find(b" ", position, position + _LONGEST_LENGTH)
             digits = data[position : space if space >= 0 else stop]
             if space < 0 and stop - position < _LONGEST_LENGTH and data[position]:
-                self._held = digits
+                self._hold(digits, len(digits) + 1)
                 break
             if not digits.isdigit():
                 if not data[position]:
@@ -386,24 +554,34 @@ class _PaxHeader:
             if end > stop + self.missing_bytes:
                 raise self._malformed("a record is longer than its header")
             if end > stop and length <= _SHORT_RECORD_BYTES:
-                self._held = data[position:]
+                self._hold(data[position:], length)
                 break
             equals = data.find(b"=", space, min(end, space + _LONGEST_KEYWORD))
             if equals < 0:
                 if end > stop and stop < space + _LONGEST_KEYWORD:
-                    self._held = data[position:]
+                    self._hold(data[position:], stop - position + 1)
                     break
                 raise self._malformed("a record without a keyword")
+            keyword = data[space + 1 : equals]
+            if end > stop and keyword in _NAMES and end - equals - 2 <= self._max_name_bytes:
+                self._hold(data[position:], length)
+                break
             records += 1
             if end > stop:
                 self._open = end - stop
+                self._in_listing = keyword == b"GNU.dumpdir" and not self.is_global
             elif data[end - 1] != _NEWLINE:
                 raise self._malformed("a record does not end in a newline")
-            keyword = data[space + 1 : equals]
             if keyword in _KEYWORDS:
                 self._note(keyword, end - equals - 2, data[equals + 1 : end - 1])
+            if self.is_global and keyword not in _OF_NO_MEMBER and not keyword.startswith(b"GNU.volume."):
+                self.matters = True
             position = end
         return records
+
+    def _hold(self, beginning: bytes, wanted_bytes: int) -> None:
+        self._held += beginning
+        self._wanted_bytes = wanted_bytes
 
     def close(self) -> None:
         """Say that all bytes came."""
@@ -426,11 +604,57 @@ class _PaxHeader:
             self.overrides.size = int(value)
         elif keyword == b"GNU.dumpdir":
             self.overrides.has_dumpdir = True
+            if not self.is_global:
+                self._listings.begin(length)
+                self._listings.feed(value)
         elif length > self._max_name_bytes:
             raise ExpandsTooFar("max_name_bytes", self._max_name_bytes)
+        elif keyword == b"path":
+            self.overrides.name = value.partition(b"\0")[0]
+        elif keyword == _SPARSE_NAME:
+            self.overrides.sparse_name = value.partition(b"\0")[0]
 
     def _malformed(self, reason: str) -> NotATar:
         return NotATar(self._at, f"malformed pax header: {reason}")
+
+
+class _ListingScan:
+    """Looks through the dumpdirs of a tar, passing by, for a name that is unchanged; *found* tells of all together."""
+
+    def __init__(self) -> None:
+        self.found = False
+        self._left = 0  # bytes of the dumpdir to come
+        self._at_record = True
+
+    def begin(self, size: int) -> None:
+        """Begin a dumpdir of *size* bytes."""
+        self._left = size
+        self._at_record = True
+
+    def feed(self, data: bytes) -> None:
+        """Look at the next bytes; those beyond its size are not of it."""
+        if self.found or not self._left or not data:
+            return
+        data = data[: self._left]
+        self._left -= len(data)
+        if self._at_record and data[0] in (0, _UNCHANGED):
+            self.found = data[0] == _UNCHANGED
+            self._left = 0
+            return
+        end = data.find(b"\0\0")
+        if end >= 0:
+            self._left = 0
+        self.found = data.find(b"\0N", 0, end + 1 if end >= 0 else len(data)) >= 0
+        self._at_record = data[-1] == 0
+
+
+def _name_in(piece: bytes, position: int) -> bytes:
+    """The name in the header at *position*, extension headers left aside."""
+    name = piece[position : position + 100].partition(b"\0")[0]
+    prefix = piece[position + _PREFIX_AT : position + _PREFIX_END].partition(b"\0")[0]
+    if prefix and piece[position + 257 : position + 263] == _POSIX_MAGIC:
+        return prefix + b"/" + name
+    return name
 
 
 def _parse_size(text: bytes, at: int) -> int:

@@ -18,7 +18,7 @@ from attrs import field, frozen
 
 from ..domain.archives import Contents, Kind, utc_from_timestamp
 from ..domain.errors import EmptyArchive, ExpandsTooFar, NotATar
-from ..domain.ports import Block, RunningInspection
+from ..domain.ports import Block, Recorder, RunningInspection
 from .beside import THREAD_FROM_BYTES, Beside, ThreadBudget
 from .inflate import FASTEST, GzipStream, InflateEngine
 from .tar_walk import InspectionLimits, TarWalk
@@ -40,15 +40,15 @@ class TargzInspector:
     limits: InspectionLimits = field(factory=InspectionLimits)
     budget: ThreadBudget = field(factory=ThreadBudget)
 
-    def start(self) -> RunningInspection:
-        return _Running(_Pass(self.engine, self.limits), self.budget)
+    def start(self, recorder: Recorder | None = None) -> RunningInspection:
+        return _Running(_Pass(self.engine, self.limits, recorder), self.budget)
 
 
 @frozen
 class NoInspector:
     """An `Inspector` that does not look, for where validation is switched off; only an empty archive is refused."""
 
-    def start(self) -> RunningInspection:
+    def start(self, recorder: Recorder | None = None) -> RunningInspection:  # noqa: ARG002  # nobody looks
         return _NotLooking()
 
 
@@ -132,11 +132,11 @@ class _Running:
 class _Pass:
     """One file through gzip and tar, without a thread."""
 
-    def __init__(self, engine: InflateEngine, limits: InspectionLimits) -> None:
+    def __init__(self, engine: InflateEngine, limits: InspectionLimits, recorder: Recorder | None) -> None:
         self.abandoned = False  # set by another thread to have `take` return soon
         self._limits = limits
         self._gzip = GzipStream(engine)
-        self._tar = TarWalk(limits)
+        self._tar = TarWalk(limits, recorder)
         self._held = bytearray()  # the beginning of a chunk
         self._unpacked_bytes = 0
         self._not_a_tar: NotATar | None = None
@@ -171,6 +171,8 @@ class _Pass:
             members=self._tar.members,
             unpacked_bytes=self._unpacked_bytes,
             newest_member=None if newest is None else utc_from_timestamp(newest),
+            has_unchanged=self._tar.has_unchanged,
+            roots=tuple(root.decode("utf-8", "backslashreplace") for root in self._tar.roots),
         )
 
     def _inspect(self, chunk: memoryview) -> None:

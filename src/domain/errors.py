@@ -421,6 +421,27 @@ class PointNotRestorable(TarkeepError):
         return f"the tree as of {self.id} cannot be restored: {'; '.join(self.reasons)}; {hint}"
 
 
+@define
+class MemberUnreadable(TarkeepError):
+    """The headers of a member of a stored archive cannot be understood. *at* is their place in the inflated tar."""
+
+    at: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the member at inflated byte {self.at} cannot be read: {self.reason}"
+
+
+@define
+class RecordsMissing(TarkeepError):
+    """No records of the members of an archive with this SHA-256 are kept; they can be made from the archive."""
+
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"no members are recorded of the archive with SHA-256 {self.sha256}"
+
+
 # -- what the server cannot do now -----------------------------------------------------------------------------------
 
 

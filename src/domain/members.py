@@ -1,8 +1,9 @@
 """
 What a tar holds: its members, and the listings of directories that GNU tar's incremental archives carry.
 
-Names are bytes, exactly as the archive has them, without the slash that ends a directory's; nothing is decoded, so
-names that are not UTF-8 survive. Positions are in the inflated tar.
+Names are bytes, byte for byte as the archive has them, so names that are not UTF-8 survive. Only what spells one name
+in two ways is taken off: ``./`` in front, and the slash that ends a directory's. So ``tar -C DIR .`` and ``tar -C DIR
+a b`` tell the same names, and the root of the first is the empty one. Positions are in the inflated tar.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class MemberRecord:
 
     *at* is the position of the first of its headers. *headers* are these headers as they stand in the tar, in whole
     blocks of 512 bytes: extension headers with their data, the member's own, the extensions of a sparse map, and, of
-    gnu format's type ``D``, the listing with its padding. *is_directory* tells those that may carry a listing.
+    gnu format's type ``D``, the listing with its padding. Global pax headers hold for all members behind them, so they
+    come first in the headers of each of these, though they stand elsewhere, and are not counted from *at* on.
+    *is_directory* tells types ``5`` and ``D``, which may carry a listing.
     """
 
     at: int
@@ -47,8 +50,9 @@ class Member:
 
     *size_bytes* is that of the file on a disk; *stored_bytes* is what the tar holds of it at *data_at*, without
     padding: less for a sparse file, none for anything but files. *mode* holds permission bits alone, *mtime_ns* is
-    nanoseconds since the epoch. *link* is the target of a symbolic or hard link. *listing* is the directory's dumpdir,
-    None where there is none.
+    nanoseconds since the epoch. *link* is the target of a symbolic link, as it is, or the name of the member that a
+    hard link is to. *data_at* of a file that is sparse in the manner of pax 1.0 is where the map stands that its stored
+    data begins with. *listing* is the directory's dumpdir, None where there is none.
     """
 
     path: bytes
@@ -82,7 +86,8 @@ class Rename:
     """
     A directory was renamed since the parent was taken. Both are paths from the root of the tar.
 
-    One that takes part in a cycle of names goes through a temporary one, which is then empty here.
+    Where names change places, one of them goes through a temporary name, which is then empty here: first as *new*,
+    later as *old*.
     """
 
     old: bytes
@@ -94,7 +99,8 @@ class Listing:
     """
     The dumpdir of one directory: every name in it, changed or not, and the renames told at this place.
 
-    *renames* are in the order in which they are to be carried out.
+    *renames* are in the order in which they are to be carried out. GNU tar tells all of an archive in the listing of
+    its first directory.
     """
 
     names: dict[bytes, Mark]

@@ -19,6 +19,7 @@ from typing import Protocol, TypeAlias
 from attrs import frozen
 
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests
+from .members import MemberRecord
 from .sync import InventoryEntry
 from .uploads import ChecksumAlgorithm, Upload
 
@@ -398,7 +399,8 @@ class Inspector(Protocol):
     """
     Is it a whole gzip (any number of members, zero padding allowed after the last) of a whole tar, and of what kind?
 
-    Works in bounded memory whatever the bytes are. Raises, from the running inspection:
+    Works in bounded memory whatever the bytes are. What is found does not depend on whether members are recorded.
+    Raises, from the running inspection:
         EmptyArchive: no bytes at all.
         NotAGzip: the first bytes do not begin a gzip member.
         GzipDamaged: cannot be inflated, cut, wrong CRC or length, something else after the last member.
@@ -406,8 +408,64 @@ class Inspector(Protocol):
         ExpandsTooFar: more inflated bytes, members, or longer names than its limits.
     """
 
-    def start(self) -> RunningInspection:
-        """Start on an empty stream."""
+    def start(self, recorder: Recorder | None = None) -> RunningInspection:
+        """
+        Start on an empty stream.
+
+        *recorder* is called with every member, in the order of the tar, by one thread at a time, which need not be the
+        one that feeds; an inspector that does not look never calls it.
+        """
+
+
+# -- the members of archives -----------------------------------------------------------------------------------------
+
+
+Recorder: TypeAlias = Callable[[MemberRecord], None]
+"""Takes the record of a member. It must not raise."""
+
+
+class RecordsWriter(AbstractContextManager["RecordsWriter", None], Protocol):
+    """
+    Records of one archive on their way; used by one thread at a time.
+
+    None of its methods raises for what the medium does: these records can be made again, and what they are made of
+    must not suffer. Once something could not be kept, the rest is dropped and nothing is published. Leaving the context
+    drops what is not published.
+    """
+
+    def write(self, record: MemberRecord) -> None:
+        """Append *record*, which stands behind all others in the tar."""
+
+    def publish(self, sha256: str) -> None:
+        """Keep what was written, if all of it could be, as the records of the archive with this digest. Once."""
+
+
+class MemberRecords(Protocol):
+    """
+    The members of archives, as they were recorded while these passed. A cache: it may lose what it holds at any time.
+
+    Records are found by the SHA-256 of their archive, in lower-case hex, so they cannot be out of date. Whole or
+    missing: those of a writer that was not published, or damaged since, are not there.
+    """
+
+    def begin(self) -> RecordsWriter:
+        """Start recording an archive."""
+
+    def read(self, sha256: str, *, directories_only: bool = False) -> Iterator[MemberRecord]:
+        """
+        The records of an archive, in the order of its tar, or only those of directories, which costs less.
+
+        Works in bounded memory, besides the largest record.
+
+        Raises:
+            RecordsMissing: there are none; at this call.
+        """
+
+    def remove(self, sha256: str) -> None:
+        """Forget the records of an archive. None there is no error, nor that they could not be removed."""
+
+    def sweep(self) -> None:
+        """Drop what writers of former processes left unpublished."""
 
 
 # -- resumable uploads -----------------------------------------------------------------------------------------------
