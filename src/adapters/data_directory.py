@@ -6,6 +6,7 @@ The directory that holds everything of one server: its layout, its marker, and t
     DATA/archives/   published archives and their side-cars
     DATA/staging/    archives on their way in
     DATA/trash/      archives on their way out
+    DATA/members/    records of archives' members, a cache
     DATA/tarkeep.json    marker: {"format": 1, "id": "..."}
     DATA/lock            held while a process owns the directory, with its process id inside
 
@@ -120,7 +121,7 @@ class DataDirectory:
             lock = _take_lock(path)
             try:
                 id = _marker_id(path, ids)
-                for part in (path / "archives", path / "staging", path / "trash"):
+                for part in (path / "archives", path / "staging", path / "trash", path / "members"):
                     _make_directory(part)
                 _check_links(path / MARKER, path / "staging" / _LINK_PROBE)
                 # Also those that were there: a start that was killed may have made them and not come this far.
@@ -137,6 +138,10 @@ class DataDirectory:
     @property
     def staging(self) -> Path:
         return self.path / "staging"
+
+    @property
+    def members(self) -> Path:
+        return self.path / "members"
 
     @property
     def trash(self) -> Path:

@@ -238,6 +238,11 @@ class FilesystemArchiveStore:
         """Where bytes lie before they are published."""
         return self._data.staging
 
+    @property
+    def members(self) -> Path:
+        """Where the records of archives' members lie."""
+        return self._data.members
+
     def close(self) -> None:
         self._data.close()
 

@@ -14,10 +14,12 @@ from pathlib import Path
 from attrs import frozen
 
 from ..adapters.beside import ThreadBudget
+from ..adapters.filesystem_records import FilesystemMemberRecords
 from ..adapters.filesystem_store import FilesystemArchiveStore
 from ..adapters.hashing import HashlibHasher
 from ..adapters.legacy_folder import LegacyFolder
 from ..adapters.memory_catalog import MemoryCatalog
+from ..adapters.memory_records import MemoryMemberRecords
 from ..adapters.memory_store import MemoryArchiveStore
 from ..adapters.memory_uploads import MemoryUploadSessions
 from ..adapters.name_locks import ProcessNameLocks
@@ -34,6 +36,7 @@ from ..domain.ports import (
     Hasher,
     IdSource,
     Inspector,
+    MemberRecords,
     NameLocks,
     UploadLocks,
     UploadSessions,
@@ -44,6 +47,7 @@ from ..domain.usecases.fetch import FindArchive, ReadArchive
 from ..domain.usecases.import_folder import ImportFolder
 from ..domain.usecases.rebuild import RebuildCatalog
 from ..domain.usecases.receive import ReceiveArchive, SameName
+from ..domain.usecases.record_members import RecordMembers
 from ..domain.usecases.recover import RecoverInterrupted
 from ..domain.usecases.upload import (
     AppendToUpload,
@@ -94,6 +98,7 @@ class Tarkeep:
     uploads: Uploads
     find: FindArchive
     read: ReadArchive
+    record_members: RecordMembers
     list: ListArchives
     summarise: Summarise
     verify: VerifyInventory
@@ -109,6 +114,8 @@ def assemble(
     catalog: Catalog,
     hasher: Hasher,
     inspector: Inspector,
+    looking: Inspector,
+    records: MemberRecords,
     clock: Clock,
     ids: IdSource,
     names: NameLocks,
@@ -119,15 +126,23 @@ def assemble(
     upload_limits: UploadLimits = UploadLimits(),
     rules: RuleBook = NO_RULES,
 ) -> Tarkeep:
-    """Tarkeep over any adapters. Close its `uploads` before them."""
-    receive = ReceiveArchive(store, catalog, hasher, inspector, clock, names, max_bytes, same_name, rules=rules)
+    """
+    Tarkeep over any adapters. Close its `uploads` before them.
+
+    *inspector* looks at archives that arrive, or does not; *looking* does in any case, at stored ones.
+    """
+    receive = ReceiveArchive(
+        store, catalog, hasher, inspector, records, clock, names, max_bytes, same_name, rules=rules
+    )
+    read = ReadArchive(store, catalog)
     return Tarkeep(
         clock=clock,
         ids=ids,
         receive=receive,
         uploads=_uploads(receive, store, catalog, hasher, clock, ids, sessions, upload_locks, upload_limits),
         find=FindArchive(catalog),
-        read=ReadArchive(store, catalog),
+        read=read,
+        record_members=RecordMembers(records, read, hasher, looking),
         list=ListArchives(catalog),
         summarise=Summarise(catalog),
         verify=VerifyInventory(catalog),
@@ -175,14 +190,17 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
     ids = RandomIds()
     budget = ThreadBudget()
     with ExitStack() as opened:
-        store, sessions = _open_store(settings, clock, ids)
+        store, sessions, records = _open_store(settings, clock, ids)
         opened.callback(store.close)
         catalog = opened.enter_context(closing(_open_catalog(settings)))
+        looking = _inspector(settings, budget)
         tarkeep = assemble(
             store=store,
             catalog=catalog,
             hasher=HashlibHasher(budget),
-            inspector=_inspector(settings, budget),
+            inspector=NoInspector() if settings.validate == "off" else looking,
+            looking=looking,
+            records=records,
             clock=clock,
             ids=ids,
             names=ProcessNameLocks(),
@@ -208,18 +226,22 @@ def legacy_folder(path: Path, zone: tzinfo | None, profile: str) -> LegacyFolder
     return LegacyFolder(path, zone, profile)
 
 
-def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> tuple[ArchiveStore, UploadSessions]:
+def _open_store(
+    settings: StorageSettings, clock: Clock, ids: IdSource
+) -> tuple[ArchiveStore, UploadSessions, MemberRecords]:
     url = settings.store or f"file:{settings.data}"
     scheme, _, rest = url.partition(":")
     if scheme == "file":
         store = FilesystemArchiveStore.open(Path(rest.removeprefix("//")), ids=ids)
         try:
-            return store, FilesystemUploadSessions.open(store.staging)
+            records = FilesystemMemberRecords(store.members, ids)
+            records.sweep()
+            return store, FilesystemUploadSessions.open(store.staging), records
         except BaseException:
             store.close()
             raise
     if scheme == "memory":
-        return MemoryArchiveStore(clock), MemoryUploadSessions()
+        return MemoryArchiveStore(clock), MemoryUploadSessions(), MemoryMemberRecords()
     raise InvalidSetting("store", f"{scheme!r} is not a kind of store; use file:PATH or memory:")
 
 
@@ -234,7 +256,5 @@ def _open_catalog(settings: StorageSettings) -> Catalog:
 
 
 def _inspector(settings: StorageSettings, budget: ThreadBudget) -> Inspector:
-    if settings.validate == "off":
-        return NoInspector()
     limits = InspectionLimits(max_unpacked_bytes=settings.max_unpacked_bytes, max_members=settings.max_members)
     return TargzInspector(limits=limits, budget=budget)

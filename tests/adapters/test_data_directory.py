@@ -64,7 +64,7 @@ def test_a_missing_directory_is_made_with_its_parents(tmp_path: Path) -> None:
     with closing(open_directory(path)) as data:
         marker = json.loads((path / "tarkeep.json").read_text())
 
-        assert names_in(path) == ["archives", "lock", "staging", "tarkeep.json", "trash"]
+        assert names_in(path) == ["archives", "lock", "members", "staging", "tarkeep.json", "trash"]
         assert marker == {"format": 1, "id": "id-1"}
         assert (data.path, data.id) == (path, "id-1")
         assert (path / "lock").read_text().strip() == str(os.getpid())

@@ -20,6 +20,7 @@ from starlette.types import Message
 
 from tarkeep.adapters.hashing import HashlibHasher
 from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.memory_records import MemoryMemberRecords
 from tarkeep.adapters.memory_store import MemoryArchiveStore
 from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.adapters.name_locks import ProcessNameLocks
@@ -123,6 +124,8 @@ def tarkeep_over(
         catalog=catalog or MemoryCatalog(),
         hasher=HashlibHasher(),
         inspector=TargzInspector(),
+        looking=TargzInspector(),
+        records=MemoryMemberRecords(),
         clock=SystemClock(),
         ids=RandomIds(),
         names=names or ProcessNameLocks(),

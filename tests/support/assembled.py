@@ -11,6 +11,7 @@ from attrs import define, evolve, field
 
 from tarkeep.adapters.hashing import HashlibHasher
 from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.memory_records import MemoryMemberRecords
 from tarkeep.adapters.memory_store import MemoryArchiveStore
 from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.adapters.name_locks import ProcessNameLocks
@@ -18,7 +19,7 @@ from tarkeep.adapters.targz import TargzInspector
 from tarkeep.adapters.upload_locks import ProcessUploadLocks
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
 from tarkeep.domain.errors import UploadInterrupted
-from tarkeep.domain.ports import ArchiveStore, Catalog, UploadSessions
+from tarkeep.domain.ports import ArchiveStore, Catalog, MemberRecords, UploadSessions
 from tarkeep.domain.usecases.receive import SameName
 from tarkeep.entrypoints.wiring import Tarkeep, assemble
 from tests.support.clocks import FixedClock, SequenceIds
@@ -35,6 +36,7 @@ def assembled(
     *,
     same_name: SameName = SameName.REJECT,
     sessions: UploadSessions | None = None,
+    records: MemberRecords | None = None,
 ) -> Tarkeep:
     """Tarkeep over these, which waits for nobody: a name that is held is refused at once."""
     tarkeep = assemble(
@@ -42,6 +44,8 @@ def assembled(
         catalog=catalog,
         hasher=HashlibHasher(),
         inspector=TargzInspector(),
+        looking=TargzInspector(),
+        records=records if records is not None else MemoryMemberRecords(),
         clock=clock,
         ids=SequenceIds(),
         names=ProcessNameLocks(),
@@ -61,6 +65,7 @@ class InMemory:
     catalog: MemoryCatalog = field(factory=MemoryCatalog)
     same_name: SameName = SameName.REJECT
     sessions: MemoryUploadSessions = field(factory=MemoryUploadSessions)
+    records: MemoryMemberRecords = field(factory=MemoryMemberRecords)
     store: MemoryArchiveStore = field()
 
     @store.default
@@ -69,7 +74,14 @@ class InMemory:
 
     @property
     def tarkeep(self) -> Tarkeep:
-        return assembled(self.store, self.catalog, self.clock, same_name=self.same_name, sessions=self.sessions)
+        return assembled(
+            self.store,
+            self.catalog,
+            self.clock,
+            same_name=self.same_name,
+            sessions=self.sessions,
+            records=self.records,
+        )
 
 
 def offer(

@@ -39,7 +39,9 @@ from ..ports import (
     Clock,
     Hasher,
     Inspector,
+    MemberRecords,
     NameLocks,
+    RecordsWriter,
     RunningDigests,
     RunningInspection,
 )
@@ -83,6 +85,7 @@ class ReceiveArchive:
     catalog: Catalog
     hasher: Hasher
     inspector: Inspector
+    records: MemberRecords
     clock: Clock
     names: NameLocks
     max_bytes: int
@@ -119,11 +122,19 @@ class ReceiveArchive:
         with ExitStack() as held:
             held.enter_context(writer)
             digests = held.enter_context(self.hasher.start())
-            inspection = held.enter_context(self.inspector.start())
-            return Arrival(self, writer, digests, inspection, held.pop_all())
+            recording = held.enter_context(self.records.begin())
+            inspection = held.enter_context(self.inspector.start(recording.write))
+            return Arrival(self, writer, digests, recording, inspection, held.pop_all())
 
-    def finish(self, offer: Offer, writer: ArchiveWriter, digests: Digests, contents: Contents | None) -> Received:
-        """Check, seal and publish what *writer* holds."""
+    def finish(
+        self,
+        offer: Offer,
+        writer: ArchiveWriter,
+        digests: Digests,
+        contents: Contents | None,
+        recording: RecordsWriter,
+    ) -> Received:
+        """Check, seal and publish what *writer* holds; *recording* has the members of it, if *contents* are known."""
         offer.digests.check(digests)
         received_at = offer.received_at or self.clock.now()
         archive = BackupArchive.described(
@@ -137,13 +148,13 @@ class ReceiveArchive:
             self.rules.of(offer.id.profile).time_zone,
         )
         writer.seal(sidecar.encode(archive))
-        return self._settle(archive, writer)
+        return self._settle(archive, writer, recording)
 
-    def _settle(self, archive: BackupArchive, writer: ArchiveWriter) -> Received:
+    def _settle(self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter) -> Received:
         with self.names.hold(archive.id, self.patience):
             existing = self._claim(archive)
             if existing is None:
-                return self._publish(archive, writer)
+                return self._publish(archive, writer, recording)
             if existing.digests.sha256 == archive.digests.sha256:
                 return self._known(existing, writer)
             if self.same_name is SameName.REJECT:
@@ -153,7 +164,7 @@ class ReceiveArchive:
                 return self._known(kept, writer)
             beside = self._beside(archive, existing)
             writer.seal(sidecar.encode(beside))
-            return evolve(self._settle(beside, writer), outcome=Outcome.KEPT_BOTH)
+            return evolve(self._settle(beside, writer, recording), outcome=Outcome.KEPT_BOTH)
 
     def _claim(self, archive: BackupArchive) -> BackupArchive | None:
         """Claim the identity of *archive*: None when it is ours, else the archive that has it."""
@@ -168,7 +179,7 @@ class ReceiveArchive:
             raise ReceiveInProgress(archive.id)
         return outcome.archive if isinstance(outcome, AlreadyStored) else None
 
-    def _publish(self, archive: BackupArchive, writer: ArchiveWriter) -> Received:
+    def _publish(self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter) -> Received:
         try:
             writer.publish(archive.id)
         except AlreadyPublished:
@@ -177,6 +188,8 @@ class ReceiveArchive:
         except Exception:
             self.catalog.release(archive.id)
             raise
+        if archive.contents is not None:
+            recording.publish(archive.digests.sha256)
         try:
             self.catalog.confirm(archive)
         except TarkeepError:
@@ -257,6 +270,7 @@ class Arrival:
     _receive: ReceiveArchive
     writer: ArchiveWriter
     _digests: RunningDigests
+    _recording: RecordsWriter
     _inspection: RunningInspection
     _held: ExitStack
     _seen_bytes: int = 0
@@ -293,7 +307,8 @@ class Arrival:
 
     def complete(self, offer: Offer) -> Received:
         """These were all the bytes: store them, as `ReceiveArchive` does."""
-        return self._receive.finish(offer, self.writer, self._digests.finish(), self._inspection.finish())
+        digests, contents = self._digests.finish(), self._inspection.finish()
+        return self._receive.finish(offer, self.writer, digests, contents, self._recording)
 
     def _look_at(self, block: Block) -> None:
         self._check_size(self._seen_bytes + len(block))

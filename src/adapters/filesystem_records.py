@@ -1,0 +1,267 @@
+"""
+Records of members as files in the data directory, one for each archive, named by its SHA-256.
+
+::
+
+    DATA/members/ab/<sha256>    published; a digest that begins with ab
+    DATA/members/<id>.part      on its way
+
+A file is a row of compressed blocks, of directories' records or of others', then their index, then a footer with the
+CRC-32 of all before it. It is written beside its place and renamed, without a single fsync: what a power cut tears is
+found by the CRC, which is checked as a whole before anything is read, and counts as missing. A cache must never be the
+reason that an archive is refused, so no writing method raises.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from heapq import merge
+from operator import attrgetter
+from pathlib import Path
+from struct import Struct
+from types import TracebackType
+
+from attrs import define, field, frozen
+
+from ..domain.errors import RecordsMissing
+from ..domain.members import MemberRecord
+from ..domain.ports import IdSource
+
+try:
+    from isal import isal_zlib
+except ImportError:  # a platform it has no wheel for
+    isal_zlib = None  # type: ignore[assignment]
+
+_compress: Callable[[bytes, int], bytes] = isal_zlib.compress if isal_zlib else zlib.compress
+_decompress: Callable[[bytes], bytes] = isal_zlib.decompress if isal_zlib else zlib.decompress
+_crc32: Callable[[bytes, int], int] = isal_zlib.crc32 if isal_zlib else zlib.crc32
+
+_PART_SUFFIX = ".part"
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_LEVEL = 1
+_BLOCK_BYTES = 1 << 20  # of records, before they are compressed
+_READ_BYTES = 1 << 20
+_RECORD = Struct("<QI")  # place in the tar, length of the headers
+_ENTRY = Struct("<?QI")  # of the index: of directories, where the block begins, its compressed length
+_FOOTER = Struct("<8sQI")  # magic, where the index begins, CRC-32 of all before the footer
+_MAGIC = b"TKMEMB1\n"
+
+
+@define(eq=False)
+class FilesystemMemberRecords:
+    """`MemberRecords` in the folder *path*, which no other process writes to."""
+
+    path: Path
+    _ids: IdSource
+    _open_writers: set[str] = field(factory=set, init=False, repr=False)
+
+    def begin(self) -> _Writer:
+        id = self._ids.new()
+        self._open_writers.add(id)
+        return _Writer(self, id)
+
+    def read(self, sha256: str, *, directories_only: bool = False) -> Iterator[MemberRecord]:
+        if not _SHA256.fullmatch(sha256):
+            raise RecordsMissing(sha256)
+        try:
+            # Not waiting for a pipe that somebody put here, nor following a link.
+            file = _OpenFile(os.open(self._place(sha256), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))
+            blocks = _checked_index(file)
+        except (OSError, _Damaged) as error:
+            raise RecordsMissing(sha256) from error
+        return _records(file, blocks, directories_only)
+
+    def remove(self, sha256: str) -> None:
+        with suppress(OSError):
+            self._place(sha256).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        with suppress(OSError):
+            for part in self.path.glob("*" + _PART_SUFFIX):
+                if part.name.removesuffix(_PART_SUFFIX) not in self._open_writers:
+                    part.unlink(missing_ok=True)
+
+    # -- for the writer ------------------------------------------------------------------------------------------
+
+    def _place(self, sha256: str) -> Path:
+        return self.path / sha256[:2] / sha256
+
+    def _part(self, id: str) -> Path:
+        return self.path / (id + _PART_SUFFIX)
+
+
+@define
+class _Pending:
+    """Records of one sort that are to become a block."""
+
+    parts: list[bytes] = field(factory=list)
+    size_bytes: int = 0
+
+
+@define(eq=False)
+class _Writer:
+    _records: FilesystemMemberRecords
+    _id: str
+    _directories: _Pending = field(factory=_Pending)
+    _others: _Pending = field(factory=_Pending)
+    _file: io.FileIO | None = None
+    _index: list[bytes] = field(factory=list)
+    _written_bytes: int = 0
+    _crc: int = 0
+    _is_over: bool = False  # published, or something could not be kept
+
+    def write(self, record: MemberRecord) -> None:
+        pending = self._directories if record.is_directory else self._others
+        headers = record.headers
+        pending.parts += (_RECORD.pack(record.at, len(headers)), headers)
+        pending.size_bytes += len(headers)
+        if pending.size_bytes >= _BLOCK_BYTES:
+            self._attempt(lambda: self._flush(pending))
+
+    def publish(self, sha256: str) -> None:
+        self._attempt(lambda: self._publish(sha256))
+
+    def _flush(self, pending: _Pending) -> None:
+        block = _compress(b"".join(pending.parts), _LEVEL)
+        pending.parts.clear()
+        pending.size_bytes = 0
+        self._index.append(_ENTRY.pack(pending is self._directories, self._written_bytes, len(block)))
+        self._append(block)
+
+    def _publish(self, sha256: str) -> None:
+        for pending in (self._directories, self._others):
+            if pending.parts:
+                self._flush(pending)
+        index_at = self._written_bytes
+        self._append(b"".join(self._index))
+        self._append(_FOOTER.pack(_MAGIC, index_at, self._crc))
+        self._close()
+        place = self._records._place(sha256)
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        self._records._part(self._id).rename(place)
+        self._is_over = True
+
+    def _append(self, content: bytes) -> None:
+        if self._file is None:
+            self._records.path.mkdir(mode=0o700, exist_ok=True)
+            self._file = io.FileIO(self._records._part(self._id), "xb", opener=_create)
+        self._crc = _crc32(content, self._crc)
+        self._written_bytes += len(content)
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        if self._is_over:
+            self._forget()
+            return
+        try:
+            step()
+        except OSError:
+            self._drop()
+
+    def _drop(self) -> None:
+        self._is_over = True
+        self._forget()
+        with suppress(OSError):
+            self._close()
+        with suppress(OSError):
+            self._records._part(self._id).unlink(missing_ok=True)
+
+    def _forget(self) -> None:
+        for pending in (self._directories, self._others):
+            pending.parts.clear()
+            pending.size_bytes = 0
+
+    def _close(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._is_over:
+            self._drop()
+        self._records._open_writers.discard(self._id)
+
+
+class _OpenFile:
+    """A file to read from that is closed when nobody has it any more, such as an iterator that was not used up."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.size_bytes = os.fstat(descriptor).st_size
+
+    def read(self, size_bytes: int, at: int) -> bytes:
+        return os.pread(self._descriptor, size_bytes, at)
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
+
+
+class _Damaged(Exception):
+    """The file is not one that was published."""
+
+
+@frozen
+class _Block:
+    is_of_directories: bool
+    at: int
+    size_bytes: int
+
+
+def _checked_index(file: _OpenFile) -> list[_Block]:
+    """
+    The blocks in *file*.
+
+    Raises:
+        _Damaged: it is not, byte for byte, what was written.
+    """
+    size = file.size_bytes - _FOOTER.size
+    if size < 0:
+        raise _Damaged
+    magic, index_at, expected = _FOOTER.unpack(file.read(_FOOTER.size, size))
+    if magic != _MAGIC or index_at > size:
+        raise _Damaged
+    crc = position = 0
+    while position < size:
+        content = file.read(min(_READ_BYTES, size - position), position)
+        if not content:
+            raise _Damaged
+        crc = _crc32(content, crc)
+        position += len(content)
+    if crc != expected:
+        raise _Damaged
+    return [_Block(*entry) for entry in _ENTRY.iter_unpack(file.read(size - index_at, index_at))]
+
+
+def _records(file: _OpenFile, blocks: list[_Block], directories_only: bool) -> Iterator[MemberRecord]:
+    directories = _of_blocks(file, [block for block in blocks if block.is_of_directories])
+    if directories_only:
+        return directories
+    others = _of_blocks(file, [block for block in blocks if not block.is_of_directories])
+    return merge(directories, others, key=attrgetter("at"))
+
+
+def _of_blocks(file: _OpenFile, blocks: list[_Block]) -> Iterator[MemberRecord]:
+    for block in blocks:
+        content = _decompress(file.read(block.size_bytes, block.at))
+        position, stop = 0, len(content)
+        while position < stop:
+            at, length = _RECORD.unpack_from(content, position)
+            position += _RECORD.size
+            yield MemberRecord(at, content[position : position + length], block.is_of_directories)
+            position += length
+
+
+def _create(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)

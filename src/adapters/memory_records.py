@@ -1,0 +1,53 @@
+"""Records of members in memory, which end with the process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import TracebackType
+
+from attrs import define, field
+
+from ..domain.errors import RecordsMissing
+from ..domain.members import MemberRecord
+
+
+@define(eq=False)
+class MemoryMemberRecords:
+    """`MemberRecords` in a dict; *published* is what it holds, by digest."""
+
+    published: dict[str, tuple[MemberRecord, ...]] = field(factory=dict)
+
+    def begin(self) -> _Writer:
+        return _Writer(self)
+
+    def read(self, sha256: str, *, directories_only: bool = False) -> Iterator[MemberRecord]:
+        records = self.published.get(sha256)
+        if records is None:
+            raise RecordsMissing(sha256)
+        return (record for record in records if record.is_directory or not directories_only)
+
+    def remove(self, sha256: str) -> None:
+        self.published.pop(sha256, None)
+
+    def sweep(self) -> None:
+        """Writers of former processes left nothing."""
+
+
+@define(eq=False)
+class _Writer:
+    _records: MemoryMemberRecords
+    _written: list[MemberRecord] = field(factory=list)
+
+    def write(self, record: MemberRecord) -> None:
+        self._written.append(record)
+
+    def publish(self, sha256: str) -> None:
+        self._records.published[sha256] = tuple(self._written)
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._written.clear()

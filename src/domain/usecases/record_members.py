@@ -1,0 +1,81 @@
+"""
+The members of a stored archive: from the records made when it arrived, or from its bytes where these are gone.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from ..archives import BackupArchive
+from ..errors import ArchiveCorrupt, RecordsMissing
+from ..members import MemberRecord
+from ..ports import Hasher, Inspector, MemberRecords, Recorder
+from ..uploads import ChecksumAlgorithm
+from .fetch import ReadArchive
+
+_FED_BYTES = (
+    16 << 10
+)  # of an archive at once where its records are not kept: no more than a thousand times as much comes
+
+
+@frozen
+class RecordMembers:
+    """
+    The records of an archive's members.
+
+    *inspector* looks at the bytes whatever the settings say of archives that arrive. Two callers that miss the same
+    records both make them.
+    """
+
+    records: MemberRecords
+    read: ReadArchive
+    hasher: Hasher
+    inspector: Inspector
+
+    def __call__(self, archive: BackupArchive, *, directories_only: bool = False) -> Iterator[MemberRecord]:
+        """
+        The records, in the order of the tar; of directories only, where that is enough.
+
+        Raises:
+            ArchiveCorrupt: at the call, where the archive had to be read and is not what was received.
+            RejectedContent, ExpandsTooFar: likewise, it is what was received, but no tar that can be looked into.
+        """
+        try:
+            return self.records.read(archive.digests.sha256, directories_only=directories_only)
+        except RecordsMissing:
+            self.remake(archive)
+        try:
+            return self.records.read(archive.digests.sha256, directories_only=directories_only)
+        except RecordsMissing:  # they cannot be kept now, perhaps because the disk is full
+            return (record for record in self._passing(archive) if record.is_directory or not directories_only)
+
+    def remake(self, archive: BackupArchive) -> None:
+        """Make the records of *archive* from its bytes, in place of those that may be there. Raises like calling."""
+        with self.records.begin() as writer:
+            for _ in self._inspected(archive, writer.write):
+                pass
+            writer.publish(archive.digests.sha256)
+
+    def _passing(self, archive: BackupArchive) -> Iterator[MemberRecord]:
+        passed: deque[MemberRecord] = deque()
+        for _ in self._inspected(archive, passed.append):
+            while passed:
+                yield passed.popleft()
+
+    def _inspected(self, archive: BackupArchive, recorder: Recorder) -> Iterator[None]:
+        """Have *archive* inspected, stopping after each piece and at the end."""
+        digest = self.hasher.checksum(ChecksumAlgorithm.SHA256)
+        with self.read(archive) as reader, self.inspector.start(recorder) as inspection:
+            for block in reader:
+                digest.update(block)
+                for at in range(0, len(block), _FED_BYTES):
+                    inspection.feed(block[at : at + _FED_BYTES])
+                    yield
+            # First, since of other bytes it is not worth saying what is wrong with them.
+            if digest.digest().hex() != archive.digests.sha256:
+                raise ArchiveCorrupt(archive.id)
+            inspection.finish()
+            yield

@@ -1,0 +1,185 @@
+"""
+What every `MemberRecords` promises.
+
+A test module runs the contract for an adapter by subclassing it with a fixture ``door``: the records, and a way to have
+them fail.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Sequence
+from typing import Protocol
+
+import pytest
+
+from tarkeep.domain.errors import RecordsMissing
+from tarkeep.domain.members import MemberRecord
+from tarkeep.domain.ports import MemberRecords
+
+ONE, OTHER = "1" * 64, "a" * 64
+
+
+class RecordsDoor(Protocol):
+    """What the contract needs besides the records: what may be done behind their back."""
+
+    @property
+    def records(self) -> MemberRecords: ...
+
+    def is_empty(self) -> bool:
+        """Whether nothing is held, published or not."""
+
+    def open_files(self) -> int:
+        """How many files of records this process holds open."""
+
+    def crash(self) -> None:
+        """End the process that writes, with writers open, and begin the next one."""
+
+
+def some(count: int, seed: int = 1, *, directories: float = 0.3, blocks: int = 3) -> list[MemberRecord]:
+    """Records of so many members, of up to *blocks* blocks each, some of them directories'."""
+    rng = random.Random(seed)
+    at = 0
+    records = []
+    for _ in range(count):
+        headers = rng.randbytes(40).ljust(512, b"\0") * rng.randint(1, blocks)
+        records.append(MemberRecord(at, headers, rng.random() < directories))
+        at += len(headers) + 512 * rng.randrange(5)
+    return records
+
+
+def publish(records: MemberRecords, sha256: str, written: Sequence[MemberRecord]) -> None:
+    with records.begin() as writer:
+        for record in written:
+            writer.write(record)
+        writer.publish(sha256)
+
+
+class MemberRecordsContract:
+    @pytest.mark.parametrize("count", [0, 1, 2, 500, 4_000])
+    def test_what_is_published_is_read_in_the_order_of_the_tar(self, door: RecordsDoor, count: int) -> None:
+        """However directories and files are mixed, and however many there are."""
+        written = some(count)
+        publish(door.records, ONE, written)
+
+        assert list(door.records.read(ONE)) == written
+
+    @pytest.mark.parametrize("count", [0, 1, 500, 4_000])
+    def test_directories_can_be_read_alone(self, door: RecordsDoor, count: int) -> None:
+        """In the order of the tar, without the others."""
+        written = some(count, directories=0.5)
+        publish(door.records, ONE, written)
+
+        found = list(door.records.read(ONE, directories_only=True))
+
+        assert found == [record for record in written if record.is_directory]
+
+    @pytest.mark.parametrize("directories", [0.0, 1.0])
+    def test_one_sort_alone_will_do(self, door: RecordsDoor, directories: float) -> None:
+        """An archive without a directory, and one without anything else."""
+        written = some(300, directories=directories)
+        publish(door.records, ONE, written)
+
+        assert list(door.records.read(ONE)) == written
+        assert len(list(door.records.read(ONE, directories_only=True))) == 300 * directories
+
+    def test_a_huge_record_is_kept(self, door: RecordsDoor) -> None:
+        """The listing of a directory with a million names."""
+        written = [MemberRecord(0, os.urandom(5 << 20), True), MemberRecord(9 << 20, bytes(512), False)]
+        publish(door.records, ONE, written)
+
+        assert list(door.records.read(ONE)) == written
+
+    def test_what_was_never_published_is_missing_at_the_call(self, door: RecordsDoor) -> None:
+        """Not at the first record, which a caller may ask for too late to do something else."""
+        with pytest.raises(RecordsMissing):
+            door.records.read(ONE)
+
+    @pytest.mark.parametrize("name", ["", "..", "../../tarkeep.json", "A" * 64, "1" * 63, "1" * 64 + "\n", "1/" * 32])
+    def test_what_is_no_digest_is_missing(self, door: RecordsDoor, name: str) -> None:
+        """Nothing is looked for under it."""
+        with pytest.raises(RecordsMissing):
+            door.records.read(name)
+
+    def test_records_are_those_of_their_archive(self, door: RecordsDoor) -> None:
+        """Two archives do not get into each other's way, even while both are written."""
+        with door.records.begin() as one, door.records.begin() as other:
+            for record, its in zip(some(400, 1), some(400, 2), strict=True):
+                one.write(record)
+                other.write(its)
+            one.publish(ONE)
+            other.publish(OTHER)
+
+        assert (list(door.records.read(ONE)), list(door.records.read(OTHER))) == (some(400, 1), some(400, 2))
+
+    def test_records_of_one_archive_may_be_published_twice(self, door: RecordsDoor) -> None:
+        """Two who missed the same made the same; who reads meanwhile is not disturbed."""
+        publish(door.records, ONE, some(4_000))
+        reading = door.records.read(ONE)
+        first = next(reading)
+
+        publish(door.records, ONE, some(4_000))
+
+        assert [first, *reading] == list(door.records.read(ONE)) == some(4_000)
+
+    def test_what_is_not_published_is_dropped(self, door: RecordsDoor) -> None:
+        """An archive that is refused leaves no records."""
+        for count in (0, 1, 4_000):
+            with door.records.begin() as writer:
+                for record in some(count):
+                    writer.write(record)
+
+        assert door.is_empty()
+
+    def test_removed_records_are_missing(self, door: RecordsDoor) -> None:
+        """Removing what is not there is no error; who reads already may go on."""
+        publish(door.records, ONE, some(4_000))
+        reading = door.records.read(ONE)
+        next(reading)
+
+        for _ in range(2):
+            door.records.remove(ONE)
+
+        with pytest.raises(RecordsMissing):
+            door.records.read(ONE)
+        assert len(list(reading)) == 3_999
+        assert door.is_empty()
+
+    def test_a_crash_leaves_nothing_that_reads_as_complete(self, door: RecordsDoor) -> None:
+        """What was on its way is gone after a sweep, what was published is still there or missing."""
+        publish(door.records, ONE, some(10))
+        writer = door.records.begin()
+        for record in some(4_000, 2):
+            writer.write(record)
+
+        door.crash()
+        door.records.sweep()
+        door.records.remove(ONE)
+
+        with writer:  # which lives on in this process
+            assert door.is_empty()
+
+    def test_a_sweep_leaves_open_writers_alone(self, door: RecordsDoor) -> None:
+        """It runs at the start, and may run while archives arrive."""
+        with door.records.begin() as writer:
+            for record in some(4_000):
+                writer.write(record)
+            door.records.sweep()
+            writer.publish(ONE)
+
+        assert list(door.records.read(ONE)) == some(4_000)
+
+    def test_reading_may_be_broken_off(self, door: RecordsDoor) -> None:
+        """Who has seen enough just stops; nothing stays open."""
+        publish(door.records, ONE, some(4_000))
+
+        for count in (0, 1, 2_000):
+            reading = door.records.read(ONE)
+            for _ in range(count):
+                next(reading)
+            del reading
+
+        assert door.open_files() == 0
+        door.records.remove(ONE)
+        assert door.is_empty()
