@@ -71,12 +71,14 @@ class Fit:
     What comparing the listings of an archive with those of a possible parent showed.
 
     *unresolved* counts the names that the archive calls unchanged and the parent does not have, *examples* are the
-    first few of them as paths.
+    first few of them as paths. *is_sound* unless the renames between them are such as GNU tar is known to carry out
+    wrongly: then the tree can be merged, and tar, extracting one archive after the other, restores something else.
     """
 
     verdict: FitVerdict
     unresolved: int = 0
     examples: tuple[bytes, ...] = ()
+    is_sound: bool = True
 
 
 @frozen

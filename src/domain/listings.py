@@ -1,0 +1,221 @@
+"""
+What the listings of one archive say about another: where a directory was, and whether one can build on the other.
+
+GNU tar writes the renames of directories down as steps to carry out. Read here is what it meant by them, which
+directory each one was before: the steps it writes for several renames that touch each other may come twice, or in an
+order that cannot be carried out, and for a circle of three names they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Sequence
+
+from .chains import Fit, FitVerdict
+from .members import Listing, Mark, Rename
+
+EXAMPLES = 10
+"""Paths that a fit names at most."""
+
+
+def canonical(path: bytes) -> bytes:
+    """
+    *path* as tar extracts it: from the root of the archive, without ``.`` and doubled slashes; b"" is the root.
+
+    So ``./a``, ``/a`` and ``a`` are one name.
+    """
+    if path[:1] in b"./" or b"//" in path or b"/." in path or path[-1:] == b"/":
+        return b"/".join(part for part in path.split(b"/") if part not in (b"", b"."))
+    return path
+
+
+def split(path: bytes) -> tuple[bytes, bytes]:
+    """The directory and the name in it."""
+    directory, _, name = path.rpartition(b"/")
+    return directory, name
+
+
+def join(directory: bytes, name: bytes) -> bytes:
+    return directory + b"/" + name if directory else name
+
+
+class Origins:
+    """
+    Where the directories of an archive's tree were in the tree before it.
+
+    *renames* are those that the archive tells of, *earlier* those of the archive before it, which tar may tell again.
+    Paths are canonical. A directory is where its parent was, under its own name, unless a rename says otherwise.
+    """
+
+    def __init__(self, renames: Sequence[Rename], earlier: Sequence[Rename] = ()) -> None:
+        self._steps = [(canonical(rename.old), canonical(rename.new)) for rename in renames]
+        self._renamed = _meant(self._steps)
+        # Where a directory came to stand under a name that another one had, tar's snapshot file keeps that name with
+        # the inode of the other. So the next dump names a circle by where its directories were before the last one,
+        # and tells of the same renames again if nothing happened since.
+        told = _meant([(canonical(rename.old), canonical(rename.new)) for rename in earlier])
+        were = set(told.values())
+        self._stood = {old: new for new, old in told.items() if new in were and old in told}
+        self._before: dict[bytes, bytes | None] = {b"": b""}
+        self._moved_from: set[bytes] = set()
+        if self._renamed:
+            self._moved_from = {before for new in self._renamed if (before := self._told(new)) is not None}
+            self._before = {b"": b""}  # some were looked up before it was known which names had become free
+
+    @property
+    def moved_from(self) -> frozenset[bytes]:
+        """The paths that renamed directories had before."""
+        return frozenset(self._since(path) for path in self._moved_from)
+
+    def is_sound(self, directories: Container[bytes]) -> bool:
+        """
+        Tar, which carries the steps out one by one, comes to the same for the *directories* of the archive's tree.
+
+        If not, it restores other content than there was, or stops: GNU tar 1.34 does for a circle that a later archive
+        tells of again, and for a chain of renames in the wrong order.
+        """
+        names = {*self._renamed, *self._stood, *self._stood.values()}
+        return all(self._carried_out(name) == self.before(name) for name in names if name in directories)
+
+    def before(self, directory: bytes) -> bytes | None:
+        """Where *directory* was before; None if it is new in the place of one that was moved away."""
+        told = self._told(directory)
+        return self._since(told) if told is not None else None
+
+    def _told(self, directory: bytes) -> bytes | None:
+        """Where it was, in the names of tar's snapshot file."""
+        if not self._renamed:
+            return directory
+        # Upwards to one that is known, and down again: recursion would end at 1,000 levels.
+        climbed: list[bytes] = []
+        at = directory
+        while at not in self._before:
+            if len(climbed) > _DEEPEST:  # renames that nest in each other, as no tar writes them
+                return None
+            climbed.append(at)
+            at = split(self._renamed.get(at, at))[0]
+        before = self._before[at]
+        for passed in reversed(climbed):
+            if passed in self._renamed:
+                # The parent's name in a rename is that of after: tar has seen to its own rename already.
+                was = join(before, split(self._renamed[passed])[1]) if before is not None else None
+            else:
+                was = join(before, split(passed)[1]) if before is not None else None
+                if was in self._moved_from:
+                    was = None
+            before = self._before[passed] = was
+        return before
+
+    def _since(self, path: bytes) -> bytes:
+        """*path* in the names of tar's snapshot file -> in those of the tree before."""
+        if not self._stood:
+            return path
+        above, below = path, b""
+        while above:
+            if above in self._stood:
+                return self._stood[above] + below
+            above, name = split(above)
+            below = b"/" + name + below
+        return path
+
+    def _carried_out(self, path: bytes) -> bytes | None:
+        """Where *path* was if the steps are carried out as they stand; None if it was not there."""
+        for old, new in reversed(self._steps):
+            old, new = old or _ASIDE, new or _ASIDE
+            if path == new or path.startswith(new + b"/"):
+                path = old + path[len(new) :]
+            elif path == old or path.startswith(old + b"/"):
+                return None
+        return path
+
+
+_ASIDE = b"\0"  # the temporary name: no name of tar has a NUL
+_DEEPEST = 4096
+
+
+def _meant(steps: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """What the steps come to: the new name of a directory -> the old one. An empty name is the temporary one."""
+    renamed: dict[bytes, bytes] = {}
+    aside = b""  # what waits under the temporary name
+    for old, new in steps:
+        if not new:
+            aside = old
+        else:
+            renamed[new] = old or aside
+    return renamed
+
+
+def fit(
+    child: Iterable[tuple[bytes, Listing]],
+    parent: Iterable[tuple[bytes, Listing]],
+    is_left_out: Callable[[bytes], bool] | None = None,
+) -> Fit:
+    """
+    Whether *parent* has every name that *child* calls unchanged, and every directory that it calls renamed.
+
+    Both are the directories of an archive with their listings, in any order, paths as the archive has them; each is
+    read once, and the names of *child* are held. One without any listing fits nothing and contradicts nothing.
+
+    GNU tar calls unchanged, too, what it saw and was told to leave out (``--exclude`` and the like), so a name that
+    is new and left out looks like one that is missing. *is_left_out* tells such paths apart, where a profile says what
+    its dumps leave out.
+    """
+    wanted: dict[bytes, list[bytes]] = {}
+    directories: set[bytes] = set()
+    renames: list[Rename] = []
+    for path, listing in child:
+        directory = canonical(path)
+        directories.add(directory)
+        renames += listing.renames
+        unchanged = [name for name, mark in listing.names.items() if mark is Mark.UNCHANGED]
+        if is_left_out is not None:
+            unchanged = [name for name in unchanged if not is_left_out(join(directory, name))]
+        if unchanged:
+            wanted[directory] = unchanged
+    if not directories:
+        return Fit(FitVerdict.UNKNOWN)
+    needed: dict[bytes, tuple[bytes, list[bytes]]] = {}
+    moved: set[bytes] = set()
+    failed = _Failures()
+    is_empty = True
+    for path, listing in parent:
+        if is_empty:  # tar writes all renames of an archive into its first listing
+            is_empty = False
+            origins = Origins(renames, listing.renames)
+            moved = set(origins.moved_from)
+            failed.is_sound = origins.is_sound(directories)
+            for directory, names in wanted.items():
+                # One with a listing of its own is a directory, whatever its parent's says: it was named twice to tar.
+                names = [name for name in names if join(directory, name) not in directories]
+                before = origins.before(directory)
+                if before is None or before in needed:
+                    failed.add(directory, names)
+                elif names:
+                    needed[before] = (directory, names)
+        at = canonical(path)
+        moved.discard(at)
+        directory, names = needed.pop(at, (b"", []))
+        have = listing.names
+        failed.add(directory, [name for name in names if have.get(name) not in (Mark.HERE, Mark.UNCHANGED)])
+    if is_empty:
+        return Fit(FitVerdict.UNKNOWN)
+    for directory, names in needed.values():
+        failed.add(directory, names)
+    failed.add(b"", sorted(moved))
+    return failed.fit()
+
+
+class _Failures:
+    def __init__(self) -> None:
+        self._count = 0
+        self._examples: list[bytes] = []
+        self.is_sound = True
+
+    def add(self, directory: bytes, names: Sequence[bytes]) -> None:
+        self._count += len(names)
+        for name in names[: EXAMPLES - len(self._examples)]:
+            self._examples.append(join(directory, name))
+
+    def fit(self) -> Fit:
+        if not self._count:
+            return Fit(FitVerdict.FITS, is_sound=self.is_sound)
+        return Fit(FitVerdict.CONTRADICTS, self._count, tuple(self._examples), self.is_sound)

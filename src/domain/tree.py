@@ -1,0 +1,468 @@
+"""
+The tree of names at a restore point, merged from the archives of its path.
+
+Of an exact path the names are those that the last archive lists, and nothing else. The content of each is in that
+archive, or, if it is called unchanged, in the nearest one before that carries it, under the name that its directory had
+then. Of an overlay path the archives are laid over each other as tar extracts them, and nothing is ever deleted.
+
+A tree holds names and, for each, the position of a member, not members: a number and an entry of a dictionary a name,
+so that a million names fit where a million objects would not. Positions are turned back into members by who has the
+archives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
+from fnmatch import translate
+from heapq import nsmallest
+
+from attrs import frozen
+
+from .listings import Origins, canonical, join, split
+from .members import Mark, Member, MemberType, Rename
+
+Members = Callable[[], Iterable[Member]]
+"""The members of one archive, in the order of the tar, from the beginning at every call."""
+
+GAPS_NAMED = 1000
+"""Gaps that a tree names at most."""
+
+_BLOCK = 512
+# What an entry is as long as it is no position of a member, which is a number from 0 on.
+_PROMISED = -1  # it is in the archive at hand, says a listing
+_WANTED = -2  # in an earlier archive
+_IMPLIED = -3  # a directory without a member: one above the members
+
+
+class GapKind(Enum):
+    """Why a name has no content."""
+
+    # the point is not restorable
+    MISSING = "missing"  # said to be unchanged, and not there before
+    WAS_DIRECTORY = "was-directory"  # said to be an unchanged file, and a directory before
+    IN_THE_WAY = "in-the-way"  # tar cannot extract it over what is there
+    NO_TARGET = "no-target"  # a hard link to nothing
+    # nothing is missing that any archive ever had
+    NOT_ARCHIVED = "not-archived"  # listed and not stored: a socket, or a file that vanished or could not be read
+    LEFT_OUT = "left-out"  # listed since the first archive and in none: excluded
+
+    @property
+    def is_loss(self) -> bool:
+        """The tree is not what it was."""
+        return self not in (GapKind.NOT_ARCHIVED, GapKind.LEFT_OUT)
+
+
+@frozen
+class Gap:
+    """A name that the tree ought to have and that cannot be given back."""
+
+    path: bytes
+    kind: GapKind
+
+
+@frozen
+class Entry:
+    """
+    One name of a tree.
+
+    *archive* is an index in the path and *at* the position of the name's own member there; both None for a directory
+    above all members. *content_archive* and *content_at* are those of the member with the content: the same, but for a
+    hard link those of what it links to.
+    """
+
+    path: bytes
+    is_directory: bool
+    archive: int | None
+    at: int | None
+    content_archive: int | None
+    content_at: int | None
+
+    @property
+    def name(self) -> bytes:
+        return split(self.path)[1]
+
+
+@frozen
+class Place:
+    """Where the member at position *at* belongs: at the first of *paths*, and the others are hard links to that."""
+
+    at: int
+    paths: tuple[bytes, ...]
+
+
+class Tree:
+    """
+    The names at a point. Paths are canonical (see `listings`), b"" is the root.
+
+    *gaps* are names without content, the first `GAPS_NAMED` of them; *losses* counts those, named or not, that keep
+    the point from being restored.
+    """
+
+    def __init__(self, archives: int) -> None:
+        self._archives = archives
+        self._tables: dict[bytes, dict[bytes, int]] = {b"": {}}
+        self._root = _IMPLIED
+        self._links: dict[int, int] = {}
+        self._gaps: list[Gap] = []
+        self._losses = 0
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        return tuple(self._gaps)
+
+    @property
+    def losses(self) -> int:
+        return self._losses
+
+    def __len__(self) -> int:
+        """The number of names, the root not among them."""
+        return sum(map(len, self._tables.values()))
+
+    def entry(self, path: bytes) -> Entry | None:
+        """The name at *path*, given in any form, or None."""
+        path = canonical(path)
+        if not path:
+            return self._entry(path, self._root)
+        directory, name = split(path)
+        value = self._tables.get(directory, {}).get(name)
+        return self._entry(path, value) if value is not None else None
+
+    def list(self, directory: bytes, limit: int, after: bytes | None = None) -> tuple[Entry, ...] | None:
+        """
+        Up to *limit* names in *directory*, in order of their bytes, those behind the name *after*.
+
+        None if there is no such directory. Cost: O(n) in the names of the directory.
+        """
+        directory = canonical(directory)
+        table = self._tables.get(directory)
+        if table is None:
+            return None
+        names = nsmallest(limit, table if after is None else (name for name in table if name > after))
+        return tuple(self._entry(join(directory, name), table[name]) for name in names)
+
+    def search(self, pattern: bytes, below: bytes = b"") -> Iterator[Entry]:
+        """
+        The names that match, by directories in the order of their paths.
+
+        A pattern with ``*``, ``?`` or ``[`` is a glob for the whole name, or for the whole path if it has a slash;
+        any other is looked for as a part of the name, or of the path if it has a slash.
+        """
+        is_path = b"/" in pattern
+        matches: Callable[[bytes], object]
+        if any(special in pattern for special in b"*?["):
+            matches = re.compile(translate(pattern.decode("latin-1")).encode("latin-1"), re.DOTALL).match
+        else:
+            matches = re.compile(re.escape(pattern)).search
+        below = canonical(below)
+        for directory in sorted(self._tables):
+            if below and directory != below and not directory.startswith(below + b"/"):
+                continue
+            table = self._tables[directory]
+            found = [name for name in table if matches(join(directory, name) if is_path else name)]
+            found.sort()
+            for name in found:
+                yield self._entry(join(directory, name), table[name])
+
+    def directories(self) -> Iterator[Entry]:
+        """All directories that a member tells of, each behind the one it is in; the root first, if there is one."""
+        for path in sorted(self._tables):
+            directory, name = split(path)
+            value = self._tables[directory][name] if path else self._root
+            if value >= 0:
+                yield self._entry(path, value)
+
+    def places(self, archive: int) -> Iterator[Place]:
+        """
+        Where the members of one archive of the path belong, but for directories, in the order of the tar.
+
+        Those that are not named do not belong into the tree. Cost: O(n log n) time and about 100 bytes of memory a
+        name, while it lasts.
+        """
+        found: list[tuple[int, bytes, bytes]] = []
+        links = self._links
+        for directory, table in self._tables.items():
+            for name, value in table.items():
+                if value >= 0:
+                    content = links.get(value, value)
+                    if content % self._archives == archive and join(directory, name) not in self._tables:
+                        found.append((content, directory, name))
+        found.sort()
+        start = 0
+        for end in range(1, len(found) + 1):
+            if end == len(found) or found[end][0] != found[start][0]:
+                paths = tuple(join(directory, name) for _, directory, name in found[start:end])
+                yield Place(self._at(found[start][0]), paths)
+                start = end
+
+    def _entry(self, path: bytes, value: int) -> Entry:
+        is_directory = path in self._tables
+        if value < 0:
+            return Entry(path, is_directory, None, None, None, None)
+        content = self._links.get(value, value)
+        return Entry(
+            path,
+            is_directory,
+            value % self._archives,
+            self._at(value),
+            content % self._archives,
+            self._at(content),
+        )
+
+    def _value(self, archive: int, at: int) -> int:
+        return at // _BLOCK * self._archives + archive
+
+    def _at(self, value: int) -> int:
+        return value // self._archives * _BLOCK
+
+    def _gap(self, path: bytes, kind: GapKind) -> None:
+        self._losses += kind.is_loss
+        if len(self._gaps) < GAPS_NAMED:
+            self._gaps.append(Gap(path, kind))
+
+    def _directory(self, path: bytes) -> dict[bytes, int]:
+        """The table of *path*, which becomes a directory with all above it, if it is none yet."""
+        table = self._tables.get(path)
+        while table is None:
+            # From the lowest that exists downwards.
+            missing = path
+            while (above := split(missing)[0]) not in self._tables:
+                missing = above
+            self._tables[missing] = {}
+            self._tables[above].setdefault(split(missing)[1], _IMPLIED)
+            table = self._tables.get(path)
+        return table
+
+
+def merge(path: Sequence[Members], is_exact: bool, is_proven: bool = False) -> Tree:
+    """
+    The tree at the end of *path*, the archives of a restore point, the base first.
+
+    *is_exact* says that all of them have listings (the point's fidelity). *is_proven* says that all links of the path
+    are proven: then a name that is called unchanged and was not there before is one that tar was told to leave out,
+    and no loss.
+
+    Each archive is read once, the last first; once more only for a hard link to a member that was replaced. A member
+    whose path has ``..`` in it belongs nowhere, as for tar.
+    """
+    tree = Tree(max(1, len(path)))
+    if not path:
+        return tree
+    return _Exact(tree, path, is_proven).merged() if is_exact else _Overlay(tree, path).merged()
+
+
+def _renames(members: Members) -> Sequence[Rename]:
+    """Those that an archive tells of. Tar writes all of them into the first listing."""
+    return next((member.listing.renames for member in members() if member.listing is not None), ())
+
+
+def _placed(members: Iterable[Member]) -> Iterator[tuple[Member, bytes]]:
+    for member in members:
+        if b".." not in member.path or b".." not in member.path.split(b"/"):
+            yield member, canonical(member.path)
+
+
+class _Exact:
+    """Names of the last archive; then backwards for the content of those that are called unchanged."""
+
+    def __init__(self, tree: Tree, path: Sequence[Members], is_proven: bool) -> None:
+        self._tree = tree
+        self._path = path
+        self._missing = GapKind.LEFT_OUT if is_proven else GapKind.MISSING
+
+    def merged(self) -> Tree:
+        tree, tables = self._tree, self._tree._tables
+        self._take_last()
+        renames = _renames(self._path[-1])
+        # A directory in the tree of the archive at hand -> the same one at the end, and its names that are wanted.
+        wanted: dict[bytes, tuple[bytes, list[bytes]]] = {}
+        for directory, table in tables.items():
+            names = [name for name, value in table.items() if value == _WANTED]
+            if names:
+                wanted[directory] = (directory, names)
+        for index in range(len(self._path) - 2, -1, -1):
+            if not wanted:
+                break
+            earlier = _renames(self._path[index])
+            wanted = self._mapped_back(wanted, Origins(renames, earlier))
+            self._find(index, wanted)
+            wanted = self._still(wanted)
+            renames = earlier
+        for final, names in wanted.values():
+            for name in names:
+                del tables[final][name]
+                tree._gap(join(final, name), GapKind.LEFT_OUT)
+        return tree
+
+    def _take_last(self) -> None:
+        tree, last = self._tree, len(self._path) - 1
+        links: dict[int, bytes] = {}
+        for member, path in _placed(self._path[last]()):
+            value = tree._value(last, member.at)
+            directory, name = split(path)
+            if member.type is not MemberType.DIRECTORY:
+                tree._directory(directory)[name] = value
+                if member.type is MemberType.HARD_LINK:
+                    links[value] = canonical(member.link)
+                continue
+            table = tree._directory(path)
+            if path:
+                tree._tables[directory][name] = value
+            else:
+                tree._root = value
+            if member.listing is not None:
+                for listed, mark in member.listing.names.items():
+                    if mark is Mark.UNCHANGED:
+                        table.setdefault(listed, _WANTED)
+                    elif mark is Mark.HERE:
+                        table.setdefault(listed, _PROMISED)
+                    else:
+                        tree._directory(join(path, listed))
+        for directory, table in tree._tables.items():
+            self._drop_promised(directory, table, list(table))
+        self._follow(last, links, lambda directory: tree._tables.get(directory))
+
+    def _find(self, index: int, jobs: dict[bytes, tuple[bytes, list[bytes]]]) -> None:
+        """Take from the archive at *index* what it has of the names in *jobs*."""
+        tree = self._tree
+        links: dict[int, bytes] = {}
+        unseen = set(jobs)
+        for member, path in _placed(self._path[index]()):
+            if member.type is MemberType.DIRECTORY:
+                if member.listing is not None and path in jobs:
+                    unseen.discard(path)
+                    self._look_up(*jobs[path], member.listing.names)
+                continue
+            directory, name = split(path)
+            if directory not in jobs:
+                continue
+            table = tree._tables[jobs[directory][0]]
+            if table.get(name) in (_WANTED, _PROMISED):
+                table[name] = value = tree._value(index, member.at)
+                if member.type is MemberType.HARD_LINK:
+                    links[value] = canonical(member.link)
+        for directory in unseen:
+            final, names = jobs[directory]
+            self._look_up(final, names, {})
+        for final, names in jobs.values():
+            self._drop_promised(final, tree._tables[final], names)
+        self._follow(index, links, lambda directory: tree._tables[jobs[directory][0]] if directory in jobs else None)
+
+    def _look_up(self, final: bytes, names: list[bytes], listed: dict[bytes, Mark]) -> None:
+        table = self._tree._tables[final]
+        for name in names:
+            if table.get(name) != _WANTED:
+                continue
+            mark = listed.get(name)
+            if mark is Mark.HERE:
+                table[name] = _PROMISED
+            elif mark is not Mark.UNCHANGED:
+                del table[name]
+                was_directory = mark is Mark.DIRECTORY and self._missing is GapKind.MISSING
+                self._tree._gap(join(final, name), GapKind.WAS_DIRECTORY if was_directory else self._missing)
+
+    def _drop_promised(self, final: bytes, table: dict[bytes, int], names: list[bytes]) -> None:
+        for name in names:
+            if table.get(name) == _PROMISED:
+                del table[name]
+                self._tree._gap(join(final, name), GapKind.NOT_ARCHIVED)
+
+    def _still(self, wanted: dict[bytes, tuple[bytes, list[bytes]]]) -> dict[bytes, tuple[bytes, list[bytes]]]:
+        tables = self._tree._tables
+        still = {}
+        for directory, (final, names) in wanted.items():
+            names = [name for name in names if tables[final].get(name) == _WANTED]
+            if names:
+                still[directory] = (final, names)
+        return still
+
+    def _mapped_back(
+        self, wanted: dict[bytes, tuple[bytes, list[bytes]]], origins: Origins
+    ) -> dict[bytes, tuple[bytes, list[bytes]]]:
+        """*wanted* by the names that the directories had before; those that were not there are gaps."""
+        before: dict[bytes, tuple[bytes, list[bytes]]] = {}
+        for directory, job in wanted.items():
+            was = origins.before(directory)
+            if was is None or was in before:
+                self._look_up(*job, {})
+            else:
+                before[was] = job
+        return before
+
+    def _follow(
+        self, index: int, links: dict[int, bytes], table_of: Callable[[bytes], dict[bytes, int] | None]
+    ) -> None:
+        """Give every hard link of one archive the position of what it links to, which is in the same archive."""
+        tree = self._tree
+        replaced: dict[bytes, list[int]] = {}
+        for value, target in links.items():
+            directory, name = split(target)
+            found = (table_of(directory) or {}).get(name, _WANTED)
+            if found >= 0 and found % tree._archives == index and found != value:
+                tree._links[value] = found
+            else:
+                replaced.setdefault(target, []).append(value)
+        for value in links:
+            hops = 0
+            while (further := tree._links.get(tree._links.get(value, value))) is not None and hops < 64:
+                tree._links[value] = further
+                hops += 1
+        if replaced:
+            for member, path in _placed(self._path[index]()):
+                if path in replaced and member.type not in (MemberType.HARD_LINK, MemberType.DIRECTORY):
+                    for value in replaced[path]:
+                        tree._links[value] = tree._value(index, member.at)
+
+
+class _Overlay:
+    """Each archive over the ones before it, as tar extracts them into one directory; nothing is deleted."""
+
+    def __init__(self, tree: Tree, path: Sequence[Members]) -> None:
+        self._tree = tree
+        self._path = path
+
+    def merged(self) -> Tree:
+        for index, members in enumerate(self._path):
+            for member, path in _placed(members()):
+                self._extract(index, member, path)
+        return self._tree
+
+    def _extract(self, index: int, member: Member, path: bytes) -> None:
+        tree, tables = self._tree, self._tree._tables
+        value = tree._value(index, member.at)
+        if not path:
+            tree._root = value if member.type is MemberType.DIRECTORY else tree._root
+            return
+        if self._is_below_a_file(path):
+            tree._gap(path, GapKind.IN_THE_WAY)
+            return
+        directory, name = split(path)
+        if member.type is MemberType.DIRECTORY:
+            table = tree._directory(directory)
+            tables.setdefault(path, {})  # a file of this name gives way
+            table[name] = value
+            return
+        content = value
+        if member.type is MemberType.HARD_LINK:
+            target = canonical(member.link)
+            linked = tables.get(split(target)[0], {}).get(split(target)[1], _IMPLIED)
+            if linked < 0 or target in tables:
+                tree._gap(path, GapKind.NO_TARGET)
+                return
+            content = tree._links.get(linked, linked)
+        if tables.get(path):
+            tree._gap(path, GapKind.IN_THE_WAY)  # tar removes an empty directory only
+            return
+        tables.pop(path, None)
+        tree._directory(directory)[name] = value
+        if content != value:
+            tree._links[value] = content
+
+    def _is_below_a_file(self, path: bytes) -> bool:
+        tables = self._tree._tables
+        directory, name = split(path)
+        while directory not in tables:
+            directory, name = split(directory)
+        below = join(directory, name)
+        return below != path and name in tables[directory]

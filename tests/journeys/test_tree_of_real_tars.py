@@ -1,0 +1,135 @@
+"""
+The merged tree against GNU tar, and against the directories that were archived, over histories that Hypothesis draws.
+
+The archives are read by `tests.support.tar_oracle`, not by the product.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from tarkeep.domain.chains import FitVerdict
+from tarkeep.domain.listings import fit
+from tarkeep.domain.members import Listing, Member, MemberType
+from tarkeep.domain.tree import Tree, merge
+from tests.support.histories import History, Step, steps
+from tests.support.tar_oracle import members_of
+
+REAL_FILES = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+kinds = st.sampled_from(["INC", "INC", "DIFF"])
+dumps = st.lists(st.tuples(kinds, st.booleans(), steps(1, 8, growing=True)), min_size=1, max_size=4)
+
+
+class Taken:
+    """One archive of a history: its members, its bytes, and the path that restores it."""
+
+    def __init__(self, file: Path, parent: Taken | None) -> None:
+        self.file = file
+        self.parent = parent
+        self.bytes = file.read_bytes()
+        self.members = members_of(self.bytes)
+
+    @property
+    def path(self) -> list[Taken]:
+        return [*(self.parent.path if self.parent else ()), self]
+
+    @property
+    def listings(self) -> list[tuple[bytes, Listing]]:
+        return [(member.path, member.listing) for member in self.members if member.listing is not None]
+
+    def read(self) -> Sequence[Member]:
+        return self.members
+
+
+def chain_of(history: History, start: list[Step], further: list[tuple[str, bool, list[Step]]]) -> list[Taken]:
+    """A FULL and what follows, the directory left as the last of them saw it."""
+    snapshot, full_snapshot = history.place / "snapshot", history.place / "full"
+    history.go_through(start)
+    full = newest = Taken(history.dump("0.tar", snapshot, posix=False), None)
+    shutil.copyfile(snapshot, full_snapshot)
+    taken = [full]
+    for number, (kind, posix, changes) in enumerate(further, 1):
+        history.go_through(changes)
+        used = snapshot
+        if kind == "DIFF":
+            used = history.place / "copy"
+            shutil.copyfile(full_snapshot, used)
+        one = Taken(history.dump(f"{number}.tar", used, posix=posix), full if kind == "DIFF" else newest)
+        taken.append(one)
+        if kind == "INC":
+            newest = one
+    return taken
+
+
+def put_together(tree: Tree, path: Sequence[Taken]) -> dict[bytes, tuple[str, bytes]]:
+    """What a restore of *tree* gives: every name with its type and content."""
+    found = {entry.path: ("directory", b"") for entry in tree.directories()}
+    for index, one in enumerate(path):
+        at = {member.at: member for member in one.members}
+        for place in tree.places(index):
+            member = at[place.at]
+            content = one.bytes[member.data_at : member.data_at + member.stored_bytes]
+            assert member.type is not MemberType.HARD_LINK
+            for name in place.paths:
+                found[name] = (member.type.value, content if member.type is MemberType.FILE else member.link)
+    return found
+
+
+@settings(REAL_FILES, max_examples=60)
+@given(start=steps(3, 20, growing=True), further=dumps)
+def test_the_merged_tree_is_what_was_archived_and_what_tar_restores(
+    start: list[Step], further: list[tuple[str, bool, list[Step]]]
+) -> None:
+    """
+    Names, types and contents are those of the live directory; where that cannot be, the tree says so.
+
+    GNU tar comes to the same, but for renames that it carries out in another way than it meant them; those are told.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        history = History(Path(place))
+        taken = chain_of(history, start, further)
+        path = taken[-1].path
+        live = history.live()
+        fits = [fit(child.listings, child.parent.listings) for child in path if child.parent]
+        is_sound = all(one.is_sound for one in fits)
+
+        tree = merge([one.read for one in path], is_exact=True)
+
+        restored = history.restored([one.file for one in path])
+        if tree.losses:
+            event("tar left out what it should have archived")
+            assert any(one.verdict is FitVerdict.CONTRADICTS for one in fits)
+            assert restored != live
+            return
+        assert put_together(tree, path) == live
+        assert all(one.verdict is FitVerdict.FITS for one in fits)
+        if not is_sound:
+            event("tar restores something else")
+        else:
+            assert restored == live
+
+
+@settings(REAL_FILES, max_examples=30)
+@given(start=steps(3, 15, growing=True), further=st.lists(steps(0, 5, growing=True), min_size=1, max_size=3))
+def test_plain_archives_laid_over_each_other_are_what_tar_makes_of_them(
+    start: list[Step], further: list[list[Step]]
+) -> None:
+    """Without listings nothing is deleted, and names and contents are those that tar restores in order."""
+    with tempfile.TemporaryDirectory() as place:
+        history = History(Path(place))
+        taken: list[Taken] = []
+        for number, changes in enumerate([start, *further]):
+            history.go_through(changes)
+            taken.append(Taken(history.dump(f"{number}.tar", None, posix=bool(number % 2)), None))
+
+        tree = merge([one.read for one in taken], is_exact=False)
+
+        assert not tree.losses
+        assert put_together(tree, taken) == history.restored([one.file for one in taken], incremental=False)

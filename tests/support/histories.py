@@ -1,0 +1,168 @@
+"""
+Histories of real directories for tests, and GNU tar's archives of them.
+
+A history is a list of steps drawn by Hypothesis. A step names what it works on by numbers, counted among what exists
+when its turn comes, so that a history that is made shorter still means something.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from itertools import pairwise
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from .tar_oracle import look_at
+
+NAMES = [os.fsdecode(name) for name in (b"a", b"b", b"c", b"d e", "ä".encode(), b"\xff", b"n" * 120)]
+
+Step = tuple[str, int, int, int]
+
+_GROWING = ("write", "write", "write", "make", "make", "link", "symlink")
+_CHANGING = (
+    "change",
+    "remove",
+    "remove-tree",
+    "move-file",
+    "move",
+    "move",
+    "replace",
+    "swap",
+    "rotate",
+    "chmod",
+)
+_counts = st.integers(0, 11)
+
+
+def steps(least: int = 0, most: int = 8, *, growing: bool = False) -> st.SearchStrategy[list[Step]]:
+    kinds = st.sampled_from(_GROWING if growing else _GROWING + _CHANGING)
+    return st.lists(st.tuples(kinds, _counts, _counts, _counts), min_size=least, max_size=most)
+
+
+class History:
+    """A directory ``root`` that lives below *place*, and the archives made of it."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.root = place / "root"
+        self.root.mkdir()
+        self._written = 0
+
+    def live(self) -> dict[bytes, tuple[str, bytes]]:
+        return below_root(look_at(self.root))
+
+    def dump(self, name: str, snapshot: Path | None, *, posix: bool) -> Path:
+        """
+        Archive the directory with *snapshot* as tar's snapshot file, which is updated; None makes a plain archive.
+
+        Returns when the clock that files are stamped by has passed the start of the dump.
+        """
+        archive = self.place / name
+        options = [f"--format={'posix' if posix else 'gnu'}", f"--file={archive}"]
+        if snapshot is not None:
+            options.append(f"--listed-incremental={snapshot}")
+        tar(self.place, "--create", *options, "root")
+        self._pass()
+        return archive
+
+    def restored(self, archives: list[Path], *, incremental: bool = True) -> dict[bytes, tuple[str, bytes]] | None:
+        """What GNU tar makes of *archives* in order; None if it stops."""
+        into = self.place / "restored"
+        into.mkdir()
+        try:
+            for archive in archives:
+                options = ["--listed-incremental=/dev/null"] if incremental else []
+                # Not with --directory: the temporary names of circles are made in the directory that tar runs in.
+                if tar(into, "--extract", *options, f"--file={archive}", check=False):
+                    return None
+            return below_root(look_at(into / "root"))
+        finally:
+            shutil.rmtree(into)
+
+    def go_through(self, steps: list[Step]) -> None:
+        """Carry out what can be carried out."""
+        for kind, first, second, third in steps:
+            try:
+                self._step(kind, first, second, third)
+            except OSError:
+                continue  # the place is taken, or inside what is to move
+
+    def _step(self, kind: str, first: int, second: int, third: int) -> None:
+        directories, files = self._directories(), self._files()
+        inner = directories[1:]
+        target = directories[second % len(directories)] / NAMES[third % len(NAMES)]
+        if kind == "write":
+            target.write_bytes(self._new_content())
+        elif kind == "make":
+            target.mkdir()
+            (target / NAMES[first % len(NAMES)]).write_bytes(self._new_content())
+        elif kind == "symlink":
+            target.symlink_to(NAMES[first % len(NAMES)])
+        elif files and kind in ("change", "remove", "move-file", "link", "chmod"):
+            file = files[first % len(files)]
+            if kind == "change" and not file.is_symlink():
+                file.write_bytes(self._new_content())
+            elif kind == "chmod" and not file.is_symlink():
+                file.chmod(0o600 + third % 0o100)
+            elif kind == "remove":
+                file.unlink()
+            elif kind == "move-file":
+                file.rename(target)
+            elif kind == "link":
+                os.link(file, target, follow_symlinks=False)
+        elif inner and kind == "remove-tree":
+            shutil.rmtree(inner[first % len(inner)])
+        elif inner and kind in ("move", "replace"):
+            moved = inner[first % len(inner)]
+            moved.rename(target)
+            if kind == "replace":  # a new one where it was
+                moved.mkdir()
+                (moved / NAMES[third % len(NAMES)]).write_bytes(self._new_content())
+        elif kind in ("swap", "rotate"):
+            count = 2 if kind == "swap" else 3
+            self._exchange([inner[number % len(inner)] for number in (first, second, third)[:count] if inner])
+
+    def _exchange(self, circle: list[Path]) -> None:
+        """Give each directory the name of the one before it, if none is inside another."""
+        if len(set(circle)) < 2 or any(one in other.parents for one in circle for other in circle):
+            return
+        circle = list(dict.fromkeys(circle))
+        aside = self.place / "aside"
+        circle[0].rename(aside)
+        for free, moved in pairwise(circle):
+            moved.rename(free)
+        aside.rename(circle[-1])
+
+    def _directories(self) -> list[Path]:
+        return sorted(Path(directory) for directory, _, _ in os.walk(self.root))
+
+    def _files(self) -> list[Path]:
+        return sorted(Path(directory) / name for directory, _, names in os.walk(self.root) for name in names)
+
+    def _new_content(self) -> bytes:
+        self._written += 1
+        return b"content %d" % self._written
+
+    def _pass(self) -> None:
+        # Files are stamped by a clock of some milliseconds, tar takes its start from a finer one.
+        probe = self.place / "probe"
+        probe.touch()
+        stamped = probe.stat().st_mtime_ns
+        while probe.stat().st_mtime_ns == stamped:
+            probe.touch()
+
+
+def tar(directory: Path, *arguments: str, check: bool = True) -> int:
+    """Run GNU tar in *directory*; its exit status."""
+    done = subprocess.run(
+        ["tar", *arguments], cwd=directory, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C"}
+    )
+    assert not check or done.returncode == 0, done.stderr.decode(errors="replace")
+    return done.returncode
+
+
+def below_root(found: dict[bytes, tuple[str, bytes]]) -> dict[bytes, tuple[str, bytes]]:
+    return {b"root": ("directory", b""), **{b"root/" + path: what for path, what in found.items()}}
