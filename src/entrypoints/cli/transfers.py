@@ -114,7 +114,7 @@ class Ended(Generic[Outcome]):
         errors = [*before, *failed]
         for advice in dict.fromkeys(map(hint, errors)):
             if advice:
-                output.error(advice)
+                output.error(f"what to do: {advice}")
         if self.unfinished:
             return INTERRUPTED
         if not errors:
