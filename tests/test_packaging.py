@@ -27,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_is_exactly_src(wheel: Path) -> None:
-    """Every file of src, under the name tarkeep, and nothing else."""
+    """Every file of src, under the name tarkeep, with the manual page beside it, and nothing else."""
     tracked = {
         str(file.relative_to(ROOT / "src"))
         for file in (ROOT / "src").rglob("*")
@@ -37,7 +37,7 @@ def test_the_wheel_is_exactly_src(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name.removeprefix("tarkeep/") for name in archive.namelist() if ".dist-info/" not in name}
 
-    assert packed == tracked
+    assert packed == tracked | {f"tarkeep-{tarkeep.__version__}.data/data/share/man/man1/tarkeep.1"}
 
 
 def test_the_version_is_the_same_everywhere() -> None:
