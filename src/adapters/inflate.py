@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 from ..domain.errors import GzipDamaged, NotAGzip
 
@@ -67,16 +67,19 @@ class Inflater(Protocol):
         """
 
 
-InflateEngine: TypeAlias = Callable[[], Inflater]
-"""Starts a deflate stream: one of the two classes below."""
+class InflateEngine(Protocol):
+    """Starts a deflate stream: one of the two classes below."""
+
+    def __call__(self, window: bytes = b"") -> Inflater:
+        """*window* is what the stream may refer back to: the last bytes before a place in its middle."""
 
 
 class IsalInflater:
     """Deflate by isal, which computes the CRC in passing."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: bytes = b"") -> None:
         # The mode without header leaves the trailer to us; a plain deflate mode would not compute the CRC.
-        self._stream = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP_NO_HDR)
+        self._stream = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP_NO_HDR, zdict=window)
 
     @property
     def ended(self) -> bool:
@@ -100,8 +103,8 @@ class IsalInflater:
 class ZlibInflater:
     """Deflate by the standard library: half as fast, always there."""
 
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    def __init__(self, window: bytes = b"") -> None:
+        self._stream = zlib.decompressobj(-zlib.MAX_WBITS, zdict=window)
         self.crc = 0
 
     @property
@@ -125,19 +128,80 @@ FASTEST: InflateEngine = IsalInflater if igzip_lib else ZlibInflater
 """The engine to use where nothing speaks for another."""
 
 
+def begun_inside(engine: InflateEngine, window: bytes, bit: int, byte: int) -> Inflater:
+    """
+    A stream that goes on at a deflate block in the middle of another, which begins with bit *bit* (0 to 7, the lowest
+    is 0) of *byte*; the bytes after that one follow. With bit 0, *byte* is not used and follows, too.
+
+    Raises:
+        BadDeflate: no block begins like that.
+    """
+    inflater = engine(window)
+    if bit:
+        inflater.inflate(_lead_in(bit, byte))
+    return inflater
+
+
+# Neither library lets us begin at a bit. So blocks that inflate to nothing are put in front, as many as shift what
+# follows to its place. Here they are as bits, lowest first, and their number. One with fixed codes has 10 bits, which
+# makes every even shift. Odd ones begin with one of 91 bits, which brings its own codes: one bit each for literal 0,
+# for the end and for a distance.
+_EMPTY_FIXED = (0b010, 10)
+
+
+def _empty_dynamic() -> tuple[int, int]:
+    codes_for_lengths = [0, 0, 1, *[0] * 14, 1]  # in deflate's order: one bit each for 18, many zeros, and for 1
+    fields = [
+        (0b100, 3),
+        (0, 5),
+        (0, 5),
+        (len(codes_for_lengths) - 4, 4),
+        *((length, 3) for length in codes_for_lengths),
+    ]
+    fields += [
+        (0, 1),
+        (1, 1),
+        (138 - 11, 7),
+        (1, 1),
+        (117 - 11, 7),
+        (0, 1),
+        (0, 1),
+    ]  # literal 0, 255 absent, end, distance
+    fields += [(1, 1)]  # the end
+    bits = count = 0
+    for value, width in fields:
+        bits |= value << count
+        count += width
+    return bits, count
+
+
+def _lead_in(bit: int, byte: int) -> bytes:
+    bits, count = _empty_dynamic() if bit % 2 else (0, 0)
+    while count % 8 != bit:
+        bits |= _EMPTY_FIXED[0] << count
+        count += _EMPTY_FIXED[1]
+    return (bits | byte >> bit << count).to_bytes(count // 8 + 1, "little")
+
+
 class GzipStream:
     """
     The members of one gzip file, pushed in chunk by chunk.
 
     Any number of members, and zeros after the last one, as tapes leave them. *whole_members* counts the members whose
-    CRC and length were found right, *read_bytes* the bytes of all chunks that were used up.
+    CRC and length were found right, *read_bytes* the bytes of all chunks that were used up; *member_at* is where the
+    header of the member begins that the last piece came from.
+
+    With *inside*, from `begun_inside`, the first chunk goes on in the middle of a member, of which neither CRC nor
+    length can be checked.
     """
 
-    def __init__(self, engine: InflateEngine) -> None:
+    def __init__(self, engine: InflateEngine, inside: Inflater | None = None) -> None:
         self.whole_members = 0
         self.read_bytes = 0  # of the file, up to the chunk being inflated
+        self.member_at = 0
         self._engine = engine
-        self._inflater: Inflater | None = None
+        self._inflater = inside
+        self._began_inside = inside is not None
         self._stage: Callable[[memoryview, int], int] = self._magic
         self._held = b""
         self._flags = 0
@@ -209,6 +273,7 @@ class GzipStream:
                 raise GzipDamaged(begin, "data after the end")
             raise NotAGzip(begin)
         if len(held) == len(_MAGIC):
+            self.member_at = begin
             self._header_crc = zlib.crc32(held)
             self._turn_to(self._fixed)
         return position
@@ -278,10 +343,12 @@ class GzipStream:
     def _trailer(self, chunk: memoryview, position: int) -> int:
         position, held = self._collect(chunk, position, _TRAILER_BYTES)
         if len(held) == _TRAILER_BYTES:
-            if int.from_bytes(held[:4], "little") != self._left:
-                raise GzipDamaged(self.read_bytes + position, "the CRC does not match")
-            if int.from_bytes(held[4:], "little") != self._unpacked & 0xFFFF_FFFF:
-                raise GzipDamaged(self.read_bytes + position, "the length does not match")
+            if not self._began_inside:
+                if int.from_bytes(held[:4], "little") != self._left:
+                    raise GzipDamaged(self.read_bytes + position, "the CRC does not match")
+                if int.from_bytes(held[4:], "little") != self._unpacked & 0xFFFF_FFFF:
+                    raise GzipDamaged(self.read_bytes + position, "the length does not match")
+            self._began_inside = False
             self.whole_members += 1
             self._turn_to(self._magic)
         return position

@@ -116,13 +116,13 @@ class Meter:
         self.out_bytes = 0
         self.works_beside = threading.Event()  # set once a thread other than the test's inflates
 
-    def __call__(self) -> Inflater:
-        return _MeteredInflater(self)
+    def __call__(self, window: bytes = b"") -> Inflater:
+        return _MeteredInflater(self, window)
 
 
 class _MeteredInflater(IsalInflater):
-    def __init__(self, meter: Meter) -> None:
-        super().__init__()
+    def __init__(self, meter: Meter, window: bytes) -> None:
+        super().__init__(window)
         self._meter = meter
 
     def inflate(self, data: memoryview | bytes) -> bytes:
