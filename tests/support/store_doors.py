@@ -36,6 +36,9 @@ class StoreDoor(Protocol):
     def shorten(self, id: ArchiveId, size_bytes: int) -> None:
         """Cut the stored bytes, as a broken disk or a person would."""
 
+    def change(self, id: ArchiveId, content: bytes) -> None:
+        """Put other bytes in the place of the stored ones."""
+
     def lose_sidecar(self, id: ArchiveId) -> None:
         """Take the side-car away and leave the bytes."""
 
@@ -66,6 +69,9 @@ class MemoryDoor:
     def shorten(self, id: ArchiveId, size_bytes: int) -> None:
         held = self.store.archives[id]
         held.content = held.content[:size_bytes]
+
+    def change(self, id: ArchiveId, content: bytes) -> None:
+        self.store.archives[id].content = content
 
     def lose_sidecar(self, id: ArchiveId) -> None:
         self.store.archives[id].sidecar = None
@@ -105,6 +111,10 @@ class FilesystemDoor:
 
     def shorten(self, id: ArchiveId, size_bytes: int) -> None:
         os.truncate(self.file(id), size_bytes)
+
+    def change(self, id: ArchiveId, content: bytes) -> None:
+        self.file(id).chmod(0o600)
+        self.file(id).write_bytes(content)
 
     def lose_sidecar(self, id: ArchiveId) -> None:
         self.sidecar(id).unlink()
