@@ -7,6 +7,7 @@ The directory that holds everything of one server: its layout, its marker, and t
     DATA/staging/    archives on their way in
     DATA/trash/      archives on their way out
     DATA/members/    records of archives' members, a cache
+    DATA/seek/       seek indexes, a cache
     DATA/tarkeep.json    marker: {"format": 1, "id": "..."}
     DATA/lock            held while a process owns the directory, with its process id inside
 
@@ -146,6 +147,10 @@ class DataDirectory:
     @property
     def trash(self) -> Path:
         return self.path / "trash"
+
+    @property
+    def seek(self) -> Path:
+        return self.path / "seek"
 
     def close(self) -> None:
         """Give the directory up. Idempotent."""

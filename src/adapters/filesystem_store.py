@@ -243,6 +243,11 @@ class FilesystemArchiveStore:
         """Where the records of archives' members lie."""
         return self._data.members
 
+    @property
+    def seek(self) -> Path:
+        """Where seek indexes may be kept. It need not exist."""
+        return self._data.seek
+
     def close(self) -> None:
         self._data.close()
 

@@ -4,9 +4,10 @@ Where seek indexes are kept: in a folder of the data directory, or in memory.
 ::
 
     DATA/seek/<first two digits>/<SHA-256 of the archive>
+    DATA/seek/being-made
 
-A file gets its name when it is whole. Nothing is fsynced: what a power cut damages is recognised by its checksums and
-made again, and the folder may be deleted at any time.
+A file gets its name when it is whole; what a crash leaves of it is overwritten by the next. Nothing is fsynced: what a
+power cut damages is recognised by its checksums and made again, and the folder may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from attrs import define, field, frozen
 
 from .data_directory import translated
 
-_PART_SUFFIX = ".part"
+_PART = "being-made"
 
 
 @frozen
@@ -40,7 +41,7 @@ class SeekFolder:
     @contextmanager
     def create(self, sha256: str) -> Iterator[BinaryIO]:
         path = self._path(sha256)
-        part = path.with_name(path.name + _PART_SUFFIX)
+        part = self.folder / _PART
         with translated(writing=True):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             try:

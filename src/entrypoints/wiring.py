@@ -23,9 +23,12 @@ from ..adapters.memory_records import MemoryMemberRecords
 from ..adapters.memory_store import MemoryArchiveStore
 from ..adapters.memory_uploads import MemoryUploadSessions
 from ..adapters.name_locks import ProcessNameLocks
+from ..adapters.seek_folder import MemorySeekIndexes, SeekFolder
+from ..adapters.seek_index import SeekIndexes
 from ..adapters.sql_catalog import SqlCatalog
 from ..adapters.system import RandomIds, SystemClock
 from ..adapters.targz import InspectionLimits, NoInspector, TargzInspector
+from ..adapters.targz_unpacker import TargzUnpacker
 from ..adapters.upload_journal import FilesystemUploadSessions
 from ..adapters.upload_locks import ProcessUploadLocks
 from ..domain.errors import InvalidSetting
@@ -38,6 +41,7 @@ from ..domain.ports import (
     Inspector,
     MemberRecords,
     NameLocks,
+    Unpacker,
     UploadLocks,
     UploadSessions,
 )
@@ -106,6 +110,7 @@ class Tarkeep:
     recover: RecoverInterrupted
     rebuild: RebuildCatalog
     import_folder: ImportFolder
+    unpacker: Unpacker
 
 
 def assemble(
@@ -122,6 +127,7 @@ def assemble(
     max_bytes: int,
     sessions: UploadSessions,
     upload_locks: UploadLocks,
+    unpacker: Unpacker,
     same_name: SameName = SameName.REJECT,
     upload_limits: UploadLimits = UploadLimits(),
     rules: RuleBook = NO_RULES,
@@ -150,6 +156,7 @@ def assemble(
         recover=RecoverInterrupted(store, catalog, sessions),
         rebuild=RebuildCatalog(store, catalog, hasher, inspector, clock, rules),
         import_folder=ImportFolder(receive),
+        unpacker=unpacker,
     )
 
 
@@ -190,23 +197,25 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
     ids = RandomIds()
     budget = ThreadBudget()
     with ExitStack() as opened:
-        store, sessions, records = _open_store(settings, clock, ids)
-        opened.callback(store.close)
+        kept = _open_store(settings, clock, ids)
+        opened.callback(kept.store.close)
         catalog = opened.enter_context(closing(_open_catalog(settings)))
+        unpacker = opened.enter_context(closing(TargzUnpacker(ReadArchive(kept.store, catalog), kept.indexes)))
         looking = _inspector(settings, budget)
         tarkeep = assemble(
-            store=store,
+            store=kept.store,
             catalog=catalog,
             hasher=HashlibHasher(budget),
             inspector=NoInspector() if settings.validate == "off" else looking,
             looking=looking,
-            records=records,
+            records=kept.records,
             clock=clock,
             ids=ids,
             names=ProcessNameLocks(),
             max_bytes=settings.max_upload_bytes,
-            sessions=sessions,
+            sessions=kept.sessions,
             upload_locks=ProcessUploadLocks(),
+            unpacker=unpacker,
             same_name=SameName(settings.same_name),
             upload_limits=UploadLimits(
                 timedelta(hours=settings.upload_idle_hours),
@@ -226,9 +235,17 @@ def legacy_folder(path: Path, zone: tzinfo | None, profile: str) -> LegacyFolder
     return LegacyFolder(path, zone, profile)
 
 
-def _open_store(
-    settings: StorageSettings, clock: Clock, ids: IdSource
-) -> tuple[ArchiveStore, UploadSessions, MemberRecords]:
+@frozen
+class _Store:
+    """Where archives go, with what lies beside them."""
+
+    store: ArchiveStore
+    sessions: UploadSessions
+    records: MemberRecords
+    indexes: SeekIndexes
+
+
+def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> _Store:
     url = settings.store or f"file:{settings.data}"
     scheme, _, rest = url.partition(":")
     if scheme == "file":
@@ -236,12 +253,12 @@ def _open_store(
         try:
             records = FilesystemMemberRecords(store.members, ids)
             records.sweep()
-            return store, FilesystemUploadSessions.open(store.staging), records
+            return _Store(store, FilesystemUploadSessions.open(store.staging), records, SeekFolder(store.seek))
         except BaseException:
             store.close()
             raise
     if scheme == "memory":
-        return MemoryArchiveStore(clock), MemoryUploadSessions(), MemoryMemberRecords()
+        return _Store(MemoryArchiveStore(clock), MemoryUploadSessions(), MemoryMemberRecords(), MemorySeekIndexes())
     raise InvalidSetting("store", f"{scheme!r} is not a kind of store; use file:PATH or memory:")
 
 

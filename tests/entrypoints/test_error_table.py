@@ -24,10 +24,13 @@ from tarkeep.adapters.memory_records import MemoryMemberRecords
 from tarkeep.adapters.memory_store import MemoryArchiveStore
 from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.adapters.name_locks import ProcessNameLocks
+from tarkeep.adapters.seek_folder import MemorySeekIndexes
 from tarkeep.adapters.system import RandomIds, SystemClock
 from tarkeep.adapters.targz import TargzInspector
+from tarkeep.adapters.targz_unpacker import TargzUnpacker
 from tarkeep.adapters.upload_locks import ProcessUploadLocks
 from tarkeep.domain.ports import ArchiveStore, Catalog, NameLocks
+from tarkeep.domain.usecases.fetch import ReadArchive
 from tarkeep.entrypoints import http
 from tarkeep.entrypoints.http import problems
 from tarkeep.entrypoints.http.app import create_app
@@ -119,9 +122,11 @@ def test_the_server_survives_its_table(strict: LiveServer) -> None:
 def tarkeep_over(
     store: ArchiveStore | None = None, catalog: Catalog | None = None, names: NameLocks | None = None
 ) -> Tarkeep:
+    store = store or MemoryArchiveStore()
+    catalog = catalog or MemoryCatalog()
     return assemble(
-        store=store or MemoryArchiveStore(),
-        catalog=catalog or MemoryCatalog(),
+        store=store,
+        catalog=catalog,
         hasher=HashlibHasher(),
         inspector=TargzInspector(),
         looking=TargzInspector(),
@@ -132,6 +137,7 @@ def tarkeep_over(
         max_bytes=1 << 20,
         sessions=MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
+        unpacker=TargzUnpacker(ReadArchive(store, catalog), MemorySeekIndexes()),
     )
 
 

@@ -15,11 +15,14 @@ from tarkeep.adapters.memory_records import MemoryMemberRecords
 from tarkeep.adapters.memory_store import MemoryArchiveStore
 from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.adapters.name_locks import ProcessNameLocks
+from tarkeep.adapters.seek_folder import MemorySeekIndexes
 from tarkeep.adapters.targz import TargzInspector
+from tarkeep.adapters.targz_unpacker import TargzUnpacker
 from tarkeep.adapters.upload_locks import ProcessUploadLocks
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
 from tarkeep.domain.errors import UploadInterrupted
 from tarkeep.domain.ports import ArchiveStore, Catalog, MemberRecords, UploadSessions
+from tarkeep.domain.usecases.fetch import ReadArchive
 from tarkeep.domain.usecases.receive import SameName
 from tarkeep.entrypoints.wiring import Tarkeep, assemble
 from tests.support.clocks import FixedClock, SequenceIds
@@ -52,6 +55,7 @@ def assembled(
         max_bytes=MAX_BYTES,
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
+        unpacker=TargzUnpacker(ReadArchive(store, catalog), MemorySeekIndexes()),
         same_name=same_name,
     )
     return evolve(tarkeep, receive=evolve(tarkeep.receive, patience=timedelta(0)))
