@@ -8,7 +8,7 @@ order that cannot be carried out, and for a circle of three names they do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from .chains import Fit, FitVerdict
 from .members import Listing, Mark, Rename
@@ -62,6 +62,11 @@ class Origins:
             self._before = {b"": b""}  # some were looked up before it was known which names had become free
 
     @property
+    def is_trivial(self) -> bool:
+        """No directory changed its name."""
+        return not self._renamed and not self._stood
+
+    @property
     def moved_from(self) -> frozenset[bytes]:
         """The paths that renamed directories had before."""
         return frozenset(self._since(path) for path in self._moved_from)
@@ -71,10 +76,24 @@ class Origins:
         Tar, which carries the steps out one by one, comes to the same for the *directories* of the archive's tree.
 
         If not, it restores other content than there was, or stops: GNU tar 1.34 does for a circle that a later archive
-        tells of again, and for a chain of renames in the wrong order.
+        tells of again, and for a chain of renames in the wrong order. See `targets` for what more stops it.
         """
         names = {*self._renamed, *self._stood, *self._stood.values()}
         return all(self._carried_out(name) == self.before(name) for name in names if name in directories)
+
+    @property
+    def targets(self) -> frozenset[bytes]:
+        """The paths in the tree before that must be free, or empty directories, for tar to carry the steps out."""
+        freed: set[bytes] = set()
+        targets = set()
+        for old, new in self._steps:
+            if new and new not in freed:
+                directory, name = split(new)
+                before = self.before(directory)
+                if before is not None:
+                    targets.add(join(before, name))
+            freed.add(old)
+        return frozenset(targets)
 
     def before(self, directory: bytes) -> bytes | None:
         """Where *directory* was before; None if it is new in the place of one that was moved away."""
@@ -86,12 +105,12 @@ class Origins:
         if not self._renamed:
             return directory
         # Upwards to one that is known, and down again: recursion would end at 1,000 levels.
-        climbed: list[bytes] = []
+        climbed: dict[bytes, None] = {}
         at = directory
         while at not in self._before:
-            if len(climbed) > _DEEPEST:  # renames that nest in each other, as no tar writes them
+            if at in climbed:  # renames that nest in each other, as no tar writes them
                 return None
-            climbed.append(at)
+            climbed[at] = None
             at = split(self._renamed.get(at, at))[0]
         before = self._before[at]
         for passed in reversed(climbed):
@@ -129,7 +148,6 @@ class Origins:
 
 
 _ASIDE = b"\0"  # the temporary name: no name of tar has a NUL
-_DEEPEST = 4096
 
 
 def _meant(steps: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -175,6 +193,7 @@ def fit(
         return Fit(FitVerdict.UNKNOWN)
     needed: dict[bytes, tuple[bytes, list[bytes]]] = {}
     moved: set[bytes] = set()
+    targets: frozenset[bytes] = frozenset()
     failed = _Failures()
     is_empty = True
     for path, listing in parent:
@@ -183,6 +202,7 @@ def fit(
             origins = Origins(renames, listing.renames)
             moved = set(origins.moved_from)
             failed.is_sound = origins.is_sound(directories)
+            targets = origins.targets
             for directory, names in wanted.items():
                 # One with a listing of its own is a directory, whatever its parent's says: it was named twice to tar.
                 names = [name for name in names if join(directory, name) not in directories]
@@ -195,6 +215,8 @@ def fit(
         moved.discard(at)
         directory, names = needed.pop(at, (b"", []))
         have = listing.names
+        if targets and _is_taken(at, have, targets):
+            failed.is_sound = False
         failed.add(directory, [name for name in names if have.get(name) not in (Mark.HERE, Mark.UNCHANGED)])
     if is_empty:
         return Fit(FitVerdict.UNKNOWN)
@@ -202,6 +224,16 @@ def fit(
         failed.add(directory, names)
     failed.add(b"", sorted(moved))
     return failed.fit()
+
+
+def _is_taken(directory: bytes, names: Mapping[bytes, Mark], targets: frozenset[bytes]) -> bool:
+    """One of *targets* is *directory*, and not empty, or a file in it."""
+    if directory in targets and names:
+        return True
+    return any(
+        split(target)[0] == directory and names.get(split(target)[1], Mark.DIRECTORY) is not Mark.DIRECTORY
+        for target in targets
+    )
 
 
 class _Failures:

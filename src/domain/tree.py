@@ -240,8 +240,8 @@ def merge(path: Sequence[Members], is_exact: bool, is_proven: bool = False) -> T
     The tree at the end of *path*, the archives of a restore point, the base first.
 
     *is_exact* says that all of them have listings (the point's fidelity). *is_proven* says that all links of the path
-    are proven: then a name that is called unchanged and was not there before is one that tar was told to leave out,
-    and no loss.
+    are proven: then a name that is called unchanged and was not there before is one that tar was told to leave out, and
+    no loss. Not so where directories were renamed meanwhile: there tar is known to forget names that it should archive.
 
     Each archive is read once, the last first; once more only for a hard link to a member that was replaced. A member
     whose path has ``..`` in it belongs nowhere, as for tar.
@@ -269,7 +269,8 @@ class _Exact:
     def __init__(self, tree: Tree, path: Sequence[Members], is_proven: bool) -> None:
         self._tree = tree
         self._path = path
-        self._missing = GapKind.LEFT_OUT if is_proven else GapKind.MISSING
+        self._is_proven = is_proven
+        self._is_excused = False  # names that are missing in the archive at hand were left out
 
     def merged(self) -> Tree:
         tree, tables = self._tree, self._tree._tables
@@ -285,7 +286,9 @@ class _Exact:
             if not wanted:
                 break
             earlier = _renames(self._path[index])
-            wanted = self._mapped_back(wanted, Origins(renames, earlier))
+            origins = Origins(renames, earlier)
+            self._is_excused = self._is_proven and origins.is_trivial
+            wanted = self._mapped_back(wanted, origins)
             self._find(index, wanted)
             wanted = self._still(wanted)
             renames = earlier
@@ -359,8 +362,8 @@ class _Exact:
                 table[name] = _PROMISED
             elif mark is not Mark.UNCHANGED:
                 del table[name]
-                was_directory = mark is Mark.DIRECTORY and self._missing is GapKind.MISSING
-                self._tree._gap(join(final, name), GapKind.WAS_DIRECTORY if was_directory else self._missing)
+                kind = GapKind.WAS_DIRECTORY if mark is Mark.DIRECTORY else GapKind.MISSING
+                self._tree._gap(join(final, name), GapKind.LEFT_OUT if self._is_excused else kind)
 
     def _drop_promised(self, final: bytes, table: dict[bytes, int], names: list[bytes]) -> None:
         for name in names:

@@ -1,0 +1,173 @@
+"""
+The versions of one path across the archives of a profile: when its content changed, where it was before, when it went.
+
+What one archive says of a path is a sighting; what happened is told by comparing each point with the one before it in
+time. Nothing is guessed: an archive without listings says nothing of a path that it does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+
+from attrs import frozen
+
+from .listings import Origins, canonical, split
+from .members import Mark, Member, MemberType, Rename
+
+
+@frozen
+class Sighting:
+    """
+    What one archive says of one path.
+
+    *mark* is what the listing of its directory says, None if that does not name it or there is none. *member* is the
+    one at this path, if the archive has it. *renames* are all that the archive tells of.
+    """
+
+    has_listings: bool
+    mark: Mark | None
+    member: Member | None
+    renames: tuple[Rename, ...] = ()
+
+
+def sight(path: bytes, members: Iterable[Member]) -> Sighting:
+    """What an archive with these *members* says of *path*, given in any form."""
+    path = canonical(path)
+    directory, name = split(path)
+    mark: Mark | None = None
+    found: Member | None = None
+    renames: tuple[Rename, ...] | None = None
+    for member in members:
+        if member.listing is not None:
+            if renames is None:  # tar writes all of them into the first listing
+                renames = member.listing.renames
+            if path and canonical(member.path) == directory:
+                mark = member.listing.names.get(name)
+        if member.path.endswith(name) and canonical(member.path) == path:
+            found = member
+    return Sighting(renames is not None, mark, found, renames or ())
+
+
+class Change(Enum):
+    """What happened to a path."""
+
+    APPEARED = "appeared"
+    CHANGED = "changed"
+    RENAMED = "renamed"  # what was elsewhere is here now
+    DELETED = "deleted"
+
+
+@frozen
+class Version:
+    """
+    What a path became with one archive.
+
+    *archive* is the index of the archive whose point shows it first, *member* what is there then, as it stands in the
+    archive *stored_in*; both None if it was deleted. *path* is what was asked for, *was* where the same was before.
+    """
+
+    archive: int
+    change: Change
+    path: bytes
+    was: bytes | None = None
+    member: Member | None = None
+    stored_in: int | None = None
+
+
+@frozen
+class _State:
+    stored_in: int
+    member: Member
+
+
+def history(path: bytes, parents: Sequence[int | None], look: Callable[[int, bytes], Sighting]) -> tuple[Version, ...]:
+    """
+    The changes of *path*, the oldest first.
+
+    *parents* has, for every archive in the order in which they were taken, the index of the one that it builds on.
+    ``look(index, path)`` gives the sighting of a path in an archive and is asked once for each. Points that do not
+    restore are to be left out by the caller; a name that is unchanged since an archive that is not there is unknown and
+    shows no change.
+    """
+    path = canonical(path)
+    return _History(parents, look).of(path)
+
+
+class _History:
+    def __init__(self, parents: Sequence[int | None], look: Callable[[int, bytes], Sighting]) -> None:
+        self._parents = parents
+        self._look = look
+        self._sightings: dict[tuple[int, bytes], Sighting] = {}
+        self._states: dict[tuple[int, bytes], _State | None] = {}
+
+    def of(self, path: bytes) -> tuple[Version, ...]:
+        versions: list[Version] = []
+        last: _State | None = None
+        for index in range(len(self._parents)):
+            state = self._state(index, path)
+            if _is_same(last, state):
+                continue
+            versions.append(self._version(index, path, state, last))
+            last = state
+        return tuple(versions)
+
+    def _version(self, index: int, path: bytes, state: _State | None, last: _State | None) -> Version:
+        if state is None:
+            return Version(index, Change.DELETED, path)
+        was = self._before(index, path)
+        is_here = state.stored_in == index and state.member.type is not MemberType.DIRECTORY
+        if was is not None and was != path and not is_here:
+            return Version(index, Change.RENAMED, path, was, state.member, state.stored_in)
+        change = Change.APPEARED if last is None else Change.CHANGED
+        return Version(index, change, path, None, state.member, state.stored_in)
+
+    def _state(self, index: int, path: bytes) -> _State | None:
+        """What is at *path* at the point of an archive, None if nothing is known to be."""
+        climbed: list[tuple[int, bytes]] = []
+        state: _State | None = None
+        at: int | None = index
+        while at is not None and (at, path) not in self._states:
+            sighting = self._sighting(at, path)
+            climbed.append((at, path))
+            if sighting.member is not None:
+                state = _State(at, sighting.member)
+                break
+            if sighting.has_listings and sighting.mark is not Mark.UNCHANGED:
+                break
+            before = self._before(at, path)
+            if before is None:
+                break
+            at, path = self._parents[at], before
+        else:
+            if at is not None:
+                state = self._states[at, path]
+        for key in climbed:
+            self._states[key] = state
+        return state
+
+    def _before(self, index: int, path: bytes) -> bytes | None:
+        """Where *path* was at the point that the archive builds on; None if it cannot have been there."""
+        parent = self._parents[index]
+        if parent is None:
+            return None
+        renames, earlier = self._sighting(index, path).renames, self._sighting(parent, path).renames
+        return Origins(renames, earlier).before(path)
+
+    def _sighting(self, index: int, path: bytes) -> Sighting:
+        key = (index, path)
+        if key not in self._sightings:
+            self._sightings[key] = self._look(index, path)
+        return self._sightings[key]
+
+
+def _is_same(one: _State | None, other: _State | None) -> bool:
+    if one is None or other is None or one == other:
+        return one == other
+    # A directory is in every archive that has listings, changed or not.
+    of_directories = [
+        (state.member.mode, state.member.uid, state.member.gid, state.member.mtime_ns)
+        for state in (one, other)
+        if state.member.type is MemberType.DIRECTORY
+    ]
+    return len(of_directories) == 2 and of_directories[0] == of_directories[1]

@@ -1,0 +1,537 @@
+"""The merged tree, fits and histories, over archives on paper; real tars are in tests/journeys."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from tarkeep.domain.chains import Fit, FitVerdict
+from tarkeep.domain.history import Change, history, sight
+from tarkeep.domain.listings import Origins, canonical, fit
+from tarkeep.domain.members import Listing, Member, MemberType, Rename
+from tarkeep.domain.tree import Gap, GapKind, Members, Tree, merge
+from tests.support.members import archive, directory, member
+
+HARD_LINK, SYMLINK = MemberType.HARD_LINK, MemberType.SYMLINK
+
+
+def sources(tree: Tree, path: Sequence[Members]) -> dict[bytes, tuple[int, bytes]]:
+    """Every name that is no directory -> the archive with its content, and the name it has there."""
+    found = {}
+    for index, members in enumerate(path):
+        at = {one.at: one for one in members()}
+        for place in tree.places(index):
+            for name in place.paths:
+                found[name] = (index, at[place.at].path)
+    return found
+
+
+def merged(*path: Members, is_proven: bool = False) -> tuple[Tree, dict[bytes, tuple[int, bytes]]]:
+    tree = merge(path, is_exact=True, is_proven=is_proven)
+    return tree, sources(tree, path)
+
+
+# -- exact -----------------------------------------------------------------------------------------------------------
+
+
+def test_names_are_those_of_the_last_archive_and_content_is_the_nearest() -> None:
+    """What the last listing does not name is gone; what it calls unchanged comes from the newest that carries it."""
+    full = archive(directory(b"r", "Ya Yb Yc Dd"), b"r/a", b"r/b", b"r/c", directory(b"r/d", "Ye"), b"r/d/e")
+    inc1 = archive(directory(b"r", "Na Yb Nc Dd"), b"r/b", directory(b"r/d", "Ne"))
+    inc2 = archive(directory(b"r", "Na Nb Dd Yf"), b"r/f", directory(b"r/d", "Ne"))
+
+    tree, found = merged(full, inc1, inc2)
+
+    assert found == {b"r/a": (0, b"r/a"), b"r/b": (1, b"r/b"), b"r/f": (2, b"r/f"), b"r/d/e": (0, b"r/d/e")}
+    assert [(entry.path, entry.archive) for entry in tree.directories()] == [(b"r", 2), (b"r/d", 2)]
+    assert not tree.gaps
+
+
+def test_members_before_their_directories_are_taken_as_well() -> None:
+    """The order of members is no matter."""
+    full = archive(b"r/d/e", b"r/a", directory(b"r/d", "Ye"), directory(b"r", "Ya Dd"))
+    inc = archive(b"r/d/f", directory(b"r/d", "Ne Yf"), directory(b"r", "Na Dd"))
+
+    _, found = merged(full, inc)
+
+    assert found == {b"r/a": (0, b"r/a"), b"r/d/e": (0, b"r/d/e"), b"r/d/f": (1, b"r/d/f")}
+
+
+def test_a_name_that_nobody_has_is_a_loss() -> None:
+    """It is unchanged, and the archive before does not know it, or knows it as a directory."""
+    full = archive(directory(b"r", "Ya Db"), b"r/a", directory(b"r/b"))
+    inc = archive(directory(b"r", "Na Nb Nc Dd"), directory(b"r/d", "Ne"))
+
+    tree, found = merged(full, inc)
+
+    assert found == {b"r/a": (0, b"r/a")}
+    assert set(tree.gaps) == {
+        Gap(b"r/b", GapKind.WAS_DIRECTORY),
+        Gap(b"r/c", GapKind.MISSING),
+        Gap(b"r/d/e", GapKind.MISSING),
+    }
+    assert tree.losses == 3
+    assert tree.entry(b"r/c") is None
+
+
+def test_sockets_and_vanished_files_are_no_loss() -> None:
+    """Listed as being in the archive and not there: no archive ever had it, and no older content stands in for it."""
+    full = archive(directory(b"r", "Ya Ysocket"), b"r/a")
+    inc = archive(directory(b"r", "Ya Nsocket Yvanished"))
+
+    tree, found = merged(full, inc)
+
+    assert found == {}
+    assert {gap.kind for gap in tree.gaps} == {GapKind.NOT_ARCHIVED}
+    assert {gap.path for gap in tree.gaps} == {b"r/a", b"r/socket", b"r/vanished"}
+    assert tree.losses == 0
+
+
+def test_what_was_left_out_of_every_dump_is_no_loss() -> None:
+    """GNU tar calls excluded names unchanged, in a full dump already."""
+    full = archive(directory(b"r", "Ya Nx"), b"r/a")
+    inc = archive(directory(b"r", "Na Nx Nnew"))
+
+    tree, _ = merged(full, inc)
+    proven, _ = merged(full, inc, is_proven=True)
+
+    assert set(tree.gaps) == {Gap(b"r/x", GapKind.LEFT_OUT), Gap(b"r/new", GapKind.MISSING)}
+    assert set(proven.gaps) == {Gap(b"r/x", GapKind.LEFT_OUT), Gap(b"r/new", GapKind.LEFT_OUT)}
+    assert (tree.losses, proven.losses) == (1, 0)
+
+
+def test_a_proven_link_excuses_nothing_where_directories_were_renamed() -> None:
+    """Tar forgets to archive names in such a dump, so a missing one may be lost."""
+    full = archive(directory(b"r", "Da"), directory(b"r/a"))
+    inc = archive(directory(b"r", "Db", (b"r/a", b"r/b")), directory(b"r/b", "Nlost"))
+
+    tree, _ = merged(full, inc, is_proven=True)
+
+    assert tree.gaps == (Gap(b"r/b/lost", GapKind.MISSING),)
+
+
+def test_a_directory_without_a_member_is_still_one() -> None:
+    """Those above the first member, and those that a listing names."""
+    tree, _ = merged(archive(directory(b"home/u", "Dd"), directory(b"home/u/d", "Ye"), b"home/u/d/e"))
+
+    entry = tree.entry(b"home")
+    assert entry is not None
+    assert (entry.is_directory, entry.at) == (True, None)
+    assert len(tree) == 4
+
+
+def test_the_same_name_is_one_however_it_is_written() -> None:
+    """With ``./``, a slash in front, or neither; a name that leads out is none."""
+    full = archive(directory(b".", "Ya Dd"), b"./a", directory(b"./d", "Yb"), b"./d/b", b"./../out", b"/d/../../out")
+    inc = archive(directory(b"", "Na Dd"), directory(b"d", "Nb"))
+
+    tree, found = merged(full, inc)
+
+    assert found == {b"a": (0, b"./a"), b"d/b": (0, b"./d/b")}
+    assert tree.entry(b"./d/b") == tree.entry(b"/d//b/") != None  # noqa: E711
+    assert [canonical(name) for name in (b".", b"./", b"/a", b"a/./b", b".a/.b", b"a/", b"..a")] == [
+        b"",
+        b"",
+        b"a",
+        b"a/b",
+        b".a/.b",
+        b"a",
+        b"..a",
+    ]
+
+
+# -- renames ---------------------------------------------------------------------------------------------------------
+
+BEFORE = archive(
+    directory(b"r", "Da Db"),
+    directory(b"r/a", "Yf Dx"),
+    b"r/a/f",
+    directory(b"r/a/x", "Yg"),
+    b"r/a/x/g",
+    directory(b"r/b", "Yf"),
+    b"r/b/f",
+)
+
+
+@pytest.mark.parametrize(
+    ("inc", "expected"),
+    [
+        pytest.param(
+            archive(
+                directory(b"r", "Dc Db", (b"r/a", b"r/c")),
+                directory(b"r/c", "Nf Dx"),
+                directory(b"r/c/x", "Ng"),
+                directory(b"r/b", "Nf"),
+            ),
+            {b"r/c/f": b"r/a/f", b"r/c/x/g": b"r/a/x/g", b"r/b/f": b"r/b/f"},
+            id="a directory and what is in it",
+        ),
+        pytest.param(
+            archive(
+                directory(b"r", "Dc Da", (b"r/a", b"r/c"), (b"r/c/x", b"r/c/y")),
+                directory(b"r/c", "Nf Dy"),
+                directory(b"r/c/y", "Ng"),
+                directory(b"r/a", "Yf"),
+                b"r/a/f",
+            ),
+            {b"r/c/f": b"r/a/f", b"r/c/y/g": b"r/a/x/g"},
+            id="parent and child, and a new one at the old name",
+        ),
+        pytest.param(
+            archive(
+                directory(b"r", "Da Db", (b"r/b", b""), (b"r/a", b"r/b"), (b"", b"r/a")),
+                directory(b"r/a", "Nf"),
+                directory(b"r/b", "Nf Dx"),
+                directory(b"r/b/x", "Ng"),
+            ),
+            {b"r/a/f": b"r/b/f", b"r/b/f": b"r/a/f", b"r/b/x/g": b"r/a/x/g"},
+            id="a circle",
+        ),
+        pytest.param(
+            archive(
+                directory(b"r", "Da Dc", (b"r/b", b"r/a"), (b"r/a", b"r/c"), (b"r/b", b"r/a")),
+                directory(b"r/a", "Nf"),
+                directory(b"r/c", "Nf Dx"),
+                directory(b"r/c/x", "Ng"),
+            ),
+            {b"r/a/f": b"r/b/f", b"r/c/f": b"r/a/f", b"r/c/x/g": b"r/a/x/g"},
+            id="a chain, told twice and in the wrong order first",
+        ),
+    ],
+)
+def test_content_is_found_under_the_name_that_its_directory_had(inc: Members, expected: dict[bytes, bytes]) -> None:
+    """Whatever the steps, each directory is where tar meant it to be."""
+    tree, found = merged(BEFORE, inc)
+
+    assert not tree.gaps
+    assert {name: was for name, (index, was) in found.items() if index == 0} == expected
+
+
+def test_a_circle_that_is_told_again_happened_once() -> None:
+    """GNU tar's snapshot file keeps the old inodes, so the next dump tells of the circle again, or of none."""
+    circle = ((b"r/b", b""), (b"r/a", b"r/b"), (b"", b"r/a"))
+    turned = archive(directory(b"r", "Da Db", *circle), directory(b"r/a", "Nf"), directory(b"r/b", "Nf"))
+    nothing_new = archive(directory(b"r", "Da Db", *circle), directory(b"r/a", "Nf"), directory(b"r/b", "Nf"))
+    turned_back = archive(directory(b"r", "Da Db"), directory(b"r/a", "Nf"), directory(b"r/b", "Nf"))
+
+    _, again = merged(BEFORE, turned, nothing_new)
+    _, back = merged(BEFORE, turned, turned_back)
+
+    assert again == {b"r/a/f": (0, b"r/b/f"), b"r/b/f": (0, b"r/a/f")}
+    assert back == {b"r/a/f": (0, b"r/a/f"), b"r/b/f": (0, b"r/b/f")}
+
+
+def test_a_new_directory_at_a_name_that_became_free_was_not_there_before() -> None:
+    """What it calls unchanged is not found in the one that was moved away."""
+    inc = archive(
+        directory(b"r", "Da Db Dc", (b"r/a", b"r/c")), directory(b"r/c"), directory(b"r/a", "Nf"), directory(b"r/b")
+    )
+
+    tree, _ = merged(BEFORE, inc)
+
+    assert tree.gaps == (Gap(b"r/a/f", GapKind.MISSING),)
+
+
+def test_renames_of_any_depth_and_shape_end() -> None:
+    """Deep paths do not exhaust the stack, and renames that nest in each other do not loop."""
+    deep = b"/".join([b"d"] * 3 * sys.getrecursionlimit())
+    assert Origins([Rename(b"d", b"e")]).before(b"e" + deep[1:]) == deep
+
+    tangled = Origins([Rename(b"b/x", b"a"), Rename(b"a/y", b"b")])
+    assert tangled.before(b"a") is None
+    assert tangled.before(b"other") == b"other"
+
+
+# -- hard links ------------------------------------------------------------------------------------------------------
+
+
+def test_hard_links_share_the_member_that_they_link_to() -> None:
+    """The first name gets the content, the others are links to it, under the names that they have at the end."""
+    full = archive(
+        directory(b"r", "Da"), directory(b"r/a", "Yf Yg"), b"r/a/f", member(b"r/a/g", HARD_LINK, link=b"r/a/f")
+    )
+    inc = archive(directory(b"r", "Db", (b"r/a", b"r/b")), directory(b"r/b", "Nf Ng"))
+
+    tree = merge([full, inc], is_exact=True)
+
+    assert [place.paths for place in tree.places(0)] == [(b"r/b/f", b"r/b/g")]
+    assert list(tree.places(1)) == []
+    entry = tree.entry(b"r/b/g")
+    assert entry is not None
+    assert (entry.archive, entry.content_archive) == (0, 0)
+    assert entry.at != entry.content_at
+
+
+def test_a_link_outlives_the_name_that_it_links_to() -> None:
+    """If that name has other content by now, the link still has that of its own archive."""
+    full = archive(directory(b"r", "Yf Yg"), b"r/f", member(b"r/g", HARD_LINK, link=b"r/f"))
+    inc = archive(directory(b"r", "Yf Ng"), b"r/f")
+
+    _, found = merged(full, inc)
+
+    assert found == {b"r/f": (1, b"r/f"), b"r/g": (0, b"r/f")}
+
+
+# -- overlay ---------------------------------------------------------------------------------------------------------
+
+
+def laid_over(*path: Members) -> tuple[Tree, dict[bytes, tuple[int, bytes]]]:
+    tree = merge(path, is_exact=False)
+    return tree, sources(tree, path)
+
+
+def test_an_overlay_deletes_nothing_and_the_later_wins() -> None:
+    """As tar extracts plain archives in order."""
+    tree, found = laid_over(archive(b"r/a", b"r/b"), archive(b"r/b", b"r/c"))
+
+    assert found == {b"r/a": (0, b"r/a"), b"r/b": (1, b"r/b"), b"r/c": (1, b"r/c")}
+    assert not tree.gaps
+
+
+def test_an_overlay_replaces_what_tar_replaces() -> None:
+    """A directory takes the place of a file, a file that of an empty directory, and of no other."""
+    empty, full = member(b"r/empty", MemberType.DIRECTORY), member(b"r/full", MemberType.DIRECTORY)
+    tree, found = laid_over(
+        archive(empty, full, b"r/full/a", b"r/file"),
+        archive(b"r/empty", b"r/full", member(b"r/file", MemberType.DIRECTORY), b"r/file/b"),
+        archive(b"r/empty/c"),
+    )
+
+    assert found == {b"r/empty": (1, b"r/empty"), b"r/full/a": (0, b"r/full/a"), b"r/file/b": (1, b"r/file/b")}
+    assert tree.gaps == (Gap(b"r/full", GapKind.IN_THE_WAY), Gap(b"r/empty/c", GapKind.IN_THE_WAY))
+
+
+def test_links_in_an_overlay_are_to_what_is_there() -> None:
+    """To a name of an earlier archive too; a link to nothing is a gap."""
+    tree, found = laid_over(
+        archive(b"r/a"),
+        archive(member(b"r/b", HARD_LINK, link=b"./r/a"), member(b"r/c", HARD_LINK, link=b"r/nothing")),
+        archive(b"r/a"),
+    )
+
+    assert found == {b"r/a": (2, b"r/a"), b"r/b": (0, b"r/a")}
+    assert tree.gaps == (Gap(b"r/c", GapKind.NO_TARGET),)
+
+
+# -- looking around --------------------------------------------------------------------------------------------------
+
+
+def test_a_directory_is_listed_in_pages() -> None:
+    """In the order of the bytes of its names, each page behind the last name of the one before."""
+    tree, _ = merged(archive(directory(b"r", "Yb Ya Dd Yc"), b"r/c", b"r/b", b"r/a", directory(b"r/d", "Ye"), b"r/d/e"))
+
+    first = tree.list(b"r", 3)
+    assert first is not None
+    rest = tree.list(b"./r/", 3, after=first[-1].name)
+    assert rest is not None
+
+    assert [entry.name for entry in first + rest] == [b"a", b"b", b"c", b"d"]
+    assert [entry.is_directory for entry in first + rest] == [False, False, False, True]
+    assert tree.list(b"r/a", 3) is None
+    assert tree.list(b"elsewhere", 3) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "below", "expected"),
+    [
+        (b"repo", b"", [b"r/report.txt", b"r/d/old-report.txt"]),
+        (b"report*", b"", [b"r/report.txt"]),
+        (b"*.tx?", b"r/d", [b"r/d/old-report.txt"]),
+        (b"d/old", b"", [b"r/d/old-report.txt"]),
+        (b"r/*/*", b"", [b"r/d/\xff\n", b"r/d/old-report.txt"]),
+        (b"\xff", b"", [b"r/d/\xff\n"]),
+        (b"[d]", b"", [b"r/d"]),
+        (b"nothing", b"", []),
+    ],
+)
+def test_names_are_found_by_a_part_or_by_a_glob(pattern: bytes, below: bytes, expected: list[bytes]) -> None:
+    """Of the name, or of the path if the pattern has a slash; whatever bytes."""
+    listed = directory(b"r/d", "Yold-report.txt")
+    tree, _ = merged(
+        archive(directory(b"r", "Yreport.txt Dd"), b"r/report.txt", listed, b"r/d/old-report.txt", b"r/d/\xff\n")
+    )
+
+    assert sorted(entry.path for entry in tree.search(pattern, below)) == sorted(expected)
+
+
+def test_a_name_costs_no_object() -> None:
+    """A tree of 100,000 names takes less than 250 bytes for each, the names themselves counted."""
+    names = [b"file-%06d.dat" % number for number in range(100_000)]
+    listing = directory(b"r", " ".join("Y" + name.decode() for name in names))
+
+    def members() -> Sequence[Member]:
+        return archive(listing, *(b"r/" + name for name in names))()
+
+    tree = merge([members], is_exact=True)
+
+    assert _bytes_of(tree) / len(tree) < 250
+
+
+def _bytes_of(tree: Tree) -> int:
+    tables = tree._tables
+    return sum(
+        sys.getsizeof(path)
+        + sys.getsizeof(table)
+        + sum(sys.getsizeof(name) + sys.getsizeof(value) for name, value in table.items())
+        for path, table in tables.items()
+    )
+
+
+# -- fits ------------------------------------------------------------------------------------------------------------
+
+
+def listings(members: Members) -> list[tuple[bytes, Listing]]:
+    return [(one.path, one.listing) for one in members() if one.listing is not None]
+
+
+def fitted(child: Members, parent: Members, is_left_out: Callable[[bytes], bool] | None = None) -> Fit:
+    return fit(listings(child), listings(parent), is_left_out)
+
+
+def test_a_child_fits_a_parent_that_has_its_unchanged_names() -> None:
+    """As stored or as unchanged there; names that are new, gone, sockets or of another type contradict nothing."""
+    parent = archive(directory(b"r", "Ya Nb Ysocket Ygone Dd Yfile"), directory(b"r/d", "Ye"))
+    child = archive(
+        directory(b"r", "Na Nb Nsocket Ynew Dd Dfile Dmade"),
+        directory(b"r/d", "Ye"),
+        directory(b"r/file", "Yx"),
+        directory(b"r/made"),
+    )
+
+    assert fitted(child, parent) == Fit(FitVerdict.FITS)
+
+
+def test_a_child_contradicts_a_parent_that_lacks_names() -> None:
+    """Names that are not there, that are directories there, or whose directory is not there; the first ten are told."""
+    parent = archive(directory(b"r", "Ya Db"), directory(b"r/b"))
+    child = archive(directory(b"r", "Na Nb Nc Dd"), directory(b"r/d", " ".join(f"Nx{number}" for number in range(20))))
+
+    found = fitted(child, parent)
+
+    assert (found.verdict, found.unresolved) == (FitVerdict.CONTRADICTS, 22)
+    assert found.examples[:2] == (b"r/b", b"r/c")
+    assert len(found.examples) == 10
+
+
+def test_a_child_contradicts_a_parent_without_the_directories_it_renames() -> None:
+    """Even if it has nothing unchanged in them."""
+    child = archive(directory(b"r", "Dc", (b"r/nowhere", b"r/c")), directory(b"r/c"))
+
+    assert fitted(child, BEFORE) == Fit(FitVerdict.CONTRADICTS, 1, (b"r/nowhere",))
+
+
+def test_a_directory_that_tar_was_given_twice_is_one() -> None:
+    """Its parent calls it unchanged, and it has a listing of its own."""
+    child = archive(directory(b"r", "Na Db"), directory(b"r/a", "Nf Dx"), directory(b"r/a/x", "Ng"), directory(b"r/b"))
+
+    assert fitted(child, BEFORE).verdict is FitVerdict.FITS
+    assert not merged(BEFORE, child)[0].gaps
+
+
+def test_archives_without_listings_neither_fit_nor_contradict() -> None:
+    """Plain ones cannot be compared."""
+    plain = archive(b"r/a")
+
+    assert fitted(plain, BEFORE).verdict is FitVerdict.UNKNOWN
+    assert fitted(BEFORE, plain).verdict is FitVerdict.UNKNOWN
+
+
+def test_names_that_a_profile_leaves_out_are_no_contradiction() -> None:
+    """They come and go without being archived, and tar calls them unchanged."""
+    parent, child = archive(directory(b"r", "Ya")), archive(directory(b"r", "Na Nb.tmp"))
+
+    assert fitted(child, parent).verdict is FitVerdict.CONTRADICTS
+    assert fitted(child, parent, lambda path: path.endswith(b".tmp")).verdict is FitVerdict.FITS
+
+
+@pytest.mark.parametrize(
+    ("names", "steps", "earlier", "is_sound"),
+    [
+        ("Dc Db", [(b"r/a", b"r/c")], [], True),
+        ("Da Db", [(b"r/b", b""), (b"r/a", b"r/b"), (b"", b"r/a")], [], True),
+        ("Da Db", [(b"r/b", b""), (b"r/a", b"r/b"), (b"", b"r/a")], "the same", False),
+        ("Da Db", [], [(b"r/b", b""), (b"r/a", b"r/b"), (b"", b"r/a")], False),
+        ("Dx", [], [(b"r/b", b""), (b"r/a", b"r/b"), (b"", b"r/a")], True),
+        ("Da Dc", [(b"r/b", b"r/a"), (b"r/a", b"r/c"), (b"r/b", b"r/a")], [], False),
+        ("Da Dc", [(b"r/a", b"r/c"), (b"r/b", b"r/a")], [], True),
+        ("Db", [(b"r/a", b"r/b")], [], False),
+        ("Dfile Db", [(b"r/a", b"r/file")], [], False),
+    ],
+)
+def test_a_fit_tells_where_tar_would_restore_something_else(
+    names: str, steps: list[tuple[bytes, bytes]], earlier: list[tuple[bytes, bytes]] | str, is_sound: bool
+) -> None:
+    """A circle told twice or undone, a chain in the wrong order, a name that is still taken when tar comes to it."""
+    told = steps if isinstance(earlier, str) else earlier
+    parent = archive(directory(b"r", "Da Db Yfile", *told), directory(b"r/a", "Yf"), directory(b"r/b", "Yf"))
+    child = archive(directory(b"r", names, *steps), *(directory(b"r/" + name[1:].encode()) for name in names.split()))
+
+    assert fitted(child, parent).is_sound is is_sound
+
+
+# -- history ---------------------------------------------------------------------------------------------------------
+
+
+def told(
+    path: bytes, parents: list[int | None], *archives: Members
+) -> list[tuple[int, Change, bytes | None, int | None]]:
+    versions = history(path, parents, lambda index, path: sight(path, archives[index]()))
+    return [(one.archive, one.change, one.was, one.stored_in) for one in versions]
+
+
+def test_the_history_of_a_file_is_its_changes() -> None:
+    """It appears, stays, changes, goes and comes back."""
+    archives = [archive(directory(b"r", names), *members) for names, members in (
+        ("", ()), ("Ya", (b"r/a",)), ("Na", ()), ("Ya", (b"r/a",)), ("", ()), ("Ya", (b"r/a",)),
+    )]  # fmt: skip
+
+    assert told(b"./r/a", [None, 0, 1, 2, 3, 4], *archives) == [
+        (1, Change.APPEARED, None, 1),
+        (3, Change.CHANGED, None, 3),
+        (4, Change.DELETED, None, None),
+        (5, Change.APPEARED, None, 5),
+    ]
+    assert told(b"r/never", [None, 0, 1, 2, 3, 4], *archives) == []
+
+
+def test_a_diff_looks_back_over_the_incs() -> None:
+    """What a DIFF calls unchanged is the FULL's, not that of an INC between them."""
+    full = archive(directory(b"r", "Ya"), b"r/a")
+    inc, diff = archive(directory(b"r", "Ya"), b"r/a"), archive(directory(b"r", "Na"))
+
+    assert told(b"r/a", [None, 0, 0], full, inc, diff) == [
+        (0, Change.APPEARED, None, 0),
+        (1, Change.CHANGED, None, 1),
+        (2, Change.CHANGED, None, 0),
+    ]
+
+
+def test_a_renamed_directory_brings_what_was_elsewhere() -> None:
+    """With its old name; what was there before is gone there."""
+    inc = archive(
+        directory(b"r", "Dc Db", (b"r/a", b"r/c")),
+        directory(b"r/c", "Nf Dx"),
+        directory(b"r/c/x", "Ng"),
+        directory(b"r/b", "Nf"),
+    )
+
+    assert told(b"r/c/x/g", [None, 0], BEFORE, inc) == [(1, Change.RENAMED, b"r/a/x/g", 0)]
+    assert told(b"r/a/x/g", [None, 0], BEFORE, inc) == [(0, Change.APPEARED, None, 0), (1, Change.DELETED, None, None)]
+    assert told(b"r/c", [None, 0], BEFORE, inc) == [(1, Change.RENAMED, b"r/a", 1)]
+
+
+def test_a_directory_changes_only_if_it_does() -> None:
+    """It is in every archive, and a version only where its owner, mode or time differ."""
+    archives = [archive(directory(b"r", "Dd"), directory(b"r/d", mtime=time)) for time in (1, 1, 2)]
+
+    assert told(b"r/d", [None, 0, 1], *archives) == [(0, Change.APPEARED, None, 0), (2, Change.CHANGED, None, 2)]
+
+
+def test_a_plain_archive_tells_of_nothing_that_it_does_not_hold() -> None:
+    """No deletion is made up."""
+    assert told(b"r/a", [None, 0, 1], archive(b"r/a"), archive(b"r/b"), archive(b"r/a")) == [
+        (0, Change.APPEARED, None, 0),
+        (2, Change.CHANGED, None, 2),
+    ]
