@@ -76,8 +76,11 @@ class Origins:
         Tar, which carries the steps out one by one, comes to the same for the *directories* of the archive's tree.
 
         If not, it restores other content than there was, or stops: GNU tar 1.34 does for a circle that a later archive
-        tells of again, and for a chain of renames in the wrong order. See `targets` for what more stops it.
+        tells of again, for a chain of renames in the wrong order, and for a directory that went into a new one at its
+        own old name. See `targets` for what more stops it.
         """
+        if any(old and new.startswith(old + b"/") for old, new in self._steps):
+            return False
         names = {*self._renamed, *self._stood, *self._stood.values()}
         return all(self._carried_out(name) == self.before(name) for name in names if name in directories)
 

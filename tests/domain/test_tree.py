@@ -458,6 +458,7 @@ def test_names_that_a_profile_leaves_out_are_no_contradiction() -> None:
         ("Da Dc", [(b"r/a", b"r/c"), (b"r/b", b"r/a")], [], True),
         ("Db", [(b"r/a", b"r/b")], [], False),
         ("Dfile Db", [(b"r/a", b"r/file")], [], False),
+        ("Da Db Da/new", [(b"r/a", b"r/a/new")], [], False),
     ],
 )
 def test_a_fit_tells_where_tar_would_restore_something_else(

@@ -10,10 +10,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import strategies as st
+
+from tarkeep.domain.members import Member, MemberType
+from tarkeep.domain.tree import Tree
 
 from .tar_oracle import look_at
 
@@ -166,3 +170,17 @@ def tar(directory: Path, *arguments: str, check: bool = True) -> int:
 
 def below_root(found: dict[bytes, tuple[str, bytes]]) -> dict[bytes, tuple[str, bytes]]:
     return {b"root": ("directory", b""), **{b"root/" + path: what for path, what in found.items()}}
+
+
+def put_together(tree: Tree, path: Sequence[tuple[Sequence[Member], bytes]]) -> dict[bytes, tuple[str, bytes]]:
+    """What a restore of *tree* gives, from the members and bytes of its archives: names with their type and content."""
+    found = {entry.path: ("directory", b"") for entry in tree.directories()}
+    for index, (members, content) in enumerate(path):
+        at = {member.at: member for member in members}
+        for place in tree.places(index):
+            member = at[place.at]
+            assert member.type is not MemberType.HARD_LINK
+            held = content[member.data_at : member.data_at + member.stored_bytes]
+            for name in place.paths:
+                found[name] = (member.type.value, held if member.type is MemberType.FILE else member.link)
+    return found
