@@ -164,11 +164,12 @@ def test_a_part_longer_than_the_archive_is_dropped(receiver: Receiver) -> None:
 
 
 def test_a_server_that_ignores_ranges_sends_all_again(receiver: Receiver) -> None:
-    """And what it sends is not appended to what is here."""
+    """And what it sends is not appended to what is here: one request is enough."""
     receiver.lay(receiver.part, CONTENT[:2500])
     receiver.source.knows_ranges = False
 
     assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.source.asked == [2500]
     assert receiver.place.read_bytes() == CONTENT
 
 
