@@ -17,6 +17,7 @@ from tests.support.archives import make_targz
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.machine import LARGE, MIB, Machine, some, stored
 from tests.support.server import LiveServer
+from tests.support.stub_server import Answer, stub_server
 
 
 def parts(server: LiveServer) -> set[str]:
@@ -250,6 +251,24 @@ def test_an_interrupted_push_says_how_to_go_on(machine: Machine, live: LiveServe
     assert "run the same command again" in told
     assert machine.run("push", "interrupted").returncode == 0
     assert stored(live, "interrupted", "FULL", "slow.tar.gz") == LARGE
+
+
+def test_ctrl_c_does_not_wait_for_a_silent_server(machine: Machine) -> None:
+    """The run ends while the server still owes an answer, and says what it did not come to the end with."""
+    machine.keep("FULL", "a.tar.gz", some("a"))
+    buckets = ("synced", "missing_remote", "extra_remote", "differing", "unverified")
+    part = {"local_count": 1, "remote_count": 0, **{bucket: [] for bucket in buckets}}
+    nothing_there = json.dumps({"types": dict.fromkeys(("FULL", "INC", "DIFF"), part)}).encode()
+    with stub_server(Answer(200, nothing_there)) as stub:
+        stub.silent = frozenset({"PUT"})
+        waiting = machine.begin("push", "silent", environment={"SERVER_URL": stub.url})
+        assert stub.is_waited_for.wait(60)
+        waiting.send_signal(2)
+        said, told = waiting.communicate(timeout=60)
+
+    assert waiting.returncode == 130
+    assert "run the same command again to go on" in told
+    assert said.endswith("0 stored, 0 stored already, 0 failed, 1 unfinished\n")
 
 
 def test_the_archives_here_are_what_tar_reads() -> None:

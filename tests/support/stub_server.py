@@ -22,10 +22,12 @@ class Answer:
 
 @define
 class StubServer:
-    """What it answers, and the headers of the requests so far."""
+    """What it answers, and the headers of the requests so far. A method in *silent* sets *is_waited_for* instead."""
 
     url: str
     answer: Answer
+    silent: frozenset[str] = frozenset()
+    is_waited_for: threading.Event = field(factory=threading.Event)
     asked: list[dict[str, str]] = field(factory=list)
 
 
@@ -33,8 +35,15 @@ class StubServer:
 def stub_server(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[StubServer]:
     """One on a free port of 127.0.0.1, over *tls* if that is given."""
 
+    is_over = threading.Event()
+
     class Handler(BaseHTTPRequestHandler):
         def _any(self) -> None:
+            if self.command in stub.silent:
+                stub.is_waited_for.set()
+                is_over.wait()
+                self.close_connection = True
+                return
             self.rfile.read(int(self.headers.get("Content-Length", "0")))
             stub.asked.append({name.lower(): value for name, value in self.headers.items()})
             self.send_response(stub.answer.status)
@@ -57,5 +66,6 @@ def stub_server(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[S
         try:
             yield stub
         finally:
+            is_over.set()
             server.shutdown()
             serving.join()
