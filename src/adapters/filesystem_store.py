@@ -519,6 +519,10 @@ def _create_or_open(path: Path, mode: int) -> io.FileIO:
     try:
         return _create(path, mode)
     except FileExistsError:
+        if path.lstat().st_nlink > 1:
+            # It was published by a process that did not come to taking this name away, and is never written to again.
+            path.unlink()
+            return _create(path, mode)
         path.chmod(mode)  # a seal that came to nothing took the right to write away
         return io.FileIO(path, "rb+", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
 

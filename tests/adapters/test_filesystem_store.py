@@ -20,7 +20,13 @@ import pytest
 
 from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
 from tarkeep.domain.archives import ArchiveId, BackupType
-from tarkeep.domain.errors import AlreadyPublished, BackendUnavailable, DataDirectoryInUse, InsufficientStorage
+from tarkeep.domain.errors import (
+    AlreadyPublished,
+    BackendUnavailable,
+    DataDirectoryInUse,
+    InsufficientStorage,
+    StagedBytesMissing,
+)
 from tarkeep.domain.ports import StoredArchive
 from tests.support.archives import make_targz
 from tests.support.clocks import SequenceIds
@@ -213,6 +219,23 @@ def test_sweep_judges_an_archive_by_its_latest_file(door: FilesystemDoor) -> Non
 
     assert swept == 1
     assert sorted(entry.name for entry in staging.iterdir()) == ["slow.json", "slow.part"]
+
+
+def test_resuming_never_writes_to_what_was_published(door: FilesystemDoor) -> None:
+    """A crash may leave the name in staging of an upload that became an archive: its bytes count as gone from there."""
+    with door.store.resume("upload", 0) as writer:
+        writer.write(b"bytes of an archive")
+        writer.seal(b"{}")
+        staged = next(path for path in (door.path / "staging").iterdir() if path.suffix == ".part")
+        copy = staged.with_name("kept")
+        copy.hardlink_to(staged)
+        writer.publish(ID)
+    copy.rename(staged)
+    with pytest.raises(StagedBytesMissing):
+        door.store.resume("upload", 5)
+
+    assert door.file(ID).read_bytes() == b"bytes of an archive"
+    assert mode(door.file(ID)) == 0o400
 
 
 # -- a medium that is full or fails ----------------------------------------------------------------------------------
