@@ -128,6 +128,7 @@ def _record(upload: Upload) -> dict[str, object]:
         "archive": upload.archive and _id_record(upload.archive),
         "ended": upload.ended,
         "joined_in": upload.joined_in,
+        "sha256": upload.sha256,
     }
 
 
@@ -153,6 +154,7 @@ def _upload(read: dict[str, object]) -> Upload:
         archive=_id(archive) if isinstance(archive, list) else None,
         ended=_text(read["ended"]),
         joined_in=_text(read["joined_in"]),
+        sha256=_text(read.get("sha256")),
     )
 
 

@@ -5,6 +5,7 @@ An `Upload` is a value; each function takes one, judges what a client wants agai
 raises. Who calls moves the bytes. The rule that everything rests on: `offset_bytes` counts bytes that are durable, and
 it reaches the length only together with the end. So nobody who asks where an upload stands is told "complete" before
 the archive is stored, and after a crash the sender repeats the last few megabytes, by which the upload ends as usual.
+Where the crash came between storing and noting it, the digest noted before tells that the archive is this upload's.
 
 Protocol: https://tus.io/protocols/resumable-upload, version 1.0.0.
 """
@@ -63,7 +64,7 @@ class Upload:
     *offer* is what it will be stored as, None for a partial one. *length_bytes* is None until it is declared, as is
     *archive* until it is stored. *ended* says why an upload is over that led to no archive, *joined_in* of which final
     upload a partial one has become part. *client* is who began it, *metadata* what it sent to describe it, word for
-    word.
+    word. *sha256* is of all of its bytes, known from just before they are stored.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Upload:
     archive: ArchiveId | None = None
     ended: str | None = None
     joined_in: str | None = None
+    sha256: str | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -213,6 +215,16 @@ def advanced(upload: Upload, offset_bytes: int, now: datetime) -> Upload:
     if upload.role is Role.WHOLE and offset_bytes == upload.length_bytes:
         return evolve(upload, touched_at=now)
     return evolve(upload, offset_bytes=offset_bytes, touched_at=now)
+
+
+def about_to_be_stored(upload: Upload, sha256: str, now: datetime) -> Upload:
+    """The upload when all of its bytes are here, to be saved before they are stored: `may_be_stored` from then on."""
+    return evolve(upload, sha256=sha256, touched_at=now)
+
+
+def may_be_stored(upload: Upload) -> bool:
+    """Its bytes may have become an archive without anybody having come to noting it here."""
+    return upload.sha256 is not None and upload.is_open
 
 
 def stored(upload: Upload, archive: ArchiveId, now: datetime) -> Upload:

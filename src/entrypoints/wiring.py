@@ -171,9 +171,9 @@ def _uploads(
     locks: UploadLocks,
     limits: UploadLimits,
 ) -> Uploads:
-    show = ShowUpload(store, sessions, locks, RestingArrivals(), clock, limits.idle)
+    show = ShowUpload(store, catalog, sessions, locks, RestingArrivals(), clock, limits.idle)
     expire = ExpireUploads(show)
-    begin = BeginUpload(show, catalog, ids, expire, receive, limits.max_open, limits.max_open_per_client)
+    begin = BeginUpload(show, ids, expire, receive, limits.max_open, limits.max_open_per_client)
     return Uploads(
         begin=begin,
         append=AppendToUpload(show, receive, hasher),

@@ -39,6 +39,7 @@ class UploadSessionsContract:
             uploads.joined(upload("e", None), final, NOW),
             final,
             upload("g", Offer(ID)),
+            uploads.about_to_be_stored(upload("h"), "2" * 64, NOW),
         ]
         sessions = reopened()
         for one in saved:

@@ -49,6 +49,10 @@ from ..rules import NO_RULES, RuleBook
 from .recover import settle_claim
 
 
+def _nothing(_digests: Digests) -> None:
+    """For arrivals that nobody notes anything about."""
+
+
 class SameName(Enum):
     """What to do with other bytes under a name that is taken."""
 
@@ -305,9 +309,10 @@ class Arrival:
         self._inspection.pause()
         self._digests.pause()
 
-    def complete(self, offer: Offer) -> Received:
-        """These were all the bytes: store them, as `ReceiveArchive` does."""
+    def complete(self, offer: Offer, beforehand: Callable[[Digests], None] = _nothing) -> Received:
+        """These were all the bytes: store them, as `ReceiveArchive` does. *beforehand* is called with their digests."""
         digests, contents = self._digests.finish(), self._inspection.finish()
+        beforehand(digests)
         return self._receive.finish(offer, self.writer, digests, contents, self._recording)
 
     def _look_at(self, block: Block) -> None:

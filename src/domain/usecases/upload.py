@@ -16,7 +16,7 @@ from datetime import timedelta
 from attrs import define, evolve, field, frozen
 
 from .. import uploads
-from ..archives import Offer
+from ..archives import Digests, Offer
 from ..errors import (
     ArchiveNotFound,
     BeyondLength,
@@ -93,6 +93,7 @@ class ShowUpload:
     """
 
     store: ArchiveStore
+    catalog: Catalog
     sessions: UploadSessions
     locks: UploadLocks
     resting: RestingArrivals
@@ -109,10 +110,29 @@ class ShowUpload:
             with self.locks.hold(id, self.patience):
                 return self.current(id)
         except UploadLocked:
-            return self.current(id)
+            return self._unended(id)
 
     def current(self, id: str) -> Upload:
         """The upload *id*; for whoever holds it. Raises as calling does."""
+        upload = self._unended(id)
+        return self._noted(upload) if uploads.may_be_stored(upload) else upload
+
+    def _noted(self, upload: Upload) -> Upload:
+        """*upload*, stored if its archive is: whoever stored it may have died, or the disk failed, before noting it."""
+        if upload.offer is None:
+            return upload
+        try:
+            archive = self.catalog.find(upload.offer.id)
+        except ArchiveNotFound:
+            return upload
+        if archive.digests.sha256 != upload.sha256:
+            return upload
+        upload = uploads.stored(upload, archive.id, self.clock.now())
+        self.sessions.save(upload)
+        self.store.discard(upload.id)
+        return upload
+
+    def _unended(self, id: str) -> Upload:
         upload = self.sessions.get(id)
         uploads.check_not_ended(upload)
         if upload.expires_at(self.idle) < self.clock.now():
@@ -176,7 +196,6 @@ class BeginUpload:
     """Begin a resumable upload, of a whole archive or of a piece of one."""
 
     show: ShowUpload
-    catalog: Catalog
     ids: IdSource
     expire: ExpireUploads
     receive: ReceiveArchive
@@ -218,7 +237,7 @@ class BeginUpload:
         if declared is None or self.receive.same_name is not SameName.REJECT:
             return
         try:
-            existing = self.catalog.find(offer.id)
+            existing = self.show.catalog.find(offer.id)
         except ArchiveNotFound:
             return
         if existing.digests.sha256 != declared:
@@ -290,7 +309,7 @@ class AppendToUpload:
                 if is_the_rest and cut is None and upload.length_bytes is None:
                     upload = evolve(upload, length_bytes=arrival.size_bytes)
                 if cut is None and arrival.size_bytes == upload.length_bytes:
-                    received = arrival.complete(upload.offer or _no_offer(upload))
+                    received = arrival.complete(upload.offer or _no_offer(upload), self._noting(upload))
                     upload = uploads.stored(upload, received.archive.id, self.show.clock.now())
                     self.show.sessions.save(upload)
                     return upload
@@ -305,6 +324,12 @@ class AppendToUpload:
         if cut is not None:
             raise cut
         return upload
+
+    def _noting(self, upload: Upload) -> Callable[[Digests], None]:
+        def note(digests: Digests) -> None:
+            self.show.sessions.save(uploads.about_to_be_stored(upload, digests.sha256, self.show.clock.now()))
+
+        return note
 
     def _append_piece(self, upload: Upload, blocks: Iterable[Block], checksum: Checksum | None) -> Upload:
         with self.show.store.resume(upload.id, upload.offset_bytes) as writer:

@@ -1,0 +1,150 @@
+"""
+A disk that fails or is full while a resumable upload is received: what is told stays true, and the upload goes on.
+
+strace is attached to a running server for one request and lets the K-th call of a kind fail, whichever thread makes
+it; nothing of the server is replaced. Going through K until no call is left finds every place where it can happen.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.require import require
+from tests.support.server import LiveServer, live_server
+from tests.support.tus import begin, content, is_stored, new_name, patch
+
+ARCHIVE = content(300_000)
+SUFFIXES = (".part", ".upload", ".json")
+FIRST, SECOND = 100_000, 200_000
+
+
+@contextmanager
+def attached(process: subprocess.Popen[str], log: Path, *options: str, kills: bool = False) -> Iterator[None]:
+    """strace on every thread of *process*, with *options*, writing to *log*; if it *kills*, until that is done."""
+    command = ["strace", "-f", "-y", "-o", str(log), *options, "-p", str(process.pid)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
+        assert strace.stderr is not None
+        said = strace.stderr.readline()
+        try:
+            assert "attached" in said
+            yield
+        finally:
+            if kills:
+                process.wait(60)  # strace ends by itself; told to let go of threads that are dying, it may hang
+            else:
+                strace.send_signal(signal.SIGINT)
+            try:
+                strace.wait(10)
+            finally:
+                strace.kill()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    folder = tmp_path_factory.mktemp("failing")
+    works = False
+    if shutil.which("strace") is not None:
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE, text=True) as cat:
+            assert cat.stdin is not None
+            try:
+                with attached(cat, folder / "probe.log"):
+                    works = True
+            except AssertionError:
+                works = False
+            cat.stdin.close()
+    require("strace", works, "install strace and run where it may attach to processes")
+    with live_server(folder / "data") as running:
+        yield running
+
+
+def staged(server: LiveServer, upload: str, suffix: str) -> Path:
+    return server.data / "staging" / (upload.rpartition("/")[2] + suffix)
+
+
+def begun(client: httpx2.Client, name: str, offset: int) -> str:
+    """An upload that stands at *offset*."""
+    upload = begin(client, len(ARCHIVE), name)
+    if offset:
+        assert patch(client, upload, 0, ARCHIVE[:offset]).status_code == 204
+    return upload
+
+
+PIECES = {"first": (0, FIRST), "next": (FIRST, SECOND), "last": (SECOND, len(ARCHIVE))}
+CALLS = [(piece, call) for piece in PIECES for call in ("write", "fsync", "fdatasync")] + [("last", "linkat")]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"), [("EIO", 503, "backend-unavailable"), ("ENOSPC", 507, "insufficient-storage")]
+)
+@pytest.mark.parametrize(("piece", "call"), CALLS)
+def test_whatever_fails_the_offset_is_true_and_the_upload_goes_on(
+    server: LiveServer, tmp_path: Path, piece: str, call: str, error: str, status: int, code: str
+) -> None:
+    """Every such call of a PATCH in turn: told as what it is, no byte counted that is not there, and then it works."""
+    start, stop = PIECES[piece]
+    with server.client() as client:
+        for which in count(1):
+            name = new_name()
+            upload = begun(client, name, start)
+            # writes to what is staged alone: the server also writes to sockets and its log
+            paths = [f"-P{staged(server, upload, suffix)}" for suffix in SUFFIXES] if call == "write" else []
+            log = tmp_path / f"{which}.log"
+            with attached(
+                server.process, log, f"--trace={call}", f"--inject={call}:error={error}:when={which}", *paths
+            ):
+                answer = patch(client, upload, start, ARCHIVE[start:stop])
+            failed = [line for line in log.read_text().splitlines() if "(INJECTED)" in line]
+            if not failed:
+                assert answer.status_code == 204
+                break
+
+            # SQLite gets over some of it, and calls a full disk at an fsync an error of the disk
+            of_catalog = "catalog.sqlite" in failed[0] or f"{server.data}>" in failed[0]
+            if not of_catalog:
+                assert (answer.status_code, answer.json()["code"]) == (status, code), failed
+            elif answer.status_code != 204:
+                assert (answer.status_code, answer.json()["code"]) == (503, "backend-unavailable"), failed
+            told = client.head(upload)
+            assert told.status_code == 200
+            if "tarkeep-archive" not in told.headers:
+                offset = start if answer.status_code != 204 else stop
+                assert told.headers["upload-offset"] == str(offset)
+                assert staged(server, upload, ".part").read_bytes()[:offset] == ARCHIVE[:offset]
+                assert patch(client, upload, offset, ARCHIVE[offset:]).status_code == 204
+            assert is_stored(client, name, ARCHIVE)
+    assert which > 1
+
+
+@pytest.mark.parametrize(
+    "point", ["linkat:when=2", "fsync:when=5", "unlink:when=2", "unlink:when=3", "fdatasync:when=11"]
+)
+def test_killed_around_storing_the_upload_ends_as_usual(tmp_path: Path, point: str) -> None:
+    """Between having an archive and noting it, too: the next process knows it, and never writes to what is stored."""
+    name = new_name()
+    log = tmp_path / "strace.log"
+    with live_server(tmp_path / "data") as server, server.client() as client:
+        upload = begun(client, name, SECOND)
+        options = (f"--trace={point.partition(':')[0]}", f"--inject={point.replace(':', ':signal=SIGKILL:')}")
+        with attached(server.process, log, *options, kills=True), pytest.raises(httpx2.TransportError):
+            patch(client, upload, SECOND, ARCHIVE[SECOND:])
+    assert "killed by SIGKILL" in log.read_text()
+    stored = tmp_path / "data" / "archives" / "laptop" / "FULL" / name
+    was_there = stored.exists()
+    with live_server(tmp_path / "data") as server, server.client() as client:
+        told = client.head(upload)
+        if "tarkeep-archive" not in told.headers:
+            assert told.headers["upload-offset"] == str(SECOND)
+            assert patch(client, upload, SECOND, ARCHIVE[SECOND:]).status_code == 204
+        assert ("tarkeep-archive" in told.headers) == was_there
+        assert stored.read_bytes() == ARCHIVE
+        assert is_stored(client, name, ARCHIVE)
+        assert not staged(server, upload, ".part").exists()
