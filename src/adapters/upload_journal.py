@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,8 +52,13 @@ class FilesystemUploadSessions:
         with self._lock, translated(writing=True):
             before = self._uploads.get(upload.id)
             if before is None:
-                self._append(upload.id, _record(upload), os.O_CREAT | os.O_EXCL)
-                fsync_directory(self._folder)
+                try:
+                    self._append(upload.id, _record(upload), os.O_CREAT | os.O_EXCL)
+                    fsync_directory(self._folder)
+                except OSError:
+                    with suppress(OSError):
+                        self._path(upload.id).unlink()
+                    raise
             else:
                 old, new = _record(before), _record(upload)
                 self._append(upload.id, {name: value for name, value in new.items() if old[name] != value}, 0)
@@ -81,9 +87,16 @@ class FilesystemUploadSessions:
         line = b"\n" + json.dumps(changed).encode() + b"\n"
         journal = os.open(self._path(id), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
         try:
-            while line:
-                line = line[os.write(journal, line) :]
-            os.fdatasync(journal)
+            length = os.fstat(journal).st_size
+            try:
+                while line:
+                    line = line[os.write(journal, line) :]
+                os.fdatasync(journal)
+            except OSError:
+                # it was not saved, so that the next process must not find it: an offset in it may be cut back meanwhile
+                with suppress(OSError):
+                    os.ftruncate(journal, length)
+                raise
         finally:
             os.close(journal)
 

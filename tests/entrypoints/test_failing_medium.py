@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +19,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.support.raw_http import request
 from tests.support.require import require
 from tests.support.server import LiveServer, live_server
-from tests.support.tus import begin, content, is_stored, new_name, patch
+from tests.support.tus import BYTES, begin, content, is_stored, new_name, offset_of, patch
 
 ARCHIVE = content(300_000)
 SUFFIXES = (".part", ".upload", ".json")
@@ -122,6 +124,27 @@ def test_whatever_fails_the_offset_is_true_and_the_upload_goes_on(
                 assert patch(client, upload, offset, ARCHIVE[offset:]).status_code == 204
             assert is_stored(client, name, ARCHIVE)
     assert which > 1
+
+
+def test_what_was_not_saved_is_not_found_by_the_next_process(tmp_path: Path) -> None:
+    """An offset whose journal failed may be cut back; after a crash nothing tells of it any more."""
+    name = new_name()
+    with live_server(tmp_path / "data") as server, server.client() as client:
+        upload = begun(client, name, FIRST)
+        fault = "--inject=fdatasync:error=EIO:when=1"
+        with attached(server.process, tmp_path / "strace.log", "--trace=fdatasync", fault):
+            assert patch(client, upload, FIRST, ARCHIVE[FIRST:SECOND]).status_code == 503
+        head = {**BYTES, "Upload-Offset": str(FIRST), "Content-Length": str(len(ARCHIVE) - FIRST)}
+        with socket.create_connection(server.host_and_port, timeout=30) as connection:
+            connection.sendall(request("PATCH", upload, {**head, "Expect": "100-continue"}))
+            assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+            while staged(server, upload, ".part").stat().st_size != FIRST:
+                pass
+            server.kill()
+    with live_server(tmp_path / "data") as server, server.client() as client:
+        assert offset_of(client, upload) == staged(server, upload, ".part").stat().st_size == FIRST
+        assert patch(client, upload, FIRST, ARCHIVE[FIRST:]).status_code == 204
+        assert is_stored(client, name, ARCHIVE)
 
 
 @pytest.mark.parametrize(
