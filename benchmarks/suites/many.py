@@ -1,10 +1,14 @@
 """
 Many small archives: ``tarkeep push`` of a whole backup folder, against a loop that runs curl once for each archive.
+
+What the servers stored is removed after the last round only: ext4 does not give a number to a new file that was freed
+in the last minutes, and the search around thousands of those took a fifth of the server's time in the next sample.
 """
 
 from __future__ import annotations
 
 import shlex
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,10 +28,15 @@ TIMES_AS_FAST = Target(3.0, at_least=True)
 def run(context: Context) -> Table:
     archives = small_archives(context.corpus, COUNT_QUICK if context.quick else COUNT)
     tiny = tiny_archive(context.corpus)
-    loop = Entrant("a loop of curl", lambda folder: _loop(folder, archives, tiny))
-    push = Entrant("tarkeep push --all", lambda folder: _push(folder, archives, tiny, None))
-    wider = Entrant("tarkeep push --all --jobs 8", lambda folder: _push(folder, archives, tiny, 8))
-    result = race(loop, [push, wider], context)
+    with tempfile.TemporaryDirectory(dir=context.work, prefix="many-") as kept:
+
+        def place() -> Path:
+            return Path(tempfile.mkdtemp(dir=kept))
+
+        loop = Entrant("a loop of curl", lambda _folder: _loop(place(), archives, tiny))
+        push = Entrant("tarkeep push --all", lambda _folder: _push(place(), archives, tiny, None))
+        wider = Entrant("tarkeep push --all --jobs 8", lambda _folder: _push(place(), archives, tiny, 8))
+        result = race(loop, [push, wider], context)
     return Table(
         name="many",
         title=f"{len(archives):,} archives of {archives[0].size_bytes / 1000:.0f} KB, validation full",
