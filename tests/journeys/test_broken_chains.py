@@ -107,9 +107,9 @@ def test_a_missing_archive_is_never_overlooked_with_digests_and_seldom_without(t
     """
     With the digests of snapshot files no verdict is wrong, of whole chains and of broken ones.
 
-    Without, names that are nowhere give many of the broken ones away, and no verdict overlooks such a name. Content that
-    changed in the missing archive under a name that stayed leaves no trace, so what passes for restorable is called
-    inferred and never proven.
+    Without, names that are nowhere give many of the broken ones away, and no verdict overlooks such a name. Content
+    that changed in the missing archive under a name that stayed leaves no trace, so what passes for restorable is
+    called inferred and never proven.
     """
     wrong = flagged = 0
     for number in range(HISTORIES):

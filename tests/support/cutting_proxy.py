@@ -202,8 +202,9 @@ class _Line:
         if self._is_over:
             return
         self._is_over = True
+        self._moving.set()
+        with suppress(OSError):  # when both ways end at once, the other may have closed everything by now
+            self._wake[1].send(b"x")
         for end in (self.client, self.upstream):
             with suppress(OSError):
                 end.shutdown(how)
-        self._wake[1].send(b"x")
-        self._moving.set()
