@@ -8,7 +8,21 @@ from collections.abc import Callable, Mapping
 
 from ..report import Table
 from ..runner import Context
-from . import catalog, client_memory, download, latency, many, memory, original, push, startup, tus, upload, validate
+from . import (
+    catalog,
+    client_memory,
+    download,
+    inside,
+    latency,
+    many,
+    memory,
+    original,
+    push,
+    startup,
+    tus,
+    upload,
+    validate,
+)
 
 BENCHES: Mapping[str, Callable[[Context], Table]] = {
     "upload": upload.run,
@@ -23,4 +37,5 @@ BENCHES: Mapping[str, Callable[[Context], Table]] = {
     "catalog": catalog.run,
     "startup": startup.run,
     "latency": latency.run,
+    "inside": inside.run,
 }

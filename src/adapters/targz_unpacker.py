@@ -143,12 +143,13 @@ class _Unpacked:
 
     def _range(self, start: int, stop: int) -> Generator[bytes, None, None]:
         with self._damage_told():
-            position, pieces = self._by_index(start, stop) or self._without(start, stop)
-            yield from _last_held_back(_clipped(position, pieces, start, stop))
+            position, pieces = self._by_index(start, stop) or self._without(stop)
+            for piece in _last_held_back(_clipped(position, pieces, start, stop)):
+                if self._index is None and start >= self._unpacker.far_bytes:
+                    self._unpacker.want_index(self._archive)  # not before: it would only be in the way of this read
+                yield piece
 
-    def _without(self, start: int, stop: int) -> tuple[int, Iterator[bytes]]:
-        if start >= self._unpacker.far_bytes:
-            self._unpacker.want_index(self._archive)
+    def _without(self, stop: int) -> tuple[int, Iterator[bytes]]:
         return 0, _until(stop, self._from(0, GzipStream(self._unpacker.engine)))
 
     def _by_index(self, start: int, stop: int) -> tuple[int, Iterator[bytes]] | None:
