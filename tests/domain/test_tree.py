@@ -100,6 +100,7 @@ def test_what_was_left_out_of_every_dump_is_no_loss() -> None:
     assert set(tree.gaps) == {Gap(b"r/x", GapKind.LEFT_OUT), Gap(b"r/new", GapKind.MISSING)}
     assert set(proven.gaps) == {Gap(b"r/x", GapKind.LEFT_OUT), Gap(b"r/new", GapKind.LEFT_OUT)}
     assert (tree.losses, proven.losses) == (1, 0)
+    assert tree.entry(b"r/x") is None
 
 
 def test_a_proven_link_excuses_nothing_where_directories_were_renamed() -> None:
@@ -124,12 +125,13 @@ def test_a_directory_without_a_member_is_still_one() -> None:
 
 def test_the_same_name_is_one_however_it_is_written() -> None:
     """With ``./``, a slash in front, or neither; a name that leads out is none."""
-    full = archive(directory(b".", "Ya Dd"), b"./a", directory(b"./d", "Yb"), b"./d/b", b"./../out", b"/d/../../out")
-    inc = archive(directory(b"", "Na Dd"), directory(b"d", "Nb"))
+    full = archive(directory(b".", "Ya Dd"), b"./a", directory(b"./d", "Yb"), b"./d/b")
+    inc = archive(directory(b"", "Na Dd"), directory(b"d", "Nb"), b"./../out", b"/d/../../out")
 
     tree, found = merged(full, inc)
 
     assert found == {b"a": (0, b"./a"), b"d/b": (0, b"./d/b")}
+    assert len(tree) == 3
     assert tree.entry(b"./d/b") == tree.entry(b"/d//b/") != None  # noqa: E711
     assert [canonical(name) for name in (b".", b"./", b"/a", b"a/./b", b".a/.b", b"a/", b"..a")] == [
         b"",
@@ -264,6 +266,16 @@ def test_hard_links_share_the_member_that_they_link_to() -> None:
     assert entry.at != entry.content_at
 
 
+def test_a_link_to_a_link_is_one_to_the_file() -> None:
+    """In whatever order they come."""
+    link, further = member(b"r/g", HARD_LINK, link=b"r/f"), member(b"r/h", HARD_LINK, link=b"r/g")
+
+    for order in ((b"r/f", link, further), (b"r/f", further, link)):
+        tree = merge([archive(directory(b"r", "Yf Yg Yh"), *order)], is_exact=True)
+
+        assert [place.paths for place in tree.places(0)] == [(b"r/f", b"r/g", b"r/h")]
+
+
 def test_a_link_outlives_the_name_that_it_links_to() -> None:
     """If that name has other content by now, the link still has that of its own archive."""
     full = archive(directory(b"r", "Yf Yg"), b"r/f", member(b"r/g", HARD_LINK, link=b"r/f"))
@@ -308,10 +320,11 @@ def test_links_in_an_overlay_are_to_what_is_there() -> None:
     tree, found = laid_over(
         archive(b"r/a"),
         archive(member(b"r/b", HARD_LINK, link=b"./r/a"), member(b"r/c", HARD_LINK, link=b"r/nothing")),
+        archive(member(b"r/d", HARD_LINK, link=b"r/b")),
         archive(b"r/a"),
     )
 
-    assert found == {b"r/a": (2, b"r/a"), b"r/b": (0, b"r/a")}
+    assert found == {b"r/a": (3, b"r/a"), b"r/b": (0, b"r/a"), b"r/d": (0, b"r/a")}
     assert tree.gaps == (Gap(b"r/c", GapKind.NO_TARGET),)
 
 
