@@ -9,6 +9,7 @@ from attrs import define, field
 
 from ..domain.errors import RecordsMissing
 from ..domain.members import MemberRecord
+from ..domain.ports import RecordsWriter
 
 
 @define(eq=False)
@@ -17,7 +18,7 @@ class MemoryMemberRecords:
 
     published: dict[str, tuple[MemberRecord, ...]] = field(factory=dict)
 
-    def begin(self) -> _Writer:
+    def begin(self) -> RecordsWriter:
         return _Writer(self)
 
     def read(self, sha256: str, *, directories_only: bool = False) -> Iterator[MemberRecord]:

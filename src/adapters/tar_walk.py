@@ -81,7 +81,7 @@ _UNCHANGED = 78  # N
 _MAX_ROOTS = 16
 _MAX_ROOT_BYTES = 255  # no file system has longer ones
 _ANY_ROOT = b""  # what every name begins with
-_NO_ROOT = b"/"  # what none begins with that can be asked for: of these, the root is told as this very text
+_NO_ROOT = b"\0"  # what none begins with
 
 
 @frozen
@@ -124,6 +124,7 @@ class TarWalk:
         self._parts: list[bytes] = []  # of the member on its way, from its first extension header on
         self._parts_at = 0
         self._parts_bytes = 0
+        self._parts_global = b""  # what global headers in front of it say
         self._kept_from = 0  # the first of the parts that are of the header being read
         self._bytes_before = 0  # of the parts in front of it
         self._global = b""  # whole headers
@@ -381,6 +382,7 @@ class TarWalk:
     def _begin_part(self, at: int, size: int) -> None:
         if not self._parts_bytes:
             self._parts_at = at
+            self._parts_global = self._global
         self._bytes_before = self._parts_bytes
         self._kept_from = len(self._parts)
         self._parts_bytes += BLOCK_BYTES + (size + 511 & ~511)
@@ -433,7 +435,7 @@ class TarWalk:
         """All headers of the member are there."""
         if self._recorder is not None:
             headers = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-            self._recorder(MemberRecord(self._parts_at, self._global + headers, is_directory))
+            self._recorder(MemberRecord(self._parts_at, self._parts_global + headers, is_directory))
         self._drop_parts()
 
     def _drop_parts(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 
 from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.errors import ExpandsTooFar, NotATar, TarkeepError
-from tests.support.tars import BROKEN, END, WHOLE, header, member, pax, pax_record, with_tarfile
+from tarkeep.domain.members import MemberRecord
+from tarkeep.domain.ports import Recorder
+from tests.support import tars
+from tests.support.tars import BROKEN, END, GNU_MAGIC, WHOLE, header, member, pax, pax_record, with_tarfile
 
 CORPUS = {
     **{name: tar for name, (_, tar) in WHOLE.items()},
@@ -28,11 +32,25 @@ def walk(*pieces: bytes) -> tuple[int, bool, int | None]:
     return tar.members, tar.incremental, tar.newest_mtime
 
 
-def outcome(*pieces: bytes) -> object:
+def outcome(*pieces: bytes, recorder: Recorder | None = None) -> object:
+    tar = TarWalk(InspectionLimits(), recorder)
     try:
-        return walk(*pieces)
+        for piece in pieces:
+            tar.feed(piece)
+        tar.finish()
     except TarkeepError as error:
         return repr(error)
+    return tar.members, tar.incremental, tar.newest_mtime, tar.has_unchanged, tar.roots
+
+
+def recorded(*pieces: bytes) -> list[MemberRecord]:
+    found: list[MemberRecord] = []
+    outcome(*pieces, recorder=found.append)
+    return found
+
+
+def cut(tar: bytes, size: int) -> list[bytes]:
+    return [tar[at : at + size] for at in range(0, len(tar), size)]
 
 
 @pytest.mark.parametrize("size", [1, 7, 511, 512, 513, 700])
@@ -41,7 +59,211 @@ def test_pieces_of_any_size_tell_the_same(name: str, size: int) -> None:
     """The outcome, offset and reason included, is that of the tar in one piece."""
     tar = CORPUS[name][:20_000] if size < 500 else CORPUS[name]
 
-    assert outcome(*(tar[at : at + size] for at in range(0, len(tar), size))) == outcome(tar)
+    assert outcome(*cut(tar, size)) == outcome(tar)
+    assert recorded(*cut(tar, size)) == recorded(tar)
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_what_is_found_does_not_depend_on_recording(name: str) -> None:
+    """An archive is not refused, nor described otherwise, because somebody listens."""
+    assert outcome(CORPUS[name], recorder=list[MemberRecord]().append) == outcome(CORPUS[name])
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_records_are_the_tar_without_contents(name: str) -> None:
+    """Every byte in front of the end is in a record, or is content of a file, a label, or a header for all members."""
+    members, tar = WHOLE[name]
+    found = recorded(tar)
+
+    assert len(found) == members
+    position = 0
+    for record in found:
+        assert record.at >= position
+        own = record.headers[record.headers.rfind(tar[record.at : record.at + 512]) :]
+        assert len(own) % 512 == 0
+        assert tar[record.at : record.at + len(own)] == own
+        position = record.at + len(own)
+
+
+@pytest.mark.parametrize("size", [100, 512, 1 << 20])
+def test_headers_are_recorded_whole(size: int) -> None:
+    """Extension headers with their data, sparse maps, and the listing of a directory; content is not."""
+    listing = tars.padded(b"Yname\0" * 200 + b"\0")
+    tars_of_one = {
+        "plain": member(),
+        "long names": tars.long_name(b"n" * 700) + tars.long_name(b"l" * 300, b"K") + member(),
+        "pax": pax({b"path": b"p" * 2_000, b"SCHILY.xattr.user.x": b"v" * 5_000}) + header(b"x", type=b"2"),
+        "times": pax({b"mtime": b"1600000000.5"}) + member(),
+        "all": pax({b"uname": b"u"}) + tars.long_name(b"n" * 700) + member(),
+        "listing": header(b"d/", 1_201, b"D") + listing,
+        "pax listing": pax({b"GNU.dumpdir": listing}) + header(b"d/", 0, b"5"),
+        "sparse": tars.sparse_gnu(b"", 5),
+        "empty listing": header(b"d/", 0, b"D"),
+    }
+    tar = b"".join(it + member(b"between", b"content" * 100) for it in tars_of_one.values()) + END
+
+    found = recorded(*cut(tar, size))
+
+    assert [record.headers for record in found[::2]] == list(tars_of_one.values())
+    assert all(record.headers == member(b"between", b"content" * 100)[:512] for record in found[1::2])
+    assert [tar[record.at :].startswith(record.headers) for record in found] == [True] * len(found)
+    directories = ["listing", "pax listing", "empty listing"]
+    assert [name for name, record in zip(tars_of_one, found[::2], strict=True) if record.is_directory] == directories
+
+
+def test_a_global_header_is_recorded_with_every_member_behind_it() -> None:
+    """In front of its own headers, and not counted among them; one that says nothing of members is not recorded."""
+    comment, said = pax({b"comment": b"c"}, b"g"), pax({b"uname": b"u"}, b"g")
+    between = pax({b"gname": b"g"}) + said + header(b"c")
+    tar = comment + header(b"a") + said + header(b"b") + between + header(b"d") + END
+
+    found = recorded(tar)
+
+    assert [record.headers for record in found] == [
+        header(b"a"),
+        said + header(b"b"),
+        said + between,
+        said + said + header(b"d"),
+    ]
+    assert [tar[record.at : record.at + 512] for record in found] == [
+        header(b"a"),
+        header(b"b"),
+        between[:512],
+        header(b"d"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "tar"),
+    [
+        ({"max_header_bytes": 1_535}, header(b"d/", 513, b"D") + bytes(1024) + END),
+        ({"max_header_bytes": 1_535}, pax({b"GNU.dumpdir": b"Y" * 200}) + header(b"d/", 0, b"5") + END),
+        ({"max_header_bytes": 1_535}, tars.sparse_gnu(b"", 2) + END),
+        ({"max_header_bytes": 2_559}, tars.long_name(b"n") + tars.long_name(b"l", b"K") + member() + END),
+        ({"max_global_bytes": 2_047}, pax({b"uname": b"u"}, b"g") * 2 + member() + END),
+    ],
+)
+@pytest.mark.parametrize("size", [100, 1 << 20])
+@pytest.mark.parametrize("recorder", [None, list[MemberRecord]().append])
+def test_what_is_held_of_one_member_is_limited(
+    limits: dict[str, int], tar: bytes, size: int, recorder: Recorder | None
+) -> None:
+    """The limit is named, whether members are recorded or not; one byte more is allowed."""
+
+    def feed_all(more: int) -> None:
+        limited = InspectionLimits(**{name: limit + more for name, limit in limits.items()})
+        walk = TarWalk(limited, recorder)
+        for piece in cut(tar, size):
+            walk.feed(piece)
+
+    with pytest.raises(ExpandsTooFar) as caught:
+        feed_all(0)
+    feed_all(1)
+
+    assert {caught.value.setting: caught.value.limit} == limits
+
+
+def test_a_comment_for_all_may_be_long() -> None:
+    """It is not held, since it says nothing of members."""
+    assert walk(pax({b"comment": b"c" * 100_000}, b"g") + member() + END)[0] == 1
+
+
+@pytest.mark.parametrize("recorder", [None, list[MemberRecord]().append])
+def test_a_huge_listing_is_held_once_and_not_without_a_recorder(recorder: Recorder | None) -> None:
+    """Of two million names; putting its pieces together takes as much again for a moment."""
+    listing = b"Na-name-of-some-length\0" * 8_192
+    tar = TarWalk(InspectionLimits(), recorder)
+    tracemalloc.start()
+    try:
+        tar.feed(header(b"d/", len(listing) * 256, b"D"))
+        for _ in range(256):
+            tar.feed(bytes(bytearray(listing)))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert tar.members == 1
+    assert peak_bytes < (2.1 * 256 if recorder is not None else 3) * len(listing)
+
+
+# -- unchanged names -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dumpdir", "has_unchanged"),
+    [
+        (b"", False),
+        (b"\0", False),
+        (b"Nname\0\0", True),
+        (b"Yname\0Nname\0\0", True),
+        (b"YN\0DN\0\0", False),
+        (b"Yname\0\0Nname\0\0", False),
+        (b"\0Nname\0\0", False),
+        (b"RN\0TN\0\0", False),
+        (b"X\0RN\0T\0R\0TN\0Nname\0\0", True),
+        (b"Y" + b"y" * 2_000 + b"\0Nname\0\0", True),
+        (b"Ya\0" * 700 + b"Nname\0\0", True),
+        (b"Ya\0" * 700 + b"\0Nname\0\0", False),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 511, 700, 1 << 20])
+def test_a_name_that_is_unchanged_is_noticed(dumpdir: bytes, has_unchanged: bool, size: int) -> None:
+    """In both encodings of listings, however they are cut, and nowhere but in a record that is of the listing."""
+    for tar in (
+        header(b"d/", len(dumpdir), b"D") + tars.padded(dumpdir),
+        pax({b"GNU.dumpdir": dumpdir}) + header(b"d/", 0, b"5"),
+        pax({b"SCHILY.xattr.user.x": b"v" * 3_000, b"GNU.dumpdir": dumpdir}) + header(b"d/", 0, b"5"),
+    ):
+        walk = TarWalk(InspectionLimits())
+        for piece in cut(tar + member(b"Nname\0\0Nname") + END, size):
+            walk.feed(piece)
+
+        assert (walk.has_unchanged, walk.incremental) == (has_unchanged, True)
+
+
+# -- roots -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tar", "roots"),
+    [
+        (END, []),
+        (member(b"a/b") + member(b"a/c") + member(b"a"), [b"a"]),
+        (header(b"a/", type=b"5") + member(b"b/c") + member(b"a/d"), [b"a", b"b"]),
+        (header(b"./", type=b"5") + member(b"./a/b"), [b"."]),
+        (member(b"/etc/a") + member(b"/usr"), [b"/"]),
+        (member(b"a") + member(b"ab") + member(b"a/b"), [b"a", b"ab"]),
+        (member(b"") + member(b"a"), [b"a"]),
+        (member(b"\xff/a"), [b"\xff"]),
+        (header(b"name", patch=(345, b"a/prefix")) + header(b"a/b", patch=(345, b"b")), [b"a", b"b"]),
+        (header(b"a/b", magic=GNU_MAGIC, patch=(345, b"14524770000\0" * 2)), [b"a"]),
+        (tars.long_name(b"a/" + b"n" * 200) + member(b"b/n"), [b"a"]),
+        (tars.long_name(b"a/" + b"n" * 200, b"K") + member(b"b/n"), [b"b"]),
+        (pax({b"path": b"a/b"}) + member(b"b"), [b"a"]),
+        (pax({b"path": b"a/" + b"n" * 3_000}) + member(b"b"), [b"a"]),
+        (pax({b"path": b"a"}) + tars.long_name(b"l") + member(b"b"), [b"a"]),
+        (pax({b"GNU.sparse.name": b"a/b", b"path": b"b/c"}) + member(b"b"), [b"a"]),
+        (pax({b"path": b"b/c", b"GNU.sparse.name": b"a/b"}) + member(b"b"), [b"a"]),
+        (pax({b"mtime": b"1"}) + member(b"a/b") + member(b"b/b"), [b"a", b"b"]),
+        (header(b"label", type=b"V") + member(b"a/b"), [b"a"]),
+        (member(b"%0100d" % 7), [b"%0100d" % 7]),
+        (pax({b"path": b"n" * 3_000 + b"/a"}) + member() + member(b"n" * 90), [b"n" * 255, b"n" * 90]),
+        (b"".join(member(b"%d" % number) for number in range(40)), [b"%d" % number for number in range(16)]),
+        (
+            b"".join(header(b"%d/" % number, type=b"5") for number in range(40)),
+            [b"%d" % number for number in range(16)],
+        ),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 600, 1 << 20])
+@pytest.mark.parametrize("recorder", [None, list[MemberRecord]().append])
+def test_roots_are_what_names_begin_with(tar: bytes, roots: list[bytes], size: int, recorder: Recorder | None) -> None:
+    """Of the name that counts, in the order in which they come, and no more than sixteen."""
+    walk = TarWalk(InspectionLimits(), recorder)
+    for piece in cut(tar + END, size):
+        walk.feed(piece)
+
+    assert walk.roots == roots
 
 
 @given(

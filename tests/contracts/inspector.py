@@ -32,6 +32,7 @@ from tarkeep.domain.errors import (
     RejectedContent,
     TarkeepError,
 )
+from tarkeep.domain.members import MemberRecord
 from tarkeep.domain.ports import Block, Inspector
 from tests.support import tars
 from tests.support.tars import BROKEN, END, HUGE_RECORD, WHOLE, gnu_tar, gz, gzip_member, header, member, pax
@@ -60,6 +61,18 @@ def verdict(inspector: Inspector, *blocks: Block) -> Contents | tuple[type[Tarke
         return inspect(inspector, *blocks)
     except TarkeepError as error:
         return type(error), str(error)
+
+
+def recorded(inspector: Inspector, *blocks: Block) -> tuple[object, list[MemberRecord]]:
+    """The verdict of an inspection that records, and what it recorded."""
+    records: list[MemberRecord] = []
+    try:
+        with inspector.start(records.append) as inspection:
+            for block in blocks:
+                inspection.feed(block)
+            return inspection.finish(), records
+    except TarkeepError as error:
+        return (type(error), str(error)), records
 
 
 def cut_at(content: bytes, places: Sequence[int]) -> list[bytes]:
@@ -195,6 +208,41 @@ class InspectorContract:
 
         assert [contents.kind for contents in found] == [Kind.INCREMENTAL] * 2
         assert [contents.members for contents in found] == [tars.count_listed(full), tars.count_listed(changes)]
+
+    @pytest.mark.parametrize("format", ["gnu", "posix"])
+    def test_a_dump_of_changes_has_unchanged_names(self, make: MakeInspector, tmp_path: Path, format: str) -> None:
+        """As a full one has not, though it is incremental, too."""
+        root = tmp_path / "tree"
+        tars.write_tree(root, 7)
+        options = ["--create", "--file=-", f"--format={format}", f"--listed-incremental={tmp_path / 'snapshot'}"]
+        full = inspect(make(), gz(gnu_tar(*options, "-C", tmp_path, "tree")))
+        # A file is taken for changed while it is as young as the dump before it, so there may have to be several dumps.
+        while not (changes := inspect(make(), gz(gnu_tar(*options, "-C", tmp_path, "tree")))).has_unchanged:
+            pass
+
+        assert (full.kind, full.has_unchanged) == (Kind.INCREMENTAL, False)
+        assert changes.kind is Kind.INCREMENTAL
+        assert full.roots == changes.roots == ("tree",)
+
+    def test_roots_are_text(self, make: MakeInspector) -> None:
+        """Whatever bytes they are."""
+        contents = inspect(make(), gz(member(b"\xc3\xa4/a") + member(b"\xe4/a") + member(b"/etc/a") + END))
+
+        assert contents.roots == ("ä", "\\xe4", "/")
+
+    @pytest.mark.parametrize("fate", FATES)
+    def test_members_are_recorded_however_blocks_are_cut(self, make: MakeInspector, fate: str) -> None:
+        """In order, whichever thread looks at them; up to where something is wrong, and without changing what it is."""
+        content = FATES[fate]
+        expected = recorded(make(), content)
+
+        assert recorded(make(), *cut_at(content, range(0, len(content), 70_001))) == expected
+        assert expected[0] == verdict(make(), content)
+        if fate in ("whole", "many members"):
+            assert [record.headers for record in expected[1]] == [
+                LARGE[:512],
+                LARGE[1024 + 700_000 // 512 * 512 :][:512],
+            ]
 
     def test_a_volume_label_is_no_member(self, make: MakeInspector, tmp_path: Path) -> None:
         """A label names the archive; it does not make one more member of it."""

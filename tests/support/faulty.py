@@ -10,10 +10,11 @@ from types import TracebackType
 from attrs import define, frozen
 
 from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.memory_records import MemoryMemberRecords
 from tarkeep.adapters.memory_store import MemoryArchiveStore
 from tarkeep.domain.archives import ArchiveId
 from tarkeep.domain.errors import ReceiveInProgress
-from tarkeep.domain.ports import ArchiveReader, ArchiveWriter, Block
+from tarkeep.domain.ports import ArchiveReader, ArchiveWriter, Block, RecordsWriter
 
 
 @frozen
@@ -99,6 +100,14 @@ class _FaultyWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._inner.__exit__(kind, error, traceback)
+
+
+@define(eq=False)
+class RecordsThatCannotBeKept(MemoryMemberRecords):
+    """`MemberRecords` on a disk that is full: what is written is dropped without a word, as the port has it."""
+
+    def begin(self) -> RecordsWriter:
+        return MemoryMemberRecords().begin()
 
 
 @frozen

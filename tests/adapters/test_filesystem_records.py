@@ -1,0 +1,176 @@
+"""Records in files: compact, bounded in memory, and either whole or missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
+from tarkeep.domain.errors import RecordsMissing
+from tests.contracts.member_records import ONE, OTHER, publish, some
+from tests.support.clocks import SequenceIds
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> FilesystemMemberRecords:
+    return FilesystemMemberRecords(tmp_path / "members", SequenceIds())
+
+
+def only_file(records: FilesystemMemberRecords) -> Path:
+    (found,) = (path for path in records.path.rglob("*") if path.is_file())
+    return found
+
+
+def test_a_file_is_found_by_its_digest(records: FilesystemMemberRecords) -> None:
+    """Below the first two letters, readable by its owner alone."""
+    publish(records, ONE, some(3))
+
+    assert only_file(records) == records.path / ONE[:2] / ONE
+    assert only_file(records).stat().st_mode & 0o777 == 0o600
+
+
+def test_few_records_are_written_at_the_end_only(records: FilesystemMemberRecords) -> None:
+    """A small archive that is refused has cost no file."""
+    with records.begin() as writer:
+        for record in some(50):
+            writer.write(record)
+
+        assert not records.path.exists()
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_a_cut_file_is_missing(records: FilesystemMemberRecords, count: int) -> None:
+    """Wherever it was cut, as by a power cut: its name may be there before all of its bytes are."""
+    publish(records, ONE, some(count))
+    file = only_file(records)
+    content = file.read_bytes()
+    lengths = [*range(min(len(content), 60)), *random.Random(1).choices(range(len(content)), k=60), len(content) - 1]
+    for length in lengths:
+        for damaged in (content[:length], content[:length] + bytes(len(content) - length)):
+            if damaged != content:
+                file.write_bytes(damaged)
+                with pytest.raises(RecordsMissing):
+                    records.read(ONE)
+
+    file.write_bytes(content)
+    assert list(records.read(ONE)) == some(count)
+
+
+def test_a_file_with_a_flipped_bit_is_missing(records: FilesystemMemberRecords) -> None:
+    """Wherever it is, also for who reads of directories only."""
+    publish(records, ONE, some(300))
+    file = only_file(records)
+    content = file.read_bytes()
+    for place in [*range(len(content) - 60, len(content)), *random.Random(1).choices(range(len(content)), k=100)]:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        for directories_only in (False, True):
+            with pytest.raises(RecordsMissing):
+                records.read(ONE, directories_only=directories_only)
+
+
+@pytest.mark.parametrize("kind", ["directory", "link", "pipe"])
+def test_what_is_no_file_is_missing(records: FilesystemMemberRecords, kind: str) -> None:
+    """Nothing is followed, nothing is waited for."""
+    publish(records, OTHER, some(3))
+    place = records.path / ONE[:2] / ONE
+    place.parent.mkdir()
+    if kind == "directory":
+        place.mkdir()
+    elif kind == "link":
+        place.symlink_to(only_file(records))
+    else:
+        os.mkfifo(place)
+
+    with pytest.raises(RecordsMissing):
+        records.read(ONE)
+
+
+@pytest.mark.parametrize("in_the_way", ["members", f"members/{ONE[:2]}", f"members/{ONE[:2]}/{ONE}/x"])
+def test_what_cannot_be_kept_is_nobodys_trouble(tmp_path: Path, in_the_way: str) -> None:
+    """A file where a folder should be, as good as a disk that is full: nothing is raised, nothing is kept or left."""
+    records = FilesystemMemberRecords(tmp_path / "members", SequenceIds())
+    (tmp_path / in_the_way).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / in_the_way).write_bytes(b"")
+
+    publish(records, ONE, some(4_000))
+
+    with pytest.raises(RecordsMissing):
+        records.read(ONE)
+    assert list(tmp_path.rglob("*.part")) == []
+
+
+def test_a_full_disk_is_nobodys_trouble(tmp_path: Path) -> None:
+    """Whichever write it is that finds no room: nothing is raised, nothing is kept, and nothing is left."""
+    program = """
+import json, resource, signal, sys
+from pathlib import Path
+from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
+from tarkeep.domain.errors import RecordsMissing
+from tests.contracts.member_records import ONE, publish, some
+from tests.support.clocks import SequenceIds
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that a write beyond the limit fails instead
+records, told = FilesystemMemberRecords(Path(sys.argv[1]), SequenceIds()), []
+for limit in (0, 10, 5_000, 100_000, 250_000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    publish(records, ONE, some(4_000))
+    try:
+        told.append(len(list(records.read(ONE))))
+    except RecordsMissing:
+        told.append("missing")
+print(json.dumps(told))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "members"], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert json.loads(done.stdout) == ["missing", "missing", "missing", "missing", 4_000]
+    assert list(tmp_path.rglob("*.part")) == []
+
+
+def test_a_million_members_take_little_memory_and_room(tmp_path: Path) -> None:
+    """Walked over, recorded, and read again, in a process of its own, whose peak is asked for."""
+    program = """
+import json, resource, sys
+from pathlib import Path
+from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
+from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
+from tests.support.clocks import SequenceIds
+from tests.support.tars import END, header
+
+def peak_bytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+sha256 = "0" * 64
+records = FilesystemMemberRecords(Path(sys.argv[1]), SequenceIds())
+piece = b"".join(header(b"./directory-%d/" % n, type=b"5") + header(b"./file-%d" % n) * 9 for n in range(100))
+before = peak_bytes()
+with records.begin() as writer:
+    walk = TarWalk(InspectionLimits(), writer.write)
+    for _ in range(1_000):
+        walk.feed(piece)
+    walk.feed(END)
+    walk.finish()
+    writer.publish(sha256)
+recording = peak_bytes() - before
+members = sum(1 for _ in records.read(sha256))
+directories = sum(1 for _ in records.read(sha256, directories_only=True))
+print(json.dumps([members, directories, recording, peak_bytes() - before]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True, timeout=120
+    )
+    members, directories, recording, reading = json.loads(done.stdout)
+
+    assert (members, directories) == (1_000_000, 100_000)
+    assert recording < 16 << 20
+    assert reading < 32 << 20
+    assert (tmp_path / "00" / ("0" * 64)).stat().st_size < 40 << 20

@@ -1,0 +1,203 @@
+"""Members of stored archives: recorded as they arrive, made again where they are gone, never from other bytes."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from tarkeep.adapters.hashing import HashlibHasher
+from tarkeep.adapters.memory_records import MemoryMemberRecords
+from tarkeep.adapters.targz import InspectionLimits, NoInspector, TargzInspector
+from tarkeep.domain.archives import BackupArchive
+from tarkeep.domain.errors import (
+    ArchiveCorrupt,
+    DigestMismatch,
+    ExpandsTooFar,
+    NameConflict,
+    NotATar,
+    RecordsMissing,
+    UploadInterrupted,
+)
+from tarkeep.domain.members import MemberRecord
+from tarkeep.domain.tar_headers import read_member
+from tarkeep.domain.usecases.receive import Outcome, SameName
+from tarkeep.domain.usecases.record_members import RecordMembers
+from tests.support.archives import digests_of, make_targz
+from tests.support.assembled import InMemory, cut_off, offer, pieces
+from tests.support.faulty import RecordsThatCannotBeKept
+from tests.support.tars import END, gz, header, member
+
+CONTENT = make_targz({"document/a": b"a", "document/b": b"b" * 700})
+OTHER = make_targz({"other.txt": b"other\n"})
+NESTED = gz(b"".join(header(b"d%d/" % n, type=b"5") + member(b"d%d/f" % n, b"f") for n in range(3_000)) + END)
+
+
+@pytest.fixture
+def memory() -> InMemory:
+    return InMemory()
+
+
+def paths(records: list[MemberRecord]) -> list[bytes]:
+    return [read_member(record).path for record in records]
+
+
+def held(memory: InMemory) -> set[str]:
+    return set(memory.records.published)
+
+
+# -- while they arrive -----------------------------------------------------------------------------------------------
+
+
+def test_members_are_recorded_while_an_archive_arrives(memory: InMemory) -> None:
+    """When the answer is there, so are they, by the digest of the archive."""
+    archive = memory.tarkeep.receive(offer(), pieces(CONTENT)).archive
+
+    assert paths(list(memory.records.read(archive.digests.sha256))) == [b"document/a", b"document/b"]
+
+
+def test_a_stored_archive_knows_its_roots(memory: InMemory) -> None:
+    """And whether its listings have unchanged names; the side-car and the catalog say the same."""
+    dump = gz(header(b"./", 7, b"D") + b"Nname\0\0".ljust(512, b"\0") + member(b"\xff/x") + END)
+
+    archive = memory.tarkeep.receive(offer(), [dump]).archive
+
+    assert archive.contents is not None
+    assert (archive.contents.has_unchanged, archive.contents.roots) == (True, (".", "\\xff"))
+    assert memory.catalog.find(archive.id) == archive
+    memory.tarkeep.rebuild()
+    assert memory.catalog.find(archive.id) == archive
+
+
+def test_what_is_refused_leaves_no_records(memory: InMemory) -> None:
+    """No tar, cut off, other bytes than declared, a name that is taken."""
+    memory.tarkeep.receive(offer(), pieces(CONTENT))
+    refused = {
+        NotATar: (offer("b.tar.gz"), pieces(gz(member(b"f", b"x") * 20))),
+        UploadInterrupted: (offer("b.tar.gz"), cut_off(OTHER, 90)),
+        DigestMismatch: (offer("b.tar.gz", md5="0" * 32), pieces(OTHER)),
+        NameConflict: (offer(), pieces(OTHER)),
+    }
+
+    for error, (said, blocks) in refused.items():
+        with pytest.raises(error):
+            memory.tarkeep.receive(said, blocks)
+
+    assert held(memory) == {digests_of(CONTENT).sha256}
+
+
+def test_an_archive_kept_beside_another_has_records(memory: InMemory) -> None:
+    """Under whatever name it is stored in the end."""
+    memory.same_name = SameName.KEEP_BOTH
+    memory.tarkeep.receive(offer(), pieces(CONTENT))
+
+    received = memory.tarkeep.receive(offer(), pieces(OTHER))
+
+    assert received.outcome is Outcome.KEPT_BOTH
+    assert held(memory) == {digests_of(CONTENT).sha256, digests_of(OTHER).sha256}
+
+
+def test_records_that_cannot_be_kept_are_no_reason_to_refuse(memory: InMemory) -> None:
+    """The archive is stored; only looking into it will cost more."""
+    memory.records = RecordsThatCannotBeKept()
+
+    received = memory.tarkeep.receive(offer(), pieces(CONTENT))
+
+    assert received.outcome is Outcome.NEW
+    assert paths(list(memory.tarkeep.record_members(received.archive))) == [b"document/a", b"document/b"]
+
+
+def test_without_validation_nothing_is_recorded(memory: InMemory) -> None:
+    """Nobody looked; not to be taken for an archive without members."""
+    receive = evolve(memory.tarkeep.receive, inspector=NoInspector())
+
+    archive = receive(offer(), pieces(CONTENT)).archive
+
+    assert archive.contents is None
+    assert held(memory) == set()
+    assert paths(list(memory.tarkeep.record_members(archive))) == [b"document/a", b"document/b"]
+
+
+# -- made again ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def archive(memory: InMemory) -> BackupArchive:
+    archive = memory.tarkeep.receive(offer(), pieces(NESTED)).archive
+    assert len(list(memory.records.read(archive.digests.sha256))) == 6_000
+    return archive
+
+
+@pytest.mark.parametrize("directories_only", [False, True])
+def test_records_that_are_gone_are_made_from_the_archive(
+    memory: InMemory, archive: BackupArchive, directories_only: bool
+) -> None:
+    """They are the same, and are kept from then on."""
+    before = list(memory.records.read(archive.digests.sha256, directories_only=directories_only))
+    memory.records.remove(archive.digests.sha256)
+
+    made = list(memory.tarkeep.record_members(archive, directories_only=directories_only))
+
+    assert made == before
+    assert len(made) == (3_000 if directories_only else 6_000)
+    assert list(memory.records.read(archive.digests.sha256, directories_only=directories_only)) == before
+
+
+@pytest.mark.parametrize("directories_only", [False, True])
+def test_records_that_cannot_be_kept_are_passed_on(
+    memory: InMemory, archive: BackupArchive, directories_only: bool
+) -> None:
+    """On a disk that is full, an archive can still be looked into."""
+    before = list(memory.records.read(archive.digests.sha256, directories_only=directories_only))
+    memory.records = RecordsThatCannotBeKept()
+
+    assert list(memory.tarkeep.record_members(archive, directories_only=directories_only)) == before
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "another"])
+def test_nothing_is_made_of_damaged_bytes(memory: InMemory, archive: BackupArchive, damage: str) -> None:
+    """Nor of those of another archive that somebody put in its place; the error says that the archive is damaged."""
+    memory.records.remove(archive.digests.sha256)
+    stored = memory.store.archives[archive.id]
+    if damage == "flipped":
+        stored.content = stored.content[:500] + bytes([stored.content[500] ^ 1]) + stored.content[501:]
+    elif damage == "cut":
+        stored.content = stored.content[:-1]
+    elif damage == "gone":
+        memory.store.remove(archive.id)
+    else:
+        stored.content = CONTENT.ljust(len(NESTED), b"\0")
+
+    with pytest.raises(ArchiveCorrupt):
+        memory.tarkeep.record_members(archive)
+
+    assert held(memory) == set()
+
+
+def test_an_archive_that_is_no_tar_says_so(memory: InMemory) -> None:
+    """It was taken in without being looked at, and is what was received."""
+    receive = evolve(memory.tarkeep.receive, inspector=NoInspector())
+    archive = receive(offer(), pieces(gz(b"text" * 300))).archive
+
+    with pytest.raises(NotATar):
+        memory.tarkeep.record_members(archive)
+
+    assert held(memory) == set()
+
+
+def test_limits_hold_for_stored_archives(memory: InMemory, archive: BackupArchive) -> None:
+    """They may be lower than when it arrived."""
+    limited = RecordMembers(
+        MemoryMemberRecords(),
+        memory.tarkeep.read,
+        HashlibHasher(),
+        TargzInspector(limits=InspectionLimits(max_members=10)),
+    )
+
+    with pytest.raises(ExpandsTooFar):
+        limited(archive)
+
+
+def test_what_nobody_looked_into_stays_missing(memory: InMemory, archive: BackupArchive) -> None:
+    """The cache alone never invents an archive's members."""
+    with pytest.raises(RecordsMissing):
+        memory.records.read(digests_of(OTHER).sha256)
