@@ -37,6 +37,7 @@ _NO_PREFIX = bytes(BLOCK_BYTES - _PREFIX_AT)
 
 _POSIX = b"ustar\0"
 _GLOBAL = 103  # g
+_PAX_HEADER = 120  # x
 _PAX = frozenset(b"xX")
 _LONG_NAME, _LONG_LINK = 76, 75  # L, K
 _EXTENSIONS = _PAX | {_GLOBAL, _LONG_NAME, _LONG_LINK}
@@ -58,6 +59,12 @@ _DEVICES = frozenset((MemberType.CHARACTER_DEVICE, MemberType.BLOCK_DEVICE))
 
 _LARGEST = (1 << 63) - 1
 _TIME = re.compile(rb"(-?)([0-9]{1,18})(?:\.([0-9]*))?", re.ASCII)
+# What GNU tar writes for nearly every member in posix format: nothing but times. The lookahead checks the length of
+# each record.
+_ONLY_TIMES = re.compile(
+    rb"(?:(?:" + b"|".join(b"%d(?=.{%d}\n)" % (n, n - 3) for n in range(30, 10, -1)) + rb") "
+    rb"(?:mtime=([0-9]{1,10}(?:\.[0-9]{1,9})?)|[ac]time=[0-9]{1,10}(?:\.[0-9]{1,9})?)\n)+\0*"
+)
 _SPARSE_NAME = b"GNU.sparse.name"
 _DUMPDIR = b"GNU.dumpdir"
 _MARKS = {mark.value[0]: mark for mark in Mark}
@@ -76,9 +83,14 @@ def read_member(record: MemberRecord) -> Member:
     headers = record.headers
     if len(headers) < BLOCK_BYTES:
         raise MemberUnreadable(record.at, "it has no header")
-    if headers[_TYPE] in _EXTENSIONS:
-        return _read_extended(record)
-    return _read(record, 0, _NOTHING, record.at)
+    if headers[_TYPE] not in _EXTENSIONS:
+        return _read(record, 0, _NOTHING, record.at)
+    if headers[_TYPE] == _PAX_HEADER:
+        end = BLOCK_BYTES + (_size(record.at, headers[124:136]) + 511 & ~511)
+        times = _ONLY_TIMES.fullmatch(headers, BLOCK_BYTES, end)
+        if times is not None and end + BLOCK_BYTES <= len(headers) and headers[end + _TYPE] not in _EXTENSIONS:
+            return _read(record, end, _NOTHING, record.at, times[1])
+    return _read_extended(record)
 
 
 def parse_listing(dumpdir: bytes) -> Listing:
@@ -201,8 +213,14 @@ def _extensions(record: MemberRecord) -> list[tuple[int, int, int, int]]:
     raise MemberUnreadable(record.at, "its headers are cut")
 
 
-def _read(record: MemberRecord, position: int, extensions: _Extensions, base: int) -> Member:
-    """Read the member's own header, at *position* of the record; *base* is the record's first byte in the tar."""
+def _read(
+    record: MemberRecord, position: int, extensions: _Extensions, base: int, mtime: bytes | None = None
+) -> Member:
+    """
+    Read the member's own header, at *position* of the record, whose first byte is at *base* in the tar.
+
+    *mtime* is that of a pax header, given where this is all that *extensions* would say.
+    """
     headers = record.headers
     at = record.at
     (
@@ -229,7 +247,11 @@ def _read(record: MemberRecord, position: int, extensions: _Extensions, base: in
     uname = uname.partition(b"\0")[0] if has_owners else b""
     gname = gname.partition(b"\0")[0] if has_owners else b""
     uid, gid = _number(uid_field), _number(gid_field)
-    mtime_ns = _number(mtime_field) * 1_000_000_000
+    if mtime is None:
+        mtime_ns = _number(mtime_field) * 1_000_000_000
+    else:
+        seconds, _, fraction = mtime.partition(b".")
+        mtime_ns = int(seconds) * 1_000_000_000 + int(fraction.ljust(9, b"0"))
     listing = None
     type = _TYPES.get(letter, MemberType.FILE)
     real_size: int | None = None
