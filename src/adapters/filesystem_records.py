@@ -7,9 +7,9 @@ Records of members as files in the data directory, one for each archive, named b
     DATA/members/<id>.part      on its way
 
 A file is a row of compressed blocks, of directories' records or of others', then their index, then a footer with the
-CRC-32 of all before it. It is written beside its place and renamed, without a single fsync: what a power cut tears is
-found by the CRC, which is checked as a whole before anything is read, and counts as missing. A cache must never be the
-reason that an archive is refused, so no writing method raises.
+CRC-32 of all before it; ``docs/storage-format.md`` has the details. It is written beside its place and renamed, without
+a single fsync: what a power cut tears is found by the CRC, which is checked as a whole before anything is read, and
+counts as missing. A cache must never be the reason that an archive is refused, so no writing method raises.
 """
 
 from __future__ import annotations

@@ -25,12 +25,14 @@ from __future__ import annotations
 import re
 from struct import Struct
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 from attrs.validators import ge
 
 from ..domain.errors import ExpandsTooFar, NotATar
 from ..domain.members import MemberRecord
 from ..domain.ports import Recorder
+from .listing_scan import ListingScan
+from .pax_header import LARGEST_SIZE, Overrides, PaxHeader
 
 try:
     from isal.isal_zlib import adler32
@@ -42,14 +44,12 @@ BLOCK_BYTES = 512
 _FIELDS = Struct("124x12s12s8sc100x6s82xc")  # size, mtime, checksum, type, magic, the first byte of the prefix
 _HALVES = Struct("256s256s")
 _OCTAL = re.compile(rb"\0? *(?:([0-7]+)(?=[\0 ]|\Z)|(?=\0))")
-_PAX_TIME = re.compile(rb"(-?[0-9]{1,18})(?:\.([0-9]*))?", re.ASCII)
 # What GNU tar writes for nearly every member in posix format: nothing but times. The lookahead checks the length of
 # each record.
 _ONLY_TIMES = re.compile(
     rb"(?:(?:" + b"|".join(b"%d(?=.{%d}\n)" % (n, n - 3) for n in range(30, 10, -1)) + rb") "
     rb"(?:mtime=([0-9]{1,10})|[ac]time=[0-9]{1,10})(?:\.[0-9]{1,9})?\n)+"
 )
-_LARGEST_SIZE = (1 << 63) - 1
 _BEFORE_ALL_TIME = -(1 << 63)
 _LARGEST_TIME = 253_402_300_799  # the last second of the year 9999
 _ABOVE_DIGITS = b":"
@@ -57,15 +57,6 @@ _SUM_AT, _SUM_END = 148, 156
 _SUM_OF_SPACES = 256  # the checksum counts its own 8 bytes as spaces
 _EXTENDED_AT = 482
 _EXTENSION_EXTENDED_AT = 504
-
-_NEWLINE = 10
-_LONGEST_LENGTH = 21  # of a pax record's length with its space
-_LONGEST_KEYWORD = 1025  # with its space and equals sign
-_SHORT_RECORD_BYTES = 1024  # held until complete; what the walk needs the value of is always shorter
-_SPARSE_NAME = b"GNU.sparse.name"
-_NAMES = frozenset((b"path", _SPARSE_NAME))  # held until complete, being no longer than max_name_bytes
-_KEYWORDS = frozenset((b"size", b"mtime", b"path", b"linkpath", _SPARSE_NAME, b"GNU.dumpdir"))
-_OF_NO_MEMBER = frozenset((b"comment", b"charset", b"hdrcharset"))  # in a global header, like all of GNU.volume
 
 _LABEL, _SPARSE, _DUMPDIR, _GLOBAL = b"V", b"S", b"D", b"g"
 _LONG_NAMES = frozenset((b"L", b"K"))
@@ -76,7 +67,6 @@ _SPECIAL = _LONG_NAMES | _PAX_HEADERS | {_LABEL, _SPARSE, _DUMPDIR, _HARD_LINK, 
 _NO_PREFIX = b"\0"
 _POSIX_MAGIC = b"ustar\0"
 _PREFIX_AT, _PREFIX_END = 345, 500
-_UNCHANGED = 78  # N
 
 _MAX_ROOTS = 16
 _MAX_ROOT_BYTES = 255  # no file system has longer ones
@@ -119,7 +109,7 @@ class TarWalk:
         self._limits = limits
         self._recorder = recorder
         self._root = _NO_ROOT  # what a name begins with that has the same root as the one before
-        self._listings = _ListingScan()
+        self._listings = ListingScan()
         self._long_name: bytes | None = None
         self._parts: list[bytes] = []  # of the member on its way, from its first extension header on
         self._parts_at = 0
@@ -137,8 +127,8 @@ class TarWalk:
         self._held = b""  # the beginning of a block whose end is in the next piece
         self._skip = 0  # bytes before the next header or sparse extension block
         self._sparse_data: int | None = None  # data bytes behind the sparse extension block that comes next
-        self._pax: _PaxHeader | None = None  # the one being read; self._skip includes its padding
-        self._overrides: _Overrides | None = None  # from the pax header of the next member
+        self._pax: PaxHeader | None = None  # the one being read; self._skip includes its padding
+        self._overrides: Overrides | None = None  # from the pax header of the next member
         self._global_mtime: int | None = None
         self._awaits_member = False
         self._ended = False
@@ -341,11 +331,11 @@ class TarWalk:
         times = _ONLY_TIMES.fullmatch(piece, begin, end) if end <= len(piece) and type != _GLOBAL else None
         if times is not None:
             self._count_records(piece.count(b"\n", begin, end))
-            self._overrides = _Overrides(mtime=None if times[1] is None else int(times[1]))
+            self._overrides = Overrides(mtime=None if times[1] is None else int(times[1]))
             self._keep(piece, position, at, size, type)
             return size
         self._begin_part(at, size)
-        self._pax = _PaxHeader(at, size, self._limits.max_name_bytes, self._listings, is_global=type == _GLOBAL)
+        self._pax = PaxHeader(at, size, self._limits.max_name_bytes, self._listings, is_global=type == _GLOBAL)
         self._read_pax(self._pax, piece[begin:end])
         self._keep_begun(piece, position, size, type)
         return size
@@ -359,7 +349,7 @@ class TarWalk:
             self._record(False)
         return position + BLOCK_BYTES
 
-    def _read_pax(self, pax: _PaxHeader, data: bytes) -> None:
+    def _read_pax(self, pax: PaxHeader, data: bytes) -> None:
         self._count_records(pax.feed(data))
         if pax.missing_bytes:
             return
@@ -487,169 +477,6 @@ class TarWalk:
         self._ended = True
 
 
-@define
-class _Overrides:
-    """What a pax header says of a member, where that matters here."""
-
-    size: int | None = None
-    mtime: int | None = None
-    name: bytes | None = None
-    sparse_name: bytes | None = None
-    has_dumpdir: bool = False
-
-
-class _PaxHeader:
-    """
-    The records of one pax header, passing by: ``length keyword=value newline``, where length counts all of it.
-
-    Only short records and names are held until they are complete, so a dumpdir of a huge directory costs no memory.
-    *at* is the place of the header in the tar, for errors. *matters* tells whether it says something of members.
-    """
-
-    def __init__(self, at: int, size: int, max_name_bytes: int, listings: _ListingScan, *, is_global: bool) -> None:
-        self.overrides = _Overrides()
-        self.is_global = is_global
-        self.matters = False
-        self.missing_bytes = size
-        self._at = at
-        self._max_name_bytes = max_name_bytes
-        self._listings = listings
-        self._held = bytearray()  # the beginning of a record
-        self._wanted_bytes = 0  # how much of it to hold before looking again
-        self._in_listing = False
-        self._open = 0  # bytes that are missing of a record too long to be held
-        self._over = False  # a NUL came where a record would begin: the rest is padding
-
-    def feed(self, data: bytes) -> int:
-        """Take in the next bytes, at most *missing_bytes*; return the number of records that ended or began in them."""
-        self.missing_bytes -= len(data)
-        if self._over:
-            return 0
-        position = records = 0
-        if self._open:
-            position = min(self._open, len(data))
-            self._open -= position
-            if self._in_listing:
-                self._listings.feed(data[:position])
-            if not self._open and position and data[position - 1] != _NEWLINE:
-                raise self._malformed("a record does not end in a newline")
-        elif self._held:
-            self._held += data
-            if len(self._held) < self._wanted_bytes:
-                return 0
-            data = bytes(self._held)
-            self._held.clear()
-        stop = len(data)
-        while position < stop:
-            space = data.find(b" ", position, position + _LONGEST_LENGTH)
-            digits = data[position : space if space >= 0 else stop]
-            if space < 0 and stop - position < _LONGEST_LENGTH and data[position]:
-                self._hold(digits, len(digits) + 1)
-                break
-            if not digits.isdigit():
-                if not data[position]:
-                    self._over = True
-                    break
-                raise self._malformed("a record without a length")
-            length = int(digits)
-            end = position + length
-            if end > stop + self.missing_bytes:
-                raise self._malformed("a record is longer than its header")
-            if end > stop and length <= _SHORT_RECORD_BYTES:
-                self._hold(data[position:], length)
-                break
-            equals = data.find(b"=", space, min(end, space + _LONGEST_KEYWORD))
-            if equals < 0:
-                if end > stop and stop < space + _LONGEST_KEYWORD:
-                    self._hold(data[position:], stop - position + 1)
-                    break
-                raise self._malformed("a record without a keyword")
-            keyword = data[space + 1 : equals]
-            if end > stop and keyword in _NAMES and end - equals - 2 <= self._max_name_bytes:
-                self._hold(data[position:], length)
-                break
-            records += 1
-            if end > stop:
-                self._open = end - stop
-                self._in_listing = keyword == b"GNU.dumpdir" and not self.is_global
-            elif data[end - 1] != _NEWLINE:
-                raise self._malformed("a record does not end in a newline")
-            if keyword in _KEYWORDS:
-                self._note(keyword, end - equals - 2, data[equals + 1 : end - 1])
-            if self.is_global and keyword not in _OF_NO_MEMBER and not keyword.startswith(b"GNU.volume."):
-                self.matters = True
-            position = end
-        return records
-
-    def _hold(self, beginning: bytes, wanted_bytes: int) -> None:
-        self._held += beginning
-        self._wanted_bytes = wanted_bytes
-
-    def close(self) -> None:
-        """Say that all bytes came."""
-        if self._held:
-            raise self._malformed("a record is cut")
-
-    def _note(self, keyword: bytes, length: int, value: bytes) -> None:
-        """Keep what the walk needs; of a record too long to be held, *value* is only the beginning."""
-        if keyword == b"mtime":
-            # Informative, so one that cannot be read does no harm; tarfile writes small ones like 1e-05.
-            match = _PAX_TIME.fullmatch(value) if length == len(value) <= 64 else None
-            if match is not None:
-                floor = match[1].startswith(b"-") and (match[2] or b"").strip(b"0")
-                self.overrides.mtime = int(match[1]) - (1 if floor else 0)
-        elif keyword == b"size":
-            if self.is_global:
-                raise self._malformed("a global header sets the size of members")
-            if not value.isdigit() or length > 20 or int(value) > _LARGEST_SIZE:
-                raise self._malformed("an impossible size")
-            self.overrides.size = int(value)
-        elif keyword == b"GNU.dumpdir":
-            self.overrides.has_dumpdir = True
-            if not self.is_global:
-                self._listings.begin(length)
-                self._listings.feed(value)
-        elif length > self._max_name_bytes:
-            raise ExpandsTooFar("max_name_bytes", self._max_name_bytes)
-        elif keyword == b"path":
-            self.overrides.name = value.partition(b"\0")[0]
-        elif keyword == _SPARSE_NAME:
-            self.overrides.sparse_name = value.partition(b"\0")[0]
-
-    def _malformed(self, reason: str) -> NotATar:
-        return NotATar(self._at, f"malformed pax header: {reason}")
-
-
-class _ListingScan:
-    """Looks through the dumpdirs of a tar, passing by, for a name that is unchanged; *found* tells of all together."""
-
-    def __init__(self) -> None:
-        self.found = False
-        self._left = 0  # bytes of the dumpdir to come
-        self._at_record = True
-
-    def begin(self, size: int) -> None:
-        """Begin a dumpdir of *size* bytes."""
-        self._left = size
-        self._at_record = True
-
-    def feed(self, data: bytes) -> None:
-        """Look at the next bytes; those beyond its size are not of it."""
-        if self.found or not self._left or not data:
-            return
-        data = data[: self._left]
-        self._left -= len(data)
-        if self._at_record and data[0] in (0, _UNCHANGED):
-            self.found = data[0] == _UNCHANGED
-            self._left = 0
-            return
-        end = data.find(b"\0\0")
-        if end >= 0:
-            self._left = 0
-        self.found = data.find(b"\0N", 0, end + 1 if end >= 0 else len(data)) >= 0
-        self._at_record = data[-1] == 0
-
-
 def _name_in(piece: bytes, position: int) -> bytes:
     """The name in the header at *position*, extension headers left aside."""
     name = piece[position : position + 100].partition(b"\0")[0]
@@ -668,7 +495,7 @@ def _parse_size(text: bytes, at: int) -> int:
     """
     if text[0] in (0x80, 0xFF):
         size = int.from_bytes(text[1:], "big") if text[0] == 0x80 else -1
-        if not 0 <= size <= _LARGEST_SIZE:
+        if not 0 <= size <= LARGEST_SIZE:
             raise NotATar(at, "an impossible size")
         return size
     digits = text.rstrip(b"\0 ")
