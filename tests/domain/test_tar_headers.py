@@ -459,9 +459,9 @@ def test_renames_that_gnu_tar_refuses_are_refused(dumpdir: bytes) -> None:
 
 @pytest.mark.parametrize("format", ["gnu", "posix"])
 @pytest.mark.parametrize("is_incremental", [False, True])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("seed", "folder"), [(0, b"short"), (1, b"\xc3\xb6/" + b"long" * 30), (2, b"\xff")])
 def test_members_under_new_names_extract_like_the_tree(
-    tmp_path: Path, format: str, seed: int, is_incremental: bool
+    tmp_path: Path, format: str, seed: int, folder: bytes, is_incremental: bool
 ) -> None:
     """Everything but the names is what it was, to GNU tar, which is told nothing special, and to Python."""
     root, target = tmp_path / "tree", tmp_path / "target"
@@ -470,7 +470,6 @@ def test_members_under_new_names_extract_like_the_tree(
     options = [f"--listed-incremental={tmp_path / 'snapshot'}"] if is_incremental else []
     expected = outline(root)
     tar = gnu_tar("--create", f"--format={format}", "--sparse", *options, "-C", root, ".")
-    folder = b"\xc3\xb6/" + b"long" * 30
 
     def renamed(path: bytes) -> bytes:
         return folder + b"/" + path if path else folder
@@ -537,6 +536,16 @@ def test_links_get_their_new_target(path: bytes) -> None:
         with tarfile.open(fileobj=io.BytesIO(headers + END), encoding="utf-8", errors="surrogateescape") as opened:
             assert os.fsencode(opened.getmembers()[0].linkname) == path
         assert read_member(MemberRecord(0, headers, False)).link == path
+
+
+@pytest.mark.parametrize("letter", [b"0", b"5", b"2", b"S"])
+def test_times_of_gnu_tar_do_not_stay_in_the_prefix(letter: bytes) -> None:
+    """Readers that know no better would join them to the name, as Python does."""
+    times = b"14524770000\0" * 2
+    record = records(header(b"f", type=letter, magic=GNU_MAGIC, patch=(345, times)) + END)[0]
+
+    for headers in (with_path(record, b"name"), with_path(record, b"n" * 120), with_path(record, b"name", b"link")):
+        assert times not in headers
 
 
 def test_attributes_survive_another_name() -> None:
