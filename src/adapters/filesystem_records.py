@@ -18,9 +18,11 @@ import io
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from heapq import merge
+from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from struct import Struct
@@ -47,7 +49,8 @@ _LEVEL = 1
 _BLOCK_BYTES = 1 << 20  # of records, before they are compressed
 _READ_BYTES = 1 << 20
 _RECORD = Struct("<QI")  # place in the tar, length of the headers
-_ENTRY = Struct("<?QI")  # of the index: of directories, where the block begins, its compressed length
+# of the index: of directories, where the block begins, its compressed length, the place in the tar of its first record
+_ENTRY = Struct("<?QIQ")
 _FOOTER = Struct("<8sQI")  # magic, where the index begins, CRC-32 of all before the footer
 _MAGIC = b"TKMEMB1\n"
 
@@ -65,16 +68,28 @@ class FilesystemMemberRecords:
         self._open_writers.add(id)
         return _Writer(self, id)
 
-    def read(self, sha256: str, *, directories_only: bool = False) -> Iterator[MemberRecord]:
+    def read(self, sha256: str, *, directories_only: bool = False, start: int = 0) -> Iterator[MemberRecord]:
+        file, blocks = self._open(sha256)
+        directories = _from(file, [block for block in blocks if block.is_of_directories], start)
+        if directories_only:
+            return directories
+        others = _from(file, [block for block in blocks if not block.is_of_directories], start)
+        return merge(directories, others, key=attrgetter("at"))
+
+    def at(self, sha256: str, positions: Sequence[int]) -> Iterator[MemberRecord]:
+        file, blocks = self._open(sha256)
+        sorts = [[block for block in blocks if block.is_of_directories is sort] for sort in (True, False)]
+        return merge(*(_at(file, sort, positions) for sort in sorts), key=attrgetter("at"))
+
+    def _open(self, sha256: str) -> tuple[_OpenFile, list[_Block]]:
         if not _SHA256.fullmatch(sha256):
             raise RecordsMissing(sha256)
         try:
             # Not waiting for a pipe that somebody put here, nor following a link.
             file = _OpenFile(os.open(self._place(sha256), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))
-            blocks = _checked_index(file)
+            return file, _checked_index(file)
         except (OSError, _Damaged) as error:
             raise RecordsMissing(sha256) from error
-        return _records(file, blocks, directories_only)
 
     def remove(self, sha256: str) -> None:
         with suppress(OSError):
@@ -101,6 +116,7 @@ class _Pending:
 
     parts: list[bytes] = field(factory=list)
     size_bytes: int = 0
+    first: int = 0
 
 
 @define(eq=False)
@@ -118,6 +134,8 @@ class _Writer:
     def write(self, record: MemberRecord) -> None:
         pending = self._directories if record.is_directory else self._others
         headers = record.headers
+        if not pending.parts:
+            pending.first = record.at
         pending.parts += (_RECORD.pack(record.at, len(headers)), headers)
         pending.size_bytes += len(headers)
         if pending.size_bytes >= _BLOCK_BYTES:
@@ -130,7 +148,7 @@ class _Writer:
         block = _compress(b"".join(pending.parts), _LEVEL)
         pending.parts.clear()
         pending.size_bytes = 0
-        self._index.append(_ENTRY.pack(pending is self._directories, self._written_bytes, len(block)))
+        self._index.append(_ENTRY.pack(pending is self._directories, self._written_bytes, len(block), pending.first))
         self._append(block)
 
     def _publish(self, sha256: str) -> None:
@@ -217,6 +235,7 @@ class _Block:
     is_of_directories: bool
     at: int
     size_bytes: int
+    first: int
 
 
 def _checked_index(file: _OpenFile) -> list[_Block]:
@@ -244,23 +263,35 @@ def _checked_index(file: _OpenFile) -> list[_Block]:
     return [_Block(*entry) for entry in _ENTRY.iter_unpack(file.read(size - index_at, index_at))]
 
 
-def _records(file: _OpenFile, blocks: list[_Block], directories_only: bool) -> Iterator[MemberRecord]:
-    directories = _of_blocks(file, [block for block in blocks if block.is_of_directories])
-    if directories_only:
-        return directories
-    others = _of_blocks(file, [block for block in blocks if not block.is_of_directories])
-    return merge(directories, others, key=attrgetter("at"))
+def _from(file: _OpenFile, blocks: list[_Block], start: int) -> Iterator[MemberRecord]:
+    """The records of *blocks*, all of one sort, from the position *start* on."""
+    begin = max(0, bisect_right(blocks, start, key=attrgetter("first")) - 1)
+    for block in blocks[begin:]:
+        for record in _of_block(file, block):
+            if record.at >= start:
+                yield record
 
 
-def _of_blocks(file: _OpenFile, blocks: list[_Block]) -> Iterator[MemberRecord]:
-    for block in blocks:
-        content = _decompress(file.read(block.size_bytes, block.at))
-        position, stop = 0, len(content)
-        while position < stop:
-            at, length = _RECORD.unpack_from(content, position)
-            position += _RECORD.size
-            yield MemberRecord(at, content[position : position + length], block.is_of_directories)
-            position += length
+def _at(file: _OpenFile, blocks: list[_Block], positions: Sequence[int]) -> Iterator[MemberRecord]:
+    """The records of *blocks*, all of one sort, that stand at *positions*."""
+
+    def number(position: int) -> int:
+        return bisect_right(blocks, position, key=attrgetter("first")) - 1
+
+    for index, group in groupby(positions, key=number):
+        if index >= 0:
+            wanted = set(group)
+            yield from (record for record in _of_block(file, blocks[index]) if record.at in wanted)
+
+
+def _of_block(file: _OpenFile, block: _Block) -> Iterator[MemberRecord]:
+    content = _decompress(file.read(block.size_bytes, block.at))
+    position, stop = 0, len(content)
+    while position < stop:
+        at, length = _RECORD.unpack_from(content, position)
+        position += _RECORD.size
+        yield MemberRecord(at, content[position : position + length], block.is_of_directories)
+        position += length
 
 
 def _create(path: str, flags: int) -> int:

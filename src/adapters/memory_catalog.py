@@ -18,6 +18,7 @@ from typing import TypeAlias
 from attrs import Factory, define, evolve
 
 from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ..domain.chains import Fit
 from ..domain.errors import ArchiveNotFound
 from ..domain.ports import (
     AlreadyStored,
@@ -93,6 +94,7 @@ class MemoryCatalog:
         self._lock = RLock()
         self._claims: dict[ArchiveId, BackupArchive] = {}
         self._entries = _Entries()
+        self._fits: dict[str, dict[tuple[str, str], Fit]] = {}
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
         with self._lock:
@@ -184,6 +186,21 @@ class MemoryCatalog:
             if id not in self._entries.numbered:
                 raise ArchiveNotFound(str(id))
             self._entries.set(evolve(self._entries.numbered[id][1], state=state))
+
+    def note_snapshot(self, id: ArchiveId, sha256: str) -> None:
+        with self._lock:
+            archive = self.find(id)
+            self._entries.set(
+                evolve(archive, lineage=evolve(archive.lineage, snapshot_after=sha256), has_snapshot=True)
+            )
+
+    def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
+        with self._lock:
+            return dict(self._fits.get(profile, {}))
+
+    def keep_fit(self, profile: str, child: str, parent: str, fit: Fit) -> None:
+        with self._lock:
+            self._fits.setdefault(profile, {})[child, parent] = fit
 
     def close(self) -> None:
         """Nothing is held."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from attrs import define, field
@@ -21,11 +21,22 @@ class MemoryMemberRecords:
     def begin(self) -> RecordsWriter:
         return _Writer(self)
 
-    def read(self, sha256: str, *, directories_only: bool = False) -> Iterator[MemberRecord]:
+    def read(self, sha256: str, *, directories_only: bool = False, start: int = 0) -> Iterator[MemberRecord]:
+        return (
+            record
+            for record in self._of(sha256)
+            if record.at >= start and (record.is_directory or not directories_only)
+        )
+
+    def at(self, sha256: str, positions: Sequence[int]) -> Iterator[MemberRecord]:
+        wanted = set(positions)
+        return (record for record in self._of(sha256) if record.at in wanted)
+
+    def _of(self, sha256: str) -> tuple[MemberRecord, ...]:
         records = self.published.get(sha256)
         if records is None:
             raise RecordsMissing(sha256)
-        return (record for record in records if record.is_directory or not directories_only)
+        return records
 
     def remove(self, sha256: str) -> None:
         self.published.pop(sha256, None)

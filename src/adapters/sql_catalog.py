@@ -31,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
+from ..domain.chains import Fit, FitVerdict
 from ..domain.errors import ArchiveNotFound, BackendUnavailable, InvalidName
 from ..domain.naming import check_archive_name, check_profile
 from ..domain.ports import (
@@ -46,7 +47,7 @@ from ..domain.sync import InventoryEntry
 from .cursors import after_identity, after_time, read_identity, read_time
 from .shared_transactions import SharedTransactions
 from .sql_engine import EXCLUSIVE, connect, translated
-from .sql_schema import HEAD, LISTED, OPEN_CLAIM, archives, current_revision, totals, upgrade
+from .sql_schema import HEAD, LISTED, OPEN_CLAIM, archives, current_revision, fits, totals, upgrade
 
 _Values: TypeAlias = dict[str, str | int | bool | None]
 _Rows: TypeAlias = Sequence[tuple[Any, ...]]
@@ -58,6 +59,7 @@ _AT_ONCE = 10_000  # rows handed to the driver in one call: enough to make its o
 _START = (-(2**63), 0)
 _TYPES = {type.value: type for type in BackupType}
 _KINDS = {kind.value: kind for kind in Kind}
+_VERDICTS = {verdict.value: verdict for verdict in FitVerdict}
 _STATES = {state.value: state for state in ArchiveState}
 _NO_LINEAGE = Lineage()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,6 +86,11 @@ class SqlCatalog:
         # SQLAlchemy tells how many rows an INSERT made only where asked to; inline: nobody needs the row's number.
         self._enter_if_new = (
             upsert(archives).on_conflict_do_nothing().inline().execution_options(preserve_rowcount=True)
+        )
+        fitted = upsert(fits)
+        self._keep_fit = fitted.on_conflict_do_update(
+            index_elements=list(fits.primary_key),
+            set_={name: fitted.excluded[name] for name in ("verdict", "unresolved", "examples", "is_sound")},
         )
         counted = upsert(totals)
         self._add_to_totals = counted.on_conflict_do_update(
@@ -226,6 +233,34 @@ class SqlCatalog:
 
         self._write(set_state)
 
+    def note_snapshot(self, id: ArchiveId, sha256: str) -> None:
+        def enter(connection: Connection) -> None:
+            row = connection.execute(_ENTRY, _identity(id)).one_or_none()
+            if row is None or row.state == ArchiveState.TRASHED.value:
+                raise ArchiveNotFound(str(id))
+            connection.execute(_MARK, {"sought_seq": row.seq, "snapshot_after": sha256, "has_snapshot": True})
+
+        self._write(enter)
+
+    def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
+        rows = self._all(_FITS, {"profile": profile}) if _may_exist(profile) else []
+        return {
+            (child, parent): Fit(_VERDICTS[verdict], unresolved, _examples(examples), bool(is_sound))
+            for child, parent, verdict, unresolved, examples, is_sound in rows
+        }
+
+    def keep_fit(self, profile: str, child: str, parent: str, fit: Fit) -> None:
+        values: _Values = {
+            "profile": profile,
+            "child": child,
+            "parent": parent,
+            "verdict": fit.verdict.value,
+            "unresolved": fit.unresolved,
+            "examples": json.dumps([path.decode("latin-1") for path in fit.examples]),
+            "is_sound": fit.is_sound,
+        }
+        self._write(lambda connection: connection.execute(self._keep_fit, values).close())
+
     @property
     def waiting_writers(self) -> int:
         """How many threads wait for their turn to write now."""
@@ -320,6 +355,7 @@ def _values(archive: BackupArchive, *, claimed: bool) -> _Values:
         "parent_name": None if lineage.parent is None else lineage.parent[1],
         "snapshot_before": lineage.snapshot_before,
         "snapshot_after": lineage.snapshot_after,
+        "has_snapshot": archive.has_snapshot,
     }
 
 
@@ -333,7 +369,8 @@ def _sought(id: ArchiveId) -> _Values:
 
 
 def _archive(row: Sequence[Any]) -> BackupArchive:
-    profile, type, name, size_bytes, md5, sha256, received_us, taken_us, *about_contents, state = row[:-_ABOUT_LINEAGE]
+    *about_lineage, has_snapshot = row[-_TAIL:]
+    profile, type, name, size_bytes, md5, sha256, received_us, taken_us, *about_contents, state = row[:-_TAIL]
     contents = None
     kind, members, unpacked, newest_us, has_unchanged, roots = about_contents
     if kind is not None:
@@ -353,7 +390,8 @@ def _archive(row: Sequence[Any]) -> BackupArchive:
         _time(taken_us),
         contents,
         _STATES[state],
-        _lineage(*row[-_ABOUT_LINEAGE:]),
+        _lineage(*about_lineage),
+        bool(has_snapshot),
     )
 
 
@@ -362,6 +400,10 @@ def _lineage(parent_type: str | None, parent_name: str | None, before: str | Non
         return _NO_LINEAGE
     parent = None if parent_type is None or parent_name is None else (_TYPES[parent_type], parent_name)
     return Lineage(parent, before, after)
+
+
+def _examples(text: str) -> tuple[bytes, ...]:
+    return tuple(path.encode("latin-1") for path in json.loads(text))
 
 
 def _microseconds(moment: datetime) -> int:
@@ -408,8 +450,9 @@ _ARCHIVE = (
     _a.parent_name,
     _a.snapshot_before,
     _a.snapshot_after,
+    _a.has_snapshot,
 )
-_ABOUT_LINEAGE = 4  # the last of these
+_TAIL = 5  # of these: four about its lineage, and the last
 _of_profile = _a.profile == bindparam("profile")
 _of_type = _a.type == bindparam("type")
 _of_name = _a.name == bindparam("name")
@@ -427,6 +470,9 @@ _CONFIRM = update(archives).where(
     _a.claimed,
 )
 _MARK = update(archives).where(_a.seq == bindparam("sought_seq"))
+_FITS = select(fits.c.child, fits.c.parent, fits.c.verdict, fits.c.unresolved, fits.c.examples, fits.c.is_sound).where(
+    fits.c.profile == bindparam("profile")
+)
 _RELEASE = delete(archives).where(_of_type, _of_name, _of_profile, _a.claimed)
 _FORGET_ARCHIVES = delete(archives)
 _FORGET_TOTALS = delete(totals)

@@ -77,6 +77,7 @@ archives = Table(
     Column("parent_name", Text),
     Column("snapshot_before", Text),
     Column("snapshot_after", Text),
+    Column("has_snapshot", Boolean),
     UniqueConstraint("type", "name", "profile", name="archives_identity"),
 )
 """Claims and entries. One table for both, so that one unique constraint makes an identity taken by either."""
@@ -101,6 +102,19 @@ Index(
     sqlite_where=OPEN_CLAIM,
     postgresql_where=OPEN_CLAIM,
 )
+
+fits = Table(
+    "fits",
+    METADATA,
+    Column("profile", _words, primary_key=True),
+    Column("child", Text, primary_key=True),
+    Column("parent", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("unresolved", BigInteger, nullable=False),
+    Column("examples", Text, nullable=False),  # a JSON array, bytes as latin-1
+    Column("is_sound", Boolean, nullable=False),
+)
+"""What comparing the listings of two archives, by their SHA-256, showed: dear to find out, and never changes."""
 
 totals = Table(
     "totals",

@@ -197,7 +197,8 @@ class BackupArchive:
     One immutable ``.tar.gz`` and what the server knows of it.
 
     *received_at* is the server's clock, *taken_at* the best known time of the dump. *contents* is None where
-    validation was switched off.
+    validation was switched off. *has_snapshot* tells whether the snapshot file that the dump left behind is kept with
+    it; `Lineage.snapshot_after` is then of that.
     """
 
     id: ArchiveId
@@ -208,6 +209,7 @@ class BackupArchive:
     contents: Contents | None = None
     state: ArchiveState = ArchiveState.STORED
     lineage: Lineage = Lineage()
+    has_snapshot: bool = False
 
     @classmethod
     def described(

@@ -19,24 +19,10 @@ from enum import Enum
 from attrs import frozen
 
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
+from .rules import IncBase, ProfileRules
 
 NEAREST_TRIED = 50
 """Other archives that are compared with one whose parent turned out to be none, the nearest before it first."""
-
-
-class IncBase(Enum):
-    """What an INC builds on where nothing says so."""
-
-    LAST_INC_OR_FULL = "last-inc-or-full"  # one snapshot file, updated in place
-    LAST_ANY = "last-any"
-    LAST_FULL = "last-full"
-
-
-@frozen
-class ChainRules:
-    """How a profile's archives are made."""
-
-    inc_base: IncBase = IncBase.LAST_INC_OR_FULL
 
 
 class Evidence(Enum):
@@ -114,7 +100,7 @@ def _order(archive: BackupArchive) -> tuple[datetime, datetime, ArchiveId]:
 
 
 def link_archives(
-    archives: Iterable[BackupArchive], rules: ChainRules, fit: Callable[[BackupArchive, BackupArchive], Fit]
+    archives: Iterable[BackupArchive], rules: ProfileRules, fit: Callable[[BackupArchive, BackupArchive], Fit]
 ) -> dict[ArchiveId, Link]:
     """
     A link for every archive that is not in the trash, in the order in which they were taken.
@@ -136,7 +122,7 @@ class _Linker:
         self,
         known: list[BackupArchive],
         ordered: list[BackupArchive],
-        rules: ChainRules,
+        rules: ProfileRules,
         fit: Callable[[BackupArchive, BackupArchive], Fit],
     ) -> None:
         self._ordered = ordered
@@ -241,7 +227,7 @@ class _Linker:
         return Link(child.id, None, Evidence.CONTRADICTED, reason, (*tried, *fitting))
 
 
-def base_types(type: BackupType, rules: ChainRules) -> tuple[BackupType, ...]:
+def base_types(type: BackupType, rules: ProfileRules) -> tuple[BackupType, ...]:
     """The types of archive that one of *type* may build on by rule, none for a FULL."""
     if type is BackupType.FULL:
         return ()

@@ -15,8 +15,9 @@ from enum import Enum
 from attrs import field, frozen
 
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
-from .chains import ChainRules, Evidence, Link, base_types, has_unchanged, is_whole, sorted_archives
+from .chains import Evidence, Link, base_types, has_unchanged, is_whole, sorted_archives
 from .errors import PointNotFound, PointNotRestorable
+from .rules import ProfileRules
 
 NEAREST_NAMED = 10
 """Restorable points that are named in place of one that is not."""
@@ -215,10 +216,16 @@ def _roots(archive: BackupArchive) -> frozenset[str]:
 
 @frozen
 class Plan:
-    """The archives that restore *point*, to be extracted in this order into an empty directory."""
+    """
+    The archives that restore *point*, to be extracted in this order into an empty directory.
+
+    *is_sound* unless directories were renamed between them in a way that GNU tar carries out wrongly (see
+    `chains.Fit`). The tree merged from them is right all the same.
+    """
 
     point: RestorePoint
     archives: tuple[ArchiveId, ...]
+    is_sound: bool = True
 
 
 def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None = None) -> Plan:
@@ -260,7 +267,7 @@ def _nearest(points: tuple[RestorePoint, ...], to: RestorePoint) -> tuple[Archiv
     return tuple(point.archive.id for point in restorable[:NEAREST_NAMED])
 
 
-def continue_from(points: Iterable[RestorePoint], type: BackupType, rules: ChainRules) -> ArchiveId | None:
+def continue_from(points: Iterable[RestorePoint], type: BackupType, rules: ProfileRules) -> ArchiveId | None:
     """
     What the next archive of *type* should build on: the newest restorable point that the rules let it extend.
 

@@ -19,6 +19,7 @@ from typing import Protocol, TypeAlias
 from attrs import frozen
 
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests
+from .chains import Fit
 from .members import MemberRecord
 from .sync import InventoryEntry
 from .uploads import ChecksumAlgorithm, Upload
@@ -339,6 +340,20 @@ class Catalog(Protocol):
             ArchiveNotFound: there is none.
         """
 
+    def note_snapshot(self, id: ArchiveId, sha256: str) -> None:
+        """
+        Enter that the snapshot file with that digest is kept with *id*.
+
+        Raises:
+            ArchiveNotFound: there is no such entry.
+        """
+
+    def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
+        """What was kept of comparing archives of *profile*, by the SHA-256 of the child and of the parent."""
+
+    def keep_fit(self, profile: str, child: str, parent: str, fit: Fit) -> None:
+        """Keep what comparing two archives, by their SHA-256, showed; once more is no error, the last counts."""
+
     def close(self) -> None:
         """Release connections. Idempotent."""
 
@@ -451,14 +466,24 @@ class MemberRecords(Protocol):
     def begin(self) -> RecordsWriter:
         """Start recording an archive."""
 
-    def read(self, sha256: str, *, directories_only: bool = False) -> Iterator[MemberRecord]:
+    def read(self, sha256: str, *, directories_only: bool = False, start: int = 0) -> Iterator[MemberRecord]:
         """
-        The records of an archive, in the order of its tar, or only those of directories, which costs less.
+        The records of an archive, in the order of its tar, from the position *start* on; or only those of directories.
+
+        Cost: of what is not asked for, next to nothing.
 
         Works in bounded memory, besides the largest record.
 
         Raises:
             RecordsMissing: there are none; at this call.
+        """
+
+    def at(self, sha256: str, positions: Sequence[int]) -> Iterator[MemberRecord]:
+        """
+        Those records of an archive that stand at *positions*, which ascend; where none stands, none.
+
+        Raises:
+            RecordsMissing: as `read`.
         """
 
     def remove(self, sha256: str) -> None:
@@ -515,6 +540,10 @@ class Unpacker(Protocol):
 
     def close(self) -> None:
         """End what goes on in the background; nothing half made counts. Idempotent."""
+
+
+Packer: TypeAlias = Callable[[Iterable[bytes]], Iterator[bytes]]
+"""Packs what passes as one gzip member; what the source raises comes through, and no whole member then."""
 
 
 # -- resumable uploads -----------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ from attrs import frozen
 
 
 class IncBase(Enum):
-    """What an INC of a profile builds on where nothing better is known."""
+    """What an INC of a profile builds on where nothing says so."""
 
-    LAST_INC_OR_FULL = "last-inc-or-full"  # one snapshot file, updated in place by FULL and INC
+    LAST_INC_OR_FULL = "last-inc-or-full"  # one snapshot file, updated in place
     LAST_ANY = "last-any"  # the archive before it, a DIFF too
     LAST_FULL = "last-full"  # every INC starts from a copy of the FULL's snapshot file
 

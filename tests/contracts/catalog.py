@@ -16,6 +16,7 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Kind, Lineage
+from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import ArchiveNotFound
 from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, Totals
 from tarkeep.domain.sync import InventoryEntry
@@ -674,6 +675,40 @@ class CatalogContract:
         assert caught.value.name == str(make_archive().id)
 
     # -- threads and the end --
+
+    # -- snapshots and fits --
+
+    def test_a_kept_snapshot_file_is_entered(self, catalog: Catalog) -> None:
+        """The archive then has one, and left that one behind; the rest of it is as it was."""
+        before = evolve(make_archive("a.tar.gz"), lineage=Lineage((FULL, "full.tar.gz"), "0a" * 32))
+        catalog.adopt([before, make_archive("b.tar.gz")])
+        catalog.note_snapshot(before.id, "1b" * 32)
+
+        expected = evolve(before, has_snapshot=True, lineage=evolve(before.lineage, snapshot_after="1b" * 32))
+        assert catalog.find(before.id) == expected
+        assert [archive.has_snapshot for archive in catalog.page().archives] == [True, False]
+
+    def test_no_entry_no_snapshot_file(self, catalog: Catalog) -> None:
+        """Neither a claim nor what lies in the trash gets one."""
+        claimed, trashed = make_archive("claimed.tar.gz"), make_archive("trashed.tar.gz")
+        catalog.claim(claimed)
+        catalog.adopt([trashed])
+        catalog.mark(trashed.id, ArchiveState.TRASHED)
+        for archive in (claimed, trashed, make_archive("nowhere.tar.gz")):
+            with pytest.raises(ArchiveNotFound):
+                catalog.note_snapshot(archive.id, "1b" * 32)
+
+    def test_fits_are_kept_by_profile_and_pair(self, catalog: Catalog) -> None:
+        """The last of a pair counts; those of other profiles are not seen."""
+        contradicts = Fit(FitVerdict.CONTRADICTS, 3, (b"a/b", b"\xff\n'"), is_sound=False)
+        catalog.keep_fit("web", "1" * 64, "2" * 64, Fit(FitVerdict.FITS))
+        catalog.keep_fit("web", "1" * 64, "3" * 64, Fit(FitVerdict.UNKNOWN))
+        catalog.keep_fit("web", "1" * 64, "3" * 64, contradicts)
+        catalog.keep_fit("db", "1" * 64, "2" * 64, contradicts)
+
+        assert catalog.fits("web") == {("1" * 64, "2" * 64): Fit(FitVerdict.FITS), ("1" * 64, "3" * 64): contradicts}
+        assert catalog.fits("mail") == {}
+        assert catalog.fits("no such profile") == {}
 
     def test_many_threads_lose_nothing(self, catalog: Catalog) -> None:
         """Threads that write and read at the same time all get through, and everything is counted."""

@@ -75,6 +75,31 @@ class MemberRecordsContract:
 
         assert found == [record for record in written if record.is_directory]
 
+    @pytest.mark.parametrize("directories_only", [False, True])
+    def test_reading_may_begin_in_the_middle(self, door: RecordsDoor, directories_only: bool) -> None:
+        """At a record, between two, and behind the last."""
+        written = some(4_000)
+        publish(door.records, ONE, written)
+
+        for start in (0, 1, written[7].at, written[2_000].at, written[2_000].at + 1, written[-1].at, 1 << 50):
+            found = list(door.records.read(ONE, directories_only=directories_only, start=start))
+            wanted = [record for record in written if record.at >= start]
+            assert found == [record for record in wanted if record.is_directory or not directories_only]
+
+    def test_single_records_are_found_by_their_places(self, door: RecordsDoor) -> None:
+        """In order; a place where none stands brings none."""
+        written = some(4_000)
+        publish(door.records, ONE, written)
+        rng = random.Random(3)
+        wanted = sorted(rng.sample(written, 100), key=lambda record: record.at)
+
+        found = list(door.records.at(ONE, sorted([*(record.at for record in wanted), 7, 1 << 50])))
+
+        assert found == wanted
+        assert list(door.records.at(ONE, [])) == []
+        with pytest.raises(RecordsMissing):
+            door.records.at(OTHER, [0])
+
     @pytest.mark.parametrize("directories", [0.0, 1.0])
     def test_one_sort_alone_will_do(self, door: RecordsDoor, directories: float) -> None:
         """An archive without a directory, and one without anything else."""

@@ -23,11 +23,9 @@ from tarkeep.domain.archives import (
 )
 from tarkeep.domain.chains import (
     NEAREST_TRIED,
-    ChainRules,
     Evidence,
     Fit,
     FitVerdict,
-    IncBase,
     Link,
     chains,
     dependents,
@@ -43,6 +41,7 @@ from tarkeep.domain.points import (
     plan_restore,
     restore_points,
 )
+from tarkeep.domain.rules import IncBase, ProfileRules
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FULL, INC, DIFF = BackupType.FULL, BackupType.INC, BackupType.DIFF
@@ -95,9 +94,9 @@ def never_asked(child: BackupArchive, parent: BackupArchive) -> Fit:
 
 
 def link(
-    child: BackupArchive, archives: Iterable[BackupArchive], fit: Fits = any_fit, rules: ChainRules | None = None
+    child: BackupArchive, archives: Iterable[BackupArchive], fit: Fits = any_fit, rules: ProfileRules | None = None
 ) -> Link:
-    return link_archives(archives, rules or ChainRules(), fit)[child.id]
+    return link_archives(archives, rules or ProfileRules(), fit)[child.id]
 
 
 # -- proven ----------------------------------------------------------------------------------------------------------
@@ -111,7 +110,7 @@ def test_the_same_snapshot_digest_proves_a_parent() -> None:
         archive(INC, 3, before="1"),
     )
 
-    links = link_archives((second, full, first), ChainRules(), never_asked)
+    links = link_archives((second, full, first), ProfileRules(), never_asked)
 
     assert (links[first.id].parent, links[first.id].evidence) == (full.id, Evidence.PROVEN)
     assert (links[second.id].parent, links[second.id].evidence) == (full.id, Evidence.PROVEN)
@@ -189,7 +188,7 @@ def test_where_nothing_is_said_the_rule_of_the_profile_decides(
     child = archive(type, 4)
     archives = [archive(FULL, 0), archive(FULL, 1), archive(INC, 2), archive(DIFF, 3), child, archive(FULL, 5)]
 
-    found = link(child, archives, rules=ChainRules(inc_base))
+    found = link(child, archives, rules=ProfileRules(inc_base))
 
     assert found.parent is not None
     assert (found.parent.name, found.evidence) == (parent, Evidence.INFERRED)
@@ -297,7 +296,7 @@ def test_a_full_with_unchanged_names_is_doubted_and_linked_if_it_says_to_what() 
         (said, full.id, Evidence.PROVEN),
         (missing, None, Evidence.ORPHAN),
     ):
-        links = link_archives((full, one), ChainRules(), any_fit)
+        links = link_archives((full, one), ProfileRules(), any_fit)
         point = restore_points((full, one), links)[1]
 
         assert (links[one.id].parent, links[one.id].evidence) == (parent, evidence)
@@ -309,7 +308,7 @@ def test_an_inc_that_holds_all_it_lists_restores_by_itself() -> None:
     """Without an unchanged name nothing earlier is needed, so a missing parent is no loss; but it is no usual INC."""
     child = archive(INC, 2, unchanged=False, before="7")
 
-    links = link_archives((archive(FULL, 1), child), ChainRules(), never_asked)
+    links = link_archives((archive(FULL, 1), child), ProfileRules(), never_asked)
     point = restore_points((archive(FULL, 1), child), links)[1]
 
     assert links[child.id].is_base
@@ -322,7 +321,7 @@ def test_other_roots_than_the_parent_are_doubted() -> None:
     full = archive(FULL, 1, roots=("a", "b"))
     other, fewer = archive(DIFF, 2, roots=("c", "a")), archive(DIFF, 3, roots=("a",))
 
-    points = restore_points((full, other, fewer), link_archives((full, other, fewer), ChainRules(), any_fit))
+    points = restore_points((full, other, fewer), link_archives((full, other, fewer), ProfileRules(), any_fit))
 
     assert [[doubt.kind for doubt in point.doubts] for point in points] == [[], [DoubtKind.OTHER_ROOTS], []]
     assert "begins at c" in points[1].doubts[0].reason
@@ -332,7 +331,7 @@ def test_other_roots_than_the_parent_are_doubted() -> None:
 
 
 def points_of(*archives: BackupArchive, fit: Fits = any_fit) -> dict[str, RestorePoint]:
-    points = restore_points(archives, link_archives(archives, ChainRules(), fit))
+    points = restore_points(archives, link_archives(archives, ProfileRules(), fit))
     return {point.archive.id.name.removesuffix(".tar.gz"): point for point in points}
 
 
@@ -376,7 +375,7 @@ def test_archives_that_build_on_each_other_restore_nothing() -> None:
     """A circle, as only a liar declares it, is an obstacle and no endless loop."""
     one, other = archive(INC, 1, before="1", after="2"), archive(INC, 2, before="2", after="1")
     behind = archive(INC, 3, parent=(INC, "inc2.tar.gz"))
-    links = link_archives((one, other, behind), ChainRules(), any_fit)
+    links = link_archives((one, other, behind), ProfileRules(), any_fit)
 
     points = restore_points((one, other, behind), links)
 
@@ -402,7 +401,7 @@ def test_a_thousand_points_in_one_chain_share_their_paths() -> None:
     archives = [archive(FULL, 0)] + [archive(INC, day) for day in range(1, 1000)]
     Random(1).shuffle(archives)
 
-    points = restore_points(archives, link_archives(archives, ChainRules(), any_fit))
+    points = restore_points(archives, link_archives(archives, ProfileRules(), any_fit))
 
     assert [point.length for point in points] == list(range(1, 1001))
     assert len(points[-1].path) == 1000
@@ -471,17 +470,17 @@ def test_the_next_archive_continues_from_the_newest_point_that_restores() -> Non
         (INC, IncBase.LAST_ANY, "diff3.tar.gz"),
         (INC, IncBase.LAST_FULL, "full1.tar.gz"),
     ):
-        found = continue_from(points, type, ChainRules(inc_base))
+        found = continue_from(points, type, ProfileRules(inc_base))
         assert found is not None
         assert found.name == name
-    assert continue_from(points, FULL, ChainRules()) is None
-    assert continue_from((), INC, ChainRules()) is None
+    assert continue_from(points, FULL, ProfileRules()) is None
+    assert continue_from((), INC, ProfileRules()) is None
 
 
 def test_dependents_are_all_that_would_not_restore_without_it() -> None:
     """Directly or not, in order."""
     archives = (archive(FULL, 1), archive(INC, 2), archive(INC, 3), archive(DIFF, 4), archive(FULL, 5), archive(INC, 6))
-    links = link_archives(archives, ChainRules(), any_fit)
+    links = link_archives(archives, ProfileRules(), any_fit)
 
     assert [id.name for id in dependents(links, archives[0].id)] == ["inc2.tar.gz", "inc3.tar.gz", "diff4.tar.gz"]
     assert [id.name for id in dependents(links, archives[1].id)] == ["inc3.tar.gz"]
@@ -493,7 +492,7 @@ def test_chains_hold_every_archive_once() -> None:
     archives = (archive(FULL, 1), archive(INC, 2), archive(FULL, 3), archive(INC, 4), archive(INC, 5, before="9"))
     lost = archive(INC, 6, parent=(INC, "inc5.tar.gz"))
 
-    found = chains(link_archives((*archives, lost), ChainRules(), any_fit))
+    found = chains(link_archives((*archives, lost), ProfileRules(), any_fit))
 
     assert [[id.name[:4] for id in chain.archives] for chain in found] == [
         ["full", "inc2"],
@@ -542,9 +541,9 @@ def test_links_do_not_depend_on_the_order_of_arrival(
     """The same archives have the same links, in the same order, however they come in."""
     shuffled = random.sample(archives, len(archives))
 
-    links = link_archives(archives, ChainRules(inc_base), by_name)
+    links = link_archives(archives, ProfileRules(inc_base), by_name)
 
-    again = link_archives(shuffled, ChainRules(inc_base), by_name)
+    again = link_archives(shuffled, ProfileRules(inc_base), by_name)
     assert list(links.items()) == list(again.items())
     assert restore_points(shuffled, again) == restore_points(archives, links)
 
@@ -553,7 +552,7 @@ def test_links_do_not_depend_on_the_order_of_arrival(
 def test_a_restorable_point_has_a_whole_path(archives: list[BackupArchive], inc_base: IncBase) -> None:
     """It leads from one that builds on nothing, each the parent of the next; any other point says why not."""
     stored = {one.id: one for one in archives if one.state is ArchiveState.STORED}
-    links = link_archives(archives, ChainRules(inc_base), by_name)
+    links = link_archives(archives, ProfileRules(inc_base), by_name)
 
     points = restore_points(archives, links)
 
@@ -576,7 +575,7 @@ def test_a_restorable_point_has_a_whole_path(archives: list[BackupArchive], inc_
 @given(profiles())
 def test_every_archive_is_in_one_chain_and_depends_on_its_ancestors(archives: list[BackupArchive]) -> None:
     """Chains divide the profile, and dependents are paths read backwards."""
-    links = link_archives(archives, ChainRules(), by_name)
+    links = link_archives(archives, ProfileRules(), by_name)
     found = chains(links)
 
     assert sorted(id for chain in found for id in chain.archives) == sorted(links)

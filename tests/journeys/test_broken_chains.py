@@ -15,10 +15,11 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
-from tarkeep.domain.chains import ChainRules, Evidence, Fit, link_archives
+from tarkeep.domain.chains import Evidence, Fit, link_archives
 from tarkeep.domain.listings import fit
 from tarkeep.domain.members import Listing, Mark, Member
 from tarkeep.domain.points import RestorePoint, restore_points
+from tarkeep.domain.rules import ProfileRules
 from tarkeep.domain.tree import merge
 from tests.support.histories import History, Step, put_together
 from tests.support.tar_oracle import members_of
@@ -91,7 +92,7 @@ def last_point(dumps: list[Dump], *, digests: bool) -> RestorePoint:
     def compare(child: BackupArchive, parent: BackupArchive) -> Fit:
         return fit(listings[child.id], listings[parent.id])
 
-    return restore_points(archives, link_archives(archives, ChainRules(), compare))[-1]
+    return restore_points(archives, link_archives(archives, ProfileRules(), compare))[-1]
 
 
 def merged(dumps: list[Dump], point: RestorePoint) -> dict[bytes, tuple[str, bytes]]:

@@ -5,7 +5,7 @@ The members of a stored archive: from the records made when it arrived, or from 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from attrs import frozen
 
@@ -35,22 +35,46 @@ class RecordMembers:
     hasher: Hasher
     inspector: Inspector
 
-    def __call__(self, archive: BackupArchive, *, directories_only: bool = False) -> Iterator[MemberRecord]:
+    def __call__(
+        self, archive: BackupArchive, *, directories_only: bool = False, start: int = 0
+    ) -> Iterator[MemberRecord]:
         """
-        The records, in the order of the tar; of directories only, where that is enough.
+        The records from the position *start* on, in the order of the tar; of directories only, where that is enough.
 
         Raises:
             ArchiveCorrupt: at the call, where the archive had to be read and is not what was received.
             RejectedContent, ExpandsTooFar: likewise, it is what was received, but no tar that can be looked into.
         """
+
+        def kept() -> Iterator[MemberRecord]:
+            return self.records.read(archive.digests.sha256, directories_only=directories_only, start=start)
+
+        def passing(record: MemberRecord) -> bool:
+            return record.at >= start and (record.is_directory or not directories_only)
+
+        return self._found(archive, kept, passing)
+
+    def at(self, archive: BackupArchive, positions: Sequence[int]) -> Iterator[MemberRecord]:
+        """The records at *positions*, which ascend. Raises like calling."""
+        wanted = set(positions)
+        return self._found(
+            archive, lambda: self.records.at(archive.digests.sha256, positions), lambda record: record.at in wanted
+        )
+
+    def _found(
+        self,
+        archive: BackupArchive,
+        kept: Callable[[], Iterator[MemberRecord]],
+        is_wanted: Callable[[MemberRecord], bool],
+    ) -> Iterator[MemberRecord]:
         try:
-            return self.records.read(archive.digests.sha256, directories_only=directories_only)
+            return kept()
         except RecordsMissing:
             self.remake(archive)
         try:
-            return self.records.read(archive.digests.sha256, directories_only=directories_only)
+            return kept()
         except RecordsMissing:  # they cannot be kept now, perhaps because the disk is full
-            return (record for record in self._passing(archive) if record.is_directory or not directories_only)
+            return filter(is_wanted, self._passing(archive))
 
     def remake(self, archive: BackupArchive) -> None:
         """Make the records of *archive* from its bytes, in place of those that may be there. Raises like calling."""
