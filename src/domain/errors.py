@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from .path_text import path_text
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -390,6 +392,66 @@ class SidecarInvalid(TarkeepError):
 
     def __str__(self) -> str:
         return f"side-car not readable: {self.reason}"
+
+
+@define
+class AmbiguousType(TarkeepError):
+    """A profile holds archives of several types under one name, and no type was given."""
+
+    name: str
+    types: tuple[BackupType, ...]
+
+    def __str__(self) -> str:
+        places = ", ".join(f"{type.value}/{self.name}" for type in self.types)
+        return f"several archives have this name: {places}; name one of them so"
+
+
+@define
+class ParentMismatch(TarkeepError):
+    """An archive is said to build on one that is not stored, or not the one to build on. *expected* is, if there is."""
+
+    stated: ArchiveId
+    expected: ArchiveId | None
+    is_stored: bool
+
+    def __str__(self) -> str:
+        why = "is not what this archive would continue from" if self.is_stored else "is not stored"
+        advice = f"expected {self.expected}" if self.expected is not None else "make a FULL archive first"
+        return f"the stated parent {self.stated} {why}; {advice}"
+
+
+@define
+class SnapshotConflict(TarkeepError):
+    """Another snapshot file of tar is kept with an archive already."""
+
+    id: ArchiveId
+
+    def __str__(self) -> str:
+        return f"another snapshot file is kept with {self.id}, and nothing is ever replaced"
+
+
+@define
+class PathNotFound(TarkeepError):
+    """A tree has no such name. *path* is in bytes, as archives have it."""
+
+    path: bytes
+
+    def __str__(self) -> str:
+        return f"there is no {path_text(self.path)} in the tree at that time"
+
+
+@define
+class MemberNotFound(TarkeepError):
+    """An archive has no file of that name whose bytes stand in it by themselves."""
+
+    id: ArchiveId
+    path: bytes
+
+    def __str__(self) -> str:
+        return (
+            f"{self.id} has no file {path_text(self.path)}, or a sparse one; "
+            "what it holds is listed at .../members, and restore.tar?path= gives sparse files"
+        )
 
 
 @define

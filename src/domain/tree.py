@@ -142,6 +142,10 @@ class Tree:
         names = nsmallest(limit, table if after is None else (name for name in table if name > after))
         return tuple(self._entry(join(directory, name), table[name]) for name in names)
 
+    def is_empty(self, directory: bytes) -> bool:
+        """Whether nothing is in *directory*, or there is no such directory."""
+        return not self._tables.get(canonical(directory))
+
     def search(self, pattern: bytes, below: bytes = b"") -> Iterator[Entry]:
         """
         The names that match, by directories in the order of their paths.

@@ -119,6 +119,9 @@ class ServerSettings:
     max_inventory_bytes: Size = field(default=256 * MEBIBYTE, validator=_positive)
     """The largest inventory that may be sent for comparison (256M)."""
 
+    max_snapshot_bytes: Size = field(default=64 * MEBIBYTE, validator=_positive)
+    """The largest snapshot file of tar that is kept with an archive (64M)."""
+
     header_seconds: float = field(default=10.0, validator=_positive)
     """How long a client may take to send the head of a request."""
 

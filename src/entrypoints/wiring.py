@@ -16,6 +16,7 @@ from attrs import frozen
 from ..adapters.beside import ThreadBudget
 from ..adapters.filesystem_records import FilesystemMemberRecords
 from ..adapters.filesystem_store import FilesystemArchiveStore
+from ..adapters.gzip_writer import gzipped
 from ..adapters.hashing import HashlibHasher
 from ..adapters.legacy_folder import LegacyFolder
 from ..adapters.memory_catalog import MemoryCatalog
@@ -41,6 +42,7 @@ from ..domain.ports import (
     Inspector,
     MemberRecords,
     NameLocks,
+    Packer,
     Unpacker,
     UploadLocks,
     UploadSessions,
@@ -49,10 +51,16 @@ from ..domain.rules import NO_RULES, RuleBook
 from ..domain.usecases.browse import CheckReadiness, ListArchives, Summarise
 from ..domain.usecases.fetch import FindArchive, ReadArchive
 from ..domain.usecases.import_folder import ImportFolder
+from ..domain.usecases.look_inside import BrowseTree, ListMembers, ReadMember
+from ..domain.usecases.open_point import OpenPoint
+from ..domain.usecases.points import ListPoints
 from ..domain.usecases.rebuild import RebuildCatalog
 from ..domain.usecases.receive import ReceiveArchive, SameName
 from ..domain.usecases.record_members import RecordMembers
 from ..domain.usecases.recover import RecoverInterrupted
+from ..domain.usecases.restore_tar import RestoreTar
+from ..domain.usecases.snapshots import KeepSnapshot, ReadSnapshot
+from ..domain.usecases.trace_history import TraceHistory
 from ..domain.usecases.upload import (
     AppendToUpload,
     BeginUpload,
@@ -110,7 +118,17 @@ class Tarkeep:
     recover: RecoverInterrupted
     rebuild: RebuildCatalog
     import_folder: ImportFolder
+    points: ListPoints
+    keep_snapshot: KeepSnapshot
+    read_snapshot: ReadSnapshot
+    open_point: OpenPoint
+    restore_tar: RestoreTar
+    browse: BrowseTree
+    history: TraceHistory
+    list_members: ListMembers
+    read_member: ReadMember
     unpacker: Unpacker
+    pack: Packer
 
 
 def assemble(
@@ -128,6 +146,7 @@ def assemble(
     sessions: UploadSessions,
     upload_locks: UploadLocks,
     unpacker: Unpacker,
+    pack: Packer,
     same_name: SameName = SameName.REJECT,
     upload_limits: UploadLimits = UploadLimits(),
     rules: RuleBook = NO_RULES,
@@ -137,10 +156,12 @@ def assemble(
 
     *inspector* looks at archives that arrive, or does not; *looking* does in any case, at stored ones.
     """
-    receive = ReceiveArchive(
-        store, catalog, hasher, inspector, records, clock, names, max_bytes, same_name, rules=rules
-    )
     read = ReadArchive(store, catalog)
+    members = RecordMembers(records, read, hasher, looking)
+    points = ListPoints(catalog, members, rules)
+    receive = ReceiveArchive(
+        store, catalog, hasher, inspector, records, clock, names, max_bytes, points, same_name, rules=rules
+    )
     return Tarkeep(
         clock=clock,
         ids=ids,
@@ -148,7 +169,7 @@ def assemble(
         uploads=_uploads(receive, store, catalog, hasher, clock, ids, sessions, upload_locks, upload_limits),
         find=FindArchive(catalog),
         read=read,
-        record_members=RecordMembers(records, read, hasher, looking),
+        record_members=members,
         list=ListArchives(catalog),
         summarise=Summarise(catalog),
         verify=VerifyInventory(catalog),
@@ -156,7 +177,17 @@ def assemble(
         recover=RecoverInterrupted(store, catalog, sessions),
         rebuild=RebuildCatalog(store, catalog, hasher, inspector, clock, rules),
         import_folder=ImportFolder(receive),
+        points=points,
+        keep_snapshot=KeepSnapshot(store, catalog, hasher),
+        read_snapshot=ReadSnapshot(store, catalog),
+        open_point=OpenPoint(points, catalog, members),
+        restore_tar=RestoreTar(members, unpacker),
+        browse=BrowseTree(members),
+        history=TraceHistory(points, members),
+        list_members=ListMembers(members),
+        read_member=ReadMember(members, unpacker),
         unpacker=unpacker,
+        pack=pack,
     )
 
 
@@ -216,6 +247,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             sessions=kept.sessions,
             upload_locks=ProcessUploadLocks(),
             unpacker=unpacker,
+            pack=gzipped,
             same_name=SameName(settings.same_name),
             upload_limits=UploadLimits(
                 timedelta(hours=settings.upload_idle_hours),

@@ -30,11 +30,15 @@ OPTIONS = (
     *("--max-upload-bytes", str(LIMIT_BYTES), "--max-inventory-bytes", "2000", "--max-uploads", "1"),
     *("--upload-wait-seconds", "1", "--max-open-uploads-per-client", "4"),
     *("--header-seconds", "2", "--body-seconds", "3", "--max-unpacked-bytes", "1M", "--max-members", "50"),
+    *("--max-snapshot-bytes", "1000"),
 )
 GOOD = make_targz({"hello.txt": b"good\n"})
 STORED = make_targz({"hello.txt": b"stored\n"})
 PLACE = "/api/v1/profiles/table/archives/FULL/"
 STORED_PLACE = PLACE + "stored.tar.gz"
+PROFILE = "/api/v1/profiles/table"
+ORPHAN = "/api/v1/profiles/orphan"  # whose one archive is an INC
+NAMES_SEVERAL = "both.tar.gz"
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
@@ -68,9 +72,12 @@ class FaultRow:
 
 
 def put_stored(address: Address) -> None:
-    """Store what some rows run into: one archive, and one name in two profiles."""
-    for place in (STORED_PLACE, PLACE + "twice.tar.gz", PLACE.replace("/table/", "/other/") + "twice.tar.gz"):
+    """Store what some rows run into: archives, one name in two profiles, one in two types, and a snapshot file."""
+    places = [STORED_PLACE, PLACE + "twice.tar.gz", PLACE.replace("/table/", "/other/") + "twice.tar.gz"]
+    places += [PLACE + NAMES_SEVERAL, PLACE.replace("/FULL/", "/INC/") + NAMES_SEVERAL]
+    for place in (*places, f"{ORPHAN}/archives/INC/orphan.tar.gz"):
         assert exchange(address, request("PUT", place, body=STORED)).status in (200, 201)
+    assert exchange(address, request("PUT", STORED_PLACE + "/snapshot", body=b"GNU tar-1.34-2\n")).status in (200, 201)
 
 
 def exchange(address: Address, payload: bytes) -> Answer:
@@ -89,6 +96,11 @@ def gets(target: str, **headers: str) -> Ask:
 def puts(body: bytes, name: str = "new.tar.gz", **headers: str) -> Ask:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return sends("PUT", PLACE + name, {"Content-Length": str(len(body)), **named}, body)
+
+
+def keeps(body: bytes, place: str = STORED_PLACE, **headers: str) -> Ask:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return sends("PUT", place + "/snapshot", {"Content-Length": str(len(body)), **named}, body)
 
 
 def posts_form(*parts: bytes, closed: bool = True) -> Ask:
@@ -137,8 +149,9 @@ TUS = {"Tus-Resumable": "1.0.0"}
 BYTES = {**TUS, "Content-Type": "application/offset+octet-stream"}
 
 
-def begins(length: int = 10, **headers: str) -> bytes:
-    described = ",".join(f"{name} {b64(value)}" for name, value in UPLOAD_NAMES.items())
+def begins(length: int = 10, parent: bytes = b"", **headers: str) -> bytes:
+    said = UPLOAD_NAMES | ({"parent": parent, "filename": b"child.tar.gz"} if parent else {})
+    described = ",".join(f"{name} {b64(value)}" for name, value in said.items())
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return request("POST", UPLOADS, {**TUS, "Upload-Length": str(length), "Upload-Metadata": described, **named})
 
@@ -236,6 +249,37 @@ ROWS = [
     Row(400, "invalid-parameter", "limit", gets("/api/v1/archives?limit=0")),
     Row(400, "invalid-parameter", "cursor", gets("/api/v1/archives?cursor=AAAA")),
     Row(400, "invalid-parameter", "a part of an archive", puts(GOOD, Content_Range="bytes 0-1/2"), closes=True),
+    Row(400, "invalid-parameter", "a time that is none", gets(PROFILE + "/plan?at=yesterday")),
+    Row(400, "invalid-parameter", "a day that is none", gets(PROFILE + "/plan?at=2026-02-30")),
+    Row(400, "invalid-parameter", "before all times", gets(PROFILE + "/plan?at=0001-01-01T00:00:00%2B05:00")),
+    Row(
+        400,
+        "invalid-parameter",
+        "after all times",
+        puts(GOOD, Tarkeep_Taken_At="9999-12-31T23:00:00-05:00"),
+        closes=True,
+    ),
+    Row(400, "invalid-parameter", "a time without zone", puts(GOOD, Tarkeep_Taken_At="2026-11-24T02:00"), closes=True),
+    Row(400, "invalid-parameter", "a parent without type", puts(GOOD, Tarkeep_Parent="a.tar.gz"), closes=True),
+    Row(400, "invalid-parameter", "a bare backslash", gets(PROFILE + "/tree?path=a%5Cb")),
+    Row(400, "invalid-parameter", "a cursor with a bare backslash", gets(PROFILE + "/tree?cursor=%5C")),
+    Row(400, "invalid-parameter", "a member with a bare backslash", gets(STORED_PLACE + "/members/%5Cx1")),
+    Row(400, "invalid-parameter", "a cursor that is no number", gets(STORED_PLACE + "/members?cursor=x")),
+    Row(400, "invalid-parameter", "nothing to find", gets(PROFILE + "/find?name=")),
+    Row(400, "invalid-parameter", "no path's history", gets(PROFILE + "/history")),
+    Row(400, "invalid-parameter", "recursive", gets(PROFILE + "/tree?recursive=yes")),
+    Row(400, "invalid-parameter", "format", gets(PROFILE + "/plan?format=pdf")),
+    Row(400, "invalid-parameter", "snapshot", gets(PROFILE + "/base?snapshot=1")),
+    Row(400, ENCODING, "NUL in a time", gets(PROFILE + "/plan?at=%00")),
+    Row(400, ENCODING, "line feed in a path of a tree", gets(PROFILE + "/tree?path=a%0Ab")),
+    Row(400, ENCODING, "control character in a parent", puts(GOOD, Tarkeep_Parent="FULL/a%1b.tar.gz"), closes=True),
+    Row(400, "invalid-type", "a point of no type", gets(PROFILE + "/plan?at=WEEKLY/a.tar.gz")),
+    Row(400, "invalid-type", "a point that is a path", gets(PROFILE + "/plan?at=../FULL/a.tar.gz")),
+    Row(400, "invalid-type", "a base of no type", gets(PROFILE + "/base?type=WEEKLY")),
+    Row(400, "invalid-name", "a point of no name", gets(PROFILE + "/plan?at=FULL/-.tar.gz")),
+    Row(400, "invalid-name", "a parent of no name", puts(GOOD, Tarkeep_Parent="FULL/../a.tar.gz"), closes=True),
+    Row(400, "invalid-name", "points of no profile", gets("/api/v1/profiles/-a/points")),
+    Row(400, "digest-invalid", "snapshot", puts(GOOD, Tarkeep_Snapshot_Before="xyz"), closes=True),
     Row(400, "invalid-json", "inventory cut off", verifies(b'{"local_backups": {')),
     Row(400, "invalid-json", "inventory of bad UTF-8", verifies(b'{"local_backups": {"FULL": [{"name": "\xff"}]}}')),
     Row(400, "invalid-json", "inventory without end", verifies(b'{"x": ' + b"[" * 1900)),
@@ -284,13 +328,55 @@ ROWS = [
     Row(404, "not-found", "no archive", gets("/download/FULL/none.tar.gz")),
     Row(404, "not-found", "no archive in v1", gets(PLACE + "none.tar.gz")),
     Row(404, "not-found", "no profile", gets("/api/v1/profiles/nobody")),
+    Row(404, "not-found", "no points", gets("/api/v1/profiles/nobody/points")),
+    Row(404, "not-found", "no point so early", gets(PROFILE + "/plan?at=1970-01-01")),
+    Row(404, "not-found", "no point of that name", gets(PROFILE + "/plan?at=none.tar.gz")),
+    Row(404, "not-found", "nothing to continue from", gets(PROFILE + "/base?type=FULL")),
+    Row(404, "not-found", "no path to restore", gets(PROFILE + "/restore.tar?path=nowhere")),
+    Row(404, "not-found", "no path to look at", gets(PROFILE + "/tree?path=nowhere")),
+    Row(404, "not-found", "no snapshot file", gets(PLACE + "twice.tar.gz/snapshot")),
+    Row(404, "not-found", "no member", gets(STORED_PLACE + "/members/nowhere")),
+    Row(404, "not-found", "no archive for a snapshot", keeps(b"x", PLACE + "none.tar.gz")),
     Row(405, "method-not-allowed", "GET of an action", gets("/upload"), headers=("allow",)),
+    Row(405, "method-not-allowed", "PUT of members", sends("PUT", STORED_PLACE + "/members"), headers=("allow",)),
+    Row(405, "method-not-allowed", "PUT of a member", sends("PUT", STORED_PLACE + "/members/a"), headers=("allow",)),
     Row(405, "method-not-allowed", "DELETE of an archive", sends("DELETE", STORED_PLACE), headers=("allow",)),
     Row(408, "request-timeout", "late head", says(b"GET / HTTP/1.1\r\nHost: a\r\n"), closes=True),
     Row(408, "request-timeout", "silent connection", says(b""), closes=True),
     Row(408, "request-timeout", "stalled body", stalls, closes=True),
     Row(409, "name-conflict", "other bytes", puts(GOOD, "stored.tar.gz"), members=("existing_sha256",)),
     Row(409, "ambiguous-profile", "one name, two profiles", gets("/download/FULL/twice.tar.gz"), members=("profiles",)),
+    Row(409, "name-conflict", "another snapshot file", keeps(b"GNU tar-1.34-2\n\n")),
+    Row(409, "ambiguous-type", "one name, two types", gets(f"{PROFILE}/plan?at={NAMES_SEVERAL}"), members=("types",)),
+    Row(
+        409,
+        "not-restorable",
+        "an INC alone",
+        gets(ORPHAN + "/restore.tar"),
+        members=("point", "obstacles", "nearest"),
+    ),
+    Row(
+        409,
+        "parent-mismatch",
+        "no such parent, PUT",
+        puts(GOOD, "child.tar.gz", Tarkeep_Parent="FULL/none.tar.gz"),
+        closes=True,
+        members=("expected",),
+    ),
+    Row(
+        409,
+        "parent-mismatch",
+        "no such parent, form",
+        posts_form(field_part("parent", "FULL/none.tar.gz"), FILE),
+        members=("expected",),
+    ),
+    Row(
+        409,
+        "parent-mismatch",
+        "no such parent, tus",
+        lambda at: exchange(at, begins(parent=b"FULL/none.tar.gz")),
+        members=("expected",),
+    ),
     Row(412, "precondition-failed", "If-Match", gets(STORED_PLACE, If_Match='"x"')),
     Row(
         412,
@@ -300,6 +386,7 @@ ROWS = [
     ),
     Row(413, "too-large", "announced", puts(b"", Content_Length="9999999999"), closes=True, members=("limit",)),
     Row(413, "too-large", "found out", says(chunked(16 << 20, PLACE + NAME)), closes=True, members=("limit",)),
+    Row(413, "too-large", "snapshot", keeps(bytes(1001)), closes=True, members=("limit", "setting")),
     Row(413, "too-large", "inventory", verifies(b" " * 2001), closes=True, members=("limit",)),
     Row(413, "too-large", "unpacks too far", puts(ZEROS), members=("limit", "setting")),
     Row(413, "too-large", "too many members", puts(make_targz({f"{n}": b"" for n in range(51)})), members=("setting",)),
@@ -311,6 +398,7 @@ ROWS = [
         headers=("content-range",),
     ),
     Row(422, "empty-archive", "PUT of nothing", puts(b"")),
+    Row(422, "empty-archive", "a snapshot file of nothing", keeps(b"")),
     Row(422, "empty-archive", "form with an empty file", posts_form(file_part(b""))),
     Row(422, "not-a-gzip", "text", puts(b"hello, I am a text file"), members=("offset",)),
     Row(422, "gzip-damaged", "cut", puts(GOOD[:-9]), members=("offset",)),

@@ -18,6 +18,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
 
+from tarkeep.adapters.gzip_writer import gzipped
 from tarkeep.adapters.hashing import HashlibHasher
 from tarkeep.adapters.memory_catalog import MemoryCatalog
 from tarkeep.adapters.memory_records import MemoryMemberRecords
@@ -138,6 +139,7 @@ def tarkeep_over(
         sessions=MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
         unpacker=TargzUnpacker(ReadArchive(store, catalog), MemorySeekIndexes()),
+        pack=gzipped,
     )
 
 

@@ -37,8 +37,8 @@ from tarkeep.domain import errors
 from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.domain.errors import InvalidName
 from tarkeep.domain.naming import ARCHIVE_NAME_MAX_BYTES, check_archive_name, check_profile
-from tarkeep.entrypoints.http import original, problems, uploads, v1
-from tests.support.archives import make_targz
+from tarkeep.entrypoints.http import chains, inside, original, problems, uploads, v1
+from tests.support.archives import SNAPSHOT, make_targz
 from tests.support.server import LiveServer, live_server
 
 ROOT = Path(__file__).parent.parent.parent
@@ -85,7 +85,8 @@ def test_the_document_lists_the_routes_that_there_are() -> None:
     """Every method and path of the router is described, and nothing else."""
     routed = {
         (method, route.path.replace(":path}", "}"))
-        for route in [*original.routes(), *v1.routes(), *uploads.routes()]
+        for family in (original, chains, inside, v1, uploads)
+        for route in family.routes()
         for method in route.methods or ()
     }
 
@@ -174,6 +175,16 @@ EVERY_ERROR = [
     errors.ArchiveNotFound(str(ID)),
     errors.ProfileNotFound("laptop"),
     errors.AmbiguousName(BackupType.FULL, FULL, ("desktop", "laptop")),
+    errors.AmbiguousType(FULL, (BackupType.FULL, BackupType.INC)),
+    errors.ParentMismatch(ID, ID, is_stored=False),
+    errors.ParentMismatch(ID, None, is_stored=True),
+    errors.SnapshotConflict(ID),
+    errors.SnapshotNotFound(ID),
+    errors.PointNotFound("latest", None),
+    errors.PointNotRestorable(ID, ("its parent is missing",), (ID,)),
+    errors.PathNotFound(b"documents/\xff"),
+    errors.MemberNotFound(ID, b"documents"),
+    errors.MemberUnreadable(512, "its size is no number"),
     errors.ArchiveCorrupt(ID),
     errors.InsufficientStorage(),
     errors.InsufficientStorage(2, 1),
@@ -268,11 +279,17 @@ def test_the_page_for_people_says_what_the_document_says() -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server with low limits that holds the archive of the examples, another of its name, and a damaged one."""
     data = tmp_path_factory.mktemp("contract") / "data"
-    with live_server(data, "--max-upload-bytes", "64K", "--max-inventory-bytes", "64K") as running:
+    limits = ("--max-upload-bytes", "64K", "--max-inventory-bytes", "64K", "--max-snapshot-bytes", "1K")
+    rules = data.with_name("rules.toml")
+    rules.write_text("[odd]\nallow_opaque = true\n")
+    with live_server(data, *limits, "--profiles", str(rules)) as running:
         with running.client() as client:
             for profile, type in (("laptop", "FULL"), ("laptop", "INC"), ("desktop", "INC"), ("broken", "FULL")):
                 url = f"/api/v1/profiles/{profile}/archives/{type}/{FULL}"
                 assert client.put(url, content=CONTENT).status_code == 201
+            assert client.put("/api/v1/profiles/odd/archives/FULL/" + FULL, content=b"sealed").status_code == 201
+            kept = "/api/v1/profiles/desktop/archives/INC/" + FULL + "/snapshot"
+            assert client.put(kept, content=SNAPSHOT).status_code == 201
         (data / "archives" / "broken" / "FULL" / FULL).unlink()
         yield running
 
@@ -309,6 +326,13 @@ NEW = "full_2025-11-22_09-07-19.tar.gz"
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
 CUT_FORM = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{NEW}"\r\n\r\n'.encode() + CONTENT
 
+LAPTOP = {"profile": "laptop"}
+KEPT = archive("INC", profile="desktop")
+ORPHAN = {"profile": "desktop"}  # whose one archive is an INC
+FILE = {**archive(), "path": "documents/a.txt"}
+FILE_TAG = {"If-None-Match": f'"{SHA256}-512"'}
+PARENT = {"Tarkeep-Parent": f"FULL/{NEW}"}
+
 STORIES = [
     # one server answers all of them, in any order: whatever stores something uses a name of its own
     Request("overview", 200),
@@ -322,7 +346,9 @@ STORIES = [
     Request("upload", 400, "multipart-malformed", content=b"{}", headers={"Content-Type": "application/json"}),
     Request("upload", 400, "multipart-incomplete", content=CUT_FORM, headers=FORM),
     Request("upload", 400, "multipart-parts", content=b"--b--\r\n", headers=FORM),
+    Request("upload", 400, "invalid-parameter", file=(NEW, CONTENT), form={"parent": NEW}),
     Request("upload", 409, "name-conflict", file=(FULL, OTHER_CONTENT), form={"profile": "laptop"}),
+    Request("upload", 409, "parent-mismatch", file=(NEW, CONTENT), form={"type": "inc", "parent": f"FULL/{NEW}"}),
     Request("upload", 413, "too-large", file=(NEW, CONTENT + bytes(64 << 10))),
     Request("upload", 422, "not-a-gzip", file=(NEW, b"plain text")),
     Request("listAll", 200),
@@ -357,6 +383,9 @@ STORIES = [
     ),
     Request("putArchive", 404, "not-found", path=archive(profile="a/b")),
     Request("putArchive", 409, "name-conflict", path=archive(), content=OTHER_CONTENT),
+    Request("putArchive", 409, "parent-mismatch", path=archive("INC", NEW), headers=PARENT, content=CONTENT),
+    Request("putArchive", 400, "invalid-name", path=archive(), headers={"Tarkeep-Parent": "INC/x"}, content=CONTENT),
+    Request("putArchive", 400, "invalid-parameter", path=archive(), headers={"Tarkeep-Taken-At": "now"}, content=b""),
     Request("putArchive", 413, "too-large", path=archive(name=NEW), content=CONTENT + bytes(64 << 10)),
     Request("putArchive", 413, "too-large", path=archive(name=NEW), content=bytes(2 << 20)),
     Request("putArchive", 422, "empty-archive", path=archive(name=NEW), content=b""),
@@ -381,6 +410,80 @@ STORIES = [
     Request("showProfile", 200, path={"profile": "laptop"}),
     Request("showProfile", 400, "invalid-name", path={"profile": "-"}),
     Request("showProfile", 404, "not-found", path={"profile": "nobody"}),
+    Request("listPoints", 200, path=LAPTOP),
+    Request("listPoints", 200, path=ORPHAN),
+    Request("listPoints", 200, path={"profile": "odd"}),
+    Request("listPoints", 400, "invalid-name", path={"profile": "-"}),
+    Request("listPoints", 404, "not-found", path={"profile": "nobody"}),
+    Request("listChains", 200, path=LAPTOP),
+    Request("listChains", 200, path=ORPHAN),
+    Request("listChains", 404, "not-found", path={"profile": "nobody"}),
+    Request("plan", 200, path=LAPTOP),
+    Request("plan", 200, path=LAPTOP, query={"at": f"FULL/{FULL}"}, headers={"Accept": "text/x-shellscript"}),
+    Request("plan", 200, path=LAPTOP, query={"at": "2099-11-24T02:00:00+01:00", "format": "sh"}),
+    Request("plan", 400, "invalid-parameter", path=LAPTOP, query={"at": "yesterday"}),
+    Request("plan", 400, "invalid-parameter", path=LAPTOP, query={"at": "2026-11-31"}),
+    Request("plan", 400, "invalid-parameter", path=LAPTOP, query={"at": "0001-01-01T00:00:00+05:00"}),
+    Request("plan", 400, "invalid-parameter", path=LAPTOP, query={"format": "pdf"}),
+    Request("plan", 400, "invalid-type", path=LAPTOP, query={"at": f"WEEKLY/{FULL}"}),
+    Request("plan", 400, "invalid-name", path=LAPTOP, query={"at": "FULL/-.tar.gz"}),
+    Request("plan", 404, "not-found", path=LAPTOP, query={"at": "2001-01-01"}),
+    Request("plan", 404, "not-found", path=LAPTOP, query={"at": NEW}),
+    Request("plan", 409, "ambiguous-type", path=LAPTOP, query={"at": FULL}),
+    Request("plan", 409, "not-restorable", path=ORPHAN),
+    Request("base", 200, path=LAPTOP),
+    Request("base", 200, path=LAPTOP, query={"type": "diff", "snapshot": "false"}),
+    Request("base", 400, "invalid-type", path=LAPTOP, query={"type": "WEEKLY"}),
+    Request("base", 400, "invalid-parameter", path=LAPTOP, query={"snapshot": "maybe"}),
+    Request("base", 404, "not-found", path=LAPTOP, query={"snapshot": "true"}),
+    Request("base", 404, "not-found", path={"profile": "nobody"}, query={"type": "FULL"}),
+    Request("restoreTar", 200, path=LAPTOP),
+    Request("restoreTar", 200, path=LAPTOP, query={"path": "documents"}),
+    Request("restoreTar", 400, "invalid-parameter", path=LAPTOP, query={"path": "\\x"}),
+    Request("restoreTar", 404, "not-found", path=LAPTOP, query={"path": "nowhere"}),
+    Request("restoreTar", 409, "not-restorable", path={"profile": "odd"}),
+    Request("restoreTarGz", 200, path=LAPTOP),
+    Request("restoreTarGz", 404, "not-found", path=LAPTOP, query={"path": "\\xff"}),
+    Request("restoreTarGz", 409, "not-restorable", path=ORPHAN),
+    Request("tree", 200, path=LAPTOP),
+    Request("tree", 200, path=LAPTOP, query={"path": "documents/", "limit": "1", "cursor": "documents/a"}),
+    Request("tree", 200, path=LAPTOP, query={"recursive": "true", "limit": "1"}),
+    Request("tree", 400, "invalid-parameter", path=LAPTOP, query={"recursive": "1"}),
+    Request("tree", 400, "invalid-parameter", path=LAPTOP, query={"limit": "1001"}),
+    Request("tree", 400, "invalid-parameter", path=LAPTOP, query={"cursor": "a\\b"}),
+    Request("tree", 404, "not-found", path=LAPTOP, query={"path": "nowhere"}),
+    Request("tree", 404, "not-found", path=LAPTOP, query={"path": "nowhere", "recursive": "true"}),
+    Request("tree", 409, "not-restorable", path=ORPHAN),
+    Request("find", 200, path=LAPTOP, query={"name": "*.txt"}),
+    Request("find", 200, path=LAPTOP, query={"name": "[", "limit": "1"}),
+    Request("find", 400, "invalid-parameter", path=LAPTOP),
+    Request("find", 409, "not-restorable", path=ORPHAN, query={"name": "a"}),
+    Request("history", 200, path=LAPTOP, query={"path": "documents/a.txt"}),
+    Request("history", 200, path=LAPTOP, query={"path": "documents/\\xff"}),
+    Request("history", 400, "invalid-parameter", path=LAPTOP),
+    Request("history", 404, "not-found", path={"profile": "nobody"}, query={"path": "a"}),
+    Request("putSnapshot", 201, path=archive("INC"), content=SNAPSHOT),
+    Request("putSnapshot", 200, path=KEPT, content=SNAPSHOT),
+    Request("putSnapshot", 400, "invalid-type", path=archive("WEEKLY"), content=SNAPSHOT),
+    Request("putSnapshot", 404, "not-found", path=archive(name="none.tar.gz"), content=SNAPSHOT),
+    Request("putSnapshot", 409, "name-conflict", path=KEPT, content=SNAPSHOT + b"2"),
+    Request("putSnapshot", 413, "too-large", path=KEPT, content=bytes(1025)),
+    Request("putSnapshot", 422, "empty-archive", path=KEPT, content=b""),
+    Request("getSnapshot", 200, path=KEPT),
+    Request("getSnapshot", 404, "not-found", path=archive()),
+    Request("getSnapshot", 404, "not-found", path=archive(name="none.tar.gz")),
+    Request("listMembers", 200, path=archive()),
+    Request("listMembers", 200, path=archive(), query={"cursor": "99"}),
+    Request("listMembers", 400, "invalid-parameter", path=archive(), query={"cursor": "-1"}),
+    Request("listMembers", 404, "not-found", path=archive(name="none.tar.gz")),
+    Request("listMembers", 422, "not-a-gzip", path=archive(profile="odd")),
+    Request("getMember", 200, path=FILE),
+    Request("getMember", 206, path=FILE, headers={"Range": "bytes=1-2"}),
+    Request("getMember", 304, path=FILE, headers=FILE_TAG),
+    Request("getMember", 400, "invalid-parameter", path={**archive(), "path": "a\\"}),
+    Request("getMember", 404, "not-found", path={**archive(), "path": "nowhere"}),
+    Request("getMember", 412, "precondition-failed", path=FILE, headers={"If-Match": '"other"'}),
+    Request("getMember", 416, "range-not-satisfiable", path=FILE, headers={"Range": "bytes=99-"}),
     Request("verifyInventory", 200, content=INVENTORY),
     Request("verifyInventory", 200, content=b"\n" + LINE + b"\n\n", headers=NDJSON, query={"profile": "laptop"}),
     Request("verifyInventory", 200, content=b"", headers=NDJSON),
@@ -470,6 +573,8 @@ def test_schemathesis_finds_no_difference(tmp_path: Path) -> None:
         with running.client() as client:
             for name in (FULL, "b.tar.gz", "c.tar.gz"):
                 client.put(f"/api/v1/profiles/laptop/archives/FULL/{name}", content=CONTENT).raise_for_status()
+                snapshot = f"/api/v1/profiles/laptop/archives/FULL/{name}/snapshot"
+                client.put(snapshot, content=SNAPSHOT).raise_for_status()
             cursor = client.get("/api/v1/archives?limit=1").json()["next_cursor"]
         run = subprocess.run(
             [

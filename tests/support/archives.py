@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 
 from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
 
+SNAPSHOT = b"GNU tar-1.34-2\n1763716039\0000\0"
+"""The snapshot file of a dump that saw no directory."""
+
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 

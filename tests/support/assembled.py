@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from attrs import define, evolve, field
 
+from tarkeep.adapters.gzip_writer import gzipped
 from tarkeep.adapters.hashing import HashlibHasher
 from tarkeep.adapters.memory_catalog import MemoryCatalog
 from tarkeep.adapters.memory_records import MemoryMemberRecords
@@ -56,6 +57,7 @@ def assembled(
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
         unpacker=TargzUnpacker(ReadArchive(store, catalog), MemorySeekIndexes()),
+        pack=gzipped,
         same_name=same_name,
     )
     return evolve(tarkeep, receive=evolve(tarkeep.receive, patience=timedelta(0)))

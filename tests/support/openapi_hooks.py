@@ -15,13 +15,14 @@ import hashlib
 import json
 import os
 import unicodedata
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote
 
 import schemathesis
 from hypothesis import strategies as st
 
-from tests.support.archives import make_targz
+from tests.support.archives import SNAPSHOT, make_targz
 
 ARCHIVES = st.dictionaries(
     st.sampled_from(["a.txt", "b.txt", "documents/c.txt"]), st.binary(max_size=64), min_size=1
@@ -53,6 +54,37 @@ def inventory_lines() -> st.SearchStrategy[bytes]:
     return entries.map(lambda all: "".join(json.dumps(one) + "\n" for one in all).encode())
 
 
+def moments() -> st.SearchStrategy[str]:
+    """Times with their zone."""
+    return st.datetimes(datetime(1980, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(datetime.isoformat)
+
+
+def points() -> st.SearchStrategy[str]:
+    """What `at` may be: nothing, a word, a day, a time, or an archive with or without its type."""
+    days = st.dates(date(1980, 1, 1), date(2100, 1, 1)).map(date.isoformat)
+    return st.one_of(st.sampled_from(["", "latest", "b.tar.gz", "full/c.tar.gz"]), days, moments(), parents())
+
+
+def parents() -> st.SearchStrategy[str]:
+    return st.tuples(st.sampled_from(["FULL", "Inc", "diff"]), archive_names()).map("/".join)
+
+
+def paths() -> st.SearchStrategy[str]:
+    """Paths as text: those that there are in the archives, and any other, with bytes that are no text among them."""
+    part = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\\\ufffd")
+    escaped = st.sampled_from(["\\\\", "\\xff", "\\x0A"])
+    return st.sampled_from(["documents", "./documents/", "documents/a.txt"]) | st.lists(
+        part | escaped, min_size=1, max_size=9
+    ).map("".join)
+
+
+schemathesis.openapi.format("tarkeep-at", points())
+schemathesis.openapi.format("tarkeep-parent", parents())
+schemathesis.openapi.format("tarkeep-stated-time", moments())
+schemathesis.openapi.format("tarkeep-path", paths())
+# no dots, no doubled slash: clients take them out of a URL's path, and what is left is another route
+schemathesis.openapi.format("tarkeep-member", st.sampled_from(["documents/a.txt", "documents", "b/\\xff"]))
+schemathesis.openapi.media_type("application/octet-stream", st.just(SNAPSHOT) | st.binary(min_size=1, max_size=64))
 schemathesis.openapi.media_type("application/gzip", ARCHIVES)
 schemathesis.openapi.media_type("application/x-ndjson", inventory_lines())
 schemathesis.openapi.format("tarkeep-archive-name", archive_names())

@@ -17,6 +17,7 @@ from ..archives import ArchiveId, ArchiveState, BackupArchive
 from ..errors import AlreadyPublished, SidecarInvalid, TarkeepError
 from ..ports import ArchiveStore, Catalog, Clock, Hasher, Inspector, StoredArchive
 from ..rules import NO_RULES, RuleBook
+from .snapshots import snapshot_digest
 
 
 @define
@@ -66,7 +67,10 @@ class RebuildCatalog:
             raise SidecarInvalid(f"it describes {archive.id}")
         if archive.size_bytes != stored.size_bytes:
             report.damaged.append(stored.id)
-            return evolve(archive, state=ArchiveState.DAMAGED)
+            archive = evolve(archive, state=ArchiveState.DAMAGED)
+        if stored.has_snapshot:
+            digest = snapshot_digest(self.store.snapshot(stored.id), self.hasher)
+            archive = evolve(archive, has_snapshot=True, lineage=evolve(archive.lineage, snapshot_after=digest))
         return archive
 
     def _describe(self, stored: StoredArchive) -> BackupArchive:

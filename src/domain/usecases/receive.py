@@ -12,23 +12,29 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import timedelta
 from enum import Enum
+from typing import TypeVar
 
 from attrs import define, evolve, frozen
 
 from .. import sidecar
-from ..archives import ArchiveId, ArchiveState, BackupArchive, Contents, Digests, Offer
+from ..archives import ArchiveId, ArchiveState, BackupArchive, Contents, Digests, Kind, Offer
 from ..errors import (
     AlreadyPublished,
     ArchiveNotFound,
     EmptyArchive,
     InvalidName,
     NameConflict,
+    NotAGzip,
+    NotATar,
     ReceiveInProgress,
+    RejectedContent,
     SidecarInvalid,
+    SnapshotNotFound,
     TarkeepError,
     TooLarge,
 )
-from ..naming import with_time
+from ..naming import time_in_name, with_time
+from ..points import RestorePoint
 from ..ports import (
     AlreadyStored,
     ArchiveStore,
@@ -46,7 +52,10 @@ from ..ports import (
     RunningInspection,
 )
 from ..rules import NO_RULES, RuleBook
+from .points import ListPoints
 from .recover import settle_claim
+
+Looked = TypeVar("Looked")
 
 
 def _nothing(_digests: Digests) -> None:
@@ -71,10 +80,23 @@ class Outcome(Enum):
 
 @frozen
 class Received:
-    """The stored archive, and how it came about."""
+    """
+    The stored archive, and how it came about.
+
+    *point* is its restore point, where it is new and has listings that tell what it builds on.
+    """
 
     archive: BackupArchive
     outcome: Outcome
+    point: RestorePoint | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What its sender should know: why it does not restore, and what about it does not go with its type."""
+        if self.point is None:
+            return ()
+        obstacles = (obstacle.reason for obstacle in self.point.obstacles)
+        return (*obstacles, *(doubt.reason for doubt in self.point.own_doubts))
 
 
 @frozen
@@ -93,6 +115,7 @@ class ReceiveArchive:
     clock: Clock
     names: NameLocks
     max_bytes: int
+    points: ListPoints
     same_name: SameName = SameName.REJECT
     patience: timedelta = timedelta(seconds=10)
     rules: RuleBook = NO_RULES
@@ -110,25 +133,49 @@ class ReceiveArchive:
             NameConflict: other bytes are stored under this identity.
             ReceiveInProgress: another receive of this identity did not end within *patience*.
         """
-        return self.asking_later(lambda: offer, blocks)
+        self.check(offer)
+        return self._receive(lambda: offer, blocks, may_be_opaque=self.may_be_opaque(offer))
 
     def asking_later(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:
         """Like calling, for a sender that says what it sends only after the bytes: *offered* is called at their end."""
-        with self.begin(self.store.begin()) as arrival:
+        return self._receive(offered, blocks, may_be_opaque=self.rules.may_allow_opaque)
+
+    def _receive(self, offered: Callable[[], Offer], blocks: Iterable[Block], *, may_be_opaque: bool) -> Received:
+        with self.begin(self.store.begin(), may_be_opaque=may_be_opaque) as arrival:
             for block in blocks:
                 arrival.take(block)
             if not arrival.size_bytes:
                 raise EmptyArchive
             return arrival.complete(offered())
 
-    def begin(self, writer: ArchiveWriter) -> Arrival:
-        """An archive that arrives piece by piece, staged by *writer*, which the arrival closes."""
+    def check(self, offer: Offer) -> None:
+        """
+        Judge *offer* by what it says, before a byte of it was sent.
+
+        Raises:
+            ParentMismatch: its parent is not stored, or not the one to build on. One that is stored under its own name
+                already is not judged: what comes is perhaps the same again.
+        """
+        if offer.lineage.parent is not None and self._stored(offer.id) is None:
+            zone = self.rules.of(offer.id.profile).time_zone
+            self.points.check_lineage(offer, offer.taken_at or time_in_name(offer.id.name, zone))
+
+    def may_be_opaque(self, offer: Offer) -> bool:
+        """Whether the profile of *offer* takes in what cannot be read."""
+        return self.rules.of(offer.id.profile).allow_opaque
+
+    def begin(self, writer: ArchiveWriter, *, may_be_opaque: bool = False) -> Arrival:
+        """
+        An archive that arrives piece by piece, staged by *writer*, which the arrival closes.
+
+        *may_be_opaque* puts off refusing what cannot be read until it is known whose it is.
+        """
         with ExitStack() as held:
             held.enter_context(writer)
             digests = held.enter_context(self.hasher.start())
             recording = held.enter_context(self.records.begin())
             inspection = held.enter_context(self.inspector.start(recording.write))
-            return Arrival(self, writer, digests, recording, inspection, held.pop_all())
+            return Arrival(self, writer, digests, recording, inspection, held.pop_all(), may_be_opaque)
 
     def finish(
         self,
@@ -140,6 +187,7 @@ class ReceiveArchive:
     ) -> Received:
         """Check, seal and publish what *writer* holds; *recording* has the members of it, if *contents* are known."""
         offer.digests.check(digests)
+        self.check(offer)
         received_at = offer.received_at or self.clock.now()
         archive = BackupArchive.described(
             offer.id,
@@ -192,7 +240,7 @@ class ReceiveArchive:
         except Exception:
             self.catalog.release(archive.id)
             raise
-        if archive.contents is not None:
+        if archive.contents is not None and archive.contents.kind is not Kind.OPAQUE:
             recording.publish(archive.digests.sha256)
         try:
             self.catalog.confirm(archive)
@@ -204,7 +252,7 @@ class ReceiveArchive:
                 kept = True  # no claim is open any more: what failed had taken effect
             if not kept:
                 raise
-        return Received(archive, Outcome.NEW)
+        return Received(archive, Outcome.NEW, self.points.of(archive))
 
     def _adopt_uncatalogued(self, archive: BackupArchive) -> Received:
         """The store holds the identity and the catalog knows nothing of it: take it in if it is these very bytes."""
@@ -227,10 +275,25 @@ class ReceiveArchive:
         whole = evolve(existing, state=ArchiveState.STORED)
         self.catalog.mark(existing.id, ArchiveState.DAMAGED)
         writer.seal(sidecar.encode(whole))
+        snapshot = self._snapshot_of(existing)
         self.store.remove(existing.id)
         writer.publish(existing.id)
+        if snapshot is not None:
+            self.store.keep_snapshot(existing.id, snapshot)
         self.catalog.mark(existing.id, ArchiveState.STORED)
         return Received(whole, Outcome.REPAIRED)
+
+    def _snapshot_of(self, archive: BackupArchive) -> bytes | None:
+        try:
+            return self.store.snapshot(archive.id) if archive.has_snapshot else None
+        except SnapshotNotFound:
+            return None
+
+    def _stored(self, id: ArchiveId) -> BackupArchive | None:
+        try:
+            return self.catalog.find(id)
+        except ArchiveNotFound:
+            return None
 
     def _size_in_store(self, id: ArchiveId) -> int | None:
         try:
@@ -277,7 +340,9 @@ class Arrival:
     _recording: RecordsWriter
     _inspection: RunningInspection
     _held: ExitStack
+    _may_be_opaque: bool
     _seen_bytes: int = 0
+    _unreadable: RejectedContent | None = None  # why it cannot be looked into, if that may be all right
 
     @property
     def size_bytes(self) -> int:
@@ -306,21 +371,41 @@ class Arrival:
 
     def pause(self) -> None:
         """Hold no thread until the next bytes come. Raises like `take`."""
-        self._inspection.pause()
+        self._inspect(self._inspection.pause)
         self._digests.pause()
 
     def complete(self, offer: Offer, beforehand: Callable[[Digests], None] = _nothing) -> Received:
         """These were all the bytes: store them, as `ReceiveArchive` does. *beforehand* is called with their digests."""
-        digests, contents = self._digests.finish(), self._inspection.finish()
+        digests, contents = self._digests.finish(), self._inspect(self._inspection.finish)
+        if self._unreadable is not None:
+            if not self._receive.may_be_opaque(offer):
+                raise self._unreadable
+            contents = Contents(Kind.OPAQUE, members=0, unpacked_bytes=0)
         beforehand(digests)
         return self._receive.finish(offer, self.writer, digests, contents, self._recording)
 
     def _look_at(self, block: Block) -> None:
         self._check_size(self._seen_bytes + len(block))
         # the two that may work beside this thread first, so that they run while it writes
-        self._inspection.feed(block)
+        self._inspect(lambda: self._inspection.feed(block))
         self._digests.update(block)
         self._seen_bytes += len(block)
+
+    def _inspect(self, look: Callable[[], Looked]) -> Looked | None:
+        """
+        *look* at the bytes, unless they are known to be unreadable.
+
+        A gzip that is damaged, or a tar that begins as one and does not end as one, is never taken for something else.
+        """
+        if self._unreadable is not None:
+            return None
+        try:
+            return look()
+        except (NotAGzip, NotATar) as refusal:
+            if not self._may_be_opaque or refusal.offset:
+                raise
+            self._unreadable = refusal
+            return None
 
     def _check_size(self, size_bytes: int) -> None:
         if size_bytes > self._receive.max_bytes:

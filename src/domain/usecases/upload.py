@@ -209,6 +209,7 @@ class BeginUpload:
         Raises:
             TooLarge, EmptyArchive: by the length.
             TooManyUploads: unfinished ones, of this *client* or in total.
+            ParentMismatch: as `ReceiveArchive.check`.
             NameConflict: other bytes are stored under that name, as the declared SHA-256 tells beforehand.
             InsufficientStorage: there is no room for it.
         """
@@ -219,6 +220,7 @@ class BeginUpload:
             self.ids.new(), offer, length_bytes, now, max_bytes=max_bytes, client=client, metadata=metadata
         )
         if offer is not None:
+            self.receive.check(offer)
             self._refuse_other_bytes(offer)
         free = self.show.store.usage().free_bytes
         if length_bytes is not None and length_bytes > free:
@@ -339,8 +341,12 @@ class AppendToUpload:
         return upload
 
     def _arrival(self, upload: Upload) -> Arrival:
-        return self.show.resting.take(upload) or self.receive.begin(
-            self.show.store.resume(upload.id, upload.offset_bytes)
+        resting = self.show.resting.take(upload)
+        if resting is not None:
+            return resting
+        return self.receive.begin(
+            self.show.store.resume(upload.id, upload.offset_bytes),
+            may_be_opaque=upload.offer is not None and self.receive.may_be_opaque(upload.offer),
         )
 
     def _stage(

@@ -28,7 +28,7 @@ from ...domain.errors import TarkeepError
 from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
-from . import original, tus_headers, uploads, v1
+from . import chains, inside, original, tus_headers, uploads, v1
 from .context import Context
 from .parameters import check_target
 from .problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
@@ -45,7 +45,8 @@ def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> Arou
     """The application over *tarkeep*. The caller closes it, and then what *tarkeep* stands on."""
     settings = settings or ServerSettings()
     app = Starlette(
-        routes=[*original.routes(), *v1.routes(), *uploads.routes()],
+        # the first that fits counts: an archive's name may be followed by more
+        routes=[*original.routes(), *chains.routes(), *inside.routes(), *v1.routes(), *uploads.routes()],
         exception_handlers={
             TarkeepError: _on_domain_error,
             Problem: _on_problem,
@@ -116,9 +117,10 @@ def _refusal(request: Request, problem: Problem) -> Response:
 
 
 def _methods_offered(request: Request) -> list[str]:
-    """Every method some route offers for the path of *request*; Starlette knows those of the first alone."""
-    matching = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return sorted({method for route in matching for method in getattr(route, "methods", None) or ()})
+    """Every method that routes of the path of *request* offer; Starlette knows those of the first alone."""
+    matching = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    same = [route for route in matching if route.path == matching[0].path]
+    return sorted({method for route in same for method in route.methods or ()})
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:

@@ -100,8 +100,23 @@ class Context:
             Problem: the inventory is too large, or as many bodies as allowed are being received and none ended.
         """
         limit = self.settings.max_inventory_bytes
-        detail = f"the inventory is larger than {limit} bytes (setting max_inventory_bytes)"
-        too_large = Problem(413, "too-large", detail, extras={"limit": limit})
+
+        def answer(blocks: Iterator[bytes]) -> Response:
+            return answer_json(work(blocks))
+
+        return await self.take(request, "inventory", limit, "max_inventory_bytes", answer)
+
+    async def take(
+        self, request: Request, what: str, limit: int, setting: str, work: Callable[[Iterator[bytes]], Result]
+    ) -> Result:
+        """
+        Run *work* on the blocks of a body of at most *limit* bytes, which is called *what*.
+
+        Raises:
+            Problem: it is larger, or as many bodies as allowed are being received and none ended.
+        """
+        detail = f"the {what} is larger than {limit} bytes (setting {setting})"
+        too_large = Problem(413, "too-large", detail, extras={"limit": limit, "setting": setting})
         if _announced_bytes(request) > limit:
             raise too_large
 
@@ -113,7 +128,7 @@ class Context:
                     raise too_large
                 yield block
 
-        return await self._with_body(request, lambda blocks: answer_json(work(within(blocks))))
+        return await self._with_body(request, lambda blocks: work(within(blocks)))
 
     async def _with_body(
         self, request: Request, work: Callable[[Iterator[bytes]], Result], patience: Patience | None = None

@@ -32,7 +32,7 @@ async def archive_response(
         Problem: 412 or 416.
         ArchiveCorrupt: the bytes are known not to be what they were.
     """
-    headers = {"Repr-Digest": f"sha-256=:{base64.b64encode(bytes.fromhex(archive.digests.sha256)).decode()}:"}
+    headers = {"Repr-Digest": repr_digest(archive.digests.sha256)}
     if attachment:
         headers["Content-Disposition"] = attached(archive.id.name)
 
@@ -86,6 +86,11 @@ def attached(name: str) -> str:
     if name.isascii():
         return f'attachment; filename="{name}"'  # the rules for names leave neither quote nor backslash
     return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def repr_digest(sha256: str) -> str:
+    """The value of ``Repr-Digest`` (RFC 9530) for a digest in hex."""
+    return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
 
 
 class StreamedResponse(Response):

@@ -76,7 +76,7 @@ async def upload(request: Request) -> Response:
 
     received = await context.receive_upload(request, receive)
     archive = received.archive
-    answer = {
+    answer: dict[str, object] = {
         "status": "success",
         "message": _MESSAGES[received.outcome],
         "file": archive.id.name,
@@ -91,6 +91,8 @@ async def upload(request: Request) -> Response:
         answer["duplicate"] = True
     if received.outcome is Outcome.KEPT_BOTH:
         answer["kept_both"] = True
+    if received.warnings:
+        answer["warnings"] = list(received.warnings)
     return answer_json(answer, 201)  # also for a duplicate: deployed scripts take only 201 for success
 
 

@@ -145,6 +145,14 @@ def lineage(said: Mapping[str, str]) -> Lineage:
     return Lineage(parent, before, after)
 
 
+def in_utc(moment: datetime) -> datetime | None:
+    """*moment*, which has a zone, in UTC; None where that lies before the year 1 or after the year 9999."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
 def stated_time(text: str | None) -> datetime | None:
     """
     A time as a sender states it, with its zone, in UTC; None where there is none.
@@ -158,9 +166,10 @@ def stated_time(text: str | None) -> datetime | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
-    if moment is None or moment.tzinfo is None:
+    stated = in_utc(moment) if moment is not None and moment.tzinfo is not None else None
+    if stated is None:
         raise Problem(400, "invalid-parameter", f"taken_at must be an RFC 3339 time with its zone, not {text[:40]!a}")
-    return moment.astimezone(UTC)
+    return stated
 
 
 def _repr_digest(value: str) -> list[tuple[str, str]]:

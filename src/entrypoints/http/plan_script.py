@@ -18,9 +18,8 @@ _HEAD = """\
 #
 #     sh restore.sh DIRECTORY
 #
-# DIRECTORY is made, or must be empty. Each archive is downloaded beside it (or into TMPDIR), its SHA-256 is compared,
-# and it is extracted, in this order; the first error ends it all. TARKEEP_SERVER names the server where its address is
-# another one from here.
+# DIRECTORY is made, or must be empty. What is downloaded lies beside it until it is extracted, or in TMPDIR. The first
+# error ends it all. TARKEEP_SERVER names the server where its address is another one from here.
 set -eu
 unset CDPATH
 
@@ -34,14 +33,16 @@ for tool in curl sha256sum tar; do
     command -v "$tool" >/dev/null || fail "needs $tool"
 done
 {check}server=${{TARKEEP_SERVER:-{server}}}
-target=$1
-mkdir -p -- "$target"
+mkdir -p -- "$1"
+target=$(cd -- "$1" && pwd)
 [ -z "$(ls -A -- "$target")" ] || fail "$target is not empty; name another directory"
 work=$(mktemp -d "${{TMPDIR:-$(dirname -- "$target")}}/restore.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' HUP TERM
 
+"""
+_STEP = """\
 # NUMBER NAME PATH SHA256
 step() {{
     printf '%s of {total}: %s\\n' "$1" "$2" >&2
@@ -49,15 +50,23 @@ step() {{
         fail "$2 could not be downloaded; empty $target and run this again"
     sum=$(sha256sum <"$work/archive")
     [ "${{sum%% *}}" = "$4" ] || fail "$2 did not arrive as it is stored; empty $target and run this again"
-    {tar} <"$work/archive" ||
+    # from within: tar makes temporary directories of renames where it stands
+    (cd -- "$target" && {tar}) <"$work/archive" ||
         fail "$2 could not be extracted"
     rm -f -- "$work/archive"
 }}
 
 """
 _GNU_TAR = "tar --version | grep -q 'GNU tar' || fail 'needs GNU tar: the archives are incremental'\n"
-_TAR = 'tar --extract --gzip --preserve-permissions --directory="$target" --file=-'  # a path may look like HOST:FILE
+_TAR = "tar --extract --gzip --preserve-permissions --file=-"  # a path may look like HOST:FILE to tar
 _INCREMENTAL = " --listed-incremental=/dev/null"
+_MERGED = """\
+printf 'tar itself would carry out renames among these {total} archives wrongly: the server merges them\\n' >&2
+curl --fail --silent --show-error --output "$work/tree" -- "$server"{path} ||
+    fail "the tree could not be downloaded; empty $target and run this again"
+(cd -- "$target" && tar --extract --preserve-permissions --file=-) <"$work/tree" ||
+    fail 'the tree could not be extracted'
+"""
 _TAIL = "printf 'restored into %s\\n' \"$target\" >&2\n"
 
 
@@ -70,25 +79,22 @@ class Step:
     sha256: str
 
 
-def plan_script(title: str, server: str, steps: Sequence[Step], *, is_exact: bool) -> str:
+def plan_script(title: str, server: str, steps: Sequence[Step], *, is_exact: bool, merged_at: str | None = None) -> str:
     """
     The script. *title* is one line that says what it restores, *server* the address clients know.
 
     *is_exact* plans are extracted as incremental archives, which also deletes and renames; others lay one archive over
-    the other.
+    the other. Where tar cannot be trusted with them, *merged_at* is the path of the merged tree, taken instead.
     """
-    lines = [
-        _HEAD.format(
-            title=title,
-            server=shlex.quote(server),
-            total=len(steps),
-            check=_GNU_TAR if is_exact else "",
-            tar=_TAR + (_INCREMENTAL if is_exact else ""),
-        )
-    ]
-    for number, step in enumerate(steps, 1):
-        words = (str(number), shlex.quote(step.label), shlex.quote(step.path), step.sha256)
-        lines.append(f"step {' '.join(words)}\n")
+    needs_gnu_tar = is_exact and merged_at is None
+    lines = [_HEAD.format(title=title, server=shlex.quote(server), check=_GNU_TAR if needs_gnu_tar else "")]
+    if merged_at is not None:
+        lines.append(_MERGED.format(total=len(steps), path=shlex.quote(merged_at)))
+    else:
+        lines.append(_STEP.format(total=len(steps), tar=_TAR + (_INCREMENTAL if is_exact else "")))
+        for number, step in enumerate(steps, 1):
+            words = (str(number), shlex.quote(step.label), shlex.quote(step.path), step.sha256)
+            lines.append(f"step {' '.join(words)}\n")
     if not is_exact:
         lines.append("printf 'plain archives are among these: what was deleted in between has come back\\n' >&2\n")
     lines.append(_TAIL)

@@ -14,6 +14,7 @@ import msgspec
 from starlette.responses import Response
 
 from ...domain import errors
+from ...domain.archives import ArchiveId
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -69,6 +70,15 @@ _TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
     errors.ArchiveNotFound: (404, "not-found"),
     errors.ProfileNotFound: (404, "not-found"),
     errors.AmbiguousName: (409, "ambiguous-profile"),
+    errors.AmbiguousType: (409, "ambiguous-type"),
+    errors.ParentMismatch: (409, "parent-mismatch"),
+    errors.SnapshotConflict: (409, "name-conflict"),
+    errors.PointNotRestorable: (409, "not-restorable"),
+    errors.SnapshotNotFound: (404, "not-found"),
+    errors.PointNotFound: (404, "not-found"),
+    errors.PathNotFound: (404, "not-found"),
+    errors.MemberNotFound: (404, "not-found"),
+    errors.MemberUnreadable: (422, "not-a-tar"),
     errors.ArchiveCorrupt: (500, "archive-corrupt"),
     errors.InsufficientStorage: (507, "insufficient-storage"),
     errors.ReadOnly: (503, "read-only"),
@@ -114,6 +124,10 @@ def problem_response(problem: Problem, request_id: str) -> Response:
 _PHRASES = frozenset(status.value for status in HTTPStatus)
 
 
+def _reference(id: ArchiveId) -> dict[str, str]:
+    return {"type": id.type.value, "name": id.name}
+
+
 def _extras(error: errors.TarkeepError) -> dict[str, object]:
     match error:
         case errors.OffsetMismatch(offset_bytes=offset):
@@ -126,6 +140,18 @@ def _extras(error: errors.TarkeepError) -> dict[str, object]:
             return {"limit": limit, "setting": setting}
         case errors.NotAGzip(offset=offset) | errors.GzipDamaged(offset=offset) | errors.NotATar(offset=offset):
             return {"offset": offset}
+        case errors.ParentMismatch(expected=expected):
+            return {"expected": None if expected is None else _reference(expected)}
+        case errors.PointNotRestorable(id=id, reasons=reasons, nearest=nearest):
+            return {
+                "point": _reference(id),
+                "obstacles": list(reasons),
+                "nearest": [_reference(one) for one in nearest],
+            }
+        case errors.MemberUnreadable(at=at):
+            return {"offset": at}
+        case errors.AmbiguousType(types=types):
+            return {"types": [type.value for type in types]}
         case errors.NameConflict(existing_sha256=sha256):
             return {"existing_sha256": sha256}
         case errors.DigestMismatch(algorithm=algorithm, declared=declared, actual=actual):

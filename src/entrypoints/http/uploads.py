@@ -21,8 +21,7 @@ from ...domain.uploads import ChecksumAlgorithm, Role, Upload
 from . import tus_headers
 from .context import Context, answer_json
 from .problems import Problem
-from .v1 import location as archive_location
-from .wire import v1_archive
+from .wire import archive_location, v1_archive
 
 COLLECTION = "/api/v1/uploads"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from starlette.routing import Route
 from ...domain.archives import ArchiveId, BackupArchive, BackupType, Offer
 from ...domain.naming import check_archive_name, check_profile
 from ...domain.usecases.receive import Outcome
+from .chains import link_json
 from .context import Context, answer_json
 from .download import archive_response
 from .parameters import (
@@ -28,6 +29,7 @@ from .parameters import (
 )
 from .problems import Problem
 from .wire import (
+    archive_location,
     inventory_entries,
     read_inventory,
     read_inventory_lines,
@@ -65,11 +67,6 @@ def _requested_id(request: Request) -> ArchiveId:
     )
 
 
-def location(id: ArchiveId) -> str:
-    """The path of an archive."""
-    return f"/api/v1/profiles/{id.profile}/archives/{id.type.value}/{quote(id.name, safe='')}"
-
-
 async def put_archive(request: Request) -> Response:
     context = Context.of(request)
     if "content-range" in request.headers:
@@ -77,10 +74,14 @@ async def put_archive(request: Request) -> Response:
     said = lineage_headers(request.headers)
     digests, taken_at = declared_digests(request.headers), stated_time(said.get("taken_at"))
     offer = Offer(_requested_id(request), digests, taken_at, lineage=lineage(said))
+    if offer.lineage.parent is not None:  # a wrong one costs its sender not a byte of the archive
+        await context.run(lambda: context.tarkeep.receive.check(offer))
     received = await context.receive_upload(request, lambda blocks: context.tarkeep.receive(offer, blocks))
     new = received.outcome in (Outcome.NEW, Outcome.KEPT_BOTH)
     body = msgspec.to_builtins(v1_archive(received.archive)) | {"outcome": received.outcome.value}
-    return answer_json(body, 201 if new else 200, {"Location": location(received.archive.id)})
+    if received.point is not None:
+        body |= {"link": link_json(received.point.link), "warnings": list(received.warnings)}
+    return answer_json(body, 201 if new else 200, {"Location": archive_location(received.archive.id)})
 
 
 async def get_archive(request: Request) -> Response:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
+from urllib.parse import quote
 
 import msgspec
 
-from ...domain.archives import ArchiveState, BackupArchive, BackupType, parse_digest
+from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, parse_digest, utc_from_timestamp
 from ...domain.errors import DigestInvalid
 from ...domain.ports import Totals
 from ...domain.sidecar import rfc3339
@@ -87,6 +88,26 @@ def v1_archive(archive: BackupArchive) -> Archive:
         members=contents.members if contents else None,
         unpacked_size=contents.unpacked_bytes if contents else None,
     )
+
+
+def archive_reference(id: ArchiveId) -> dict[str, str]:
+    """How an archive is named where its profile is known."""
+    return {"type": id.type.value, "name": id.name}
+
+
+def archive_location(id: ArchiveId) -> str:
+    """The path of an archive's URL."""
+    return f"/api/v1/profiles/{id.profile}/archives/{id.type.value}/{quote(id.name, safe='')}"
+
+
+def nanoseconds_rfc3339(nanoseconds: int) -> str | None:
+    """Nanoseconds since the epoch as RFC 3339 in UTC, with the decimals it needs; None after the year 9999."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    moment = utc_from_timestamp(seconds)
+    if moment is None:
+        return None
+    decimals = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{moment.replace(tzinfo=None).isoformat()}{decimals}Z"
 
 
 # -- totals ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,104 @@
+"""
+The tree at a restore point, merged from the archives of its path, and kept for the next one who asks.
+
+A tree does not change: it belongs to archives that never change. So the few that were asked for last are kept, as many
+as hold a bounded number of names together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+
+from attrs import define, field, frozen
+
+from ..archives import ArchiveId, BackupArchive
+from ..chains import Evidence
+from ..errors import PointNotRestorable
+from ..members import Member
+from ..points import Fidelity, Plan
+from ..ports import Catalog
+from ..tar_headers import read_member
+from ..tree import Tree, merge
+from .points import ListPoints
+from .record_members import RecordMembers
+
+
+@frozen
+class OpenedPoint:
+    """A point with its tree. *archives* are those of the path, in order; the tree counts them from 0."""
+
+    plan: Plan
+    archives: tuple[BackupArchive, ...]
+    tree: Tree
+
+
+@define(eq=False)
+class KeptTrees:
+    """
+    The trees used last, as long as they have at most *max_names* names together; one larger is kept alone.
+
+    For several threads at once: each step is one operation of a dictionary.
+    """
+
+    max_names: int = 2_000_000
+    _trees: dict[tuple[object, ...], Tree] = field(factory=dict, init=False)
+
+    def get(self, key: tuple[object, ...]) -> Tree | None:
+        """The tree of *key*, which is then the one used last."""
+        tree = self._trees.pop(key, None)
+        if tree is not None:
+            self._trees[key] = tree
+        return tree
+
+    def put(self, key: tuple[object, ...], tree: Tree) -> None:
+        """Keep *tree*; those used longest ago may have to go."""
+        self._trees[key] = tree
+        kept = list(self._trees.items())
+        names = sum(len(one) for _, one in kept)
+        for oldest, one in kept:
+            if names <= self.max_names or oldest == key:
+                break
+            names -= len(one)
+            self._trees.pop(oldest, None)
+
+
+@frozen
+class OpenPoint:
+    """Plan a restore and merge its tree."""
+
+    points: ListPoints
+    catalog: Catalog
+    members: RecordMembers
+    kept: KeptTrees = field(factory=KeptTrees)
+
+    def __call__(self, profile: str, at: datetime | ArchiveId | None = None) -> OpenedPoint:
+        """
+        Raises:
+            ProfileNotFound, PointNotFound, PointNotRestorable: as `ListPoints.plan`; the last also for names that none
+                of the archives has.
+            ArchiveCorrupt: an archive had to be read and is damaged.
+        """
+        plan = self.points.plan(profile, at)
+        archives = tuple(map(self.catalog.find, plan.archives))
+        tree = self._tree(plan, archives)
+        if tree.losses:
+            lost = [gap for gap in tree.gaps if gap.kind.is_loss]
+            shown = ", ".join(gap.path.decode(errors="backslashreplace") for gap in lost[:5])
+            reason = f"{tree.losses} names are in none of its archives: {shown}"
+            raise PointNotRestorable(plan.point.archive.id, (reason,))
+        return OpenedPoint(plan, archives, tree)
+
+    def _tree(self, plan: Plan, archives: tuple[BackupArchive, ...]) -> Tree:
+        is_exact = plan.point.fidelity is Fidelity.EXACT
+        is_proven = plan.point.evidence is Evidence.PROVEN
+        key = (is_exact, is_proven, *(archive.digests.sha256 for archive in archives))
+        tree = self.kept.get(key)
+        if tree is None:
+            tree = merge([partial(self._members, archive) for archive in archives], is_exact, is_proven)
+            self.kept.put(key, tree)
+        return tree
+
+    def _members(self, archive: BackupArchive) -> Iterator[Member]:
+        return map(read_member, self.members(archive))

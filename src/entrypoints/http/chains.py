@@ -1,0 +1,316 @@
+"""The routes of version 1 that tell what restores: points, chains, plans, and what the next dump continues from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, time
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
+
+from ...domain.archives import ArchiveId, BackupArchive, BackupType
+from ...domain.chains import Link, chains
+from ...domain.naming import check_archive_name, check_profile
+from ...domain.points import Fidelity, Plan, RestorePoint
+from ...domain.sidecar import rfc3339
+from ...domain.sizes import human_size
+from .context import Context, answer_json
+from .download import attached, repr_digest
+from .parameters import checked_text, in_utc, optional_type
+from .plan_script import Step, plan_script
+from .problems import Problem
+from .wire import archive_location, archive_reference
+
+PROFILE = "/api/v1/profiles/{profile}"
+ARCHIVE = PROFILE + "/archives/{type}/{name}"
+SCRIPT_TYPE = "text/x-shellscript"
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+
+
+def routes() -> list[Route]:
+    """The routes of this family."""
+    return [
+        Route(PROFILE + "/points", list_points),
+        Route(PROFILE + "/chains", list_chains),
+        Route(PROFILE + "/plan", plan),
+        Route(PROFILE + "/base", base),
+        Route(ARCHIVE + "/snapshot", put_snapshot, methods=["PUT"]),
+        OwnPath(ARCHIVE + "/snapshot", get_snapshot),
+    ]
+
+
+class OwnPath(Route):
+    """A route whose path may look like the end of an archive's name: what it does not offer, no other route does."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        return (Match.FULL if match is Match.PARTIAL else match), child
+
+
+def requested_profile(request: Request) -> str:
+    """The profile in the path, validated."""
+    return check_profile(request.path_params["profile"])
+
+
+def requested_archive(request: Request) -> ArchiveId:
+    """The identity in the path, validated."""
+    type, name = request.path_params["type"], request.path_params["name"]
+    return ArchiveId(requested_profile(request), BackupType.parse(type), check_archive_name(name))
+
+
+def requested_time(request: Request, context: Context, profile: str) -> datetime | ArchiveId | None:
+    """
+    The query parameter *at*: a time, a day (its last moment), ``latest`` (None), or an archive as NAME or TYPE/NAME.
+
+    Raises:
+        Problem: ``invalid-parameter``.
+        ArchiveNotFound, AmbiguousName: there is no such archive, or in several types.
+    """
+    text = checked_text(request.query_params.get("at", ""), "at")
+    if text in ("", "latest"):
+        return None
+    if _DATE.fullmatch(text):
+        try:
+            return datetime.combine(datetime.fromisoformat(text), time.max, UTC)
+        except ValueError:
+            raise _not_a_time(text) from None
+    word, slash, name = text.rpartition("/")
+    if name.endswith(".tar.gz"):
+        types = [BackupType.parse(word)] if slash else list(BackupType)
+        return context.tarkeep.points.named(profile, types, check_archive_name(name))
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise _not_a_time(text) from None
+    stated = in_utc(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
+    if stated is None:
+        raise _not_a_time(text)
+    return stated
+
+
+def _not_a_time(text: str) -> Problem:
+    detail = (
+        f"at must be latest, a day or time such as 2026-11-24 or 2026-11-24T02:00:00Z (a + written %2B), "
+        f"or an archive, not {text[:80]!a}"
+    )
+    return Problem(400, "invalid-parameter", detail)
+
+
+# -- points and chains -----------------------------------------------------------------------------------------------
+
+
+async def list_points(request: Request) -> Response:
+    context, profile = Context.of(request), requested_profile(request)
+    return await context.answer(lambda: {"profile": profile, "points": _points(context.tarkeep.points(profile))})
+
+
+def _points(points: tuple[RestorePoint, ...]) -> list[dict[str, object]]:
+    position = {point.archive.id: number for number, point in enumerate(points)}
+    return [_point(point) | {"path": [position[id] for id in point.path]} for point in points]
+
+
+def _point(point: RestorePoint) -> dict[str, object]:
+    archive = point.archive
+    return {
+        **archive_reference(archive.id),
+        "size": archive.size_bytes,
+        "taken_at": rfc3339(archive.taken_at),
+        "received_at": rfc3339(archive.received_at),
+        "kind": archive.contents.kind.value if archive.contents else None,
+        "state": archive.state.value,
+        "restorable": point.is_restorable,
+        "fidelity": point.fidelity.value,
+        "evidence": point.evidence.value,
+        "link": link_json(point.link),
+        "path_size": point.size_bytes,
+        "has_snapshot": archive.has_snapshot,
+        "obstacles": [
+            {"code": one.kind.value, "detail": one.reason, "archive": archive_reference(one.archive)}
+            for one in point.obstacles
+        ],
+        "doubts": [
+            {"code": one.kind.value, "detail": one.reason, "archive": archive_reference(one.archive)}
+            for one in point.own_doubts
+        ],
+    }
+
+
+def link_json(link: Link) -> dict[str, object]:
+    """What an archive builds on, and why that is believed."""
+    return {
+        "parent": link.parent and archive_reference(link.parent),
+        "evidence": link.evidence.value,
+        "reason": link.reason,
+    }
+
+
+async def list_chains(request: Request) -> Response:
+    context, profile = Context.of(request), requested_profile(request)
+
+    def answer() -> dict[str, object]:
+        points = {point.archive.id: point for point in context.tarkeep.points(profile)}
+        known = chains({id: point.link for id, point in points.items()})
+        return {
+            "profile": profile,
+            "chains": [
+                {
+                    "base": archive_reference(chain.base),
+                    "whole": chain.is_whole,
+                    "archives": [archive_reference(id) for id in chain.archives],
+                    "size": sum(points[id].archive.size_bytes for id in chain.archives),
+                    "restorable": sum(points[id].is_restorable for id in chain.archives),
+                }
+                for chain in known
+            ],
+        }
+
+    return await context.answer(answer)
+
+
+# -- plans -----------------------------------------------------------------------------------------------------------
+
+
+async def plan(request: Request) -> Response:
+    context, profile = Context.of(request), requested_profile(request)
+    wants_script = _wants_script(request)
+
+    def answer() -> Response:
+        made = context.tarkeep.points.plan(profile, requested_time(request, context, profile))
+        archives = [context.tarkeep.find(id.type, id.name, id.profile) for id in made.archives]
+        if wants_script:
+            server = f"{request.url.scheme}://{request.url.netloc}"
+            return Response(_script(made, archives, server), media_type=SCRIPT_TYPE, headers={"Vary": "Accept"})
+        return answer_json(_plan(profile, made, archives), headers={"Vary": "Accept"})
+
+    return await context.run(answer)
+
+
+def _wants_script(request: Request) -> bool:
+    asked = request.query_params.get("format")
+    if asked not in (None, "", "json", "sh"):
+        raise Problem(400, "invalid-parameter", "format must be json or sh")
+    accepted = {part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")}
+    return asked == "sh" or (not asked and SCRIPT_TYPE in accepted)
+
+
+def _plan(profile: str, made: Plan, archives: list[BackupArchive]) -> dict[str, object]:
+    point = made.point
+    return {
+        "profile": profile,
+        "point": archive_reference(point.archive.id),
+        "taken_at": rfc3339(point.archive.taken_at),
+        "fidelity": point.fidelity.value,
+        "evidence": point.evidence.value,
+        "size": point.size_bytes,
+        "steps": [
+            {
+                **archive_reference(archive.id),
+                "size": archive.size_bytes,
+                "sha256": archive.digests.sha256,
+                "url": archive_location(archive.id),
+                "incremental": point.fidelity is Fidelity.EXACT,
+            }
+            for archive in archives
+        ],
+        "sound": made.is_sound,
+        "warnings": list(_warnings(made)),
+    }
+
+
+def _warnings(made: Plan) -> Iterator[str]:
+    point = made.point
+    if not made.is_sound:
+        yield "GNU tar would carry out renames of directories among these archives wrongly; restore.tar gives the tree"
+    if point.fidelity is Fidelity.OVERLAY:
+        yield "plain archives are in the path: what was deleted in between comes back"
+    for doubt in point.doubts:
+        yield f"{doubt.archive.type.value}/{doubt.archive.name}: {doubt.reason}"
+
+
+def _script(made: Plan, archives: list[BackupArchive], server: str) -> str:
+    point = made.point
+    title = (
+        f"Restores {point.archive.id.profile} as it was at {rfc3339(point.archive.taken_at)}: "
+        f"{len(archives)} archives, {human_size(point.size_bytes)}."
+    )
+    steps = [
+        Step(f"{archive.id.type.value}/{archive.id.name}", archive_location(archive.id), archive.digests.sha256)
+        for archive in archives
+    ]
+    id = point.archive.id
+    merged_at = f"/api/v1/profiles/{id.profile}/restore.tar?{urlencode({'at': f'{id.type.value}/{id.name}'})}"
+    return plan_script(
+        title,
+        server,
+        steps,
+        is_exact=point.fidelity is Fidelity.EXACT,
+        merged_at=None if made.is_sound else merged_at,
+    )
+
+
+# -- what the next dump continues from -------------------------------------------------------------------------------
+
+
+async def base(request: Request) -> Response:
+    context, profile = Context.of(request), requested_profile(request)
+    type = optional_type(request.query_params) or BackupType.INC
+    asked = request.query_params.get("snapshot", "")
+    if asked not in ("", "true", "false"):
+        raise Problem(400, "invalid-parameter", "snapshot must be true or false")
+
+    def answer() -> dict[str, object]:
+        point = context.tarkeep.points.base(profile, type, with_snapshot=asked == "true")
+        if point is None:
+            detail = f"nothing is stored of {profile} that a dump of type {type.value} could continue from; make a FULL"
+            raise Problem(404, "not-found", detail)
+        archive = point.archive
+        return {
+            "type": type.value,
+            "parent": archive_reference(archive.id),
+            "taken_at": rfc3339(archive.taken_at),
+            "received_at": rfc3339(archive.received_at),
+            "chain_length": point.length,
+            "snapshot": {
+                "sha256": archive.lineage.snapshot_after,
+                "url": archive_location(archive.id) + "/snapshot",
+            }
+            if archive.has_snapshot
+            else None,
+        }
+
+    return await context.answer(answer)
+
+
+async def put_snapshot(request: Request) -> Response:
+    context, id = Context.of(request), requested_archive(request)
+
+    def keep(blocks: Iterator[bytes]) -> Response:
+        snapshot = b"".join(blocks)
+        if not snapshot:  # from which tar would make a full dump, and the chain would look whole
+            raise Problem(422, "empty-archive", "the snapshot file is empty (0 bytes)")
+        is_new = context.tarkeep.keep_snapshot(id, snapshot)
+        archive = context.tarkeep.find(id.type, id.name, id.profile)
+        body = {**archive_reference(id), "snapshot": {"sha256": archive.lineage.snapshot_after}}
+        return answer_json(body, 201 if is_new else 200, {"Location": archive_location(id) + "/snapshot"})
+
+    limit = context.settings.max_snapshot_bytes
+    return await context.take(request, "snapshot file", limit, "max_snapshot_bytes", keep)
+
+
+async def get_snapshot(request: Request) -> Response:
+    context, id = Context.of(request), requested_archive(request)
+
+    def answer() -> Response:
+        snapshot = context.tarkeep.read_snapshot(id)
+        archive = context.tarkeep.find(id.type, id.name, id.profile)
+        headers = {"Content-Disposition": attached(f"{id.name}.snar"), "Cache-Control": "private, no-cache"}
+        if archive.lineage.snapshot_after is not None:  # what it was, whatever the disk has made of it
+            headers["Repr-Digest"] = repr_digest(archive.lineage.snapshot_after)
+        return Response(snapshot, media_type="application/octet-stream", headers=headers)
+
+    return await context.run(answer)

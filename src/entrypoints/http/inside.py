@@ -1,0 +1,255 @@
+"""The routes of version 1 that look inside and give back: trees, names, histories, members, and whole trees as tar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ...domain.archives import BackupArchive
+from ...domain.members import Member, MemberType
+from ...domain.path_text import path_bytes, path_text
+from ...domain.sidecar import rfc3339
+from ...domain.usecases.look_inside import TreeEntry
+from ...domain.usecases.open_point import OpenedPoint
+from .chains import ARCHIVE, PROFILE, OwnPath, requested_archive, requested_profile, requested_time
+from .conditional import Representation
+from .context import Context, answer_json
+from .download import Source, StreamedResponse, attached, selected_response
+from .parameters import checked_text, whole_number
+from .problems import Problem
+from .wire import archive_reference, nanoseconds_rfc3339
+
+MAX_PAGE = 1000
+
+
+def routes() -> list[Route]:
+    """The routes of this family."""
+    return [
+        Route(PROFILE + "/restore.tar", restore_tar),
+        Route(PROFILE + "/restore.tar.gz", restore_tar_gz),
+        Route(PROFILE + "/tree", tree),
+        Route(PROFILE + "/find", find),
+        Route(PROFILE + "/history", history),
+        OwnPath(ARCHIVE + "/members", list_members),
+        OwnPath(ARCHIVE + "/members/{path:path}", get_member),
+    ]
+
+
+# -- a tree as a tar -------------------------------------------------------------------------------------------------
+
+
+async def restore_tar(request: Request) -> Response:
+    return await _restored(request, is_packed=False)
+
+
+async def restore_tar_gz(request: Request) -> Response:
+    return await _restored(request, is_packed=True)
+
+
+async def _restored(request: Request, *, is_packed: bool) -> Response:
+    context, profile = Context.of(request), requested_profile(request)
+    path = _path(request.query_params.get("path", ""))
+
+    def begin() -> tuple[OpenedPoint, Iterator[bytes]]:
+        opened = context.tarkeep.open_point(profile, requested_time(request, context, profile))
+        return opened, context.tarkeep.restore_tar(opened, path)
+
+    opened, pieces = await context.run(begin)
+    point = opened.plan.point
+    headers = {
+        "Content-Disposition": attached(f"{profile}.tar{'.gz' if is_packed else ''}"),
+        "Tarkeep-Point": f"{point.archive.id.type.value}/{quote(point.archive.id.name)}",
+        "Tarkeep-Fidelity": point.fidelity.value,
+        "Cache-Control": "private, no-cache",
+    }
+    media_type = "application/gzip" if is_packed else "application/x-tar"
+    packed = context.tarkeep.pack(pieces) if is_packed else pieces
+    if request.method == "HEAD":  # its length is not known, and nothing of it is made
+        return StreamedResponse(_closing(iter(()), packed, pieces), context.executor, media_type, headers=headers)
+    return StreamedResponse(_closing(packed, pieces), context.executor, media_type, headers=headers)
+
+
+# -- looking around --------------------------------------------------------------------------------------------------
+
+
+async def tree(request: Request) -> Response:
+    query = request.query_params
+    path = _path(query.get("path", ""))
+    asked = query.get("recursive", "")
+    if asked not in ("", "true", "false"):
+        raise Problem(400, "invalid-parameter", "recursive must be true or false")
+    if asked == "true":
+        return await _listing(
+            request,
+            lambda context, opened, limit, after: context.tarkeep.browse.everything(opened, path, limit, after),
+            path,
+        )
+    return await _listing(
+        request,
+        lambda context, opened, limit, after: context.tarkeep.browse.directory(
+            opened, path, limit, after and after.rpartition(b"/")[2]
+        ),
+        path,
+    )
+
+
+async def find(request: Request) -> Response:
+    text = request.query_params.get("name", "")
+    if not text:
+        raise Problem(400, "invalid-parameter", "name is missing: a part of a name, or a pattern such as *.conf")
+    pattern = _path(text, "name")
+    return await _listing(
+        request, lambda context, opened, limit, after: context.tarkeep.browse.search(opened, pattern, limit, after), b""
+    )
+
+
+async def _listing(
+    request: Request,
+    look: Callable[[Context, OpenedPoint, int, bytes | None], tuple[TreeEntry, ...]],
+    path: bytes,
+) -> Response:
+    context, profile = Context.of(request), requested_profile(request)
+    limit = whole_number(request.query_params, "limit", 100, 1, MAX_PAGE)
+    cursor = request.query_params.get("cursor")
+    after = _path(cursor, "cursor") if cursor else None
+
+    def answer() -> Response:
+        opened = context.tarkeep.open_point(profile, requested_time(request, context, profile))
+        entries = look(context, opened, limit + 1, after)
+        following = path_text(entries[limit - 1].path) if len(entries) > limit else None
+        body = {
+            "profile": profile,
+            "point": archive_reference(opened.plan.point.archive.id),
+            "path": path_text(path),
+            "entries": [_tree_entry(entry) for entry in entries[:limit]],
+            "next_cursor": following,
+        }
+        return answer_json(body, headers=_next_link(request, following))
+
+    return await context.run(answer)
+
+
+def _tree_entry(entry: TreeEntry) -> dict[str, object]:
+    return {
+        "path": path_text(entry.path),
+        **_described(entry.member),
+        "archive": archive_reference(entry.archive.id) if entry.archive is not None else None,
+    }
+
+
+def _described(member: Member | None) -> dict[str, object]:
+    """What a member is; of a directory that no member tells of, just that."""
+    if member is None:
+        return dict.fromkeys(("mode", "uid", "gid", "uname", "gname", "mtime", "link"), None) | {
+            "type": MemberType.DIRECTORY.value,
+            "size": 0,
+        }
+    return {
+        "type": member.type.value,
+        "size": member.size_bytes,
+        "mtime": nanoseconds_rfc3339(member.mtime_ns),
+        "mode": f"{member.mode:04o}",
+        "uid": member.uid,
+        "gid": member.gid,
+        "uname": path_text(member.uname),
+        "gname": path_text(member.gname),
+        "link": path_text(member.link) if member.link else None,
+    }
+
+
+def _next_link(request: Request, cursor: str | None) -> dict[str, str]:
+    if cursor is None:
+        return {}
+    kept = {name: value for name, value in request.query_params.items() if name != "cursor"}
+    return {"Link": f'<{quote(request.url.path)}?{urlencode(kept | {"cursor": cursor})}>; rel="next"'}
+
+
+async def history(request: Request) -> Response:
+    context, profile = Context.of(request), requested_profile(request)
+    text = request.query_params.get("path", "")
+    if not text:
+        raise Problem(400, "invalid-parameter", "path is missing: which file or directory?")
+    path = _path(text)
+    return await context.answer(
+        lambda: {
+            "profile": profile,
+            "path": path_text(path),
+            "versions": [
+                {
+                    "archive": archive_reference(version.archive.id),
+                    "taken_at": rfc3339(version.archive.taken_at),
+                    "event": version.change.value,
+                    "renamed_from": None if version.was is None else path_text(version.was),
+                    "stored_in": version.stored_in and archive_reference(version.stored_in.id),
+                    "type": version.member and version.member.type.value,
+                    "size": version.member and version.member.size_bytes,
+                    "mtime": version.member and nanoseconds_rfc3339(version.member.mtime_ns),
+                }
+                for version in context.tarkeep.history(profile, path)
+            ],
+        }
+    )
+
+
+# -- archives by their members ---------------------------------------------------------------------------------------
+
+
+async def list_members(request: Request) -> Response:
+    context, id = Context.of(request), requested_archive(request)
+    query = request.query_params
+    limit = whole_number(query, "limit", 100, 1, MAX_PAGE)
+    after = whole_number(query, "cursor", -1, 0, 1 << 62)
+
+    def answer() -> Response:
+        archive = context.tarkeep.find(id.type, id.name, id.profile)
+        members = context.tarkeep.list_members(archive, limit + 1, after)
+        following = str(members[limit - 1].at) if len(members) > limit else None
+        body = {
+            "members": [{"path": path_text(member.path), **_described(member)} for member in members[:limit]],
+            "next_cursor": following,
+        }
+        return answer_json(body, headers=_next_link(request, following))
+
+    return await context.run(answer)
+
+
+async def get_member(request: Request) -> Response:
+    context, id = Context.of(request), requested_archive(request)
+    path = _path(checked_text(request.path_params["path"], "the path"))
+
+    def find_member() -> tuple[BackupArchive, Member]:
+        archive = context.tarkeep.find(id.type, id.name, id.profile)
+        return archive, context.tarkeep.read_member.find(archive, path)
+
+    archive, member = await context.run(find_member)
+    # two members of one name differ in where they are
+    what = Representation(f'"{archive.digests.sha256}-{member.data_at}"', archive.received_at, member.size_bytes)
+
+    def opened(start: int, stop: int) -> Source:
+        return _closing(context.tarkeep.read_member(archive, member, start, stop))
+
+    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(path.rpartition(b'/')[2], safe='')}"}
+    return await selected_response(request, what, opened, context.executor, headers, "application/octet-stream")
+
+
+def _path(text: str, what: str = "path") -> bytes:
+    try:
+        return path_bytes(checked_text(text, what))
+    except ValueError as error:
+        raise Problem(400, "invalid-parameter", f"{what}: {error}") from None
+
+
+@contextmanager
+def _closing(pieces: Iterator[bytes], *others: Iterator[bytes]) -> Iterator[Iterable[bytes]]:
+    """*pieces*, made by generators that are closed with the context: whatever they hold is let go of at once."""
+    with ExitStack() as held:
+        for one in (*others, pieces):
+            close = getattr(one, "close", None)
+            if close is not None:
+                held.callback(close)
+        yield pieces
