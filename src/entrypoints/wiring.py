@@ -181,7 +181,7 @@ def assemble(
         keep_snapshot=KeepSnapshot(store, catalog, hasher),
         read_snapshot=ReadSnapshot(store, catalog),
         open_point=OpenPoint(points, catalog, members),
-        restore_tar=RestoreTar(members, unpacker),
+        restore_tar=RestoreTar(members, unpacker, catalog),
         browse=BrowseTree(members),
         history=TraceHistory(points, members),
         list_members=ListMembers(members),

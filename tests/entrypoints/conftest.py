@@ -17,6 +17,8 @@ import httpx2
 import pytest
 
 from tarkeep.entrypoints.settings import StorageSettings
+from tests.support.dumper import Dumper, settled
+from tests.support.histories import History
 from tests.support.machine import Machine
 from tests.support.server import LiveServer, in_process, live_server
 
@@ -78,3 +80,16 @@ def machine(live: LiveServer, tmp_path: Path) -> Machine:
 def profile() -> str:
     """A profile that no other test of this worker has."""
     return f"profile-{next(_numbers)}"
+
+
+@pytest.fixture
+def laptop(client: httpx2.Client, profile: str, tmp_path: Path) -> Dumper:
+    """A machine with a few files, that talks to each of the three servers in turn."""
+    return settled(Dumper(client, profile, History(tmp_path)))
+
+
+@pytest.fixture
+def live_laptop(live: LiveServer, profile: str, tmp_path: Path) -> Iterator[Dumper]:
+    """The same, with a real server."""
+    with live.client() as client:
+        yield settled(Dumper(client, profile, History(tmp_path)))

@@ -11,14 +11,15 @@ to its last byte and found whole.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import chain
 
 from attrs import define, field, frozen
 
-from ..archives import BackupArchive
-from ..errors import ArchiveCorrupt, PathNotFound
+from ..archives import ArchiveState, BackupArchive
+from ..errors import ArchiveCorrupt, PathNotFound, TarkeepError
 from ..listings import canonical
-from ..ports import UnpackedArchive, Unpacker
+from ..ports import Catalog, UnpackedArchive, Unpacker
 from ..tar_headers import as_directory, as_hard_link, read_member, with_path
 from ..tree import Place
 from .open_point import OpenedPoint
@@ -38,6 +39,7 @@ class RestoreTar:
 
     members: RecordMembers
     unpacker: Unpacker
+    catalog: Catalog
 
     def __call__(self, opened: OpenedPoint, path: bytes = b"") -> Iterator[bytes]:
         """
@@ -45,7 +47,8 @@ class RestoreTar:
 
         Raises:
             PathNotFound: the tree has no such name; at the call.
-            ArchiveCorrupt: in the middle, when a source turns out to be damaged. What came before is no whole tar.
+            ArchiveCorrupt: in the middle, when a source turns out to be damaged. What came before is no whole tar, and
+                from then on the point is none that restores.
         """
         below = canonical(path)
         if opened.tree.entry(below) is None and below:
@@ -84,7 +87,7 @@ class RestoreTar:
     def _contents(
         self, archive: BackupArchive, unpacked: UnpackedArchive, places: Iterable[Place]
     ) -> Iterator[bytes | memoryview]:
-        source = _Source(archive, unpacked.through())
+        source = _Source(archive, self._through(archive, unpacked))
         waiting = iter(places)
         place = next(waiting, None)
         for record in self.members(archive):
@@ -101,6 +104,14 @@ class RestoreTar:
         if place is not None:
             raise ArchiveCorrupt(archive.id)
         source.finish()
+
+    def _through(self, archive: BackupArchive, unpacked: UnpackedArchive) -> Iterator[bytes]:
+        try:
+            yield from unpacked.through()
+        except ArchiveCorrupt:
+            with suppress(TarkeepError):  # should that fail, the next reader marks it
+                self.catalog.mark(archive.id, ArchiveState.DAMAGED)
+            raise
 
 
 def _is_within(path: bytes, below: bytes) -> bool:
