@@ -33,8 +33,12 @@ for tool in curl sha256sum tar; do
     command -v "$tool" >/dev/null || fail "needs $tool"
 done
 {check}server=${{TARKEEP_SERVER:-{server}}}
-mkdir -p -- "$1"
-target=$(cd -- "$1" && pwd)
+case $1 in
+/*) target=$1 ;;
+*) target=./$1 ;;
+esac
+mkdir -p -- "$target"
+target=$(cd -- "$target" && pwd)
 [ -z "$(ls -A -- "$target")" ] || fail "$target is not empty; name another directory"
 work=$(mktemp -d "${{TMPDIR:-$(dirname -- "$target")}}/restore.XXXXXX")
 trap 'rm -rf -- "$work"' EXIT
@@ -50,7 +54,6 @@ step() {{
         fail "$2 could not be downloaded; empty $target and run this again"
     sum=$(sha256sum <"$work/archive")
     [ "${{sum%% *}}" = "$4" ] || fail "$2 did not arrive as it is stored; empty $target and run this again"
-    # from within: tar makes temporary directories of renames where it stands
     (cd -- "$target" && {tar}) <"$work/archive" ||
         fail "$2 could not be extracted"
     rm -f -- "$work/archive"
@@ -58,7 +61,9 @@ step() {{
 
 """
 _GNU_TAR = "tar --version | grep -q 'GNU tar' || fail 'needs GNU tar: the archives are incremental'\n"
-_TAR = "tar --extract --gzip --preserve-permissions --file=-"  # a path may look like HOST:FILE to tar
+# In the target, not with --directory: where directories changed places, GNU tar makes names for the time between in the
+# directory it was started in. From standard input: a path may look like HOST:FILE.
+_TAR = "tar --extract --gzip --preserve-permissions --file=-"
 _INCREMENTAL = " --listed-incremental=/dev/null"
 _MERGED = """\
 printf 'tar itself would carry out renames among these {total} archives wrongly: the server merges them\\n' >&2
