@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,11 @@ from tarkeep.adapters.memory_store import HeldArchive
 from tarkeep.adapters.sql_catalog import SqlCatalog
 from tarkeep.adapters.system import RandomIds
 from tarkeep.adapters.targz import TargzInspector
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
 from tarkeep.domain.ports import Catalog
 from tarkeep.domain.sidecar import encode
 from tarkeep.domain.usecases.rebuild import RebuildCatalog
-from tests.support.archives import NOON, digests_of, make_archive, make_targz
+from tests.support.archives import NOON, SNAPSHOT, digests_of, make_archive, make_targz
 from tests.support.assembled import InMemory, offer
 from tests.support.clocks import FixedClock
 
@@ -120,6 +121,23 @@ def test_an_archive_of_another_length_is_entered_as_damaged(memory: InMemory) ->
 
     assert report.damaged == [archive.id]
     assert memory.catalog.find(archive.id) == evolve(archive, state=ArchiveState.DAMAGED)
+
+
+def test_a_snapshot_file_that_was_damaged_takes_no_proof_away(memory: InMemory) -> None:
+    """What the side-car says that the dump left behind counts, and a file that is not that is not given out."""
+    digest = hashlib.sha256(SNAPSHOT).hexdigest()
+    sent = evolve(offer(), lineage=Lineage(snapshot_after=digest))
+    archive = memory.tarkeep.receive(sent, [CONTENT]).archive
+    memory.tarkeep.keep_snapshot(archive.id, SNAPSHOT)
+
+    memory.tarkeep.rebuild()
+    assert memory.catalog.find(archive.id) == evolve(archive, has_snapshot=True)
+
+    memory.store.archives[archive.id].snapshot = SNAPSHOT[:-1] + b"x"
+    memory.tarkeep.rebuild()
+    assert memory.catalog.find(archive.id) == archive
+    assert not archive.has_snapshot
+    assert archive.lineage.snapshot_after == digest
 
 
 def test_a_side_car_that_describes_something_else_is_left_out_and_reported(memory: InMemory) -> None:

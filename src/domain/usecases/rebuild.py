@@ -70,7 +70,9 @@ class RebuildCatalog:
             archive = evolve(archive, state=ArchiveState.DAMAGED)
         if stored.has_snapshot:
             digest = snapshot_digest(self.store.snapshot(stored.id), self.hasher)
-            archive = evolve(archive, has_snapshot=True, lineage=evolve(archive.lineage, snapshot_after=digest))
+            # another file than the dump is known to have left behind is as good as none, and says nothing of the chain
+            if archive.lineage.snapshot_after in (None, digest):
+                archive = evolve(archive, has_snapshot=True, lineage=evolve(archive.lineage, snapshot_after=digest))
         return archive
 
     def _describe(self, stored: StoredArchive) -> BackupArchive:
