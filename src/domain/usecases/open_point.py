@@ -7,20 +7,17 @@ as hold a bounded number of names together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
-from functools import partial
 
 from attrs import define, field, frozen
 
 from ..archives import ArchiveId, BackupArchive
 from ..chains import Evidence
 from ..errors import PointNotRestorable
-from ..members import Member
 from ..points import Fidelity, Plan
 from ..ports import Catalog
 from ..tar_headers import read_member
-from ..tree import Tree, merge
+from ..tree import Members, Tree, merge
 from .points import ListPoints
 from .record_members import RecordMembers
 
@@ -96,9 +93,9 @@ class OpenPoint:
         key = (is_exact, is_proven, *(archive.digests.sha256 for archive in archives))
         tree = self.kept.get(key)
         if tree is None:
-            tree = merge([partial(self._members, archive) for archive in archives], is_exact, is_proven)
+            tree = merge([self._reader(archive) for archive in archives], is_exact, is_proven)
             self.kept.put(key, tree)
         return tree
 
-    def _members(self, archive: BackupArchive) -> Iterator[Member]:
-        return map(read_member, self.members(archive))
+    def _reader(self, archive: BackupArchive) -> Members:
+        return lambda: map(read_member, self.members(archive))

@@ -160,13 +160,14 @@ async def list_chains(request: Request) -> Response:
             "chains": [
                 {
                     "base": archive_reference(chain.base),
-                    "whole": chain.is_whole,
                     "archives": [archive_reference(id) for id in chain.archives],
                     "size": sum(points[id].archive.size_bytes for id in chain.archives),
                     "restorable": sum(points[id].is_restorable for id in chain.archives),
                 }
                 for chain in known
+                if chain.is_whole
             ],
+            "orphans": [archive_reference(id) for chain in known if not chain.is_whole for id in chain.archives],
         }
 
     return await context.answer(answer)
