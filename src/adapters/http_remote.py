@@ -30,13 +30,16 @@ from ..domain.archives import (
     DeclaredDigests,
     Digests,
     Kind,
+    Lineage,
 )
-from ..domain.client.ports import UploadProgress
+from ..domain.client.ports import NO_LINEAGE, UploadProgress
 from ..domain.errors import (
     ArchiveNotFound,
     CertificateNotTrusted,
     NoAnswer,
+    NotRestorable,
     OffsetMismatch,
+    ParentMoved,
     Refused,
     TarkeepError,
     Unauthorized,
@@ -107,8 +110,8 @@ class HttpRemote:
         )
         query = "?" + urlencode({"profile": profile}) if profile else ""
         headers = {"Content-Type": "application/x-ndjson"}
-        answer = self._asked("POST", f"/api/v1/verify{query}", headers, "\n".join(lines).encode())
-        with self._understood():
+        answer = self.asked("POST", f"/api/v1/verify{query}", headers, "\n".join(lines).encode())
+        with self.understood():
             return _report(answer["types"])
 
     def archives(self, *, profile: str | None = None, type: BackupType | None = None) -> Iterator[BackupArchive]:
@@ -118,8 +121,8 @@ class HttpRemote:
         if type:
             query["type"] = type.value
         while True:
-            page = self._asked("GET", f"/api/v1/archives?{urlencode(query)}")
-            with self._understood():
+            page = self.asked("GET", f"/api/v1/archives?{urlencode(query)}")
+            with self.understood():
                 archives, cursor = [_archive(told) for told in page["archives"]], page["next_cursor"]
             yield from archives
             if cursor is None:
@@ -127,8 +130,8 @@ class HttpRemote:
             query["cursor"] = cursor
 
     def totals(self) -> list[Totals]:
-        told = self._asked("GET", "/api/v1/profiles")
-        with self._understood():
+        told = self.asked("GET", "/api/v1/profiles")
+        with self.understood():
             return [
                 Totals(profile["profile"], BackupType(type), held["archives"], held["size"], _time(held["newest"]))
                 for profile in told["profiles"]
@@ -137,28 +140,58 @@ class HttpRemote:
             ]
 
     def put(
-        self, id: ArchiveId, blocks: Iterable[bytes], size_bytes: int | None, digests: DeclaredDigests
+        self,
+        id: ArchiveId,
+        blocks: Iterable[bytes],
+        size_bytes: int | None,
+        digests: DeclaredDigests,
+        lineage: Lineage = NO_LINEAGE,
+        taken_at: datetime | None = None,
     ) -> BackupArchive:
         headers = {} if size_bytes is None else {"Content-Length": str(size_bytes)}
         if digests.sha256:
             headers["X-Checksum-Sha256"] = digests.sha256
-        told = self._asked("PUT", _path(id), headers, blocks)
-        with self._understood():
+        if lineage.parent is not None:
+            type, name = lineage.parent
+            headers["Tarkeep-Parent"] = f"{type.value}/{quote(name, safe='')}"
+        if lineage.snapshot_before:
+            headers["Tarkeep-Snapshot-Before"] = lineage.snapshot_before
+        if lineage.snapshot_after:
+            headers["Tarkeep-Snapshot-After"] = lineage.snapshot_after
+        if taken_at is not None:
+            headers["Tarkeep-Taken-At"] = taken_at.isoformat()
+        told = self.asked("PUT", archive_path(id), headers, blocks)
+        with self.understood():
             return _archive(told)
 
-    def create_upload(self, id: ArchiveId, size_bytes: int | None, digests: DeclaredDigests) -> str:
+    def create_upload(
+        self,
+        id: ArchiveId,
+        size_bytes: int | None,
+        digests: DeclaredDigests,
+        lineage: Lineage = NO_LINEAGE,
+        taken_at: datetime | None = None,
+    ) -> str:
         described = {"filename": id.name, "profile": id.profile, "type": id.type.value}
         if digests.sha256:
             described["sha256"] = digests.sha256
+        if lineage.parent is not None:
+            described["parent"] = f"{lineage.parent[0].value}/{lineage.parent[1]}"
+        if lineage.snapshot_before:
+            described["snapshot_before"] = lineage.snapshot_before
+        if lineage.snapshot_after:
+            described["snapshot_after"] = lineage.snapshot_after
+        if taken_at is not None:
+            described["taken_at"] = taken_at.isoformat()
         about = ",".join(f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in described.items())
         size = {"Upload-Defer-Length": "1"} if size_bytes is None else {"Upload-Length": str(size_bytes)}
-        answer = self._request("POST", "/api/v1/uploads", {**_TUS, **size, "Upload-Metadata": about})
-        with self._understood():
+        answer = self.request("POST", "/api/v1/uploads", {**_TUS, **size, "Upload-Metadata": about})
+        with self.understood():
             return urljoin(self._address + "/", answer.headers["Location"])
 
     def upload_progress(self, upload: str) -> UploadProgress:
-        told = self._asked("GET", upload)
-        with self._understood():
+        told = self.asked("GET", upload)
+        with self.understood():
             return UploadProgress(int(told["offset"]), _archive(told["archive"]) if told["archive"] else None)
 
     def append(
@@ -174,11 +207,14 @@ class HttpRemote:
             headers["Content-Length"] = str(count_bytes)
         if total_bytes is not None:
             headers["Upload-Length"] = str(total_bytes)
-        answer = self._request("PATCH", upload, headers, blocks)
+        answer = self.request("PATCH", upload, headers, blocks)
         if "Tarkeep-Archive" in answer.headers:
             return self.upload_progress(upload)
-        with self._understood():
+        with self.understood():
             return UploadProgress(int(answer.headers["Upload-Offset"]))
+
+    def drop_upload(self, upload: str) -> None:
+        self.request("DELETE", upload, _TUS)
 
     def read(self, archive: BackupArchive, start: int = 0) -> _Download:
         # the entity tag of an archive is its SHA-256
@@ -186,7 +222,7 @@ class HttpRemote:
         if start:
             headers["Range"] = f"bytes={start}-"
         try:
-            answer = self._request("GET", _path(archive.id), headers, preload=False)
+            answer = self.request("GET", archive_path(archive.id), headers, preload=False)
         except Refused as error:
             if error.status in (404, 412):
                 raise ArchiveNotFound(str(archive.id)) from error
@@ -194,12 +230,17 @@ class HttpRemote:
         begins = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", "")) if answer.status == 206 else None
         return _Download(self, int(begins[1]) if begins else 0, answer)
 
+    def stream(self, target: str) -> _Download:
+        """What is at *target*, from its beginning, in blocks."""
+        return _Download(self, 0, self.request("GET", target, {}, preload=False))
+
     # -- requests ------------------------------------------------------------------------------------------------
 
-    def _asked(
+    def asked(
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | Iterable[bytes] = b""
     ) -> dict[str, Any]:
-        answer = self._request(method, target, headers or {}, body)
+        """The members of the JSON object that answers a request."""
+        answer = self.request(method, target, headers or {}, body)
         try:
             told = json.loads(answer.data)
         except ValueError:
@@ -209,7 +250,7 @@ class HttpRemote:
         return told
 
     @contextmanager
-    def _understood(self) -> Iterator[None]:
+    def understood(self) -> Iterator[None]:
         """Raises Refused where what the server said has another shape than a Tarkeep server gives it."""
         try:
             yield
@@ -219,7 +260,7 @@ class HttpRemote:
     def _not_understood(self, status: int) -> Refused:
         return Refused(status, "", f"unexpected answer {status}; is {self.shown_url} a Tarkeep server?")
 
-    def _request(
+    def request(
         self,
         method: str,
         target: str,
@@ -228,6 +269,7 @@ class HttpRemote:
         *,
         preload: bool = True,
     ) -> urllib3.BaseHTTPResponse:
+        """A good answer, of which with *preload* everything was read. *target* is a path, or a whole address."""
         url = target if target.startswith(("http://", "https://")) else self._address + target
         try:
             answer = self._pool.request(
@@ -273,6 +315,14 @@ class HttpRemote:
                 return UploadGone(target.rpartition("/")[2], detail)
             case (409, "offset-mismatch"):
                 return OffsetMismatch(target.rpartition("/")[2], int(told["upload_offset"]), -1)
+            case (409, "parent-mismatch"):
+                return ParentMoved(detail, _label(told.get("expected")))
+            case (409, "not-restorable"):
+                return NotRestorable(
+                    at=_label(told.get("point")) or str(told.get("at", "then")),
+                    obstacles=tuple(map(obstacle_text, told.get("obstacles", ()))),
+                    nearest=tuple(map(_point_text, told.get("nearest", ()))),
+                )
         return Refused(answer.status, code, detail, float(after) if after.isdigit() else None)
 
 
@@ -297,7 +347,8 @@ class _Download:
         self._answer.close()
 
 
-def _path(id: ArchiveId) -> str:
+def archive_path(id: ArchiveId) -> str:
+    """Where the server has *id*."""
     return f"/api/v1/profiles/{quote(id.profile)}/archives/{id.type.value}/{quote(id.name, safe='')}"
 
 
@@ -314,6 +365,22 @@ def _cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__ or error
     return error
+
+
+def obstacle_text(told: Mapping[str, Any] | str) -> str:
+    """An obstacle or doubt as a sentence."""
+    if isinstance(told, str):
+        return told
+    archive = _label(told.get("archive"))
+    return f"{archive}: {told['detail']}" if archive else str(told["detail"])
+
+
+def _point_text(told: Mapping[str, Any]) -> str:
+    return f"{_label(told)} of {told['taken_at']}" if "taken_at" in told else str(_label(told))
+
+
+def _label(told: Mapping[str, Any] | None) -> str | None:
+    return f"{told['type']}/{told['name']}" if told else None
 
 
 def _archive(told: Any) -> BackupArchive:

@@ -734,3 +734,114 @@ class PullInProgress(TarkeepError):
 
     def __str__(self) -> str:
         return f"{self.path} is being pulled by another process"
+
+
+# -- what a client meets in making and restoring dumps ---------------------------------------------------------------
+
+
+@define
+class NotThere(Refused):
+    """The server has no such thing, in its own words."""
+
+
+@define
+class NotRestorable(TarkeepError):
+    """
+    The tree at a time cannot be restored from what is stored.
+
+    *obstacles* are a sentence each; *nearest* are points that can be, ``TYPE/NAME`` with the time, nearest first.
+    """
+
+    at: str
+    obstacles: tuple[str, ...]
+    nearest: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        why = "; ".join(self.obstacles) or "the server does not say why"
+        return f"the tree as of {self.at} cannot be restored: {why}"
+
+
+@define
+class ParentMoved(TarkeepError):
+    """The server would continue from another archive than this dump does; *expected* is ``TYPE/NAME``, if any."""
+
+    detail: str
+    expected: str | None
+
+    def __str__(self) -> str:
+        return f"{self.detail}; another backup of this profile was stored meanwhile, run the same command again"
+
+
+@define
+class TarUnusable(TarkeepError):
+    """The tar of this machine is not one that makes and reads incremental archives."""
+
+    program: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.program} is not GNU tar but {self.found}; install GNU tar, or name it with --tar"
+
+
+@define
+class DumpFailed(TarkeepError):
+    """tar did not come to a good end; nothing of the dump is stored. *messages* are what it said."""
+
+    status: int
+    messages: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        how = f"was killed by signal {-self.status}" if self.status < 0 else f"ended with {self.status}"
+        said = f": {'; '.join(self.messages[-3:])}" if self.messages else ""
+        return f"tar {how}{said}; nothing of this dump was stored"
+
+
+@define
+class ExtractFailed(TarkeepError):
+    """tar could not extract an archive; what was extracted before stays. *messages* are what it said."""
+
+    what: str
+    status: int
+    messages: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        how = f"killed by signal {-self.status}" if self.status < 0 else f"ended with {self.status}"
+        said = f": {'; '.join(self.messages[-3:])}" if self.messages else ""
+        return f"tar {how} at {self.what}{said}; the directory holds a part of the tree only"
+
+
+@define
+class UnsafeMembers(TarkeepError):
+    """Members of an archive would be written outside the directory it is restored into; nothing was extracted."""
+
+    archive: str
+    members: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.archive} holds what would be written outside the directory ({'; '.join(self.members)}); "
+            "nothing was extracted"
+        )
+
+
+@define
+class TargetNotEmpty(TarkeepError):
+    """The directory to restore into holds something already."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is not empty; restore into a new directory, or say --overwrite, which replaces and removes "
+            "what the archives say"
+        )
+
+
+@define
+class SnapshotUnusable(TarkeepError):
+    """The snapshot file that came is not the one the server names."""
+
+    archive: str
+
+    def __str__(self) -> str:
+        return f"the snapshot file of {self.archive} did not arrive as the server names it; try again, or make a FULL"

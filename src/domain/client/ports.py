@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
 from attrs import frozen
 
-from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests
+from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Lineage
 from ..ports import Totals
 from ..sync import InventoryEntry, SyncReport
+
+NO_LINEAGE = Lineage()
+"""Of an archive of which nothing is said."""
 
 
 @frozen
@@ -192,16 +196,41 @@ class Remote(ArchiveSource, Protocol):
         """What each profile holds, by type."""
 
     def put(
-        self, id: ArchiveId, blocks: Iterable[bytes], size_bytes: int | None, digests: DeclaredDigests
+        self,
+        id: ArchiveId,
+        blocks: Iterable[bytes],
+        size_bytes: int | None,
+        digests: DeclaredDigests,
+        lineage: Lineage = NO_LINEAGE,
+        taken_at: datetime | None = None,
     ) -> BackupArchive:
         """
         Send a whole archive in one request, of unknown length with *size_bytes* None; the archive as it is stored.
 
-        The name in the answer may be another, where the server keeps both.
+        The name in the answer may be another, where the server keeps both. *taken_at* (aware) goes before any time that
+        the name tells.
+
+        Raises:
+            ParentMoved: the server would continue from another archive than the one in *lineage*.
         """
 
-    def create_upload(self, id: ArchiveId, size_bytes: int | None, digests: DeclaredDigests) -> str:
-        """Begin a resumable upload; its address."""
+    def create_upload(
+        self,
+        id: ArchiveId,
+        size_bytes: int | None,
+        digests: DeclaredDigests,
+        lineage: Lineage = NO_LINEAGE,
+        taken_at: datetime | None = None,
+    ) -> str:
+        """
+        Begin a resumable upload; its address. *taken_at* as for `put`.
+
+        Raises:
+            ParentMoved: as for `put`.
+        """
+
+    def drop_upload(self, upload: str) -> None:
+        """End *upload* without an archive."""
 
     def upload_progress(self, upload: str) -> UploadProgress:
         """

@@ -9,16 +9,17 @@ was cut.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from enum import Enum
 
 from attrs import define, field, frozen
 
-from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests
+from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Lineage
 from ..errors import DigestMismatch, UploadGone, UploadNotFound
 from ..ports import Hasher, RunningChecksum
 from ..sync import InventoryEntry, SyncReport
 from ..uploads import ChecksumAlgorithm
-from .ports import DigestCache, LocalArchive, LocalArchives, LocalFile, Remote, UploadNotes, UploadProgress
+from .ports import NO_LINEAGE, DigestCache, LocalArchive, LocalArchives, LocalFile, Remote, UploadNotes, UploadProgress
 from .retrying import Notice, Retrying
 
 
@@ -117,12 +118,21 @@ class PushArchive:
     retrying: Retrying
     resumable_from_bytes: int = 8_000_000
 
-    def __call__(self, profile: str, archive: LocalArchive, progress: Progress, notice: Notice) -> BackupArchive:
+    def __call__(
+        self,
+        profile: str,
+        archive: LocalArchive,
+        progress: Progress,
+        notice: Notice,
+        lineage: Lineage = NO_LINEAGE,
+        taken_at: datetime | None = None,
+    ) -> BackupArchive:
         """
         The archive as it is stored.
 
         Raises:
             NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+            ParentMoved: the server would continue from another archive than the one in *lineage*.
             LocalFileChanged: it is not the version that was listed.
             DigestMismatch: the server stored other bytes than were read.
         """
@@ -130,7 +140,7 @@ class PushArchive:
         known = self.cache.get(archive)
         with self.files.open(archive) as file:
             passing = _PassingDigest(self.hasher, file, progress)
-            sending = _Sending(self, id, archive, DeclaredDigests(sha256=known), passing)
+            sending = _Sending(self, id, archive, DeclaredDigests(sha256=known), lineage, taken_at, passing)
             send = sending.whole if archive.size_bytes < self.resumable_from_bytes else sending.resumable
             stored = self.retrying(
                 send,
@@ -205,6 +215,8 @@ class _Sending:
     _id: ArchiveId
     _archive: LocalArchive
     _digests: DeclaredDigests
+    _lineage: Lineage
+    _taken_at: datetime | None
     _passing: _PassingDigest
     _offset_bytes: int = 0
     _seen_bytes: int = 0
@@ -219,7 +231,10 @@ class _Sending:
         return moved
 
     def whole(self) -> BackupArchive:
-        return self._push.remote.put(self._id, self._passing.blocks(0), self._archive.size_bytes, self._digests)
+        blocks = self._passing.blocks(0)
+        return self._push.remote.put(
+            self._id, blocks, self._archive.size_bytes, self._digests, self._lineage, self._taken_at
+        )
 
     def resumable(self) -> BackupArchive:
         push = self._push
@@ -227,7 +242,9 @@ class _Sending:
         try:
             progress = UploadProgress(0) if upload is None else push.remote.upload_progress(upload)
             if upload is None:
-                upload = push.remote.create_upload(self._id, self._archive.size_bytes, self._digests)
+                upload = push.remote.create_upload(
+                    self._id, self._archive.size_bytes, self._digests, self._lineage, self._taken_at
+                )
                 push.notes.put(self._key, upload)
             self._offset_bytes = progress.offset_bytes
             if progress.stored is None:

@@ -2,21 +2,24 @@
 Sending an archive that can be read only once, such as the output of tar.
 
 A short one is sent whole. A longer one goes as a resumable upload of open length; what the server may not have on disk
-yet is kept in memory, so that a cut line costs no byte as long as the server is no further behind than that.
+yet is kept in memory, so that a cut line costs no byte as long as the server is no further behind than that. Only when
+the source has ended well is the server told where the end is: one that raises leaves no archive.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
 
 from attrs import define, field, frozen
 
-from ..archives import ArchiveId, BackupArchive, DeclaredDigests
-from ..errors import DigestMismatch, EmptyArchive, UploadGone
+from ..archives import ArchiveId, BackupArchive, DeclaredDigests, Lineage
+from ..errors import DigestMismatch, EmptyArchive, NoAnswer, TarkeepError, UploadGone
 from ..ports import Hasher, RunningChecksum
 from ..uploads import ChecksumAlgorithm
-from .ports import Remote, UploadProgress
+from .ports import NO_LINEAGE, Remote, UploadProgress
 from .push import Progress
 from .retrying import Notice, Retrying
 
@@ -33,32 +36,54 @@ class PushStream:
     hasher: Hasher
     retrying: Retrying
 
-    def __call__(self, id: ArchiveId, blocks: Iterable[bytes], progress: Progress, notice: Notice) -> BackupArchive:
+    def __call__(
+        self,
+        id: ArchiveId,
+        blocks: Iterable[bytes],
+        progress: Progress,
+        notice: Notice,
+        lineage: Lineage = NO_LINEAGE,
+        taken_at: datetime | None = None,
+    ) -> BackupArchive:
         """
         The archive as it is stored.
 
         Raises:
             EmptyArchive: there were no bytes.
             UploadGone: the server is further behind than what is kept.
-            NoAnswer, Refused, Unauthorized, DigestMismatch: as for `PushArchive`.
+            NoAnswer, Refused, Unauthorized, DigestMismatch, ParentMoved: as for `PushArchive`.
+            Whatever *blocks* raises; nothing is stored then.
         """
         window = _Window(iter(blocks), self.hasher.checksum(ChecksumAlgorithm.SHA256), progress)
         window.fill(WHOLE_BYTES)
         if window.has_ended:
             if not window.end_bytes:
                 raise EmptyArchive
+            digests = DeclaredDigests(sha256=window.sha256)
             stored = self.retrying(
-                lambda: self.remote.put(id, window.blocks(0), window.end_bytes, DeclaredDigests(sha256=window.sha256)),
+                lambda: self.remote.put(id, window.blocks(0), window.end_bytes, digests, lineage, taken_at),
                 on_retry=notice,
             )
         else:
-            stored = self._resumable(id, window, notice)
+            stored = self._resumable(
+                lambda: self.remote.create_upload(id, None, DeclaredDigests(), lineage, taken_at), window, notice
+            )
         if stored.digests.sha256 != window.sha256:
             raise DigestMismatch("sha256", window.sha256, stored.digests.sha256)
         return stored
 
-    def _resumable(self, id: ArchiveId, window: _Window, notice: Notice) -> BackupArchive:
-        upload = self.retrying(lambda: self.remote.create_upload(id, None, DeclaredDigests()), on_retry=notice)
+    def _resumable(self, create: Callable[[], str], window: _Window, notice: Notice) -> BackupArchive:
+        upload = self.retrying(create, on_retry=notice)
+        try:
+            return self._sent(upload, window, notice)
+        except (NoAnswer, UploadGone):  # nothing can be said to the server, or nothing is left
+            raise
+        except BaseException:
+            with suppress(TarkeepError):
+                self.remote.drop_upload(upload)
+            raise
+
+    def _sent(self, upload: str, window: _Window, notice: Notice) -> BackupArchive:
         seen = 0
 
         def has_moved() -> bool:

@@ -15,6 +15,7 @@ _TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
     errors.InvalidName: (USAGE, ""),
     errors.InvalidType: (USAGE, ""),
     errors.ArchiveNotFound: (NOT_FOUND, "tarkeep list shows what is stored"),
+    errors.NotThere: (NOT_FOUND, ""),
     errors.ProfileNotFound: (NOT_FOUND, "tarkeep stats shows the profiles"),
     errors.Unauthorized: (UNAUTHORIZED, "put the right token into TARKEEP_TOKEN or the file of --token-file"),
     errors.NoAnswer: (
