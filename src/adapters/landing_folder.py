@@ -37,7 +37,7 @@ class LandingFolder:
 
     def find(self, archive: BackupArchive) -> LocalArchive | None:
         place = self._place(archive)
-        with _told_as_errors(place):
+        with told_as_errors(place):
             try:
                 return described(place, archive.id.type)
             except FileNotFoundError:
@@ -48,9 +48,9 @@ class LandingFolder:
     def begin(self, archive: BackupArchive) -> _PartFile:
         place = self._place(archive)
         part = place.with_name(place.name + PART_SUFFIX)
-        with _told_as_errors(place.parent):
+        with told_as_errors(place.parent):
             place.parent.mkdir(parents=True, exist_ok=True)
-        with _told_as_errors(part):
+        with told_as_errors(part):
             file = _locked(part)
         opened = _PartFile(file, part, place, archive)
         try:
@@ -100,16 +100,16 @@ class _PartFile:
 
     def write(self, block: bytes) -> None:
         rest = memoryview(block)
-        with _told_as_errors(self._path):
+        with told_as_errors(self._path):
             while rest:
                 rest = rest[self._file.write(rest) :]
 
     def restart(self) -> None:
-        with _told_as_errors(self._path):
+        with told_as_errors(self._path):
             self._file.truncate(0)
 
     def publish(self, *, replace: bool) -> LocalArchive:
-        with _told_as_errors(self._place):
+        with told_as_errors(self._place):
             taken = self._archive.taken_at.timestamp()
             os.utime(self._file.fileno(), (taken, taken))  # so that the newest here is the newest dump
             os.fsync(self._file.fileno())
@@ -190,7 +190,8 @@ def _sync_folder(path: Path) -> None:
 
 
 @contextmanager
-def _told_as_errors(path: Path) -> Iterator[None]:
+def told_as_errors(path: Path) -> Iterator[None]:
+    """What goes wrong with *path* on the disk as an error that says so."""
     try:
         yield
     except OSError as error:

@@ -22,13 +22,19 @@ class Answer:
 
 @define
 class StubServer:
-    """What it answers, and the headers of the requests so far. A method in *silent* sets *is_waited_for* instead."""
+    """
+    What it answers, *first* one after the other and then always *answer*; and the requests so far: their headers, and
+    their *lines*, such as ``GET /path?query``, with their *bodies*. A method in *silent* sets *is_waited_for* instead.
+    """
 
     url: str
     answer: Answer
+    first: list[Answer] = field(factory=list)
     silent: frozenset[str] = frozenset()
     is_waited_for: threading.Event = field(factory=threading.Event)
     asked: list[dict[str, str]] = field(factory=list)
+    lines: list[str] = field(factory=list)
+    bodies: list[bytes] = field(factory=list)
 
 
 @contextmanager
@@ -44,15 +50,17 @@ def stub_server(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[S
                 is_over.wait()
                 self.close_connection = True
                 return
-            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            stub.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", "0"))))
             stub.asked.append({name.lower(): value for name, value in self.headers.items()})
-            self.send_response(stub.answer.status)
-            for name, value in {**stub.answer.headers, "Content-Length": str(len(stub.answer.body))}.items():
+            stub.lines.append(f"{self.command} {self.path}")
+            answer = stub.first.pop(0) if stub.first else stub.answer
+            self.send_response(answer.status)
+            for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(stub.answer.body)
+            self.wfile.write(answer.body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = _any
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any
 
         def log_message(self, format: str, *args: object) -> None:
             pass

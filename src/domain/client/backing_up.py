@@ -1,0 +1,171 @@
+"""
+Backing up a directory: a dump that continues from what the server has, stored with the snapshot file it leaves.
+
+Nothing of the chain is kept here. What counts is the server's copy of the snapshot file, so a dump that was not stored
+never becomes the base of another, and a machine installed anew goes on where the old one stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from attrs import frozen
+
+from ..archives import ArchiveId, BackupArchive, BackupType, Lineage
+from ..errors import NotThere, SnapshotUnusable, TarkeepError
+from ..ports import Hasher
+from ..uploads import ChecksumAlgorithm
+from .chain import Base, Chains, StoredPoint
+from .dump_rule import DumpRule, choose_type
+from .dumping import Compressor, Dumper, DumpSource, RunningDump
+from .push import Progress
+from .retrying import Notice, Retrying
+from .stream import PushStream
+
+
+@frozen
+class PlannedDump:
+    """
+    The dump to make: as what it will be stored, on top of what (None: it is full), and why it is of this type.
+
+    *taken_at* is said to the server, which may take the time in a name for that of another zone.
+    """
+
+    id: ArchiveId
+    base: Base | None
+    reason: str
+    taken_at: datetime
+
+
+@frozen
+class BackedUp:
+    """
+    What was stored, and what tar said of it.
+
+    *is_clean* is false where files changed while they were read. *snapshot_error* is why the server did not get the
+    snapshot file, so that the next dump continues from the one before this.
+    """
+
+    archive: BackupArchive
+    messages: tuple[str, ...]
+    is_clean: bool
+    snapshot_error: TarkeepError | None = None
+
+
+@frozen
+class PlanDump:
+    """Decide what the next dump of a profile is."""
+
+    chains: Chains
+    retrying: Retrying
+
+    def __call__(
+        self, profile: str, wanted: BackupType | None, rule: DumpRule, now: datetime, notice: Notice
+    ) -> PlannedDump:
+        """
+        The dump to make at *now* (aware): of the type that is *wanted*, or (None) the one that *rule* wants.
+
+        It is full where the server has nothing that it could continue from.
+
+        Raises:
+            NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+        """
+        now = now.astimezone(UTC).replace(microsecond=0)
+        points = self.retrying(lambda: self._points(profile), on_retry=notice)
+        if wanted is None:
+            choice = choose_type(rule, points, now)
+            type, reason = choice.type, choice.reason
+        else:
+            type, reason = wanted, "as told"
+        base = None
+        if type is not BackupType.FULL:
+            base = self.retrying(lambda: self.chains.base(profile, type), on_retry=notice)
+            if base is None:
+                type, reason = BackupType.FULL, f"the server has nothing that {_an(type)} could continue from"
+        taken = {point.id for point in points}
+        while (id := ArchiveId(profile, type, dump_name(type, now))) in taken:
+            now += timedelta(seconds=1)
+        return PlannedDump(id, base, reason, now)
+
+    def _points(self, profile: str) -> list[StoredPoint]:
+        try:
+            return self.chains.points(profile)
+        except NotThere:  # nothing of this profile is stored yet
+            return []
+
+
+def dump_name(type: BackupType, now: datetime) -> str:
+    """What a dump begun at *now* is called: ``inc_2025-11-21_09-07-19.tar.gz``, in UTC."""
+    return f"{type.value.lower()}_{now.astimezone(UTC):%Y-%m-%d_%H-%M-%S}.tar.gz"
+
+
+def _an(type: BackupType) -> str:
+    return f"{'an' if type is BackupType.INC else 'a'} {type.value}"
+
+
+@frozen
+class FetchSnapshot:
+    """Get the snapshot file that a dump continues from."""
+
+    chains: Chains
+    hasher: Hasher
+    retrying: Retrying
+
+    def __call__(self, base: Base | None, notice: Notice) -> bytes | None:
+        """
+        The snapshot file of *base*; None without one.
+
+        Raises:
+            SnapshotUnusable: what comes is not what the server names.
+            NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+        """
+        if base is None:
+            return None
+        snapshot = self.retrying(lambda: self.chains.snapshot(base.id), on_retry=notice)
+        checksum = self.hasher.checksum(ChecksumAlgorithm.SHA256)
+        checksum.update(snapshot)
+        if checksum.digest().hex() != base.snapshot_sha256:
+            raise SnapshotUnusable(str(base.id))
+        return snapshot
+
+
+@frozen
+class BackUp:
+    """Make a dump and store it, straight from tar to the server."""
+
+    chains: Chains
+    dumper: Dumper
+    compress: Compressor
+    push: PushStream
+    fetch_snapshot: FetchSnapshot
+    retrying: Retrying
+
+    def __call__(self, planned: PlannedDump, source: DumpSource, progress: Progress, notice: Notice) -> BackedUp:
+        """
+        What became of it, once the archive is stored.
+
+        Raises:
+            DumpFailed: tar did not end well; nothing is stored.
+            ParentMoved: another dump was stored since it was planned; nothing is stored.
+            SnapshotUnusable, and all that `PushStream` raises: nothing is stored.
+        """
+        before = self.fetch_snapshot(planned.base, notice)
+        base = planned.base
+        lineage = Lineage() if base is None else Lineage((base.id.type, base.id.name), base.snapshot_sha256)
+        with self.dumper.start(source, before) as dump:
+            blocks = self.compress(to_a_good_end(dump))
+            stored = self.push(planned.id, blocks, progress, notice, lineage, planned.taken_at)
+            end = dump.finish()
+        error = None
+        try:
+            self.retrying(lambda: self.chains.put_snapshot(stored.id, end.snapshot), on_retry=notice)
+        except TarkeepError as failed:
+            error = failed
+        return BackedUp(stored, end.messages, end.is_clean, error)
+
+
+def to_a_good_end(dump: RunningDump) -> Iterator[bytes]:
+    """The blocks of *dump*, which have no end unless it is a good one."""
+    yield from dump
+    dump.finish()

@@ -1,0 +1,170 @@
+"""
+What a server says of a profile's chain, and the port through which it is asked.
+
+The server has decided; nothing here is judged again. Words that only people read (evidence, fidelity, kind) stay as
+the server says them, so that a newer one may have more of them. Paths are bytes, as the archives have them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Protocol
+
+from attrs import frozen
+
+from ..archives import ArchiveId, BackupType
+from .ports import Download
+
+LATEST = "latest"
+
+
+@frozen
+class StoredPoint:
+    """
+    A restore point. *path* is what restores it, a FULL first and itself last; *path_bytes* is the size of all that.
+
+    *evidence* is the weakest of the path, *link_evidence* that of this archive and its *parent*, with a *reason*.
+    *obstacles* say why it does not restore, *doubts* what is odd about it, a sentence each.
+    """
+
+    id: ArchiveId
+    size_bytes: int
+    taken_at: datetime
+    received_at: datetime
+    kind: str | None
+    state: str
+    is_restorable: bool
+    fidelity: str
+    evidence: str | None
+    parent: ArchiveId | None
+    link_evidence: str | None
+    reason: str
+    path: tuple[ArchiveId, ...]
+    path_bytes: int
+    has_snapshot: bool
+    obstacles: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+@frozen
+class Base:
+    """What the next dump continues from; *snapshot_sha256* is of tar's snapshot file as that dump left it."""
+
+    id: ArchiveId
+    taken_at: datetime
+    snapshot_sha256: str
+    chain_length: int
+
+
+@frozen
+class RestoreStep:
+    """One archive of a plan; *is_incremental* tells that tar knows from it what was deleted."""
+
+    id: ArchiveId
+    size_bytes: int
+    sha256: str
+    is_incremental: bool
+
+
+@frozen
+class RestorePlan:
+    """
+    The archives that restore *point*, in order; *size_bytes* is what they have together.
+
+    *is_sound* is false where tar would restore something else from them, for all that they hold: a tree that only the
+    server can put together.
+    """
+
+    point: ArchiveId
+    taken_at: datetime
+    fidelity: str
+    evidence: str | None
+    size_bytes: int
+    steps: tuple[RestoreStep, ...]
+    warnings: tuple[str, ...] = ()
+    is_sound: bool = True
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether deletions are known all along."""
+        return all(step.is_incremental for step in self.steps)
+
+
+@frozen
+class TreeEntry:
+    """
+    What lay at *path* at some time; *mtime_ns* is nanoseconds since the epoch, *mode* permission bits.
+
+    *archive* is the one that holds its content. None is what no archive tells, as of the directories above a dump's.
+    """
+
+    path: bytes
+    type: str
+    size_bytes: int
+    mtime_ns: int | None
+    mode: int | None
+    uid: int | None
+    gid: int | None
+    uname: str
+    gname: str
+    link: bytes
+    archive: ArchiveId | None
+
+
+@frozen
+class Version:
+    """What one archive says of a path; *other* is where it was renamed to or from."""
+
+    archive: ArchiveId
+    taken_at: datetime
+    event: str
+    type: str | None
+    size_bytes: int | None
+    mtime_ns: int | None
+    other: bytes | None
+
+
+class Chains(Protocol):
+    """
+    A server's knowledge of chains, over whatever line. *at* is a time, ``latest``, or an archive's name.
+
+    Every method may raise `NoAnswer`, `Unauthorized` and `Refused`; where there is no such thing, `NotThere`.
+    """
+
+    def points(self, profile: str) -> list[StoredPoint]:
+        """Every restore point, oldest first."""
+
+    def base(self, profile: str, type: BackupType) -> Base | None:
+        """What the next dump of *type* continues from, of which the server has the snapshot file."""
+
+    def snapshot(self, id: ArchiveId) -> bytes:
+        """tar's snapshot file, as the dump left it."""
+
+    def put_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
+        """Give tar's snapshot file into custody."""
+
+    def plan(self, profile: str, at: str) -> RestorePlan:
+        """
+        How to restore the tree as it was *at* some time.
+
+        Raises:
+            NotRestorable: it cannot be.
+        """
+
+    def tree(self, profile: str, at: str, path: bytes = b"", *, recursive: bool = False) -> Iterator[TreeEntry]:
+        """What lay at and in *path*, page by page; with *recursive* everything below."""
+
+    def find(self, profile: str, at: str, name: str) -> Iterator[TreeEntry]:
+        """What has a name like *name*, page by page."""
+
+    def history(self, profile: str, path: bytes) -> list[Version]:
+        """What each archive says of *path*, oldest first."""
+
+    def restored(self, profile: str, at: str, path: bytes) -> Download:
+        """
+        One tar of what lay at *path* and below.
+
+        Raises:
+            NotRestorable: it cannot be.
+        """

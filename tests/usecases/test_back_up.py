@@ -1,0 +1,398 @@
+"""Backing up by the tar of this machine to a server in memory: what is stored, what never is, and what comes next."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import random
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from attrs import define, field
+
+from tarkeep.adapters.client_memory import ClientMemory
+from tarkeep.adapters.gnu_tar import GnuTar
+from tarkeep.adapters.gzip_members import GzipMembers
+from tarkeep.adapters.hashing import HashlibHasher
+from tarkeep.adapters.local_folder import LocalFolder
+from tarkeep.adapters.spool_folder import SpoolFolder
+from tarkeep.domain.archives import ArchiveId, BackupType, Lineage
+from tarkeep.domain.client.backing_up import BackedUp, BackUp, FetchSnapshot, PlanDump, PlannedDump
+from tarkeep.domain.client.dump_rule import DumpRule
+from tarkeep.domain.client.dumping import DumpEnd, DumpSource
+from tarkeep.domain.client.push import PushArchive
+from tarkeep.domain.client.retrying import Retrying
+from tarkeep.domain.client.spooling import BackUpThroughFile, Spooled
+from tarkeep.domain.client.stream import PushStream
+from tarkeep.domain.errors import DumpFailed, FolderUnusable, NoAnswer, ParentMoved, SnapshotUnusable, TarkeepError
+from tests.support.memory_server import MemoryServer
+from tests.support.trees import described, write
+
+START = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)
+MIB = 1 << 20
+FULL, INC, DIFF = BackupType.FULL, BackupType.INC, BackupType.DIFF
+
+
+def some_bytes(count: int, seed: int = 0) -> bytes:
+    """Bytes that do not compress."""
+    return random.Random(seed).randbytes(count)
+
+
+@define
+class Machine:
+    """A machine with one directory to back up. Nothing of one backup is left to the next but the server."""
+
+    server: MemoryServer
+    home: Path
+    now: datetime = START
+    dumper: GnuTar = field(factory=GnuTar)
+    spool: Path | None = None
+    notices: list[TarkeepError] = field(factory=list)
+
+    @property
+    def tree(self) -> Path:
+        return self.home / "document"
+
+    def back_up(self, type: BackupType | None = None) -> BackedUp:
+        self.now += timedelta(days=1)
+        retrying = Retrying(3, wait=lambda _seconds: None, fraction=lambda: 0.0)
+        hasher = HashlibHasher()
+
+        def notice(error: TarkeepError, pause: float) -> None:
+            self.notices.append(error)
+
+        def plan() -> PlannedDump:
+            return PlanDump(self.server, retrying)("laptop", type, DumpRule(), self.now, notice)
+
+        def progress(position: int, moved_bytes: int) -> None:
+            pass
+
+        source = DumpSource(str(self.tree))
+        compress = GzipMembers(level=1, jobs=2, member_bytes=MIB)
+        fetch = FetchSnapshot(self.server, hasher, retrying)
+        if self.spool is None:
+            push = PushStream(self.server, hasher, retrying)
+            run = BackUp(self.server, self.dumper, compress, push, fetch, retrying)
+            return run(plan(), source, progress, notice)
+        with SpoolFolder(self.spool, "laptop") as spool, closing(ClientMemory(self.home / "memory")) as memory:
+            files = LocalFolder(self.home)
+            pushing = PushArchive(self.server, files, memory, memory.notes, hasher, retrying, MIB)
+            through = BackUpThroughFile(self.server, self.dumper, compress, spool, pushing, fetch, hasher, retrying)
+            for waiting in spool.waiting():
+                through.send(waiting, progress, notice)
+            return through(plan(), source, progress, notice)
+
+    def restored(self, id: ArchiveId, into: Path) -> Path:
+        """What GNU tar makes of the path to *id*, in *into*."""
+        into.mkdir()
+        [point] = [point for point in self.server.points("laptop") if point.id == id]
+        for each in point.path:
+            subprocess.run(
+                ["tar", "-xzp", "--listed-incremental=/dev/null", "-C", str(into)],
+                input=self.server.kept[each].content,
+                check=True,
+            )
+        return into / "document"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    made = Machine(MemoryServer(), tmp_path / "home")
+    write(made.tree, {"a": b"a", "folder/b": b"b", "folder/gone": b"gone"})
+    return made
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whatever happens, no snapshot file stays on the machine."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    yield
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_first_is_full_and_the_next_continue_it(machine: Machine, tmp_path: Path) -> None:
+    """Each says what it builds on, and every point restores to the tree as it was."""
+    trees = {}
+    first = machine.back_up()
+    trees[first.archive.id] = described(machine.tree)
+    write(machine.tree, {"a": b"changed", "folder/gone": None, "new/c": b"c"})
+    second = machine.back_up()
+    trees[second.archive.id] = described(machine.tree)
+    (machine.tree / "folder").rename(machine.tree / "renamed")
+    third = machine.back_up(DIFF)
+    trees[third.archive.id] = described(machine.tree)
+
+    assert [str(id) for id in trees] == [
+        "laptop/FULL/full_2026-11-25_02-00-00.tar.gz",
+        "laptop/INC/inc_2026-11-26_02-00-00.tar.gz",
+        "laptop/DIFF/diff_2026-11-27_02-00-00.tar.gz",
+    ]
+    lineages = [machine.server.kept[id].lineage for id in trees]
+    assert [machine.server.kept[id].archive.taken_at.day for id in trees] == [25, 26, 27]
+    assert lineages[0] == Lineage()
+    assert lineages[1].parent == lineages[2].parent == (FULL, first.archive.id.name)
+    assert lineages[1].snapshot_before == lineages[2].snapshot_before is not None
+    assert all(done.is_clean and done.snapshot_error is None for done in (first, second, third))
+    for number, (id, tree) in enumerate(trees.items()):
+        assert described(machine.restored(id, tmp_path / str(number))) == tree
+
+
+def test_members_begin_at_the_directorys_name(machine: Machine) -> None:
+    """As people expect who look into the archive with tar."""
+    done = machine.back_up()
+    with tarfile.open(fileobj=io.BytesIO(machine.server.kept[done.archive.id].content)) as tar:
+        assert "document/folder/b" in tar.getnames()
+
+
+def test_a_large_dump_survives_cuts(machine: Machine) -> None:
+    """It goes as a resumable upload, and every member of the gzip stands alone."""
+    write(machine.tree, {"noise": some_bytes(24 * MIB)})
+    machine.server.cuts = [9 * MIB, 11 * MIB]
+    done = machine.back_up()
+
+    assert len(machine.notices) == 2
+    assert machine.server.cuts == []
+    content = machine.server.kept[done.archive.id].content
+    assert content.count(b"\x1f\x8b\x08\x00\x00\x00\x00\x00") >= 24
+    assert some_bytes(24 * MIB) in gzip.decompress(content)
+
+
+def test_a_dump_that_did_not_arrive_is_never_built_on(machine: Machine, tmp_path: Path) -> None:
+    """The next one continues from what the server has, and holds what the lost one held."""
+    machine.back_up()
+    write(machine.tree, {"noise": some_bytes(24 * MIB)})
+    machine.server.lost_from = 9 * MIB
+    with pytest.raises(NoAnswer):
+        machine.back_up()
+    assert len(machine.server.kept) == 1
+    machine.server.lost_from = None
+    done = machine.back_up()
+
+    assert machine.server.kept[done.archive.id].lineage.parent == (FULL, "full_2026-11-25_02-00-00.tar.gz")
+    assert described(machine.restored(done.archive.id, tmp_path / "back")) == described(machine.tree)
+
+
+def test_a_snapshot_file_that_did_not_arrive_leaves_the_archive_and_the_chain(machine: Machine, tmp_path: Path) -> None:
+    """It is told, and the dump after it continues from the one before."""
+    machine.back_up()
+    write(machine.tree, {"a": b"2"})
+    machine.server.refuse_snapshots = 9
+    unlucky = machine.back_up()
+    machine.server.refuse_snapshots = 0
+    write(machine.tree, {"folder/b": b"3"})
+    done = machine.back_up()
+
+    assert unlucky.snapshot_error is not None
+    assert len(machine.server.kept) == 3
+    assert machine.server.kept[done.archive.id].lineage.parent == (FULL, "full_2026-11-25_02-00-00.tar.gz")
+    assert described(machine.restored(done.archive.id, tmp_path / "back")) == described(machine.tree)
+
+
+def test_a_snapshot_file_that_is_another_is_not_used(machine: Machine) -> None:
+    """Building on it would make an archive that restores wrong."""
+    done = machine.back_up()
+    machine.server.snapshots[done.archive.id] += b"!"
+    asked = machine.server.base("laptop", INC)
+    assert asked is not None
+    fetch = FetchSnapshot(machine.server, HashlibHasher(), Retrying(1, lambda _: None, lambda: 0.0))
+    machine.server.snapshots[done.archive.id] += b"!"
+
+    with pytest.raises(SnapshotUnusable):
+        fetch(asked, lambda _error, _pause: None)
+
+
+def test_a_broken_chain_is_begun_anew(machine: Machine) -> None:
+    """auto makes a FULL when the newest archive turned out to be damaged."""
+    machine.back_up()
+    second = machine.back_up()
+    assert second.archive.id.type is INC
+    machine.server.damage(second.archive.id)
+
+    assert machine.back_up().archive.id.type is FULL
+
+
+def test_two_dumps_of_one_second_have_two_names(machine: Machine) -> None:
+    """The later one is called after the next second."""
+    names = []
+    for _ in range(2):
+        machine.now = START
+        names.append(machine.back_up(FULL).archive.id.name)
+
+    assert names == ["full_2026-11-25_02-00-00.tar.gz", "full_2026-11-25_02-00-01.tar.gz"]
+
+
+def test_another_backup_in_between_is_noticed(machine: Machine) -> None:
+    """What was planned on top of an older archive is refused, and nothing of it stays."""
+    machine.back_up()
+    planned = PlanDump(machine.server, Retrying(1, lambda _: None, lambda: 0.0))(
+        "laptop", INC, DumpRule(), START, lambda _error, _pause: None
+    )
+    machine.back_up()
+    retrying = Retrying(1, lambda _: None, lambda: 0.0)
+    hasher = HashlibHasher()
+    run = BackUp(
+        machine.server,
+        GnuTar(),
+        GzipMembers(),
+        PushStream(machine.server, hasher, retrying),
+        FetchSnapshot(machine.server, hasher, retrying),
+        retrying,
+    )
+
+    with pytest.raises(ParentMoved):
+        run(planned, DumpSource(str(machine.tree)), lambda _position, _moved: None, lambda _error, _pause: None)
+    assert len(machine.server.kept) == 2
+
+
+def fake_tar(folder: Path, script: str) -> GnuTar:
+    """A GNU tar that does what *script* says when it makes an archive."""
+    program = folder / "tar"
+    program.write_text(f'#!/bin/sh\nif [ "$1" = --version ]; then exec tar --version; fi\n{script}\n')
+    program.chmod(0o755)
+    return GnuTar(str(program))
+
+
+@pytest.mark.parametrize("size", [0, 24 * MIB], ids=["small", "large"])
+@pytest.mark.parametrize(("end", "status"), [("exit 2", 2), ("kill -9 $$", -9)], ids=["fails", "is killed"])
+def test_a_tar_that_does_not_end_well_leaves_nothing(
+    machine: Machine, tmp_path: Path, size: int, end: str, status: int
+) -> None:
+    """Even where all of its output went out, and would be a whole tar: neither archive nor upload stay."""
+    write(machine.tree, {"noise": some_bytes(size)})
+    machine.dumper = fake_tar(tmp_path, f'tar "$@"; echo "tar: something broke" >&2; {end}')
+
+    with pytest.raises(DumpFailed) as failed:
+        machine.back_up()
+    assert (failed.value.status, failed.value.messages) == (status, ("something broke",))
+    assert machine.server.kept == {}
+    assert machine.server.uploads == {}
+    assert len(machine.server.dropped) == (1 if size else 0)
+
+
+def test_files_that_change_meanwhile_are_told(machine: Machine, tmp_path: Path) -> None:
+    """tar's exit 1 is no failure, and what tar said comes along."""
+    machine.dumper = fake_tar(tmp_path, 'tar "$@"; echo "tar: ./x: file changed as we read it" >&2; exit 1')
+    done = machine.back_up()
+
+    assert not done.is_clean
+    assert done.messages == ("./x: file changed as we read it",)
+    assert list(machine.server.kept) == list(machine.server.snapshots) == [done.archive.id]
+
+
+def test_a_dump_can_be_looked_at_before(machine: Machine) -> None:
+    """What it would hold, without reading a file or leaving a trace."""
+    source = DumpSource(str(machine.tree), exclude=("gone",))
+    estimate = GnuTar().estimate(source, None)
+
+    assert estimate.members == 4
+    assert estimate.size_bytes >= 10240
+    end = _dumped(source)
+    assert GnuTar().estimate(source, end.snapshot).members == 2
+    assert machine.server.kept == {}
+
+
+def _dumped(source: DumpSource) -> DumpEnd:
+    with GnuTar().start(source, None) as dump:
+        for _ in dump:
+            pass
+        return dump.finish()
+
+
+# -- through a file --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spooling(machine: Machine) -> Machine:
+    """A machine that keeps its dumps in a spool until the server has them."""
+    machine.spool = machine.home / "spool"
+    return machine
+
+
+def spooled(machine: Machine) -> list[str]:
+    """What lies in the spool."""
+    assert machine.spool is not None
+    return sorted(file.name for file in machine.spool.rglob("*") if file.is_file() and file.name != "lock")
+
+
+def test_a_spool_is_empty_when_the_server_has_it(spooling: Machine, tmp_path: Path) -> None:
+    """The archive comes with the snapshot digests of both sides."""
+    spooling.back_up()
+    write(spooling.tree, {"a": b"2"})
+    done = spooling.back_up()
+
+    lineage = spooling.server.kept[done.archive.id].lineage
+    assert done.archive.taken_at == START + timedelta(days=2)
+    assert lineage.parent == (FULL, "full_2026-11-25_02-00-00.tar.gz")
+    after = hashlib.sha256(spooling.server.snapshots[done.archive.id]).hexdigest()
+    assert lineage.snapshot_after == after != lineage.snapshot_before
+    assert spooled(spooling) == []
+    assert described(spooling.restored(done.archive.id, tmp_path / "back")) == described(spooling.tree)
+
+
+def test_what_could_not_be_sent_goes_on_with_the_next_run(spooling: Machine, tmp_path: Path) -> None:
+    """No byte is sent twice, and the next dump continues from it."""
+    spooling.back_up()
+    write(spooling.tree, {"noise": some_bytes(24 * MIB)})
+    spooling.server.lost_from = 9 * MIB
+    with pytest.raises(NoAnswer):
+        spooling.back_up()
+    [upload] = spooling.server.uploads.values()
+    name = "inc_2026-11-26_02-00-00.tar.gz"
+    assert spooled(spooling) == [name, f"{name}.json", f"{name}.snapshot"]
+    assert len(upload.content) >= 9 * MIB
+
+    spooling.server.lost_from = None
+    write(spooling.tree, {"a": b"3"})
+    done = spooling.back_up()
+    assert bytes(upload.content) == spooling.server.kept[ArchiveId("laptop", INC, name)].content
+    assert spooling.server.kept[done.archive.id].lineage.parent == (INC, name)
+    assert spooled(spooling) == []
+    assert described(spooling.restored(done.archive.id, tmp_path / "back")) == described(spooling.tree)
+
+
+def test_a_tar_that_fails_leaves_nothing_in_the_spool(spooling: Machine, tmp_path: Path) -> None:
+    """Nor does one that was cut off by a crash survive the next look."""
+    spooling.dumper = fake_tar(tmp_path, 'tar "$@"; exit 2')
+    with pytest.raises(DumpFailed):
+        spooling.back_up()
+    assert spooled(spooling) == []
+
+    assert spooling.spool is not None
+    cut = spooling.spool / "laptop" / "FULL" / "full_cut.tar.gz"
+    cut.write_bytes(b"half")
+    spooling.dumper = GnuTar()
+    spooling.back_up()
+    assert spooled(spooling) == []
+
+
+def test_a_spool_is_for_one_at_a_time(tmp_path: Path) -> None:
+    """A second backup of the same profile is told so; of another one it is not."""
+    with SpoolFolder(tmp_path / "spool", "laptop"):
+        with pytest.raises(FolderUnusable, match="another backup"):
+            SpoolFolder(tmp_path / "spool", "laptop")
+        with SpoolFolder(tmp_path / "spool", "desk"):
+            pass
+    with SpoolFolder(tmp_path / "spool", "laptop") as again:
+        assert again.waiting() == []
+
+
+def test_a_description_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """And nothing is removed for it."""
+    with SpoolFolder(tmp_path / "spool", "laptop") as spool:
+        id = ArchiveId("laptop", FULL, "full_1.tar.gz")
+        archive = spool.write(id, [b"x"])
+        spool.describe(Spooled(id, archive, Lineage(), b"snapshot"))
+        assert [dump.snapshot for dump in spool.waiting()] == [b"snapshot"]
+        Path(f"{archive.path}.json").write_bytes(b"{")
+
+        with pytest.raises(FolderUnusable, match="cannot be read"):
+            spool.waiting()
+        assert Path(archive.path).exists()
