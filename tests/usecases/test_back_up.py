@@ -358,6 +358,24 @@ def test_what_could_not_be_sent_goes_on_with_the_next_run(spooling: Machine, tmp
     assert described(spooling.restored(done.archive.id, tmp_path / "back")) == described(spooling.tree)
 
 
+def test_what_the_server_would_not_continue_from_is_dropped(spooling: Machine) -> None:
+    """A dump that waited while another machine went on with the chain is of no use to anybody."""
+    spooling.back_up()
+    write(spooling.tree, {"noise": some_bytes(8 * MIB)})
+    spooling.server.lost_from = MIB
+    with pytest.raises(NoAnswer):
+        spooling.back_up()
+    spooling.server.lost_from = None
+    spooling.server.uploads.clear()
+    spooling.spool, spool = None, spooling.spool
+    spooling.back_up()
+    spooling.spool = spool
+
+    with pytest.raises(ParentMoved):
+        spooling.back_up()
+    assert spooled(spooling) == []
+
+
 def test_a_tar_that_fails_leaves_nothing_in_the_spool(spooling: Machine, tmp_path: Path) -> None:
     """Nor does one that was cut off by a crash survive the next look."""
     spooling.dumper = fake_tar(tmp_path, 'tar "$@"; exit 2')

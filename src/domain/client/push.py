@@ -238,7 +238,7 @@ class _Sending:
 
     def resumable(self) -> BackupArchive:
         push = self._push
-        upload = push.notes.get(self._key)
+        noted = upload = push.notes.get(self._key)
         try:
             progress = UploadProgress(0) if upload is None else push.remote.upload_progress(upload)
             if upload is None:
@@ -254,7 +254,7 @@ class _Sending:
                 )
         except (UploadGone, UploadNotFound):
             push.notes.put(self._key, None)
-            if upload is None or self._offset_bytes == 0:
+            if noted is None:
                 raise
             self._offset_bytes = 0
             return self.resumable()
