@@ -40,26 +40,31 @@ tarkeep \\- keep backup archives made with plain tar, and prove that they restor
 """
 DESCRIPTION = """\
 A machine makes archives with tar \\-cz: a FULL one, then INC and DIFF archives of the same tree. tarkeep push sends
-them to a Tarkeep server, which stores each once and unchanged; verify and status say whether all that lies here is safe
-there; pull gets archives back. serve is the server. Every command explains itself: tarkeep COMMAND \\-\\-help.
+them to a Tarkeep server, which stores each once and unchanged; verify and status say whether all that lies here is
+safe there; pull gets archives back. backup makes the archives as well and sends what tar writes; points, ls, find,
+history and cat look into what is stored; restore gives a tree back. serve is the server. Every command explains
+itself: tarkeep COMMAND \\-\\-help.
 """
 EXIT_CODES = {
     exits.OK: "Done; everything is as it should be.",
     exits.FAILED: "Failed.",
     exits.USAGE: "Wrong usage, or a wrong setting; nothing was done.",
     exits.PARTLY: "Partly done; standard error says what is not.",
-    exits.NOT_FOUND: "There is no such archive or profile.",
+    exits.NOT_FOUND: "There is no such archive, profile, point or path.",
     exits.UNAUTHORIZED: "The server wants a token, or another one.",
-    exits.DIFFERENT: "verify and status: something local is missing there, differs or is damaged.",
+    exits.DIFFERENT: "verify and status: something local is missing there, differs or is damaged. "
+    "restore --check: something differs.",
     exits.NO_ANSWER: "The server gave no answer, or asks to come back later, also after trying again.",
     exits.INTERRUPTED: "Interrupted; the same command goes on where it stopped.",
 }
 FILES = {
     "~/.config/tarkeep/config.toml": 'Settings of the client, such as server = "http://backup:5000". '
+    "A table [backup.PROFILE] for each profile that tarkeep backup --all is to make. "
     "Below XDG_CONFIG_HOME where that is set.",
     "tarkeep.toml": "Settings of the server, in the working directory.",
     "~/.local/state/tarkeep/client.sqlite": "What the client remembers: digests of files, and where unfinished uploads "
     "are. It can be removed at any time. Below XDG_STATE_HOME where that is set.",
+    "DIR.tarkeep-work": "The archives of a restore into DIR, until it is done.",
     "BACKUP_DIR/{FULL,INC,DIFF}/*.tar.gz": "The local archives; beside them NAME.part, what has arrived of a download.",
 }
 EXAMPLES = {
@@ -68,6 +73,9 @@ EXAMPLES = {
     "--name full_now.tar.gz --type FULL",
     "Remove local archives that are stored, undamaged, with the same bytes:": "tarkeep verify laptop --safe-to-delete "
     "-0 | xargs -0 -r rm --",
+    "Back up a directory, in the way that its age asks for:": "tarkeep backup laptop /home/me/document",
+    "Give the newest tree back, and compare it with what the server knows:": "tarkeep "
+    " restore laptop --into back --check",
     "Get everything back, and unpack a FULL archive:": "tarkeep pull laptop --into back && tar -xzf back/FULL/NAME "
     "--listed-incremental=/dev/null",
 }

@@ -37,6 +37,24 @@ class Machine:
         os.utime(file, (modified, modified))
         return file
 
+    @property
+    def tree(self) -> Path:
+        """A directory to back up, ``document``."""
+        return self.home / "document"
+
+    def about(self, command: str, profile: str) -> list[str]:
+        """What a *command* of the client needs to be told, given an archive of *profile* that holds the tree."""
+        words = {
+            "stats": [],
+            "pull": [profile, "--into", "pulled"],
+            "backup": [profile, str(self.tree)],
+            "restore": [profile, "--into", "restored"],
+            "find": [profile, "letter"],
+            "history": [profile, "document/letter"],
+            "cat": [profile, "document/letter"],
+        }
+        return words.get(command, [profile])
+
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TARKEEP_", "XDG_"))}
         return {
@@ -59,7 +77,8 @@ class Machine:
             cwd=self.home,
             timeout=120,
         )
-        return subprocess.CompletedProcess(ran.args, ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+        out, told = ran.stdout.decode(errors="surrogateescape"), ran.stderr.decode()
+        return subprocess.CompletedProcess(ran.args, ran.returncode, out, told)
 
     def begin(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """The command, running; whoever calls this ends it."""
@@ -89,3 +108,14 @@ def store(server: LiveServer, profile: str, type: str, name: str, content: bytes
 def some(text: str) -> bytes:
     """A small archive, another one for each *text*."""
     return make_targz({"file": text.encode()})
+
+
+def keep_the_tree(machine: Machine, content: bytes = b"dear") -> Path:
+    """Keep an archive of the machine's tree, in which ``document/letter`` holds *content*, as a FULL of GNU tar's."""
+    machine.tree.mkdir(exist_ok=True)
+    (machine.tree / "letter").write_bytes(content)
+    file = machine.backups / "FULL" / "full_tree.tar.gz"
+    file.parent.mkdir(parents=True)
+    options = [f"--listed-incremental={machine.home / 'snapshot'}", f"--directory={machine.home}", machine.tree.name]
+    subprocess.run(["tar", f"-czf{file}", *options], check=True)
+    return file

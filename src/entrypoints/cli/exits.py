@@ -16,6 +16,10 @@ _TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
     errors.InvalidType: (USAGE, ""),
     errors.ArchiveNotFound: (NOT_FOUND, "tarkeep list shows what is stored"),
     errors.NotThere: (NOT_FOUND, ""),
+    errors.ExtractFailed: (
+        FAILED,
+        "where an ordinary user may not write into read-only folders, restore --merged into a new directory",
+    ),
     errors.ProfileNotFound: (NOT_FOUND, "tarkeep stats shows the profiles"),
     errors.Unauthorized: (UNAUTHORIZED, "put the right token into TARKEEP_TOKEN or the file of --token-file"),
     errors.NoAnswer: (

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,13 @@ CLIENT_COMMANDS = {
     "status": "client_status:status",
     "list": "client_list:list_",
     "stats": "client_list:stats",
+    "backup": "client_backup:backup",
+    "restore": "client_restore:restore",
+    "points": "client_points:points",
+    "ls": "client_look:ls",
+    "find": "client_look:find",
+    "history": "client_look:history",
+    "cat": "client_look:cat",
 }
 COMPLETION = "completion"
 
@@ -80,6 +88,20 @@ class _Environment(cyclopts.config.Env):
     def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
         options = [one for one in arguments if not one.field_info.is_positional_only]
         super().__call__(app, commands, ArgumentCollection(options))  # type: ignore[no-untyped-call]
+
+
+def command_table(name: str) -> Mapping[str, object]:
+    """
+    What the settings file has under the name of a command, which is no option of any.
+
+    Raises:
+        InvalidSetting: it is no table.
+    """
+    files = [config.config for config in app.config if isinstance(config, cyclopts.config.Toml)]
+    table = files[0].get(name, {}) if files else {}
+    if not isinstance(table, dict):
+        raise InvalidSetting(name, "must be a table in the settings file")
+    return table
 
 
 def _check_file(file: Path, *, must_exist: bool) -> None:

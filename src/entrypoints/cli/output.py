@@ -43,6 +43,11 @@ class Output:
         if not self.quiet:
             self.error(line)
 
+    def step(self, line: str) -> None:
+        """What is being done, for somebody who waits at a terminal."""
+        if sys.stderr.isatty():
+            self.message(line)
+
     def error(self, line: str) -> None:
         """Something a person must know."""
         with self._lock:

@@ -1,0 +1,133 @@
+"""
+The settings of backups: those of each profile in the client's settings file, and those of one command line.
+
+In the file they stand in a table for each profile, ``[backup.laptop]``; what is no setting is an error there, too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from ...domain.archives import BackupType
+from ...domain.client.dump_rule import DumpRule, parse_period
+from ...domain.client.dumping import DumpSource
+from ...domain.errors import InvalidSetting, WrongUse
+from ...domain.naming import check_profile
+
+Value = TypeVar("Value")
+NEVER = "never"
+_USUAL = DumpRule()
+
+
+class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one profile is backed up; None is whatever is usual."""
+
+    directory: str | None = None
+    type: str | None = None
+    exclude: tuple[str, ...] = ()
+    exclude_from: tuple[str, ...] = ()
+    one_file_system: bool = False
+    full_every: str | None = None
+    diff_every: str | None = None
+    max_chain: int | None = None
+    compress_jobs: int | None = None
+    level: int | None = None
+    spool: str | None = None
+    tar: str | None = None
+
+    def over(self, other: BackupSettings) -> BackupSettings:
+        """What these settings say, and otherwise *other*; what is excluded by either is excluded."""
+
+        def first(mine: Value | None, others: Value | None) -> Value | None:
+            return others if mine is None else mine
+
+        return BackupSettings(
+            directory=first(self.directory, other.directory),
+            type=first(self.type, other.type),
+            exclude=(*other.exclude, *self.exclude),
+            exclude_from=(*other.exclude_from, *self.exclude_from),
+            one_file_system=self.one_file_system or other.one_file_system,
+            full_every=first(self.full_every, other.full_every),
+            diff_every=first(self.diff_every, other.diff_every),
+            max_chain=first(self.max_chain, other.max_chain),
+            compress_jobs=first(self.compress_jobs, other.compress_jobs),
+            level=first(self.level, other.level),
+            spool=first(self.spool, other.spool),
+            tar=first(self.tar, other.tar),
+        )
+
+    def source(self) -> DumpSource:
+        """
+        What to dump.
+
+        Raises:
+            InvalidSetting: there is no such directory, or no such list of patterns.
+        """
+        if self.directory is None:
+            raise WrongUse("directory", "name the one to back up, or set it in the table of the profile")
+        directory = Path(self.directory).expanduser().resolve()
+        if not directory.is_dir():
+            raise InvalidSetting("directory", f"{directory} is no directory")
+        lists = [Path(listed).expanduser().absolute() for listed in self.exclude_from]
+        for listed in lists:
+            if not listed.is_file():
+                raise InvalidSetting("exclude_from", f"{listed} is no file")
+        return DumpSource(str(directory), self.exclude, tuple(map(str, lists)), self.one_file_system)
+
+    def rule(self) -> DumpRule:
+        """When a FULL and when a DIFF is due."""
+        diff_every = _USUAL.diff_every
+        if self.diff_every is not None:
+            diff_every = None if self.diff_every == NEVER else _period("diff_every", self.diff_every)
+        return DumpRule(
+            _USUAL.full_every if self.full_every is None else _period("full_every", self.full_every),
+            diff_every,
+            _USUAL.max_chain if self.max_chain is None else self.max_chain,
+        )
+
+    def wanted(self) -> BackupType | None:
+        """The type to make, None where the rule decides."""
+        return None if self.type in (None, "auto") else BackupType.parse(self.type)
+
+    def compression(self) -> tuple[int, int]:
+        """Threads and level."""
+        jobs = min(os.cpu_count() or 1, 4) if self.compress_jobs is None else self.compress_jobs
+        level = 6 if self.level is None else self.level
+        if not 1 <= jobs <= 64:
+            raise InvalidSetting("compress_jobs", f"must be 1 to 64, is {jobs}")
+        if not 1 <= level <= 9:
+            raise InvalidSetting("level", f"must be 1 to 9, is {level}")
+        return jobs, level
+
+
+def from_table(table: Mapping[str, object]) -> dict[str, BackupSettings]:
+    """
+    The settings of each profile in *table*, which is what the file has under ``backup``.
+
+    Raises:
+        InvalidSetting: a name can be no profile, a key is no setting, or a value is of the wrong kind.
+    """
+    profiles = {}
+    for profile, told in table.items():
+        check_profile(profile)
+        try:
+            profiles[profile] = settings = msgspec.convert(told, BackupSettings)
+        except msgspec.ValidationError as error:
+            raise InvalidSetting(f"[backup.{profile}]", str(error)) from error
+        settings.rule()
+        settings.wanted()
+        settings.compression()
+    return profiles
+
+
+def _period(name: str, text: str) -> timedelta:
+    try:
+        return parse_period(text)
+    except ValueError as error:
+        raise InvalidSetting(name, str(error)) from error

@@ -1,0 +1,289 @@
+"""Backing up directories: tar makes the dump, the server says what it continues from and keeps all of it."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from attrs import frozen
+from cyclopts import Parameter
+
+from ...domain.archives import ArchiveId
+from ...domain.client.backing_up import BackedUp, PlannedDump
+from ...domain.client.push import Progress
+from ...domain.client.retrying import Notice
+from ...domain.client.spooling import BackUpThroughFile
+from ...domain.errors import ParentMoved, TarkeepError, WrongUse
+from ...domain.naming import check_profile
+from ...domain.sizes import human_size
+from .backup_settings import BackupSettings, from_table
+from .client_settings import ClientSettings, config_file
+from .exits import FAILED, INTERRUPTED, OK, PARTLY, exit_code, hint
+from .opening import one_profile, opening
+from .output import Output
+from .transfers import Pace
+
+if TYPE_CHECKING:
+    from ..client_chain_wiring import Dumping
+    from ..client_wiring import Client
+
+_SHOWN_MESSAGES = 20
+
+
+def backup(
+    profile: str | None = None,
+    directory: str | None = None,
+    /,
+    *,
+    all: bool = False,
+    type: Literal["auto", "full", "inc", "diff"] | None = None,
+    exclude: Sequence[str] = (),
+    exclude_from: Sequence[str] = (),
+    one_file_system: bool = False,
+    full_every: str | None = None,
+    diff_every: str | None = None,
+    max_chain: int | None = None,
+    compress_jobs: int | None = None,
+    level: int | None = None,
+    spool: str | None = None,
+    tar: str | None = None,
+    dry_run: Annotated[bool, Parameter(name=["--dry-run", "-n"])] = False,
+    client: ClientSettings | None = None,
+) -> int:
+    """
+    Back up a directory: GNU tar dumps what has changed, straight to the server.
+
+    What the dump continues from is the server's to say, and tar's snapshot file is kept there with each archive. So a
+    dump that was not stored is never built on, and a machine installed anew goes on where the old one stopped. What tar
+    makes is called after the time in UTC, such as inc_2025-11-21_09-07-19.tar.gz, and its members begin at the
+    directory's name. It is compressed in gzip members that can be entered one by one, which pigz cannot write.
+
+    In the settings file each profile may have a table, [backup.laptop], with directory and any of the options below
+    written with underscores. Exit codes: 0 everything is stored; 1 nothing was; 3 of several profiles some were not, or
+    an archive is stored and its snapshot file is not, so that the next dump continues from the one before; 14 the
+    server gave no answer.
+
+    Parameters
+    ----------
+    profile
+        The profile to store it for. Default: the one of the settings.
+    directory
+        The directory to back up. Default: the one in the table of the profile.
+    all
+        Back up every profile that has a table in the settings file, one after the other.
+    type
+        auto decides by age: a FULL where nothing can be continued from, or when one is due, then a DIFF when one is
+        due, else an INC. Default: auto.
+    exclude
+        Leave out what matches this pattern of GNU tar; may be given several times.
+    exclude_from
+        Leave out what matches a pattern in this file; may be given several times.
+    one_file_system
+        Stay in the file system of the directory.
+    full_every
+        How often auto makes a FULL, such as 12h, 30d or 8w. Default: 30d.
+    diff_every
+        How often auto makes a DIFF, or never. Default: 7d.
+    max_chain
+        How many archives a restore may need at most before auto makes a FULL. Default: 40.
+    compress_jobs
+        How many threads compress. Default: as many as there are processors, at most 4.
+    level
+        How hard to compress, 1 to 9. Default: 6.
+    spool
+        Write the archive to a file below this folder first, and remove it when the server has it. What could not be
+        sent is sent first by the next run, from where it was cut. Default: straight to the server.
+    tar
+        The GNU tar to use. Default: tar.
+    dry_run
+        Say what would be done, and how large it would be; send nothing.
+    """
+    settings = client or ClientSettings()
+    output = Output(settings.json, settings.quiet)
+    said = BackupSettings(
+        directory=directory,
+        type=type,
+        exclude=tuple(exclude),
+        exclude_from=tuple(exclude_from),
+        one_file_system=one_file_system,
+        full_every=full_every,
+        diff_every=diff_every,
+        max_chain=max_chain,
+        compress_jobs=compress_jobs,
+        level=level,
+        spool=spool,
+        tar=tar,
+    )
+    wanted = _wanted(profile, settings, said, everything=all)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service cleans up as Ctrl-C does
+    with opening(settings, output) as opened:
+        run = _Backup(opened, output, settings, dry_run=dry_run)
+        codes = [run.or_error(profile, its) if all else run(profile, its) for profile, its in wanted.items()]
+        failed = sum(code not in (OK, PARTLY) for code in codes)
+        if all or output.as_json:
+            done = "looked at" if dry_run else "backed up"
+            output.result(
+                f"{len(codes) - failed} of {len(codes)} profiles {done}",
+                summary=True,
+                profiles=len(codes),
+                failed=failed,
+            )
+        return _worst(codes)
+
+
+def _wanted(
+    profile: str | None, settings: ClientSettings, said: BackupSettings, *, everything: bool
+) -> dict[str, BackupSettings]:
+    """The profiles to back up, and how."""
+    from .main import command_table
+
+    known = from_table(command_table("backup"))
+    if not everything:
+        name = check_profile(one_profile(profile, settings))
+        return {name: said.over(known.get(name, BackupSettings()))}
+    if profile is not None:
+        raise WrongUse("--all", "takes the profiles of the settings file; name none")
+    if not known:
+        raise WrongUse("--all", f"there is no table such as [backup.laptop] in {config_file()}")
+    return {name: said.over(its) for name, its in known.items()}
+
+
+def _worst(codes: Sequence[int]) -> int:
+    if INTERRUPTED in codes:
+        return INTERRUPTED
+    if len(set(codes)) == 1:
+        return codes[0]
+    return PARTLY if OK in codes or PARTLY in codes else FAILED
+
+
+@frozen
+class _Backup:
+    _client: Client
+    _output: Output
+    _settings: ClientSettings
+    _dry_run: bool
+
+    def or_error(self, profile: str, how: BackupSettings) -> int:
+        """Back up one of several profiles, after which the next one has its turn."""
+        try:
+            return self(profile, how)
+        except TarkeepError as error:
+            advice = hint(error)
+            self._output.error(f"{profile}: {error}{'; ' + advice if advice else ''}")
+            if self._output.as_json:
+                self._output.result("", profile=profile, status="failed", error=str(error))
+            return exit_code(error)
+
+    def __call__(self, profile: str, how: BackupSettings) -> int:
+        from ..client_chain_wiring import dumping
+
+        source, rule, wanted = how.source(), how.rule(), how.wanted()
+        jobs, level = how.compression()
+        spool = Path(how.spool).expanduser() if how.spool is not None and not self._dry_run else None
+        tar = how.tar or "tar"
+        with dumping(self._client, profile, tar=tar, compress_jobs=jobs, level=level, spool=spool) as dumps:
+            dumps.dumper.check()
+            notice = self._notice(profile)
+            if dumps.through is not None:
+                self._send_waiting(dumps.through, notice)
+            planned = dumps.plan(profile, wanted, rule, datetime.now(UTC), notice)
+            if self._dry_run:
+                return self._explain(dumps, planned, how, notice)
+            self._output.step(f"{planned.id}, {_on(_parent(planned))}: {planned.reason}")
+            with self._moving(planned.id) as progress:
+                done = dumps.back_up(planned, source, progress, notice)
+        return self._tell(done, _parent(planned), planned.reason)
+
+    def _send_waiting(self, through: BackUpThroughFile, notice: Notice) -> None:
+        """Send what an earlier run could not; this run's dump continues from it."""
+        for dump in through.spool.waiting():
+            self._output.step(f"{dump.id}: waits in the spool, is sent now")
+            parent = dump.lineage.parent
+            try:
+                with self._moving(dump.id) as progress:
+                    done = through.send(dump, progress, notice)
+            except ParentMoved as error:
+                self._output.error(f"{dump.id}: dropped from the spool: {error}")
+                continue
+            self._tell(done, f"{parent[0].value}/{parent[1]}" if parent is not None else None, "sent from the spool")
+
+    @contextmanager
+    def _moving(self, id: ArchiveId) -> Iterator[Progress]:
+        """A bar for *id*, and the pace of the settings."""
+        label = f"{id.type.value}/{id.name}"
+        pace = Pace(self._settings.limit_rate)
+        with self._output.bars(None) as bars:
+
+            def progress(position: int, moved_bytes: int) -> None:
+                bars.at(label, position, moved_bytes, None)
+                pace.moved(moved_bytes)
+
+            yield progress
+
+    def _notice(self, profile: str) -> Notice:
+        return lambda error, pause: self._output.message(f"{profile}: {error}; again in {pause:.0f} s")
+
+    def _explain(self, dumps: Dumping, planned: PlannedDump, how: BackupSettings, notice: Notice) -> int:
+        source = how.source()
+        estimate = dumps.dumper.estimate(source, dumps.fetch_snapshot(planned.base, notice))
+        command = shlex.join(dumps.dumper.command(source))
+        about = f"about {estimate.members} files and directories, {human_size(estimate.size_bytes)} before compression"
+        self._output.result(
+            f"{planned.id}: would be made, {_on(_parent(planned))}: {planned.reason}",
+            profile=planned.id.profile,
+            type=planned.id.type.value,
+            name=planned.id.name,
+            status="planned",
+            parent=_parent(planned),
+            reason=planned.reason,
+            command=command,
+            members=estimate.members,
+            unpacked_size=estimate.size_bytes,
+        )
+        for line in () if self._output.as_json else (command, about):
+            self._output.result(line)
+        return OK
+
+    def _tell(self, done: BackedUp, parent: str | None, reason: str) -> int:
+        archive = done.archive
+        shown = done.messages[-_SHOWN_MESSAGES:]
+        if not done.is_clean:
+            self._output.error(f"{archive.id}: stored, but tar warns that files changed while it read them:")
+        elif shown:
+            self._output.message(f"{archive.id}: tar says:")
+        for line in shown:
+            (self._output.message if done.is_clean else self._output.error)(f"  {line}")
+        if done.snapshot_error is not None:
+            self._output.error(
+                f"{archive.id}: the archive is stored, its snapshot file is not: {done.snapshot_error}; the next dump "
+                "will continue from the one before, which is right and only larger"
+            )
+        self._output.result(
+            f"{archive.id}: stored ({human_size(archive.size_bytes)}), {_on(parent)}: {reason}",
+            profile=archive.id.profile,
+            type=archive.id.type.value,
+            name=archive.id.name,
+            status="stored",
+            size=archive.size_bytes,
+            sha256=archive.digests.sha256,
+            parent=parent,
+            reason=reason,
+            warnings=list(done.messages),
+            clean=done.is_clean,
+            snapshot="stored" if done.snapshot_error is None else "not-stored",
+            error=str(done.snapshot_error) if done.snapshot_error is not None else None,
+        )
+        return OK if done.snapshot_error is None else PARTLY
+
+
+def _parent(planned: PlannedDump) -> str | None:
+    return f"{planned.base.id.type.value}/{planned.base.id.name}" if planned.base is not None else None
+
+
+def _on(parent: str | None) -> str:
+    return f"on top of {parent}" if parent is not None else "on top of nothing"

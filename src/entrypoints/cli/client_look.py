@@ -1,0 +1,247 @@
+"""Looking into what is stored: the tree at some time, names, the history of one path, and the bytes of one file."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ...domain.archives import ArchiveId
+from ...domain.client.chain import LATEST, TreeEntry, Version
+from ...domain.path_text import path_text
+from ...domain.sizes import human_size
+from .client_settings import ClientSettings
+from .exits import OK
+from .opening import one_profile, opening, retry_notice
+from .output import Output
+from .paths import given_path
+
+Null = Annotated[bool, Parameter(name=["--null", "-0"])]
+_LETTERS = {
+    "directory": "d",
+    "symlink": "l",
+    "character-device": "c",
+    "block-device": "b",
+    "fifo": "p",
+}
+
+
+def ls(
+    profile: str,
+    path: str = "",
+    /,
+    *,
+    at: str = LATEST,
+    long: Annotated[bool, Parameter(name=["--long", "-l"])] = False,
+    recursive: Annotated[bool, Parameter(name=["--recursive", "-R"])] = False,
+    null: Null = False,
+    client: ClientSettings | None = None,
+) -> int:
+    """
+    List what lay in a folder of the tree at some time.
+
+    Names are shown with everything escaped that is not plain writing; -0 prints them as they are.
+
+    Parameters
+    ----------
+    profile
+        The profile to look into.
+    path
+        The folder or file, written as ls shows it. Default: the whole tree's root.
+    at
+        A time or date, the name of an archive, or latest.
+    long
+        Show type, mode, owner, size and time, and where links point.
+    recursive
+        Show everything below as well.
+    null
+        Print just the paths, byte by byte, each ended by a NUL byte, for xargs -0.
+    """
+    from ..client_chain_wiring import chains
+
+    settings = client or ClientSettings()
+    output = Output(settings.json, quiet=False)
+    profile = one_profile(profile, settings)
+    with opening(settings, output) as opened:
+        entries = chains(opened).tree(profile, at, given_path(path), recursive=recursive)
+        return _show(output, entries, long=long, null=null)
+
+
+def find(
+    profile: str,
+    name: str,
+    /,
+    *,
+    at: str = LATEST,
+    long: Annotated[bool, Parameter(name=["--long", "-l"])] = False,
+    null: Null = False,
+    client: ClientSettings | None = None,
+) -> int:
+    """
+    Find files and folders by name in the tree at some time.
+
+    Parameters
+    ----------
+    profile
+        The profile to look into.
+    name
+        A part of the name, or a pattern such as *.jpg.
+    at
+        A time or date, the name of an archive, or latest.
+    long
+        Show type, mode, owner, size and time, and where links point.
+    null
+        Print just the paths, byte by byte, each ended by a NUL byte, for xargs -0.
+    """
+    from ..client_chain_wiring import chains
+
+    settings = client or ClientSettings()
+    output = Output(settings.json, quiet=False)
+    profile = one_profile(profile, settings)
+    with opening(settings, output) as opened:
+        return _show(output, chains(opened).find(profile, at, path_text(given_path(name))), long=long, null=null)
+
+
+def history(profile: str, path: str, /, *, client: ClientSettings | None = None) -> int:
+    """
+    Show what became of one file or folder, archive by archive.
+
+    Parameters
+    ----------
+    profile
+        The profile to look into.
+    path
+        The file or folder, written as tarkeep ls shows it.
+    """
+    from ..client_chain_wiring import chains
+
+    settings = client or ClientSettings()
+    output = Output(settings.json, quiet=False)
+    profile = one_profile(profile, settings)
+    with opening(settings, output) as opened:
+        known, wanted = chains(opened), given_path(path)
+        versions = opened.retrying(lambda: known.history(profile, wanted), on_retry=retry_notice(output))
+    for version in versions:
+        output.result(_version_line(version), **_version_members(version))
+    if output.as_json:
+        output.result("", summary=True, versions=len(versions))
+    return OK
+
+
+def cat(profile: str, path: str, /, *, at: str = LATEST, client: ClientSettings | None = None) -> int:
+    """
+    Print one file as it was at some time, byte by byte, on standard output; with --json its size and SHA-256 instead.
+
+    Parameters
+    ----------
+    profile
+        The profile to look into.
+    path
+        The file, written as tarkeep ls shows it.
+    at
+        A time or date, the name of an archive, or latest.
+    """
+    from ..client_chain_wiring import chains, content
+
+    settings = client or ClientSettings()
+    output = Output(settings.json, settings.quiet)
+    profile = one_profile(profile, settings)
+    with opening(settings, output) as opened:
+        size, sha256 = 0, hashlib.sha256()
+        for block in content(chains(opened), profile, at, given_path(path)):
+            size += len(block)
+            sha256.update(block)
+            if not output.as_json:
+                sys.stdout.buffer.write(block)
+        sys.stdout.buffer.flush()
+        if output.as_json:
+            output.result("", summary=True, path=path_text(given_path(path)), size=size, sha256=sha256.hexdigest())
+    return OK
+
+
+def _show(output: Output, entries: Iterable[TreeEntry], *, long: bool, null: bool) -> int:
+    count = 0
+    for entry in entries:
+        count += 1
+        name = path_text(entry.path)
+        if output.as_json:
+            output.result("", **_entry_members(entry))
+        elif null:
+            sys.stdout.buffer.write(entry.path + b"\0")
+        elif long:
+            output.result(_long_line(entry, name))
+        else:
+            output.result(name + ("/" if entry.type == "directory" else ""))
+    sys.stdout.flush()
+    if output.as_json:
+        output.result("", summary=True, entries=count)
+    return OK
+
+
+def _long_line(entry: TreeEntry, name: str) -> str:
+    owner = "-" if entry.uid is None else f"{entry.uname or entry.uid}/{entry.gname or entry.gid}"
+    size = human_size(entry.size_bytes) if entry.type == "file" else "-"
+    link = f" -> {path_text(entry.link)}" if entry.link else ""
+    return f"{_mode(entry)} {owner:17} {size:>10} {_time_text(entry.mtime_ns):20} {name}{link}"
+
+
+def _mode(entry: TreeEntry) -> str:
+    bits = "?????????"
+    if entry.mode is not None:
+        bits = "".join(letter if entry.mode & (1 << 8 - place) else "-" for place, letter in enumerate("rwxrwxrwx"))
+    return _LETTERS.get(entry.type, "-") + bits
+
+
+def _entry_members(entry: TreeEntry) -> dict[str, object]:
+    return {
+        "path": path_text(entry.path),
+        "type": entry.type,
+        "size": entry.size_bytes,
+        "mtime": _time(entry.mtime_ns).isoformat() if entry.mtime_ns is not None else None,
+        "mtime_ns": entry.mtime_ns,
+        "mode": f"{entry.mode:04o}" if entry.mode is not None else None,
+        "uid": entry.uid,
+        "gid": entry.gid,
+        "uname": entry.uname,
+        "gname": entry.gname,
+        "link": path_text(entry.link),
+        "archive": _label(entry.archive),
+    }
+
+
+def _version_line(version: Version) -> str:
+    size = human_size(version.size_bytes) if version.size_bytes is not None else "-"
+    event = f"{version.event} {path_text(version.other)}" if version.other is not None else version.event
+    taken = f"{version.taken_at:%Y-%m-%d %H:%M:%S}Z"
+    return f"{taken}  {event:22} {size:>10}  modified {_time_text(version.mtime_ns):20}  {_label(version.archive)}"
+
+
+def _version_members(version: Version) -> dict[str, object]:
+    return {
+        "archive": _label(version.archive),
+        "taken_at": version.taken_at.isoformat(),
+        "event": version.event,
+        "type": version.type,
+        "size": version.size_bytes,
+        "mtime": _time(version.mtime_ns).isoformat() if version.mtime_ns is not None else None,
+        "other": path_text(version.other) if version.other is not None else None,
+    }
+
+
+def _label(id: ArchiveId | None) -> str | None:
+    return f"{id.type.value}/{id.name}" if id is not None else None
+
+
+def _time_text(mtime_ns: int | None) -> str:
+    return f"{_time(mtime_ns):%Y-%m-%d %H:%M:%S}Z" if mtime_ns is not None else "-"
+
+
+def _time(mtime_ns: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(mtime_ns // 1_000_000_000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0, UTC)

@@ -1,0 +1,154 @@
+"""Seeing what can be restored: the points of a profile, as a tree of what builds on what."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from ...domain.archives import ArchiveId, BackupType
+from ...domain.client.chain import StoredPoint
+from ...domain.client.status import age
+from ...domain.sizes import human_size
+from .client_settings import ClientSettings
+from .exits import OK
+from .opening import one_profile, opening, retry_notice
+from .output import Output
+
+_DEEPEST = 12
+_GREEN, _YELLOW, _RED = 32, 33, 31
+
+
+def points(profile: str | None = None, /, *, client: ClientSettings | None = None) -> int:
+    """
+    Show which points in time can be restored, as a tree: each archive below the one it builds on.
+
+    A point restores exactly, or without knowing what was deleted (overlay), or not, and then what stands in its way is
+    said. How surely it is known what an archive builds on is proven, declared, inferred, contradicted or orphan.
+
+    Parameters
+    ----------
+    profile
+        The profile to show. Default: the one of the settings.
+    """
+    from ..client_chain_wiring import chains
+
+    settings = client or ClientSettings()
+    output = Output(settings.json, quiet=False)
+    profile = one_profile(profile, settings)
+    with opening(settings, output) as opened:
+        known = chains(opened)
+        found = opened.retrying(lambda: known.points(profile), on_retry=retry_notice(output))
+    restorable = sum(point.is_restorable for point in found)
+    if output.as_json:
+        for point in found:
+            output.result("", **_members(point))
+    else:
+        for line in drawn(found, datetime.now(UTC)):
+            print(line.text(in_colour=_wants_colour()))
+    output.result(
+        f"{profile}: {restorable} of {len(found)} points can be restored",
+        summary=True,
+        points=len(found),
+        restorable=restorable,
+    )
+    return OK
+
+
+@frozen
+class Line:
+    """A line of the tree; *mark* is the part of it that has a colour."""
+
+    before: str
+    mark: str = ""
+    after: str = ""
+    colour: int = 0
+
+    def text(self, *, in_colour: bool) -> str:
+        mark = f"\x1b[{self.colour}m{self.mark}\x1b[0m" if in_colour and self.colour else self.mark
+        return f"{self.before}{mark}{self.after}".rstrip()
+
+
+def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
+    """*points* as a tree: each below the one it builds on, those that build on nothing at the left."""
+    by_id = {point.id: point for point in points}
+    below: dict[ArchiveId | None, list[StoredPoint]] = {}
+    for point in points:
+        known = point.parent if point.parent in by_id and _is_before(by_id, point) else None
+        below.setdefault(known, []).append(point)
+    width = max((len(_label(point)) + 2 * min(len(point.path) - 1, _DEEPEST) for point in points), default=0)
+    waiting = [(0, point) for point in reversed(below.get(None, []))]
+    while waiting:
+        depth, point = waiting.pop()
+        indent = "  " * min(depth, _DEEPEST)
+        mark, colour = _mark(point)
+        facts = [
+            f"{_evidence(point):12}",
+            f"{human_size(point.size_bytes):>10}",
+            f"{point.taken_at:%Y-%m-%d %H:%M}Z",
+            age(point.taken_at, now),
+        ]
+        yield Line(f"{indent + _label(point):{width}}  ", f"{mark:16}", "  ".join(facts), colour)
+        for obstacle in point.obstacles:
+            yield Line(f"{indent}    ", obstacle, colour=_RED)
+        for doubt in point.doubts:
+            yield Line(f"{indent}    doubt: ", doubt, colour=_YELLOW)
+        waiting += [(depth + 1, child) for child in reversed(below.get(point.id, []))]
+
+
+def _is_before(by_id: dict[ArchiveId, StoredPoint], point: StoredPoint) -> bool:
+    """Whether going up from *point* comes to an end: two that name each other must not vanish from the tree."""
+    climbed = set()
+    at: StoredPoint | None = point
+    while at is not None and at.parent is not None:
+        if at.id in climbed:
+            return False
+        climbed.add(at.id)
+        at = by_id.get(at.parent)
+    return True
+
+
+def _mark(point: StoredPoint) -> tuple[str, int]:
+    if not point.is_restorable:
+        return "does not restore", _RED
+    return (point.fidelity, _GREEN if point.fidelity == "exact" else _YELLOW)
+
+
+def _evidence(point: StoredPoint) -> str:
+    """How surely the link of *point* is known; a FULL has none to doubt."""
+    return "-" if point.id.type is BackupType.FULL else point.link_evidence or "-"
+
+
+def _label(point: StoredPoint) -> str:
+    return f"{point.id.type.value}/{point.id.name}"
+
+
+def _members(point: StoredPoint) -> dict[str, object]:
+    return {
+        "profile": point.id.profile,
+        "type": point.id.type.value,
+        "name": point.id.name,
+        "size": point.size_bytes,
+        "taken_at": point.taken_at.isoformat(),
+        "received_at": point.received_at.isoformat(),
+        "kind": point.kind,
+        "state": point.state,
+        "restorable": point.is_restorable,
+        "fidelity": point.fidelity,
+        "evidence": point.evidence,
+        "parent": f"{point.parent.type.value}/{point.parent.name}" if point.parent is not None else None,
+        "link_evidence": point.link_evidence,
+        "reason": point.reason,
+        "path": [f"{id.type.value}/{id.name}" for id in point.path],
+        "path_size": point.path_bytes,
+        "has_snapshot": point.has_snapshot,
+        "obstacles": list(point.obstacles),
+        "doubts": list(point.doubts),
+    }
+
+
+def _wants_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -1,0 +1,108 @@
+"""The other half of the client's composition root: what makes dumps, restores them, and looks into them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import frozen
+
+from ..adapters.gnu_tar import GnuTar
+from ..adapters.gzip_members import GzipMembers
+from ..adapters.http_chains import HttpChains
+from ..adapters.landing_folder import LandingFolder
+from ..adapters.local_tree import LocalFolderTree
+from ..adapters.spool_folder import SpoolFolder
+from ..adapters.tar_content import file_in
+from ..domain.client.backing_up import BackUp, FetchSnapshot, PlanDump
+from ..domain.client.chain import Chains
+from ..domain.client.comparing import LocalTree
+from ..domain.client.dumping import Dumper
+from ..domain.client.fetching import PullArchive
+from ..domain.client.ports import Landing
+from ..domain.client.restoring import Extractor, ExtractPlan, PlanRestoring, RestorePath
+from ..domain.client.spooling import BackUpThroughFile
+from ..domain.client.stream import PushStream
+from .client_wiring import Client, pull_archive
+
+
+@frozen
+class Dumping:
+    """Use cases and the program of one backup; *through* is there where it is to go through a file."""
+
+    dumper: Dumper
+    plan: PlanDump
+    fetch_snapshot: FetchSnapshot
+    back_up: BackUp | BackUpThroughFile
+    through: BackUpThroughFile | None
+
+
+def chains(client: Client) -> Chains:
+    """What the server of *client* knows of chains."""
+    return HttpChains(client.remote)
+
+
+def content(known: Chains, profile: str, at: str, path: bytes) -> Iterator[bytes]:
+    """The bytes of the file that lay at *path*, in blocks."""
+    with known.restored(profile, at, path) as download:
+        yield from file_in(download, path)
+
+
+@contextmanager
+def dumping(
+    client: Client, profile: str, *, tar: str, compress_jobs: int, level: int, spool: Path | None
+) -> Iterator[Dumping]:
+    """Backups of *profile* to the server of *client* by the program *tar*; a *spool* is held until the context ends."""
+    known = HttpChains(client.remote)
+    dumper, compress = GnuTar(tar), GzipMembers(level, compress_jobs)
+    fetch = FetchSnapshot(known, client.hasher, client.retrying)
+    plan = PlanDump(known, client.retrying)
+    if spool is None:
+        push = PushStream(client.remote, client.hasher, client.retrying)
+        yield Dumping(dumper, plan, fetch, BackUp(known, dumper, compress, push, fetch, client.retrying), through=None)
+        return
+    with SpoolFolder(spool, profile) as folder:
+        through = BackUpThroughFile(known, dumper, compress, folder, client.push, fetch, client.hasher, client.retrying)
+        yield Dumping(dumper, plan, fetch, through, through)
+
+
+@frozen
+class Restoring:
+    """Use cases and adapters of one restore. *free_bytes* tells what fits on the disk of a path that need not exist."""
+
+    chains: Chains
+    plan: PlanRestoring
+    pull: PullArchive
+    landing: Landing
+    extractor: Extractor
+    extract: ExtractPlan
+    part: RestorePath
+    tree: LocalTree
+    free_bytes: Callable[[Path], int]
+
+
+def restoring(client: Client, into: Path, work: Path, *, tar: str) -> Restoring:
+    """Restores from the server of *client* into a folder, over archives that land in *work*."""
+    from ..adapters.tar_members import TarMembers  # with isal, which nothing else of the client needs
+
+    known = HttpChains(client.remote)
+    extractor, members = GnuTar(tar), TarMembers()
+    return Restoring(
+        chains=known,
+        plan=PlanRestoring(known, client.remote, client.retrying),
+        pull=pull_archive(client, work),
+        landing=LandingFolder(work),
+        extractor=extractor,
+        extract=ExtractPlan(members, extractor),
+        part=RestorePath(known, members, extractor),
+        tree=LocalFolderTree(into),
+        free_bytes=_free_bytes,
+    )
+
+
+def _free_bytes(path: Path) -> int:
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    found = os.statvfs(there)
+    return found.f_bavail * found.f_frsize
