@@ -281,7 +281,7 @@ class HttpRemote:
                 redirect=False,
             )
             if answer.status >= 400 and not preload:
-                answer.read()
+                answer.read(cache_content=True)
         except urllib3.exceptions.HTTPError as error:
             if isinstance(_cause(error), ssl.SSLCertVerificationError):
                 raise CertificateNotTrusted(self.shown_url, _reason(error)) from error

@@ -294,6 +294,18 @@ def test_refusals_are_errors_of_their_own(asked: Asked, status: int, told: objec
     assert error is None or fields_of(raised.value) == fields_of(error)
 
 
+def test_a_refusal_in_place_of_a_stream_is_read(asked: Asked) -> None:
+    """It is no tar and no snapshot file, whatever the answer was meant to be."""
+    asked.stub.answer = says({"code": "not-found", "detail": "there is no d/a in the tree"}, 404)
+    for ask in (lambda: asked.chains.restored("laptop", "latest", b"d/a"), lambda: asked.chains.snapshot(FULL)):
+        with pytest.raises(NotThere, match="there is no d/a in the tree"):
+            ask()
+
+    asked.stub.answer = says({"code": "not-restorable", "detail": "no", "obstacles": ["damaged"]}, 409)
+    with pytest.raises(NotRestorable, match="damaged"):
+        asked.chains.restored("laptop", "latest", b"d/a")
+
+
 def test_what_an_archive_builds_on_is_sent_before_its_bytes(asked: Asked) -> None:
     """As headers of a PUT, as metadata of an upload; a refusal names what was expected."""
     lineage = Lineage((BackupType.INC, "inc 2.tar.gz"), SHA256, "cd" * 32)
