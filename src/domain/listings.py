@@ -98,6 +98,14 @@ class Origins:
             freed.add(old)
         return frozenset(targets)
 
+    @property
+    def ways(self) -> frozenset[bytes]:
+        """
+        The paths in the tree before that are above the targets: tar makes those that are missing, and stops at a file.
+        """
+        above = {new[:at] for _, new in self._steps for at in range(len(new)) if new[at : at + 1] == b"/"}
+        return frozenset(before for path in above if (before := self.before(path)))
+
     def before(self, directory: bytes) -> bytes | None:
         """Where *directory* was before; None if it is new in the place of one that was moved away."""
         told = self._told(directory)
@@ -197,6 +205,7 @@ def fit(
     needed: dict[bytes, tuple[bytes, list[bytes]]] = {}
     moved: set[bytes] = set()
     targets: frozenset[bytes] = frozenset()
+    ways: frozenset[bytes] = frozenset()
     failed = _Failures()
     is_empty = True
     for path, listing in parent:
@@ -205,7 +214,7 @@ def fit(
             origins = Origins(renames, listing.renames)
             moved = set(origins.moved_from)
             failed.is_sound = origins.is_sound(directories)
-            targets = origins.targets
+            targets, ways = origins.targets, origins.ways
             for directory, names in wanted.items():
                 # One with a listing of its own is a directory, whatever its parent's says: it was named twice to tar.
                 names = [name for name in names if join(directory, name) not in directories]
@@ -218,7 +227,7 @@ def fit(
         moved.discard(at)
         directory, names = needed.pop(at, (b"", []))
         have = listing.names
-        if targets and _is_taken(at, have, targets):
+        if targets and (_is_taken(at, have, targets) or _has_file(at, have, targets | ways)):
             failed.is_sound = False
         failed.add(directory, [name for name in names if have.get(name) not in (Mark.HERE, Mark.UNCHANGED)])
     if is_empty:
@@ -230,12 +239,15 @@ def fit(
 
 
 def _is_taken(directory: bytes, names: Mapping[bytes, Mark], targets: frozenset[bytes]) -> bool:
-    """One of *targets* is *directory*, and not empty, or a file in it."""
-    if directory in targets and names:
-        return True
+    """One of *targets* is *directory*, and not empty."""
+    return directory in targets and bool(names)
+
+
+def _has_file(directory: bytes, names: Mapping[bytes, Mark], paths: Iterable[bytes]) -> bool:
+    """One of *paths* is a file in *directory*."""
     return any(
-        split(target)[0] == directory and names.get(split(target)[1], Mark.DIRECTORY) is not Mark.DIRECTORY
-        for target in targets
+        split(path)[0] == directory and names.get(split(path)[1], Mark.DIRECTORY) is not Mark.DIRECTORY
+        for path in paths
     )
 
 

@@ -471,6 +471,8 @@ def test_names_that_a_profile_leaves_out_are_no_contradiction() -> None:
         ("Da Dc", [(b"r/a", b"r/c"), (b"r/b", b"r/a")], [], True),
         ("Db", [(b"r/a", b"r/b")], [], False),
         ("Dfile Db", [(b"r/a", b"r/file")], [], False),
+        ("Dfile Db Dfile/x", [(b"r/a", b"r/file/x")], [], False),
+        ("Dnew Db Dnew/x", [(b"r/a", b"r/new/x")], [], True),
         ("Da Db Da/new", [(b"r/a", b"r/a/new")], [], False),
     ],
 )
