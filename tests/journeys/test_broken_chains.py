@@ -9,20 +9,28 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from attrs import evolve, frozen
+from starlette.testclient import TestClient
 
-from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
+from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
 from tarkeep.domain.chains import Evidence, Fit, link_archives
+from tarkeep.domain.errors import ArchiveCorrupt
 from tarkeep.domain.listings import fit
 from tarkeep.domain.members import Listing, Mark, Member
 from tarkeep.domain.points import RestorePoint, restore_points
 from tarkeep.domain.rules import ProfileRules
 from tarkeep.domain.tree import merge
+from tarkeep.entrypoints.settings import StorageSettings
 from tests.support.histories import History, Step, put_together
+from tests.support.server import in_process
 from tests.support.tar_oracle import members_of
+from tests.support.tars import gz
 
 HISTORIES = 120
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -104,13 +112,36 @@ def merged(dumps: list[Dump], point: RestorePoint) -> dict[bytes, tuple[str, byt
     return put_together(tree, [(dump.members, dump.file.read_bytes()) for dump in path])
 
 
-def test_a_missing_archive_is_never_overlooked_with_digests_and_seldom_without(tmp_path: Path) -> None:
+def told_by_server(client: TestClient, profile: str, dumps: list[Dump], *, digests: bool) -> list[dict[str, Any]]:
+    """The points of *profile* once it has received *dumps*."""
+    for dump in dumps:
+        said = dump.archive.lineage
+        headers = {"Tarkeep-Taken-At": dump.archive.taken_at.isoformat()}
+        if digests:
+            headers |= {"Tarkeep-Snapshot-After": said.snapshot_after or ""}
+            headers |= {"Tarkeep-Snapshot-Before": said.snapshot_before} if said.snapshot_before else {}
+        url = f"/api/v1/profiles/{profile}/archives/{dump.archive.id.type.value}/{dump.archive.id.name}"
+        assert client.put(url, content=gz(dump.file.read_bytes()), headers=headers).status_code == 201
+    points: list[dict[str, Any]] = client.get(f"/api/v1/profiles/{profile}/points").json()["points"]
+    return points
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    data = tmp_path_factory.mktemp("verdicts") / "data"
+    with in_process(StorageSettings(data=data, store="memory:", catalog="memory:")) as (talking, _):
+        yield talking
+
+
+def test_a_missing_archive_is_never_overlooked_with_digests_and_seldom_without(
+    tmp_path: Path, client: TestClient
+) -> None:
     """
     With the digests of snapshot files no verdict is wrong, of whole chains and of broken ones.
 
     Without, names that are nowhere give many of the broken ones away, and no verdict overlooks such a name. Content
     that changed in the missing archive under a name that stayed leaves no trace, so what passes for restorable is
-    called inferred and never proven.
+    called inferred and never proven. The server says the same of each.
     """
     wrong = flagged = 0
     for number in range(HISTORIES):
@@ -129,6 +160,9 @@ def test_a_missing_archive_is_never_overlooked_with_digests_and_seldom_without(t
         broken = whole[:missing] + whole[missing + 1 :]
         proven, inferred = last_point(broken, digests=True), last_point(broken, digests=False)
 
+        for point, digests in ((proven, True), (inferred, False)):
+            told = told_by_server(client, f"p{number}-{digests}", broken, digests=digests)[-1]
+            assert (told["restorable"], told["evidence"]) == (point.is_restorable, point.evidence.value)
         if proven.is_restorable:
             assert merged(broken, proven) == live
         if inferred.is_restorable:
@@ -140,3 +174,60 @@ def test_a_missing_archive_is_never_overlooked_with_digests_and_seldom_without(t
     print(f"{wrong} of {HISTORIES} broken chains restore wrongly by tar; without digests {flagged} of them are flagged")
     assert wrong > HISTORIES // 2
     assert flagged > wrong // 3
+
+
+def test_what_happens_to_one_archive_changes_what_restores(tmp_path: Path, client: TestClient) -> None:
+    """A middle INC missing, sent late, and under the name of another: each time the points say what became of them."""
+    history = History(tmp_path)
+    dumps = dumps_of(history, random.Random(1), renames=False)
+
+    before = told_by_server(client, "late", [*dumps[:1], *dumps[2:]], digests=True)
+    after = told_by_server(client, "late", dumps[1:2], digests=True)
+    first, second = dumps[1:3]
+    swapped = [
+        dumps[0],
+        evolve(first, archive=evolve(first.archive, id=second.archive.id)),
+        evolve(second, archive=evolve(second.archive, id=first.archive.id)),
+        dumps[3],
+    ]
+    by_digest = told_by_server(client, "swapped", swapped, digests=True)
+
+    assert [point["restorable"] for point in before] == [True, False, False]
+    assert before[1]["obstacles"][0]["code"] == "missing-parent"
+    assert [(point["restorable"], point["evidence"]) for point in after] == [(True, "proven")] * 4
+    # A name says nothing: each is linked by what it started from, and restores to what it is.
+    assert all(point["restorable"] for point in by_digest)
+    assert [point["link"]["parent"] and point["link"]["parent"]["name"] for point in by_digest] == [
+        None,
+        "0.tar.gz",
+        "2.tar.gz",
+        "1.tar.gz",
+    ]
+
+
+def test_a_damaged_or_removed_archive_takes_what_builds_on_it_with_it(tmp_path: Path) -> None:
+    """Flipped bytes are found by who reads them, and from then on the points say so; likewise of one that is gone."""
+    with in_process(StorageSettings(data=tmp_path / "data")) as (talking, tarkeep):
+        place = tmp_path / "history"
+        place.mkdir()
+        dumps = dumps_of(History(place), random.Random(2), renames=False)
+        told_by_server(talking, "flipped", dumps, digests=True)
+        told_by_server(talking, "removed", dumps, digests=True)
+        stored = tmp_path / "data/archives/flipped/INC/1.tar.gz"
+        content = bytearray(stored.read_bytes())
+        content[len(content) // 2] ^= 1
+        stored.chmod(0o600)
+        stored.write_bytes(content)
+
+        opened = tarkeep.open_point("flipped")
+        with pytest.raises(ArchiveCorrupt):
+            b"".join(tarkeep.restore_tar(opened))
+        flipped = talking.get("/api/v1/profiles/flipped/points").json()["points"]
+        gone = ArchiveId("removed", BackupType.INC, "1.tar.gz")
+        tarkeep.receive.catalog.mark(gone, ArchiveState.TRASHED)
+        tarkeep.receive.store.remove(gone)
+        removed = talking.get("/api/v1/profiles/removed/points").json()["points"]
+
+        assert [point["restorable"] for point in flipped] == [True, False, False, False]
+        assert flipped[3]["obstacles"][0]["code"] == "damaged"
+        assert [point["restorable"] for point in removed] == [True, False, False]
