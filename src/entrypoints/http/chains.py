@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time
 from urllib.parse import urlencode
 
@@ -181,8 +181,9 @@ async def plan(request: Request) -> Response:
     wants_script = _wants_script(request)
 
     def answer() -> Response:
-        made = context.tarkeep.points.plan(profile, requested_time(request, context, profile))
-        archives = [context.tarkeep.find(id.type, id.name, id.profile) for id in made.archives]
+        # Opened, because only the merged tree shows names that tar forgot to archive.
+        opened = context.tarkeep.open_point(profile, requested_time(request, context, profile))
+        made, archives = opened.plan, opened.archives
         if wants_script:
             server = f"{request.url.scheme}://{request.url.netloc}"
             return Response(_script(made, archives, server), media_type=SCRIPT_TYPE, headers={"Vary": "Accept"})
@@ -199,7 +200,7 @@ def _wants_script(request: Request) -> bool:
     return asked == "sh" or (not asked and SCRIPT_TYPE in accepted)
 
 
-def _plan(profile: str, made: Plan, archives: list[BackupArchive]) -> dict[str, object]:
+def _plan(profile: str, made: Plan, archives: Sequence[BackupArchive]) -> dict[str, object]:
     point = made.point
     return {
         "profile": profile,
@@ -233,7 +234,7 @@ def _warnings(made: Plan) -> Iterator[str]:
         yield f"{doubt.archive.type.value}/{doubt.archive.name}: {doubt.reason}"
 
 
-def _script(made: Plan, archives: list[BackupArchive], server: str) -> str:
+def _script(made: Plan, archives: Sequence[BackupArchive], server: str) -> str:
     point = made.point
     title = (
         f"Restores {point.archive.id.profile} as it was at {rfc3339(point.archive.taken_at)}: "

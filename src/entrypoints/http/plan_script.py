@@ -45,6 +45,15 @@ trap 'rm -rf -- "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' HUP TERM
 
+# In the target, not with --directory: where directories changed places, GNU tar makes names for the time between where
+# it was started. From standard input: a path may look like HOST:FILE. Others than GNU tar keep what they keep.
+unpack() {{
+    if tar --version 2>/dev/null | grep -q 'GNU tar'; then
+        set -- --xattrs '--xattrs-include=*' --acls "$@"
+    fi
+    (cd -- "$target" && tar --extract --preserve-permissions --file=- "$@")
+}}
+
 """
 _STEP = """\
 # NUMBER NAME PATH SHA256
@@ -54,22 +63,19 @@ step() {{
         fail "$2 could not be downloaded; empty $target and run this again"
     sum=$(sha256sum <"$work/archive")
     [ "${{sum%% *}}" = "$4" ] || fail "$2 did not arrive as it is stored; empty $target and run this again"
-    (cd -- "$target" && {tar}) <"$work/archive" ||
+    unpack --gzip{incremental} <"$work/archive" ||
         fail "$2 could not be extracted"
     rm -f -- "$work/archive"
 }}
 
 """
 _GNU_TAR = "tar --version | grep -q 'GNU tar' || fail 'needs GNU tar: the archives are incremental'\n"
-# In the target, not with --directory: where directories changed places, GNU tar makes names for the time between in the
-# directory it was started in. From standard input: a path may look like HOST:FILE.
-_TAR = "tar --extract --gzip --preserve-permissions --file=-"
 _INCREMENTAL = " --listed-incremental=/dev/null"
 _MERGED = """\
 printf 'tar itself would carry out renames among these {total} archives wrongly: the server merges them\\n' >&2
 curl --fail --silent --show-error --output "$work/tree" -- "$server"{path} ||
     fail "the tree could not be downloaded; empty $target and run this again"
-(cd -- "$target" && tar --extract --preserve-permissions --file=-) <"$work/tree" ||
+unpack <"$work/tree" ||
     fail 'the tree could not be extracted'
 """
 _TAIL = "printf 'restored into %s\\n' \"$target\" >&2\n"
@@ -91,12 +97,12 @@ def plan_script(title: str, server: str, steps: Sequence[Step], *, is_exact: boo
     *is_exact* plans are extracted as incremental archives, which also deletes and renames; others lay one archive over
     the other. Where tar cannot be trusted with them, *merged_at* is the path of the merged tree, taken instead.
     """
-    needs_gnu_tar = is_exact and merged_at is None
-    lines = [_HEAD.format(title=title, server=shlex.quote(server), check=_GNU_TAR if needs_gnu_tar else "")]
+    check = _GNU_TAR if is_exact and merged_at is None else ""
+    lines = [_HEAD.format(title=title, server=shlex.quote(server), check=check)]
     if merged_at is not None:
         lines.append(_MERGED.format(total=len(steps), path=shlex.quote(merged_at)))
     else:
-        lines.append(_STEP.format(total=len(steps), tar=_TAR + (_INCREMENTAL if is_exact else "")))
+        lines.append(_STEP.format(total=len(steps), incremental=_INCREMENTAL if is_exact else ""))
         for number, step in enumerate(steps, 1):
             words = (str(number), shlex.quote(step.label), shlex.quote(step.path), step.sha256)
             lines.append(f"step {' '.join(words)}\n")
