@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve test check bench lock clean
+.PHONY: help serve test test-long check bench lock clean
 
 help:  ## this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -13,6 +13,9 @@ serve: $(VENV)/.runtime  ## build the environment and serve on http://127.0.0.1:
 
 test: check  ## set up, check and run the whole suite
 	$(BIN)/python -m pytest -n auto
+
+test-long: $(VENV)/.development  ## 2,000 histories of directories, each point restored in every way; see CONTRIBUTING.md
+	TARKEEP_TEST_HISTORIES=$${TARKEEP_TEST_HISTORIES:-2000} $(BIN)/python -m pytest -n auto tests/journeys/test_restores.py
 
 check: $(VENV)/.development  ## ruff and mypy
 	$(BIN)/ruff check

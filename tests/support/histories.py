@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 from collections.abc import Sequence
 from itertools import pairwise
@@ -21,7 +22,23 @@ from tarkeep.domain.tree import Tree
 
 from .tar_oracle import look_at
 
-NAMES = [os.fsdecode(name) for name in (b"a", b"b", b"c", b"d e", "ä".encode(), b"\xff", b"n" * 120)]
+NAMES = [
+    os.fsdecode(name)
+    for name in (
+        b"a",
+        b"b",
+        b"c",
+        b"d e",
+        "ä".encode(),
+        b"\xff",
+        b"n" * 120,
+        "ö".encode() * 120,
+        b"\xfe" * 110,
+        b"-x\n\\*'",
+    )
+]
+_TIMES = (1, 999_999_999, 1_500_000_000_123_456_789, 1_600_000_000_000_000_001, -1, -1_500_000_000, 0)
+_OWNERS = ((0, 0), (1, 1), (65_534, 12_345), (3_000_000, 0))  # the third number is more than gnu format has digits for
 
 Step = tuple[str, int, int, int]
 
@@ -38,11 +55,21 @@ _CHANGING = (
     "rotate",
     "chmod",
 )
+_GROWING_ODD = ("sparse", "fifo", "empty", "empty-directory", "make", "link", "link", "attribute", "past", "own")
+_CHANGING_ODD = ("same-second", "chmod-directory", "chmod", "past", "attribute", "unattribute", "own", "rotate")
 _counts = st.integers(0, 11)
 
 
-def steps(least: int = 0, most: int = 8, *, growing: bool = False) -> st.SearchStrategy[list[Step]]:
-    kinds = st.sampled_from(_GROWING if growing else _GROWING + _CHANGING)
+def steps(least: int = 0, most: int = 8, *, growing: bool = False, odd: bool = False) -> st.SearchStrategy[list[Step]]:
+    """
+    Steps of a history; *growing* ones change nothing that is there, *odd* ones bring what few directories have.
+
+    Odd are files with holes, fifos, attributes, times long ago, owners, edits that leave size and time alone.
+    """
+    chosen = _GROWING + _GROWING_ODD * odd
+    if not growing:
+        chosen += _CHANGING + _CHANGING_ODD * odd
+    kinds = st.sampled_from(chosen)
     return st.lists(st.tuples(kinds, _counts, _counts, _counts), min_size=least, max_size=most)
 
 
@@ -58,17 +85,20 @@ class History:
     def live(self) -> dict[bytes, tuple[str, bytes]]:
         return below_root(look_at(self.root))
 
-    def dump(self, name: str, snapshot: Path | None, *, posix: bool) -> Path:
+    def dump(self, name: str, snapshot: Path | None, *, posix: bool, only: str = "root", odd: bool = False) -> Path:
         """
         Archive the directory with *snapshot* as tar's snapshot file, which is updated; None makes a plain archive.
 
-        Returns when the clock that files are stamped by has passed the start of the dump.
+        *only* is what of it to archive; *odd* looks for holes, and for attributes where the format has them. Returns
+        when the clock that files are stamped by has passed the start of the dump.
         """
         archive = self.place / name
         options = [f"--format={'posix' if posix else 'gnu'}", f"--file={archive}"]
         if snapshot is not None:
             options.append(f"--listed-incremental={snapshot}")
-        tar(self.place, "--create", *options, "root")
+        if odd:
+            options += ["--sparse", *["--xattrs"] * posix]
+        tar(self.place, "--create", *options, "--", only)
         self._pass()
         return archive
 
@@ -98,16 +128,30 @@ class History:
         directories, files = self._directories(), self._files()
         inner = directories[1:]
         target = directories[second % len(directories)] / NAMES[third % len(NAMES)]
-        if kind == "write":
+        if kind == "write" and (not target.exists() or target.is_file()):
             target.write_bytes(self._new_content())
         elif kind == "make":
             target.mkdir()
             (target / NAMES[first % len(NAMES)]).write_bytes(self._new_content())
         elif kind == "symlink":
             target.symlink_to(NAMES[first % len(NAMES)])
-        elif files and kind in ("change", "remove", "move-file", "link", "chmod"):
+        elif kind == "sparse":
+            self._write_sparse(target, first)
+        elif kind == "fifo":
+            os.mkfifo(target)
+        elif kind == "empty":
+            target.touch()
+        elif kind == "empty-directory":
+            target.mkdir()
+        elif kind in ("attribute", "unattribute", "past", "own", "chmod-directory"):
+            self._step_beside(kind, [*directories, *files], directories, first, third)
+        elif files and kind in ("change", "remove", "move-file", "link", "chmod", "same-second"):
             file = files[first % len(files)]
-            if kind == "change" and not file.is_symlink():
+            if kind == "same-second" and stat.S_ISREG(file.lstat().st_mode):
+                before = file.stat()
+                file.write_bytes(self._new_content().ljust(before.st_size)[: before.st_size])
+                os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+            elif kind == "change" and stat.S_ISREG(file.lstat().st_mode):
                 file.write_bytes(self._new_content())
             elif kind == "chmod" and not file.is_symlink():
                 file.chmod(0o600 + third % 0o100)
@@ -128,6 +172,29 @@ class History:
         elif kind in ("swap", "rotate"):
             count = 2 if kind == "swap" else 3
             self._exchange([inner[number % len(inner)] for number in (first, second, third)[:count] if inner])
+
+    def _step_beside(self, kind: str, names: list[Path], directories: list[Path], first: int, third: int) -> None:
+        """Change what is known of a name, not what is in it."""
+        one = names[first % len(names)]
+        if kind == "attribute" and not one.is_symlink():
+            os.setxattr(one, f"user.{'abc'[third % 3]}", b"\0=\n%d" % third)
+        elif kind == "unattribute" and not one.is_symlink():
+            os.removexattr(one, f"user.{'abc'[third % 3]}")
+        elif kind == "past":
+            os.utime(one, ns=(0, _TIMES[third % len(_TIMES)]), follow_symlinks=False)
+        elif kind == "own" and os.geteuid() == 0:
+            os.chown(one, *_OWNERS[third % len(_OWNERS)], follow_symlinks=False)
+        elif kind == "chmod-directory":
+            directories[first % len(directories)].chmod((0o500, 0o555, 0o750, 0o2755, 0o1777)[third % 5])
+
+    def _write_sparse(self, target: Path, first: int) -> None:
+        if target.exists() and not target.is_file():
+            return
+        with target.open("wb") as file:
+            for at in range(1 + first):  # more than the four that a header has room for
+                file.seek(at * 8192 + 4096)
+                file.write(self._new_content())
+            file.truncate((first + 2) * 8192)
 
     def _exchange(self, circle: list[Path]) -> None:
         """Give each directory the name of the one before it, if none is inside another."""

@@ -1,0 +1,425 @@
+"""
+Every way to restore, for every point of histories that Hypothesis draws, against the directory as it was.
+
+A history is a real directory that changes, and a FULL with INCs and DIFFs of it by GNU tar. Each archive is received
+with the digests of tar's snapshot file. Then every point is restored in every way there is, and all must come to what
+the directory was when the archive was taken: names, types, contents, modes, owners, times, links, attributes.
+
+``make test-long`` draws ten times as many; see CONTRIBUTING.md.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import itertools
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import httpx2
+import pytest
+from attrs import evolve, frozen
+from hypothesis import HealthCheck, Phase, event, given, seed, settings
+from hypothesis import strategies as st
+
+from tarkeep.domain.archives import ArchiveId, BackupType, Lineage, Offer
+from tarkeep.domain.chains import FitVerdict
+from tarkeep.domain.errors import PointNotRestorable
+from tarkeep.domain.listings import fit
+from tarkeep.domain.members import Listing, Member
+from tarkeep.domain.points import Fidelity
+from tarkeep.domain.tree import Tree
+from tarkeep.entrypoints.wiring import Tarkeep
+from tests.support.assembled import InMemory
+from tests.support.histories import History, Step, steps, tar
+from tests.support.portraits import (
+    Portrait,
+    portrait,
+    to_the_second,
+    without_attributes,
+    without_times_of_directories,
+)
+from tests.support.require import require
+from tests.support.server import LiveServer, live_server
+from tests.support.tar_oracle import members_of
+
+HISTORIES = int(os.environ.get("TARKEEP_TEST_HISTORIES", "200"))
+SEED = int(os.environ.get("TARKEEP_TEST_SEED", "0"))
+PER_TEST = 25
+PARTS = range(-(-HISTORIES // PER_TEST))
+UNPACK = ("tar", "--extract", "--preserve-permissions", "--xattrs", "--file=-")
+TAKEN_FROM = datetime(2026, 1, 1, tzinfo=UTC)
+
+Test = TypeVar("Test", bound=Callable[..., None])
+Further = list[tuple[str, bool, list[Step]]]
+
+starts = steps(3, 18, growing=True, odd=True)
+formats = st.sampled_from(["gnu", "posix", "mixed"])
+dumps = st.lists(
+    st.tuples(st.sampled_from(["INC", "INC", "DIFF"]), st.booleans(), steps(1, 7, odd=True)), min_size=1, max_size=3
+)
+
+
+def histories(part: int, count: int = PER_TEST) -> Callable[[Test], Test]:
+    """*count* drawn histories, others for each part; of the same seed always the same."""
+    drawn = settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+    )
+    return lambda test: seed(SEED * 100_003 + part)(drawn(test))
+
+
+@frozen(eq=False)
+class Dump:
+    """One archive of a history, and the directory as it was then."""
+
+    type: BackupType
+    file: Path
+    parent: Dump | None
+    is_posix: bool
+    before: str | None
+    after: str | None
+    live: Portrait
+    members: list[Member]
+
+    @property
+    def name(self) -> str:
+        return f"{self.file.name}.gz"
+
+    @property
+    def path(self) -> list[Dump]:
+        """What restores it, as the dumps were made."""
+        return [*(self.parent.path if self.parent else ()), self]
+
+    @property
+    def packed(self) -> bytes:
+        return gzip.compress(self.file.read_bytes(), 1, mtime=0)
+
+    @property
+    def listings(self) -> list[tuple[bytes, Listing]]:
+        return [(member.path, member.listing) for member in self.members if member.listing is not None]
+
+    @property
+    def fits(self) -> bool:
+        """Tar forgot nothing, and carries out what it wrote as it meant it."""
+        compared = [fit(one.listings, one.parent.listings) for one in self.path if one.parent is not None]
+        return all(one.verdict is FitVerdict.FITS and one.is_sound for one in compared)
+
+    def told(self, restored: Portrait) -> Portrait:
+        """*restored*, or the live directory, but for what the formats of the path do not keep."""
+        if all(one.is_posix for one in self.path):
+            return restored
+        return without_attributes(to_the_second(restored))
+
+
+def taken(history: History, start: list[Step], format: str, further: Further) -> list[Dump]:
+    """A FULL and what follows, each with the directory as it was."""
+    snapshot, full_snapshot, copy = (history.place / name for name in ("snapshot", "full", "copy"))
+    found: list[Dump] = []
+    newest: Dump | None = None
+    for number, (kind, mixed, changes) in enumerate([("FULL", False, start), *further]):
+        history.go_through(changes)
+        used = copy if kind == "DIFF" else snapshot
+        if kind == "DIFF":
+            shutil.copyfile(full_snapshot, copy)
+        before = sha256_of(used)
+        is_posix = format == "posix" or (format == "mixed" and mixed)
+        file = history.dump(f"archive_{number}.tar", used, posix=is_posix, odd=True)
+        one = Dump(
+            BackupType(kind),
+            file,
+            found[0] if kind == "DIFF" else newest,
+            is_posix,
+            before,
+            sha256_of(used),
+            portrait(history.root),
+            members_of(file.read_bytes()),
+        )
+        if kind == "FULL":
+            shutil.copyfile(snapshot, full_snapshot)
+        if kind != "DIFF":
+            newest = one
+        found.append(one)
+    return found
+
+
+def sha256_of(file: Path) -> str | None:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else None
+
+
+def received(dumps: list[Dump]) -> Tarkeep:
+    tarkeep = InMemory().tarkeep
+    for number, dump in enumerate(dumps):
+        lineage = Lineage(None, dump.before, dump.after)
+        offer = Offer(id_of(dump), taken_at=TAKEN_FROM + timedelta(days=number), lineage=lineage)
+        tarkeep.receive(offer, [dump.packed])
+    return tarkeep
+
+
+def id_of(dump: Dump, profile: str = "p") -> ArchiveId:
+    return ArchiveId(profile, dump.type, dump.name)
+
+
+# -- ways to restore -------------------------------------------------------------------------------------------------
+
+
+def unpacked(content: bytes, *command: str) -> Portrait:
+    """What *command*, or GNU tar, makes of a tar in an empty directory."""
+    with tempfile.TemporaryDirectory() as into:
+        done = subprocess.run(command or UNPACK, cwd=into, input=content, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+        return portrait(Path(into) / "root")
+
+
+def by_hand(history: History, dumps: list[Dump], *options: str) -> Portrait:
+    """What GNU tar makes of the archives, one after the other."""
+    into = history.place / "restored"
+    into.mkdir()
+    try:
+        for dump in dumps:
+            tar(into, "--extract", "--preserve-permissions", "--xattrs", *options, f"--file={dump.file}")
+        return portrait(into / "root")
+    finally:
+        shutil.rmtree(into)
+
+
+def names_by_tarfile(content: bytes) -> set[bytes]:
+    with tarfile.open(fileobj=io.BytesIO(content)) as opened:
+        return {os.fsencode(member.name) for member in opened}
+
+
+def with_links_of_archives(live: Portrait, tree: Tree) -> Portrait:
+    """
+    *live* with only those links between names that come out of the same archive.
+
+    Where a dump holds one name of a file and calls another unchanged, nothing in it tells that the two are one. Tar
+    dumps so what is in a directory that it takes for a new one.
+    """
+    archives = {path: entry.content_archive for path in live if (entry := tree.entry(path)) is not None}
+    return {
+        path: evolve(look, links=tuple(name for name in look.links if archives.get(name) == archives.get(path)))
+        for path, look in live.items()
+    }
+
+
+# -- the proof -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_point_is_given_back_as_it_was(part: int) -> None:
+    """
+    ``restore.tar`` is the directory as it was when the archive was taken, and what GNU tar makes of the chain.
+
+    Where GNU tar itself forgot what to archive, the point says so, and nothing else is ever left out.
+    """
+
+    @histories(part)
+    @given(starts, formats, dumps)
+    def each(start: list[Step], format: str, further: Further) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            history = History(Path(place))
+            dumps = taken(history, start, format, further)
+            tarkeep = received(dumps)
+            for dump in dumps:
+                check_point(history, tarkeep, dump)
+
+    each()
+
+
+def check_point(history: History, tarkeep: Tarkeep, dump: Dump) -> None:
+    try:
+        opened = tarkeep.open_point("p", id_of(dump))
+    except PointNotRestorable:
+        event("tar did not archive what it should")
+        assert not dump.fits
+        return
+    assert opened.plan.archives == tuple(id_of(one) for one in dump.path)
+    assert opened.plan.point.fidelity is Fidelity.EXACT
+
+    whole = b"".join(tarkeep.restore_tar(opened))
+    packed = b"".join(tarkeep.pack(tarkeep.restore_tar(opened)))
+
+    restored = unpacked(whole)
+    assert dump.told(with_links_of_archives(dump.live, opened.tree)) == dump.told(restored)
+    assert gzip.decompress(packed) == whole
+    assert names_by_tarfile(whole) == set(dump.live)
+    if dump.fits:
+        hand = by_hand(history, dump.path, "--listed-incremental=/dev/null")
+        # An attribute that a directory lost is not taken off by tar.
+        assert without_attributes(restored, of_directories_only=True) == without_attributes(
+            hand, of_directories_only=True
+        )
+    else:
+        event("tar carries out other renames than it meant")
+
+
+@pytest.mark.parametrize("part", range(-(-HISTORIES // PER_TEST)))
+def test_plain_archives_are_given_back_as_tar_lays_them_over_each_other(part: int) -> None:
+    """Without listings nothing is deleted: ``restore.tar`` is what GNU tar makes of the archives in order."""
+
+    @histories(part, 5)
+    @given(starts, st.lists(st.tuples(st.booleans(), steps(1, 6, odd=True)), min_size=1, max_size=3))
+    def each(start: list[Step], further: list[tuple[bool, list[Step]]]) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            history = History(Path(place))
+            dumps: list[Dump] = []
+            for number, (is_posix, changes) in enumerate([(False, start), *further]):
+                history.go_through(changes)
+                file = history.dump(f"archive_{number}.tar", None, posix=is_posix, odd=True)
+                type = BackupType.INC if number else BackupType.FULL
+                parent = dumps[-1] if dumps else None
+                dumps.append(Dump(type, file, parent, is_posix, None, None, portrait(history.root), []))
+            tarkeep = received(dumps)
+            for dump in dumps:
+                try:
+                    opened = tarkeep.open_point("p", id_of(dump))
+                except PointNotRestorable:  # a file would have to take the place of a directory that is not empty
+                    with pytest.raises(AssertionError, match="Cannot"):
+                        by_hand(history, dump.path)
+                    break
+                restored = unpacked(b"".join(tarkeep.restore_tar(opened)))
+
+                assert opened.plan.point.fidelity is Fidelity.OVERLAY
+                # What came back into a directory, or stayed in it, changed its time and left its attributes.
+                hand = by_hand(history, dump.path)
+                assert beside_directories(restored) == beside_directories(hand)
+
+    each()
+
+
+def beside_directories(of: Portrait) -> Portrait:
+    return without_attributes(without_times_of_directories(of), of_directories_only=True)
+
+
+# -- by a live server ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with live_server(tmp_path_factory.mktemp("restores") / "data") as running:
+        yield running
+
+
+def by_script(server: LiveServer, client: httpx2.Client, dump: Dump, profile: str) -> Portrait:
+    """What the plan's script makes of it, run by sh."""
+    at = f"{dump.type.value}/{dump.name}"
+    script = client.get(f"/api/v1/profiles/{profile}/plan", params={"at": at, "format": "sh"})
+    assert script.status_code == 200, script.text
+    with tempfile.TemporaryDirectory() as beside:
+        into = Path(beside) / "into"
+        done = subprocess.run(["sh", "-s", str(into)], input=script.content, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+        return portrait(into / "root")
+
+
+def by_url(server: LiveServer, client: httpx2.Client, dump: Dump, profile: str) -> Portrait:
+    """What GNU tar makes of the stream."""
+    at = f"{dump.type.value}/{dump.name}"
+    return unpacked(client.get(f"/api/v1/profiles/{profile}/restore.tar", params={"at": at}).content)
+
+
+def by_packed_url(server: LiveServer, client: httpx2.Client, dump: Dump, profile: str) -> Portrait:
+    """What GNU tar makes of the stream that is packed."""
+    at = f"{dump.type.value}/{dump.name}"
+    content = client.get(f"/api/v1/profiles/{profile}/restore.tar.gz", params={"at": at}).content
+    return unpacked(content, *UNPACK, "--gzip")
+
+
+WAYS = (by_script, by_url, by_packed_url)
+"""Each restores one point of a profile of a live server. They must come to the same; one more is one more name here."""
+
+
+@pytest.mark.parametrize("part", range(-(-HISTORIES // 50)))
+def test_a_server_gives_every_point_back_in_every_way(server: LiveServer, part: int) -> None:
+    """The plan's script, the stream and the packed stream come to the directory as it was."""
+    profiles = itertools.count()
+
+    @histories(part, 10)
+    @given(starts, formats, dumps)
+    def each(start: list[Step], format: str, further: Further) -> None:
+        profile = f"p{part}-{next(profiles)}"
+        with tempfile.TemporaryDirectory() as place, server.client() as client:
+            made = taken(History(Path(place)), start, format, further)
+            send(client, made, profile)
+            points = client.get(f"/api/v1/profiles/{profile}/points").json()["points"]
+            for dump, point in zip(made, points, strict=True):
+                if not point["restorable"]:
+                    assert not dump.fits
+                    continue
+                assert (point["fidelity"], point["evidence"]) == ("exact", "proven")
+                found = [way(server, client, dump, profile) for way in WAYS]
+                for restored in found:
+                    assert comparable(dump, restored) == comparable(dump, dump.live)
+
+    each()
+
+
+def comparable(dump: Dump, of: Portrait) -> Portrait:
+    """Without links, of which dumps know a part only; see `with_links_of_archives`."""
+    told = without_attributes(dump.told(of), of_directories_only=True)
+    return {path: evolve(look, links=()) for path, look in told.items()}
+
+
+def send(client: httpx2.Client, dumps: list[Dump], profile: str) -> None:
+    for number, dump in enumerate(dumps):
+        said = {"Tarkeep-Snapshot-Before": dump.before, "Tarkeep-Snapshot-After": dump.after}
+        said["Tarkeep-Taken-At"] = (TAKEN_FROM + timedelta(days=number)).isoformat()
+        answer = client.put(
+            f"/api/v1/profiles/{profile}/archives/{dump.type.value}/{dump.name}",
+            content=dump.packed,
+            headers={name: value for name, value in said.items() if value is not None},
+        )
+        assert answer.status_code == 201, answer.text
+
+
+# -- by other readers of tar -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", range(-(-HISTORIES // 100)))
+def test_libarchive_makes_the_same_of_it(part: int) -> None:
+    """Nothing in ``restore.tar`` is for GNU tar alone."""
+    require("bsdtar", shutil.which("bsdtar") is not None, "apt install libarchive-tools")
+
+    @histories(part)
+    @given(starts, formats, dumps)
+    def each(start: list[Step], format: str, further: Further) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            dumps = taken(History(Path(place)), start, format, further)
+            tarkeep = received(dumps)
+            try:
+                whole = b"".join(tarkeep.restore_tar(tarkeep.open_point("p")))
+            except PointNotRestorable:
+                return
+            assert unpacked(whole, "bsdtar", "-x", "-p", "-f", "-") == unpacked(whole)
+
+    each()
+
+
+def test_a_plan_goes_around_renames_that_tar_carries_out_wrongly(server: LiveServer, tmp_path: Path) -> None:
+    """Two directories change places and tar tells so twice: the script has the server merge, and the plan says why."""
+    history = History(tmp_path)
+    for name in ("one", "two"):
+        (history.root / name).mkdir()
+        (history.root / name / name).write_text(name)
+    swap: Step = ("swap", 0, 1, 0)
+    made = taken(history, [], "gnu", [("INC", False, [swap]), ("INC", False, [("write", 0, 0, 0)])])
+    with server.client() as client:
+        send(client, made, "circle")
+
+        plan = client.get("/api/v1/profiles/circle/plan").json()
+        restored = by_script(server, client, made[-1], "circle")
+
+    assert not made[-1].fits
+    assert plan["warnings"][0].startswith("INC/archive_2.tar.gz: GNU tar is known to carry its renames out wrongly")
+    assert comparable(made[-1], restored) == comparable(made[-1], made[-1].live)
