@@ -23,14 +23,17 @@ from tarkeep.domain.chains import Evidence, Fit, link_archives
 from tarkeep.domain.errors import ArchiveCorrupt
 from tarkeep.domain.listings import fit
 from tarkeep.domain.members import Listing, Mark, Member
-from tarkeep.domain.points import RestorePoint, restore_points
+from tarkeep.domain.points import DoubtKind, Fidelity, RestorePoint, restore_points
 from tarkeep.domain.rules import ProfileRules
 from tarkeep.domain.tree import merge
 from tarkeep.entrypoints.settings import StorageSettings
+from tarkeep.entrypoints.wiring import legacy_folder
+from tests.support.assembled import InMemory
 from tests.support.histories import History, Step, put_together
+from tests.support.require import require
 from tests.support.server import in_process
 from tests.support.tar_oracle import members_of
-from tests.support.tars import gz
+from tests.support.tars import gnu_tar, gz
 
 HISTORIES = 120
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -231,3 +234,26 @@ def test_a_damaged_or_removed_archive_takes_what_builds_on_it_with_it(tmp_path: 
         assert [point["restorable"] for point in flipped] == [True, False, False, False]
         assert flipped[3]["obstacles"][0]["code"] == "damaged"
         assert [point["restorable"] for point in removed] == [True, False, False]
+
+
+def test_chains_of_the_first_scripts_are_laid_over_each_other_in_order() -> None:
+    """A store of the original server: plain archives, one of them with other roots, restored in order, doubts told."""
+    real = Path(__file__).parents[3] / "shared" / "legacy-store"
+    require("legacy-store", real.is_dir(), "put a store of the original server at ../shared/legacy-store")
+    tarkeep = InMemory().tarkeep
+
+    tarkeep.import_folder(legacy_folder(real, UTC, "document"))
+    points = tarkeep.points("document")
+
+    assert [point.archive.id.type for point in points] == [BackupType.FULL, BackupType.INC, BackupType.DIFF]
+    assert all(point.is_restorable and point.fidelity is Fidelity.OVERLAY for point in points)
+    assert all(point.path[0] == points[0].archive.id for point in points)
+    for point in points:
+        opened = tarkeep.open_point("document", point.archive.id)
+        restored = gnu_tar("-t", "-f", "-", stdin=b"".join(tarkeep.restore_tar(opened)))
+        assert {line.rstrip(b"/") for line in restored.splitlines()} >= {
+            line.rstrip(b"/")
+            for id in point.path
+            for line in gnu_tar("-t", "-z", "-f", real / id.type.value / id.name).splitlines()
+        }
+    assert {doubt.kind for doubt in points[2].doubts} == {DoubtKind.OTHER_ROOTS}
