@@ -354,7 +354,10 @@ def test_a_server_gives_every_point_back_in_every_way(server: LiveServer, part: 
             send(client, made, profile)
             points = client.get(f"/api/v1/profiles/{profile}/points").json()["points"]
             for dump, point in zip(made, points, strict=True):
-                if not point["restorable"]:
+                at = {"at": f"{dump.type.value}/{dump.name}"}
+                plan = client.get(f"/api/v1/profiles/{profile}/plan", params=at)
+                # What tar forgot to archive shows when the tree is merged, not in the list of points.
+                if not point["restorable"] or plan.status_code == 409:
                     assert not dump.fits
                     continue
                 assert (point["fidelity"], point["evidence"]) == ("exact", "proven")
