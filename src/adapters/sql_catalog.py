@@ -90,7 +90,10 @@ class SqlCatalog:
         fitted = upsert(fits)
         self._keep_fit = fitted.on_conflict_do_update(
             index_elements=list(fits.primary_key),
-            set_={name: fitted.excluded[name] for name in ("verdict", "unresolved", "examples", "is_sound")},
+            set_={
+                name: fitted.excluded[name]
+                for name in ("verdict", "unresolved", "examples", "is_sound", "is_excusable")
+            },
         )
         counted = upsert(totals)
         self._add_to_totals = counted.on_conflict_do_update(
@@ -245,8 +248,8 @@ class SqlCatalog:
     def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
         rows = self._all(_FITS, {"profile": profile}) if _may_exist(profile) else []
         return {
-            (child, parent): Fit(_VERDICTS[verdict], unresolved, _examples(examples), bool(is_sound))
-            for child, parent, verdict, unresolved, examples, is_sound in rows
+            (child, parent): Fit(_VERDICTS[verdict], unresolved, _examples(examples), bool(sound), bool(excusable))
+            for child, parent, verdict, unresolved, examples, sound, excusable in rows
         }
 
     def keep_fit(self, profile: str, child: str, parent: str, fit: Fit) -> None:
@@ -258,6 +261,7 @@ class SqlCatalog:
             "unresolved": fit.unresolved,
             "examples": json.dumps([path.decode("latin-1") for path in fit.examples]),
             "is_sound": fit.is_sound,
+            "is_excusable": fit.is_excusable,
         }
         self._write(lambda connection: connection.execute(self._keep_fit, values).close())
 
@@ -470,9 +474,16 @@ _CONFIRM = update(archives).where(
     _a.claimed,
 )
 _MARK = update(archives).where(_a.seq == bindparam("sought_seq"))
-_FITS = select(fits.c.child, fits.c.parent, fits.c.verdict, fits.c.unresolved, fits.c.examples, fits.c.is_sound).where(
-    fits.c.profile == bindparam("profile")
-)
+_FOUND = ("verdict", "unresolved", "examples", "is_sound", "is_excusable")
+_FITS = select(
+    fits.c.child,
+    fits.c.parent,
+    fits.c.verdict,
+    fits.c.unresolved,
+    fits.c.examples,
+    fits.c.is_sound,
+    fits.c.is_excusable,
+).where(fits.c.profile == bindparam("profile"))
 _RELEASE = delete(archives).where(_of_type, _of_name, _of_profile, _a.claimed)
 _FORGET_ARCHIVES = delete(archives)
 _FORGET_TOTALS = delete(totals)

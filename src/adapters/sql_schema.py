@@ -113,6 +113,7 @@ fits = Table(
     Column("unresolved", BigInteger, nullable=False),
     Column("examples", Text, nullable=False),  # a JSON array, bytes as latin-1
     Column("is_sound", Boolean, nullable=False),
+    Column("is_excusable", Boolean, nullable=False),
 )
 """What comparing the listings of two archives, by their SHA-256, showed: dear to find out, and never changes."""
 

@@ -19,6 +19,7 @@ from enum import Enum
 from attrs import frozen
 
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
+from .path_text import path_text
 from .rules import IncBase, ProfileRules
 
 NEAREST_TRIED = 50
@@ -59,12 +60,15 @@ class Fit:
     *unresolved* counts the names that the archive calls unchanged and the parent does not have, *examples* are the
     first few of them as paths. *is_sound* unless the renames between them are such as GNU tar is known to carry out
     wrongly: then the tree can be merged, and tar, extracting one archive after the other, restores something else.
+    *is_excusable* unless directories were renamed between them: there tar is known to forget names that it should
+    archive, while otherwise a name of a proven chain that is nowhere was left out on purpose.
     """
 
     verdict: FitVerdict
     unresolved: int = 0
     examples: tuple[bytes, ...] = ()
     is_sound: bool = True
+    is_excusable: bool = True
 
 
 @frozen
@@ -175,9 +179,13 @@ class _Linker:
                 where = f"the archive it started from, {_called(self._left_by_trashed[before])}, is in the trash"
             return Link(child.id, None, Evidence.ORPHAN, where)
         at = bisect_left(left_by, position)
-        parent = self._ordered[left_by[at - 1] if at else left_by[0]].id
-        reason = f"it started from the snapshot file that {_called(parent)} left behind"
-        return Link(child.id, parent, Evidence.PROVEN, reason)
+        parent = self._ordered[left_by[at - 1] if at else left_by[0]]
+        reason = f"it started from the snapshot file that {_called(parent.id)} left behind"
+        found = self._fit(child, parent)
+        if found.verdict is FitVerdict.CONTRADICTS and not found.is_excusable:
+            forgotten = f"tar forgot {found.unresolved} names when directories were renamed{_example(found)}"
+            return Link(child.id, parent.id, Evidence.CONTRADICTED, f"{reason}, but {forgotten}")
+        return Link(child.id, parent.id, Evidence.PROVEN, reason)
 
     def _declared(self, child: BackupArchive, position: int, parent: ArchiveId) -> Link:
         if parent == child.id:
@@ -218,8 +226,7 @@ class _Linker:
                 break
         names = f"{found.unresolved} name{'s' if found.unresolved != 1 else ''}"
         reason = f"the {how} parent {_called(parent)} lacks {names} that are said to be unchanged"
-        if found.examples:
-            reason += f", such as {found.examples[0].decode(errors='backslashreplace')}"
+        reason += _example(found)
         if len(fitting) == 1:
             reason += f"; of the archives before it only {_called(fitting[0])} has them all"
             return Link(child.id, fitting[0], Evidence.INFERRED, reason, tuple(tried))
@@ -256,6 +263,10 @@ def is_whole(archive: BackupArchive) -> bool:
 
 def _says_where_from(archive: BackupArchive) -> bool:
     return archive.lineage.snapshot_before is not None or archive.lineage.parent is not None
+
+
+def _example(found: Fit) -> str:
+    return f", such as {path_text(found.examples[0])}" if found.examples else ""
 
 
 def _called(id: ArchiveId) -> str:

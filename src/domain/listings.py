@@ -214,6 +214,7 @@ def fit(
             origins = Origins(renames, listing.renames)
             moved = set(origins.moved_from)
             failed.is_sound = origins.is_sound(directories)
+            failed.is_excusable = origins.is_trivial
             targets, ways = origins.targets, origins.ways
             for directory, names in wanted.items():
                 # One with a listing of its own is a directory, whatever its parent's says: it was named twice to tar.
@@ -256,6 +257,7 @@ class _Failures:
         self._count = 0
         self._examples: list[bytes] = []
         self.is_sound = True
+        self.is_excusable = True
 
     def add(self, directory: bytes, names: Sequence[bytes]) -> None:
         self._count += len(names)
@@ -264,5 +266,6 @@ class _Failures:
 
     def fit(self) -> Fit:
         if not self._count:
-            return Fit(FitVerdict.FITS, is_sound=self.is_sound)
-        return Fit(FitVerdict.CONTRADICTS, self._count, tuple(self._examples), self.is_sound)
+            return Fit(FitVerdict.FITS, is_sound=self.is_sound, is_excusable=self.is_excusable)
+        examples = tuple(self._examples)
+        return Fit(FitVerdict.CONTRADICTS, self._count, examples, self.is_sound, self.is_excusable)

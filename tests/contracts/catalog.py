@@ -700,7 +700,7 @@ class CatalogContract:
 
     def test_fits_are_kept_by_profile_and_pair(self, catalog: Catalog) -> None:
         """The last of a pair counts; those of other profiles are not seen."""
-        contradicts = Fit(FitVerdict.CONTRADICTS, 3, (b"a/b", b"\xff\n'"), is_sound=False)
+        contradicts = Fit(FitVerdict.CONTRADICTS, 3, (b"a/b", b"\xff\n'"), is_sound=False, is_excusable=False)
         catalog.keep_fit("web", "1" * 64, "2" * 64, Fit(FitVerdict.FITS))
         catalog.keep_fit("web", "1" * 64, "3" * 64, Fit(FitVerdict.UNKNOWN))
         catalog.keep_fit("web", "1" * 64, "3" * 64, contradicts)

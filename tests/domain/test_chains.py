@@ -103,17 +103,33 @@ def link(
 
 
 def test_the_same_snapshot_digest_proves_a_parent() -> None:
-    """Whoever left the snapshot that a dump started from is its parent, whatever rule or listings say."""
+    """Whoever left the snapshot that a dump started from is its parent, whatever the rule says, or lists leave out."""
     full, first, second = (
         archive(FULL, 1, after="1"),
         archive(INC, 2, before="1", after="2"),
         archive(INC, 3, before="1"),
     )
 
-    links = link_archives((second, full, first), ProfileRules(), never_asked)
+    for fit in (any_fit, lambda *_: Fit(FitVerdict.CONTRADICTS, 1, (b"left/out",))):
+        links = link_archives((second, full, first), ProfileRules(), fit)
 
-    assert (links[first.id].parent, links[first.id].evidence) == (full.id, Evidence.PROVEN)
-    assert (links[second.id].parent, links[second.id].evidence) == (full.id, Evidence.PROVEN)
+        assert (links[first.id].parent, links[first.id].evidence) == (full.id, Evidence.PROVEN)
+        assert (links[second.id].parent, links[second.id].evidence) == (full.id, Evidence.PROVEN)
+
+
+def test_names_that_tar_forgot_are_no_proof_of_a_whole_tree() -> None:
+    """Where directories were renamed, a name that is nowhere was not left out on purpose, and the point says so."""
+    full, child = archive(FULL, 1, after="1"), archive(INC, 2, before="1")
+    forgotten = Fit(FitVerdict.CONTRADICTS, 2, (b"r/forgotten", b"r/too"), is_excusable=False)
+
+    links = link_archives((full, child), ProfileRules(), lambda *_: forgotten)
+    point = restore_points((full, child), links)[-1]
+
+    assert (links[child.id].parent, links[child.id].evidence) == (full.id, Evidence.CONTRADICTED)
+    assert "forgot 2 names" in links[child.id].reason
+    assert "r/forgotten" in links[child.id].reason
+    assert not point.is_restorable
+    assert [obstacle.kind for obstacle in point.obstacles] == [ObstacleKind.CONTRADICTED]
 
 
 def test_of_several_that_left_the_snapshot_the_newest_before_is_the_parent() -> None:

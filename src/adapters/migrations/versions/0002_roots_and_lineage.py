@@ -23,4 +23,5 @@ def upgrade() -> None:
         sa.Column("unresolved", sa.BigInteger, nullable=False),
         sa.Column("examples", sa.Text, nullable=False),
         sa.Column("is_sound", sa.Boolean, nullable=False),
+        sa.Column("is_excusable", sa.Boolean, nullable=False),
     )
