@@ -41,6 +41,7 @@ from tarkeep.entrypoints.wiring import Tarkeep
 from tests.support.assembled import InMemory
 from tests.support.histories import History, Step, steps, tar
 from tests.support.portraits import (
+    Look,
     Portrait,
     portrait,
     to_the_second,
@@ -404,9 +405,15 @@ def test_libarchive_makes_the_same_of_it(part: int) -> None:
                 whole = b"".join(tarkeep.restore_tar(tarkeep.open_point("p")))
             except PointNotRestorable:
                 return
-            assert unpacked(whole, "bsdtar", "-x", "-p", "-f", "-") == unpacked(whole)
+            found = unpacked(whole, "bsdtar", "-x", "-p", "-f", "-")
+            assert found == {name: read_by_libarchive(look) for name, look in unpacked(whole).items()}
 
     each()
+
+
+def read_by_libarchive(look: Look) -> Look:
+    """It loses the sign of a time within the last second before 1970, which pax writes as ``-0.5``."""
+    return evolve(look, mtime_ns=abs(look.mtime_ns)) if -1_000_000_000 < look.mtime_ns < 0 else look
 
 
 def test_a_plan_goes_around_renames_that_tar_carries_out_wrongly(server: LiveServer, tmp_path: Path) -> None:
@@ -424,5 +431,6 @@ def test_a_plan_goes_around_renames_that_tar_carries_out_wrongly(server: LiveSer
         restored = by_script(server, client, made[-1], "circle")
 
     assert not made[-1].fits
-    assert plan["warnings"][0].startswith("INC/archive_2.tar.gz: GNU tar is known to carry its renames out wrongly")
+    assert plan["sound"] is False
+    assert "GNU tar would carry out renames of directories among these archives wrongly" in plan["warnings"][0]
     assert comparable(made[-1], restored) == comparable(made[-1], made[-1].live)
