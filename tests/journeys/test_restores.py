@@ -178,7 +178,11 @@ def id_of(dump: Dump, profile: str = "p") -> ArchiveId:
 def unpacked(content: bytes, *command: str) -> Portrait:
     """What *command*, or GNU tar, makes of a tar in an empty directory."""
     with tempfile.TemporaryDirectory() as into:
-        done = subprocess.run(command or UNPACK, cwd=into, input=content, capture_output=True, check=False)
+        # libarchive converts names to the character set of the locale
+        environment = os.environ | {"LC_ALL": "C.UTF-8"}
+        done = subprocess.run(
+            command or UNPACK, cwd=into, input=content, env=environment, capture_output=True, check=False
+        )
         assert done.returncode == 0, done.stderr.decode(errors="replace")
         return portrait(Path(into) / "root")
 
@@ -405,10 +409,20 @@ def test_libarchive_makes_the_same_of_it(part: int) -> None:
                 whole = b"".join(tarkeep.restore_tar(tarkeep.open_point("p")))
             except PointNotRestorable:
                 return
-            found = unpacked(whole, "bsdtar", "-x", "-p", "-f", "-")
-            assert found == {name: read_by_libarchive(look) for name, look in unpacked(whole).items()}
+            expected = {name: read_by_libarchive(look) for name, look in unpacked(whole).items()}
+            if format == "posix" and not all(map(is_utf8, expected)):
+                return  # GNU tar writes such names into pax records as they are, which libarchive refuses to read
+            assert unpacked(whole, "bsdtar", "-x", "-p", "-f", "-") == expected
 
     each()
+
+
+def is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def read_by_libarchive(look: Look) -> Look:
