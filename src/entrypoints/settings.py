@@ -46,6 +46,11 @@ def _positive(_instance: object, attribute: object, value: float) -> None:
         raise InvalidSetting(getattr(attribute, "name", "?"), f"must be greater than 0, is {value}")
 
 
+def _not_negative(_instance: object, attribute: object, value: float) -> None:
+    if value < 0:
+        raise InvalidSetting(getattr(attribute, "name", "?"), f"must not be negative, is {value}")
+
+
 def _port(_instance: object, _attribute: object, value: int) -> None:
     if not 0 <= value <= 65535:
         raise InvalidSetting("port", f"must be 0 to 65535, is {value}")
@@ -127,6 +132,12 @@ class ServerSettings:
 
     body_seconds: float = field(default=30.0, validator=_positive)
     """How long a client may pause within the body of a request."""
+
+    min_body_rate: Size = field(default=1 << 10, validator=_not_negative)
+    """The fewest bytes per second of a body (1K) that a client may send on average; 0 takes any."""
+
+    body_rate_seconds: float = field(default=60.0, validator=_positive)
+    """Over how much time of waiting for a client that average is taken, which is also its grace at the beginning."""
 
     stop_seconds: int = field(default=30, validator=_positive)
     """How long running requests may take to end when the server is stopped."""

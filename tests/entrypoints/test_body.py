@@ -4,18 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 import pytest
 from starlette.types import Message, Receive
 
 from tarkeep.domain.errors import UploadInterrupted
-from tarkeep.entrypoints.http.body import Patience, Result, with_body
+from tarkeep.entrypoints.http.body import MinimumRate, Patience, Result, with_body
+from tarkeep.entrypoints.http.problems import Problem
+
+SLOWEST = MinimumRate(bytes_per_second=100, window_seconds=20)
+
+
+class SkippingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock is moved forward at will."""
+
+    skipped_seconds = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.skipped_seconds
 
 
 async def received(receive: Receive, work: Callable[[Iterator[bytes]], Result], executor: Executor) -> Result:
-    return await with_body(receive, work, executor=executor, patience=Patience(60))
+    return await with_body(receive, work, executor=executor, patience=Patience(60, SLOWEST))
+
+
+def received_at_intervals(chunks: Sequence[tuple[float, int]]) -> bytes:
+    """The body made of chunks that each come so many seconds after the one before, and have so many bytes."""
+    loop = SkippingLoop()
+    coming = iter(chunks)
+    left = len(chunks)
+
+    async def receive() -> Message:
+        nonlocal left
+        seconds, size = next(coming)
+        left -= 1
+        loop.skipped_seconds += seconds
+        return {"type": "http.request", "body": b"x" * size, "more_body": left > 0}
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner, ThreadPoolExecutor(1) as executor:
+        return runner.run(received(receive, b"".join, executor))
 
 
 def test_a_body_that_cannot_be_read_ends_the_work_too() -> None:
@@ -52,3 +81,32 @@ def test_blocks_come_out_as_they_went_in() -> None:
 
     with ThreadPoolExecutor(1) as executor:
         assert asyncio.run(asyncio.wait_for(received(receive, b"".join, executor), 60)) == content
+
+
+def test_a_body_that_trickles_is_given_up() -> None:
+    """A byte every five seconds is never silent for long, and yet ended as soon as the first window is over."""
+    with pytest.raises(Problem, match=r"only 4 bytes of the body came in 20 s, the least is 100 bytes/s") as given_up:
+        received_at_intervals([(5.1, 1)] * 100)
+
+    assert (given_up.value.status, given_up.value.code) == (408, "request-timeout")
+
+
+def test_a_body_that_came_fast_may_not_trickle_afterwards() -> None:
+    """What came in earlier windows is no credit for later ones."""
+    with pytest.raises(Problem, match=r"only [45] bytes"):
+        received_at_intervals([(1, 1_000_000)] * 30 + [(5, 1)] * 100)
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        [(1.0, 110)] * 300,
+        [(19.0, 1)] + [(1.0, 3000), (25.0, 3000)] * 10,
+        [(5.0, 1)] * 3,
+        [(0.0, 1)] * 2000,
+    ],
+    ids=["just fast enough", "long pauses", "over before the window is", "single bytes, quickly"],
+)
+def test_a_slow_but_honest_body_is_taken(chunks: list[tuple[float, int]]) -> None:
+    """Whoever sends the least that is asked for, in whatever pieces, comes through."""
+    assert len(received_at_intervals(chunks)) == sum(size for _, size in chunks)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -141,6 +142,30 @@ def test_a_trickled_head_is_timed_out_too(server: LiveServer) -> None:
         answers = parse_answers(received + receive_to_end(connection))
 
     assert [answer.status for answer in answers] == [408]
+
+
+def test_a_trickled_body_is_timed_out(tmp_path: Path) -> None:
+    """A body of which a byte comes now and then is answered 408 although it never pauses, and nothing is kept."""
+    options = ("--min-body-rate", "1M", "--body-rate-seconds", "0.2")
+    with live_server(tmp_path / "data", *options) as strict:
+        with socket.create_connection(strict.host_and_port, timeout=PATIENCE_SECONDS) as connection:
+            connection.settimeout(0.05)
+            connection.sendall(PUT % b"trickled.tar.gz" + b"Content-Length: 1000\r\n\r\n")
+            received = b""
+            for byte in make_targz()[:100]:
+                try:
+                    connection.sendall(bytes([byte]))
+                    received = connection.recv(1 << 16)
+                    break
+                except TimeoutError:
+                    continue
+            connection.settimeout(PATIENCE_SECONDS)
+            (answer,) = parse_answers(received + receive_to_end(connection))
+
+        assert (answer.status, answer.code, answer.closes) == (408, "request-timeout", True)
+        assert "min_body_rate" in str(answer.problem["detail"])
+        assert stored_profiles(strict) == []
+        assert list((strict.data / "staging").iterdir()) == []
 
 
 def test_http_1_0_is_answered_and_closed(server: LiveServer) -> None:

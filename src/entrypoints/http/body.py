@@ -16,6 +16,7 @@ from concurrent.futures import Executor
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
+from attrs import frozen
 from starlette.types import Message, Receive
 
 from ...domain.errors import TarkeepError, UploadInterrupted
@@ -96,14 +97,49 @@ class BodyPipe:
         self._loop.call_soon_threadsafe(self._room.set)
 
 
-class Patience:
-    """How long a client may pause; less from the moment on that somebody else waits for what it holds."""
+@frozen
+class MinimumRate:
+    """The least that must come: *bytes_per_second* on average over any *window_seconds* of waiting for the client."""
 
-    def __init__(self, seconds: float) -> None:
+    bytes_per_second: int
+    window_seconds: float
+
+
+class Patience:
+    """
+    How long a client may pause, and how slowly it may send.
+
+    Less long from the moment on that somebody else waits for what it holds. Only time in which the server waits for the
+    client counts, so nobody is too slow for having to wait for the server.
+    """
+
+    def __init__(self, seconds: float, slowest: MinimumRate) -> None:
         self.seconds = seconds
         self.is_hurried = False
+        self._slowest = slowest
+        self._waited_seconds = 0.0  # of the current window, and what came in it
+        self._came_bytes = 0
         self._loop = asyncio.get_running_loop()
         self._pause: asyncio.Timeout | None = None
+
+    def note(self, count_bytes: int) -> None:
+        """
+        Count what came.
+
+        Raises:
+            Problem: too little did in the time waited for it.
+        """
+        self._came_bytes += count_bytes
+        if self._waited_seconds < self._slowest.window_seconds:
+            return
+        if self._came_bytes < self._slowest.bytes_per_second * self._waited_seconds:
+            detail = (
+                f"only {self._came_bytes} bytes of the body came in {self._waited_seconds:.0f} s, the least is "
+                f"{self._slowest.bytes_per_second} bytes/s (setting min_body_rate)"
+            )
+            raise Problem(408, "request-timeout", detail)
+        self._waited_seconds = 0.0
+        self._came_bytes = 0
 
     def hurry(self) -> None:
         """Let the client pause no longer than a moment. For any thread."""
@@ -113,8 +149,10 @@ class Patience:
     @asynccontextmanager
     async def pause(self) -> AsyncIterator[None]:
         """Raises TimeoutError when it lasts too long."""
+        began = self._loop.time()
         async with asyncio.timeout(self.seconds) as self._pause:
             yield
+        self._waited_seconds += self._loop.time() - began
 
     def _hurry(self) -> None:
         self.is_hurried = True
@@ -138,7 +176,7 @@ async def with_body(
     Run *work* in a thread of *executor* on the blocks of the request body, and return what it returns.
 
     Raises:
-        Problem: the client paused for longer than *patience* allows.
+        Problem: the client paused for longer than *patience* allows, or sent too slowly.
         UploadInterrupted: the client went away.
         Whatever *work* raises; the rest of the body is then left unread.
     """
@@ -183,16 +221,21 @@ async def _pump(receive: Receive, pipe: BodyPipe, patience: Patience) -> None:
             if not patience.is_hurried:
                 detail = f"no byte of the body came for {patience.seconds:g} s"
                 broke_off = Problem(408, "request-timeout", detail)
-        if message["type"] == "http.disconnect":
-            if waiting:
-                await pipe.put(b"".join(waiting))
-            raise broke_off or UploadInterrupted(received_bytes)
         chunk: bytes = message.get("body", b"")
         if chunk:
             received_bytes += len(chunk)
             waiting.append(chunk)
             waiting_bytes += len(chunk)
         more = message.get("more_body", False)
+        if more:
+            try:
+                patience.note(len(chunk))
+            except Problem as too_slow:
+                broke_off = too_slow
+        if broke_off is not None or message["type"] == "http.disconnect":
+            if waiting:
+                await pipe.put(b"".join(waiting))
+            raise broke_off or UploadInterrupted(received_bytes)
         if waiting and (waiting_bytes >= BLOCK_BYTES or not more):
             await pipe.put(waiting[0] if len(waiting) == 1 else b"".join(waiting))
             waiting = []

@@ -16,7 +16,7 @@ from ...domain.errors import TooLarge
 from ...domain.naming import check_profile
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
-from .body import Patience, with_body
+from .body import MinimumRate, Patience, with_body
 from .problems import RETRY_AFTER_SECONDS, Problem
 
 Result = TypeVar("Result")
@@ -89,7 +89,7 @@ class Context:
         Raises:
             Problem: as `receive_upload`.
         """
-        patience = Patience(self.settings.body_seconds)
+        patience = self._patience()
         return await self._with_body(request, lambda blocks: work(blocks, patience.hurry), patience)
 
     async def compare(self, request: Request, work: Callable[[Iterator[bytes]], object]) -> Response:
@@ -145,10 +145,14 @@ class Context:
             )
             raise Problem(503, "overloaded", detail, headers=headers) from None
         try:
-            patience = patience or Patience(self.settings.body_seconds)
+            patience = patience or self._patience()
             return await with_body(request.receive, work, executor=self.receivers, patience=patience)
         finally:
             self._turns.release()
+
+    def _patience(self) -> Patience:
+        settings = self.settings
+        return Patience(settings.body_seconds, MinimumRate(settings.min_body_rate, settings.body_rate_seconds))
 
     @staticmethod
     def profile(value: str | None) -> str | None:
