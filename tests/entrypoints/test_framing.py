@@ -168,6 +168,20 @@ def test_a_trickled_body_is_timed_out(tmp_path: Path) -> None:
         assert list((strict.data / "staging").iterdir()) == []
 
 
+@pytest.mark.parametrize("whitespace", [b"\r\n", b"\n", b"\r\n" * 3])
+def test_empty_lines_keep_no_connection_open(server: LiveServer, whitespace: bytes) -> None:
+    """Line ends between two requests, which the parser skips, are the beginning of a head that must come in time."""
+    with socket.create_connection(server.host_and_port, timeout=PATIENCE_SECONDS) as connection:
+        connection.sendall(request("GET", "/healthz"))
+        received = b""
+        while not received.endswith(b"}\n"):
+            received += connection.recv(1 << 16)
+        connection.sendall(whitespace)
+        answers = parse_answers(received + receive_to_end(connection))
+
+    assert [answer.status for answer in answers] == [200, 408]
+
+
 def test_http_1_0_is_answered_and_closed(server: LiveServer) -> None:
     """A client of HTTP/1.0 needs no Host, and gets its connection closed."""
     (answer,) = talk(server.host_and_port, b"GET /healthz HTTP/1.0\r\n\r\n")

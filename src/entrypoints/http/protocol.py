@@ -62,6 +62,9 @@ class StrictHttpProtocol(HttpToolsProtocol):
             problem = error.__context__.problem if isinstance(error.__context__, _Refusal) else None
             self._refuse(problem or Problem(400, "bad-request-framing", "the request is not well-formed HTTP/1.1"))
             return
+        if self._deadline is None and self._is_idle():
+            # the parser skips line ends before a request, so whoever sends nothing else has not begun one for it
+            self._expect_head()
         if in_head and self._deadline is not None:
             # a single header is handed over only when it is complete, so an endless one is seen here alone
             self._unfinished_bytes += len(data)
@@ -99,6 +102,10 @@ class StrictHttpProtocol(HttpToolsProtocol):
         if self._active is not None and not self._active.response_complete:
             self._active.disconnected = True
             self._active.message_event.set()
+
+    def _is_idle(self) -> bool:
+        """Every request read so far has been answered."""
+        return self._active is None or (self._active.response_complete and not self.pipeline)
 
     def _count(self, length: int) -> None:
         self._head_bytes += length
