@@ -324,7 +324,7 @@ ROWS = [
     ),
     Row(404, "not-found", "no route", gets("/nowhere")),
     Row(404, "not-found", "no route, with a body", sends("POST", "/nowhere", None, GOOD), closes=True),
-    Row(404, "not-found", "no route, strange Host", sends("GET", "/nowhere", {"Host": "["})),
+    Row(400, FRAMING, "strange Host", sends("GET", "/nowhere", {"Host": "["}), closes=True),
     Row(404, "not-found", "no archive", gets("/download/FULL/none.tar.gz")),
     Row(404, "not-found", "no archive in v1", gets(PLACE + "none.tar.gz")),
     Row(404, "not-found", "no profile", gets("/api/v1/profiles/nobody")),

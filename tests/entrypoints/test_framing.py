@@ -10,19 +10,16 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from tests.entrypoints.raw_corpus import ARCHIVE, CODES, FRAMING, GET, GOOD, PUT, SLOW, Case
 from tests.support.archives import make_targz
-from tests.support.raw_http import PATIENCE_SECONDS, parse_answers, receive_to_end, request, talk
+from tests.support.raw_http import PATIENCE_SECONDS, Answer, parse_answers, receive_to_end, request, talk
 from tests.support.server import LiveServer, live_server
-
-PUT = b"PUT /api/v1/profiles/framing/archives/FULL/%s HTTP/1.1\r\nHost: a\r\n"
-SMUGGLED = request("PUT", "/api/v1/profiles/smuggled/archives/FULL/smuggled.tar.gz", None, make_targz())
-GET = b"GET /healthz HTTP/1.1\r\n"
-CHUNKED = PUT % b"chunked.tar.gz" + b"Transfer-Encoding: chunked\r\n\r\n"
-BIG_BYTES = 4 << 20
 
 
 @pytest.fixture(scope="module")
@@ -37,92 +34,70 @@ def stored_profiles(server: LiveServer) -> list[str]:
         return [entry["profile"] for entry in client.get("/api/v1/profiles").json()["profiles"]]
 
 
-BAD = {
-    "length and chunked": PUT % b"a.tar.gz" + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "chunked and length": PUT % b"a.tar.gz" + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
-    "two lengths": PUT % b"a.tar.gz" + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
-    "two equal lengths": PUT % b"a.tar.gz" + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
-    "lengths in a list": PUT % b"a.tar.gz" + b"Content-Length: 5, 5\r\n\r\nhello",
-    "negative length": PUT % b"a.tar.gz" + b"Content-Length: -5\r\n\r\nhello",
-    "signed length": PUT % b"a.tar.gz" + b"Content-Length: +5\r\n\r\nhello",
-    "hexadecimal length": PUT % b"a.tar.gz" + b"Content-Length: 0x5\r\n\r\nhello",
-    "length beyond 64 bits": PUT % b"a.tar.gz" + b"Content-Length: 99999999999999999999999\r\n\r\nhello",
-    "empty length": PUT % b"a.tar.gz" + b"Content-Length: \r\n\r\nhello",
-    "chunked twice": PUT % b"a.tar.gz" + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
-    "chunked not last": PUT % b"a.tar.gz" + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
-    "unknown coding": PUT % b"a.tar.gz" + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "coding after a tab": PUT % b"a.tar.gz" + b"Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n",
-    "space before a colon": PUT % b"a.tar.gz" + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-    "folded header": GET + b"Host: a\r\nX: b\r\n c\r\n\r\n",
-    "chunk size that is no number": CHUNKED + b"xyz\r\nhello\r\n0\r\n\r\n",
-    "negative chunk size": CHUNKED + b"-5\r\nhello\r\n0\r\n\r\n",
-    "chunk size beyond 64 bits": CHUNKED + b"fffffffffffffffff\r\nhello\r\n0\r\n\r\n",
-    "chunk longer than its size": CHUNKED + b"2\r\nhello\r\n0\r\n\r\n",
-    "chunk size after a line feed": CHUNKED + b"5\nhello\r\n0\r\n\r\n",
-    "chunk size in 0x": CHUNKED + b"0x5\r\nhello\r\n0\r\n\r\n",
-    "no Host": GET + b"\r\n",
-    "two Hosts": GET + b"Host: a\r\nHost: b\r\n\r\n",
-    "two equal Hosts": GET + b"Host: a\r\nHost: a\r\n\r\n",
-    "bare line feeds": b"GET /healthz HTTP/1.1\nHost: a\n\n",
-    "bare carriage returns": b"GET /healthz HTTP/1.1\rHost: a\r\r",
-    "NUL in a header": GET + b"Host: a\r\nX: a\0b\r\n\r\n",
-    "header without a colon": GET + b"Host: a\r\nnonsense\r\n\r\n",
-    "header without a name": GET + b"Host: a\r\n: x\r\n\r\n",
-    "garbage": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40),
-    "another protocol": b"SSH-2.0-OpenSSH_9.2\r\n",
-    "HTTP/2 by prior knowledge": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "HTTP/0.9": b"GET /healthz\r\n",
-    "HTTP/3.7": b"GET /healthz HTTP/3.7\r\nHost: a\r\n\r\n",
-    "method in lower case": b"get /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
-    "unknown method": b"FROBNICATE /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
-    "space in a target": b"GET /list/FULL /x HTTP/1.1\r\nHost: a\r\n\r\n",
-    "raw bytes in a target": b"GET /list/\xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n",
-    "relative target": b"GET healthz HTTP/1.1\r\nHost: a\r\n\r\n",
-    "websocket": GET + b"Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n",
-    "h2c": GET + b"Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n\r\n",
-    "CONNECT": b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n",
-}
+def answers_to(server: LiveServer, sent: bytes, behind: str, *, at_once: bool = True) -> list[Answer]:
+    """Every answer to *sent* with an upload to the profile *behind* after it, which asks for the end."""
+    path = f"/api/v1/profiles/{behind}/archives/FULL/behind.tar.gz"
+    upload = request("PUT", path, {"Connection": "close"}, ARCHIVE)
+    if at_once:
+        return talk(server.host_and_port, sent + upload)
+    with socket.create_connection(server.host_and_port, timeout=PATIENCE_SECONDS) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            for byte in sent:
+                connection.sendall(bytes([byte]))
+            connection.sendall(upload)
+        return parse_answers(receive_to_end(connection))
 
 
-@pytest.mark.parametrize("what", BAD)
-def test_bad_framing_is_refused_and_nothing_after_it_is_heard(server: LiveServer, what: str) -> None:
-    """One 400 and the end of the connection, though a good request follows."""
-    answers = talk(server.host_and_port, BAD[what] + SMUGGLED)
+def check_answers(server: LiveServer, case: Case, *, at_once: bool) -> None:
+    first, behind = f"first-{uuid4()}", f"behind-{uuid4()}"
 
-    assert [(answer.status, answer.code) for answer in answers] == [(400, "bad-request-framing")]
-    assert answers[0].headers["content-type"] == "application/problem+json"
-    assert answers[0].closes
-    assert not {"framing", "smuggled"} & set(stored_profiles(server))
+    answers = answers_to(server, case.sent.replace(b"/framing/", f"/{first}/".encode()), behind, at_once=at_once)
 
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        GET + b"Host: a\r\nX: " + b"y" * 40_000 + b"\r\n\r\n",
-        GET + b"Host: a\r\nX: " + b"y" * 40_000,
-        GET + b"Host: a\r\n" + b"y" * 40_000,
-        GET + b"Host: a\r\n" + b"X: y\r\n" * 200 + b"\r\n",
-        GET + b"Host: a\r\n" + b"X: y\r\n" * 200,
-        b"GET /" + b"y" * 40_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET /" + b"y" * 40_000,
-        GET + b"Host: a\r\nX: " + b"y" * BIG_BYTES,
-    ],
-    ids=["value", "endless value", "endless name", "many", "endless many", "target", "endless target", "4 MiB"],
-)
-def test_too_large_a_head_is_refused(server: LiveServer, head: bytes) -> None:
-    """431 once and the end of the connection, also where the head never ends."""
-    answers = talk(server.host_and_port, head)
-
-    assert [(answer.status, answer.code) for answer in answers] == [(431, "headers-too-large")]
-    assert answers[0].closes
+    statuses = [answer.status for answer in answers]
+    if case.goes_on:
+        assert statuses.pop() == 201
+    assert tuple(statuses) in case.answers
+    assert answers[-1].closes
+    for answer in answers:
+        assert answer.status not in CODES or answer.code == CODES[answer.status]
+        assert answer.headers["content-type"] == f"application/{'problem+' if answer.status >= 400 else ''}json"
+    stored = stored_profiles(server)
+    assert (first in stored) is (201 in statuses)
+    assert (behind in stored) is case.goes_on
 
 
-@pytest.mark.parametrize("head", [b"", b"G", GET, GET + b"Host: a\r\nX: y", b"\r\n"])
-def test_a_head_that_does_not_come_is_timed_out(server: LiveServer, head: bytes) -> None:
-    """408 and the end of the connection for one that says nothing, or not enough."""
-    (answer,) = talk(server.host_and_port, head)
+@pytest.mark.parametrize("case", FRAMING, ids=str)
+def test_bad_framing_is_refused_and_nothing_behind_it_is_heard(server: LiveServer, case: Case) -> None:
+    """
+    One refusal and the end of the connection, though a good request follows, and neither of the two has an effect.
+
+    Where the end of the request is beyond doubt the one that follows is answered, once.
+    """
+    check_answers(server, case, at_once=True)
+
+
+@pytest.mark.parametrize("case", [case for case in FRAMING if len(case.sent) < 400], ids=str)
+def test_bad_framing_is_refused_however_it_is_cut(server: LiveServer, case: Case) -> None:
+    """The same when every byte comes by itself."""
+    check_answers(server, case, at_once=False)
+
+
+def test_the_corpus_has_no_case_twice() -> None:
+    """Cases are told apart by what they are called, and at least 44 of them are there."""
+    cases = [*FRAMING, *SLOW]
+
+    assert len(cases) >= 44
+    assert len({case.what for case in cases}) == len({case.sent for case in cases}) == len(cases)
+
+
+@pytest.mark.parametrize("case", SLOW, ids=str)
+def test_what_does_not_come_is_timed_out(server: LiveServer, case: Case) -> None:
+    """408 and the end of the connection for one that says nothing, or not enough, and nothing of it is kept."""
+    (answer,) = talk(server.host_and_port, case.sent)
 
     assert (answer.status, answer.code, answer.closes) == (408, "request-timeout", True)
+    assert list((server.data / "staging").iterdir()) == []
 
 
 def test_a_trickled_head_is_timed_out_too(server: LiveServer) -> None:
@@ -200,7 +175,7 @@ def test_pipelined_requests_are_answered_in_order(server: LiveServer) -> None:
     assert [answer.status for answer in answers] == [200, 404, 200, 404, 200]
 
 
-@pytest.mark.parametrize("garbage", [b"garbage\r\n\r\n", GET + b"\r\n", GET + b"Host: a\r\nHost: b\r\n\r\n"])
+@pytest.mark.parametrize("garbage", [b"garbage\r\n\r\n", GET + b"\r\n", GOOD + b"Host: b\r\n\r\n"])
 def test_garbage_behind_a_download_does_not_get_into_it(server: LiveServer, garbage: bytes) -> None:
     """What is refused while another answer is on its way never writes into that answer."""
     path = "/api/v1/profiles/pipelined/archives/FULL/big.tar.gz"
@@ -238,19 +213,19 @@ def test_garbage_in_the_middle_of_a_download_does_not_get_into_it(server: LiveSe
 
 def test_an_upload_refused_for_its_upgrade_is_not_stored(server: LiveServer) -> None:
     """What was answered with a refusal has no effect."""
-    head = PUT % b"upgraded.tar.gz" + b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+    head = PUT.replace(b"framing", b"upgraded") % b"a.tar.gz" + b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
     content = make_targz()
 
     (answer,) = talk(server.host_and_port, head + b"Content-Length: %d\r\n\r\n" % len(content) + content)
 
     assert answer.status == 400
-    assert "framing" not in stored_profiles(server)
+    assert "upgraded" not in stored_profiles(server)
 
 
 def test_the_server_goes_on(server: LiveServer) -> None:
     """After all that the server is well, and no bug stands in its log."""
-    for payload in BAD.values():
-        talk(server.host_and_port, payload)
+    for case in FRAMING:
+        answers_to(server, case.sent, "goes-on")
 
     with server.client() as client:
         assert client.get("/readyz").status_code == 200

@@ -2,18 +2,22 @@
 HTTP/1.1 on the wire: uvicorn's protocol over httptools, with the checks that neither of them makes.
 
 httptools refuses ambiguous framing (Content-Length together with Transfer-Encoding, and the like), so smuggling ends
-in a 400. What it lets pass is refused here: a request without or with two ``Host`` headers, an endless head, and a
-head that never completes. Whatever is refused at this level is answered once and the connection is closed.
+in a 400. What it lets pass is refused here: a request without, with two, or with an impossible ``Host``; a version
+other than 1.0 and 1.1; any transfer coding but ``chunked``, and that in HTTP/1.0; an endless head, trailer or chunk
+extension, and a head that never completes. Trailers are dropped, since what a head said has been judged by then.
+Whatever is refused at this level is answered once and the connection is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
+import sys
 import uuid
 from http import HTTPStatus
 
 import httptools
-from uvicorn._types import ASGI3Application
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from ..logs import Log
@@ -23,6 +27,7 @@ log = Log("tarkeep.http")
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
+_HOST = re.compile(rb"([A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 
 
 class StrictHttpProtocol(HttpToolsProtocol):
@@ -31,7 +36,8 @@ class StrictHttpProtocol(HttpToolsProtocol):
     header_seconds: float = 10.0
 
     _head_bytes = 0
-    _unfinished_bytes = 0
+    _unfinished_bytes = 0  # since the parser last came to the end of a head or a request, or had some body
+    _got_on = False
     _deadline: asyncio.TimerHandle | None = None
     _refused = False
     _active: RequestResponseCycle | None = None  # being answered; uvicorn's `cycle` is the last one read
@@ -49,27 +55,27 @@ class StrictHttpProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._unset_keepalive_if_required()
-        in_head = self._deadline is not None
+        self._got_on = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(Problem(400, "bad-request-framing", "this server speaks HTTP/1.1 only, no upgrades"))
+            self._refuse(_bad_framing("this server speaks HTTP/1.1 only, no upgrades"))
             return
         except _Refusal as refusal:
             self._refuse(refusal.problem)
             return
         except httptools.HttpParserError as error:
             problem = error.__context__.problem if isinstance(error.__context__, _Refusal) else None
-            self._refuse(problem or Problem(400, "bad-request-framing", "the request is not well-formed HTTP/1.1"))
+            self._refuse(problem or _bad_framing("the request is not well-formed HTTP/1.1"))
             return
         if self._deadline is None and self._is_idle():
             # the parser skips line ends before a request, so whoever sends nothing else has not begun one for it
             self._expect_head()
-        if in_head and self._deadline is not None:
-            # a single header is handed over only when it is complete, so an endless one is seen here alone
-            self._unfinished_bytes += len(data)
-            if self._unfinished_bytes > MAX_HEAD_BYTES:
-                self._refuse(_too_large())
+        # a single header, trailer or chunk extension is handed over, if at all, only when it is complete, and is kept
+        # until then, so an endless one is seen here alone
+        self._unfinished_bytes = 0 if self._got_on else self._unfinished_bytes + len(data)
+        if self._unfinished_bytes > MAX_HEAD_BYTES:
+            self._refuse(_too_large())
 
     def on_message_begin(self) -> None:
         if self._deadline is None:
@@ -82,19 +88,44 @@ class StrictHttpProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + 4)
+        if self._deadline is None:  # a trailer; uvicorn would add it to the headers that the application has
+            return
         super().on_header(name, value)
         if len(self.headers) > MAX_HEADERS:
             raise _Refusal(_too_large())
 
     def on_headers_complete(self) -> None:
+        self._got_on = True
         self._head_complete()
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() != "1.0"):
-            raise _Refusal(Problem(400, "bad-request-framing", "a request needs exactly one Host header"))
+        self._check_framing()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._got_on = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._got_on = True
+        super().on_message_complete()
+
+    def _check_framing(self) -> None:
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            raise _Refusal(_bad_framing("this server speaks HTTP/1.1 only"))
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) > 1 or (not hosts and version == "1.1"):
+            raise _Refusal(_bad_framing("a request needs exactly one Host header"))
+        if hosts and not _HOST.fullmatch(hosts[0]):
+            raise _Refusal(_bad_framing("the Host header is not the name or address of a host"))
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        # RFC 9112 6.1: with HTTP/1.0 the framing is faulty, and a coding that is not taken off here would be stored
+        if codings and (version == "1.0" or codings != [b"chunked"]):
+            raise _Refusal(_bad_framing("the only transfer coding is chunked, in HTTP/1.1"))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle
+        if cycle.scope["http_version"] == "1.0":
+            app = _without_chunks(app, cycle)
         super()._start_asgi_task(cycle, app)
 
     def _leave_active(self) -> None:
@@ -113,7 +144,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
             raise _Refusal(_too_large())
 
     def _expect_head(self) -> None:
-        self._head_bytes = self._unfinished_bytes = 0
+        self._head_bytes = 0
         self._deadline = self.loop.call_later(self.header_seconds, self._head_is_late)
 
     def _head_complete(self) -> None:
@@ -150,6 +181,32 @@ class _Refusal(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
         self.problem = problem
+
+
+def _without_chunks(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
+    """*app*, whose answers of unknown length end with the connection: uvicorn sends chunks, which HTTP/1.0 has not."""
+
+    async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        is_unknown = False
+
+        async def send_plain(message: ASGISendEvent) -> None:
+            nonlocal is_unknown
+            if message["type"] == "http.response.start":
+                is_unknown = not any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
+                if is_unknown:
+                    cycle.chunked_encoding = False
+                    cycle.expected_content_length = sys.maxsize
+            elif is_unknown and message["type"] == "http.response.body" and not message.get("more_body", False):
+                cycle.expected_content_length = len(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, send_plain)
+
+    return answer
+
+
+def _bad_framing(detail: str) -> Problem:
+    return Problem(400, "bad-request-framing", detail)
 
 
 def _too_large() -> Problem:
