@@ -267,6 +267,18 @@ def test_an_upload_that_is_no_archive_is_over(server: LiveServer, client: httpx2
     assert not (server.data / "staging" / (upload.rpartition("/")[2] + ".part")).exists()
 
 
+def test_the_same_bytes_again_leave_nothing_in_staging(server: LiveServer, client: httpx2.Client) -> None:
+    """An upload that turns out to be stored already is a success, and its own copy of the bytes is dropped."""
+    name, archive = new_name(), content(1000)
+    for _ in range(2):
+        upload = begin(client, len(archive), name)
+        assert patch(client, upload, 0, archive).status_code == 204
+
+        left = [path.name for path in (server.data / "staging").glob(upload.rpartition("/")[2] + "*")]
+        assert left == [upload.rpartition("/")[2] + ".upload"]
+    assert is_stored(client, name, archive)
+
+
 def test_other_bytes_under_a_name_are_refused_before_they_are_sent(client: httpx2.Client) -> None:
     """Where the digest is declared, an upload that could only fail is not begun."""
     name = new_name()

@@ -10,7 +10,7 @@ is lost (a restart, too many of them) is built anew from staging.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 
 from attrs import define, evolve, field, frozen
@@ -314,6 +314,11 @@ class AppendToUpload:
                     received = arrival.complete(upload.offer or _no_offer(upload), self._noting(upload))
                     upload = uploads.stored(upload, received.archive.id, self.show.clock.now())
                     self.show.sessions.save(upload)
+                    held.close()
+                    # publishing leaves nothing to drop, but these bytes may have been stored before; what is stored
+                    # must not be reported as failed, and what stays here is the next sweep's business
+                    with suppress(TarkeepError):
+                        self.show.store.discard(upload.id)
                     return upload
                 arrival.pause()
             except _FINAL_VERDICTS as verdict:
