@@ -466,7 +466,7 @@ ROWS = [
         goes_on("PATCH", {**BYTES, "Upload-Offset": "0", "Upload-Checksum": "sha1 " + b64(bytes(20))}, b"x"),
         closes=None,
     ),
-    Row(503, "overloaded", "one upload too many", while_another_uploads, closes=True, headers=("retry-after",)),
+    Row(503, "overloaded", "one upload too many", while_another_uploads, headers=("retry-after",)),
 ]
 
 PUT_NEW = ("PUT", PLACE + "new.tar.gz")

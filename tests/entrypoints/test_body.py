@@ -11,7 +11,7 @@ import pytest
 from starlette.types import Message, Receive
 
 from tarkeep.domain.errors import UploadInterrupted
-from tarkeep.entrypoints.http.body import MinimumRate, Patience, Result, with_body
+from tarkeep.entrypoints.http.body import Incoming, MinimumRate, Patience, Result, with_body
 from tarkeep.entrypoints.http.problems import Problem
 
 SLOWEST = MinimumRate(bytes_per_second=100, window_seconds=20)
@@ -27,7 +27,7 @@ class SkippingLoop(asyncio.SelectorEventLoop):
 
 
 async def received(receive: Receive, work: Callable[[Iterator[bytes]], Result], executor: Executor) -> Result:
-    return await with_body(receive, work, executor=executor, patience=Patience(60, SLOWEST))
+    return await with_body(Incoming(receive, Patience(60, SLOWEST)), work, executor=executor)
 
 
 def received_at_intervals(chunks: Sequence[tuple[float, int]]) -> bytes:

@@ -165,18 +165,68 @@ class Patience:
                     self._pause.reschedule(sooner)
 
 
-async def with_body(
-    receive: Receive,
-    work: Callable[[Iterator[bytes]], Result],
-    *,
-    executor: Executor,
-    patience: Patience,
-) -> Result:
+class Incoming:
     """
-    Run *work* in a thread of *executor* on the blocks of the request body, and return what it returns.
+    What a client sends as the body of a request, read on demand; who is too slow is given up.
+
+    It is over when it is complete, or when `error` says why no more will come.
+    """
+
+    def __init__(self, receive: Receive, patience: Patience) -> None:
+        self.error: TarkeepError | Problem | None = None
+        self.is_over = False
+        self._receive = receive
+        self._patience = patience
+        self._chunks: list[bytes] = []
+        self._held_bytes = 0
+        self._received_bytes = 0
+
+    async def wait_for(self, count_bytes: int) -> None:
+        """Read until that many bytes are held, or it is over."""
+        while self._held_bytes < count_bytes and not self.is_over:
+            await self._read()
+
+    def take(self) -> bytes:
+        """All bytes that are held."""
+        chunks, self._chunks, self._held_bytes = self._chunks, [], 0
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    @property
+    def is_lost(self) -> bool:
+        """It is over and has nothing."""
+        return self.error is not None and not self._received_bytes
+
+    async def _read(self) -> None:
+        message: Message = {"type": "http.disconnect"}
+        try:
+            async with self._patience.pause():
+                message = await self._receive()
+        except TimeoutError:
+            if not self._patience.is_hurried:
+                detail = f"no byte of the body came for {self._patience.seconds:g} s"
+                self.error = Problem(408, "request-timeout", detail)
+        chunk: bytes = message.get("body", b"")
+        if chunk:
+            self._chunks.append(chunk)
+            self._held_bytes += len(chunk)
+            self._received_bytes += len(chunk)
+        more = message.get("more_body", False)
+        if more:
+            try:
+                self._patience.note(len(chunk))
+            except Problem as too_slow:
+                self.error = too_slow
+        elif message["type"] == "http.disconnect":
+            self.error = self.error or UploadInterrupted(self._received_bytes)
+        self.is_over = self.error is not None or not more
+
+
+async def with_body(incoming: Incoming, work: Callable[[Iterator[bytes]], Result], *, executor: Executor) -> Result:
+    """
+    Run *work* in a thread of *executor* on the blocks of what is *incoming*, and return what it returns.
 
     Raises:
-        Problem: the client paused for longer than *patience* allows, or sent too slowly.
+        Problem: the client paused for longer than is allowed, or sent too slowly.
         UploadInterrupted: the client went away.
         Whatever *work* raises; the rest of the body is then left unread.
     """
@@ -189,7 +239,7 @@ async def with_body(
             pipe.abandon()
 
     running = asyncio.get_running_loop().run_in_executor(executor, run)
-    pumping = asyncio.create_task(_pump(receive, pipe, patience))
+    pumping = asyncio.create_task(_pump(incoming, pipe))
     try:
         # whichever ends first: a client is told of a refusal without having to send another byte
         await asyncio.wait((running, pumping), return_when=asyncio.FIRST_COMPLETED)
@@ -207,38 +257,13 @@ async def with_body(
     return await running
 
 
-async def _pump(receive: Receive, pipe: BodyPipe, patience: Patience) -> None:
-    waiting: list[bytes] = []
-    waiting_bytes = 0
-    received_bytes = 0
+async def _pump(incoming: Incoming, pipe: BodyPipe) -> None:
     while not pipe.abandoned:
-        broke_off: TarkeepError | Problem | None = None
-        message: Message = {"type": "http.disconnect"}
-        try:
-            async with patience.pause():
-                message = await receive()
-        except TimeoutError:
-            if not patience.is_hurried:
-                detail = f"no byte of the body came for {patience.seconds:g} s"
-                broke_off = Problem(408, "request-timeout", detail)
-        chunk: bytes = message.get("body", b"")
-        if chunk:
-            received_bytes += len(chunk)
-            waiting.append(chunk)
-            waiting_bytes += len(chunk)
-        more = message.get("more_body", False)
-        if more:
-            try:
-                patience.note(len(chunk))
-            except Problem as too_slow:
-                broke_off = too_slow
-        if broke_off is not None or message["type"] == "http.disconnect":
-            if waiting:
-                await pipe.put(b"".join(waiting))
-            raise broke_off or UploadInterrupted(received_bytes)
-        if waiting and (waiting_bytes >= BLOCK_BYTES or not more):
-            await pipe.put(waiting[0] if len(waiting) == 1 else b"".join(waiting))
-            waiting = []
-            waiting_bytes = 0
-        if not more:
+        await incoming.wait_for(BLOCK_BYTES)
+        block = incoming.take()
+        if block:
+            await pipe.put(block)
+        if incoming.error is not None:
+            raise incoming.error
+        if incoming.is_over:
             return

@@ -16,11 +16,12 @@ from ...domain.errors import TooLarge
 from ...domain.naming import check_profile
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
-from .body import MinimumRate, Patience, with_body
+from .body import Incoming, MinimumRate, Patience, with_body
 from .problems import RETRY_AFTER_SECONDS, Problem
 
 Result = TypeVar("Result")
 
+FIRST_BYTES = 1 << 16  # of a body must be there, or all of it, before it is its turn
 FORM_OVERHEAD_BYTES = 1 << 20  # what boundaries, part headers and fields may add to an archive in a form
 
 
@@ -90,7 +91,8 @@ class Context:
             Problem: as `receive_upload`.
         """
         patience = self._patience()
-        return await self._with_body(request, lambda blocks: work(blocks, patience.hurry), patience)
+        # of a piece every byte is kept that came, so its first is enough for whoever asks how far the upload is
+        return await self._with_body(request, lambda blocks: work(blocks, patience.hurry), patience, first_bytes=1)
 
     async def compare(self, request: Request, work: Callable[[Iterator[bytes]], object]) -> Response:
         """
@@ -131,10 +133,22 @@ class Context:
         return await self._with_body(request, lambda blocks: work(within(blocks)))
 
     async def _with_body(
-        self, request: Request, work: Callable[[Iterator[bytes]], Result], patience: Patience | None = None
+        self,
+        request: Request,
+        work: Callable[[Iterator[bytes]], Result],
+        patience: Patience | None = None,
+        first_bytes: int = FIRST_BYTES,
     ) -> Result:
-        # Nothing is read while waiting, so a client that has its turn later just sends later. Every machine's nightly
-        # job starts at the same minute, and most of them would take a 503 for the end of it.
+        incoming = Incoming(request.receive, patience or self._patience())
+        if (
+            request.headers.get("expect", "").lower() != "100-continue"
+        ):  # which asks to be judged before anything is read
+            # a client that sends nothing, or next to nothing, must not have one of the few turns for that
+            await incoming.wait_for(first_bytes)
+            if incoming.is_lost and incoming.error is not None:
+                raise incoming.error
+        # Nothing more is read while waiting, so a client that has its turn later just sends later. Every machine's
+        # nightly job starts at the same minute, and most of them would take a 503 for the end of it.
         try:
             async with asyncio.timeout(self.settings.upload_wait_seconds):
                 await self._turns.acquire()
@@ -145,8 +159,7 @@ class Context:
             )
             raise Problem(503, "overloaded", detail, headers=headers) from None
         try:
-            patience = patience or self._patience()
-            return await with_body(request.receive, work, executor=self.receivers, patience=patience)
+            return await with_body(incoming, work, executor=self.receivers)
         finally:
             self._turns.release()
 

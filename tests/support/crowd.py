@@ -1,0 +1,160 @@
+"""
+Many clients at once: uploads by each way there is, over plain sockets, and clients that only hold a connection.
+
+Made of the standard library's parts that cost least, so that a crowd fits beside the server on two cores.
+"""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import random
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from attrs import frozen
+
+from tests.support.archives import make_tar
+from tests.support.forms import field_part, file_part, form, form_headers
+from tests.support.raw_http import PATIENCE_SECONDS
+from tests.support.server import LiveServer
+from tests.support.tus import BYTES, TUS, UPLOADS, described
+
+Outcome = TypeVar("Outcome")
+
+WAYS = ("form", "put", "tus")
+
+
+@frozen
+class Reply:
+    """A response that was read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def code(self) -> object:
+        return json.loads(self.body)["code"]
+
+
+def noise(size: int, seed: int) -> bytes:
+    """A .tar.gz of about *size* bytes, quickly made."""
+    return gzip.compress(make_tar({"noise": random.Random(seed).randbytes(size)}), compresslevel=0, mtime=0)
+
+
+def archive_path(profile: str, name: str) -> str:
+    return f"/api/v1/profiles/{profile}/archives/FULL/{name}"
+
+
+class Caller:
+    """One client with one connection, which is opened again after the server has closed it."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self._connection = http.client.HTTPConnection(*server.host_and_port, timeout=6 * PATIENCE_SECONDS)
+
+    def ask(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
+        self._connection.request(method, path, body or None, dict(headers or {}))
+        response = self._connection.getresponse()
+        named = {name.lower(): value for name, value in response.getheaders()}
+        return Reply(response.status, named, response.read())
+
+    def upload(self, way: str, profile: str, name: str, content: bytes) -> Reply:
+        """Send *content*; the answer to the request that had the last of it, or to the first that failed."""
+        if way == "form":
+            parts = form(field_part("profile", profile), field_part("type", "FULL"), file_part(content, name))
+            return self.ask("POST", "/upload", parts, form_headers())
+        if way == "put":
+            return self.ask("PUT", archive_path(profile, name), content)
+        about = described(filename=name, profile=profile, type="FULL")
+        reply = self.ask("POST", UPLOADS, b"", {**TUS, "Upload-Length": str(len(content)), "Upload-Metadata": about})
+        place, half = reply.headers.get("location", ""), len(content) // 2
+        for start, piece in ((0, content[:half]), (half, content[half:])):
+            if reply.is_success:
+                reply = self.ask("PATCH", place, piece, {**BYTES, "Upload-Offset": str(start)})
+        return reply
+
+    def download(self, profile: str, name: str) -> bytes:
+        reply = self.ask("GET", archive_path(profile, name))
+        assert reply.status == 200
+        return reply.body
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def at_once(server: LiveServer, count: int, call: Callable[[Caller, int], Outcome]) -> list[Outcome]:
+    """What *call* returns for 0 to *count* - 1, each in a thread of its own with a client of its own."""
+
+    def run(number: int) -> Outcome:
+        with closing(Caller(server)) as caller:
+            return call(caller, number)
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(run, range(count)))
+
+
+@contextmanager
+def slow_sockets(server: LiveServer, count: int) -> Iterator[None]:
+    """
+    As many connections that ask for nothing useful, for as long as the context lasts.
+
+    A fifth each says nothing, trickles a head, has an upload that stalls, one that trickles, and does not read its
+    answers. Whichever the server ends is opened again.
+    """
+    length = b"Content-Length: 1000000\r\n\r\n"
+    put = b"PUT " + archive_path("slow", "slow-%d.tar.gz").encode() + b" HTTP/1.1\r\nHost: a\r\n"
+    unread = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 100
+    starts = [b"", b"GET /healthz HTTP/1.1\r\n", put + length + b"\x1f", put + length, unread]
+    trickles = [b"", b"X: y\r\n", b"", b"\x1f", b""]
+    stopped = threading.Event()
+
+    def open_one(number: int) -> socket.socket:
+        connection = socket.create_connection(server.host_and_port, timeout=PATIENCE_SECONDS)
+        start = starts[number % len(starts)]
+        connection.sendall(start % number if b"%d" in start else start)
+        connection.settimeout(0)
+        return connection
+
+    def keep_on() -> None:
+        while not stopped.wait(0.2):
+            for number in range(count):
+                try:
+                    connections[number].send(trickles[number % len(trickles)])
+                    if number % len(trickles) < 4 and not connections[number].recv(1 << 16):
+                        raise ConnectionResetError
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    connections[number].close()
+                    with suppress(OSError):
+                        connections[number] = open_one(number)
+
+    def close_all() -> None:
+        for connection in connections:
+            connection.close()
+
+    with ExitStack() as opened:
+        connections = [open_one(number) for number in range(count)]
+        opened.callback(close_all)
+        thread = threading.Thread(target=keep_on, name="slow")
+        thread.start()
+        opened.callback(thread.join)
+        opened.callback(stopped.set)
+        yield
+
+
+def peak_bytes(pid: int) -> int:
+    """The most resident memory that the process ever had."""
+    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) << 10
