@@ -52,6 +52,17 @@ class Row:
     verdict: str = ""
 
 
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Of one value or more."""
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]
+
+
+def times_row(figure: str, values: Sequence[float], target: str = "", verdict: str = "") -> Row:
+    """The spread of many times in milliseconds."""
+    told = ", ".join(f"p{percent} {percentile(values, percent):.1f}" for percent in (50, 99))
+    return Row(figure, f"{told}, max {max(values):.1f} ms ({len(values)})", target=target, verdict=verdict)
+
+
 @frozen
 class Table:
     """What one bench found."""

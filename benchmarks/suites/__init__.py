@@ -18,6 +18,7 @@ from . import (
     memory,
     original,
     push,
+    slow,
     startup,
     tus,
     upload,
@@ -37,5 +38,6 @@ BENCHES: Mapping[str, Callable[[Context], Table]] = {
     "catalog": catalog.run,
     "startup": startup.run,
     "latency": latency.run,
+    "slow": slow.run,
     "inside": inside.run,
 }

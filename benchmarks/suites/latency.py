@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import statistics
 import subprocess
 import tempfile
 import time
@@ -21,7 +20,7 @@ from ..contestants import Answer, WrongAnswer
 from ..corpus import Archive, real_archive, tiny_archive
 from ..peers.nginx import Nginx, RunningNginx
 from ..processes import run_timed
-from ..report import Row, Table, Target
+from ..report import Table, Target, percentile, times_row
 from ..runner import Context, fresh, settle
 from ..tarkeep_server import RunningTarkeep, Tarkeep
 
@@ -57,12 +56,12 @@ def run(context: Context) -> Table:
             _round(Path(folder), nginx if not nginx.missing() else None, archive, tiny, idle, busy)
         context.say(f"  round {number + 1}/{context.rounds}: {len(busy.reads())} small requests so far")
     together = busy.reads()
-    p99 = _percentile(together, 99)
-    rows = [_row("no upload running", idle.reads())]
-    rows += [_row(f"{_UPLOADS} uploads running, {path}", busy.of[path]) for path in _PATHS]
-    rows.append(_row(f"{_UPLOADS} uploads running, all of these", together, str(P99), P99.verdict(p99)))
+    p99 = percentile(together, 99)
+    rows = [times_row("no upload running", idle.reads())]
+    rows += [times_row(f"{_UPLOADS} uploads running, {path}", busy.of[path]) for path in _PATHS]
+    rows.append(times_row(f"{_UPLOADS} uploads running, all of these", together, str(P99), P99.verdict(p99)))
     rows += [
-        _row(f"{_UPLOADS} uploads running, {what}", busy.of[what])
+        times_row(f"{_UPLOADS} uploads running, {what}", busy.of[what])
         for what in (_SMALL_UPLOAD, _CONTROL)
         if what in busy.of
     ]
@@ -136,12 +135,3 @@ def _ask_until(
             if reply.body != content:
                 raise WrongAnswer(f"nginx answered {reply.status}")
             times.add(_CONTROL, reply.seconds)
-
-
-def _percentile(values: list[float], percent: int) -> float:
-    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]
-
-
-def _row(figure: str, values: list[float], target: str = "", verdict: str = "") -> Row:
-    told = ", ".join(f"p{percent} {_percentile(values, percent):.1f}" for percent in (50, 99))
-    return Row(figure, f"{told}, max {max(values):.1f} ms ({len(values)})", target=target, verdict=verdict)

@@ -120,7 +120,7 @@ def test_slow_sockets_keep_nobody_waiting(tmp_path: Path) -> None:
     content = make_targz()
     with (
         live_server(tmp_path / "data", "--upload-wait-seconds", "10") as server,
-        slow_sockets(server, SLOW),
+        slow_sockets(server.host_and_port, SLOW),
     ):
         caller = Caller(server)
         statuses: Counter[int] = Counter()

@@ -105,9 +105,9 @@ def at_once(server: LiveServer, count: int, call: Callable[[Caller, int], Outcom
 
 
 @contextmanager
-def slow_sockets(server: LiveServer, count: int) -> Iterator[None]:
+def slow_sockets(address: tuple[str, int], count: int) -> Iterator[None]:
     """
-    As many connections that ask for nothing useful, for as long as the context lasts.
+    As many connections to *address* that ask for nothing useful, for as long as the context lasts.
 
     A fifth each says nothing, trickles a head, has an upload that stalls, one that trickles, and does not read its
     answers. Whichever the server ends is opened again.
@@ -120,7 +120,7 @@ def slow_sockets(server: LiveServer, count: int) -> Iterator[None]:
     stopped = threading.Event()
 
     def open_one(number: int) -> socket.socket:
-        connection = socket.create_connection(server.host_and_port, timeout=PATIENCE_SECONDS)
+        connection = socket.create_connection(address, timeout=PATIENCE_SECONDS)
         start = starts[number % len(starts)]
         connection.sendall(start % number if b"%d" in start else start)
         connection.settimeout(0)
