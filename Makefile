@@ -14,7 +14,8 @@ serve: $(VENV)/.runtime  ## build the environment and serve on http://127.0.0.1:
 test: check  ## set up, check and run the whole suite
 	$(BIN)/python -m pytest -n auto
 
-test-long: $(VENV)/.development  ## 2,000 histories of directories, each point restored in every way; see CONTRIBUTING.md
+test-long: $(VENV)/.development  ## 2,000 histories of directories, each point restored in every way; load in full size
+	LOAD=full $(BIN)/python -m pytest tests/journeys/test_load.py
 	TARKEEP_TEST_HISTORIES=$${TARKEEP_TEST_HISTORIES:-2000} $(BIN)/python -m pytest -n auto tests/journeys/test_restores.py
 
 check: $(VENV)/.development  ## ruff and mypy
