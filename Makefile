@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve test test-long check bench lock clean
+.PHONY: help serve test test-long test-faults check bench lock clean
 
 help:  ## this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -17,6 +17,9 @@ test: check  ## set up, check and run the whole suite
 test-long: $(VENV)/.development  ## 2,000 histories of directories, each point restored in every way; load in full size
 	LOAD=full $(BIN)/python -m pytest tests/journeys/test_load.py
 	TARKEEP_TEST_HISTORIES=$${TARKEEP_TEST_HISTORIES:-2000} $(BIN)/python -m pytest -n auto tests/journeys/test_restores.py
+
+test-faults: $(VENV)/.development  ## what survives power cuts, kills and failing disks, see tests/faults/README.md
+	$(BIN)/python -m pytest -n auto -m faults tests/faults
 
 check: $(VENV)/.development  ## ruff and mypy
 	$(BIN)/ruff check

@@ -7,12 +7,8 @@ it; nothing of the server is replaced. Going through K until no call is left fin
 
 from __future__ import annotations
 
-import shutil
-import signal
 import socket
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -20,8 +16,8 @@ import httpx2
 import pytest
 
 from tests.support.raw_http import request
-from tests.support.require import require
 from tests.support.server import LiveServer, live_server
+from tests.support.strace import attached, require_strace
 from tests.support.tus import BYTES, begin, content, is_stored, new_name, offset_of, patch
 
 ARCHIVE = content(300_000)
@@ -29,41 +25,10 @@ SUFFIXES = (".part", ".upload", ".json")
 FIRST, SECOND = 100_000, 200_000
 
 
-@contextmanager
-def attached(process: subprocess.Popen[str], log: Path, *options: str, kills: bool = False) -> Iterator[None]:
-    """strace on every thread of *process*, with *options*, writing to *log*; if it *kills*, until that is done."""
-    command = ["strace", "-f", "-y", "-o", str(log), *options, "-p", str(process.pid)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
-        assert strace.stderr is not None
-        said = strace.stderr.readline()
-        try:
-            assert "attached" in said
-            yield
-        finally:
-            if kills:
-                process.wait(60)  # strace ends by itself; told to let go of threads that are dying, it may hang
-            else:
-                strace.send_signal(signal.SIGINT)
-            try:
-                strace.wait(10)
-            finally:
-                strace.kill()
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("failing")
-    works = False
-    if shutil.which("strace") is not None:
-        with subprocess.Popen(["cat"], stdin=subprocess.PIPE, text=True) as cat:
-            assert cat.stdin is not None
-            try:
-                with attached(cat, folder / "probe.log"):
-                    works = True
-            except AssertionError:
-                works = False
-            cat.stdin.close()
-    require("strace", works, "install strace and run where it may attach to processes")
+    require_strace(folder)
     with live_server(folder / "data") as running:
         yield running
 

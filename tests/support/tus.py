@@ -31,9 +31,9 @@ def new_name() -> str:
     return f"upload-{next(_numbers)}.tar.gz"
 
 
-def begin(client: httpx2.Client, length: int | None, name: str, **headers: str) -> str:
+def begin(client: httpx2.Client, length: int | None, name: str, profile: str = "laptop", **headers: str) -> str:
     size = {"Upload-Defer-Length": "1"} if length is None else {"Upload-Length": str(length)}
-    about = {"Upload-Metadata": described(filename=name, profile="laptop", type="FULL")}
+    about = {"Upload-Metadata": described(filename=name, profile=profile, type="FULL")}
     answer = client.post(UPLOADS, headers={**TUS, **size, **about, **headers})
     assert answer.status_code == 201, answer.text
     return answer.headers["location"]

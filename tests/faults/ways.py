@@ -1,0 +1,90 @@
+"""The routes by which an archive comes in, each as one request that may go wrong."""
+
+from __future__ import annotations
+
+import random
+from itertools import count
+from typing import ClassVar, Protocol
+
+import httpx2
+from attrs import frozen
+
+from tests.support.archives import make_targz
+from tests.support.tus import begin, patch
+
+
+class Way(Protocol):
+    """A route. All archives go to ``FULL`` of the *profile* that is given."""
+
+    word: ClassVar[str]
+
+    def begin(self, client: httpx2.Client, profile: str, name: str, content: bytes) -> str:
+        """What has to be done before the request; the place to send to."""
+
+    def send(self, client: httpx2.Client, place: str, profile: str, name: str, content: bytes) -> httpx2.Response:
+        """The request that brings the archive."""
+
+
+@frozen
+class Multipart:
+    """``POST /upload``, as the original's scripts send it."""
+
+    word: ClassVar[str] = "multipart"
+
+    def begin(self, client: httpx2.Client, profile: str, name: str, content: bytes) -> str:
+        return "/upload"
+
+    def send(self, client: httpx2.Client, place: str, profile: str, name: str, content: bytes) -> httpx2.Response:
+        file = {"file": (name, content, "application/gzip")}
+        return client.post(place, files=file, data={"type": "FULL", "profile": profile})
+
+
+@frozen
+class Put:
+    """``PUT`` of the archive itself."""
+
+    word: ClassVar[str] = "put"
+
+    def begin(self, client: httpx2.Client, profile: str, name: str, content: bytes) -> str:
+        return address(profile, name)
+
+    def send(self, client: httpx2.Client, place: str, profile: str, name: str, content: bytes) -> httpx2.Response:
+        return client.put(place, content=content)
+
+
+@frozen
+class Tus:
+    """``PATCH`` with all bytes of a resumable upload that was begun before."""
+
+    word: ClassVar[str] = "tus"
+
+    def begin(self, client: httpx2.Client, profile: str, name: str, content: bytes) -> str:
+        return begin(client, len(content), name, profile=profile)
+
+    def send(self, client: httpx2.Client, place: str, profile: str, name: str, content: bytes) -> httpx2.Response:
+        return patch(client, place, 0, content)
+
+
+WAYS: tuple[Way, ...] = (Multipart(), Put(), Tus())
+
+_numbers = count()
+
+
+def fresh_name() -> str:
+    """A name that no other archive of this process has."""
+    return f"archive-{next(_numbers)}.tar.gz"
+
+
+def some_archive(seed: int, size_bytes: int = 20_000) -> bytes:
+    """A .tar.gz of about *size_bytes* that do not compress, another one for each *seed*."""
+    return make_targz({"noise": random.Random(seed).randbytes(size_bytes)})
+
+
+def address(profile: str, name: str) -> str:
+    """Where the archive is found."""
+    return f"/api/v1/profiles/{profile}/archives/FULL/{name}"
+
+
+def push(client: httpx2.Client, way: Way, profile: str, name: str, content: bytes) -> httpx2.Response:
+    """Send an archive that is expected to be taken."""
+    return way.send(client, way.begin(client, profile, name, content), profile, name, content)

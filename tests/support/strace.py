@@ -1,0 +1,111 @@
+"""
+strace on a running server: what it asks of the kernel, and calls that fail or kill it.
+
+Nothing of the server is replaced. strace counts calls for each thread, and one request is received in one thread; so
+``when=K`` is the K-th such call of the request that is made while strace is attached.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import frozen
+
+from tests.support.require import require
+
+
+@contextmanager
+def attached(process: subprocess.Popen[str], log: Path, *options: str, kills: bool = False) -> Iterator[None]:
+    """strace on every thread of *process*, with *options*, writing to *log*; if it *kills*, until that is done."""
+    command = ["strace", "-f", "-y", "-o", str(log), *options, "-p", str(process.pid)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
+        assert strace.stderr is not None
+        said = strace.stderr.readline()
+        try:
+            assert "attached" in said
+            yield
+        finally:
+            if kills:
+                process.wait(60)  # strace ends by itself; told to let go of threads that are dying, it may hang
+            else:
+                strace.send_signal(signal.SIGINT)
+            try:
+                strace.wait(10)
+            finally:
+                strace.kill()
+
+
+def require_strace(folder: Path) -> None:
+    """Go on where strace may attach to processes; *folder* takes a log."""
+    works = False
+    if shutil.which("strace") is not None:
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE, text=True) as cat:
+            assert cat.stdin is not None
+            try:
+                with attached(cat, folder / "probe.log"):
+                    works = True
+            except AssertionError:
+                works = False
+            cat.stdin.close()
+    require("strace", works, "install strace and run where it may attach to processes")
+
+
+@frozen
+class Call:
+    """
+    One system call as strace shows it: *arguments* and *result* are its text.
+
+    It *began* and *ended* at these lines of the log, which differ where another thread came between.
+    """
+
+    name: str
+    arguments: str
+    result: str
+    began: int
+    ended: int
+
+    @property
+    def is_injected(self) -> bool:
+        return "(INJECTED)" in self.result
+
+    @property
+    def has_failed(self) -> bool:
+        return self.result.startswith("-1 ")
+
+    @property
+    def path(self) -> str:
+        """The file it is about: that of its descriptor, or the last name given, below the directory given with it."""
+        if self.name in ("linkat", "renameat", "renameat2", "unlinkat", "mkdirat", "openat"):
+            directory, name = re.findall(r'<([^>]*)>, "([^"]*)"', self.arguments)[-1]
+            return str(Path(directory, name))
+        named = re.search(r'^"([^"]*)"', self.arguments) or re.search(r"^\d+<([^>]*)>", self.arguments)
+        assert named is not None, self
+        return named[1]
+
+
+_WHOLE = re.compile(r"(\w+)\((.*)\)\s+= (.+)")
+_BEGUN = re.compile(r"(\w+)\((.*) <unfinished \.\.\.>")
+_ENDED = re.compile(r"<\.\.\. \w+ resumed>(.*)\)\s+= (.+)")
+
+
+def calls(log: Path) -> list[Call]:
+    """Every call in *log*, in the order in which they ended; of a process that was killed, not its last."""
+    begun: dict[str, tuple[str, str, int]] = {}
+    found = []
+    for number, line in enumerate(log.read_text(errors="replace").splitlines()):
+        thread, _, text = line.partition(" ")
+        text = text.strip()
+        if match := _WHOLE.fullmatch(text):
+            found.append(Call(match[1], match[2], match[3], number, number))
+        elif match := _BEGUN.fullmatch(text):
+            begun[thread] = (match[1], match[2], number)
+        elif (match := _ENDED.fullmatch(text)) and thread in begun:
+            name, arguments, began = begun.pop(thread)
+            found.append(Call(name, arguments + match[1], match[2], began, number))
+    return found
