@@ -81,7 +81,7 @@ class Call:
     @property
     def path(self) -> str:
         """The file it is about: that of its descriptor, or the last name given, below the directory given with it."""
-        if self.name in ("linkat", "renameat", "renameat2", "unlinkat", "mkdirat", "openat"):
+        if self.name in ("linkat", "renameat", "renameat2", "unlinkat", "mkdirat", "openat", "newfstatat"):
             directory, name = re.findall(r'<([^>]*)>, "([^"]*)"', self.arguments)[-1]
             return str(Path(directory, name))
         named = re.search(r'^"([^"]*)"', self.arguments) or re.search(r"^\d+<([^>]*)>", self.arguments)
