@@ -1,0 +1,79 @@
+"""Archives that come in by every route at once until the storage is gone, and what must be there afterwards."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+import httpx2
+from attrs import define, field
+
+from tests.faults.forked import ForkedServer
+from tests.faults.sites import Attempt, attempt, send_again
+from tests.faults.ways import WAYS, Way
+
+
+@define
+class Told:
+    """What a server was sent: what it *acknowledged*, and what is *unknown* since its end."""
+
+    acknowledged: list[Attempt] = field(factory=list)
+    unknown: list[Attempt] = field(factory=list)
+
+    def send_until_it_fails(self, server: ForkedServer, seed: int) -> None:
+        """By all routes at once, each sending one archive after the other until one is not taken."""
+        with ThreadPoolExecutor(len(WAYS)) as senders:
+            for told in senders.map(lambda way: _send(server, way, Random(f"{seed} {way.word}")), WAYS):
+                self.acknowledged += told.acknowledged
+                self.unknown += told.unknown
+
+    def check(self, client: httpx2.Client, data: Path, random: Random) -> None:
+        """
+        Nothing is lost, half there or left over, and what is unknown is taken now.
+
+        Of archives that were checked before, some that *random* picks are looked at again.
+        """
+        assert lost(client, self.acknowledged[-10:]) == []
+        assert lost(client, random.sample(self.acknowledged, min(5, len(self.acknowledged)))) == []
+        assert half_there(client, data, self.unknown) == []
+        uploads = {path.stem for path in (data / "staging").glob("*.upload")}
+        assert [path.name for path in (data / "staging").iterdir() if path.stem not in uploads] == []
+        for tried in self.unknown:
+            answer = send_again(client, tried)
+            assert answer.is_success, (tried, answer.text)
+        assert lost(client, self.unknown) == []
+        self.acknowledged += self.unknown
+        self.unknown.clear()
+
+
+def lost(client: httpx2.Client, acknowledged: list[Attempt]) -> list[Attempt]:
+    """Those that are not there, or not as they were."""
+    return [tried for tried in acknowledged if tried.stored(client) != tried.content]
+
+
+def half_there(client: httpx2.Client, data: Path, unknown: list[Attempt]) -> list[Attempt]:
+    """Those that are neither whole, with a side-car, nor gone without a trace."""
+    whole, gone = [], []
+    for tried in unknown:
+        stored, files = tried.stored(client), tried.files(data)
+        whole += [tried] if stored == tried.content and files == [tried.name, f"{tried.name}.json"] else []
+        gone += [tried] if stored is None and files == [] else []
+    return [tried for tried in unknown if tried not in whole and tried not in gone]
+
+
+def _send(server: ForkedServer, way: Way, random: Random) -> Told:
+    told = Told()
+    with server.client() as client:
+        while True:
+            try:
+                tried = attempt(client, way, random.randrange(100, 60_000))
+            except (AssertionError, httpx2.TransportError):
+                return told  # not even begun
+            try:
+                was_taken = tried.send(client).is_success
+            except httpx2.TransportError:
+                was_taken = False
+            (told.acknowledged if was_taken else told.unknown).append(tried)
+            if not was_taken:
+                return told

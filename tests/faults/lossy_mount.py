@@ -1,0 +1,81 @@
+"""A lossy file system at a folder, for as long as a test needs it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import define
+
+from tests.support.require import require
+
+ROOT = Path(__file__).parents[2]
+
+
+@define
+class LossyMount:
+    """A mounted `Medium`, and what may be done to it."""
+
+    path: Path
+    _process: subprocess.Popen[str]
+
+    def cut_after(self, changes: int) -> None:
+        """Power is off after so many more calls that change or sync something."""
+        self._tell(do="cut", after=changes)
+
+    @property
+    def is_off(self) -> bool:
+        return self._tell(do="ask")["off"]
+
+    def restore(self, seed: int) -> None:
+        """Power again, with what *seed* lets survive; whoever had files open must be dead."""
+        self._tell(do="restore", seed=seed)
+
+    def fail(self, call: str, suffix: str, which: int, code: int) -> None:
+        """The *which*-th *call* on a path that ends with *suffix* fails with the error *code*."""
+        self._tell(do="fail", call=call, suffix=suffix, which=which, code=code)
+
+    def has_fired(self) -> bool:
+        """Whether that happened; from now on nothing fails any more."""
+        return self._tell(do="clear")["fired"]
+
+    def _tell(self, **command: object) -> dict[str, bool]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, bool] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+@contextmanager
+def lossy_mount(folder: Path) -> Iterator[LossyMount]:
+    """A new and empty one in *folder*, which is made; unmounted at the end, whatever happens."""
+    works = importlib.util.find_spec("mfusepy") is not None and os.access("/dev/fuse", os.W_OK)
+    require("fuse", works and os.geteuid() == 0, "run as root with /dev/fuse, and install Debian's fuse3")
+    folder.mkdir()
+    command = [sys.executable, "-m", "tests.faults.lossy_fs", str(folder)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        mount = LossyMount(folder, process)
+        while not folder.is_mount():
+            if process.poll() is not None:
+                require("fuse", False, "the file system ended: install Debian's fuse3 (libfuse3)")
+        yield mount
+    finally:
+        subprocess.run(["umount", "-l", folder], check=False, capture_output=True)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
