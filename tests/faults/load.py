@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
@@ -21,10 +22,16 @@ class Told:
     acknowledged: list[Attempt] = field(factory=list)
     unknown: list[Attempt] = field(factory=list)
 
-    def send_until_it_fails(self, server: ForkedServer, seed: int) -> None:
-        """By all routes at once, each sending one archive after the other until one is not taken."""
+    def send_until_it_fails(
+        self, server: ForkedServer, seed: int, when_taken: Callable[[], None] = lambda: None
+    ) -> None:
+        """
+        By all routes at once, each sending one archive after the other until one is not taken.
+
+        *when_taken* is called after each that is.
+        """
         with ThreadPoolExecutor(len(WAYS)) as senders:
-            for told in senders.map(lambda way: _send(server, way, Random(f"{seed} {way.word}")), WAYS):
+            for told in senders.map(lambda way: _send(server, way, Random(f"{seed} {way.word}"), when_taken), WAYS):
                 self.acknowledged += told.acknowledged
                 self.unknown += told.unknown
 
@@ -62,7 +69,7 @@ def half_there(client: httpx2.Client, data: Path, unknown: list[Attempt]) -> lis
     return [tried for tried in unknown if tried not in whole and tried not in gone]
 
 
-def _send(server: ForkedServer, way: Way, random: Random) -> Told:
+def _send(server: ForkedServer, way: Way, random: Random, when_taken: Callable[[], None]) -> Told:
     told = Told()
     with server.client() as client:
         while True:
@@ -77,3 +84,4 @@ def _send(server: ForkedServer, way: Way, random: Random) -> Told:
             (told.acknowledged if was_taken else told.unknown).append(tried)
             if not was_taken:
                 return told
+            when_taken()

@@ -1,0 +1,86 @@
+"""
+Layer 4. Real file systems that are shut down under load: ext4 and XFS on a loop device.
+
+The ioctl with which both are tested by their authors stops a file system at once. What is not in its log by then is
+gone, as after a power cut; mounting it again replays the log.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.faults.forked import forked_server
+from tests.faults.load import Told, lost
+from tests.support.require import require
+
+pytestmark = pytest.mark.faults
+
+TIMES = 20
+IMAGE_BYTES = 320 << 20  # the least that mkfs.xfs takes, and a little; a sparse file
+GOING_DOWN = 0x8004587D  # XFS_IOC_GOINGDOWN, EXT4_IOC_SHUTDOWN
+WITH_LOG, WITHOUT_LOG = 1, 2  # what the log has in memory is written, or not even that
+
+
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_what_was_acknowledged_is_there_after_every_shutdown(tmp_path: Path, kind: str) -> None:
+    """Byte for byte; all others are whole or not there, nothing is left in staging, and all are taken again."""
+    image = made_image(tmp_path, kind)
+    data = tmp_path / "mounted" / "data"
+    log = tmp_path / "server.log"
+    told = Told()
+    for seed in range(TIMES):
+        random = Random(seed)
+        how = random.choice((WITH_LOG, WITHOUT_LOG))
+        last = random.randrange(1, 8)
+        taken = count(1)
+
+        def shut_down(root: Path, taken: Iterator[int] = taken, last: int = last, how: int = how) -> None:
+            if next(taken) == last:
+                descriptor = os.open(root, os.O_RDONLY)
+                fcntl.ioctl(descriptor, GOING_DOWN, struct.pack("I", how))
+                os.close(descriptor)
+
+        with mounted(image, data.parent), forked_server(data, log) as server:
+            with server.client() as client:
+                told.check(client, data, random)
+            told.send_until_it_fails(server, seed, lambda: shut_down(data.parent))
+    with mounted(image, data.parent), forked_server(data, log) as server, server.client() as client:
+        told.check(client, data, Random(kind))
+        assert lost(client, told.acknowledged) == []
+    assert len(told.acknowledged) > TIMES
+
+
+def made_image(folder: Path, kind: str) -> Path:
+    """A file with a new file system of this *kind*."""
+    tools = os.geteuid() == 0 and shutil.which(f"mkfs.{kind}") and shutil.which("mount") and Path("/dev/loop-control")
+    require("root", os.geteuid() == 0, "run as root, where file systems may be mounted")
+    require("loop", bool(tools), f"install e2fsprogs and xfsprogs, for mkfs.{kind}")
+    image = folder / kind
+    with image.open("wb") as file:
+        file.truncate(IMAGE_BYTES)
+    subprocess.run([f"mkfs.{kind}", "-q", image], check=True)
+    return image
+
+
+@contextmanager
+def mounted(image: Path, place: Path) -> Iterator[None]:
+    """The file system in *image* at *place*; unmounted at the end, also if something still has it open."""
+    place.mkdir(exist_ok=True)
+    tried = subprocess.run(["mount", "-o", "loop", image, place], capture_output=True, text=True, check=False)
+    require("loop", tried.returncode == 0, f"run where loop devices may be mounted: {tried.stderr.strip()}")
+    try:
+        yield
+    finally:
+        if subprocess.run(["umount", place], check=False, capture_output=True).returncode != 0:
+            subprocess.run(["umount", "-l", place], check=False)
