@@ -35,6 +35,11 @@ class ForkedServer:
     url: str
     pid: int
     log: Path
+    _process: multiprocessing.process.BaseProcess
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Until it has ended, by itself or by somebody's hand."""
+        self._process.join(timeout)
 
     def client(self) -> httpx2.Client:
         """A client that ignores proxies in the environment; close it."""
@@ -54,7 +59,7 @@ def forked_server(data: Path, log: Path, *options: str) -> Iterator[ForkedServer
     process.start()
     assert process.pid is not None
     try:
-        yield ForkedServer(_url(process, log), process.pid, log)
+        yield ForkedServer(_url(process, log), process.pid, log, process)
     finally:
         process.kill()
         process.join()

@@ -1,0 +1,142 @@
+"""
+Layer 5. Broken copies of the source: each of the classic mistakes turns a layer red, so the layers can fail.
+
+A copy is put before the real source with PYTHONPATH, and the layer is run on it as it stands.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+import tarkeep
+
+pytestmark = pytest.mark.faults
+
+ROOT = Path(__file__).parents[2]
+HERE = "tests/faults"
+ORDER = f"{HERE}/test_order.py::test_nothing_is_answered_before_everything_is_durable"
+POWER_CUTS = f"{HERE}/test_power_cuts.py::test_what_was_acknowledged_is_there_after_every_power_cut"
+SHUT_DOWN = f"{HERE}/test_file_systems_shut_down.py::test_what_was_acknowledged_is_there_after_every_shutdown"
+
+# The line of the layer that fails, so that it is red for the right reason.
+WHERE = {
+    ORDER: ">       assert steps_of(log, server.data) ==",
+    POWER_CUTS: ">                   told.check(client, data, random)",
+    SHUT_DOWN: ">                   told.check(client, data, random)",
+}
+
+
+@frozen
+class Mutant:
+    """*file* below the source with *old*, which is there once, turned into *new*."""
+
+    word: str
+    file: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return self.word
+
+
+STORE = "adapters/filesystem_store.py"
+NO_FILE_FSYNC = Mutant(
+    "no-file-fsync",
+    STORE,
+    "os.fsync(self._file.fileno())\n                    self._is_synced = True",
+    "self._is_synced = True",
+)
+NO_DIRECTORY_FSYNC = Mutant(
+    "no-directory-fsync",
+    STORE,
+    "self._link_staged(staged, _PART_SUFFIX, id.name, directory, undo)\n            os.fsync(directory)",
+    "self._link_staged(staged, _PART_SUFFIX, id.name, directory, undo)",
+)
+RENAME = Mutant(
+    "rename-instead-of-link",
+    STORE,
+    "os.link(self._staged(staged, suffix), name, dst_dir_fd=directory, follow_symlinks=False)",
+    "os.rename(self._staged(staged, suffix), name, dst_dir_fd=directory)",
+)
+SYNCHRONOUS_NORMAL = Mutant(
+    "synchronous-normal", "adapters/sql_engine.py", "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
+)
+ANSWER_BEFORE_COMMIT = Mutant(
+    "answer-before-commit",
+    "domain/usecases/receive.py",
+    "            self.catalog.confirm(archive)\n",
+    "            __import__('threading').Timer(1, self.catalog.confirm, [archive]).start()\n",
+)
+
+
+def run(copy: Path, folder: Path, test: str) -> subprocess.CompletedProcess[str]:
+    """*test* over the source in *copy*."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment["PYTHONPATH"] = str(copy)
+    options = ["-q", "-x", "-m", "faults", "-p", "no:cacheprovider", "--basetemp", str(folder / "base")]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, test],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The source as it is, importable before the real one."""
+    copy = tmp_path / "copy"
+    shutil.copytree(Path(tarkeep.__file__).parent, copy / "tarkeep", ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def test_the_layers_run_on_a_copy_of_the_source_and_are_green_where_nothing_is_broken(
+    copy: Path, tmp_path: Path
+) -> None:
+    """So that what turns them red below is the mutation, and nothing else."""
+    with (copy / "tarkeep" / "__main__.py").open("a") as file:
+        file.write("# the copy\n")
+    asked = [sys.executable, "-c", "import tarkeep; print(tarkeep.__file__)"]
+    environment = {**os.environ, "PYTHONPATH": str(copy)}
+    imported = subprocess.run(asked, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert Path(imported.stdout.strip()).is_relative_to(copy)
+
+    ran = run(copy, tmp_path, ORDER)
+    assert ran.returncode == 0, ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("mutant", "layer"),
+    [
+        (NO_FILE_FSYNC, f"{ORDER}[put]"),
+        (NO_FILE_FSYNC, f"{POWER_CUTS}[0]"),
+        (NO_FILE_FSYNC, f"{SHUT_DOWN}[ext4]"),
+        (NO_DIRECTORY_FSYNC, f"{ORDER}[put]"),
+        (NO_DIRECTORY_FSYNC, f"{POWER_CUTS}[0]"),
+        (SYNCHRONOUS_NORMAL, f"{ORDER}[put]"),
+        (RENAME, f"{ORDER}[put]"),
+        (ANSWER_BEFORE_COMMIT, f"{ORDER}[put]"),
+    ],
+    ids=str,
+)
+def test_a_mutant_turns_its_layer_red(copy: Path, tmp_path: Path, mutant: Mutant, layer: str) -> None:
+    """The layer that is named fails, and by a check of its own."""
+    file = copy / "tarkeep" / mutant.file
+    source = file.read_text()
+    assert source.count(mutant.old) == 1
+    file.write_text(source.replace(mutant.old, mutant.new))
+
+    ran = run(copy, tmp_path, layer)
+    assert ran.returncode == 1, ran.stdout
+    assert f"FAILED {layer}" in ran.stdout
+    assert WHERE[layer.partition("[")[0]] in ran.stdout
