@@ -14,14 +14,23 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from attrs import frozen
 
 from tests.support.require import require
 
 
+class Running(Protocol):
+    """A process of ours, such as Popen has."""
+
+    pid: int
+
+    def wait(self, timeout: float | None = None) -> object: ...
+
+
 @contextmanager
-def attached(process: subprocess.Popen[str], log: Path, *options: str, kills: bool = False) -> Iterator[None]:
+def attached(process: Running, log: Path, *options: str, kills: bool = False) -> Iterator[None]:
     """strace on every thread of *process*, with *options*, writing to *log*; if it *kills*, until that is done."""
     command = ["strace", "-f", "-y", "-o", str(log), *options, "-p", str(process.pid)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
