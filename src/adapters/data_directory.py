@@ -8,6 +8,8 @@ The directory that holds everything of one server: its layout, its marker, and t
     DATA/trash/      archives on their way out
     DATA/members/    records of archives' members, a cache
     DATA/seek/       seek indexes, a cache
+    DATA/tokens.json     tokens; may be there before anything else
+    DATA/token-uses.json when each was last used
     DATA/tarkeep.json    marker: {"format": 1, "id": "..."}
     DATA/lock            held while a process owns the directory, with its process id inside
 
@@ -44,9 +46,15 @@ FORMAT = 1
 MARKER = "tarkeep.json"
 LOCK = "lock"
 
+TOKENS = "tokens.json"
+TOKENS_LOCK = "tokens.lock"
+TOKEN_USES = "token-uses.json"
+AUDIT = "audit.log"
+
 _MARKER_PART = MARKER + ".part"
-# What an interrupted first start leaves, and what mkfs.ext4 puts into every new file system.
-_NOT_FOREIGN = frozenset({LOCK, _MARKER_PART, "lost+found"})
+# What an interrupted first start leaves, what is made before the first start, and what mkfs.ext4 puts into every new
+# file system.
+_NOT_FOREIGN = frozenset({LOCK, _MARKER_PART, TOKENS, TOKENS + ".part", TOKENS_LOCK, AUDIT, "lost+found"})
 
 _LINK_PROBE = "link-probe"
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
@@ -117,13 +125,13 @@ class DataDirectory:
         """
         path = path.absolute()
         with translated(writing=True):
-            _make_directory(path)
-            _refuse_foreign(path)
+            make_directory(path)
+            refuse_foreign(path)
             lock = _take_lock(path)
             try:
                 id = _marker_id(path, ids)
                 for part in (path / "archives", path / "staging", path / "trash", path / "members"):
-                    _make_directory(part)
+                    make_directory(part)
                 _check_links(path / MARKER, path / "staging" / _LINK_PROBE)
                 # Also those that were there: a start that was killed may have made them and not come this far.
                 fsync_directory(path)
@@ -160,10 +168,11 @@ class DataDirectory:
             os.close(lock)
 
 
-def _make_directory(path: Path) -> None:
+def make_directory(path: Path) -> None:
+    """Make the directory *path*, durably, with those above it; one that is there stays as it is."""
     if path.is_dir():
         return
-    _make_directory(path.parent)
+    make_directory(path.parent)
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
     fsync_directory(path.parent)
@@ -181,7 +190,8 @@ def _check_links(existing: Path, probe: Path) -> None:
     probe.unlink()
 
 
-def _refuse_foreign(path: Path) -> None:
+def refuse_foreign(path: Path) -> None:
+    """Raises FormatUnknown where *path* holds other things and no marker."""
     # Before the lock is taken, so that nothing at all is put into a directory of somebody else.
     present = {entry.name for entry in path.iterdir()}
     if MARKER not in present and not present <= _NOT_FOREIGN:

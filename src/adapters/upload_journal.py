@@ -142,6 +142,7 @@ def _record(upload: Upload) -> dict[str, object]:
         "ended": upload.ended,
         "joined_in": upload.joined_in,
         "sha256": upload.sha256,
+        "owner": upload.owner,
     }
 
 
@@ -168,6 +169,7 @@ def _upload(read: dict[str, object]) -> Upload:
         ended=_text(read["ended"]),
         joined_in=_text(read["joined_in"]),
         sha256=_text(read.get("sha256")),
+        owner=_text(read.get("owner")),
     )
 
 

@@ -64,7 +64,8 @@ class Upload:
     *offer* is what it will be stored as, None for a partial one. *length_bytes* is None until it is declared, as is
     *archive* until it is stored. *ended* says why an upload is over that led to no archive, *joined_in* of which final
     upload a partial one has become part. *client* is who began it, *metadata* what it sent to describe it, word for
-    word. *sha256* is of all of its bytes, known from just before they are stored.
+    word. *sha256* is of all of its bytes, known from just before they are stored. *owner* is the token it was begun
+    with, None while none was needed; for everybody else it does not exist.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Upload:
     ended: str | None = None
     joined_in: str | None = None
     sha256: str | None = None
+    owner: str | None = None
 
     @property
     def is_complete(self) -> bool:
@@ -119,6 +121,7 @@ def begin(
     max_bytes: int,
     client: str = "",
     metadata: str = "",
+    owner: str | None = None,
 ) -> Upload:
     """
     A new upload: of a whole archive, or without *offer* a partial one.
@@ -129,11 +132,19 @@ def begin(
     """
     _check_length(length_bytes, offer, max_bytes)
     role = Role.PARTIAL if offer is None else Role.WHOLE
-    return Upload(id, role, now, now, client, metadata, offer, length_bytes)
+    return Upload(id, role, now, now, client, metadata, offer, length_bytes, owner=owner)
 
 
 def concatenation(
-    id: str, offer: Offer, parts: Sequence[Upload], now: datetime, *, max_bytes: int, client: str, metadata: str
+    id: str,
+    offer: Offer,
+    parts: Sequence[Upload],
+    now: datetime,
+    *,
+    max_bytes: int,
+    client: str,
+    metadata: str,
+    owner: str | None = None,
 ) -> Upload:
     """
     The final upload of *parts*, in this order.
@@ -155,7 +166,7 @@ def concatenation(
     length = sum(part.offset_bytes for part in parts)
     _check_length(length, offer, max_bytes)
     ids = tuple(part.id for part in parts)
-    return Upload(id, Role.FINAL, now, now, client, metadata, offer, length, parts=ids)
+    return Upload(id, Role.FINAL, now, now, client, metadata, offer, length, parts=ids, owner=owner)
 
 
 def check_not_ended(upload: Upload) -> None:

@@ -7,12 +7,14 @@ A setting is named once, here: the command line, its help, the environment and t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
 from attrs import field, frozen
 from cyclopts import Parameter, Token
 
+from ..domain.access import Network
 from ..domain.errors import InvalidSetting
 
 MEBIBYTE = 1 << 20
@@ -54,6 +56,15 @@ def _not_negative(_instance: object, attribute: object, value: float) -> None:
 def _port(_instance: object, _attribute: object, value: int) -> None:
     if not 0 <= value <= 65535:
         raise InvalidSetting("port", f"must be 0 to 65535, is {value}")
+
+
+def _networks(_instance: object, attribute: object, value: tuple[str, ...]) -> None:
+    for text in value:
+        try:
+            ip_network(text)
+        except ValueError as error:
+            reason = f"{error}; give networks such as 10.0.0.0/8 or single addresses"
+            raise InvalidSetting(getattr(attribute, "name", "?"), reason) from None
 
 
 @Parameter(name="*")
@@ -115,6 +126,21 @@ class ServerSettings:
     port: int = field(default=5000, validator=_port)
     """The port to listen on; 0 takes a free one."""
 
+    tls_certificate: Path | None = None
+    """A PEM file with the certificate, and behind it those that signed it: the server then speaks https."""
+
+    tls_key: Path | None = None
+    """A PEM file with the key of the certificate, without a password."""
+
+    behind_proxy: bool = False
+    """Listen beyond this machine without TLS, because a proxy before the server does it."""
+
+    trusted_proxies: tuple[str, ...] = field(default=(), validator=_networks)
+    """Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. Default: of none."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that a server without tokens answers to, besides localhost and loopback addresses."""
+
     max_uploads: int = field(default=64, validator=_positive)
     """How many uploads are received at once; more wait for their turn."""
 
@@ -141,3 +167,8 @@ class ServerSettings:
 
     stop_seconds: int = field(default=30, validator=_positive)
     """How long running requests may take to end when the server is stopped."""
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """`trusted_proxies`, parsed."""
+        return tuple(map(ip_network, self.trusted_proxies))

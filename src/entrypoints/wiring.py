@@ -6,13 +6,15 @@ Whoever wants Tarkeep in a program of their own calls `open_tarkeep`, or builds 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta, tzinfo
 from pathlib import Path
 
 from attrs import frozen
 
+from ..adapters import openssl_certificate
 from ..adapters.beside import ThreadBudget
 from ..adapters.filesystem_records import FilesystemMemberRecords
 from ..adapters.filesystem_store import FilesystemArchiveStore
@@ -22,14 +24,17 @@ from ..adapters.legacy_folder import LegacyFolder
 from ..adapters.memory_catalog import MemoryCatalog
 from ..adapters.memory_records import MemoryMemberRecords
 from ..adapters.memory_store import MemoryArchiveStore
+from ..adapters.memory_tokens import MemoryGatekeeper
 from ..adapters.memory_uploads import MemoryUploadSessions
 from ..adapters.name_locks import ProcessNameLocks
+from ..adapters.openssl_certificate import MadeCertificate
 from ..adapters.seek_folder import MemorySeekIndexes, SeekFolder
 from ..adapters.seek_index import SeekIndexes
 from ..adapters.sql_catalog import SqlCatalog
 from ..adapters.system import RandomIds, SystemClock
 from ..adapters.targz import InspectionLimits, NoInspector, TargzInspector
 from ..adapters.targz_unpacker import TargzUnpacker
+from ..adapters.token_file import FileGatekeeper
 from ..adapters.upload_journal import FilesystemUploadSessions
 from ..adapters.upload_locks import ProcessUploadLocks
 from ..domain.errors import InvalidSetting
@@ -37,6 +42,7 @@ from ..domain.ports import (
     ArchiveStore,
     Catalog,
     Clock,
+    Gatekeeper,
     Hasher,
     IdSource,
     Inspector,
@@ -60,6 +66,7 @@ from ..domain.usecases.record_members import RecordMembers
 from ..domain.usecases.recover import RecoverInterrupted
 from ..domain.usecases.restore_tar import RestoreTar
 from ..domain.usecases.snapshots import KeepSnapshot, ReadSnapshot
+from ..domain.usecases.tokens import LetIn, ListTokens, MakeToken, RevokeToken
 from ..domain.usecases.trace_history import TraceHistory
 from ..domain.usecases.upload import (
     AppendToUpload,
@@ -86,6 +93,10 @@ class Uploads:
     join: JoinUploads
     expire: ExpireUploads
 
+    def check_owner(self, id: str, owner: str | None) -> None:
+        """As `ShowUpload.check_owner`."""
+        self.show.check_owner(id, owner)
+
     def close(self) -> None:
         """Let go of uploads that rest between two requests; what they have stays in staging."""
         self.show.resting.close()
@@ -106,6 +117,8 @@ class Tarkeep:
 
     clock: Clock
     ids: IdSource
+    gatekeeper: Gatekeeper
+    let_in: LetIn
     receive: ReceiveArchive
     uploads: Uploads
     find: FindArchive
@@ -150,13 +163,15 @@ def assemble(
     same_name: SameName = SameName.REJECT,
     upload_limits: UploadLimits = UploadLimits(),
     rules: RuleBook = NO_RULES,
+    gatekeeper: Gatekeeper | None = None,
 ) -> Tarkeep:
     """
-    Tarkeep over any adapters. Close its `uploads` before them.
+    Tarkeep over any adapters. Close its `uploads` before them. Without a *gatekeeper* it is open.
 
     *inspector* looks at archives that arrive, or does not; *looking* does in any case, at stored ones.
     """
     read = ReadArchive(store, catalog)
+    gatekeeper = gatekeeper or MemoryGatekeeper()
     members = RecordMembers(records, read, hasher, looking)
     points = ListPoints(catalog, members, rules)
     receive = ReceiveArchive(
@@ -165,6 +180,8 @@ def assemble(
     return Tarkeep(
         clock=clock,
         ids=ids,
+        gatekeeper=gatekeeper,
+        let_in=LetIn(gatekeeper, clock),
         receive=receive,
         uploads=_uploads(receive, store, catalog, hasher, clock, ids, sessions, upload_locks, upload_limits),
         find=FindArchive(catalog),
@@ -257,9 +274,49 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             rules=read_rules(
                 settings.profiles or settings.data / "profiles.toml", must_exist=settings.profiles is not None
             ),
+            gatekeeper=_gatekeeper(settings),
         )
         opened.callback(tarkeep.uploads.close)
+        opened.callback(tarkeep.gatekeeper.keep_uses)
         yield tarkeep
+
+
+@frozen
+class Tokens:
+    """The use cases of tokens, for the server's host: they work while a server runs."""
+
+    make: MakeToken
+    all: ListTokens
+    revoke: RevokeToken
+
+
+def open_tokens(settings: StorageSettings) -> Tokens:
+    """
+    The tokens of the data directory.
+
+    Raises:
+        InvalidSetting: the store is memory, which ends with its process and so do its tokens.
+    """
+    if _is_memory(settings):
+        raise InvalidSetting("store", "a server over memory: has no tokens; give it a data directory")
+    gatekeeper = FileGatekeeper(settings.data)
+    clock = SystemClock()
+    return Tokens(
+        MakeToken(gatekeeper, clock, secrets.token_bytes), ListTokens(gatekeeper), RevokeToken(gatekeeper, clock)
+    )
+
+
+def self_signed_certificate(names: Sequence[str], folder: Path, days: int) -> MadeCertificate:
+    """A certificate and its key in *folder*. Raises InvalidSetting."""
+    return openssl_certificate.self_signed_certificate(names, folder, days)
+
+
+def _is_memory(settings: StorageSettings) -> bool:
+    return settings.store is not None and settings.store.startswith("memory:")
+
+
+def _gatekeeper(settings: StorageSettings) -> Gatekeeper:
+    return MemoryGatekeeper() if _is_memory(settings) else FileGatekeeper(settings.data)
 
 
 def legacy_folder(path: Path, zone: tzinfo | None, profile: str) -> LegacyFolder:

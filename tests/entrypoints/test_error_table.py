@@ -154,7 +154,7 @@ def test_each_error_of_a_failing_adapter(row: FaultRow) -> None:
     """An adapter's error gets its own status and code, and 503 says when to come back."""
     with (
         closing(create_app(faulty(row.fault, row.part))) as app,
-        TestClient(app, raise_server_exceptions=False) as client,
+        TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client,
     ):
         client.put(STORED_PLACE, content=STORED)
         answer = seen(client.request(row.method, row.target, content=GOOD if row.method == "PUT" else None))
@@ -165,7 +165,10 @@ def test_each_error_of_a_failing_adapter(row: FaultRow) -> None:
 
 def test_a_name_that_is_being_received_is_a_conflict_for_now() -> None:
     """409 with Retry-After where another upload of the name does not end."""
-    with closing(create_app(tarkeep_over(names=NamesAlwaysHeld()))) as app, TestClient(app) as client:
+    with (
+        closing(create_app(tarkeep_over(names=NamesAlwaysHeld()))) as app,
+        TestClient(app, "http://127.0.0.1") as client,
+    ):
         answer = seen(client.request(*PUT_NEW, content=GOOD))
 
     check(answer, 409, "name-conflict")

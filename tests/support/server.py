@@ -118,6 +118,6 @@ def in_process(storage: StorageSettings, server: ServerSettings | None = None) -
     with (
         open_tarkeep(storage) as tarkeep,
         closing(create_app(tarkeep, server)) as app,
-        TestClient(app, raise_server_exceptions=False) as client,
+        TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client,
     ):
         yield client, tarkeep

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
+from ..access import ANYBODY, Visitor
 from ..archives import BackupArchive, BackupType
 from ..errors import InsufficientStorage, ProfileNotFound
 from ..naming import check_profile
 from ..ports import ArchiveStore, Catalog, Page, Totals
 
+SCANNED = 1000
 READY_FREE_BYTES = 1 << 20
 """With less than this free, a catalog's journal and one small archive may not fit."""
 
@@ -28,20 +30,45 @@ class ListArchives:
         type: BackupType | None = None,
         cursor: str | None = None,
         limit: int = 100,
+        visitor: Visitor = ANYBODY,
     ) -> Page:
         """
-        One page.
+        One page, of what *visitor* sees: full unless it is the last one, and not followed by one that is empty.
 
         Raises:
             ValueError: *cursor* is not one that a page gave out.
         """
-        return self.catalog.page(profile=profile, type=type, cursor=cursor, limit=limit)
+        if profile is not None and not visitor.sees(profile):
+            return Page((), None)
+        profile = profile or visitor.only_profile
+        if profile is not None or visitor.sees_everything:
+            return self.catalog.page(profile=profile, type=type, cursor=cursor, limit=limit)
+        return self._visible(visitor, type, cursor, limit)
 
-    def all(self, *, profile: str | None = None, type: BackupType | None = None) -> Iterator[BackupArchive]:
-        """Every archive, fetched in pages of 1,000."""
+    def _visible(self, visitor: Visitor, type: BackupType | None, cursor: str | None, limit: int) -> Page:
+        found: list[BackupArchive] = []
+        end = None
+        while True:
+            # no more than are wanting, so that the cursor stands behind the last of them; then one more look ahead
+            wanted = limit - len(found)
+            page = self.catalog.page(type=type, cursor=cursor, limit=wanted or SCANNED)
+            visible = [archive for archive in page.archives if visitor.sees(archive.id.profile)]
+            if not wanted and visible:
+                return Page(tuple(found), end)
+            found += visible
+            cursor = page.next_cursor
+            if cursor is None:
+                return Page(tuple(found), None)
+            if wanted and len(found) == limit:
+                end = cursor
+
+    def all(
+        self, *, profile: str | None = None, type: BackupType | None = None, visitor: Visitor = ANYBODY
+    ) -> Iterator[BackupArchive]:
+        """Every archive that *visitor* sees, fetched in pages of 1,000."""
         cursor = None
         while True:
-            page = self(profile=profile, type=type, cursor=cursor, limit=1000)
+            page = self(profile=profile, type=type, cursor=cursor, limit=1000, visitor=visitor)
             yield from page.archives
             cursor = page.next_cursor
             if cursor is None:
@@ -54,9 +81,9 @@ class Summarise:
 
     catalog: Catalog
 
-    def __call__(self) -> list[Totals]:
-        """One row for each profile and type that holds an archive, in this order."""
-        return self.catalog.totals()
+    def __call__(self, visitor: Visitor = ANYBODY) -> list[Totals]:
+        """One row for each profile and type that holds an archive and that *visitor* sees, in this order."""
+        return [row for row in self.catalog.totals() if visitor.sees(row.profile)]
 
     def profile(self, name: str) -> list[Totals]:
         """

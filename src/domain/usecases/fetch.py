@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from attrs import frozen
 
+from ..access import ANYBODY, Visitor
 from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType
 from ..errors import AmbiguousName, ArchiveCorrupt, ArchiveNotFound, TarkeepError
 from ..ports import ArchiveReader, ArchiveStore, Catalog
@@ -17,17 +18,28 @@ class FindArchive:
 
     catalog: Catalog
 
-    def __call__(self, type: BackupType, name: str, profile: str | None = None) -> BackupArchive:
+    def __call__(
+        self,
+        type: BackupType,
+        name: str,
+        profile: str | None = None,
+        visitor: Visitor = ANYBODY,
+    ) -> BackupArchive:
         """
         The archive of that type and name; without *profile*, in whichever one profile holds it.
+
+        A profile that *visitor* does not see is not looked into: for him there is none.
 
         Raises:
             ArchiveNotFound: none does.
             AmbiguousName: several do, and none was named.
         """
         if profile is not None:
-            return self.catalog.find(ArchiveId(profile, type, name))
-        found = self.catalog.named(type, name)
+            id = ArchiveId(profile, type, name)
+            if not visitor.sees(profile):
+                raise ArchiveNotFound(str(id))
+            return self.catalog.find(id)
+        found = [archive for archive in self.catalog.named(type, name) if visitor.sees(archive.id.profile)]
         if not found:
             raise ArchiveNotFound(f"{type.value}/{name}")
         if len(found) > 1:

@@ -31,6 +31,7 @@ from ..errors import (
     TooLarge,
     UploadGone,
     UploadLocked,
+    UploadNotFound,
 )
 from ..ports import ArchiveStore, ArchiveWriter, Block, Catalog, Clock, Hasher, IdSource, UploadLocks, UploadSessions
 from ..uploads import Checksum, Role, Upload
@@ -139,6 +140,16 @@ class ShowUpload:
             raise UploadGone(id, "it expired")
         return upload
 
+    def check_owner(self, id: str, owner: str | None) -> None:
+        """
+        Judge whether the upload *id* was begun with the token *owner*; None is none.
+
+        Raises:
+            UploadNotFound: it was not, or there is none.
+        """
+        if self.sessions.get(id).owner != owner:
+            raise UploadNotFound(id)
+
     def end(self, upload: Upload, why: str) -> None:
         """Let *upload* be over, and drop its bytes; for whoever holds it."""
         self.sessions.save(uploads.over(upload, why, self.clock.now()))
@@ -203,7 +214,13 @@ class BeginUpload:
     max_open_per_client: int = 100
 
     def __call__(
-        self, offer: Offer | None, length_bytes: int | None, *, client: str = "", metadata: str = ""
+        self,
+        offer: Offer | None,
+        length_bytes: int | None,
+        *,
+        client: str = "",
+        metadata: str = "",
+        owner: str | None = None,
     ) -> Upload:
         """
         Raises:
@@ -217,7 +234,14 @@ class BeginUpload:
         now = self.show.clock.now()
         max_bytes = self.receive.max_bytes
         upload = uploads.begin(
-            self.ids.new(), offer, length_bytes, now, max_bytes=max_bytes, client=client, metadata=metadata
+            self.ids.new(),
+            offer,
+            length_bytes,
+            now,
+            max_bytes=max_bytes,
+            client=client,
+            metadata=metadata,
+            owner=owner,
         )
         if offer is not None:
             self.receive.check(offer)
@@ -399,15 +423,19 @@ class JoinUploads:
     begin: BeginUpload
     receive: ReceiveArchive
 
-    def __call__(self, offer: Offer, parts: Sequence[str], *, client: str = "", metadata: str = "") -> Upload:
+    def __call__(
+        self, offer: Offer, parts: Sequence[str], *, client: str = "", metadata: str = "", owner: str | None = None
+    ) -> Upload:
         """
-        The final upload, of *parts* in this order, stored. Asked again it gives the same one.
+        The final upload, of *parts* in this order, stored. Asked again it gives the same one. All are of one *owner*.
 
         Raises:
             PartsUnusable, UploadNotFound, UploadGone, UploadLocked: by the parts.
             As `ReceiveArchive`: by their bytes together. The parts stay as they are.
         """
         show = self.show
+        for part in parts:
+            show.check_owner(part, owner)
         with ExitStack() as held:
             for part in sorted(set(parts)):
                 held.enter_context(show.locks.hold(part, show.patience))
@@ -424,6 +452,7 @@ class JoinUploads:
                 max_bytes=max_bytes,
                 client=client,
                 metadata=metadata,
+                owner=owner,
             )
             received = self.receive(offer, self._bytes_of(pieces))
             final = uploads.stored(final, received.archive.id, show.clock.now())

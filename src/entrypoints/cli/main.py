@@ -24,7 +24,16 @@ from .exits import INTERRUPTED, exit_code, hint
 
 ENVIRONMENT = "TARKEEP_"
 DEFAULT_FILE = Path("tarkeep.toml")
-SERVER_COMMANDS = ("serve", "rebuild", "import")
+SERVER_COMMANDS = {
+    "serve": "server_commands:serve",
+    "rebuild": "server_commands:rebuild",
+    "import": "server_commands:import_",
+    "token create": "access_commands:create_token",
+    "token list": "access_commands:list_tokens",
+    "token revoke": "access_commands:revoke_token",
+    "tls self-signed": "access_commands:self_signed",
+}
+GROUPS = {"token": "Make, list and revoke tokens.", "tls": "Make a certificate."}
 CLIENT_COMMANDS = {
     "push": "client_push:push",
     "pull": "client_pull:pull",
@@ -48,10 +57,11 @@ app = App(
     version=__version__,
     default_parameter=Parameter(negative=()),
 )
-for _name in SERVER_COMMANDS:
-    app.command(f"{__package__}.server_commands:{_name if _name != 'import' else 'import_'}", name=_name)
-for _name, _place in CLIENT_COMMANDS.items():
-    app.command(f"{__package__}.{_place}", name=_name)
+for _name, _what in GROUPS.items():
+    app.command(App(name=_name, help=_what, default_parameter=app.default_parameter))
+for _name, _place in (SERVER_COMMANDS | CLIENT_COMMANDS).items():
+    _group, _, _command = _name.rpartition(" ")
+    (app[_group] if _group else app).command(f"{__package__}.{_place}", name=_command)
 app.command(f"{__package__}.{COMPLETION}:completion", name=COMPLETION)
 
 

@@ -29,6 +29,7 @@ from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
 from . import chains, inside, original, tus_headers, uploads, v1
+from .access import VISITOR, Guard
 from .context import Context
 from .parameters import check_target
 from .problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
@@ -62,7 +63,10 @@ def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> Arou
         receivers=ThreadPoolExecutor(settings.max_uploads + 4, thread_name_prefix="receive", initializer=_step_back),
         waiters=ThreadPoolExecutor(READ_THREADS, thread_name_prefix="wait"),
     )
-    return AroundRequest(app, context)
+    guard = Guard(
+        tarkeep, app.routes, frozenset(name.lower() for name in settings.allowed_hosts), settings.proxy_networks
+    )
+    return AroundRequest(app, context, guard)
 
 
 def _step_back() -> None:
@@ -85,13 +89,13 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("failed", request_id=_request_id(request), reason=error, cause=repr(error.__cause__))
-    return _refusal(request, problem)
+    return _refusal(request.scope, problem)
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:
     if not isinstance(error, Problem):
         raise error
-    return _refusal(request, error)
+    return _refusal(request.scope, error)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -106,12 +110,12 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         problem = Problem(405, "method-not-allowed", detail, headers=headers)
     else:
         problem = Problem(error.status_code, "bad-request", str(error.detail), headers=headers)
-    return _refusal(request, problem)
+    return _refusal(request.scope, problem)
 
 
-def _refusal(request: Request, problem: Problem) -> Response:
-    response = problem_response(problem, _request_id(request))
-    if request.url.path.startswith(uploads.COLLECTION):  # which tus wants on every answer
+def _refusal(scope: Scope, problem: Problem) -> Response:
+    response = problem_response(problem, str(scope.get("tarkeep.request_id", "")))
+    if scope["path"].startswith(uploads.COLLECTION):  # which tus wants on every answer
         response.headers["Tus-Resumable"] = tus_headers.VERSION
     return response
 
@@ -134,6 +138,7 @@ class AroundRequest:
 
     app: ASGIApp
     context: Context
+    guard: Guard
 
     def close(self) -> None:
         """Wait for what still runs in threads, and end them."""
@@ -147,6 +152,9 @@ class AroundRequest:
         try:
             try:
                 check_target(scope.get("raw_path", b""), scope.get("query_string", b""))
+                self.guard.judge(scope)
+            except TarkeepError as error:
+                await exchange.refuse(problem_of(error))
             except Problem as problem:
                 await exchange.refuse(problem)
             else:
@@ -186,7 +194,7 @@ class _Exchange:
     async def refuse(self, problem: Problem) -> None:
         """Answer with *problem*, unless an answer has begun."""
         if not self._status:
-            await problem_response(problem, self.request_id)(self._scope, self.receive, self.send)
+            await _refusal(self._scope, problem)(self._scope, self.receive, self.send)
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -233,11 +241,12 @@ class _Exchange:
             pass
 
     def log(self) -> None:
-        client = self._scope.get("client")
+        client, visitor = self._scope.get("client"), self._scope.get(VISITOR)
         log.info(
             "request",
             id=self.request_id,
             client=client[0] if client else None,
+            token=visitor.token if visitor is not None else None,
             method=self._scope["method"],
             path=self._scope["path"],
             status=self._status,

@@ -18,7 +18,9 @@ from multipart import (
     parse_options_header,
 )
 
+from ...domain.access import ANYBODY, Visitor
 from ...domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer, parse_digest
+from ...domain.errors import ProfileNotFound
 from ...domain.naming import check_archive_name, check_profile
 from .parameters import LINEAGE, check_lineage, checked_text, lineage, stated_time
 from .problems import Problem
@@ -58,6 +60,7 @@ class MultipartUpload:
 
     boundary: str
     body: Iterable[bytes]
+    visitor: Visitor = ANYBODY
     _fields: dict[str, str] = field(factory=dict, init=False)
     _filename: str | None = field(default=None, init=False)
 
@@ -67,7 +70,7 @@ class MultipartUpload:
 
         Raises:
             Problem: the form is broken or not what is expected.
-            InvalidName, InvalidType, DigestInvalid: by what the fields say.
+            InvalidName, InvalidType, DigestInvalid, ProfileNotFound: by what the fields say.
         """
         parser = PushMultipartParser(
             self.boundary, max_header_size=4096, max_header_count=8, max_segment_count=MAX_PARTS
@@ -105,10 +108,15 @@ class MultipartUpload:
             raise Problem(400, "multipart-parts", "the form has no part named file; use curl -F file=@archive.tar.gz")
 
     def offer(self) -> Offer:
-        """What the form says of the file; after `file_blocks` has ended."""
+        """
+        What the form says of the file; after `file_blocks` has ended.
+
+        Raises:
+            ProfileNotFound: it is for a profile that the visitor does not see.
+        """
         return Offer(
             ArchiveId(
-                self._fields.get("profile", "default"),
+                self._seen(self._fields.get("profile", "default")),
                 BackupType.parse(self._fields.get("type", "FULL")),
                 self._filename or "",
             ),
@@ -119,6 +127,11 @@ class MultipartUpload:
             stated_time(self._fields.get("taken_at")),
             lineage=lineage(self._fields),
         )
+
+    def _seen(self, profile: str) -> str:
+        if not self.visitor.sees(profile):
+            raise ProfileNotFound(profile)
+        return profile
 
     def _begins_file(self, part: MultipartSegment) -> bool:
         if part.name != "file":
@@ -144,7 +157,7 @@ class MultipartUpload:
         if name == "type":
             BackupType.parse(text)
         elif name == "profile":
-            check_profile(text)
+            self._seen(check_profile(text))
         elif name in LINEAGE:
             check_lineage(name, text)
         elif text:

@@ -18,6 +18,7 @@ from ...domain.naming import check_archive_name
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from ...domain.usecases.receive import Outcome, Received
+from .access import visitor_of
 from .context import Context, answer_json
 from .download import archive_response
 from .multipart_upload import MultipartUpload, boundary_of
@@ -68,10 +69,10 @@ async def overview(request: Request) -> Response:
 
 async def upload(request: Request) -> Response:
     context = Context.of(request)
-    boundary = boundary_of(request.headers.get("content-type", ""))
+    boundary, visitor = boundary_of(request.headers.get("content-type", "")), visitor_of(request)
 
     def receive(blocks: Iterator[bytes]) -> Received:
-        form = MultipartUpload(boundary, blocks)
+        form = MultipartUpload(boundary, blocks, visitor)
         return context.tarkeep.receive.asking_later(form.offer, form.file_blocks())
 
     received = await context.receive_upload(request, receive)
@@ -107,11 +108,14 @@ _MESSAGES = {
 async def list_all(request: Request) -> Response:
     context = Context.of(request)
     profile, only = optional_profile(request.query_params), optional_type(request.query_params)
+    visitor = visitor_of(request)
 
     def collect() -> dict[str, object]:
         types = [type for type in BackupType if only in (None, type)]
         found = {
-            type.value: [original_archive(each) for each in context.tarkeep.list.all(profile=profile, type=type)]
+            type.value: [
+                original_archive(each) for each in context.tarkeep.list.all(profile=profile, type=type, visitor=visitor)
+            ]
             for type in types
         }
         backups = {type.value: found.get(type.value, []) for type in BackupType}
@@ -127,10 +131,11 @@ async def list_all(request: Request) -> Response:
 async def list_type(request: Request) -> Response:
     context = Context.of(request)
     type = BackupType.parse(request.path_params["type"])
-    profile = optional_profile(request.query_params)
+    profile, visitor = optional_profile(request.query_params), visitor_of(request)
 
     def collect() -> dict[str, object]:
-        backups = [original_archive(each) for each in context.tarkeep.list.all(profile=profile, type=type)]
+        found = context.tarkeep.list.all(profile=profile, type=type, visitor=visitor)
+        backups = [original_archive(each) for each in found]
         return {"status": "success", "type": type.value, "backups": backups, "count": len(backups)}
 
     return await context.answer(collect)
@@ -140,8 +145,8 @@ async def download(request: Request) -> Response:
     context = Context.of(request)
     type = BackupType.parse(request.path_params["type"])
     name = check_archive_name(request.path_params["name"])
-    profile = optional_profile(request.query_params)
-    archive = await context.run(lambda: context.tarkeep.find(type, name, profile))
+    profile, visitor = optional_profile(request.query_params), visitor_of(request)
+    archive = await context.run(lambda: context.tarkeep.find(type, name, profile, visitor))
     return await archive_response(request, archive, context.tarkeep.read, context.executor, attachment=True)
 
 
@@ -151,7 +156,7 @@ async def verify(request: Request) -> Response:
     def compare(body: bytes) -> dict[str, object]:
         inventory = read_inventory(body)
         profile = context.profile(inventory.profile)
-        return original_report(context.tarkeep.verify(inventory_entries(inventory), profile))
+        return original_report(context.tarkeep.verify(inventory_entries(inventory), profile, visitor_of(request)))
 
     return await context.compare(request, lambda blocks: compare(b"".join(blocks)))
 
@@ -163,7 +168,7 @@ async def statistics(request: Request) -> Response:
         return {
             "status": "success",
             "timestamp": rfc3339(context.tarkeep.clock.now()),
-            **original_statistics(context.tarkeep.summarise()),
+            **original_statistics(context.tarkeep.summarise(visitor_of(request))),
         }
 
     return await context.answer(collect)

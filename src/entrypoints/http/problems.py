@@ -42,6 +42,8 @@ class Problem(Exception):
 
 # Looked up along the class's bases, so a subclass without a row of its own takes its parent's.
 _TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
+    errors.NotLetIn: (401, "unauthorized"),
+    errors.ScopeMissing: (403, "insufficient-scope"),
     errors.InvalidName: (400, "invalid-name"),
     errors.InvalidType: (400, "invalid-type"),
     errors.DigestInvalid: (400, "digest-invalid"),
@@ -98,6 +100,8 @@ def problem_of(error: errors.TarkeepError) -> Problem:
     status, code = row
     retry = status in _WORTH_ANOTHER_TRY or isinstance(error, errors.ReceiveInProgress)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if retry else {}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = 'Bearer realm="tarkeep", Basic realm="tarkeep"'
     return Problem(status, code, str(error), extras=_extras(error), headers=headers)
 
 
@@ -130,6 +134,8 @@ def _reference(id: ArchiveId) -> dict[str, str]:
 
 def _extras(error: errors.TarkeepError) -> dict[str, object]:
     match error:
+        case errors.ScopeMissing(needed=needed):
+            return {"needed": list(needed)}
         case errors.OffsetMismatch(offset_bytes=offset):
             return {"upload_offset": offset}
         case errors.TooManyUploads(limit=limit, setting=setting):

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from ipaddress import ip_address
+from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
+from ...domain.access import why_not_listen
 from ...domain.errors import InvalidSetting
+from ...domain.usecases.tokens import LetIn
 from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
 from .app import create_app
 from .protocol import StrictHttpProtocol
+from .tls import certificate_fingerprint, tls_context
 
 log = Log("tarkeep")
 
-EXPIRE_SECONDS = 600.0
+KEEP_USES_SECONDS = 60.0
+EXPIRE_EVERY = 10
 
 
 def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
@@ -29,29 +36,19 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     Recover what a crash interrupted, then answer requests until SIGINT or SIGTERM.
 
     Raises:
-        InvalidSetting: the address cannot be listened on.
+        InvalidSetting: the address cannot be listened on, or must not be; or the certificate is of no use.
     """
+    family, address = _resolved(settings)
+    _check_address(tarkeep, settings, address[0])
+    secured = tls_context(settings.tls_certificate, settings.tls_key)
     report = tarkeep.recover()
     if report.confirmed or report.dropped or report.swept:
         log.warning("recovered", confirmed=report.confirmed, dropped=report.dropped, swept=report.swept)
     # threads that walk tar headers hold the GIL: the event loop must not wait 5 ms for each of its turns
     sys.setswitchinterval(0.0005)
-    listener = _listen(settings.host, settings.port)
-    protocol = type("Protocol", (StrictHttpProtocol,), {"header_seconds": settings.header_seconds})
+    listener = _listen(family, address)
     app = create_app(tarkeep, settings)
-    config = uvicorn.Config(
-        app,
-        http=protocol,
-        loop="uvloop",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=settings.stop_seconds,
-    )
-    server = _Server(config, listener)
+    server = _Server(_config(app, settings, secured), listener, tarkeep.let_in, settings.tls_certificate)
     # before uvicorn takes the signals over, and after: it stops gracefully and then raises the signal once more
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
@@ -60,14 +57,45 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     log.info("stopped")
 
 
+def _check_address(tarkeep: Tarkeep, settings: ServerSettings, host: str) -> None:
+    reason = why_not_listen(
+        is_loopback=ip_address(host.partition("%")[0]).is_loopback,
+        is_open=tarkeep.let_in.is_open,
+        has_tls=settings.tls_certificate is not None,
+        behind_proxy=settings.behind_proxy,
+    )
+    if reason is not None:
+        raise InvalidSetting("host", f"not serving on {host}: {reason}")
+
+
+def _config(app: ASGIApp, settings: ServerSettings, secured: ssl.SSLContext | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=type("Protocol", (StrictHttpProtocol,), {"header_seconds": settings.header_seconds}),
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.stop_seconds,
+        ssl_context_factory=None if secured is None else lambda _config, _default: secured,
+    )
+
+
 @contextmanager
 def _expiring(tarkeep: Tarkeep) -> Iterator[None]:
-    """Drop uploads that nobody goes on with, now and then."""
+    """Drop uploads that nobody goes on with, now and then, and keep when tokens were used."""
     ended = threading.Event()
 
     def expire() -> None:
-        while not ended.wait(EXPIRE_SECONDS):
-            tarkeep.uploads.expire()
+        minutes = 0
+        while not ended.wait(KEEP_USES_SECONDS):
+            minutes += 1
+            tarkeep.gatekeeper.keep_uses()
+            if minutes % EXPIRE_EVERY == 0:
+                tarkeep.uploads.expire()
 
     thread = threading.Thread(target=expire, name="expire")
     thread.start()
@@ -81,30 +109,44 @@ def _expiring(tarkeep: Tarkeep) -> Iterator[None]:
 class _Server(uvicorn.Server):
     """Says where it listens once it does."""
 
-    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+    def __init__(
+        self, config: uvicorn.Config, listener: socket.socket, let_in: LetIn, certificate: Path | None
+    ) -> None:
         super().__init__(config)
         self._listener = listener
+        self._let_in = let_in
+        self._certificate = certificate
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         host, port = self._listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        if not ip_address(host).is_loopback:
-            log.warning("open to whoever reaches this address: there is no authentication yet", host=host)
-        log.info("serving", url=f"http://{shown}:{port}")
+        access = "open to this machine" if self._let_in.is_open else "with a token"
+        if self._certificate is None:
+            log.info("serving", url=f"http://{shown}:{port}", access=access)
+        else:
+            fingerprint = certificate_fingerprint(self._certificate)
+            log.info("serving", url=f"https://{shown}:{port}", access=access, fingerprint=fingerprint)
 
 
-def _listen(host: str, port: int) -> socket.socket:
+_Address = tuple[str, int] | tuple[str, int, int, int]
+
+
+def _resolved(settings: ServerSettings) -> tuple[socket.AddressFamily, _Address]:
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
+        family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
-        raise InvalidSetting("host", f"cannot listen on {host}: {error.strerror}") from error
+        raise InvalidSetting("host", f"cannot listen on {settings.host}: {error.strerror}") from error
+    return family, address  # type: ignore[return-value]  # the third kind is that of systems without IPv6
+
+
+def _listen(family: socket.AddressFamily, address: _Address) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        raise InvalidSetting("port", f"cannot listen on {host} port {port}: {error.strerror}") from error
+        raise InvalidSetting("port", f"cannot listen on {address[0]} port {address[1]}: {error.strerror}") from error
     return listener

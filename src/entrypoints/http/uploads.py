@@ -15,10 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...domain.archives import ArchiveId
+from ...domain.archives import ArchiveId, Offer
+from ...domain.errors import ProfileNotFound
 from ...domain.sidecar import rfc3339
 from ...domain.uploads import ChecksumAlgorithm, Role, Upload
 from . import tus_headers
+from .access import visitor_of
 from .context import Context, answer_json
 from .problems import Problem
 from .wire import archive_location, v1_archive
@@ -80,16 +82,18 @@ async def create(request: Request) -> Response:
     headers = request.headers
     role, parts = tus_headers.concatenation(headers)
     described = tus_headers.metadata(headers)
-    about = {"client": _client(request), "metadata": headers.get("upload-metadata", "")}
+    client, told, owner = _client(request), headers.get("upload-metadata", ""), visitor_of(request).token
     if role is Role.FINAL:
         if "upload-length" in headers:
             raise Problem(400, "invalid-parameter", "a final upload has the length of its parts; send no Upload-Length")
-        join = partial(uploads.join, tus_headers.offer(described), parts, **about)
+        join = partial(
+            uploads.join, _seen(request, tus_headers.offer(described)), parts, client=client, metadata=told, owner=owner
+        )
         upload = await context.receive_upload(request, lambda _blocks: join())
         return _created(context, upload)
     length = tus_headers.declared_length(headers)
-    offer = tus_headers.offer(described) if role is Role.WHOLE else None
-    begin = partial(uploads.begin, offer, length, **about)
+    offer = _seen(request, tus_headers.offer(described)) if role is Role.WHOLE else None
+    begin = partial(uploads.begin, offer, length, client=client, metadata=told, owner=owner)
     if _media_type(request) != tus_headers.CONTENT_TYPE:
         return _created(context, await context.run(begin))
     checksum = tus_headers.checksum(headers)
@@ -183,6 +187,13 @@ def _named(request: Request) -> str:
 
 def _client(request: Request) -> str:
     return request.client.host if request.client else ""
+
+
+def _seen(request: Request, offer: Offer) -> Offer:
+    """*offer*, for a profile that the visitor sees."""
+    if not visitor_of(request).sees(offer.id.profile):
+        raise ProfileNotFound(offer.id.profile)
+    return offer
 
 
 def _media_type(request: Request) -> str:

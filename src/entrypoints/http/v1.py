@@ -15,6 +15,7 @@ from starlette.routing import Route
 from ...domain.archives import ArchiveId, BackupArchive, BackupType, Offer
 from ...domain.naming import check_archive_name, check_profile
 from ...domain.usecases.receive import Outcome
+from .access import visitor_of
 from .chains import link_json
 from .context import Context, answer_json
 from .download import archive_response
@@ -94,11 +95,13 @@ async def get_archive(request: Request) -> Response:
 async def list_archives(request: Request) -> Response:
     context = Context.of(request)
     query = request.query_params
-    profile, type = optional_profile(query), optional_type(query)
+    profile, type, visitor = optional_profile(query), optional_type(query), visitor_of(request)
     limit = whole_number(query, "limit", 100, 1, MAX_PAGE)
     try:
         page = await context.run(
-            lambda: context.tarkeep.list(profile=profile, type=type, cursor=query.get("cursor"), limit=limit)
+            lambda: context.tarkeep.list(
+                profile=profile, type=type, cursor=query.get("cursor"), limit=limit, visitor=visitor
+            )
         )
     except ValueError:
         detail = "cursor is not one that a page gave out; start without one"
@@ -114,7 +117,7 @@ async def list_archives(request: Request) -> Response:
 
 async def list_profiles(request: Request) -> Response:
     context = Context.of(request)
-    return await context.answer(lambda: {"profiles": v1_profiles(context.tarkeep.summarise())})
+    return await context.answer(lambda: {"profiles": v1_profiles(context.tarkeep.summarise(visitor_of(request)))})
 
 
 async def show_profile(request: Request) -> Response:
@@ -126,14 +129,14 @@ async def show_profile(request: Request) -> Response:
 async def verify(request: Request) -> Response:
     context = Context.of(request)
     by_line = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-ndjson"
-    asked = optional_profile(request.query_params)
+    asked, visitor = optional_profile(request.query_params), visitor_of(request)
 
     def compare(blocks: Iterator[bytes]) -> dict[str, object]:
         if by_line:
-            return v1_report(context.tarkeep.verify(read_inventory_lines(_lines(blocks)), asked), asked)
+            return v1_report(context.tarkeep.verify(read_inventory_lines(_lines(blocks)), asked, visitor), asked)
         inventory = read_inventory(b"".join(blocks))
         profile = context.profile(inventory.profile) or asked
-        return v1_report(context.tarkeep.verify(inventory_entries(inventory), profile), profile)
+        return v1_report(context.tarkeep.verify(inventory_entries(inventory), profile, visitor), profile)
 
     return await context.compare(request, compare)
 

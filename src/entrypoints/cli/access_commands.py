@@ -1,0 +1,175 @@
+"""
+What an operator does on the server's host about who may come in: tokens and certificates.
+
+They work while the server runs, which takes notice within a second. Results go to standard output, what is said about
+them to standard error, so that a token can be sent straight into a file.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime, time, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from ...domain.access import Scope, Token
+from ...domain.errors import InvalidSetting, WrongUse
+from ...domain.sidecar import rfc3339
+from ..settings import StorageSettings
+from .exits import OK
+from .output import printable
+from .server_commands import Unused
+
+ScopeWord = Literal["push", "pull", "list", "verify", "prune", "admin"]
+
+
+def create_token(
+    *,
+    scope: list[ScopeWord],
+    profile: list[str],
+    note: str = "",
+    expires: str | None = None,
+    network: list[str] | None = None,
+    storage: StorageSettings | None = None,
+    _server: Unused = None,
+) -> int:
+    """
+    Make a token and print it. It is shown this once; the server keeps only its SHA-256.
+
+    With the first token every route of the server needs one.
+
+    Parameters
+    ----------
+    scope
+        What it is for; give one for each. push: send archives, which are never overwritten; pull: read them;
+        list: see what there is; verify: compare; prune and admin: nothing yet.
+    profile
+        A pattern of the profiles it is for: laptop, or with * for any characters; give one for each.
+    note
+        Whose it is, for whoever lists the tokens.
+    expires
+        When it ends: a day or time such as 2027-12-31, or a number of days such as 90d. Default: never.
+    network
+        Where it may come from: a network such as 10.0.0.0/8, or an address; give one for each. Default: anywhere.
+    """
+    from ..wiring import open_tokens
+
+    try:
+        networks = tuple(ip_network(text) for text in network or ())
+    except ValueError as error:
+        raise WrongUse("--network", str(error)) from None
+    try:
+        made = open_tokens(storage or StorageSettings()).make(
+            frozenset(map(Scope, scope)),
+            tuple(profile),
+            note=note,
+            expires_at=None if expires is None else _end(expires, datetime.now(UTC)),
+            networks=networks,
+        )
+    except ValueError as error:
+        raise WrongUse("token create", str(error)) from None
+    print(made.text)
+    print(f"tarkeep: token {made.token.id}; it is not shown again", file=sys.stderr)
+    return OK
+
+
+def _end(text: str, now: datetime) -> datetime:
+    days = re.fullmatch(r"([1-9]\d{0,4})d", text, re.ASCII)
+    if days is not None:
+        return now + timedelta(days=int(days[1]))
+    try:
+        end = datetime.fromisoformat(text)
+    except ValueError:
+        raise WrongUse(
+            "--expires", f"{text!r} is not a day such as 2027-12-31, a time or a number such as 90d"
+        ) from None
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+        end = datetime.combine(end, time.max)
+    end = end.replace(tzinfo=UTC) if end.tzinfo is None else end.astimezone(UTC)
+    if end <= now:
+        raise WrongUse("--expires", f"{text} is over already")
+    return end
+
+
+def list_tokens(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """List the tokens: what each is for, when it was made, when it was last used, and whether it still counts."""
+    from ..wiring import open_tokens
+
+    now = datetime.now(UTC)
+    tokens = open_tokens(storage or StorageSettings()).all()
+    for token, used_at in tokens:
+        print(printable("  ".join(_described(token, used_at, now))))
+    if not tokens:
+        print("tarkeep: no token was made; the server is open to its own machine and serves no other", file=sys.stderr)
+    return OK
+
+
+def _described(token: Token, used_at: datetime | None, now: datetime) -> list[str]:
+    if token.revoked_at is not None:
+        state = f"revoked {rfc3339(token.revoked_at)}"
+    elif token.expires_at is not None:
+        state = f"{'expired' if token.expires_at <= now else 'until'} {rfc3339(token.expires_at)}"
+    else:
+        state = "valid"
+    return [
+        token.id,
+        state,
+        ",".join(scope.value for scope in Scope if scope in token.scopes),
+        " ".join(token.profiles),
+        *([f"from {' '.join(map(str, token.networks))}"] if token.networks else []),
+        f"made {rfc3339(token.created_at)}",
+        f"used {rfc3339(used_at)}" if used_at else "never used",
+        *([token.note] if token.note else []),
+    ]
+
+
+def revoke_token(id: str, /, *, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """
+    Take a token back; a running server lets it in no more within a second.
+
+    Parameters
+    ----------
+    id
+        The id that list shows, or the whole token.
+    """
+    from ..wiring import open_tokens
+
+    token = open_tokens(storage or StorageSettings()).revoke(id)
+    print(f"revoked: {token.id}")
+    return OK
+
+
+def self_signed(
+    *name: str,
+    into: Path = Path(),
+    days: int = 825,
+    storage: Annotated[StorageSettings | None, Parameter(show=False)] = None,  # noqa: ARG001
+    _server: Unused = None,
+) -> int:
+    """
+    Make a certificate that nobody else vouches for, with its key: tarkeep-certificate.pem and tarkeep-key.pem.
+
+    Clients trust it by its fingerprint, which is printed, or with the certificate as --cacert.
+
+    Parameters
+    ----------
+    name
+        The names and addresses that clients call the server by. Default: localhost.
+    into
+        The folder to put both files into; files that are there are not replaced.
+    days
+        How long it is valid.
+    """
+    from ..wiring import self_signed_certificate
+
+    if days < 1:
+        raise InvalidSetting("days", f"must be 1 or more, is {days}")
+    made = self_signed_certificate(list(name) or ["localhost"], into, days)
+    print(f"certificate: {made.certificate}")
+    print(f"key: {made.key}")
+    print(f"fingerprint: {made.fingerprint}")
+    return OK

@@ -1,0 +1,154 @@
+"""Who is let in and what he sees: pure decisions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tarkeep.domain.access import (
+    ANYBODY,
+    Keyring,
+    Scope,
+    Token,
+    Verdict,
+    Visitor,
+    admit,
+    is_within,
+    token_digest,
+    token_id,
+    token_text,
+    why_not_listen,
+)
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+TEXT = token_text(b"12345", bytes(range(32)))
+TOKEN = Token(token_id(TEXT) or "", token_digest(TEXT), frozenset({Scope.PUSH}), ("web-*",), NOW)
+
+
+def keyring(*tokens: Token) -> Keyring:
+    return Keyring({token.id: token for token in tokens}, is_open=False)
+
+
+@given(st.binary(min_size=5, max_size=5), st.binary(min_size=32, max_size=32))
+def test_a_token_tells_its_id(id: bytes, secret: bytes) -> None:
+    """And fits into a header, a URL and a double click."""
+    text = token_text(id, secret)
+
+    assert text.startswith(f"tk_{token_id(text)}_")
+    assert text.isascii()
+    assert text.replace("_", "").isalnum()
+
+
+@given(st.integers(0, len(TEXT) - 1), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567_ "))
+def test_a_mistyped_token_is_told_without_looking(at: int, character: str) -> None:
+    """Any one character that is another makes it none."""
+    mistyped = TEXT[:at] + character + TEXT[at + 1 :]
+
+    assert token_id(mistyped) == (TOKEN.id if mistyped == TEXT else None)
+
+
+@pytest.mark.parametrize("text", ["", "tk_", TEXT[:-1], TEXT + "a", TEXT.upper(), f" {TEXT}", f"{TEXT}\n", "é" * 70])
+def test_what_is_no_token_is_none(text: str) -> None:
+    """Cut off, too long, or something else."""
+    assert token_id(text) is None
+    assert admit(keyring(TOKEN), text, "127.0.0.1", NOW).verdict is Verdict.MALFORMED
+
+
+def test_without_a_token_made_everybody_comes_in() -> None:
+    """For what is never harmful, and never for removing or administering; a token shown is not looked at."""
+    for presented in (None, TEXT, "nonsense"):
+        decision = admit(Keyring({}, is_open=True), presented, "127.0.0.1", NOW)
+        assert decision.visitor is ANYBODY
+
+    assert ANYBODY.scopes == {Scope.PUSH, Scope.PULL, Scope.LIST, Scope.VERIFY}
+    assert ANYBODY.sees("anything")
+
+
+@pytest.mark.parametrize(
+    ("token", "address", "verdict"),
+    [
+        (TOKEN, "192.0.2.1", Verdict.ADMITTED),
+        (evolve(TOKEN, expires_at=NOW + timedelta(seconds=1)), "192.0.2.1", Verdict.ADMITTED),
+        (evolve(TOKEN, expires_at=NOW), "192.0.2.1", Verdict.EXPIRED),
+        (evolve(TOKEN, revoked_at=NOW), "192.0.2.1", Verdict.REVOKED),
+        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "10.1.2.3", Verdict.ADMITTED),
+        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "::ffff:10.1.2.3", Verdict.ADMITTED),
+        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "192.0.2.1", Verdict.ELSEWHERE),
+        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "", Verdict.ELSEWHERE),
+        (evolve(TOKEN, sha256="0" * 64), "192.0.2.1", Verdict.UNKNOWN),
+        # what has become of a token is told only to whom has its secret
+        (evolve(TOKEN, sha256="0" * 64, revoked_at=NOW, expires_at=NOW), "192.0.2.1", Verdict.UNKNOWN),
+        (evolve(TOKEN, id="other"), "192.0.2.1", Verdict.UNKNOWN),
+    ],
+)
+def test_a_token_lets_in_while_and_where_it_counts(token: Token, address: str, verdict: Verdict) -> None:
+    """Each reason by itself."""
+    decision = admit(keyring(token), TEXT, address, NOW)
+
+    assert decision.verdict is verdict
+    assert (decision.visitor is not None) is (verdict is Verdict.ADMITTED)
+
+
+def test_nobody_comes_in_without_a_token_where_there_are_some() -> None:
+    """Also where none of them counts any more."""
+    for ring in (keyring(TOKEN), keyring(evolve(TOKEN, revoked_at=NOW)), keyring()):
+        assert admit(ring, None, "127.0.0.1", NOW).verdict is Verdict.MISSING
+
+
+@pytest.mark.parametrize(
+    ("patterns", "profile", "sees"),
+    [
+        (("*",), "anything", True),
+        (("web-*",), "web-1", True),
+        (("web-*",), "db-1", False),
+        (("web-*",), "Web-1", False),
+        (("laptop", "db-[0-9]"), "db-7", True),
+        (("laptop",), "laptop2", False),
+    ],
+)
+def test_a_visitor_sees_what_fits_a_pattern(patterns: tuple[str, ...], profile: str, sees: bool) -> None:
+    """As the patterns of the rules for profiles: whole names, case counts."""
+    assert Visitor("a", frozenset(Scope), patterns).sees(profile) is sees
+
+
+def test_an_only_profile_is_a_plain_name() -> None:
+    """With which everything can be looked up at once."""
+    assert Visitor("a", frozenset(Scope), ("laptop",)).only_profile == "laptop"
+    for patterns in (("*",), ("web-?",), ("a", "b"), ("[ab]",)):
+        assert Visitor("a", frozenset(Scope), patterns).only_profile is None
+
+
+@pytest.mark.parametrize("pattern", ["", "a/b", "a b", "é", "x" * 101])
+def test_a_token_for_nothing_cannot_exist(pattern: str) -> None:
+    """Without a scope, without a pattern, or with one that fits no name."""
+    with pytest.raises(ValueError, match="pattern"):
+        evolve(TOKEN, profiles=(pattern,))
+    with pytest.raises(ValueError, match="pattern"):
+        evolve(TOKEN, profiles=())
+    with pytest.raises(ValueError, match="scope"):
+        evolve(TOKEN, scopes=frozenset())
+
+
+def test_nonsense_is_within_no_network() -> None:
+    """Such as the name of a client in a test."""
+    assert not is_within("testclient", [ip_network("0.0.0.0/0"), ip_network("::/0")])
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+@pytest.mark.parametrize("has_tls", [True, False])
+@pytest.mark.parametrize("behind_proxy", [True, False])
+def test_beyond_loopback_tokens_and_tls_are_needed(is_open: bool, has_tls: bool, behind_proxy: bool) -> None:
+    """Both of them, or tokens and the word that a proxy does TLS; a refusal names both ways out."""
+    rest = {"is_open": is_open, "has_tls": has_tls, "behind_proxy": behind_proxy}
+
+    assert why_not_listen(is_loopback=True, **rest) is None
+    reason = why_not_listen(is_loopback=False, **rest)
+    assert (reason is None) is (not is_open and (has_tls or behind_proxy))
+    if reason is not None:
+        for way in ("--tls-certificate", "--behind-proxy", "--host 127.0.0.1"):
+            assert way in reason
