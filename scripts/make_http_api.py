@@ -18,7 +18,10 @@ from tarkeep.entrypoints.http.v1 import openapi
 
 PAGE = Path(__file__).parent.parent / "docs" / "http-api.md"
 # what any route may answer is said once, in the description of the whole
-ANYWHERE = {"bad-request-framing", "invalid-encoding", "request-timeout", "headers-too-large", "internal-error"}
+ANYWHERE = {
+    *("bad-request-framing", "invalid-encoding", "request-timeout", "headers-too-large", "internal-error"),
+    *("unauthorized", "insufficient-scope", "foreign-request"),
+}
 HEADLINE = """\
 # The HTTP interface
 
@@ -62,7 +65,7 @@ class Page:
             yield from self.body(media_type, content.get("schema"), operation["requestBody"].get("description", ""))
         responses = {status: self.resolved(each) for status, each in operation["responses"].items()}
         answers = [(status, self.answer(each)) for status, each in sorted(responses.items())]
-        yield table(("answer", "meaning"), [row for row in answers if row[1] and row[0] not in ("408", "431")])
+        yield table(("answer", "meaning"), [row for row in answers if row[1] and row[0] not in ("408", "429", "431")])
         yield from self.headers(responses)
         yield from self.bodies(responses)
 

@@ -42,8 +42,8 @@ DESCRIPTION = """\
 A machine makes archives with tar \\-cz: a FULL one, then INC and DIFF archives of the same tree. tarkeep push sends
 them to a Tarkeep server, which stores each once and unchanged; verify and status say whether all that lies here is
 safe there; pull gets archives back. backup makes the archives as well and sends what tar writes; points, ls, find,
-history and cat look into what is stored; restore gives a tree back. serve is the server. Every command explains
-itself: tarkeep COMMAND \\-\\-help.
+history and cat look into what is stored; restore gives a tree back. serve is the server, and token says who may use
+it. Every command explains itself: tarkeep COMMAND \\-\\-help.
 """
 EXIT_CODES = {
     exits.OK: "Done; everything is as it should be.",
@@ -62,6 +62,7 @@ FILES = {
     "A table [backup.PROFILE] for each profile that tarkeep backup --all is to make. "
     "Below XDG_CONFIG_HOME where that is set.",
     "tarkeep.toml": "Settings of the server, in the working directory.",
+    "DATA/tokens.json": "What the server keeps of tokens, in its data directory; their SHA-256, not they themselves.",
     "~/.local/state/tarkeep/client.sqlite": "What the client remembers: digests of files, and where unfinished uploads "
     "are. It can be removed at any time. Below XDG_STATE_HOME where that is set.",
     "DIR.tarkeep-work": "The archives of a restore into DIR, until it is done.",
@@ -120,7 +121,7 @@ def command(name: str, *shared: Any) -> Iterator[str]:
         + [placeholder(one) if one.required else f"[{placeholder(one)}]" for one in own if is_positional(one)]
     )
     yield f".SS tarkeep {text(called)}"
-    said = docstring_parser.parse(app[name].help)
+    said = docstring_parser.parse(called_app(name).help)
     yield text(said.short_description or "")
     if said.long_description:
         for paragraph in said.long_description.split("\n\n"):
@@ -137,8 +138,18 @@ def is_field_of(one: Any, *kinds: Any) -> bool:
     return not is_positional(one) and one.field_info.name in {field.name for kind in kinds for field in fields(kind)}
 
 
+def called_app(name: str) -> Any:
+    """The command of one or two words."""
+    found: Any = app
+    for word in name.split():
+        found = found[word]
+    return found
+
+
 def arguments(name: str) -> list[Any]:
-    collected = app[name].assemble_argument_collection(default_parameter=app.default_parameter, parse_docstring=True)
+    collected = called_app(name).assemble_argument_collection(
+        default_parameter=app.default_parameter, parse_docstring=True
+    )
     return [one for one in collected if one.show]
 
 

@@ -325,6 +325,7 @@ ROWS = [
     Row(404, "not-found", "no route", gets("/nowhere")),
     Row(404, "not-found", "no route, with a body", sends("POST", "/nowhere", None, GOOD), closes=True),
     Row(400, FRAMING, "strange Host", sends("GET", "/nowhere", {"Host": "["}), closes=True),
+    Row(403, "foreign-request", "foreign Host, with a body", puts(GOOD, Host="evil.example"), closes=True),
     Row(404, "not-found", "no archive", gets("/download/FULL/none.tar.gz")),
     Row(404, "not-found", "no archive in v1", gets(PLACE + "none.tar.gz")),
     Row(404, "not-found", "no profile", gets("/api/v1/profiles/nobody")),

@@ -13,9 +13,9 @@ from tests.support.archives import make_targz
 
 ARCHIVE = make_targz()
 LARGE_BYTES = 1 << 20
-PUT = b"PUT /api/v1/profiles/framing/archives/FULL/%s HTTP/1.1\r\nHost: a\r\n"
+PUT = b"PUT /api/v1/profiles/framing/archives/FULL/%s HTTP/1.1\r\nHost: localhost\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n"
-GOOD = GET + b"Host: a\r\n"
+GOOD = GET + b"Host: localhost\r\n"
 CHUNKED = PUT % b"chunked.tar.gz" + b"Transfer-Encoding: chunked\r\n\r\n"
 UPGRADE = b"Connection: Upgrade\r\nUpgrade: "
 
@@ -170,16 +170,16 @@ HEADERS = [
     *_refused(
         400,
         no_Host=GET + b"\r\n",
-        two_Hosts=GET + b"Host: a\r\nHost: b\r\n\r\n",
-        two_equal_Hosts=GET + b"Host: a\r\nHost: a\r\n\r\n",
+        two_Hosts=GET + b"Host: localhost\r\nHost: b\r\n\r\n",
+        two_equal_Hosts=GET + b"Host: localhost\r\nHost: a\r\n\r\n",
         Hosts_in_a_list=GET + b"Host: a, b\r\n\r\n",
         empty_Host=GET + b"Host:\r\n\r\n",
         Host_with_a_path=GET + b"Host: a/b\r\n\r\n",
         Host_with_a_user=GET + b"Host: b@a\r\n\r\n",
         Host_with_a_space=GET + b"Host: a b\r\n\r\n",
-        Host_and_folded_line=GET + b"Host: a\r\n b\r\n\r\n",
+        Host_and_folded_line=GET + b"Host: localhost\r\n b\r\n\r\n",
         folded_header=GOOD + b"X: b\r\n c\r\n\r\n",
-        space_before_the_first_header=GET + b" Host: a\r\n\r\n",
+        space_before_the_first_header=GET + b" Host: localhost\r\n\r\n",
         bare_line_feeds=b"GET /healthz HTTP/1.1\nHost: a\n\n",
         one_bare_line_feed=GET + b"Host: a\nX: b\r\n\r\n",
         line_feed_for_the_empty_line=GOOD + b"\n",
@@ -199,7 +199,7 @@ HEADERS = [
         endless_name=GOOD + b"y" * LARGE_BYTES,
         too_many_headers=GOOD + b"X: y\r\n" * 100 + b"\r\n",
         headers_without_end=GOOD + b"X: y\r\n" * 200,
-        long_target=b"GET /" + b"y" * 40_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        long_target=b"GET /" + b"y" * 40_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
         endless_target=b"GET /" + b"y" * LARGE_BYTES,
         empty_lines_without_end=b"\r\n" * (LARGE_BYTES // 2),
     ),
@@ -216,24 +216,24 @@ HEADERS = [
 TARGETS = [
     *_refused(
         400,
-        space_in_a_target=b"GET /list/FULL /x HTTP/1.1\r\nHost: a\r\n\r\n",
-        raw_bytes_in_a_target=b"GET /list/\xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n",
-        relative_target=b"GET healthz HTTP/1.1\r\nHost: a\r\n\r\n",
-        target_without_a_path=b"GET http://other HTTP/1.1\r\nHost: a\r\n\r\n",
-        authority_for_a_target=b"GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
+        space_in_a_target=b"GET /list/FULL /x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        raw_bytes_in_a_target=b"GET /list/\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        relative_target=b"GET healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        target_without_a_path=b"GET http://other HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        authority_for_a_target=b"GET a:80 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         CONNECT=b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n",
         space_before_the_method=b" " + GOOD + b"\r\n",
-        tab_before_the_target=b"GET\t/healthz HTTP/1.1\r\nHost: a\r\n\r\n",
-        method_in_lower_case=b"get /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
-        unknown_method=b"FROBNICATE /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+        tab_before_the_target=b"GET\t/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        method_in_lower_case=b"get /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        unknown_method=b"FROBNICATE /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ),
-    *_taken(200, absolute_target=b"GET http://other/healthz HTTP/1.1\r\nHost: a\r\n\r\n"),
+    *_taken(200, absolute_target=b"GET http://other/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     *_taken(
         404,
-        target_that_looks_like_a_host=b"GET //other/healthz HTTP/1.1\r\nHost: a\r\n\r\n",
-        asterisk=b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+        target_that_looks_like_a_host=b"GET //other/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        asterisk=b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ),
-    *_taken(405, TRACE=b"TRACE /healthz HTTP/1.1\r\nHost: a\r\n\r\n"),
+    *_taken(405, TRACE=b"TRACE /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
 ]
 
 PROTOCOLS = [
@@ -243,18 +243,18 @@ PROTOCOLS = [
         another_protocol=b"SSH-2.0-OpenSSH_9.2\r\n",
         noise=bytes(range(255, 0, -1)),
         HTTP_2_by_prior_knowledge=b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        HTTP_2_in_the_line=b"GET /healthz HTTP/2.0\r\nHost: a\r\n\r\n",
-        HTTP_3_7=b"GET /healthz HTTP/3.7\r\nHost: a\r\n\r\n",
-        HTTP_1_2=b"GET /healthz HTTP/1.2\r\nHost: a\r\n\r\n",
-        HTTP_1_01=b"GET /healthz HTTP/1.01\r\nHost: a\r\n\r\n",
-        HTTP_in_lower_case=b"GET /healthz http/1.1\r\nHost: a\r\n\r\n",
+        HTTP_2_in_the_line=b"GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n",
+        HTTP_3_7=b"GET /healthz HTTP/3.7\r\nHost: localhost\r\n\r\n",
+        HTTP_1_2=b"GET /healthz HTTP/1.2\r\nHost: localhost\r\n\r\n",
+        HTTP_1_01=b"GET /healthz HTTP/1.01\r\nHost: localhost\r\n\r\n",
+        HTTP_in_lower_case=b"GET /healthz http/1.1\r\nHost: localhost\r\n\r\n",
         HTTP_0_9=b"GET /healthz\r\n",
-        HTTP_0_9_in_the_line=b"GET /healthz HTTP/0.9\r\nHost: a\r\n\r\n",
+        HTTP_0_9_in_the_line=b"GET /healthz HTTP/0.9\r\nHost: localhost\r\n\r\n",
         websocket=GOOD + UPGRADE + b"websocket\r\nSec-WebSocket-Version: 13\r\n\r\n",
         h2c=GOOD + b"HTTP2-Settings: AA\r\n" + UPGRADE + b"h2c\r\n\r\n",
     ),
     # not HTTP, and answered as what it resembles: HTTP/1.0, after whose answer the connection ends
-    Case("RTSP", b"DESCRIBE /healthz RTSP/1.0\r\nHost: a\r\n\r\n", ((405,), (400,))),
+    Case("RTSP", b"DESCRIBE /healthz RTSP/1.0\r\nHost: localhost\r\n\r\n", ((405,), (400,))),
     Case("HTTP 1.0", b"GET /healthz HTTP/1.0\r\n\r\n", ((200,),)),
     Case("HTTP 1.0 that would go on", b"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", ((200,),)),
     Case("the last of a connection", GOOD + b"Connection: close\r\n\r\n", ((200,),)),

@@ -55,13 +55,15 @@ from tests.support.raw_http import Answer, parse_answers, receive_to_end, reques
 from tests.support.server import LiveServer, in_process, live_server
 
 SECRET = re.compile(r"Traceback|\.py\b|SELECT|INSERT|sqlite|/srv|/tmp|/archives/|staging|0x[0-9a-f]{6,}")
-# met by tests of this file that are not rows of a table, and the last by test_resumable_uploads
+# met by tests of this file that are not rows of a table; the last ones by test_resumable_uploads and test_access
 ALSO_HERE = {
     (500, "archive-corrupt"),
     (400, "upload-interrupted"),
     (409, "name-conflict"),
     (503, "shutting-down"),
     (423, "upload-locked"),
+    (401, "unauthorized"),
+    (403, "insufficient-scope"),
 }
 # Starlette raises no HTTPException but 404 and 405 for what our routes do; this is for those a later one may raise
 NEVER_MET = {"bad-request"}
@@ -214,7 +216,7 @@ def test_an_upload_whose_sender_went_away_is_told_to_nobody_else() -> None:
 
     place = (PLACE + "cut.tar.gz").encode()
     scope = {"type": "http", "method": "PUT", "path": place.decode(), "raw_path": place, "query_string": b""}
-    scope |= {"headers": [(b"host", b"a"), (b"content-length", b"100")]}
+    scope |= {"headers": [(b"host", b"localhost"), (b"content-length", b"100")]}
 
     async def run() -> None:
         with closing(create_app(tarkeep_over())) as app:

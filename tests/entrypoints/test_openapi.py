@@ -136,6 +136,14 @@ def test_every_route_names_its_codes() -> None:
     assert listed == documented_codes() - {(405, "method-not-allowed")}  # which is for methods that are not listed
 
 
+def test_every_route_but_health_says_that_it_may_want_a_token() -> None:
+    """With what is answered without one, without the right, and after too many wrong ones."""
+    for path, item in DOCUMENT["paths"].items():
+        for operation in (part for method, part in item.items() if method != "parameters"):
+            assert (path == "/healthz") is (operation.get("security") == [])
+            assert (path == "/healthz") or {"401", "403", "429"} <= operation["responses"].keys(), path
+
+
 def codes_of(schema: dict[str, Any]) -> list[str]:
     if "properties" in schema:
         codes: list[str] = schema["properties"]["code"]["enum"]
@@ -146,6 +154,8 @@ def codes_of(schema: dict[str, Any]) -> list[str]:
 
 ID = ArchiveId("laptop", BackupType.FULL, FULL)
 EVERY_ERROR = [
+    errors.NotLetIn("this token is revoked"),
+    errors.ScopeMissing(("push", "list")),
     errors.InvalidName("profile", "..", "must start with a letter or digit"),
     errors.InvalidType("WEEKLY"),
     errors.DigestInvalid("md5", "x"),

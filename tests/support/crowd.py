@@ -113,8 +113,8 @@ def slow_sockets(address: tuple[str, int], count: int) -> Iterator[None]:
     answers. Whichever the server ends is opened again.
     """
     length = b"Content-Length: 1000000\r\n\r\n"
-    put = b"PUT " + archive_path("slow", "slow-%d.tar.gz").encode() + b" HTTP/1.1\r\nHost: a\r\n"
-    unread = b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 100
+    put = b"PUT " + archive_path("slow", "slow-%d.tar.gz").encode() + b" HTTP/1.1\r\nHost: localhost\r\n"
+    unread = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100
     starts = [b"", b"GET /healthz HTTP/1.1\r\n", put + length + b"\x1f", put + length, unread]
     trickles = [b"", b"X: y\r\n", b"", b"\x1f", b""]
     stopped = threading.Event()

@@ -45,7 +45,7 @@ def request(method: str, target: str | bytes, headers: dict[str, str] | None = N
     """A request as bytes, with Host, and Content-Length where there is a body; *target* goes out as it is."""
     raw = target if isinstance(target, bytes) else target.encode()
     lines = [method.encode() + b" " + raw + b" HTTP/1.1"]
-    given = {"Host": "tarkeep", **({"Content-Length": str(len(body))} if body else {}), **(headers or {})}
+    given = {"Host": "localhost", **({"Content-Length": str(len(body))} if body else {}), **(headers or {})}
     lines += [f"{name}: {value}".encode("latin-1") for name, value in given.items()]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 

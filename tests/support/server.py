@@ -113,11 +113,17 @@ def _wait_for_url(process: subprocess.Popen[str], lines: IO[str]) -> str:
 
 
 @contextmanager
-def in_process(storage: StorageSettings, server: ServerSettings | None = None) -> Iterator[tuple[TestClient, Tarkeep]]:
-    """The application in this process, over the adapters that *storage* names, with a client that talks to it."""
+def in_process(
+    storage: StorageSettings, server: ServerSettings | None = None, *, address: str = "testclient"
+) -> Iterator[tuple[TestClient, Tarkeep]]:
+    """
+    The application in this process, over the adapters that *storage* names, with a client that talks to it.
+
+    *address* is where it sees that client.
+    """
     with (
         open_tarkeep(storage) as tarkeep,
         closing(create_app(tarkeep, server)) as app,
-        TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client,
+        TestClient(app, "http://127.0.0.1", raise_server_exceptions=False, client=(address, 50000)) as client,
     ):
         yield client, tarkeep

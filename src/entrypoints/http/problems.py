@@ -135,7 +135,7 @@ def _reference(id: ArchiveId) -> dict[str, str]:
 def _extras(error: errors.TarkeepError) -> dict[str, object]:
     match error:
         case errors.ScopeMissing(needed=needed):
-            return {"needed": list(needed)}
+            return {"needed_scopes": list(needed)}
         case errors.OffsetMismatch(offset_bytes=offset):
             return {"upload_offset": offset}
         case errors.TooManyUploads(limit=limit, setting=setting):

@@ -1,0 +1,503 @@
+"""
+Who may call what: every route by every scope, for a profile of one's own and for a foreign one.
+
+The cells are made from the router, so that a route that nobody thought about fails here. What is foreign must be
+answered word for word as what does not exist.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from attrs import field, frozen
+
+from tarkeep.domain.access import Scope
+from tarkeep.entrypoints.http import access, chains, inside, original, uploads, v1
+from tarkeep.entrypoints.http.access import ACCESS, Where, row_of
+from tarkeep.entrypoints.settings import ServerSettings, StorageSettings
+from tarkeep.entrypoints.wiring import Tarkeep, Tokens, open_tokens
+from tests.support.archives import make_targz
+from tests.support.server import in_process
+
+_numbers = itertools.count(1)
+NAME = "full_2026-11-20_00-00-00.tar.gz"
+CONTENT = make_targz({"a.txt": b"first\n"})
+OWN, FOREIGN, UNKNOWN = "web-1", "db-1", "db-2"
+SNAPSHOT = b"GNU tar-1.34-2\n1700000000\x000\x00"
+TUS = {"Tus-Resumable": "1.0.0"}
+
+ROUTES = sorted(
+    {
+        (method, route.path)
+        for route in [*original.routes(), *chains.routes(), *inside.routes(), *v1.routes(), *uploads.routes()]
+        for method in route.methods or ()
+    }
+)
+
+
+@frozen
+class Served:
+    """A server that holds the same of two profiles, and its tokens by what they are for."""
+
+    client: httpx2.Client
+    tarkeep: Tarkeep
+    tokens: Tokens
+
+    def token(self, *scopes: Scope, profiles: tuple[str, ...] = ("web-*",)) -> str:
+        return self.tokens.make(frozenset(scopes), profiles).text
+
+    def ask(self, token: str | None, request: Request) -> httpx2.Response:
+        # everybody comes from an address of his own, so that what is counted by address stays out of this
+        headers = {"X-Forwarded-For": f"2001:db8::{next(_numbers):x}", **request.headers}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        with self.client.stream(request.method, request.target, headers=headers, content=request.content) as response:
+            response.read()
+        return response
+
+
+@frozen
+class Request:
+    method: str
+    target: str
+    headers: dict[str, str] = field(factory=dict)
+    content: bytes | None = None
+
+
+def metadata(profile: str, name: str) -> str:
+    told = {"filename": name, "profile": profile, "type": "FULL"}
+    return ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in told.items())
+
+
+def form(profile: str, name: str) -> bytes:
+    return (
+        (
+            f'--b\r\nContent-Disposition: form-data; name="profile"\r\n\r\n{profile}\r\n'
+            f'--b\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        ).encode()
+        + CONTENT
+        + b"\r\n--b--\r\n"
+    )
+
+
+def inventory(profile: str) -> bytes:
+    return json.dumps(
+        {"profile": profile, "local_backups": {"FULL": [{"name": NAME, "size": 1, "md5": "0" * 32}]}}
+    ).encode()
+
+
+Made = Callable[[str, str], tuple[str, dict[str, str], bytes | None]]
+"""What is more to a request than its path: query, headers and body, by profile and name."""
+
+MORE: dict[tuple[str, str], Made] = {
+    ("POST", "/upload"): lambda profile, name: (
+        "",
+        {"Content-Type": "multipart/form-data; boundary=b"},
+        form(profile, name),
+    ),
+    ("PUT", access._WHOLE_ARCHIVE): lambda profile, name: ("", {}, CONTENT),
+    ("PUT", access._ARCHIVE + "/snapshot"): lambda profile, name: ("", {}, SNAPSHOT),
+    ("POST", "/verify"): lambda profile, name: ("", {}, inventory(profile)),
+    ("POST", "/api/v1/verify"): lambda profile, name: ("", {}, inventory(profile)),
+    ("POST", "/api/v1/uploads"): lambda profile, name: (
+        "",
+        {**TUS, "Upload-Length": "10", "Upload-Metadata": metadata(profile, name)},
+        None,
+    ),
+    ("GET", access._PROFILE + "/find"): lambda profile, name: ("?name=a", {}, None),
+    ("GET", access._PROFILE + "/history"): lambda profile, name: ("?path=a.txt", {}, None),
+}
+MORE |= {
+    ("GET", path): lambda profile, name: (f"?profile={profile}", {}, None)
+    for path in ("/list", "/list/{type}", "/download/{type}/{name:path}", "/api/v1/archives")
+}
+
+
+def request(method: str, path: str, profile: str, upload: str, name: str = NAME) -> Request:
+    """A request of that route about *profile*, or about *upload*."""
+    values = {"profile": profile, "type": "FULL", "name": name, "path": "a.txt", "upload": upload}
+    target = re.sub(r"\{(\w+)(:path)?\}", lambda found: values[found[1]], path)
+    key = ("GET", path) if method == "HEAD" and ("HEAD", path) not in ACCESS else (method, path)
+    query, headers, content = MORE[key](profile, name) if key in MORE else ("", TUS, None)
+    return Request(method, target + query, headers, content)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    storage = StorageSettings(data=tmp_path_factory.mktemp("access") / "data")
+    settings = ServerSettings(trusted_proxies=("127.0.0.1",))
+    with in_process(storage, settings, address="127.0.0.1") as (client, tarkeep):
+        tokens = open_tokens(storage)
+        served = Served(client, tarkeep, tokens)
+        all = served.token(*Scope, profiles=("*",))
+        for profile in (OWN, FOREIGN):
+            stored = served.ask(all, request("PUT", access._WHOLE_ARCHIVE, profile, ""))
+            kept = served.ask(all, request("PUT", access._ARCHIVE + "/snapshot", profile, ""))
+            assert (stored.status_code, kept.status_code) == (201, 201), (stored.text, kept.text)
+        yield served
+
+
+@pytest.fixture(scope="module")
+def by_scope(served: Served) -> dict[Scope, str]:
+    return {scope: served.token(scope) for scope in Scope}
+
+
+def begun(served: Served, token: str, profile: str = OWN) -> str:
+    answer = served.ask(token, request("POST", "/api/v1/uploads", profile, "", name="begun.tar.gz"))
+    assert answer.status_code == 201, answer.text
+    return answer.headers["Location"].rpartition("/")[2]
+
+
+def told(answer: httpx2.Response, *names: str) -> tuple[int, str]:
+    """Status and body, without what differs between any two requests, nor the names they were about."""
+    text = re.sub(r'"(request_id|timestamp)":"[^"]*"', "", answer.text)
+    for name in names:
+        text = text.replace(name, "NAME")
+    return answer.status_code, text
+
+
+def test_every_route_has_a_row() -> None:
+    """And every row a route: HEAD is GET unless it has a row of its own."""
+    needed = {(method, path) for method, path in ROUTES if method != "HEAD" or (method, path) in ACCESS}
+
+    assert set(ACCESS) == needed
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_without_a_token_only_health_is_told(served: Served, method: str, path: str) -> None:
+    """Nor with a wrong one, whatever is asked for; and the answer says how a token is shown."""
+    for token in (None, "tk_nonsense"):
+        answer = served.ask(token, request(method, path, OWN, "none"))
+
+        if path == "/healthz":
+            assert answer.status_code == 200
+        else:
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"] == 'Bearer realm="tarkeep", Basic realm="tarkeep"'
+            assert method == "HEAD" or answer.json()["code"] == "unauthorized"
+
+
+@pytest.mark.parametrize("scope", list(Scope), ids=lambda scope: scope.value)
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_a_scope_opens_its_routes_and_no_others(
+    served: Served, by_scope: dict[Scope, str], method: str, path: str, scope: Scope
+) -> None:
+    """In a profile of one's own, with one's own upload."""
+    row = row_of(method, path)
+    token = by_scope[scope]
+    upload = begun(served, token if scope is Scope.PUSH else by_scope[Scope.PUSH])
+    name = f"{scope.value}-{method}.tar.gz" if (method, path) == ("POST", "/api/v1/uploads") else NAME
+
+    answer = served.ask(token, request(method, path, OWN, upload, name))
+
+    if row.is_open or not row.scopes or scope in row.scopes:
+        assert answer.status_code not in (401, 403, 404), answer.text
+        assert answer.status_code < 500
+    else:
+        assert answer.status_code == 403
+        if method != "HEAD":
+            assert answer.json()["code"] == "insufficient-scope"
+            assert answer.json()["needed_scopes"] == [one.value for one in row.scopes]
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_what_is_foreign_is_told_like_what_is_not_there(served: Served, method: str, path: str) -> None:
+    """To somebody with every scope, for profiles of his own; and nothing is looked up for it."""
+    row, token = row_of(method, path), served.token(*Scope)
+    theirs = begun(served, served.token(Scope.PUSH, profiles=("*",)), FOREIGN)
+    mine = begun(served, token)
+
+    foreign = served.ask(token, request(method, path, FOREIGN, theirs))
+    unknown = served.ask(token, request(method, path, UNKNOWN, mine[:-1] + "x" if mine[-1] != "x" else mine[:-1] + "y"))
+
+    assert told(foreign, FOREIGN, theirs) == told(unknown, UNKNOWN, mine[:-1] + "x", mine[:-1] + "y")
+    if row.profile in (Where.PATH, Where.UPLOAD):
+        assert foreign.status_code == 404
+    if row.profile is not Where.NONE and method != "HEAD":
+        assert "a.txt" not in foreign.text
+
+
+@pytest.mark.parametrize("scope", list(Scope), ids=lambda scope: scope.value)
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_a_missing_scope_is_told_before_anything_of_a_profile(
+    served: Served, by_scope: dict[Scope, str], method: str, path: str, scope: Scope
+) -> None:
+    """A foreign profile is refused like one's own where the right is missing at all."""
+    row = row_of(method, path)
+    if row.is_open or not row.scopes or scope in row.scopes:
+        return
+
+    answer = served.ask(by_scope[scope], request(method, path, FOREIGN, "none"))
+
+    assert answer.status_code == 403
+
+
+def test_lists_hold_what_the_token_sees(served: Served) -> None:
+    """Archives, totals, profiles and comparisons, without a profile asked for."""
+    token = served.token(*Scope)
+    asked: dict[str, Any] = {
+        path: served.ask(token, Request("GET", path)).json()
+        for path in ("/list", "/list/FULL", "/stats", "/api/v1/archives", "/api/v1/profiles")
+    }
+    compared = served.ask(token, Request("POST", "/verify", content=b'{"local_backups": {}}')).json()
+
+    assert {archive["profile"] for archive in asked["/list"]["backups"]["FULL"]} == {OWN}
+    assert {archive["profile"] for archive in asked["/list/FULL"]["backups"]} == {OWN}
+    count = asked["/list/FULL"]["count"]
+    assert asked["/stats"]["total"]["files"] == asked["/list"]["total_count"] == count
+    assert {archive["profile"] for archive in asked["/api/v1/archives"]["archives"]} == {OWN}
+    assert [profile["profile"] for profile in asked["/api/v1/profiles"]["profiles"]] == [OWN]
+    assert compared["verification"]["FULL"]["remote_count"] == count
+
+
+def test_pages_tell_nothing_of_what_is_in_between(served: Served) -> None:
+    """Each is full but the last, which is not empty, however many foreign archives lie between one's own."""
+    wide = served.token(*Scope, profiles=("*",))
+    names = [f"page-{number}.tar.gz" for number in range(7)]
+    for profile in ("p-1", "q-1", "p-2", "q-2"):
+        for name in names:
+            served.ask(wide, request("PUT", access._WHOLE_ARCHIVE, profile, "", name))
+    token = served.token(Scope.LIST, profiles=("p-*",))
+
+    pages, target = [], "/api/v1/archives?limit=4"
+    while target:
+        answer = served.ask(token, Request("GET", target))
+        pages.append([archive["name"] for archive in answer.json()["archives"]])
+        link = answer.headers.get("Link")
+        target = link.partition("<")[2].partition(">")[0] if link else ""
+
+    assert [len(page) for page in pages] == [4, 4, 4, 2]
+    assert [name for page in pages for name in page] == names * 2
+
+
+def test_a_download_without_a_profile_finds_what_the_token_sees(served: Served) -> None:
+    """Foreign profiles with that name neither answer nor make it ambiguous."""
+    narrow = served.ask(served.token(Scope.PULL), Request("GET", f"/download/FULL/{NAME}"))
+    wide = served.ask(served.token(Scope.PULL, profiles=("*",)), Request("GET", f"/download/FULL/{NAME}"))
+
+    assert (narrow.status_code, narrow.content) == (200, CONTENT)
+    assert wide.status_code == 409
+
+
+def test_a_form_for_a_foreign_profile_leaves_nothing(served: Served) -> None:
+    """Also where the profile stands behind the file, as curl lines of deployed scripts have it."""
+    token = served.token(Scope.PUSH)
+    file, profile = b'form-data; name="file"; filename="x.tar.gz"', b'form-data; name="profile"'
+    content = b"".join(
+        b"--b\r\nContent-Disposition: %s\r\n\r\n%s\r\n" % part
+        for part in ((file, CONTENT), (profile, FOREIGN.encode()))
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = served.ask(token, Request("POST", "/upload", headers, content + b"--b--\r\n"))
+    without = served.ask(
+        token, Request("POST", "/upload", headers, content.replace(b'"profile"', b'"other"') + b"--b--\r\n")
+    )
+
+    assert (answer.status_code, answer.json()["detail"]) == (404, f"no profile {FOREIGN}")
+    assert (without.status_code, without.json()["detail"]) == (404, "no profile default")
+
+
+def test_uploads_are_joined_by_whom_they_belong_to(served: Served) -> None:
+    """Parts of another token are not there."""
+    mine, theirs = served.token(Scope.PUSH), served.token(Scope.PUSH)
+    part = served.ask(
+        theirs, Request("POST", "/api/v1/uploads", {**TUS, "Upload-Length": "1", "Upload-Concat": "partial"})
+    )
+    headers = {
+        **TUS,
+        "Upload-Concat": f"final;{part.headers['Location']}",
+        "Upload-Metadata": metadata(OWN, "j.tar.gz"),
+    }
+
+    assert served.ask(mine, Request("POST", "/api/v1/uploads", headers)).status_code == 404
+    assert served.ask(theirs, Request("POST", "/api/v1/uploads", headers)).status_code == 400  # it is not complete
+
+
+def test_a_token_may_come_as_password(served: Served) -> None:
+    """As curl -u and old clients send it, whatever the user is called."""
+    token = served.token(Scope.LIST)
+    for user in ("", "anybody"):
+        login = base64.b64encode(f"{user}:{token}".encode()).decode()
+        assert served.client.get("/list", headers={"Authorization": f"Basic {login}"}).status_code == 200
+    for wrong in ("Basic !", "Basic", "Bearer", f"Bearer {token}x", f"Digest {token}", f"Basic {token}"):
+        assert served.client.get("/list", headers={"Authorization": wrong}).status_code == 401
+
+
+def test_a_page_of_another_site_gets_nothing_by_a_password_the_browser_keeps(served: Served) -> None:
+    """Browsers send a login along with whatever a page asks for; a bearer token they do not have."""
+    token = served.token(Scope.LIST)
+    login = {"Authorization": f"Basic {base64.b64encode(f':{token}'.encode()).decode()}"}
+    bearer = {"Authorization": f"Bearer {token}"}
+    for foreign in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert served.client.get("/list", headers=login | foreign).json()["code"] == "foreign-request"
+        assert served.client.get("/list", headers=bearer | foreign).status_code == 200
+
+
+def test_a_revoked_token_is_out_with_the_next_request(served: Served) -> None:
+    """An expired one too, and one from elsewhere; its holder is told why."""
+    made = served.tokens.make(frozenset({Scope.LIST}), ("*",))
+    assert served.ask(made.text, Request("GET", "/list")).status_code == 200
+
+    served.tokens.revoke(made.token.id)
+
+    answer = served.ask(made.text, Request("GET", "/list"))
+    assert (answer.status_code, answer.json()["detail"]) == (401, "this token is revoked")
+
+
+def test_the_last_use_is_kept(served: Served) -> None:
+    """To the minute, for whoever lists the tokens."""
+    made = served.tokens.make(frozenset({Scope.LIST}), ("*",))
+    served.ask(made.text, Request("GET", "/list"))
+
+    served.tarkeep.gatekeeper.keep_uses()
+
+    used_at = next(used for token, used in served.tokens.all() if token.id == made.token.id)
+    assert used_at is not None
+    assert used_at.second == used_at.microsecond == 0
+
+
+def test_too_many_wrong_tokens_are_answered_429(tmp_path: Path) -> None:
+    """After which a right one is still let in: behind one address there may be many."""
+    storage = StorageSettings(data=tmp_path / "data")
+    with in_process(storage) as (client, tarkeep):
+        token = open_tokens(storage).make(frozenset({Scope.LIST}), ("*",)).text
+        served = Served(client, tarkeep, open_tokens(storage))
+        answers = [served.ask("tk_wrong", Request("GET", "/list")) for _ in range(40)]
+        right = served.ask(token, Request("GET", "/list"))
+
+    statuses = [answer.status_code for answer in answers]
+    assert statuses[:30] == [401] * 30
+    assert 429 in statuses[30:]
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert refused.json()["code"] == "too-many-requests"
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert right.status_code == 200
+
+
+def test_a_token_file_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> None:
+    """503, also with a token that was right a moment ago, and nobody is taken for the open server's."""
+    storage = StorageSettings(data=tmp_path / "data")
+    with in_process(storage) as (client, tarkeep):
+        served = Served(client, tarkeep, open_tokens(storage))
+        token = served.token(Scope.LIST)
+        assert served.ask(token, Request("GET", "/list")).status_code == 200
+        (tmp_path / "data" / "tokens.json").write_text("{")
+
+        answers = [served.ask(one, Request("GET", "/list")) for one in (token, None)]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert {answer.json()["code"] for answer in answers} == {"backend-unavailable"}
+
+
+def test_no_byte_of_who_is_not_let_in_is_read(served: Served) -> None:
+    """The answer comes before the body, which the server then leaves unread; nothing is staged."""
+    pulled: list[int] = []
+
+    def body() -> Iterator[bytes]:
+        for number in range(3):
+            pulled.append(number)
+            yield bytes(100)
+
+    staging = served.tarkeep.uploads.show.sessions.all()
+    for token in (None, "tk_wrong", served.token(Scope.PULL), served.token(Scope.PUSH, profiles=("nothing",))):
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        path = f"/api/v1/profiles/{OWN}/archives/FULL/new.tar.gz"
+        answer = served.client.put(path, headers=headers, content=body())
+        assert answer.status_code in (401, 403, 404)
+        assert answer.headers["connection"] == "close"
+    assert served.tarkeep.uploads.show.sessions.all() == staging
+
+
+# -- while there is no token -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def open_client() -> Iterator[httpx2.Client]:
+    settings = ServerSettings(allowed_hosts=("backup.example",))
+    with in_process(StorageSettings(store="memory:", catalog="memory:"), settings) as (client, _):
+        yield client
+
+
+FOREIGN_REQUESTS = [
+    {"Host": "evil.example"},  # DNS rebinding: the name leads here
+    {"Host": "evil.example:5000"},
+    {"Host": "192.0.2.1:5000"},
+    {"Host": "127.0.0.1.evil.example"},
+    {"Host": "localhost.evil.example"},
+    {"Host": ""},
+    {"Host": "127.0.0.1:x"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "http://evil.example:5000"},
+    {"Origin": "null"},
+    {"Origin": "file://localhost"},
+    {"Sec-Fetch-Site": "cross-site"},
+]
+OWN_REQUESTS = [
+    {},
+    {"Host": "localhost"},
+    {"Host": "LOCALHOST:5000"},
+    {"Host": "127.0.0.1:8080"},
+    {"Host": "[::1]:5000"},
+    {"Host": "backup.example"},
+    {"Origin": "http://localhost:3000"},
+    {"Origin": "https://backup.example"},
+    {"Sec-Fetch-Site": "same-origin"},
+    {"Sec-Fetch-Site": "none"},
+]
+
+
+@pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if route[1] != "/healthz"])
+def test_a_web_page_of_another_site_can_do_nothing(open_client: httpx2.Client, method: str, path: str) -> None:
+    """It neither pushes, reads nor lists on an open server, by a name it made to lead here or by a form it posts."""
+    made = request(method, path, OWN, "none")
+
+    for headers in FOREIGN_REQUESTS:
+        answer = open_client.request(method, made.target, headers=made.headers | headers, content=made.content)
+
+        assert answer.status_code == 403, headers
+        assert method == "HEAD" or answer.json()["code"] == "foreign-request"
+
+
+@pytest.mark.parametrize("headers", OWN_REQUESTS, ids=str)
+def test_programs_and_pages_of_this_machine_are_served(open_client: httpx2.Client, headers: dict[str, str]) -> None:
+    """By whatever name loopback has, on any port, and by the names that are set."""
+    assert open_client.get("/list", headers=headers).status_code == 200
+
+
+# -- proxies ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "is_let_in"),
+    [
+        ("10.1.2.3", True),
+        ("192.0.2.7", False),
+        ("10.1.2.3, 192.0.2.7", False),  # the first is what the client says of itself
+        ("192.0.2.7, 10.1.2.3", True),
+        ("nonsense", False),
+        ("", False),
+    ],
+)
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_a_forwarded_address_counts_where_the_proxy_is_trusted(
+    tmp_path: Path, forwarded: str, is_let_in: bool, is_trusted: bool
+) -> None:
+    """And only there; of several the last that no trusted proxy has."""
+    storage = StorageSettings(data=tmp_path / "data")
+    settings = ServerSettings(trusted_proxies=("127.0.0.0/8",) if is_trusted else ())
+    with in_process(storage, settings, address="127.0.0.1") as (client, _):
+        networks = (ip_network("10.0.0.0/8"),)
+        token = open_tokens(storage).make(frozenset({Scope.LIST}), ("*",), networks=networks).text
+        headers = {"Authorization": f"Bearer {token}", "X-Forwarded-For": forwarded}
+        answer = client.get("/list", headers=headers)
+
+    assert (answer.status_code == 200) is (is_let_in and is_trusted)
