@@ -50,7 +50,7 @@ EXIT_CODES = {
     exits.FAILED: "Failed.",
     exits.USAGE: "Wrong usage, or a wrong setting; nothing was done.",
     exits.PARTLY: "Partly done; standard error says what is not.",
-    exits.NOT_FOUND: "There is no such archive, profile, point or path.",
+    exits.NOT_FOUND: "There is no such archive, profile, point, path or token.",
     exits.UNAUTHORIZED: "The server wants a token, or another one.",
     exits.DIFFERENT: "verify and status: something local is missing there, differs or is damaged. "
     "restore --check: something differs.",

@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urljoin
@@ -36,6 +37,7 @@ from ..domain.client.ports import NO_LINEAGE, UploadProgress
 from ..domain.errors import (
     ArchiveNotFound,
     CertificateNotTrusted,
+    InvalidSetting,
     NoAnswer,
     NotRestorable,
     OffsetMismatch,
@@ -62,10 +64,31 @@ def _without_slash(url: str) -> str:
     return url.rstrip("/")
 
 
+def trusted(cacert: Path | None, fingerprint: str | None) -> dict[str, Any]:
+    """
+    What a connection to a server is made with, that is trusted by *cacert*, a PEM file, or by its *fingerprint*.
+
+    By a fingerprint no name and nobody's signature is looked at: it is this certificate or none.
+
+    Raises:
+        InvalidSetting: the file cannot be read, or holds no certificate.
+    """
+    if fingerprint is not None:
+        return {"assert_fingerprint": fingerprint, "cert_reqs": "CERT_NONE"}
+    if cacert is None:
+        return {}
+    try:
+        return {"ssl_context": ssl.create_default_context(cafile=cacert.expanduser())}
+    except ssl.SSLError:
+        raise InvalidSetting("cacert", f"{cacert} holds no certificates in PEM") from None
+    except OSError as error:
+        raise InvalidSetting("cacert", f"{cacert}: {error.strerror}") from error
+
+
 @define(eq=False)
 class HttpRemote:
     """
-    `Remote` at *url*; *connections* is how many threads will use it at once.
+    `Remote` at *url*; *connections* is how many threads will use it at once, *trust* what `trusted` gives.
 
     A login in the address (``https://NAME:PASSWORD@HOST``) is for the proxy before the server, and goes into requests
     where no token does. No address that is given out holds it.
@@ -74,6 +97,7 @@ class HttpRemote:
     url: str = field(converter=_without_slash, repr=False)
     token: str | None = field(default=None, repr=False)
     connections: int = 4
+    trust: Mapping[str, Any] = field(factory=dict, repr=False)
     _address: str = field(init=False)
     _authorization: dict[str, str] = field(init=False, repr=False)
     _pool: urllib3.PoolManager = field(init=False)
@@ -94,7 +118,9 @@ class HttpRemote:
     @_pool.default
     def _connected(self) -> urllib3.PoolManager:
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
-        return urllib3.PoolManager(maxsize=self.connections, timeout=timeout, retries=False, blocksize=_BLOCK_BYTES)
+        return urllib3.PoolManager(
+            maxsize=self.connections, timeout=timeout, retries=False, blocksize=_BLOCK_BYTES, **self.trust
+        )
 
     def close(self) -> None:
         """Close all connections."""
@@ -285,6 +311,9 @@ class HttpRemote:
         except urllib3.exceptions.HTTPError as error:
             if isinstance(_cause(error), ssl.SSLCertVerificationError):
                 raise CertificateNotTrusted(self.shown_url, _reason(error)) from error
+            if "Fingerprints did not match" in str(error):  # by which alone urllib3 tells it from others
+                reason = "its fingerprint is another than the one given"
+                raise CertificateNotTrusted(self.shown_url, reason) from error
             raise NoAnswer(self.shown_url, _reason(error)) from error
         if answer.status >= 300:
             raise self._refusal(answer, target)

@@ -649,7 +649,7 @@ class CertificateNotTrusted(TarkeepError):
     def __str__(self) -> str:
         return (
             f"the certificate of {self.server} is not trusted: {self.reason}; "
-            "SSL_CERT_FILE may name a file with the authority that signed it"
+            "--cacert names a file with the authority that signed it, --fingerprint the certificate itself"
         )
 
 

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from ..adapters.client_memory import ClientMemory
 from ..adapters.hashing import HashlibHasher
-from ..adapters.http_remote import HttpRemote
+from ..adapters.http_remote import HttpRemote, trusted
 from ..adapters.landing_folder import LandingFolder
 from ..adapters.local_folder import LocalFolder, described
 from ..domain.archives import BackupType
@@ -39,13 +39,27 @@ class Client:
 
 @contextmanager
 def open_client(
-    server: str, token: str | None, backup_dir: Path, memory: Path, *, jobs: int = 1, retries: int = 8
+    server: str,
+    token: str | None,
+    backup_dir: Path,
+    memory: Path,
+    *,
+    jobs: int = 1,
+    retries: int = 8,
+    cacert: Path | None = None,
+    fingerprint: str | None = None,
 ) -> Iterator[Client]:
-    """A client of *server*, closed at the end of the context."""
+    """
+    A client of *server*, closed at the end of the context.
+
+    Raises:
+        InvalidSetting: *cacert* cannot be read.
+    """
     hasher = HashlibHasher()
     files = LocalFolder(backup_dir)
     retrying = Retrying(retries, time.sleep, random.random)
-    with closing(HttpRemote(server, token, jobs)) as remote, closing(ClientMemory(memory)) as remembered:
+    remote = HttpRemote(server, token, jobs, trusted(cacert, fingerprint))
+    with closing(remote), closing(ClientMemory(memory)) as remembered:
         yield Client(
             remote=remote,
             files=files,

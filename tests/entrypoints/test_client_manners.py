@@ -390,7 +390,7 @@ def test_a_certificate_that_nobody_signed_is_told_at_once(machine: Machine, tmp_
         taken = machine.run("stats", environment=trusted)
 
     assert refused.returncode == 1
-    assert "is not trusted: self-signed certificate; SSL_CERT_FILE may name a file" in refused.stderr
+    assert "is not trusted: self-signed certificate; --cacert names a file" in refused.stderr
     assert "again in" not in refused.stderr
     assert taken.returncode == 0, taken.stderr
 

@@ -25,7 +25,7 @@ from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings import ServerSettings, StorageSettings
 from tarkeep.entrypoints.wiring import Tarkeep, open_tarkeep
 
-_SERVING = re.compile(r"serving\s+url=(http://\S+)")
+_SERVING = re.compile(r"serving\s+url=(https?://\S+)")
 
 
 @define
@@ -39,7 +39,7 @@ class LiveServer:
 
     @property
     def host_and_port(self) -> tuple[str, int]:
-        host, _, port = self.url.removeprefix("http://").rpartition(":")
+        host, _, port = self.url.partition("//")[2].rpartition(":")
         return host, int(port)
 
     def client(self) -> httpx2.Client:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,11 @@ def _positive(_instance: object, attribute: object, value: float) -> None:
 def _rate(_instance: object, _attribute: object, value: int | None) -> None:
     if value is not None and value < SLOWEST_RATE:
         raise InvalidSetting("limit_rate", f"must be at least 64K bytes per second, is {value}")
+
+
+def _fingerprint(_instance: object, _attribute: object, value: str | None) -> None:
+    if value is not None and not re.fullmatch(r"[0-9A-Fa-f]{64}", value.replace(":", ""), re.ASCII):
+        raise InvalidSetting("fingerprint", f"must be the SHA-256 of a certificate, 64 hex digits, is {value!r}")
 
 
 def _address(_instance: object, _attribute: object, value: str) -> None:
@@ -71,6 +77,12 @@ class ClientSettings:
 
     token_command: str | None = None
     """A command that prints the token."""
+
+    cacert: Path | None = None
+    """A PEM file with the certificates by which the server's is trusted. Default: those the system trusts."""
+
+    fingerprint: str | None = field(default=None, validator=_fingerprint)
+    """The SHA-256 of the server's certificate, which then is trusted whoever signed it, and no other."""
 
     json: bool = False
     """Print JSON lines: for each archive how it gets on and what became of it, last a summary."""

@@ -20,6 +20,7 @@ _TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
         FAILED,
         "where an ordinary user may not write into read-only folders, restore --merged into a new directory",
     ),
+    errors.TokenNotFound: (NOT_FOUND, ""),
     errors.ProfileNotFound: (NOT_FOUND, "tarkeep stats shows the profiles"),
     errors.Unauthorized: (UNAUTHORIZED, "put the right token into TARKEEP_TOKEN or the file of --token-file"),
     errors.NoAnswer: (

@@ -39,6 +39,8 @@ def opening(settings: ClientSettings, output: Output) -> Iterator[Client]:
             memory_file(),
             jobs=settings.jobs,
             retries=settings.retries,
+            cacert=settings.cacert,
+            fingerprint=settings.fingerprint,
         ) as client:
             yield client
     except TarkeepError as error:

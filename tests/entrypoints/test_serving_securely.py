@@ -1,0 +1,260 @@
+"""A server that is not only its own machine's: tokens made beside it, TLS, and starts that are refused."""
+
+from __future__ import annotations
+
+import base64
+import re
+import socket
+import ssl
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tarkeep.entrypoints.http.tls import tls_context
+from tests.support.archives import make_targz
+from tests.support.machine import Machine
+from tests.support.require import require
+from tests.support.server import LiveServer, live_server
+
+CONTENT = make_targz({"a.txt": b"first\n"})
+TOKEN = re.compile(r"tk_[a-z2-7]{8}_[a-z2-7]{58}\n")
+
+
+def tarkeep(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tarkeep", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def made_token(data: Path, *scopes: str, more: tuple[str, ...] = ("--profile", "*")) -> str:
+    options = [word for scope in scopes for word in ("--scope", scope)]
+    ran = tarkeep("token", "create", "--data", str(data), *options, *more)
+    assert ran.returncode == 0, ran.stderr
+    assert TOKEN.fullmatch(ran.stdout)
+    return ran.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A folder with a certificate and its key, and the fingerprint."""
+    folder = tmp_path_factory.mktemp("tls")
+    ran = tarkeep("tls", "self-signed", "127.0.0.1", "backup.example", "--into", str(folder))
+    require("openssl", "no command openssl" not in ran.stderr, "install openssl")
+    assert ran.returncode == 0, ran.stderr
+    return folder, ran.stdout.partition("fingerprint: ")[2].strip()
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory, certificate: tuple[Path, str]) -> Iterator[LiveServer]:
+    folder, _ = certificate
+    files = folder / "tarkeep-certificate.pem", folder / "tarkeep-key.pem"
+    data = tmp_path_factory.mktemp("secured") / "data"
+    made_token(data, "list")
+    with live_server(data, "--tls-certificate", str(files[0]), "--tls-key", str(files[1])) as server:
+        yield server
+
+
+def status(server: LiveServer, token: str | None) -> int:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    with server.client() as client:
+        return client.get("/list", headers=headers).status_code
+
+
+def test_a_token_made_beside_a_running_server_closes_it(tmp_path: Path) -> None:
+    """At once for everybody without one; revoking it lets nobody in again, once it is said to be done."""
+    with live_server(tmp_path / "data") as server:
+        assert status(server, None) == 200
+        token = made_token(tmp_path / "data", "list")
+        assert (status(server, None), status(server, token)) == (401, 200)
+
+        ran = tarkeep("token", "revoke", token, "--data", str(tmp_path / "data"))
+
+        assert (ran.returncode, ran.stdout) == (0, f"revoked: {token[3:11]}\n")
+        assert (status(server, None), status(server, token)) == (401, 401)
+        assert token not in server.log.read_text()
+        assert token not in (tmp_path / "data" / "tokens.json").read_text()
+
+
+def test_the_list_says_what_each_token_is_for(tmp_path: Path) -> None:
+    """Never the token itself; when it was last used is there after the server stopped."""
+    data = tmp_path / "data"
+    token = made_token(data, "list", "push", more=("--profile", "web-*", "--note", "web\x1b[1m", "--expires", "90d"))
+    made_token(data, "pull", more=("--profile", "*", "--network", "10.0.0.0/8"))
+    with live_server(data) as server:
+        status(server, token)
+        server.stop()
+
+    ran = tarkeep("token", "list", "--data", str(data))
+
+    first, second = ran.stdout.splitlines()
+    assert first.startswith(f"{token[3:11]}  until ")
+    assert "  push,list  web-*  made " in first
+    assert re.search(r"  used \S+:00Z  web\\x1b\[1m$", first)
+    assert "  valid  pull  *  from 10.0.0.0/8  made " in second
+    assert second.endswith("  never used")
+    assert token not in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--scope", "push"], 2, "--profile"),
+        (["--profile", "x"], 2, "--scope"),
+        (["--scope", "everything", "--profile", "x"], 2, "everything"),
+        (["--scope", "push", "--profile", "a/b"], 2, "not a pattern of profile names"),
+        (["--scope", "push", "--profile", "x", "--network", "10.0.0.1/8"], 2, "host bits"),
+        (["--scope", "push", "--profile", "x", "--expires", "soon"], 2, "2027-12-31"),
+        (["--scope", "push", "--profile", "x", "--expires", "2020-01-01"], 2, "over already"),
+        (["--scope", "push", "--profile", "x", "--store", "memory:"], 2, "data directory"),
+    ],
+)
+def test_a_token_that_cannot_be_is_not_made(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
+    """Status 2, the wrong word, and no file."""
+    ran = tarkeep("token", "create", "--data", str(tmp_path / "data"), *arguments)
+
+    assert ran.returncode == code, ran.stderr
+    assert said in ran.stderr
+    assert ran.stdout == ""
+    assert not (tmp_path / "data").exists()
+
+
+def test_what_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
+    """It is told, and where to look."""
+    made_token(tmp_path / "data", "list")
+    ran = tarkeep("token", "revoke", "nothing", "--data", str(tmp_path / "data"))
+
+    assert ran.returncode == 10
+    assert "tarkeep token list shows them" in ran.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+@pytest.mark.parametrize(
+    ("has_token", "options"), [(False, []), (False, ["--behind-proxy"]), (True, [])], ids=["open", "proxy", "no TLS"]
+)
+def test_a_start_beyond_this_machine_is_refused(tmp_path: Path, host: str, has_token: bool, options: list[str]) -> None:
+    """Without a token in any case, with one without TLS; both ways out are named, and nothing is listened on."""
+    if has_token:
+        made_token(tmp_path / "data", "list")
+    ran = tarkeep("serve", "--data", str(tmp_path / "data"), "--host", host, "--port", "0", *options)
+
+    assert ran.returncode == 2
+    assert f"not serving on {host}: " in ran.stderr
+    assert "--behind-proxy" in ran.stderr
+    assert "--host 127.0.0.1" in ran.stderr
+    assert "serving url" not in ran.stderr
+
+
+def test_a_server_with_tls_shows_its_fingerprint(secured: LiveServer, certificate: tuple[Path, str]) -> None:
+    """The one that was printed with the certificate, and the one that clients see."""
+    presented = ssl.get_server_certificate(secured.host_and_port)
+
+    assert secured.url.startswith("https://")
+    assert f"fingerprint={certificate[1]}" in secured.log.read_text()
+    assert presented == (certificate[0] / "tarkeep-certificate.pem").read_text()
+    assert (certificate[0] / "tarkeep-key.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_nothing_older_than_tls_1_2_is_spoken(secured: LiveServer, certificate: tuple[Path, str]) -> None:
+    """And both that are not older are spoken."""
+    spoken = {}
+    for version in (ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            context.minimum_version = context.maximum_version = version
+        with socket.create_connection(secured.host_and_port, timeout=20) as connection:
+            try:
+                with context.wrap_socket(connection) as wrapped:
+                    spoken[version.name] = wrapped.version()
+            except (ssl.SSLError, ConnectionError):
+                spoken[version.name] = None
+    # a client that is too new to speak 1.1 would see no difference
+    loaded = tls_context(certificate[0] / "tarkeep-certificate.pem", certificate[0] / "tarkeep-key.pem")
+
+    assert spoken == {"TLSv1_1": None, "TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}
+    assert loaded is not None
+    assert loaded.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_the_client_pushes_with_a_token_over_tls(
+    secured: LiveServer, certificate: tuple[Path, str], tmp_path: Path
+) -> None:
+    """By fingerprint or by the certificate; a push token needs verify beside it, and neither can read."""
+    folder, fingerprint = certificate
+    machine = Machine(tmp_path, secured.url)
+    machine.keep("FULL", "full_1.tar.gz", CONTENT)
+    token = {"TARKEEP_TOKEN": made_token(secured.data, "push", "verify", more=("--profile", "laptop"))}
+
+    pushed = machine.run("push", "laptop", "--fingerprint", fingerprint, environment=token)
+    colons = ":".join(fingerprint.lower()[at : at + 2] for at in range(0, 64, 2))
+    verified = machine.run("verify", "laptop", "--fingerprint", colons, environment=token)
+    cacert = str(folder / "tarkeep-certificate.pem")
+    trusted = machine.run("verify", "laptop", "--cacert", cacert, environment=token)
+    pulled = machine.run("pull", "laptop", "--fingerprint", fingerprint, environment=token)
+    foreign = machine.run("push", "desktop", "--fingerprint", fingerprint, environment=token)
+    other = machine.run("verify", "laptop", "--fingerprint", "0" * 64, environment=token)
+    unknown = machine.run("verify", "laptop", environment=token)
+
+    assert (pushed.returncode, pushed.stderr) == (0, "")
+    assert (verified.returncode, trusted.returncode) == (0, 0), trusted.stderr
+    assert pulled.returncode == 12
+    assert "this needs a token with the scope list" in pulled.stderr
+    assert foreign.returncode != 0
+    assert "no profile desktop" in foreign.stderr
+    assert other.returncode == unknown.returncode == 1
+    assert "its fingerprint is another than the one given" in other.stderr
+    assert "--fingerprint the certificate itself" in unknown.stderr
+    assert "again in" not in other.stderr + unknown.stderr
+
+
+def test_curl_comes_in_with_the_token_as_password(secured: LiveServer, certificate: tuple[Path, str]) -> None:
+    """What its -u sends, over TLS, whatever the server is called by."""
+    token = made_token(secured.data, "list")
+    context = ssl.create_default_context(cafile=certificate[0] / "tarkeep-certificate.pem")
+    login = base64.b64encode(f"anybody:{token}".encode()).decode()
+    request = f"GET /list HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {login}\r\nConnection: close\r\n\r\n"
+    with (
+        socket.create_connection(secured.host_and_port, timeout=20) as connection,
+        context.wrap_socket(connection, server_hostname="127.0.0.1") as wrapped,
+    ):
+        wrapped.sendall(request.encode())
+        answer = wrapped.recv(100)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--tls-certificate", "{certificate}"], "tls_key"),
+        (["--tls-key", "{key}"], "tls_certificate"),
+        (["--tls-certificate", "missing.pem", "--tls-key", "{key}"], "missing.pem: No such file"),
+        (["--tls-certificate", "{key}", "--tls-key", "{certificate}"], "no certificate and its key"),
+        (["--trusted-proxies", "10.0.0.1/8"], "trusted_proxies"),
+    ],
+)
+def test_a_certificate_of_no_use_is_told_at_the_start(
+    tmp_path: Path, certificate: tuple[Path, str], options: list[str], said: str
+) -> None:
+    """Status 2 and which file it is."""
+    files = {"certificate": certificate[0] / "tarkeep-certificate.pem", "key": certificate[0] / "tarkeep-key.pem"}
+    ran = tarkeep("serve", "--data", str(tmp_path / "data"), "--port", "0", *(one.format(**files) for one in options))
+
+    assert ran.returncode == 2, ran.stderr
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_certificate_that_is_there_is_not_replaced(certificate: tuple[Path, str]) -> None:
+    """Nor is one made for what is no name."""
+    again = tarkeep("tls", "self-signed", "--into", str(certificate[0]))
+    wrong = tarkeep("tls", "self-signed", "a b", "--into", str(certificate[0] / "new"))
+
+    assert (again.returncode, wrong.returncode) == (2, 2)
+    assert "is there already" in again.stderr
+    assert not (certificate[0] / "new").exists()
