@@ -20,6 +20,7 @@ from attrs import frozen
 
 from .access import Keyring, Token
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests
+from .audit import AuditEntry, AuditReport
 from .chains import Fit
 from .members import MemberRecord
 from .sync import InventoryEntry
@@ -635,6 +636,16 @@ class Gatekeeper(Protocol):
 
     def uses(self) -> dict[str, datetime]:
         """When each token was last used, by its id, as far as known; times to the minute."""
+
+
+class AuditLog(Protocol):
+    """The log of writes, to which several processes may add."""
+
+    def append(self, entry: AuditEntry) -> None:
+        """Add *entry*, chained to the line before. When this returns it survives a power cut."""
+
+    def check(self, noted: str | None = None) -> AuditReport:
+        """Check the whole log, as `audit.check` does."""
 
 
 # -- small ones ------------------------------------------------------------------------------------------------------

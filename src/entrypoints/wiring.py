@@ -15,12 +15,14 @@ from pathlib import Path
 from attrs import frozen
 
 from ..adapters import openssl_certificate
+from ..adapters.audit_file import FileAuditLog
 from ..adapters.beside import ThreadBudget
 from ..adapters.filesystem_records import FilesystemMemberRecords
 from ..adapters.filesystem_store import FilesystemArchiveStore
 from ..adapters.gzip_writer import gzipped
 from ..adapters.hashing import HashlibHasher
 from ..adapters.legacy_folder import LegacyFolder
+from ..adapters.memory_audit import MemoryAuditLog
 from ..adapters.memory_catalog import MemoryCatalog
 from ..adapters.memory_records import MemoryMemberRecords
 from ..adapters.memory_store import MemoryArchiveStore
@@ -40,6 +42,7 @@ from ..adapters.upload_locks import ProcessUploadLocks
 from ..domain.errors import InvalidSetting
 from ..domain.ports import (
     ArchiveStore,
+    AuditLog,
     Catalog,
     Clock,
     Gatekeeper,
@@ -119,6 +122,7 @@ class Tarkeep:
     ids: IdSource
     gatekeeper: Gatekeeper
     let_in: LetIn
+    audit: AuditLog
     receive: ReceiveArchive
     uploads: Uploads
     find: FindArchive
@@ -164,6 +168,7 @@ def assemble(
     upload_limits: UploadLimits = UploadLimits(),
     rules: RuleBook = NO_RULES,
     gatekeeper: Gatekeeper | None = None,
+    audit: AuditLog | None = None,
 ) -> Tarkeep:
     """
     Tarkeep over any adapters. Close its `uploads` before them. Without a *gatekeeper* it is open.
@@ -182,6 +187,7 @@ def assemble(
         ids=ids,
         gatekeeper=gatekeeper,
         let_in=LetIn(gatekeeper, clock),
+        audit=audit or MemoryAuditLog(),
         receive=receive,
         uploads=_uploads(receive, store, catalog, hasher, clock, ids, sessions, upload_locks, upload_limits),
         find=FindArchive(catalog),
@@ -275,6 +281,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
                 settings.profiles or settings.data / "profiles.toml", must_exist=settings.profiles is not None
             ),
             gatekeeper=_gatekeeper(settings),
+            audit=MemoryAuditLog() if _is_memory(settings) else FileAuditLog(settings.data),
         )
         opened.callback(tarkeep.uploads.close)
         opened.callback(tarkeep.gatekeeper.keep_uses)
@@ -283,11 +290,12 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
 
 @frozen
 class Tokens:
-    """The use cases of tokens, for the server's host: they work while a server runs."""
+    """The use cases of tokens, and the log of writes, for the server's host: they work while a server runs."""
 
     make: MakeToken
     all: ListTokens
     revoke: RevokeToken
+    audit: AuditLog
 
 
 def open_tokens(settings: StorageSettings) -> Tokens:
@@ -298,11 +306,14 @@ def open_tokens(settings: StorageSettings) -> Tokens:
         InvalidSetting: the store is memory, which ends with its process and so do its tokens.
     """
     if _is_memory(settings):
-        raise InvalidSetting("store", "a server over memory: has no tokens; give it a data directory")
-    gatekeeper = FileGatekeeper(settings.data)
+        raise InvalidSetting("store", "a server over memory: has no tokens and no log; give it a data directory")
+    gatekeeper, audit = FileGatekeeper(settings.data), FileAuditLog(settings.data)
     clock = SystemClock()
     return Tokens(
-        MakeToken(gatekeeper, clock, secrets.token_bytes), ListTokens(gatekeeper), RevokeToken(gatekeeper, clock)
+        MakeToken(gatekeeper, clock, secrets.token_bytes, audit),
+        ListTokens(gatekeeper),
+        RevokeToken(gatekeeper, clock, audit),
+        audit,
     )
 
 

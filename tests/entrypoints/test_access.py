@@ -8,6 +8,7 @@ answered word for word as what does not exist.
 from __future__ import annotations
 
 import base64
+import hashlib
 import itertools
 import json
 import re
@@ -18,7 +19,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from tarkeep.domain.access import Scope
 from tarkeep.entrypoints.http import access, chains, inside, original, uploads, v1
@@ -415,6 +416,49 @@ def test_no_byte_of_who_is_not_let_in_is_read(served: Served) -> None:
         assert answer.status_code in (401, 403, 404)
         assert answer.headers["connection"] == "close"
     assert served.tarkeep.uploads.show.sessions.all() == staging
+
+
+# -- what was written -----------------------------------------------------------------------------------------------
+
+
+def test_each_write_is_in_the_audit_log_before_it_is_answered(tmp_path: Path) -> None:
+    """Who, what, digest and result, by every way in; what is read or refused at the door is not."""
+    storage = StorageSettings(data=tmp_path / "data")
+    with in_process(storage) as (client, tarkeep):
+        served = Served(client, tarkeep, open_tokens(storage))
+        token = served.token(Scope.PUSH)
+
+        def ask(method: str, path: str, name: str, upload: str = "", **more: Any) -> httpx2.Response:
+            made = request(method, path, OWN, upload, name)
+            return served.ask(token, evolve(made, **{"headers": made.headers | more.pop("headers", {}), **more}))
+
+        ask("POST", "/upload", "form.tar.gz")
+        ask("PUT", access._WHOLE_ARCHIVE, "put.tar.gz")
+        ask("PUT", access._WHOLE_ARCHIVE, "put.tar.gz")
+        ask("PUT", access._WHOLE_ARCHIVE, "put.tar.gz", content=make_targz({"b": b"other"}))
+        ask("PUT", access._ARCHIVE + "/snapshot", "put.tar.gz")
+        whole = {"Content-Type": "application/offset+octet-stream", "Upload-Length": str(len(CONTENT))}
+        ask("POST", "/api/v1/uploads", "tus.tar.gz", headers=whole, content=CONTENT)
+        ask("DELETE", access._UPLOAD, "", begun(served, token))
+        served.ask(None, request("PUT", access._WHOLE_ARCHIVE, OWN, "", "nobody.tar.gz"))
+        served.ask(token, request("PUT", access._WHOLE_ARCHIVE, FOREIGN, "", "foreign.tar.gz"))
+        served.ask(token, request("GET", access._WHOLE_ARCHIVE, OWN, "", "put.tar.gz"))
+        lines = [json.loads(line) for line in (tmp_path / "data" / "audit.log").read_bytes().splitlines()]
+
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    made, *written = [(line["who"], line["what"], line["sha256"], line["result"].split()[0]) for line in lines]
+    id = token[3:11]
+    assert made == ("host", f"token {id} for push in web-*", None, "made")
+    assert written[:-1] == [
+        (id, f"{OWN}/FULL/form.tar.gz", sha256, "new"),
+        (id, f"{OWN}/FULL/put.tar.gz", sha256, "new"),
+        (id, f"{OWN}/FULL/put.tar.gz", sha256, "duplicate"),
+        (id, f"{OWN}/FULL/put.tar.gz", None, "refused:"),
+        (id, f"snapshot file of {OWN}/FULL/put.tar.gz", hashlib.sha256(SNAPSHOT).hexdigest(), "new"),
+        (id, f"{OWN}/FULL/tus.tar.gz", sha256, "stored"),
+    ]
+    assert written[-1][1].startswith("upload ")
+    assert open_tokens(storage).audit.check().broken is None
 
 
 # -- while there is no token -----------------------------------------------------------------------------------------

@@ -131,6 +131,26 @@ def test_what_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
     assert "tarkeep token list shows them" in ran.stderr
 
 
+def test_the_log_of_writes_is_checked_beside_the_server(tmp_path: Path) -> None:
+    """0 while it is whole, 1 with the line that does not follow, or where what was noted is gone."""
+    data = tmp_path / "data"
+    made_token(data, "list")
+    made_token(data, "pull")
+
+    whole = tarkeep("audit", "verify", "--data", str(data))
+    noted = whole.stdout.split()[-1]
+    log = data / "audit.log"
+    log.write_bytes(log.read_bytes().replace(b" list ", b" push "))
+    changed = tarkeep("audit", "verify", "--data", str(data), "--last", noted)
+    log.write_bytes(b"")
+    emptied = tarkeep("audit", "verify", "--data", str(data), "--last", noted)
+
+    assert (whole.returncode, whole.stdout[:9]) == (0, "2 lines, ")
+    assert changed.returncode == emptied.returncode == 1
+    assert "broken: line 2 does not follow the one before it" in changed.stdout
+    assert f"broken: no line has the SHA-256 {noted}" in emptied.stdout
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 @pytest.mark.parametrize(
     ("has_token", "options"), [(False, []), (False, ["--behind-proxy"]), (True, [])], ids=["open", "proxy", "no TLS"]

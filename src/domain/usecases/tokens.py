@@ -8,7 +8,8 @@ from datetime import datetime
 from attrs import frozen
 
 from ..access import ID_BYTES, SECRET_BYTES, Decision, Network, Scope, Token, admit, token_digest, token_id, token_text
-from ..ports import Clock, Gatekeeper
+from ..audit import HOST, AuditEntry
+from ..ports import AuditLog, Clock, Gatekeeper
 
 
 @frozen
@@ -26,6 +27,7 @@ class MakeToken:
     gatekeeper: Gatekeeper
     clock: Clock
     random_bytes: Callable[[int], bytes]
+    audit: AuditLog
 
     def __call__(
         self,
@@ -52,6 +54,9 @@ class MakeToken:
             networks=networks,
         )
         self.gatekeeper.add(token)
+        scopes_told = ",".join(scope.value for scope in Scope if scope in scopes)
+        what = f"token {token.id} for {scopes_told} in {' '.join(profiles)}"
+        self.audit.append(AuditEntry(token.created_at, HOST, "", what, None, "made"))
         return MadeToken(text, token)
 
 
@@ -73,6 +78,7 @@ class RevokeToken:
 
     gatekeeper: Gatekeeper
     clock: Clock
+    audit: AuditLog
 
     def __call__(self, id: str) -> Token:
         """
@@ -81,7 +87,10 @@ class RevokeToken:
         Raises:
             TokenNotFound: there is none.
         """
-        return self.gatekeeper.revoke(token_id(id) or id, self.clock.now())
+        now = self.clock.now()
+        token = self.gatekeeper.revoke(token_id(id) or id, now)
+        self.audit.append(AuditEntry(now, HOST, "", f"token {token.id}", None, "revoked"))
+        return token
 
 
 @frozen

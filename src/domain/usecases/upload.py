@@ -336,7 +336,9 @@ class AppendToUpload:
                     upload = evolve(upload, length_bytes=arrival.size_bytes)
                 if cut is None and arrival.size_bytes == upload.length_bytes:
                     received = arrival.complete(upload.offer or _no_offer(upload), self._noting(upload))
-                    upload = uploads.stored(upload, received.archive.id, self.show.clock.now())
+                    now = self.show.clock.now()
+                    upload = uploads.about_to_be_stored(upload, received.archive.digests.sha256, now)
+                    upload = uploads.stored(upload, received.archive.id, now)
                     self.show.sessions.save(upload)
                     held.close()
                     # publishing leaves nothing to drop, but these bytes may have been stored before; what is stored
@@ -455,6 +457,7 @@ class JoinUploads:
                 owner=owner,
             )
             received = self.receive(offer, self._bytes_of(pieces))
+            final = uploads.about_to_be_stored(final, received.archive.digests.sha256, show.clock.now())
             final = uploads.stored(final, received.archive.id, show.clock.now())
             show.sessions.save(final)
             for piece in pieces:

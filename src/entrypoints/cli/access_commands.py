@@ -20,7 +20,7 @@ from ...domain.access import Scope, Token
 from ...domain.errors import InvalidSetting, WrongUse
 from ...domain.sidecar import rfc3339
 from ..settings import StorageSettings
-from .exits import OK
+from .exits import FAILED, OK
 from .output import printable
 from .server_commands import Unused
 
@@ -141,6 +141,28 @@ def revoke_token(id: str, /, *, storage: StorageSettings | None = None, _server:
     token = open_tokens(storage or StorageSettings()).revoke(id)
     print(f"revoked: {token.id}")
     return OK
+
+
+def verify_audit(*, last: str | None = None, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """
+    Check that no line of the audit log was changed, taken out or put in; print how many there are and the last digest.
+
+    Parameters
+    ----------
+    last
+        A digest that this printed before: some line must still have it, else lines were cut off at the end.
+    """
+    from ..wiring import open_tokens
+
+    report = open_tokens(storage or StorageSettings()).audit.check(last)
+    print(f"{report.lines} lines, the last with SHA-256 {report.last}")
+    if report.torn:
+        print(f"lines cut by a crash: {report.torn}")
+    if report.broken is not None:
+        print(f"broken: line {report.broken} does not follow the one before it")
+    if not report.holds_noted:
+        print(f"broken: no line has the SHA-256 {last}")
+    return OK if report.broken is None and report.holds_noted else FAILED
 
 
 def self_signed(

@@ -31,9 +31,10 @@ SERVER_COMMANDS = {
     "token create": "access_commands:create_token",
     "token list": "access_commands:list_tokens",
     "token revoke": "access_commands:revoke_token",
+    "audit verify": "access_commands:verify_audit",
     "tls self-signed": "access_commands:self_signed",
 }
-GROUPS = {"token": "Make, list and revoke tokens.", "tls": "Make a certificate."}
+GROUPS = {"token": "Make, list and revoke tokens.", "audit": "Check the log of writes.", "tls": "Make a certificate."}
 CLIENT_COMMANDS = {
     "push": "client_push:push",
     "pull": "client_pull:pull",

@@ -28,6 +28,7 @@ from ..wiring import Tarkeep
 from .problems import Problem
 
 VISITOR = "tarkeep.visitor"
+WROTE = "tarkeep.wrote"
 
 FAILURES = 30  # wrong tokens an address may show at once; one more every FAILURE_SECONDS
 FAILURE_SECONDS = 2.0
@@ -119,6 +120,20 @@ def visitor_of(request: Request) -> Visitor:
     """Who makes *request*, as the guard let him in."""
     visitor: Visitor = request.scope[VISITOR]
     return visitor
+
+
+@frozen
+class Written:
+    """What a request wrote, for the audit log: *result* is a word such as ``new``."""
+
+    what: str
+    sha256: str | None
+    result: str
+
+
+def note_written(request: Request, what: object, sha256: str | None, result: str) -> None:
+    """Have it entered into the audit log, before the answer is sent, that *request* wrote *what*."""
+    request.scope[WROTE] = Written(str(what), sha256, result)
 
 
 @define

@@ -14,6 +14,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 
 from attrs import frozen
@@ -24,12 +25,14 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...domain.errors import TarkeepError
+from ...domain.access import Visitor
+from ...domain.audit import AuditEntry
+from ...domain.errors import NameConflict, TarkeepError
 from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
 from . import chains, inside, original, tus_headers, uploads, v1
-from .access import VISITOR, Guard
+from .access import VISITOR, WROTE, Guard, Written, note_written
 from .context import Context
 from .parameters import check_target
 from .problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
@@ -87,6 +90,8 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, TarkeepError):
         raise error
     problem = problem_of(error)
+    if isinstance(error, NameConflict):
+        note_written(request, error.id, None, "refused: other bytes are stored")
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("failed", request_id=_request_id(request), reason=error, cause=repr(error.__cause__))
     return _refusal(request.scope, problem)
@@ -148,7 +153,7 @@ class AroundRequest:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self.context.tarkeep.ids.new())
+        exchange = _Exchange(scope, receive, send, self.context)
         try:
             try:
                 check_target(scope.get("raw_path", b""), scope.get("query_string", b""))
@@ -176,8 +181,9 @@ class AroundRequest:
 class _Exchange:
     """One request and its answer, watched."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        self.request_id = request_id
+    def __init__(self, scope: Scope, receive: Receive, send: Send, context: Context) -> None:
+        self.request_id = request_id = context.tarkeep.ids.new()
+        self._context = context
         self.is_answered = False
         self._scope = scope
         self._receive = receive
@@ -208,6 +214,8 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            if WROTE in self._scope:
+                await self._context.run(partial(self._audit, self._scope.pop(WROTE)))
             self._status = message["status"]
             headers = [*message["headers"], (b"x-request-id", self.request_id.encode())]
             if self._body_unread:
@@ -222,6 +230,26 @@ class _Exchange:
             message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self._send(message)
         self.is_answered = not message.get("more_body", False)
+
+    def _audit(self, written: Written) -> None:
+        # it is written and stays; not to say so would only have it sent again
+        visitor: Visitor = self._scope[VISITOR]
+        tarkeep = self._context.tarkeep
+        entry = AuditEntry(
+            tarkeep.clock.now(),
+            visitor.token,
+            self._scope["client"][0] if self._scope.get("client") else "",
+            written.what,
+            written.sha256,
+            written.result,
+        )
+        try:
+            tarkeep.audit.append(entry)
+        except TarkeepError as error:
+            reason = error
+        else:
+            return
+        log.error("not in the audit log", id=self.request_id, what=written.what, reason=reason)
 
     async def _drain(self) -> None:
         """

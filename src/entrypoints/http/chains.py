@@ -18,6 +18,7 @@ from ...domain.naming import check_archive_name, check_profile
 from ...domain.points import Fidelity, Plan, RestorePoint
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
+from .access import note_written
 from .context import Context, answer_json
 from .download import attached, repr_digest
 from .parameters import checked_text, in_utc, optional_type
@@ -298,6 +299,8 @@ async def put_snapshot(request: Request) -> Response:
         is_new = context.tarkeep.keep_snapshot(id, snapshot)
         archive = context.tarkeep.find(id.type, id.name, id.profile)
         body = {**archive_reference(id), "snapshot": {"sha256": archive.lineage.snapshot_after}}
+        result = "new" if is_new else "duplicate"
+        note_written(request, f"snapshot file of {id}", archive.lineage.snapshot_after, result)
         return answer_json(body, 201 if is_new else 200, {"Location": archive_location(id) + "/snapshot"})
 
     limit = context.settings.max_snapshot_bytes

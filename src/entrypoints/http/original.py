@@ -18,7 +18,7 @@ from ...domain.naming import check_archive_name
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from ...domain.usecases.receive import Outcome, Received
-from .access import visitor_of
+from .access import note_written, visitor_of
 from .context import Context, answer_json
 from .download import archive_response
 from .multipart_upload import MultipartUpload, boundary_of
@@ -77,6 +77,7 @@ async def upload(request: Request) -> Response:
 
     received = await context.receive_upload(request, receive)
     archive = received.archive
+    note_written(request, archive.id, archive.digests.sha256, received.outcome.value)
     answer: dict[str, object] = {
         "status": "success",
         "message": _MESSAGES[received.outcome],

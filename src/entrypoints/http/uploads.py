@@ -20,7 +20,7 @@ from ...domain.errors import ProfileNotFound
 from ...domain.sidecar import rfc3339
 from ...domain.uploads import ChecksumAlgorithm, Role, Upload
 from . import tus_headers
-from .access import visitor_of
+from .access import note_written, visitor_of
 from .context import Context, answer_json
 from .problems import Problem
 from .wire import archive_location, v1_archive
@@ -90,6 +90,7 @@ async def create(request: Request) -> Response:
             uploads.join, _seen(request, tus_headers.offer(described)), parts, client=client, metadata=told, owner=owner
         )
         upload = await context.receive_upload(request, lambda _blocks: join())
+        _note_stored(request, upload)
         return _created(context, upload)
     length = tus_headers.declared_length(headers)
     offer = _seen(request, tus_headers.offer(described)) if role is Role.WHOLE else None
@@ -105,7 +106,9 @@ async def create(request: Request) -> Response:
             upload.id, 0, blocks, announced_bytes=announced, checksum=checksum, when_wanted=when_wanted
         )
 
-    return _created(context, await context.receive_piece(request, begin_and_append))
+    upload = await context.receive_piece(request, begin_and_append)
+    _note_stored(request, upload)
+    return _created(context, upload)
 
 
 async def ask(request: Request) -> Response:
@@ -166,13 +169,21 @@ async def delete(request: Request) -> Response:
     context = Context.of(request)
     upload = _named(request)
     await context.run_waiting(lambda: context.tarkeep.uploads.end(upload))
+    note_written(request, f"upload {upload}", None, "ended")
     return Response(status_code=204)
 
 
 async def _append(request: Request, appending: Callable[..., Upload]) -> Upload:
-    return await Context.of(request).receive_piece(
+    upload = await Context.of(request).receive_piece(
         request, lambda blocks, when_wanted: appending(blocks, when_wanted=when_wanted)
     )
+    _note_stored(request, upload)
+    return upload
+
+
+def _note_stored(request: Request, upload: Upload) -> None:
+    if upload.archive is not None:
+        note_written(request, upload.archive, upload.sha256, f"stored by upload {upload.id}")
 
 
 async def _current(request: Request) -> Upload:

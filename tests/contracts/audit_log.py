@@ -1,0 +1,39 @@
+"""What an `AuditLog` promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from tarkeep.domain.audit import FIRST, AuditEntry
+from tarkeep.domain.ports import AuditLog
+
+NOW = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)
+
+
+def entry(what: str = "laptop/FULL/a.tar.gz") -> AuditEntry:
+    return AuditEntry(NOW, "aaaaaaaa", "127.0.0.1", what, "0" * 64, "new")
+
+
+class AuditLogContract:
+    """A subclass gives the fixture *another*: called, it gives the log of one more process."""
+
+    def test_an_empty_log_is_whole(self, another: Callable[[], AuditLog]) -> None:
+        """And holds no digest that anybody can have noted."""
+        report = another().check()
+
+        assert (report.lines, report.last, report.broken, report.torn, report.holds_noted) == (0, FIRST, None, 0, True)
+        assert not another().check("1" * 64).holds_noted
+
+    def test_lines_of_several_processes_make_one_chain(self, another: Callable[[], AuditLog]) -> None:
+        """In turn; and every digest that was the last one is found later."""
+        logs = another(), another()
+        noted = []
+        for number in range(6):
+            logs[number % 2].append(entry(f"été {number}"))
+            noted.append(another().check().last)
+
+        report = another().check()
+        assert (report.lines, report.broken, report.torn) == (6, None, 0)
+        assert len(set(noted)) == 6
+        assert all(another().check(digest).holds_noted for digest in noted)
