@@ -553,6 +553,33 @@ class InsufficientStorage(TarkeepError):
         return f"the server needs {self.needed_bytes} bytes for this archive and has {self.free_bytes} free"
 
 
+@define
+class QuotaExceeded(TarkeepError):
+    """
+    A profile holds as much as its rules allow. *what* is ``bytes`` or ``archives``, all numbers are of these.
+
+    *setting* names the rule, *needed* is how many more this archive is.
+    """
+
+    profile: str
+    what: str
+    setting: str
+    limit: int
+    held: int
+    needed: int
+
+    @property
+    def free(self) -> int:
+        """How many more there may be."""
+        return max(0, self.limit - self.held)
+
+    def __str__(self) -> str:
+        return (
+            f"profile {self.profile} may hold {self.limit} {self.what} (rule {self.setting}), {self.free} of them are "
+            f"free, and this archive needs {self.needed}"
+        )
+
+
 class ReadOnly(TarkeepError):
     """The store or catalog can be read but not written."""
 

@@ -27,12 +27,15 @@ class ProfileRules:
     The rules of one profile.
 
     *time_zone* is that of times in names without a ``Z``. *allow_opaque* takes in what cannot be read as a gzip of a
-    tar, such as an encrypted archive, of which nothing is known then but its bytes.
+    tar, such as an encrypted archive, of which nothing is known then but its bytes. *max_bytes* and *max_archives* are
+    the most that each profile may hold; None is any number.
     """
 
     inc_base: IncBase = IncBase.LAST_INC_OR_FULL
     time_zone: tzinfo = UTC
     allow_opaque: bool = False
+    max_bytes: int | None = None
+    max_archives: int | None = None
 
 
 @frozen
@@ -44,6 +47,11 @@ class RuleBook:
     def of(self, profile: str) -> ProfileRules:
         """The rules of *profile*; the defaults where no pattern fits."""
         return next((rules for pattern, rules in self.entries if fnmatchcase(profile, pattern)), ProfileRules())
+
+    def has_quota(self, profile: str) -> bool:
+        """Whether *profile* may hold so much and no more."""
+        rules = self.of(profile)
+        return rules.max_bytes is not None or rules.max_archives is not None
 
     @property
     def may_allow_opaque(self) -> bool:

@@ -99,15 +99,27 @@ class Upload:
         return self.touched_at + idle
 
 
-def admit(client: str, open_uploads: Sequence[Upload], *, max_per_client: int, max_total: int) -> None:
+def admit(
+    client: str,
+    open_uploads: Sequence[Upload],
+    *,
+    max_per_client: int,
+    max_total: int,
+    owner: str | None = None,
+    max_per_token: int = 100,
+) -> None:
     """
-    Judge whether *client* may begin one more.
+    Judge whether *client* may begin one more; with the token *owner*, whether that may, from wherever it is used.
 
     Raises:
-        TooManyUploads: of this client, or of all.
+        TooManyUploads: of this client or token, or of all.
     """
     if len(open_uploads) >= max_total:
         raise TooManyUploads(max_total, "max_open_uploads")
+    if owner is not None:
+        if sum(upload.owner == owner for upload in open_uploads) >= max_per_token:
+            raise TooManyUploads(max_per_token, "max_open_uploads_per_token")
+        return
     if sum(upload.client == client for upload in open_uploads) >= max_per_client:
         raise TooManyUploads(max_per_client, "max_open_uploads_per_client")
 

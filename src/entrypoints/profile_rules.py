@@ -7,6 +7,8 @@ The file with the rules of profiles: one table of TOML for each pattern of names
     inc_base = "last-any"
     time_zone = "Europe/Paris"
     allow_opaque = true
+    max_bytes = "500G"
+    max_archives = 400
 
 Anything that is not a rule is an error: a misspelt one would silently not hold.
 """
@@ -22,12 +24,15 @@ import msgspec
 
 from ..domain.errors import InvalidSetting
 from ..domain.rules import IncBase, ProfileRules, RuleBook
+from .settings import parse_size
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
     inc_base: IncBase = IncBase.LAST_INC_OR_FULL
     time_zone: str = "UTC"
     allow_opaque: bool = False
+    max_bytes: int | str | None = None
+    max_archives: int | None = None
 
 
 def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
@@ -57,4 +62,10 @@ def _rules(pattern: str, table: _Table) -> ProfileRules:
     except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder of zones is an OSError
         detail = f'["{pattern}"] time_zone: {table.time_zone!r} is not a time zone; use one such as Europe/Paris'
         raise InvalidSetting("profiles", detail) from None
-    return ProfileRules(table.inc_base, zone, table.allow_opaque)
+    try:
+        max_bytes = None if table.max_bytes is None else parse_size(str(table.max_bytes))
+    except ValueError as error:
+        raise InvalidSetting("profiles", f'["{pattern}"] max_bytes: {error}') from None
+    if table.max_archives is not None and table.max_archives < 0:
+        raise InvalidSetting("profiles", f'["{pattern}"] max_archives: must be 0 or more, is {table.max_archives}')
+    return ProfileRules(table.inc_base, zone, table.allow_opaque, max_bytes, table.max_archives)

@@ -105,6 +105,12 @@ class StorageSettings:
     max_open_uploads_per_client: int = field(default=100, validator=_positive)
     """The same of one address; raise it where all clients come through one proxy."""
 
+    max_open_uploads_per_token: int = field(default=100, validator=_positive)
+    """The same of one token, from wherever it is used; addresses do not count then."""
+
+    reserve_bytes: Size | None = None
+    """What stays free of the disk; uploads that would touch it are answered 507. Default: the larger of 1G and 5 %."""
+
     profiles: Path | None = None
     """A TOML file with rules for profiles. Default: profiles.toml in the data directory, if there is one."""
 

@@ -56,6 +56,7 @@ from ..domain.ports import (
     UploadLocks,
     UploadSessions,
 )
+from ..domain.room import NO_RESERVE, Reserve
 from ..domain.rules import NO_RULES, RuleBook
 from ..domain.usecases.browse import CheckReadiness, ListArchives, Summarise
 from ..domain.usecases.fetch import FindArchive, ReadArchive
@@ -112,6 +113,7 @@ class UploadLimits:
     idle: timedelta = timedelta(hours=24)
     max_open: int = 1000
     max_open_per_client: int = 100
+    max_open_per_token: int = 100
 
 
 @frozen
@@ -167,6 +169,7 @@ def assemble(
     same_name: SameName = SameName.REJECT,
     upload_limits: UploadLimits = UploadLimits(),
     rules: RuleBook = NO_RULES,
+    reserve: Reserve = NO_RESERVE,
     gatekeeper: Gatekeeper | None = None,
     audit: AuditLog | None = None,
 ) -> Tarkeep:
@@ -180,7 +183,18 @@ def assemble(
     members = RecordMembers(records, read, hasher, looking)
     points = ListPoints(catalog, members, rules)
     receive = ReceiveArchive(
-        store, catalog, hasher, inspector, records, clock, names, max_bytes, points, same_name, rules=rules
+        store,
+        catalog,
+        hasher,
+        inspector,
+        records,
+        clock,
+        names,
+        max_bytes,
+        points,
+        same_name,
+        rules=rules,
+        reserve=reserve,
     )
     return Tarkeep(
         clock=clock,
@@ -227,7 +241,9 @@ def _uploads(
 ) -> Uploads:
     show = ShowUpload(store, catalog, sessions, locks, RestingArrivals(), clock, limits.idle)
     expire = ExpireUploads(show)
-    begin = BeginUpload(show, ids, expire, receive, limits.max_open, limits.max_open_per_client)
+    begin = BeginUpload(
+        show, ids, expire, receive, limits.max_open, limits.max_open_per_client, limits.max_open_per_token
+    )
     return Uploads(
         begin=begin,
         append=AppendToUpload(show, receive, hasher),
@@ -276,10 +292,12 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
                 timedelta(hours=settings.upload_idle_hours),
                 settings.max_open_uploads,
                 settings.max_open_uploads_per_client,
+                settings.max_open_uploads_per_token,
             ),
             rules=read_rules(
                 settings.profiles or settings.data / "profiles.toml", must_exist=settings.profiles is not None
             ),
+            reserve=Reserve(settings.reserve_bytes),
             gatekeeper=_gatekeeper(settings),
             audit=MemoryAuditLog() if _is_memory(settings) else FileAuditLog(settings.data),
         )

@@ -40,6 +40,7 @@ class UploadSessionsContract:
             final,
             upload("g", Offer(ID)),
             uploads.about_to_be_stored(upload("h"), "2" * 64, NOW),
+            evolve(upload("i"), owner="63c5ujmz"),
         ]
         sessions = reopened()
         for one in saved:

@@ -205,3 +205,12 @@ def test_uploads_are_limited_by_client_and_in_total() -> None:
         uploads.admit("me", mine, max_per_client=3, max_total=4)
     with pytest.raises(TooManyUploads, match=r"max_open_uploads\)"):
         uploads.admit("you", mine, max_per_client=3, max_total=3)
+
+
+def test_with_a_token_the_token_counts_and_not_the_address() -> None:
+    """All clients may come through one proxy, and one token from many machines."""
+    mine = [uploads.begin(str(number), OFFER, 1, NOW, max_bytes=MAX, client="proxy", owner="a") for number in range(3)]
+
+    uploads.admit("proxy", mine, owner="b", max_per_client=3, max_per_token=3, max_total=9)
+    with pytest.raises(TooManyUploads, match="max_open_uploads_per_token"):
+        uploads.admit("elsewhere", mine, owner="a", max_per_client=9, max_per_token=3, max_total=9)

@@ -55,7 +55,7 @@ from tests.support.raw_http import Answer, parse_answers, receive_to_end, reques
 from tests.support.server import LiveServer, in_process, live_server
 
 SECRET = re.compile(r"Traceback|\.py\b|SELECT|INSERT|sqlite|/srv|/tmp|/archives/|staging|0x[0-9a-f]{6,}")
-# met by tests of this file that are not rows of a table; the last ones by test_resumable_uploads and test_access
+# met by tests of this file that are not rows of a table; the last ones by test_resumable_uploads, _access and _quotas
 ALSO_HERE = {
     (500, "archive-corrupt"),
     (400, "upload-interrupted"),
@@ -63,6 +63,7 @@ ALSO_HERE = {
     (503, "shutting-down"),
     (423, "upload-locked"),
     (401, "unauthorized"),
+    (507, "quota-exceeded"),
     (403, "insufficient-scope"),
 }
 # Starlette raises no HTTPException but 404 and 405 for what our routes do; this is for those a later one may raise

@@ -196,6 +196,7 @@ EVERY_ERROR = [
     errors.MemberNotFound(ID, b"documents"),
     errors.MemberUnreadable(512, "its size is no number"),
     errors.ArchiveCorrupt(ID),
+    errors.QuotaExceeded("laptop", "bytes", "max_bytes", 10, 8, 5),
     errors.InsufficientStorage(),
     errors.InsufficientStorage(2, 1),
     errors.ReadOnly(),

@@ -68,6 +68,8 @@ def live_server(
     """
     A server on a free port of 127.0.0.1 over the data directory *data*, stopped at the end if it still runs.
 
+    It uses the disk up to the last byte, so that tests run on small and on full ones.
+
     *options* are more options of ``tarkeep serve``; *prefix* is a command to run it under, such as strace.
     """
     log = data.with_name(f"{data.name}.log")
@@ -80,7 +82,7 @@ def live_server(
             stdout=subprocess.DEVNULL,
             stderr=stream,
             text=True,
-            env={**clean, **(environment or {})},
+            env={**clean, "TARKEEP_RESERVE_BYTES": "0", **(environment or {})},
             cwd=cwd or data.parent,
         )
         try:

@@ -51,11 +51,15 @@ from ..ports import (
     RunningDigests,
     RunningInspection,
 )
+from ..room import NO_RESERVE, Reserve, check_quota, check_room
 from ..rules import NO_RULES, RuleBook
 from .points import ListPoints
 from .recover import settle_claim
 
 Looked = TypeVar("Looked")
+
+ROOM_BYTES = 8 << 20
+"""After so many bytes it is looked again whether there is room for more."""
 
 
 def _nothing(_digests: Digests) -> None:
@@ -104,7 +108,8 @@ class ReceiveArchive:
     """
     Store one archive, whole and checked, or leave no trace of it.
 
-    *max_bytes* bounds one archive. *patience* is how long to wait for another receive of the same identity.
+    *max_bytes* bounds one archive, *reserve* is what stays free of the medium. *patience* is how long to wait for
+    another receive of the same identity.
     """
 
     store: ArchiveStore
@@ -119,10 +124,11 @@ class ReceiveArchive:
     same_name: SameName = SameName.REJECT
     patience: timedelta = timedelta(seconds=10)
     rules: RuleBook = NO_RULES
+    reserve: Reserve = NO_RESERVE
 
-    def __call__(self, offer: Offer, blocks: Iterable[Block]) -> Received:
+    def __call__(self, offer: Offer, blocks: Iterable[Block], announced_bytes: int = 0) -> Received:
         """
-        Receive *blocks*, any lengths, as the archive described by *offer*.
+        Receive *blocks*, any lengths, as the archive described by *offer*; 0 *announced_bytes* is an unknown number.
 
         Blocks must not change after they were handed over. An error raised by *blocks* (such as `UploadInterrupted`)
         drops everything.
@@ -132,8 +138,9 @@ class ReceiveArchive:
             DigestMismatch: the bytes are not the declared ones.
             NameConflict: other bytes are stored under this identity.
             ReceiveInProgress: another receive of this identity did not end within *patience*.
+            InsufficientStorage, QuotaExceeded: there is no room, or none for this profile.
         """
-        self.check(offer)
+        self.check(offer, announced_bytes)
         return self._receive(lambda: offer, blocks, may_be_opaque=self.may_be_opaque(offer))
 
     def asking_later(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:
@@ -148,15 +155,26 @@ class ReceiveArchive:
                 raise EmptyArchive
             return arrival.complete(offered())
 
-    def check(self, offer: Offer) -> None:
+    def check_room(self, coming_bytes: int = 0) -> None:
+        """Judge whether the medium has room for that much more. Raises InsufficientStorage."""
+        check_room(self.store.usage(), self.reserve, coming_bytes)
+
+    def check(self, offer: Offer, coming_bytes: int = 0) -> None:
         """
-        Judge *offer* by what it says, before a byte of it was sent.
+        Judge *offer* by what it says, and whether its profile has room, before a byte of it was sent.
 
         Raises:
+            QuotaExceeded: its profile may not hold *coming_bytes* more, or not one more archive.
             ParentMismatch: its parent is not stored, or not the one to build on. One that is stored under its own name
                 already is not judged: what comes is perhaps the same again.
         """
-        if offer.lineage.parent is not None and self._stored(offer.id) is None:
+        has_quota = self.rules.has_quota(offer.id.profile)
+        if (offer.lineage.parent is None and not has_quota) or self._stored(offer.id) is not None:
+            return
+        if has_quota:
+            profile = offer.id.profile
+            check_quota(profile, self.rules.of(profile), self.catalog.totals(profile), coming_bytes)
+        if offer.lineage.parent is not None:
             zone = self.rules.of(offer.id.profile).time_zone
             self.points.check_lineage(offer, offer.taken_at or time_in_name(offer.id.name, zone))
 
@@ -187,7 +205,7 @@ class ReceiveArchive:
     ) -> Received:
         """Check, seal and publish what *writer* holds; *recording* has the members of it, if *contents* are known."""
         offer.digests.check(digests)
-        self.check(offer)
+        self.check(offer, writer.size_bytes)
         received_at = offer.received_at or self.clock.now()
         archive = BackupArchive.described(
             offer.id,
@@ -355,13 +373,16 @@ class Arrival:
 
         Raises:
             TooLarge, RejectedContent, ExpandsTooFar: by the bytes.
+            InsufficientStorage: there is no room for them.
         """
+        self._check_room(len(block))
         self._look_at(block)
         self.writer.write(block)
 
     def put_aside(self, block: Block) -> None:
         """Stage the next bytes without looking at them: `catch_up` does, unless the writer is truncated first."""
         self._check_size(self.size_bytes + len(block))
+        self._check_room(len(block))
         self.writer.write(block)
 
     def catch_up(self) -> None:
@@ -390,6 +411,11 @@ class Arrival:
         self._inspect(lambda: self._inspection.feed(block))
         self._digests.update(block)
         self._seen_bytes += len(block)
+
+    def _check_room(self, length: int) -> None:
+        # what is taken by all that come at once is seen by each of them soon enough
+        if self.size_bytes // ROOM_BYTES != (self.size_bytes + length) // ROOM_BYTES or not self.size_bytes:
+            self._receive.check_room(length)
 
     def _inspect(self, look: Callable[[], Looked]) -> Looked | None:
         """

@@ -23,7 +23,6 @@ from ..errors import (
     ChecksumMismatch,
     DigestMismatch,
     ExpandsTooFar,
-    InsufficientStorage,
     NameConflict,
     RejectedContent,
     StagedBytesMissing,
@@ -212,6 +211,7 @@ class BeginUpload:
     receive: ReceiveArchive
     max_open: int = 1000
     max_open_per_client: int = 100
+    max_open_per_token: int = 100
 
     def __call__(
         self,
@@ -228,9 +228,9 @@ class BeginUpload:
             TooManyUploads: unfinished ones, of this *client* or in total.
             ParentMismatch: as `ReceiveArchive.check`.
             NameConflict: other bytes are stored under that name, as the declared SHA-256 tells beforehand.
-            InsufficientStorage: there is no room for it.
+            InsufficientStorage, QuotaExceeded: there is no room for it, or none for its profile.
         """
-        self.check_room(client)
+        self.check_number(client, owner)
         now = self.show.clock.now()
         max_bytes = self.receive.max_bytes
         upload = uploads.begin(
@@ -244,19 +244,24 @@ class BeginUpload:
             owner=owner,
         )
         if offer is not None:
-            self.receive.check(offer)
+            self.receive.check(offer, length_bytes or 0)
             self._refuse_other_bytes(offer)
-        free = self.show.store.usage().free_bytes
-        if length_bytes is not None and length_bytes > free:
-            raise InsufficientStorage(length_bytes, free)
+        self.receive.check_room(length_bytes or 0)
         self.show.sessions.save(upload)
         return upload
 
-    def check_room(self, client: str) -> None:
-        """Judge whether *client* may begin one more upload. Raises TooManyUploads."""
+    def check_number(self, client: str, owner: str | None = None) -> None:
+        """Judge whether *client*, or the token *owner*, may begin one more upload. Raises TooManyUploads."""
         self.expire()
         unfinished = [upload for upload in self.show.sessions.all() if upload.is_open]
-        uploads.admit(client, unfinished, max_per_client=self.max_open_per_client, max_total=self.max_open)
+        uploads.admit(
+            client,
+            unfinished,
+            owner=owner,
+            max_per_client=self.max_open_per_client,
+            max_per_token=self.max_open_per_token,
+            max_total=self.max_open,
+        )
 
     def _refuse_other_bytes(self, offer: Offer) -> None:
         declared = offer.digests.sha256
@@ -402,6 +407,7 @@ class AppendToUpload:
                 elif writer.size_bytes - synced + len(block) > SYNC_BYTES:
                     upload = self._sync(upload, writer)
                     synced = writer.size_bytes
+                    self.receive.check_room()  # what is synced stays: it goes on from there once there is room
         except _SenderLeft as left:
             cut = left.error
         if checksum is not None and running is not None and (cut is not None or running.digest() != checksum.digest):

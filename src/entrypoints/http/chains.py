@@ -19,7 +19,7 @@ from ...domain.points import Fidelity, Plan, RestorePoint
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from .access import note_written
-from .context import Context, answer_json
+from .context import Context, announced_bytes, answer_json
 from .download import attached, repr_digest
 from .parameters import checked_text, in_utc, optional_type
 from .plan_script import Step, plan_script
@@ -303,6 +303,7 @@ async def put_snapshot(request: Request) -> Response:
         note_written(request, f"snapshot file of {id}", archive.lineage.snapshot_after, result)
         return answer_json(body, 201 if is_new else 200, {"Location": archive_location(id) + "/snapshot"})
 
+    await context.run(lambda: context.tarkeep.receive.check_room(announced_bytes(request)))
     limit = context.settings.max_snapshot_bytes
     return await context.take(request, "snapshot file", limit, "max_snapshot_bytes", keep)
 

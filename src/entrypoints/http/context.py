@@ -74,11 +74,13 @@ class Context:
 
         Raises:
             TooLarge: the announced length alone is over the limit; no byte was read.
+            InsufficientStorage: there is no room for it; no byte was read.
             Problem: as many bodies as allowed are being received, and none ended in time.
         """
-        limit = self.tarkeep.receive.max_bytes
-        if _announced_bytes(request) > limit + FORM_OVERHEAD_BYTES:
+        limit, announced = self.tarkeep.receive.max_bytes, announced_bytes(request)
+        if announced > limit + FORM_OVERHEAD_BYTES:
             raise TooLarge(limit)
+        await self.run(lambda: self.tarkeep.receive.check_room(announced))
         return await self._with_body(request, work)
 
     async def receive_piece(
@@ -119,7 +121,7 @@ class Context:
         """
         detail = f"the {what} is larger than {limit} bytes (setting {setting})"
         too_large = Problem(413, "too-large", detail, extras={"limit": limit, "setting": setting})
-        if _announced_bytes(request) > limit:
+        if announced_bytes(request) > limit:
             raise too_large
 
         def within(blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -173,6 +175,7 @@ class Context:
         return None if value is None or value == "" else check_profile(value)
 
 
-def _announced_bytes(request: Request) -> int:
+def announced_bytes(request: Request) -> int:
+    """The length that *request* announces for its body; 0 where it announces none."""
     announced = request.headers.get("content-length", "")
     return int(announced) if announced.isdigit() else 0

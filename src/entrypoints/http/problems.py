@@ -82,6 +82,7 @@ _TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
     errors.MemberNotFound: (404, "not-found"),
     errors.MemberUnreadable: (422, "not-a-tar"),
     errors.ArchiveCorrupt: (500, "archive-corrupt"),
+    errors.QuotaExceeded: (507, "quota-exceeded"),
     errors.InsufficientStorage: (507, "insufficient-storage"),
     errors.ReadOnly: (503, "read-only"),
     errors.CatalogBusy: (503, "catalog-busy"),
@@ -168,6 +169,8 @@ def _extras(error: errors.TarkeepError) -> dict[str, object]:
             return {"errors": [{"pointer": "", "detail": str(error)}]}  # the two places are apart: the whole document
         case errors.InvalidName(what=what, rule=rule):
             return {"what": what, "rule": rule}
+        case errors.QuotaExceeded(setting=setting, limit=limit, needed=needed, free=free):
+            return {"setting": setting, "limit": limit, "needed": needed, "free": free}
         case errors.InsufficientStorage(needed_bytes=int() as needed, free_bytes=int() as free):
             return {"needed": needed, "free": free}
         case _:

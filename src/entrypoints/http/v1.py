@@ -17,7 +17,7 @@ from ...domain.naming import check_archive_name, check_profile
 from ...domain.usecases.receive import Outcome
 from .access import note_written, visitor_of
 from .chains import link_json
-from .context import Context, answer_json
+from .context import Context, announced_bytes, answer_json
 from .download import archive_response
 from .parameters import (
     declared_digests,
@@ -77,7 +77,8 @@ async def put_archive(request: Request) -> Response:
     offer = Offer(_requested_id(request), digests, taken_at, lineage=lineage(said))
     if offer.lineage.parent is not None:  # a wrong one costs its sender not a byte of the archive
         await context.run(lambda: context.tarkeep.receive.check(offer))
-    received = await context.receive_upload(request, lambda blocks: context.tarkeep.receive(offer, blocks))
+    announced = announced_bytes(request)
+    received = await context.receive_upload(request, lambda blocks: context.tarkeep.receive(offer, blocks, announced))
     note_written(request, received.archive.id, received.archive.digests.sha256, received.outcome.value)
     new = received.outcome in (Outcome.NEW, Outcome.KEPT_BOTH)
     body = msgspec.to_builtins(v1_archive(received.archive)) | {"outcome": received.outcome.value}
