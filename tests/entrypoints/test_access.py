@@ -533,13 +533,15 @@ def test_programs_and_pages_of_this_machine_are_served(open_client: httpx2.Clien
         ("", False),
     ],
 )
-@pytest.mark.parametrize("is_trusted", [True, False])
+@pytest.mark.parametrize(
+    ("proxies", "is_trusted"), [(("127.0.0.0/8",), True), (("192.0.2.99", "::1"), False), ((), False)], ids=str
+)
 def test_a_forwarded_address_counts_where_the_proxy_is_trusted(
-    tmp_path: Path, forwarded: str, is_let_in: bool, is_trusted: bool
+    tmp_path: Path, forwarded: str, is_let_in: bool, proxies: tuple[str, ...], is_trusted: bool
 ) -> None:
     """And only there; of several the last that no trusted proxy has."""
     storage = StorageSettings(data=tmp_path / "data")
-    settings = ServerSettings(trusted_proxies=("127.0.0.0/8",) if is_trusted else ())
+    settings = ServerSettings(trusted_proxies=proxies)
     with in_process(storage, settings, address="127.0.0.1") as (client, _):
         networks = (ip_network("10.0.0.0/8"),)
         token = open_tokens(storage).make(frozenset({Scope.LIST}), ("*",), networks=networks).text
