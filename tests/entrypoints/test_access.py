@@ -401,25 +401,6 @@ def test_a_token_file_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> None
     assert {answer.json()["code"] for answer in answers} == {"backend-unavailable"}
 
 
-def test_no_byte_of_who_is_not_let_in_is_read(served: Served) -> None:
-    """The answer comes before the body, which the server then leaves unread; nothing is staged."""
-    pulled: list[int] = []
-
-    def body() -> Iterator[bytes]:
-        for number in range(3):
-            pulled.append(number)
-            yield bytes(100)
-
-    staging = served.tarkeep.uploads.show.sessions.all()
-    for token in (None, "tk_wrong", served.token(Scope.PULL), served.token(Scope.PUSH, profiles=("nothing",))):
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        path = f"/api/v1/profiles/{OWN}/archives/FULL/new.tar.gz"
-        answer = served.client.put(path, headers=headers, content=body())
-        assert answer.status_code in (401, 403, 404)
-        assert answer.headers["connection"] == "close"
-    assert served.tarkeep.uploads.show.sessions.all() == staging
-
-
 # -- what was written -----------------------------------------------------------------------------------------------
 
 

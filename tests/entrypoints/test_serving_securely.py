@@ -17,6 +17,7 @@ import pytest
 from tarkeep.entrypoints.http.tls import tls_context
 from tests.support.archives import make_targz
 from tests.support.machine import Machine
+from tests.support.raw_http import RawConnection, request
 from tests.support.require import require
 from tests.support.server import LiveServer, live_server
 
@@ -77,6 +78,29 @@ def test_a_token_made_beside_a_running_server_closes_it(tmp_path: Path) -> None:
         assert (status(server, None), status(server, token)) == (401, 401)
         assert token not in server.log.read_text()
         assert token not in (tmp_path / "data" / "tokens.json").read_text()
+
+
+def test_who_is_not_let_in_is_told_before_the_body(tmp_path: Path) -> None:
+    """By the head alone, without a byte of the body sent or anything of it kept; and the connection is closed."""
+    data = tmp_path / "data"
+    reading, narrow = made_token(data, "pull"), made_token(data, "push", more=("--profile", "web"))
+    told = {}
+    with live_server(data) as server:
+        before = sorted(path for path in data.rglob("*") if path.is_file())
+        for token in ("", reading, narrow):
+            headers = {"Content-Length": "1000000"} | ({"Authorization": f"Bearer {token}"} if token else {})
+            for method, target in (
+                ("PUT", "/api/v1/profiles/laptop/archives/FULL/a.tar.gz"),
+                ("POST", "/api/v1/uploads/none"),
+                ("PUT", "/api/v1/profiles/laptop/archives/FULL/a.tar.gz/snapshot"),
+            ):
+                with RawConnection(server.host_and_port) as connection:
+                    answer = connection.exchange(request(method, target, headers))
+                told[token, target] = answer.status
+                assert answer.closes
+        assert sorted(path for path in data.rglob("*") if path.is_file()) == before
+
+    assert list(told.values()) == [401] * 3 + [403] * 3 + [404] * 3
 
 
 def test_the_list_says_what_each_token_is_for(tmp_path: Path) -> None:
