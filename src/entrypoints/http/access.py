@@ -205,6 +205,8 @@ class Guard:
         for route in self.routes:
             match, found = route.matches(scope)
             if match is Match.FULL and isinstance(route, Route):
+                if scope["method"] not in (route.methods or ()):  # answered 405 there
+                    break
                 return row_of(scope["method"], route.path), found["path_params"]
         return None, {}
 
