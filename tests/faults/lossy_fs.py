@@ -161,8 +161,8 @@ def obey(medium: Medium, lock: threading.Lock, mount_point: str) -> None:
                     medium.changes_left = after
                 case {"do": "restore", "seed": seed}:
                     medium.restore(seed)
-                case {"do": "fail", "call": call, "suffix": suffix, "which": which, "code": code}:
-                    medium.fault = Fault(call, suffix, which, code)
+                case {"do": "fail", "call": call, "pattern": pattern, "which": which, "code": code}:
+                    medium.fault = Fault(call, pattern, which, code)
                     medium.has_fired = False
                 case {"do": "clear"}:
                     medium.fault = None

@@ -14,6 +14,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from random import Random
 
 from attrs import define, field
@@ -103,10 +104,10 @@ def _put(names: dict[str, File | Directory], name: str, what: File | Directory |
 
 @define(eq=False)
 class Fault:
-    """The *which*-th *call* from now on a file whose path ends with *suffix* fails with the error *code*."""
+    """The *which*-th *call* from now on a path that *pattern* matches fails with the error *code*."""
 
     call: str
-    suffix: str
+    pattern: str
     which: int
     code: int
 
@@ -154,7 +155,7 @@ class Medium:
                 raise failed(errno.EIO)
             self.changes_left -= 1
         fault = self.fault
-        if fault is not None and fault.call == call and path.endswith(fault.suffix):
+        if fault is not None and fault.call == call and fnmatch(path, fault.pattern):
             fault.which -= 1
             if fault.which == 0:
                 self.fault = None

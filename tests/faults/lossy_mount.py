@@ -37,9 +37,9 @@ class LossyMount:
         """Power again, with what *seed* lets survive; whoever had files open must be dead."""
         self._tell(do="restore", seed=seed)
 
-    def fail(self, call: str, suffix: str, which: int, code: int) -> None:
-        """The *which*-th *call* on a path that ends with *suffix* fails with the error *code*."""
-        self._tell(do="fail", call=call, suffix=suffix, which=which, code=code)
+    def fail(self, call: str, pattern: str, which: int, code: int) -> None:
+        """The *which*-th *call* on a path that *pattern* matches fails with the error *code*."""
+        self._tell(do="fail", call=call, pattern=pattern, which=which, code=code)
 
     def has_fired(self) -> bool:
         """Whether that happened; from now on nothing fails any more."""

@@ -12,6 +12,15 @@ from tests.faults.ways import Tus, Way, fresh_name, some_archive
 from tests.support.strace import Call
 from tests.support.tus import patch
 
+# Status and code when the store fails with an error.
+OF_STORE = {
+    "ENOSPC": (507, "insufficient-storage"),
+    "EDQUOT": (507, "insufficient-storage"),
+    "EROFS": (503, "read-only"),
+    "EMFILE": (503, "backend-unavailable"),
+    "EIO": (503, "backend-unavailable"),
+}
+
 
 @frozen
 class Attempt:

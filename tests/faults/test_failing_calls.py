@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.faults.sites import Attempt, attempt, send_again, staged, target_of
+from tests.faults.sites import OF_STORE, Attempt, attempt, send_again, staged, target_of
 from tests.faults.ways import WAYS, Way
 from tests.support.server import LiveServer, live_server
 from tests.support.strace import attached, calls, require_strace
@@ -31,13 +31,6 @@ FAILS = {
     "EROFS": (*CHANGING, "fchmod", "unlink", "unlinkat"),
     "EMFILE": ("openat",),
     "EIO": (*CHANGING, "fchmod", "unlink", "unlinkat", "pread64"),
-}
-OF_STORE = {
-    "ENOSPC": (507, "insufficient-storage"),
-    "EDQUOT": (507, "insufficient-storage"),
-    "EROFS": (503, "read-only"),
-    "EMFILE": (503, "backend-unavailable"),
-    "EIO": (503, "backend-unavailable"),
 }
 REACHED = {"fsync": "archives/profile/TYPE", "linkat": "archives/.gz", "fdatasync": "catalog.sqlite"}
 STORED = (200, "")
