@@ -1,5 +1,5 @@
 """
-Layer 2, concluded. Writing to a file in staging fails, on the lossy file system, which can tell it from other writes.
+Layer 2, continued. Writing to a file in staging fails, on the lossy file system, which can tell it from other writes.
 """
 
 from __future__ import annotations
