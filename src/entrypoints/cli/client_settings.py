@@ -19,8 +19,8 @@ from ..settings import Size
 SLOWEST_RATE = 64 << 10  # below this a block takes longer than servers wait for the next byte
 
 
-def _positive(_instance: object, attribute: object, value: float) -> None:
-    if value < 1:
+def _positive(_instance: object, attribute: object, value: int | None) -> None:
+    if value is not None and value < 1:
         raise InvalidSetting(getattr(attribute, "name", "?"), f"must be 1 or more, is {value}")
 
 
@@ -47,6 +47,13 @@ TypeWord = Annotated[Literal["FULL", "INC", "DIFF"], Parameter(converter=_type)]
 """A backup type on the command line, in any case; the words are there for completion."""
 
 
+# Small archives wait for the server's disk, and a server lets those that wait together share the waiting; large ones
+# keep a line busy with few.
+AT_ONCE = 3
+SMALL_AT_ONCE = 8
+SMALL_BYTES = 8_000_000
+
+
 @Parameter(name="*")
 @frozen
 class ClientSettings:
@@ -63,8 +70,8 @@ class ClientSettings:
     profile: str | None = None
     """The profile that commands are about when they name none."""
 
-    jobs: int = field(default=3, validator=_positive)
-    """How many archives are on their way at once."""
+    jobs: int | None = field(default=None, validator=_positive)
+    """How many archives are on their way at once. Default: 3, or 8 where all are below 8 MB."""
 
     retries: int = field(default=8, validator=_positive)
     """How often to try again when the line breaks and nothing moves in between."""

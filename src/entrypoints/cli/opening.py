@@ -12,7 +12,7 @@ from ...domain.client.push import digest_of
 from ...domain.client.retrying import Notice
 from ...domain.errors import FolderUnusable, LocalFileChanged, TarkeepError, WrongUse
 from ...domain.naming import check_profile
-from .client_settings import ClientSettings, config_file, memory_file
+from .client_settings import SMALL_AT_ONCE, ClientSettings, config_file, memory_file
 from .exits import exit_code
 from .output import Output
 from .transfers import concurrently
@@ -37,7 +37,7 @@ def opening(settings: ClientSettings, output: Output) -> Iterator[Client]:
             settings.token(),
             settings.backup_dir,
             memory_file(),
-            jobs=settings.jobs,
+            jobs=settings.jobs or SMALL_AT_ONCE,
             retries=settings.retries,
             cacert=settings.cacert,
             fingerprint=settings.fingerprint,

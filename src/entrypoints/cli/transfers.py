@@ -19,7 +19,7 @@ from attrs import define, field, frozen
 from ...domain.client.push import Progress
 from ...domain.client.retrying import Notice
 from ...domain.errors import TarkeepError
-from .client_settings import ClientSettings
+from .client_settings import AT_ONCE, SMALL_AT_ONCE, SMALL_BYTES, ClientSettings
 from .exits import FAILED, INTERRUPTED, OK, PARTLY, exit_code, hint
 from .output import Output
 
@@ -125,6 +125,11 @@ class Ended(Generic[Outcome]):
         return codes.pop() if len(codes) == 1 else FAILED
 
 
+def _at_once(transfers: Sequence[Transfer[Item]]) -> int:
+    are_small = all(one.size_bytes is not None and one.size_bytes < SMALL_BYTES for one in transfers)
+    return SMALL_AT_ONCE if are_small else AT_ONCE
+
+
 def run(
     transfers: Sequence[Transfer[Item]],
     move: Callable[[Item, Progress, Notice], Outcome],
@@ -161,7 +166,7 @@ def run(
                 bars.done(transfer.label, transfer.size_bytes)
 
         try:
-            for outcome in concurrently(move_one, transfers, settings.jobs):
+            for outcome in concurrently(move_one, transfers, settings.jobs or _at_once(transfers)):
                 outcomes.append(outcome)
                 tell(outcome)
         except KeyboardInterrupt:
