@@ -10,6 +10,7 @@ from ..report import Table
 from ..runner import Context
 from . import (
     catalog,
+    chains,
     client_memory,
     download,
     inside,
@@ -40,4 +41,5 @@ BENCHES: Mapping[str, Callable[[Context], Table]] = {
     "latency": latency.run,
     "slow": slow.run,
     "inside": inside.run,
+    "chains": chains.run,
 }

@@ -107,10 +107,10 @@ def _not_a_time(text: str) -> Problem:
 
 async def list_points(request: Request) -> Response:
     context, profile = Context.of(request), requested_profile(request)
-    return await context.answer(lambda: {"profile": profile, "points": _points(context.tarkeep.points(profile))})
+    return await context.answer(lambda: {"profile": profile, "points": points_json(context.tarkeep.points(profile))})
 
 
-def _points(points: tuple[RestorePoint, ...]) -> list[dict[str, object]]:
+def points_json(points: tuple[RestorePoint, ...]) -> list[dict[str, object]]:
     position = {point.archive.id: number for number, point in enumerate(points)}
     return [_point(point) | {"path": [position[id] for id in point.path]} for point in points]
 
