@@ -177,7 +177,7 @@ def test_a_stop_keeps_what_was_acknowledged_and_nothing_half(tmp_path: Path) -> 
 def _begin(server: LiveServer, number: int, content: bytes) -> socket.socket:
     """A PUT of which half has come, that the server has begun to receive."""
     connection = socket.create_connection(server.host_and_port, timeout=PATIENCE_SECONDS)
-    head = f"PUT /api/v1/profiles/stop/archives/FULL/archive-{number}.tar.gz HTTP/1.1\r\nHost: a\r\n"
+    head = f"PUT /api/v1/profiles/stop/archives/FULL/archive-{number}.tar.gz HTTP/1.1\r\nHost: localhost\r\n"
     head += f"Content-Length: {len(content)}\r\nExpect: 100-continue\r\n\r\n"
     connection.sendall(head.encode())
     assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
