@@ -604,3 +604,13 @@ def test_a_hard_link_can_be_made_of_any_file(tmp_path: Path, target: bytes) -> N
             folder.mkdir(parents=True, exist_ok=True)
             subprocess.run(["tar", "-x", "-C", folder], input=path + tars.padded(b"content") + link + END, check=True)
             assert under(folder, target).samefile(folder / "link")
+
+
+def test_a_name_ends_at_its_first_nul_in_every_way_of_writing_it_anew() -> None:
+    """Dirt behind it does not make a file with data of what is read as a directory without."""
+    record = MemberRecord(0, header(b"d/\0dirt", 1000, b"0"), False)
+
+    written = read_member(MemberRecord(0, with_path(record, b"e"), False))
+
+    assert read_member(record).type is MemberType.DIRECTORY
+    assert (written.type, written.path, written.stored_bytes) == (MemberType.DIRECTORY, b"e", 0)
