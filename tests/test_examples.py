@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from attrs import fields
 
 from tarkeep.entrypoints.settings import ServerSettings, StorageSettings
 from tests.support.require import require
+from tests.support.server import live_server
+from tests.support.tars import END, gz, member
 
 ROOT = Path(__file__).parents[1]
 
@@ -42,6 +45,69 @@ def test_the_systemd_units_are_accepted(tmp_path: Path, unit: str) -> None:
     ours = [line for line in (done.stdout + done.stderr).splitlines() if "tarkeep" in line]
     assert (done.returncode, ours) == (0, [])
     assert "/opt/tarkeep/bin/" in (SYSTEMD / unit.replace(".timer", ".service")).read_text()
+
+
+def test_the_service_is_confined() -> None:
+    """Its exposure is at most 1.5 of 10, as systemd counts it."""
+    require("systemd-analyze", shutil.which("systemd-analyze") is not None, "apt install systemd")
+
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=15", SYSTEMD / "tarkeep.service"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+
+
+def _system_calls(*groups: str) -> set[str]:
+    """The system calls of systemd's *groups*, those of groups within them among them."""
+    done = subprocess.run(
+        ["systemd-analyze", "syscall-filter", "--no-pager", *groups], capture_output=True, text=True, check=True
+    )
+    names = {line.strip() for line in done.stdout.splitlines() if line.startswith("    ")} - {""}
+    nested = {name for name in names if name.startswith("@")}
+    calls = {name for name in names if name[0] not in "@#"}
+    return calls | _system_calls(*sorted(nested)) if nested else calls
+
+
+def test_the_service_can_do_its_work_within_its_confinement(tmp_path: Path) -> None:
+    """Receiving, looking inside, restoring and a restart need nothing that the unit refuses."""
+    require("systemd-analyze", shutil.which("systemd-analyze") is not None, "apt install systemd")
+    require("strace", shutil.which("strace") is not None, "apt install strace")
+    unit = (SYSTEMD / "tarkeep.service").read_text()
+    allowed: set[str] = set()
+    for line in re.findall(r"^SystemCallFilter=(.*)$", unit, re.MULTILINE):
+        words = line.removeprefix("~").split()
+        calls = {word for word in words if word[0] != "@"} | _system_calls(*[word for word in words if word[0] == "@"])
+        allowed = allowed - calls if line.startswith("~") else allowed | calls
+    traced = tmp_path / "calls"
+    strace = ("strace", "-f", "-qq", "-A", "-s", "0", "-o", str(traced))
+    content = gz(member(b"a", b"x" * 100) + END)
+
+    for name in ("first", "second"):
+        with live_server(tmp_path / "data", prefix=strace) as server, server.client() as client:
+            place = f"/api/v1/profiles/host/archives/FULL/{name}.tar.gz"
+            upload = client.post("/upload", data={"type": "INC"}, files={"file": (f"{name}.tar.gz", content)})
+            assert [upload.status_code, client.put(place, content=content).status_code] == [201, 201]
+            for path in ("/stats", "/readyz", f"{place}/members/a", "/api/v1/profiles/host/restore.tar.gz"):
+                assert client.get(path).status_code == 200
+            os.kill(next(iter(_children(server.process.pid))), signal.SIGTERM)
+            server.process.wait(60)
+
+    calls = set(re.findall(r"^\d+ +(\w+)\(", traced.read_text(), re.MULTILINE))
+    assert len(calls) > 40
+    # what systemd itself does between the filter and the server: strace starts it here
+    assert calls - allowed - {"execve"} == set()
+    families = set(re.findall(r"socket\((AF_\w+)", traced.read_text()))
+    (line,) = re.findall(r"^RestrictAddressFamilies=(.*)$", unit, re.MULTILINE)
+    assert families <= set(line.split())
+    assert not re.search(r"PROT_WRITE\|PROT_EXEC", traced.read_text())
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_shellcheck_finds_nothing_in_the_nightly_script() -> None:
