@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -130,3 +131,25 @@ def test_the_settings_table_has_every_setting() -> None:
 
     settings = [attribute.name for attribute in (*fields(StorageSettings), *fields(ServerSettings))]
     assert sorted(named) == sorted(settings)
+
+
+def test_the_container_runs_as_nobody_and_looks_after_itself(tmp_path: Path) -> None:
+    """Not root, with a health check that tells a server that can store from one that cannot be reached."""
+    text = (ROOT / "examples" / "container" / "Containerfile").read_text().replace("\\\n", "")
+    last = text.rpartition("\nFROM ")[2]
+    (user,) = re.findall(r"^USER (\d+):\d+$", last, re.MULTILINE)
+    (check,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", last, re.MULTILINE)
+    (entry,) = re.findall(r"^ENTRYPOINT (\[.*\])$", last, re.MULTILINE)
+    code = json.loads(check)[2]
+
+    with live_server(tmp_path / "data") as server:
+        healthy = subprocess.run([sys.executable, "-c", code.replace("http://127.0.0.1:5000", server.url)], check=False)
+    sick = subprocess.run(
+        [sys.executable, "-c", code.replace("http://127.0.0.1:5000", server.url)],
+        check=False,
+        stderr=subprocess.DEVNULL,
+    )
+
+    assert int(user) > 0
+    assert (healthy.returncode, sick.returncode) == (0, 1)
+    assert json.loads(entry)[1:4] == ["serve", "--data", "/var/lib/tarkeep"]
