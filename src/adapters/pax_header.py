@@ -23,7 +23,7 @@ _LONGEST_KEYWORD = 1025  # with its space and equals sign
 _SHORT_RECORD_BYTES = 1024  # held until complete; what the walk needs the value of is always shorter
 _SPARSE_NAME = b"GNU.sparse.name"
 _NAMES = frozenset((b"path", _SPARSE_NAME))  # held until complete, being no longer than max_name_bytes
-_KEYWORDS = frozenset((b"size", b"mtime", b"path", b"linkpath", _SPARSE_NAME, b"GNU.dumpdir"))
+_KEYWORDS = frozenset((b"size", b"mtime", b"path", b"linkpath", b"uname", b"gname", _SPARSE_NAME, b"GNU.dumpdir"))
 _OF_NO_MEMBER = frozenset((b"comment", b"charset", b"hdrcharset"))  # in a global header, like all of GNU.volume
 
 
@@ -43,16 +43,28 @@ class PaxHeader:
     The records of one pax header, passing by: ``length keyword=value newline``, where length counts all of it.
 
     Only short records and names are held until they are complete, so a dumpdir of a huge directory costs no memory.
-    *at* is the place of the header in the tar, for errors. *matters* tells whether it says something of members.
+    *at* is the place of the header in the tar, for errors. *matters* tells whether it says something of members. Names
+    may have *max_name_bytes*, and *max_records* may come, because whoever reads the member holds them all.
     """
 
-    def __init__(self, at: int, size: int, max_name_bytes: int, listings: ListingScan, *, is_global: bool) -> None:
+    def __init__(
+        self,
+        at: int,
+        size: int,
+        max_name_bytes: int,
+        max_records: int,
+        listings: ListingScan,
+        *,
+        is_global: bool,
+    ) -> None:
         self.overrides = Overrides()
         self.is_global = is_global
         self.matters = False
         self.missing_bytes = size
         self._at = at
         self._max_name_bytes = max_name_bytes
+        self._max_records = max_records
+        self._records = 0
         self._listings = listings
         self._held = bytearray()  # the beginning of a record
         self._wanted_bytes = 0  # how much of it to hold before looking again
@@ -119,6 +131,9 @@ class PaxHeader:
             if self.is_global and keyword not in _OF_NO_MEMBER and not keyword.startswith(b"GNU.volume."):
                 self.matters = True
             position = end
+        self._records += records
+        if self._records > self._max_records:
+            raise ExpandsTooFar("max_pax_records", self._max_records)
         return records
 
     def _hold(self, beginning: bytes, wanted_bytes: int) -> None:

@@ -80,15 +80,16 @@ class InspectionLimits:
     How far an archive may expand; one that goes further is refused.
 
     *max_members* counts entries; *max_records* what brings no entry but takes time: extension headers, the blocks of
-    sparse maps, and pax records. *max_name_bytes* is for one path or link target, *max_header_bytes* for all that is
-    recorded of one member, such as the listing of a directory (of 3 million names), and *max_global_bytes* for what
-    global headers say of every member.
+    sparse maps, and pax records, of which one header may have *max_pax_records*. *max_name_bytes* is for one path, link
+    target or owner, *max_header_bytes* for all that is recorded of one member, such as the listing of a directory (of 3
+    million names), and *max_global_bytes* for what global headers say of every member.
     """
 
     max_unpacked_bytes: int = field(default=64 << 30, validator=ge(0))
     max_members: int = field(default=10_000_000, validator=ge(0))
     max_name_bytes: int = field(default=65_536, validator=ge(0))
     max_records: int = field(default=160_000_000, validator=ge(0))
+    max_pax_records: int = field(default=100_000, validator=ge(0))
     max_header_bytes: int = field(default=64 << 20, validator=ge(0))
     max_global_bytes: int = field(default=8 << 10, validator=ge(0))
 
@@ -330,12 +331,23 @@ class TarWalk:
         end = begin + size
         times = _ONLY_TIMES.fullmatch(piece, begin, end) if end <= len(piece) and type != _GLOBAL else None
         if times is not None:
-            self._count_records(piece.count(b"\n", begin, end))
+            count = piece.count(b"\n", begin, end)
+            if count > self._limits.max_pax_records:
+                raise ExpandsTooFar("max_pax_records", self._limits.max_pax_records)
+            self._count_records(count)
             self._overrides = Overrides(mtime=None if times[1] is None else int(times[1]))
             self._keep(piece, position, at, size, type)
             return size
         self._begin_part(at, size)
-        self._pax = PaxHeader(at, size, self._limits.max_name_bytes, self._listings, is_global=type == _GLOBAL)
+        limits = self._limits
+        self._pax = PaxHeader(
+            at,
+            size,
+            limits.max_name_bytes,
+            limits.max_pax_records,
+            self._listings,
+            is_global=type == _GLOBAL,
+        )
         self._read_pax(self._pax, piece[begin:end])
         self._keep_begun(piece, position, size, type)
         return size

@@ -480,6 +480,10 @@ class InspectorContract:
             ({"max_records": 9}, pax({b"comment": b"c"}, b"g") * 5 + END),
             ({"max_records": 9}, pax({b"a%d" % number: b"" for number in range(9)}) + member() + END),
             ({"max_records": 9}, tars.sparse_gnu(b"", 10) + END),
+            ({"max_pax_records": 9}, pax({b"a%d" % number: b"" for number in range(10)}) + member() + END),
+            ({"max_pax_records": 9}, pax(tars.pax_record(b"atime", b"1") * 10) + member() + END),
+            ({"max_name_bytes": 99}, pax({b"uname": b"u" * 100}) + member() + END),
+            ({"max_name_bytes": 99}, pax({b"gname": b"g" * 100}) + member() + END),
         ],
     )
     def test_what_exceeds_a_limit_expands_too_far(
