@@ -79,10 +79,11 @@ class InspectionLimits:
     """
     How far an archive may expand; one that goes further is refused.
 
-    *max_members* counts entries; *max_records* what brings no entry but takes time: extension headers, the blocks of
-    sparse maps, and pax records, of which one header may have *max_pax_records*. *max_name_bytes* is for one path, link
-    target or owner, *max_header_bytes* for all that is recorded of one member, such as the listing of a directory (of 3
-    million names), and *max_global_bytes* for what global headers say of every member.
+    *max_members* counts entries, and holds as well for the names in all listings; *max_records* counts what brings no
+    entry but takes time: extension headers, the blocks of sparse maps, and pax records, of which one header may have
+    *max_pax_records*. *max_name_bytes* is for one path, link target, listed name or owner, *max_header_bytes* for all
+    that is recorded of one member, such as the listing of a directory (of 3 million names), and *max_global_bytes* for
+    what global headers say of every member.
     """
 
     max_unpacked_bytes: int = field(default=64 << 30, validator=ge(0))
@@ -110,7 +111,7 @@ class TarWalk:
         self._limits = limits
         self._recorder = recorder
         self._root = _NO_ROOT  # what a name begins with that has the same root as the one before
-        self._listings = ListingScan()
+        self._listings = ListingScan(limits.max_members, limits.max_name_bytes)
         self._long_name: bytes | None = None
         self._parts: list[bytes] = []  # of the member on its way, from its first extension header on
         self._parts_at = 0
