@@ -528,6 +528,19 @@ class MemberUnreadable(TarkeepError):
 
 
 @define
+class TreeTooLarge(TarkeepError):
+    """The names of a tree, or of an archive that is compared, take more memory than the server has for them."""
+
+    limit_bytes: int
+
+    def __str__(self) -> str:
+        return (
+            f"its names and the paths of its directories have more than {self.limit_bytes} bytes, "
+            "or a directory lies deeper than any tar could extract it; its plan restores it with tar"
+        )
+
+
+@define
 class RecordsMissing(TarkeepError):
     """No records of the members of an archive with this SHA-256 are kept; they can be made from the archive."""
 

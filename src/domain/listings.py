@@ -11,10 +11,23 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 from .chains import Fit, FitVerdict
+from .errors import TreeTooLarge
 from .members import Listing, Mark, Rename
 
 EXAMPLES = 10
 """Paths that a fit names at most."""
+
+MAX_PATH_BYTES = 4095
+"""Longer paths cannot be given to Linux in one piece, so tar cannot extract them either."""
+
+MAX_LEVELS = 512
+"""Every step of a path may cost its length, so the square of this is what a path costs at most."""
+
+MAX_STEPS = 1000
+"""Renames of one archive that tar is trusted with: finding out whether it may be costs the square of their number."""
+
+MAX_HELD_BYTES = 128 << 20
+"""Of names and paths of directories that are held at once: 5 million files of a usual tree."""
 
 
 def canonical(path: bytes) -> bytes:
@@ -26,6 +39,11 @@ def canonical(path: bytes) -> bytes:
     if path[:1] in b"./" or b"//" in path or b"/." in path or path[-1:] == b"/":
         return b"/".join(part for part in path.split(b"/") if part not in (b"", b"."))
     return path
+
+
+def is_placeable(path: bytes) -> bool:
+    """*path* is none that only harm could have made."""
+    return len(path) <= MAX_LEVELS or (len(path) <= MAX_PATH_BYTES and path.count(b"/") <= MAX_LEVELS)
 
 
 def split(path: bytes) -> tuple[bytes, bytes]:
@@ -47,12 +65,12 @@ class Origins:
     """
 
     def __init__(self, renames: Sequence[Rename], earlier: Sequence[Rename] = ()) -> None:
-        self._steps = [(canonical(rename.old), canonical(rename.new)) for rename in renames]
+        self._steps, self._is_readable = _steps(renames)
         self._renamed = _meant(self._steps)
         # Where a directory came to stand under a name that another one had, tar's snapshot file keeps that name with
         # the inode of the other. So the next dump names a circle by where its directories were before the last one,
         # and tells of the same renames again if nothing happened since.
-        told = _meant([(canonical(rename.old), canonical(rename.new)) for rename in earlier])
+        told = _meant(_steps(earlier)[0])
         were = set(told.values())
         self._stood = {old: new for new, old in told.items() if new in were and old in told}
         self._before: dict[bytes, bytes | None] = {b"": b""}
@@ -79,6 +97,8 @@ class Origins:
         tells of again, for a chain of renames in the wrong order, and for a directory that went into a new one at its
         own old name. See `targets` for what more stops it.
         """
+        if not self._is_readable or len(self._steps) > MAX_STEPS:
+            return False
         if any(old and new.startswith(old + b"/") for old, new in self._steps):
             return False
         names = {*self._renamed, *self._stood, *self._stood.values()}
@@ -158,6 +178,16 @@ class Origins:
         return path
 
 
+def _steps(renames: Sequence[Rename]) -> tuple[list[tuple[bytes, bytes]], bool]:
+    """*renames* with canonical paths, and whether none had to be left out."""
+    steps = [
+        (canonical(rename.old), canonical(rename.new))
+        for rename in renames
+        if is_placeable(rename.old) and is_placeable(rename.new)
+    ]
+    return steps, len(steps) == len(renames)
+
+
 _ASIDE = b"\0"  # the temporary name: no name of tar has a NUL
 
 
@@ -191,6 +221,7 @@ def fit(
     wanted: dict[bytes, list[bytes]] = {}
     directories: set[bytes] = set()
     renames: list[Rename] = []
+    held_bytes = 0
     for path, listing in child:
         directory = canonical(path)
         directories.add(directory)
@@ -200,12 +231,16 @@ def fit(
             unchanged = [name for name in unchanged if not is_left_out(join(directory, name))]
         if unchanged:
             wanted[directory] = unchanged
+        held_bytes += len(directory) + sum(map(len, unchanged))
+        held_bytes += sum(len(rename.old) + len(rename.new) for rename in listing.renames)
+        if held_bytes > MAX_HELD_BYTES or not is_placeable(directory):
+            raise TreeTooLarge(MAX_HELD_BYTES)
     if not directories:
         return Fit(FitVerdict.UNKNOWN)
     needed: dict[bytes, tuple[bytes, list[bytes]]] = {}
     moved: set[bytes] = set()
-    targets: frozenset[bytes] = frozenset()
-    ways: frozenset[bytes] = frozenset()
+    targets: dict[bytes, set[bytes]] = {}
+    ways: dict[bytes, set[bytes]] = {}
     failed = _Failures()
     is_empty = True
     for path, listing in parent:
@@ -215,7 +250,8 @@ def fit(
             moved = set(origins.moved_from)
             failed.is_sound = origins.is_sound(directories)
             failed.is_excusable = origins.is_trivial
-            targets, ways = origins.targets, origins.ways
+            targets = _by_directory(origins.targets)
+            ways = _by_directory(origins.targets | origins.ways)
             for directory, names in wanted.items():
                 # One with a listing of its own is a directory, whatever its parent's says: it was named twice to tar.
                 names = [name for name in names if join(directory, name) not in directories]
@@ -228,7 +264,7 @@ def fit(
         moved.discard(at)
         directory, names = needed.pop(at, (b"", []))
         have = listing.names
-        if targets and (_is_taken(at, have, targets) or _has_file(at, have, targets | ways)):
+        if targets and (_is_taken(at, have, targets) or _has_file(at, have, ways)):
             failed.is_sound = False
         failed.add(directory, [name for name in names if have.get(name) not in (Mark.HERE, Mark.UNCHANGED)])
     if is_empty:
@@ -239,17 +275,24 @@ def fit(
     return failed.fit()
 
 
-def _is_taken(directory: bytes, names: Mapping[bytes, Mark], targets: frozenset[bytes]) -> bool:
-    """One of *targets* is *directory*, and not empty."""
-    return directory in targets and bool(names)
+def _by_directory(paths: Iterable[bytes]) -> dict[bytes, set[bytes]]:
+    """The names in *paths* by the directories that they are in: looked up once for each listing, not all for each."""
+    found: dict[bytes, set[bytes]] = {}
+    for path in paths:
+        directory, name = split(path)
+        found.setdefault(directory, set()).add(name)
+    return found
 
 
-def _has_file(directory: bytes, names: Mapping[bytes, Mark], paths: Iterable[bytes]) -> bool:
-    """One of *paths* is a file in *directory*."""
-    return any(
-        split(path)[0] == directory and names.get(split(path)[1], Mark.DIRECTORY) is not Mark.DIRECTORY
-        for path in paths
-    )
+def _is_taken(directory: bytes, names: Mapping[bytes, Mark], targets: Mapping[bytes, set[bytes]]) -> bool:
+    """One of *targets*, names by their directories, is *directory*, and not empty."""
+    above, name = split(directory)
+    return bool(names) and name in targets.get(above, ())
+
+
+def _has_file(directory: bytes, names: Mapping[bytes, Mark], paths: Mapping[bytes, set[bytes]]) -> bool:
+    """One of *paths*, names by their directories, is a file in *directory*."""
+    return any(names.get(name, Mark.DIRECTORY) is not Mark.DIRECTORY for name in paths.get(directory, ()))
 
 
 class _Failures:

@@ -13,14 +13,15 @@ archives.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from enum import Enum
 from fnmatch import translate
 from heapq import nsmallest
 
 from attrs import frozen
 
-from .listings import Origins, canonical, join, split
+from .errors import TreeTooLarge
+from .listings import MAX_HELD_BYTES, Origins, canonical, is_placeable, join, split
 from .members import Mark, Member, MemberType, Rename
 
 Members = Callable[[], Iterable[Member]]
@@ -44,6 +45,7 @@ class GapKind(Enum):
     WAS_DIRECTORY = "was-directory"  # said to be an unchanged file, and a directory before
     IN_THE_WAY = "in-the-way"  # tar cannot extract it over what is there
     NO_TARGET = "no-target"  # a hard link to nothing
+    TOO_DEEP = "too-deep"  # longer or deeper than any path that tar could extract
     # nothing is missing that any archive ever had
     NOT_ARCHIVED = "not-archived"  # listed and not stored: a socket, or a file that vanished or could not be read
     LEFT_OUT = "left-out"  # listed since the first archive and in none: excluded
@@ -107,6 +109,7 @@ class Tree:
         self._links: dict[int, int] = {}
         self._gaps: list[Gap] = []
         self._losses = 0
+        self._held_bytes = 0
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -225,18 +228,26 @@ class Tree:
         if len(self._gaps) < GAPS_NAMED:
             self._gaps.append(Gap(path, kind))
 
+    def _hold(self, count_bytes: int) -> None:
+        self._held_bytes += count_bytes
+        if self._held_bytes > MAX_HELD_BYTES:
+            raise TreeTooLarge(MAX_HELD_BYTES)
+
     def _directory(self, path: bytes) -> dict[bytes, int]:
         """The table of *path*, which becomes a directory with all above it, if it is none yet."""
         table = self._tables.get(path)
-        while table is None:
-            # From the lowest that exists downwards.
-            missing = path
-            while (above := split(missing)[0]) not in self._tables:
-                missing = above
-            self._tables[missing] = {}
-            self._tables[above].setdefault(split(missing)[1], _IMPLIED)
-            table = self._tables.get(path)
-        return table
+        if table is not None:
+            return table
+        missing = []
+        while path not in self._tables:
+            self._hold(len(path))
+            missing.append(path)
+            path = split(path)[0]
+        for directory in reversed(missing):
+            self._tables[directory] = {}
+            above, name = split(directory)
+            self._tables[above].setdefault(name, _IMPLIED)
+        return self._tables[missing[0]]
 
 
 def merge(path: Sequence[Members], is_exact: bool, is_proven: bool = False) -> Tree:
@@ -249,6 +260,9 @@ def merge(path: Sequence[Members], is_exact: bool, is_proven: bool = False) -> T
 
     Each archive is read once, the last first; once more only for a hard link to a member that was replaced. A member
     whose path has ``..`` in it belongs nowhere, as for tar.
+
+    Raises:
+        TreeTooLarge: it has more names than can be held.
     """
     tree = Tree(max(1, len(path)))
     if not path:
@@ -261,10 +275,19 @@ def _renames(members: Members) -> Sequence[Rename]:
     return next((member.listing.renames for member in members() if member.listing is not None), ())
 
 
-def _placed(members: Iterable[Member]) -> Iterator[tuple[Member, bytes]]:
+def _placed(
+    tree: Tree, members: Iterable[Member], wanted: Container[bytes] | None = None
+) -> Iterator[tuple[Member, bytes]]:
+    """Those of *members* that have a place in *tree*, and where; what has none matters in *wanted* directories only."""
     for member in members:
-        if b".." not in member.path or b".." not in member.path.split(b"/"):
-            yield member, canonical(member.path)
+        path = member.path
+        if b".." in path and b".." in path.split(b"/"):
+            continue
+        canonical_path = canonical(path)
+        if is_placeable(path):
+            yield member, canonical_path
+        elif wanted is None or split(canonical_path)[0] in wanted:
+            tree._gap(canonical_path, GapKind.TOO_DEEP)
 
 
 class _Exact:
@@ -305,7 +328,8 @@ class _Exact:
     def _take_last(self) -> None:
         tree, last = self._tree, len(self._path) - 1
         links: dict[int, bytes] = {}
-        for member, path in _placed(self._path[last]()):
+        for member, path in _placed(tree, self._path[last]()):
+            tree._hold(len(member.path))
             value = tree._value(last, member.at)
             directory, name = split(path)
             if member.type is not MemberType.DIRECTORY:
@@ -319,13 +343,16 @@ class _Exact:
             else:
                 tree._root = value
             if member.listing is not None:
+                tree._hold(sum(map(len, member.listing.names)))
                 for listed, mark in member.listing.names.items():
                     if mark is Mark.UNCHANGED:
                         table.setdefault(listed, _WANTED)
                     elif mark is Mark.HERE:
                         table.setdefault(listed, _PROMISED)
+                    elif is_placeable(below := join(path, listed)):
+                        tree._directory(below)
                     else:
-                        tree._directory(join(path, listed))
+                        tree._gap(below, GapKind.TOO_DEEP)
         for directory, table in tree._tables.items():
             self._drop_promised(directory, table, list(table))
         self._follow(last, links, lambda directory: tree._tables.get(directory))
@@ -335,7 +362,7 @@ class _Exact:
         tree = self._tree
         links: dict[int, bytes] = {}
         unseen = set(jobs)
-        for member, path in _placed(self._path[index]()):
+        for member, path in _placed(tree, self._path[index](), wanted=jobs):
             if member.type is MemberType.DIRECTORY:
                 if member.listing is not None and path in jobs:
                     unseen.discard(path)
@@ -416,7 +443,7 @@ class _Exact:
                 tree._links[value] = further
                 hops += 1
         if replaced:
-            for member, path in _placed(self._path[index]()):
+            for member, path in _placed(tree, self._path[index](), wanted=()):
                 if path in replaced and member.type not in (MemberType.HARD_LINK, MemberType.DIRECTORY):
                     for value in replaced[path]:
                         tree._links[value] = tree._value(index, member.at)
@@ -431,7 +458,8 @@ class _Overlay:
 
     def merged(self) -> Tree:
         for index, members in enumerate(self._path):
-            for member, path in _placed(members()):
+            for member, path in _placed(self._tree, members()):
+                self._tree._hold(len(path))
                 self._extract(index, member, path)
         return self._tree
 
@@ -446,9 +474,8 @@ class _Overlay:
             return
         directory, name = split(path)
         if member.type is MemberType.DIRECTORY:
-            table = tree._directory(directory)
-            tables.setdefault(path, {})  # a file of this name gives way
-            table[name] = value
+            tree._directory(path)  # a file of this name gives way
+            tables[directory][name] = value
             return
         content = value
         if member.type is MemberType.HARD_LINK:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+import tracemalloc
 from collections.abc import Callable, Sequence
 
 import pytest
+from attrs import evolve
 
 from tarkeep.domain.chains import Fit, FitVerdict
+from tarkeep.domain.errors import TreeTooLarge
 from tarkeep.domain.history import Change, history, sight
 from tarkeep.domain.listings import Origins, canonical, fit
-from tarkeep.domain.members import Listing, Member, MemberType, Rename
+from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
 from tarkeep.domain.tree import Gap, GapKind, Members, Tree, merge
 from tests.support.members import archive, directory, member
 
@@ -551,3 +554,114 @@ def test_a_plain_archive_tells_of_nothing_that_it_does_not_hold() -> None:
         (0, Change.APPEARED, None, 0),
         (2, Change.CHANGED, None, 2),
     ]
+
+
+# -- what only harm could have made ----------------------------------------------------------------------------------
+
+
+LONG_NAMES = Listing({b"%d" % number + b"n" * 60_000: Mark.HERE for number in range(10)})
+LONG_UNCHANGED = Listing(dict.fromkeys(LONG_NAMES.names, Mark.UNCHANGED))
+
+
+def deep(levels: int, first: bytes = b"d") -> bytes:
+    return first + b"/d" * (levels - 1)
+
+
+@pytest.mark.parametrize("path", [deep(10_000), deep(30_000), b"n" * 300 + b"/" + b"n" * 4_000])
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_what_lies_too_deep_is_a_loss_and_costs_nothing(path: bytes, is_exact: bool) -> None:
+    """No path that tar could not extract is taken apart, which would cost the square of its length."""
+    tracemalloc.start()
+    try:
+        tree = merge([archive(directory(b"", "Ya"), b"a", path, directory(path, "Yx Dy"))], is_exact)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert [gap.kind for gap in tree.gaps] == [GapKind.TOO_DEEP] * 2
+    assert (len(tree), tree.losses) == (1, 2)
+    assert peak < 2 << 20
+
+
+def test_a_listed_directory_that_lies_too_deep_is_a_loss() -> None:
+    """Nor is one that only a listing tells of."""
+    listing = Listing({deep(10_000): Mark.DIRECTORY})
+
+    tree = merge([archive(directory(b"", "Ya"), b"a", evolve(directory(b"b", ""), listing=listing))], is_exact=True)
+
+    assert [gap.kind for gap in tree.gaps] == [GapKind.TOO_DEEP]
+
+
+def test_what_lay_too_deep_before_does_not_matter_to_names_that_are_elsewhere() -> None:
+    """An archive of the past may hold it, as long as nothing of today comes from there."""
+    full = archive(directory(b"r", "Ya Db"), b"r/a", deep(10_000, b"r/b"))
+
+    tree, found = merged(full, archive(directory(b"r", "Na")))
+
+    assert found == {b"r/a": (0, b"r/a")}
+    assert not tree.gaps
+
+
+FLOOD = [deep(500, b"%d" % number + b"n" * 3_000) for number in range(400)]  # 2 MB of directories' paths for each
+
+
+@pytest.mark.parametrize(
+    ("members", "is_exact"),
+    [
+        (FLOOD, True),
+        (FLOOD, False),
+        ([directory(path) for path in FLOOD], True),
+        ([evolve(directory(b"%d" % number), listing=LONG_NAMES) for number in range(500)], True),
+    ],
+    ids=["deep files", "deep files laid over", "deep directories", "long names"],
+)
+def test_a_tree_of_too_many_bytes_is_not_held(members: Sequence[Member | bytes], is_exact: bool) -> None:
+    """Where a few names make many directories with long paths, or are long themselves, merging stops in time."""
+    with pytest.raises(TreeTooLarge):
+        merge([archive(*members)], is_exact)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [directory(deep(10_000))],
+        [directory(b"n" * 4_000 + b"%d" % number) for number in range(40_000)],
+        [evolve(directory(b"%d" % number), listing=LONG_UNCHANGED) for number in range(500)],
+        [directory(b"", "", *[(b"o" * 4_000, b"n" * 4_000)] * 20_000)],
+    ],
+    ids=["deep", "long paths", "long names", "long renames"],
+)
+def test_an_archive_of_too_many_bytes_is_not_compared(members: Sequence[Member]) -> None:
+    """Of one that is compared with its parent no more is held than of a tree."""
+    with pytest.raises(TreeTooLarge):
+        fitted(archive(*members), archive(directory(b"")))
+
+
+def test_very_many_renames_are_taken_for_unsound() -> None:
+    """Finding out whether tar can carry them out costs the square of their number."""
+    count = 50_000
+    renames = tuple(Rename(b"o%d" % number, b"n%d" % number) for number in range(count))
+    names = {b"n%d" % number: Mark.DIRECTORY for number in range(count)}
+    child = evolve(directory(b""), listing=Listing(names, renames))
+    after = [directory(b"n%d" % number) for number in range(2_000)]
+    before = [directory(b"o%d" % number) for number in range(count)]
+
+    found = fitted(archive(child, *after), archive(directory(b""), *before))
+
+    assert found.verdict is FitVerdict.FITS
+    assert not found.is_sound
+
+
+def test_renames_of_paths_that_lie_too_deep_are_not_followed() -> None:
+    """They are not taken apart, and tar is not trusted with them."""
+    child = archive(directory(b"", "Nx", (b"d/" * 20_000, b"a"), (b"a", b"d/" * 20_000)))
+
+    tracemalloc.start()
+    try:
+        found = fitted(child, archive(directory(b"", "Yx")))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert (found.verdict, found.is_sound) == (FitVerdict.FITS, False)
+    assert peak < 2 << 20

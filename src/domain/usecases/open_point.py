@@ -13,13 +13,17 @@ from attrs import define, field, frozen
 
 from ..archives import ArchiveId, BackupArchive
 from ..chains import Evidence
-from ..errors import PointNotRestorable
+from ..errors import PointNotRestorable, TreeTooLarge
+from ..path_text import path_text
 from ..points import Fidelity, Plan
 from ..ports import Catalog
 from ..tar_headers import read_member
 from ..tree import Members, Tree, merge
 from .points import ListPoints
 from .record_members import RecordMembers
+
+SHOWN_BYTES = 200
+"""Of a path in a sentence."""
 
 
 @frozen
@@ -79,10 +83,13 @@ class OpenPoint:
         """
         plan = self.points.plan(profile, at)
         archives = tuple(map(self.catalog.find, plan.archives))
-        tree = self._tree(plan, archives)
+        try:
+            tree = self._tree(plan, archives)
+        except TreeTooLarge as error:
+            raise PointNotRestorable(plan.point.archive.id, (str(error),)) from error
         if tree.losses:
             lost = [gap for gap in tree.gaps if gap.kind.is_loss]
-            shown = ", ".join(gap.path.decode(errors="backslashreplace") for gap in lost[:5])
+            shown = ", ".join(path_text(gap.path[:SHOWN_BYTES]) for gap in lost[:5])
             reason = f"{tree.losses} names are in none of its archives: {shown}"
             raise PointNotRestorable(plan.point.archive.id, (reason,))
         return OpenedPoint(plan, archives, tree)
