@@ -8,18 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Generic, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..archives import BackupArchive
 from ..errors import ArchiveCorrupt, MemberNotFound, PathNotFound
 from ..listings import canonical
-from ..members import Member, MemberType
+from ..members import Member, MemberRecord, MemberType
 from ..ports import Unpacker
 from ..tar_headers import read_member
 from ..tree import Entry
 from .open_point import OpenedPoint
 from .record_members import RecordMembers
+
+PAGE_BYTES = 1 << 20
+"""Of names, owners and link targets that one page shows: a few members can have more of them than fit into memory."""
+
+_READ_AT_ONCE = 50  # members, before it is looked whether the page is full
+_MAX_LINKS = 8  # from one hard link to the next; tar links to files alone
+
+Shown = TypeVar("Shown")
+
+
+@frozen
+class Page(Generic[Shown]):
+    """As many *entries* as were asked for and fit into a page; *has_more* tells whether others follow."""
+
+    entries: tuple[Shown, ...]
+    has_more: bool
 
 
 @frozen
@@ -41,9 +58,7 @@ class BrowseTree:
 
     members: RecordMembers
 
-    def directory(
-        self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None
-    ) -> tuple[TreeEntry, ...]:
+    def directory(self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None) -> Page[TreeEntry]:
         """
         Up to *limit* names in the directory *path*, in the order of their bytes, those behind the name *after*.
 
@@ -52,55 +67,80 @@ class BrowseTree:
         Raises:
             PathNotFound: there is no such path.
         """
-        found = opened.tree.list(path, limit, after)
+        found = opened.tree.list(path, limit + 1, after)
         if found is None:
             entry = opened.tree.entry(path)
             if entry is None:
                 raise PathNotFound(path)
             found = (entry,) if after is None else ()
-        return self._described(opened, found)
+        return self._described(opened, found, limit)
 
-    def everything(
-        self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None
-    ) -> tuple[TreeEntry, ...]:
+    def everything(self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None) -> Page[TreeEntry]:
         """Up to *limit* names at any depth below *path*, by directory and name, those behind the path *after*."""
         if opened.tree.entry(path) is None:
             raise PathNotFound(path)
-        return self._described(opened, self._page(opened.tree.search(b"", path), limit, after))
+        return self._described(opened, self._behind(opened.tree.search(b"", path), limit + 1, after), limit)
 
-    def search(
-        self, opened: OpenedPoint, pattern: bytes, limit: int, after: bytes | None = None
-    ) -> tuple[TreeEntry, ...]:
+    def search(self, opened: OpenedPoint, pattern: bytes, limit: int, after: bytes | None = None) -> Page[TreeEntry]:
         """Up to *limit* names that match *pattern* (see `Tree.search`), those behind the path *after*."""
-        return self._described(opened, self._page(opened.tree.search(pattern), limit, after))
+        return self._described(opened, self._behind(opened.tree.search(pattern), limit + 1, after), limit)
 
     @staticmethod
-    def _page(entries: Iterable[Entry], limit: int, after: bytes | None) -> list[Entry]:
+    def _behind(entries: Iterable[Entry], limit: int, after: bytes | None) -> list[Entry]:
         if after is not None:
             place = _place(after)
             entries = (entry for entry in entries if _place(entry.path) > place)
         return list(islice(entries, limit))
 
-    def _described(self, opened: OpenedPoint, entries: Sequence[Entry]) -> tuple[TreeEntry, ...]:
+    def _described(self, opened: OpenedPoint, entries: Sequence[Entry], limit: int) -> Page[TreeEntry]:
+        described = (
+            one
+            for begin in range(0, limit, _READ_AT_ONCE)
+            for one in self._read(opened, entries[begin : min(begin + _READ_AT_ONCE, limit)])
+        )
+        page = _page((entry, len(entry.path) + _shown_bytes(entry.member)) for entry in described)
+        return Page(page, len(page) < len(entries))
+
+    def _read(self, opened: OpenedPoint, entries: Sequence[Entry]) -> Iterator[TreeEntry]:
         wanted: dict[int, set[int]] = {}
         for entry in entries:
             if entry.content_archive is not None and entry.content_at is not None:
                 wanted.setdefault(entry.content_archive, set()).add(entry.content_at)
         members = {
-            (index, record.at): read_member(record)
+            (index, record.at): _read_to_show(record)
             for index, places in wanted.items()
             for record in self.members.at(opened.archives[index], sorted(places))
         }
-        return tuple(
-            TreeEntry(
+        for entry in entries:
+            yield TreeEntry(
                 entry.path,
                 members.get((entry.content_archive, entry.content_at))
                 if entry.content_archive is not None and entry.content_at is not None
                 else None,
                 opened.archives[entry.content_archive] if entry.content_archive is not None else None,
             )
-            for entry in entries
-        )
+
+
+def _read_to_show(record: MemberRecord) -> Member:
+    """The member without its listing, which is not shown, and of which a page of directories has many."""
+    member = read_member(record)
+    return evolve(member, listing=None) if member.listing is not None else member
+
+
+def _shown_bytes(member: Member | None) -> int:
+    return len(member.path) + len(member.link) + len(member.uname) + len(member.gname) if member is not None else 0
+
+
+def _page(entries: Iterable[tuple[Shown, int]]) -> tuple[Shown, ...]:
+    """The first of *entries*, given with their bytes, up to the one that fills the page."""
+    page: list[Shown] = []
+    total_bytes = 0
+    for entry, size_bytes in entries:
+        page.append(entry)
+        total_bytes += size_bytes
+        if total_bytes > PAGE_BYTES:
+            break
+    return tuple(page)
 
 
 def _place(path: bytes) -> tuple[bytes, bytes]:
@@ -114,9 +154,12 @@ class ListMembers:
 
     members: RecordMembers
 
-    def __call__(self, archive: BackupArchive, limit: int, after: int = -1) -> list[Member]:
+    def __call__(self, archive: BackupArchive, limit: int, after: int = -1) -> Page[Member]:
         """Up to *limit* members, in the order of the tar, those behind the position *after*."""
-        return [read_member(record) for record in islice(self.members(archive, start=after + 1), limit)]
+        records = self.members(archive, start=after + 1)
+        shown = map(_read_to_show, islice(records, limit))
+        page = _page((member, _shown_bytes(member)) for member in shown)
+        return Page(page, next(records, None) is not None)
 
 
 @frozen
@@ -134,9 +177,7 @@ class ReadMember:
             MemberNotFound: there is none with bytes of its own.
         """
         wanted = canonical(path)
-        seen: set[bytes] = set()
-        while wanted not in seen:
-            seen.add(wanted)
+        for _ in range(_MAX_LINKS):
             member = self._last(archive, wanted)
             if member is None:
                 break

@@ -14,7 +14,7 @@ from ...domain.archives import BackupArchive
 from ...domain.members import Member, MemberType
 from ...domain.path_text import path_bytes, path_text
 from ...domain.sidecar import rfc3339
-from ...domain.usecases.look_inside import TreeEntry
+from ...domain.usecases.look_inside import Page, TreeEntry
 from ...domain.usecases.open_point import OpenedPoint
 from .chains import ARCHIVE, PROFILE, OwnPath, requested_archive, requested_profile, requested_time
 from .conditional import Representation
@@ -110,7 +110,7 @@ async def find(request: Request) -> Response:
 
 async def _listing(
     request: Request,
-    look: Callable[[Context, OpenedPoint, int, bytes | None], tuple[TreeEntry, ...]],
+    look: Callable[[Context, OpenedPoint, int, bytes | None], Page[TreeEntry]],
     path: bytes,
 ) -> Response:
     context, profile = Context.of(request), requested_profile(request)
@@ -120,13 +120,13 @@ async def _listing(
 
     def answer() -> Response:
         opened = context.tarkeep.open_point(profile, requested_time(request, context, profile))
-        entries = look(context, opened, limit + 1, after)
-        following = path_text(entries[limit - 1].path) if len(entries) > limit else None
+        page = look(context, opened, limit, after)
+        following = path_text(page.entries[-1].path) if page.has_more else None
         body = {
             "profile": profile,
             "point": archive_reference(opened.plan.point.archive.id),
             "path": path_text(path),
-            "entries": [_tree_entry(entry) for entry in entries[:limit]],
+            "entries": [_tree_entry(entry) for entry in page.entries],
             "next_cursor": following,
         }
         return answer_json(body, headers=_next_link(request, following))
@@ -207,10 +207,10 @@ async def list_members(request: Request) -> Response:
 
     def answer() -> Response:
         archive = context.tarkeep.find(id.type, id.name, id.profile)
-        members = context.tarkeep.list_members(archive, limit + 1, after)
-        following = str(members[limit - 1].at) if len(members) > limit else None
+        page = context.tarkeep.list_members(archive, limit, after)
+        following = str(page.entries[-1].at) if page.has_more else None
         body = {
-            "members": [{"path": path_text(member.path), **_described(member)} for member in members[:limit]],
+            "members": [{"path": path_text(member.path), **_described(member)} for member in page.entries],
             "next_cursor": following,
         }
         return answer_json(body, headers=_next_link(request, following))
