@@ -23,7 +23,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import logging
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,6 +37,7 @@ from ..domain.errors import (
     ArchiveNotFound,
     BackendUnavailable,
     DataDirectoryInUse,
+    DataDirectoryUnsafe,
     FormatUnknown,
     InsufficientStorage,
     ReadOnly,
@@ -62,6 +65,9 @@ _NEEDS_LINKS = (
     "its file system has no hard links, by which archives are published; "
     "put the data directory on one that has, such as ext4, XFS, Btrfs or ZFS"
 )
+
+_ROOT = 0
+_LOG = logging.getLogger("tarkeep.data")
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNWRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
@@ -121,12 +127,14 @@ class DataDirectory:
         Raises:
             DataDirectoryInUse: another process, or another part of this one, owns it.
             FormatUnknown: it holds other things and no marker, or its marker is not one this version understands.
+            DataDirectoryUnsafe: it belongs to another user, or everybody may write to it.
             BackendUnavailable: its file system has no hard links, among other reasons.
         """
         path = path.absolute()
         with translated(writing=True):
             make_directory(path)
             refuse_foreign(path)
+            _check_access(path)
             lock = _take_lock(path)
             try:
                 id = _marker_id(path, ids)
@@ -199,6 +207,26 @@ def refuse_foreign(path: Path) -> None:
             f"the data directory is not empty and has no {MARKER}, so it is none of Tarkeep's",
             "give a new or an empty directory, or put the marker back",
         )
+
+
+def _check_access(path: Path) -> None:
+    """
+    Whoever may write to the directory can replace archives, and whoever may read it has the backups: neither is ours
+    to change, since somebody may have meant it, but it is told.
+    """
+    found = path.stat()
+    owner, mode = found.st_uid, stat.S_IMODE(found.st_mode)
+    if owner not in (os.geteuid(), _ROOT):
+        raise DataDirectoryUnsafe(
+            f"the data directory belongs to user {owner} and this is user {os.geteuid()}",
+            f"run this as that user, such as with: sudo -u '#{owner}'",
+        )
+    if mode & stat.S_IWOTH:
+        raise DataDirectoryUnsafe(
+            f"everybody may write to the data directory (mode {mode:04o})", "take that away with: chmod 0700"
+        )
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        _LOG.warning("the data directory is open to others (mode %04o); close it with: chmod 0700 %s", mode, path)
 
 
 def _take_lock(path: Path) -> int:

@@ -633,6 +633,17 @@ class DataDirectoryInUse(TarkeepError):
 
 
 @define
+class DataDirectoryUnsafe(TarkeepError):
+    """Somebody else owns the data directory or may write to it, and so replace what is kept there."""
+
+    reason: str
+    hint: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.hint}"
+
+
+@define
 class FormatUnknown(TarkeepError):
     """The data directory or catalog is not one that this version knows."""
 

@@ -22,6 +22,7 @@ from tarkeep.domain.errors import (
     ArchiveNotFound,
     BackendUnavailable,
     DataDirectoryInUse,
+    DataDirectoryUnsafe,
     FormatUnknown,
     InsufficientStorage,
     ReadOnly,
@@ -243,3 +244,39 @@ def test_a_file_system_without_hard_links_is_told_at_the_start(tmp_path: Path) -
     assert "has no hard links" in run.stderr
     assert "Traceback" not in run.stderr
     assert list((tmp_path / "data" / "staging").iterdir()) == []
+
+
+def test_a_directory_that_everybody_may_write_to_is_refused(tmp_path: Path) -> None:
+    """Nothing is put into it, and the error says what to do."""
+    tmp_path.chmod(0o777)
+
+    with pytest.raises(DataDirectoryUnsafe, match=r"mode 0777.*chmod 0700"):
+        open_directory(tmp_path)
+
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770])
+def test_a_directory_that_is_open_to_others_is_told(
+    tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may be meant, so it is a warning; a closed one is none."""
+    tmp_path.chmod(mode)
+    with closing(open_directory(tmp_path)):
+        assert f"mode {mode:04o}" in caplog.text
+        assert "chmod 0700" in caplog.text
+    caplog.clear()
+    tmp_path.chmod(0o700)
+    with closing(open_directory(tmp_path)):
+        assert caplog.text == ""
+
+
+def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
+    """Else an operator's command would put files there that the server cannot read."""
+    require("root", os.geteuid() == 0, "run the tests as root, to give a directory away")
+    os.chown(tmp_path, 12345, -1)
+
+    with pytest.raises(DataDirectoryUnsafe, match=r"belongs to user 12345.*sudo -u '#12345'"):
+        open_directory(tmp_path)
+
+    assert names_in(tmp_path) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -225,3 +226,22 @@ def test_what_is_no_size_is_refused(text: str) -> None:
     """Rather than a guess."""
     with pytest.raises(ValueError, match="is not a size"):
         parse_size(text)
+
+
+def test_what_a_server_makes_is_for_its_user_alone(tmp_path: Path) -> None:
+    """Whatever the shell's umask: archives may be read by their owner, and nothing by anybody else."""
+    anything_goes = ("sh", "-c", 'umask 000; exec "$@"', "sh")
+    with live_server(tmp_path / "data", prefix=anything_goes) as server, server.client() as client:
+        place = "/api/v1/profiles/host/archives/FULL/a.tar.gz"
+        assert client.put(place, content=make_targz()).status_code == 201
+        assert (
+            client.post("/api/v1/uploads", headers={"Tus-Resumable": "1.0.0", "Upload-Length": "9"}).status_code == 400
+        )
+        assert client.get(place + "/members").status_code == 200
+
+        modes = {path.relative_to(tmp_path): stat.S_IMODE(path.stat().st_mode) for path in server.data.rglob("*")}
+
+    assert len(modes) > 10
+    assert [(path, oct(mode)) for path, mode in modes.items() if mode & 0o077] == []
+    archives = [mode for path, mode in modes.items() if path.name.startswith("a.tar.gz")]
+    assert archives == [0o400, 0o400]

@@ -7,6 +7,7 @@ Results go to standard output, the log and errors to standard error.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -33,7 +34,7 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
     from ..wiring import open_tarkeep
 
     storage = storage or StorageSettings()
-    configure(storage.log_level, storage.log_format)
+    _begin(storage)
     with open_tarkeep(storage) as tarkeep:
         serve_http(tarkeep, server or ServerSettings())
     return OK
@@ -44,7 +45,7 @@ def rebuild(*, storage: StorageSettings | None = None, _server: Unused = None) -
     from ..wiring import open_tarkeep
 
     storage = storage or StorageSettings()
-    configure(storage.log_level, storage.log_format)
+    _begin(storage)
     with open_tarkeep(storage) as tarkeep:
         tarkeep.recover()
         report = tarkeep.rebuild()
@@ -86,7 +87,7 @@ def import_(
     from ..wiring import legacy_folder, open_tarkeep
 
     storage = storage or StorageSettings()
-    configure(storage.log_level, storage.log_format)
+    _begin(storage)
     try:
         zone = ZoneInfo(timezone) if timezone else None
     except (ZoneInfoNotFoundError, ValueError):
@@ -102,3 +103,9 @@ def import_(
         print(f"refused: {label}: {reason}")
     print(f"{len(report.imported)} imported, {len(report.already_there)} already there, {len(report.refused)} refused")
     return PARTLY if report.refused else OK
+
+
+def _begin(storage: StorageSettings) -> None:
+    """What is made is for this user alone, the files of SQLite too, whatever the shell says."""
+    os.umask(0o077)
+    configure(storage.log_level, storage.log_format)
