@@ -21,7 +21,7 @@ from heapq import nsmallest
 from attrs import frozen
 
 from .errors import TreeTooLarge
-from .listings import MAX_HELD_BYTES, Origins, canonical, is_placeable, join, split
+from .listings import DIRECTORY_BYTES, MAX_HELD_BYTES, Origins, canonical, is_placeable, join, names_bytes, split
 from .members import Mark, Member, MemberType, Rename
 
 Members = Callable[[], Iterable[Member]]
@@ -231,7 +231,14 @@ class Tree:
     def _hold(self, count_bytes: int) -> None:
         self._held_bytes += count_bytes
         if self._held_bytes > MAX_HELD_BYTES:
+            self._tables.clear()  # an error lives as long as whoever looks at it, and this with it
             raise TreeTooLarge(MAX_HELD_BYTES)
+
+    def _put(self, directory: bytes, name: bytes, value: int) -> None:
+        table = self._directory(directory)
+        if name not in table:
+            self._hold(names_bytes((name,)))
+        table[name] = value
 
     def _directory(self, path: bytes) -> dict[bytes, int]:
         """The table of *path*, which becomes a directory with all above it, if it is none yet."""
@@ -240,7 +247,7 @@ class Tree:
             return table
         missing = []
         while path not in self._tables:
-            self._hold(len(path))
+            self._hold(len(path) + DIRECTORY_BYTES)
             missing.append(path)
             path = split(path)[0]
         for directory in reversed(missing):
@@ -329,11 +336,10 @@ class _Exact:
         tree, last = self._tree, len(self._path) - 1
         links: dict[int, bytes] = {}
         for member, path in _placed(tree, self._path[last]()):
-            tree._hold(len(member.path))
             value = tree._value(last, member.at)
             directory, name = split(path)
             if member.type is not MemberType.DIRECTORY:
-                tree._directory(directory)[name] = value
+                tree._put(directory, name, value)
                 if member.type is MemberType.HARD_LINK:
                     links[value] = canonical(member.link)
                 continue
@@ -343,7 +349,7 @@ class _Exact:
             else:
                 tree._root = value
             if member.listing is not None:
-                tree._hold(sum(map(len, member.listing.names)))
+                tree._hold(names_bytes(member.listing.names))
                 for listed, mark in member.listing.names.items():
                     if mark is Mark.UNCHANGED:
                         table.setdefault(listed, _WANTED)
@@ -459,7 +465,6 @@ class _Overlay:
     def merged(self) -> Tree:
         for index, members in enumerate(self._path):
             for member, path in _placed(self._tree, members()):
-                self._tree._hold(len(path))
                 self._extract(index, member, path)
         return self._tree
 
@@ -489,7 +494,7 @@ class _Overlay:
             tree._gap(path, GapKind.IN_THE_WAY)  # tar removes an empty directory only
             return
         tables.pop(path, None)
-        tree._directory(directory)[name] = value
+        tree._put(directory, name, value)
         if content != value:
             tree._links[value] = content
 

@@ -560,6 +560,7 @@ def test_a_plain_archive_tells_of_nothing_that_it_does_not_hold() -> None:
 
 
 LONG_NAMES = Listing({b"%d" % number + b"n" * 60_000: Mark.HERE for number in range(10)})
+SHORT_DIRECTORIES = Listing({b"%d" % number: Mark.DIRECTORY for number in range(100_000)})
 LONG_UNCHANGED = Listing(dict.fromkeys(LONG_NAMES.names, Mark.UNCHANGED))
 
 
@@ -612,8 +613,9 @@ FLOOD = [deep(500, b"%d" % number + b"n" * 3_000) for number in range(400)]  # 2
         (FLOOD, False),
         ([directory(path) for path in FLOOD], True),
         ([evolve(directory(b"%d" % number), listing=LONG_NAMES) for number in range(500)], True),
+        ([evolve(directory(b"%d" % number), listing=SHORT_DIRECTORIES) for number in range(20)], True),
     ],
-    ids=["deep files", "deep files laid over", "deep directories", "long names"],
+    ids=["deep files", "deep files laid over", "deep directories", "long names", "short directories"],
 )
 def test_a_tree_of_too_many_bytes_is_not_held(members: Sequence[Member | bytes], is_exact: bool) -> None:
     """Where a few names make many directories with long paths, or are long themselves, merging stops in time."""
