@@ -18,6 +18,7 @@ from attrs import field, frozen
 
 from ..domain.archives import Contents, Kind, utc_from_timestamp
 from ..domain.errors import EmptyArchive, ExpandsTooFar, NotATar
+from ..domain.path_text import path_text
 from ..domain.ports import Block, Recorder, RunningInspection
 from .beside import THREAD_FROM_BYTES, Beside, ThreadBudget
 from .inflate import FASTEST, GzipStream, InflateEngine
@@ -172,7 +173,7 @@ class _Pass:
             unpacked_bytes=self._unpacked_bytes,
             newest_member=None if newest is None else utc_from_timestamp(newest),
             has_unchanged=self._tar.has_unchanged,
-            roots=tuple(root.decode("utf-8", "backslashreplace") for root in self._tar.roots),
+            roots=tuple(path_text(root) for root in self._tar.roots),
         )
 
     def _inspect(self, chunk: memoryview) -> None:

@@ -26,6 +26,10 @@ NEAREST_TRIED = 50
 """Other archives that are compared with one whose parent turned out to be none, the nearest before it first."""
 
 
+SHOWN_BYTES = 200
+"""Of a path in a sentence."""
+
+
 class Evidence(Enum):
     """How surely a parent is known, from best to worst."""
 
@@ -266,7 +270,7 @@ def _says_where_from(archive: BackupArchive) -> bool:
 
 
 def _example(found: Fit) -> str:
-    return f", such as {path_text(found.examples[0])}" if found.examples else ""
+    return f", such as {path_text(found.examples[0][:SHOWN_BYTES])}" if found.examples else ""
 
 
 def _called(id: ArchiveId) -> str:

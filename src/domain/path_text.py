@@ -40,3 +40,8 @@ def path_bytes(text: str) -> bytes:
         return b"\\" if escaped == b"\\" else bytes([int(escaped[1:], 16)])
 
     return _ESCAPE.sub(unescape, text.encode())
+
+
+def printable(text: str) -> str:
+    """*text*, such as a sentence with names in it, with everything that is not plain writing escaped for good."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

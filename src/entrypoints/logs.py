@@ -12,6 +12,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from ..domain.path_text import printable
+
 _FIELDS = "tarkeep_fields"
 
 
@@ -46,8 +48,12 @@ class _Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = "".join(f" {name}={_plain(value)}" for name, value in getattr(record, _FIELDS, {}).items())
-        line = f"{_time(record)} {record.levelname} {record.getMessage()}{fields}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line = f"{_time(record)} {record.levelname} {printable(record.getMessage())}{fields}"
+        if not record.exc_info:
+            return line
+        # what an error says may be the name of a file: its lines are set off from those of the log
+        traceback = map(printable, self.formatException(record.exc_info).splitlines())
+        return "\n    ".join((line, *traceback))
 
 
 class _Json(logging.Formatter):

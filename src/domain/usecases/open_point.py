@@ -12,7 +12,7 @@ from datetime import datetime
 from attrs import define, field, frozen
 
 from ..archives import ArchiveId, BackupArchive
-from ..chains import Evidence
+from ..chains import SHOWN_BYTES, Evidence
 from ..errors import PointNotRestorable, TreeTooLarge
 from ..path_text import path_text
 from ..points import Fidelity, Plan
@@ -21,9 +21,6 @@ from ..tar_headers import read_member
 from ..tree import Members, Tree, merge
 from .points import ListPoints
 from .record_members import RecordMembers
-
-SHOWN_BYTES = 200
-"""Of a path in a sentence."""
 
 
 @frozen

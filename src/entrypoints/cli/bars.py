@@ -12,8 +12,9 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column
 from rich.text import Text
 
+from ...domain.path_text import printable
 from ...domain.sizes import human_size
-from .output import Progress, printable
+from .output import Progress
 
 
 class _Sizes(ProgressColumn):

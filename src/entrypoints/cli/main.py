@@ -18,6 +18,7 @@ from cyclopts import App, ArgumentCollection, Parameter
 
 from ... import __version__
 from ...domain.errors import InvalidSetting, TarkeepError
+from ...domain.path_text import printable
 from ..settings import ServerSettings, StorageSettings
 from .client_settings import ClientSettings, config_file
 from .exits import INTERRUPTED, exit_code, hint
@@ -132,7 +133,7 @@ def run() -> None:
         code = app.meta()
     except TarkeepError as error:
         advice = hint(error)
-        print(f"tarkeep: {error}{'; ' + advice if advice else ''}", file=sys.stderr)
+        print(printable(f"tarkeep: {error}{'; ' + advice if advice else ''}"), file=sys.stderr)
         code = exit_code(error)
     except KeyboardInterrupt:
         print("tarkeep: interrupted", file=sys.stderr)

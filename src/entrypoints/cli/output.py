@@ -16,10 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from attrs import define, field
 
-
-def printable(text: str) -> str:
-    """*text* with everything that is not plain writing escaped."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+from ...domain.path_text import printable
 
 
 @define

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cyclopts import Parameter
 
 from ...domain.errors import InvalidSetting
+from ...domain.path_text import printable
 from ..logs import configure
 from ..settings import ServerSettings, StorageSettings
 from .exits import OK, PARTLY
@@ -51,11 +52,11 @@ def rebuild(*, storage: StorageSettings | None = None, _server: Unused = None) -
         report = tarkeep.rebuild()
     print(f"{report.entered} archives entered into the catalog")
     for id in report.described:
-        print(f"described anew, had no side-car: {id}")
+        print(printable(f"described anew, had no side-car: {id}"))
     for id in report.damaged:
-        print(f"damaged, its length is not the recorded one: {id}")
+        print(printable(f"damaged, its length is not the recorded one: {id}"))
     for id, reason in report.left_out:
-        print(f"left out: {id}: {reason}")
+        print(printable(f"left out: {id}: {reason}"))
     if report.left_out:
         print("remove a side-car that is wrong and run this again: its archive is then described anew")
     return PARTLY if report.damaged or report.left_out else OK
@@ -96,11 +97,11 @@ def import_(
         tarkeep.recover()
         report = tarkeep.import_folder(legacy_folder(directory, zone, profile))
     for label in report.imported:
-        print(f"imported: {label}")
+        print(printable(f"imported: {label}"))
     for label in report.already_there:
-        print(f"already there: {label}")
+        print(printable(f"already there: {label}"))
     for label, reason in report.refused:
-        print(f"refused: {label}: {reason}")
+        print(printable(f"refused: {label}: {reason}"))
     print(f"{len(report.imported)} imported, {len(report.already_there)} already there, {len(report.refused)} refused")
     return PARTLY if report.refused else OK
 
