@@ -1,0 +1,174 @@
+"""
+Archives that mean harm are refused, or kept and shown and given back, within bounds of time, memory and place.
+
+Each is sent to a real server twice, as a FULL and as an INC that is compared with it, and then asked for in every way
+there is.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx2
+import pytest
+
+from tests.support.hostile_tars import ALL, OUTSIDE
+from tests.support.server import LiveServer, live_server
+from tests.support.tar_oracle import look_at
+
+pytestmark = pytest.mark.hostile
+
+GROWTH_BYTES = 200 << 20
+# A name that is held costs 250 bytes at the worst, and archives may have many. A tree is given up at 128 MiB of paths,
+# and what several threads have freed of that is not given back at once.
+GROWTH_OF_MANY_NAMES = {"listing of a million names": 400 << 20, "4,000 names of 500 levels": 512 << 20}
+WATCHDOG_SECONDS = 120.0
+RESTORED_BYTES = 64 << 20  # what is looked at of a tree; bombs give back as much as they hold
+OK_OR_REFUSED = {200, 201, 400, 404, 409, 413, 422}
+
+
+class Box:
+    """A server in a folder of its own, beside which there are things that no archive may touch."""
+
+    def __init__(self, folder: Path, server: LiveServer) -> None:
+        self.folder = folder
+        self.server = server
+        self.client = httpx2.Client(base_url=server.url, trust_env=False, timeout=WATCHDOG_SECONDS)
+        self.around = self.look_around()
+
+    def look_around(self) -> dict[bytes, tuple[str, bytes]]:
+        """Everything in the folder but the data directory and the log, and what archives want to write elsewhere."""
+        found = look_at(self.folder)
+        assert not (Path("/") / OUTSIDE.decode()).exists()
+        return {path: what for path, what in found.items() if path.partition(b"/")[0] not in (b"data", b"data.log")}
+
+    def memory(self, field: str) -> int:
+        """A figure of the server's memory, in bytes."""
+        status = Path(f"/proc/{self.server.process.pid}/status").read_text()
+        found = re.search(rf"{field}:\s+(\d+) kB", status)
+        assert found is not None
+        return int(found[1]) << 10
+
+    def forget_peak(self) -> None:
+        Path(f"/proc/{self.server.process.pid}/clear_refs").write_text("5")
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    folder = tmp_path_factory.mktemp("box")
+    (folder / "outside").mkdir()
+    (folder / "outside" / "kept").write_text("kept")
+    (folder / "work").mkdir()
+    # as in the examples: else each thread of glibc keeps what it has freed
+    home = {"HOME": str(folder / "work"), "TMPDIR": str(folder / "work"), "MALLOC_ARENA_MAX": "2"}
+    # one that takes far more than it may must not take the machine along
+    limit = ("prlimit", f"--as={6 << 30}")
+    with live_server(folder / "data", environment=home, cwd=folder / "work", prefix=limit) as server:
+        box = Box(folder, server)
+        with box.client:
+            yield box
+
+
+def get(box: Box, path: str) -> httpx2.Response:
+    answer = box.client.get(path)
+    assert answer.status_code in OK_OR_REFUSED, (path, answer.status_code, answer.text[:300])
+    assert len(answer.content) < 64 << 20, path
+    return answer
+
+
+def look_everywhere(box: Box, profile: str, places: list[str], content: bytes) -> None:
+    """Ask for all that is to be had of the archives at *places*."""
+    base = f"/api/v1/profiles/{profile}"
+    names: list[str] = []
+    for place in places:
+        with box.client.stream("GET", place) as answer:
+            assert answer.read() == content
+        at = "at=" + quote("/".join(place.rsplit("/", 2)[1:]))
+        cursor = ""
+        for _ in range(3):
+            page = get(box, f"{place}/members?limit=1000{cursor}")
+            names += [member["path"] for member in page.json().get("members", ())]
+            following = page.json().get("next_cursor")
+            if not following:
+                break
+            cursor = f"&cursor={following}"
+        for question in (
+            "tree?",
+            "tree?recursive=true&limit=1000&",
+            "find?name=*&limit=1000&",
+            "find?name=a&",
+            "plan?",
+        ):
+            get(box, f"{base}/{question}{at}")
+        get(box, f"{base}/plan?format=sh&{at}")
+        restore(box, f"{base}/restore.tar?{at}")
+    for name in [*dict.fromkeys(names[:4]), *names[-1:]]:
+        if len(name) < 8_000:
+            get(box, f"{base}/history?path={quote(name, safe='')}")
+            for place in places:
+                read_some(box, f"{place}/members/{quote(name, safe='')}")
+    for path in ("points", "chains", "base"):
+        get(box, f"{base}/{path}")
+    get(box, f"/list?profile={profile}")
+
+
+def read_some(box: Box, path: str) -> None:
+    with box.client.stream("GET", path) as answer:
+        assert answer.status_code in OK_OR_REFUSED, path
+        for _ in islice(answer.iter_raw(1 << 20), 16):
+            pass
+
+
+def restore(box: Box, path: str) -> None:
+    """Let GNU tar extract the beginning of what the server gives back, and see that it stays where it is put."""
+    target, restored = box.folder / "target", box.folder / "restored.tar"
+    with box.client.stream("GET", path) as answer:
+        assert answer.status_code in OK_OR_REFUSED, (path, answer.read()[:300])
+        if answer.status_code != 200:
+            return
+        with restored.open("wb") as file:
+            for piece in answer.iter_raw(1 << 20):
+                file.write(piece)
+                if file.tell() > RESTORED_BYTES:
+                    break
+    target.mkdir()
+    try:
+        # it may well complain, of a file that claims 8 EiB for one
+        subprocess.run(
+            ["tar", "--extract", f"--file={restored}", f"--directory={target}"],
+            capture_output=True,
+            check=False,
+            timeout=WATCHDOG_SECONDS,
+        )
+    finally:
+        shutil.rmtree(target)
+        restored.unlink()
+    assert box.look_around() == box.around
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_archive_that_means_harm_does_none(box: Box, name: str) -> None:
+    """It is answered in time with success or a refusal, memory stays bounded, and nothing is written elsewhere."""
+    profile = re.sub(r"[^A-Za-z0-9]+", "-", name)[:64]
+    places = [f"/api/v1/profiles/{profile}/archives/{type}/hostile.tar.gz" for type in ("FULL", "INC")]
+    content = ALL[name]()
+    box.forget_peak()
+    before = box.memory("VmRSS")
+
+    answers = [box.client.put(place, content=content) for place in places]
+    assert {answer.status_code for answer in answers} <= OK_OR_REFUSED, answers[0].text[:300]
+    kept = [place for place, answer in zip(places, answers, strict=True) if answer.status_code == 201]
+    if kept:
+        look_everywhere(box, profile, kept, content)
+
+    growth = box.memory("VmHWM") - before
+    assert growth < GROWTH_OF_MANY_NAMES.get(name, GROWTH_BYTES)
+    assert box.look_around() == box.around
+    assert box.server.process.poll() is None
+    assert "Traceback" not in box.server.log.read_text()
