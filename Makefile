@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve test test-long test-faults check bench lock clean
+.PHONY: help serve test test-long test-faults fuzz check bench lock clean
 
 help:  ## this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -14,13 +14,17 @@ serve: $(VENV)/.runtime  ## build the environment and serve on http://127.0.0.1:
 test: check  ## set up, check and run the whole suite
 	$(BIN)/python -m pytest -n auto
 
-test-long: $(VENV)/.development  ## 2,000 histories of directories, each point restored in every way; load in full size
+test-long: $(VENV)/.development  ## 2,000 histories of directories, each point restored in every way; load in full size; fuzzing
 	LOAD=full $(BIN)/python -m pytest tests/journeys/test_load.py
 	$(BIN)/python -m pytest -m hostile tests/journeys/test_hostile_archives.py
 	TARKEEP_TEST_HISTORIES=$${TARKEEP_TEST_HISTORIES:-2000} $(BIN)/python -m pytest -n auto tests/journeys/test_restores.py
+	FUZZ_SECONDS=600 $(BIN)/python -m pytest -n auto tests/fuzz
 
 test-faults: $(VENV)/.development  ## what survives power cuts, kills and failing disks, see tests/faults/README.md
 	$(BIN)/python -m pytest -n auto -m faults tests/faults
+
+fuzz: $(VENV)/.development  ## a minute of fuzzing for each target of tests/fuzz
+	FUZZ_SECONDS=60 $(BIN)/python -m pytest -n auto tests/fuzz
 
 check: $(VENV)/.development  ## ruff and mypy
 	$(BIN)/ruff check
