@@ -508,9 +508,9 @@ class InspectorContract:
             ("zero bomb", tars.zeros_targz(96 * MIB), ExpandsTooFar),
             ("zeros in a member", tars.zeros_targz(40 * MIB, header(size=40 * MIB)), NotATar),
             ("long name bomb", tars.zeros_targz(40 * MIB, header(size=40 * MIB, type=b"L")), ExpandsTooFar),
-            ("pax bomb", tars.zeros_targz(40 * MIB, header(size=40 * MIB, type=b"x") + b"41943040 comment="), NotATar),
-            ("global pax bomb", tars.zeros_targz(40 * MIB, header(size=40 * MIB, type=b"g")), NotATar),
-            ("dumpdir bomb", tars.zeros_targz(40 * MIB, header(size=40 * MIB, type=b"D")), NotATar),
+            ("pax bomb", tars.zeros_targz(30 * MIB, header(size=30 * MIB, type=b"x") + b"31457280 comment="), NotATar),
+            ("global pax bomb", tars.zeros_targz(30 * MIB, header(size=30 * MIB, type=b"g")), NotATar),
+            ("dumpdir bomb", tars.zeros_targz(30 * MIB, header(size=30 * MIB, type=b"D")), NotATar),
             (
                 "pax name bomb",
                 tars.zeros_targz(40 * MIB, header(size=40 * MIB, type=b"x") + b"41943040 path="),

@@ -34,7 +34,7 @@ def served() -> Iterator[tuple[TestClient, list[tuple[str, str]]]]:
     with (
         open_tarkeep(StorageSettings(store="memory:", catalog="memory:")) as tarkeep,
         closing(create_app(tarkeep)) as app,
-        TestClient(app, raise_server_exceptions=False) as client,
+        TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client,
     ):
         assert isinstance(app.app, Starlette)
         client.put("/api/v1/profiles/host/archives/FULL/a.tar.gz", content=gz(member(b"a", b"x") + END))
