@@ -18,10 +18,10 @@ from cyclopts import Parameter
 
 from ...domain.access import Scope, Token
 from ...domain.errors import InvalidSetting, WrongUse
+from ...domain.path_text import printable
 from ...domain.sidecar import rfc3339
 from ..settings import StorageSettings
 from .exits import FAILED, OK
-from .output import printable
 from .server_commands import Unused
 
 ScopeWord = Literal["push", "pull", "list", "verify", "prune", "admin"]
