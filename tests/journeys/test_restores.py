@@ -410,7 +410,7 @@ def test_libarchive_makes_the_same_of_it(part: int) -> None:
             except PointNotRestorable:
                 return
             expected = {name: read_by_libarchive(look) for name, look in unpacked(whole).items()}
-            if format == "posix" and not all(map(is_utf8, expected)):
+            if format != "gnu" and not all(map(is_utf8, expected)):
                 return  # GNU tar writes such names into pax records as they are, which libarchive refuses to read
             assert unpacked(whole, "bsdtar", "-x", "-p", "-f", "-") == expected
 
@@ -426,8 +426,9 @@ def is_utf8(name: bytes) -> bool:
 
 
 def read_by_libarchive(look: Look) -> Look:
-    """It loses the sign of a time within the last second before 1970, which pax writes as ``-0.5``."""
-    return evolve(look, mtime_ns=abs(look.mtime_ns)) if -1_000_000_000 < look.mtime_ns < 0 else look
+    """It adds the fraction of a time before 1970, where pax has it to be subtracted: ``-1.25`` becomes -0.75."""
+    seconds, fraction = divmod(abs(look.mtime_ns), 1_000_000_000)
+    return evolve(look, mtime_ns=fraction - seconds * 1_000_000_000) if look.mtime_ns < 0 else look
 
 
 def test_a_plan_goes_around_renames_that_tar_carries_out_wrongly(server: LiveServer, tmp_path: Path) -> None:
