@@ -12,21 +12,32 @@ import hashlib
 import itertools
 import json
 import re
+import secrets
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 import pytest
 from attrs import evolve, field, frozen
+from starlette.testclient import TestClient
 
+from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.memory_records import MemoryMemberRecords
+from tarkeep.adapters.memory_store import MemoryArchiveStore
+from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.domain.access import Scope
+from tarkeep.domain.usecases.tokens import ListTokens, MakeToken, RevokeToken
 from tarkeep.entrypoints.http import access, chains, inside, original, uploads, v1
 from tarkeep.entrypoints.http.access import ACCESS, Where, row_of
+from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings import ServerSettings, StorageSettings
 from tarkeep.entrypoints.wiring import Tarkeep, Tokens, open_tokens
 from tests.support.archives import make_targz
+from tests.support.assembled import assembled
+from tests.support.clocks import FixedClock
 from tests.support.server import in_process
 
 _numbers = itertools.count(1)
@@ -227,6 +238,72 @@ def test_what_is_foreign_is_told_like_what_is_not_there(served: Served, method: 
         assert foreign.status_code == 404
     if row.profile is not Where.NONE and method != "HEAD":
         assert "a.txt" not in foreign.text
+
+
+class Noting:
+    """Notes each use of an adapter's public name, in *noted*; before the adapter among the bases."""
+
+    noted: ClassVar[list[str]] = []
+
+    def __getattribute__(self, name: str) -> object:
+        if not name.startswith("_"):
+            Noting.noted.append(f"{type(self).__mro__[2].__name__}.{name}")
+        return super().__getattribute__(name)
+
+
+class NotingCatalog(Noting, MemoryCatalog):
+    pass
+
+
+class NotingStore(Noting, MemoryArchiveStore):
+    pass
+
+
+class NotingSessions(Noting, MemoryUploadSessions):
+    pass
+
+
+class NotingRecords(Noting, MemoryMemberRecords):
+    pass
+
+
+@pytest.fixture(scope="module")
+def noting() -> Iterator[tuple[Served, str, str]]:
+    """A server over adapters that note what is asked of them, and a token for everything and one for a part."""
+    clock = FixedClock()
+    tarkeep = assembled(NotingStore(clock), NotingCatalog(), clock, sessions=NotingSessions(), records=NotingRecords())
+    make = MakeToken(tarkeep.gatekeeper, clock, secrets.token_bytes, tarkeep.audit)
+    tokens = Tokens(
+        make, ListTokens(tarkeep.gatekeeper), RevokeToken(tarkeep.gatekeeper, clock, tarkeep.audit), tarkeep.audit
+    )
+    with closing(create_app(tarkeep)) as app, TestClient(app, raise_server_exceptions=False) as client:
+        served = Served(client, tarkeep, tokens)
+        wide = served.token(*Scope, profiles=("*",))
+        for profile in (OWN, FOREIGN):
+            assert served.ask(wide, request("PUT", access._WHOLE_ARCHIVE, profile, "")).status_code == 201
+            assert served.ask(wide, request("PUT", access._ARCHIVE + "/snapshot", profile, "")).status_code == 201
+        yield served, wide, served.token(*Scope)
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_nothing_more_is_done_for_what_is_foreign_than_for_what_is_not_there(
+    noting: tuple[Served, str, str], method: str, path: str
+) -> None:
+    """The same calls of store, catalog, uploads and records, so that the time that it takes tells nothing either."""
+    served, wide, narrow = noting
+    theirs = begun(served, wide, FOREIGN)
+
+    def done(token: str, profile: str, upload: str) -> list[str]:
+        Noting.noted.clear()
+        served.ask(token, request(method, path, profile, upload))
+        return Noting.noted.copy()
+
+    foreign, unknown = done(narrow, FOREIGN, theirs), done(narrow, UNKNOWN, "0" * len(theirs))
+
+    assert foreign == unknown
+    if row_of(method, path).profile is Where.PATH:
+        assert foreign == []
+        assert done(wide, FOREIGN, theirs) != []
 
 
 @pytest.mark.parametrize("scope", list(Scope), ids=lambda scope: scope.value)
