@@ -253,7 +253,10 @@ class Tree:
         for directory in reversed(missing):
             self._tables[directory] = {}
             above, name = split(directory)
-            self._tables[above].setdefault(name, _IMPLIED)
+            table = self._tables[above]
+            # what another listing of the same directory says of the name is looked for no more
+            if table.get(name, _WANTED) in (_WANTED, _PROMISED):
+                table[name] = _IMPLIED
         return self._tables[missing[0]]
 
 

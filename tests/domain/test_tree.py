@@ -126,6 +126,25 @@ def test_a_directory_without_a_member_is_still_one() -> None:
     assert len(tree) == 4
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        [directory(b"r", "Nd Ne"), directory(b"r", "Dd De")],
+        [directory(b"r", "Yd Ye"), directory(b"r", "Dd De")],
+        [directory(b"r", "Dd De"), directory(b"r", "Nd Ne")],
+        [directory(b"r", "Nd Ye"), b"r/d/a", b"r/e/a"],
+    ],
+    ids=["first unchanged", "first here", "then unchanged", "with members"],
+)
+def test_a_name_that_two_listings_tell_differently_of_is_a_directory_if_it_is_once(last: list[Member | bytes]) -> None:
+    """Where a tar has a directory twice, or listings and members contradict each other, which tar does not write."""
+    tree, _ = merged(archive(directory(b"r", "Yd Ye"), b"r/d", b"r/e"), archive(*last))
+
+    assert [entry.path for entry in tree.directories()] == [b"r"]
+    assert [entry.path for entry in tree.list(b"r", 9) or ()] == [b"r/d", b"r/e"]
+    assert not tree.gaps
+
+
 def test_the_same_name_is_one_however_it_is_written() -> None:
     """With ``./``, a slash in front, or neither; a name that leads out is none."""
     full = archive(directory(b".", "Ya Dd"), b"./a", directory(b"./d", "Yb"), b"./d/b")
