@@ -97,8 +97,9 @@ def parse_listing(dumpdir: bytes) -> Listing:
     """
     The listing in the bytes of a dumpdir: records ``letter name NUL``, up to an empty one.
 
-    Of one name the last record counts. Letters that are not known are passed over, as GNU tar does. In a rename, the
-    temporary name of the directory that ``X`` announces is empty.
+    Of one name the last record counts. Letters that are not known are passed over, as GNU tar does, and so are names
+    that nothing in a directory can have, such as ``..`` and ``a/b``. In a rename, the temporary name of the directory
+    that ``X`` announces is empty.
 
     Raises:
         ValueError: the renames are not in pairs, or use a temporary name that nothing announced; GNU tar then carries
@@ -115,7 +116,7 @@ def parse_listing(dumpdir: bytes) -> Listing:
         if mark is None:
             return _with_renames(names, records[number:])
         names[record[1:]] = mark
-    return Listing(names)
+    return Listing(_possible(names, dumpdir))
 
 
 def _with_renames(names: dict[bytes, Mark], records: list[bytes]) -> Listing:
@@ -147,7 +148,16 @@ def _with_renames(names: dict[bytes, Mark], records: list[bytes]) -> Listing:
             names[name] = _MARKS[letter[0]]
     if source is not None:
         raise ValueError("a rename without its new name")
-    return Listing(names, tuple(renames))
+    return Listing(_possible(names, b"/"), tuple(renames))
+
+
+def _possible(names: dict[bytes, Mark], dumpdir: bytes) -> dict[bytes, Mark]:
+    """Those of *names*, all in *dumpdir*, that something in a directory can have."""
+    if b"/" in dumpdir:
+        names = {name: mark for name, mark in names.items() if b"/" not in name}
+    for name in (b"", b".", b".."):
+        names.pop(name, None)
+    return names
 
 
 def relative(name: bytes) -> bytes:

@@ -426,6 +426,8 @@ def test_what_is_recorded_of_a_broken_tar_can_be_read(name: str) -> None:
         (b"\0Nb\0\0", Listing({})),
         (b"Na\0Ya\0\0", Listing({b"a": Mark.HERE})),
         (b"?a\0Y\xff\0\0", Listing({b"\xff": Mark.HERE})),
+        (b"Ya\0N..\0Y.\0D\0Da/b\0N/c\0\0", Listing({b"a": Mark.HERE})),
+        (b"D../x\0Ra\0Tb\0N..\0Yc\0\0", Listing({b"c": Mark.HERE}, (Rename(b"a", b"b"),))),
         (b"R./a\0T./b\0\0", Listing({}, (Rename(b"a", b"b"),))),
         (b"Da\0Rx/a\0Tx/b\0Nz\0\0", Listing({b"a": Mark.DIRECTORY, b"z": Mark.UNCHANGED}, (Rename(b"x/a", b"x/b"),))),
         (b"X.\0Ra\0T\0Rb\0Ta\0R\0Tb\0\0", Listing({}, (Rename(b"a", b""), Rename(b"b", b"a"), Rename(b"", b"b")))),
@@ -436,7 +438,7 @@ def test_what_is_recorded_of_a_broken_tar_can_be_read(name: str) -> None:
     ],
 )
 def test_a_listing_is_read(dumpdir: bytes, listing: Listing) -> None:
-    """Records up to the empty one; letters that nobody knows are passed over."""
+    """Records up to the empty one; letters that nobody knows and names that are none are passed over."""
     assert parse_listing(dumpdir) == listing
 
 
