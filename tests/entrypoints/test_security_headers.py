@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -12,11 +13,20 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from tarkeep.adapters.memory_store import MemoryArchiveStore
+from tarkeep.domain.access import Scope
+from tarkeep.domain.errors import BackendUnavailable
 from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import open_tarkeep
+from tarkeep.entrypoints.wiring import open_tarkeep, open_tokens
+from tests.support.assembled import assembled
+from tests.support.clocks import FixedClock
+from tests.support.faulty import Fault, FaultyCatalog
+from tests.support.raw_http import Answer, request, talk
+from tests.support.server import LiveServer, in_process, live_server
 from tests.support.tars import END, gz, member
 
+HERE = "http://127.0.0.1"  # an open server answers to its own names alone
 NAMES = {"profile": "host", "type": "FULL", "name": "a.tar.gz", "path": "a", "id": "x", "upload": "x"}
 EXPECTED = {
     "x-content-type-options": "nosniff",
@@ -34,7 +44,7 @@ def served() -> Iterator[tuple[TestClient, list[tuple[str, str]]]]:
     with (
         open_tarkeep(StorageSettings(store="memory:", catalog="memory:")) as tarkeep,
         closing(create_app(tarkeep)) as app,
-        TestClient(app, "http://127.0.0.1", raise_server_exceptions=False) as client,
+        TestClient(app, HERE, raise_server_exceptions=False) as client,
     ):
         assert isinstance(app.app, Starlette)
         client.put("/api/v1/profiles/host/archives/FULL/a.tar.gz", content=gz(member(b"a", b"x") + END))
@@ -49,9 +59,9 @@ def served() -> Iterator[tuple[TestClient, list[tuple[str, str]]]]:
         )
 
 
-def check(answer: httpx2.Response) -> None:
+def check(answer: httpx2.Response | Answer) -> None:
     assert {name: answer.headers.get(name) for name in EXPECTED} == EXPECTED
-    assert answer.headers.get_list("cache-control") in [[value] for value in KEPT_BY_NOBODY]
+    assert answer.headers["cache-control"] in KEPT_BY_NOBODY
     assert "access-control-allow-origin" not in answer.headers
 
 
@@ -86,6 +96,62 @@ def test_refusals_and_parts_carry_them(
 ) -> None:
     """Also where no route answers, and where bytes are streamed."""
     answer = served[0].request(method, path, headers=headers)
+
+    assert answer.status_code == status
+    check(answer)
+
+
+ARCHIVE = "/api/v1/profiles/host/archives/FULL/b.tar.gz"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /list HTTP/1.1\r\n\r\n", 400),
+        (b"garbage\r\n\r\n", 400),
+        (b"GET /list HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 40_000 + b"\r\n\r\n", 431),
+        (b"GET /list HTTP/1.1\r\nHost: localhost\r\n", 408),
+        (request("PUT", ARCHIVE, {"Content-Length": "1000"}, b"x"), 408),
+        (request("PUT", ARCHIVE, {"Content-Length": "100000000"}, b"x"), 413),
+        (request("GET", "/list", {"Host": "evil.example", "Connection": "close"}), 403),
+    ],
+    ids=["no host", "garbage", "long head", "late head", "stalled body", "too large", "foreign"],
+)
+def test_refusals_by_the_protocol_carry_them(strict: LiveServer, sent: bytes, status: int) -> None:
+    """Also where what came never was a request."""
+    (answer,) = talk(strict.host_and_port, sent)
+
+    assert answer.status == status
+    check(answer)
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    options = ("--header-seconds", "0.5", "--body-seconds", "0.5", "--max-upload-bytes", "1M")
+    with live_server(tmp_path_factory.mktemp("headers") / "data", *options) as server:
+        yield server
+
+
+@pytest.mark.parametrize(("error", "status"), [(RuntimeError("a bug"), 500), (BackendUnavailable("catalog"), 503)])
+def test_failures_carry_them(error: Exception, status: int) -> None:
+    """Also where the server does not know what happened."""
+    clock = FixedClock()
+    tarkeep = assembled(MemoryArchiveStore(clock), FaultyCatalog(Fault("totals", error)), clock)
+    with closing(create_app(tarkeep)) as app, TestClient(app, HERE, raise_server_exceptions=False) as client:
+        answer = client.get("/stats")
+
+    assert answer.status_code == status
+    check(answer)
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 401), ("tk_wrong", 401), ("list", 403)])
+def test_who_is_not_let_in_is_told_with_them(tmp_path: Path, token: str | None, status: int) -> None:
+    """Before any route has a say."""
+    storage = StorageSettings(data=tmp_path / "data")
+    with in_process(storage) as (client, _):
+        right = open_tokens(storage).make(frozenset({Scope.LIST}), ("*",)).text
+        headers = {"Authorization": f"Bearer {right if token == 'list' else token}"} if token else {}
+        answer = client.get("/download/FULL/a.tar.gz", headers=headers)
 
     assert answer.status_code == status
     check(answer)

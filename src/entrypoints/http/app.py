@@ -31,7 +31,7 @@ from ...domain.errors import NameConflict, TarkeepError
 from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
-from . import chains, inside, original, tus_headers, uploads, v1
+from . import chains, inside, original, security_headers, tus_headers, uploads, v1
 from .access import VISITOR, WROTE, Guard, Written, note_written
 from .context import Context
 from .parameters import check_target
@@ -43,16 +43,6 @@ READ_THREADS = 16
 RECEIVER_NICENESS = 10
 DRAIN_SECONDS = 2.0
 DRAIN_BYTES = 64 << 20
-# Of every answer that does not say otherwise: it is what its type says and no page, may be framed, embedded and read by
-# no other site, and is kept by no cache.
-SECURITY_HEADERS = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cache-control", b"no-store"),
-)
 
 
 def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> AroundRequest:
@@ -228,8 +218,7 @@ class _Exchange:
                 await self._context.run(partial(self._audit, self._scope.pop(WROTE)))
             self._status = message["status"]
             headers = [*message["headers"], (b"x-request-id", self.request_id.encode())]
-            said = {name for name, _ in headers}
-            headers += [header for header in SECURITY_HEADERS if header[0] not in said]
+            headers += security_headers.missing_in(headers)
             if self._body_unread:
                 self._closing = True
                 headers.append((b"connection", b"close"))

@@ -21,6 +21,7 @@ from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallab
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from ..logs import Log
+from . import security_headers
 from .problems import Problem, problem_response
 
 log = Log("tarkeep.http")
@@ -170,7 +171,10 @@ class StrictHttpProtocol(HttpToolsProtocol):
             )
             response = problem_response(problem, request_id)
             head = [f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}".encode()]
-            head += [name + b": " + value for name, value in response.raw_headers]
+            head += [
+                name + b": " + value
+                for name, value in (*response.raw_headers, *security_headers.missing_in(response.raw_headers))
+            ]
             head += [b"x-request-id: " + request_id.encode(), b"connection: close", b"", bytes(response.body)]
             self.transport.write(b"\r\n".join(head))
         self.transport.close()
