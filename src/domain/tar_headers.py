@@ -452,7 +452,7 @@ def _renamed_in_place(headers: bytes, path: bytes) -> bytes | None:
         path = (path or b".") + b"/"
     old_name = _text(headers[position : position + _NAME_BYTES])
     is_empty = headers[position + _SIZE[0] : position + _SIZE[1] - 1] == b"00000000000"
-    if len(path) > _NAME_BYTES or letter not in _SIMPLE or old_name[-1:] == b"/" != path[-1:]:
+    if len(path) > _NAME_BYTES or letter not in _SIMPLE or (old_name[-1:] or b"/") == b"/" != path[-1:]:
         return None
     if not is_empty and letter != _FILE:
         return None

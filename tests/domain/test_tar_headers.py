@@ -608,9 +608,14 @@ def test_a_hard_link_can_be_made_of_any_file(tmp_path: Path, target: bytes) -> N
             assert under(folder, target).samefile(folder / "link")
 
 
-def test_a_name_ends_at_its_first_nul_in_every_way_of_writing_it_anew() -> None:
-    """Dirt behind it does not make a file with data of what is read as a directory without."""
-    record = MemberRecord(0, header(b"d/\0dirt", 1000, b"0"), False)
+@pytest.mark.parametrize(
+    "headers",
+    [header(b"d/\0dirt", 1000, b"0"), header(b"", 1000, b"0", patch=(345, b"d"))],
+    ids=["with dirt behind it", "all in the prefix"],
+)
+def test_what_is_read_as_a_directory_is_written_as_one(headers: bytes) -> None:
+    """A slash at its end makes it one, also before a NUL or between prefix and no name; and then no data follow."""
+    record = MemberRecord(0, headers, False)
 
     written = read_member(MemberRecord(0, with_path(record, b"e"), False))
 
