@@ -10,14 +10,16 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tarkeep.entrypoints.http.tls import tls_context
 from tests.support.archives import make_targz
 from tests.support.machine import Machine
-from tests.support.raw_http import RawConnection, request
+from tests.support.raw_http import RawConnection, receive_to_end, request
 from tests.support.require import require
 from tests.support.server import LiveServer, live_server
 
@@ -190,6 +192,50 @@ def test_a_start_beyond_this_machine_is_refused(tmp_path: Path, host: str, has_t
     assert "--behind-proxy" in ran.stderr
     assert "--host 127.0.0.1" in ran.stderr
     assert "serving url" not in ran.stderr
+
+
+def own_address() -> str:
+    """An address of this machine that is not loopback's: what it would send from. Nothing is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            address: str = probe.getsockname()[0]
+        except OSError:
+            address = "127.0.0.1"
+    require("own-address", not ip_address(address).is_loopback, "give the machine an address beside 127.0.0.1")
+    return address
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "its own"])
+def test_a_server_beyond_loopback_is_reached_with_tls_and_a_token(tmp_path: Path, host: str) -> None:
+    """Refused as it is; then with a certificate for its address and a token, by that address, and by nobody without."""
+    address = own_address()
+    listens_on = address if host == "its own" else host
+    place, data = ("--host", listens_on), tmp_path / "data"
+    refused = tarkeep("serve", "--data", str(data), "--port", "0", *place)
+    made = tarkeep("tls", "self-signed", address, "--into", str(tmp_path))
+    require("openssl", "no command openssl" not in made.stderr, "install openssl")
+    certificate, key = tmp_path / "tarkeep-certificate.pem", tmp_path / "tarkeep-key.pem"
+    token = made_token(data, "push", "list")
+
+    with live_server(data, *place, "--tls-certificate", str(certificate), "--tls-key", str(key)) as server:
+        url = f"https://{address}:{server.host_and_port[1]}"
+        trusting = ssl.create_default_context(cafile=certificate)
+        with httpx2.Client(base_url=url, trust_env=False, verify=trusting, timeout=60) as client:
+            nobody = client.get("/list")
+            alive = client.get("/healthz")
+            client.headers["Authorization"] = f"Bearer {token}"
+            pushed = client.put("/api/v1/profiles/laptop/archives/FULL/a.tar.gz", content=CONTENT)
+            listed = client.get("/list")
+        with socket.create_connection((address, server.host_and_port[1]), timeout=20) as plain:
+            plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            unsecured = receive_to_end(plain)
+
+    assert refused.returncode == 2
+    assert all(way in refused.stderr for way in ("--behind-proxy", "--host 127.0.0.1", "tls"))
+    assert [answer.status_code for answer in (nobody, alive, pushed, listed)] == [401, 200, 201, 200]
+    assert listed.json()["total_count"] == 1
+    assert b"alive" not in unsecured
 
 
 def test_a_server_with_tls_shows_its_fingerprint(secured: LiveServer, certificate: tuple[Path, str]) -> None:
