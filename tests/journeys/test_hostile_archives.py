@@ -19,6 +19,7 @@ import httpx2
 import pytest
 
 from tests.support.hostile_tars import ALL, OUTSIDE
+from tests.support.machine import Machine
 from tests.support.server import LiveServer, live_server
 from tests.support.tar_oracle import look_at
 
@@ -36,8 +37,9 @@ OK_OR_REFUSED = {200, 201, 400, 404, 409, 413, 422}
 class Box:
     """A server in a folder of its own, beside which there are things that no archive may touch."""
 
-    def __init__(self, folder: Path, server: LiveServer) -> None:
+    def __init__(self, folder: Path, home: Path, server: LiveServer) -> None:
         self.folder = folder
+        self.home = home  # of the client
         self.server = server
         self.client = httpx2.Client(base_url=server.url, trust_env=False, timeout=WATCHDOG_SECONDS)
         self.around = self.look_around()
@@ -70,7 +72,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     # one that takes far more than it may must not take the machine along
     limit = ("prlimit", f"--as={6 << 30}")
     with live_server(folder / "data", environment=home, cwd=folder / "work", prefix=limit) as server:
-        box = Box(folder, server)
+        box = Box(folder, tmp_path_factory.mktemp("home"), server)
         with box.client:
             yield box
 
@@ -108,6 +110,7 @@ def look_everywhere(box: Box, profile: str, places: list[str], content: bytes) -
             get(box, f"{base}/{question}{at}")
         get(box, f"{base}/plan?format=sh&{at}")
         restore(box, f"{base}/restore.tar?{at}")
+        restore_by_client(box, profile, place)
     for name in [*dict.fromkeys(names[:4]), *names[-1:]]:
         if len(name) < 8_000:
             get(box, f"{base}/history?path={quote(name, safe='')}")
@@ -149,6 +152,25 @@ def restore(box: Box, path: str) -> None:
     finally:
         shutil.rmtree(target)
         restored.unlink()
+    assert box.look_around() == box.around
+
+
+def restore_by_client(box: Box, profile: str, place: str) -> None:
+    """Let the client restore the same, which looks at the archives before it lets tar extract them."""
+    target = box.folder / "target"
+    work = target.with_name("target.tarkeep-work")
+    machine = Machine(box.home, box.server.url)
+    limit = ("prlimit", f"--fsize={RESTORED_BYTES}")  # of a file: a bomb is not to fill the disk
+    ran = machine.run(
+        "restore", profile, "--at", place.rpartition("/archives/")[2], "--into", str(target), prefix=limit
+    )
+    try:
+        assert ran.returncode in (0, 1, 10), (ran.returncode, ran.stderr)
+        assert "Traceback" not in ran.stderr
+        assert all(line.isprintable() for line in ran.stderr.splitlines())
+    finally:
+        for folder in (target, work):
+            shutil.rmtree(folder, ignore_errors=not folder.exists())
     assert box.look_around() == box.around
 
 

@@ -67,10 +67,15 @@ class Machine:
         }
 
     def run(
-        self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
+        """What the command says and how it ends; *prefix* is a command to run it under."""
         ran = subprocess.run(
-            [sys.executable, "-m", "tarkeep", *arguments],
+            [*prefix, sys.executable, "-m", "tarkeep", *arguments],
             input=stdin,
             capture_output=True,
             env=self.environment(environment),
