@@ -15,7 +15,7 @@ import pytest
 from tarkeep.entrypoints.logs import Log, configure
 from tarkeep.entrypoints.settings import StorageSettings
 from tests.support.archives import make_targz
-from tests.support.server import in_process
+from tests.support.server import in_process, live_server
 from tests.support.stub_server import Answer, stub_server
 from tests.support.tars import END, GNU_MAGIC, gz, header, padded, pax
 
@@ -114,3 +114,47 @@ def test_what_a_server_says_cannot_talk_to_the_terminal(tmp_path: Path) -> None:
     assert "owned" in shown
     assert [line for line in shown.splitlines() if not line.isprintable()] == []
     assert len(shown.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["points", "ls", "find", "history", "status", "restore", "cat"])
+def test_what_is_in_archives_cannot_talk_to_the_terminal(tmp_path: Path, command: str) -> None:
+    """Names of members, and reasons that hold them, in whatever the client shows of what the server tells it."""
+    harm = HARM.encode()
+    listings = (b"Y" + harm + b"\0\0", b"N" + harm + b"x\0\0", b"D" + harm + b"\0\0")
+    full, inc, other = (
+        gz(pax({b"path": b"d"}) + header(b"d", len(listing), b"D", magic=GNU_MAGIC) + padded(listing) + END)
+        for listing in listings
+    )
+    place = "/api/v1/profiles/host/archives"
+    words = {
+        "ls": ["host", "--recursive"],
+        "find": ["host", "*owned*"],
+        "history": ["host", "d"],
+        "restore": ["host", "--into", "there", "--dry-run"],
+        "cat": ["host", f"d/{ESCAPES}"],
+    }
+    with live_server(tmp_path / "data") as server:
+        with server.client() as client:
+            for path, content in (("FULL/a", full), ("INC/b", inc), ("FULL/c", other)):
+                assert client.put(f"{place}/{path}.tar.gz", content=content).status_code == 201
+        shown = tarkeep(tmp_path, command, *words.get(command, ["host"]), "--server", server.url)
+
+    assert shown
+    assert "Traceback" not in shown
+    assert [line for line in shown.splitlines() if not line.isprintable()] == []
+
+
+@pytest.mark.parametrize("text", ["b.tar.gz", "overlay", "orphan", "no FULL or INC taken before it is stored"])
+def test_points_of_a_server_that_means_harm_cannot_talk_to_the_terminal(tmp_path: Path, text: str) -> None:
+    """Whatever it has for a name, a word or a reason."""
+    with in_process(StorageSettings(store="memory:", catalog="memory:")) as (client, _):
+        client.put("/api/v1/profiles/host/archives/INC/b.tar.gz", content=make_targz())
+        honest = client.get("/api/v1/profiles/host/points").text
+    assert json.dumps(text) in honest
+    told = honest.replace(json.dumps(text), json.dumps(HARM)).encode()
+
+    with stub_server(Answer(200, told, {"Content-Type": "application/json"})) as stub:
+        shown = tarkeep(tmp_path, "points", "host", "--server", stub.url)
+
+    assert shown
+    assert [line for line in shown.splitlines() if not line.isprintable()] == []

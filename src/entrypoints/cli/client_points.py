@@ -12,6 +12,7 @@ from attrs import frozen
 from ...domain.archives import ArchiveId, BackupType
 from ...domain.client.chain import StoredPoint
 from ...domain.client.status import age
+from ...domain.path_text import printable
 from ...domain.sizes import human_size
 from .client_settings import ClientSettings
 from .exits import OK
@@ -68,8 +69,10 @@ class Line:
     colour: int = 0
 
     def text(self, *, in_colour: bool) -> str:
-        mark = f"\x1b[{self.colour}m{self.mark}\x1b[0m" if in_colour and self.colour else self.mark
-        return f"{self.before}{mark}{self.after}".rstrip()
+        before, mark, after = map(printable, (self.before, self.mark, self.after))
+        if in_colour and self.colour:
+            mark = f"\x1b[{self.colour}m{mark}\x1b[0m"
+        return f"{before}{mark}{after}".rstrip()
 
 
 def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
