@@ -1,5 +1,6 @@
 """
-Work beside the caller: a thread that consumes blocks while the caller goes on, and a budget of such threads.
+Work beside the caller: a thread that consumes blocks, or makes them, while the caller goes on, and a budget of such
+threads.
 
 Hashing and inflating release the GIL, so one upload can use a second core. With more uploads than cores a second
 thread only costs switches: hence the budget, and work goes on in the caller's thread when it is used up.
@@ -10,7 +11,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 
 from attrs import define, field
 
@@ -40,6 +42,74 @@ class ThreadBudget:
         except BaseException:  # no thread could be started
             self._free.release()
             raise
+
+    def ahead(self, pieces: Generator[bytes, None, None], *, name: str) -> Generator[bytes, None, None]:
+        """*pieces*, made ahead of the caller in a thread, if one is left. Closing the iterator closes *pieces*."""
+        with closing(pieces):
+            if not self._free.acquire(blocking=False):
+                yield from pieces
+                return
+            try:
+                with closing(Ahead(pieces, name=name)) as ahead:
+                    yield from ahead
+            finally:
+                self._free.release()
+
+
+class Ahead:
+    """
+    Iterates over *pieces* in a thread of its own, at most *depth* of them ahead of the caller.
+
+    Their error is raised where it stands among them. Closing ends the thread, and leaves *pieces* where they are.
+    """
+
+    def __init__(self, pieces: Iterator[bytes], *, name: str, depth: int = 16) -> None:
+        self._pieces = pieces
+        self._depth = depth
+        self._made: deque[bytes] = deque()
+        self._changed = threading.Condition()
+        self._ended = False
+        self._closed = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            with self._changed:
+                while not self._made and not self._ended:
+                    self._changed.wait()
+                if not self._made:
+                    break
+                piece = self._made.popleft()
+                self._changed.notify_all()
+            yield piece
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._made.clear()
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _run(self) -> None:
+        error = None
+        try:
+            for piece in self._pieces:
+                with self._changed:
+                    while len(self._made) >= self._depth and not self._closed:
+                        self._changed.wait()
+                    if self._closed:
+                        return
+                    self._made.append(piece)
+                    self._changed.notify_all()
+        except BaseException as caught:  # handed to the caller's thread, which raises it
+            error = caught
+        with self._changed:
+            self._error, self._ended = error, True
+            self._changed.notify_all()
 
 
 class Beside:

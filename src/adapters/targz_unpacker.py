@@ -5,8 +5,9 @@ Without a seek index everything before a position is inflated and dropped. With 
 before it. Either way the compressed bytes come from the store's reader, so any store will do. The rule: an index only
 makes things faster. Without the folder it lies in, or with a damaged one in it, the same bytes are given.
 
-Indexes are made by one thread, one after the other, at low priority: reading an archive far from its beginning is a
-reason to believe that somebody will again.
+What is read as a whole is inflated ahead of the reader, in a thread beside it. Indexes are made by one thread, one
+after the other, at low priority: reading an archive far from its beginning is a reason to believe that somebody will
+again.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from attrs import define, field
 from ..domain.archives import ArchiveState, BackupArchive, Kind
 from ..domain.errors import ArchiveCorrupt, RejectedContent, TarkeepError
 from ..domain.ports import ArchiveReader, UnpackedArchive
+from .beside import ThreadBudget
 from .inflate import FASTEST, BadDeflate, GzipStream, InflateEngine, begun_inside
 from .seek_index import SPACING_BYTES, IndexUnusable, SeekIndex, SeekIndexes, SeekPoint, through, write_index
 
@@ -59,6 +61,7 @@ class TargzUnpacker:
     engine: InflateEngine = FASTEST
     far_bytes: int = FAR_BYTES
     spacing_bytes: int = SPACING_BYTES
+    threads: ThreadBudget = field(factory=ThreadBudget)
     _background: _Background = field(init=False)
 
     @_background.default
@@ -123,7 +126,7 @@ class _Unpacked:
         self._opened.close()
 
     def through(self) -> Iterator[bytes]:
-        return self._begin(self._all())
+        return self._begin(self._unpacker.threads.ahead(self._all(), name="inflate-ahead"))
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         return self._begin(self._range(start, stop))
