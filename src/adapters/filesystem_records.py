@@ -6,10 +6,11 @@ Records of members as files in the data directory, one for each archive, named b
     DATA/members/ab/<sha256>    published; a digest that begins with ab
     DATA/members/<id>.part      on its way
 
-A file is a row of compressed blocks, of directories' records or of others', then their index, then a footer with the
-CRC-32 of all before it; ``docs/storage-format.md`` has the details. It is written beside its place and renamed, without
-a single fsync: what a power cut tears is found by the CRC, which is checked as a whole before anything is read, and
-counts as missing. A cache must never be the reason that an archive is refused, so no writing method raises.
+A file is a row of compressed blocks, of directories' records, of others', or of names, then their index, then a footer
+with the CRC-32 of all before it; ``docs/storage-format.md`` has the details. It is written beside its place and
+renamed, without a single fsync: what a power cut tears is found by the CRC, which is checked as a whole before anything
+is read, and counts as missing. A cache must never be the reason that an archive is refused, so no writing method
+raises.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from heapq import merge
-from itertools import groupby
+from itertools import accumulate, chain, groupby, pairwise
 from operator import attrgetter
 from pathlib import Path
 from struct import Struct
@@ -30,8 +31,9 @@ from types import TracebackType
 
 from attrs import define, field, frozen
 
-from ..domain.errors import RecordsMissing
+from ..domain.errors import MemberUnreadable, RecordsMissing
 from ..domain.members import MemberRecord
+from ..domain.names import Names, named, tables
 from ..domain.ports import IdSource
 
 try:
@@ -49,10 +51,15 @@ _LEVEL = 1
 _BLOCK_BYTES = 1 << 20  # of records, before they are compressed
 _READ_BYTES = 1 << 20
 _RECORD = Struct("<QI")  # place in the tar, length of the headers
-# of the index: of directories, where the block begins, its compressed length, the place in the tar of its first record
-_ENTRY = Struct("<?QIQ")
-_FOOTER = Struct("<8sQI")  # magic, where the index begins, CRC-32 of all before the footer
-_MAGIC = b"TKMEMB1\n"
+# of the index: the sort, where the block begins, its compressed length, the place in the tar of its first record
+_ENTRY = Struct("<BQIQ")
+_FOOTER = Struct("<8sQ")  # magic, where the index begins; and behind it:
+_CRC = Struct("<I")  # of all before it
+_MAGIC = b"TKMEMB2\n"
+_OTHERS, _DIRECTORIES, _NAMES = range(3)
+_NAMES_HEAD = Struct("<I")  # how many
+_NAME_BYTES = 25  # of a name beside its path and extra: place in the tar, span, two lengths, a letter
+_NAMES_BYTES = 256 << 10  # of names, before they are compressed
 
 
 @define(eq=False)
@@ -70,16 +77,22 @@ class FilesystemMemberRecords:
 
     def read(self, sha256: str, *, directories_only: bool = False, start: int = 0) -> Iterator[MemberRecord]:
         file, blocks = self._open(sha256)
-        directories = _from(file, [block for block in blocks if block.is_of_directories], start)
+        directories = _from(file, _of_sort(blocks, _DIRECTORIES), start)
         if directories_only:
             return directories
-        others = _from(file, [block for block in blocks if not block.is_of_directories], start)
-        return merge(directories, others, key=attrgetter("at"))
+        return merge(directories, _from(file, _of_sort(blocks, _OTHERS), start), key=attrgetter("at"))
 
     def at(self, sha256: str, positions: Sequence[int]) -> Iterator[MemberRecord]:
         file, blocks = self._open(sha256)
-        sorts = [[block for block in blocks if block.is_of_directories is sort] for sort in (True, False)]
+        sorts = (_of_sort(blocks, _DIRECTORIES), _of_sort(blocks, _OTHERS))
         return merge(*(_at(file, sort, positions) for sort in sorts), key=attrgetter("at"))
+
+    def names(self, sha256: str) -> Iterator[Names]:
+        file, blocks = self._open(sha256)
+        found = _of_sort(blocks, _NAMES)
+        if blocks and not found:  # one of the headers is not to be read, and who asks is told which
+            return tables(self.read(sha256))
+        return (_names_of(_decompress(file.read(block.size_bytes, block.at))) for block in found)
 
     def _open(self, sha256: str) -> tuple[_OpenFile, list[_Block]]:
         if not _SHA256.fullmatch(sha256):
@@ -114,17 +127,72 @@ class FilesystemMemberRecords:
 class _Pending:
     """Records of one sort that are to become a block."""
 
+    sort: int
     parts: list[bytes] = field(factory=list)
     size_bytes: int = 0
     first: int = 0
+
+
+@define
+class _PendingNames:
+    """Names that are to become a block; none any more after headers that cannot be read."""
+
+    positions: list[int] = field(factory=list)
+    letters: bytearray = field(factory=bytearray)
+    paths: list[bytes] = field(factory=list)
+    extras: list[bytes] = field(factory=list)
+    spans: list[int] = field(factory=list)
+    size_bytes: int = 0
+    is_given_up: bool = False
+
+    def add(self, record: MemberRecord) -> None:
+        try:
+            letter, path, extra, span = named(record)
+        except MemberUnreadable:
+            self.is_given_up = True
+            return
+        self.positions.append(record.at)
+        self.letters.append(letter)
+        self.paths.append(path)
+        self.extras.append(extra)
+        self.spans.append(span)
+        self.size_bytes += _NAME_BYTES + len(path) + len(extra)
+
+    def take(self) -> bytes:
+        """The block, before it is compressed."""
+        count = len(self.paths)
+        paths, extras = self.paths, self.extras
+        block = b"".join(
+            (
+                _NAMES_HEAD.pack(count),
+                Struct(f"<{count}Q").pack(*self.positions),
+                Struct(f"<{count}Q").pack(*self.spans),
+                Struct(f"<{count}I").pack(*map(len, paths)),
+                Struct(f"<{count}I").pack(*map(len, extras)),
+                self.letters,
+                *paths,
+                *extras,
+            )
+        )
+        self.forget()
+        return block
+
+    def forget(self) -> None:
+        self.positions.clear()
+        self.letters.clear()
+        self.paths.clear()
+        self.extras.clear()
+        self.spans.clear()
+        self.size_bytes = 0
 
 
 @define(eq=False)
 class _Writer:
     _records: FilesystemMemberRecords
     _id: str
-    _directories: _Pending = field(factory=_Pending)
-    _others: _Pending = field(factory=_Pending)
+    _directories: _Pending = field(factory=lambda: _Pending(_DIRECTORIES))
+    _others: _Pending = field(factory=lambda: _Pending(_OTHERS))
+    _names: _PendingNames = field(factory=_PendingNames)
     _file: io.FileIO | None = None
     _index: list[bytes] = field(factory=list)
     _written_bytes: int = 0
@@ -140,6 +208,11 @@ class _Writer:
         pending.size_bytes += len(headers)
         if pending.size_bytes >= _BLOCK_BYTES:
             self._attempt(lambda: self._flush(pending))
+        names = self._names
+        if not names.is_given_up:
+            names.add(record)
+            if names.size_bytes >= _NAMES_BYTES:
+                self._attempt(self._flush_names)
 
     def publish(self, sha256: str) -> None:
         self._attempt(lambda: self._publish(sha256))
@@ -148,16 +221,27 @@ class _Writer:
         block = _compress(b"".join(pending.parts), _LEVEL)
         pending.parts.clear()
         pending.size_bytes = 0
-        self._index.append(_ENTRY.pack(pending is self._directories, self._written_bytes, len(block), pending.first))
+        self._index.append(_ENTRY.pack(pending.sort, self._written_bytes, len(block), pending.first))
+        self._append(block)
+
+    def _flush_names(self) -> None:
+        first = self._names.positions[0]
+        block = _compress(self._names.take(), _LEVEL)
+        self._index.append(_ENTRY.pack(_NAMES, self._written_bytes, len(block), first))
         self._append(block)
 
     def _publish(self, sha256: str) -> None:
         for pending in (self._directories, self._others):
             if pending.parts:
                 self._flush(pending)
+        if self._names.is_given_up:
+            self._index = [entry for entry in self._index if entry[0] != _NAMES]
+        elif self._names.paths:
+            self._flush_names()
         index_at = self._written_bytes
         self._append(b"".join(self._index))
-        self._append(_FOOTER.pack(_MAGIC, index_at, self._crc))
+        self._append(_FOOTER.pack(_MAGIC, index_at))
+        self._append(_CRC.pack(self._crc))
         self._close()
         place = self._records._place(sha256)
         place.parent.mkdir(mode=0o700, exist_ok=True)
@@ -195,6 +279,7 @@ class _Writer:
         for pending in (self._directories, self._others):
             pending.parts.clear()
             pending.size_bytes = 0
+        self._names.forget()
 
     def _close(self) -> None:
         file, self._file = self._file, None
@@ -232,7 +317,7 @@ class _Damaged(Exception):
 
 @frozen
 class _Block:
-    is_of_directories: bool
+    sort: int
     at: int
     size_bytes: int
     first: int
@@ -245,11 +330,13 @@ def _checked_index(file: _OpenFile) -> list[_Block]:
     Raises:
         _Damaged: it is not, byte for byte, what was written.
     """
-    size = file.size_bytes - _FOOTER.size
-    if size < 0:
+    size = file.size_bytes - _CRC.size
+    index_end = size - _FOOTER.size
+    if index_end < 0:
         raise _Damaged
-    magic, index_at, expected = _FOOTER.unpack(file.read(_FOOTER.size, size))
-    if magic != _MAGIC or index_at > size:
+    magic, index_at = _FOOTER.unpack(file.read(_FOOTER.size, index_end))
+    (expected,) = _CRC.unpack(file.read(_CRC.size, size))
+    if magic != _MAGIC:
         raise _Damaged
     crc = position = 0
     while position < size:
@@ -260,7 +347,25 @@ def _checked_index(file: _OpenFile) -> list[_Block]:
         position += len(content)
     if crc != expected:
         raise _Damaged
-    return [_Block(*entry) for entry in _ENTRY.iter_unpack(file.read(size - index_at, index_at))]
+    return [_Block(*entry) for entry in _ENTRY.iter_unpack(file.read(index_end - index_at, index_at))]
+
+
+def _of_sort(blocks: list[_Block], sort: int) -> list[_Block]:
+    return [block for block in blocks if block.sort == sort]
+
+
+def _names_of(content: bytes) -> Names:
+    (count,) = _NAMES_HEAD.unpack_from(content)
+    at = _NAMES_HEAD.size
+    columns = []
+    for column in map(Struct, (f"<{count}Q", f"<{count}Q", f"<{count}I", f"<{count}I")):
+        columns.append(column.unpack_from(content, at))
+        at += column.size
+    positions, spans, *lengths = columns
+    letters = content[at : at + count]
+    ends = list(accumulate(chain(*lengths), initial=at + count))
+    texts = [content[begin:end] for begin, end in pairwise(ends)]
+    return Names(positions, letters, texts[:count], texts[count:], spans)
 
 
 def _from(file: _OpenFile, blocks: list[_Block], start: int) -> Iterator[MemberRecord]:
@@ -287,10 +392,11 @@ def _at(file: _OpenFile, blocks: list[_Block], positions: Sequence[int]) -> Iter
 def _of_block(file: _OpenFile, block: _Block) -> Iterator[MemberRecord]:
     content = _decompress(file.read(block.size_bytes, block.at))
     position, stop = 0, len(content)
+    is_directory = block.sort == _DIRECTORIES
     while position < stop:
         at, length = _RECORD.unpack_from(content, position)
         position += _RECORD.size
-        yield MemberRecord(at, content[position : position + length], block.is_of_directories)
+        yield MemberRecord(at, content[position : position + length], is_directory)
         position += length
 
 

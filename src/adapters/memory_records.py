@@ -9,6 +9,7 @@ from attrs import define, field
 
 from ..domain.errors import RecordsMissing
 from ..domain.members import MemberRecord
+from ..domain.names import Names, tables
 from ..domain.ports import RecordsWriter
 
 
@@ -31,6 +32,9 @@ class MemoryMemberRecords:
     def at(self, sha256: str, positions: Sequence[int]) -> Iterator[MemberRecord]:
         wanted = set(positions)
         return (record for record in self._of(sha256) if record.at in wanted)
+
+    def names(self, sha256: str) -> Iterator[Names]:
+        return tables(self._of(sha256))
 
     def _of(self, sha256: str) -> tuple[MemberRecord, ...]:
         records = self.published.get(sha256)

@@ -23,6 +23,7 @@ from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Conten
 from .audit import AuditEntry, AuditReport
 from .chains import Fit
 from .members import MemberRecord
+from .names import Names
 from .sync import InventoryEntry
 from .uploads import ChecksumAlgorithm, Upload
 
@@ -486,6 +487,15 @@ class MemberRecords(Protocol):
 
         Raises:
             RecordsMissing: as `read`.
+        """
+
+    def names(self, sha256: str) -> Iterator[Names]:
+        """
+        What the members of an archive are called, in the order of its tar.
+
+        Raises:
+            RecordsMissing: as `read`.
+            MemberUnreadable: while they are given, at a member whose headers are not.
         """
 
     def remove(self, sha256: str) -> None:

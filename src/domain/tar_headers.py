@@ -53,18 +53,24 @@ _TYPES = {
     b"N": MemberType.OTHER,  # names, in a way GNU tar gave up in 1992
 }  # all others become files
 _FILE, _DIRECTORY = b"05"
+_DIRECTORIES = b"5D"
 _SIMPLE = frozenset(b"023456")
 _MAYBE_DIRECTORIES = b"0\0"  # a name that ends in a slash makes them one
 _DEVICES = frozenset((MemberType.CHARACTER_DEVICE, MemberType.BLOCK_DEVICE))
 
 _LARGEST = (1 << 63) - 1
 _TIME = re.compile(rb"(-?)([0-9]{1,18})(?:\.([0-9]*))?", re.ASCII)
-# What GNU tar writes for nearly every member in posix format: nothing but times. The lookahead checks the length of
-# each record.
-_ONLY_TIMES = re.compile(
-    rb"(?:(?:" + b"|".join(b"%d(?=.{%d}\n)" % (n, n - 3) for n in range(30, 10, -1)) + rb") "
-    rb"(?:mtime=([0-9]{1,10}(?:\.[0-9]{1,9})?)|[ac]time=[0-9]{1,10}(?:\.[0-9]{1,9})?)\n)+\0*"
+ONLY_TIMES = (
+    rb"(?:" + b"|".join(b"%d(?=.{%d}\n)" % (n, n - 3) for n in range(30, 10, -1)) + rb") "
+    rb"(?:mtime=([0-9]{1,10}(?:\.[0-9]{1,9})?)|[ac]time=[0-9]{1,10}(?:\.[0-9]{1,9})?)\n"
 )
+"""
+One pax record with a time, the first group being mtime's. GNU tar writes nothing else for nearly every member in posix
+format. The lookahead checks the length of the record.
+"""
+_TIMES_FIRST = re.compile(b"(?:" + ONLY_TIMES + b")*")
+_DUMPDIR_RECORD = re.compile(rb"([0-9]{1,9}) GNU\.dumpdir=", re.ASCII)
+_TIMES_ALONE = re.compile(b"(?:" + ONLY_TIMES + b")+\\0*")
 _SPARSE_NAME = b"GNU.sparse.name"
 _DUMPDIR = b"GNU.dumpdir"
 _MARKS = {mark.value[0]: mark for mark in Mark}
@@ -87,7 +93,7 @@ def read_member(record: MemberRecord) -> Member:
         return _read(record, 0, _NOTHING, record.at)
     if headers[_TYPE] == _PAX_HEADER:
         end = BLOCK_BYTES + (_size(record.at, headers[124:136]) + 511 & ~511)
-        times = _ONLY_TIMES.fullmatch(headers, BLOCK_BYTES, end)
+        times = _TIMES_ALONE.fullmatch(headers, BLOCK_BYTES, end)
         if times is not None and end + BLOCK_BYTES <= len(headers) and headers[end + _TYPE] not in _EXTENSIONS:
             return _read(record, end, _NOTHING, record.at, times[1])
     return _read_extended(record)
@@ -158,6 +164,17 @@ def _possible(names: dict[bytes, Mark], dumpdir: bytes) -> dict[bytes, Mark]:
     for name in (b"", b".", b".."):
         names.pop(name, None)
     return names
+
+
+def written_listing(listing: Listing) -> bytes:
+    """A dumpdir that `parse_listing` reads as *listing*."""
+    records = []
+    for rename in listing.renames:
+        if not rename.new:
+            records.append(b"X")
+        records += (b"R" + rename.old, b"T" + rename.new)
+    records += (mark.value + name for name, mark in listing.names.items())
+    return b"".join(record + b"\0" for record in records) + b"\0"
 
 
 def relative(name: bytes) -> bytes:
@@ -397,6 +414,17 @@ def _pax_records(at: int, data: bytes) -> list[tuple[bytes, bytes]]:
 # -- writing ---------------------------------------------------------------------------------------------------------
 
 
+def data_of(record: MemberRecord) -> tuple[int, int]:
+    """
+    Where the data of a member begins in the tar, and how many bytes it has there, without padding.
+
+    Raises:
+        MemberUnreadable: as `read_member`.
+    """
+    member = read_member(record)
+    return member.data_at, member.stored_bytes
+
+
 def with_path(record: MemberRecord, path: bytes, link: bytes | None = None) -> bytes:
     """
     The headers of *record* for an ordinary tar, under another name, and with another link target unless that is None.
@@ -412,16 +440,25 @@ def with_path(record: MemberRecord, path: bytes, link: bytes | None = None) -> b
     return headers.written()
 
 
-def as_directory(record: MemberRecord, path: bytes, *, mode: int | None = None, mtime_ns: int | None = None) -> bytes:
+def as_directory(record: MemberRecord, path: bytes) -> bytes:
     """The headers of a directory, whatever it was that was recorded, with owners and attributes of *record*."""
+    simple = _directory_in_place(record.headers, path)
+    if simple is not None:
+        return simple
     headers = _Headers.of(record)
     headers.become(b"5")
     headers.rename(path, b"")
-    if mode is not None:
-        headers.block[slice(*_MODE)] = b"%07o\0" % (mode & 0o7777)
-    if mtime_ns is not None:
-        headers.set_mtime(mtime_ns)
     return headers.written()
+
+
+def with_mode(headers: bytes, bits: int) -> bytes:
+    """What `as_directory` gave, with *bits* in the mode, too."""
+    block = bytearray(headers[-BLOCK_BYTES:])
+    mode = _number(bytes(block[slice(*_MODE)])) & 0o7777
+    if mode & bits == bits:
+        return headers
+    block[slice(*_MODE)] = b"%07o\0" % (mode | bits)
+    return headers[:-BLOCK_BYTES] + _summed(block)
 
 
 def as_hard_link(record: MemberRecord, path: bytes, target: bytes) -> bytes:
@@ -460,6 +497,43 @@ def _renamed_in_place(headers: bytes, path: bytes) -> bytes | None:
     block[:_NAME_BYTES] = path.ljust(_NAME_BYTES, b"\0")
     block[_PREFIX_AT:] = _NO_PREFIX
     return headers[:position] + _summed(block)
+
+
+def _directory_in_place(headers: bytes, path: bytes) -> bytes | None:
+    """
+    The headers of a directory that has nothing but times and a listing beside its own header, with another name and
+    without the listing; None of any other, and where the name does not fit.
+    """
+    length, path = len(headers), (path or b".") + b"/"
+    if length < BLOCK_BYTES or len(path) > _NAME_BYTES or not path.isascii() or path[:1] == b"/":
+        return None
+    position, pax = 0, b""
+    if headers[_TYPE] == _PAX_HEADER:
+        end = BLOCK_BYTES + _number(headers[slice(*_SIZE)])
+        position = end + 511 & ~511
+        if not BLOCK_BYTES <= end <= length - BLOCK_BYTES:
+            return None
+        times = _TIMES_FIRST.match(headers, BLOCK_BYTES, end)
+        stop = times.end() if times is not None else end
+        listing = _DUMPDIR_RECORD.match(headers, stop, end)
+        if stop + (int(listing[1]) if listing is not None else 0) != end:
+            return None
+        if stop > BLOCK_BYTES:
+            front = bytearray(headers[:BLOCK_BYTES])
+            front[slice(*_SIZE)] = b"%011o\0" % (stop - BLOCK_BYTES)
+            pax = _summed(front) + headers[BLOCK_BYTES:stop] + bytes((BLOCK_BYTES - stop) % BLOCK_BYTES)
+    letter = headers[position + _TYPE] if position + BLOCK_BYTES <= length else _FILE
+    if letter != _DIRECTORY if position else letter not in _DIRECTORIES:
+        return None
+    if letter == _DIRECTORY and length != position + BLOCK_BYTES:
+        return None
+    block = bytearray(headers[position : position + BLOCK_BYTES])
+    block[:_NAME_BYTES] = path.ljust(_NAME_BYTES, b"\0")
+    block[slice(*_SIZE)] = b"%011o\0" % 0
+    block[_TYPE] = _DIRECTORY
+    block[_LINK[0] : _LINK[1]] = bytes(_NAME_BYTES)
+    block[_PREFIX_AT:] = _NO_PREFIX
+    return pax + _summed(block)
 
 
 @define
@@ -543,16 +617,6 @@ class _Headers:
             return name if len(name) > _NAME_BYTES else None
         self.records.append((keyword, name))
         return None
-
-    def set_mtime(self, mtime_ns: int) -> None:
-        self.drop(b"mtime")
-        seconds, ns = divmod(mtime_ns, 1_000_000_000)
-        fits = 0 <= seconds < 1 << 33
-        self.block[slice(*_MTIME)] = b"%011o\0" % (seconds if fits else 0)
-        if ns or not fits:
-            seconds, ns = divmod(abs(mtime_ns), 1_000_000_000)
-            fraction = b".%09d" % ns if ns else b""
-            self.records.append((b"mtime", (b"-" if mtime_ns < 0 else b"") + b"%d" % seconds + fraction))
 
     def written(self) -> bytes:
         parts = []

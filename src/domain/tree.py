@@ -13,24 +13,24 @@ archives.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, MutableSet, Sequence
 from enum import Enum
 from fnmatch import translate
 from heapq import nsmallest
+from typing import TypeAlias
 
 from attrs import frozen
 
 from .errors import TreeTooLarge
 from .listings import DIRECTORY_BYTES, MAX_HELD_BYTES, Origins, canonical, is_placeable, join, names_bytes, split
-from .members import Mark, Member, MemberType, Rename
-
-Members = Callable[[], Iterable[Member]]
-"""The members of one archive, in the order of the tar, from the beginning at every call."""
+from .members import Mark, Rename
+from .names import DIRECTORY, HARD_LINK, ArchiveNames, Names, listing_of, listings
 
 GAPS_NAMED = 1000
 """Gaps that a tree names at most."""
 
 _BLOCK = 512
+_WAITING_BYTES = 8 << 20  # of listings that are held while one archive is read
 # What an entry is as long as it is no position of a member, which is a number from 0 on.
 _PROMISED = -1  # it is in the archive at hand, says a listing
 _WANTED = -2  # in an earlier archive
@@ -86,12 +86,11 @@ class Entry:
         return split(self.path)[1]
 
 
-@frozen
-class Place:
-    """Where the member at position *at* belongs: at the first of *paths*, and the others are hard links to that."""
-
-    at: int
-    paths: tuple[bytes, ...]
+Places: TypeAlias = list[tuple[int, bytes]]
+"""
+Positions of members of one archive with the paths at which they belong, in the order of the tar. Where a position comes
+again, that path is a hard link to the first one of it.
+"""
 
 
 class Tree:
@@ -180,28 +179,34 @@ class Tree:
             if value >= 0:
                 yield self._entry(path, value)
 
-    def places(self, archive: int) -> Iterator[Place]:
+    def places(self) -> Sequence[Places]:
         """
-        Where the members of one archive of the path belong, but for directories, in the order of the tar.
+        For each archive of the path where its members belong, but for directories.
 
-        Those that are not named do not belong into the tree. Cost: O(n log n) time and about 100 bytes of memory a
-        name, while it lasts.
+        Those that are not named do not belong into the tree. Cost: O(n log n) time and about 200 bytes of memory a
+        name.
         """
-        found: list[tuple[int, bytes, bytes]] = []
-        links = self._links
-        for directory, table in self._tables.items():
+        found: Sequence[Places] = [[] for _ in range(self._archives)]
+        links, tables, archives = self._links, self._tables, self._archives
+        for directory, table in tables.items():
+            prefix = directory and directory + b"/"
             for name, value in table.items():
-                if value >= 0:
-                    content = links.get(value, value)
-                    if content % self._archives == archive and join(directory, name) not in self._tables:
-                        found.append((content, directory, name))
-        found.sort()
-        start = 0
-        for end in range(1, len(found) + 1):
-            if end == len(found) or found[end][0] != found[start][0]:
-                paths = tuple(join(directory, name) for _, directory, name in found[start:end])
-                yield Place(self._at(found[start][0]), paths)
-                start = end
+                if value >= 0 and (path := prefix + name) not in tables:
+                    content = links.get(value, value) if links else value
+                    found[content % archives].append((content // archives * _BLOCK, path))
+        for places in found:
+            places.sort()
+        return found
+
+    def directory_places(self) -> Sequence[dict[int, bytes]]:
+        """For each archive of the path the positions of directories' members, with the paths of these directories."""
+        found: Sequence[dict[int, bytes]] = [{} for _ in range(self._archives)]
+        for path in self._tables:
+            directory, name = split(path)
+            value = self._tables[directory][name] if path else self._root
+            if value >= 0:
+                found[value % self._archives][self._at(value)] = path
+        return found
 
     def _entry(self, path: bytes, value: int) -> Entry:
         is_directory = path in self._tables
@@ -260,7 +265,7 @@ class Tree:
         return self._tables[missing[0]]
 
 
-def merge(path: Sequence[Members], is_exact: bool, is_proven: bool = False) -> Tree:
+def merge(path: Sequence[ArchiveNames], is_exact: bool, is_proven: bool = False) -> Tree:
     """
     The tree at the end of *path*, the archives of a restore point, the base first.
 
@@ -273,6 +278,7 @@ def merge(path: Sequence[Members], is_exact: bool, is_proven: bool = False) -> T
 
     Raises:
         TreeTooLarge: it has more names than can be held.
+        MemberUnreadable: a listing that matters is malformed.
     """
     tree = Tree(max(1, len(path)))
     if not path:
@@ -280,41 +286,54 @@ def merge(path: Sequence[Members], is_exact: bool, is_proven: bool = False) -> T
     return _Exact(tree, path, is_proven).merged() if is_exact else _Overlay(tree, path).merged()
 
 
-def _renames(members: Members) -> Sequence[Rename]:
+def _renames(archive: ArchiveNames) -> Sequence[Rename]:
     """Those that an archive tells of. Tar writes all of them into the first listing."""
-    return next((member.listing.renames for member in members() if member.listing is not None), ())
+    return next((listing.renames for _, listing in listings(archive())), ())
 
 
 def _placed(
-    tree: Tree, members: Iterable[Member], wanted: Container[bytes] | None = None
-) -> Iterator[tuple[Member, bytes]]:
-    """Those of *members* that have a place in *tree*, and where; what has none matters in *wanted* directories only."""
-    for member in members:
-        path = member.path
-        if b".." in path and b".." in path.split(b"/"):
-            continue
-        canonical_path = canonical(path)
-        if is_placeable(path):
-            yield member, canonical_path
-        elif wanted is None or split(canonical_path)[0] in wanted:
-            tree._gap(canonical_path, GapKind.TOO_DEEP)
+    tree: Tree, archive: Iterable[Names], wanted: Container[bytes] | None = None
+) -> Iterator[tuple[int, int, bytes, bytes]]:
+    """
+    Position, letter, path and extra of the members of *archive* that have a place in *tree*; that one has none matters
+    in *wanted* directories only.
+    """
+    for names in archive:
+        for member in zip(names.positions, names.letters, names.paths, names.extras, strict=True):
+            path = member[2]
+            if b".." in path and b".." in path.split(b"/"):
+                continue
+            if is_placeable(path):
+                yield member
+            elif wanted is None or split(path)[0] in wanted:
+                tree._gap(path, GapKind.TOO_DEEP)
+
+
+_Wanted: TypeAlias = dict[bytes, tuple[bytes, list[bytes]]]
+"""Directories in the tree of the archive at hand -> the same ones at the end, and their names that are wanted."""
 
 
 class _Exact:
-    """Names of the last archive; then backwards for the content of those that are called unchanged."""
+    """
+    Names of the last archive; then backwards for the content of those that are called unchanged.
 
-    def __init__(self, tree: Tree, path: Sequence[Members], is_proven: bool) -> None:
+    A directory whose listing stands in the archive at hand byte for byte as in the one behind it has nothing new to
+    say: what is wanted there was called unchanged, and so it is here.
+    """
+
+    def __init__(self, tree: Tree, path: Sequence[ArchiveNames], is_proven: bool) -> None:
         self._tree = tree
         self._path = path
         self._is_proven = is_proven
         self._is_excused = False  # names that are missing in the archive at hand were left out
+        # Hashes of listings by their directories: of those that call unchanged what is wanted.
+        self._behind: dict[bytes, int] = {}
 
     def merged(self) -> Tree:
         tree, tables = self._tree, self._tree._tables
         self._take_last()
         renames = _renames(self._path[-1])
-        # A directory in the tree of the archive at hand -> the same one at the end, and its names that are wanted.
-        wanted: dict[bytes, tuple[bytes, list[bytes]]] = {}
+        wanted: _Wanted = {}
         for directory, table in tables.items():
             names = [name for name, value in table.items() if value == _WANTED]
             if names:
@@ -325,9 +344,10 @@ class _Exact:
             earlier = _renames(self._path[index])
             origins = Origins(renames, earlier)
             self._is_excused = self._is_proven and origins.is_trivial
-            wanted = self._mapped_back(wanted, origins)
+            if not origins.is_trivial:
+                wanted = self._mapped_back(wanted, origins)
+                self._behind.clear()
             self._find(index, wanted)
-            wanted = self._still(wanted)
             renames = earlier
         for final, names in wanted.values():
             for name in names:
@@ -338,97 +358,164 @@ class _Exact:
     def _take_last(self) -> None:
         tree, last = self._tree, len(self._path) - 1
         links: dict[int, bytes] = {}
-        for member, path in _placed(tree, self._path[last]()):
-            value = tree._value(last, member.at)
+        listed_twice: set[bytes] = set()
+        for at, letter, path, extra in _placed(tree, self._path[last]()):
+            value = tree._value(last, at)
             directory, name = split(path)
-            if member.type is not MemberType.DIRECTORY:
+            if letter != DIRECTORY:
                 tree._put(directory, name, value)
-                if member.type is MemberType.HARD_LINK:
-                    links[value] = canonical(member.link)
+                if letter == HARD_LINK:
+                    links[value] = extra
                 continue
             table = tree._directory(path)
             if path:
                 tree._tables[directory][name] = value
             else:
                 tree._root = value
-            if member.listing is not None:
-                tree._hold(names_bytes(member.listing.names))
-                for listed, mark in member.listing.names.items():
-                    if mark is Mark.UNCHANGED:
-                        table.setdefault(listed, _WANTED)
-                    elif mark is Mark.HERE:
-                        table.setdefault(listed, _PROMISED)
-                    elif is_placeable(below := join(path, listed)):
-                        tree._directory(below)
-                    else:
-                        tree._gap(below, GapKind.TOO_DEEP)
-        for directory, table in tree._tables.items():
-            self._drop_promised(directory, table, list(table))
+            if not extra:
+                continue
+            if path in self._behind:
+                listed_twice.add(path)
+            self._behind[path] = hash(extra)
+            names = listing_of(at, extra).names
+            tree._hold(names_bytes(names))
+            for listed, mark in names.items():
+                if mark is Mark.UNCHANGED:
+                    table.setdefault(listed, _WANTED)
+                elif mark is Mark.HERE:
+                    table.setdefault(listed, _PROMISED)
+                elif is_placeable(below := join(path, listed)):
+                    tree._directory(below)
+                else:
+                    tree._gap(below, GapKind.TOO_DEEP)
+        for path in listed_twice:  # names are wanted of either listing
+            del self._behind[path]
+        self._drop_promised(
+            [
+                (directory, name)
+                for directory, table in tree._tables.items()
+                for name, value in table.items()
+                if value == _PROMISED
+            ]
+        )
         self._follow(last, links, lambda directory: tree._tables.get(directory))
 
-    def _find(self, index: int, jobs: dict[bytes, tuple[bytes, list[bytes]]]) -> None:
-        """Take from the archive at *index* what it has of the names in *jobs*."""
+    def _find(self, index: int, jobs: _Wanted) -> None:
+        """Take from the archive at *index* what it has of the names in *jobs*, and leave there what is still wanted."""
         tree = self._tree
         links: dict[int, bytes] = {}
-        unseen = set(jobs)
-        for member, path in _placed(tree, self._path[index](), wanted=jobs):
-            if member.type is MemberType.DIRECTORY:
-                if member.listing is not None and path in jobs:
+        unseen, found = set(jobs), set[bytes]()
+        listed: list[tuple[int, bytes, bytes]] = []  # looked into behind the members, if anything is wanted then
+        listed_bytes = 0
+        promised: list[tuple[bytes, bytes]] = []
+        for at, letter, path, extra in _placed(tree, self._changed(index, unseen), wanted=jobs):
+            if letter == DIRECTORY:
+                if extra and path in jobs:
                     unseen.discard(path)
-                    self._look_up(*jobs[path], member.listing.names)
+                    listed.append((at, path, extra))
+                    listed_bytes += len(extra)
+                    if listed_bytes > _WAITING_BYTES:
+                        self._look_into(listed, jobs, promised)
+                        listed_bytes = 0
                 continue
             directory, name = split(path)
             if directory not in jobs:
                 continue
             table = tree._tables[jobs[directory][0]]
             if table.get(name) in (_WANTED, _PROMISED):
-                table[name] = value = tree._value(index, member.at)
-                if member.type is MemberType.HARD_LINK:
-                    links[value] = canonical(member.link)
+                found.add(directory)
+                table[name] = value = tree._value(index, at)
+                if letter == HARD_LINK:
+                    links[value] = extra
+        self._look_into(listed, jobs, promised)
         for directory in unseen:
-            final, names = jobs[directory]
-            self._look_up(final, names, {})
-        for final, names in jobs.values():
-            self._drop_promised(final, tree._tables[final], names)
+            self._look_up(jobs, directory, {})
+        self._drop_promised(promised)
         self._follow(index, links, lambda directory: tree._tables[jobs[directory][0]] if directory in jobs else None)
+        for directory in found:
+            final, names = jobs[directory]
+            table = tree._tables[final]
+            jobs[directory] = (final, [name for name in names if table.get(name) == _WANTED])
+        for directory in [directory for directory, (_, names) in jobs.items() if not names]:
+            del jobs[directory]
 
-    def _look_up(self, final: bytes, names: list[bytes], listed: dict[bytes, Mark]) -> None:
+    def _changed(self, index: int, unseen: MutableSet[bytes]) -> Iterator[Names]:
+        """
+        The members of the archive at *index* but for directories whose listings are those of the archive behind it,
+        which are taken off *unseen*.
+        """
+        behind = self._behind
+        for names in self._path[index]():
+            fresh = []
+            for number, (path, extra) in enumerate(zip(names.paths, names.extras, strict=True)):
+                if extra and behind.get(path) == hash(extra) and names.letters[number] == DIRECTORY:
+                    unseen.discard(path)
+                else:
+                    fresh.append(number)
+            if len(fresh) == len(names.paths):
+                yield names
+            elif fresh:
+                yield Names(
+                    [names.positions[number] for number in fresh],
+                    bytes([names.letters[number] for number in fresh]),
+                    [names.paths[number] for number in fresh],
+                    [names.extras[number] for number in fresh],
+                    [names.spans[number] for number in fresh],
+                )
+
+    def _look_into(
+        self, listed: list[tuple[int, bytes, bytes]], jobs: _Wanted, promised: list[tuple[bytes, bytes]]
+    ) -> None:
+        """Judge the names in *jobs* that no member was found for by the listings of their directories; then forget."""
+        for at, path, extra in listed:
+            self._behind[path] = hash(extra)  # what is wanted from now on is called unchanged here
+            final, names = jobs[path]
+            table = self._tree._tables[final]
+            names = [name for name in names if table.get(name) == _WANTED]
+            jobs[path] = (final, names)
+            if names:
+                promised += self._look_up(jobs, path, listing_of(at, extra).names)
+        listed.clear()
+
+    def _look_up(self, jobs: _Wanted, directory: bytes, listed: dict[bytes, Mark]) -> list[tuple[bytes, bytes]]:
+        """
+        Judge the names that are wanted in *directory* by its listing: those that are promised are returned, with the
+        directory at the end, those called unchanged stay wanted, and the others are gaps.
+        """
+        final, names = jobs[directory]
         table = self._tree._tables[final]
+        still = []
+        promised = []
         for name in names:
-            if table.get(name) != _WANTED:
-                continue
             mark = listed.get(name)
-            if mark is Mark.HERE:
+            if mark is Mark.UNCHANGED:
+                still.append(name)
+            elif table.get(name) != _WANTED:
+                continue
+            elif mark is Mark.HERE:
                 table[name] = _PROMISED
-            elif mark is not Mark.UNCHANGED:
+                promised.append((final, name))
+            else:
                 del table[name]
                 kind = GapKind.WAS_DIRECTORY if mark is Mark.DIRECTORY else GapKind.MISSING
                 self._tree._gap(join(final, name), GapKind.LEFT_OUT if self._is_excused else kind)
+        jobs[directory] = (final, still)
+        return promised
 
-    def _drop_promised(self, final: bytes, table: dict[bytes, int], names: list[bytes]) -> None:
-        for name in names:
+    def _drop_promised(self, promised: Iterable[tuple[bytes, bytes]]) -> None:
+        for final, name in promised:
+            table = self._tree._tables[final]
             if table.get(name) == _PROMISED:
                 del table[name]
                 self._tree._gap(join(final, name), GapKind.NOT_ARCHIVED)
 
-    def _still(self, wanted: dict[bytes, tuple[bytes, list[bytes]]]) -> dict[bytes, tuple[bytes, list[bytes]]]:
-        tables = self._tree._tables
-        still = {}
-        for directory, (final, names) in wanted.items():
-            names = [name for name in names if tables[final].get(name) == _WANTED]
-            if names:
-                still[directory] = (final, names)
-        return still
-
-    def _mapped_back(
-        self, wanted: dict[bytes, tuple[bytes, list[bytes]]], origins: Origins
-    ) -> dict[bytes, tuple[bytes, list[bytes]]]:
+    def _mapped_back(self, wanted: _Wanted, origins: Origins) -> _Wanted:
         """*wanted* by the names that the directories had before; those that were not there are gaps."""
-        before: dict[bytes, tuple[bytes, list[bytes]]] = {}
+        before: _Wanted = {}
         for directory, job in wanted.items():
             was = origins.before(directory)
             if was is None or was in before:
-                self._look_up(*job, {})
+                self._look_up({directory: job}, directory, {})
             else:
                 before[was] = job
         return before
@@ -452,44 +539,42 @@ class _Exact:
                 tree._links[value] = further
                 hops += 1
         if replaced:
-            for member, path in _placed(tree, self._path[index](), wanted=()):
-                if path in replaced and member.type not in (MemberType.HARD_LINK, MemberType.DIRECTORY):
+            for at, letter, path, _ in _placed(tree, self._path[index](), wanted=()):
+                if path in replaced and letter not in (HARD_LINK, DIRECTORY):
                     for value in replaced[path]:
-                        tree._links[value] = tree._value(index, member.at)
+                        tree._links[value] = tree._value(index, at)
 
 
 class _Overlay:
     """Each archive over the ones before it, as tar extracts them into one directory; nothing is deleted."""
 
-    def __init__(self, tree: Tree, path: Sequence[Members]) -> None:
+    def __init__(self, tree: Tree, path: Sequence[ArchiveNames]) -> None:
         self._tree = tree
         self._path = path
 
     def merged(self) -> Tree:
-        for index, members in enumerate(self._path):
-            for member, path in _placed(self._tree, members()):
-                self._extract(index, member, path)
+        for index, archive in enumerate(self._path):
+            for at, letter, path, extra in _placed(self._tree, archive()):
+                self._extract(self._tree._value(index, at), letter, path, extra)
         return self._tree
 
-    def _extract(self, index: int, member: Member, path: bytes) -> None:
+    def _extract(self, value: int, letter: int, path: bytes, extra: bytes) -> None:
         tree, tables = self._tree, self._tree._tables
-        value = tree._value(index, member.at)
         if not path:
-            tree._root = value if member.type is MemberType.DIRECTORY else tree._root
+            tree._root = value if letter == DIRECTORY else tree._root
             return
         if self._is_below_a_file(path):
             tree._gap(path, GapKind.IN_THE_WAY)
             return
         directory, name = split(path)
-        if member.type is MemberType.DIRECTORY:
+        if letter == DIRECTORY:
             tree._directory(path)  # a file of this name gives way
             tables[directory][name] = value
             return
         content = value
-        if member.type is MemberType.HARD_LINK:
-            target = canonical(member.link)
-            linked = tables.get(split(target)[0], {}).get(split(target)[1], _IMPLIED)
-            if linked < 0 or target in tables:
+        if letter == HARD_LINK:
+            linked = tables.get(split(extra)[0], {}).get(split(extra)[1], _IMPLIED)
+            if linked < 0 or extra in tables:
                 tree._gap(path, GapKind.NO_TARGET)
                 return
             content = tree._links.get(linked, linked)

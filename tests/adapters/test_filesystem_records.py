@@ -119,7 +119,7 @@ from tests.support.clocks import SequenceIds
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that a write beyond the limit fails instead
 records, told = FilesystemMemberRecords(Path(sys.argv[1]), SequenceIds()), []
-for limit in (0, 10, 5_000, 100_000, 250_000):
+for limit in (0, 10, 5_000, 100_000, 500_000):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     publish(records, ONE, some(4_000))
     try:

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import pytest
 
-from tarkeep.domain.errors import RecordsMissing
+from tarkeep.domain.errors import MemberUnreadable, RecordsMissing
 from tarkeep.domain.members import MemberRecord
+from tarkeep.domain.names import Names, tables
 from tarkeep.domain.ports import MemberRecords
+from tests.support.tars import header
 
 ONE, OTHER = "1" * 64, "a" * 64
 
@@ -47,6 +49,28 @@ def some(count: int, seed: int = 1, *, directories: float = 0.3, blocks: int = 3
         records.append(MemberRecord(at, headers, rng.random() < directories))
         at += len(headers) + 512 * rng.randrange(5)
     return records
+
+
+def listed(count: int) -> list[MemberRecord]:
+    """Records of so many members: directories with a listing, hard links and files."""
+    found = []
+    for number in range(count):
+        name = b"d%d" % (number // 7)
+        headers = (
+            header(name + b"/", 1_000, b"D") + (b"Yname%d\0" % number * 50).ljust(1_024, b"\0")[:1_024],
+            header(name + b"/link", 0, b"1", patch=(157, name + b"/f")),
+            header(name + b"/f", 0),
+        )[min(number % 7, 2)]
+        found.append(MemberRecord(number * 2_048, headers, headers[156] == 68))
+    return found
+
+
+def flat(found: Iterable[Names]) -> list[tuple[int, int, bytes, bytes, int]]:
+    return [
+        row
+        for names in found
+        for row in zip(names.positions, names.letters, names.paths, names.extras, names.spans, strict=True)
+    ]
 
 
 def publish(records: MemberRecords, sha256: str, written: Sequence[MemberRecord]) -> None:
@@ -99,6 +123,28 @@ class MemberRecordsContract:
         assert list(door.records.at(ONE, [])) == []
         with pytest.raises(RecordsMissing):
             door.records.at(OTHER, [0])
+
+    @pytest.mark.parametrize("count", [0, 1, 500, 20_000])
+    def test_names_are_those_of_the_members(self, door: RecordsDoor, count: int) -> None:
+        """In the order of the tar, in columns, with listings and the targets of hard links."""
+        written = listed(count)
+        publish(door.records, ONE, written)
+
+        found = list(door.records.names(ONE))
+
+        assert flat(found) == flat(tables(written))
+        with pytest.raises(RecordsMissing):
+            door.records.names(OTHER)
+
+    def test_a_member_that_cannot_be_read_has_its_records_all_the_same(self, door: RecordsDoor) -> None:
+        """Who asks for names is told which it is."""
+        unreadable = MemberRecord(1 << 20, bytes(40), False)
+        written = [*listed(5), unreadable, MemberRecord(2 << 20, listed(1)[0].headers, True)]
+        publish(door.records, ONE, written)
+
+        assert list(door.records.read(ONE)) == written
+        with pytest.raises(MemberUnreadable, match=str(unreadable.at)):
+            list(door.records.names(ONE))
 
     @pytest.mark.parametrize("directories", [0.0, 1.0])
     def test_one_sort_alone_will_do(self, door: RecordsDoor, directories: float) -> None:

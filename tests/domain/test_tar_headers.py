@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.errors import MemberUnreadable, NotATar
 from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
-from tarkeep.domain.tar_headers import as_directory, as_hard_link, parse_listing, read_member, with_path
+from tarkeep.domain.tar_headers import as_directory, as_hard_link, parse_listing, read_member, with_mode, with_path
 from tests.support import tars
 from tests.support.tars import BROKEN, END, GNU_MAGIC, NO_MAGIC, WHOLE, gnu_tar, header, member, pax, pax_record
 
@@ -562,21 +562,23 @@ def test_attributes_survive_another_name() -> None:
 
 
 def test_a_directory_can_be_made_of_any_record() -> None:
-    """Plain, without a listing, with the mode and time that are given."""
+    """Plain, without a listing, with the bits of the mode that are given."""
     dumped = header(b"d/", 5, b"D", magic=GNU_MAGIC, patch=(345, b"14524770000\0" * 2)) + tars.padded(b"Ya\0\0")
     listed = pax({b"GNU.dumpdir": b"Ya\0\0", b"mtime": b"1.5"}) + header(b"d/", 0, b"5")
     for tar in (dumped, listed, member(content=b"x"), tars.sparse_gnu(b"x", 3)):
         record = records(tar + END)[0]
 
-        headers = as_directory(record, b"e", mode=0o2750, mtime_ns=-1_500_000_000)
+        headers = with_mode(as_directory(record, b"e"), 0o2700)
 
         its = read_member(MemberRecord(0, headers, True))
-        assert (its.path, its.type, its.mode, its.mtime_ns) == (b"e", MemberType.DIRECTORY, 0o2750, -1_500_000_000)
+        before = read_member(record)
+        assert (its.path, its.type, its.mode) == (b"e", MemberType.DIRECTORY, before.mode | 0o2700)
+        assert its.mtime_ns == before.mtime_ns
         assert (its.uid, its.listing, its.stored_bytes) == (0o1750, None, 0)
         assert b"dumpdir" not in headers
         with tarfile.open(fileobj=io.BytesIO(headers + END)) as opened:
             info = opened.getmembers()[0]
-        assert (info.name, info.isdir(), info.mode, info.mtime) == ("e", True, 0o2750, -1.5)
+        assert (info.name, info.isdir(), info.mode) == ("e", True, before.mode | 0o2700)
 
 
 def test_a_directory_keeps_mode_and_time_if_none_are_given() -> None:

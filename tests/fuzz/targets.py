@@ -22,13 +22,13 @@ from tarkeep.domain.naming import check_archive_name, check_profile, time_in_nam
 from tarkeep.domain.path_text import path_bytes, path_text
 from tarkeep.domain.sizes import human_size
 from tarkeep.domain.tar_headers import as_directory, as_hard_link, parse_listing, read_member, with_path
-from tarkeep.domain.tree import merge
 from tarkeep.entrypoints.http import tus_headers
 from tarkeep.entrypoints.http.conditional import Representation, is_not_modified, requested_range
 from tarkeep.entrypoints.http.multipart_upload import MultipartUpload, boundary_of
 from tarkeep.entrypoints.http.parameters import check_target, declared_digests, lineage, stated_time, whole_number
 from tarkeep.entrypoints.http.problems import Problem
 from tests.support.archives import NOON
+from tests.support.members import merge
 
 LIMITS = InspectionLimits(max_unpacked_bytes=1 << 20, max_members=1000, max_records=1000, max_header_bytes=64 << 10)
 
@@ -85,9 +85,8 @@ def _rewritten(record: MemberRecord, member: Member) -> None:
 def _merged(members: list[Member]) -> None:
     for is_exact in (True, False):
         tree = merge([lambda: members, lambda: members], is_exact)
-        for index in range(2):
-            for place in tree.places(index):
-                assert all(b".." not in path.split(b"/") and path[:1] != b"/" for path in place.paths)
+        for places in tree.places():
+            assert all(b".." not in path.split(b"/") and path[:1] != b"/" for _, path in places)
         list(tree.directories())
         list(tree.search(b"*a*"))
 

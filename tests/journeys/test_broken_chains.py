@@ -25,11 +25,11 @@ from tarkeep.domain.listings import fit
 from tarkeep.domain.members import Listing, Mark, Member
 from tarkeep.domain.points import DoubtKind, Fidelity, RestorePoint, restore_points
 from tarkeep.domain.rules import ProfileRules
-from tarkeep.domain.tree import merge
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import legacy_folder
 from tests.support.assembled import InMemory
 from tests.support.histories import History, Step, put_together
+from tests.support.members import merge
 from tests.support.require import require
 from tests.support.server import in_process
 from tests.support.tar_oracle import members_of

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from tarkeep.domain.chains import FitVerdict
 from tarkeep.domain.listings import fit
 from tarkeep.domain.members import Listing, Member
-from tarkeep.domain.tree import merge
 from tests.support.histories import History, Step, put_together, steps
+from tests.support.members import merge
 from tests.support.tar_oracle import members_of
 
 REAL_FILES = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

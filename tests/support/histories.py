@@ -242,12 +242,11 @@ def below_root(found: dict[bytes, tuple[str, bytes]]) -> dict[bytes, tuple[str, 
 def put_together(tree: Tree, path: Sequence[tuple[Sequence[Member], bytes]]) -> dict[bytes, tuple[str, bytes]]:
     """What a restore of *tree* gives, from the members and bytes of its archives: names with their type and content."""
     found = {entry.path: ("directory", b"") for entry in tree.directories()}
-    for index, (members, content) in enumerate(path):
+    for (members, content), places in zip(path, tree.places(), strict=True):
         at = {member.at: member for member in members}
-        for place in tree.places(index):
-            member = at[place.at]
+        for position, name in places:
+            member = at[position]
             assert member.type is not MemberType.HARD_LINK
             held = content[member.data_at : member.data_at + member.stored_bytes]
-            for name in place.paths:
-                found[name] = (member.type.value, held if member.type is MemberType.FILE else member.link)
+            found[name] = (member.type.value, held if member.type is MemberType.FILE else member.link)
     return found

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 
 from attrs import evolve
 
+from tarkeep.domain.listings import canonical
 from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
+from tarkeep.domain.names import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, Names
+from tarkeep.domain.tar_headers import written_listing
+from tarkeep.domain.tree import Tree
+from tarkeep.domain.tree import merge as merge_names
 
 
 def member(
@@ -23,8 +29,32 @@ def directory(path: bytes, names: str = "", *renames: tuple[bytes, bytes], mtime
 
 
 def archive(*members: Member | bytes) -> Callable[[], Sequence[Member]]:
-    """An archive of *members*, one after the other, as `merge` wants it. A name alone stands for a file of it."""
+    """An archive of *members*, one after the other, as `merge` below wants it. A name alone stands for a file of it."""
     placed = [
         evolve(one if isinstance(one, Member) else member(one), at=number * 1024) for number, one in enumerate(members)
     ]
     return lambda: placed
+
+
+def names(members: Callable[[], Iterable[Member]]) -> ArchiveNames:
+    """The names of an archive as `merge` wants them, three to a table."""
+
+    def tables() -> Iterator[Names]:
+        rest = iter(members())
+        while some := list(islice(rest, 3)):
+            letters, extras = zip(*map(_letter_and_extra, some), strict=True)
+            paths = [canonical(one.path) for one in some]
+            yield Names([one.at for one in some], bytes(letters), paths, extras, [0] * len(some))
+
+    return tables
+
+
+def _letter_and_extra(one: Member) -> tuple[int, bytes]:
+    if one.type is MemberType.DIRECTORY:
+        return DIRECTORY, b"" if one.listing is None else written_listing(one.listing)
+    return (HARD_LINK, canonical(one.link)) if one.type is MemberType.HARD_LINK else (OTHER, b"")
+
+
+def merge(path: Sequence[Callable[[], Iterable[Member]]], is_exact: bool, is_proven: bool = False) -> Tree:
+    """`tarkeep.domain.tree.merge` of archives whose members are at hand."""
+    return merge_names([names(members) for members in path], is_exact, is_proven)

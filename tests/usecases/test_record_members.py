@@ -201,3 +201,16 @@ def test_what_nobody_looked_into_stays_missing(memory: InMemory, archive: Backup
     """The cache alone never invents an archive's members."""
     with pytest.raises(RecordsMissing):
         memory.records.read(digests_of(OTHER).sha256)
+
+
+def test_names_are_made_again_where_they_are_gone(memory: InMemory) -> None:
+    """And where they cannot be kept they are told from the bytes of the archive."""
+    archive = memory.tarkeep.receive(offer(), pieces(NESTED)).archive
+    told = list(memory.tarkeep.restore_tar.members.names(archive))
+    assert sum(len(names.paths) for names in told) == 6_000
+    memory.records.remove(archive.digests.sha256)
+
+    assert list(memory.tarkeep.restore_tar.members.names(archive)) == told
+    assert held(memory) == {archive.digests.sha256}
+    unkept = evolve(memory.tarkeep.restore_tar.members, records=RecordsThatCannotBeKept())
+    assert list(unkept.names(archive)) == told

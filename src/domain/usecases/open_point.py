@@ -8,6 +8,7 @@ as hold a bounded number of names together.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from attrs import define, field, frozen
 
@@ -17,8 +18,7 @@ from ..errors import PointNotRestorable, TreeTooLarge
 from ..path_text import path_text
 from ..points import Fidelity, Plan
 from ..ports import Catalog
-from ..tar_headers import read_member
-from ..tree import Members, Tree, merge
+from ..tree import Tree, merge
 from .points import ListPoints
 from .record_members import RecordMembers
 
@@ -97,9 +97,6 @@ class OpenPoint:
         key = (is_exact, is_proven, *(archive.digests.sha256 for archive in archives))
         tree = self.kept.get(key)
         if tree is None:
-            tree = merge([self._reader(archive) for archive in archives], is_exact, is_proven)
+            tree = merge([partial(self.members.names, archive) for archive in archives], is_exact, is_proven)
             self.kept.put(key, tree)
         return tree
-
-    def _reader(self, archive: BackupArchive) -> Members:
-        return lambda: map(read_member, self.members(archive))

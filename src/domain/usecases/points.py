@@ -20,10 +20,10 @@ from ..chains import Fit, FitVerdict, Link, link_archives
 from ..errors import AmbiguousType, ArchiveNotFound, ParentMismatch, ProfileNotFound, TarkeepError
 from ..listings import fit
 from ..members import Listing
+from ..names import listings
 from ..points import Fidelity, Plan, RestorePoint, continue_from, plan_restore, restore_points
 from ..ports import Catalog
 from ..rules import RuleBook
-from ..tar_headers import read_member
 from .record_members import RecordMembers
 
 _PAGE = 10_000
@@ -162,10 +162,7 @@ class ListPoints:
         return compared
 
     def _listings(self, archive: BackupArchive) -> Iterator[tuple[bytes, Listing]]:
-        for record in self.members(archive, directories_only=True):
-            member = read_member(record)
-            if member.listing is not None:
-                yield member.path, member.listing
+        return listings(self.members.names(archive))
 
     def _archives(self, profile: str) -> list[BackupArchive]:
         archives: list[BackupArchive] = []

@@ -6,16 +6,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TypeVar
 
 from attrs import frozen
 
 from ..archives import BackupArchive
 from ..errors import ArchiveCorrupt, RecordsMissing
 from ..members import MemberRecord
+from ..names import Names, tables
 from ..ports import Hasher, Inspector, MemberRecords, Recorder
 from ..uploads import ChecksumAlgorithm
 from .fetch import ReadArchive
 
+_T = TypeVar("_T")
 _FED_BYTES = (
     16 << 10
 )  # of an archive at once where its records are not kept: no more than a thousand times as much comes
@@ -61,20 +65,31 @@ class RecordMembers:
             archive, lambda: self.records.at(archive.digests.sha256, positions), lambda record: record.at in wanted
         )
 
+    def names(self, archive: BackupArchive) -> Iterator[Names]:
+        """
+        What the members are called, in the order of the tar. Raises like calling, and:
+
+        Raises:
+            MemberUnreadable: while they are given, at a member whose headers are not.
+        """
+        return self._kept(archive, lambda: self.records.names(archive.digests.sha256)) or tables(self._passing(archive))
+
     def _found(
         self,
         archive: BackupArchive,
         kept: Callable[[], Iterator[MemberRecord]],
         is_wanted: Callable[[MemberRecord], bool],
     ) -> Iterator[MemberRecord]:
-        try:
-            return kept()
-        except RecordsMissing:
-            self.remake(archive)
-        try:
-            return kept()
-        except RecordsMissing:  # they cannot be kept now, perhaps because the disk is full
-            return filter(is_wanted, self._passing(archive))
+        return self._kept(archive, kept) or filter(is_wanted, self._passing(archive))
+
+    def _kept(self, archive: BackupArchive, read: Callable[[], Iterator[_T]]) -> Iterator[_T] | None:
+        """What *read* finds, with records made first if there are none; None where these cannot be kept."""
+        with suppress(RecordsMissing):
+            return read()
+        self.remake(archive)
+        with suppress(RecordsMissing):  # perhaps because the disk is full
+            return read()
+        return None
 
     def remake(self, archive: BackupArchive) -> None:
         """Make the records of *archive* from its bytes, in place of those that may be there. Raises like calling."""

@@ -1,7 +1,7 @@
 """
 One ordinary tar of the tree at a point, made of the archives of its path while they stream by.
 
-Directories come first, so that whatever reads the tar can make them before what is in them; then, archive by archive,
+Directories come first, so that whatever reads the tar can make them before what is in them; then, from all archives,
 the members that are still of the tree, their bytes as they stand, under the names of today; and at the end the
 directories that have something in them once more, because putting a file into one changed its time, and because one
 that nobody may write to must be open until then. An end is written only when every archive that had to be read was read
@@ -10,27 +10,31 @@ to its last byte and found whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from itertools import chain
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, suppress
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from ..archives import ArchiveState, BackupArchive
 from ..errors import ArchiveCorrupt, PathNotFound, TarkeepError
 from ..listings import canonical
+from ..members import MemberRecord
 from ..ports import Catalog, UnpackedArchive, Unpacker
-from ..tar_headers import as_directory, as_hard_link, read_member, with_path
-from ..tree import Place
+from ..tar_headers import as_directory, as_hard_link, data_of, with_mode, with_path
+from ..tree import Places
 from .open_point import OpenedPoint
 from .record_members import RecordMembers
 
 BLOCK_BYTES = 512
 RECORD_BYTES = 20 * BLOCK_BYTES
-PIECE_BYTES = 1 << 20
-"""Pieces are gathered until they have about this length."""
+PIECE_BYTES = 256 << 10
+"""Shorter pieces are gathered until they have this length."""
+
+_TURN_BYTES = 8 << 20  # of an archive, in output or passed over, before another has a turn
 
 _OWNER_MAY = 0o700
+_KEPT_BYTES = 16 << 20  # of directories' headers, so that they need not be made twice
 
 
 @frozen
@@ -43,7 +47,7 @@ class RestoreTar:
 
     def __call__(self, opened: OpenedPoint, path: bytes = b"") -> Iterator[bytes]:
         """
-        The tar in pieces of about 1 MiB; only what is at and below *path* of the tree, where that is given.
+        The tar in pieces of at most 1 MiB; only what is at and below *path* of the tree, where that is given.
 
         Raises:
             PathNotFound: the tree has no such name; at the call.
@@ -56,54 +60,106 @@ class RestoreTar:
         return _gathered(self._pieces(opened, below))
 
     def _pieces(self, opened: OpenedPoint, below: bytes) -> Iterator[bytes | memoryview]:
-        yield from self._directories(opened, below, at_the_end=False)
-        for index, archive in enumerate(opened.archives):
-            places = _within(below, opened.tree.places(index))
-            first = next(places, None)
-            if first is not None:
-                with self.unpacker.open(archive) as unpacked:
-                    yield from self._contents(archive, unpacked, chain((first,), places))
-        yield from self._directories(opened, below, at_the_end=True)
+        kept: list[bytes] = []
+        yield from self._directories(opened, below, kept)
+        jobs = [
+            (archive, wanted)
+            for archive, places in zip(opened.archives, opened.tree.places(), strict=True)
+            if (wanted := _within(below, places))
+        ]
+        # The largest is inflated ahead while the others are.
+        jobs.sort(key=lambda job: job[0].size_bytes, reverse=True)
+        with closing(self._members(jobs[:1])) as largest, closing(self._members(jobs[1:])) as others:
+            yield from _in_turns(largest, others)
+        yield from kept
+        yield from self._directories_again(opened, below, skipped=len(kept))
         yield bytes(2 * BLOCK_BYTES)
 
-    def _directories(self, opened: OpenedPoint, below: bytes, *, at_the_end: bool) -> Iterator[bytes]:
-        """The headers of directories: at first those of all, open to their owner; at the end of those that need it."""
-        wanted: dict[int, dict[int, bytes]] = {}
-        for entry in opened.tree.directories():
-            if entry.archive is not None and entry.at is not None and _is_within(entry.path, below):
-                wanted.setdefault(entry.archive, {})[entry.at] = entry.path
-        for index, paths in sorted(wanted.items()):
-            for record in self.members(opened.archives[index], directories_only=True):
-                path = paths.get(record.at)
-                if path is None:
-                    continue
-                is_filled = not opened.tree.is_empty(path)
-                if not at_the_end:
-                    mode = read_member(record).mode | _OWNER_MAY if is_filled else None
-                    yield as_directory(record, path or b".", mode=mode)
-                elif is_filled:
+    def _directories(self, opened: OpenedPoint, below: bytes, kept: list[bytes]) -> Iterator[bytes]:
+        """The headers of all directories, open to their owner; the first that come again are *kept* for that."""
+        kept_bytes = 0
+        for record, path in self._directory_records(opened, below):
+            headers = as_directory(record, path or b".")
+            if opened.tree.is_empty(path):
+                yield headers
+                continue
+            yield with_mode(headers, _OWNER_MAY)
+            if kept_bytes < _KEPT_BYTES:
+                kept.append(headers)
+                kept_bytes += len(headers)
+
+    def _directories_again(self, opened: OpenedPoint, below: bytes, *, skipped: int) -> Iterator[bytes]:
+        """The headers of directories that have something in them, as they are, but for the first *skipped*."""
+        number = 0
+        for record, path in self._directory_records(opened, below):
+            if not opened.tree.is_empty(path):
+                number += 1
+                if number > skipped:
                     yield as_directory(record, path or b".")
 
+    def _directory_records(self, opened: OpenedPoint, below: bytes) -> Iterator[tuple[MemberRecord, bytes]]:
+        """The records of directories, with their paths in the tree."""
+        for archive, paths in zip(opened.archives, opened.tree.directory_places(), strict=True):
+            if paths:
+                for record in self.members(archive, directories_only=True):
+                    path = paths.get(record.at)
+                    if path is not None and _is_within(path, below):
+                        yield record, path
+
+    def _members(
+        self, jobs: Iterable[tuple[BackupArchive, Places]]
+    ) -> Generator[bytes | memoryview | None, None, None]:
+        for archive, places in jobs:
+            with self.unpacker.open(archive) as unpacked:
+                yield from self._contents(archive, unpacked, places)
+
     def _contents(
-        self, archive: BackupArchive, unpacked: UnpackedArchive, places: Iterable[Place]
-    ) -> Iterator[bytes | memoryview]:
+        self, archive: BackupArchive, unpacked: UnpackedArchive, places: Places
+    ) -> Iterator[bytes | memoryview | None]:
+        """The members of one archive in their places, most as they stand in it; None where others may have a turn."""
         source = _Source(archive, self._through(archive, unpacked))
-        waiting = iter(places)
-        place = next(waiting, None)
-        for record in self.members(archive):
-            if place is None:
-                break
-            if record.at != place.at:
+        source.begin()
+        spans = self._spans(archive, places)
+        records = self.members.at(archive, [at for (at, _), span in zip(places, spans, strict=True) if not span])
+        record, target = None, b""  # of the member that was written last, if its headers were read
+        begin = end = 0  # of members side by side that can stay as they are
+        for (at, path), span in zip(places, spans, strict=True):
+            if span and at == end and end - begin < _TURN_BYTES:
+                end += span
                 continue
-            member = read_member(record)
-            yield with_path(record, place.paths[0])
-            yield from source.take(member.data_at, -(-member.stored_bytes // BLOCK_BYTES) * BLOCK_BYTES)
-            for path in place.paths[1:]:
-                yield as_hard_link(record, path, place.paths[0])
-            place = next(waiting, None)
-        if place is not None:
-            raise ArchiveCorrupt(archive.id)
+            if begin != end:
+                yield from source.take(begin, end - begin)
+                yield None
+            yield from source.pass_to(at)
+            begin, end = at, at + span
+            if span:
+                continue
+            if record is not None and record.at == at:
+                yield as_hard_link(record, path, target)
+                continue
+            record, target = next(records, None), path
+            if record is None or record.at != at:
+                raise ArchiveCorrupt(archive.id)
+            data_at, stored_bytes = data_of(record)
+            yield with_path(record, path)
+            yield from source.take(data_at, -(-stored_bytes // BLOCK_BYTES) * BLOCK_BYTES)
+        yield from source.take(begin, end - begin)
         source.finish()
+
+    def _spans(self, archive: BackupArchive, places: Places) -> list[int]:
+        """For each of *places* the span of its member, 0 where its headers are needed: for another path, or a link."""
+        spans: list[int] = []
+        for names in self.members.names(archive):
+            members = dict(zip(names.positions, zip(names.paths, names.spans, strict=True), strict=True))
+            while len(spans) < len(places) and (at := places[len(spans)][0]) in members:
+                path, span = members[at]
+                is_link = bool(spans) and places[len(spans) - 1][0] == at
+                if is_link:
+                    spans[-1] = 0
+                spans.append(span if path == places[len(spans)][1] and not is_link else 0)
+        if len(spans) < len(places):
+            raise ArchiveCorrupt(archive.id)
+        return spans
 
     def _through(self, archive: BackupArchive, unpacked: UnpackedArchive) -> Iterator[bytes]:
         try:
@@ -118,26 +174,42 @@ def _is_within(path: bytes, below: bytes) -> bool:
     return not below or path == below or path.startswith(below + b"/")
 
 
-def _within(below: bytes, places: Iterable[Place]) -> Iterator[Place]:
-    """Those of *places* that are at or below a path, with the names that are."""
-    for place in places:
-        paths = tuple(path for path in place.paths if _is_within(path, below))
-        if paths:
-            yield Place(place.at, paths)
+def _within(below: bytes, places: Places) -> Places:
+    """Those of *places* that are at or below a path."""
+    return [place for place in places if _is_within(place[1], below)] if below else places
+
+
+def _in_turns(*sources: Iterator[bytes | memoryview | None]) -> Iterator[bytes | memoryview]:
+    """The pieces of all, of another source after each None."""
+    waiting = deque(sources)
+    while waiting:
+        for piece in waiting[0]:
+            if piece is None:
+                waiting.rotate(-1)
+                break
+            yield piece
+        else:
+            waiting.popleft()
 
 
 def _gathered(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    """*pieces* in larger ones, filled up to a whole number of tar's records."""
+    """*pieces*, short ones put together, filled up to a whole number of tar's records."""
     held: list[bytes | memoryview] = []
     size = total = 0
     for piece in pieces:
+        total += len(piece)
+        if len(piece) >= PIECE_BYTES:
+            if held:
+                yield b"".join(held)
+                held, size = [], 0
+            yield bytes(piece)  # of bytes, which all of them are that were not cut, no copy
+            continue
         held.append(piece)
         size += len(piece)
         if size >= PIECE_BYTES:
             yield b"".join(held)
-            total += size
             held, size = [], 0
-    held.append(bytes(-(total + size) % RECORD_BYTES))
+    held.append(bytes(-total % RECORD_BYTES))
     yield b"".join(held)
 
 
@@ -147,17 +219,34 @@ class _Source:
 
     _archive: BackupArchive
     _pieces: Iterator[bytes]
-    _piece: memoryview = field(factory=lambda: memoryview(b""))
+    _piece: bytes = b""
     _at: int = 0  # of the piece's first byte
 
-    def take(self, start: int, count: int) -> Iterator[memoryview]:
+    def begin(self) -> None:
+        """Have the archive inflated from now on."""
+        if not self._piece:
+            self._next()
+
+    def pass_to(self, start: int) -> Iterator[None]:
+        """Go to *start*, which is not before what was taken last, stopping now and then."""
+        passed = 0
+        while self._at + len(self._piece) <= start:
+            passed += len(self._piece)
+            self._next()
+            if passed >= _TURN_BYTES:
+                passed = 0
+                yield None
+
+    def take(self, start: int, count: int) -> Iterator[bytes | memoryview]:
         """The *count* bytes from *start* on, which is not before what was taken last."""
         position = start - self._at
         while count > 0:
             while position >= len(self._piece):
                 position -= len(self._piece)
                 self._next()
-            part = self._piece[position : position + count]
+            part: bytes | memoryview = self._piece
+            if position or count < len(self._piece):
+                part = memoryview(self._piece)[position : position + count]
             position += len(part)
             count -= len(part)
             yield part
@@ -172,4 +261,4 @@ class _Source:
         piece = next(self._pieces, None)
         if piece is None:
             raise ArchiveCorrupt(self._archive.id)
-        self._piece = memoryview(piece)
+        self._piece = piece

@@ -1,0 +1,193 @@
+"""Names in columns: what they tell of a member is what its headers say, read in the long way."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
+from tarkeep.domain.errors import MemberUnreadable
+from tarkeep.domain.listings import canonical
+from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
+from tarkeep.domain.names import DIRECTORY, HARD_LINK, OTHER, TABLE_MEMBERS, listing_of, listings, named, tables
+from tarkeep.domain.tar_headers import (
+    as_directory,
+    parse_listing,
+    read_member,
+    with_mode,
+    with_path,
+    written_listing,
+)
+from tests.support import tars
+from tests.support.tars import END, WHOLE, gnu_tar, header, pax
+
+
+def records(tar: bytes) -> list[MemberRecord]:
+    found: list[MemberRecord] = []
+    walk = TarWalk(InspectionLimits(), found.append)
+    walk.feed(tar)
+    walk.finish()
+    return found
+
+
+def dumps(place: Path, format: str, seed: int) -> list[bytes]:
+    """Two incremental archives of a tree with odd names, the second of which has renames and unchanged files."""
+    root = place / "tree"
+    tars.write_tree(root, seed)
+    (root / ("long" * 40)).mkdir()
+    (root / ("long" * 40) / "f\xe4path=x").write_bytes(b"x")
+    (root / "plain").write_bytes(b"y")
+    (root / "hard").hardlink_to(root / "plain")
+    options = [f"--format={format}", f"--listed-incremental={place / 'snapshot'}", "-C", str(place), "tree"]
+    first = gnu_tar("--create", "--sparse", *options)
+    (root / ("long" * 40)).rename(root / "short")
+    (root / "more").write_bytes(b"z")
+    return [first, gnu_tar("--create", "--sparse", *options)]
+
+
+def is_told(record: MemberRecord, member: Member) -> bool:
+    letter, path, extra, _ = named(record)
+    if path != canonical(member.path):
+        return False
+    if member.type is MemberType.DIRECTORY:
+        listing = listing_of(record.at, extra) if extra else None
+        return letter == DIRECTORY and listing == member.listing
+    if member.type is MemberType.HARD_LINK:
+        return letter == HARD_LINK and extra == canonical(member.link)
+    return letter == OTHER and not extra
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_the_names_are_those_of_the_members(name: str) -> None:
+    """In every way of writing a tar that there is."""
+    for record in records(WHOLE[name][1]):
+        assert is_told(record, read_member(record))
+
+
+@pytest.mark.parametrize("format", ["gnu", "posix"])
+@pytest.mark.parametrize("seed", range(3))
+def test_listings_are_those_of_the_directories(tmp_path: Path, format: str, seed: int) -> None:
+    """With unchanged names and renames, also of names that need a header of their own."""
+    for tar in dumps(tmp_path, format, seed):
+        found = records(tar)
+        members = [read_member(record) for record in found]
+
+        assert all(is_told(record, member) for record, member in zip(found, members, strict=True))
+        assert list(listings(tables(found))) == [
+            (canonical(member.path), member.listing) for member in members if member.listing is not None
+        ]
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+@pytest.mark.parametrize("seed", range(20))
+def test_broken_headers_tell_no_other_name(name: str, seed: int) -> None:
+    """Whatever is read in the short way reads the same in the long one, or is not to be read at all there."""
+    rng = random.Random(seed)
+    for record in records(WHOLE[name][1])[:3]:
+        headers = bytearray(record.headers[:4_096])
+        for _ in range(rng.randrange(1, 6)):
+            headers[rng.randrange(len(headers))] = rng.choice((0, 0x30, 0x35, 0x39, 0x44, 0x80, 0xFF, 0x78))
+        bad = MemberRecord(
+            record.at, bytes(headers[: rng.choice((len(headers), rng.randrange(len(headers) + 1)))]), False
+        )
+        try:
+            member = read_member(bad)
+        except MemberUnreadable:
+            continue
+        assert is_told(bad, member)
+
+
+def test_what_looks_like_a_listing_in_another_record_is_none() -> None:
+    """The value of an attribute may say whatever it wants."""
+    decoy = {b"SCHILY.xattr.user.x": b"20 GNU.dumpdir=Yx\0\0\n", b"mtime": b"1.5"}
+    for records_of in (decoy, decoy | {b"GNU.dumpdir": b"Ya\0\0"}):
+        record = records(pax(records_of) + header(b"d/", 0, b"5") + END)[0]
+        assert is_told(record, read_member(record))
+
+
+def test_a_listing_that_is_malformed_is_found_when_it_is_read() -> None:
+    """The name is told all the same."""
+    record = records(pax({b"GNU.dumpdir": b"Ra\0Yb\0\0"}) + header(b"d/", 0, b"5") + END)[0]
+
+    letter, path, extra, _ = named(record)
+
+    assert (letter, path) == (DIRECTORY, b"d")
+    with pytest.raises(MemberUnreadable, match="its listing has a rename without its new name"):
+        listing_of(record.at, extra)
+
+
+def test_an_empty_listing_is_a_listing() -> None:
+    """A directory without names is another thing than one whose names nobody wrote down."""
+    for tar in (
+        pax({b"GNU.dumpdir": b"\0"}) + header(b"d/", 0, b"5"),
+        pax({b"GNU.dumpdir": b""}) + header(b"d/", 0, b"5"),
+        header(b"d/", 1, b"D") + tars.padded(b"\0"),
+        header(b"d/", 0, b"D"),
+    ):
+        assert list(listings(tables(records(tar + END)))) == [(b"d", Listing({}))]
+    assert list(listings(tables(records(header(b"d/", 0, b"5") + END)))) == []
+
+
+def test_tables_are_of_bounded_length() -> None:
+    """However many members there are; each of them once, in order."""
+    found = records(b"".join(header(b"f%d" % number) for number in range(TABLE_MEMBERS + 7)) + END)
+
+    lengths = [len(names.paths) for names in tables(found)]
+
+    assert lengths == [TABLE_MEMBERS, 7]
+    assert [path for names in tables(found) for path in names.paths] == [b"f%d" % n for n in range(len(found))]
+
+
+def test_a_listing_that_is_written_reads_as_it_was() -> None:
+    """With a circle of renames through the temporary name."""
+    listing = Listing(
+        {b"a": Mark.HERE, b"b": Mark.UNCHANGED, b"c": Mark.DIRECTORY},
+        (Rename(b"r/x", b""), Rename(b"r/y", b"r/x"), Rename(b"", b"r/y"), Rename(b"r/p", b"r/q")),
+    )
+
+    assert parse_listing(written_listing(listing)) == listing
+    assert parse_listing(written_listing(Listing({}))) == Listing({})
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+def test_what_stands_as_it_would_be_written_is_taken_as_it_stands(name: str) -> None:
+    """The bytes of the tar are those that writing headers and copying data would give."""
+    tar = WHOLE[name][1]
+    for record in records(tar):
+        member = read_member(record)
+        size = named(record)[3]
+        if size:
+            data = tar[member.data_at : member.data_at + (member.stored_bytes + 511 & ~511)]
+            assert tar[record.at : record.at + size] == with_path(record, member.path) + data
+
+
+@pytest.mark.parametrize("format", ["gnu", "posix"])
+@pytest.mark.parametrize("seed", range(3))
+def test_directories_of_dumps_lose_their_listing_and_nothing_else(tmp_path: Path, format: str, seed: int) -> None:
+    """Whether there are times beside the listing, a long name, or nothing."""
+    for tar in dumps(tmp_path, format, seed):
+        for record in records(tar):
+            if record.is_directory:
+                was = read_member(record)
+                its = read_member(MemberRecord(0, with_mode(as_directory(record, b"e"), 0o700), True))
+                assert (its.path, its.mode, its.listing) == (b"e", was.mode | 0o700, None)
+                assert (its.mtime_ns, its.uid, its.gid, its.uname) == (was.mtime_ns, was.uid, was.gid, was.uname)
+                assert b"dumpdir" not in as_directory(record, b"e")
+
+
+def test_nearly_all_of_a_dump_stands_as_it_would_be_written(tmp_path: Path) -> None:
+    """Ordinary files and links under short names of ASCII, in either format."""
+    for format in ("gnu", "posix"):
+        root = tmp_path / format / "tree"
+        root.mkdir(parents=True)
+        for number in range(20):
+            (root / f"file{number}").write_bytes(bytes(number * 100))
+        (root / "link").symlink_to("file1")
+        tar = gnu_tar("--create", f"--format={format}", "-C", str(root.parent), "tree")
+
+        spans = [named(record)[3] for record in records(tar) if not record.is_directory]
+
+        assert len(spans) == 21
+        assert all(spans)
