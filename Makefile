@@ -21,7 +21,7 @@ test-long: $(VENV)/.development  ## 2,000 histories of directories, each point r
 	FUZZ_SECONDS=600 $(BIN)/python -m pytest -n auto tests/fuzz
 
 test-faults: $(VENV)/.development  ## what survives power cuts, kills and failing disks, see tests/faults/README.md
-	$(BIN)/python -m pytest -n auto -m faults tests/faults
+	$(BIN)/python -m pytest -n auto -m faults -o faulthandler_timeout=400 -o faulthandler_exit_on_timeout=true tests/faults
 
 fuzz: $(VENV)/.development  ## a minute of fuzzing for each target of tests/fuzz
 	FUZZ_SECONDS=60 $(BIN)/python -m pytest -n auto tests/fuzz

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contracts", "tests.support")
+pytest.register_assert_rewrite("tests.contracts", "tests.faults", "tests.support")

@@ -1,7 +1,8 @@
 """
 Servers by the hundred: a process that has imported everything forks, and the child is ``tarkeep serve``.
 
-It differs from `live_server` in how it starts, and in nothing that happens then; a start takes a tenth of the time.
+It differs from `live_server` in how it starts, and in nothing that happens then; a start takes a tenth of the time. It
+does not outlive the tests: where their process is gone, however it went, the server kills itself.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +24,7 @@ from attrs import define
 _ROOT = str(Path(__file__).parents[2])
 if _ROOT not in sys.path:  # the child finds this module by its name
     sys.path.append(_ROOT)
+PATIENCE_SECONDS = 60.0
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tarkeep.entrypoints.cli.main", "tarkeep.entrypoints.http.server", "uvloop"])
 
@@ -37,9 +42,11 @@ class ForkedServer:
     log: Path
     _process: multiprocessing.process.BaseProcess
 
-    def wait(self, timeout: float | None = None) -> None:
+    def wait(self, timeout: float | None = PATIENCE_SECONDS) -> None:
         """Until it has ended, by itself or by somebody's hand."""
         self._process.join(timeout)
+        if self._process.is_alive():
+            raise AssertionError(f"the server has not ended within {timeout} s:\n{self.log.read_text()}")
 
     def client(self) -> httpx2.Client:
         """A client that ignores proxies in the environment; close it."""
@@ -51,6 +58,8 @@ def forked_server(data: Path, log: Path, *options: str) -> Iterator[ForkedServer
     """
     A server on a free port over *data*, which is killed at the end, as by a power cut.
 
+    It uses the disk up to the last byte, since those of the harness are small.
+
     Raises:
         ServerEnded: it did not come so far.
     """
@@ -59,11 +68,15 @@ def forked_server(data: Path, log: Path, *options: str) -> Iterator[ForkedServer
     process.start()
     assert process.pid is not None
     try:
-        yield ForkedServer(_url(process, log), process.pid, log, process)
+        server = ForkedServer(_url(process, log), process.pid, log, process)
+        yield server
+        process.kill()
+        server.wait()
     finally:
         process.kill()
-        process.join()
-        process.close()
+        process.join(PATIENCE_SECONDS)
+        if not process.is_alive():
+            process.close()
 
 
 def _serve(data: str, log: str, options: tuple[str, ...]) -> None:
@@ -73,18 +86,30 @@ def _serve(data: str, log: str, options: tuple[str, ...]) -> None:
     os.dup2(descriptor, 2)
     for name in [name for name in os.environ if name.startswith("TARKEEP_")]:
         del os.environ[name]
+    os.environ["TARKEEP_RESERVE_BYTES"] = "0"
+    threading.Thread(target=_die_with_the_tests, name="tests", daemon=True).start()
     os.chdir(Path(log).parent)
     sys.argv = ["tarkeep", "serve", "--port", "0", "--data", data, *options]
     run()
 
 
+def _die_with_the_tests() -> None:
+    tests = multiprocessing.parent_process()
+    assert tests is not None
+    tests.join()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _url(process: multiprocessing.process.BaseProcess, log: Path) -> str:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         has_ended = not process.is_alive()
         said = log.read_text() if log.exists() else ""
-        match = re.search(r"serving\s+url=(http://\S+)\n", said)
+        match = re.search(r"serving\s+url=(http://\S+).*\n", said)
         if match:
             return match[1]
         if has_ended:
             raise ServerEnded(said)
+        if time.monotonic() > deadline:
+            raise AssertionError(f"the server did not say within {PATIENCE_SECONDS} s where it serves:\n{said}")
         process.join(0.01)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from attrs import define
 from tests.support.require import require
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 30.0
 
 
 @define
@@ -24,6 +27,7 @@ class LossyMount:
 
     path: Path
     _process: subprocess.Popen[str]
+    _log: Path
 
     def cut_after(self, changes: int) -> None:
         """Power is off after so many more calls that change or sync something."""
@@ -50,6 +54,8 @@ class LossyMount:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], PATIENCE_SECONDS)[0]:
+            raise AssertionError(f"the file system did not answer {command}:\n{self._log.read_text()}")
         answer: dict[str, bool] = json.loads(self._process.stdout.readline())
         return answer
 
@@ -60,16 +66,23 @@ def lossy_mount(folder: Path) -> Iterator[LossyMount]:
     works = importlib.util.find_spec("mfusepy") is not None and os.access("/dev/fuse", os.W_OK)
     require("fuse", works and os.geteuid() == 0, "run as root with /dev/fuse, and install Debian's fuse3")
     folder.mkdir()
+    log = folder.with_name(f"{folder.name}.log")
     command = [sys.executable, "-m", "tests.faults.lossy_fs", str(folder)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream, text=True, cwd=ROOT
+        )
     try:
-        mount = LossyMount(folder, process)
+        mount = LossyMount(folder, process, log)
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not folder.is_mount():
             if process.poll() is not None:
-                require("fuse", False, "the file system ended: install Debian's fuse3 (libfuse3)")
+                require("fuse", False, f"the file system ended: install Debian's fuse3 (libfuse3): {log.read_text()}")
+            if time.monotonic() > deadline:
+                raise AssertionError(f"nothing was mounted:\n{log.read_text()}")
         yield mount
     finally:
-        subprocess.run(["umount", "-l", folder], check=False, capture_output=True)
+        subprocess.run(["umount", "-l", folder], check=False, capture_output=True, timeout=PATIENCE_SECONDS)
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.close()

@@ -27,6 +27,7 @@ from tests.support.require import require
 pytestmark = pytest.mark.faults
 
 TIMES = 20
+PATIENCE_SECONDS = 60.0
 IMAGE_BYTES = 320 << 20  # the least that mkfs.xfs takes, and a little; a sparse file
 GOING_DOWN = 0x8004587D  # XFS_IOC_GOINGDOWN, EXT4_IOC_SHUTDOWN
 WITH_LOG, WITHOUT_LOG = 1, 2  # what the log has in memory is written, or not even that
@@ -69,7 +70,7 @@ def made_image(folder: Path, kind: str) -> Path:
     image = folder / kind
     with image.open("wb") as file:
         file.truncate(IMAGE_BYTES)
-    subprocess.run([f"mkfs.{kind}", "-q", image], check=True)
+    subprocess.run([f"mkfs.{kind}", "-q", image], check=True, timeout=PATIENCE_SECONDS)
     return image
 
 
@@ -77,10 +78,12 @@ def made_image(folder: Path, kind: str) -> Path:
 def mounted(image: Path, place: Path) -> Iterator[None]:
     """The file system in *image* at *place*; unmounted at the end, also if something still has it open."""
     place.mkdir(exist_ok=True)
-    tried = subprocess.run(["mount", "-o", "loop", image, place], capture_output=True, text=True, check=False)
+    tried = subprocess.run(
+        ["mount", "-o", "loop", image, place], capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS
+    )
     require("loop", tried.returncode == 0, f"run where loop devices may be mounted: {tried.stderr.strip()}")
     try:
         yield
     finally:
-        if subprocess.run(["umount", place], check=False, capture_output=True).returncode != 0:
-            subprocess.run(["umount", "-l", place], check=False)
+        if subprocess.run(["umount", place], check=False, capture_output=True, timeout=PATIENCE_SECONDS).returncode:
+            subprocess.run(["umount", "-l", place], check=False, timeout=PATIENCE_SECONDS)

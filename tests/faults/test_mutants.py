@@ -68,6 +68,7 @@ RENAME = Mutant(
 SYNCHRONOUS_NORMAL = Mutant(
     "synchronous-normal", "adapters/sql_engine.py", "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 )
+NO_LOG_FSYNC = Mutant("no-log-fsync", "adapters/audit_file.py", "os.fdatasync(log)", "pass")
 ANSWER_BEFORE_COMMIT = Mutant(
     "answer-before-commit",
     "domain/usecases/receive.py",
@@ -81,15 +82,20 @@ def run(copy: Path, folder: Path, test: str) -> subprocess.CompletedProcess[str]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTHONPATH"] = str(copy)
     options = ["-q", "-x", "-m", "faults", "-p", "no:cacheprovider", "--basetemp", str(folder / "base")]
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *options, test],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", *options, test],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        said = error.stdout.decode(errors="replace") if isinstance(error.stdout, bytes) else error.stdout
+        pytest.fail(f"the layer did not end:\n{said}")
 
 
 @pytest.fixture
@@ -126,6 +132,7 @@ def test_the_layers_run_on_a_copy_of_the_source_and_are_green_where_nothing_is_b
         (SYNCHRONOUS_NORMAL, f"{ORDER}[put]"),
         (RENAME, f"{ORDER}[put]"),
         (ANSWER_BEFORE_COMMIT, f"{ORDER}[put]"),
+        (NO_LOG_FSYNC, f"{ORDER}[put]"),
     ],
     ids=str,
 )

@@ -2,7 +2,8 @@
 Layer 1. The order in which a running server makes an archive durable, seen from outside, for every route.
 
 What a power cut may take is decided by this order alone: the bytes and the side-car are on the disk before they have
-names, the names before the catalog says so, and all of it before anything is answered.
+names, the names before the catalog says so, and all of it, with the line in the log of writes, before anything is
+answered.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ STORED = {
     "tus": ["sync staging", "sync journal", "sync journal", "sync bytes", "sync side-car", "commit"],
 }
 PUBLISHED = ["link side-car", "link archive", "sync type", "commit"]
-ANSWERED = {"multipart": ["answer"], "put": ["answer"], "tus": ["sync journal", "answer"]}
+LOGGED = ["write log", "sync log", "answer"]
+ANSWERED = {"multipart": LOGGED, "put": LOGGED, "tus": ["sync journal", *LOGGED]}
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +86,8 @@ class Steps:
     def _step(self, call: Call, path: Path) -> str | None:
         if "socket:" in call.path:
             return "answer" if '"HTTP/1.1 2' in call.arguments else None
+        if call.name == "write":  # of what else is written no more is asked than that it is synced after
+            return "write log" if path == self.data / "audit.log" else None
         if call.name in VERBS and not path.is_relative_to(self.data / "members"):  # a cache
             return f"{VERBS[call.name]} {self._what(path)}"
         return None
@@ -94,6 +98,8 @@ class Steps:
                 return "staging"
             case ["staging", name]:
                 return {".part": "bytes", ".json": "side-car", ".upload": "journal"}[Path(name).suffix]
+            case ["audit.log"]:
+                return "log"
             case ["archives"]:
                 return "archives"
             case ["archives", _]:

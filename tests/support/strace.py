@@ -8,6 +8,7 @@ Nothing of the server is replaced. strace counts calls for each thread, and one 
 from __future__ import annotations
 
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -35,9 +36,10 @@ def attached(process: Running, log: Path, *options: str, kills: bool = False) ->
     command = ["strace", "-f", "-y", "-o", str(log), *options, "-p", str(process.pid)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
         assert strace.stderr is not None
-        said = strace.stderr.readline()
+        is_there, _, _ = select.select([strace.stderr], [], [], 60)
+        said = strace.stderr.readline() if is_there else "nothing within 60 s"
         try:
-            assert "attached" in said
+            assert "attached" in said, said
             yield
         finally:
             if kills:
