@@ -17,7 +17,7 @@ from pathlib import Path
 from attrs import define, field
 
 from ..domain.audit import FIRST, AuditEntry, AuditReport, check, line_digest, line_of
-from .data_directory import AUDIT, translated
+from .data_directory import AUDIT, fsync_directory, translated
 
 _TAIL_BYTES = 1 << 16
 
@@ -29,6 +29,7 @@ class FileAuditLog:
     folder: Path
     _size: int = field(default=-1, init=False)  # at which the file ends with the line that `_last` is of
     _last: str = field(default=FIRST, init=False)
+    _is_named: bool = field(default=False, init=False)  # durably: the file may be new
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     def append(self, entry: AuditEntry) -> None:
@@ -39,6 +40,9 @@ class FileAuditLog:
                 with self._lock, _held(log):
                     self._write(log, entry)
                 os.fdatasync(log)
+                if not self._is_named:  # also by whom it was there: who made it may have been killed before this
+                    fsync_directory(self.folder)
+                    self._is_named = True
             finally:
                 os.close(log)
 

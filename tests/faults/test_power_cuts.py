@@ -3,17 +3,22 @@ Layer 3. The real server on a file system that forgets what was not made durable
 
 The power goes off after a number of calls that the seed decides, somewhere while archives come in by every route at
 once; the server is killed; of what was not durable the seed keeps all, nothing, or some, torn. Then a server starts on
-what is left.
+what is left. The commands of the host that make and revoke tokens lose it at each call in turn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from tarkeep.domain.access import Scope
+from tarkeep.domain.errors import TarkeepError
+from tarkeep.entrypoints.settings import StorageSettings
+from tarkeep.entrypoints.wiring import Tokens, open_tokens
 from tests.faults.forked import ServerEnded, forked_server
 from tests.faults.load import Told, lost
 from tests.faults.lossy_mount import LossyMount, lossy_mount
@@ -52,6 +57,43 @@ def test_what_was_acknowledged_is_there_after_every_power_cut(mount: LossyMount,
         told.check(client, data, Random(first))
         assert lost(client, told.acknowledged) == []
     assert len(told.acknowledged) > AT_A_TIME
+
+
+def test_tokens_that_were_made_and_revoked_are_so_after_every_power_cut(mount: LossyMount) -> None:
+    """And in the log of writes; the token file can be read whenever the power went, and the next command works."""
+    for changes in count():
+        for seed in range(6):
+            data = mount.path / f"data-{changes}-{seed}"
+            mount.cut_after(changes)
+            told = use_tokens(open_tokens(StorageSettings(data=data)))
+            was_cut = mount.is_off
+            assert was_cut or len(told) == 3
+            mount.restore(seed)
+
+            tokens = open_tokens(StorageSettings(data=data))
+            assert told.items() <= {token.id: token.revoked_at is not None for token, _ in tokens.all()}.items()
+            assert tokens.audit.check().broken is None
+            log = (data / "audit.log").read_text() if told else ""
+            assert [id for id, is_revoked in told.items() if log.count(id) < 1 + is_revoked] == []
+            assert len(use_tokens(tokens)) == 3
+        if not was_cut:
+            assert changes > 20
+            return
+
+
+def use_tokens(tokens: Tokens) -> dict[str, bool]:
+    """Make and revoke some until it fails: whether each is revoked, as far as that was told."""
+    told: dict[str, bool] = {}
+    try:
+        for _ in range(3):
+            made = tokens.make(frozenset([Scope.PUSH]), ("*",))
+            told[made.token.id] = False
+        del told[made.token.id]  # what comes of it is not known until that ends
+        tokens.revoke(made.token.id)
+        told[made.token.id] = True
+    except TarkeepError:
+        pass
+    return told
 
 
 def cut_while_starting(mount: LossyMount, data: Path, log: Path, random: Random) -> None:
