@@ -39,13 +39,13 @@ from tests.support.archives import make_targz
 from tests.support.assembled import assembled
 from tests.support.clocks import FixedClock
 from tests.support.server import in_process
+from tests.support.tus import BYTES, TUS, UPLOADS, described
 
 _numbers = itertools.count(1)
 NAME = "full_2026-11-20_00-00-00.tar.gz"
 CONTENT = make_targz({"a.txt": b"first\n"})
 OWN, FOREIGN, UNKNOWN = "web-1", "db-1", "db-2"
 SNAPSHOT = b"GNU tar-1.34-2\n1700000000\x000\x00"
-TUS = {"Tus-Resumable": "1.0.0"}
 
 ROUTES = sorted(
     {
@@ -519,6 +519,21 @@ def test_each_write_is_in_the_audit_log_before_it_is_answered(tmp_path: Path) ->
     ]
     assert written[-1][1].startswith("upload ")
     assert open_tokens(storage).audit.check().broken is None
+
+
+def test_an_upload_that_is_told_to_be_stored_is_in_the_audit_log(tmp_path: Path) -> None:
+    """Also where the server was killed between storing it and writing the line, and the client asks the next one."""
+    storage = StorageSettings(data=tmp_path / "data", reserve_bytes=0)
+    with in_process(storage) as (client, _):
+        about = described(filename="tus.tar.gz", profile=OWN, type="FULL")
+        headers = {**BYTES, "Upload-Length": str(len(CONTENT)), "Upload-Metadata": about}
+        upload = client.post(UPLOADS, headers=headers, content=CONTENT).headers["location"]
+    (tmp_path / "data" / "audit.log").unlink()
+
+    with in_process(storage) as (client, _):
+        assert client.head(upload, headers=TUS).headers["tarkeep-archive"]
+        (line,) = (tmp_path / "data" / "audit.log").read_bytes().splitlines()
+    assert json.loads(line)["sha256"] == hashlib.sha256(CONTENT).hexdigest()
 
 
 # -- while there is no token -----------------------------------------------------------------------------------------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +13,7 @@ from random import Random
 import httpx2
 from attrs import define, field
 
+from tarkeep.domain import audit
 from tests.faults.forked import ForkedServer
 from tests.faults.sites import Attempt, attempt, send_again
 from tests.faults.ways import WAYS, Way
@@ -17,10 +21,15 @@ from tests.faults.ways import WAYS, Way
 
 @define
 class Told:
-    """What a server was sent: what it *acknowledged*, and what is *unknown* since its end."""
+    """
+    What a server was sent: what it *acknowledged*, and what is *unknown* since its end.
+
+    *unlogged* are archives of which it said itself that the log of writes could not take them.
+    """
 
     acknowledged: list[Attempt] = field(factory=list)
     unknown: list[Attempt] = field(factory=list)
+    unlogged: set[str] = field(factory=set)
 
     def send_until_it_fails(
         self, server: ForkedServer, seed: int, when_taken: Callable[[], None] = lambda: None
@@ -34,10 +43,11 @@ class Told:
             for told in senders.map(lambda way: _send(server, way, Random(f"{seed} {way.word}"), when_taken), WAYS):
                 self.acknowledged += told.acknowledged
                 self.unknown += told.unknown
+        self.unlogged.update(re.findall(r"not in the audit log .*what=(\S+)", server.log.read_text()))
 
     def check(self, client: httpx2.Client, data: Path, random: Random) -> None:
         """
-        Nothing is lost, half there or left over, and what is unknown is taken now.
+        Nothing is lost, half there or left over, what is unknown is taken now, and the log has a line for all of it.
 
         Of archives that were checked before, some that *random* picks are looked at again.
         """
@@ -52,11 +62,29 @@ class Told:
         assert lost(client, self.unknown) == []
         self.acknowledged += self.unknown
         self.unknown.clear()
+        told = [tried for tried in self.acknowledged if f"{tried.profile}/FULL/{tried.name}" not in self.unlogged]
+        assert not_logged(data, told) == []
 
 
 def lost(client: httpx2.Client, acknowledged: list[Attempt]) -> list[Attempt]:
     """Those that are not there, or not as they were."""
     return [tried for tried in acknowledged if tried.stored(client) != tried.content]
+
+
+def not_logged(data: Path, acknowledged: list[Attempt]) -> list[Attempt]:
+    """Those of which the log of writes has no line; its lines fit, but for those that were torn."""
+    lines = (data / "audit.log").read_bytes().splitlines() if acknowledged else []
+    assert audit.check(lines).broken is None
+    logged = {line["sha256"] for line in map(_read, lines)}
+    return [tried for tried in acknowledged if hashlib.sha256(tried.content).hexdigest() not in logged]
+
+
+def _read(line: bytes) -> dict[str, str | None]:
+    try:
+        read: dict[str, str | None] = json.loads(line)
+    except ValueError:
+        return {"sha256": None}
+    return read
 
 
 def half_there(client: httpx2.Client, data: Path, unknown: list[Attempt]) -> list[Attempt]:

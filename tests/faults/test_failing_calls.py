@@ -17,8 +17,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.faults.load import not_logged
 from tests.faults.sites import OF_STORE, Attempt, attempt, send_again, staged, target_of
-from tests.faults.ways import WAYS, Way
+from tests.faults.ways import WAYS, Way, fresh_name, push, some_archive
 from tests.support.server import LiveServer, live_server
 from tests.support.strace import attached, calls, require_strace
 
@@ -86,6 +87,29 @@ def test_a_call_that_fails_is_told_and_leaves_nothing(server: LiveServer, tmp_pa
     assert all(fired[call, target] for call, target in REACHED.items() if call in FAILS[error])
 
 
+@pytest.mark.parametrize("call", ["openat", "write", "fdatasync"])
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.word)
+def test_a_log_of_writes_that_fails_is_told_in_the_log_of_the_server(
+    server: LiveServer, tmp_path: Path, way: Way, call: str
+) -> None:
+    """What is stored is acknowledged all the same, and the next line fits to what is there of the one before."""
+    path, log = server.data / "audit.log", tmp_path / "strace.log"
+    with server.client() as client:
+        assert push(client, way, "logged", fresh_name(), some_archive(1)).is_success
+        for error in ("ENOSPC", "EIO"):
+            tried, following = attempt(client, way), attempt(client, way)
+            with attached(server.process, log, f"--trace-path={path}", f"--inject={call}:error={error}"):
+                assert tried.send(client).is_success
+            assert [found for found in calls(log) if found.is_injected and found.name == call]
+            check(client, server.data, tried, True)
+            told = [line for line in server.log.read_text().splitlines() if tried.name in line and "ERROR" in line]
+            assert ["not in the audit log" in line for line in told] == [True]
+
+            assert following.send(client).is_success
+            assert not_logged(server.data, [following]) == []
+    assert still_open(server) == []
+
+
 def expected(error: str, call: str, target: str) -> set[tuple[int, str]]:
     """The answers that are right when *call* on *target* fails."""
     if target.startswith("members") or target == "data":
@@ -107,9 +131,10 @@ def check(client: httpx2.Client, data: Path, tried: Attempt, is_acknowledged: bo
 
 
 def still_open(server: LiveServer) -> list[str]:
-    """The files of archives that the server has not closed."""
+    """The files of archives, and of the log of writes, that the server has not closed."""
     opened = []
     for path in Path("/proc", str(server.process.pid), "fd").iterdir():
         with suppress(FileNotFoundError):  # a connection that ends just now
             opened.append(str(path.readlink()))
-    return [name for name in opened if f"{server.data}/staging" in name or f"{server.data}/archives" in name]
+    ours = tuple(f"{server.data}/{part}" for part in ("staging", "archives", "audit.log"))
+    return [name for name in opened if name.startswith(ours)]

@@ -188,8 +188,11 @@ def _note_stored(request: Request, upload: Upload) -> None:
 
 async def _current(request: Request) -> Upload:
     context = Context.of(request)
-    upload = _named(request)
-    return await context.run_waiting(lambda: context.tarkeep.uploads.show(upload))
+    named = _named(request)
+    upload = await context.run_waiting(lambda: context.tarkeep.uploads.show(named))
+    # whoever asks has perhaps not been told before, since a crash came between storing it and noting that
+    _note_stored(request, upload)
+    return upload
 
 
 def _named(request: Request) -> str:
