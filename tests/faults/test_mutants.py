@@ -23,12 +23,14 @@ ROOT = Path(__file__).parents[2]
 HERE = "tests/faults"
 ORDER = f"{HERE}/test_order.py::test_nothing_is_answered_before_everything_is_durable"
 POWER_CUTS = f"{HERE}/test_power_cuts.py::test_what_was_acknowledged_is_there_after_every_power_cut"
+TOKENS = f"{HERE}/test_power_cuts.py::test_tokens_that_were_made_and_revoked_are_so_after_every_power_cut"
 SHUT_DOWN = f"{HERE}/test_file_systems_shut_down.py::test_what_was_acknowledged_is_there_after_every_shutdown"
 
 # The line of the layer that fails, so that it is red for the right reason.
 WHERE = {
     ORDER: ">       assert steps_of(log, server.data) ==",
     POWER_CUTS: ">                   told.check(client, data, random)",
+    TOKENS: ">               assert [id for id, is_revoked in told.items()",
     SHUT_DOWN: ">                   told.check(client, data, random)",
 }
 
@@ -69,6 +71,9 @@ SYNCHRONOUS_NORMAL = Mutant(
     "synchronous-normal", "adapters/sql_engine.py", "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 )
 NO_LOG_FSYNC = Mutant("no-log-fsync", "adapters/audit_file.py", "os.fdatasync(log)", "pass")
+NO_LOG_DIRECTORY_FSYNC = Mutant(
+    "no-log-directory-fsync", "adapters/audit_file.py", "fsync_directory(self.folder)", "pass"
+)
 ANSWER_BEFORE_COMMIT = Mutant(
     "answer-before-commit",
     "domain/usecases/receive.py",
@@ -133,6 +138,8 @@ def test_the_layers_run_on_a_copy_of_the_source_and_are_green_where_nothing_is_b
         (RENAME, f"{ORDER}[put]"),
         (ANSWER_BEFORE_COMMIT, f"{ORDER}[put]"),
         (NO_LOG_FSYNC, f"{ORDER}[put]"),
+        (NO_LOG_FSYNC, f"{POWER_CUTS}[0]"),
+        (NO_LOG_DIRECTORY_FSYNC, TOKENS),
     ],
     ids=str,
 )
