@@ -39,11 +39,19 @@ class FilesystemUploadSessions:
 
     @classmethod
     def open(cls, folder: Path) -> FilesystemUploadSessions:
-        """The uploads that *folder* tells of; a journal of which no line is whole is passed over."""
+        """
+        The uploads that *folder* tells of.
+
+        A journal of which no line is whole is removed: nobody was told of that upload. One that cannot be understood,
+        as of another version, is passed over.
+        """
         sessions = cls(folder)
-        with translated():
+        with translated(writing=True):
             for path in sorted(folder.glob(f"*{_SUFFIX}")):
-                upload = _replay(path)
+                told = _replay(path)
+                if not told:
+                    path.unlink()
+                upload = _understood(told)
                 if upload is not None:
                     sessions._uploads[upload.id] = upload
         return sessions
@@ -101,7 +109,7 @@ class FilesystemUploadSessions:
             os.close(journal)
 
 
-def _replay(path: Path) -> Upload | None:
+def _replay(path: Path) -> dict[str, object]:
     merged: dict[str, object] = {}
     for line in path.read_bytes().split(b"\n"):
         try:
@@ -110,8 +118,12 @@ def _replay(path: Path) -> Upload | None:
             continue
         if isinstance(changed, dict):
             merged |= changed
+    return merged
+
+
+def _understood(told: dict[str, object]) -> Upload | None:
     try:
-        return _upload(merged)
+        return _upload(told)
     except (KeyError, ValueError, TypeError, TarkeepError):
         return None
 

@@ -35,7 +35,7 @@ class TestProcessUploadLocks(UploadLocksContract):
 
 
 def test_a_line_torn_by_a_crash_leaves_the_state_before(tmp_path: Path) -> None:
-    """At whatever byte the journal ends, it tells of a state that was saved, or of none."""
+    """At whatever byte the journal ends, it tells of a state that was saved; or of none, and is removed."""
     from tarkeep.domain import uploads
 
     sessions = FilesystemUploadSessions.open(tmp_path)
@@ -52,6 +52,7 @@ def test_a_line_torn_by_a_crash_leaves_the_state_before(tmp_path: Path) -> None:
         journal.write_bytes(whole[:size])
         found = FilesystemUploadSessions.open(tmp_path).all()
         assert found == [] or found[0] in states
+        assert journal.exists() == (found != [])
         seen |= {one.offset_bytes for one in found}
     assert seen == {0, 3, 6}
 
