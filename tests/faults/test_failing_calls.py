@@ -19,9 +19,10 @@ import pytest
 
 from tests.faults.load import not_logged
 from tests.faults.sites import OF_STORE, Attempt, attempt, send_again, staged, target_of
-from tests.faults.ways import WAYS, Way, fresh_name, push, some_archive
+from tests.faults.ways import WAYS, Way, address, fresh_name, push, some_archive
 from tests.support.server import LiveServer, live_server
 from tests.support.strace import attached, calls, require_strace
+from tests.support.tus import create, patch
 
 pytestmark = pytest.mark.faults
 
@@ -85,6 +86,34 @@ def test_a_call_that_fails_is_told_and_leaves_nothing(server: LiveServer, tmp_pa
     assert still_open(server) == []
     assert {call for call, _ in fired} == set(FAILS[error])
     assert all(fired[call, target] for call, target in REACHED.items() if call in FAILS[error])
+
+
+@pytest.mark.parametrize("error", FAILS)
+def test_an_upload_that_cannot_be_begun_leaves_nothing(server: LiveServer, tmp_path: Path, error: str) -> None:
+    """Whichever call fails as it is begun: the exact status, no journal, and then it can be begun and sent."""
+    fired: Counter[tuple[str, str]] = Counter()
+    content = some_archive(1)
+    with server.client() as client:
+        for call in FAILS[error]:
+            for which in count(1):
+                before = set((server.data / "staging").iterdir())
+                log = tmp_path / f"{call}-{which}.log"
+                with attached(server.process, log, f"--trace={call}", f"--inject={call}:error={error}:when={which}"):
+                    answer = create(client, len(content), "begun", fresh_name())
+                failed = [found for found in calls(log) if found.is_injected]
+                if not failed:
+                    assert answer.status_code == 201
+                    break
+                target = target_of(failed[0], server.data)
+                fired[call, str(target)] += 1
+                assert (answer.status_code, answer.json()["code"]) == OF_STORE[error], failed
+                assert set((server.data / "staging").iterdir()) == before, failed
+            name = fresh_name()
+            place = create(client, len(content), "begun", name).headers["location"]
+            assert patch(client, place, 0, content).is_success
+            assert client.get(address("begun", name)).content == content
+    begun = {"openat": "staging/.upload", "fdatasync": "staging/.upload", "fsync": "staging"}
+    assert set(fired) >= {point for point in begun.items() if point[0] in FAILS[error]}
 
 
 @pytest.mark.parametrize("call", ["openat", "write", "fdatasync"])

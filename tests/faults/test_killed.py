@@ -16,8 +16,9 @@ import pytest
 from tests.faults.forked import ForkedServer, forked_server
 from tests.faults.load import Told, lost
 from tests.faults.sites import Attempt, attempt
-from tests.faults.ways import WAYS, Way
+from tests.faults.ways import WAYS, Way, address, fresh_name, some_archive
 from tests.support.strace import attached, require_strace
+from tests.support.tus import UPLOADS, begin, patch
 
 pytestmark = pytest.mark.faults
 
@@ -35,7 +36,6 @@ CALLS = (
     "unlink",
     "unlinkat",
 )
-STRIDE = {"pwrite64": 13}  # SQLite alone writes so, page by page
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.word)
@@ -45,7 +45,7 @@ def test_killed_at_any_call_the_next_process_has_all_that_was_acknowledged(tmp_p
     data, log, trace = tmp_path / "data", tmp_path / "server.log", tmp_path / "strace.log"
     told = Told()
     for call in CALLS:
-        for which in count(1, STRIDE.get(call, 1)):
+        for which in count(1):
             with forked_server(data, log) as server, server.client() as client:
                 told.check(client, data, Random(way.word))
                 warm = attempt(client, way)  # what a process does only once, such as connecting, is behind it
@@ -60,6 +60,39 @@ def test_killed_at_any_call_the_next_process_has_all_that_was_acknowledged(tmp_p
     with forked_server(data, log) as server, server.client() as client:
         told.check(client, data, Random(way.word))
         assert lost(client, told.acknowledged) == []
+
+
+def test_killed_as_an_upload_is_begun_it_is_there_if_that_was_acknowledged(tmp_path: Path) -> None:
+    """Else nothing of it is; the next process takes what is sent for it, or begins another."""
+    require_strace(tmp_path)
+    data, log, trace = tmp_path / "data", tmp_path / "server.log", tmp_path / "strace.log"
+    for call in ("openat", "write", "fdatasync", "fsync"):
+        for which in count(1):
+            content, name = some_archive(which), fresh_name()
+            was_killed, place = True, None
+            with forked_server(data, log) as server, server.client() as client:
+                begin(client, len(content), fresh_name(), profile="warm")
+                before = set((data / "staging").iterdir())
+                with attached(server, trace, f"--trace={call}", f"--inject={call}:signal=SIGKILL:when={which}"):
+                    try:
+                        place = begin(client, len(content), name, profile="begun")
+                        client.get("/healthz")
+                        was_killed = False
+                    except httpx2.TransportError:
+                        server.wait(60)
+                        assert "killed by SIGKILL" in trace.read_text()
+            with forked_server(data, log) as server, server.client() as client:
+                begun = {path.stem for path in set((data / "staging").iterdir()) - before}
+                assert len(begun) <= 1
+                assert place is None or begun == {place.rpartition("/")[2]}
+                for id in begun:
+                    assert client.head(f"{UPLOADS}/{id}").headers["upload-offset"] == "0"
+                place = place or begin(client, len(content), name, profile="begun")
+                assert patch(client, place, 0, content).is_success
+                assert client.get(address("begun", name)).content == content
+            if not was_killed:
+                break
+        assert which > 1, f"{call} was never made"
 
 
 def send_to(server: ForkedServer, client: httpx2.Client, tried: Attempt, point: str, trace: Path) -> tuple[bool, bool]:

@@ -31,10 +31,15 @@ def new_name() -> str:
     return f"upload-{next(_numbers)}.tar.gz"
 
 
-def begin(client: httpx2.Client, length: int | None, name: str, profile: str = "laptop", **headers: str) -> str:
+def create(client: httpx2.Client, length: int | None, profile: str, name: str, **headers: str) -> httpx2.Response:
+    """The request that begins an upload."""
     size = {"Upload-Defer-Length": "1"} if length is None else {"Upload-Length": str(length)}
     about = {"Upload-Metadata": described(filename=name, profile=profile, type="FULL")}
-    answer = client.post(UPLOADS, headers={**TUS, **size, **about, **headers})
+    return client.post(UPLOADS, headers={**TUS, **size, **about, **headers})
+
+
+def begin(client: httpx2.Client, length: int | None, name: str, profile: str = "laptop", **headers: str) -> str:
+    answer = create(client, length, profile, name, **headers)
     assert answer.status_code == 201, answer.text
     return answer.headers["location"]
 
