@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
+from threading import Event
 
 import httpx2
 from attrs import define, field
@@ -24,12 +25,15 @@ class Told:
     """
     What a server was sent: what it *acknowledged*, and what is *unknown* since its end.
 
-    *unlogged* are archives of which it said itself that the log of writes could not take them.
+    *unlogged* are archives of which it said itself that the log of writes could not take them, and those that were
+    answered after *is_over*, which whoever ends the storage sets just before: from a machine without power nobody would
+    have heard that answer.
     """
 
     acknowledged: list[Attempt] = field(factory=list)
     unknown: list[Attempt] = field(factory=list)
     unlogged: set[str] = field(factory=set)
+    is_over: Event = field(factory=Event)
 
     def send_until_it_fails(
         self, server: ForkedServer, seed: int, when_taken: Callable[[], None] = lambda: None
@@ -39,10 +43,16 @@ class Told:
 
         *when_taken* is called after each that is.
         """
+        self.is_over.clear()
+
+        def send(way: Way) -> Told:
+            return _send(server, way, Random(f"{seed} {way.word}"), when_taken, self.is_over)
+
         with ThreadPoolExecutor(len(WAYS)) as senders:
-            for told in senders.map(lambda way: _send(server, way, Random(f"{seed} {way.word}"), when_taken), WAYS):
+            for told in senders.map(send, WAYS):
                 self.acknowledged += told.acknowledged
                 self.unknown += told.unknown
+                self.unlogged |= told.unlogged
         self.unlogged.update(re.findall(r"not in the audit log .*what=(\S+)", server.log.read_text()))
 
     def check(self, client: httpx2.Client, data: Path, random: Random) -> None:
@@ -97,7 +107,7 @@ def half_there(client: httpx2.Client, data: Path, unknown: list[Attempt]) -> lis
     return [tried for tried in unknown if tried not in whole and tried not in gone]
 
 
-def _send(server: ForkedServer, way: Way, random: Random, when_taken: Callable[[], None]) -> Told:
+def _send(server: ForkedServer, way: Way, random: Random, when_taken: Callable[[], None], is_over: Event) -> Told:
     told = Told()
     with server.client() as client:
         while True:
@@ -110,6 +120,8 @@ def _send(server: ForkedServer, way: Way, random: Random, when_taken: Callable[[
             except httpx2.TransportError:
                 was_taken = False
             (told.acknowledged if was_taken else told.unknown).append(tried)
+            if is_over.is_set():
+                told.unlogged.add(f"{tried.profile}/FULL/{tried.name}")
             if not was_taken:
                 return told
             when_taken()
