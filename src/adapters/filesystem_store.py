@@ -26,7 +26,7 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -266,12 +266,22 @@ class FilesystemArchiveStore:
         self._open_writers.discard(id)
 
     def _publish(self, staged: str, id: ArchiveId) -> None:
-        with self._turn_of(id), self._made_directory_of(id) as directory, ExitStack() as undo:
+        with self._turn_of(id), self._made_directory_of(id) as directory:
             if _regular(id.name, directory) is not None:
                 raise AlreadyPublished(id)
             # What a crash in the middle of publishing or removing leaves.
             _unlink(id.name + SIDECAR_SUFFIX, directory)
             _unlink(id.name + SNAPSHOT_SUFFIX, directory)
+            self._link(staged, id, directory)
+
+    def _replace(self, staged: str, id: ArchiveId) -> None:
+        with self._turn_of(id), self._made_directory_of(id) as directory:
+            _unlink(id.name, directory)
+            _unlink(id.name + SIDECAR_SUFFIX, directory)
+            self._link(staged, id, directory)
+
+    def _link(self, staged: str, id: ArchiveId, directory: int) -> None:
+        with ExitStack() as undo:
             self._link_sidecar(staged, id, directory, undo)
             self._link_staged(staged, _PART_SUFFIX, id.name, directory, undo)
             os.fsync(directory)
@@ -392,10 +402,16 @@ class _Writer:
             self._is_sealed = True
 
     def publish(self, id: ArchiveId) -> None:
+        self._make_visible(id, self._store._publish)
+
+    def replace(self, id: ArchiveId) -> None:
+        self._make_visible(id, self._store._replace)
+
+    def _make_visible(self, id: ArchiveId, link: Callable[[str, ArchiveId], None]) -> None:
         with self._step():
             if not self._is_sealed:
                 raise ValueError("seal the archive before publishing it")
-            self._store._publish(self.id, id)
+            link(self.id, id)
             self._is_published = True
         # The archive is stored and must not be reported as failed; a name left in staging is the next sweep's business.
         with suppress(OSError):

@@ -166,6 +166,12 @@ class MemoryArchiveStore:
             self.archives[id] = HeldArchive(bytes(staged.content), sidecar)
             self._staging.discard(staged)
 
+    def _replace(self, id: ArchiveId, staged: _Staged, sidecar: bytes) -> None:
+        with self._lock:
+            before = self.archives.get(id)
+            self.archives[id] = HeldArchive(bytes(staged.content), sidecar, before.snapshot if before else None)
+            self._staging.discard(staged)
+
     def _drop(self, staged: _Staged) -> None:
         with self._lock:
             self._open.discard(staged)
@@ -206,11 +212,18 @@ class _Writer:
         self._sidecar = bytes(sidecar)
 
     def publish(self, id: ArchiveId) -> None:
+        self._store._publish(id, self._staged, self._sealed())
+        self._is_published = True
+
+    def replace(self, id: ArchiveId) -> None:
+        self._store._replace(id, self._staged, self._sealed())
+        self._is_published = True
+
+    def _sealed(self) -> bytes:
         self._check_unpublished()
         if self._sidecar is None:
             raise ValueError("seal the archive before publishing it")
-        self._store._publish(id, self._staged, self._sidecar)
-        self._is_published = True
+        return self._sidecar
 
     def _check_unpublished(self) -> None:
         if self._is_published:

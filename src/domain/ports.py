@@ -119,6 +119,13 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter", None], Protocol):
             ValueError: not sealed, written to since, or published already.
         """
 
+    def replace(self, id: ArchiveId) -> None:
+        """
+        As `publish`, but what the store holds of the archive *id* gives way; the snapshot file kept with it stays.
+
+        Others may see neither for a moment, and a crash may leave neither; the snapshot file outlives that, too.
+        """
+
 
 class ArchiveStore(Protocol):
     """The bytes of archives and their side-cars, by identity. The truth."""

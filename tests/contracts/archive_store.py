@@ -207,6 +207,41 @@ class ArchiveStoreContract:
         assert get(door.store, ID) == b"first"
         assert door.store.stat(ID) == StoredArchive(ID, 5, None)
 
+    @pytest.mark.parametrize("harm", ["none", "shortened", "no side-car"])
+    def test_replacing_puts_new_bytes_in_the_place_of_the_old_and_keeps_the_snapshot(
+        self, door: StoreDoor, harm: str
+    ) -> None:
+        """Whatever became of the old bytes and their side-car; nothing is left in staging."""
+        put(door.store, ID, b"first", b"1")
+        door.store.keep_snapshot(ID, b"snapshot")
+        if harm == "shortened":
+            door.shorten(ID, 2)
+        elif harm == "no side-car":
+            door.lose_sidecar(ID)
+        with door.store.begin() as writer:
+            writer.write(b"another")
+            writer.seal(b"2")
+            writer.replace(ID)
+
+        assert get(door.store, ID) == b"another"
+        assert door.store.stat(ID) == StoredArchive(ID, 7, b"2", has_snapshot=True)
+        assert door.store.snapshot(ID) == b"snapshot"
+        assert door.staging_is_empty()
+
+    def test_replacing_what_is_not_there_publishes_it(self, door: StoreDoor) -> None:
+        """As where a person took the archive away."""
+        with door.store.begin() as writer:
+            writer.write(b"bytes")
+            with pytest.raises(ValueError, match="seal"):
+                writer.replace(ID)
+        with door.store.begin() as writer:
+            writer.write(b"bytes")
+            writer.seal(b"1")
+            writer.replace(ID)
+
+        assert get(door.store, ID) == b"bytes"
+        assert door.store.stat(ID) == StoredArchive(ID, 5, b"1")
+
     def test_what_was_refused_can_be_published_under_another_name(self, door: StoreDoor) -> None:
         """AlreadyPublished leaves the writer usable: sealed again, its archive goes elsewhere."""
         put(door.store, ID, b"first", b"1")

@@ -92,6 +92,10 @@ class _FaultyWriter:
         self._fault.at("publish")
         self._inner.publish(id)
 
+    def replace(self, id: ArchiveId) -> None:
+        self._fault.at("publish")
+        self._inner.replace(id)
+
     def __enter__(self) -> _FaultyWriter:
         self._inner.__enter__()
         return self

@@ -29,7 +29,6 @@ from ..errors import (
     ReceiveInProgress,
     RejectedContent,
     SidecarInvalid,
-    SnapshotNotFound,
     TarkeepError,
     TooLarge,
 )
@@ -293,19 +292,9 @@ class ReceiveArchive:
         whole = evolve(existing, state=ArchiveState.STORED)
         self.catalog.mark(existing.id, ArchiveState.DAMAGED)
         writer.seal(sidecar.encode(whole))
-        snapshot = self._snapshot_of(existing)
-        self.store.remove(existing.id)
-        writer.publish(existing.id)
-        if snapshot is not None:
-            self.store.keep_snapshot(existing.id, snapshot)
+        writer.replace(existing.id)
         self.catalog.mark(existing.id, ArchiveState.STORED)
         return Received(whole, Outcome.REPAIRED)
-
-    def _snapshot_of(self, archive: BackupArchive) -> bytes | None:
-        try:
-            return self.store.snapshot(archive.id) if archive.has_snapshot else None
-        except SnapshotNotFound:
-            return None
 
     def _stored(self, id: ArchiveId) -> BackupArchive | None:
         try:
