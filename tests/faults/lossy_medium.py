@@ -3,8 +3,9 @@ A medium that forgets: what was written, and what is still there after a power c
 
 Bytes of a file are durable from an fsync of that file, names from an fsync of their directory, and nothing else makes
 anything durable. A power cut keeps of all that was not, as its seed decides, nothing, everything, or something: any of
-the writes of a file, the last one torn between two sectors, and the changes of a directory up to one of them, because
-file systems that log their metadata keep the order of it.
+the writes of a file, torn between two sectors, and the changes of a directory up to one of them, because file systems
+that log their metadata keep the order of it. Writes for which an fsync failed are never durable, whatever is synced
+later, because the kernel calls them clean from then on.
 """
 
 from __future__ import annotations
@@ -33,35 +34,33 @@ class File:
     number: int
     mode: int
     content: bytearray = field(factory=bytearray)
-    durable: bytes = b""
+    durable: bytearray = field(factory=bytearray)
     pending: list[tuple[int, bytes | None]] = field(factory=list)
     links: int = 0
     changed_ns: int = field(factory=time.time_ns)
 
-    def apply(self, where: int, what: bytes | None) -> None:
-        if what is None:
-            del self.content[where:]
-            self.content.extend(bytes(where - len(self.content)))
-        else:
-            self.content.extend(bytes(max(0, where - len(self.content))))
-            self.content[where : where + len(what)] = what
-
     def change(self, where: int, what: bytes | None) -> None:
-        self.apply(where, what)
+        _apply(self.content, where, what)
         self.pending.append((where, what))
         self.changed_ns = time.time_ns()
 
     def sync(self) -> None:
-        self.durable = bytes(self.content)
+        for where, what in self.pending:
+            _apply(self.durable, where, what)
+        self.pending.clear()
+
+    def fail_to_sync(self) -> None:
+        """What an fsync that fails does: whoever reads sees the writes, and no later fsync is about them."""
         self.pending.clear()
 
     def cut(self, kept: float, random: Random) -> None:
-        self.content = bytearray(self.durable)
         for where, what in self.pending:
             if random.random() < kept:
                 torn = what is not None and kept < 1 and random.random() < 0.5
-                self.apply(where, what[: random.randrange(0, len(what) + 1, SECTOR)] if what and torn else what)
-        self.sync()
+                part = what[: random.randrange(0, len(what) + 1, SECTOR)] if what and torn else what
+                _apply(self.durable, where, part)
+        self.pending.clear()
+        self.content = bytearray(self.durable)
 
 
 @define(eq=False)
@@ -93,6 +92,15 @@ class Directory:
         self.sync()
         for below in self.names.values():
             below.cut(kept, random)
+
+
+def _apply(content: bytearray, where: int, what: bytes | None) -> None:
+    if what is None:
+        del content[where:]
+        content.extend(bytes(where - len(content)))
+    else:
+        content.extend(bytes(max(0, where - len(content))))
+        content[where : where + len(what)] = what
 
 
 def _put(names: dict[str, File | Directory], name: str, what: File | Directory | None) -> None:

@@ -24,11 +24,15 @@ HERE = "tests/faults"
 ORDER = f"{HERE}/test_order.py::test_nothing_is_answered_before_everything_is_durable"
 POWER_CUTS = f"{HERE}/test_power_cuts.py::test_what_was_acknowledged_is_there_after_every_power_cut"
 TOKENS = f"{HERE}/test_power_cuts.py::test_tokens_that_were_made_and_revoked_are_so_after_every_power_cut"
+SIMULATED = f"{HERE}/test_simulated.py::test_whatever_happens_what_was_acknowledged_is_there"
+LAST_PIECE = f"{HERE}/test_simulated.py::test_each_call_of_the_last_piece_of_an_upload_fails_in_turn"
 SHUT_DOWN = f"{HERE}/test_file_systems_shut_down.py::test_what_was_acknowledged_is_there_after_every_shutdown"
 
 # The line of the layer that fails, so that it is red for the right reason.
 WHERE = {
     ORDER: ">       assert steps_of(log, server.data) ==",
+    SIMULATED: "simulated_machine.py:",
+    LAST_PIECE: "StagedBytesMissing",
     POWER_CUTS: ">                   told.check(client, data, random)",
     TOKENS: ">               assert [id for id, is_revoked in told.items()",
     SHUT_DOWN: ">                   told.check(client, data, random)",
@@ -60,6 +64,46 @@ NO_DIRECTORY_FSYNC = Mutant(
     STORE,
     "self._link_staged(staged, _PART_SUFFIX, id.name, directory, undo)\n            os.fsync(directory)",
     "self._link_staged(staged, _PART_SUFFIX, id.name, directory, undo)",
+)
+LINK_BEFORE_FSYNC = Mutant(
+    "link-before-fsync",
+    STORE,
+    """\
+                    os.fsync(self._file.fileno())
+                    self._is_synced = True
+                os.fsync(file.fileno())
+            self._is_sealed = True
+
+    def publish(self, id: ArchiveId) -> None:
+        self._make_visible(id, self._store._publish)
+
+    def replace(self, id: ArchiveId) -> None:
+        self._make_visible(id, self._store._replace)
+
+    def _make_visible(self, id: ArchiveId, link: Callable[[str, ArchiveId], None]) -> None:
+        with self._step():
+            if not self._is_sealed:
+                raise ValueError("seal the archive before publishing it")
+            link(self.id, id)
+""",
+    """\
+                    self._is_synced = True
+                os.fsync(file.fileno())
+            self._is_sealed = True
+
+    def publish(self, id: ArchiveId) -> None:
+        self._make_visible(id, self._store._publish)
+
+    def replace(self, id: ArchiveId) -> None:
+        self._make_visible(id, self._store._replace)
+
+    def _make_visible(self, id: ArchiveId, link: Callable[[str, ArchiveId], None]) -> None:
+        with self._step():
+            if not self._is_sealed:
+                raise ValueError("seal the archive before publishing it")
+            link(self.id, id)
+            os.fsync(self._file.fileno())
+""",
 )
 RENAME = Mutant(
     "rename-instead-of-link",
@@ -130,12 +174,16 @@ def test_the_layers_run_on_a_copy_of_the_source_and_are_green_where_nothing_is_b
     ("mutant", "layer"),
     [
         (NO_FILE_FSYNC, f"{ORDER}[put]"),
+        (NO_FILE_FSYNC, f"{SIMULATED}[0]"),
         (NO_FILE_FSYNC, f"{POWER_CUTS}[0]"),
         (NO_FILE_FSYNC, f"{SHUT_DOWN}[ext4]"),
         (NO_DIRECTORY_FSYNC, f"{ORDER}[put]"),
+        (NO_DIRECTORY_FSYNC, f"{SIMULATED}[0]"),
         (NO_DIRECTORY_FSYNC, f"{POWER_CUTS}[0]"),
+        (LINK_BEFORE_FSYNC, f"{SIMULATED}[0]"),
         (SYNCHRONOUS_NORMAL, f"{ORDER}[put]"),
         (RENAME, f"{ORDER}[put]"),
+        (RENAME, LAST_PIECE),
         (ANSWER_BEFORE_COMMIT, f"{ORDER}[put]"),
         (NO_LOG_FSYNC, f"{ORDER}[put]"),
         (NO_LOG_FSYNC, f"{POWER_CUTS}[0]"),

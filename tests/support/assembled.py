@@ -22,7 +22,7 @@ from tarkeep.adapters.targz_unpacker import TargzUnpacker
 from tarkeep.adapters.upload_locks import ProcessUploadLocks
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
 from tarkeep.domain.errors import UploadInterrupted
-from tarkeep.domain.ports import ArchiveStore, Catalog, MemberRecords, UploadSessions
+from tarkeep.domain.ports import ArchiveStore, Catalog, IdSource, MemberRecords, UploadSessions
 from tarkeep.domain.usecases.fetch import ReadArchive
 from tarkeep.domain.usecases.receive import SameName
 from tarkeep.entrypoints.wiring import Tarkeep, assemble
@@ -41,6 +41,7 @@ def assembled(
     same_name: SameName = SameName.REJECT,
     sessions: UploadSessions | None = None,
     records: MemberRecords | None = None,
+    ids: IdSource | None = None,
 ) -> Tarkeep:
     """Tarkeep over these, which waits for nobody: a name that is held is refused at once."""
     tarkeep = assemble(
@@ -51,7 +52,7 @@ def assembled(
         looking=TargzInspector(),
         records=records if records is not None else MemoryMemberRecords(),
         clock=clock,
-        ids=SequenceIds(),
+        ids=ids if ids is not None else SequenceIds(),
         names=ProcessNameLocks(),
         max_bytes=MAX_BYTES,
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
