@@ -63,7 +63,7 @@ class Ahead:
     Their error is raised where it stands among them. Closing ends the thread, and leaves *pieces* where they are.
     """
 
-    def __init__(self, pieces: Iterator[bytes], *, name: str, depth: int = 16) -> None:
+    def __init__(self, pieces: Iterator[bytes], *, name: str, depth: int = 8) -> None:
         self._pieces = pieces
         self._depth = depth
         self._made: deque[bytes] = deque()

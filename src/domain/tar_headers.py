@@ -169,9 +169,11 @@ def _possible(names: dict[bytes, Mark], dumpdir: bytes) -> dict[bytes, Mark]:
 def written_listing(listing: Listing) -> bytes:
     """A dumpdir that `parse_listing` reads as *listing*."""
     records = []
+    has_temporary = False
     for rename in listing.renames:
-        if not rename.new:
+        if not (rename.old and rename.new) and not has_temporary:
             records.append(b"X")
+        has_temporary = bool(rename.old) and (has_temporary or not rename.new)
         records += (b"R" + rename.old, b"T" + rename.new)
     records += (mark.value + name for name, mark in listing.names.items())
     return b"".join(record + b"\0" for record in records) + b"\0"

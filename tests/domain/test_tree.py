@@ -12,7 +12,7 @@ from attrs import evolve
 from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import TreeTooLarge
 from tarkeep.domain.history import Change, history, sight
-from tarkeep.domain.listings import Origins, canonical, fit
+from tarkeep.domain.listings import MAX_LEVELS, Origins, canonical, fit
 from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
 from tarkeep.domain.tree import Gap, GapKind, Tree
 from tests.support.members import archive, directory, member, merge
@@ -608,11 +608,13 @@ def test_what_lies_too_deep_is_a_loss_and_costs_nothing(path: bytes, is_exact: b
 
 def test_a_listed_directory_that_lies_too_deep_is_a_loss() -> None:
     """Nor is one that only a listing tells of."""
-    listing = Listing({deep(10_000): Mark.DIRECTORY})
+    lowest = deep(MAX_LEVELS, b"b")
 
-    tree = merge([archive(directory(b"", "Ya"), b"a", evolve(directory(b"b", ""), listing=listing))], is_exact=True)
+    tree = merge([archive(directory(b"", "Ya Db"), b"a", directory(lowest, "Dx Dy"))], is_exact=True)
+    deeper = merge([archive(directory(b"", "Ya Db"), b"a", directory(lowest + b"/x", "Dy"))], is_exact=True)
 
-    assert [gap.kind for gap in tree.gaps] == [GapKind.TOO_DEEP]
+    assert not tree.gaps
+    assert [(gap.path, gap.kind) for gap in deeper.gaps] == [(lowest + b"/x/y", GapKind.TOO_DEEP)]
 
 
 def test_what_lay_too_deep_before_does_not_matter_to_names_that_are_elsewhere() -> None:

@@ -8,13 +8,13 @@ as hold a bounded number of names together.
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 
 from attrs import define, field, frozen
 
 from ..archives import ArchiveId, BackupArchive
 from ..chains import SHOWN_BYTES, Evidence
 from ..errors import PointNotRestorable, TreeTooLarge
+from ..names import ArchiveNames
 from ..path_text import path_text
 from ..points import Fidelity, Plan
 from ..ports import Catalog
@@ -97,6 +97,9 @@ class OpenPoint:
         key = (is_exact, is_proven, *(archive.digests.sha256 for archive in archives))
         tree = self.kept.get(key)
         if tree is None:
-            tree = merge([partial(self.members.names, archive) for archive in archives], is_exact, is_proven)
+            tree = merge([self._names(archive) for archive in archives], is_exact, is_proven)
             self.kept.put(key, tree)
         return tree
+
+    def _names(self, archive: BackupArchive) -> ArchiveNames:
+        return lambda: self.members.names(archive)
