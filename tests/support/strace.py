@@ -48,6 +48,10 @@ def attached(process: Running, log: Path, *options: str, kills: bool = False) ->
                 strace.send_signal(signal.SIGINT)
             try:
                 strace.wait(10)
+            except subprocess.TimeoutExpired:
+                process.wait(
+                    10
+                )  # told to let go of threads that were dying already; hanging anywhere else is a failure
             finally:
                 strace.kill()
 
