@@ -66,6 +66,9 @@ def main(way: str, *arguments: str) -> None:
     with open_tarkeep(StorageSettings(data=Path(data), reserve_bytes=0, max_upload_bytes=4 << 30)) as tarkeep:
         if way == "restore":
             _timed(lambda: _restored(tarkeep))
+        elif way == "restore-again":
+            tarkeep.open_point(PROFILE)
+            _timed(lambda: _restored(tarkeep))
         elif way == "points":
             tarkeep.points(PROFILE)
             _timed(lambda: len(json.dumps(points_json(tarkeep.points(PROFILE)))))

@@ -41,11 +41,12 @@ def run(context: Context) -> Table:
         _fill(place / "names", [_names(place, names)])
         inflating = _entrant("isal inflating the archives", archive, "inflate", *map(str, chain))
         restoring = _entrant("restore.tar of the chain", archive, "restore", str(place / "restored"))
+        again = _entrant("restore.tar, its tree at hand", archive, "restore-again", str(place / "restored"))
         fresh = _Fresh(archive, chain[0])
         plain, recording = fresh.entrant("receiving, not recording"), fresh.entrant("receiving, members recorded")
         points = _entrant(f"points of {ARCHIVES:,} archives", archive, "points", str(place / "many"))
         page = _entrant(f"first page of {names:,} names, warm", archive, "tree", str(place / "names"), "d0500")
-        restored = race(inflating, [restoring], context)
+        restored = race(inflating, [restoring, again], context)
         received = race(plain, [recording], context)
         looked = race(points, [page], context)
         size = sum(path.stat().st_size for path in chain)
@@ -55,6 +56,7 @@ def run(context: Context) -> Table:
         rows=[
             race_row(restored, inflating.label),
             race_row(restored, restoring.label, to=inflating.label, target=RESTORED),
+            race_row(restored, again.label, to=inflating.label, target=RESTORED),
             race_row(received, plain.label),
             race_row(received, recording.label, to=plain.label, target=RECORDED),
             value_row(points.label, looked.seconds(points.label), 3, " s", POINTS),
@@ -62,6 +64,7 @@ def run(context: Context) -> Table:
         ],
         remarks=[
             "restore.tar in this process, to nowhere: 1.25x the time is 0.8x the speed of inflating",
+            "the tree of the point is merged in that time, or was before, as by whoever looked into the point",
             "points with what comparing the archives showed in the catalog, and as JSON",
             restored.disturbance(),
         ],

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.errors import MemberUnreadable
 from tarkeep.domain.listings import canonical
 from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
@@ -21,15 +20,8 @@ from tarkeep.domain.tar_headers import (
     written_listing,
 )
 from tests.support import tars
+from tests.support.members import records
 from tests.support.tars import END, WHOLE, gnu_tar, header, pax
-
-
-def records(tar: bytes) -> list[MemberRecord]:
-    found: list[MemberRecord] = []
-    walk = TarWalk(InspectionLimits(), found.append)
-    walk.feed(tar)
-    walk.finish()
-    return found
 
 
 def dumps(place: Path, format: str, seed: int) -> list[bytes]:

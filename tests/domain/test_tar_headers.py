@@ -20,17 +20,10 @@ from tarkeep.domain.errors import MemberUnreadable, NotATar
 from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
 from tarkeep.domain.tar_headers import as_directory, as_hard_link, parse_listing, read_member, with_mode, with_path
 from tests.support import tars
+from tests.support.members import records
 from tests.support.tars import BROKEN, END, GNU_MAGIC, NO_MAGIC, WHOLE, gnu_tar, header, member, pax, pax_record
 
 FORMATS = ("gnu", "posix", "oldgnu", "ustar", "v7")
-
-
-def records(tar: bytes) -> list[MemberRecord]:
-    found: list[MemberRecord] = []
-    walk = TarWalk(InspectionLimits(), found.append)
-    walk.feed(tar)
-    walk.finish()
-    return found
 
 
 def members(tar: bytes) -> list[Member]:

@@ -7,12 +7,22 @@ from itertools import islice
 
 from attrs import evolve
 
+from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.listings import canonical
-from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
+from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
 from tarkeep.domain.names import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, Names
 from tarkeep.domain.tar_headers import written_listing
 from tarkeep.domain.tree import Tree
 from tarkeep.domain.tree import merge as merge_names
+
+
+def records(tar: bytes) -> list[MemberRecord]:
+    """What is recorded of a whole tar."""
+    found: list[MemberRecord] = []
+    walk = TarWalk(InspectionLimits(), found.append)
+    walk.feed(tar)
+    walk.finish()
+    return found
 
 
 def member(

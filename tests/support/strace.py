@@ -49,9 +49,7 @@ def attached(process: Running, log: Path, *options: str, kills: bool = False) ->
             try:
                 strace.wait(10)
             except subprocess.TimeoutExpired:
-                process.wait(
-                    10
-                )  # told to let go of threads that were dying already; hanging anywhere else is a failure
+                process.wait(10)  # as above: the injection killed it after all; anywhere else this is a failure
             finally:
                 strace.kill()
 
