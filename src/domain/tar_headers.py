@@ -168,13 +168,10 @@ def _possible(names: dict[bytes, Mark], dumpdir: bytes) -> dict[bytes, Mark]:
 
 def written_listing(listing: Listing) -> bytes:
     """A dumpdir that `parse_listing` reads as *listing*."""
-    records = []
-    has_temporary = False
+    records: list[bytes] = []
     for rename in listing.renames:
-        if not (rename.old and rename.new) and not has_temporary:
-            records.append(b"X")
-        has_temporary = bool(rename.old) and (has_temporary or not rename.new)
-        records += (b"R" + rename.old, b"T" + rename.new)
+        # A spelling of the empty name that needs no directory announced: it is the temporary name's.
+        records += (b"R" + (rename.old or b"./"), b"T" + (rename.new or b"./"))
     records += (mark.value + name for name, mark in listing.names.items())
     return b"".join(record + b"\0" for record in records) + b"\0"
 

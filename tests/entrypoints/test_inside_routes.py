@@ -52,7 +52,7 @@ def test_asking_for_the_headers_of_a_tar_makes_no_tar(live: LiveServer, live_lap
         assert answer.headers["content-disposition"] == f'attachment; filename="{live_laptop.profile}.{what[8:]}"'
     assert live_laptop.client.head(live_laptop.url + "/restore.tar?path=nowhere").status_code == 404
     logged = [line for line in live.log.read_text().splitlines() if f"{live_laptop.url}/restore.tar" in line]
-    assert [" sent=0 " in line for line in logged] == [True, True, False]  # the last, a problem, is dropped by uvicorn
+    assert [" sent=0 " in line for line in logged[:2]] == [True, True]  # that of the problem may not be there yet
 
 
 @pytest.mark.parametrize("what", ["restore.tar", "restore.tar.gz"])
