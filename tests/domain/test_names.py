@@ -139,7 +139,9 @@ def test_a_listing_that_is_written_reads_as_it_was() -> None:
         (Rename(b"r/x", b""), Rename(b"r/y", b"r/x"), Rename(b"", b"r/y"), Rename(b"r/p", b"r/q")),
     )
 
-    odd = Listing({}, (Rename(b"", b""), Rename(b"", b"r/y"), Rename(b"r/x", b""), Rename(b"r/z", b""), Rename(b"", b"r/x")))
+    odd = Listing(
+        {}, (Rename(b"", b""), Rename(b"", b"r/y"), Rename(b"r/x", b""), Rename(b"r/z", b""), Rename(b"", b"r/x"))
+    )
 
     assert parse_listing(written_listing(listing)) == listing
     assert parse_listing(written_listing(odd)) == odd
