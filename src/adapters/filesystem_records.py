@@ -3,8 +3,9 @@ Records of members as files in the data directory, one for each archive, named b
 
 ::
 
-    DATA/members/ab/<sha256>    published; a digest that begins with ab
-    DATA/members/<id>.part      on its way
+    DATA/members/ab/<sha256>          published; a digest that begins with ab
+    DATA/members/ab/<sha256>.names    made of it when somebody first asks for names
+    DATA/members/<id>.part            on its way
 
 A file is a row of compressed blocks, of directories' records, of others', or of names, then their index, then a footer
 with the CRC-32 of all before it; ``docs/storage-format.md`` has the details. It is written beside its place and
@@ -31,10 +32,10 @@ from types import TracebackType
 
 from attrs import define, field, frozen
 
-from ..domain.errors import MemberUnreadable, RecordsMissing
+from ..domain.errors import RecordsMissing
 from ..domain.members import MemberRecord
 from ..domain.names import Names, named, tables
-from ..domain.ports import IdSource
+from ..domain.ports import IdSource, RecordsWriter
 
 try:
     from isal import isal_zlib
@@ -46,6 +47,7 @@ _decompress: Callable[[bytes], bytes] = isal_zlib.decompress if isal_zlib else z
 _crc32: Callable[[bytes, int], int] = isal_zlib.crc32 if isal_zlib else zlib.crc32
 
 _PART_SUFFIX = ".part"
+_NAMES_SUFFIX = ".names"
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _LEVEL = 1
 _BLOCK_BYTES = 1 << 20  # of records, before they are compressed
@@ -70,7 +72,10 @@ class FilesystemMemberRecords:
     _ids: IdSource
     _open_writers: set[str] = field(factory=set, init=False, repr=False)
 
-    def begin(self) -> _Writer:
+    def begin(self) -> RecordsWriter:
+        return self._begin()
+
+    def _begin(self) -> _Writer:
         id = self._ids.new()
         self._open_writers.add(id)
         return _Writer(self, id)
@@ -88,18 +93,27 @@ class FilesystemMemberRecords:
         return merge(*(_at(file, sort, positions) for sort in sorts), key=attrgetter("at"))
 
     def names(self, sha256: str) -> Iterator[Names]:
-        file, blocks = self._open(sha256)
-        found = _of_sort(blocks, _NAMES)
-        if blocks and not found:  # one of the headers is not to be read, and who asks is told which
-            return tables(self.read(sha256))
-        return (_names_of(_decompress(file.read(block.size_bytes, block.at))) for block in found)
+        place = self._place(sha256 + _NAMES_SUFFIX)
+        records = self.read(sha256)
+        with suppress(RecordsMissing):
+            return _names_in(*self._open_file(place, sha256))
+        with self._begin() as writer:
+            for record in records:
+                writer.write_name(record)
+            writer.publish_at(place)
+        with suppress(RecordsMissing):  # where they cannot be kept
+            return _names_in(*self._open_file(place, sha256))
+        return tables(self.read(sha256))
 
     def _open(self, sha256: str) -> tuple[_OpenFile, list[_Block]]:
         if not _SHA256.fullmatch(sha256):
             raise RecordsMissing(sha256)
+        return self._open_file(self._place(sha256), sha256)
+
+    def _open_file(self, place: Path, sha256: str) -> tuple[_OpenFile, list[_Block]]:
         try:
             # Not waiting for a pipe that somebody put here, nor following a link.
-            file = _OpenFile(os.open(self._place(sha256), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))
+            file = _OpenFile(os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK))
             return file, _checked_index(file)
         except (OSError, _Damaged) as error:
             raise RecordsMissing(sha256) from error
@@ -107,6 +121,7 @@ class FilesystemMemberRecords:
     def remove(self, sha256: str) -> None:
         with suppress(OSError):
             self._place(sha256).unlink(missing_ok=True)
+            self._place(sha256 + _NAMES_SUFFIX).unlink(missing_ok=True)
 
     def sweep(self) -> None:
         with suppress(OSError):
@@ -135,7 +150,7 @@ class _Pending:
 
 @define
 class _PendingNames:
-    """Names that are to become a block; none any more after headers that cannot be read."""
+    """Names that are to become a block."""
 
     positions: list[int] = field(factory=list)
     letters: bytearray = field(factory=bytearray)
@@ -143,14 +158,9 @@ class _PendingNames:
     extras: list[bytes] = field(factory=list)
     spans: list[int] = field(factory=list)
     size_bytes: int = 0
-    is_given_up: bool = False
 
     def add(self, record: MemberRecord) -> None:
-        try:
-            letter, path, extra, span = named(record)
-        except MemberUnreadable:
-            self.is_given_up = True
-            return
+        letter, path, extra, span = named(record)
         self.positions.append(record.at)
         self.letters.append(letter)
         self.paths.append(path)
@@ -208,14 +218,17 @@ class _Writer:
         pending.size_bytes += len(headers)
         if pending.size_bytes >= _BLOCK_BYTES:
             self._attempt(lambda: self._flush(pending))
-        names = self._names
-        if not names.is_given_up:
-            names.add(record)
-            if names.size_bytes >= _NAMES_BYTES:
-                self._attempt(self._flush_names)
+
+    def write_name(self, record: MemberRecord) -> None:
+        self._names.add(record)
+        if self._names.size_bytes >= _NAMES_BYTES:
+            self._attempt(self._flush_names)
 
     def publish(self, sha256: str) -> None:
-        self._attempt(lambda: self._publish(sha256))
+        self.publish_at(self._records._place(sha256))
+
+    def publish_at(self, place: Path) -> None:
+        self._attempt(lambda: self._publish(place))
 
     def _flush(self, pending: _Pending) -> None:
         block = _compress(b"".join(pending.parts), _LEVEL)
@@ -230,20 +243,17 @@ class _Writer:
         self._index.append(_ENTRY.pack(_NAMES, self._written_bytes, len(block), first))
         self._append(block)
 
-    def _publish(self, sha256: str) -> None:
+    def _publish(self, place: Path) -> None:
         for pending in (self._directories, self._others):
             if pending.parts:
                 self._flush(pending)
-        if self._names.is_given_up:
-            self._index = [entry for entry in self._index if entry[0] != _NAMES]
-        elif self._names.paths:
+        if self._names.paths:
             self._flush_names()
         index_at = self._written_bytes
         self._append(b"".join(self._index))
         self._append(_FOOTER.pack(_MAGIC, index_at))
         self._append(_CRC.pack(self._crc))
         self._close()
-        place = self._records._place(sha256)
         place.parent.mkdir(mode=0o700, exist_ok=True)
         self._records._part(self._id).rename(place)
         self._is_over = True
@@ -352,6 +362,10 @@ def _checked_index(file: _OpenFile) -> list[_Block]:
 
 def _of_sort(blocks: list[_Block], sort: int) -> list[_Block]:
     return [block for block in blocks if block.sort == sort]
+
+
+def _names_in(file: _OpenFile, blocks: list[_Block]) -> Iterator[Names]:
+    return (_names_of(_decompress(file.read(block.size_bytes, block.at))) for block in blocks)
 
 
 def _names_of(content: bytes) -> Names:

@@ -13,7 +13,7 @@ import pytest
 
 from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
 from tarkeep.domain.errors import RecordsMissing
-from tests.contracts.member_records import ONE, OTHER, publish, some
+from tests.contracts.member_records import ONE, OTHER, flat, listed, publish, some
 from tests.support.clocks import SequenceIds
 
 
@@ -76,6 +76,22 @@ def test_a_file_with_a_flipped_bit_is_missing(records: FilesystemMemberRecords) 
                 records.read(ONE, directories_only=directories_only)
 
 
+def test_names_that_are_damaged_are_made_again(records: FilesystemMemberRecords) -> None:
+    """Wherever the bit is that was flipped; and they go with the records."""
+    publish(records, ONE, listed(300))
+    told = flat(records.names(ONE))
+    (file,) = records.path.rglob("*.names")
+    content = file.read_bytes()
+    for place in [*range(len(content) - 60, len(content)), *random.Random(1).choices(range(len(content)), k=100)]:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        file.write_bytes(damaged)
+        assert flat(records.names(ONE)) == told
+    assert file.read_bytes() == content
+    records.remove(ONE)
+    assert not file.exists()
+
+
 @pytest.mark.parametrize("kind", ["directory", "link", "pipe"])
 def test_what_is_no_file_is_missing(records: FilesystemMemberRecords, kind: str) -> None:
     """Nothing is followed, nothing is waited for."""
@@ -119,7 +135,7 @@ from tests.support.clocks import SequenceIds
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # so that a write beyond the limit fails instead
 records, told = FilesystemMemberRecords(Path(sys.argv[1]), SequenceIds()), []
-for limit in (0, 10, 5_000, 100_000, 500_000):
+for limit in (0, 10, 5_000, 100_000, 250_000):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     publish(records, ONE, some(4_000))
     try:
