@@ -194,7 +194,7 @@ def _in_turns(*sources: Iterator[bytes | memoryview | None]) -> Iterator[bytes |
 
 def _gathered(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     """*pieces*, short ones put together, filled up to a whole number of tar's records."""
-    held: list[bytes | memoryview] = []
+    held: list[bytes] = []
     size = total = 0
     for piece in pieces:
         total += len(piece)
@@ -204,7 +204,7 @@ def _gathered(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
                 held, size = [], 0
             yield bytes(piece)  # of bytes, which all of them are that were not cut, no copy
             continue
-        held.append(piece)
+        held.append(bytes(piece))  # a copy: the cut of a piece would hold on to all of it
         size += len(piece)
         if size >= PIECE_BYTES:
             yield b"".join(held)
