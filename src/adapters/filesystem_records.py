@@ -21,7 +21,7 @@ import os
 import re
 import zlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from heapq import merge
 from itertools import accumulate, chain, groupby, pairwise
@@ -399,18 +399,19 @@ def _at(file: _OpenFile, blocks: list[_Block], positions: Sequence[int]) -> Iter
 
     for index, group in groupby(positions, key=number):
         if index >= 0:
-            wanted = set(group)
-            yield from (record for record in _of_block(file, blocks[index]) if record.at in wanted)
+            yield from _of_block(file, blocks[index], set(group))
 
 
-def _of_block(file: _OpenFile, block: _Block) -> Iterator[MemberRecord]:
+def _of_block(file: _OpenFile, block: _Block, wanted: Container[int] | None = None) -> Iterator[MemberRecord]:
+    """Its records, all or those at the positions that are *wanted*."""
     content = _decompress(file.read(block.size_bytes, block.at))
     position, stop = 0, len(content)
     is_directory = block.sort == _DIRECTORIES
     while position < stop:
         at, length = _RECORD.unpack_from(content, position)
         position += _RECORD.size
-        yield MemberRecord(at, content[position : position + length], is_directory)
+        if wanted is None or at in wanted:
+            yield MemberRecord(at, content[position : position + length], is_directory)
         position += length
 
 

@@ -67,7 +67,8 @@ def token_id(text: str) -> str | None:
     id, written = match.groups()
     whole = base64.b32decode(written.upper() + "=" * (-len(written) % 8))
     secret, checksum = whole[:SECRET_BYTES], whole[SECRET_BYTES:]
-    return id if checksum == _checksum(id, secret) else None
+    # Of the last character not all bits are used: another with the same ones is another all the same.
+    return id if checksum == _checksum(id, secret) and written == _base32(whole) else None
 
 
 def token_digest(text: str) -> str:

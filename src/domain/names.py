@@ -26,6 +26,7 @@ TABLE_MEMBERS = 4096
 DIRECTORY, HARD_LINK, OTHER = b"dh-"
 """What `Names` tells of a member's type."""
 
+_TYPE = 156
 _PREFIX_AT = 345
 _MAGIC = slice(257, 263)
 _POSIX = b"ustar\0"
@@ -38,6 +39,10 @@ _DIRECTORIES = b"5D"
 _ORDINARY = frozenset(b"0\0001234567D")
 _OCTAL = re.compile(rb"[0-7]{11}[\0 ]", re.ASCII)
 _TIMES = re.compile(b"(?:" + ONLY_TIMES + b")*")
+_NAMED = re.compile(
+    b"(?:" + ONLY_TIMES + rb")*(?P<record>(?P<length>[0-9]{1,4}) path=(?P<name>[^\0\n]+)\n)(?:" + ONLY_TIMES + b")*",
+    re.ASCII,
+)
 _DUMPDIR = re.compile(rb"([0-9]{1,9}) GNU\.dumpdir=", re.ASCII)
 _NOTHING_LISTED = b"\0"
 
@@ -126,7 +131,7 @@ def _ordinary(headers: bytes) -> tuple[int, bytes, bytes, int] | None:
     position, pax, extra = 0, b"", b""
     if length < BLOCK_BYTES:
         return None
-    letter = headers[156]
+    letter = headers[_TYPE]
     if letter == _PAX:
         if not _OCTAL.fullmatch(headers, 124, 136):
             return None
@@ -134,10 +139,10 @@ def _ordinary(headers: bytes) -> tuple[int, bytes, bytes, int] | None:
         position = end + 511 & ~511
         if position + BLOCK_BYTES != length:
             return None
-        letter = headers[position + 156]
+        letter = headers[position + _TYPE]
         pax = headers[BLOCK_BYTES:end]
-        if b"path=" in pax:  # also in a listing: then the rest looks closer
-            return None
+        if b"path=" in pax:
+            return _long_named(pax, headers[position:], position)
         if b"GNU." in pax:
             found = _listed(pax)
             if found is None or letter != _DIRECTORIES[0]:
@@ -160,16 +165,40 @@ def _ordinary(headers: bytes) -> tuple[int, bytes, bytes, int] | None:
         return DIRECTORY, path, extra, 0
     if letter == _LINK:
         return HARD_LINK, path, canonical(relative(headers[position + 157 : position + 257].partition(b"\0")[0])), 0
-    return OTHER, path, b"", 0 if b"size=" in pax else _span(headers[position:], letter, path, position)
+    if b"size=" in pax or headers[position : position + 100] != path.ljust(100, b"\0") or not path.isascii():
+        return OTHER, path, b"", 0
+    return OTHER, path, b"", _span(headers[position:], letter, position)
 
 
-def _span(block: bytes, letter: int, path: bytes, length: int) -> int:
+def _long_named(pax: bytes, block: bytes, length: int) -> tuple[int, bytes, bytes, int] | None:
+    """What has its name in *pax*, with nothing but times beside it, *length* bytes before its own header *block*."""
+    letter = block[_TYPE]
+    found = _NAMED.fullmatch(pax)
+    if found is None or len(found["record"]) != int(found["length"]) or letter not in _IN_ONE_PIECE:
+        return None
+    name = found["name"]
+    if name[-1:] == b"/":
+        return None
+    path = canonical(relative(name))
+    return OTHER, path, b"", _span(block, letter, length) if path == name and _is_text(name) else 0
+
+
+def _is_text(name: bytes) -> bool:
+    """Every reader finds the same name in a pax record."""
+    try:
+        return name.isascii() or bool(name.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _span(block: bytes, letter: int, length: int) -> int:
     """The span of a member with *length* bytes of headers in front of its own, which is *block*."""
-    if block[:100] != path.ljust(100, b"\0") or block[_PREFIX_AT:] != _NO_PREFIX or letter not in _IN_ONE_PIECE:
+    if block[_PREFIX_AT:] != _NO_PREFIX or letter not in _IN_ONE_PIECE:
         return 0
-    # Old tars summed up signed characters, and a sum can be written in more than one way.
-    if not block.isascii() or block[154:156] != b"\0 " or not block[148:154].isdigit():
+    if block[154:156] != b"\0 " or not block[148:154].isdigit():  # a sum can be written in more than one way
         return 0
+    if not block.isascii() and b"%06o" % (sum(block) - sum(block[148:156]) + 8 * 0x20) != block[148:154]:
+        return 0  # old tars summed up signed characters
     size_field = block[124:135]
     if size_field == _NO_SIZE:
         return length + BLOCK_BYTES

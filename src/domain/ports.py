@@ -532,6 +532,9 @@ class UnpackedArchive(AbstractContextManager["UnpackedArchive", None], Protocol)
         """
         All of it. An end without an error says that the file was read to its last byte and is whole: CRC and length
         of every gzip member were right.
+
+        It may be inflated ahead of the caller. Then an empty piece says that the next is still being made: asking for
+        it waits.
         """
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:

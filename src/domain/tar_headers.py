@@ -14,6 +14,7 @@ prefix area is empty: GNU tar keeps times there that others take for the beginni
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from struct import Struct
 from zlib import adler32
 
@@ -33,6 +34,7 @@ _TIMES = (345, 369)  # of GNU format's atime and ctime
 _REAL_SIZE = (483, 495)
 _NAME_BYTES = 100
 _NEWLINE = 10
+_PAX_NAME = b"./PaxHeaders/member"
 _NO_PREFIX = bytes(BLOCK_BYTES - _PREFIX_AT)
 
 _POSIX = b"ustar\0"
@@ -115,17 +117,15 @@ def parse_listing(dumpdir: bytes) -> Listing:
     if dumpdir[:1] == b"\0":
         return Listing({})
     records = (dumpdir[:end] if end >= 0 else dumpdir.rstrip(b"\0")).split(b"\0")
-    names: dict[bytes, Mark] = {}
-    marks = _MARKS
-    for number, record in enumerate(records):
-        mark = marks.get(record[0]) if record else None
-        if mark is None:
-            return _with_renames(names, records[number:])
-        names[record[1:]] = mark
+    try:
+        names = {record[1:]: _MARKS[record[0]] for record in records}
+    except (KeyError, IndexError):  # an unknown letter, or a rename; nothing at all
+        return _with_renames(records)
     return Listing(_possible(names, dumpdir))
 
 
-def _with_renames(names: dict[bytes, Mark], records: list[bytes]) -> Listing:
+def _with_renames(records: list[bytes]) -> Listing:
+    names: dict[bytes, Mark] = {}
     renames: list[Rename] = []
     source: bytes | None = None
     has_temporary = False
@@ -518,9 +518,7 @@ def _directory_in_place(headers: bytes, path: bytes) -> bytes | None:
         if stop + (int(listing[1]) if listing is not None else 0) != end:
             return None
         if stop > BLOCK_BYTES:
-            front = bytearray(headers[:BLOCK_BYTES])
-            front[slice(*_SIZE)] = b"%011o\0" % (stop - BLOCK_BYTES)
-            pax = _summed(front) + headers[BLOCK_BYTES:stop] + bytes((BLOCK_BYTES - stop) % BLOCK_BYTES)
+            pax = _extension(b"x", _PAX_NAME, headers[BLOCK_BYTES:stop])
     letter = headers[position + _TYPE] if position + BLOCK_BYTES <= length else _FILE
     if letter != _DIRECTORY if position else letter not in _DIRECTORIES:
         return None
@@ -621,7 +619,7 @@ class _Headers:
         parts = []
         if self.records:
             data = b"".join(_pax_record(keyword, value) for keyword, value in self.records)
-            parts.append(_extension(b"x", b"./PaxHeaders/member", data))
+            parts.append(_extension(b"x", _PAX_NAME, data))
         if self.long_link is not None:
             parts.append(_extension(b"K", b"././@LongLink", self.long_link + b"\0"))
         if self.long_name is not None:
@@ -638,14 +636,19 @@ def _pax_record(keyword: bytes, value: bytes) -> bytes:
 
 
 def _extension(letter: bytes, name: bytes, data: bytes) -> bytes:
+    return _extension_header(letter, name, len(data)) + data + bytes(-len(data) % BLOCK_BYTES)
+
+
+@lru_cache(1000)
+def _extension_header(letter: bytes, name: bytes, size: int) -> bytes:
     block = bytearray(BLOCK_BYTES)
     block[: len(name)] = name
     block[100:124] = b"0000644\0" + b"0000000\0" * 2
-    block[slice(*_SIZE)] = b"%011o\0" % len(data)
+    block[slice(*_SIZE)] = b"%011o\0" % size
     block[slice(*_MTIME)] = b"%011o\0" % 0
     block[_TYPE : _TYPE + 1] = letter
     block[_MAGIC_AT : _MAGIC_AT + 8] = b"ustar\00000" if letter == b"x" else b"ustar  \0"
-    return _summed(block) + data + bytes(-len(data) % BLOCK_BYTES)
+    return _summed(block)
 
 
 def _summed(block: bytearray) -> bytes:

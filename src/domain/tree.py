@@ -13,16 +13,27 @@ archives.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, MutableSet, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from enum import Enum
 from fnmatch import translate
 from heapq import nsmallest
+from itertools import compress
 from typing import TypeAlias
 
 from attrs import frozen
 
 from .errors import TreeTooLarge
-from .listings import DIRECTORY_BYTES, MAX_HELD_BYTES, Origins, canonical, is_placeable, join, names_bytes, split
+from .listings import (
+    DIRECTORY_BYTES,
+    MAX_HELD_BYTES,
+    MAX_LEVELS,
+    Origins,
+    canonical,
+    is_placeable,
+    join,
+    names_bytes,
+    split,
+)
 from .members import Mark, Rename
 from .names import DIRECTORY, HARD_LINK, ArchiveNames, Names, listing_of, listings
 
@@ -35,6 +46,7 @@ _WAITING_BYTES = 8 << 20  # of listings that are held while one archive is read
 _PROMISED = -1  # it is in the archive at hand, says a listing
 _WANTED = -2  # in an earlier archive
 _IMPLIED = -3  # a directory without a member: one above the members
+_LISTED = {Mark.UNCHANGED: _WANTED, Mark.HERE: _PROMISED, Mark.DIRECTORY: _IMPLIED}
 
 
 class GapKind(Enum):
@@ -299,7 +311,11 @@ def _placed(
     in *wanted* directories only.
     """
     for names in archive:
-        for member in zip(names.positions, names.letters, names.paths, names.extras, strict=True):
+        members = zip(names.positions, names.letters, names.paths, names.extras, strict=True)
+        if max(map(len, names.paths), default=0) <= MAX_LEVELS and b".." not in b"\0".join(names.paths):
+            yield from members
+            continue
+        for member in members:
             path = member[2]
             if b".." in path and b".." in path.split(b"/"):
                 continue
@@ -351,8 +367,9 @@ class _Exact:
             renames = earlier
         for final, names in wanted.values():
             for name in names:
-                del tables[final][name]
-                tree._gap(join(final, name), GapKind.LEFT_OUT)
+                if tables[final].get(name) == _WANTED:
+                    del tables[final][name]
+                    tree._gap(join(final, name), GapKind.LEFT_OUT)
         return tree
 
     def _take_last(self) -> None:
@@ -379,15 +396,11 @@ class _Exact:
             self._behind[path] = hash(extra)
             names = listing_of(at, extra).names
             tree._hold(names_bytes(names))
-            for listed, mark in names.items():
-                if mark is Mark.UNCHANGED:
-                    table.setdefault(listed, _WANTED)
-                elif mark is Mark.HERE:
-                    table.setdefault(listed, _PROMISED)
-                elif is_placeable(below := join(path, listed)):
-                    tree._directory(below)
-                else:
-                    tree._gap(below, GapKind.TOO_DEEP)
+            had = dict(table)
+            table.update(zip(names, map(_LISTED.__getitem__, names.values()), strict=True))
+            table.update(had)
+            if Mark.DIRECTORY in names.values():
+                self._take_directories(path, table, names)
         for path in listed_twice:  # names are wanted of either listing
             del self._behind[path]
         self._drop_promised(
@@ -400,6 +413,16 @@ class _Exact:
         )
         self._follow(last, links, lambda directory: tree._tables.get(directory))
 
+    def _take_directories(self, path: bytes, table: dict[bytes, int], names: dict[bytes, Mark]) -> None:
+        """Those of *names*, a listing of *path*, that are directories, whether they have a member or not."""
+        for name, mark in names.items():
+            if mark is Mark.DIRECTORY:
+                if is_placeable(below := join(path, name)):
+                    self._tree._directory(below)
+                else:
+                    del table[name]
+                    self._tree._gap(below, GapKind.TOO_DEEP)
+
     def _find(self, index: int, jobs: _Wanted) -> None:
         """Take from the archive at *index* what it has of the names in *jobs*, and leave there what is still wanted."""
         tree = self._tree
@@ -408,6 +431,7 @@ class _Exact:
         listed: list[tuple[int, bytes, bytes]] = []  # looked into behind the members, if anything is wanted then
         listed_bytes = 0
         promised: list[tuple[bytes, bytes]] = []
+        last, table = b"", None
         for at, letter, path, extra in _placed(tree, self._changed(index, unseen), wanted=jobs):
             if letter == DIRECTORY:
                 if extra and path in jobs:
@@ -415,19 +439,22 @@ class _Exact:
                     listed.append((at, path, extra))
                     listed_bytes += len(extra)
                     if listed_bytes > _WAITING_BYTES:
-                        self._look_into(listed, jobs, promised)
+                        self._look_into(listed, jobs, promised, found)
                         listed_bytes = 0
                 continue
-            directory, name = split(path)
-            if directory not in jobs:
-                continue
-            table = tree._tables[jobs[directory][0]]
+            directory, _, name = path.rpartition(b"/")
+            if directory != last or table is None:  # members of one directory stand side by side
+                last = directory
+                job = jobs.get(directory)
+                table = tree._tables[job[0]] if job is not None else None
+                if table is None:
+                    continue
             if table.get(name) in (_WANTED, _PROMISED):
                 found.add(directory)
                 table[name] = value = tree._value(index, at)
                 if letter == HARD_LINK:
                     links[value] = extra
-        self._look_into(listed, jobs, promised)
+        self._look_into(listed, jobs, promised, found)
         for directory in unseen:
             self._look_up(jobs, directory, {})
         self._drop_promised(promised)
@@ -439,22 +466,20 @@ class _Exact:
         for directory in [directory for directory, (_, names) in jobs.items() if not names]:
             del jobs[directory]
 
-    def _changed(self, index: int, unseen: MutableSet[bytes]) -> Iterator[Names]:
+    def _changed(self, index: int, unseen: set[bytes]) -> Iterator[Names]:
         """
         The members of the archive at *index* but for directories whose listings are those of the archive behind it,
         which are taken off *unseen*.
         """
-        behind = self._behind
+        behind = self._behind.get
         for names in self._path[index]():
-            fresh = []
-            for number, (path, extra) in enumerate(zip(names.paths, names.extras, strict=True)):
-                if extra and behind.get(path) == hash(extra) and names.letters[number] == DIRECTORY:
-                    unseen.discard(path)
-                else:
-                    fresh.append(number)
-            if len(fresh) == len(names.paths):
+            columns = zip(names.letters, names.paths, names.extras, strict=True)
+            known = [letter == DIRECTORY and behind(path) == hash(extra) for letter, path, extra in columns]
+            unseen.difference_update(compress(names.paths, known))
+            if not any(known):
                 yield names
-            elif fresh:
+            elif not all(known):
+                fresh = [number for number, is_known in enumerate(known) if not is_known]
                 yield Names(
                     [names.positions[number] for number in fresh],
                     bytes([names.letters[number] for number in fresh]),
@@ -464,16 +489,23 @@ class _Exact:
                 )
 
     def _look_into(
-        self, listed: list[tuple[int, bytes, bytes]], jobs: _Wanted, promised: list[tuple[bytes, bytes]]
+        self,
+        listed: list[tuple[int, bytes, bytes]],
+        jobs: _Wanted,
+        promised: list[tuple[bytes, bytes]],
+        found: set[bytes],
     ) -> None:
-        """Judge the names in *jobs* that no member was found for by the listings of their directories; then forget."""
+        """
+        Judge the names in *jobs* that no member was found for by the listings of their directories, which are taken
+        off *found*; then forget.
+        """
+        found.difference_update(path for _, path, _ in listed)
         for at, path, extra in listed:
             self._behind[path] = hash(extra)  # what is wanted from now on is called unchanged here
             final, names = jobs[path]
-            table = self._tree._tables[final]
-            names = [name for name in names if table.get(name) == _WANTED]
-            jobs[path] = (final, names)
-            if names:
+            if _WANTED not in self._tree._tables[final].values():
+                jobs[path] = (final, [])
+            elif names:
                 promised += self._look_up(jobs, path, listing_of(at, extra).names)
         listed.clear()
 
@@ -484,15 +516,13 @@ class _Exact:
         """
         final, names = jobs[directory]
         table = self._tree._tables[final]
-        still = []
+        # most are; those of which a member was found all the same do no harm
+        still = [name for name in names if listed.get(name) is Mark.UNCHANGED]
         promised = []
-        for name in names:
+        others = () if len(still) == len(names) else set(names).difference(still)
+        for name in sorted(name for name in others if table.get(name) == _WANTED):
             mark = listed.get(name)
-            if mark is Mark.UNCHANGED:
-                still.append(name)
-            elif table.get(name) != _WANTED:
-                continue
-            elif mark is Mark.HERE:
+            if mark is Mark.HERE:
                 table[name] = _PROMISED
                 promised.append((final, name))
             else:

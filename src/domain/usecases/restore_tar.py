@@ -31,7 +31,7 @@ RECORD_BYTES = 20 * BLOCK_BYTES
 PIECE_BYTES = 256 << 10
 """Shorter pieces are gathered until they have this length."""
 
-_TURN_BYTES = 8 << 20  # of an archive, in output or passed over, before another has a turn
+_TURN_BYTES = 1 << 20  # of an archive that is not inflated ahead, before another has a turn
 
 _OWNER_MAY = 0o700
 _KEPT_BYTES = 16 << 20  # of directories' headers, so that they need not be made twice
@@ -61,15 +61,16 @@ class RestoreTar:
 
     def _pieces(self, opened: OpenedPoint, below: bytes) -> Iterator[bytes | memoryview]:
         kept: list[bytes] = []
-        yield from self._directories(opened, below, kept)
         jobs = [
             (archive, wanted)
             for archive, places in zip(opened.archives, opened.tree.places(), strict=True)
             if (wanted := _within(below, places))
         ]
-        # The largest is inflated ahead while the others are.
+        # The largest is inflated ahead, while the others are, and from now on.
         jobs.sort(key=lambda job: job[0].size_bytes, reverse=True)
         with closing(self._members(jobs[:1])) as largest, closing(self._members(jobs[1:])) as others:
+            next(largest, None)
+            yield from self._directories(opened, below, kept)
             yield from _in_turns(largest, others)
         yield from kept
         yield from self._directories_again(opened, below, skipped=len(kept))
@@ -116,20 +117,23 @@ class RestoreTar:
     def _contents(
         self, archive: BackupArchive, unpacked: UnpackedArchive, places: Places
     ) -> Iterator[bytes | memoryview | None]:
-        """The members of one archive in their places, most as they stand in it; None where others may have a turn."""
+        """
+        The members of one archive in their places, most as they stand in it; None where others may have a turn, the
+        first time when it was begun.
+        """
         source = _Source(archive, self._through(archive, unpacked))
         source.begin()
+        yield None
         spans = self._spans(archive, places)
         records = self.members.at(archive, [at for (at, _), span in zip(places, spans, strict=True) if not span])
         record, target = None, b""  # of the member that was written last, if its headers were read
         begin = end = 0  # of members side by side that can stay as they are
         for (at, path), span in zip(places, spans, strict=True):
-            if span and at == end and end - begin < _TURN_BYTES:
+            if span and at == end:
                 end += span
                 continue
             if begin != end:
                 yield from source.take(begin, end - begin)
-                yield None
             yield from source.pass_to(at)
             begin, end = at, at + span
             if span:
@@ -215,35 +219,33 @@ def _gathered(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
 
 @define
 class _Source:
-    """The inflated bytes of one archive, taken forwards."""
+    """The inflated bytes of one archive, taken forwards. It gives None where another may have a turn."""
 
     _archive: BackupArchive
     _pieces: Iterator[bytes]
     _piece: bytes = b""
     _at: int = 0  # of the piece's first byte
+    _tells_when: bool = False  # to wait: it is made beside us
+    _turn_bytes: int = 0
 
     def begin(self) -> None:
         """Have the archive inflated from now on."""
-        if not self._piece:
-            self._next()
+        self._next()
 
     def pass_to(self, start: int) -> Iterator[None]:
-        """Go to *start*, which is not before what was taken last, stopping now and then."""
-        passed = 0
+        """Go to *start*, which is not before what was taken last."""
         while self._at + len(self._piece) <= start:
-            passed += len(self._piece)
-            self._next()
-            if passed >= _TURN_BYTES:
-                passed = 0
+            if self._next():
                 yield None
 
-    def take(self, start: int, count: int) -> Iterator[bytes | memoryview]:
+    def take(self, start: int, count: int) -> Iterator[bytes | memoryview | None]:
         """The *count* bytes from *start* on, which is not before what was taken last."""
         position = start - self._at
         while count > 0:
             while position >= len(self._piece):
                 position -= len(self._piece)
-                self._next()
+                if self._next():
+                    yield None
             part: bytes | memoryview = self._piece
             if position or count < len(self._piece):
                 part = memoryview(self._piece)[position : position + count]
@@ -256,9 +258,18 @@ class _Source:
         for _ in self._pieces:
             pass
 
-    def _next(self) -> None:
+    def _next(self) -> bool:
+        """Go on to the next piece; whether this is a moment for another's turn."""
         self._at += len(self._piece)
         piece = next(self._pieces, None)
         if piece is None:
             raise ArchiveCorrupt(self._archive.id)
         self._piece = piece
+        if not piece:
+            self._tells_when = True
+            return True
+        self._turn_bytes += len(piece)
+        if self._tells_when or self._turn_bytes < _TURN_BYTES:
+            return False
+        self._turn_bytes = 0
+        return True
