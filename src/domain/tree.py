@@ -334,7 +334,8 @@ class _Exact:
     Names of the last archive; then backwards for the content of those that are called unchanged.
 
     A directory whose listing stands in the archive at hand byte for byte as in the one behind it has nothing new to
-    say: what is wanted there was called unchanged, and so it is here.
+    say: what is wanted there was called unchanged, and so it is here. One with the same names can only say that some of
+    them are here.
     """
 
     def __init__(self, tree: Tree, path: Sequence[ArchiveNames], is_proven: bool) -> None:
@@ -344,6 +345,7 @@ class _Exact:
         self._is_excused = False  # names that are missing in the archive at hand were left out
         # Hashes of listings by their directories: of those that call unchanged what is wanted.
         self._behind: dict[bytes, int] = {}
+        self._names_behind: dict[bytes, int] = {}  # of the same ones, whatever they say of files
 
     def merged(self) -> Tree:
         tree, tables = self._tree, self._tree._tables
@@ -363,6 +365,7 @@ class _Exact:
             if not origins.is_trivial:
                 wanted = self._mapped_back(wanted, origins)
                 self._behind.clear()
+                self._names_behind.clear()
             self._find(index, wanted)
             renames = earlier
         for final, names in wanted.values():
@@ -394,6 +397,7 @@ class _Exact:
             if path in self._behind:
                 listed_twice.add(path)
             self._behind[path] = hash(extra)
+            self._names_behind[path] = hash(_names_alone(extra))
             names = listing_of(at, extra).names
             tree._hold(names_bytes(names))
             had = dict(table)
@@ -402,7 +406,7 @@ class _Exact:
             if Mark.DIRECTORY in names.values():
                 self._take_directories(path, table, names)
         for path in listed_twice:  # names are wanted of either listing
-            del self._behind[path]
+            del self._behind[path], self._names_behind[path]
         self._drop_promised(
             [
                 (directory, name)
@@ -502,10 +506,14 @@ class _Exact:
         found.difference_update(path for _, path, _ in listed)
         for at, path, extra in listed:
             self._behind[path] = hash(extra)  # what is wanted from now on is called unchanged here
+            was, self._names_behind[path] = self._names_behind.get(path), hash(_names_alone(extra))
             final, names = jobs[path]
-            if _WANTED not in self._tree._tables[final].values():
+            table = self._tree._tables[final]
+            if _WANTED not in table.values():
                 jobs[path] = (final, [])
-            elif names:
+            elif names and (
+                was != self._names_behind[path] or any(table.get(name) == _WANTED for name in _called_here(extra))
+            ):
                 promised += self._look_up(jobs, path, listing_of(at, extra).names)
         listed.clear()
 
@@ -573,6 +581,16 @@ class _Exact:
                 if path in replaced and letter not in (HARD_LINK, DIRECTORY):
                     for value in replaced[path]:
                         tree._links[value] = tree._value(index, at)
+
+
+def _names_alone(listing: bytes) -> bytes:
+    """The listing of a directory whose files are all called unchanged, with the names of this one."""
+    return (b"\0" + listing).replace(b"\0Y", b"\0N")
+
+
+def _called_here(listing: bytes) -> Iterator[bytes]:
+    """The names in a listing that are not called unchanged, but for directories; and maybe some more."""
+    return (rest.partition(b"\0")[0] for rest in (b"\0" + listing).split(b"\0Y")[1:])
 
 
 class _Overlay:
