@@ -1,0 +1,92 @@
+"""The merged tree of an exact path against the rule that it follows, told name by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tarkeep.domain.members import Member
+from tarkeep.domain.tree import Gap, GapKind
+from tests.support.members import archive, directory, member, merge
+
+DIRECTORIES = ("r", "r/d", "r/e")
+NAMES = ("a", "b", "c")
+BELOW = {"r": "Dd De"}
+
+
+@frozen
+class Dump:
+    """One archive: for each directory what it says of each name, a letter or nothing, and which names have a member."""
+
+    letters: dict[str, dict[str, str]]
+    members: frozenset[str]
+    directories_first: bool
+
+    def written(self) -> list[Member]:
+        listed = [
+            directory(
+                path.encode(),
+                " ".join([BELOW.get(path, ""), *(letter + name for name, letter in names.items() if letter)]),
+            )
+            for path, names in self.letters.items()
+        ]
+        files = [member(path.encode()) for path in sorted(self.members)]
+        return listed + files if self.directories_first else files + listed
+
+    def position(self, path: str) -> int:
+        return [one.path for one in self.written()].index(path.encode()) * 1024
+
+
+def letters() -> st.SearchStrategy[dict[str, str]]:
+    return st.fixed_dictionaries({name: st.sampled_from("NNNNNNNYYYY ").map(str.strip) for name in NAMES})
+
+
+PATHS = [f"{path}/{name}" for path in DIRECTORIES for name in NAMES]
+
+
+@st.composite
+def dumps(draw: st.DrawFn) -> Dump:
+    listings = {path: draw(letters()) for path in DIRECTORIES}
+    called_here = {f"{path}/{name}" for path, names in listings.items() for name in names if names[name] == "Y"}
+    lies = draw(st.sets(st.sampled_from(PATHS), max_size=4))  # a member more, or less, than is listed
+    return Dump(listings, frozenset(called_here ^ lies), draw(st.booleans()))
+
+
+def judged(path: Sequence[Dump], above: str, name: str) -> tuple[int, int] | GapKind | None:
+    """Where the content of a name is, why there is none, or None where there is no such name."""
+    whole = f"{above}/{name}"
+    for index in range(len(path) - 1, -1, -1):
+        letter = path[index].letters[above][name]
+        if whole in path[index].members:
+            return index, path[index].position(whole)
+        if letter == "Y":
+            return GapKind.NOT_ARCHIVED
+        if letter != "N":
+            return None if index == len(path) - 1 else GapKind.MISSING
+    return GapKind.LEFT_OUT
+
+
+@settings(max_examples=500)
+@given(st.lists(dumps(), min_size=1, max_size=5))
+def test_every_name_is_where_the_rule_says(path: list[Dump]) -> None:
+    """Taken from the newest archive that has it, as long as each newer one calls it unchanged; or a gap."""
+    tree = merge([archive(*dump.written()) for dump in path], is_exact=True)
+
+    gaps = {}
+    for above in DIRECTORIES:
+        for name in NAMES:
+            whole = f"{above}/{name}".encode()
+            entry = tree.entry(whole)
+            expected = judged(path, above, name)
+            if isinstance(expected, GapKind):
+                gaps[whole] = expected
+                assert entry is None
+            elif expected is None:
+                assert entry is None
+            else:
+                assert entry is not None
+                assert (entry.archive, entry.at) == expected
+    assert set(tree.gaps) == {Gap(where, kind) for where, kind in gaps.items()}
