@@ -679,7 +679,7 @@ class Clock(Protocol):
 
 
 class NameLocks(Protocol):
-    """One receive at a time per identity."""
+    """One receive at a time per identity, and one at a time that counts what a profile holds."""
 
     def hold(self, id: ArchiveId, patience: timedelta) -> AbstractContextManager[None]:
         """
@@ -687,6 +687,13 @@ class NameLocks(Protocol):
 
         Raises:
             ReceiveInProgress: on entering, after *patience*.
+        """
+
+    def hold_profile(self, profile: str) -> AbstractContextManager[None]:
+        """
+        Hold *profile* alone while in the context, whoever holds identities in it; others wait as long as it takes.
+
+        Who holds a profile must not enter any other context of these locks.
         """
 
 

@@ -54,3 +54,26 @@ class NameLocksContract:
 
         with ThreadPoolExecutor(8) as pool:
             assert all(pool.map(take, range(80)))
+
+    def test_a_profile_is_held_alone_beside_its_identities(self, names: NameLocks) -> None:
+        """Eight at once, each of which holds an identity of it; another profile is free meanwhile."""
+        alone = threading.Lock()
+
+        def take(number: int) -> bool:
+            id = ArchiveId("document", BackupType.FULL, f"{number}.tar.gz")
+            with names.hold(id, AT_ONCE), names.hold_profile("document"), names.hold_profile(f"other-{number}"):
+                free = alone.acquire(blocking=False)
+                if free:
+                    alone.release()
+                return free
+
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(take, range(80)))
+
+    def test_a_profile_is_free_again_afterwards(self, names: NameLocks) -> None:
+        """Also when what was done with it failed."""
+        with pytest.raises(ValueError, match="failed"), names.hold_profile("document"):
+            raise ValueError("failed")
+
+        with names.hold_profile("document"):
+            pass

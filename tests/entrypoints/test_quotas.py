@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -13,7 +15,7 @@ from tarkeep.domain.errors import InvalidSetting
 from tarkeep.entrypoints.settings import StorageSettings
 from tests.support.archives import make_targz
 from tests.support.forms import field_part, file_part, form, form_headers
-from tests.support.server import in_process
+from tests.support.server import in_process, live_server
 from tests.support.tus import TUS, described
 
 CONTENT = make_targz({"noise": random.Random(1).randbytes(20_000)})
@@ -100,6 +102,29 @@ def test_a_profile_holds_no_more_than_its_rules_allow(
     assert left(tmp_path / "data") == before
     assert send(limited, profile, "a.tar.gz", CONTENT).status_code in (200, 201)
     assert send(limited, profile.replace("1", "2"), "a.tar.gz", CONTENT).status_code == 201
+
+
+@pytest.mark.parametrize("profile", ["few-1", "small-1"])
+@pytest.mark.parametrize("send", [by_put, by_form, by_tus])
+def test_many_at_once_do_not_exceed_it_together(tmp_path: Path, profile: str, send: Send) -> None:
+    """Each of which would have had room alone: two come in, the others are refused."""
+    rules = tmp_path / "profiles.toml"
+    rules.write_text(f'["few-*"]\nmax_archives = 2\n["small-*"]\nmax_bytes = {len(CONTENT) * 2 + 5}\n')
+    arrived = threading.Barrier(8)
+
+    def one(number: int) -> int:
+        with server.client() as client:
+            arrived.wait(60)
+            return send(client, profile, f"{number}.tar.gz", CONTENT).status_code
+
+    with live_server(tmp_path / "data", "--profiles", str(rules)) as server, ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(one, range(8)))
+
+    assert sorted(statuses) == [201] * 2 + [507] * 6
+    stored = list((tmp_path / "data" / "archives").rglob("*.tar.gz"))
+    assert len(stored) == 2
+    if send is not by_tus:  # those can be gone on with once there is room
+        assert len(left(tmp_path / "data")) == 2
 
 
 def test_a_quota_takes_units(limited: httpx2.Client) -> None:

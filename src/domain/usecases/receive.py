@@ -8,8 +8,8 @@ once it is answered nothing short of losing the disk loses it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from enum import Enum
 from typing import TypeVar
@@ -171,8 +171,7 @@ class ReceiveArchive:
         if (offer.lineage.parent is None and not has_quota) or self._stored(offer.id) is not None:
             return
         if has_quota:
-            profile = offer.id.profile
-            check_quota(profile, self.rules.of(profile), self.catalog.totals(profile), coming_bytes)
+            self._check_quota(offer.id.profile, coming_bytes)
         if offer.lineage.parent is not None:
             zone = self.rules.of(offer.id.profile).time_zone
             self.points.check_lineage(offer, offer.taken_at or time_in_name(offer.id.name, zone))
@@ -221,9 +220,9 @@ class ReceiveArchive:
 
     def _settle(self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter) -> Received:
         with self.names.hold(archive.id, self.patience):
-            existing = self._claim(archive)
-            if existing is None:
-                return self._publish(archive, writer, recording)
+            existing = self._store(archive, writer, recording)
+            if isinstance(existing, Received):
+                return evolve(existing, point=self.points.of(archive)) if existing.outcome is Outcome.NEW else existing
             if existing.digests.sha256 == archive.digests.sha256:
                 return self._known(existing, writer)
             if self.same_name is SameName.REJECT:
@@ -234,6 +233,28 @@ class ReceiveArchive:
             beside = self._beside(archive, existing)
             writer.seal(sidecar.encode(beside))
             return evolve(self._settle(beside, writer, recording), outcome=Outcome.KEPT_BOTH)
+
+    def _store(
+        self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter
+    ) -> Received | BackupArchive:
+        """Claim the identity of *archive* and publish it: what came of that, or else the archive that has it."""
+        with self._room_for(archive):
+            existing = self._claim(archive)
+            return self._publish(archive, writer, recording) if existing is None else existing
+
+    @contextmanager
+    def _room_for(self, archive: BackupArchive) -> Iterator[None]:
+        """In the context the quota of its profile has room for *archive*, and nothing else is added to the profile."""
+        if not self.rules.has_quota(archive.id.profile):
+            yield
+            return
+        with self.names.hold_profile(archive.id.profile):
+            if self._stored(archive.id) is None:
+                self._check_quota(archive.id.profile, archive.size_bytes)
+            yield
+
+    def _check_quota(self, profile: str, coming_bytes: int) -> None:
+        check_quota(profile, self.rules.of(profile), self.catalog.totals(profile), coming_bytes)
 
     def _claim(self, archive: BackupArchive) -> BackupArchive | None:
         """Claim the identity of *archive*: None when it is ours, else the archive that has it."""
@@ -269,7 +290,7 @@ class ReceiveArchive:
                 kept = True  # no claim is open any more: what failed had taken effect
             if not kept:
                 raise
-        return Received(archive, Outcome.NEW, self.points.of(archive))
+        return Received(archive, Outcome.NEW)
 
     def _adopt_uncatalogued(self, archive: BackupArchive) -> Received:
         """The store holds the identity and the catalog knows nothing of it: take it in if it is these very bytes."""
