@@ -20,6 +20,7 @@ DATA_MODULES = {
     "datetime",
     "enum",
     "fnmatch",
+    "functools",
     "hashlib",
     "heapq",
     "hmac",
