@@ -176,7 +176,7 @@ class _PendingNames:
             (
                 _NAMES_HEAD.pack(count),
                 Struct(f"<{count}Q").pack(*self.positions),
-                Struct(f"<{count}Q").pack(*self.spans),
+                Struct(f"<{count}q").pack(*self.spans),
                 Struct(f"<{count}I").pack(*map(len, paths)),
                 Struct(f"<{count}I").pack(*map(len, extras)),
                 self.letters,
@@ -372,7 +372,7 @@ def _names_of(content: bytes) -> Names:
     (count,) = _NAMES_HEAD.unpack_from(content)
     at = _NAMES_HEAD.size
     columns = []
-    for column in map(Struct, (f"<{count}Q", f"<{count}Q", f"<{count}I", f"<{count}I")):
+    for column in map(Struct, (f"<{count}Q", f"<{count}q", f"<{count}I", f"<{count}I")):
         columns.append(column.unpack_from(content, at))
         at += column.size
     positions, spans, *lengths = columns

@@ -29,7 +29,8 @@ DIRECTORY, HARD_LINK, OTHER = b"dh-"
 _TYPE = 156
 _PREFIX_AT = 345
 _MAGIC = slice(257, 263)
-_POSIX = b"ustar\0"
+_POSIX, _GNU = b"ustar\0", b"ustar "
+_GNU_TIMES = re.compile(rb"(?:[0-7]{11}\0){2}\0*", re.ASCII)
 _NO_PREFIX = bytes(BLOCK_BYTES - _PREFIX_AT)
 _NO_SIZE = b"00000000000"
 _PAX, _GNU_DIRECTORY, _LINK, _FILE = b"xD10"
@@ -55,7 +56,8 @@ class Names:
     For each: the position of its record; a letter for its type; its path in canonical form; an extra, which for a
     directory is its listing as the tar has it, b"" without one, and for a hard link the canonical path it is to; and
     its span: how many bytes of the tar, from the position on, are an ordinary member of that path as they stand,
-    headers and data with its padding; 0 where headers would have to be written anew.
+    headers and data with its padding; 0 where headers would have to be written anew, and negative where one header
+    stands there that only has to lose its times (see `tar_headers.drop_times`).
     """
 
     positions: Sequence[int]
@@ -193,18 +195,23 @@ def _is_text(name: bytes) -> bool:
 
 def _span(block: bytes, letter: int, length: int) -> int:
     """The span of a member with *length* bytes of headers in front of its own, which is *block*."""
-    if block[_PREFIX_AT:] != _NO_PREFIX or letter not in _IN_ONE_PIECE:
+    rest = block[_PREFIX_AT:]
+    has_times = rest != _NO_PREFIX
+    if has_times and (length or block[_MAGIC] != _GNU or not _GNU_TIMES.fullmatch(rest)):
+        return 0
+    if letter not in _IN_ONE_PIECE:
         return 0
     if block[154:156] != b"\0 " or not block[148:154].isdigit():  # a sum can be written in more than one way
         return 0
     if not block.isascii() and b"%06o" % (sum(block) - sum(block[148:156]) + 8 * 0x20) != block[148:154]:
         return 0  # old tars summed up signed characters
+    span = length + BLOCK_BYTES
     size_field = block[124:135]
-    if size_field == _NO_SIZE:
-        return length + BLOCK_BYTES
-    if letter != _FILE or not _OCTAL.fullmatch(block, 124, 136):
-        return 0
-    return length + BLOCK_BYTES + (int(size_field, 8) + 511 & ~511)
+    if size_field != _NO_SIZE:
+        if letter != _FILE or not _OCTAL.fullmatch(block, 124, 136):
+            return 0
+        span += int(size_field, 8) + 511 & ~511
+    return -span if has_times else span
 
 
 def _listed(pax: bytes) -> bytes | None:

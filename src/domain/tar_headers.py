@@ -31,6 +31,7 @@ _SUM_AT, _SUM_END = 148, 156
 _MAGIC_AT = 257
 _PREFIX_AT = 345
 _TIMES = (345, 369)  # of GNU format's atime and ctime
+_NO_TIMES = bytes(_TIMES[1] - _TIMES[0])
 _REAL_SIZE = (483, 495)
 _NAME_BYTES = 100
 _NEWLINE = 10
@@ -460,6 +461,18 @@ def with_mode(headers: bytes, bits: int) -> bytes:
     return headers[:-BLOCK_BYTES] + _summed(block)
 
 
+def drop_times(headers: bytearray, at: int) -> None:
+    """
+    Clear the times that GNU format keeps where others look for the beginning of a name, in a member's own header.
+
+    It begins at *at* of *headers*, and its sum is that of unsigned bytes, in six digits.
+    """
+    begin, end = at + _TIMES[0], at + _TIMES[1]
+    total = int(headers[at + _SUM_AT : at + _SUM_AT + 6], 8) - sum(headers[begin:end])
+    headers[begin:end] = _NO_TIMES
+    headers[at + _SUM_AT : at + _SUM_AT + 6] = b"%06o" % total
+
+
 def as_hard_link(record: MemberRecord, path: bytes, target: bytes) -> bytes:
     """The headers of a hard link to the member *target*, with owners, mode and times of *record*."""
     headers = _Headers.of(record)
@@ -564,7 +577,7 @@ class _Headers:
         sparse_map = b""
         if block[_TYPE : _TYPE + 1] == b"S":
             sparse_map = headers[position + BLOCK_BYTES :]
-            block[slice(*_TIMES)] = bytes(_TIMES[1] - _TIMES[0])
+            block[slice(*_TIMES)] = _NO_TIMES
         else:
             block[_PREFIX_AT:] = _NO_PREFIX
         taken = cls(records, block, sparse_map, member.link, member.type is MemberType.DIRECTORY)

@@ -236,8 +236,8 @@ class UnpackerContract:
             read(door, archive, 10, 20)
 
     def test_memory_is_bounded(self, door: UnpackerDoor) -> None:
-        """A thousandfold expansion passes through a few pieces."""
-        archive = store(door, zeros_targz(64 * MIB))
+        """A thousandfold expansion passes through the pieces that may be made ahead."""
+        archive = store(door, zeros_targz(160 * MIB))
 
         tracemalloc.start()
         try:
@@ -247,8 +247,8 @@ class UnpackerContract:
         finally:
             tracemalloc.stop()
 
-        assert total == 64 * MIB
-        assert peak < 8 * MIB
+        assert total == 160 * MIB
+        assert peak < 48 * MIB
 
     # -- ranges --------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from ..errors import ArchiveCorrupt, PathNotFound, TarkeepError
 from ..listings import canonical
 from ..members import MemberRecord
 from ..ports import Catalog, UnpackedArchive, Unpacker
-from ..tar_headers import as_directory, as_hard_link, data_of, with_mode, with_path
+from ..tar_headers import as_directory, as_hard_link, data_of, drop_times, with_mode, with_path
 from ..tree import Places
 from .open_point import OpenedPoint
 from .record_members import RecordMembers
@@ -32,6 +32,7 @@ PIECE_BYTES = 256 << 10
 """Shorter pieces are gathered until they have this length."""
 
 _TURN_BYTES = 1 << 20  # of an archive that is not inflated ahead, before another has a turn
+_TIMED_AT_ONCE = 4096
 
 _OWNER_MAY = 0o700
 _KEPT_BYTES = 16 << 20  # of directories' headers, so that they need not be made twice
@@ -128,15 +129,18 @@ class RestoreTar:
         records = self.members.at(archive, [at for (at, _), span in zip(places, spans, strict=True) if not span])
         record, target = None, b""  # of the member that was written last, if its headers were read
         begin = end = 0  # of members side by side that can stay as they are
+        timed: list[int] = []  # those that only lose the times in their headers
         for (at, path), span in zip(places, spans, strict=True):
-            if span and at == end:
-                end += span
-                continue
-            if begin != end:
-                yield from source.take(begin, end - begin)
-            yield from source.pass_to(at)
-            begin, end = at, at + span
+            if not span or at != end or len(timed) == _TIMED_AT_ONCE:
+                if begin != end:
+                    yield from _without_times(source.take(begin, end - begin), begin, timed)
+                    timed.clear()
+                yield from source.pass_to(at)
+                begin = at
+            end = at + abs(span)
             if span:
+                if span < 0:
+                    timed.append(at)
                 continue
             if record is not None and record.at == at:
                 yield as_hard_link(record, path, target)
@@ -147,7 +151,7 @@ class RestoreTar:
             data_at, stored_bytes = data_of(record)
             yield with_path(record, path)
             yield from source.take(data_at, -(-stored_bytes // BLOCK_BYTES) * BLOCK_BYTES)
-        yield from source.take(begin, end - begin)
+        yield from _without_times(source.take(begin, end - begin), begin, timed)
         source.finish()
 
     def _spans(self, archive: BackupArchive, places: Places) -> list[int]:
@@ -181,6 +185,26 @@ def _is_within(path: bytes, below: bytes) -> bool:
 def _within(below: bytes, places: Places) -> Places:
     """Those of *places* that are at or below a path."""
     return [place for place in places if _is_within(place[1], below)] if below else places
+
+
+def _without_times(
+    parts: Iterator[bytes | memoryview | None], begin: int, timed: Iterable[int]
+) -> Iterator[bytes | memoryview | None]:
+    """*parts* of the tar from *begin* on, the headers at the places *timed* without the times that GNU format has."""
+    waiting = deque(timed)
+    held = b""
+    for part in parts:
+        if part is None or not (waiting or held):
+            yield part
+            continue
+        block = bytearray(held) + part
+        end = begin + len(block)
+        while waiting and waiting[0] + BLOCK_BYTES <= end:
+            drop_times(block, waiting.popleft() - begin)
+        stop = min(waiting[0], end) - begin if waiting else len(block)
+        held = bytes(block[stop:])  # half a header
+        begin += stop
+        yield memoryview(block)[:stop]
 
 
 def _in_turns(*sources: Iterator[bytes | memoryview | None]) -> Iterator[bytes | memoryview]:
