@@ -131,11 +131,14 @@ class RestoreTar:
         begin = end = 0  # of members side by side that can stay as they are
         timed: list[int] = []  # those that only lose the times in their headers
         for (at, path), span in zip(places, spans, strict=True):
-            if not span or at != end or len(timed) == _TIMED_AT_ONCE:
+            # As many as the piece at hand has, so that nobody waits for the next one without asking for a turn.
+            if not span or at != end or at + abs(span) > source.end or len(timed) == _TIMED_AT_ONCE:
                 if begin != end:
                     yield from _without_times(source.take(begin, end - begin), begin, timed)
                     timed.clear()
                 yield from source.pass_to(at)
+                if not source.is_next_there():
+                    yield None
                 begin = at
             end = at + abs(span)
             if span:
@@ -188,13 +191,13 @@ def _within(below: bytes, places: Places) -> Places:
 
 
 def _without_times(
-    parts: Iterator[bytes | memoryview | None], begin: int, timed: Iterable[int]
-) -> Iterator[bytes | memoryview | None]:
+    parts: Iterator[bytes | memoryview], begin: int, timed: Iterable[int]
+) -> Iterator[bytes | memoryview]:
     """*parts* of the tar from *begin* on, the headers at the places *timed* without the times that GNU format has."""
     waiting = deque(timed)
     held = b""
     for part in parts:
-        if part is None or not (waiting or held):
+        if not (waiting or held):
             yield part
             continue
         block = bytearray(held) + part
@@ -243,33 +246,39 @@ def _gathered(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
 
 @define
 class _Source:
-    """The inflated bytes of one archive, taken forwards. It gives None where another may have a turn."""
+    """The inflated bytes of one archive, taken forwards."""
 
     _archive: BackupArchive
     _pieces: Iterator[bytes]
     _piece: bytes = b""
     _at: int = 0  # of the piece's first byte
-    _tells_when: bool = False  # to wait: it is made beside us
+    _following: bytes = b""  # the piece after it, if somebody looked for it
+    _is_made_ahead: bool = False
     _turn_bytes: int = 0
 
     def begin(self) -> None:
         """Have the archive inflated from now on."""
-        self._next()
+        self.is_next_there()
+
+    @property
+    def end(self) -> int:
+        """Where the piece at hand ends."""
+        return self._at + len(self._piece)
 
     def pass_to(self, start: int) -> Iterator[None]:
-        """Go to *start*, which is not before what was taken last."""
-        while self._at + len(self._piece) <= start:
-            if self._next():
+        """Go to *start*, which is not before what was taken last; None is for others to have a turn."""
+        while self.end <= start:
+            if not self.is_next_there():
                 yield None
+            self._next()
 
-    def take(self, start: int, count: int) -> Iterator[bytes | memoryview | None]:
+    def take(self, start: int, count: int) -> Iterator[bytes | memoryview]:
         """The *count* bytes from *start* on, which is not before what was taken last."""
         position = start - self._at
         while count > 0:
             while position >= len(self._piece):
                 position -= len(self._piece)
-                if self._next():
-                    yield None
+                self._next()
             part: bytes | memoryview = self._piece
             if position or count < len(self._piece):
                 part = memoryview(self._piece)[position : position + count]
@@ -282,18 +291,29 @@ class _Source:
         for _ in self._pieces:
             pass
 
-    def _next(self) -> bool:
-        """Go on to the next piece; whether this is a moment for another's turn."""
-        self._at += len(self._piece)
-        piece = next(self._pieces, None)
-        if piece is None:
-            raise ArchiveCorrupt(self._archive.id)
-        self._piece = piece
-        if not piece:
-            self._tells_when = True
+    def _next(self) -> None:
+        self._at = self.end
+        self._piece, self._following = self._following, b""
+        while not self._piece:  # an empty one says that it is still being made
+            piece = next(self._pieces, None)
+            if piece is None:
+                raise ArchiveCorrupt(self._archive.id)
+            self._piece = piece
+
+    def is_next_there(self) -> bool:
+        """
+        Whether the next piece is at hand, so that there is no reason for another's turn.
+
+        Of an archive that is not inflated ahead it always is; there others have a turn after so many bytes.
+        """
+        if self._following:
             return True
-        self._turn_bytes += len(piece)
-        if self._tells_when or self._turn_bytes < _TURN_BYTES:
+        self._following = next(self._pieces, b"")
+        if not self._following:
+            self._is_made_ahead = True
             return False
+        self._turn_bytes += len(self._following)
+        if self._is_made_ahead or self._turn_bytes < _TURN_BYTES:
+            return True
         self._turn_bytes = 0
-        return True
+        return False
