@@ -342,3 +342,21 @@ def test_unfinished_uploads_expire(tmp_path: Path) -> None:
             begin(client, len(SMALL), new_name())
 
         assert not (server.data / "staging" / (upload.rpartition("/")[2] + ".part")).exists()
+
+
+@pytest.mark.parametrize("broken", ["bytes", "checksum"])
+def test_what_is_begun_with_its_bytes_and_refused_leaves_nothing(
+    server: LiveServer, client: httpx2.Client, broken: str
+) -> None:
+    """Nobody was told where it is, so nobody could go on with it."""
+    before = {path.suffix for path in (server.data / "staging").iterdir() if path.suffix != ".upload"}
+    described_so = described(filename=new_name(), profile="laptop", type="FULL")
+    about = {"Upload-Length": str(len(SMALL)), "Upload-Metadata": described_so}
+    body = SMALL[:-20] + bytes(20) if broken == "bytes" else SMALL
+    wrong = {"Upload-Checksum": f"sha1 {base64.b64encode(bytes(20)).decode()}"} if broken == "checksum" else {}
+
+    answer = client.post(UPLOADS, content=body, headers={**BYTES, **about, **wrong})
+
+    assert answer.status_code == {"bytes": 422, "checksum": 460}[broken]
+    assert "location" not in answer.headers
+    assert {path.suffix for path in (server.data / "staging").iterdir() if path.suffix != ".upload"} == before

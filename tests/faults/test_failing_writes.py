@@ -13,15 +13,15 @@ import pytest
 from tests.faults.forked import forked_server
 from tests.faults.lossy_mount import lossy_mount
 from tests.faults.sites import OF_STORE, attempt, send_again, staged
-from tests.faults.ways import WAYS, Way
+from tests.faults.ways import BEGINNING, Way
 
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.word)
+@pytest.mark.parametrize("way", BEGINNING, ids=lambda way: way.word)
 def test_a_write_that_fails_is_told_and_leaves_nothing(tmp_path: Path, way: Way) -> None:
     """Every write to bytes, side-car or journal, by any error: the exact status, nothing there, then it is taken."""
-    files = ["part", "json"] + (["upload"] if way.word == "tus" else [])
+    files = ["part", "json"] + (["upload"] if way.word.startswith("tus") else [])
     with lossy_mount(tmp_path / "lossy") as mount, forked_server(mount.path / "data", tmp_path / "log") as server:
         data = mount.path / "data"
         with server.client() as client:

@@ -10,7 +10,7 @@ import httpx2
 from attrs import frozen
 
 from tests.support.archives import make_targz
-from tests.support.tus import begin, patch
+from tests.support.tus import BYTES, UPLOADS, begin, described, patch
 
 
 class Way(Protocol):
@@ -65,7 +65,26 @@ class Tus:
         return patch(client, place, 0, content)
 
 
+@frozen
+class TusAtOnce:
+    """``POST`` that begins a resumable upload with all its bytes."""
+
+    word: ClassVar[str] = "tus-at-once"
+
+    def begin(self, client: httpx2.Client, profile: str, name: str, content: bytes) -> str:
+        return UPLOADS
+
+    def send(self, client: httpx2.Client, place: str, profile: str, name: str, content: bytes) -> httpx2.Response:
+        about = {
+            "Upload-Length": str(len(content)),
+            "Upload-Metadata": described(filename=name, profile=profile, type="FULL"),
+        }
+        return client.post(place, content=content, headers={**BYTES, **about})
+
+
 WAYS: tuple[Way, ...] = (Multipart(), Put(), Tus())
+BEGINNING: tuple[Way, ...] = (*WAYS, TusAtOnce())
+"""Also those whose request begins what another may go on with."""
 
 _numbers = count()
 

@@ -8,6 +8,7 @@ A tus client creates with POST, asks with HEAD and continues with PATCH. ``curl 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -16,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ...domain.archives import ArchiveId, Offer
-from ...domain.errors import ProfileNotFound
+from ...domain.errors import ProfileNotFound, TarkeepError
 from ...domain.sidecar import rfc3339
 from ...domain.uploads import ChecksumAlgorithm, Role, Upload
 from . import tus_headers
@@ -102,9 +103,14 @@ async def create(request: Request) -> Response:
 
     def begin_and_append(blocks: Iterator[bytes], when_wanted: Callable[[], None]) -> Upload:
         upload = begin()
-        return uploads.append(
-            upload.id, 0, blocks, announced_bytes=announced, checksum=checksum, when_wanted=when_wanted
-        )
+        try:
+            return uploads.append(
+                upload.id, 0, blocks, announced_bytes=announced, checksum=checksum, when_wanted=when_wanted
+            )
+        except TarkeepError:
+            with suppress(TarkeepError):  # over already, or it expires
+                uploads.end(upload.id)  # its sender never learns where it is
+            raise
 
     upload = await context.receive_piece(request, begin_and_append)
     _note_stored(request, upload)
