@@ -248,7 +248,7 @@ class UnpackerContract:
             tracemalloc.stop()
 
         assert total == 160 * MIB
-        assert peak < 32 * MIB
+        assert peak < 48 * MIB
 
     # -- ranges --------------------------------------------------------------------------------------------------------
 
