@@ -71,7 +71,7 @@ def test_no_flipped_bit_lets_a_restore_end_as_if_it_were_whole(tmp_path: Path, s
 
 
 def test_a_large_file_is_given_back_in_little_memory(tmp_path: Path) -> None:
-    """The peak of a server that gives back a file of 300 MB is that of one that gives back 1 MB, and some buffers."""
+    """The peak of a server that gives back a file of 300 MB is that of one that gives back 1 MB, and what is inflated ahead."""
     peaks = []
     for mebibytes in (1, 300):
         root = tmp_path / f"tree{mebibytes}"
@@ -88,7 +88,7 @@ def test_a_large_file_is_given_back_in_little_memory(tmp_path: Path) -> None:
             peaks.append(peak_kib(server.process.pid))
             assert received > mebibytes * 1_000_000
 
-    assert peaks[1] - peaks[0] < 24 << 10
+    assert peaks[1] - peaks[0] < 56 << 10  # 32 MiB of it are pieces made ahead
 
 
 def peak_kib(pid: int) -> int:
