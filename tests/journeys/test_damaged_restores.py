@@ -71,7 +71,7 @@ def test_no_flipped_bit_lets_a_restore_end_as_if_it_were_whole(tmp_path: Path, s
 
 
 def test_a_large_file_is_given_back_in_little_memory(tmp_path: Path) -> None:
-    """The peak of a server that gives back a file of 300 MB is that of one that gives back 1 MB, and what is inflated ahead."""
+    """The peak of a server that gives back 300 MB is that of one that gives back 1 MB, and what is inflated ahead."""
     peaks = []
     for mebibytes in (1, 300):
         root = tmp_path / f"tree{mebibytes}"
