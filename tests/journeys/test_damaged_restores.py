@@ -88,7 +88,7 @@ def test_a_large_file_is_given_back_in_little_memory(tmp_path: Path) -> None:
             peaks.append(peak_kib(server.process.pid))
             assert received > mebibytes * 1_000_000
 
-    assert peaks[1] - peaks[0] < 56 << 10  # 32 MiB of it are pieces made ahead
+    assert peaks[1] - peaks[0] < (24 + 32) << 10  # some buffers, and 32 MiB that are made ahead
 
 
 def peak_kib(pid: int) -> int:
