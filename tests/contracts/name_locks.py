@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
 import pytest
@@ -16,6 +19,22 @@ ID = ArchiveId("document", BackupType.FULL, "a.tar.gz")
 OTHER = ArchiveId("document", BackupType.INC, "a.tar.gz")
 AT_ONCE = timedelta(0)
 LONG = timedelta(minutes=1)
+
+
+def each_holds_alone(hold: Callable[[int], AbstractContextManager[None]]) -> bool:
+    """Of eight threads that hold something ten times each, no two do at once."""
+    alone = threading.Lock()
+
+    def take(number: int) -> bool:
+        with hold(number):
+            free = alone.acquire(blocking=False)
+            if free:
+                time.sleep(0.001)  # for another to come in, if it could
+                alone.release()
+            return free
+
+    with ThreadPoolExecutor(8) as pool:
+        return all(list(pool.map(take, range(80))))
 
 
 class NameLocksContract:
@@ -43,32 +62,18 @@ class NameLocksContract:
 
     def test_who_waits_gets_its_turn(self, names: NameLocks) -> None:
         """Eight at once: each holds it alone, and all come to hold it."""
-        alone = threading.Lock()
-
-        def take(_number: int) -> bool:
-            with names.hold(ID, LONG):
-                free = alone.acquire(blocking=False)
-                if free:
-                    alone.release()
-                return free
-
-        with ThreadPoolExecutor(8) as pool:
-            assert all(pool.map(take, range(80)))
+        assert each_holds_alone(lambda _number: names.hold(ID, LONG))
 
     def test_a_profile_is_held_alone_beside_its_identities(self, names: NameLocks) -> None:
         """Eight at once, each of which holds an identity of it; another profile is free meanwhile."""
-        alone = threading.Lock()
 
-        def take(number: int) -> bool:
+        @contextmanager
+        def held(number: int) -> Iterator[None]:
             id = ArchiveId("document", BackupType.FULL, f"{number}.tar.gz")
             with names.hold(id, AT_ONCE), names.hold_profile("document"), names.hold_profile(f"other-{number}"):
-                free = alone.acquire(blocking=False)
-                if free:
-                    alone.release()
-                return free
+                yield
 
-        with ThreadPoolExecutor(8) as pool:
-            assert all(pool.map(take, range(80)))
+        assert each_holds_alone(held)
 
     def test_a_profile_is_free_again_afterwards(self, names: NameLocks) -> None:
         """Also when what was done with it failed."""
