@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve test test-long test-faults fuzz check bench lock clean
+.PHONY: help serve test test-long test-faults fuzz check bench growth lock clean
 
 help:  ## this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -32,7 +32,10 @@ check: $(VENV)/.development  ## ruff and mypy
 	$(BIN)/mypy
 
 bench: $(VENV)/.development  ## measure against yardsticks and peers, see benchmarks/README.md
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(filter growth,$(MAKECMDGOALS))
+
+growth: bench  ## with bench or alone: only how costs grow with what lies in the server, each at three sizes
+	@:
 
 lock: $(VENV)/.development  ## renew the hashed locks from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header pyproject.toml --group build -o requirements.lock

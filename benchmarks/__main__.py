@@ -28,7 +28,7 @@ def main() -> int:
     work: Path = options.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     rounds = options.rounds or (3 if options.quick else 5)
-    context = Context(work, rounds, options.quick, lambda text: print(text, file=sys.stderr, flush=True))
+    context = Context(work, rounds, options.quick, lambda text: print(text, file=sys.stderr, flush=True), options.only)
     machine = describe(work)
     print("\n".join(f"{name}: {value}" for name, value in machine), flush=True)
 
@@ -60,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--rounds", type=int, help="how often each is measured (default 5, with --quick 3)")
     parser.add_argument("--quick", action="store_true", help="small archives, for trying things out")
+    parser.add_argument(
+        "--only", metavar="TEXT", default="", help="of the bench growth: measures with this in their names"
+    )
     parser.add_argument("--write-results", action="store_true", help="put the tables into benchmarks/RESULTS.md")
     parser.add_argument("--work", type=Path, default=_HERE / "work", help="folder for everything that is made")
     return parser

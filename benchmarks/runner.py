@@ -24,12 +24,17 @@ from .processes import Finished, run_timed
 
 @frozen
 class Context:
-    """What every bench is given: where to work, how many rounds, whether to be quick, and where progress is told."""
+    """
+    What every bench is given: where to work, how many rounds, whether to be quick, and where progress is told.
+
+    *only* is for benches of many measures: those with this in their names.
+    """
 
     work: Path
     rounds: int
     quick: bool
     say: Callable[[str], None]
+    only: str = ""
 
     @property
     def corpus(self) -> Path:

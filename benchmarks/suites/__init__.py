@@ -13,6 +13,7 @@ from . import (
     chains,
     client_memory,
     download,
+    growth,
     inside,
     latency,
     many,
@@ -42,4 +43,5 @@ BENCHES: Mapping[str, Callable[[Context], Table]] = {
     "slow": slow.run,
     "inside": inside.run,
     "chains": chains.run,
+    "growth": growth.run,
 }

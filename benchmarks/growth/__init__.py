@@ -1,0 +1,19 @@
+"""
+How costs grow: each measure is taken at three sizes, and what is judged is the power of the size that it grows with.
+
+A measure is a function that is given a folder and a size and returns one cost. To add one, write a module here that
+names its measures in a tuple, and add that to `MEASURES`. What a measure makes in its folder is kept for the next run,
+so making must leave something only when it is whole (`made` sees to that); `apart` runs what is measured in a process
+of its own, where nothing is warm and whose memory is nobody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import looking
+from .measure import Measure
+
+MEASURES: Sequence[Measure] = (*looking.MEASURES,)
+
+__all__ = ["MEASURES", "Measure"]

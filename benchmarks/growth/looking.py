@@ -1,0 +1,55 @@
+"""Looking inside: histories, trees and restores of many archives over many names."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from ..contestants import WrongAnswer
+from .measure import Measure, apart, cpu_seconds, made
+from .nights import PROFILE, nights, opened, tree
+
+
+def _data(folder: Path, incs: int, names: int) -> Path:
+    return made(folder / f"nights-{incs}-{names}", lambda place: nights(place, incs, names))
+
+
+def _path(names: int) -> bytes:
+    """One name in the middle of the tree."""
+    directory, files = list(tree(names))[-(names // 40) - 1]
+    return f"{directory}/{files[0]}".encode()
+
+
+def _history(data: Path, path: bytes, *, is_warm: bool) -> float:
+    with opened(data) as tarkeep:
+        tarkeep.points(PROFILE)
+        if is_warm:
+            tarkeep.history(PROFILE, path)
+
+        def look() -> None:
+            if not tarkeep.history(PROFILE, path):
+                raise WrongAnswer(f"{path!r} has no history")
+
+        return cpu_seconds(look)
+
+
+def _history_by_archives(names: int, folder: Path, size: int, *, is_warm: bool) -> float:
+    return apart(_history, _data(folder, size, names), _path(names), is_warm=is_warm)
+
+
+MEASURES = (
+    Measure(
+        "history of one path, 30,000 names, cold",
+        "INC",
+        (40, 120, 365),
+        partial(_history_by_archives, 30_000, is_warm=False),
+        limit=1.0,
+    ),
+    Measure(
+        "history of one path, 30,000 names, warm",
+        "INC",
+        (40, 120, 365),
+        partial(_history_by_archives, 30_000, is_warm=True),
+        limit=0.2,
+    ),
+)
