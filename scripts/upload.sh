@@ -17,9 +17,9 @@ usage() {
 usage: upload.sh PROFILE [--all] [--resume]
 
 Sends the newest archive of each type, or with --all every archive, from
-BACKUP_DIR/FULL, BACKUP_DIR/INC and BACKUP_DIR/DIFF. What the server has already
-is not stored twice. PROFILE names the backed-up machine or tree: letters,
-digits and ._-
+BACKUP_DIR/FULL, BACKUP_DIR/INC and BACKUP_DIR/DIFF. The server is asked first,
+and what it has already is not sent again. PROFILE names the backed-up machine
+or tree: letters, digits and ._-
 
 With --resume an archive of more than RESUME_OVER bytes is sent in an upload
 that goes on where it stopped when the line breaks, up to RESUME_TRIES times.
@@ -97,6 +97,27 @@ header() {
     tr -d '\r' <"$scratch/headers" | sed -n "s/^$1: *//Ip"
 }
 
+# The refusal of an answer $http_status that no sentence came with: from a proxy, or an answer to HEAD.
+without_words() {
+    case $http_status in
+    401) refused "$shown_url wants a login or a token, or another one (401)" ;;
+    403) refused "$shown_url does not allow this (403): a proxy before it, or a token without the scope push" ;;
+    404 | 410) refused "the server does not know this upload any more ($http_status); run this again" ;;
+    413) refused "too large for $shown_url (413): raise the limit of the server or of the proxy before it" ;;
+    *) refused "unexpected answer $http_status; is $shown_url a Tarkeep server?" ;;
+    esac
+}
+
+# Whether the server has the archive $name of type $1 with the bytes whose digest is $digest. No answer, or one that
+# says nothing, such as that of a server older than this script, is no: then the archive is sent.
+is_stored() {
+    [ "$algorithm" = sha256 ] || return 1 # what the server tells is the SHA-256
+    place=$(printf %s "$name" | od -An -v -tx1 | tr -d '\n' | tr ' ' '%')
+    curl -sS -f -g --connect-timeout 20 --max-time 300 -I \
+        "$SERVER_URL/api/v1/profiles/$profile/archives/$1/$place" >"$scratch/headers" 2>/dev/null || return 1
+    [ "$(header etag)" = "\"${digest%% *}\"" ]
+}
+
 # Sends the archive $2 as type $1 in as many requests as it takes: HEAD tells how many bytes the server has on its disk,
 # curl -C sends the rest. $name, $label, $digest and $algorithm are those of send.
 send_resumable() {
@@ -114,7 +135,7 @@ send_resumable() {
     fi
     if [ "$http_status" != 201 ]; then
         sentence=$(answered error)
-        refused "${sentence:-unexpected answer $http_status; is $shown_url a Tarkeep server?}"
+        if [ -n "$sentence" ]; then refused "$sentence"; else without_words; fi
         return
     fi
     upload=$(header location)
@@ -126,9 +147,11 @@ send_resumable() {
         if curl -sS -g --connect-timeout 20 --max-time 300 -I "$upload" >"$scratch/headers" 2>"$scratch/trouble"; then
             offset=$(header upload-offset)
         fi
-        case $(sed -n '1s/^[^ ]* \([0-9]*\).*/\1/p' "$scratch/headers") in
-        404 | 410)
-            refused 'the server does not know this upload any more; run this again'
+        http_status=$(sed -n 's/^HTTP[^ ]* \([0-9]*\).*/\1/p' "$scratch/headers" | tail -n 1)
+        case $http_status in
+        408 | 423 | 429) ;;
+        4*)
+            without_words
             return
             ;;
         esac
@@ -139,14 +162,14 @@ send_resumable() {
         fi
         if [ -n "$offset" ]; then
             http_status=$(curl -sS -g --connect-timeout 20 --speed-limit 1 --speed-time 300 -C "$offset" \
-                -o "$scratch/answer" -w '%{http_code}' -T "$2" "$upload" 2>"$scratch/trouble") || http_status=000
+                -o "$scratch/answer" -w '%{http_code}' -T "$2" "$upload" 2>"$scratch/trouble") || : # an answer counts also where the line broke behind it
             case $http_status in
             201)
                 stored=$((stored + 1))
                 printf '%s: stored\n' "$label"
                 return
                 ;;
-            000 | 408 | 423 | 429 | 5*) ;;
+            '' | 000 | 1* | 408 | 423 | 429 | 5*) ;;
             409) [ "$(answered code)" = offset-mismatch ] || break ;;
             *) break ;;
             esac
@@ -156,7 +179,14 @@ send_resumable() {
         sleep "$RESUME_PAUSE"
     done
     sentence=$(answered error)
-    refused "${sentence:-the line broke $tries times; run this again}"
+    if [ -n "$sentence" ]; then
+        refused "$sentence"
+        return
+    fi
+    case $http_status in
+    '' | 000 | 1* | 2*) refused "the line broke $tries times; run this again" ;;
+    *) without_words ;;
+    esac
 }
 
 # Sends the archive $2 as type $1, and says what became of it.
@@ -170,6 +200,11 @@ send() {
     # Declared beforehand, so that the server refuses what was changed on the way or while it was read.
     if ! digest=$($digest_command 2>/dev/null <"$2"); then
         refused 'the file cannot be read'
+        return
+    fi
+    if is_stored "$1"; then
+        already=$((already + 1))
+        printf '%s: stored already\n' "$label"
         return
     fi
     if [ -n "$resume" ] && [ "$(wc -c <"$2")" -gt "$RESUME_OVER" ]; then
@@ -207,7 +242,7 @@ send() {
     fi
     trouble=$(sed -n '1s/^curl: ([0-9]*) //p' "$scratch/trouble")
     case $curl_status in
-    0) refused "unexpected answer $http_status; is $shown_url a Tarkeep server?" ;;
+    0) without_words ;;
     3 | 5 | 6 | 7 | 28)
         unreachable=yes
         unsent=$((unsent + 1))

@@ -16,6 +16,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -177,12 +178,19 @@ def answering(answer: Callable[[BaseHTTPRequestHandler, bytes], tuple[int, bytes
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET
+        do_POST = do_HEAD = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
+    with serving(Handler) as url:
+        yield url
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The URL of a web server whose requests *handler* answers."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
         thread = threading.Thread(target=web.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -410,6 +418,76 @@ def test_sending_again_is_success(machine: Machine) -> None:
     assert (run.status, run.err) == (0, "")
     assert run.lines[0] == "FULL/a.tar.gz: stored already"
     assert run.lines[-1].endswith(": 0 stored, 1 stored already, 0 failed")
+
+
+@each_shell
+@pytest.mark.parametrize("options", [[], ["--resume"]])
+@pytest.mark.parametrize("scopes", [["push"], ["pull", "push"]])
+def test_what_is_stored_is_not_sent_again(
+    shell: list[str], tmp_path: Path, options: list[str], scopes: list[str]
+) -> None:
+    """The server is asked first, by its rules for names: no byte goes out twice, whatever the name looks like."""
+    with live_server(tmp_path / "data") as server:
+        token = subprocess.run(
+            [sys.executable, "-m", "tarkeep", "token", "create", "--data", str(server.data), "--profile", "*"]
+            + [word for scope in scopes for word in ("--scope", scope)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        machine = Machine(shell, tmp_path, server.url, "laptop")
+        (tmp_path / ".curlrc").write_text(f'user = ":{token}"\n')
+        for name in GOOD_NAMES:
+            machine.put(f"FULL/{name}")
+        machine.upload("--all", *options, RESUME_OVER="10")
+        written = (server.data / "audit.log").read_bytes()
+
+        run = machine.upload("--all", *options, RESUME_OVER="10")
+
+        assert (run.status, run.err) == (0, "")
+        assert run.lines[-1].endswith(f": 0 stored, {len(GOOD_NAMES)} stored already, 0 failed")
+        assert (server.data / "audit.log").read_bytes() == written  # a duplicate that was sent has a line
+
+
+@each_shell
+@pytest.mark.parametrize("status", [401, 403, 404, 413])
+@pytest.mark.parametrize("refused", ["HEAD", "PUT"])
+def test_a_resumable_upload_that_is_refused_without_words_is_told_by_its_status(
+    machine: Machine, status: int, refused: str
+) -> None:
+    """A proxy's page and an answer to HEAD have no sentence; what cannot help is not tried again."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            asked.append(self.command)
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if "/uploads" not in self.path:
+                code, headers = 404, dict[str, str]()
+            elif self.command == refused:
+                code, headers = status, {}
+            elif self.command == "POST":
+                code, headers = 201, {"Location": "/api/v1/uploads/abc"}
+            else:
+                code, headers = 200, {"Upload-Offset": "0"}
+            self.send_response(code)
+            for name, value in ({"Content-Length": "0"} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+
+        do_POST = do_PUT = do_HEAD
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    machine.put("FULL/a.tar.gz")
+    with serving(Handler) as url:
+        run = machine.upload("--resume", SERVER_URL=url, RESUME_OVER="10", RESUME_PAUSE="0")
+
+    assert run.status == 1
+    assert f"({status})" in run.err
+    assert "the line broke" not in run.err
+    assert asked.count(refused) == (2 if refused == "HEAD" else 1)  # the first HEAD is about the archive
 
 
 @each_shell

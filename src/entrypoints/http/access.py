@@ -78,6 +78,8 @@ ACCESS: dict[tuple[str, str], Row] = {
         Where.UPLOAD,
         *((method, _UPLOAD) for method in ("HEAD", "GET", "PATCH", "PUT", "DELETE", "POST")),
     ),
+    # whether an archive is there, and with which digest: who sends it is told so anyway, by a duplicate or a conflict
+    **_rows((Scope.PULL, Scope.LIST, Scope.VERIFY, Scope.PUSH), Where.PATH, ("HEAD", _WHOLE_ARCHIVE)),
     **_rows((Scope.PULL,), Where.HANDLER, ("GET", "/download/{type}/{name:path}")),
     **_rows(
         (Scope.PULL,),
