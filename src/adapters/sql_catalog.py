@@ -360,6 +360,7 @@ def _values(archive: BackupArchive, *, claimed: bool) -> _Values:
         "snapshot_before": lineage.snapshot_before,
         "snapshot_after": lineage.snapshot_after,
         "has_snapshot": archive.has_snapshot,
+        "notes": json.dumps(archive.notes) if archive.notes else None,
     }
 
 
@@ -373,7 +374,7 @@ def _sought(id: ArchiveId) -> _Values:
 
 
 def _archive(row: Sequence[Any]) -> BackupArchive:
-    *about_lineage, has_snapshot = row[-_TAIL:]
+    *about_lineage, has_snapshot, notes = row[-_TAIL:]
     profile, type, name, size_bytes, md5, sha256, received_us, taken_us, *about_contents, state = row[:-_TAIL]
     contents = None
     kind, members, unpacked, newest_us, has_unchanged, roots = about_contents
@@ -396,6 +397,7 @@ def _archive(row: Sequence[Any]) -> BackupArchive:
         _STATES[state],
         _lineage(*about_lineage),
         bool(has_snapshot),
+        () if notes is None else tuple(json.loads(notes)),
     )
 
 
@@ -455,8 +457,9 @@ _ARCHIVE = (
     _a.snapshot_before,
     _a.snapshot_after,
     _a.has_snapshot,
+    _a.notes,
 )
-_TAIL = 5  # of these: four about its lineage, and the last
+_TAIL = 6  # of these: four about its lineage, and the last two
 _of_profile = _a.profile == bindparam("profile")
 _of_type = _a.type == bindparam("type")
 _of_name = _a.name == bindparam("name")

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from ..domain.errors import FormatUnknown
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -78,6 +78,7 @@ archives = Table(
     Column("snapshot_before", Text),
     Column("snapshot_after", Text),
     Column("has_snapshot", Boolean),
+    Column("notes", Text),  # a JSON array
     UniqueConstraint("type", "name", "profile", name="archives_identity"),
 )
 """Claims and entries. One table for both, so that one unique constraint makes an identity taken by either."""

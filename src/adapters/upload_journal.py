@@ -146,6 +146,7 @@ def _record(upload: Upload) -> dict[str, object]:
             "parent": offer.lineage.parent and [offer.lineage.parent[0].value, offer.lineage.parent[1]],
             "snapshot_before": offer.lineage.snapshot_before,
             "snapshot_after": offer.lineage.snapshot_after,
+            "notes": list(offer.notes),
         },
         "length": upload.length_bytes,
         "offset": upload.offset_bytes,
@@ -188,7 +189,8 @@ def _upload(read: dict[str, object]) -> Upload:
 def _offer(record: dict[str, object]) -> Offer:
     taken_at = record["taken_at"]
     digests = DeclaredDigests(_text(record["md5"]), _text(record["sha256"]))
-    return Offer(_id(record["id"]), digests, None if taken_at is None else _time(taken_at), lineage=_lineage(record))
+    stated_at = None if taken_at is None else _time(taken_at)
+    return Offer(_id(record["id"]), digests, stated_at, lineage=_lineage(record), notes=_notes(record))
 
 
 def _lineage(record: dict[str, object]) -> Lineage:
@@ -199,6 +201,11 @@ def _lineage(record: dict[str, object]) -> Lineage:
         _text(record.get("snapshot_before")),
         _text(record.get("snapshot_after")),
     )
+
+
+def _notes(record: dict[str, object]) -> tuple[str, ...]:
+    notes = record.get("notes")
+    return tuple(str(note) for note in notes) if isinstance(notes, list) else ()
 
 
 def _id_record(id: ArchiveId) -> list[str]:

@@ -17,6 +17,7 @@ from attrs.validators import optional
 
 from .errors import DigestInvalid, DigestMismatch, InvalidType
 from .naming import check_archive_name, check_profile, time_in_name
+from .notes import check_notes
 
 _HEX_LENGTH = {"md5": 32, "sha256": 64}
 _LOWER_HEX = re.compile(r"[0-9a-f]*", re.ASCII)
@@ -87,6 +88,11 @@ def _aware_utc(_instance: object, attribute: object, value: datetime) -> None:
 def _not_negative(_instance: object, attribute: object, value: int) -> None:
     if not isinstance(value, int) or value < 0:
         raise ValueError(f"{getattr(attribute, 'name', 'size')} must be a whole number from 0 on, got {value!r}")
+
+
+def _noted(_instance: object, _attribute: object, value: tuple[str, ...]) -> None:
+    if value:
+        check_notes(value)
 
 
 def _names(rule: Callable[[str], str]) -> Callable[[object, object, str], None]:
@@ -198,7 +204,7 @@ class BackupArchive:
 
     *received_at* is the server's clock, *taken_at* the best known time of the dump. *contents* is None where
     validation was switched off. *has_snapshot* tells whether the snapshot file that the dump left behind is kept with
-    it; `Lineage.snapshot_after` is then of that.
+    it; `Lineage.snapshot_after` is then of that. *notes* are what its sender says of it, a line each.
     """
 
     id: ArchiveId
@@ -210,6 +216,7 @@ class BackupArchive:
     state: ArchiveState = ArchiveState.STORED
     lineage: Lineage = Lineage()
     has_snapshot: bool = False
+    notes: tuple[str, ...] = field(default=(), validator=_noted)
 
     @classmethod
     def described(
@@ -222,6 +229,7 @@ class BackupArchive:
         stated_at: datetime | None = None,
         lineage: Lineage = Lineage(),
         zone: tzinfo = UTC,
+        notes: tuple[str, ...] = (),
     ) -> BackupArchive:
         """
         An archive with the best known time of its dump.
@@ -231,7 +239,7 @@ class BackupArchive:
         """
         newest = contents.newest_member if contents is not None else None
         taken_at = stated_at or time_in_name(id.name, zone) or newest or received_at
-        return cls(id, size_bytes, digests, received_at, taken_at, contents, lineage=lineage)
+        return cls(id, size_bytes, digests, received_at, taken_at, contents, lineage=lineage, notes=notes)
 
 
 @frozen
@@ -243,6 +251,7 @@ class Offer:
     taken_at: datetime | None = field(default=None, validator=optional(_aware_utc))
     received_at: datetime | None = None
     lineage: Lineage = Lineage()
+    notes: tuple[str, ...] = field(default=(), validator=_noted)
 
 
 def utc_from_timestamp(seconds: float) -> datetime | None:

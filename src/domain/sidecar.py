@@ -42,6 +42,7 @@ def encode(archive: BackupArchive) -> bytes:
         "parent": lineage.parent and {"type": lineage.parent[0].value, "name": lineage.parent[1]},
         "snapshot_before": lineage.snapshot_before,
         "snapshot_after": lineage.snapshot_after,
+        "notes": archive.notes,
     }
     return json.dumps(members, ensure_ascii=False, indent=2).encode() + b"\n"
 
@@ -77,6 +78,7 @@ def decode(sidecar: bytes) -> BackupArchive:
                 snapshot_before=members.get("snapshot_before"),
                 snapshot_after=members.get("snapshot_after"),
             ),
+            notes=tuple(_text(note) for note in members.get("notes", ())),
         )
     except SidecarInvalid:
         raise

@@ -67,6 +67,7 @@ class CatalogContract:
             evolve(make_archive(f"{number}.tar.gz"), lineage=lineage, contents=contents)
             for number, lineage in enumerate(lineages)
         ]
+        archives[1] = evolve(archives[1], notes=("a/b could not be read", "ärger, \\xff"))
         catalog.claim(archives[0])
         catalog.confirm(archives[0])
         catalog.adopt(archives)

@@ -41,6 +41,7 @@ class UploadSessionsContract:
             upload("g", Offer(ID)),
             uploads.about_to_be_stored(upload("h"), "2" * 64, NOW),
             evolve(upload("i"), owner="63c5ujmz"),
+            upload("j", evolve(OFFER, notes=("a/b could not be read", "ärger"))),
         ]
         sessions = reopened()
         for one in saved:

@@ -80,7 +80,7 @@ def test_a_side_car_of_the_first_version_is_read() -> None:
     """It knows neither roots nor parents; nothing is said of them."""
     archive = make_archive()
     members = json.loads(encode(archive))
-    for name in ("parent", "snapshot_before", "snapshot_after"):
+    for name in ("parent", "snapshot_before", "snapshot_after", "notes"):
         del members[name]
     for name in ("has_unchanged", "roots"):
         del members["contents"][name]
@@ -108,6 +108,9 @@ def test_a_side_car_of_the_first_version_is_read() -> None:
         {"parent": {"type": "FULL", "name": "../x.tar.gz"}},
         {"snapshot_before": "xyz"},
         {"snapshot_after": 5},
+        {"notes": [5]},
+        {"notes": ["a\nb"]},
+        {"notes": 5},
         {"contents": {"kind": "odd", "members": 1, "unpacked_size": 1, "newest_member": None}},
     ],
 )

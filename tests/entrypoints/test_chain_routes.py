@@ -14,6 +14,7 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -24,7 +25,7 @@ from tests.support.dumper import Dumper, change, code, digest, named, settled
 from tests.support.histories import History
 from tests.support.raw_http import RawConnection, request
 from tests.support.server import LiveServer, in_process, live_server
-from tests.support.tus import TUS, UPLOADS, described
+from tests.support.tus import BYTES, TUS, UPLOADS, described
 
 # -- what restores ---------------------------------------------------------------------------------------------------
 
@@ -115,6 +116,51 @@ def test_plain_archives_are_an_overlay(client: httpx2.Client, profile: str) -> N
     assert [step["incremental"] for step in plan["steps"]] == [False, False]
     assert restored.headers["tarkeep-fidelity"] == "overlay"
     assert content == {"a": b"2", "gone": b"1"}
+
+
+# -- notes ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_its_sender_says_of_an_archive_stands_by_its_point(laptop: Dumper) -> None:
+    """Sent with a PUT, or with the last bytes of a resumable upload, when it often is known only; a plan repeats it."""
+    full = laptop.dump("FULL")
+    notes = ["root/secret could not be read: Permission denied", "ärger, \\xff, 100 %"]
+    assert laptop.put(full, Tarkeep_Notes=",".join(map(quote, notes))).status_code == 201
+    change(laptop)
+    inc = laptop.dump("INC")
+    said = {"filename": inc.name, "profile": laptop.profile, "type": "INC", "parent": f"FULL/{full.name}"}
+    begun = laptop.client.post(
+        UPLOADS, headers={**TUS, "Upload-Metadata": described(**said), "Upload-Defer-Length": "1"}
+    )
+    upload = begun.headers["location"]
+    half = len(inc.content) // 2
+    for start, stop, headers in ((0, half, {}), (half, len(inc.content), {"Tarkeep-Notes": "short of time"})):
+        headers = {**BYTES, "Upload-Offset": str(start), "Upload-Length": str(len(inc.content)), **headers}
+        assert laptop.client.patch(upload, headers=headers, content=inc.content[start:stop]).status_code == 204
+
+    points = laptop.points()
+    assert [points[dump.name]["notes"] for dump in (full, inc)] == [notes, ["short of time"]]
+    assert [line for line in laptop.get("plan")["warnings"] if line.startswith(("FULL", "INC"))] == [
+        *(f"FULL/{full.name}: {note}" for note in notes),
+        f"INC/{inc.name}: short of time",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("a%0ab", "invalid-encoding"),
+        ("a%ffb", "invalid-encoding"),
+        ("x" * 1001, "invalid-parameter"),
+        (",".join("x" * 201), "invalid-parameter"),
+        (",".join(["x" * 900] * 10), "invalid-parameter"),
+    ],
+    ids=["a line end", "no UTF-8", "too long", "too many", "too much"],
+)
+def test_notes_that_no_archive_may_have_are_refused(laptop: Dumper, said: str, why: str) -> None:
+    """Before anything is stored."""
+    assert code(laptop.put(laptop.dump("FULL"), Tarkeep_Notes=said)) == (400, why)
+    assert laptop.client.get(laptop.url + "/points").status_code == 404
 
 
 # -- what is said of the parent --------------------------------------------------------------------------------------

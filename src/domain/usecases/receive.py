@@ -214,6 +214,7 @@ class ReceiveArchive:
             offer.taken_at,
             offer.lineage,
             self.rules.of(offer.id.profile).time_zone,
+            offer.notes,
         )
         writer.seal(sidecar.encode(archive))
         return self._settle(archive, writer, recording)

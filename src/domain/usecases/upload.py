@@ -293,14 +293,16 @@ class AppendToUpload:
         announced_bytes: int | None = None,
         checksum: Checksum | None = None,
         is_the_rest: bool = False,
+        notes: tuple[str, ...] = (),
         when_wanted: Callable[[], None] = _nothing,
     ) -> Upload:
         """
         Append *blocks*, which begin at *offset_bytes*.
 
         When *blocks* raise, what came before is kept, unless it was sent with a *checksum*: then all or nothing.
-        *length_bytes* declares the length, *is_the_rest* that it is where *blocks* end. *when_wanted* as for
-        `UploadLocks.hold`. The last bytes sent again to a finished upload are a success.
+        *length_bytes* declares the length, *is_the_rest* that it is where *blocks* end. *notes* take the place of those
+        of the offer. *when_wanted* as for `UploadLocks.hold`. The last bytes sent again to a finished upload are a
+        success.
 
         Raises:
             UploadNotFound, UploadGone, UploadLocked: nobody can append now.
@@ -321,6 +323,8 @@ class AppendToUpload:
                 length_bytes=length_bytes,
                 announced_bytes=announced_bytes,
             )
+            if notes and upload.offer is not None:
+                upload = evolve(upload, offer=evolve(upload.offer, notes=notes))
             try:
                 if upload.role is Role.PARTIAL:
                     return self._append_piece(upload, blocks, checksum)

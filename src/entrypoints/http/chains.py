@@ -138,6 +138,7 @@ def _point(point: RestorePoint) -> dict[str, object]:
             {"code": one.kind.value, "detail": one.reason, "archive": archive_reference(one.archive)}
             for one in point.own_doubts
         ],
+        "notes": list(archive.notes),
     }
 
 
@@ -221,11 +222,11 @@ def _plan(profile: str, made: Plan, archives: Sequence[BackupArchive]) -> dict[s
             for archive in archives
         ],
         "sound": made.is_sound,
-        "warnings": list(_warnings(made)),
+        "warnings": list(_warnings(made, archives)),
     }
 
 
-def _warnings(made: Plan) -> Iterator[str]:
+def _warnings(made: Plan, archives: Sequence[BackupArchive]) -> Iterator[str]:
     point = made.point
     if not made.is_sound:
         yield "GNU tar would carry out renames of directories among these archives wrongly; restore.tar gives the tree"
@@ -233,6 +234,9 @@ def _warnings(made: Plan) -> Iterator[str]:
         yield "plain archives are in the path: what was deleted in between comes back"
     for doubt in point.doubts:
         yield f"{doubt.archive.type.value}/{doubt.archive.name}: {doubt.reason}"
+    for archive in archives:
+        for note in archive.notes:
+            yield f"{archive.id.type.value}/{archive.id.name}: {note}"
 
 
 def _script(made: Plan, archives: Sequence[BackupArchive], server: str) -> str:

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers, QueryParams
 from ...domain.archives import BackupType, DeclaredDigests, Lineage, parse_digest
 from ...domain.errors import DigestInvalid
 from ...domain.naming import check_archive_name, check_profile
+from ...domain.notes import check_notes
 from .problems import Problem
 
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -143,6 +144,21 @@ def lineage(said: Mapping[str, str]) -> Lineage:
         parse_digest("sha256", said[name]) if said.get(name) else None for name in ("snapshot_before", "snapshot_after")
     )
     return Lineage(parent, before, after)
+
+
+def noted(headers: Headers) -> tuple[str, ...]:
+    """
+    What ``Tarkeep-Notes`` says of the archive: notes for people, each percent-encoded, separated by commas.
+
+    Raises:
+        Problem: ``invalid-encoding``, or ``invalid-parameter`` where no archive may have such notes.
+    """
+    value = headers.get("tarkeep-notes", "")
+    items = [unquote(item.strip(), errors="replace") for item in value.split(",")]
+    try:
+        return check_notes([checked_text(item, "Tarkeep-Notes") for item in items if item])
+    except ValueError as error:
+        raise Problem(400, "invalid-parameter", f"Tarkeep-Notes: {error}") from None
 
 
 def in_utc(moment: datetime) -> datetime | None:

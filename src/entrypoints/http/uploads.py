@@ -23,6 +23,7 @@ from ...domain.uploads import ChecksumAlgorithm, Role, Upload
 from . import tus_headers
 from .access import note_written, visitor_of
 from .context import Context, answer_json
+from .parameters import noted
 from .problems import Problem
 from .wire import archive_location, v1_archive
 
@@ -143,6 +144,7 @@ async def append(request: Request) -> Response:
             length_bytes=tus_headers.whole_header(headers, "Upload-Length"),
             announced_bytes=tus_headers.announced_length(headers),
             checksum=tus_headers.checksum(headers),
+            notes=noted(headers),
         ),
     )
     return Response(status_code=204, headers=_standing(context, upload))
@@ -162,6 +164,7 @@ async def put(request: Request) -> Response:
             length_bytes=total,
             announced_bytes=count,
             is_the_rest="content-range" not in headers,
+            notes=noted(headers),
         ),
     )
     stored = _standing(context, upload)

@@ -23,6 +23,7 @@ from .parameters import (
     declared_digests,
     lineage,
     lineage_headers,
+    noted,
     optional_profile,
     optional_type,
     stated_time,
@@ -74,7 +75,7 @@ async def put_archive(request: Request) -> Response:
         raise Problem(400, "invalid-parameter", "an archive is sent whole; Content-Range belongs to an upload's URL")
     said = lineage_headers(request.headers)
     digests, taken_at = declared_digests(request.headers), stated_time(said.get("taken_at"))
-    offer = Offer(_requested_id(request), digests, taken_at, lineage=lineage(said))
+    offer = Offer(_requested_id(request), digests, taken_at, lineage=lineage(said), notes=noted(request.headers))
     if offer.lineage.parent is not None:  # a wrong one costs its sender not a byte of the archive
         await context.run(lambda: context.tarkeep.receive.check(offer))
     announced = announced_bytes(request)
