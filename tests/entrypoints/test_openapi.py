@@ -38,7 +38,7 @@ from tarkeep.domain.access import Scope
 from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.domain.errors import InvalidName
 from tarkeep.domain.naming import ARCHIVE_NAME_MAX_BYTES, check_archive_name, check_profile
-from tarkeep.entrypoints.http import chains, inside, original, problems, uploads, v1
+from tarkeep.entrypoints.http import chains, inside, original, problems, tus_headers, uploads, v1
 from tarkeep.entrypoints.http.access import ACCESS
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import open_tokens
@@ -548,7 +548,7 @@ def test_every_operation_is_seen_to_succeed() -> None:
     promised = {
         (operation["operationId"], int(status))
         for path, item in DOCUMENT["paths"].items()
-        if not path.startswith(uploads.COLLECTION)  # what tus asks for, test_resumable_uploads looks at
+        if not path.startswith(tus_headers.COLLECTION)  # what tus asks for, test_resumable_uploads looks at
         for method, operation in item.items()
         if method != "parameters"
         for status in operation["responses"]
@@ -614,7 +614,7 @@ def test_schemathesis_finds_no_difference(tmp_path: Path, scopes: list[str] | No
                 *("--config-file", str(ROOT / "tests" / "support" / "schemathesis.toml")),
                 *("run", str(document), "--url", running.url, "--report-ndjson-path", str(report), *token),
                 # their requests are a conversation in headers, which only test_resumable_uploads can hold
-                *("--exclude-path-regex", f"^{uploads.COLLECTION}"),
+                *("--exclude-path-regex", f"^{tus_headers.COLLECTION}"),
             ],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(ROOT), "TARKEEP_CURSOR": cursor, "NO_PROXY": "127.0.0.1"},
@@ -628,7 +628,7 @@ def test_schemathesis_finds_no_difference(tmp_path: Path, scopes: list[str] | No
     asked = {
         name
         for name, (method, path) in operations().items()
-        if not path.startswith(uploads.COLLECTION) and may_ask(method, path, scopes)
+        if not path.startswith(tus_headers.COLLECTION) and may_ask(method, path, scopes)
     }
     assert {name for name, statuses in succeeded.items() if statuses} == asked
     assert {"examples", "coverage", "fuzzing", "stateful"} <= phases

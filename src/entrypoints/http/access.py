@@ -72,7 +72,7 @@ ACCESS: dict[tuple[str, str], Row] = {
     **_rows((), Where.NONE, ("OPTIONS", _UPLOAD)),
     **_rows((Scope.PUSH,), Where.HANDLER, ("POST", "/upload"), ("POST", _UPLOADS)),
     **_rows((Scope.PUSH,), Where.PATH, ("PUT", _WHOLE_ARCHIVE), ("PUT", _ARCHIVE + "/snapshot")),
-    # HEAD has a row of its own on these, and POST stands for others where X-HTTP-Method-Override says so
+    # HEAD has a row of its own on these, and POST is answered 405 unless it names another (`method.effective_method`)
     **_rows(
         (Scope.PUSH,),
         Where.UPLOAD,

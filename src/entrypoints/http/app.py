@@ -34,6 +34,7 @@ from ..wiring import Tarkeep
 from . import chains, inside, original, security_headers, tus_headers, uploads, v1
 from .access import VISITOR, WROTE, Guard, Written, note_written
 from .context import Context
+from .method import effective_method, is_of_uploads, refuse_two_methods
 from .parameters import check_target
 from .problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
 
@@ -120,7 +121,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 def _refusal(scope: Scope, problem: Problem) -> Response:
     response = problem_response(problem, str(scope.get("tarkeep.request_id", "")))
-    if scope["path"].startswith(uploads.COLLECTION):  # which tus wants on every answer
+    if is_of_uploads(scope["path"]):  # which tus wants on every answer
         response.headers["Tus-Resumable"] = tus_headers.VERSION
     return response
 
@@ -153,11 +154,14 @@ class AroundRequest:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        # a copy: the connection frames the answer by what was sent, not by what it stands for
+        scope = {**scope, "method": effective_method(scope)}
         exchange = _Exchange(scope, receive, send, self.context)
         try:
             try:
                 check_target(scope.get("raw_path", b""), scope.get("query_string", b""))
                 self.guard.judge(scope)
+                refuse_two_methods(scope)
             except TarkeepError as error:
                 await exchange.refuse(problem_of(error))
             except Problem as problem:

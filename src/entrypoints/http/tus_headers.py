@@ -21,6 +21,7 @@ from ...domain.uploads import Checksum, ChecksumAlgorithm, Role, Upload
 from .parameters import checked_text, lineage, stated_time
 from .problems import Problem
 
+COLLECTION = "/api/v1/uploads"
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination,concatenation"
 CONTENT_TYPE = "application/offset+octet-stream"
@@ -218,7 +219,7 @@ def standing(upload: Upload, idle: timedelta) -> dict[str, str]:
 
 def location(id: str) -> str:
     """The path of an upload."""
-    return f"/api/v1/uploads/{id}"
+    return f"{COLLECTION}/{id}"
 
 
 def _base64(text: str) -> bytes | None:

@@ -25,9 +25,8 @@ from .access import note_written, visitor_of
 from .context import Context, answer_json
 from .parameters import noted
 from .problems import Problem
+from .tus_headers import COLLECTION
 from .wire import archive_location, v1_archive
-
-COLLECTION = "/api/v1/uploads"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -50,10 +49,10 @@ def routes() -> list[Route]:
 
 
 def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
-    """One endpoint for all methods: a client that can only send POST names the real one in a header."""
+    """One endpoint for all methods, which is the effective one here (`method.effective_method`)."""
 
     async def dispatch(request: Request) -> Response:
-        method = request.headers.get("x-http-method-override", request.method).upper()
+        method = request.method
         if method not in endpoints:
             allowed = ", ".join(sorted(endpoints))
             detail = f"{method[:20]} is not offered here, only {allowed}"
