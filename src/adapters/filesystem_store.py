@@ -26,7 +26,7 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
@@ -126,13 +126,7 @@ class FilesystemArchiveStore:
 
     def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
         with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
-            file = _open_regular(id.name, directory)
-        size = os.fstat(file.fileno()).st_size
-        first = min(max(start, 0), size)
-        last = size if stop is None else min(max(stop, first), size)
-        with suppress(OSError):  # advice only: reading works without it
-            os.posix_fadvise(file.fileno(), first, last - first, os.POSIX_FADV_SEQUENTIAL)
-        return _Reader(id, file, first, last)
+            return _reader(id, id.name, directory, start, stop)
 
     def stat(self, id: ArchiveId) -> StoredArchive:
         with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
@@ -163,9 +157,11 @@ class FilesystemArchiveStore:
                     os.fsync(directory)
                     undo.pop_all()
 
-    def keep_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
+    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block]) -> None:
+        self.stat(id)  # nothing need be read for what is not there
         with self.begin() as writer:
-            writer.write(snapshot)
+            for block in blocks:
+                writer.write(block)
             writer.seal(b"")  # makes the bytes durable; there is no side-car to link
             with self._turn_of(id):
                 self.stat(id)
@@ -174,21 +170,21 @@ class FilesystemArchiveStore:
                     self._directory_of(id.profile, id.type) as directory,
                     ExitStack() as undo,
                 ):
-                    kept = _read_whole(id.name + SNAPSHOT_SUFFIX, directory)
-                    if kept is None:
+                    if _regular(id.name + SNAPSHOT_SUFFIX, directory) is None:
                         self._link_staged(writer.id, _PART_SUFFIX, id.name + SNAPSHOT_SUFFIX, directory, undo)
-                    elif kept != snapshot:
-                        raise AlreadyPublished(id)
+                    else:
+                        with _reader(id, id.name + SNAPSHOT_SUFFIX, directory) as kept:
+                            if kept.size_bytes != writer.size_bytes or not _are_equal(kept, writer.staged()):
+                                raise AlreadyPublished(id)
                     # also where it was there: whoever linked it may not have come to the fsync
                     os.fsync(directory)
                     undo.pop_all()
 
-    def snapshot(self, id: ArchiveId) -> bytes:
+    def snapshot(self, id: ArchiveId) -> ArchiveReader:
         try:
             with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
-                kept = _read_whole(id.name + SNAPSHOT_SUFFIX, directory)
-                if kept is not None and _regular(id.name, directory) is not None:
-                    return kept
+                if _regular(id.name, directory) is not None:
+                    return _reader(id, id.name + SNAPSHOT_SUFFIX, directory)
         except ArchiveNotFound:
             pass
         raise SnapshotNotFound(id)
@@ -558,6 +554,22 @@ def _open_regular(name: str, directory: int) -> io.FileIO:
         file.close()
         raise FileNotFoundError(errno.ENOENT, "not a regular file")
     return file
+
+
+def _reader(id: ArchiveId, name: str, directory: int, start: int = 0, stop: int | None = None) -> _Reader:
+    """The bytes of the file *name*, which belongs to *id*. Raises FileNotFoundError."""
+    file = _open_regular(name, directory)
+    size = os.fstat(file.fileno()).st_size
+    first = min(max(start, 0), size)
+    last = size if stop is None else min(max(stop, first), size)
+    with suppress(OSError):  # advice only: reading works without it
+        os.posix_fadvise(file.fileno(), first, last - first, os.POSIX_FADV_SEQUENTIAL)
+    return _Reader(id, file, first, last)
+
+
+def _are_equal(one: Iterable[bytes], other: Iterable[bytes]) -> bool:
+    """Whether two files of one length, in blocks that are cut alike, hold the same."""
+    return all(a == b for a, b in zip(one, other, strict=True))
 
 
 def _regular(name: str, directory: int) -> os.stat_result | None:

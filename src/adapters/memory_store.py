@@ -8,7 +8,7 @@ for a restart, so that recovery can be tried without a disk.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from types import TracebackType
 
@@ -112,19 +112,20 @@ class MemoryArchiveStore:
                 raise AlreadyPublished(id)
             held.sidecar = bytes(sidecar)
 
-    def keep_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
+    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block]) -> None:
         held = self._held(id)
+        snapshot = b"".join(blocks)
         with self._lock:
             if held.snapshot not in (None, snapshot):
                 raise AlreadyPublished(id)
-            held.snapshot = bytes(snapshot)
+            held.snapshot = snapshot
 
-    def snapshot(self, id: ArchiveId) -> bytes:
+    def snapshot(self, id: ArchiveId) -> ArchiveReader:
         with self._lock:
             held = self.archives.get(id)
         if held is None or held.snapshot is None:
             raise SnapshotNotFound(id)
-        return held.snapshot
+        return _Reader(id, HeldArchive(held.snapshot, None), 0, len(held.snapshot))
 
     def remove(self, id: ArchiveId) -> None:
         with self._lock:

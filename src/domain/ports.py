@@ -179,18 +179,20 @@ class ArchiveStore(Protocol):
             ArchiveNotFound: there is no such archive.
         """
 
-    def keep_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
+    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block]) -> None:
         """
-        Durably keep *snapshot*, tar's snapshot file, with the archive *id*. The same bytes again are no error.
+        Durably keep tar's snapshot file, the bytes of *blocks*, with the archive *id*. The same again are no error.
+
+        *blocks* are read once, into staging, in bounded memory. An error they raise comes through, and nothing is kept.
 
         Raises:
             AlreadyPublished: another one is kept with it; that stays.
             ArchiveNotFound: there is no such archive.
         """
 
-    def snapshot(self, id: ArchiveId) -> bytes:
+    def snapshot(self, id: ArchiveId) -> ArchiveReader:
         """
-        The snapshot file kept with *id*.
+        The bytes of the snapshot file kept with *id*.
 
         Raises:
             SnapshotNotFound: there is none, or no such archive.

@@ -49,6 +49,13 @@ def get(store: ArchiveStore, id: ArchiveId, start: int = 0, stop: int | None = N
         return b"".join(reader)
 
 
+def snapshot_of(store: ArchiveStore) -> bytes:
+    with store.snapshot(ID) as reader:
+        content = b"".join(reader)
+        assert len(content) == reader.size_bytes
+        return content
+
+
 def pattern(size: int) -> bytes:
     """*size* bytes of which no two ranges of more than a few bytes are alike."""
     return hashlib.shake_128(b"pattern").digest(size)
@@ -213,7 +220,7 @@ class ArchiveStoreContract:
     ) -> None:
         """Whatever became of the old bytes and their side-car; nothing is left in staging."""
         put(door.store, ID, b"first", b"1")
-        door.store.keep_snapshot(ID, b"snapshot")
+        door.store.keep_snapshot(ID, [b"snapshot"])
         if harm == "shortened":
             door.shorten(ID, 2)
         elif harm == "no side-car":
@@ -225,7 +232,7 @@ class ArchiveStoreContract:
 
         assert get(door.store, ID) == b"another"
         assert door.store.stat(ID) == StoredArchive(ID, 7, b"2", has_snapshot=True)
-        assert door.store.snapshot(ID) == b"snapshot"
+        assert snapshot_of(door.store) == b"snapshot"
         assert door.staging_is_empty()
 
     def test_replacing_what_is_not_there_publishes_it(self, door: StoreDoor) -> None:
@@ -603,38 +610,69 @@ class ArchiveStoreContract:
         """It comes back byte for byte, the archive says that it has one, and staging is empty."""
         put(door.store, ID, b"bytes", b"{}")
         put(door.store, OTHER, b"other", b"{}")
-        door.store.keep_snapshot(ID, b"snapshot\0" * 1000)
+        door.store.keep_snapshot(ID, [b"snapshot\0" * 1000])
 
-        assert door.store.snapshot(ID) == b"snapshot\0" * 1000
+        assert snapshot_of(door.store) == b"snapshot\0" * 1000
         assert door.store.stat(ID) == StoredArchive(ID, 5, b"{}", has_snapshot=True)
         assert {stored.id: stored.has_snapshot for stored in door.store.scan()} == {ID: True, OTHER: False}
         assert door.staging_is_empty()
         assert door.open_files() == 0
 
+    def test_a_snapshot_file_may_come_in_any_number_of_blocks(self, door: StoreDoor) -> None:
+        """It is the bytes that count, also when they come once more, cut in another way."""
+        content = pattern(3 * MIB + 17)
+        put(door.store, ID, b"bytes")
+        for size in (len(content), 100_000):
+            door.store.keep_snapshot(ID, (content[at : at + size] for at in range(0, len(content), size)))
+
+        assert snapshot_of(door.store) == content
+        for other in (content[:-1], content + b"x", content[:-1] + b"x"):
+            with pytest.raises(AlreadyPublished):
+                door.store.keep_snapshot(ID, [other[:MIB], other[MIB:]])
+        assert snapshot_of(door.store) == content
+        assert door.open_files() == 0
+
+    def test_a_snapshot_file_whose_sender_fails_is_not_kept(self, door: StoreDoor) -> None:
+        """The error comes through; neither with the archive nor in staging is anything of it, and the next one may."""
+
+        def cut_off() -> Iterator[Block]:
+            yield pattern(MIB)
+            raise BrokenPipeError
+
+        put(door.store, ID, b"bytes")
+        with pytest.raises(BrokenPipeError):
+            door.store.keep_snapshot(ID, cut_off())
+
+        assert not door.store.stat(ID).has_snapshot
+        assert door.staging_is_empty()
+        assert door.open_files() == 0
+        door.store.keep_snapshot(ID, [b"another"])
+        assert snapshot_of(door.store) == b"another"
+
     def test_a_snapshot_file_survives_a_crash(self, door: StoreDoor) -> None:
         """What was kept is there for the next process."""
         put(door.store, ID, b"bytes")
-        door.store.keep_snapshot(ID, b"snapshot")
+        door.store.keep_snapshot(ID, [b"snapshot"])
         door.crash()
 
-        assert door.store.snapshot(ID) == b"snapshot"
+        assert snapshot_of(door.store) == b"snapshot"
 
     def test_a_snapshot_file_is_never_replaced(self, door: StoreDoor) -> None:
         """The same again is a success, another one is refused."""
         put(door.store, ID, b"bytes")
-        door.store.keep_snapshot(ID, b"first")
-        door.store.keep_snapshot(ID, b"first")
+        door.store.keep_snapshot(ID, [b"first"])
+        door.store.keep_snapshot(ID, [b"first"])
         with pytest.raises(AlreadyPublished):
-            door.store.keep_snapshot(ID, b"second")
+            door.store.keep_snapshot(ID, [b"second"])
 
-        assert door.store.snapshot(ID) == b"first"
+        assert snapshot_of(door.store) == b"first"
         assert door.staging_is_empty()
 
     def test_no_archive_no_snapshot_file(self, door: StoreDoor) -> None:
         """None is kept for what is not stored, and none is there before it was sent."""
         put(door.store, ID, b"bytes")
         with pytest.raises(ArchiveNotFound):
-            door.store.keep_snapshot(OTHER, b"snapshot")
+            door.store.keep_snapshot(OTHER, [b"snapshot"])
         for id in (ID, OTHER):
             with pytest.raises(SnapshotNotFound) as caught:
                 door.store.snapshot(id)
@@ -644,7 +682,7 @@ class ArchiveStoreContract:
     def test_a_snapshot_file_goes_with_its_archive(self, door: StoreDoor) -> None:
         """An archive that comes again under the name does not find the old one."""
         put(door.store, ID, b"bytes")
-        door.store.keep_snapshot(ID, b"old")
+        door.store.keep_snapshot(ID, [b"old"])
         door.store.remove(ID)
         with pytest.raises(SnapshotNotFound):
             door.store.snapshot(ID)

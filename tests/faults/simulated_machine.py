@@ -400,7 +400,7 @@ class SimulatedMachine:
             self._acknowledged(archive.id, archive.content)
 
     def _keep(self, id: ArchiveId) -> None:
-        self._running.tarkeep.keep_snapshot(id, SNAPSHOT)
+        self._running.tarkeep.keep_snapshot(id, [SNAPSHOT])
         self.snapshots.add(id)
 
     def _damage(self, id: ArchiveId) -> bytes:

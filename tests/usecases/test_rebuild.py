@@ -128,7 +128,7 @@ def test_a_snapshot_file_that_was_damaged_takes_no_proof_away(memory: InMemory) 
     digest = hashlib.sha256(SNAPSHOT).hexdigest()
     sent = evolve(offer(), lineage=Lineage(snapshot_after=digest))
     archive = memory.tarkeep.receive(sent, [CONTENT]).archive
-    memory.tarkeep.keep_snapshot(archive.id, SNAPSHOT)
+    memory.tarkeep.keep_snapshot(archive.id, [SNAPSHOT])
 
     memory.tarkeep.rebuild()
     assert memory.catalog.find(archive.id) == evolve(archive, has_snapshot=True)

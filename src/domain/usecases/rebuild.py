@@ -69,7 +69,7 @@ class RebuildCatalog:
             report.damaged.append(stored.id)
             archive = evolve(archive, state=ArchiveState.DAMAGED)
         if stored.has_snapshot:
-            digest = snapshot_digest(self.store.snapshot(stored.id), self.hasher)
+            digest = snapshot_digest(self.store, stored.id, self.hasher)
             # another file than the dump is known to have left behind is as good as none, and says nothing of the chain
             if archive.lineage.snapshot_after in (None, digest):
                 archive = evolve(archive, has_snapshot=True, lineage=evolve(archive.lineage, snapshot_after=digest))

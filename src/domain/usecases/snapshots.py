@@ -7,18 +7,27 @@ behind, and one that contradicts what its sender declared is refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from attrs import frozen
 
-from ..archives import ArchiveId
+from ..archives import ArchiveId, BackupArchive
 from ..errors import AlreadyPublished, DigestMismatch, SnapshotConflict, SnapshotNotFound
-from ..ports import ArchiveStore, Catalog, Hasher
+from ..ports import ArchiveReader, ArchiveStore, Block, Catalog, Hasher, RunningChecksum
 from ..uploads import ChecksumAlgorithm
 
 
-def snapshot_digest(snapshot: bytes, hasher: Hasher) -> str:
-    """The SHA-256 of *snapshot*, in lower-case hex."""
+def snapshot_digest(store: ArchiveStore, id: ArchiveId, hasher: Hasher) -> str:
+    """
+    The SHA-256 of the snapshot file kept with *id*, in lower-case hex.
+
+    Raises:
+        SnapshotNotFound: there is none.
+    """
     running = hasher.checksum(ChecksumAlgorithm.SHA256)
-    running.update(snapshot)
+    with store.snapshot(id) as blocks:
+        for block in blocks:
+            running.update(block)
     return running.digest().hex()
 
 
@@ -30,9 +39,9 @@ class KeepSnapshot:
     catalog: Catalog
     hasher: Hasher
 
-    def __call__(self, id: ArchiveId, snapshot: bytes) -> bool:
+    def __call__(self, id: ArchiveId, blocks: Iterable[Block]) -> bool:
         """
-        Keep *snapshot* with *id*; whether it is new.
+        Keep the snapshot file of *blocks* with *id*; whether it is new. What *blocks* raise comes through.
 
         Raises:
             ArchiveNotFound: there is no such archive.
@@ -40,18 +49,25 @@ class KeepSnapshot:
             SnapshotConflict: another one is kept with it already.
         """
         archive = self.catalog.find(id)
-        digest = snapshot_digest(snapshot, self.hasher)
-        declared = archive.lineage.snapshot_after
-        if archive.has_snapshot and declared != digest:
-            raise SnapshotConflict(id)
-        if declared is not None and declared != digest:
-            raise DigestMismatch("sha256", declared, digest)
+        running = self.hasher.checksum(ChecksumAlgorithm.SHA256)
         try:
-            self.store.keep_snapshot(id, snapshot)
+            self.store.keep_snapshot(id, _judged(archive, blocks, running))
         except AlreadyPublished as error:
             raise SnapshotConflict(id) from error
-        self.catalog.note_snapshot(id, digest)
+        self.catalog.note_snapshot(id, running.digest().hex())
         return not archive.has_snapshot
+
+
+def _judged(archive: BackupArchive, blocks: Iterable[Block], running: RunningChecksum) -> Iterator[Block]:
+    """*blocks* while they pass; an error in the place of the end where they are not what *archive* left behind."""
+    for block in blocks:
+        running.update(block)
+        yield block
+    digest, declared = running.digest().hex(), archive.lineage.snapshot_after
+    if archive.has_snapshot and declared != digest:
+        raise SnapshotConflict(archive.id)
+    if declared is not None and declared != digest:
+        raise DigestMismatch("sha256", declared, digest)
 
 
 @frozen
@@ -61,8 +77,10 @@ class ReadSnapshot:
     store: ArchiveStore
     catalog: Catalog
 
-    def __call__(self, id: ArchiveId) -> bytes:
+    def __call__(self, id: ArchiveId) -> ArchiveReader:
         """
+        Its bytes; the caller leaves the reader's context.
+
         Raises:
             ArchiveNotFound, SnapshotNotFound: there is none.
         """

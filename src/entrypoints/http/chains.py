@@ -16,11 +16,12 @@ from ...domain.archives import ArchiveId, BackupArchive, BackupType
 from ...domain.chains import Link, chains
 from ...domain.naming import check_archive_name, check_profile
 from ...domain.points import Fidelity, Plan, RestorePoint
+from ...domain.ports import ArchiveReader
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from .access import note_written
 from .context import Context, announced_bytes, answer_json
-from .download import attached, repr_digest
+from .download import StreamedResponse, attached, repr_digest
 from .parameters import checked_text, in_utc, optional_type
 from .plan_script import Step, plan_script
 from .problems import Problem
@@ -297,10 +298,7 @@ async def put_snapshot(request: Request) -> Response:
     context, id = Context.of(request), requested_archive(request)
 
     def keep(blocks: Iterator[bytes]) -> Response:
-        snapshot = b"".join(blocks)
-        if not snapshot:  # from which tar would make a full dump, and the chain would look whole
-            raise Problem(422, "empty-archive", "the snapshot file is empty (0 bytes)")
-        is_new = context.tarkeep.keep_snapshot(id, snapshot)
+        is_new = context.tarkeep.keep_snapshot(id, _not_empty(blocks))
         archive = context.tarkeep.find(id.type, id.name, id.profile)
         body = {**archive_reference(id), "snapshot": {"sha256": archive.lineage.snapshot_after}}
         result = "new" if is_new else "duplicate"
@@ -312,15 +310,31 @@ async def put_snapshot(request: Request) -> Response:
     return await context.take(request, "snapshot file", limit, "max_snapshot_bytes", keep)
 
 
+def _not_empty(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """*blocks*, unless there are none: from an empty file tar makes a full dump, and the chain would look whole."""
+    first = next(blocks, b"")
+    if not first:
+        raise Problem(422, "empty-archive", "the snapshot file is empty (0 bytes)")
+    yield first
+    yield from blocks
+
+
 async def get_snapshot(request: Request) -> Response:
     context, id = Context.of(request), requested_archive(request)
 
-    def answer() -> Response:
-        snapshot = context.tarkeep.read_snapshot(id)
+    def opened() -> tuple[BackupArchive, ArchiveReader]:
         archive = context.tarkeep.find(id.type, id.name, id.profile)
-        headers = {"Content-Disposition": attached(f"{id.name}.snar"), "Cache-Control": "private, no-cache"}
-        if archive.lineage.snapshot_after is not None:  # what it was, whatever the disk has made of it
-            headers["Repr-Digest"] = repr_digest(archive.lineage.snapshot_after)
-        return Response(snapshot, media_type="application/octet-stream", headers=headers)
+        return archive, context.tarkeep.read_snapshot(id)
 
-    return await context.run(answer)
+    archive, reader = await context.run(opened)
+    headers = {
+        "Content-Disposition": attached(f"{id.name}.snar"),
+        "Cache-Control": "private, no-cache",
+        "Content-Length": str(reader.size_bytes),
+    }
+    if archive.lineage.snapshot_after is not None:  # what it was, whatever the disk has made of it
+        headers["Repr-Digest"] = repr_digest(archive.lineage.snapshot_after)
+    if request.method == "HEAD":
+        with reader:
+            return Response(headers=headers, media_type="application/octet-stream")
+    return StreamedResponse(reader, context.executor, "application/octet-stream", headers=headers)
