@@ -1,5 +1,5 @@
 """
-What the listings of one archive say about another: where a directory was, and whether one can build on the other.
+What the listings of one archive say about another: where a directory was before.
 
 GNU tar writes the renames of directories down as steps to carry out. Read here is what it meant by them, which
 directory each one was before: the steps it writes for several renames that touch each other may come twice, or in an
@@ -8,14 +8,9 @@ order that cannot be carried out, and for a circle of three names they do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 
-from .chains import Fit, FitVerdict
-from .errors import TreeTooLarge
-from .members import Listing, Mark, Rename
-
-EXAMPLES = 10
-"""Paths that a fit names at most."""
+from .members import Rename
 
 MAX_PATH_BYTES = 4095
 """Longer paths cannot be given to Linux in one piece, so tar cannot extract them either."""
@@ -209,114 +204,3 @@ def _meant(steps: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
         else:
             renamed[new] = old or aside
     return renamed
-
-
-def fit(
-    child: Iterable[tuple[bytes, Listing]],
-    parent: Iterable[tuple[bytes, Listing]],
-    is_left_out: Callable[[bytes], bool] | None = None,
-) -> Fit:
-    """
-    Whether *parent* has every name that *child* calls unchanged, and every directory that it calls renamed.
-
-    Both are the directories of an archive with their listings, in any order, paths as the archive has them; each is
-    read once, and the names of *child* are held. One without any listing fits nothing and contradicts nothing.
-
-    GNU tar calls unchanged, too, what it saw and was told to leave out (``--exclude`` and the like), so a name that
-    is new and left out looks like one that is missing. *is_left_out* tells such paths apart, where a profile says what
-    its dumps leave out.
-    """
-    wanted: dict[bytes, list[bytes]] = {}
-    directories: set[bytes] = set()
-    renames: list[Rename] = []
-    held_bytes = 0
-    for path, listing in child:
-        directory = canonical(path)
-        directories.add(directory)
-        renames += listing.renames
-        unchanged = [name for name, mark in listing.names.items() if mark is Mark.UNCHANGED]
-        if is_left_out is not None:
-            unchanged = [name for name in unchanged if not is_left_out(join(directory, name))]
-        if unchanged:
-            wanted[directory] = unchanged
-        held_bytes += len(directory) + DIRECTORY_BYTES + names_bytes(unchanged)
-        held_bytes += sum(len(rename.old) + len(rename.new) for rename in listing.renames)
-        if held_bytes > MAX_HELD_BYTES or not is_placeable(directory):
-            raise TreeTooLarge(MAX_HELD_BYTES)
-    if not directories:
-        return Fit(FitVerdict.UNKNOWN)
-    needed: dict[bytes, tuple[bytes, list[bytes]]] = {}
-    moved: set[bytes] = set()
-    targets: dict[bytes, set[bytes]] = {}
-    ways: dict[bytes, set[bytes]] = {}
-    failed = _Failures()
-    is_empty = True
-    for path, listing in parent:
-        if is_empty:  # tar writes all renames of an archive into its first listing
-            is_empty = False
-            origins = Origins(renames, listing.renames)
-            moved = set(origins.moved_from)
-            failed.is_sound = origins.is_sound(directories)
-            failed.is_excusable = origins.is_trivial
-            targets = _by_directory(origins.targets)
-            ways = _by_directory(origins.targets | origins.ways)
-            for directory, names in wanted.items():
-                # One with a listing of its own is a directory, whatever its parent's says: it was named twice to tar.
-                names = [name for name in names if join(directory, name) not in directories]
-                before = origins.before(directory)
-                if before is None or before in needed:
-                    failed.add(directory, names)
-                elif names:
-                    needed[before] = (directory, names)
-        at = canonical(path)
-        moved.discard(at)
-        directory, names = needed.pop(at, (b"", []))
-        have = listing.names
-        if targets and (_is_taken(at, have, targets) or _has_file(at, have, ways)):
-            failed.is_sound = False
-        failed.add(directory, [name for name in names if have.get(name) not in (Mark.HERE, Mark.UNCHANGED)])
-    if is_empty:
-        return Fit(FitVerdict.UNKNOWN)
-    for directory, names in needed.values():
-        failed.add(directory, names)
-    failed.add(b"", sorted(moved))
-    return failed.fit()
-
-
-def _by_directory(paths: Iterable[bytes]) -> dict[bytes, set[bytes]]:
-    """The names in *paths* by the directories that they are in: looked up once for each listing, not all for each."""
-    found: dict[bytes, set[bytes]] = {}
-    for path in paths:
-        directory, name = split(path)
-        found.setdefault(directory, set()).add(name)
-    return found
-
-
-def _is_taken(directory: bytes, names: Mapping[bytes, Mark], targets: Mapping[bytes, set[bytes]]) -> bool:
-    """One of *targets*, names by their directories, is *directory*, and not empty."""
-    above, name = split(directory)
-    return bool(names) and name in targets.get(above, ())
-
-
-def _has_file(directory: bytes, names: Mapping[bytes, Mark], paths: Mapping[bytes, set[bytes]]) -> bool:
-    """One of *paths*, names by their directories, is a file in *directory*."""
-    return any(names.get(name, Mark.DIRECTORY) is not Mark.DIRECTORY for name in paths.get(directory, ()))
-
-
-class _Failures:
-    def __init__(self) -> None:
-        self._count = 0
-        self._examples: list[bytes] = []
-        self.is_sound = True
-        self.is_excusable = True
-
-    def add(self, directory: bytes, names: Sequence[bytes]) -> None:
-        self._count += len(names)
-        for name in names[: EXAMPLES - len(self._examples)]:
-            self._examples.append(join(directory, name))
-
-    def fit(self) -> Fit:
-        if not self._count:
-            return Fit(FitVerdict.FITS, is_sound=self.is_sound, is_excusable=self.is_excusable)
-        examples = tuple(self._examples)
-        return Fit(FitVerdict.CONTRADICTS, self._count, examples, self.is_sound, self.is_excusable)

@@ -99,12 +99,18 @@ def listing_of(position: int, extra: bytes) -> Listing:
 
 def listings(archive: Iterable[Names]) -> Iterator[tuple[bytes, Listing]]:
     """The directories of an archive that have a listing, with it. Raises like `listing_of`."""
+    for position, path, extra in raw_listings(archive):
+        yield path, listing_of(position, extra)
+
+
+def raw_listings(archive: Iterable[Names]) -> Iterator[tuple[int, bytes, bytes]]:
+    """The directories of an archive that have a listing, each with its position and the listing as the tar has it."""
     for names in archive:
         for position, letter, path, extra in zip(
             names.positions, names.letters, names.paths, names.extras, strict=True
         ):
             if letter == DIRECTORY and extra:
-                yield path, listing_of(position, extra)
+                yield position, path, extra
 
 
 def named(record: MemberRecord) -> tuple[int, bytes, bytes, int]:

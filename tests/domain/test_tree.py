@@ -12,10 +12,10 @@ from attrs import evolve
 from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import TreeTooLarge
 from tarkeep.domain.history import Change, history, sight
-from tarkeep.domain.listings import MAX_LEVELS, Origins, canonical, fit
+from tarkeep.domain.listings import MAX_LEVELS, Origins, canonical
 from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
 from tarkeep.domain.tree import Gap, GapKind, Tree
-from tests.support.members import archive, directory, member, merge
+from tests.support.members import archive, directory, fit, member, merge
 
 HARD_LINK, SYMLINK = MemberType.HARD_LINK, MemberType.SYMLINK
 
@@ -420,14 +420,6 @@ def _bytes_of(tree: Tree) -> int:
 # -- fits ------------------------------------------------------------------------------------------------------------
 
 
-def listings(members: Members) -> list[tuple[bytes, Listing]]:
-    return [(one.path, one.listing) for one in members() if one.listing is not None]
-
-
-def fitted(child: Members, parent: Members, is_left_out: Callable[[bytes], bool] | None = None) -> Fit:
-    return fit(listings(child), listings(parent), is_left_out)
-
-
 def test_a_child_fits_a_parent_that_has_its_unchanged_names() -> None:
     """As stored or as unchanged there; names that are new, gone, sockets or of another type contradict nothing."""
     parent = archive(directory(b"r", "Ya Nb Ysocket Ygone Dd Yfile"), directory(b"r/d", "Ye"))
@@ -438,7 +430,7 @@ def test_a_child_fits_a_parent_that_has_its_unchanged_names() -> None:
         directory(b"r/made"),
     )
 
-    assert fitted(child, parent) == Fit(FitVerdict.FITS)
+    assert fit(child, parent) == Fit(FitVerdict.FITS)
 
 
 def test_a_child_contradicts_a_parent_that_lacks_names() -> None:
@@ -446,7 +438,7 @@ def test_a_child_contradicts_a_parent_that_lacks_names() -> None:
     parent = archive(directory(b"r", "Ya Db"), directory(b"r/b"))
     child = archive(directory(b"r", "Na Nb Nc Dd"), directory(b"r/d", " ".join(f"Nx{number}" for number in range(20))))
 
-    found = fitted(child, parent)
+    found = fit(child, parent)
 
     assert (found.verdict, found.unresolved) == (FitVerdict.CONTRADICTS, 22)
     assert found.examples[:2] == (b"r/b", b"r/c")
@@ -457,14 +449,14 @@ def test_a_child_contradicts_a_parent_without_the_directories_it_renames() -> No
     """Even if it has nothing unchanged in them."""
     child = archive(directory(b"r", "Dc", (b"r/nowhere", b"r/c")), directory(b"r/c"))
 
-    assert fitted(child, BEFORE) == Fit(FitVerdict.CONTRADICTS, 1, (b"r/nowhere",), is_excusable=False)
+    assert fit(child, BEFORE) == Fit(FitVerdict.CONTRADICTS, 1, (b"r/nowhere",), is_excusable=False)
 
 
 def test_a_directory_that_tar_was_given_twice_is_one() -> None:
     """Its parent calls it unchanged, and it has a listing of its own."""
     child = archive(directory(b"r", "Na Db"), directory(b"r/a", "Nf Dx"), directory(b"r/a/x", "Ng"), directory(b"r/b"))
 
-    assert fitted(child, BEFORE).verdict is FitVerdict.FITS
+    assert fit(child, BEFORE).verdict is FitVerdict.FITS
     assert not merged(BEFORE, child)[0].gaps
 
 
@@ -472,16 +464,16 @@ def test_archives_without_listings_neither_fit_nor_contradict() -> None:
     """Plain ones cannot be compared."""
     plain = archive(b"r/a")
 
-    assert fitted(plain, BEFORE).verdict is FitVerdict.UNKNOWN
-    assert fitted(BEFORE, plain).verdict is FitVerdict.UNKNOWN
+    assert fit(plain, BEFORE).verdict is FitVerdict.UNKNOWN
+    assert fit(BEFORE, plain).verdict is FitVerdict.UNKNOWN
 
 
 def test_names_that_a_profile_leaves_out_are_no_contradiction() -> None:
     """They come and go without being archived, and tar calls them unchanged."""
     parent, child = archive(directory(b"r", "Ya")), archive(directory(b"r", "Na Nb.tmp"))
 
-    assert fitted(child, parent).verdict is FitVerdict.CONTRADICTS
-    assert fitted(child, parent, lambda path: path.endswith(b".tmp")).verdict is FitVerdict.FITS
+    assert fit(child, parent).verdict is FitVerdict.CONTRADICTS
+    assert fit(child, parent, lambda path: path.endswith(b".tmp")).verdict is FitVerdict.FITS
 
 
 @pytest.mark.parametrize(
@@ -509,7 +501,7 @@ def test_a_fit_tells_where_tar_would_restore_something_else(
     parent = archive(directory(b"r", "Da Db Yfile", *told), directory(b"r/a", "Yf"), directory(b"r/b", "Yf"))
     child = archive(directory(b"r", names, *steps), *(directory(b"r/" + name[1:].encode()) for name in names.split()))
 
-    assert fitted(child, parent).is_sound is is_sound
+    assert fit(child, parent).is_sound is is_sound
 
 
 # -- history ---------------------------------------------------------------------------------------------------------
@@ -583,6 +575,7 @@ def test_a_plain_archive_tells_of_nothing_that_it_does_not_hold() -> None:
 
 LONG_NAMES = Listing({b"%d" % number + b"n" * 60_000: Mark.HERE for number in range(10)})
 SHORT_DIRECTORIES = Listing({b"%d" % number: Mark.DIRECTORY for number in range(100_000)})
+LONG_NAMES_AND_ONE = Listing({**LONG_NAMES.names, b"one": Mark.HERE})
 LONG_UNCHANGED = Listing(dict.fromkeys(LONG_NAMES.names, Mark.UNCHANGED))
 
 
@@ -652,15 +645,31 @@ def test_a_tree_of_too_many_bytes_is_not_held(members: Sequence[Member | bytes],
     [
         [directory(deep(10_000))],
         [directory(b"n" * 4_000 + b"%d" % number) for number in range(40_000)],
-        [evolve(directory(b"%d" % number), listing=LONG_UNCHANGED) for number in range(500)],
         [directory(b"", "", *[(b"o" * 4_000, b"n" * 4_000)] * 20_000)],
     ],
-    ids=["deep", "long paths", "long names", "long renames"],
+    ids=["deep", "long paths", "long renames"],
 )
 def test_an_archive_of_too_many_bytes_is_not_compared(members: Sequence[Member]) -> None:
     """Of one that is compared with its parent no more is held than of a tree."""
     with pytest.raises(TreeTooLarge):
-        fitted(archive(*members), archive(directory(b"")))
+        fit(archive(*members), archive(directory(b"")))
+
+
+def test_long_names_that_are_missing_are_counted_and_not_held() -> None:
+    """Of names that a parent lacks the first are told; of listings that differ no more is held than of a tree."""
+    child = archive(*(evolve(directory(b"%d" % number), listing=LONG_UNCHANGED) for number in range(250)))
+    other = archive(*(evolve(directory(b"%d" % number), listing=LONG_NAMES_AND_ONE) for number in range(250)))
+    tracemalloc.start()
+    try:
+        found = fit(child, archive(directory(b"")))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert (found.verdict, found.unresolved, len(found.examples)) == (FitVerdict.CONTRADICTS, 2_500, 10)
+    assert peak < 20 << 20
+    with pytest.raises(TreeTooLarge):
+        fit(child, other)
 
 
 def test_very_many_renames_are_taken_for_unsound() -> None:
@@ -672,7 +681,7 @@ def test_very_many_renames_are_taken_for_unsound() -> None:
     after = [directory(b"n%d" % number) for number in range(2_000)]
     before = [directory(b"o%d" % number) for number in range(count)]
 
-    found = fitted(archive(child, *after), archive(directory(b""), *before))
+    found = fit(archive(child, *after), archive(directory(b""), *before))
 
     assert found.verdict is FitVerdict.FITS
     assert not found.is_sound
@@ -684,7 +693,7 @@ def test_renames_of_paths_that_lie_too_deep_are_not_followed() -> None:
 
     tracemalloc.start()
     try:
-        found = fitted(child, archive(directory(b"", "Yx")))
+        found = fit(child, archive(directory(b"", "Yx")))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -16,7 +16,6 @@ from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
 from tarkeep.adapters.targz import TargzInspector
 from tarkeep.domain.archives import parse_digest
 from tarkeep.domain.errors import MemberUnreadable, TarkeepError
-from tarkeep.domain.listings import fit
 from tarkeep.domain.members import Listing, Member, MemberRecord, MemberType
 from tarkeep.domain.naming import check_archive_name, check_profile, time_in_name, with_time
 from tarkeep.domain.path_text import path_bytes, path_text
@@ -28,7 +27,8 @@ from tarkeep.entrypoints.http.multipart_upload import MultipartUpload, boundary_
 from tarkeep.entrypoints.http.parameters import check_target, declared_digests, lineage, stated_time, whole_number
 from tarkeep.entrypoints.http.problems import Problem
 from tests.support.archives import NOON
-from tests.support.members import merge
+from tests.support.fit_rule import fit_by_the_rule
+from tests.support.members import fit, merge
 
 LIMITS = InspectionLimits(max_unpacked_bytes=1 << 20, max_members=1000, max_records=1000, max_header_bytes=64 << 10)
 
@@ -100,11 +100,12 @@ def listings(data: bytes) -> None:
         with suppress(ValueError):
             parsed.append((path[:100], parse_listing(dumpdir)))
     half = len(parsed) // 2
-    fit(parsed[half:], parsed[:half])
     members = [
         Member(path, MemberType.DIRECTORY, 0o755, 0, 0, b"", b"", 0, 0, b"", None, at * 512, 0, 0, False, listing)
         for at, (path, listing) in enumerate(parsed)
     ]
+    found = fit(lambda: members[half:], lambda: members[:half])
+    assert found.verdict is fit_by_the_rule(parsed[half:], parsed[:half])[0]
     merge([lambda: members[:half], lambda: members[half:]], is_exact=True)
 
 

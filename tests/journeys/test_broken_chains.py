@@ -21,15 +21,14 @@ from starlette.testclient import TestClient
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
 from tarkeep.domain.chains import Evidence, Fit, link_archives
 from tarkeep.domain.errors import ArchiveCorrupt
-from tarkeep.domain.listings import fit
-from tarkeep.domain.members import Listing, Mark, Member
+from tarkeep.domain.members import Mark, Member
 from tarkeep.domain.points import DoubtKind, Fidelity, RestorePoint, restore_points
 from tarkeep.domain.rules import ProfileRules
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import legacy_folder
 from tests.support.assembled import InMemory
 from tests.support.histories import History, Step, put_together
-from tests.support.members import merge
+from tests.support.members import fit, merge
 from tests.support.require import require
 from tests.support.server import in_process
 from tests.support.tar_oracle import members_of
@@ -50,10 +49,6 @@ class Dump:
 
     def read(self) -> list[Member]:
         return self.members
-
-    @property
-    def listings(self) -> list[tuple[bytes, Listing]]:
-        return [(member.path, member.listing) for member in self.members if member.listing is not None]
 
 
 def drawn(rng: random.Random, kinds: tuple[str, ...], count: int) -> list[Step]:
@@ -97,11 +92,11 @@ def described(number: int, members: list[Member], lineage: Lineage) -> BackupArc
 
 def last_point(dumps: list[Dump], *, digests: bool) -> RestorePoint:
     """What is said of the last archive, with or without the digests of snapshot files."""
-    listings = {dump.archive.id: dump.listings for dump in dumps}
+    members = {dump.archive.id: dump.read for dump in dumps}
     archives = [dump.archive if digests else evolve(dump.archive, lineage=Lineage()) for dump in dumps]
 
     def compare(child: BackupArchive, parent: BackupArchive) -> Fit:
-        return fit(listings[child.id], listings[parent.id])
+        return fit(members[child.id], members[parent.id])
 
     return restore_points(archives, link_archives(archives, ProfileRules(), compare))[-1]
 

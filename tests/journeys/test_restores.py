@@ -33,13 +33,13 @@ from hypothesis import strategies as st
 from tarkeep.domain.archives import ArchiveId, BackupType, Lineage, Offer
 from tarkeep.domain.chains import FitVerdict
 from tarkeep.domain.errors import PointNotRestorable
-from tarkeep.domain.listings import fit
-from tarkeep.domain.members import Listing, Member
+from tarkeep.domain.members import Member
 from tarkeep.domain.points import Fidelity
 from tarkeep.domain.tree import Tree
 from tarkeep.entrypoints.wiring import Tarkeep
 from tests.support.assembled import InMemory
 from tests.support.histories import History, Step, steps, tar
+from tests.support.members import fit
 from tests.support.portraits import (
     Look,
     Portrait,
@@ -107,14 +107,13 @@ class Dump:
     def packed(self) -> bytes:
         return gzip.compress(self.file.read_bytes(), 1, mtime=0)
 
-    @property
-    def listings(self) -> list[tuple[bytes, Listing]]:
-        return [(member.path, member.listing) for member in self.members if member.listing is not None]
+    def read(self) -> list[Member]:
+        return self.members
 
     @property
     def fits(self) -> bool:
         """Tar forgot nothing, and carries out what it wrote as it meant it."""
-        compared = [fit(one.listings, one.parent.listings) for one in self.path if one.parent is not None]
+        compared = [fit(one.read, one.parent.read) for one in self.path if one.parent is not None]
         return all(one.verdict is FitVerdict.FITS and one.is_sound for one in compared)
 
     def told(self, restored: Portrait) -> Portrait:

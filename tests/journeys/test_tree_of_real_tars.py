@@ -15,10 +15,9 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from tarkeep.domain.chains import FitVerdict
-from tarkeep.domain.listings import fit
-from tarkeep.domain.members import Listing, Member
+from tarkeep.domain.members import Member
 from tests.support.histories import History, Step, put_together, steps
-from tests.support.members import merge
+from tests.support.members import fit, merge
 from tests.support.tar_oracle import members_of
 
 REAL_FILES = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -39,10 +38,6 @@ class Taken:
     @property
     def path(self) -> list[Taken]:
         return [*(self.parent.path if self.parent else ()), self]
-
-    @property
-    def listings(self) -> list[tuple[bytes, Listing]]:
-        return [(member.path, member.listing) for member in self.members if member.listing is not None]
 
     def read(self) -> Sequence[Member]:
         return self.members
@@ -83,7 +78,7 @@ def test_the_merged_tree_is_what_was_archived_and_what_tar_restores(
         taken = chain_of(history, start, further)
         path = taken[-1].path
         live = history.live()
-        fits = [fit(child.listings, child.parent.listings) for child in path if child.parent]
+        fits = [fit(child.read, child.parent.read) for child in path if child.parent]
         fits_all = all(one.verdict is FitVerdict.FITS for one in fits)
 
         tree = merge([one.read for one in path], is_exact=True)

@@ -8,6 +8,8 @@ from itertools import islice
 from attrs import evolve
 
 from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
+from tarkeep.domain.chains import Fit
+from tarkeep.domain.fitting import fit as fit_names
 from tarkeep.domain.listings import canonical
 from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
 from tarkeep.domain.names import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, Names
@@ -68,3 +70,12 @@ def _letter_and_extra(one: Member) -> tuple[int, bytes]:
 def merge(path: Sequence[Callable[[], Iterable[Member]]], is_exact: bool, is_proven: bool = False) -> Tree:
     """`tarkeep.domain.tree.merge` of archives whose members are at hand."""
     return merge_names([names(members) for members in path], is_exact, is_proven)
+
+
+def fit(
+    child: Callable[[], Iterable[Member]],
+    parent: Callable[[], Iterable[Member]],
+    is_left_out: Callable[[bytes], bool] | None = None,
+) -> Fit:
+    """`tarkeep.domain.fitting.fit` of archives whose members are at hand."""
+    return fit_names(names(child), names(parent), is_left_out)

@@ -8,7 +8,7 @@ outcome of that is kept in the catalog.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
@@ -18,9 +18,8 @@ from attrs import evolve, frozen
 from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind, Offer
 from ..chains import Fit, FitVerdict, Link, link_archives
 from ..errors import AmbiguousType, ArchiveNotFound, ParentMismatch, ProfileNotFound, TarkeepError
-from ..listings import fit
-from ..members import Listing
-from ..names import listings
+from ..fitting import fit
+from ..names import ArchiveNames
 from ..points import Fidelity, Plan, RestorePoint, continue_from, plan_restore, restore_points
 from ..ports import Catalog
 from ..rules import RuleBook
@@ -152,7 +151,7 @@ class ListPoints:
             pair = (child.digests.sha256, parent.digests.sha256)
             if pair not in known:
                 try:
-                    known[pair] = fit(self._listings(child), self._listings(parent))
+                    known[pair] = fit(self._names(child), self._names(parent))
                 except TarkeepError:  # one of them cannot be read now: nothing is known, and nothing is kept
                     return Fit(FitVerdict.UNKNOWN)
                 with suppress(TarkeepError):  # a full disk keeps nobody from seeing what restores
@@ -161,8 +160,8 @@ class ListPoints:
 
         return compared
 
-    def _listings(self, archive: BackupArchive) -> Iterator[tuple[bytes, Listing]]:
-        return listings(self.members.names(archive))
+    def _names(self, archive: BackupArchive) -> ArchiveNames:
+        return lambda: self.members.names(archive)
 
     def _archives(self, profile: str) -> list[BackupArchive]:
         archives: list[BackupArchive] = []

@@ -1,0 +1,71 @@
+"""Comparing listings as the archives have them, against the rule told with every listing taken apart."""
+
+from __future__ import annotations
+
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from tarkeep.domain.chains import FitVerdict
+from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
+from tests.support.fit_rule import fit_by_the_rule
+from tests.support.members import archive, directory, fit
+
+PATHS = (b"r", b"r/d", b"r/e", b"r/d/x", b"r/f")
+NAMES = (b"a", b"b", b"d", b"e", b"x")
+
+
+def listed(path: bytes, names: dict[bytes, Mark], renames: tuple[Rename, ...]) -> Member:
+    one = directory(path)
+    return Member(
+        path,
+        MemberType.DIRECTORY,
+        0o755,
+        0,
+        0,
+        b"",
+        b"",
+        0,
+        0,
+        b"",
+        None,
+        one.at,
+        512,
+        0,
+        False,
+        Listing(names, renames),
+    )
+
+
+# Mostly unchanged, as of dumps, so that most listings are equal but for what is in the archive.
+marks = st.sampled_from([Mark.UNCHANGED, Mark.UNCHANGED, Mark.UNCHANGED, Mark.HERE, Mark.HERE, Mark.DIRECTORY])
+names = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, marks))
+steps = st.lists(st.tuples(st.sampled_from([*PATHS, b""]), st.sampled_from([*PATHS, b""])), max_size=3)
+
+
+@st.composite
+def archives(draw: st.DrawFn) -> list[Member]:
+    """Any directories, some of them twice, with renames in the first listing or elsewhere."""
+    paths = draw(st.lists(st.sampled_from(PATHS), max_size=6))
+    told = draw(st.integers(0, 5))
+    renames = tuple(Rename(*step) for step in draw(steps)) if draw(st.booleans()) else ()
+    return [listed(path, draw(names), renames if told == number else ()) for number, path in enumerate(paths)]
+
+
+def listings(members: list[Member]) -> list[tuple[bytes, Listing]]:
+    return [(one.path, one.listing) for one in members if one.listing is not None]
+
+
+@settings(max_examples=500)
+@given(archives(), archives())
+def test_a_fit_is_what_the_rule_says(child: list[Member], parent: list[Member]) -> None:
+    """The same verdict for the same reasons, whatever listings there are."""
+    verdict, lacking, is_sound, is_excusable = fit_by_the_rule(listings(child), listings(parent))
+
+    found = fit(archive(*child), archive(*parent))
+
+    event(verdict.value)
+    assert found.verdict is verdict
+    assert set(found.examples) <= lacking
+    assert bool(found.examples) is (verdict is FitVerdict.CONTRADICTS)
+    if verdict is not FitVerdict.UNKNOWN:
+        assert (found.is_sound, found.is_excusable) == (is_sound, is_excusable)
