@@ -25,16 +25,17 @@ ROOT = Path(__file__).parents[1]
 SYSTEMD = ROOT / "examples" / "systemd"
 
 
-@pytest.mark.parametrize("unit", ["tarkeep.service", "tarkeep-nightly.service", "tarkeep-nightly.timer"])
+@pytest.mark.parametrize("unit", ["tarkeep.service", "tarkeep-backup.service", "tarkeep-backup.timer"])
 def test_the_systemd_units_are_accepted(tmp_path: Path, unit: str) -> None:
     """``systemd-analyze verify`` has nothing to say about them, once the commands are where they say."""
     require("systemd-analyze", shutil.which("systemd-analyze") is not None, "apt install systemd")
     commands = tmp_path / "bin"
     commands.mkdir()
     (commands / "tarkeep").symlink_to(Path(sys.executable).with_name("tarkeep"))
-    (commands / "tarkeep-nightly").symlink_to(SYSTEMD / "tarkeep-nightly")
     for file in [*SYSTEMD.glob("*.service"), *SYSTEMD.glob("*.timer")]:
         (tmp_path / file.name).write_text(file.read_text().replace("/opt/tarkeep/bin", str(commands)))
+    (tmp_path / "tarkeep.service.d").mkdir()
+    shutil.copy(SYSTEMD / "tarkeep-tls.conf", tmp_path / "tarkeep.service.d" / "tls.conf")
 
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", tmp_path / unit],
@@ -111,16 +112,35 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_shellcheck_finds_nothing_in_the_nightly_script() -> None:
-    """It is plain POSIX sh without the usual mistakes."""
-    require("shellcheck", shutil.which("shellcheck") is not None, "apt install shellcheck")
-
-    checked = subprocess.run(
-        ["shellcheck", "--shell=sh", SYSTEMD / "tarkeep-nightly"], capture_output=True, text=True, check=False
+def test_the_server_speaks_tls_by_what_its_drop_in_says(tmp_path: Path) -> None:
+    """The variables that name systemd's copies of certificate and key are those that the server reads."""
+    made = subprocess.run(
+        [sys.executable, "-m", "tarkeep", "tls", "self-signed", "127.0.0.1", "--into", tmp_path / "etc"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
+    text = (SYSTEMD / "tarkeep-tls.conf").read_text()
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    for name, source in re.findall(r"^LoadCredential=(.*?):(.*)$", text, re.MULTILINE):
+        shutil.copy(tmp_path / "etc" / Path(source).name, credentials / name)
+    (line,) = re.findall(r"^Environment=(.*)$", text, re.MULTILINE)
+    variables = dict(word.split("=", 1) for word in line.replace("%d", str(credentials)).split())
+    assert variables.pop("TARKEEP_HOST") == "0.0.0.0"
 
-    assert (checked.returncode, checked.stdout) == (0, "")
-    assert os.access(SYSTEMD / "tarkeep-nightly", os.X_OK)
+    with live_server(tmp_path / "data", environment=variables) as server:
+        trusting = [
+            "curl",
+            "-fsS",
+            "--cacert",
+            str(tmp_path / "etc" / "tarkeep-certificate.pem"),
+            f"{server.url}/healthz",
+        ]
+        asked = subprocess.run(trusting, capture_output=True, text=True, check=False)
+
+    assert "tarkeep-certificate.pem" in made.stdout
+    assert (asked.returncode, asked.stdout) == (0, '{"status":"alive"}\n'), asked.stderr
 
 
 def test_the_settings_table_has_every_setting() -> None:
