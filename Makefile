@@ -9,6 +9,8 @@ help:  ## this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 serve: $(VENV)/.runtime  ## build the environment and serve on http://127.0.0.1:5000 from ./tarkeep-data
+	@echo 'To call tarkeep by its name in another shell:  export PATH="$(abspath $(BIN)):$$PATH"'
+	@echo 'Archives are kept in the directory that the line with "opened store=" names.'
 	$(BIN)/tarkeep serve
 
 test: check  ## set up, check and run the whole suite

@@ -1,5 +1,53 @@
-"""What every test needs before it is imported."""
+"""
+What every test needs before it is imported.
+
+A run has one temporary directory, for pytest's own folders and for whatever tests and the programs they start put into
+``TMPDIR``; it is removed at the end, with what programs that were killed have left in it. ``TARKEEP_TEST_KEEP=1`` keeps
+it and says where it is. Signals that a shell ignores for what it starts in the background are heeded again, since tests
+send them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 pytest.register_assert_rewrite("tests.contracts", "tests.faults", "tests.support")
+
+_PLACE = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
+    if config.option.basetemp is None and not hasattr(config, "workerinput"):  # workers are given theirs
+        place = Path(tempfile.mkdtemp(prefix="tarkeep-tests-"))
+        place.chmod(0o755)  # some tests act as another user below it
+        config.stash[_PLACE] = place
+        config.option.basetemp = str(place / "pytest")
+        os.environ["TMPDIR"] = str(place)
+        tempfile.tempdir = None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    place = config.stash.get(_PLACE, None)
+    if place is None:
+        return
+    if os.environ.get("TARKEEP_TEST_KEEP"):
+        print(f"\nkept: {place}")
+    else:
+        for folder, folders, _ in os.walk(place):  # tests make some that even their owner may not change
+            for name in folders:
+                if not (path := Path(folder) / name).is_symlink():
+                    with suppress(OSError):
+                        path.chmod(0o700)
+        shutil.rmtree(place, ignore_errors=True)

@@ -16,7 +16,7 @@ from cyclopts import Parameter
 
 from ...domain.errors import InvalidSetting
 from ...domain.path_text import printable
-from ..logs import configure
+from ..logs import Log, configure
 from ..settings import ServerSettings, StorageSettings
 from .exits import OK, PARTLY
 
@@ -37,6 +37,7 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
     storage = storage or StorageSettings()
     _begin(storage)
     with open_tarkeep(storage) as tarkeep:
+        Log("tarkeep").info("opened", store=storage.store or str(storage.data.absolute()))
         serve_http(tarkeep, server or ServerSettings())
     return OK
 
