@@ -52,8 +52,8 @@ EXIT_CODES = {
     exits.PARTLY: "Partly done; standard error says what is not.",
     exits.NOT_FOUND: "There is no such archive, profile, point, path or token.",
     exits.UNAUTHORIZED: "The server wants a token, or another one.",
-    exits.DIFFERENT: "verify and status: something local is missing there, differs or is damaged. "
-    "restore --check: something differs.",
+    exits.DIFFERENT: "verify and status: something local is missing there, differs or is damaged there, or cannot be "
+    "looked at here. restore --check: something differs.",
     exits.NO_ANSWER: "The server gave no answer, or asks to come back later, also after trying again.",
     exits.INTERRUPTED: "Interrupted; the same command goes on where it stopped.",
 }

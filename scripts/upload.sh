@@ -75,7 +75,7 @@ answered() {
 newest_in() {
     newest=
     for file in "$1"/*.tar.gz; do
-        [ -f "$file" ] || [ -L "$file" ] || continue
+        [ -e "$file" ] || [ -L "$file" ] || continue
         # shellcheck disable=SC3013  # POSIX has -nt since 2024, the shells had it long before
         if [ -z "$newest" ] || ! [ "$newest" -nt "$file" ]; then
             newest=$file
@@ -197,6 +197,10 @@ send() {
         unsent=$((unsent + 1))
         return
     fi
+    if ! [ -f "$2" ]; then # a pipe or a device would be read for ever
+        refused 'it is no file, or a link to nothing'
+        return
+    fi
     # Declared beforehand, so that the server refuses what was changed on the way or while it was read.
     if ! digest=$($digest_command 2>/dev/null <"$2"); then
         refused 'the file cannot be read'
@@ -222,7 +226,10 @@ send() {
 
     if [ "$curl_status" -eq 0 ] && [ "$http_status" = 201 ]; then
         stored_name=$(answered file)
-        if grep -q '"duplicate": *true' "$scratch/answer"; then
+        if grep -q '"repaired": *true' "$scratch/answer"; then
+            stored=$((stored + 1))
+            printf '%s: repaired, it was damaged there\n' "$label"
+        elif grep -q '"duplicate": *true' "$scratch/answer"; then
             already=$((already + 1))
             printf '%s: stored already\n' "$label"
         else
@@ -288,9 +295,14 @@ trap 'exit 143' TERM
 
 stored=0 already=0 failed=0 unsent=0 unreachable=
 for type in FULL INC DIFF; do
-    if [ -n "$all" ]; then
+    label=$BACKUP_DIR/$type
+    if { [ -e "$label" ] || [ -L "$label" ]; } && ! [ -d "$label" ]; then
+        refused 'it is no folder, or a link to nothing'
+    elif [ -d "$label" ] && { ! [ -r "$label" ] || ! [ -x "$label" ]; }; then
+        refused 'the folder cannot be read'
+    elif [ -n "$all" ]; then
         for file in "$BACKUP_DIR/$type"/*.tar.gz; do
-            [ -f "$file" ] || [ -L "$file" ] || continue
+            [ -e "$file" ] || [ -L "$file" ] || continue
             send "$type" "$file"
         done
     else

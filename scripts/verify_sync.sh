@@ -28,8 +28,9 @@ prints what is not the same on both sides.
   BACKUP_DIR   the folder of archives, default ./backups
   PROFILE      like --profile
 
-Exit status: 0 SYNCHRONIZED, 1 OUT_OF_SYNC, 2 wrong usage, 3 nothing could be
-compared: no answer from the server, or no folder BACKUP_DIR.
+Exit status: 0 SYNCHRONIZED, 1 OUT_OF_SYNC, 2 wrong usage, 3 not everything
+could be compared: no answer from the server, no folder BACKUP_DIR, or one
+below it that cannot be read.
 TEXT
 }
 
@@ -102,6 +103,24 @@ json_string() {
         }'
 }
 
+# Says which of the three folders is there and cannot be read; fails if there is one. None at all holds nothing.
+unreadable_folders() {
+    found=1
+    for type in FULL INC DIFF; do
+        folder=$BACKUP_DIR/$type
+        [ -e "$folder" ] || [ -L "$folder" ] || continue
+        if ! [ -d "$folder" ]; then
+            printf 'verify_sync.sh: %s is no folder, or a link to nothing\n' "$folder" >&2
+        elif ! [ -r "$folder" ] || ! [ -x "$folder" ]; then
+            printf 'verify_sync.sh: %s cannot be read\n' "$folder" >&2
+        else
+            continue
+        fi
+        found=0
+    done
+    return "$found"
+}
+
 # The inventory as JSON. Each archive is read once: the one best digest at hand is all the server needs.
 inventory() {
     printf '{"local_backups":{'
@@ -111,7 +130,7 @@ inventory() {
         separator=
         set --
         for file in "$BACKUP_DIR/$type"/*.tar.gz; do
-            [ -f "$file" ] || [ -L "$file" ] || continue
+            [ -e "$file" ] || [ -L "$file" ] || continue
             case $file in
             *[[:cntrl:]]*) entries "$file" ;;
             *) set -- "$@" "$file" ;;
@@ -133,10 +152,15 @@ inventory() {
     printf '}\n'
 }
 
+# A pipe or a device under an archive's name would be read for ever.
+are_files() {
+    for file in "$@"; do [ -f "$file" ] || return 1; done
+}
+
 # The entries of the archives $@, which are many at a time because starting a program for each takes longer than reading
 # a small one. The programs answer a line for each, in order; a name with a line break in it must come alone.
 entries() {
-    if wc -c -- "$@" >"$scratch/sizes" 2>/dev/null && $digest_command -- "$@" >"$scratch/digests" 2>/dev/null; then
+    if are_files "$@" && wc -c -- "$@" >"$scratch/sizes" 2>/dev/null && $digest_command -- "$@" >"$scratch/digests" 2>/dev/null; then
         for file in "$@"; do
             read -r size _ <&3
             read -r digest _ <&4
@@ -272,6 +296,7 @@ print_names() {
             label["extra_remote"] = "only on the server"
             label["differing"] = "different on the server"
             label["unverified"] = "not compared, no digest"
+            label["damaged"] = "damaged on the server"
         }
         split($1, part, ".") != 3 || part[1] != "verification" || !(part[3] in label) { next }
         NR == FNR { count[$1]++; next }
@@ -319,6 +344,8 @@ fi
 
 choose_digest
 [ -d "$BACKUP_DIR" ] || fail "BACKUP_DIR $BACKUP_DIR is not a directory"
+unreadable=
+if unreadable_folders; then unreadable=yes; fi
 inventory >"$scratch/inventory"
 ask /verify -H 'Content-Type: application/json' --data-binary "@$scratch/inventory"
 verdict=$(answered sync_status)
@@ -337,6 +364,9 @@ else
 fi
 if [ -z "$profile" ] && grep -q '^verification\.[A-Z]*\.extra_remote	' "$scratch/flat"; then
     printf 'Archives of other profiles count as extra; --profile NAME leaves them out.\n'
+fi
+if [ -n "$unreadable" ] && [ "$verdict" = SYNCHRONIZED ]; then
+    fail 'what could be read is SYNCHRONIZED, but not everything here could be'
 fi
 printf '%s\n' "$verdict"
 [ "$verdict" = SYNCHRONIZED ]

@@ -435,6 +435,7 @@ def _report(types: Any) -> SyncReport:
                 types[type.value]["local_count"],
                 types[type.value]["remote_count"],
                 **{bucket: tuple(types[type.value][bucket]) for bucket in buckets},
+                damaged=tuple(types[type.value].get("damaged", ())),  # which older servers do not tell
             )
             for type in BackupType
         }

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from attrs import frozen
 
 from ..domain.archives import BackupType
-from ..domain.client.ports import LocalArchive
+from ..domain.client.ports import LocalArchive, LocalContents
 from ..domain.errors import FolderUnusable, LocalFileChanged
 
 _BLOCK_BYTES = 1 << 20
+_SUFFIX = ".tar.gz"
+_LEADS_NOWHERE = "it is a link to nothing; is what it leads to mounted?"
 
 
 @frozen
@@ -24,16 +26,26 @@ class LocalFolder:
 
     path: Path
 
-    def list(self) -> list[LocalArchive]:
-        if not self.path.is_dir():
+    def look(self) -> LocalContents:
+        if not _names_in(self.path) and not self.path.is_dir():
             raise FolderUnusable(str(self.path), "there is no such folder; set --backup-dir or BACKUP_DIR")
-        found = []
+        archives: list[LocalArchive] = []
+        unusable: list[FolderUnusable] = []
         for type in BackupType:
-            for file in sorted((self.path / type.value).glob("*.tar.gz")):
-                with suppress(FileNotFoundError):  # removed meanwhile
-                    if file.is_file():
-                        found.append(described(file, type))
-        return found
+            folder = self.path / type.value
+            try:
+                names = _names_in(folder)
+            except FolderUnusable as error:
+                unusable.append(error)
+                continue
+            for name in sorted(name for name in names if name.endswith(_SUFFIX)):
+                try:
+                    archive = _looked_at(folder / name, type)
+                except FolderUnusable as error:
+                    unusable.append(error)
+                else:
+                    archives += archive
+        return LocalContents(tuple(archives), tuple(unusable))
 
     def open(self, archive: LocalArchive) -> _OpenFile:
         try:
@@ -49,6 +61,43 @@ class LocalFolder:
             file.close()
             raise
         return opened
+
+
+def _names_in(folder: Path) -> list[str]:
+    """
+    What is called how in *folder*, nothing where there is none.
+
+    Raises:
+        FolderUnusable: something is there, and cannot be read as a folder.
+    """
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except FileNotFoundError as error:
+        if folder.is_symlink():
+            raise FolderUnusable(str(folder), _LEADS_NOWHERE) from error
+        return []
+    except OSError as error:
+        raise FolderUnusable(str(folder), error.strerror or str(error)) from error
+
+
+def _looked_at(file: Path, type: BackupType) -> list[LocalArchive]:
+    """
+    The archive in *file*, none where it was removed meanwhile.
+
+    Raises:
+        FolderUnusable: it cannot be looked at, or is no file.
+    """
+    try:
+        mode = file.stat().st_mode
+        if stat.S_ISREG(mode):
+            return [described(file, type)]
+    except FileNotFoundError as error:
+        if file.is_symlink():
+            raise FolderUnusable(str(file), _LEADS_NOWHERE) from error
+        return []
+    except OSError as error:
+        raise FolderUnusable(str(file), error.strerror or str(error)) from error
+    raise FolderUnusable(str(file), "it is a folder, not an archive" if stat.S_ISDIR(mode) else "it is no plain file")
 
 
 def described(file: Path, type: BackupType) -> LocalArchive:

@@ -227,7 +227,8 @@ def _plus(so_far: Totals | None, archive: BackupArchive) -> Totals:
 
 def _inventory_entry(archive: BackupArchive) -> InventoryEntry:
     digests = archive.digests
-    return InventoryEntry(archive.id.type, archive.id.name, archive.size_bytes, digests.md5, digests.sha256)
+    is_damaged = archive.state is ArchiveState.DAMAGED
+    return InventoryEntry(archive.id.type, archive.id.name, archive.size_bytes, digests.md5, digests.sha256, is_damaged)
 
 
 def _identity(id: ArchiveId) -> _Identity:

@@ -204,10 +204,10 @@ class SqlCatalog:
             rows = self._all(_INVENTORY, place | {"after_profile": after[2]})
         else:
             rows = self._all(_INVENTORY_OF_PROFILE, place | {"profile": profile}) if _may_exist(profile) else []
-        types = _TYPES
+        types, damaged = _TYPES, ArchiveState.DAMAGED.value
         found = tuple(
-            InventoryEntry(types[type], name, size_bytes, md5, sha256)
-            for type, name, _, size_bytes, md5, sha256 in rows[:limit]
+            InventoryEntry(types[type], name, size_bytes, md5, sha256, state == damaged)
+            for type, name, _, size_bytes, md5, sha256, state in rows[:limit]
         )
         if len(rows) <= limit:
             return InventoryPage(found, None)
@@ -510,7 +510,7 @@ def _pages(by_profile: bool, by_type: bool) -> _Query:
 
 _PAGES = {filters: _pages(*filters) for filters in product((False, True), repeat=2)}
 
-_INVENTORY_ENTRY = (_a.type, _a.name, _a.profile, _a.size_bytes, _a.md5, _a.sha256)
+_INVENTORY_ENTRY = (_a.type, _a.name, _a.profile, _a.size_bytes, _a.md5, _a.sha256, _a.state)
 _INVENTORY = (
     select(*_INVENTORY_ENTRY)
     .where(

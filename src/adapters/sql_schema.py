@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from ..domain.errors import FormatUnknown
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -94,7 +94,7 @@ _listed_by("archives_of_profile_in_time", "profile", "received_us", "seq")
 _listed_by("archives_of_type_in_time", "type", "received_us", "seq")
 _listed_by("archives_of_both_in_time", "profile", "type", "received_us", "seq")
 # Holds all that an inventory shows: looking up 100,000 rows one by one takes three times as long as reading it.
-_listed_by("archives_inventory", "profile", "type", "name", "size_bytes", "md5", "sha256")
+_listed_by("archives_inventory", "profile", "type", "name", "size_bytes", "md5", "sha256", "state")
 Index(
     "archives_claimed",
     archives.c.profile,

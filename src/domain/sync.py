@@ -20,7 +20,8 @@ class InventoryEntry:
     """
     One archive of one side: its identity within the compared scope, and what that side knows of its bytes.
 
-    *size_bytes* and the digests (lower-case hex) are None where unknown.
+    *size_bytes* and the digests (lower-case hex) are None where unknown. *is_damaged* says that what that side stores
+    is known not to be these bytes any more; the digests are of what it was.
     """
 
     type: BackupType
@@ -28,6 +29,7 @@ class InventoryEntry:
     size_bytes: int | None = None
     md5: str | None = None
     sha256: str | None = None
+    is_damaged: bool = False
 
 
 @frozen
@@ -37,7 +39,8 @@ class TypeReport:
 
     *synced* same bytes by digest; *missing_remote* only the client has it; *extra_remote* only the server has it;
     *differing* the same name with another digest or size; *unverified* the same name, and no digest that both sides
-    know.
+    know; *damaged* the server had these bytes, as far as can be told, and knows that it has them no more: sent again
+    they are repaired.
     """
 
     type: BackupType
@@ -48,10 +51,11 @@ class TypeReport:
     extra_remote: tuple[str, ...] = ()
     differing: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
     @property
     def is_synchronized(self) -> bool:
-        return not (self.missing_remote or self.extra_remote or self.differing or self.unverified)
+        return not (self.missing_remote or self.extra_remote or self.differing or self.unverified or self.damaged)
 
     def issues(self) -> Iterator[str]:
         """One readable line per name that is not synced."""
@@ -60,6 +64,7 @@ class TypeReport:
             ("Extra on remote", self.extra_remote),
             ("Differs from remote", self.differing),
             ("Not verified, no digest given", self.unverified),
+            ("Damaged on remote, send it again", self.damaged),
         ):
             for name in names:
                 yield f"{label}: {self.type.value}/{name}"
@@ -86,7 +91,8 @@ def compare(here: Iterable[InventoryEntry], there: Iterable[InventoryEntry]) -> 
 
     *here* is the catalog (remote), *there* the client's claim (local); each name at most once per type and side, any
     order. Archives are paired by identity, never by digest: two archives with equal bytes are still two. An entry
-    without a digest the other side knows is *differing* (by size) or *unverified*, never *synced*.
+    without a digest the other side knows is *differing* (by size) or *unverified*, never *synced*. One that is damaged
+    here is *damaged* unless the client has other bytes than it was, which sending would not repair.
 
     Raises:
         DuplicateEntry: a name occurs twice in one type of one side.
@@ -112,12 +118,18 @@ def _compare_type(type: BackupType, remote: dict[str, InventoryEntry], local: di
     synced: list[str] = []
     differing: list[str] = []
     unverified: list[str] = []
+    damaged: list[str] = []
     for name, mine in local.items():
         theirs = remote.get(name)
         if theirs is None:
             continue
         verdict = same_bytes(mine, theirs)
-        (unverified if verdict is None else synced if verdict else differing).append(name)
+        if verdict is False:
+            differing.append(name)
+        elif theirs.is_damaged:
+            damaged.append(name)
+        else:
+            (synced if verdict else unverified).append(name)
     return TypeReport(
         type=type,
         local_count=len(local),
@@ -127,6 +139,7 @@ def _compare_type(type: BackupType, remote: dict[str, InventoryEntry], local: di
         extra_remote=tuple(sorted(remote.keys() - local.keys())),
         differing=tuple(sorted(differing)),
         unverified=tuple(sorted(unverified)),
+        damaged=tuple(sorted(damaged)),
     )
 
 

@@ -344,7 +344,12 @@ class CatalogContract:
         assert catalog.totals()[0].newest == archive.received_at
         assert all_entries(catalog) == [
             InventoryEntry(
-                archive.id.type, archive.id.name, archive.size_bytes, archive.digests.md5, archive.digests.sha256
+                archive.id.type,
+                archive.id.name,
+                archive.size_bytes,
+                archive.digests.md5,
+                archive.digests.sha256,
+                is_damaged=archive.state is ArchiveState.DAMAGED,
             )
         ]
 
@@ -552,6 +557,17 @@ class CatalogContract:
         assert walked == [
             InventoryEntry(a.id.type, a.id.name, a.size_bytes, a.digests.md5, a.digests.sha256) for a in wanted
         ]
+
+    def test_an_inventory_tells_what_is_damaged(self, catalog: Catalog) -> None:
+        """From the moment on that it is marked, of one profile and of all, until it is whole again."""
+        catalog.adopt([make_archive("a.tar.gz"), make_archive("b.tar.gz")])
+
+        for state, damaged in ((ArchiveState.DAMAGED, ["b.tar.gz"]), (ArchiveState.STORED, [])):
+            catalog.mark(make_archive("b.tar.gz").id, state)
+            for profile in (None, make_archive().id.profile):
+                entries = all_entries(catalog, profile=profile)
+                assert [entry.name for entry in entries if entry.is_damaged] == damaged
+                assert len(entries) == 2
 
     # -- totals --
 

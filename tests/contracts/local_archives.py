@@ -34,6 +34,13 @@ class FolderDoor(Protocol):
     def vanish(self) -> None:
         """Take away the whole folder."""
 
+    def spoil(self, place: str, how: str) -> str:
+        """
+        Put something else at *place*, a type or ``TYPE/NAME``, instead of what is there; its path.
+
+        *how* is ``dead link``, ``loop``, ``file``, ``folder`` or ``pipe``.
+        """
+
 
 class LocalArchivesContract:
     """A subclass gives the fixture *door*."""
@@ -46,7 +53,7 @@ class LocalArchivesContract:
         for type, name in [("FULL", "a.tar"), ("INC", "b.tar.gz.part"), ("OTHER", "d.tar.gz")]:
             door.lay(type, name, b"no")
 
-        listed = [(archive.type, archive.name, archive.size_bytes) for archive in door.files.list()]
+        listed = [(archive.type, archive.name, archive.size_bytes) for archive in door.files.look().archives]
         assert listed == [
             (BackupType.FULL, "a.tar.gz", 0),
             (BackupType.FULL, "b.tar.gz", 2),
@@ -55,16 +62,47 @@ class LocalArchivesContract:
 
     def test_a_missing_folder_is_no_empty_one(self, door: FolderDoor) -> None:
         """Else a typing mistake would look like a machine where all is safe."""
-        assert door.files.list() == []
+        assert door.files.look().archives == ()
         door.vanish()
         with pytest.raises(FolderUnusable):
-            door.files.list()
+            door.files.look()
+
+    @pytest.mark.parametrize(
+        ("place", "how"),
+        [
+            ("INC", "dead link"),
+            ("INC", "loop"),
+            ("INC", "file"),
+            ("INC", "pipe"),
+            ("INC/b.tar.gz", "dead link"),
+            ("INC/b.tar.gz", "loop"),
+            ("INC/b.tar.gz", "folder"),
+            ("INC/b.tar.gz", "pipe"),
+        ],
+    )
+    def test_what_cannot_be_looked_at_is_named(self, door: FolderDoor, place: str, how: str) -> None:
+        """It is never taken for nothing, and keeps nobody from seeing the rest."""
+        door.lay("FULL", "a.tar.gz", b"a")
+        door.lay("INC", "b.tar.gz", b"b")
+        path = door.spoil(place, how)
+        contents = door.files.look()
+
+        assert [archive.name for archive in contents.archives] == ["a.tar.gz"]
+        assert [error.path for error in contents.unusable] == [path]
+
+    @pytest.mark.parametrize("how", ["dead link", "loop", "file", "pipe"])
+    def test_a_folder_that_is_none_holds_nothing_that_could_be_listed(self, door: FolderDoor, how: str) -> None:
+        """Whoever asks is told, as for one that is missing."""
+        path = door.spoil("", how)
+        with pytest.raises(FolderUnusable) as caught:
+            door.files.look()
+        assert caught.value.path == path
 
     @pytest.mark.parametrize("start", [0, 1, 1 << 20, len(CONTENT) - 1, len(CONTENT)])
     def test_bytes_come_from_wherever_they_are_wanted(self, door: FolderDoor, start: int) -> None:
         """In blocks of at most a mebibyte, and again from the same opened file."""
         door.lay("FULL", "a.tar.gz", CONTENT)
-        (archive,) = door.files.list()
+        (archive,) = door.files.look().archives
 
         with door.files.open(archive) as file:
             blocks = list(file.read(start))
@@ -75,7 +113,7 @@ class LocalArchivesContract:
     def test_another_version_is_not_opened(self, door: FolderDoor) -> None:
         """Nor one that is gone."""
         door.lay("FULL", "a.tar.gz", b"first")
-        (archive,) = door.files.list()
+        (archive,) = door.files.look().archives
         door.lay("FULL", "a.tar.gz", b"second")
         with pytest.raises(LocalFileChanged):
             door.files.open(archive)
@@ -87,7 +125,7 @@ class LocalArchivesContract:
     def test_what_changes_while_it_is_read_never_comes_to_its_end(self, door: FolderDoor) -> None:
         """So that no mixture of two versions is taken for an archive."""
         door.lay("FULL", "a.tar.gz", CONTENT)
-        (archive,) = door.files.list()
+        (archive,) = door.files.look().archives
 
         with door.files.open(archive) as file:
             reading = file.read()

@@ -69,6 +69,25 @@ class LocalFolderDoor:
     def vanish(self) -> None:
         shutil.rmtree(self.files.path)
 
+    def spoil(self, place: str, how: str) -> str:
+        path = self.files.path / place
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+        match how:
+            case "dead link":
+                path.symlink_to(path.with_name("nowhere"))
+            case "loop":
+                path.symlink_to(path)
+            case "file":
+                path.touch()
+            case "folder":
+                path.mkdir()
+            case "pipe":
+                os.mkfifo(path)
+        return str(path)
+
 
 class TestLandingFolder(LandingContract):
     @pytest.fixture
@@ -79,7 +98,8 @@ class TestLandingFolder(LandingContract):
 class TestLocalFolder(LocalArchivesContract):
     @pytest.fixture
     def door(self, tmp_path: Path) -> FolderDoor:
-        return LocalFolderDoor(LocalFolder(tmp_path))
+        (tmp_path / "backups").mkdir()
+        return LocalFolderDoor(LocalFolder(tmp_path / "backups"))
 
 
 @pytest.fixture

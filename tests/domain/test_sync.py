@@ -15,7 +15,7 @@ from tarkeep.domain.archives import BackupType
 from tarkeep.domain.errors import DuplicateEntry
 from tarkeep.domain.sync import InventoryEntry, SyncReport, TypeReport, compare
 
-BUCKETS = ("synced", "missing_remote", "extra_remote", "differing", "unverified")
+BUCKETS = ("synced", "missing_remote", "extra_remote", "differing", "unverified", "damaged")
 
 types = st.sampled_from(BackupType)
 names = st.sampled_from([f"{letter}.tar.gz" for letter in "abcdefgh"])
@@ -34,6 +34,7 @@ def entry_of(type: BackupType, name: str, content: bytes, known: str = "both") -
 
 entries = st.builds(entry_of, types, names, contents, st.sampled_from(["both", "md5", "sha256", "none"]))
 complete_entries = st.builds(entry_of, types, names, contents)
+stored_entries = st.builds(lambda entry, is_damaged: evolve(entry, is_damaged=is_damaged), entries, st.booleans())
 
 
 def sides(entries: st.SearchStrategy[InventoryEntry]) -> st.SearchStrategy[list[InventoryEntry]]:
@@ -53,7 +54,7 @@ def places(report: SyncReport) -> Counter[tuple[BackupType, str, str]]:
     )
 
 
-@given(sides(entries), sides(entries))
+@given(sides(stored_entries), sides(entries))
 def test_every_name_of_either_side_is_in_exactly_one_bucket(
     here: list[InventoryEntry], there: list[InventoryEntry]
 ) -> None:
@@ -67,7 +68,7 @@ def test_every_name_of_either_side_is_in_exactly_one_bucket(
         assert part.local_count == sum(entry.type is type for entry in there)
 
 
-@given(sides(entries), sides(entries), st.randoms(use_true_random=False))
+@given(sides(stored_entries), sides(entries), st.randoms(use_true_random=False))
 def test_order_does_not_matter(here: list[InventoryEntry], there: list[InventoryEntry], random: Random) -> None:
     """Shuffling either side gives the same report."""
     shuffled_here, shuffled_there = list(here), list(there)
@@ -147,6 +148,30 @@ def test_without_a_digest_nothing_is_ever_synced(here: list[InventoryEntry]) -> 
         assert not part.synced
         assert not part.differing
         assert len(part.unverified) == part.local_count
+
+
+@given(sides(stored_entries), sides(entries))
+def test_what_is_damaged_there_is_never_in_sync(here: list[InventoryEntry], there: list[InventoryEntry]) -> None:
+    """
+    Knowing of damage moves a name from synced or unverified to damaged, and no other.
+
+    Other bytes stay differing, since sending them would be a conflict, and what the client has not stays extra.
+    """
+    told, untold = compare(here, there), compare([evolve(entry, is_damaged=False) for entry in here], there)
+    damaged = {(entry.type, entry.name) for entry in here if entry.is_damaged}
+
+    for type, part in told.types.items():
+        before = untold.types[type]
+        moved = {name for name in (*before.synced, *before.unverified) if (type, name) in damaged}
+        assert set(part.damaged) == moved
+        assert set(part.synced) == set(before.synced) - moved
+        assert set(part.unverified) == set(before.unverified) - moved
+        assert (part.missing_remote, part.extra_remote) == (before.missing_remote, before.extra_remote)
+        assert part.differing == before.differing
+        assert part.is_synchronized == (before.is_synchronized and not moved)
+    assert sum("Damaged on remote" in line for line in told.issues()) == sum(
+        len(part.damaged) for part in told.types.values()
+    )
 
 
 @given(types, st.lists(names, min_size=2, max_size=2, unique=True), contents)

@@ -122,7 +122,8 @@ def test_json_says_the_same_for_programs(machine: Machine) -> None:
     lines = [json.loads(line) for line in machine.run("push", "json", "--json").stdout.splitlines()]
 
     assert [line["status"] for line in lines[:-1]] == ["sent"]
-    assert lines[-1] == {"summary": True, "sent": 1, "already-there": 0, "conflict": 0, "failed": 0, "unfinished": 0}
+    nothing = dict.fromkeys(("repaired", "already-there", "conflict", "failed", "unfinished", "unusable"), 0)
+    assert lines[-1] == {"summary": True, "sent": 1, **nothing}
     verified = [json.loads(line) for line in machine.run("verify", "json", "--json").stdout.splitlines()]
     assert verified[0] == {"status": "synced", "type": "FULL", "name": "a.tar.gz"}
     assert verified[-1]["synchronized"] is True

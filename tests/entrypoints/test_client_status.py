@@ -113,4 +113,11 @@ def test_json_says_the_same_for_programs(machine: Machine, profile: str) -> None
     assert (by_type["FULL"]["safe"], by_type["INC"]["missing"]) == (1, 1)
     assert by_type["FULL"]["newest_stored"] == "a.tar.gz"
     assert {"type": "INC", "name": "b.tar.gz", "status": "missing"} in lines
-    assert lines[-1] == {"summary": True, "safe": False, "local": 2, "unsafe": 1, "server": machine.url}
+    assert lines[-1] == {
+        "summary": True,
+        "safe": False,
+        "local": 2,
+        "unsafe": 1,
+        "unusable": 0,
+        "server": machine.url,
+    }

@@ -89,6 +89,7 @@ def test_what_was_uploaded_is_listed_and_downloaded(client: httpx2.Client, profi
         "uploaded_at": received,
         "md5": digests_of(ONE).md5,
         "sha256": digests_of(ONE).sha256,
+        "state": "stored",
     }
     assert everything == {
         "status": "success",
@@ -244,7 +245,7 @@ def test_verify_sorts_every_name_into_one_bucket(client: httpx2.Client, profile:
     answer = client.post("/verify", json={"profile": profile, "local_backups": {"FULL": local, "INC": []}})
 
     empty: dict[str, object] = {"local_count": 0, "remote_count": 0, "synced": [], "missing_remote": []}
-    empty |= {"extra_remote": [], "differing": [], "unverified": []}
+    empty |= {"extra_remote": [], "differing": [], "unverified": [], "damaged": []}
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "success",
@@ -259,6 +260,7 @@ def test_verify_sorts_every_name_into_one_bucket(client: httpx2.Client, profile:
                 "extra_remote": ["extra.tar.gz"],
                 "differing": ["differs.tar.gz", "resized.tar.gz"],
                 "unverified": ["silent.tar.gz"],
+                "damaged": [],
             },
             "INC": {"type": "INC", **empty},
             "DIFF": {"type": "DIFF", **empty},

@@ -258,11 +258,11 @@ def test_an_inventory_may_come_as_json_or_line_by_line(client: httpx2.Client, pr
     ended = client.post(target, content=in_blocks(lines.encode() + b"\n\n", 7), headers=by_line).json()
 
     empty: dict[str, object] = {"local_count": 0, "remote_count": 0, "synced": [], "missing_remote": []}
-    empty |= {"extra_remote": [], "differing": [], "unverified": []}
+    empty |= {"extra_remote": [], "differing": [], "unverified": [], "damaged": []}
     assert document == {
         "sync_status": "OUT_OF_SYNC",
         "profile": profile,
-        "counts": {"synced": 1, "missing_remote": 1, "extra_remote": 1, "differing": 0, "unverified": 0},
+        "counts": {"synced": 1, "missing_remote": 1, "extra_remote": 1, "differing": 0, "unverified": 0, "damaged": 0},
         "types": {
             "FULL": {
                 "local_count": 2,
@@ -272,6 +272,7 @@ def test_an_inventory_may_come_as_json_or_line_by_line(client: httpx2.Client, pr
                 "extra_remote": ["extra.tar.gz"],
                 "differing": [],
                 "unverified": [],
+                "damaged": [],
             },
             "INC": empty,
             "DIFF": empty,

@@ -28,6 +28,7 @@ import pytest
 from attrs import define, field
 
 from tests.support.archives import make_tar, make_targz
+from tests.support.machine import shorten
 from tests.support.require import require
 from tests.support.server import LiveServer, live_server
 
@@ -557,11 +558,57 @@ def test_an_archive_that_cannot_be_read_is_reported(machine: Machine) -> None:
     verified = machine.verify()
 
     assert uploaded.status == 1
-    assert uploaded.err == "FULL/a.tar.gz: not stored: the file cannot be read\n"
+    assert uploaded.err == "FULL/a.tar.gz: not stored: it is no file, or a link to nothing\n"
     assert uploaded.lines[0] == "FULL/b.tar.gz: stored already"
     assert verified.status == 1
     assert "FULL/a.tar.gz cannot be read" in verified.err
     assert "Not verified, no digest given: FULL/a.tar.gz" in verified.lines
+
+
+@each_shell
+@pytest.mark.parametrize("place", ["INC", "INC/b.tar.gz"])
+@pytest.mark.parametrize("how", ["dead link", "loop", "other kind"])
+def test_what_cannot_be_looked_at_is_not_nothing(machine: Machine, place: str, how: str) -> None:
+    """A folder or an archive that leads nowhere, or is no folder or file, is named, and neither script ends with 0."""
+    machine.put("FULL/a.tar.gz")
+    (machine.folder / "INC").rmdir()
+    path = machine.folder / place
+    path.parent.mkdir(exist_ok=True)
+    if how == "other kind":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(path.name if how == "loop" else "/nowhere/at/all")
+
+    uploaded = machine.upload("--all")
+    newest = machine.upload()
+    verified = machine.verify()
+
+    assert uploaded.status == newest.status == 1
+    assert place in uploaded.err
+    assert place in newest.err
+    assert uploaded.lines[0] == "FULL/a.tar.gz: stored"
+    assert verified.status == (3 if place == "INC" else 1)
+    assert place in verified.err
+    assert "SYNCHRONIZED" not in verified.lines
+
+
+@each_shell
+def test_what_is_damaged_on_the_server_is_named_and_repaired(machine: Machine, server: LiveServer) -> None:
+    """verify_sync.sh ends with 1 until upload.sh has sent it again, which says so."""
+    sent = machine.put("FULL/a.tar.gz")
+    machine.upload()
+    shorten(server, machine.profile, "FULL", "a.tar.gz")
+
+    verified = machine.verify()
+    report = machine.verify("--report")
+    uploaded = machine.upload()
+
+    assert verified.status == report.status == 1
+    assert verified.lines[-2:] == ["Damaged on remote, send it again: FULL/a.tar.gz", "OUT_OF_SYNC"]
+    assert "FULL, damaged on the server: 1" in report.lines
+    assert uploaded.lines[0] == "FULL/a.tar.gz: repaired, it was damaged there"
+    assert machine.stored() == {"FULL/a.tar.gz": sha256(sent)}
+    assert machine.verify().status == 0
 
 
 @each_shell

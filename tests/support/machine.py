@@ -110,6 +110,14 @@ def store(server: LiveServer, profile: str, type: str, name: str, content: bytes
         client.put(f"/api/v1/profiles/{profile}/archives/{type}/{name}", content=content).raise_for_status()
 
 
+def shorten(server: LiveServer, profile: str, type: str, name: str) -> None:
+    """Cut a stored archive, and have *server* notice."""
+    file = server.data / "archives" / profile / type / name
+    file.chmod(0o600)
+    os.truncate(file, file.stat().st_size - 1)
+    assert stored(server, profile, type, name) is None
+
+
 def some(text: str) -> bytes:
     """A small archive, another one for each *text*."""
     return make_targz({"file": text.encode()})

@@ -100,6 +100,20 @@ def test_verify_without_a_profile_takes_the_profile_that_matches(memory: InMemor
         assert report.types[FULL].remote_count == 1
 
 
+def test_verify_without_a_profile_takes_the_copy_that_is_whole(memory: InMemory) -> None:
+    """Of the same bytes in several profiles one is enough; only where all are damaged they must be sent again."""
+    copies = [
+        memory.tarkeep.receive(offer(profile=profile), [CONTENT]).archive for profile in ("first", "second", "third")
+    ]
+
+    for damaged, archive in enumerate(copies):
+        report = memory.tarkeep.verify([entry(archive)]).types[archive.id.type]
+        assert (report.synced, report.damaged) == ((archive.id.name,), ()), damaged
+        memory.catalog.mark(archive.id, ArchiveState.DAMAGED)
+    report = memory.tarkeep.verify([entry(copies[0])]).types[copies[0].id.type]
+    assert (report.synced, report.damaged) == ((), (copies[0].id.name,))
+
+
 def test_verify_refuses_a_name_given_twice(memory: InMemory, archive: BackupArchive) -> None:
     """The client's mistake is said, not guessed around."""
     with pytest.raises(DuplicateEntry):

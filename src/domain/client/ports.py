@@ -16,6 +16,7 @@ from typing import Protocol
 from attrs import frozen
 
 from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Lineage
+from ..errors import FolderUnusable
 from ..ports import Totals
 from ..sync import InventoryEntry, SyncReport
 
@@ -44,6 +45,19 @@ class LocalArchive:
         return f"{self.type.value}/{self.name}"
 
 
+@frozen
+class LocalContents:
+    """
+    What lies in a local folder: every archive, ordered by type and name, and what could not be looked at.
+
+    *unusable* names folders and files of which nobody can say what they hold: whoever reports that all is well must not
+    pass over them.
+    """
+
+    archives: tuple[LocalArchive, ...]
+    unusable: tuple[FolderUnusable, ...] = ()
+
+
 class LocalFile(AbstractContextManager["LocalFile", None], Protocol):
     """The bytes of a local archive, opened once; leaving the context closes it."""
 
@@ -60,12 +74,13 @@ class LocalFile(AbstractContextManager["LocalFile", None], Protocol):
 class LocalArchives(Protocol):
     """The archives of this machine: ``BACKUP_DIR/{FULL,INC,DIFF}/*.tar.gz``."""
 
-    def list(self) -> list[LocalArchive]:
+    def look(self) -> LocalContents:
         """
-        Every archive, ordered by type and name.
+        What is there. A type without a folder has no archives; a folder that cannot be read, a link to nothing or to
+        itself, and anything that is no file under an archive's name are *unusable*.
 
         Raises:
-            FolderUnusable: there is no such folder.
+            FolderUnusable: there is no such folder, or it cannot be read.
         """
 
     def open(self, archive: LocalArchive) -> LocalFile:

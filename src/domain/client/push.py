@@ -8,7 +8,7 @@ was cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 
@@ -27,6 +27,7 @@ class Fate(Enum):
     """What became of one archive."""
 
     SENT = "sent"
+    REPAIRED = "repaired"  # sent, and the copy there, which was damaged, is whole again
     ALREADY_THERE = "already-there"
     CONFLICT = "conflict"
     FAILED = "failed"
@@ -47,6 +48,19 @@ def newest_of_each_type(archives: Iterable[LocalArchive]) -> list[LocalArchive]:
 
 
 @frozen
+class PushPlan:
+    """
+    What is *known* of archives without sending them, and those to send, in their order.
+
+    *damaged* are those to send of which the server has a damaged copy.
+    """
+
+    known: Mapping[LocalArchive, Fate]
+    to_send: tuple[LocalArchive, ...]
+    damaged: frozenset[LocalArchive]
+
+
+@frozen
 class PlanPush:
     """Ask the server once what it has of some archives."""
 
@@ -55,15 +69,18 @@ class PlanPush:
     cache: DigestCache
     hasher: Hasher
 
-    def __call__(self, profile: str, archives: list[LocalArchive]) -> dict[LocalArchive, Fate | None]:
-        """What is known of each of *archives* without sending it; None for those to send."""
+    def __call__(self, profile: str, archives: Sequence[LocalArchive]) -> PushPlan:
+        """What is known of *archives* without sending them, and which to send."""
         digests = {archive: self.cache.get(archive) for archive in archives}
         report = self._compare(profile, digests)
         doubtful = [archive for archive in archives if archive.name in report.types[archive.type].unverified]
         if doubtful:
             digests |= {archive: digest_of(archive, self.files, self.cache, self.hasher) for archive in doubtful}
             report = self._compare(profile, digests)
-        return {archive: self._fate(archive, report) for archive in archives}
+        known = {archive: fate for archive in archives if (fate := self._fate(archive, report)) is not None}
+        to_send = tuple(archive for archive in archives if archive not in known)
+        damaged = frozenset(archive for archive in to_send if archive.name in report.types[archive.type].damaged)
+        return PushPlan(known, to_send, damaged)
 
     def _compare(self, profile: str, digests: Mapping[LocalArchive, str | None]) -> SyncReport:
         entries = [

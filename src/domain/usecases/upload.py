@@ -16,7 +16,7 @@ from datetime import timedelta
 from attrs import define, evolve, field, frozen
 
 from .. import uploads
-from ..archives import Digests, Offer
+from ..archives import ArchiveState, Digests, Offer
 from ..errors import (
     ArchiveNotFound,
     BeyondLength,
@@ -125,8 +125,8 @@ class ShowUpload:
             archive = self.catalog.find(upload.offer.id)
         except ArchiveNotFound:
             return upload
-        if archive.digests.sha256 != upload.sha256:
-            return upload
+        if archive.digests.sha256 != upload.sha256 or archive.state is not ArchiveState.STORED:
+            return upload  # a damaged copy is not what was sent: it waits for being repaired
         upload = uploads.stored(upload, archive.id, self.clock.now())
         self.sessions.save(upload)
         self.store.discard(upload.id)

@@ -72,7 +72,8 @@ def _one_for_each_name(
             chosen = entry
         else:
             mine = local.get((entry.type, entry.name))
-            if mine is not None and same_bytes(mine, entry):
+            # one that has the client's bytes, whole if there is one
+            if mine is not None and same_bytes(mine, entry) and (chosen.is_damaged or not same_bytes(mine, chosen)):
                 chosen = entry
     if chosen is not None:
         yield chosen

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from attrs import frozen
+from attrs import evolve, frozen
 from cyclopts import Parameter
 
 from ...domain.archives import ArchiveId, BackupArchive, BackupType
 from ...domain.client.ports import LocalArchive
 from ...domain.client.push import Fate, Progress, newest_of_each_type
 from ...domain.client.retrying import Notice
-from ...domain.errors import InvalidName, NothingToSend, Refused, StoredDiffers, TarkeepError, WrongUse
+from ...domain.errors import FolderUnusable, InvalidName, NothingToSend, Refused, StoredDiffers, TarkeepError, WrongUse
 from ...domain.naming import check_archive_name
 from ...domain.sizes import human_size
 from .client_settings import ClientSettings, TypeWord
-from .opening import one_profile, opening, retry_notice
+from .opening import one_profile, opening, retry_notice, tell_unusable
 from .output import Output
 from .transfers import Ended, Transfer, run
 
@@ -42,9 +42,9 @@ def push(
     """
     Send archives that the server does not have yet.
 
-    Asks once what is there and sends the rest, several at once. What is cut goes on where it stopped, in this run or
-    the next. Exit codes: 0 everything is stored, 1 nothing could be sent, 3 some could not, 14 the server gave no
-    answer.
+    Asks once what is there and sends the rest, several at once, and again what is damaged there. What is cut goes on
+    where it stopped, in this run or the next. Exit codes: 0 everything is stored, 1 nothing could be sent, 3 some
+    could not, or could not be looked at, 14 the server gave no answer.
 
     Parameters
     ----------
@@ -69,7 +69,13 @@ def push(
         pushing = _Push(opened, output, settings, profile)
         if STANDARD_INPUT in files:
             return pushing.stream(_described(profile, files, type, name))
-        return pushing.files(_chosen(opened, settings, files, type, everything=all))
+        if files:
+            return pushing.files([_named(file, type) for file in files])
+        contents = opened.files.look()
+        tell_unusable(output, contents)
+        if not contents.archives and not contents.unusable:
+            raise NothingToSend(str(settings.backup_dir))
+        return pushing.files(contents.archives if all else newest_of_each_type(contents.archives), contents.unusable)
 
 
 @frozen
@@ -91,7 +97,8 @@ class _Push:
     _settings: ClientSettings
     _profile: str
 
-    def files(self, archives: list[LocalArchive]) -> int:
+    def files(self, archives: Sequence[LocalArchive], unusable: Sequence[FolderUnusable] = ()) -> int:
+        """Send *archives*; *unusable* is what could not even be looked at."""
         known = []
         good = []
         for archive in archives:
@@ -103,12 +110,18 @@ class _Push:
         plan = self._client.retrying(
             lambda: self._client.plan(self._profile, good), on_retry=retry_notice(self._output)
         )
-        known += [self._known(archive, fate) for archive, fate in plan.items() if fate is not None]
+        known += [self._known(archive, fate) for archive, fate in plan.known.items()]
         for outcome in known:
             self._tell(outcome)
-        to_send = [Transfer(archive, archive.label, archive.size_bytes) for archive, fate in plan.items() if not fate]
-        ended = run(to_send, self._send, self._tell, self._output, self._settings)
-        return self._summary(Ended([*known, *ended.outcomes], ended.unfinished))
+        to_send = [Transfer(archive, archive.label, archive.size_bytes) for archive in plan.to_send]
+
+        def send(archive: LocalArchive, progress: Progress, notice: Notice) -> Pushed:
+            outcome = self._send(archive, progress, notice)
+            is_repaired = outcome.fate is Fate.SENT and archive in plan.damaged
+            return evolve(outcome, fate=Fate.REPAIRED) if is_repaired else outcome
+
+        ended = run(to_send, send, self._tell, self._output, self._settings)
+        return self._summary(Ended([*known, *ended.outcomes], ended.unfinished), unusable)
 
     def stream(self, id: ArchiveId) -> int:
         transfer = Transfer(id, f"{id.type.value}/{id.name}", None)
@@ -143,7 +156,8 @@ class _Push:
         elif stored_name != outcome.name:
             line = f"{label}: stored as {stored_name}"
         else:
-            line = f"{label}: stored ({human_size(size_bytes or 0)})"
+            word = "repaired" if outcome.fate is Fate.REPAIRED else "stored"
+            line = f"{label}: {word} ({human_size(size_bytes or 0)})"
         if outcome.error is None or self._output.as_json:
             self._output.result(
                 line,
@@ -155,18 +169,21 @@ class _Push:
                 error=str(outcome.error) if outcome.error else None,
             )
 
-    def _summary(self, ended: Ended[Pushed]) -> int:
+    def _summary(self, ended: Ended[Pushed], unusable: Sequence[FolderUnusable] = ()) -> int:
         counts = Counter(outcome.fate for outcome in ended.outcomes)
         failed = counts[Fate.CONFLICT] + counts[Fate.FAILED]
+        repaired = f"{counts[Fate.REPAIRED]} repaired, " if counts[Fate.REPAIRED] else ""
         self._output.result(
             f"{self._profile} at {self._client.remote.shown_url}: {counts[Fate.SENT]} stored, "
-            f"{counts[Fate.ALREADY_THERE]} stored already, {failed} failed"
+            f"{repaired}{counts[Fate.ALREADY_THERE]} stored already, {failed} failed"
+            + (f", {len(unusable)} could not be looked at" if unusable else "")
             + (f", {ended.unfinished} unfinished" if ended.unfinished else ""),
             summary=True,
             **{fate.value: counts[fate] for fate in Fate},
             unfinished=ended.unfinished,
+            unusable=len(unusable),
         )
-        return ended.exit_code(self._output)
+        return ended.exit_code(self._output, unusable)
 
 
 def _outcome(about: tuple[BackupType, str, int | None], send: Callable[[], BackupArchive]) -> Pushed:
@@ -175,17 +192,6 @@ def _outcome(about: tuple[BackupType, str, int | None], send: Callable[[], Backu
     except TarkeepError as error:
         is_conflict = isinstance(error, Refused) and error.code == "name-conflict"
         return Pushed(*about, Fate.CONFLICT if is_conflict else Fate.FAILED, error=error)
-
-
-def _chosen(
-    client: Client, settings: ClientSettings, files: Sequence[Path], type: TypeWord | None, *, everything: bool
-) -> list[LocalArchive]:
-    if files:
-        return [_named(file, type) for file in files]
-    there = client.files.list()
-    if not there:
-        raise NothingToSend(str(settings.backup_dir))
-    return there if everything else newest_of_each_type(there)
 
 
 def _named(file: Path, type: TypeWord | None) -> LocalArchive:

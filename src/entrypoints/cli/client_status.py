@@ -13,7 +13,7 @@ from ...domain.errors import NoAnswer, TarkeepError
 from ...domain.sizes import human_size
 from .client_settings import ClientSettings
 from .exits import DIFFERENT, OK
-from .opening import local_digests, opening, retry_notice, the_profile
+from .opening import local_digests, opening, retry_notice, tell_unusable, the_profile
 from .output import Output
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
     Show whether everything local is safe on the server, and what to run if not.
 
     Safe is an archive whose very bytes are stored there, undamaged. Digests are remembered, so that a second run reads
-    nothing. Exit codes: 0 everything is safe, 13 something is not.
+    nothing. Exit codes: 0 everything is safe, 13 something is not, or cannot be looked at here.
 
     Parameters
     ----------
@@ -46,7 +46,9 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
     output = Output(settings.json, settings.quiet)
     profile = the_profile(profile, settings)
     with opening(settings, output) as opened:
-        archives = opened.files.list()
+        contents = opened.files.look()
+        tell_unusable(output, contents)
+        archives = contents.archives
         digests = local_digests(opened, output, archives)
         stock = opened.retrying(
             lambda: take_stock(digests, opened.remote.archives(profile=profile)), on_retry=retry_notice(output)
@@ -59,8 +61,8 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
         _show_unfinished_uploads(output, opened, archives, profile)
         for part in unfinished_pulls(settings.backup_dir):
             output.result(f"unfinished download: {part}", status="unfinished-download", path=str(part))
-        _show_verdict(output, stock, opened.remote.shown_url, profile)
-    return OK if stock.is_safe else DIFFERENT
+        _show_verdict(output, stock, opened.remote.shown_url, profile, len(contents.unusable))
+    return OK if stock.is_safe and not contents.unusable else DIFFERENT
 
 
 def _show_type(output: Output, stock: TypeStock, now: datetime) -> None:
@@ -115,18 +117,22 @@ def _show_unfinished_uploads(
             )
 
 
-def _show_verdict(output: Output, stock: Stock, url: str, profile: str | None) -> None:
+def _show_verdict(output: Output, stock: Stock, url: str, profile: str | None, unusable: int) -> None:
+    line = _verdict(stock, url, profile, unusable)
     output.result(
-        _verdict(stock, url, profile),
+        line,
         summary=True,
-        safe=stock.is_safe,
+        safe=stock.is_safe and not unusable,
         local=stock.local_count,
         unsafe=stock.local_count - len(stock.having(Safety.SAFE)),
+        unusable=unusable,
         server=url,
     )
 
 
-def _verdict(stock: Stock, url: str, profile: str | None) -> str:
+def _verdict(stock: Stock, url: str, profile: str | None, unusable: int) -> str:
+    if unusable and stock.is_safe:
+        return f"{unusable} could not be looked at here; what could be is safe on {url}"
     if not stock.local_count:
         return f"nothing lies here that could be safe on {url}"
     if stock.is_safe:

@@ -13,8 +13,8 @@ from ...domain.client.ports import LocalArchive
 from ...domain.client.status import Safety, take_stock
 from ...domain.sync import InventoryEntry
 from .client_settings import ClientSettings
-from .exits import DIFFERENT, OK
-from .opening import local_digests, opening, retry_notice, the_profile
+from .exits import DIFFERENT, OK, PARTLY
+from .opening import local_digests, opening, retry_notice, tell_unusable, the_profile
 from .output import Output
 
 _BUCKETS = {
@@ -23,6 +23,7 @@ _BUCKETS = {
     "extra_remote": "only there",
     "differing": "differing",
     "unverified": "unverified",
+    "damaged": "damaged there",
 }
 
 
@@ -40,7 +41,8 @@ def verify(
     Compare the local archives with what the server holds.
 
     Digests are remembered, so that a second run reads nothing. Exit codes: 0 all local archives are there, unchanged;
-    13 something differs. What only the server has is told, and is no difference.
+    13 something differs, is damaged there or cannot be looked at here. What only the server has is told, and is no
+    difference.
 
     Parameters
     ----------
@@ -51,7 +53,8 @@ def verify(
     report
         List every archive, not only what differs.
     safe_to_delete
-        Print just the paths of local archives that are stored, undamaged, with the same SHA-256; exit code 0.
+        Print just the paths of local archives that are stored, undamaged, with the same SHA-256; exit code 0, or 3
+        where something could not be looked at here.
     null
         End those paths by NUL bytes instead of line ends, for xargs -0.
     """
@@ -60,19 +63,22 @@ def verify(
     profile = the_profile(profile, settings)
     notice = retry_notice(output)
     with opening(settings, output) as opened:
-        archives = opened.files.list()
+        contents = opened.files.look()
+        tell_unusable(output, contents)
+        archives = contents.archives
         digests = local_digests(opened, output, archives, again=full)
         if safe_to_delete:
             stock = opened.retrying(
                 lambda: take_stock(digests, opened.remote.archives(profile=profile)), on_retry=notice
             )
-            return _print_paths(output, stock.having(Safety.SAFE), end="\0" if null else "\n")
+            _print_paths(output, stock.having(Safety.SAFE), end="\0" if null else "\n")
+            return PARTLY if contents.unusable else OK
         entries = [
             InventoryEntry(archive.type, _sendable(archive.name), archive.size_bytes, sha256=digests[archive])
             for archive in archives
         ]
         compared = opened.retrying(lambda: opened.remote.verify(profile, entries), on_retry=notice)
-    safe = True
+    safe = not contents.unusable
     for type, part in compared.types.items():
         if report and not settings.json:
             output.result(f"{type.value}: {part.local_count} here, {part.remote_count} on the server")
@@ -80,12 +86,21 @@ def verify(
             for name in getattr(part, bucket):
                 if bucket != "synced" or report or settings.json:
                     output.result(f"{label:16} {type.value}/{name}", status=bucket, type=type.value, name=name)
-        safe = safe and not (part.missing_remote or part.differing or part.unverified)
+        safe = safe and not (part.missing_remote or part.differing or part.unverified or part.damaged)
     counts = {bucket: sum(len(getattr(part, bucket)) for part in compared.types.values()) for bucket in _BUCKETS}
     words = (
         ", ".join(f"{count} {_BUCKETS[bucket]}" for bucket, count in counts.items() if count) or "nothing to compare"
     )
-    output.result(f"{opened.remote.shown_url}: {words}", summary=True, synchronized=compared.is_synchronized, **counts)
+    unusable = len(contents.unusable)
+    if unusable:
+        words += f"; {unusable} could not be looked at here"
+    output.result(
+        f"{opened.remote.shown_url}: {words}",
+        summary=True,
+        synchronized=compared.is_synchronized,
+        **counts,
+        unusable=unusable,
+    )
     return OK if safe else DIFFERENT
 
 
@@ -94,7 +109,7 @@ def _sendable(name: str) -> str:
     return os.fsencode(name).decode(errors="backslashreplace")
 
 
-def _print_paths(output: Output, archives: Sequence[LocalArchive], *, end: str) -> int:
+def _print_paths(output: Output, archives: Sequence[LocalArchive], *, end: str) -> None:
     """Print the paths as they are, byte by byte; a program reads them."""
     for archive in archives:
         if output.as_json:
@@ -106,4 +121,3 @@ def _print_paths(output: Output, archives: Sequence[LocalArchive], *, end: str) 
     if output.as_json:
         output.result("", summary=True, safe=len(archives))
     sys.stdout.flush()
-    return OK

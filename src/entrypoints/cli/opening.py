@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ...domain.client.ports import LocalArchive
+from ...domain.client.ports import LocalArchive, LocalContents
 from ...domain.client.push import digest_of
 from ...domain.client.retrying import Notice
 from ...domain.errors import FolderUnusable, LocalFileChanged, TarkeepError, WrongUse
@@ -76,6 +76,14 @@ def one_profile(given: str | None, settings: ClientSettings) -> str:
     if profile is None:
         raise WrongUse("which profile", f"name one, or set TARKEEP_PROFILE, or profile = ... in {config_file()}")
     return profile
+
+
+def tell_unusable(output: Output, contents: LocalContents) -> None:
+    """Tell, each by its name, what of the backup folder could not be looked at."""
+    for error in contents.unusable:
+        output.error(str(error))
+        if output.as_json:
+            output.result("", path=error.path, status="unusable", error=str(error))
 
 
 def local_digests(

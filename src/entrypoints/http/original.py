@@ -91,6 +91,8 @@ async def upload(request: Request) -> Response:
     }
     if received.outcome in (Outcome.DUPLICATE, Outcome.REPAIRED):
         answer["duplicate"] = True
+    if received.outcome is Outcome.REPAIRED:
+        answer["repaired"] = True
     if received.outcome is Outcome.KEPT_BOTH:
         answer["kept_both"] = True
     if received.warnings:

@@ -25,7 +25,7 @@ from .problems import Problem
 
 
 class OriginalArchive(msgspec.Struct):
-    """An archive in the original's lists."""
+    """An archive in the original's lists; *state* is an addition."""
 
     name: str
     filename: str
@@ -37,6 +37,7 @@ class OriginalArchive(msgspec.Struct):
     uploaded_at: str
     md5: str
     sha256: str
+    state: ArchiveState
 
 
 def original_archive(archive: BackupArchive) -> OriginalArchive:
@@ -52,6 +53,7 @@ def original_archive(archive: BackupArchive) -> OriginalArchive:
         uploaded_at=received,
         md5=archive.digests.md5,
         sha256=archive.digests.sha256,
+        state=archive.state,
     )
 
 
@@ -273,7 +275,7 @@ def _wrong_shape(detail: str, pointer: str) -> Problem:
 
 # -- sync reports ----------------------------------------------------------------------------------------------------
 
-_BUCKETS = ("synced", "missing_remote", "extra_remote", "differing", "unverified")
+_BUCKETS = ("synced", "missing_remote", "extra_remote", "differing", "unverified", "damaged")
 
 
 def original_report(report: SyncReport) -> dict[str, object]:
