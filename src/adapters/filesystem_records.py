@@ -5,6 +5,7 @@ Records of members as files in the data directory, one for each archive, named b
 
     DATA/members/ab/<sha256>          published; a digest that begins with ab
     DATA/members/ab/<sha256>.names    made of it when somebody first asks for names
+    DATA/members/ab/<sha256>.fits     what comparing it with others showed, see `fit_files`
     DATA/members/<id>.part            on its way
 
 A file is a row of compressed blocks, of directories' records, of others', or of names, then their index, then a footer
@@ -21,7 +22,7 @@ import os
 import re
 import zlib
 from bisect import bisect_right
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from heapq import merge
 from itertools import accumulate, chain, groupby, pairwise
@@ -32,10 +33,12 @@ from types import TracebackType
 
 from attrs import define, field, frozen
 
+from ..domain.chains import Fit
 from ..domain.errors import RecordsMissing
 from ..domain.members import MemberRecord
 from ..domain.names import Names, named, tables
 from ..domain.ports import IdSource, RecordsWriter
+from .fit_files import FITS_SUFFIX, read_fits, write_fits
 
 try:
     from isal import isal_zlib
@@ -122,6 +125,14 @@ class FilesystemMemberRecords:
         with suppress(OSError):
             self._place(sha256).unlink(missing_ok=True)
             self._place(sha256 + _NAMES_SUFFIX).unlink(missing_ok=True)
+            self._place(sha256 + FITS_SUFFIX).unlink(missing_ok=True)
+
+    def fits(self, child: str) -> dict[str, Fit]:
+        return read_fits(self._place(child + FITS_SUFFIX)) if _SHA256.fullmatch(child) else {}
+
+    def keep_fits(self, child: str, fits: Mapping[str, Fit]) -> None:
+        if _SHA256.fullmatch(child):
+            write_fits(self._place(child + FITS_SUFFIX), self._part(self._ids.new()), fits)
 
     def sweep(self) -> None:
         with suppress(OSError):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
 from attrs import define, field
 
+from ..domain.chains import Fit
 from ..domain.errors import RecordsMissing
 from ..domain.members import MemberRecord
 from ..domain.names import Names, tables
@@ -18,6 +19,7 @@ class MemoryMemberRecords:
     """`MemberRecords` in a dict; *published* is what it holds, by digest."""
 
     published: dict[str, tuple[MemberRecord, ...]] = field(factory=dict)
+    _fits: dict[str, dict[str, Fit]] = field(factory=dict, init=False)
 
     def begin(self) -> RecordsWriter:
         return _Writer(self)
@@ -44,6 +46,13 @@ class MemoryMemberRecords:
 
     def remove(self, sha256: str) -> None:
         self.published.pop(sha256, None)
+        self._fits.pop(sha256, None)
+
+    def fits(self, child: str) -> dict[str, Fit]:
+        return dict(self._fits.get(child, {}))
+
+    def keep_fits(self, child: str, fits: Mapping[str, Fit]) -> None:
+        self._fits[child] = dict(fits)
 
     def sweep(self) -> None:
         """Writers of former processes left nothing."""

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from enum import Enum
+from typing import TypeAlias
 
 from attrs import frozen
 
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
+from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
 from .path_text import path_text
 from .rules import IncBase, ProfileRules
 
@@ -74,6 +75,35 @@ class Fit:
     is_sound: bool = True
     is_excusable: bool = True
 
+    @property
+    def completeness(self) -> Completeness:
+        """What it says of the names that the one leaves to the other."""
+        if self.verdict is FitVerdict.FITS:
+            return Completeness.WHOLE
+        if self.verdict is FitVerdict.CONTRADICTS and self.is_excusable:
+            return Completeness.LEFT_OUT
+        return Completeness.UNKNOWN
+
+
+class Completeness(Enum):
+    """Whether an archive's parent has what it leaves to it, from best to worst."""
+
+    WHOLE = "whole"  # all of it
+    LEFT_OUT = "left-out"  # but for names that were left out on purpose, if the chain is proven
+    UNKNOWN = "unknown"
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return _COMPLETENESS_RANKS[self]
+
+
+_COMPLETENESS_RANKS = {completeness: rank for rank, completeness in enumerate(Completeness)}
+
+
+Compare: TypeAlias = Callable[[BackupArchive, BackupArchive], Fit]
+"""Compares the listings of a child with those of a possible parent."""
+
 
 @frozen
 class Link:
@@ -81,7 +111,7 @@ class Link:
     What *child* builds on, and why that is believed.
 
     *parent* is None for an archive that builds on nothing (`is_base`) and where none is known. *tried* are the archives
-    that were taken for the parent and are not.
+    that were taken for the parent and are not. *is_sound* and *completeness* are those of the `Fit` with the parent.
     """
 
     child: ArchiveId
@@ -89,6 +119,8 @@ class Link:
     evidence: Evidence
     reason: str
     tried: tuple[ArchiveId, ...] = ()
+    is_sound: bool = True
+    completeness: Completeness = Completeness.WHOLE
 
     @property
     def is_base(self) -> bool:
@@ -96,146 +128,135 @@ class Link:
         return self.parent is None and self.evidence.rank < Evidence.CONTRADICTED.rank
 
 
-def sorted_archives(archives: Iterable[BackupArchive]) -> list[BackupArchive]:
-    """Those not in the trash, in the order in which they were taken."""
-    kept = [archive for archive in archives if archive.state is not ArchiveState.TRASHED]
-    kept.sort(key=_order)
-    return kept
-
-
-def _order(archive: BackupArchive) -> tuple[datetime, datetime, ArchiveId]:
-    return archive.taken_at, archive.received_at, archive.id
-
-
-def link_archives(
-    archives: Iterable[BackupArchive], rules: ProfileRules, fit: Callable[[BackupArchive, BackupArchive], Fit]
-) -> dict[ArchiveId, Link]:
+def link_archives(archives: Iterable[BackupArchive], rules: ProfileRules, fit: Compare) -> dict[ArchiveId, Link]:
     """
     A link for every archive that is not in the trash, in the order in which they were taken.
 
-    *archives* are all of one profile, in any order. ``fit(child, parent)`` compares listings; it is asked only where
-    nothing better is known: once for a parent that is declared or inferred, and of up to `NEAREST_TRIED` others when
-    that one is contradicted.
+    *archives* are all of one profile, in any order.
 
     Cost: O(n log n), and the calls of *fit*.
     """
     known = list(archives)
-    return _Linker(known, sorted_archives(known), rules, fit).links()
+    among = ListedNeighbours(known)
+    return {archive.id: link_archive(archive, among, rules, fit) for archive in sorted_archives(known)}
 
 
-class _Linker:
-    """The ladder, over tables made once of all archives."""
+def link_archive(child: BackupArchive, among: Neighbours, rules: ProfileRules, fit: Compare) -> Link:
+    """
+    What *child*, which is not in the trash, builds on.
 
-    def __init__(
-        self,
-        known: list[BackupArchive],
-        ordered: list[BackupArchive],
-        rules: ProfileRules,
-        fit: Callable[[BackupArchive, BackupArchive], Fit],
-    ) -> None:
-        self._ordered = ordered
-        self._position = {archive.id: position for position, archive in enumerate(ordered)}
-        self._rules = rules
-        self._fit = fit
-        self._trashed = {archive.id for archive in known if archive.state is ArchiveState.TRASHED}
-        self._left_by: dict[str, list[int]] = {}
-        for position, archive in enumerate(ordered):
-            if archive.lineage.snapshot_after is not None:
-                self._left_by.setdefault(archive.lineage.snapshot_after, []).append(position)
-        self._left_by_trashed = {
-            archive.lineage.snapshot_after: archive.id
-            for archive in sorted(known, key=_order)
-            if archive.id in self._trashed
-        }
-        self._of_type: dict[BackupType, list[int]] = {type: [] for type in BackupType}
-        for position, archive in enumerate(ordered):
-            self._of_type[archive.id.type].append(position)
+    ``fit(child, parent)`` compares listings; it is asked only where nothing better is known: once for a parent that is
+    declared or inferred, and of up to `NEAREST_TRIED` others when that one is contradicted.
+    """
+    unchanged = has_unchanged(child)
+    if child.id.type is BackupType.FULL and not (unchanged and _says_where_from(child)):
+        if not unchanged:
+            return Link(child.id, None, Evidence.PROVEN, "a full archive builds on nothing")
+        reason = "sent as a full archive, and nothing says what else it could build on"
+        return Link(child.id, None, Evidence.INFERRED, reason)
+    link = _Ladder(child, among, rules, fit).climb()
+    if link.parent is None and is_whole(child):
+        reason = f"nothing in it is left to an earlier archive, so it holds the whole tree ({link.reason})"
+        return Link(child.id, None, Evidence.INFERRED, reason, link.tried)
+    return link
 
-    def links(self) -> dict[ArchiveId, Link]:
-        return {archive.id: self._link(archive, position) for position, archive in enumerate(self._ordered)}
 
-    def _link(self, child: BackupArchive, position: int) -> Link:
-        unchanged = has_unchanged(child)
-        if child.id.type is BackupType.FULL and not (unchanged and _says_where_from(child)):
-            if not unchanged:
-                return Link(child.id, None, Evidence.PROVEN, "a full archive builds on nothing")
-            reason = "sent as a full archive, and nothing says what else it could build on"
-            return Link(child.id, None, Evidence.INFERRED, reason)
-        link = self._climb(child, position)
-        if link.parent is None and is_whole(child):
-            reason = f"nothing in it is left to an earlier archive, so it holds the whole tree ({link.reason})"
-            return Link(child.id, None, Evidence.INFERRED, reason, link.tried)
-        return link
+@frozen
+class _Ladder:
+    """From the best evidence to the worst, for one archive."""
 
-    def _climb(self, child: BackupArchive, position: int) -> Link:
-        if child.lineage.snapshot_before is not None:
-            return self._by_snapshot(child, position, child.lineage.snapshot_before)
-        if child.lineage.parent is not None:
-            return self._declared(child, position, ArchiveId(child.id.profile, *child.lineage.parent))
-        return self._inferred(child, position)
+    child: BackupArchive
+    among: Neighbours
+    rules: ProfileRules
+    fit: Compare
 
-    def _by_snapshot(self, child: BackupArchive, position: int, before: str) -> Link:
-        left_by = [candidate for candidate in self._left_by.get(before, ()) if candidate != position]
-        if not left_by:
+    def climb(self) -> Link:
+        lineage = self.child.lineage
+        if lineage.snapshot_before is not None:
+            return self._by_snapshot(lineage.snapshot_before)
+        if lineage.parent is not None:
+            return self._declared(ArchiveId(self.child.id.profile, *lineage.parent))
+        return self._inferred()
+
+    def _by_snapshot(self, before: str) -> Link:
+        child = self.child
+        left_by = [archive for archive in self.among.leaving(before) if archive.id != child.id]
+        stored = [archive for archive in left_by if archive.state is not ArchiveState.TRASHED]
+        if not stored:
             # Not inferred from here on: whatever is stored is known not to be what this dump started from.
             where = "no stored archive left the snapshot file that it started from"
-            if before in self._left_by_trashed:
-                where = f"the archive it started from, {_called(self._left_by_trashed[before])}, is in the trash"
+            if left_by:
+                where = f"the archive it started from, {_called(left_by[-1].id)}, is in the trash"
             return Link(child.id, None, Evidence.ORPHAN, where)
-        at = bisect_left(left_by, position)
-        parent = self._ordered[left_by[at - 1] if at else left_by[0]]
+        at = bisect_left(stored, order(child), key=order)
+        parent = stored[at - 1] if at else stored[0]
         reason = f"it started from the snapshot file that {_called(parent.id)} left behind"
-        found = self._fit(child, parent)
+        found = self.fit(child, parent)
         if found.verdict is FitVerdict.CONTRADICTS and not found.is_excusable:
             forgotten = f"tar forgot {found.unresolved} names when directories were renamed{_example(found)}"
-            return Link(child.id, parent.id, Evidence.CONTRADICTED, f"{reason}, but {forgotten}")
-        return Link(child.id, parent.id, Evidence.PROVEN, reason)
+            return self._to(parent, Evidence.CONTRADICTED, f"{reason}, but {forgotten}", found)
+        return self._to(parent, Evidence.PROVEN, reason, found)
 
-    def _declared(self, child: BackupArchive, position: int, parent: ArchiveId) -> Link:
-        if parent == child.id:
+    def _declared(self, id: ArchiveId) -> Link:
+        child = self.child
+        if id == child.id:
             return Link(child.id, None, Evidence.ORPHAN, "it was declared to build on itself")
-        if parent not in self._position:
-            where = "is in the trash" if parent in self._trashed else "is not stored"
-            return Link(child.id, None, Evidence.ORPHAN, f"the declared parent {_called(parent)} {where}")
-        found = self._fit(child, self._ordered[self._position[parent]])
+        parent = self.among.named(id)
+        if parent is None or parent.state is ArchiveState.TRASHED:
+            where = "is not stored" if parent is None else "is in the trash"
+            return Link(child.id, None, Evidence.ORPHAN, f"the declared parent {_called(id)} {where}")
+        found = self.fit(child, parent)
         if found.verdict is FitVerdict.CONTRADICTS:
-            return self._contradicted(child, position, parent, found, "declared")
-        return Link(child.id, parent, Evidence.DECLARED, f"the client declared {_called(parent)}{_checked(found)}")
+            return self._contradicted(parent, found, "declared")
+        return self._to(parent, Evidence.DECLARED, f"the client declared {_called(id)}{_checked(found)}", found)
 
-    def _inferred(self, child: BackupArchive, position: int) -> Link:
-        types = base_types(child.id.type, self._rules)
-        before = [self._of_type[type][at - 1] for type in types if (at := bisect_left(self._of_type[type], position))]
-        if not before:
+    def _inferred(self) -> Link:
+        child = self.child
+        types = base_types(child.id.type, self.rules)
+        parent = self.among.newest_before(child, types)
+        if parent is None:
             wanted = " or ".join(type.value for type in types)
             return Link(child.id, None, Evidence.ORPHAN, f"no {wanted} taken before it is stored")
-        parent = self._ordered[max(before)]
-        found = self._fit(child, parent)
+        found = self.fit(child, parent)
         if found.verdict is FitVerdict.CONTRADICTS:
-            return self._contradicted(child, position, parent.id, found, "inferred")
-        rule = "the newest FULL before it" if child.id.type is BackupType.DIFF else self._rules.inc_base.value
-        return Link(child.id, parent.id, Evidence.INFERRED, f"by rule ({rule}) {_called(parent.id)}{_checked(found)}")
+            return self._contradicted(parent, found, "inferred")
+        rule = "the newest FULL before it" if child.id.type is BackupType.DIFF else self.rules.inc_base.value
+        return self._to(parent, Evidence.INFERRED, f"by rule ({rule}) {_called(parent.id)}{_checked(found)}", found)
 
-    def _contradicted(self, child: BackupArchive, position: int, parent: ArchiveId, found: Fit, how: str) -> Link:
-        tried = [parent]
-        fitting: list[ArchiveId] = []
-        for candidate in reversed(self._ordered[max(0, position - NEAREST_TRIED) : position]):
-            if candidate.id == parent:
+    def _contradicted(self, parent: BackupArchive, found: Fit, how: str) -> Link:
+        child = self.child
+        tried = [parent.id]
+        fitting: list[tuple[BackupArchive, Fit]] = []
+        for candidate in self.among.before(child, NEAREST_TRIED):
+            if candidate.id == parent.id:
                 continue
-            verdict = self._fit(child, candidate).verdict
-            if verdict is FitVerdict.FITS:
-                fitting.append(candidate.id)
-            elif verdict is FitVerdict.CONTRADICTS:
+            other = self.fit(child, candidate)
+            if other.verdict is FitVerdict.FITS:
+                fitting.append((candidate, other))
+            elif other.verdict is FitVerdict.CONTRADICTS:
                 tried.append(candidate.id)
             if len(fitting) == 2:
                 break
         names = f"{found.unresolved} name{'s' if found.unresolved != 1 else ''}"
-        reason = f"the {how} parent {_called(parent)} lacks {names} that are said to be unchanged"
+        reason = f"the {how} parent {_called(parent.id)} lacks {names} that are said to be unchanged"
         reason += _example(found)
         if len(fitting) == 1:
-            reason += f"; of the archives before it only {_called(fitting[0])} has them all"
-            return Link(child.id, fitting[0], Evidence.INFERRED, reason, tuple(tried))
+            ((only, fits),) = fitting
+            reason += f"; of the archives before it only {_called(only.id)} has them all"
+            return self._to(only, Evidence.INFERRED, reason, fits, tuple(tried))
         reason += "; several others have them all" if fitting else "; no other archive before it has them all"
-        return Link(child.id, None, Evidence.CONTRADICTED, reason, (*tried, *fitting))
+        others = (archive.id for archive, _ in fitting)
+        return Link(child.id, None, Evidence.CONTRADICTED, reason, (*tried, *others))
+
+    def _to(
+        self,
+        parent: BackupArchive,
+        evidence: Evidence,
+        reason: str,
+        found: Fit,
+        tried: tuple[ArchiveId, ...] = (),
+    ) -> Link:
+        return Link(self.child.id, parent.id, evidence, reason, tried, found.is_sound, found.completeness)
 
 
 def base_types(type: BackupType, rules: ProfileRules) -> tuple[BackupType, ...]:

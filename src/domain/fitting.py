@@ -18,6 +18,9 @@ from .listings import DIRECTORY_BYTES, MAX_HELD_BYTES, Origins, is_placeable, jo
 from .members import Listing, Mark, Rename
 from .names import ArchiveNames, listing_of, raw_listings
 
+RULE = 1
+"""Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
+
 EXAMPLES = 10
 """Paths that a fit names at most."""
 

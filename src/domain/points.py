@@ -8,71 +8,20 @@ was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from enum import Enum
 
 from attrs import field, frozen
 
-from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
-from .chains import Evidence, Link, base_types, has_unchanged, is_whole, sorted_archives
+from .archives import ArchiveId, BackupArchive, BackupType
+from .chains import Evidence, Link, base_types
 from .errors import PointNotFound, PointNotRestorable
+from .neighbours import order, sorted_archives
 from .rules import ProfileRules
+from .standing import Doubt, Fidelity, Obstacle, Placed, Standing, own_obstacles, parents_first, standing_of
 
 NEAREST_NAMED = 10
 """Restorable points that are named in place of one that is not."""
-
-
-class Fidelity(Enum):
-    """How much of the tree at a point the archives tell, from best to worst."""
-
-    EXACT = "exact"  # all incremental: deletions and renames are known
-    OVERLAY = "overlay"  # a plain archive is in the path: deleted names come back
-    OPAQUE = "opaque"  # an archive in the path cannot be read
-
-    @property
-    def rank(self) -> int:
-        """0 for the best."""
-        return _RANKS[self]
-
-
-_RANKS = {fidelity: rank for rank, fidelity in enumerate(Fidelity)}
-
-
-class ObstacleKind(Enum):
-    """Why a point does not restore."""
-
-    MISSING_PARENT = "missing-parent"
-    CONTRADICTED = "contradicted"
-    CIRCLE = "circle"  # archives that are said to build on each other
-    DAMAGED = "damaged"
-    OPAQUE = "opaque"
-
-
-@frozen
-class Obstacle:
-    """What keeps a point from being restored; *archive* is the one it was found at."""
-
-    kind: ObstacleKind
-    archive: ArchiveId
-    reason: str
-
-
-class DoubtKind(Enum):
-    """What about an archive does not go with the type it was sent as."""
-
-    UNCHANGED_IN_FULL = "unchanged-in-full"
-    NOTHING_UNCHANGED = "nothing-unchanged"
-    OTHER_ROOTS = "other-roots"
-
-
-@frozen
-class Doubt:
-    """A warning about an archive: it may not be what it was sent as. It restores or not regardless."""
-
-    kind: DoubtKind
-    archive: ArchiveId
-    reason: str
 
 
 @frozen
@@ -80,21 +29,42 @@ class RestorePoint:
     """
     The state of the tree right after *archive* was taken.
 
-    *size_bytes* is what all archives of the path have together, *length* their number, *evidence* the weakest among
-    their links.
+    *standing* is what its path makes of it, *own_obstacles* what is found at the archive itself.
     """
 
     archive: BackupArchive
     link: Link
-    size_bytes: int
-    length: int
-    fidelity: Fidelity
-    evidence: Evidence
-    is_restorable: bool
+    standing: Standing
     own_obstacles: tuple[Obstacle, ...]
-    own_doubts: tuple[Doubt, ...]
     # Shared, not copied: a path spelled out at each of 1,000 points in one chain would be 500,000 ids.
     _before: RestorePoint | None = field(eq=False, repr=False)
+
+    @property
+    def size_bytes(self) -> int:
+        """What all archives of the path have together."""
+        return self.standing.size_bytes
+
+    @property
+    def length(self) -> int:
+        """The number of archives of the path."""
+        return self.standing.length
+
+    @property
+    def fidelity(self) -> Fidelity:
+        return self.standing.fidelity
+
+    @property
+    def evidence(self) -> Evidence:
+        """The weakest among the links of the path."""
+        return self.standing.evidence
+
+    @property
+    def is_restorable(self) -> bool:
+        return self.standing.is_restorable
+
+    @property
+    def own_doubts(self) -> tuple[Doubt, ...]:
+        return self.standing.doubts
 
     @property
     def path(self) -> tuple[ArchiveId, ...]:
@@ -130,85 +100,16 @@ def restore_points(archives: Iterable[BackupArchive], links: Mapping[ArchiveId, 
     ordered = [archive for archive in sorted_archives(archives) if archive.id in links]
     stored = {archive.id: archive for archive in ordered}
     points: dict[ArchiveId, RestorePoint] = {}
-    for archive in ordered:
-        for id in _from_known(archive.id, links, stored, points):
-            link = links[id]
-            before = points.get(link.parent) if link.parent is not None else None
-            points[id] = _point(stored[id], link, before)
+    for id in parents_first({id: links[id].parent for id in stored}, lambda id: order(stored[id])):
+        parent = links[id].parent
+        points[id] = _point(stored[id], links[id], points.get(parent) if parent is not None else None)
     return tuple(points[archive.id] for archive in ordered)
 
 
-def _from_known(
-    id: ArchiveId,
-    links: Mapping[ArchiveId, Link],
-    stored: Mapping[ArchiveId, BackupArchive],
-    points: Mapping[ArchiveId, RestorePoint],
-) -> Iterator[ArchiveId]:
-    """*id* and those it builds on that have no point yet, the last first. A circle is cut open where it closes."""
-    climbed: dict[ArchiveId, None] = {}
-    at: ArchiveId | None = id
-    while at is not None and at in stored and at not in points and at not in climbed:
-        climbed[at] = None
-        at = links[at].parent
-    return reversed(climbed)
-
-
 def _point(archive: BackupArchive, link: Link, before: RestorePoint | None) -> RestorePoint:
-    obstacles = tuple(_obstacles(archive, link, before))
-    fidelity, evidence = _fidelity(archive), link.evidence
-    if before is not None:
-        fidelity = max(fidelity, before.fidelity, key=lambda one: one.rank)
-        evidence = max(evidence, before.evidence, key=lambda one: one.rank)
-    return RestorePoint(
-        archive=archive,
-        link=link,
-        size_bytes=archive.size_bytes + (before.size_bytes if before else 0),
-        length=1 + (before.length if before else 0),
-        fidelity=fidelity,
-        evidence=evidence,
-        is_restorable=not obstacles and (before is None or before.is_restorable),
-        own_obstacles=obstacles,
-        own_doubts=tuple(_doubts(archive, before)),
-        before=before,
-    )
-
-
-def _fidelity(archive: BackupArchive) -> Fidelity:
-    if archive.contents is None or archive.contents.kind is Kind.OPAQUE:
-        return Fidelity.OPAQUE
-    return Fidelity.EXACT if archive.contents.kind is Kind.INCREMENTAL else Fidelity.OVERLAY
-
-
-def _obstacles(archive: BackupArchive, link: Link, before: RestorePoint | None) -> Iterator[Obstacle]:
-    if link.evidence is Evidence.CONTRADICTED:
-        yield Obstacle(ObstacleKind.CONTRADICTED, archive.id, link.reason)
-    elif link.evidence is Evidence.ORPHAN:
-        yield Obstacle(ObstacleKind.MISSING_PARENT, archive.id, link.reason)
-    elif before is None and not link.is_base:
-        yield Obstacle(ObstacleKind.CIRCLE, archive.id, f"what it is said to build on, {link.parent}, builds on it")
-    if archive.state is ArchiveState.DAMAGED:
-        yield Obstacle(ObstacleKind.DAMAGED, archive.id, "its stored bytes are damaged; send the same archive again")
-    if archive.contents is None:
-        yield Obstacle(ObstacleKind.OPAQUE, archive.id, "nobody has looked into it, so nobody can vouch for it")
-    elif archive.contents.kind is Kind.OPAQUE:
-        yield Obstacle(ObstacleKind.OPAQUE, archive.id, "it cannot be read as a tar; only its bytes can be given back")
-
-
-def _doubts(archive: BackupArchive, before: RestorePoint | None) -> Iterator[Doubt]:
-    if archive.id.type is BackupType.FULL and has_unchanged(archive):
-        reason = "names in it are said to be elsewhere: they were excluded from the dump, or it is no full one"
-        yield Doubt(DoubtKind.UNCHANGED_IN_FULL, archive.id, reason)
-    if archive.id.type is not BackupType.FULL and is_whole(archive):
-        yield Doubt(DoubtKind.NOTHING_UNCHANGED, archive.id, "nothing in it is unchanged: it may be a full dump")
-    if before is not None:
-        others = _roots(archive) - _roots(before.archive)
-        if others and _roots(before.archive):
-            reason = f"it begins at {', '.join(sorted(others))}, and {before.archive.id} does not"
-            yield Doubt(DoubtKind.OTHER_ROOTS, archive.id, reason)
-
-
-def _roots(archive: BackupArchive) -> frozenset[str]:
-    return frozenset(archive.contents.roots if archive.contents is not None else ())
+    parent = None if before is None else Placed(before.archive, before.link, before.standing)
+    own = tuple(own_obstacles(archive, link, has_parent=before is not None))
+    return RestorePoint(archive, link, standing_of(archive, link, parent), own, before)
 
 
 # -- plans -----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ Errors are those of `domain.errors`; besides the ones named at a method, every m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
@@ -507,8 +507,16 @@ class MemberRecords(Protocol):
             MemberUnreadable: while they are given, at a member whose headers are not.
         """
 
+    def fits(self, child: str) -> dict[str, Fit]:
+        """What was kept of comparing *child* with others, by the SHA-256 of these. No errors."""
+
+    def keep_fits(self, child: str, fits: Mapping[str, Fit]) -> None:
+        """Keep *fits* with the records of *child* instead of what was kept before, if it can be done. No errors."""
+
     def remove(self, sha256: str) -> None:
-        """Forget the records of an archive. None there is no error, nor that they could not be removed."""
+        """
+        Forget the records of an archive, and its fits. None there is no error, nor that they could not be removed.
+        """
 
     def sweep(self) -> None:
         """Drop what writers of former processes left unpublished."""

@@ -7,12 +7,15 @@ import os
 import random
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
+from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import RecordsMissing
+from tarkeep.domain.fitting import RULE
 from tests.contracts.member_records import ONE, OTHER, flat, listed, publish, some
 from tests.support.clocks import SequenceIds
 
@@ -92,6 +95,32 @@ def test_names_that_are_damaged_are_made_again(records: FilesystemMemberRecords)
     assert not file.exists()
 
 
+def test_fits_that_are_damaged_are_missing(records: FilesystemMemberRecords) -> None:
+    """Wherever the bit is that was flipped, or the file was cut; they can be found out again."""
+    fits = {OTHER: Fit(FitVerdict.CONTRADICTS, 2, (b"r/a", b"r/\xff"))}
+    records.keep_fits(ONE, fits)
+    (file,) = records.path.rglob("*.fits")
+    content = file.read_bytes()
+    for place in range(len(content)):
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        for broken in (damaged, content[:place]):
+            file.write_bytes(broken)
+            assert records.fits(ONE) in ({}, fits)  # a digit of the CRC in the other case is as good
+    file.write_bytes(content)
+    assert records.fits(ONE) == fits
+
+
+def test_fits_of_another_rule_are_missing(records: FilesystemMemberRecords) -> None:
+    """What an older version found is worth nothing to one that judges otherwise."""
+    records.keep_fits(ONE, {OTHER: Fit(FitVerdict.FITS)})
+    (file,) = records.path.rglob("*.fits")
+    content = file.read_bytes().partition(b"\n")[2].replace(b'"rule": %d' % RULE, b'"rule": 999')
+    file.write_bytes(b"%08x\n" % zlib.crc32(content) + content)
+
+    assert records.fits(ONE) == {}
+
+
 @pytest.mark.parametrize("kind", ["directory", "link", "pipe"])
 def test_what_is_no_file_is_missing(records: FilesystemMemberRecords, kind: str) -> None:
     """Nothing is followed, nothing is waited for."""
@@ -117,6 +146,7 @@ def test_what_cannot_be_kept_is_nobodys_trouble(tmp_path: Path, in_the_way: str)
     (tmp_path / in_the_way).write_bytes(b"")
 
     publish(records, ONE, some(4_000))
+    records.keep_fits(ONE, {OTHER: Fit(FitVerdict.FITS)})
 
     with pytest.raises(RecordsMissing):
         records.read(ONE)

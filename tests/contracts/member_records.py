@@ -14,6 +14,7 @@ from typing import Protocol
 
 import pytest
 
+from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import MemberUnreadable, RecordsMissing
 from tarkeep.domain.members import MemberRecord
 from tarkeep.domain.names import Names, tables
@@ -123,6 +124,21 @@ class MemberRecordsContract:
         assert list(door.records.at(ONE, [])) == []
         with pytest.raises(RecordsMissing):
             door.records.at(OTHER, [0])
+
+    def test_fits_go_with_the_records(self, door: RecordsDoor) -> None:
+        """The last that were kept with an archive count; they are gone when its records are forgotten."""
+        contradicts = Fit(FitVerdict.CONTRADICTS, 3, (b"a/b", b"\xff\n'"), is_sound=False, is_excusable=False)
+        fits = {OTHER: contradicts, "2" * 64: Fit(FitVerdict.UNKNOWN)}
+        publish(door.records, ONE, some(3))
+        door.records.keep_fits(ONE, {OTHER: Fit(FitVerdict.FITS)})
+        door.records.keep_fits(ONE, fits)
+
+        assert door.records.fits(ONE) == fits
+        assert door.records.fits(OTHER) == {}
+        assert door.records.fits("no digest") == {}
+        door.records.remove(ONE)
+        assert door.records.fits(ONE) == {}
+        assert door.is_empty()
 
     @pytest.mark.parametrize("count", [0, 1, 500, 20_000])
     def test_names_are_those_of_the_members(self, door: RecordsDoor, count: int) -> None:

@@ -32,16 +32,9 @@ from tarkeep.domain.chains import (
     link_archives,
 )
 from tarkeep.domain.errors import PointNotFound, PointNotRestorable
-from tarkeep.domain.points import (
-    DoubtKind,
-    Fidelity,
-    ObstacleKind,
-    RestorePoint,
-    continue_from,
-    plan_restore,
-    restore_points,
-)
+from tarkeep.domain.points import RestorePoint, continue_from, plan_restore, restore_points
 from tarkeep.domain.rules import IncBase, ProfileRules
+from tarkeep.domain.standing import DoubtKind, Fidelity, ObstacleKind
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FULL, INC, DIFF = BackupType.FULL, BackupType.INC, BackupType.DIFF

@@ -22,8 +22,9 @@ from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, Back
 from tarkeep.domain.chains import Evidence, Fit, link_archives
 from tarkeep.domain.errors import ArchiveCorrupt
 from tarkeep.domain.members import Mark, Member
-from tarkeep.domain.points import DoubtKind, Fidelity, RestorePoint, restore_points
+from tarkeep.domain.points import RestorePoint, restore_points
 from tarkeep.domain.rules import ProfileRules
+from tarkeep.domain.standing import DoubtKind, Fidelity
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import legacy_folder
 from tests.support.assembled import InMemory

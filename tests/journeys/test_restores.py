@@ -34,7 +34,7 @@ from tarkeep.domain.archives import ArchiveId, BackupType, Lineage, Offer
 from tarkeep.domain.chains import FitVerdict
 from tarkeep.domain.errors import PointNotRestorable
 from tarkeep.domain.members import Member
-from tarkeep.domain.points import Fidelity
+from tarkeep.domain.standing import Fidelity
 from tarkeep.domain.tree import Tree
 from tarkeep.entrypoints.wiring import Tarkeep
 from tests.support.assembled import InMemory

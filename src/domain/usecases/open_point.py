@@ -16,8 +16,9 @@ from ..chains import SHOWN_BYTES, Evidence
 from ..errors import PointNotRestorable, TreeTooLarge
 from ..names import ArchiveNames
 from ..path_text import path_text
-from ..points import Fidelity, Plan
+from ..points import Plan
 from ..ports import Catalog
+from ..standing import Fidelity
 from ..tree import Tree, merge
 from .points import ListPoints
 from .record_members import RecordMembers

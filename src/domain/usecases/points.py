@@ -15,14 +15,14 @@ from itertools import pairwise
 
 from attrs import evolve, frozen
 
-from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind, Offer
+from ..archives import ArchiveId, BackupArchive, BackupType, Offer
 from ..chains import Fit, FitVerdict, Link, link_archives
 from ..errors import AmbiguousType, ArchiveNotFound, ParentMismatch, ProfileNotFound, TarkeepError
-from ..fitting import fit
-from ..names import ArchiveNames
-from ..points import Fidelity, Plan, RestorePoint, continue_from, plan_restore, restore_points
+from ..points import Plan, RestorePoint, continue_from, plan_restore, restore_points
 from ..ports import Catalog
 from ..rules import RuleBook
+from ..standing import Fidelity
+from .compare import Comparing, has_listings
 from .record_members import RecordMembers
 
 _PAGE = 10_000
@@ -89,7 +89,7 @@ class ListPoints:
 
         What is found out is kept, so that nobody has to wait for it later. It raises nothing: the archive is stored.
         """
-        if not _has_listings(archive):
+        if not has_listings(archive):
             return None
         try:
             return next((point for point in self(archive.id.profile) if point.archive.id == archive.id), None)
@@ -144,24 +144,21 @@ class ListPoints:
     def _compared(self, profile: str) -> Callable[[BackupArchive, BackupArchive], Fit]:
         """What comparing a child with a parent shows, from what was kept or from their listings."""
         known = self.catalog.fits(profile)
+        comparing = Comparing(self.members)
 
         def compared(child: BackupArchive, parent: BackupArchive) -> Fit:
-            if not (_has_listings(child) and _has_listings(parent)):
-                return Fit(FitVerdict.UNKNOWN)
             pair = (child.digests.sha256, parent.digests.sha256)
             if pair not in known:
-                try:
-                    known[pair] = fit(self._names(child), self._names(parent))
-                except TarkeepError:  # one of them cannot be read now: nothing is known, and nothing is kept
-                    return Fit(FitVerdict.UNKNOWN)
+                comparing.is_certain = True
+                found = comparing(child, parent)
+                if found.verdict is FitVerdict.UNKNOWN:  # not kept: what cannot be read now may be there again
+                    return found
+                known[pair] = found
                 with suppress(TarkeepError):  # a full disk keeps nobody from seeing what restores
-                    self.catalog.keep_fit(profile, *pair, known[pair])
+                    self.catalog.keep_fit(profile, *pair, found)
             return known[pair]
 
         return compared
-
-    def _names(self, archive: BackupArchive) -> ArchiveNames:
-        return lambda: self.members.names(archive)
 
     def _archives(self, profile: str) -> list[BackupArchive]:
         archives: list[BackupArchive] = []
@@ -172,11 +169,3 @@ class ListPoints:
             cursor = page.next_cursor
             if cursor is None:
                 return archives
-
-
-def _has_listings(archive: BackupArchive) -> bool:
-    return (
-        archive.contents is not None
-        and archive.contents.kind is Kind.INCREMENTAL
-        and archive.state is not ArchiveState.DAMAGED
-    )

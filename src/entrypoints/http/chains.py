@@ -15,10 +15,11 @@ from starlette.types import Scope
 from ...domain.archives import ArchiveId, BackupArchive, BackupType
 from ...domain.chains import Link, chains
 from ...domain.naming import check_archive_name, check_profile
-from ...domain.points import Fidelity, Plan, RestorePoint
+from ...domain.points import Plan, RestorePoint
 from ...domain.ports import ArchiveReader
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
+from ...domain.standing import Fidelity
 from .access import note_written
 from .context import Context, announced_bytes, answer_json
 from .download import StreamedResponse, attached, repr_digest

@@ -1,0 +1,85 @@
+"""
+Comparing archives with those that they may build on, each pair once.
+
+Reading the listings of two archives is dear and tells the same every time, so what it showed is kept beside the records
+of the one that builds. What could not be read is not kept: it may be there again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import define, field
+
+from ..archives import ArchiveState, BackupArchive, Kind
+from ..chains import Fit, FitVerdict
+from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
+from ..fitting import fit
+from ..names import ArchiveNames
+from .record_members import RecordMembers
+
+_UNKNOWN = Fit(FitVerdict.UNKNOWN)
+
+
+def has_listings(archive: BackupArchive) -> bool:
+    """Whether *archive* tells by its listings what it builds on, as far as it can be read."""
+    return (
+        archive.contents is not None
+        and archive.contents.kind is Kind.INCREMENTAL
+        and archive.state is not ArchiveState.DAMAGED
+    )
+
+
+class EnoughCompared(Exception):
+    """As many pairs were compared as were allowed."""
+
+
+@define(eq=False)
+class Comparing:
+    """
+    Comparisons for one purpose, by one thread: ``comparing(child, parent)`` is what the listings of the two tell.
+
+    *known* is what is known besides what is kept, by the SHA-256 of both. *allowed* is how many pairs may be compared
+    anew, any number if None. *is_certain* turns false where something could not be read, so that nothing was told.
+
+    Raises:
+        EnoughCompared: at a pair more than are allowed.
+    """
+
+    _members: RecordMembers
+    _known: Mapping[tuple[str, str], Fit] = field(factory=dict)
+    _allowed: int | None = None
+    is_certain: bool = True
+    _child: str = ""
+    _kept: dict[str, Fit] = field(factory=dict)
+
+    def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
+        if not (has_listings(child) and has_listings(parent)):
+            return _UNKNOWN
+        pair = (child.digests.sha256, parent.digests.sha256)
+        if self._child != pair[0]:
+            self._child, self._kept = pair[0], self._members.records.fits(pair[0])
+        found = self._kept.get(pair[1])
+        if found is None:
+            found = self._known.get(pair) or self._compared(child, parent)
+            if found is None:
+                self.is_certain = False
+                return _UNKNOWN
+            self._kept[pair[1]] = found
+            self._members.records.keep_fits(pair[0], self._kept)
+        return found
+
+    def _compared(self, child: BackupArchive, parent: BackupArchive) -> Fit | None:
+        if self._allowed is not None:
+            if not self._allowed:
+                raise EnoughCompared
+            self._allowed -= 1
+        try:
+            return fit(self._names(child), self._names(parent))
+        except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
+            return _UNKNOWN  # it is so with these very bytes, whenever they are looked at
+        except TarkeepError:
+            return None
+
+    def _names(self, archive: BackupArchive) -> ArchiveNames:
+        return lambda: self._members.names(archive)
