@@ -17,7 +17,8 @@ from pathlib import Path
 from attrs import define, field
 
 from ..domain.audit import FIRST, AuditEntry, AuditReport, check, line_digest, line_of
-from .data_directory import AUDIT, fsync_directory, translated
+from .data_directory import AUDIT, translated
+from .durable_file import fsync_directory
 
 _TAIL_BYTES = 1 << 16
 

@@ -10,8 +10,8 @@ The directory that holds everything of one server: its layout, its marker, and t
     DATA/seek/       seek indexes, a cache
     DATA/tokens.json     tokens; may be there before anything else
     DATA/token-uses.json when each was last used
-    DATA/tarkeep.json    marker: {"format": 1, "id": "..."}
-    DATA/lock            held while a process owns the directory, with its process id inside
+    DATA/tarkeep.json    marker, see `marker`
+    DATA/lock            held with the directory itself while a process owns it, with its process id inside
 
 The rule: only a directory with a marker is ever written to, and a marker is only put into a directory that was empty,
 so that a mistyped path cannot turn a folder of other things into a store. What `translated` makes of an error of the
@@ -22,11 +22,10 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -44,22 +43,20 @@ from ..domain.errors import (
     TarkeepError,
 )
 from ..domain.ports import IdSource
-
-FORMAT = 1
-MARKER = "tarkeep.json"
-LOCK = "lock"
+from .durable_file import fsync_directory
+from .marker import LOCK, MARKER, make_marker
 
 TOKENS = "tokens.json"
 TOKENS_LOCK = "tokens.lock"
 TOKEN_USES = "token-uses.json"
 AUDIT = "audit.log"
 
-_MARKER_PART = MARKER + ".part"
 # What an interrupted first start leaves, what is made before the first start, and what mkfs.ext4 puts into every new
 # file system.
-_NOT_FOREIGN = frozenset({LOCK, _MARKER_PART, TOKENS, TOKENS + ".part", TOKENS_LOCK, AUDIT, "lost+found"})
+_NOT_FOREIGN = frozenset({LOCK, MARKER + ".part", TOKENS, TOKENS + ".part", TOKENS_LOCK, AUDIT, "lost+found"})
 
 _LINK_PROBE = "link-probe"
+_NO_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 _NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 _NEEDS_LINKS = (
     "its file system has no hard links, by which archives are published; "
@@ -102,22 +99,13 @@ def _translation(error: OSError, writing: bool, looking_for: ArchiveId | None) -
     return BackendUnavailable("store", os.strerror(error.errno) if error.errno else "unknown error")
 
 
-def fsync_directory(path: Path) -> None:
-    """Make the names in *path* survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 @define
 class DataDirectory:
     """A data directory that this process owns until `close`. *id* is what its marker says, *path* is absolute."""
 
     path: Path
     id: str
-    _lock: int | None = field(repr=False)
+    _locks: tuple[int, ...] = field(repr=False)
 
     @classmethod
     def open(cls, path: Path, *, ids: IdSource) -> DataDirectory:
@@ -135,18 +123,18 @@ class DataDirectory:
             make_directory(path)
             refuse_foreign(path)
             _check_access(path)
-            lock = _take_lock(path)
+            locks = _take_locks(path)
             try:
-                id = _marker_id(path, ids)
+                id = make_marker(path, ids)
                 for part in (path / "archives", path / "staging", path / "trash", path / "members"):
                     make_directory(part)
                 _check_links(path / MARKER, path / "staging" / _LINK_PROBE)
                 # Also those that were there: a start that was killed may have made them and not come this far.
                 fsync_directory(path)
             except BaseException:
-                os.close(lock)
+                _let_go(locks)
                 raise
-        return cls(path, id, lock)
+        return cls(path, id, locks)
 
     @property
     def archives(self) -> Path:
@@ -170,10 +158,9 @@ class DataDirectory:
 
     def close(self) -> None:
         """Give the directory up. Idempotent."""
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            # The file stays: unlinking a lock file lets two processes each hold a lock of that name.
-            os.close(lock)
+        locks, self._locks = self._locks, ()
+        # The file stays: unlinking a lock file lets two processes each hold a lock of that name.
+        _let_go(locks)
 
 
 def make_directory(path: Path) -> None:
@@ -229,46 +216,51 @@ def _check_access(path: Path) -> None:
         _LOG.warning("the data directory is open to others (mode %04o); close it with: chmod 0700 %s", mode, path)
 
 
-def _take_lock(path: Path) -> int:
+def _take_locks(path: Path) -> tuple[int, ...]:
+    """
+    Hold the directory itself, and the file in it that tells who has it.
+
+    Of a lock file that somebody removed another can be made and held; the directory cannot be replaced under a server.
+    Network mounts that know no lock of a directory have that of the file alone.
+    """
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            _flock(directory, path)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        return directory, _take_lock_file(path)
+    except BaseException:
+        os.close(directory)
+        raise
+
+
+def _take_lock_file(path: Path) -> int:
     lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _flock(lock, path)
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-    except BlockingIOError as error:
-        owner = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
-        os.close(lock)
-        raise DataDirectoryInUse(owner) from error
     except BaseException:
         os.close(lock)
         raise
     return lock
 
 
-def _marker_id(path: Path, ids: IdSource) -> str:
+def _flock(descriptor: int, path: Path) -> None:
     try:
-        text = (path / MARKER).read_bytes()
-    except FileNotFoundError:
-        return _write_marker(path, ids.new())
-    try:
-        marker = json.loads(text)
-    except ValueError as error:
-        raise FormatUnknown(f"the marker {MARKER} of the data directory cannot be read") from error
-    format = marker.get("format") if isinstance(marker, dict) else None
-    if format != FORMAT or not isinstance(marker.get("id"), str):
-        raise FormatUnknown(f"the data directory has format {format!a}, this version knows {FORMAT}")
-    return str(marker["id"])
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise DataDirectoryInUse(_owner(path)) from error
 
 
-def _write_marker(path: Path, id: str) -> str:
-    with (path / _MARKER_PART).open("wb") as file:
-        file.write(json.dumps({"format": FORMAT, "id": id}).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    # Without a marker no start came to its end, and one that was killed may have made the directory itself just now. A
-    # parent that may not be read is none that this made.
-    with suppress(PermissionError):
-        fsync_directory(path.parent)
-    (path / _MARKER_PART).rename(path / MARKER)
-    fsync_directory(path)
-    return id
+def _owner(path: Path) -> str:
+    with suppress(OSError):
+        return (path / LOCK).read_bytes()[:32].decode("ascii", "replace").strip()
+    return ""
+
+
+def _let_go(locks: Iterable[int]) -> None:
+    for lock in locks:
+        os.close(lock)

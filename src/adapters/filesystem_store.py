@@ -47,7 +47,8 @@ from ..domain.errors import (
 )
 from ..domain.naming import check_profile
 from ..domain.ports import ArchiveReader, Block, IdSource, StoredArchive, Usage
-from .data_directory import DataDirectory, fsync_directory, translated
+from .data_directory import DataDirectory, translated
+from .durable_file import fsync_directory
 
 SIDECAR_SUFFIX = ".json"
 SNAPSHOT_SUFFIX = ".snar"

@@ -7,14 +7,13 @@ Tokens in a file of the data directory, which the commands of the host write and
     DATA/tokens.lock      held while a command changes it
     DATA/token-uses.json  {"<id>": "2026-11-24T02:10:00Z"}, written by the server alone, at most once a minute
 
-The rule: the file is never written in place. A new one takes its place, durably, so that a reader sees all of one state
-or all of another, and tells by the file's number and time that there is a new one. A file that was there and is gone,
-or cannot be understood, lets nobody in: losing it must not open a server.
+The rule: a reader tells by the file's number and time that there is a new one (see `durable_file`). A file that was
+there and is gone, or cannot be understood, lets nobody in: losing it must not open a server. The directory's marker
+tells that there was one, also to a server that is started after the loss.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import threading
@@ -27,17 +26,12 @@ from pathlib import Path
 from attrs import define, evolve, field
 
 from ..domain.access import Keyring, Scope, Token
-from ..domain.errors import BackendUnavailable, TarkeepError, TokenNotFound
+from ..domain.errors import BackendUnavailable, FormatUnknown, TarkeepError, TokenNotFound
 from ..domain.sidecar import rfc3339
-from .data_directory import (
-    TOKEN_USES,
-    TOKENS,
-    TOKENS_LOCK,
-    fsync_directory,
-    make_directory,
-    refuse_foreign,
-    translated,
-)
+from .data_directory import TOKEN_USES, TOKENS, TOKENS_LOCK, make_directory, refuse_foreign, translated
+from .durable_file import held, replace_file
+from .marker import MARKER, had_tokens, note_tokens
+from .system import RandomIds
 
 FORMAT = 1
 
@@ -52,6 +46,8 @@ class FileGatekeeper:
     folder: Path
     _seen: _State | None = field(default=None, init=False)  # the file that `_keyring` was read from
     _keyring: Keyring = field(default=_NOTHING, init=False)
+    _marker_seen: _State | None = field(default=None, init=False)
+    _marker_says: bool = field(default=False, init=False)
     _noted: dict[str, datetime] = field(factory=dict, init=False)
     _has_news: bool = field(default=False, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
@@ -61,9 +57,7 @@ class FileGatekeeper:
             try:
                 found = self._path.stat()
             except FileNotFoundError:
-                if self._keyring.is_open:
-                    return self._keyring
-                raise BackendUnavailable("token file", "it is gone") from None
+                return self._keyring_without_file()
             except OSError as error:
                 raise _unreadable(error) from error
             state = (found.st_ino, found.st_mtime_ns, found.st_size)
@@ -74,8 +68,15 @@ class FileGatekeeper:
                 self._seen = state
             return self._keyring
 
+    def note_tokens(self) -> None:
+        """Have the marker tell that there are tokens, where they were made by a version that did not do so."""
+        with translated(writing=True):
+            if self._path.exists() and not had_tokens(self.folder):
+                with held(self.folder / TOKENS_LOCK):
+                    note_tokens(self.folder, RandomIds())
+
     def add(self, token: Token) -> None:
-        with self._changing() as tokens:
+        with self._changing(may_be_lost=True) as tokens:
             if token.id in tokens:
                 raise ValueError(f"there is a token {token.id}")
             tokens[token.id] = token
@@ -100,7 +101,7 @@ class FileGatekeeper:
         self._has_news = False
         told = {id: rfc3339(at) for id, at in (self.uses() | self._noted).items()}
         with suppress(OSError):
-            self._replace(self.folder / TOKEN_USES, told)
+            _write(self.folder / TOKEN_USES, told)
 
     def uses(self) -> dict[str, datetime]:
         try:
@@ -125,45 +126,45 @@ class FileGatekeeper:
             raise BackendUnavailable("token file", "a newer version wrote it")
         return Keyring({token.id: token for token in tokens}, is_open=False)
 
+    def _keyring_without_file(self) -> Keyring:
+        if self._keyring.is_open and not self._had_tokens():
+            return self._keyring
+        raise BackendUnavailable("token file", "it is gone")
+
+    def _had_tokens(self) -> bool:
+        try:
+            found = (self.folder / MARKER).stat()
+            state = (found.st_ino, found.st_mtime_ns, found.st_size)
+            if state != self._marker_seen:
+                self._marker_says = had_tokens(self.folder)
+                self._marker_seen = state
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise _unreadable(error) from error
+        except FormatUnknown as error:
+            raise BackendUnavailable("token file", "whether there was one cannot be told") from error
+        return self._marker_says
+
     @contextmanager
-    def _changing(self) -> Iterator[dict[str, Token]]:
+    def _changing(self, *, may_be_lost: bool = False) -> Iterator[dict[str, Token]]:
         """The tokens as they are, to be changed; kept when the context is left without an error."""
         with translated(writing=True):
             make_directory(self.folder)
             refuse_foreign(self.folder)
-            # group and others are of no concern to either of the two files
-            lock = os.open(self.folder / TOKENS_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            try:
-                self._give_to_owner(lock)
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                tokens = dict(self.keyring().tokens)
-                before = dict(tokens)
+            with held(self.folder / TOKENS_LOCK):
+                is_lost = may_be_lost and not self._path.exists()
+                before = {} if is_lost else self.keyring().tokens
+                tokens = dict(before)
                 yield tokens
                 if tokens != before:
-                    self._replace(
-                        self._path, {"format": FORMAT, "tokens": [_record(token) for token in tokens.values()]}
-                    )
-            finally:
-                os.close(lock)
+                    told = [_record(token) for token in tokens.values()]
+                    _write(self._path, {"format": FORMAT, "tokens": told})
+                    note_tokens(self.folder, RandomIds())
 
-    def _replace(self, path: Path, content: Mapping[str, object]) -> None:
-        part = path.with_name(path.name + ".part")
-        with suppress(FileNotFoundError):
-            part.unlink()
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            self._give_to_owner(descriptor)
-            file.write(json.dumps(content, indent=1).encode() + b"\n")
-            file.flush()
-            os.fsync(descriptor)
-        part.rename(path)
-        fsync_directory(self.folder)
 
-    def _give_to_owner(self, descriptor: int) -> None:
-        """A command run by root makes files that the server's user can read."""
-        owner = self.folder.stat()
-        if os.geteuid() == 0 and owner.st_uid != 0:
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+def _write(path: Path, content: Mapping[str, object]) -> None:
+    replace_file(path, json.dumps(content, indent=1).encode() + b"\n")
 
 
 def _unreadable(error: OSError) -> BackendUnavailable:

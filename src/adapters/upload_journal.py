@@ -24,7 +24,8 @@ from ..domain.archives import ArchiveId, BackupType, DeclaredDigests, Lineage, O
 from ..domain.errors import TarkeepError, UploadNotFound
 from ..domain.sidecar import rfc3339
 from ..domain.uploads import Role, Upload
-from .data_directory import fsync_directory, translated
+from .data_directory import translated
+from .durable_file import fsync_directory
 
 _SUFFIX = ".upload"
 

@@ -17,11 +17,13 @@ from attrs import frozen
 from ..adapters import openssl_certificate
 from ..adapters.audit_file import FileAuditLog
 from ..adapters.beside import ThreadBudget
+from ..adapters.data_directory import AUDIT, TOKENS
 from ..adapters.filesystem_records import FilesystemMemberRecords
 from ..adapters.filesystem_store import FilesystemArchiveStore
 from ..adapters.gzip_writer import gzipped
 from ..adapters.hashing import HashlibHasher
 from ..adapters.legacy_folder import LegacyFolder
+from ..adapters.marker import MARKER
 from ..adapters.memory_audit import MemoryAuditLog
 from ..adapters.memory_catalog import MemoryCatalog
 from ..adapters.memory_records import MemoryMemberRecords
@@ -84,6 +86,7 @@ from ..domain.usecases.upload import (
 from ..domain.usecases.verify import VerifyInventory
 from .profile_rules import read_rules
 from .settings import StorageSettings
+from .starting import check_is_there, starting
 
 
 @frozen
@@ -260,8 +263,8 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
     Tarkeep as *settings* describe it, closed at the end of the context.
 
     Raises:
-        InvalidSetting: a store or catalog of an unknown kind.
-        DataDirectoryInUse, FormatUnknown, BackendUnavailable: it cannot be opened.
+        InvalidSetting: a store or catalog of an unknown kind, or none where one should be.
+        FolderUnusable: it cannot be opened.
     """
     clock = SystemClock()
     ids = RandomIds()
@@ -335,6 +338,28 @@ def open_tokens(settings: StorageSettings) -> Tokens:
     )
 
 
+def check_data_directory(settings: StorageSettings) -> None:
+    """
+    Judge whether there is a data directory of tokens and of the log of writes; nothing is made.
+
+    Raises:
+        InvalidSetting, FolderUnusable: there is none.
+    """
+    check_is_there(settings.data, (MARKER, TOKENS, AUDIT))
+
+
+def check_store(settings: StorageSettings) -> None:
+    """
+    Judge whether there is a store, which is in a data directory of its own; nothing is made.
+
+    Raises:
+        InvalidSetting, FolderUnusable: there is none.
+    """
+    url = settings.store or f"file:{settings.data}"
+    if url.startswith("file:"):
+        check_is_there(Path(url.removeprefix("file:").removeprefix("//")), (MARKER,))
+
+
 def self_signed_certificate(names: Sequence[str], folder: Path, days: int) -> MadeCertificate:
     """A certificate and its key in *folder*. Raises InvalidSetting."""
     return openssl_certificate.self_signed_certificate(names, folder, days)
@@ -345,7 +370,12 @@ def _is_memory(settings: StorageSettings) -> bool:
 
 
 def _gatekeeper(settings: StorageSettings) -> Gatekeeper:
-    return MemoryGatekeeper() if _is_memory(settings) else FileGatekeeper(settings.data)
+    if _is_memory(settings):
+        return MemoryGatekeeper()
+    gatekeeper = FileGatekeeper(settings.data)
+    with starting(settings.data):
+        gatekeeper.note_tokens()
+    return gatekeeper
 
 
 def legacy_folder(path: Path, zone: tzinfo | None, profile: str) -> LegacyFolder:
@@ -367,14 +397,16 @@ def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> _Stor
     url = settings.store or f"file:{settings.data}"
     scheme, _, rest = url.partition(":")
     if scheme == "file":
-        store = FilesystemArchiveStore.open(Path(rest.removeprefix("//")), ids=ids)
-        try:
-            records = FilesystemMemberRecords(store.members, ids)
-            records.sweep()
-            return _Store(store, FilesystemUploadSessions.open(store.staging), records, SeekFolder(store.seek))
-        except BaseException:
-            store.close()
-            raise
+        path = Path(rest.removeprefix("//"))
+        with starting(path, "data" if settings.store is None else "store"):
+            store = FilesystemArchiveStore.open(path, ids=ids)
+            try:
+                records = FilesystemMemberRecords(store.members, ids)
+                records.sweep()
+                return _Store(store, FilesystemUploadSessions.open(store.staging), records, SeekFolder(store.seek))
+            except BaseException:
+                store.close()
+                raise
     if scheme == "memory":
         return _Store(MemoryArchiveStore(clock), MemoryUploadSessions(), MemoryMemberRecords(), MemorySeekIndexes())
     raise InvalidSetting("store", f"{scheme!r} is not a kind of store; use file:PATH or memory:")
@@ -384,7 +416,8 @@ def _open_catalog(settings: StorageSettings) -> Catalog:
     url = settings.catalog or f"sqlite:///{settings.data}/catalog.sqlite"
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
-        return SqlCatalog.open(url)
+        with starting(url.removeprefix("sqlite:///"), "catalog"):
+            return SqlCatalog.open(url)
     if scheme == "memory":
         return MemoryCatalog()
     raise InvalidSetting("catalog", f"{scheme!r} is not a kind of catalog; use sqlite:///PATH or memory:")

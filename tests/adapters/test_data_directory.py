@@ -153,6 +153,22 @@ def test_another_process_keeps_this_one_out_until_it_dies(tmp_path: Path) -> Non
         open_directory(tmp_path).close()
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_without_its_lock_file_a_directory_is_still_held(tmp_path: Path, replaced: bool) -> None:
+    """Somebody who tidies up, or a copy that is put over it, does not let a second owner in."""
+    with another_owner(tmp_path) as process:
+        (tmp_path / "lock").unlink()
+        if replaced:
+            (tmp_path / "lock").write_text("12345\n")
+
+        with pytest.raises(DataDirectoryInUse):
+            open_directory(tmp_path)
+
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        open_directory(tmp_path).close()
+
+
 def test_a_child_process_does_not_inherit_the_lock(tmp_path: Path) -> None:
     """A child that outlives the server does not keep the directory."""
     data = open_directory(tmp_path)
@@ -233,10 +249,14 @@ def test_a_file_system_without_hard_links_is_told_at_the_start(tmp_path: Path) -
     strace = shutil.which("strace")
     require("strace", strace is not None, "apt install strace")
     command = [strace or "", "-f", "-qq", "-o", str(tmp_path / "trace"), "--trace=link,linkat"]
-    command += ["--inject=link,linkat:error=EPERM", sys.executable, "-m", "tarkeep", "rebuild"]
+    command += ["--inject=link,linkat:error=EPERM", sys.executable, "-m", "tarkeep", "serve"]
 
     run = subprocess.run(
-        [*command, "--data", str(tmp_path / "data")], capture_output=True, text=True, check=False, timeout=60
+        [*command, "--port", "0", "--data", str(tmp_path / "data")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
     assert "(INJECTED)" in (tmp_path / "trace").read_text()

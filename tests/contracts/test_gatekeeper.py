@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tarkeep.adapters.data_directory import DataDirectory
 from tarkeep.adapters.memory_tokens import MemoryGatekeeper
+from tarkeep.adapters.system import RandomIds
 from tarkeep.adapters.token_file import FileGatekeeper
-from tarkeep.domain.errors import BackendUnavailable, FormatUnknown
+from tarkeep.domain.errors import BackendUnavailable, DataDirectoryInUse, FormatUnknown
 from tarkeep.domain.ports import Gatekeeper
 from tests.contracts.gatekeeper import NOW, GatekeeperContract, token
+from tests.support.clocks import SequenceIds
 
 
 class TestMemoryGatekeeper(GatekeeperContract):
@@ -34,7 +38,7 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     FileGatekeeper(tmp_path / "data").add(token())
 
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()}
-    assert modes == {"tokens.json": 0o600, "tokens.lock": 0o600}
+    assert modes == dict.fromkeys(("lock", "tarkeep.json", "tokens.json", "tokens.lock"), 0o600)
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
 
 
@@ -67,6 +71,85 @@ def test_a_file_that_cannot_be_understood_lets_nobody_in(tmp_path: Path, content
     (tmp_path / "tokens.json").write_bytes(before)
 
     assert list(keeper.keyring().tokens) == ["aaaaaaaa"]
+
+
+def test_a_file_that_was_lost_lets_nobody_in_who_starts_later(tmp_path: Path) -> None:
+    """A copy that left it out, or a tidy-up, must not open a server, whoever owned the folder meanwhile."""
+    FileGatekeeper(tmp_path).add(token())
+    DataDirectory.open(tmp_path, ids=SequenceIds()).close()
+    (tmp_path / "tokens.json").unlink()
+
+    for _ in range(2):
+        with pytest.raises(BackendUnavailable, match="it is gone"):
+            FileGatekeeper(tmp_path).keyring()
+    with pytest.raises(BackendUnavailable):
+        FileGatekeeper(tmp_path).revoke("aaaaaaaa", NOW)
+
+
+def test_a_token_made_after_the_loss_is_the_only_one(tmp_path: Path) -> None:
+    """The way out where there is no copy; whoever waited is let in by it."""
+    FileGatekeeper(tmp_path).add(token())
+    (tmp_path / "tokens.json").unlink()
+    server = FileGatekeeper(tmp_path)
+    with pytest.raises(BackendUnavailable):
+        server.keyring()
+
+    FileGatekeeper(tmp_path).add(token("bbbbbbbb"))
+
+    assert list(server.keyring().tokens) == ["bbbbbbbb"]
+
+
+def test_tokens_of_an_older_version_are_noted(tmp_path: Path) -> None:
+    """Which left nothing in the marker; what else is in it stays."""
+    FileGatekeeper(tmp_path).add(token())
+    (tmp_path / "tarkeep.json").write_text('{"format": 1, "id": "old", "more": [1]}')
+
+    FileGatekeeper(tmp_path).note_tokens()
+
+    assert json.loads((tmp_path / "tarkeep.json").read_text()) == {
+        "format": 1,
+        "id": "old",
+        "more": [1],
+        "tokens": True,
+    }
+
+
+def test_without_a_token_nothing_is_noted(tmp_path: Path) -> None:
+    """Nor made; and a server stays open to its machine."""
+    FileGatekeeper(tmp_path).note_tokens()
+
+    assert FileGatekeeper(tmp_path).keyring().is_open
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("marker", ["{", '{"format": 2, "id": "x"}', "[]"])
+def test_a_marker_that_cannot_be_understood_opens_nothing(tmp_path: Path, marker: str) -> None:
+    """It may have told of tokens."""
+    server = FileGatekeeper(tmp_path)
+    assert server.keyring().is_open
+    (tmp_path / "tarkeep.json").write_text(marker)
+
+    with pytest.raises(BackendUnavailable):
+        server.keyring()
+
+
+def test_the_first_token_and_the_first_start_make_one_marker(tmp_path: Path) -> None:
+    """Whichever is first, and at once: the id that a server took is the one that stays, and the token is told of."""
+    for number in range(20):
+        folder = tmp_path / str(number)
+        folder.mkdir(mode=0o700)
+        maker = threading.Thread(target=FileGatekeeper(folder).add, args=(token(),))
+        maker.start()
+        try:
+            with closing(DataDirectory.open(folder, ids=RandomIds())) as data:
+                maker.join()
+                id = data.id
+        except DataDirectoryInUse:  # for the moment in which the command makes the marker
+            maker.join()
+            with closing(DataDirectory.open(folder, ids=RandomIds())) as data:
+                id = data.id
+
+        assert json.loads((folder / "tarkeep.json").read_text()) == {"format": 1, "id": id, "tokens": True}
 
 
 def test_a_folder_of_other_things_gets_no_tokens(tmp_path: Path) -> None:

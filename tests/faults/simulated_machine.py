@@ -55,6 +55,9 @@ _ERRORS: dict[int, type[TarkeepError]] = {
 }
 
 
+_LOCKED = ("/data", "/data/lock")  # what a process holds for as long as it lives
+
+
 @frozen
 class Archive:
     """One of a few; those of one *number* have the same name, and another *variant* has other bytes."""
@@ -343,7 +346,7 @@ class SimulatedMachine:
         self.kernel.fuse.blows_at = None
 
     def _locks(self) -> set[int]:
-        return {descriptor for descriptor, (place, _) in self.kernel.opened.items() if place == "/data/lock"}
+        return {descriptor for descriptor, (place, _) in self.kernel.opened.items() if place in _LOCKED}
 
     @property
     def _running(self) -> _Process:
@@ -488,7 +491,7 @@ class SimulatedMachine:
         sessions = self._running.sessions.all()
         going_on = {f"/data/staging/{upload.id}{suffix}" for upload in sessions if upload.is_open for suffix in _STAGED}
         journals = {f"/data/staging/{upload.id}.upload" for upload in sessions}
-        assert {place for place, _ in self.kernel.opened.values()} <= {"/data/lock", *going_on}
+        assert {place for place, _ in self.kernel.opened.values()} <= {*_LOCKED, *going_on}
         if not self._may_linger:
             assert self._files("staging").keys() - {*going_on, *journals} == set()
             assert not [place for place in self._files("members") if place.endswith(".part")]

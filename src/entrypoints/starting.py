@@ -1,0 +1,85 @@
+"""
+What an operator is told where a server or a command cannot begin: which path, and why.
+
+The errors of stores and catalogs are worded for who sends a request, who must not learn a path of the server's disk.
+Here they become sentences for who started the process, who needs it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..adapters.data_directory import translated
+from ..adapters.marker import MARKER
+from ..domain import errors
+
+_NOT_THERE = (NotADirectoryError, FileNotFoundError)
+
+
+_TOKENS_ADVICE = "put it back from a copy, or make new tokens (tarkeep token create), which then are the only ones"
+
+
+def check_is_there(folder: Path, marks: Collection[str]) -> None:
+    """
+    Judge whether *folder* is a data directory: it holds a file of those in *marks*. Nothing is made.
+
+    For commands that have nothing to do where nothing is, so that a slip or a disk that is not mounted is told.
+
+    Raises:
+        InvalidSetting: it is none.
+        FolderUnusable: it cannot be looked into.
+    """
+    with starting(folder), translated():
+        try:
+            present = {entry.name for entry in folder.iterdir()}
+        except FileNotFoundError:
+            raise errors.InvalidSetting("data", f"there is no data directory {folder}") from None
+    if not present & set(marks):
+        what = "is empty; is its disk mounted?" if not present else f"has no {MARKER}"
+        raise errors.InvalidSetting("data", f"there is no data directory in {folder}, which {what}")
+
+
+@contextmanager
+def starting(path: Path | str, setting: str = "data") -> Iterator[None]:
+    """
+    Tell of *path*, which *setting* names, where the block fails because of what is there.
+
+    Raises:
+        InvalidSetting: it cannot be what the setting asks for, such as a file in the place of a directory.
+        FolderUnusable: it cannot be used.
+    """
+    try:
+        yield
+    except errors.FormatUnknown as error:
+        raise errors.InvalidSetting(setting, f"{path} cannot be used: {error}") from error
+    except (
+        errors.BackendUnavailable,
+        errors.CatalogBusy,
+        errors.DataDirectoryInUse,
+        errors.DataDirectoryUnsafe,
+        errors.InsufficientStorage,
+        errors.ReadOnly,
+    ) as error:
+        cause = error.__cause__
+        if isinstance(cause, _NOT_THERE):
+            raise errors.InvalidSetting(setting, f"{path} cannot be used: {_reason(error, path)}") from error
+        raise errors.FolderUnusable(str(path), _reason(error, path)) from error
+
+
+def _reason(error: errors.TarkeepError, path: Path | str) -> str:
+    match error:
+        case errors.DataDirectoryInUse() | errors.DataDirectoryUnsafe():
+            return str(error)
+        case errors.BackendUnavailable(what="token file"):
+            return f"{error}; {_TOKENS_ADVICE}"
+    cause = error.__cause__
+    said = os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else ""
+    if isinstance(error, errors.BackendUnavailable) and error.reason not in ("", said):
+        return error.reason
+    if not said or not isinstance(cause, OSError):
+        return str(error)
+    is_it = cause.filename in (None, str(path), str(Path(path).absolute()))
+    return said if is_it else f"{said} ({cause.filename})"
