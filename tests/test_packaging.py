@@ -53,7 +53,8 @@ def test_the_wheel_gives_a_working_command(wheel: Path, tmp_path: Path) -> None:
         [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", tmp_path / "site", wheel], check=True
     )
     asking = "import tarkeep, sys; from tarkeep.entrypoints.cli import main; print(tarkeep.__file__); main()"
-    command = [sys.executable, "-c", asking, "rebuild", "--data", str(tmp_path / "data")]
+    (tmp_path / "old" / "FULL").mkdir(parents=True)
+    command = [sys.executable, "-c", asking, "import", str(tmp_path / "old"), "--data", str(tmp_path / "data")]
 
     done = subprocess.run(
         command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site")}, capture_output=True, text=True, check=True
@@ -61,7 +62,7 @@ def test_the_wheel_gives_a_working_command(wheel: Path, tmp_path: Path) -> None:
 
     where, answer = done.stdout.splitlines()
     assert where.startswith(str(tmp_path))
-    assert answer == "0 archives entered into the catalog"
+    assert answer == "0 imported, 0 already there, 0 refused"
 
 
 def test_the_locks_name_no_index() -> None:

@@ -14,6 +14,7 @@ from attrs import fields
 
 from tarkeep.entrypoints.settings import ServerSettings, StorageSettings, parse_size
 from tests.support.archives import make_targz
+from tests.support.require import require
 from tests.support.server import live_server
 
 
@@ -133,19 +134,22 @@ def test_a_wrong_setting_is_told_and_nothing_starts(
 
 
 def test_one_settings_file_serves_every_command(tmp_path: Path) -> None:
-    """A file with the server's settings is not an error to rebuild."""
+    """A file with the server's settings is not an error to token and rebuild."""
     (tmp_path / "tarkeep.toml").write_text('port = 5001\ndata = "here"\n')
 
+    made = tarkeep(tmp_path, "token", "create", "--scope", "push", "--profile", "p")
     done = tarkeep(tmp_path, "rebuild")
 
+    assert made.returncode == 0
     assert (done.returncode, done.stdout) == (0, "0 archives entered into the catalog\n")
-    assert (tmp_path / "here" / "tarkeep.json").is_file()
+    assert (tmp_path / "here" / "catalog.sqlite").is_file()
 
 
 def test_a_rebuild_tells_what_it_left_out_and_what_to_do(tmp_path: Path) -> None:
     """Status 3, the archive with the reason, and the way out, which works."""
     data = ["--data", str(tmp_path / "data")]
-    tarkeep(tmp_path, "rebuild", *data)
+    with live_server(tmp_path / "data"):
+        pass
     folder = tmp_path / "data" / "archives" / "document" / "FULL"
     folder.mkdir(parents=True)
     (folder / "a.tar.gz").write_bytes(make_targz())
@@ -172,16 +176,135 @@ def test_a_data_directory_in_use_is_told(tmp_path: Path) -> None:
         assert "stop it first" in done.stderr
 
 
-def test_a_directory_of_other_things_is_not_taken_over(tmp_path: Path) -> None:
-    """Nobody's home directory becomes a store by a typing mistake."""
+MAKING = [["serve", "--port", "0"], ["token", "create", "--scope", "push", "--profile", "p"], ["import", "old"]]
+LOOKING = [["rebuild"], ["token", "list"], ["token", "revoke", "abcdefgh"], ["audit", "verify"]]
+
+
+@pytest.mark.parametrize("command", [*MAKING, *LOOKING], ids=" ".join)
+@pytest.mark.parametrize("place", ["home", "file", "file/below"])
+def test_what_can_be_no_data_directory_is_not_taken_over(tmp_path: Path, command: list[str], place: str) -> None:
+    """Nobody's home directory becomes a store by a typing mistake, and the error names what was typed."""
+    (tmp_path / "old" / "FULL").mkdir(parents=True)
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "letter.txt").write_text("dear")
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
 
-    done = tarkeep(tmp_path, "rebuild", "--data", str(tmp_path / "home"))
+    done = tarkeep(tmp_path, *command, "--data", str(tmp_path / place))
+
+    assert done.returncode == 2, done.stderr
+    assert str(tmp_path / place) in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", LOOKING, ids=" ".join)
+@pytest.mark.parametrize("place", ["missing", "missing/below", "empty"])
+def test_a_command_for_what_is_there_makes_nothing(tmp_path: Path, command: list[str], place: str) -> None:
+    """A slip, or a disk that is not mounted, is told, and not taken for a server without tokens or archives."""
+    (tmp_path / "empty").mkdir()
+
+    done = tarkeep(tmp_path, *command, "--data", str(tmp_path / place))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"no data directory {tmp_path / place}" in done.stderr.replace(" in ", " ")
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_a_store_elsewhere_is_looked_for_there(tmp_path: Path) -> None:
+    """A rebuild beside a data directory, whose store was mistyped or is not mounted."""
+    data = ["--data", str(tmp_path / "data"), "--store", f"file:{tmp_path / 'store'}"]
+    tarkeep(tmp_path, "token", "create", "--scope", "push", "--profile", "p", *data)
+
+    missing = tarkeep(tmp_path, "rebuild", *data)
+
+    assert missing.returncode == 2
+    assert str(tmp_path / "store") in missing.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_first_token_in_a_new_directory_says_so(tmp_path: Path) -> None:
+    """It may be made before the first start, so a slip can only be told."""
+    made = [
+        tarkeep(tmp_path, "token", "create", "--scope", "push", "--profile", "p", "--data", str(tmp_path / "data"))
+        for _ in range(2)
+    ]
+
+    assert f"no data directory {tmp_path / 'data'}" in made[0].stderr
+    assert "no data directory" not in made[1].stderr
+
+
+@pytest.mark.parametrize("content", [None, "{"])
+def test_a_start_without_the_tokens_that_there_were_is_refused(tmp_path: Path, content: str | None) -> None:
+    """It names the file's directory and both ways out, one of which works."""
+    data = tmp_path / "data"
+    create = ["token", "create", "--scope", "list", "--profile", "*", "--data", str(data)]
+    tarkeep(tmp_path, *create)
+    (data / "tokens.json").unlink()
+    if content is not None:
+        (data / "tokens.json").write_text(content)
+
+    done = tarkeep(tmp_path, "serve", "--port", "0", "--data", str(data))
+    (data / "tokens.json").unlink(missing_ok=True)
+    made = tarkeep(tmp_path, *create)
+    with live_server(data) as server, server.client() as client:
+        answers = [
+            client.get("/list", headers=headers) for headers in ({}, {"Authorization": f"Bearer {made.stdout.strip()}"})
+        ]
 
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert [file.name for file in (tmp_path / "home").iterdir()] == ["letter.txt"]
+    assert f"{data} cannot be used: the token file is not available" in done.stderr
+    assert "put it back from a copy, or make new tokens (tarkeep token create)" in done.stderr
+    assert [answer.status_code for answer in answers] == [401, 200]
+
+
+def test_a_data_directory_that_may_not_be_used_is_named_with_the_reason(tmp_path: Path) -> None:
+    """In words for who starts the server, not for who sends an archive."""
+    require("root", os.geteuid() == 0, "run the tests as root, to give root up")
+    (tmp_path / "closed").mkdir(mode=0o700)
+    tmp_path.chmod(0o755)
+    as_other = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]
+
+    done = subprocess.run(
+        [
+            *as_other,
+            sys.executable,
+            "-m",
+            "tarkeep",
+            "serve",
+            "--port",
+            "0",
+            "--data",
+            str(tmp_path / "closed" / "data"),
+        ],
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert f"{tmp_path / 'closed' / 'data'} cannot be used: Permission denied" in done.stderr
+    assert "at the moment" not in done.stderr
+
+
+@pytest.mark.parametrize("what", ["damaged", "a directory"])
+def test_a_catalog_that_cannot_be_opened_is_named(tmp_path: Path, what: str) -> None:
+    """Its file, and what to do."""
+    with live_server(tmp_path / "data"):
+        pass
+    file = tmp_path / "data" / "catalog.sqlite"
+    file.unlink()
+    if what == "damaged":
+        file.write_bytes(b"no database" * 1000)
+    else:
+        file.mkdir()
+
+    done = tarkeep(tmp_path, "serve", "--port", "0", "--data", str(tmp_path / "data"))
+
+    assert done.returncode == 1
+    assert f"tarkeep: {file} cannot be used: its file" in done.stderr
 
 
 def test_a_port_in_use_is_told(tmp_path: Path) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -23,6 +25,9 @@ from ...domain.sidecar import rfc3339
 from ..settings import StorageSettings
 from .exits import FAILED, OK
 from .server_commands import Unused
+
+if TYPE_CHECKING:
+    from ..wiring import Tokens
 
 ScopeWord = Literal["push", "pull", "list", "verify", "prune", "admin"]
 
@@ -56,25 +61,41 @@ def create_token(
     network
         Where it may come from: a network such as 10.0.0.0/8, or an address; give one for each. Default: anywhere.
     """
-    from ..wiring import open_tokens
-
     try:
         networks = tuple(ip_network(text) for text in network or ())
     except ValueError as error:
         raise WrongUse("--network", str(error)) from None
+    storage = storage or StorageSettings()
+    is_new = not storage.data.exists()
     try:
-        made = open_tokens(storage or StorageSettings()).make(
-            frozenset(map(Scope, scope)),
-            tuple(profile),
-            note=note,
-            expires_at=None if expires is None else _end(expires, datetime.now(UTC)),
-            networks=networks,
-        )
+        with _tokens(storage, may_be_new=True) as tokens:
+            made = tokens.make(
+                frozenset(map(Scope, scope)),
+                tuple(profile),
+                note=note,
+                expires_at=None if expires is None else _end(expires, datetime.now(UTC)),
+                networks=networks,
+            )
     except ValueError as error:
         raise WrongUse("token create", str(error)) from None
     print(made.text)
+    if is_new:  # before the first start of a server, or by a slip
+        print(f"tarkeep: there was no data directory {storage.data}, it is a new one", file=sys.stderr)
     print(f"tarkeep: token {made.token.id}; it is not shown again", file=sys.stderr)
     return OK
+
+
+@contextmanager
+def _tokens(storage: StorageSettings | None, *, may_be_new: bool = False) -> Iterator[Tokens]:
+    """The tokens of the data directory, which must be there unless it *may_be_new*; errors name it."""
+    from ..starting import starting
+    from ..wiring import check_data_directory, open_tokens
+
+    storage = storage or StorageSettings()
+    if not may_be_new:
+        check_data_directory(storage)
+    with starting(storage.data):
+        yield open_tokens(storage)
 
 
 def _end(text: str, now: datetime) -> datetime:
@@ -97,10 +118,9 @@ def _end(text: str, now: datetime) -> datetime:
 
 def list_tokens(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
     """List the tokens: what each is for, when it was made, when it was last used, and whether it still counts."""
-    from ..wiring import open_tokens
-
     now = datetime.now(UTC)
-    tokens = open_tokens(storage or StorageSettings()).all()
+    with _tokens(storage) as opened:
+        tokens = opened.all()
     for token, used_at in tokens:
         print(printable("  ".join(_described(token, used_at, now))))
     if not tokens:
@@ -136,9 +156,8 @@ def revoke_token(id: str, /, *, storage: StorageSettings | None = None, _server:
     id
         The id that list shows, or the whole token.
     """
-    from ..wiring import open_tokens
-
-    token = open_tokens(storage or StorageSettings()).revoke(id)
+    with _tokens(storage) as tokens:
+        token = tokens.revoke(id)
     print(f"revoked: {token.id}")
     return OK
 
@@ -152,9 +171,8 @@ def verify_audit(*, last: str | None = None, storage: StorageSettings | None = N
     last
         A digest that this printed before: some line must still have it, else lines were cut off at the end.
     """
-    from ..wiring import open_tokens
-
-    report = open_tokens(storage or StorageSettings()).audit.check(last)
+    with _tokens(storage) as tokens:
+        report = tokens.audit.check(last)
     print(f"{report.lines} lines, the last with SHA-256 {report.last}")
     if report.torn:
         print(f"lines cut by a crash: {report.torn}")

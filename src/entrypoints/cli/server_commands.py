@@ -32,11 +32,12 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
     (max_uploads = 64); the first that is given counts, in this order.
     """
     from ..http.server import serve as serve_http
+    from ..starting import starting
     from ..wiring import open_tarkeep
 
     storage = storage or StorageSettings()
     _begin(storage)
-    with open_tarkeep(storage) as tarkeep:
+    with starting(storage.data), open_tarkeep(storage) as tarkeep:
         Log("tarkeep").info("opened", store=storage.store or str(storage.data.absolute()))
         serve_http(tarkeep, server or ServerSettings())
     return OK
@@ -44,11 +45,13 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
 
 def rebuild(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
     """Recreate the catalog from the store. The server must not be running."""
-    from ..wiring import open_tarkeep
+    from ..starting import starting
+    from ..wiring import check_store, open_tarkeep
 
     storage = storage or StorageSettings()
     _begin(storage)
-    with open_tarkeep(storage) as tarkeep:
+    check_store(storage)
+    with starting(storage.data), open_tarkeep(storage) as tarkeep:
         tarkeep.recover()
         report = tarkeep.rebuild()
     print(f"{report.entered} archives entered into the catalog")
@@ -86,6 +89,7 @@ def import_(
     timezone
         Where the original server ran, such as Europe/Paris; its side-cars do not say. Default: this machine's zone.
     """
+    from ..starting import starting
     from ..wiring import legacy_folder, open_tarkeep
 
     storage = storage or StorageSettings()
@@ -94,7 +98,7 @@ def import_(
         zone = ZoneInfo(timezone) if timezone else None
     except (ZoneInfoNotFoundError, ValueError):
         raise InvalidSetting("timezone", f"{timezone!r} is not a time zone; use one such as Europe/Paris") from None
-    with open_tarkeep(storage) as tarkeep:
+    with starting(storage.data), open_tarkeep(storage) as tarkeep:
         tarkeep.recover()
         report = tarkeep.import_folder(legacy_folder(directory, zone, profile))
     for label in report.imported:
