@@ -56,6 +56,7 @@ EXIT_CODES = {
     "looked at here. restore --check: something differs.",
     exits.NO_ANSWER: "The server gave no answer, or asks to come back later, also after trying again.",
     exits.INTERRUPTED: "Interrupted; the same command goes on where it stopped.",
+    exits.NOT_READ: "Whatever read standard output has stopped, as head does; other programs end so too.",
 }
 FILES = {
     "~/.config/tarkeep/config.toml": 'Settings of the client, such as server = "http://backup:5000". '

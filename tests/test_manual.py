@@ -76,4 +76,4 @@ def test_code_page_and_document_have_the_same_exit_codes(maker: ModuleType, show
     status = re.search(r"EXIT STATUS\n(.*?)\nFILES", shown, re.DOTALL)
     assert status is not None
     assert {int(code) for code in re.findall(r"^ +(\d+) +\w", status[1], re.MULTILINE)} == CODES
-    assert {0, 1, 2, 3, 10, 12, 13, 14, 130} == CODES
+    assert {0, 1, 2, 3, 10, 12, 13, 14, 130, 141} == CODES

@@ -2,7 +2,7 @@
 What the client remembers between runs: digests of files, and where unfinished uploads were begun; in one SQLite file.
 
 All of it can be lost at any time and costs work only. So nothing here ever fails: a file that cannot be read or written
-is as good as an empty one.
+is as good as an empty one, and so is none at all.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ CREATE TABLE IF NOT EXISTS upload (key TEXT PRIMARY KEY, address TEXT NOT NULL);
 
 @define(eq=False)
 class ClientMemory:
-    """`DigestCache` and, as *notes*, `UploadNotes` in the file *path*; close it."""
+    """`DigestCache` and, as *notes*, `UploadNotes` in the file *path*, None for nowhere; close it."""
 
-    path: Path
+    path: Path | None
     now_ns: Callable[[], int] = time.time_ns
     notes: _Notes = field(init=False)
     _database: sqlite3.Connection | None = field(init=False)
@@ -43,6 +43,8 @@ class ClientMemory:
 
     @_database.default
     def _opened(self) -> sqlite3.Connection | None:
+        if self.path is None:
+            return None
         for _ in range(2):
             try:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

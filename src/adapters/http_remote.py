@@ -14,10 +14,9 @@ import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote, unquote, urlencode, urljoin
+from urllib.parse import quote, urlencode, urljoin
 
 import urllib3
 from attrs import define, field, frozen
@@ -33,6 +32,7 @@ from ..domain.archives import (
     Kind,
     Lineage,
 )
+from ..domain.client.address import ServerAddress
 from ..domain.client.ports import NO_LINEAGE, UploadProgress
 from ..domain.errors import (
     ArchiveNotFound,
@@ -50,6 +50,7 @@ from ..domain.errors import (
 )
 from ..domain.ports import Totals
 from ..domain.sync import InventoryEntry, SyncReport, TypeReport
+from .spoken_scheme import says_https, wrong_scheme
 
 CONNECT_SECONDS = 20.0
 SILENCE_SECONDS = 300.0
@@ -57,32 +58,25 @@ SILENCE_SECONDS = 300.0
 _TUS = {"Tus-Resumable": "1.0.0"}
 _PAGE = 1000
 _BLOCK_BYTES = 1 << 20
-_LOGIN = re.compile(r"(https?://)([^/]*)@")
 
 
-def _without_slash(url: str) -> str:
-    return url.rstrip("/")
-
-
-def trusted(cacert: Path | None, fingerprint: str | None) -> dict[str, Any]:
+def trusted(certificates: str | None, fingerprint: str | None) -> dict[str, Any]:
     """
-    What a connection to a server is made with, that is trusted by *cacert*, a PEM file, or by its *fingerprint*.
+    What a connection to a server is made with, that is trusted by *certificates* in PEM, or by its *fingerprint*.
 
     By a fingerprint no name and nobody's signature is looked at: it is this certificate or none.
 
     Raises:
-        InvalidSetting: the file cannot be read, or holds no certificate.
+        InvalidSetting: there is no certificate among them.
     """
     if fingerprint is not None:
         return {"assert_fingerprint": fingerprint, "cert_reqs": "CERT_NONE"}
-    if cacert is None:
+    if certificates is None:
         return {}
     try:
-        return {"ssl_context": ssl.create_default_context(cafile=cacert.expanduser())}
-    except ssl.SSLError:
-        raise InvalidSetting("cacert", f"{cacert} holds no certificates in PEM") from None
-    except OSError as error:
-        raise InvalidSetting("cacert", f"{cacert}: {error.strerror}") from error
+        return {"ssl_context": ssl.create_default_context(cadata=certificates)}
+    except (ssl.SSLError, ValueError):
+        raise InvalidSetting("cacert", "the file holds no certificates in PEM") from None
 
 
 @define(eq=False)
@@ -91,28 +85,31 @@ class HttpRemote:
     `Remote` at *url*; *connections* is how many threads will use it at once, *trust* what `trusted` gives.
 
     A login in the address (``https://NAME:PASSWORD@HOST``) is for the proxy before the server, and goes into requests
-    where no token does. No address that is given out holds it.
+    where no token does. No address that is given out holds it. Neither goes anywhere but to the server at *url*.
+
+    Raises:
+        InvalidSetting: *url* can be no address.
     """
 
-    url: str = field(converter=_without_slash, repr=False)
+    url: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
     connections: int = 4
     trust: Mapping[str, Any] = field(factory=dict, repr=False)
-    _address: str = field(init=False)
+    _server: ServerAddress = field(init=False)
+    _has_answered: bool = field(default=False, init=False)
     _authorization: dict[str, str] = field(init=False, repr=False)
     _pool: urllib3.PoolManager = field(init=False)
 
-    @_address.default
-    def _without_login(self) -> str:
-        return _LOGIN.sub(r"\1", self.url)
+    @_server.default
+    def _parsed(self) -> ServerAddress:
+        return ServerAddress.parse(self.url)
 
     @_authorization.default
     def _authorized(self) -> dict[str, str]:
-        login = _LOGIN.match(self.url)
         if self.token:
             return {"Authorization": f"Bearer {self.token}"}
-        if login:
-            return {"Authorization": f"Basic {base64.b64encode(unquote(login[2]).encode()).decode()}"}
+        if self._server.login is not None:
+            return {"Authorization": f"Basic {base64.b64encode(self._server.login).decode()}"}
         return {}
 
     @_pool.default
@@ -213,7 +210,7 @@ class HttpRemote:
         size = {"Upload-Defer-Length": "1"} if size_bytes is None else {"Upload-Length": str(size_bytes)}
         answer = self.request("POST", "/api/v1/uploads", {**_TUS, **size, "Upload-Metadata": about})
         with self.understood():
-            return urljoin(self._address + "/", answer.headers["Location"])
+            return urljoin(self.shown_url + "/", answer.headers["Location"])
 
     def upload_progress(self, upload: str) -> UploadProgress:
         told = self.asked("GET", upload)
@@ -296,12 +293,13 @@ class HttpRemote:
         preload: bool = True,
     ) -> urllib3.BaseHTTPResponse:
         """A good answer, of which with *preload* everything was read. *target* is a path, or a whole address."""
-        url = target if target.startswith(("http://", "https://")) else self._address + target
+        url = target if target.startswith(("http://", "https://")) else self.shown_url + target
+        authorization = self._authorization if url.startswith(self.shown_url + "/") else {}
         try:
             answer = self._pool.request(
                 method,
                 url,
-                headers={**headers, **self._authorization},
+                headers={**headers, **authorization},
                 body=body or None,
                 preload_content=preload,
                 redirect=False,
@@ -309,20 +307,31 @@ class HttpRemote:
             if answer.status >= 400 and not preload:
                 answer.read(cache_content=True)
         except urllib3.exceptions.HTTPError as error:
-            if isinstance(_cause(error), ssl.SSLCertVerificationError):
-                raise CertificateNotTrusted(self.shown_url, _reason(error)) from error
-            if "Fingerprints did not match" in str(error):  # by which alone urllib3 tells it from others
-                reason = "its fingerprint is another than the one given"
-                raise CertificateNotTrusted(self.shown_url, reason) from error
-            raise NoAnswer(self.shown_url, _reason(error)) from error
+            raise self._no_answer(error) from error
+        self._has_answered = True
         if answer.status >= 300:
             raise self._refusal(answer, target)
         return answer
 
     @property
     def shown_url(self) -> str:
-        """The address without a password."""
-        return self._address
+        """The address without a login."""
+        return self._server.url
+
+    def _no_answer(self, error: urllib3.exceptions.HTTPError) -> TarkeepError:
+        cause = _cause(error)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return CertificateNotTrusted(self.shown_url, _reason(error))
+        if "Fingerprints did not match" in str(error):  # by which alone urllib3 tells it from others
+            return CertificateNotTrusted(self.shown_url, "its fingerprint is another than the one given")
+        if not self._has_answered:
+            wrong = wrong_scheme(self._server, cause)
+            if wrong is not None:
+                return InvalidSetting("server", wrong)
+        is_unreachable = isinstance(
+            error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
+        )
+        return NoAnswer(self.shown_url, _reason(error), is_unreachable=is_unreachable and not self._has_answered)
 
     def _refusal(self, answer: urllib3.BaseHTTPResponse, target: str) -> TarkeepError:
         try:
@@ -331,6 +340,9 @@ class HttpRemote:
         except (ValueError, KeyError, TypeError):
             told = {}
             code, detail = "", str(self._not_understood(answer.status))
+            wrong = says_https(self._server) if (self._server.scheme, answer.status) == ("http", 400) else None
+            if wrong is not None:
+                return InvalidSetting("server", wrong)
             if answer.status < 400 and "Location" in answer.headers:
                 detail = f"{self.shown_url} points to {answer.headers['Location']}; use the address that it points to"
         after = answer.headers.get("Retry-After", "")

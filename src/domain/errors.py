@@ -681,10 +681,15 @@ class WrongUse(TarkeepError):
 
 @define
 class NoAnswer(TarkeepError):
-    """The server cannot be reached, or the connection broke. *server* is its address without a password."""
+    """
+    The server cannot be reached, or the connection broke. *server* is its address without a password.
+
+    It *is_unreachable* where no connection came about at all, now or before.
+    """
 
     server: str
     reason: str
+    is_unreachable: bool = False
 
     def __str__(self) -> str:
         return f"no answer from {self.server}: {self.reason}"

@@ -44,4 +44,11 @@ def path_bytes(text: str) -> bytes:
 
 def printable(text: str) -> str:
     """*text*, such as a sentence with names in it, with everything that is not plain writing escaped for good."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    # a lone surrogate from DC80 to DCFF is how Python passes on a byte that was not UTF-8
+    if "\udc80" <= char <= "\udcff":
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode()

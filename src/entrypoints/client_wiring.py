@@ -20,8 +20,11 @@ from ..domain.client.fetching import PullArchive
 from ..domain.client.ports import LocalArchive
 from ..domain.client.push import PlanPush, PushArchive
 from ..domain.client.retrying import Retrying
-from ..domain.errors import WrongUse
+from ..domain.errors import InvalidSetting, WrongUse
 from ..domain.ports import Hasher
+from .setting_files import expanded, read_setting_text
+
+UNREACHED_SECONDS = 5.0
 
 
 @frozen
@@ -42,23 +45,27 @@ def open_client(
     server: str,
     token: str | None,
     backup_dir: Path,
-    memory: Path,
+    memory: Path | None,
     *,
     jobs: int = 1,
     retries: int = 8,
+    wait: bool = True,
     cacert: Path | None = None,
     fingerprint: str | None = None,
 ) -> Iterator[Client]:
     """
-    A client of *server*, closed at the end of the context.
+    A client of *server*, closed at the end of the context. What it remembers is kept in *memory*, None for nowhere.
+
+    With *wait* a server that cannot be reached at all is tried as often as any other.
 
     Raises:
-        InvalidSetting: *cacert* cannot be read.
+        InvalidSetting: *cacert* cannot be read, or *server* is no address.
     """
     hasher = HashlibHasher()
     files = LocalFolder(backup_dir)
-    retrying = Retrying(retries, time.sleep, random.random)
-    remote = HttpRemote(server, token, jobs, trusted(cacert, fingerprint))
+    unreached_seconds = None if wait else UNREACHED_SECONDS
+    retrying = Retrying(retries, time.sleep, random.random, unreached_seconds=unreached_seconds, seconds=time.monotonic)
+    remote = HttpRemote(server, token, jobs, trusted(_certificates(cacert), fingerprint))
     with closing(remote), closing(ClientMemory(memory)) as remembered:
         yield Client(
             remote=remote,
@@ -69,6 +76,15 @@ def open_client(
             push=PushArchive(remote, files, remembered, remembered.notes, hasher, retrying),
             retrying=retrying,
         )
+
+
+def _certificates(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return read_setting_text("cacert", expanded("cacert", file))
+    except FileNotFoundError as error:
+        raise InvalidSetting("cacert", f"{file}: {error.strerror}") from error
 
 
 def local_archive(file: Path, type: BackupType) -> LocalArchive:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tarkeep.adapters.http_remote import HttpRemote
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests
+from tarkeep.domain.errors import NoAnswer
+from tests.support.stub_server import Answer, stub_server
 
 ARCHIVE = ArchiveId("laptop", BackupType.FULL, "full.tar.gz")
 
@@ -72,3 +75,32 @@ def test_the_login_in_an_address_is_sent_and_not_handed_on(
     assert upload == f"http://{address}/api/v1/uploads/1"
     assert remote.shown_url == f"http://{address}"
     assert "secret" not in repr(remote)
+
+
+def test_a_server_that_has_answered_is_not_called_unreachable() -> None:
+    """It was there, so it may come back: the line is what is bad."""
+    with stub_server(Answer(200, b'{"profiles": []}')) as stub:
+        met, stranger = HttpRemote(stub.url), HttpRemote(stub.url)
+        met.totals()
+    told = []
+    for remote in (met, stranger):
+        with closing(remote), pytest.raises(NoAnswer) as caught:
+            remote.totals()
+        told.append(caught.value.is_unreachable)
+
+    assert told == [False, True]
+
+
+def test_a_token_goes_to_no_other_host() -> None:
+    """Wherever an address that was noted, or that a server names, points to."""
+    with (
+        stub_server(Answer(204, b"")) as stub,
+        stub_server(Answer(204, b"")) as other,
+        closing(HttpRemote(f"{stub.url}/below", "s3cret")) as remote,
+    ):
+        remote.drop_upload(f"{stub.url}/below/api/v1/uploads/1")
+        remote.drop_upload(f"{stub.url}/beside/api/v1/uploads/1")
+        remote.drop_upload(f"{other.url}/below/api/v1/uploads/1")
+
+    assert [asked.get("authorization") for asked in stub.asked] == ["Bearer s3cret", None]
+    assert [asked.get("authorization") for asked in other.asked] == [None]

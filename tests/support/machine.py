@@ -55,6 +55,11 @@ class Machine:
         }
         return words.get(command, [profile])
 
+    @property
+    def command(self) -> list[str]:
+        """How the command is called."""
+        return [sys.executable, "-m", "tarkeep"]
+
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TARKEEP_", "XDG_"))}
         return {
@@ -75,7 +80,7 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         """What the command says and how it ends; *prefix* is a command to run it under."""
         ran = subprocess.run(
-            [*prefix, sys.executable, "-m", "tarkeep", *arguments],
+            [*prefix, *self.command, *arguments],
             input=stdin,
             capture_output=True,
             env=self.environment(environment),
@@ -88,7 +93,7 @@ class Machine:
     def begin(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """The command, running; whoever calls this ends it."""
         return subprocess.Popen(
-            [sys.executable, "-m", "tarkeep", *arguments],
+            [*self.command, *arguments],
             env=self.environment(environment),
             cwd=self.home,
             stdout=subprocess.PIPE,

@@ -22,6 +22,9 @@ class Retrying:
 
     *wait* sleeps for seconds, *fraction* draws from 0 to 1. The pause before try n is drawn from 0 to
     ``base_seconds * 2**n``, at most *longest_seconds*; or what the server asks for, where that is longer.
+
+    A server that never could be reached is more likely stopped, or somewhere else, than busy: by the clock *seconds*
+    it is given up *unreached_seconds* after the first try, None for as late as any other.
     """
 
     retries: int
@@ -29,6 +32,8 @@ class Retrying:
     fraction: Callable[[], float]
     base_seconds: float = 1.0
     longest_seconds: float = 60.0
+    unreached_seconds: float | None = None
+    seconds: Callable[[], float] = lambda: 0.0
 
     def __call__(
         self,
@@ -44,6 +49,7 @@ class Retrying:
             Whatever *attempt* raised last.
         """
         failures = 0
+        began_at = self.seconds()
         while True:
             try:
                 return attempt()
@@ -52,6 +58,11 @@ class Retrying:
                 if failures > self.retries or not may_pass(error):
                     raise
                 pause = self._pause(failures, error)
+                if self.unreached_seconds is not None and isinstance(error, NoAnswer) and error.is_unreachable:
+                    left = began_at + self.unreached_seconds - self.seconds()
+                    if left <= 0:
+                        raise
+                    pause = min(pause, left)
                 on_retry(error, pause)
             self.wait(pause)
 
@@ -64,5 +75,10 @@ class Retrying:
 def may_pass(error: TarkeepError) -> bool:
     """Whether the same request may succeed a little later."""
     if isinstance(error, Refused):
-        return error.retry_after_seconds is not None or error.status in (408, 502, 503, 504)
+        # a server says that an upload broke off to a sender in whose place another has come: both may end well
+        return (
+            error.retry_after_seconds is not None
+            or error.status in (408, 502, 503, 504)
+            or error.code == "upload-interrupted"
+        )
     return isinstance(error, NoAnswer | OffsetMismatch)

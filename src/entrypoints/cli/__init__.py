@@ -1,5 +1,6 @@
 """The command ``tarkeep``. What a call does not need is not imported, so that asking for the version takes no time."""
 
+import signal
 import sys
 
 from ... import __version__
@@ -7,9 +8,14 @@ from ... import __version__
 
 def main() -> None:
     """Run the command line and exit."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing is there yet that could put it into words
+    from . import process
+
+    process.begin()
     if sys.argv[1:] == ["--version"]:
         print(__version__)
-        return
+        process.end(0)
     from .main import run
 
     run()

@@ -25,8 +25,10 @@ from ...domain.sidecar import rfc3339
 from ..settings import StorageSettings
 from .exits import FAILED, OK
 from .server_commands import Unused
+from .streams import OutputLost
 
 if TYPE_CHECKING:
+    from ...domain.usecases.tokens import MadeToken
     from ..wiring import Tokens
 
 ScopeWord = Literal["push", "pull", "list", "verify", "prune", "admin"]
@@ -76,9 +78,9 @@ def create_token(
                 expires_at=None if expires is None else _end(expires, datetime.now(UTC)),
                 networks=networks,
             )
+            _show_token(tokens, made)
     except ValueError as error:
         raise WrongUse("token create", str(error)) from None
-    print(made.text)
     if is_new:  # before the first start of a server, or by a slip
         print(f"tarkeep: there was no data directory {storage.data}, it is a new one", file=sys.stderr)
     print(f"tarkeep: token {made.token.id}; it is not shown again", file=sys.stderr)
@@ -96,6 +98,14 @@ def _tokens(storage: StorageSettings | None, *, may_be_new: bool = False) -> Ite
         check_data_directory(storage)
     with starting(storage.data):
         yield open_tokens(storage)
+
+
+def _show_token(tokens: Tokens, made: MadeToken) -> None:
+    try:
+        print(made.text, flush=True)
+    except OutputLost:
+        tokens.revoke(made.token.id)  # nobody has seen it, and nobody will
+        raise
 
 
 def _end(text: str, now: datetime) -> datetime:

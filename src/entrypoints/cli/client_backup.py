@@ -22,7 +22,7 @@ from ...domain.errors import ParentMoved, TarkeepError, WrongUse
 from ...domain.naming import check_profile
 from ...domain.sizes import human_size
 from .backup_settings import BackupSettings, from_table
-from .client_settings import ClientSettings, config_file
+from .client_settings import ClientSettings, where_to_set
 from .exits import FAILED, INTERRUPTED, OK, PARTLY, exit_code, hint
 from .opening import one_profile, opening
 from .output import Output
@@ -149,7 +149,7 @@ def _wanted(
     if profile is not None:
         raise WrongUse("--all", "takes the profiles of the settings file; name none")
     if not known:
-        raise WrongUse("--all", f"there is no table such as [backup.laptop] in {config_file()}")
+        raise WrongUse("--all", f"there is no table such as [backup.laptop] in {where_to_set()}")
     return {name: said.over(its) for name, its in known.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from ...domain.sizes import human_size
 from .client_settings import ClientSettings, TypeWord
 from .opening import one_profile, opening, retry_notice, tell_unusable
 from .output import Output
+from .streams import IN, input_blocks, was_closed
 from .transfers import Ended, Transfer, run
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class _Push:
         from ...domain.client.stream import PushStream
 
         push = PushStream(self._client.remote, self._client.hasher, self._client.retrying)
-        return _outcome((id.type, id.name, None), lambda: push(id, _blocks(sys.stdin.buffer.read), progress, notice))
+        return _outcome((id.type, id.name, None), lambda: push(id, _from_standard_input(), progress, notice))
 
     def _tell(self, outcome: Pushed) -> None:
         label = f"{outcome.type.value}/{outcome.name}"
@@ -212,6 +212,9 @@ def _described(profile: str, files: Sequence[Path], type: TypeWord | None, name:
     return ArchiveId(profile, BackupType(type), check_archive_name(name))
 
 
-def _blocks(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    while block := read(1 << 20):
-        yield block
+def _from_standard_input() -> Iterator[bytes]:
+    try:
+        yield from input_blocks()
+    except OSError as error:
+        reason = "it is closed" if was_closed(IN) else error.strerror or str(error)
+        raise FolderUnusable("standard input", reason) from error

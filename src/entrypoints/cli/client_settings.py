@@ -13,9 +13,14 @@ from attrs import field, frozen
 from cyclopts import Parameter, Token
 
 from ...domain.archives import BackupType
+from ...domain.client.address import ServerAddress
 from ...domain.errors import InvalidSetting
+from ..setting_files import expanded, home_directory, read_setting_text
 from ..settings import Size
+from .streams import keep_secret
 
+_TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)
+_MOST_JOBS = 64
 SLOWEST_RATE = 64 << 10  # below this a block takes longer than servers wait for the next byte
 
 
@@ -34,9 +39,14 @@ def _fingerprint(_instance: object, _attribute: object, value: str | None) -> No
         raise InvalidSetting("fingerprint", f"must be the SHA-256 of a certificate, 64 hex digits, is {value!r}")
 
 
+def _jobs(_instance: object, _attribute: object, value: int | None) -> None:
+    if value is not None and not 1 <= value <= _MOST_JOBS:
+        reason = f"must be {_MOST_JOBS} or less" if value > 0 else "must be 1 or more"
+        raise InvalidSetting("jobs", f"{reason}, is {value}")
+
+
 def _address(_instance: object, _attribute: object, value: str) -> None:
-    if not value.startswith(("http://", "https://")):
-        raise InvalidSetting("server", f"must begin with http:// or https://, is {value!r}")
+    keep_secret(ServerAddress.parse(value).password or "")
 
 
 def _type(_type: object, tokens: Sequence[Token]) -> str:
@@ -70,11 +80,14 @@ class ClientSettings:
     profile: str | None = None
     """The profile that commands are about when they name none."""
 
-    jobs: int | None = field(default=None, validator=_positive)
-    """How many archives are on their way at once. Default: 3, or 8 where all are below 8 MB."""
+    jobs: int | None = field(default=None, validator=_jobs)
+    """How many archives are on their way at once, at most 64. Default: 3, or 8 where all are below 8 MB."""
 
     retries: int = field(default=8, validator=_positive)
     """How often to try again when the line breaks and nothing moves in between."""
+
+    wait: bool = False
+    """Wait for a server that cannot be reached at all, as --retries says. Default: give up after 5 seconds."""
 
     limit_rate: Size | None = field(default=None, validator=_rate)
     """The most bytes per second to transfer, all archives together. Units K, M, G."""
@@ -105,41 +118,65 @@ class ClientSettings:
             InvalidSetting: its file cannot be read, or its command fails.
         """
         if "TARKEEP_TOKEN" in os.environ:
-            return os.environ["TARKEEP_TOKEN"].strip() or None
+            text = os.environ["TARKEEP_TOKEN"]
+            return _token("TARKEEP_TOKEN", text, "") if text.strip() else None
         if self.token_file is not None:
+            file = expanded("token_file", self.token_file)
             try:
-                text = self.token_file.expanduser().read_text()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or "it is no text"
-                raise InvalidSetting("token_file", f"{self.token_file}: {reason}") from error
+                text = read_setting_text("token_file", file)
+            except FileNotFoundError as error:
+                raise InvalidSetting("token_file", f"{self.token_file}: {error.strerror}") from error
             return _token("token_file", text, f"{self.token_file} holds no token")
         if self.token_command is not None:
-            ran = subprocess.run(self.token_command, shell=True, stdout=subprocess.PIPE, text=True, check=False)
-            if ran.returncode:
-                raise InvalidSetting("token_command", f"it ended with {ran.returncode}")
-            return _token("token_command", ran.stdout, "it printed no token")
+            return _token("token_command", _printed(self.token_command), "it printed no token")
         return None
 
 
 def _token(setting: str, text: str, without: str) -> str:
+    """The one word in *text*, which never becomes part of a message."""
     words = text.split()
     if not words:
         raise InvalidSetting(setting, without)
-    if len(words) > 1 or not words[0].isascii():
-        raise InvalidSetting(setting, "a token is one word of plain letters, digits and signs")
+    if len(words) > 1 or not _TOKEN.fullmatch(words[0]):
+        raise InvalidSetting(setting, "a token is one word of plain letters, digits and signs, at most 4096 of them")
+    keep_secret(words[0])
     return words[0]
 
 
-def config_file() -> Path:
-    """Where the client's settings are looked for."""
-    return _home("XDG_CONFIG_HOME", ".config") / "tarkeep" / "config.toml"
+def _printed(command: str) -> str:
+    most_bytes = 64 << 10
+    try:
+        with subprocess.Popen(command, shell=True, stdout=subprocess.PIPE) as running:
+            assert running.stdout is not None
+            printed = running.stdout.read(most_bytes + 1)
+            if len(printed) > most_bytes:
+                raise InvalidSetting("token_command", "it prints more than a token")
+    except (OSError, ValueError) as error:
+        raise InvalidSetting("token_command", str(error)) from error
+    if running.returncode:
+        raise InvalidSetting("token_command", f"it ended with {running.returncode}")
+    return printed.decode(errors="replace")
 
 
-def memory_file() -> Path:
-    """Where the client keeps what it remembers between runs."""
-    return _home("XDG_STATE_HOME", ".local/state") / "tarkeep" / "client.sqlite"
+def config_file() -> Path | None:
+    """Where the client's settings are looked for; None for a user who has no home directory."""
+    return _below_home("XDG_CONFIG_HOME", ".config", "tarkeep/config.toml")
 
 
-def _home(variable: str, otherwise: str) -> Path:
+def memory_file() -> Path | None:
+    """Where the client keeps what it remembers between runs; None for a user who has no home directory."""
+    return _below_home("XDG_STATE_HOME", ".local/state", "tarkeep/client.sqlite")
+
+
+def where_to_set() -> str:
+    """Where a setting can be put, for people."""
+    file = config_file()
+    return "a file that --config names" if file is None else str(file)
+
+
+def _below_home(variable: str, otherwise: str, file: str) -> Path | None:
     named = os.environ.get(variable, "")
-    return Path(named) if named.startswith("/") else Path.home() / otherwise
+    if named.startswith("/"):
+        return Path(named) / file
+    home = home_directory()
+    return None if home is None else home / otherwise / file

@@ -7,21 +7,22 @@ Commands are named here and imported when they run: the server's take 300 ms tha
 from __future__ import annotations
 
 import os
-import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import cyclopts
 from cyclopts import App, ArgumentCollection, Parameter
 
 from ... import __version__
-from ...domain.errors import InvalidSetting, TarkeepError
+from ...domain.errors import InvalidSetting
 from ...domain.path_text import printable
+from ..setting_files import expanded, read_setting_text
 from ..settings import ServerSettings, StorageSettings
+from . import process
 from .client_settings import ClientSettings, config_file
-from .exits import INTERRUPTED, exit_code, hint
+from .exits import FAILED, last_words
 
 ENVIRONMENT = "TARKEEP_"
 DEFAULT_FILE = Path("tarkeep.toml")
@@ -52,13 +53,17 @@ CLIENT_COMMANDS = {
     "cat": "client_look:cat",
 }
 COMPLETION = "completion"
+# What these do matters more than what they say of it: a full disk under standard output is no reason to stop.
+WITHOUT_OUTPUT = {"push", "pull", "backup", "restore", "import", "rebuild", "serve"}
 
 app = App(
     name="tarkeep",
     help="Keeps backup archives made with plain tar, and can prove that they restore.",
     version=__version__,
     default_parameter=Parameter(negative=()),
+    suppress_keyboard_interrupt=False,
 )
+app.meta.suppress_keyboard_interrupt = False
 for _name, _what in GROUPS.items():
     app.command(App(name=_name, help=_what, default_parameter=app.default_parameter))
 for _name, _place in (SERVER_COMMANDS | CLIENT_COMMANDS).items():
@@ -81,17 +86,23 @@ def with_config(
         A TOML file with settings. Default: of the server's commands tarkeep.toml in the working directory, of the
         client's ~/.config/tarkeep/config.toml; if there is one.
     """
-    if tokens[:1] == (COMPLETION,):  # has no settings, and minds none
+    command = tokens[0] if tokens else ""
+    process.works_at(command, goes_on_without_output=command in WITHOUT_OUTPUT)
+    if command == COMPLETION:  # has no settings, and minds none
         return int(app(tokens))
-    is_client = bool(tokens) and tokens[0] in CLIENT_COMMANDS
-    file = config or (config_file() if is_client else DEFAULT_FILE)
-    _check_file(file, must_exist=config is not None)
-    app.config = (
-        _Environment(ENVIRONMENT, command=False),
-        cyclopts.config.Toml(file, must_exist=False, use_commands_as_keys=False, allow_unknown=False),
-    )
+    file = config or (config_file() if command in CLIENT_COMMANDS else DEFAULT_FILE)
+    app.config = (_Environment(ENVIRONMENT, command=False),)
+    if file is not None:
+        app.config += (_File(_table(file, must_exist=config is not None), source=str(file)),)
     result: int = app(tokens)
     return result
+
+
+class _File(cyclopts.config.Dict):
+    """The settings of a file: all of them, one table for every command."""
+
+    def __init__(self, table: dict[str, object], source: str) -> None:
+        super().__init__(table, source=source, use_commands_as_keys=False, allow_unknown=False)
 
 
 class _Environment(cyclopts.config.Env):
@@ -109,42 +120,43 @@ def command_table(name: str) -> Mapping[str, object]:
     Raises:
         InvalidSetting: it is no table.
     """
-    files = [config.config for config in app.config if isinstance(config, cyclopts.config.Toml)]
+    files = [config.config for config in app.config if isinstance(config, _File)]
     table = files[0].get(name, {}) if files else {}
     if not isinstance(table, dict):
         raise InvalidSetting(name, "must be a table in the settings file")
     return table
 
 
-def _check_file(file: Path, *, must_exist: bool) -> None:
+def _table(file: Path, *, must_exist: bool) -> dict[str, object]:
     try:
-        tomllib.loads(file.read_text())
+        return tomllib.loads(read_setting_text("config", expanded("config", file)))
     except FileNotFoundError:
         if must_exist:
             raise InvalidSetting("config", f"there is no file {file}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return {}
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidSetting("config", f"{file} cannot be read as TOML: {error}") from error
 
 
-def run() -> None:
+def run() -> NoReturn:
     """Run the command line and exit."""
+    process.get_to_work()
     try:
         _refuse_unknown_variables()
         code = app.meta()
-    except TarkeepError as error:
-        advice = hint(error)
-        print(printable(f"tarkeep: {error}{'; ' + advice if advice else ''}"), file=sys.stderr)
-        code = exit_code(error)
-    except KeyboardInterrupt:
-        print("tarkeep: interrupted", file=sys.stderr)
-        code = INTERRUPTED
-    sys.exit(code)
+    except SystemExit as ended:  # which is how cyclopts ends, well or not
+        code = ended.code
+    except BaseException as error:  # whatever it is, a person gets one line of it
+        code, line = last_words(error, process.command())
+        if line:
+            process.say(printable(line))
+    process.end(code if isinstance(code, int) else FAILED)
 
 
 def _refuse_unknown_variables() -> None:
     kinds = (StorageSettings, ServerSettings, ClientSettings)
     known = {f"{ENVIRONMENT}{name.upper()}" for kind in kinds for name in kind.__annotations__}
-    known |= {f"{ENVIRONMENT}{name}" for name in ("CONFIG", "TIMEZONE", "TOKEN")}
+    known |= {f"{ENVIRONMENT}{name}" for name in ("CONFIG", "TIMEZONE", "TOKEN", "TRACEBACK")}
     for name in os.environ:
         if name.startswith(ENVIRONMENT) and name not in known:
             raise InvalidSetting(name, "this environment variable is not a setting; see tarkeep COMMAND --help")

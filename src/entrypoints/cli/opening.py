@@ -12,8 +12,9 @@ from ...domain.client.push import digest_of
 from ...domain.client.retrying import Notice
 from ...domain.errors import FolderUnusable, LocalFileChanged, TarkeepError, WrongUse
 from ...domain.naming import check_profile
-from .client_settings import SMALL_AT_ONCE, ClientSettings, config_file, memory_file
-from .exits import exit_code
+from . import process
+from .client_settings import SMALL_AT_ONCE, ClientSettings, memory_file, where_to_set
+from .exits import last_words
 from .output import Output
 from .transfers import concurrently
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @contextmanager
 def opening(settings: ClientSettings, output: Output) -> Iterator[Client]:
     """
-    The client of *settings*, closed at the end of the context. An error that ends a command is its JSON summary, too.
+    The client of *settings*, closed at the end of the context. What ends a command early is its JSON summary, too.
 
     Raises:
         InvalidSetting: the token cannot be had.
@@ -39,13 +40,16 @@ def opening(settings: ClientSettings, output: Output) -> Iterator[Client]:
             memory_file(),
             jobs=settings.jobs or SMALL_AT_ONCE,
             retries=settings.retries,
+            wait=settings.wait,
             cacert=settings.cacert,
             fingerprint=settings.fingerprint,
         ) as client:
             yield client
-    except TarkeepError as error:
+    except BaseException as error:
         if output.as_json:
-            output.result("", summary=True, error=str(error), exit_code=exit_code(error))
+            code, line = last_words(error, process.command())
+            told = str(error) if isinstance(error, TarkeepError) else line
+            output.result("", summary=True, error=told, exit_code=code)
         raise
 
 
@@ -74,7 +78,7 @@ def one_profile(given: str | None, settings: ClientSettings) -> str:
     """`the_profile`, without which the command can do nothing: WrongUse where there is none."""
     profile = the_profile(given, settings)
     if profile is None:
-        raise WrongUse("which profile", f"name one, or set TARKEEP_PROFILE, or profile = ... in {config_file()}")
+        raise WrongUse("which profile", f"name one, or set TARKEEP_PROFILE, or profile = ... in {where_to_set()}")
     return profile
 
 

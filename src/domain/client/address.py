@@ -1,0 +1,122 @@
+"""
+The address of a server as people write it, and which parts of it are nobody's business.
+
+A login in it (``https://NAME:PASSWORD@HOST``) is for the proxy before the server. It never becomes part of what is
+shown, noted or compared, not even where the address cannot be understood.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import AddressValueError, IPv6Address
+
+from attrs import field, frozen
+
+from ..errors import InvalidSetting
+from ..path_text import printable
+
+_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})", re.ASCII)
+_PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+_ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
+
+
+@frozen
+class ServerAddress:
+    """Where a server is: *scheme* ``http`` or ``https``, *path* that of the proxy's below which it is, or ""."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+    login: bytes | None = field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> ServerAddress:
+        """
+        The address that *text* is.
+
+        Raises:
+            InvalidSetting: it is none, and no trying could make it one.
+        """
+        scheme, separator, rest = text.strip().partition("://")
+        scheme = scheme.lower()
+        if not separator or scheme not in _PORTS:
+            raise _invalid(text, "must begin with http:// or https://")
+        login, at, rest = rest.rpartition("@")
+        if "/" in login:
+            raise _invalid(text, "a / before the @ is written %2F, and an @ behind the host %40")
+        if not rest.isprintable() or set(rest) & set(' ?#\\"<>'):
+            raise _invalid(text, "has a sign that no address has")
+        try:
+            secret = _ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), _bytes(login))
+        except UnicodeEncodeError:
+            raise _invalid(text, "has a sign that no address has") from None
+        authority, _, path = rest.partition("/")
+        host, port = _host_and_port(text, authority)
+        return cls(
+            scheme,
+            host.lower(),
+            _PORTS[scheme] if port == "" else _number(text, port),
+            "".join(char if char.isascii() else _escaped(char) for char in f"/{path}".rstrip("/")),
+            secret if at else None,
+        )
+
+    @property
+    def url(self) -> str:
+        """The address, which is the same however it was written, without a login and without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.path}"
+
+    @property
+    def password(self) -> str | None:
+        """The password of the login, where there is one."""
+        return None if self.login is None else self.login.partition(b":")[2].decode(errors="replace")
+
+
+def _host_and_port(text: str, authority: str) -> tuple[str, str]:
+    if authority.startswith("["):
+        inside, bracket, behind = authority[1:].partition("]")
+        if not bracket or (behind and not behind.startswith(":")):
+            raise _invalid(text, "has a [ without its ]" if not bracket else "has something between ] and the port")
+        try:
+            IPv6Address(inside)
+        except AddressValueError:
+            raise _invalid(text, "has brackets around what is no IPv6 address") from None
+        return inside, behind[1:]
+    host, _, port = authority.partition(":")
+    if not host:
+        raise _invalid(text, "names no host")
+    if ":" in port:
+        raise _invalid(text, "has two ports; an IPv6 address stands in brackets")
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode()
+        except UnicodeError:
+            raise _invalid(text, "names a host that cannot be one") from None
+    if not _HOST.fullmatch(host) or ".." in host or max(map(len, host.split("."))) > 63:
+        raise _invalid(text, "names a host that cannot be one")
+    return host, port
+
+
+def _escaped(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in _bytes(char))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogateescape")
+
+
+def _number(text: str, port: str) -> int:
+    if not _PORT.fullmatch(port) or not 1 <= int(port) <= 65535:
+        raise _invalid(text, "has a port that is no number from 1 to 65535")
+    return int(port)
+
+
+def _invalid(text: str, reason: str) -> InvalidSetting:
+    before, separator, rest = text.strip().partition("://")
+    shown = rest.rpartition("@")[2] if separator else before.rpartition("@")[2]
+    return InvalidSetting(
+        "server", f"{reason}, is {printable(f'{before}{separator}{shown}' if separator else shown)!r}"
+    )

@@ -1,0 +1,139 @@
+"""
+The command as a process: how it begins, what Ctrl-C does at each moment, and the one way in which it ends.
+
+Until its modules are there nothing has been done, and Ctrl-C ends it on the spot. Then it raises KeyboardInterrupt, so
+that whoever is at work can clean up. Whatever goes wrong, the command ends with one line and an exit code: what an
+error means stands in `exits`, and what stands nowhere is a fault of the program, told with its place.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from . import streams
+
+if TYPE_CHECKING:
+    import threading
+    from types import FrameType, TracebackType
+
+INTERRUPTED = 130
+_WHOLE_TRACE = "TARKEEP_TRACEBACK"
+_OURS = __name__.partition(".")[0] + "."
+_AT_ONCE = b"tarkeep: interrupted before anything was done; run the same command again\n"
+_interrupts = 0
+_command = ""
+
+
+def begin() -> None:
+    """Whatever comes from now on does not end in a traceback; to be called before anything else is imported."""
+    _on_ctrl_c(_stop_at_once)
+    streams.make_fit()
+    sys.excepthook = _at_the_top
+    sys.unraisablehook = _unraisable
+
+
+def get_to_work() -> None:
+    """All modules are there: from now on Ctrl-C is an exception."""
+    import threading
+
+    threading.excepthook = _in_a_thread
+    _on_ctrl_c(_interrupt)
+
+
+def works_at(command: str, *, goes_on_without_output: bool) -> None:
+    """It is *command* that runs, whose work may matter more than what it prints."""
+    global _command
+    _command = command
+    if goes_on_without_output:
+        streams.go_on_without_output()
+
+
+def command() -> str:
+    """The command that runs, as it was written; "" where none was."""
+    return _command
+
+
+def was_interrupted() -> bool:
+    """Whether Ctrl-C was pressed since `get_to_work`; the exception may have been lost in somebody's code."""
+    return _interrupts > 0
+
+
+def end(code: int) -> NoReturn:
+    """End with *code*, which becomes another where all went well but standard output was not written."""
+    _on_ctrl_c(signal.SIG_DFL)  # nothing is left to clean up, and nothing here may be interrupted half-way
+    lost = streams.lost_output()
+    if lost is not None and code == 0:
+        from .exits import without_output
+
+        code, line = without_output(lost, goes_on=streams.goes_on_without_output())
+        if line:
+            say(line)
+    sys.exit(code)
+
+
+def say(line: str) -> None:
+    """A line for people on standard error, from the command as a whole."""
+    print(f"tarkeep: {line}", file=sys.stderr, flush=True)
+
+
+def fault(error: BaseException) -> str:
+    """The line for *error*, which should not have come up here."""
+    import traceback
+
+    if os.environ.get(_WHOLE_TRACE):
+        traceback.print_exception(error)
+    places = [
+        f"{frame.f_globals['__name__']}, line {line}"
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).startswith(_OURS)
+    ]
+    text = " ".join(str(error).split())
+    about = "".join([type(error).__name__, f" ({text})" if text else "", f" in {places[-1]}" if places else ""])
+    return f"this is a fault of tarkeep, please report it: {about}; {_WHOLE_TRACE}=1 shows more"
+
+
+def _on_ctrl_c(what: object) -> None:
+    # a shell gives SIGINT ignored to what it runs in the background: that stays so
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, what)  # type: ignore[arg-type]  # one of ours, or SIG_DFL
+
+
+def _stop_at_once(_number: int, _frame: FrameType | None) -> NoReturn:
+    try:
+        os.write(streams.ERR, _AT_ONCE)
+    finally:
+        os._exit(INTERRUPTED)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    global _interrupts
+    _interrupts += 1
+    raise KeyboardInterrupt
+
+
+def _at_the_top(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """For what is raised between two lines that catch everything, such as a second Ctrl-C."""
+    if isinstance(error, KeyboardInterrupt):
+        _on_ctrl_c(signal.SIG_DFL)
+        say("interrupted")
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
+    say(fault(error))
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Where Python can raise nothing, as when it throws an object away."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        import _thread
+
+        _thread.interrupt_main()  # once more, where it can be raised
+    elif unraisable.exc_value is not None:
+        say(fault(unraisable.exc_value))
+
+
+def _in_a_thread(ended: threading.ExceptHookArgs) -> None:
+    if ended.exc_value is not None and not was_interrupted():
+        say(fault(ended.exc_value))
