@@ -1,6 +1,5 @@
 """
-Work beside the caller: a thread that consumes blocks, or makes them, while the caller goes on, and a budget of such
-threads.
+Work beside the caller: a thread that consumes blocks while the caller goes on, and a budget of such threads.
 
 Hashing and inflating release the GIL, so one upload can use a second core. With more uploads than cores a second
 thread only costs switches: hence the budget, and work goes on in the caller's thread when it is used up.
@@ -11,8 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable
 
 from attrs import define, field
 
@@ -20,12 +18,6 @@ from ..domain.ports import Block
 
 THREAD_FROM_BYTES = 1 << 20
 """Below this, starting a thread costs more than it wins (2,430 against 1,580 small bodies per second)."""
-
-
-AHEAD_PIECES = 64
-"""Pieces that are made ahead of who takes them, at most: of an archive 32 MiB, some 30 ms of inflating."""
-
-_WOKEN_FOR = 4
 
 
 @define
@@ -48,82 +40,6 @@ class ThreadBudget:
         except BaseException:  # no thread could be started
             self._free.release()
             raise
-
-    def ahead(self, pieces: Generator[bytes, None, None], *, name: str) -> Generator[bytes, None, None]:
-        """*pieces*, made ahead of the caller in a thread, if one is left. Closing the iterator closes *pieces*."""
-        with closing(pieces):
-            if not self._free.acquire(blocking=False):
-                yield from pieces
-                return
-            try:
-                with closing(Ahead(pieces, name=name)) as ahead:
-                    yield from ahead
-            finally:
-                self._free.release()
-
-
-class Ahead:
-    """
-    Iterates over *pieces* in a thread of its own, at most *depth* of them ahead of the caller.
-
-    An empty piece says that the next is still being made: asking for it waits, and whoever has something else to do
-    does that first. Who waits is woken for several pieces at once, because every change of threads costs both. An
-    error is raised where it stands among the pieces. Closing ends the thread, and leaves *pieces* where they are.
-    """
-
-    def __init__(self, pieces: Iterator[bytes], *, name: str, depth: int = AHEAD_PIECES) -> None:
-        self._pieces = pieces
-        self._depth = depth
-        self._made: deque[bytes] = deque()
-        self._changed = threading.Condition()
-        self._ended = False
-        self._closed = False
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-        self._thread.start()
-
-    def __iter__(self) -> Iterator[bytes]:
-        made = self._made
-        while True:
-            if not made and not self._ended:
-                yield b""
-                with self._changed:
-                    self._changed.wait_for(lambda: len(made) >= min(_WOKEN_FOR, self._depth) or self._ended)
-            if not made:
-                break
-            yield made.popleft()
-            if len(made) == self._depth // 2:
-                with self._changed:
-                    self._changed.notify_all()
-        if self._error is not None:
-            raise self._error
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._made.clear()
-            self._changed.notify_all()
-        self._thread.join()
-
-    def _run(self) -> None:
-        error = None
-        made = self._made
-        try:
-            for piece in self._pieces:
-                if len(made) >= self._depth:
-                    with self._changed:
-                        self._changed.wait_for(lambda: len(made) <= self._depth // 2 or self._closed)
-                if self._closed:
-                    return
-                made.append(piece)
-                if len(made) == min(_WOKEN_FOR, self._depth):
-                    with self._changed:
-                        self._changed.notify_all()
-        except BaseException as caught:  # handed to the caller's thread, which raises it
-            error = caught
-        with self._changed:
-            self._error, self._ended = error, True
-            self._changed.notify_all()
 
 
 class Beside:

@@ -54,7 +54,7 @@ SIDECAR_SUFFIX = ".json"
 SNAPSHOT_SUFFIX = ".snar"
 
 _PART_SUFFIX = ".part"
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 256 << 10  # of which a slow reader holds one, and a fast one is given several at once
 _TYPE_WORDS = sorted(type.value for type in BackupType)
 
 # POSIX_FADV_DONTNEED makes the kernel start writing the dirty pages of the range and forget the clean ones: seal waits

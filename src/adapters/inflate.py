@@ -21,10 +21,14 @@ try:
 except ImportError:  # a platform it has no wheel for
     igzip_lib = None  # type: ignore[assignment]
 
-PIECE_BYTES = 512 << 10
-"""The most that is inflated at once. Larger pieces fall out of the processor's caches, smaller ones cost calls."""
+PIECE_BYTES = 128 << 10
+"""
+The most that is inflated at once. Larger pieces are no faster (645 MB/s at 128, 256 and 512 KiB), and a restore whose
+client is slow holds on to several.
+"""
 
 _FIRST_BITE_BYTES = 4096
+_BITE_BYTES = 64 << 10  # of which isal copies what it did not come to
 _TEXT, _HEADER_CRC, _EXTRA, _NAME, _COMMENT = 1, 2, 4, 8, 16
 _RESERVED = 0xE0
 _MAGIC = b"\x1f\x8b\x08"
@@ -227,7 +231,7 @@ class GzipStream:
                 position = self._stage(chunk, position)
                 continue
             inflater = self._inflater
-            bite_end = min(position + max(_FIRST_BITE_BYTES, self._used), stop)
+            bite_end = min(position + min(max(_FIRST_BITE_BYTES, self._used), _BITE_BYTES), stop)
             data: memoryview | bytes = chunk[position:bite_end]
             while True:
                 try:

@@ -28,7 +28,7 @@ from attrs import define, field
 from ..domain.archives import ArchiveState, BackupArchive, Kind
 from ..domain.errors import ArchiveCorrupt, RejectedContent, TarkeepError
 from ..domain.ports import ArchiveReader, UnpackedArchive
-from .beside import ThreadBudget
+from .ahead import AheadBudget
 from .inflate import FASTEST, BadDeflate, GzipStream, InflateEngine, begun_inside
 from .seek_index import SPACING_BYTES, IndexUnusable, SeekIndex, SeekIndexes, SeekPoint, through, write_index
 
@@ -61,7 +61,7 @@ class TargzUnpacker:
     engine: InflateEngine = FASTEST
     far_bytes: int = FAR_BYTES
     spacing_bytes: int = SPACING_BYTES
-    threads: ThreadBudget = field(factory=ThreadBudget)
+    ahead: AheadBudget = field(factory=AheadBudget)
     _background: _Background = field(init=False)
 
     @_background.default
@@ -126,7 +126,7 @@ class _Unpacked:
         self._opened.close()
 
     def through(self) -> Iterator[bytes]:
-        return self._begin(self._unpacker.threads.ahead(self._all(), name="inflate-ahead"))
+        return self._begin(self._unpacker.ahead.ahead(self._all, name="inflate-ahead"))
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         return self._begin(self._range(start, stop))

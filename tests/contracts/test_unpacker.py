@@ -35,8 +35,7 @@ class _Endless:
         self._read_beside = read_beside
 
     def __iter__(self) -> Iterator[bytes]:
-        for block in self._reader:
-            yield block[:10]  # the header of its one gzip member
+        yield next(iter(self._reader))[:10]  # the header of its one gzip member
         if threading.current_thread() is not threading.main_thread():
             self._read_beside.set()
         yield from itertools.repeat(self._more)

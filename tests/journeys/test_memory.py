@@ -6,20 +6,32 @@ Bounds are those of the promise; what was measured lies well below.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import random
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.archives import make_targz
-from tests.support.crowd import Caller, archive_path, at_once, peak_bytes
+from tests.support.archives import make_tar, make_targz
+from tests.support.crowd import (
+    Caller,
+    archive_path,
+    at_once,
+    falls_below,
+    peak_bytes,
+    settled_bytes,
+    slow_readers,
+)
 from tests.support.server import LiveServer, live_server
 
 MIB = 1 << 20
 SNAPSHOTS = 12
 SNAPSHOT_BYTES = 60 * MIB
+READERS = 60
+AHEAD_BYTES = 32 * MIB  # are lent to one of them
 
 
 @pytest.fixture
@@ -48,3 +60,31 @@ def test_snapshot_files_pass_through_and_are_never_held_whole(server: LiveServer
     assert at_once(server, SNAPSHOTS, fetch) == [hashlib.sha256(content).hexdigest()] * SNAPSHOTS
     peak = peak_bytes(server.process.pid)
     assert peak < 256 * MIB, f"{peak / MIB:.0f} MiB"
+
+
+@pytest.mark.parametrize(
+    ("what", "each_bytes"),
+    [
+        ("archives/FULL/full.tar.gz", 1 * MIB),
+        ("restore.tar", 2 * MIB),
+        ("restore.tar.gz", 5 * MIB // 2),
+    ],
+)
+def test_readers_that_do_not_read_on_hold_little_and_leave_nothing(
+    server: LiveServer, what: str, each_bytes: int
+) -> None:
+    """All have stopped in the middle of something large; and what they held goes when they go."""
+    noise = random.Random(1)
+    content = {f"d/{number}": noise.randbytes(400_000) + b"text" * 150_000 for number in range(40)}
+    with closing(Caller(server)) as caller:
+        place = archive_path("laptop", "full.tar.gz")
+        assert caller.ask("PUT", place, gzip.compress(make_tar(content), 1)).is_success
+        for _ in range(3):
+            assert caller.ask("GET", f"/api/v1/profiles/laptop/{what}").is_success
+    pid = server.process.pid
+    before = settled_bytes(pid)
+    with slow_readers(server.host_and_port, f"/api/v1/profiles/laptop/{what}", READERS):
+        held = settled_bytes(pid) - before
+
+    assert held < AHEAD_BYTES + READERS * each_bytes, f"{(held - AHEAD_BYTES) / READERS / MIB:.1f} MiB each"
+    assert falls_below(pid, before + 40 * MIB)

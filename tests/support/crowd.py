@@ -12,6 +12,7 @@ import json
 import random
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -154,7 +155,60 @@ def slow_sockets(address: tuple[str, int], count: int) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def slow_readers(address: tuple[str, int], path: str, count: int) -> Iterator[None]:
+    """As many clients that ask for *path*, read the first 1,000 bytes of the answer, and then nothing more."""
+    with ExitStack() as opened:
+        readers = []
+        for _ in range(count):
+            connection = opened.enter_context(closing(socket.socket()))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(PATIENCE_SECONDS)
+            connection.connect(address)
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            readers.append(connection)
+        for connection in readers:
+            begin = connection.recv(1000, socket.MSG_WAITALL)
+            assert begin.startswith(b"HTTP/1.1 200 "), begin
+        yield
+
+
+def resident_bytes(pid: int) -> int:
+    """The resident memory of the process now."""
+    return _status(pid, "VmRSS")
+
+
+def settled_bytes(pid: int) -> int:
+    """Its resident memory once that has not changed for four seconds by more than 1 MiB; it gives back every three."""
+    deadline = time.monotonic() + 6 * PATIENCE_SECONDS
+    before, since = resident_bytes(pid), time.monotonic()
+    while time.monotonic() < min(since + 4, deadline):
+        time.sleep(0.05)
+        if abs(resident_bytes(pid) - before) > 1 << 20:
+            before, since = resident_bytes(pid), time.monotonic()
+    return before
+
+
+def falls_below(pid: int, limit_bytes: int) -> bool:
+    """Whether its resident memory falls below that within a minute."""
+    deadline = time.monotonic() + 60
+    while resident_bytes(pid) >= limit_bytes:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def peak_bytes(pid: int) -> int:
-    """The most resident memory that the process ever had."""
-    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    """The most resident memory that the process ever had, or since `forget_peak`."""
+    return _status(pid, "VmHWM")
+
+
+def forget_peak(pid: int) -> None:
+    """Let `peak_bytes` count from now on."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _status(pid: int, name: str) -> int:
+    (line,) = (line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(f"{name}:"))
     return int(line.split()[1]) << 10

@@ -28,7 +28,7 @@ from .record_members import RecordMembers
 
 BLOCK_BYTES = 512
 RECORD_BYTES = 20 * BLOCK_BYTES
-PIECE_BYTES = 256 << 10
+PIECE_BYTES = 128 << 10
 """Shorter pieces are gathered until they have this length."""
 
 _TURN_BYTES = 1 << 20  # of an archive that is not inflated ahead, before another has a turn

@@ -42,6 +42,7 @@ log = Log("tarkeep.http")
 
 READ_THREADS = 16
 RECEIVER_NICENESS = 10
+MUCH_BYTES = 256 << 10
 DRAIN_SECONDS = 2.0
 DRAIN_BYTES = 64 << 20
 
@@ -179,7 +180,7 @@ class AroundRequest:
             if not exchange.is_answered:
                 raise
         finally:
-            exchange.log()
+            exchange.ended()
 
 
 class _Exchange:
@@ -228,7 +229,10 @@ class _Exchange:
                 headers.append((b"connection", b"close"))
             await self._send({**message, "headers": headers})
             return
+        was_little = self._sent_bytes <= MUCH_BYTES
         self._sent_bytes += len(message.get("body", b""))
+        if was_little and self._sent_bytes > MUCH_BYTES:  # its reader may stay for hours
+            self._context.heap.eased()
         if self._closing and not message.get("more_body", False):
             await self._send({**message, "more_body": True})
             await self._drain()
@@ -273,7 +277,10 @@ class _Exchange:
         except TimeoutError:
             pass
 
-    def log(self) -> None:
+    def ended(self) -> None:
+        """Write the log's line, and let go of what a large body took."""
+        if max(self._received_bytes, self._sent_bytes) > MUCH_BYTES:
+            self._context.heap.eased()
         client, visitor = self._scope.get("client"), self._scope.get(VISITOR)
         log.info(
             "request",

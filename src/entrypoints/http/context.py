@@ -17,6 +17,7 @@ from ...domain.naming import check_profile
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
 from .body import Incoming, MinimumRate, Patience, with_body
+from .heap import Heap
 from .problems import RETRY_AFTER_SECONDS, Problem
 
 Result = TypeVar("Result")
@@ -39,7 +40,12 @@ class Context:
     executor: Executor  # short work: catalog, opening and reading files
     receivers: Executor  # receives, each of which lasts as long as its client sends
     waiters: Executor  # short work that may have to wait for a receive to let go
+    heap: Heap = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
+
+    @heap.default
+    def _own_heap(self) -> Heap:
+        return Heap(self.executor.submit)
 
     @_turns.default
     def _as_many_as_allowed(self) -> asyncio.Semaphore:
@@ -47,6 +53,7 @@ class Context:
 
     def close(self) -> None:
         """Wait for what runs in threads, and end them."""
+        self.heap.close()
         self.receivers.shutdown(cancel_futures=True)
         self.waiters.shutdown(cancel_futures=True)
         self.executor.shutdown(cancel_futures=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from urllib.parse import quote
@@ -18,6 +19,9 @@ from ...domain.ports import ArchiveReader
 from .conditional import Representation, http_date, is_not_modified, requested_range
 
 ReadBytes = Callable[[BackupArchive, int, int | None], ArchiveReader]
+AT_ONCE_BYTES = 512 << 10  # are read for each change of threads, which takes as long as reading some 100 KiB
+QUICK_SECONDS = 0.1
+
 Source = AbstractContextManager[Iterable[bytes]]
 """Blocks of bytes; leaving the context lets go of what they come from."""
 
@@ -117,19 +121,43 @@ class StreamedResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         gone = asyncio.create_task(_disconnect(receive))
-        loop = asyncio.get_running_loop()
         try:
             with self._source as opened:
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                blocks = iter(opened)
-                while not gone.done():
-                    block = await loop.run_in_executor(self._executor, next, blocks, None)
-                    if block is None:
-                        break
-                    await send({"type": "http.response.body", "body": block, "more_body": True})
+                await self._send_blocks(iter(opened), send, gone)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             gone.cancel()
+
+    async def _send_blocks(self, blocks: Iterator[bytes], send: Send, gone: asyncio.Task[None]) -> None:
+        """
+        Send *blocks*, of which none is asked for before the client has taken those before it.
+
+        One who takes them at once is given several for each change of threads; one who does not, one at a time.
+        """
+        loop = asyncio.get_running_loop()
+        count_bytes = 0
+        while not gone.done():
+            taken = await loop.run_in_executor(self._executor, _taken, blocks, count_bytes)
+            if not taken:
+                return
+            while taken:
+                await send({"type": "http.response.body", "body": taken.popleft(), "more_body": True})
+            asked = loop.time()
+            # uvicorn waits for room before it sends something, not after, so nothing is sent once more
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
+            count_bytes = AT_ONCE_BYTES if loop.time() - asked < QUICK_SECONDS else 0
+
+
+def _taken(blocks: Iterator[bytes], count_bytes: int) -> deque[bytes]:
+    """The next of *blocks*, and as many more as do not exceed so many bytes by a whole block."""
+    taken: deque[bytes] = deque()
+    for block in blocks:
+        taken.append(block)
+        count_bytes -= len(block)
+        if count_bytes <= 0:
+            break
+    return taken
 
 
 async def _disconnect(receive: Receive) -> None:
