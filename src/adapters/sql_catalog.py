@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from itertools import islice, product
 from typing import Any, TypeAlias, TypeVar
 
@@ -30,10 +29,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
-from ..domain.chains import Fit, FitVerdict
+from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ..domain.chains import Fit
 from ..domain.errors import ArchiveNotFound, BackendUnavailable, InvalidName
-from ..domain.naming import check_archive_name, check_profile
+from ..domain.naming import check_archive_name
 from ..domain.ports import (
     AlreadyStored,
     Claimed,
@@ -47,9 +46,23 @@ from ..domain.sync import InventoryEntry
 from .cursors import after_identity, after_time, read_identity, read_time
 from .shared_transactions import SharedTransactions
 from .sql_engine import EXCLUSIVE, connect, translated
+from .sql_rows import (
+    ARCHIVE,
+    TYPES,
+    VERDICTS,
+    Values,
+    archive_of,
+    examples,
+    identity,
+    may_exist,
+    microseconds,
+    one_more,
+    sought,
+    time_of,
+    values_of,
+)
 from .sql_schema import HEAD, LISTED, OPEN_CLAIM, archives, current_revision, fits, totals, upgrade
 
-_Values: TypeAlias = dict[str, str | int | bool | None]
 _Rows: TypeAlias = Sequence[tuple[Any, ...]]
 _Query: TypeAlias = Select[*tuple[Any, ...]]
 
@@ -57,13 +70,6 @@ _Result = TypeVar("_Result")
 
 _AT_ONCE = 10_000  # rows handed to the driver in one call: enough to make its overhead small, and a few MB
 _START = (-(2**63), 0)
-_TYPES = {type.value: type for type in BackupType}
-_KINDS = {kind.value: kind for kind in Kind}
-_VERDICTS = {verdict.value: verdict for verdict in FitVerdict}
-_STATES = {state.value: state for state in ArchiveState}
-_NO_LINEAGE = Lineage()
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class SqlCatalog:
@@ -126,18 +132,18 @@ class SqlCatalog:
         return catalog
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
-        values = _values(archive, claimed=True)
+        values = values_of(archive, claimed=True)
 
         def enter(connection: Connection) -> ClaimOutcome:
             if connection.execute(self._enter_if_new, values).rowcount == 1:
                 return Claimed()
-            claimed, *row = connection.execute(_HOLDER, _identity(archive.id)).one()
-            return ClaimedElsewhere() if claimed else AlreadyStored(_archive(row))
+            claimed, *row = connection.execute(_HOLDER, identity(archive.id)).one()
+            return ClaimedElsewhere() if claimed else AlreadyStored(archive_of(row))
 
         return self._write(enter)
 
     def confirm(self, archive: BackupArchive) -> None:
-        values = _values(archive, claimed=False) | _sought(archive.id)
+        values = values_of(archive, claimed=False) | sought(archive.id)
 
         def turn_into_entry(connection: Connection) -> None:
             if connection.execute(_CONFIRM, values).rowcount != 1:
@@ -148,13 +154,13 @@ class SqlCatalog:
         self._write(turn_into_entry)
 
     def release(self, id: ArchiveId) -> None:
-        self._write(lambda connection: connection.execute(_RELEASE, _identity(id)).close())
+        self._write(lambda connection: connection.execute(_RELEASE, identity(id)).close())
 
     def open_claims(self) -> list[BackupArchive]:
-        return [_archive(row) for row in self._all(_OPEN_CLAIMS, {})]
+        return [archive_of(row) for row in self._all(_OPEN_CLAIMS, {})]
 
     def adopt(self, archives: Sequence[BackupArchive]) -> int:
-        rows = [_values(archive, claimed=False) for archive in archives]
+        rows = [values_of(archive, claimed=False) for archive in archives]
         with self._writing_alone() as connection:
             return self._enter(connection, iter(rows))
 
@@ -162,20 +168,20 @@ class SqlCatalog:
         with self._writing_alone() as connection:
             connection.execute(_FORGET_ARCHIVES)
             connection.execute(_FORGET_TOTALS)
-            return self._enter(connection, (_values(archive, claimed=False) for archive in archives))
+            return self._enter(connection, (values_of(archive, claimed=False) for archive in archives))
 
     def find(self, id: ArchiveId) -> BackupArchive:
-        rows = self._all(_FIND, _identity(id))
+        rows = self._all(_FIND, identity(id))
         if not rows:
             raise ArchiveNotFound(str(id))
-        return _archive(rows[0])
+        return archive_of(rows[0])
 
     def named(self, type: BackupType, name: str) -> list[BackupArchive]:
         try:
             check_archive_name(name)
         except InvalidName:
             return []  # no archive has it, and drivers refuse some texts
-        return [_archive(row) for row in self._all(_NAMED, {"type": type.value, "name": name})]
+        return [archive_of(row) for row in self._all(_NAMED, {"type": type.value, "name": name})]
 
     def page(
         self,
@@ -186,25 +192,25 @@ class SqlCatalog:
         limit: int = 100,
     ) -> Page:
         received_us, seq = _START if cursor is None else read_time(cursor)
-        place: _Values = {"received_us": received_us, "seq": seq, "limit": _one_more(limit)}
+        place: Values = {"received_us": received_us, "seq": seq, "limit": one_more(limit)}
         if profile is not None:
             place["profile"] = profile
         if type is not None:
             place["type"] = type.value
-        rows = self._all(_PAGES[profile is not None, type is not None], place) if _may_exist(profile) else []
-        found = tuple(_archive(row) for _, *row in rows[:limit])
+        rows = self._all(_PAGES[profile is not None, type is not None], place) if may_exist(profile) else []
+        found = tuple(archive_of(row) for _, *row in rows[:limit])
         if len(rows) <= limit:
             return Page(found, None)
-        return Page(found, after_time(_microseconds(found[-1].received_at), rows[limit - 1][0]))
+        return Page(found, after_time(microseconds(found[-1].received_at), rows[limit - 1][0]))
 
     def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:
         after = ("", "", "") if cursor is None else read_identity(cursor)
-        place: _Values = {"after_type": after[0], "after_name": after[1], "limit": _one_more(limit)}
+        place: Values = {"after_type": after[0], "after_name": after[1], "limit": one_more(limit)}
         if profile is None:
             rows = self._all(_INVENTORY, place | {"after_profile": after[2]})
         else:
-            rows = self._all(_INVENTORY_OF_PROFILE, place | {"profile": profile}) if _may_exist(profile) else []
-        types, damaged = _TYPES, ArchiveState.DAMAGED.value
+            rows = self._all(_INVENTORY_OF_PROFILE, place | {"profile": profile}) if may_exist(profile) else []
+        types, damaged = TYPES, ArchiveState.DAMAGED.value
         found = tuple(
             InventoryEntry(types[type], name, size_bytes, md5, sha256, state == damaged)
             for type, name, _, size_bytes, md5, sha256, state in rows[:limit]
@@ -218,15 +224,15 @@ class SqlCatalog:
         if profile is None:
             rows = self._all(_TOTALS, {})
         else:
-            rows = self._all(_TOTALS_OF_PROFILE, {"profile": profile}) if _may_exist(profile) else []
+            rows = self._all(_TOTALS_OF_PROFILE, {"profile": profile}) if may_exist(profile) else []
         return [
-            Totals(profile, _TYPES[type], count, size_bytes, _time(newest_us))
+            Totals(profile, TYPES[type], count, size_bytes, time_of(newest_us))
             for profile, type, count, size_bytes, newest_us in rows
         ]
 
     def mark(self, id: ArchiveId, state: ArchiveState) -> None:
         def set_state(connection: Connection) -> None:
-            row = connection.execute(_ENTRY, _identity(id)).one_or_none()
+            row = connection.execute(_ENTRY, identity(id)).one_or_none()
             if row is None:
                 raise ArchiveNotFound(str(id))
             connection.execute(_MARK, {"sought_seq": row.seq, "state": state.value})
@@ -238,7 +244,7 @@ class SqlCatalog:
 
     def note_snapshot(self, id: ArchiveId, sha256: str) -> None:
         def enter(connection: Connection) -> None:
-            row = connection.execute(_ENTRY, _identity(id)).one_or_none()
+            row = connection.execute(_ENTRY, identity(id)).one_or_none()
             if row is None or row.state == ArchiveState.TRASHED.value:
                 raise ArchiveNotFound(str(id))
             connection.execute(_MARK, {"sought_seq": row.seq, "snapshot_after": sha256, "has_snapshot": True})
@@ -246,14 +252,14 @@ class SqlCatalog:
         self._write(enter)
 
     def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
-        rows = self._all(_FITS, {"profile": profile}) if _may_exist(profile) else []
+        rows = self._all(_FITS, {"profile": profile}) if may_exist(profile) else []
         return {
-            (child, parent): Fit(_VERDICTS[verdict], unresolved, _examples(examples), bool(sound), bool(excusable))
-            for child, parent, verdict, unresolved, examples, sound, excusable in rows
+            (child, parent): Fit(VERDICTS[verdict], unresolved, examples(told), bool(sound), bool(excusable))
+            for child, parent, verdict, unresolved, told, sound, excusable in rows
         }
 
     def keep_fit(self, profile: str, child: str, parent: str, fit: Fit) -> None:
-        values: _Values = {
+        values: Values = {
             "profile": profile,
             "child": child,
             "parent": parent,
@@ -291,7 +297,7 @@ class SqlCatalog:
             connection.exec_driver_sql(self._exclude_writers)
             yield connection
 
-    def _all(self, statement: _Query, values: _Values) -> _Rows:
+    def _all(self, statement: _Query, values: Values) -> _Rows:
         self._check_open()
         with translated(), self._engine.connect() as connection:
             # The driver's own rows: no column read here needs conversion, and Row objects slow inventories by a sixth.
@@ -309,7 +315,7 @@ class SqlCatalog:
         with self._writing_alone() as connection:
             upgrade(connection)
 
-    def _enter(self, connection: Connection, rows: Iterator[_Values]) -> int:
+    def _enter(self, connection: Connection, rows: Iterator[Values]) -> int:
         new = 0
         # The new rows are the ones numbered above all that were there: there is no other writer.
         last: int = connection.execute(_LAST_SEQ).scalar_one()
@@ -331,144 +337,18 @@ class SqlCatalog:
         connection.execute(self._add_to_totals, values)
 
 
-# -- rows ------------------------------------------------------------------------------------------------------------
-
-
-def _values(archive: BackupArchive, *, claimed: bool) -> _Values:
-    contents = archive.contents
-    newest = None if contents is None else contents.newest_member
-    lineage = archive.lineage
-    return {
-        "profile": archive.id.profile,
-        "type": archive.id.type.value,
-        "name": archive.id.name,
-        "size_bytes": archive.size_bytes,
-        "md5": archive.digests.md5,
-        "sha256": archive.digests.sha256,
-        "received_us": _microseconds(archive.received_at),
-        "taken_us": _microseconds(archive.taken_at),
-        "kind": None if contents is None else contents.kind.value,
-        "members": None if contents is None else contents.members,
-        "unpacked_bytes": None if contents is None else contents.unpacked_bytes,
-        "newest_member_us": None if newest is None else _microseconds(newest),
-        "state": archive.state.value,
-        "claimed": claimed,
-        "has_unchanged": None if contents is None else contents.has_unchanged,
-        "roots": json.dumps(contents.roots) if contents is not None and contents.roots else None,
-        "parent_type": None if lineage.parent is None else lineage.parent[0].value,
-        "parent_name": None if lineage.parent is None else lineage.parent[1],
-        "snapshot_before": lineage.snapshot_before,
-        "snapshot_after": lineage.snapshot_after,
-        "has_snapshot": archive.has_snapshot,
-        "notes": json.dumps(archive.notes) if archive.notes else None,
-    }
-
-
-def _identity(id: ArchiveId) -> _Values:
-    return {"profile": id.profile, "type": id.type.value, "name": id.name}
-
-
-def _sought(id: ArchiveId) -> _Values:
-    # Other names than the columns': an UPDATE takes a value named like a column as one to set.
-    return {"sought_profile": id.profile, "sought_type": id.type.value, "sought_name": id.name}
-
-
-def _archive(row: Sequence[Any]) -> BackupArchive:
-    *about_lineage, has_snapshot, notes = row[-_TAIL:]
-    profile, type, name, size_bytes, md5, sha256, received_us, taken_us, *about_contents, state = row[:-_TAIL]
-    contents = None
-    kind, members, unpacked, newest_us, has_unchanged, roots = about_contents
-    if kind is not None:
-        contents = Contents(
-            _KINDS[kind],
-            members,
-            unpacked,
-            None if newest_us is None else _time(newest_us),
-            bool(has_unchanged),
-            () if roots is None else tuple(json.loads(roots)),
-        )
-    return BackupArchive(
-        ArchiveId(profile, _TYPES[type], name),
-        size_bytes,
-        Digests(md5, sha256),
-        _time(received_us),
-        _time(taken_us),
-        contents,
-        _STATES[state],
-        _lineage(*about_lineage),
-        bool(has_snapshot),
-        () if notes is None else tuple(json.loads(notes)),
-    )
-
-
-def _lineage(parent_type: str | None, parent_name: str | None, before: str | None, after: str | None) -> Lineage:
-    if parent_type is None and before is None and after is None:
-        return _NO_LINEAGE
-    parent = None if parent_type is None or parent_name is None else (_TYPES[parent_type], parent_name)
-    return Lineage(parent, before, after)
-
-
-def _examples(text: str) -> tuple[bytes, ...]:
-    return tuple(path.encode("latin-1") for path in json.loads(text))
-
-
-def _microseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def _time(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
-def _one_more(limit: int) -> int:
-    if limit < 1:
-        raise ValueError(f"limit must be at least 1, got {limit}")
-    return limit + 1  # the row more tells whether there is a next page
-
-
-def _may_exist(profile: str | None) -> bool:
-    try:
-        return profile is None or bool(check_profile(profile))
-    except InvalidName:
-        return False
-
-
 # -- statements ------------------------------------------------------------------------------------------------------
 
 _a = archives.c
-_ARCHIVE = (
-    _a.profile,
-    _a.type,
-    _a.name,
-    _a.size_bytes,
-    _a.md5,
-    _a.sha256,
-    _a.received_us,
-    _a.taken_us,
-    _a.kind,
-    _a.members,
-    _a.unpacked_bytes,
-    _a.newest_member_us,
-    _a.has_unchanged,
-    _a.roots,
-    _a.state,
-    _a.parent_type,
-    _a.parent_name,
-    _a.snapshot_before,
-    _a.snapshot_after,
-    _a.has_snapshot,
-    _a.notes,
-)
-_TAIL = 6  # of these: four about its lineage, and the last two
 _of_profile = _a.profile == bindparam("profile")
 _of_type = _a.type == bindparam("type")
 _of_name = _a.name == bindparam("name")
 
-_FIND = select(*_ARCHIVE).where(_of_type, _of_name, _of_profile, LISTED)
-_NAMED = select(*_ARCHIVE).where(_of_type, _of_name, LISTED).order_by(_a.profile)
-_HOLDER = select(_a.claimed, *_ARCHIVE).where(_of_type, _of_name, _of_profile)
+_FIND = select(*ARCHIVE).where(_of_type, _of_name, _of_profile, LISTED)
+_NAMED = select(*ARCHIVE).where(_of_type, _of_name, LISTED).order_by(_a.profile)
+_HOLDER = select(_a.claimed, *ARCHIVE).where(_of_type, _of_name, _of_profile)
 _ENTRY = select(_a.seq, _a.state, _a.size_bytes).where(_of_type, _of_name, _of_profile, ~_a.claimed)
-_OPEN_CLAIMS = select(*_ARCHIVE).where(OPEN_CLAIM).order_by(_a.profile, _a.type, _a.name)
+_OPEN_CLAIMS = select(*ARCHIVE).where(OPEN_CLAIM).order_by(_a.profile, _a.type, _a.name)
 
 _CONFIRM = update(archives).where(
     _a.type == bindparam("sought_type"),
@@ -501,7 +381,7 @@ def _pages(by_profile: bool, by_type: bool) -> _Query:
     # time only and passes over entries of the same microsecond one by one, within the index.
     filters = [_of_profile] * by_profile + [_of_type] * by_type
     return (
-        select(_a.seq, *_ARCHIVE)
+        select(_a.seq, *ARCHIVE)
         .where(*filters, tuple_(_a.received_us, _a.seq) > tuple_(bindparam("received_us"), bindparam("seq")), LISTED)
         .order_by(_a.received_us, _a.seq)
         .limit(bindparam("limit"))
