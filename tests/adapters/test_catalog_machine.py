@@ -174,7 +174,10 @@ class CatalogMachine(RuleBasedStateMachine):
             key=lambda a: (a.id.type.value, a.id.name, a.id.profile),
         )
         assert all_entries(self.catalog, profile=profile, limit=limit) == [
-            InventoryEntry(a.id.type, a.id.name, a.size_bytes, a.digests.md5, a.digests.sha256) for a in wanted
+            InventoryEntry(
+                a.id.type, a.id.name, a.size_bytes, a.digests.md5, a.digests.sha256, a.state is ArchiveState.DAMAGED
+            )
+            for a in wanted
         ]
 
     @rule(limit=st.integers(1, 3))
