@@ -143,22 +143,17 @@ class FilesystemArchiveStore:
             for word in _TYPE_WORDS:
                 yield from self._scan_directory(profile, BackupType(word))
 
-    def annotate(self, id: ArchiveId, sidecar: bytes) -> None:
+    def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
         with self.begin() as writer:
             writer.seal(sidecar)
             with self._turn_of(id):
-                if self.stat(id).sidecar is not None:
+                if self.stat(id).sidecar not in (None, instead_of):
                     raise AlreadyPublished(id)
-                with (
-                    translated(writing=True),
-                    self._directory_of(id.profile, id.type) as directory,
-                    ExitStack() as undo,
-                ):
-                    self._link_sidecar(writer.id, id, directory, undo)
+                with translated(writing=True), self._directory_of(id.profile, id.type) as directory:
+                    self._rename_staged(writer.id, SIDECAR_SUFFIX, id.name + SIDECAR_SUFFIX, directory)
                     os.fsync(directory)
-                    undo.pop_all()
 
-    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block]) -> None:
+    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
         self.stat(id)  # nothing need be read for what is not there
         with self.begin() as writer:
             for block in blocks:
@@ -175,8 +170,11 @@ class FilesystemArchiveStore:
                         self._link_staged(writer.id, _PART_SUFFIX, id.name + SNAPSHOT_SUFFIX, directory, undo)
                     else:
                         with _reader(id, id.name + SNAPSHOT_SUFFIX, directory) as kept:
-                            if kept.size_bytes != writer.size_bytes or not _are_equal(kept, writer.staged()):
-                                raise AlreadyPublished(id)
+                            is_same = kept.size_bytes == writer.size_bytes and _are_equal(kept, writer.staged())
+                        if not is_same and not replace:
+                            raise AlreadyPublished(id)
+                        if not is_same:
+                            self._rename_staged(writer.id, _PART_SUFFIX, id.name + SNAPSHOT_SUFFIX, directory)
                     # also where it was there: whoever linked it may not have come to the fsync
                     os.fsync(directory)
                     undo.pop_all()
@@ -290,6 +288,10 @@ class FilesystemArchiveStore:
     def _link_staged(self, staged: str, suffix: str, name: str, directory: int, undo: ExitStack) -> None:
         os.link(self._staged(staged, suffix), name, dst_dir_fd=directory, follow_symlinks=False)
         undo.callback(_unlink, name, directory)
+
+    def _rename_staged(self, staged: str, suffix: str, name: str, directory: int) -> None:
+        # What is replaced is known here to be wrong or outdated, and the new one is durable: never nothing in between.
+        os.rename(self._staged(staged, suffix), name, dst_dir_fd=directory)
 
     # -- directories ---------------------------------------------------------------------------------------------
 

@@ -187,12 +187,11 @@ class MemoryCatalog:
                 raise ArchiveNotFound(str(id))
             self._entries.set(evolve(self._entries.numbered[id][1], state=state))
 
-    def note_snapshot(self, id: ArchiveId, sha256: str) -> None:
+    def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
         with self._lock:
             archive = self.find(id)
-            self._entries.set(
-                evolve(archive, lineage=evolve(archive.lineage, snapshot_after=sha256), has_snapshot=True)
-            )
+            lineage = archive.lineage if sha256 is None else evolve(archive.lineage, snapshot_after=sha256)
+            self._entries.set(evolve(archive, lineage=lineage, has_snapshot=sha256 is not None))
 
     def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
         with self._lock:

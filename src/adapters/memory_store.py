@@ -105,18 +105,18 @@ class MemoryArchiveStore:
             found = [held.stored_as(id) for id, held in sorted(self.archives.items())]
         yield from found
 
-    def annotate(self, id: ArchiveId, sidecar: bytes) -> None:
+    def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
         held = self._held(id)
         with self._lock:
-            if held.sidecar is not None:
+            if held.sidecar not in (None, instead_of):
                 raise AlreadyPublished(id)
             held.sidecar = bytes(sidecar)
 
-    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block]) -> None:
+    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
         held = self._held(id)
         snapshot = b"".join(blocks)
         with self._lock:
-            if held.snapshot not in (None, snapshot):
+            if held.snapshot not in (None, snapshot) and not replace:
                 raise AlreadyPublished(id)
             held.snapshot = snapshot
 

@@ -242,12 +242,13 @@ class SqlCatalog:
 
         self._write(set_state)
 
-    def note_snapshot(self, id: ArchiveId, sha256: str) -> None:
+    def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
         def enter(connection: Connection) -> None:
             row = connection.execute(_ENTRY, identity(id)).one_or_none()
             if row is None or row.state == ArchiveState.TRASHED.value:
                 raise ArchiveNotFound(str(id))
-            connection.execute(_MARK, {"sought_seq": row.seq, "snapshot_after": sha256, "has_snapshot": True})
+            left: Values = {} if sha256 is None else {"snapshot_after": sha256}
+            connection.execute(_MARK, {"sought_seq": row.seq, "has_snapshot": sha256 is not None} | left)
 
         self._write(enter)
 

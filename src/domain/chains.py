@@ -183,6 +183,8 @@ class _Ladder:
         left_by = [archive for archive in self.among.leaving(before) if archive.id != child.id]
         stored = [archive for archive in left_by if archive.state is not ArchiveState.TRASHED]
         if not stored:
+            if (unknown := self._declared_unknown()) is not None:
+                return self._declared(unknown)
             # Not inferred from here on: whatever is stored is known not to be what this dump started from.
             where = "no stored archive left the snapshot file that it started from"
             if left_by:
@@ -196,6 +198,14 @@ class _Ladder:
             forgotten = f"tar forgot {found.unresolved} names when directories were renamed{_example(found)}"
             return self._to(parent, Evidence.CONTRADICTED, f"{reason}, but {forgotten}", found)
         return self._to(parent, Evidence.PROVEN, reason, found)
+
+    def _declared_unknown(self) -> ArchiveId | None:
+        """The declared parent, if it is stored and nobody knows which snapshot file it left behind."""
+        declared = self.child.lineage.parent
+        parent = None if declared is None else self.among.named(ArchiveId(self.child.id.profile, *declared))
+        if parent is None or parent.id == self.child.id or parent.state is ArchiveState.TRASHED:
+            return None
+        return parent.id if parent.lineage.snapshot_after is None else None
 
     def _declared(self, id: ArchiveId) -> Link:
         child = self.child

@@ -364,11 +364,14 @@ class ArchiveNotFound(TarkeepError):
 
 @define
 class SnapshotNotFound(TarkeepError):
-    """No snapshot file of tar is kept with an archive."""
+    """No snapshot file of tar is kept with an archive, or none that is what it was."""
 
     id: ArchiveId
+    is_damaged: bool = False
 
     def __str__(self) -> str:
+        if self.is_damaged:
+            return f"the snapshot file kept with {self.id} is damaged or lost; ask anew what a dump continues from"
         return f"no snapshot file is kept with {self.id}"
 
 

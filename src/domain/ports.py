@@ -170,20 +170,23 @@ class ArchiveStore(Protocol):
         or removed meanwhile may or may not be seen.
         """
 
-    def annotate(self, id: ArchiveId, sidecar: bytes) -> None:
+    def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
         """
-        Durably give the archive *id* the side-car it lacks.
+        Durably give the archive *id* a side-car: the one it lacks, or another *instead_of* the one it has.
+
+        Others see the one or the other, whole, and so does whoever comes after a crash.
 
         Raises:
-            AlreadyPublished: it has one; that stays.
+            AlreadyPublished: it has one, and not that; it stays.
             ArchiveNotFound: there is no such archive.
         """
 
-    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block]) -> None:
+    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
         """
         Durably keep tar's snapshot file, the bytes of *blocks*, with the archive *id*. The same again are no error.
 
-        *blocks* are read once, into staging, in bounded memory. An error they raise comes through, and nothing is kept.
+        With *replace* another one gives way, whole to whole: for who knows that what is kept is damaged. *blocks* are
+        read once, into staging, in bounded memory. An error they raise comes through, and nothing is kept.
 
         Raises:
             AlreadyPublished: another one is kept with it; that stays.
@@ -352,9 +355,10 @@ class Catalog(Protocol):
             ArchiveNotFound: there is none.
         """
 
-    def note_snapshot(self, id: ArchiveId, sha256: str) -> None:
+    def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
         """
-        Enter that the snapshot file with that digest is kept with *id*.
+        Enter that the snapshot file with that digest is kept with *id*; or, with None, that none is which could be
+        given out. What the dump left behind stays known.
 
         Raises:
             ArchiveNotFound: there is no such entry.
@@ -679,6 +683,16 @@ class AuditLog(Protocol):
 
 
 # -- small ones ------------------------------------------------------------------------------------------------------
+
+
+class Notifier(Protocol):
+    """Tells whoever runs the server what they should know at once: a line in the log, or more. Never raises."""
+
+    def damaged(self, id: ArchiveId, what: str) -> None:
+        """Something that is kept of *id* is not what it was. *what* begins with what it is, in a few words."""
+
+    def whole(self, id: ArchiveId) -> None:
+        """*id*, which was taken for damaged, is what it was."""
 
 
 class Clock(Protocol):

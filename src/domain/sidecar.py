@@ -3,18 +3,24 @@ The side-car: everything the server knows of an archive, as JSON beside its byte
 
 The format is documented for users in ``docs/storage-format.md``. A reader ignores members it does not know, so a
 later version may add some, and those that came after the first version may be missing; ``format`` changes only when
-that is not enough.
+that is not enough. The member ``sum`` is of all others, so that a single changed bit does not pass for the truth.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from .archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
 from .errors import SidecarInvalid, TarkeepError
 
 FORMAT = 1
+_END = b"\n}"
+_SUMMED = b',\n  "sum": "%s"\n}\n'
+_LAID_OUT = re.compile(rb',\n  "sum": "([0-9a-f]{64})"\n}\n\Z')
 
 
 def encode(archive: BackupArchive) -> bytes:
@@ -44,19 +50,24 @@ def encode(archive: BackupArchive) -> bytes:
         "snapshot_after": lineage.snapshot_after,
         "notes": archive.notes,
     }
-    return json.dumps(members, ensure_ascii=False, indent=2).encode() + b"\n"
+    text = _text_of(members)
+    return text.removesuffix(_END) + _SUMMED % _sha256(text)
 
 
-def decode(sidecar: bytes) -> BackupArchive:
+def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
     """
     The archive that *sidecar* describes, in state ``stored``.
 
+    One that *is_doubtful* is read though its sum is wrong: some member of it, nobody knows which, is not what it was.
+
     Raises:
-        SidecarInvalid: not JSON, another format, a member missing or not what it should be.
+        SidecarInvalid: not JSON, another format, a member missing or not what it should be, or the sum.
     """
     try:
         members = json.loads(sidecar)
         _check_format(members["format"])
+        if not is_doubtful:
+            _check_sum(members, sidecar)
         contents = members["contents"]
         return BackupArchive(
             id=ArchiveId(members["profile"], BackupType(members["type"]), members["name"]),
@@ -88,6 +99,14 @@ def decode(sidecar: bytes) -> BackupArchive:
         raise SidecarInvalid(str(error)) from error
 
 
+def _text_of(members: Mapping[str, object]) -> bytes:
+    return json.dumps(members, ensure_ascii=False, indent=2).encode(errors="surrogatepass")
+
+
+def _sha256(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest().encode()
+
+
 def rfc3339(moment: datetime) -> str:
     """*moment* as RFC 3339 in UTC ending in ``Z``; microseconds only where there are any."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -96,6 +115,16 @@ def rfc3339(moment: datetime) -> str:
 def _check_format(found: object) -> None:
     if found != FORMAT:
         raise SidecarInvalid(f"format {found!r} is not {FORMAT}")
+
+
+def _check_sum(members: Mapping[str, object], sidecar: bytes) -> None:
+    """Raises SidecarInvalid where all members but ``sum``, laid out as `encode` does it, have another SHA-256."""
+    laid_out = _LAID_OUT.search(sidecar)
+    if laid_out is not None and _sha256(sidecar[: laid_out.start()] + _END) == laid_out[1]:
+        return  # the text as it stands; laying the members out anew takes 40 times as long
+    rest = {name: value for name, value in members.items() if name != "sum"}
+    if members.get("sum") not in (None, _sha256(_text_of(rest)).decode()):  # before it was added, side-cars had none
+        raise SidecarInvalid("its sum says that it was changed since it was written")
 
 
 def _boolean(value: object) -> bool:

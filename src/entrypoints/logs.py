@@ -12,6 +12,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from ..domain.archives import ArchiveId
 from ..domain.path_text import printable
 
 _FIELDS = "tarkeep_fields"
@@ -32,6 +33,19 @@ class Log:
     def error(self, event: str, *, error: BaseException | None = None, **fields: object) -> None:
         """*error* is written with its traceback."""
         self._logger.error(event, extra={_FIELDS: fields}, exc_info=error)
+
+
+class LoggedNotices:
+    """`Notifier` that writes a line for each thing, which names the archive."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def damaged(self, id: ArchiveId, what: str) -> None:
+        self._log.error("damaged", archive=id, found=what)
+
+    def whole(self, id: ArchiveId) -> None:
+        self._log.warning("whole again", archive=id)
 
 
 def configure(level: str, format: str) -> None:

@@ -53,6 +53,7 @@ from ..domain.ports import (
     Inspector,
     MemberRecords,
     NameLocks,
+    Notifier,
     Packer,
     Unpacker,
     UploadLocks,
@@ -84,6 +85,7 @@ from ..domain.usecases.upload import (
     ShowUpload,
 )
 from ..domain.usecases.verify import VerifyInventory
+from .logs import Log, LoggedNotices
 from .profile_rules import read_rules
 from .settings import StorageSettings
 from .starting import check_is_there, starting
@@ -175,6 +177,7 @@ def assemble(
     reserve: Reserve = NO_RESERVE,
     gatekeeper: Gatekeeper | None = None,
     audit: AuditLog | None = None,
+    notifier: Notifier | None = None,
 ) -> Tarkeep:
     """
     Tarkeep over any adapters. Close its `uploads` before them. Without a *gatekeeper* it is open.
@@ -183,6 +186,7 @@ def assemble(
     """
     read = ReadArchive(store, catalog)
     gatekeeper = gatekeeper or MemoryGatekeeper()
+    notifier = notifier or LoggedNotices(Log("tarkeep.store"))
     members = RecordMembers(records, read, hasher, looking)
     points = ListPoints(catalog, members, rules)
     receive = ReceiveArchive(
@@ -219,7 +223,7 @@ def assemble(
         import_folder=ImportFolder(receive),
         points=points,
         keep_snapshot=KeepSnapshot(store, catalog, hasher),
-        read_snapshot=ReadSnapshot(store, catalog),
+        read_snapshot=ReadSnapshot(store, catalog, hasher, notifier),
         open_point=OpenPoint(points, catalog, members),
         restore_tar=RestoreTar(members, unpacker, catalog),
         browse=BrowseTree(members),

@@ -185,6 +185,10 @@ class StoreMachine(RuleBasedStateMachine):
         elif there is not None:
             with pytest.raises(AlreadyPublished):
                 self.door.store.annotate(id, sidecar)
+            with pytest.raises(AlreadyPublished):
+                self.door.store.annotate(id, sidecar, there + b"?")
+            self.door.store.annotate(id, sidecar, there)
+            self.published[id] = (content, sidecar)
         else:
             self.door.store.annotate(id, sidecar)
             self.published[id] = (content, sidecar)

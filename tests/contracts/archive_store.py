@@ -581,15 +581,27 @@ class ArchiveStoreContract:
         assert door.staging_is_empty()
         assert door.open_files() == 0
 
-    def test_a_sidecar_is_never_replaced(self, door: StoreDoor) -> None:
-        """An archive that is described stays as it is."""
+    @pytest.mark.parametrize("instead_of", [None, b"older", b""])
+    def test_a_sidecar_is_not_replaced_by_mistake(self, door: StoreDoor, instead_of: bytes | None) -> None:
+        """An archive that is described otherwise than the caller thinks stays as it is."""
         put(door.store, ID, b"bytes", b"old")
         with pytest.raises(AlreadyPublished) as caught:
-            door.store.annotate(ID, b"new")
+            door.store.annotate(ID, b"new", instead_of)
 
         assert caught.value.id == ID
         assert door.store.stat(ID) == StoredArchive(ID, 5, b"old")
         assert door.staging_is_empty()
+
+    def test_a_known_sidecar_gives_way_to_another(self, door: StoreDoor) -> None:
+        """The bytes stay, nothing is left in staging, and the next process sees the new one."""
+        put(door.store, ID, b"bytes", b"old")
+        door.store.annotate(ID, b"new", b"old")
+        assert door.staging_is_empty()
+        assert door.open_files() == 0
+        door.crash()
+
+        assert door.store.stat(ID) == StoredArchive(ID, 5, b"new")
+        assert get(door.store, ID) == b"bytes"
 
     def test_what_is_not_stored_cannot_be_described(self, door: StoreDoor) -> None:
         """No archive, no side-car: not in a new directory, not beside others, not over a stale one."""
@@ -667,6 +679,18 @@ class ArchiveStoreContract:
 
         assert snapshot_of(door.store) == b"first"
         assert door.staging_is_empty()
+
+    def test_a_damaged_snapshot_file_gives_way_when_that_is_asked_for(self, door: StoreDoor) -> None:
+        """The one or the other is there, whole; the same again is no error, and a missing one is simply kept."""
+        put(door.store, ID, b"bytes")
+        for content in (b"rotten", b"whole", b"whole"):
+            door.store.keep_snapshot(ID, [content], replace=True)
+
+            assert snapshot_of(door.store) == content
+            assert door.staging_is_empty()
+        door.crash()
+        assert snapshot_of(door.store) == b"whole"
+        assert door.open_files() == 0
 
     def test_no_archive_no_snapshot_file(self, door: StoreDoor) -> None:
         """None is kept for what is not stored, and none is there before it was sent."""

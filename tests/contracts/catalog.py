@@ -705,6 +705,16 @@ class CatalogContract:
         assert catalog.find(before.id) == expected
         assert [archive.has_snapshot for archive in catalog.page().archives] == [True, False]
 
+    def test_a_snapshot_file_that_is_no_good_is_not_kept_any_more(self, catalog: Catalog) -> None:
+        """What the dump left behind stays known, and the right one may come again."""
+        archive = evolve(make_archive("a.tar.gz"), lineage=Lineage((FULL, "full.tar.gz"), "0a" * 32))
+        catalog.adopt([archive])
+        for digest in ("1b" * 32, None, "1b" * 32):
+            catalog.note_snapshot(archive.id, digest)
+
+            found = catalog.find(archive.id)
+            assert (found.has_snapshot, found.lineage.snapshot_after) == (digest is not None, "1b" * 32)
+
     def test_no_entry_no_snapshot_file(self, catalog: Catalog) -> None:
         """Neither a claim nor what lies in the trash gets one."""
         claimed, trashed = make_archive("claimed.tar.gz"), make_archive("trashed.tar.gz")

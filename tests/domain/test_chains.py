@@ -145,6 +145,19 @@ def test_a_snapshot_that_nobody_left_makes_an_orphan() -> None:
     assert "no stored archive left the snapshot" in found.reason
 
 
+def test_a_declared_parent_counts_where_nobody_knows_what_it_left() -> None:
+    """Its snapshot file may be lost, and its digest with it: that is no proof against what the client said."""
+    full, other = archive(FULL, 1), archive(INC, 2, after="3")
+    child = archive(INC, 3, before="2", parent=(FULL, "full1.tar.gz"))
+
+    found = link(child, (full, other, child))
+    assert (found.parent, found.evidence) == (full.id, Evidence.DECLARED)
+    assert link(child, (full, other, child), no_fit).evidence is Evidence.CONTRADICTED
+    for parent in ((INC, "inc2.tar.gz"), (FULL, "gone.tar.gz"), (INC, child.id.name)):
+        said = evolve(child, lineage=evolve(child.lineage, parent=parent))
+        assert link(said, (full, other, said)).evidence is Evidence.ORPHAN
+
+
 def test_an_archive_is_not_its_own_parent() -> None:
     """A snapshot that a dump is said to have started from and left behind proves nothing."""
     child = archive(INC, 2, before="1", after="1")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +54,13 @@ archives = st.builds(
 )
 
 
+def members_of(archive: BackupArchive) -> dict[str, Any]:
+    """The members of its side-car, without the sum, which would not be right of other ones."""
+    members: dict[str, Any] = json.loads(encode(archive))
+    del members["sum"]
+    return members
+
+
 @given(archives)
 def test_reading_back_gives_the_same_archive(archive: BackupArchive) -> None:
     """Nothing the server knows is lost between an archive and its side-car."""
@@ -71,7 +81,7 @@ def test_it_is_json_for_people() -> None:
 def test_members_of_a_later_version_are_passed_over() -> None:
     """What a newer server adds does not keep an older one from reading the rest."""
     archive = make_archive()
-    members = json.loads(encode(archive)) | {"held_until": "something"}
+    members = members_of(archive) | {"held_until": "something"}
 
     assert decode(json.dumps(members).encode()) == archive
 
@@ -79,7 +89,7 @@ def test_members_of_a_later_version_are_passed_over() -> None:
 def test_a_side_car_of_the_first_version_is_read() -> None:
     """It knows neither roots nor parents; nothing is said of them."""
     archive = make_archive()
-    members = json.loads(encode(archive))
+    members = members_of(archive)
     for name in ("parent", "snapshot_before", "snapshot_after", "notes"):
         del members[name]
     for name in ("has_unchanged", "roots"):
@@ -116,7 +126,7 @@ def test_a_side_car_of_the_first_version_is_read() -> None:
 )
 def test_a_wrong_member_makes_it_unreadable(change: dict[str, object]) -> None:
     """A side-car that cannot be trusted whole is not trusted in part."""
-    members = json.loads(encode(make_archive())) | change
+    members = members_of(make_archive()) | change
 
     with pytest.raises(SidecarInvalid):
         decode(json.dumps(members).encode())
@@ -127,6 +137,45 @@ def test_anything_else_is_refused(content: bytes) -> None:
     """Cut, empty and foreign files are not side-cars."""
     with pytest.raises(SidecarInvalid):
         decode(content)
+
+
+def test_no_changed_byte_passes_for_the_truth() -> None:
+    """Whichever bit of a side-car is flipped, it is refused, or says what it said."""
+    archive = evolve(make_archive(), lineage=Lineage((BackupType.FULL, "a.tar.gz"), "0a" * 32, "1b" * 32))
+    whole = encode(archive)
+    unnoticed = 0
+    for position in range(len(whole)):
+        for bit in range(8):
+            changed = bytearray(whole)
+            changed[position] ^= 1 << bit
+            try:
+                assert decode(bytes(changed)) == archive, (position, bit)
+            except SidecarInvalid:
+                continue
+            unnoticed += 1  # a space that became another, for example
+
+    assert unnoticed < len(whole)
+
+
+def test_a_doubtful_one_is_read_when_it_is_asked_for() -> None:
+    """Whoever can hold it against the bytes may want to know what it says."""
+    archive = make_archive()
+    changed = encode(archive).replace(b"2026-11-23", b"2026-11-24")
+
+    with pytest.raises(SidecarInvalid, match="changed"):
+        decode(changed)
+    assert decode(changed, is_doubtful=True).received_at == archive.received_at + timedelta(days=1)
+
+
+def test_the_sum_is_that_of_the_rest_whatever_it_is_called() -> None:
+    """A later version's members are in its sum, and are checked by this one, however they are laid out."""
+    members: dict[str, Any] = {**members_of(make_archive()), "held_until": "somewhen"}
+    text = json.dumps(members, ensure_ascii=False, indent=2).encode()
+    summed = json.dumps({**members, "sum": hashlib.sha256(text).hexdigest()}).encode()
+
+    assert decode(summed) == make_archive()
+    with pytest.raises(SidecarInvalid):
+        decode(summed.replace(b"somewhen", b"somewher"))
 
 
 def test_times_end_in_z() -> None:

@@ -22,7 +22,7 @@ from tarkeep.adapters.targz_unpacker import TargzUnpacker
 from tarkeep.adapters.upload_locks import ProcessUploadLocks
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
 from tarkeep.domain.errors import UploadInterrupted
-from tarkeep.domain.ports import ArchiveStore, Catalog, IdSource, MemberRecords, UploadSessions
+from tarkeep.domain.ports import ArchiveStore, Catalog, IdSource, MemberRecords, Notifier, UploadSessions
 from tarkeep.domain.usecases.fetch import ReadArchive
 from tarkeep.domain.usecases.receive import SameName
 from tarkeep.entrypoints.wiring import Tarkeep, assemble
@@ -42,6 +42,7 @@ def assembled(
     sessions: UploadSessions | None = None,
     records: MemberRecords | None = None,
     ids: IdSource | None = None,
+    notifier: Notifier | None = None,
 ) -> Tarkeep:
     """Tarkeep over these, which waits for nobody: a name that is held is refused at once."""
     tarkeep = assemble(
@@ -60,8 +61,22 @@ def assembled(
         unpacker=TargzUnpacker(ReadArchive(store, catalog), MemorySeekIndexes()),
         pack=gzipped,
         same_name=same_name,
+        notifier=notifier,
     )
     return evolve(tarkeep, receive=evolve(tarkeep.receive, patience=timedelta(0)))
+
+
+@define
+class Notices:
+    """`Notifier` that remembers what it was told, in order."""
+
+    told: list[tuple[str, str]] = field(factory=list)
+
+    def damaged(self, id: ArchiveId, what: str) -> None:
+        self.told.append((str(id), what))
+
+    def whole(self, id: ArchiveId) -> None:
+        self.told.append((str(id), "whole"))
 
 
 @define
@@ -73,6 +88,7 @@ class InMemory:
     same_name: SameName = SameName.REJECT
     sessions: MemoryUploadSessions = field(factory=MemoryUploadSessions)
     records: MemoryMemberRecords = field(factory=MemoryMemberRecords)
+    notices: Notices = field(factory=Notices)
     store: MemoryArchiveStore = field()
 
     @store.default
@@ -88,6 +104,7 @@ class InMemory:
             same_name=self.same_name,
             sessions=self.sessions,
             records=self.records,
+            notifier=self.notices,
         )
 
 

@@ -24,12 +24,14 @@ from .snapshots import snapshot_digest
 class RebuildReport:
     """
     What a rebuild entered, and what needs an eye: archives whose length is not the recorded one (entered as damaged),
-    archives described anew because they had no side-car, and those left out, with the reason.
+    archives described anew because they had no side-car, those whose snapshot file is not the one that the dump left
+    behind (entered as if there were none), and those left out, with the reason.
     """
 
     entered: int = 0
     damaged: list[ArchiveId] = field(factory=list)
     described: list[ArchiveId] = field(factory=list)
+    wrong_snapshots: list[ArchiveId] = field(factory=list)
     left_out: list[tuple[ArchiveId, str]] = field(factory=list)
 
 
@@ -68,11 +70,18 @@ class RebuildCatalog:
         if archive.size_bytes != stored.size_bytes:
             report.damaged.append(stored.id)
             archive = evolve(archive, state=ArchiveState.DAMAGED)
-        if stored.has_snapshot:
-            digest = snapshot_digest(self.store, stored.id, self.hasher)
-            # another file than the dump is known to have left behind is as good as none, and says nothing of the chain
-            if archive.lineage.snapshot_after in (None, digest):
-                archive = evolve(archive, has_snapshot=True, lineage=evolve(archive.lineage, snapshot_after=digest))
+        return self._with_snapshot(archive, stored, report) if stored.has_snapshot else archive
+
+    def _with_snapshot(self, archive: BackupArchive, stored: StoredArchive, report: RebuildReport) -> BackupArchive:
+        """*archive* as the snapshot file says that is kept with it, and the side-car from now on, too."""
+        digest = snapshot_digest(self.store, stored.id, self.hasher)
+        if archive.lineage.snapshot_after is None:
+            archive = evolve(archive, lineage=evolve(archive.lineage, snapshot_after=digest))
+            self.store.annotate(stored.id, sidecar.encode(archive), stored.sidecar)
+        if archive.lineage.snapshot_after == digest:
+            return evolve(archive, has_snapshot=True)
+        # another file than the dump is known to have left behind is as good as none, and says nothing of the chain
+        report.wrong_snapshots.append(stored.id)
         return archive
 
     def _describe(self, stored: StoredArchive) -> BackupArchive:

@@ -2,19 +2,23 @@
 Custody of tar's snapshot files: the next dump starts from the one that is stored, whatever became of the machine.
 
 The digest of a snapshot file is what proves a chain. So a file that is kept with an archive says what that archive left
-behind, and one that contradicts what its sender declared is refused.
+behind, and one that contradicts what its sender declared is refused. The digest is written into the side-car: should
+the file be lost or damaged, the chain is as proven as before, and the right file may be sent again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from .. import sidecar
 from ..archives import ArchiveId, BackupArchive
-from ..errors import AlreadyPublished, DigestMismatch, SnapshotConflict, SnapshotNotFound
-from ..ports import ArchiveReader, ArchiveStore, Block, Catalog, Hasher, RunningChecksum
+from ..errors import AlreadyPublished, DigestMismatch, SnapshotConflict, SnapshotNotFound, TarkeepError
+from ..ports import ArchiveReader, ArchiveStore, Block, Catalog, Hasher, Notifier, RunningChecksum
 from ..uploads import ChecksumAlgorithm
+from .hashed import HashedReader
 
 
 def snapshot_digest(store: ArchiveStore, id: ArchiveId, hasher: Hasher) -> str:
@@ -50,12 +54,28 @@ class KeepSnapshot:
         """
         archive = self.catalog.find(id)
         running = self.hasher.checksum(ChecksumAlgorithm.SHA256)
+        # where it is known what the dump left behind, only that comes through, so whatever else is kept is damaged
+        is_known = archive.lineage.snapshot_after is not None
         try:
-            self.store.keep_snapshot(id, _judged(archive, blocks, running))
+            self.store.keep_snapshot(id, _judged(archive, blocks, running), replace=is_known)
         except AlreadyPublished as error:
             raise SnapshotConflict(id) from error
-        self.catalog.note_snapshot(id, running.digest().hex())
+        digest = running.digest().hex()
+        self._write_down(evolve(archive, lineage=evolve(archive.lineage, snapshot_after=digest)))
+        self.catalog.note_snapshot(id, digest)
         return not archive.has_snapshot
+
+    def _write_down(self, archive: BackupArchive) -> None:
+        """Have the side-car say what the catalog will say."""
+        wanted = sidecar.encode(archive)
+        present = self.store.stat(archive.id).sidecar
+        while present != wanted:
+            try:
+                self.store.annotate(archive.id, wanted, present)
+            except AlreadyPublished:  # the archive was repaired meanwhile, and has a new one
+                present = self.store.stat(archive.id).sidecar
+            else:
+                return
 
 
 def _judged(archive: BackupArchive, blocks: Iterable[Block], running: RunningChecksum) -> Iterator[Block]:
@@ -72,18 +92,31 @@ def _judged(archive: BackupArchive, blocks: Iterable[Block], running: RunningChe
 
 @frozen
 class ReadSnapshot:
-    """Give a snapshot file back."""
+    """Give a snapshot file back, if it is what the dump left behind."""
 
     store: ArchiveStore
     catalog: Catalog
+    hasher: Hasher
+    notifier: Notifier
 
     def __call__(self, id: ArchiveId) -> ArchiveReader:
         """
-        Its bytes; the caller leaves the reader's context.
+        Its bytes; the caller leaves the reader's context. One that turns out to be damaged is not offered any more.
 
         Raises:
-            ArchiveNotFound, SnapshotNotFound: there is none.
+            ArchiveNotFound, SnapshotNotFound: there is none; the latter also in the place of the last bytes.
         """
-        if not self.catalog.find(id).has_snapshot:
+        archive = self.catalog.find(id)
+        if not archive.has_snapshot or archive.lineage.snapshot_after is None:
             raise SnapshotNotFound(id)
-        return self.store.snapshot(id)
+        try:
+            reader = self.store.snapshot(id)
+        except SnapshotNotFound:
+            raise self._gone(id) from None
+        return HashedReader(reader, archive.lineage.snapshot_after, self.hasher, lambda: self._gone(id))
+
+    def _gone(self, id: ArchiveId) -> SnapshotNotFound:
+        with suppress(TarkeepError):  # should that fail, the next reader notes it
+            self.catalog.note_snapshot(id, None)
+        self.notifier.damaged(id, "its snapshot file is damaged or lost; the next dump continues from another archive")
+        return SnapshotNotFound(id, is_damaged=True)

@@ -59,11 +59,13 @@ def rebuild(*, storage: StorageSettings | None = None, _server: Unused = None) -
         print(printable(f"described anew, had no side-car: {id}"))
     for id in report.damaged:
         print(printable(f"damaged, its length is not the recorded one: {id}"))
+    for id in report.wrong_snapshots:
+        print(printable(f"snapshot file damaged, not given out; the chain is as it was: {id}"))
     for id, reason in report.left_out:
         print(printable(f"left out: {id}: {reason}"))
     if report.left_out:
         print("remove a side-car that is wrong and run this again: its archive is then described anew")
-    return PARTLY if report.damaged or report.left_out else OK
+    return PARTLY if report.damaged or report.wrong_snapshots or report.left_out else OK
 
 
 def import_(
