@@ -23,7 +23,10 @@ _LONGEST_KEYWORD = 1025  # with its space and equals sign
 _SHORT_RECORD_BYTES = 1024  # held until complete; what the walk needs the value of is always shorter
 _SPARSE_NAME = b"GNU.sparse.name"
 _NAMES = frozenset((b"path", _SPARSE_NAME))  # held until complete, being no longer than max_name_bytes
-_KEYWORDS = frozenset((b"size", b"mtime", b"path", b"linkpath", b"uname", b"gname", _SPARSE_NAME, b"GNU.dumpdir"))
+_SPARSE_MAJOR = b"GNU.sparse.major"
+_KEYWORDS = frozenset(
+    (b"size", b"mtime", b"path", b"linkpath", b"uname", b"gname", _SPARSE_NAME, _SPARSE_MAJOR, b"GNU.dumpdir")
+)
 _OF_NO_MEMBER = frozenset((b"comment", b"charset", b"hdrcharset"))  # in a global header, like all of GNU.volume
 
 
@@ -36,6 +39,7 @@ class Overrides:
     name: bytes | None = None
     sparse_name: bytes | None = None
     has_dumpdir: bool = False
+    has_sparse_map: bool = False  # in front of its data
 
 
 class PaxHeader:
@@ -116,7 +120,9 @@ class PaxHeader:
                     self._hold(data[position:], stop - position + 1)
                     break
                 raise self._malformed("a record without a keyword")
-            keyword = data[space + 1 : equals]
+            keyword = data[space + 1 : equals].lstrip(b" \t")  # GNU tar passes over more than one blank
+            if b"\0" in keyword:
+                raise self._malformed("a keyword that other readers see the end of earlier")
             if end > stop and keyword in _NAMES and end - equals - 2 <= self._max_name_bytes:
                 self._hold(data[position:], length)
                 break
@@ -166,6 +172,8 @@ class PaxHeader:
                 self._listings.feed(value)
         elif length > self._max_name_bytes:
             raise ExpandsTooFar("max_name_bytes", self._max_name_bytes)
+        elif keyword == _SPARSE_MAJOR:
+            self.overrides.has_sparse_map = bool(value.strip(b"0"))
         elif keyword == b"path":
             self.overrides.name = value.partition(b"\0")[0]
         elif keyword == _SPARSE_NAME:

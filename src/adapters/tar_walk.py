@@ -18,6 +18,7 @@ And it is stricter than GNU tar in what would hide a loss or makes two readers s
 - A tar without a zero block at its end is cut, even if it ends right after a member.
 - An extension header must be followed by its member, with at most one pax header per member, and a global pax header
   may not set the size.
+- The map in front of a sparse file's data must go with its size.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from ..domain.members import MemberRecord
 from ..domain.ports import Recorder
 from .listing_scan import ListingScan
 from .pax_header import LARGEST_SIZE, Overrides, PaxHeader
+from .sparse_map import SparseMap
 
 try:
     from isal.isal_zlib import adler32
@@ -131,6 +133,7 @@ class TarWalk:
         self._sparse_data: int | None = None  # data bytes behind the sparse extension block that comes next
         self._pax: PaxHeader | None = None  # the one being read; self._skip includes its padding
         self._overrides: Overrides | None = None  # from the pax header of the next member
+        self._map: SparseMap | None = None  # in front of the data of the member on its way
         self._global_mtime: int | None = None
         self._awaits_member = False
         self._ended = False
@@ -200,6 +203,8 @@ class TarWalk:
         self._skip -= taken
         if self._pax is not None:
             self._read_pax(self._pax, piece[position : position + min(taken, self._pax.missing_bytes)])
+        if self._map is not None:
+            self._read_map(self._map, piece[position : position + taken], is_last=not self._skip)
         if self._keeps is not None:
             self._keep_data(self._keeps, piece[position : position + taken])
         return position + taken
@@ -322,6 +327,10 @@ class TarWalk:
             self._sparse_data = size
             return 0
         self._record(type == _DIRECTORY)
+        if overrides is not None and overrides.has_sparse_map:
+            begin = position + BLOCK_BYTES
+            self._map = SparseMap(at, size)
+            self._read_map(self._map, piece[begin : begin + size], is_last=begin + size <= len(piece))
         return size
 
     def _read_pax_header(self, piece: bytes, position: int, at: int, type: bytes, size: int) -> int:
@@ -361,6 +370,14 @@ class TarWalk:
             self._sparse_data = None
             self._record(False)
         return position + BLOCK_BYTES
+
+    def _read_map(self, map: SparseMap, data: bytes, *, is_last: bool) -> None:
+        """Read the next *data* of a member that begin with a map, as far as the map goes."""
+        self._count_records(map.feed(data))
+        if is_last:
+            map.finish()
+        if map.is_whole:
+            self._map = None
 
     def _read_pax(self, pax: PaxHeader, data: bytes) -> None:
         self._count_records(pax.feed(data))

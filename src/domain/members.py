@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from attrs import frozen
+from attrs import field, frozen
 
 
 class MemberType(Enum):
@@ -52,7 +52,8 @@ class Member:
     padding: less for a sparse file, none for anything but files. *mode* holds permission bits alone, *mtime_ns* is
     nanoseconds since the epoch. *link* is the target of a symbolic link, as it is, or the name of the member that a
     hard link is to. *data_at* of a file that is sparse in the manner of pax 1.0 is where the map stands that its stored
-    data begins with. *listing* is the directory's dumpdir, None where there is none.
+    data begins with. *listing* is the directory's dumpdir, None where there is none. *disputed* says, in a few words
+    behind the name, what readers of tar do not agree on; nothing of nearly every member.
     """
 
     path: bytes
@@ -71,6 +72,7 @@ class Member:
     stored_bytes: int
     is_sparse: bool
     listing: Listing | None
+    disputed: str = ""
 
 
 class Mark(Enum):
@@ -100,8 +102,10 @@ class Listing:
     The dumpdir of one directory: every name in it, changed or not, and the renames told at this place.
 
     *renames* are in the order in which they are to be carried out. GNU tar tells all of an archive in the listing of
-    its first directory.
+    its first directory. *temporaries* are the directories in which tar makes its temporary names, for the time that
+    renaming takes; they are no part of what a listing means.
     """
 
     names: dict[bytes, Mark]
     renames: tuple[Rename, ...] = ()
+    temporaries: tuple[bytes, ...] = field(default=(), eq=False)

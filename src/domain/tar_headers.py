@@ -22,6 +22,7 @@ from attrs import define, field
 
 from .errors import MemberUnreadable
 from .members import Listing, Mark, Member, MemberRecord, MemberType, Rename
+from .two_readings import disputed, is_of_one_member, is_sparse_map_odd
 
 BLOCK_BYTES = 512
 
@@ -55,10 +56,11 @@ _TYPES = {
     b"M": MemberType.OTHER,  # the rest of a file from another volume
     b"N": MemberType.OTHER,  # names, in a way GNU tar gave up in 1992
 }  # all others become files
+_CLEAR = frozenset((b"0", b"5"))  # of which a header alone leaves no doubt
 _FILE, _DIRECTORY = b"05"
 _DIRECTORIES = b"5D"
 _SIMPLE = frozenset(b"023456")
-_MAYBE_DIRECTORIES = b"0\0"  # a name that ends in a slash makes them one
+_MAYBE_DIRECTORIES = b"0\x007"  # a name that ends in a slash makes them one
 _DEVICES = frozenset((MemberType.CHARACTER_DEVICE, MemberType.BLOCK_DEVICE))
 
 _LARGEST = (1 << 63) - 1
@@ -128,6 +130,7 @@ def parse_listing(dumpdir: bytes) -> Listing:
 def _with_renames(records: list[bytes]) -> Listing:
     names: dict[bytes, Mark] = {}
     renames: list[Rename] = []
+    temporaries: list[bytes] = []
     source: bytes | None = None
     has_temporary = False
     for record in records:
@@ -149,13 +152,14 @@ def _with_renames(records: list[bytes]) -> Listing:
             if has_temporary:
                 raise ValueError("two temporary names at once")
             has_temporary = True
+            temporaries.append(relative(name))
         elif letter == b"T":
             raise ValueError("a rename without its old name")
         elif letter and letter[0] in _MARKS:
             names[name] = _MARKS[letter[0]]
     if source is not None:
         raise ValueError("a rename without its new name")
-    return Listing(_possible(names, b"/"), tuple(renames))
+    return Listing(_possible(names, b"/"), tuple(renames), tuple(temporaries))
 
 
 def _possible(names: dict[bytes, Mark], dumpdir: bytes) -> dict[bytes, Mark]:
@@ -196,6 +200,7 @@ class _Extensions:
     records: dict[bytes, bytes] = field(factory=dict)
     long_name: bytes | None = None
     long_link: bytes | None = None
+    disputed: str = ""
 
 
 _NOTHING = _Extensions()
@@ -219,6 +224,8 @@ def _read_extended(record: MemberRecord) -> Member:
             if start == begin - BLOCK_BYTES:
                 start = following
     if of_all:
+        if any(map(is_of_one_member, of_all)):
+            extensions.disputed = "is told by a global header what can be true of one member only"
         of_all.pop(_DUMPDIR, None)
         extensions.records = of_all | own
     return _read(record, position, extensions, at - start)
@@ -319,6 +326,14 @@ def _read(
         length = _size(at, size_field) if pax_size is None else _decimal(at, pax_size)
         listing = _listing(at, headers[end : end + length])
         end = len(headers)
+    dispute = ""
+    if extensions is not _NOTHING or letter not in _CLEAR or (type is MemberType.DIRECTORY and letter != b"5"):
+        follow = _number(size_field) if pax_size is None else _decimal(at, pax_size)
+        dispute = extensions.disputed or disputed(
+            headers[position:], follow, extensions.records, is_directory=type is MemberType.DIRECTORY
+        )
+        if letter == b"S" and not dispute and is_sparse_map_odd(headers[position:], follow, _number):
+            dispute = "has a map of a sparse file that does not go with its size"
     return Member(
         relative(name),
         type,
@@ -336,6 +351,7 @@ def _read(
         stored,
         real_size is not None and type is MemberType.FILE,
         listing,
+        dispute,
     )
 
 
@@ -406,7 +422,10 @@ def _pax_records(at: int, data: bytes) -> list[tuple[bytes, bytes]]:
         equals = data.find(b"=", space, end)
         if equals < 0 or end > stop or data[end - 1] != _NEWLINE:
             raise MemberUnreadable(at, "a pax record is malformed")
-        found.append((data[space + 1 : equals], data[equals + 1 : end - 1]))
+        keyword = data[space + 1 : equals].lstrip(b" \t")  # GNU tar passes over more than one blank
+        if b"\0" in keyword:
+            raise MemberUnreadable(at, "a pax record is malformed")
+        found.append((keyword, data[equals + 1 : end - 1]))
         position = end
     return found
 

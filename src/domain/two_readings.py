@@ -1,0 +1,95 @@
+"""
+What stands in a tar that its readers do not agree on, so that one could be shown a harmless tar and another extract it.
+
+GNU tar extracts, so it is GNU tar whose reading does the harm. It steps over data behind files alone when it extracts,
+and behind everything when it lists; it believes the map of a sparse file more than its size, whatever its type; and it
+obeys a listing wherever one stands. No archiver writes such things. Whatever has one of them is not extracted by tar
+behind other archives: see `footprints`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+BLOCK_BYTES = 512
+
+_TYPE = 156
+_FILES = frozenset(b"0\x007")
+_LISTED = frozenset(b"5D")
+_LINK, _DIRECTORY = b"15"
+_WITHOUT_DATA = frozenset(b"2346")
+_FIRST_MAP, _NEXT_MAP = (386, 482), (0, 504)
+_REAL_SIZE = slice(483, 495)
+_ENTRY_BYTES, _NUMBER_BYTES = 24, 12
+_DUMPDIR = b"GNU.dumpdir"
+_SPARSE_PREFIX = b"GNU.sparse."
+_MAJOR, _MINOR = b"GNU.sparse.major", b"GNU.sparse.minor"
+_SPARSE_1_0 = frozenset((_MAJOR, _MINOR, b"GNU.sparse.name", b"GNU.sparse.realsize"))  # all that it is written with
+
+Number = Callable[[bytes], int]
+
+
+def is_of_one_member(keyword: bytes) -> bool:
+    """What *keyword* of a pax header says can only be true of one member, so no global header should have it."""
+    return keyword == _DUMPDIR or keyword.startswith(_SPARSE_PREFIX)
+
+
+def disputed(header: bytes, size_bytes: int, records: Mapping[bytes, bytes], *, is_directory: bool) -> str:
+    """
+    What readers disagree on about a member, a few words behind its name; nothing where they do not.
+
+    *header* is its own, with the extensions of a sparse map behind it; *size_bytes* what is said to follow, by a pax
+    header or by this one; *records* those of all pax headers that hold for it, by keyword.
+    """
+    letter = header[_TYPE]
+    if _DUMPDIR in records and letter != _DIRECTORY:
+        return "has a listing where none belongs"
+    sparse = {keyword for keyword in records if keyword.startswith(_SPARSE_PREFIX)}
+    if sparse and (
+        letter not in _FILES
+        or is_directory
+        or sparse != _SPARSE_1_0
+        or (records[_MAJOR], records[_MINOR]) != (b"1", b"0")
+    ):
+        return "is sparse in a way that readers of tar do not agree on"
+    if size_bytes and (
+        letter in _WITHOUT_DATA or (is_directory and letter not in _LISTED) or (letter == _LINK and b"size" in records)
+    ):
+        return "is no file and has data behind it"
+    return ""
+
+
+def is_sparse_map_odd(header: bytes, size_bytes: int, number: Number) -> bool:
+    """
+    Whether GNU tar reads something else than *size_bytes*, with their padding, behind a member of type ``S``.
+
+    *header* is as for `disputed`, *number* reads a number of a header.
+    """
+    blocks = [header[at : at + BLOCK_BYTES] for at in range(0, len(header), BLOCK_BYTES)]
+    file_bytes = number(blocks[0][_REAL_SIZE])
+    regions: list[int] = []
+    for position, block in enumerate(blocks):
+        begin, stop = _NEXT_MAP if position else _FIRST_MAP
+        for at in range(begin, stop, _ENTRY_BYTES):
+            offset, length = block[at : at + _NUMBER_BYTES], block[at + _NUMBER_BYTES : at + _ENTRY_BYTES]
+            if length[:1] == b"\0":  # the end of the map to GNU tar, which takes what is behind it for data
+                if position < len(blocks) - 1:
+                    return True
+                return not regions_fit(regions, size_bytes)
+            regions.append(number(length))
+            if not 0 <= number(offset) <= file_bytes - regions[-1]:
+                return True
+    return not regions_fit(regions, size_bytes)
+
+
+def regions_fit(regions: Collection[int], size_bytes: int) -> bool:
+    """
+    Whether data of *regions*, in bytes, fill *size_bytes* in the eyes of GNU tar.
+
+    It takes whole blocks for each of them, and then what is left of the size when their bytes are taken off it.
+    """
+    if any(region < 0 for region in regions):
+        return False
+    total = sum(regions)
+    taken = sum(-(-region // BLOCK_BYTES) for region in regions) + -(-max(0, size_bytes - total) // BLOCK_BYTES)
+    return total <= size_bytes and taken == -(-size_bytes // BLOCK_BYTES)

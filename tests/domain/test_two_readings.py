@@ -1,0 +1,80 @@
+"""What readers of tar do not agree on is said of the member, and nothing is said of what archivers write."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tarkeep.domain.tar_headers import read_member
+from tarkeep.domain.two_readings import regions_fit
+from tests.support.members import records
+from tests.support.tars import BLOCK, END, GNU_MAGIC, header, octal, padded, write_tree
+
+
+@pytest.mark.parametrize("format", ["v7", "ustar", "oldgnu", "gnu", "posix"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_is_disputed_of_what_gnu_tar_writes(tmp_path: Path, format: str, seed: int) -> None:
+    """Of sparse files, links of both kinds, listings and long names, in every format that has them."""
+    write_tree(tmp_path / "tree", seed, sparse=format in ("oldgnu", "gnu", "posix"))
+    options = ["--sparse", "-g", str(tmp_path / "snapshot")] if format in ("gnu", "posix") else []
+    command = ["tar", "-c", f"--format={format}", *options, "-f-", "-C", str(tmp_path), "tree"]
+    made = subprocess.run(command, capture_output=True, check=False)  # old formats leave out what they cannot hold
+
+    members = [read_member(record) for record in records(made.stdout)]
+    assert len(members) > 5
+    assert [member.disputed for member in members] == [""] * len(members)
+
+
+@pytest.mark.parametrize(
+    ("regions", "size_bytes", "fit"),
+    [
+        ([], 0, True),
+        ([0], 0, True),
+        ([512, 1024, 100], 1636, True),
+        ([512], 5_000, True),  # what is behind the last region is stepped over
+        ([513], 512, False),
+        ([100, 100], 200, False),  # of which GNU tar takes two blocks, and others one
+        ([100, 100], 1_024, False),
+        ([-512, 1024], 512, False),
+    ],
+)
+def test_regions_fill_what_is_said_to_follow(regions: list[int], size_bytes: int, fit: bool) -> None:
+    """In whole blocks for each, as GNU tar takes them."""
+    assert regions_fit(regions, size_bytes) is fit
+
+
+def sparse(first: list[tuple[int, int]], more: list[list[tuple[int, int]]], size: int, real_size: int) -> bytes:
+    """A sparse file of gnu format, with blocks of *more* regions behind its header."""
+
+    def entries(regions: list[tuple[int, int]], room: int) -> bytes:
+        return b"".join(octal(at) + octal(length) for at, length in regions).ljust(24 * room, b"\0")
+
+    patch = entries(first, 4) + (b"\1" if more else b"\0") + octal(real_size)
+    blocks = [
+        (entries(block, 21) + (b"\1" if number + 1 < len(more) else b"\0")).ljust(BLOCK, b"\0")
+        for number, block in enumerate(more)
+    ]
+    return header(b"s", size, b"S", magic=GNU_MAGIC, patch=(386, patch)) + b"".join(blocks) + padded(bytes(size)) + END
+
+
+FOUR = [(number * 1_024, 512) for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("tar", "is_odd"),
+    [
+        (sparse([(0, 512), (4_096, 0)], [], 512, 4_096), False),
+        (sparse(FOUR, [[(8_192, 512)]], 2_560, 9_000), False),
+        (sparse(FOUR, [[]], 2_048, 9_000), False),
+        (sparse([(0, 1_024)], [], 512, 4_096), True),
+        (sparse([(0, 512)], [[(8_192, 512)]], 1_024, 9_000), True),  # the second block is never read
+        (sparse([(4_000, 512)], [], 512, 4_096), True),  # beyond the end: GNU tar reads no data at all
+    ],
+    ids=["ordinary", "extended", "extended by nothing", "more than there is", "ended early", "beyond the end"],
+)
+def test_a_map_of_gnu_format_goes_with_its_size(tar: bytes, is_odd: bool) -> None:
+    """As GNU tar follows it."""
+    disputed = read_member(records(tar)[0]).disputed
+    assert bool(disputed) is is_odd, disputed
