@@ -6,6 +6,7 @@ Records of members as files in the data directory, one for each archive, named b
     DATA/members/ab/<sha256>          published; a digest that begins with ab
     DATA/members/ab/<sha256>.names    made of it when somebody first asks for names
     DATA/members/ab/<sha256>.fits     what comparing it with others showed, see `fit_files`
+    DATA/members/ab/<sha256>.footprint    made of it when a plan is first judged
     DATA/members/<id>.part            on its way
 
 A file is a row of compressed blocks, of directories' records, of others', or of names, then their index, then a footer
@@ -35,10 +36,12 @@ from attrs import define, field, frozen
 
 from ..domain.chains import Fit
 from ..domain.errors import RecordsMissing
+from ..domain.footprints import Footprint, footprint_of
 from ..domain.members import MemberRecord
 from ..domain.names import Names, named, tables
 from ..domain.ports import IdSource, RecordsWriter
 from .fit_files import FITS_SUFFIX, read_fits, write_fits
+from .footprint_bytes import footprint_bytes, read_footprint
 
 try:
     from isal import isal_zlib
@@ -51,6 +54,7 @@ _crc32: Callable[[bytes, int], int] = isal_zlib.crc32 if isal_zlib else zlib.crc
 
 _PART_SUFFIX = ".part"
 _NAMES_SUFFIX = ".names"
+_FOOTPRINT_SUFFIX = ".footprint"
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _LEVEL = 1
 _BLOCK_BYTES = 1 << 20  # of records, before they are compressed
@@ -108,6 +112,19 @@ class FilesystemMemberRecords:
             return _names_in(*self._open_file(place, sha256))
         return tables(self.read(sha256))
 
+    def footprint(self, sha256: str) -> Footprint:
+        place = self._place(sha256 + _FOOTPRINT_SUFFIX)
+        records = self.read(sha256)
+        with suppress(OSError, ValueError):
+            return read_footprint(place.read_bytes())
+        found = footprint_of(records)
+        part = self._part(self._ids.new())
+        with suppress(OSError):  # where it cannot be kept
+            with io.FileIO(part, "xb", opener=_create) as file:
+                file.write(footprint_bytes(found))
+            part.rename(place)
+        return found
+
     def _open(self, sha256: str) -> tuple[_OpenFile, list[_Block]]:
         if not _SHA256.fullmatch(sha256):
             raise RecordsMissing(sha256)
@@ -126,6 +143,7 @@ class FilesystemMemberRecords:
             self._place(sha256).unlink(missing_ok=True)
             self._place(sha256 + _NAMES_SUFFIX).unlink(missing_ok=True)
             self._place(sha256 + FITS_SUFFIX).unlink(missing_ok=True)
+            self._place(sha256 + _FOOTPRINT_SUFFIX).unlink(missing_ok=True)
 
     def fits(self, child: str) -> dict[str, Fit]:
         return read_fits(self._place(child + FITS_SUFFIX)) if _SHA256.fullmatch(child) else {}

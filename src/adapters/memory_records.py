@@ -9,6 +9,7 @@ from attrs import define, field
 
 from ..domain.chains import Fit
 from ..domain.errors import RecordsMissing
+from ..domain.footprints import Footprint, footprint_of
 from ..domain.members import MemberRecord
 from ..domain.names import Names, tables
 from ..domain.ports import RecordsWriter
@@ -37,6 +38,9 @@ class MemoryMemberRecords:
 
     def names(self, sha256: str) -> Iterator[Names]:
         return tables(self._of(sha256))
+
+    def footprint(self, sha256: str) -> Footprint:
+        return footprint_of(self._of(sha256))
 
     def _of(self, sha256: str) -> tuple[MemberRecord, ...]:
         records = self.published.get(sha256)

@@ -121,12 +121,14 @@ class Plan:
     The archives that restore *point*, to be extracted in this order into an empty directory.
 
     *is_sound* unless directories were renamed between them in a way that GNU tar carries out wrongly (see
-    `chains.Fit`). The tree merged from them is right all the same.
+    `chains.Fit`), or there is an *objection* to having tar extract them at all, a sentence (see `footprints`). The tree
+    merged from them is right all the same.
     """
 
     point: RestorePoint
     archives: tuple[ArchiveId, ...]
     is_sound: bool = True
+    objection: str = ""
 
 
 def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None = None) -> Plan:

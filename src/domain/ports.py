@@ -22,6 +22,7 @@ from .access import Keyring, Token
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests
 from .audit import AuditEntry, AuditReport
 from .chains import Fit
+from .footprints import Footprint
 from .members import MemberRecord
 from .names import Names
 from .sync import InventoryEntry
@@ -516,6 +517,14 @@ class MemberRecords(Protocol):
 
     def keep_fits(self, child: str, fits: Mapping[str, Fit]) -> None:
         """Keep *fits* with the records of *child* instead of what was kept before, if it can be done. No errors."""
+
+    def footprint(self, sha256: str) -> Footprint:
+        """
+        Where tar goes when it extracts an archive.
+
+        Raises:
+            RecordsMissing: as `read`.
+        """
 
     def remove(self, sha256: str) -> None:
         """

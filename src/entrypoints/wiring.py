@@ -64,6 +64,7 @@ from ..domain.rules import NO_RULES, RuleBook
 from ..domain.usecases.browse import CheckReadiness, ListArchives, Summarise
 from ..domain.usecases.fetch import FindArchive, ReadArchive
 from ..domain.usecases.import_folder import ImportFolder
+from ..domain.usecases.judge_plan import JudgePlan
 from ..domain.usecases.look_inside import BrowseTree, ListMembers, ReadMember
 from ..domain.usecases.open_point import OpenPoint
 from ..domain.usecases.points import ListPoints
@@ -146,6 +147,7 @@ class Tarkeep:
     keep_snapshot: KeepSnapshot
     read_snapshot: ReadSnapshot
     open_point: OpenPoint
+    judge_plan: JudgePlan
     restore_tar: RestoreTar
     browse: BrowseTree
     history: TraceHistory
@@ -225,6 +227,7 @@ def assemble(
         keep_snapshot=KeepSnapshot(store, catalog, hasher),
         read_snapshot=ReadSnapshot(store, catalog, hasher, notifier),
         open_point=OpenPoint(points, catalog, members),
+        judge_plan=JudgePlan(members),
         restore_tar=RestoreTar(members, unpacker, catalog),
         browse=BrowseTree(members),
         history=TraceHistory(points, members),

@@ -16,6 +16,7 @@ import pytest
 
 from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import MemberUnreadable, RecordsMissing
+from tarkeep.domain.footprints import footprint_of
 from tarkeep.domain.members import MemberRecord
 from tarkeep.domain.names import Names, tables
 from tarkeep.domain.ports import MemberRecords
@@ -151,6 +152,17 @@ class MemberRecordsContract:
         assert flat(found) == flat(tables(written))
         with pytest.raises(RecordsMissing):
             door.records.names(OTHER)
+
+    def test_where_an_archive_goes_is_told_again(self, door: RecordsDoor) -> None:
+        """The same at every call, and at none where nothing was published."""
+        publish(door.records, ONE, listed(20))
+
+        assert door.records.footprint(ONE) == footprint_of(listed(20)) == door.records.footprint(ONE)
+        assert b"d0/link" in door.records.footprint(ONE).links
+        with pytest.raises(RecordsMissing):
+            door.records.footprint(OTHER)
+        door.records.remove(ONE)
+        assert door.is_empty()
 
     def test_a_member_that_cannot_be_read_has_its_records_all_the_same(self, door: RecordsDoor) -> None:
         """Who asks for names is told which it is."""

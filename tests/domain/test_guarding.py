@@ -33,7 +33,8 @@ def member(
         [member(b"\xff\x1b\n")],
         [member(b"etc", SYMLINK, b"/etc"), member(b"up", SYMLINK, b"../../x")],
         [member(b"a"), member(b"b", HARD_LINK, b"a")],
-        [member(b"d", SYMLINK, b"/etc"), member(b"d", DIRECTORY), member(b"d/passwd")],
+        [member(b"d", DIRECTORY), member(b"d", SYMLINK, b"/etc")],
+        [member(b"d", SYMLINK, b"/etc"), member(b"d")],
         [member(b"d", SYMLINK, b"/etc"), member(b"dd/passwd")],
         [member(b"d", DIRECTORY, renames=[(b"d/old", b"d/new"), (b"", b"d/other")])],
     ],
@@ -55,6 +56,10 @@ def test_what_an_honest_dump_holds_is_let_through(members: Sequence[Member]) -> 
         ([member(b"b", HARD_LINK, b"../x")], "b names ../x, which leads upwards"),
         ([member(b"d", SYMLINK, b"/etc"), member(b"d/passwd")], "d/passwd leads through the link d"),
         ([member(b"d", SYMLINK, b"/etc"), member(b"d/x/y", DIRECTORY)], "d/x/y leads through the link d"),
+        ([member(b"d", SYMLINK, b"/etc"), member(b"d//x/./y")], "d//x/./y leads through the link d"),
+        ([member(b"./a//d", SYMLINK, b"/etc"), member(b"a/./d/x")], "a/./d/x leads through the link a/d"),
+        ([member(b"d", SYMLINK, b"/etc"), member(b"d", DIRECTORY)], "d is a directory in the place of a link"),
+        ([member(b"d", SYMLINK, b"/etc"), member(b"d/.", DIRECTORY)], "d/. is a directory in the place of a link"),
         (
             [member(b"d", SYMLINK, b"/etc"), member(b"b", HARD_LINK, b"d/passwd")],
             "b names d/passwd, which leads through the link d",
@@ -77,3 +82,15 @@ def test_what_would_be_written_elsewhere_is_named(members: Sequence[Member], obj
     guard = MemberGuard()
 
     assert [guard.objection(each) for each in members] == [None] * (len(members) - 1) + [objection]
+
+
+def test_links_that_are_there_already_are_no_way_either() -> None:
+    """Those of the directory that is restored into; and the archive at hand may put none where it has directories."""
+    guard = MemberGuard([b"here/link"])
+
+    assert guard.objection(member(b"here/other/x")) is None
+    assert guard.objection(member(b"here/link/x")) == "here/link/x leads through the link here/link"
+    assert guard.objection(member(b"here/link", DIRECTORY)) == "here/link is a directory in the place of a link"
+    assert guard.objection(member(b"here", SYMLINK)) == "here is a link in the place of a directory"
+    guard.begin()
+    assert guard.objection(member(b"here", SYMLINK)) is None

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from ..archives import BackupArchive
 from ..errors import ArchiveCorrupt, RecordsMissing
+from ..footprints import Footprint, footprint_of
 from ..members import MemberRecord
 from ..names import Names, tables
 from ..ports import Hasher, Inspector, MemberRecords, Recorder
@@ -74,6 +75,12 @@ class RecordMembers:
         """
         return self._kept(archive, lambda: self.records.names(archive.digests.sha256)) or tables(self._passing(archive))
 
+    def footprint(self, archive: BackupArchive) -> Footprint:
+        """Where tar goes when it extracts *archive*. Raises like calling."""
+        return self._kept(archive, lambda: self.records.footprint(archive.digests.sha256)) or footprint_of(
+            self._passing(archive)
+        )
+
     def _found(
         self,
         archive: BackupArchive,
@@ -82,7 +89,7 @@ class RecordMembers:
     ) -> Iterator[MemberRecord]:
         return self._kept(archive, kept) or filter(is_wanted, self._passing(archive))
 
-    def _kept(self, archive: BackupArchive, read: Callable[[], Iterator[_T]]) -> Iterator[_T] | None:
+    def _kept(self, archive: BackupArchive, read: Callable[[], _T]) -> _T | None:
         """What *read* finds, with records made first if there are none; None where these cannot be kept."""
         with suppress(RecordsMissing):
             return read()

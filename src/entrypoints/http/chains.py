@@ -187,7 +187,8 @@ async def plan(request: Request) -> Response:
     def answer() -> Response:
         # Opened, because only the merged tree shows names that tar forgot to archive.
         opened = context.tarkeep.open_point(profile, requested_time(request, context, profile))
-        made, archives = opened.plan, opened.archives
+        archives = opened.archives
+        made = context.tarkeep.judge_plan(opened.plan, archives)
         if wants_script:
             server = f"{request.url.scheme}://{request.url.netloc}"
             return Response(_script(made, archives, server), media_type=SCRIPT_TYPE, headers={"Vary": "Accept"})
@@ -230,7 +231,9 @@ def _plan(profile: str, made: Plan, archives: Sequence[BackupArchive]) -> dict[s
 
 def _warnings(made: Plan, archives: Sequence[BackupArchive]) -> Iterator[str]:
     point = made.point
-    if not made.is_sound:
+    if made.objection:
+        yield f"tar is not to be trusted with these archives: {made.objection}; restore.tar gives the tree"
+    elif not made.is_sound:
         yield "GNU tar would carry out renames of directories among these archives wrongly; restore.tar gives the tree"
     if point.fidelity is Fidelity.OVERLAY:
         yield "plain archives are in the path: what was deleted in between comes back"

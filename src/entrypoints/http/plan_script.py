@@ -51,7 +51,7 @@ unpack() {{
     if tar --version 2>/dev/null | grep -q 'GNU tar'; then
         set -- --xattrs '--xattrs-include=*' --acls "$@"
     fi
-    (cd -- "$target" && tar --extract --preserve-permissions --file=- "$@")
+    (cd -- "$target" && LC_ALL=C tar --extract --preserve-permissions --file=- "$@")
 }}
 
 """
@@ -64,7 +64,7 @@ step() {{
     sum=$(sha256sum <"$work/archive")
     [ "${{sum%% *}}" = "$4" ] || fail "$2 did not arrive as it is stored; empty $target and run this again"
     unpack --gzip{incremental} <"$work/archive" ||
-        fail "$2 could not be extracted"
+        fail "$2 could not be extracted; $target holds a part of it: empty it before you run this again"
     rm -f -- "$work/archive"
 }}
 
@@ -72,11 +72,11 @@ step() {{
 _GNU_TAR = "tar --version | grep -q 'GNU tar' || fail 'needs GNU tar: the archives are incremental'\n"
 _INCREMENTAL = " --listed-incremental=/dev/null"
 _MERGED = """\
-printf 'tar itself would carry out renames among these {total} archives wrongly: the server merges them\\n' >&2
+printf '%s\\n' 'tar itself is not to be trusted with these {total} archives: the server merges them' >&2
 curl --fail --silent --show-error --output "$work/tree" -- "$server"{path} ||
     fail "the tree could not be downloaded; empty $target and run this again"
 unpack <"$work/tree" ||
-    fail 'the tree could not be extracted'
+    fail "the tree could not be extracted; $target holds a part of it: empty it before you run this again"
 """
 _TAIL = "printf 'restored into %s\\n' \"$target\" >&2\n"
 
@@ -95,7 +95,7 @@ def plan_script(title: str, server: str, steps: Sequence[Step], *, is_exact: boo
     The script. *title* is one line that says what it restores, *server* the address clients know.
 
     *is_exact* plans are extracted as incremental archives, which also deletes and renames; others lay one archive over
-    the other. Where tar cannot be trusted with them, *merged_at* is the path of the merged tree, taken instead.
+    the other. Where tar is not to be trusted with them, *merged_at* is the path of the merged tree, taken instead.
     """
     check = _GNU_TAR if is_exact and merged_at is None else ""
     lines = [_HEAD.format(title=title, server=shlex.quote(server), check=check)]
