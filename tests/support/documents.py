@@ -1,0 +1,203 @@
+"""
+The command lines of the documents, run as a reader would run them, and their output compared with what is shown there.
+
+A page's fenced blocks are played in one bash, in order, so that variables and files of one block are there in the next.
+A block marked ``sh`` is a script, of which every command must succeed. A block without a mark in which lines begin with
+``$ `` shows commands with their output: it must look like what was really printed, but for what differs from run to run
+(numbers, digests, times, and whatever ``...`` stands for). Other blocks hold no commands.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+ROOT = Path(__file__).parents[2]
+
+_BLOCK = re.compile(r"^( *)```([\w-]*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_MARK = "@@@ "
+
+# a curl that a reader would look at: an answer that is an error is a failure, no bar of progress in between
+_CURL = """\
+#!/bin/bash
+for word; do
+    case $word in --fail*) exec {curl} -sS "$@" ;; --*) ;; -*f*) exec {curl} -sS "$@" ;; esac
+done
+exec {curl} -sS --fail-with-body "$@"
+"""
+
+
+@frozen
+class Command:
+    """A command line of a page, or a script, and the output shown for it; None where none is shown."""
+
+    text: str
+    output: str | None
+
+
+@define
+class Played:
+    """What became of a command: everything that it printed, its exit status, and the lines of a script that failed."""
+
+    command: Command
+    printed: str
+    status: int
+    failed: list[str] = field(factory=list)
+
+
+def commands(page: Path) -> list[Command]:
+    """The command lines of *page*, in order."""
+    found: list[Command] = []
+    for indent, mark, body in _BLOCK.findall(page.read_text()):
+        text = re.sub(rf"^{indent}", "", body, flags=re.MULTILINE)
+        if mark in ("sh", "bash"):
+            found.append(Command(text.rstrip("\n"), None))
+        elif mark == "" and re.search(r"^\$ ", text, re.MULTILINE):
+            found.extend(_transcript(text))
+    return found
+
+
+def _transcript(text: str) -> list[Command]:
+    found = []
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        lines = part.rstrip("\n").split("\n")
+        length = 1
+        while lines[length - 1].endswith("\\"):
+            length += 1
+        output = "\n".join(lines[length:])
+        found.append(Command("\n".join(lines[:length]), output or None))
+    return found
+
+
+@define
+class Sandbox:
+    """A home with a shell in it. *instead* are places and addresses of the documents, and what stands for them here."""
+
+    home: Path
+    instead: Mapping[str, str]
+    programs: Sequence[str] = ()
+    """Programs that are not run: they do nothing and succeed."""
+
+    def play(self, lines: Sequence[Command], before: Mapping[str, str] | None = None) -> list[Played]:
+        """
+        Run *lines* in one bash. *before* has shell lines to run ahead of the first command that begins with a text,
+        for what happens to the reader between two of them.
+        """
+        waiting = dict(before or {})
+        script = ["set -o pipefail -E", f"cd {self.home}"]
+        for number, line in enumerate(lines):
+            for start in [start for start in waiting if line.text.startswith(start)]:
+                script.append(f"{{ {self._here(waiting.pop(start))}\n}}")
+            script.append(f"printf '\\n{_MARK}begin {number}\\n'")
+            if line.output is None:
+                script.append(f'trap \'printf "\\n{_MARK}failed %s\\n" "$BASH_COMMAND"\' ERR')
+            script.append(self._here(line.text))
+            script.append(f"status=$?; trap - ERR; printf '\\n{_MARK}end %s\\n' $status")
+        assert not waiting, f"no command begins with {sorted(waiting)}"
+        ran = subprocess.run(
+            ["bash", "-c", "\n".join(script)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="backslashreplace",
+            env=self._environment(),
+            check=False,
+            timeout=300,
+        )
+        return _parsed(lines, ran.stdout)
+
+    def _environment(self) -> dict[str, str]:
+        bin = self.home / ".bin"
+        bin.mkdir(exist_ok=True)
+        curl = bin / "curl"
+        curl.write_text(_CURL.format(curl=shutil.which("curl")))
+        curl.chmod(0o755)
+        for program in self.programs:
+            (bin / program).write_text("#!/bin/sh\n")
+            (bin / program).chmod(0o755)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TARKEEP_", "XDG_"))}
+        return kept | {
+            "HOME": str(self.home),
+            "PATH": f"{bin}:{Path(os.sys.executable).parent}:{kept['PATH']}",  # type: ignore[attr-defined]
+            "COLUMNS": "200",
+            "LC_ALL": "C.UTF-8",
+            "NO_PROXY": "*",
+            "TARKEEP_RESERVE_BYTES": "0",
+        }
+
+    def _here(self, text: str) -> str:
+        for there, here in self.instead.items():
+            text = text.replace(there, here)
+        return text
+
+
+def _parsed(lines: Sequence[Command], printed: str) -> list[Played]:
+    played: list[Played] = []
+    for part in printed.split(f"\n{_MARK}begin ")[1:]:
+        number, _, rest = part.partition("\n")
+        body, found, end = rest.partition(f"\n{_MARK}end ")
+        assert found, f"the shell ended within: {lines[int(number)].text}\n{rest}"
+        failed = re.findall(rf"^{_MARK}failed (.*)$", body, re.MULTILINE)
+        shown = re.sub(rf"\n{_MARK}failed .*\n", "", body)
+        played.append(Played(lines[int(number)], shown, int(end.split("\n")[0]), failed))
+    assert len(played) == len(lines), printed[-2000:]
+    return played
+
+
+# -- what output looks like ------------------------------------------------------------------------------------------
+
+_VARYING = re.compile(
+    r"""(?P<any>\.\.\.)
+      | (?P<age>just\ now|\d+\ (?:second|minute|hour|day|week|month|year)s?\ ago)
+      | (?P<hex>\b(?=[0-9a-f]*\d)[0-9a-f]{6,}\b)
+      | (?P<size>\d[\d.,]*\ (?:bytes|B|KB|MB|GB|TB)\b)
+      | (?P<number>\d+(?:\.\d+)?)
+      | (?P<space>\s+)""",
+    re.VERBOSE,
+)
+_PATTERNS = {
+    "any": ".*?",
+    "age": r"(?:just now|\d+ \w+ ago)",
+    "hex": "[0-9a-f]+",
+    "size": r"\d[\d.,]* (?:bytes|B|KB|MB|GB|TB)",
+    "number": r"\d+(?:\.\d+)?",
+    "space": r"\s+",
+}
+
+
+def unlike(shown: str, printed: str) -> list[str]:
+    """
+    How *printed* differs from what a document has *shown*: a line for each line without its like, none if alike.
+
+    Lines may come in another order, as those of transfers side by side do. JSON may be broken into lines anywhere.
+    """
+    if shown.lstrip().startswith(("{", "[")):
+        shown, printed = (re.sub(r"\s+", "", text) for text in (shown, printed))
+    wanted = [line.strip() for line in shown.splitlines() if line.strip()]
+    left = [line.strip() for line in printed.splitlines() if line.strip()]
+    missing = []
+    for line in wanted:
+        if line == "...":
+            return missing  # and so on
+        like = next((other for other in left if _pattern(line).fullmatch(other)), None)
+        if like is None:
+            missing.append(f"shown and not printed: {line}")
+        else:
+            left.remove(like)
+    return missing + [f"printed and not shown: {line}" for line in left]
+
+
+def _pattern(line: str) -> re.Pattern[str]:
+    pattern, at = "", 0
+    for match in _VARYING.finditer(line):
+        assert match.lastgroup is not None
+        pattern += re.escape(line[at : match.start()]) + _PATTERNS[match.lastgroup]
+        at = match.end()
+    return re.compile(pattern + re.escape(line[at:]), re.DOTALL)

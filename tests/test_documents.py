@@ -1,0 +1,139 @@
+"""Every command line of README, docs/ and scripts/README.md does what its page says, typed as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.documents import ROOT, Command, Played, Sandbox, commands, unlike
+from tests.support.server import live_server
+
+PAGES = sorted([ROOT / "README.md", ROOT / "scripts" / "README.md", *(ROOT / "docs").glob("*.md")])
+
+# what begins like this in a block that is not played would go untried
+_TRIED = re.compile(r"^(\$ |(sudo )?(tarkeep|curl|tar|rsync|rm|pip|uv|python3?|systemctl|install) )", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name if page.parent != ROOT / "scripts" else "scripts")
+def test_no_command_stands_outside_a_block_that_is_played(page: Path) -> None:
+    """Command lines are marked as such, so that the tests below find them."""
+    blocks = re.findall(r"^ *```([\w-]*)\n(.*?)^ *```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+    unmarked = [body for mark, body in blocks if mark == "" and not re.search(r"^\$ ", body, re.MULTILINE)]
+    assert [found[0] for body in unmarked for found in _TRIED.finditer(body)] == []
+
+
+def page_commands(name: str) -> list[Command]:
+    return commands(ROOT / name)
+
+
+def check(played: list[Played]) -> None:
+    """Each command succeeded, and printed what the page shows."""
+    wrong = []
+    for each in played:
+        if each.failed or (each.command.output is None and each.status):
+            wrong.append(f"{each.command.text}\n  ended with {each.status}: {each.failed}\n{each.printed}")
+        elif each.command.output is not None and (differences := unlike(each.command.output, each.printed)):
+            wrong.append("\n  ".join([each.command.text, *differences]))
+    assert not wrong, "\n\n".join(wrong)
+
+
+def prepare(sandbox: Sandbox, script: str) -> None:
+    """Run *script* in the sandbox before the reader comes to the page."""
+    (played,) = sandbox.play([Command(script, None)])
+    assert not played.failed, played.printed
+
+
+INCREMENTAL_DOCUMENTS = """\
+mkdir -p documents/letters
+echo one >documents/a.txt
+echo two >documents/letters/b.txt
+head -c 9000000 /dev/urandom >documents/scan
+tar -czf full_2025-11-21_09-07-19.tar.gz --listed-incremental=state.snar documents
+cp state.snar next.snar
+echo changed >documents/a.txt
+tar -czf inc_2025-11-22_09-07-19.tar.gz --listed-incremental=next.snar documents
+"""
+
+
+def test_the_http_interface(tmp_path: Path) -> None:
+    """docs/http-api.md: one machine's FULL and INC archive, in every way that curl can use them."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with live_server(tmp_path / "data") as server:
+        sandbox = Sandbox(home, {"http://127.0.0.1:5000": server.url, "uploads/ID": "uploads/$ID"})
+        prepare(
+            sandbox,
+            INCREMENTAL_DOCUMENTS
+            + "token=$(tarkeep token create --data ../data --profile '*' --scope push --scope pull --scope list"
+            + " --scope verify)\n"
+            + 'echo "user = \\":$token\\"" >.curlrc; echo $token >.token\n'
+            + f"curl -F file=@full_2025-11-21_09-07-19.tar.gz -F profile=laptop {server.url}/upload"
+            + " -F snapshot_after=$(sha256sum <state.snar | cut -c 1-64)",
+        )
+        begin = (
+            "ID=$(basename $(curl -o /dev/null -w '%header{location}' -X POST -H 'Tus-Resumable: 1.0.0'"
+            ' -H "Upload-Length: $(stat -c %s full_2025-11-21_09-07-19.tar.gz)"'
+            ' -H "Upload-Metadata: filename $(b full.tar.gz),profile $(b laptop),type $(b FULL)" $URL/api/v1/uploads));'
+            " head -c 8388608 full_2025-11-21_09-07-19.tar.gz | curl -X PATCH --data-binary @- -H 'Upload-Offset: 0'"
+            " -H 'Tus-Resumable: 1.0.0' -H 'Content-Type: application/offset+octet-stream' $URL/api/v1/uploads/$ID"
+        )
+
+        played = sandbox.play(
+            page_commands("docs/http-api.md"),
+            before={
+                "URL=": "TOKEN=$(cat .token) BEFORE=$(sha256sum <state.snar) AFTER=$(sha256sum <next.snar);"
+                " BEFORE=${BEFORE%% *} AFTER=${AFTER%% *}",
+                "curl -OJ": "mkdir fetched; cd fetched",
+                "curl -H 'Content-Type: application/json'": "cd ..",
+                'curl -f "$URL/api/v1/profiles/laptop/restore.tar?at': "rm -rf there; mkdir there",
+                "curl -I $URL/api/v1/uploads": begin,
+                "curl -X DELETE": begin,
+            },
+        )
+
+    check(played)
+
+
+def test_what_lies_on_the_disk(tmp_path: Path) -> None:
+    """docs/storage-format.md: the catalog can be lost, and tar alone gets an archive out."""
+    home = tmp_path / "home"
+    home.mkdir()
+    place = "DATA/archives/document/FULL/full_2025-11-21_09-07-19.tar.gz"
+    sandbox = Sandbox(home, {"/where/to": "there"})
+    with live_server(home / "DATA") as server:
+        prepare(sandbox, INCREMENTAL_DOCUMENTS + "mkdir there")
+        prepare(sandbox, f"curl -F file=@full_2025-11-21_09-07-19.tar.gz -F profile=document {server.url}/upload")
+
+    played = sandbox.play(page_commands("docs/storage-format.md"))
+
+    check(played)
+    assert (home / place).exists()
+    assert (home / "there" / "documents" / "letters" / "b.txt").read_text() == "two\n"
+
+
+def test_upgrading(tmp_path: Path) -> None:
+    """docs/upgrading.md: the new version is installed and looked at; an older one gets a catalog that it can read."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with live_server(tmp_path / "data") as server:
+        sandbox = Sandbox(
+            home,
+            {
+                "/opt/tarkeep/bin/": "",
+                "/usr/local/src/tarkeep": str(ROOT),
+                "/var/lib/tarkeep": str(tmp_path / "data"),
+                "http://127.0.0.1:5000": server.url,
+            },
+            programs=["systemctl", "git", "pip"],
+        )
+        prepare(sandbox, INCREMENTAL_DOCUMENTS)
+        prepare(sandbox, f"curl -F file=@full_2025-11-21_09-07-19.tar.gz -F profile=laptop {server.url}/upload")
+        stop = f"kill {server.process.pid}; while curl -f {server.url}/healthz; do sleep 0.1; done"
+        again = f"export TARKEEP_SERVER={server.url}"
+
+        played = sandbox.play(page_commands("docs/upgrading.md"), before={"curl -f": again, "rm /var": stop})
+
+    check(played)
