@@ -29,13 +29,15 @@ def page_commands(name: str) -> list[Command]:
     return commands(ROOT / name)
 
 
-def check(played: list[Played]) -> None:
+def check(played: list[Played], sandbox: Sandbox) -> None:
     """Each command succeeded, and printed what the page shows."""
     wrong = []
     for each in played:
         if each.failed or (each.command.output is None and each.status):
             wrong.append(f"{each.command.text}\n  ended with {each.status}: {each.failed}\n{each.printed}")
-        elif each.command.output is not None and (differences := unlike(each.command.output, each.printed)):
+        elif each.command.output is not None and (
+            differences := unlike(sandbox.here(each.command.output), each.printed)
+        ):
             wrong.append("\n  ".join([each.command.text, *differences]))
     assert not wrong, "\n\n".join(wrong)
 
@@ -94,7 +96,7 @@ def test_the_http_interface(tmp_path: Path) -> None:
             },
         )
 
-    check(played)
+    check(played, sandbox)
 
 
 def test_what_lies_on_the_disk(tmp_path: Path) -> None:
@@ -109,7 +111,7 @@ def test_what_lies_on_the_disk(tmp_path: Path) -> None:
 
     played = sandbox.play(page_commands("docs/storage-format.md"))
 
-    check(played)
+    check(played, sandbox)
     assert (home / place).exists()
     assert (home / "there" / "documents" / "letters" / "b.txt").read_text() == "two\n"
 
@@ -136,4 +138,53 @@ def test_upgrading(tmp_path: Path) -> None:
 
         played = sandbox.play(page_commands("docs/upgrading.md"), before={"curl -f": again, "rm /var": stop})
 
-    check(played)
+    check(played, sandbox)
+
+
+def test_the_readme(tmp_path: Path) -> None:
+    """README.md: the first hour of somebody who has backups made by tar."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "scripts").symlink_to(ROOT / "scripts")
+    with live_server(tmp_path / "data") as server:
+        sandbox = Sandbox(home, {"http://127.0.0.1:5000": server.url})
+        prepare(
+            sandbox,
+            """\
+            mkdir -p document there backups/FULL backups/INC backups/DIFF
+            for n in $(seq 22); do head -c 3000 /dev/urandom >document/$n; done
+            """,
+        )
+        night = (
+            "echo $RANDOM >document/1; tar -czf backups/INC/inc_2026-11-{0}_02-00-00.tar.gz document/1;"
+            " touch -d 2026-11-{0} backups/INC/inc_2026-11-{0}*"
+        )
+
+        played = sandbox.play(
+            page_commands("README.md"),
+            before={
+                "curl -F file=@full": f"export TARKEEP_SERVER={server.url} SERVER_URL={server.url}",
+                "scripts/upload.sh": "cp full_2026-11-23_02-00-00.tar.gz backups/FULL;" + night.format(24),
+                "scripts/verify_sync.sh": night.format(25),
+            },
+        )
+
+    check(played, sandbox)
+    assert (home / "there" / "document" / "2").exists()
+
+
+def test_the_shell_clients(tmp_path: Path) -> None:
+    """scripts/README.md: every way to call the two scripts."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with live_server(tmp_path / "data") as server:
+        sandbox = Sandbox(
+            home, {"http://backup.example:5000": server.url, "http://127.0.0.1:5000": "", "/var/backups": "backups"}
+        )
+        prepare(sandbox, INCREMENTAL_DOCUMENTS + "mkdir -p backups/tree/FULL; mv full_* backups/tree/FULL")
+
+        played = sandbox.play(
+            page_commands("scripts/README.md"), before={"export SERVER_URL": f"PATH={ROOT}/scripts:$PATH"}
+        )
+
+    check(played, sandbox)

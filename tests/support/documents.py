@@ -93,11 +93,11 @@ class Sandbox:
         script = ["set -o pipefail -E", f"cd {self.home}"]
         for number, line in enumerate(lines):
             for start in [start for start in waiting if line.text.startswith(start)]:
-                script.append(f"{{ {self._here(waiting.pop(start))}\n}}")
+                script.append(f"{{ {waiting.pop(start)}\n}}")
             script.append(f"printf '\\n{_MARK}begin {number}\\n'")
             if line.output is None:
                 script.append(f'trap \'printf "\\n{_MARK}failed %s\\n" "$BASH_COMMAND"\' ERR')
-            script.append(self._here(line.text))
+            script.append(self.here(line.text))
             script.append(f"status=$?; trap - ERR; printf '\\n{_MARK}end %s\\n' $status")
         assert not waiting, f"no command begins with {sorted(waiting)}"
         ran = subprocess.run(
@@ -132,10 +132,12 @@ class Sandbox:
             "TARKEEP_RESERVE_BYTES": "0",
         }
 
-    def _here(self, text: str) -> str:
-        for there, here in self.instead.items():
-            text = text.replace(there, here)
-        return text
+    def here(self, text: str) -> str:
+        """*text* with the places of this sandbox, the longest names first; what was put in is not looked at again."""
+        if not self.instead:
+            return text
+        there = "|".join(map(re.escape, sorted(self.instead, key=len, reverse=True)))
+        return re.sub(there, lambda match: self.instead[match[0]], text)
 
 
 def _parsed(lines: Sequence[Command], printed: str) -> list[Played]:
@@ -179,10 +181,11 @@ def unlike(shown: str, printed: str) -> list[str]:
     Lines may come in another order, as those of transfers side by side do. JSON may be broken into lines anywhere.
     """
     if shown.lstrip().startswith(("{", "[")):
+        printed = printed[printed.find("{") :]  # behind what curl says of an error
         shown, printed = (re.sub(r"\s+", "", text) for text in (shown, printed))
     wanted = [line.strip() for line in shown.splitlines() if line.strip()]
     left = [line.strip() for line in printed.splitlines() if line.strip()]
-    missing = []
+    missing: list[str] = []
     for line in wanted:
         if line == "...":
             return missing  # and so on
