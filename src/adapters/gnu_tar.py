@@ -15,21 +15,24 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from ..domain.client.dumping import DumpEnd, DumpSource, Estimate
 from ..domain.client.ports import LocalArchive
 from ..domain.errors import DumpFailed, ExtractFailed, FolderUnusable, TarUnusable
+from .snapshot_file import settled
+from .tar_messages import TarMessages
 
 _BLOCK_BYTES = 1 << 20
 _KEPT_MESSAGES = 200
 _SOME_CHANGED = 1  # tar's exit status where files changed while they were read
+_ERRORS = 2
 _TOTAL = re.compile(r"Total bytes written: (\d+)")
 
 
@@ -52,35 +55,32 @@ class GnuTar:
         return self._create(source, "SNAPSHOT", "-")
 
     def estimate(self, source: DumpSource, before: bytes | None) -> Estimate:
-        with tempfile.TemporaryDirectory(prefix="tarkeep-") as folder:
-            snapshot = _written(Path(folder), before)
+        with self._counting(source, before) as counting:
+            return counting.count()
+
+    def start(
+        self, source: DumpSource, before: bytes | None, foresee: Callable[[Estimate], None] | None = None
+    ) -> _RunningTar:
+        running = self._running(source, before)
+        if foresee is not None:
+            running.look_ahead(self._counting(source, before), foresee)
+        return running
+
+    def _running(self, source: DumpSource, before: bytes | None) -> _RunningTar:
+        with _folder_for(before) as (folder, snapshot, kept):
+            tar = _started(self._create(source, str(snapshot), "-"), stdout=subprocess.PIPE)
+            assert tar.stderr is not None
+            kept.pop_all()
+            return _RunningTar(tar, folder, _member(source), TarMessages(tar.stderr), snapshot, before)
+
+    def _counting(self, source: DumpSource, before: bytes | None) -> _CountingTar:
+        with _folder_for(before) as (folder, snapshot, kept):
             # into /dev/null, GNU tar reads no file
             command = [*self._create(source, str(snapshot), "/dev/null"), "--verbose", "--totals"]
-            members = 0
-            with subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment()
-            ) as tar:
-                assert tar.stdout is not None
-                assert tar.stderr is not None
-                messages = _Messages(tar.stderr)
-                while block := tar.stdout.read(_BLOCK_BYTES):
-                    members += block.count(b"\n")
-                said = messages.wait()
-                status = tar.wait()
-            if status not in (0, _SOME_CHANGED):
-                raise DumpFailed(status, said)
-            totals = [match for line in said if (match := _TOTAL.match(line))]
-            return Estimate(members, int(totals[-1][1]) if totals else 0)
-
-    def start(self, source: DumpSource, before: bytes | None) -> _RunningTar:
-        folder = Path(tempfile.mkdtemp(prefix="tarkeep-"))
-        try:
-            snapshot = _written(folder, before)
-            tar = _started(self._create(source, str(snapshot), "-"), stdout=subprocess.PIPE)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return _RunningTar(tar, folder, snapshot)
+            tar = _started(command, stdout=subprocess.PIPE)
+            assert tar.stderr is not None
+            kept.pop_all()
+            return _CountingTar(tar, folder, _member(source), TarMessages(tar.stderr))
 
     def extract(self, archive: LocalArchive, into: str, *, incremental: bool, numeric_owner: bool) -> None:
         command = self._extract(into, incremental=incremental, numeric_owner=numeric_owner)
@@ -110,18 +110,24 @@ class GnuTar:
             raise ExtractFailed("what the server sends", status, said)
 
     def _create(self, source: DumpSource, snapshot: str, file: str) -> list[str]:
-        parent, _, name = source.directory.rstrip("/").rpartition("/")
+        parent = source.directory.rstrip("/").rpartition("/")[0]
         return [
             self.program,
             "--create",
             "--format=posix",
             f"--file={file}",
             f"--listed-incremental={snapshot}",
+            # "Directory is new" of each would be all that anybody sees
+            "--warning=no-new-directory",
+            "--warning=no-rename-directory",
             *(["--one-file-system"] if source.one_file_system else []),
+            *(["--sparse"] if source.sparse else []),
+            *(["--xattrs"] if source.xattrs else []),
+            *(["--acls"] if source.acls else []),
             *(f"--exclude={pattern}" for pattern in source.exclude),
             *(f"--exclude-from={listed}" for listed in source.exclude_from),
             f"--directory={parent or '/'}",
-            f"--add-file={name or '.'}",
+            f"--add-file={_member(source)}",
         ]
 
     def _extract(self, into: str, *, incremental: bool, numeric_owner: bool) -> list[str]:
@@ -136,30 +142,25 @@ class GnuTar:
 
 
 @define(eq=False)
-class _RunningTar:
+class _Tar:
+    """A tar that makes a dump. Leaving the context ends it, and removes *folder* with its snapshot file."""
+
     _tar: subprocess.Popen[bytes]
     _folder: Path
-    _snapshot: Path
-    _messages: _Messages = field(init=False)
+    _root: str
+    _messages: TarMessages
 
-    @_messages.default
-    def _listening(self) -> _Messages:
-        assert self._tar.stderr is not None
-        return _Messages(self._tar.stderr)
+    def _has_gone_on(self, status: int, *vital: bytes) -> bool:
+        """
+        Whether all that went wrong is that some files could not be read.
 
-    def __iter__(self) -> Iterator[bytes]:
-        assert self._tar.stdout is not None
-        while block := self._tar.stdout.read(_BLOCK_BYTES):
-            yield block
+        None of them may be the directory of which all others are, nor one of *vital*.
+        """
+        needed = (os.fsencode(self._root), *vital)
+        is_there = all(one.path.rstrip(b"/") not in needed for one in self._messages.unreadable)
+        return status == _ERRORS and self._messages.went_on and is_there
 
-    def finish(self) -> DumpEnd:
-        said = self._messages.wait()
-        status = self._tar.wait()
-        if status not in (0, _SOME_CHANGED):
-            raise DumpFailed(status, said)
-        return DumpEnd(self._snapshot.read_bytes(), said, is_clean=status == 0)
-
-    def __enter__(self) -> _RunningTar:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -168,6 +169,72 @@ class _RunningTar:
         with _ended(self._tar):
             pass
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@define(eq=False)
+class _CountingTar(_Tar):
+    def count(self) -> Estimate:
+        """
+        What the dump would hold, when it has come to its end.
+
+        Raises:
+            DumpFailed: it does not.
+        """
+        members = 0
+        assert self._tar.stdout is not None
+        while block := self._tar.stdout.read(_BLOCK_BYTES):
+            members += block.count(b"\n")
+        said = self._messages.wait()
+        status = self._tar.wait()
+        if status not in (0, _SOME_CHANGED) and not self._has_gone_on(status):
+            raise DumpFailed(status, said)
+        totals = [match for line in said if (match := _TOTAL.match(line))]
+        return Estimate(members, int(totals[-1][1]) if totals else 0)
+
+
+@define(eq=False)
+class _RunningTar(_Tar):
+    _snapshot: Path
+    _before: bytes | None
+    _ahead: _CountingTar | None = None
+    _end: DumpEnd | None = None
+
+    def look_ahead(self, counting: _CountingTar, foresee: Callable[[Estimate], None]) -> None:
+        """Tell *foresee* what *counting* finds out, if it does before this tar is ended."""
+        self._ahead = counting
+
+        def look() -> None:
+            with suppress(DumpFailed, OSError, ValueError):  # it was ended, and its pipes closed
+                foresee(counting.count())
+
+        threading.Thread(target=look, name="tar looks ahead", daemon=True).start()
+
+    def __iter__(self) -> Iterator[bytes]:
+        assert self._tar.stdout is not None
+        while block := self._tar.stdout.read(_BLOCK_BYTES):
+            yield block
+
+    def finish(self) -> DumpEnd:
+        if self._end is None:
+            said = self._messages.wait()
+            status = self._tar.wait()
+            if status not in (0, _SOME_CHANGED):
+                is_whole = self._has_gone_on(status, os.fsencode(self._snapshot)) and self._messages.are_all_known
+                if not is_whole:
+                    raise DumpFailed(status, said)
+            unreadable = tuple(self._messages.unreadable)
+            left = settled(self._before, self._snapshot.read_bytes(), [one.path for one in unreadable])
+            is_clean = status != _SOME_CHANGED and not self._messages.changed
+            told = self._messages.unreadable_messages
+            self._end = DumpEnd(left.snapshot, said, is_clean, unreadable, told, left.changes)
+        return self._end
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._ahead is not None:
+            self._ahead.__exit__(kind, error, trace)
+        super().__exit__(kind, error, trace)
 
 
 class _Messages:
@@ -223,11 +290,21 @@ def _started(
         raise FolderUnusable(command[0], error.strerror or str(error)) from error
 
 
-def _written(folder: Path, before: bytes | None) -> Path:
-    snapshot = folder / "snapshot"
-    if before is not None:
-        snapshot.write_bytes(before)
-    return snapshot
+def _member(source: DumpSource) -> str:
+    """What the members of the dump begin with."""
+    return source.directory.rstrip("/").rpartition("/")[2] or "."
+
+
+@contextmanager
+def _folder_for(before: bytes | None) -> Iterator[tuple[Path, Path, ExitStack]]:
+    """A private folder, with the snapshot file *before* in it; removed unless the stack is taken over."""
+    folder = Path(tempfile.mkdtemp(prefix="tarkeep-"))
+    with ExitStack() as kept:
+        kept.callback(shutil.rmtree, folder, ignore_errors=True)
+        snapshot = folder / "snapshot"
+        if before is not None:
+            snapshot.write_bytes(before)
+        yield folder, snapshot, kept
 
 
 def _environment() -> dict[str, str]:

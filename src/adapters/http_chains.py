@@ -142,6 +142,7 @@ def _point(profile: str, ids: Sequence[ArchiveId], told: Mapping[str, Any]) -> S
         has_snapshot=told["has_snapshot"],
         obstacles=tuple(map(obstacle_text, told["obstacles"])),
         doubts=tuple(map(obstacle_text, told["doubts"])),
+        notes=tuple(map(str, told.get("notes", ()))),
     )
 
 

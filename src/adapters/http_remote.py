@@ -33,7 +33,7 @@ from ..domain.archives import (
     Lineage,
 )
 from ..domain.client.address import ServerAddress
-from ..domain.client.ports import NO_LINEAGE, UploadProgress
+from ..domain.client.ports import NO_LINEAGE, ServerFacts, UploadProgress
 from ..domain.errors import (
     ArchiveNotFound,
     CertificateNotTrusted,
@@ -170,8 +170,10 @@ class HttpRemote:
         digests: DeclaredDigests,
         lineage: Lineage = NO_LINEAGE,
         taken_at: datetime | None = None,
+        notes: tuple[str, ...] = (),
     ) -> BackupArchive:
-        headers = {} if size_bytes is None else {"Content-Length": str(size_bytes)}
+        headers = _noted(notes)
+        headers |= {} if size_bytes is None else {"Content-Length": str(size_bytes)}
         if digests.sha256:
             headers["X-Checksum-Sha256"] = digests.sha256
         if lineage.parent is not None:
@@ -186,6 +188,16 @@ class HttpRemote:
         told = self.asked("PUT", archive_path(id), headers, blocks)
         with self.understood():
             return _archive(told)
+
+    def facts(self, profile: str) -> ServerFacts | None:
+        try:
+            told = self.asked("GET", f"/api/v1?{urlencode({'profile': profile})}")
+        except Refused as error:
+            if error.status == 404:
+                return None
+            raise
+        with self.understood():
+            return ServerFacts(told["max_upload_bytes"], told["max_unpacked_bytes"], frozenset(told["scopes"]))
 
     def create_upload(
         self,
@@ -224,8 +236,14 @@ class HttpRemote:
         blocks: Iterable[bytes],
         count_bytes: int | None,
         total_bytes: int | None = None,
+        notes: tuple[str, ...] = (),
     ) -> UploadProgress:
-        headers = {**_TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset_bytes)}
+        headers = {
+            **_TUS,
+            **_noted(notes),
+            "Content-Type": "application/offset+octet-stream",
+            "Upload-Offset": str(offset_bytes),
+        }
         if count_bytes is not None:
             headers["Content-Length"] = str(count_bytes)
         if total_bytes is not None:
@@ -386,6 +404,10 @@ class _Download:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._answer.close()
+
+
+def _noted(notes: tuple[str, ...]) -> dict[str, str]:
+    return {"Tarkeep-Notes": ",".join(quote(note, safe=" /:;'()") for note in notes)} if notes else {}
 
 
 def archive_path(id: ArchiveId) -> str:

@@ -67,10 +67,11 @@ class SpoolFolder:
             told = json.loads(file.with_name(file.name + _DESCRIPTION).read_bytes())
             parent = (BackupType(told["parent"][0]), told["parent"][1]) if told["parent"] else None
             lineage = Lineage(parent, told["snapshot_before"], told["snapshot_after"])
+            notes = tuple(told.get("notes", ()))
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise FolderUnusable(f"{file}{_DESCRIPTION}", "it cannot be read; remove it with its archive") from error
         snapshot = file.with_name(file.name + _SNAPSHOT).read_bytes()
-        return Spooled(ArchiveId(self.profile, type, file.name), described(file, type), lineage, snapshot)
+        return Spooled(ArchiveId(self.profile, type, file.name), described(file, type), lineage, snapshot, notes)
 
     def write(self, id: ArchiveId, blocks: Iterable[bytes]) -> LocalArchive:
         file = self._folder / id.type.value / id.name
@@ -95,6 +96,7 @@ class SpoolFolder:
             "parent": [lineage.parent[0].value, lineage.parent[1]] if lineage.parent is not None else None,
             "snapshot_before": lineage.snapshot_before,
             "snapshot_after": lineage.snapshot_after,
+            "notes": list(dump.notes),
         }
         with told_as_errors(file):
             file.with_name(file.name + _SNAPSHOT).write_bytes(dump.snapshot)

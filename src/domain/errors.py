@@ -171,7 +171,10 @@ class TooLarge(TarkeepError):
     limit_bytes: int
 
     def __str__(self) -> str:
-        return f"larger than the {self.limit_bytes} bytes allowed for one upload (setting max_upload_bytes)"
+        return (
+            f"the archive goes on after byte {self.limit_bytes}, which is the last that is taken of one; "
+            "raise max_upload_bytes on the server, or send less"
+        )
 
 
 @define
@@ -877,15 +880,31 @@ class TarUnusable(TarkeepError):
 
 @define
 class DumpFailed(TarkeepError):
-    """tar did not come to a good end; nothing of the dump is stored. *messages* are what it said."""
+    """tar did not come to a good end; nothing of the dump is stored. *messages* are what it said, errors first."""
 
     status: int
     messages: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         how = f"was killed by signal {-self.status}" if self.status < 0 else f"ended with {self.status}"
-        said = f": {'; '.join(self.messages[-3:])}" if self.messages else ""
-        return f"tar {how}{said}; nothing of this dump was stored"
+        said = f": {'; '.join(self.messages[:3])}" if self.messages else ""
+        more = f"; and {len(self.messages) - 3} more" if len(self.messages) > 3 else ""
+        return f"tar {how}{said}{more}; nothing of this dump was stored"
+
+
+@define
+class DumpTooLarge(TarkeepError):
+    """A dump has more bytes than the server takes, by its *setting*; nothing of it is stored."""
+
+    limit_bytes: int
+    setting: str
+
+    def __str__(self) -> str:
+        what = "before compression " if self.setting == "max_unpacked_bytes" else ""
+        return (
+            f"this dump goes on after byte {self.limit_bytes}, which {what}is the last that the server takes of one "
+            f"archive; raise {self.setting} there, or leave something out with --exclude; nothing was stored"
+        )
 
 
 @define

@@ -1,6 +1,8 @@
-"""Numbers of bytes as people read them."""
+"""Numbers of bytes: the most that one archive may have, and how people read them."""
 
 from __future__ import annotations
+
+from .errors import TooLarge
 
 
 def human_size(size_bytes: int) -> str:
@@ -11,3 +13,14 @@ def human_size(size_bytes: int) -> str:
             return f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} PB"
+
+
+def check_size(size_bytes: int, limit_bytes: int | None) -> None:
+    """
+    Judge whether one archive may have that many bytes; None is no limit but the medium's.
+
+    Raises:
+        TooLarge: it may not.
+    """
+    if limit_bytes is not None and size_bytes > limit_bytes:
+        raise TooLarge(limit_bytes)

@@ -26,10 +26,10 @@ from .errors import (
     NotAppendable,
     OffsetMismatch,
     PartsUnusable,
-    TooLarge,
     TooManyUploads,
     UploadGone,
 )
+from .sizes import check_size
 
 
 class ChecksumAlgorithm(Enum):
@@ -130,7 +130,7 @@ def begin(
     length_bytes: int | None,
     now: datetime,
     *,
-    max_bytes: int,
+    max_bytes: int | None,
     client: str = "",
     metadata: str = "",
     owner: str | None = None,
@@ -139,7 +139,7 @@ def begin(
     A new upload: of a whole archive, or without *offer* a partial one.
 
     Raises:
-        TooLarge: longer than *max_bytes*.
+        TooLarge: longer than *max_bytes*, None for no limit.
         EmptyArchive: an archive of no bytes.
     """
     _check_length(length_bytes, offer, max_bytes)
@@ -153,7 +153,7 @@ def concatenation(
     parts: Sequence[Upload],
     now: datetime,
     *,
-    max_bytes: int,
+    max_bytes: int | None,
     client: str,
     metadata: str,
     owner: str | None = None,
@@ -195,7 +195,7 @@ def start_append(
     offset_bytes: int,
     now: datetime,
     *,
-    max_bytes: int,
+    max_bytes: int | None,
     length_bytes: int | None = None,
     announced_bytes: int | None = None,
 ) -> Upload:
@@ -219,9 +219,11 @@ def start_append(
     if length_bytes is not None:
         upload = _with_length(upload, length_bytes, max_bytes)
     if announced_bytes is not None:
-        room = upload.length_bytes if upload.length_bytes is not None else max_bytes
-        if upload.offset_bytes + announced_bytes > room:
-            raise TooLarge(max_bytes) if upload.length_bytes is None else BeyondLength(room)
+        end_bytes = upload.offset_bytes + announced_bytes
+        if upload.length_bytes is None:
+            check_size(end_bytes, max_bytes)
+        elif end_bytes > upload.length_bytes:
+            raise BeyondLength(upload.length_bytes)
     return evolve(upload, touched_at=now)
 
 
@@ -267,7 +269,7 @@ def joined(part: Upload, final: Upload, now: datetime) -> Upload:
     return evolve(part, joined_in=final.id, ended=f"it is part of upload {final.id} now", touched_at=now)
 
 
-def _with_length(upload: Upload, length_bytes: int, max_bytes: int) -> Upload:
+def _with_length(upload: Upload, length_bytes: int, max_bytes: int | None) -> Upload:
     if upload.length_bytes is not None:
         if length_bytes != upload.length_bytes:
             raise LengthMismatch(upload.length_bytes, length_bytes)
@@ -278,10 +280,9 @@ def _with_length(upload: Upload, length_bytes: int, max_bytes: int) -> Upload:
     return evolve(upload, length_bytes=length_bytes)
 
 
-def _check_length(length_bytes: int | None, offer: Offer | None, max_bytes: int) -> None:
+def _check_length(length_bytes: int | None, offer: Offer | None, max_bytes: int | None) -> None:
     if length_bytes is None:
         return
-    if length_bytes > max_bytes:
-        raise TooLarge(max_bytes)
+    check_size(length_bytes, max_bytes)
     if length_bytes == 0 and offer is not None:
         raise EmptyArchive

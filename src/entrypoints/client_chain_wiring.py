@@ -19,7 +19,7 @@ from ..adapters.tar_content import file_in
 from ..domain.client.backing_up import BackUp, FetchSnapshot, PlanDump
 from ..domain.client.chain import Chains
 from ..domain.client.comparing import LocalTree
-from ..domain.client.dumping import Dumper
+from ..domain.client.dumping import NO_LIMITS, Dumper, Limits, Making
 from ..domain.client.fetching import PullArchive
 from ..domain.client.ports import Landing
 from ..domain.client.restoring import Extractor, ExtractPlan, PlanRestoring, RestorePath
@@ -33,6 +33,7 @@ class Dumping:
     """Use cases and the program of one backup; *through* is there where it is to go through a file."""
 
     dumper: Dumper
+    limits: Limits
     plan: PlanDump
     fetch_snapshot: FetchSnapshot
     back_up: BackUp | BackUpThroughFile
@@ -52,20 +53,30 @@ def content(known: Chains, profile: str, at: str, path: bytes) -> Iterator[bytes
 
 @contextmanager
 def dumping(
-    client: Client, profile: str, *, tar: str, compress_jobs: int, level: int, spool: Path | None
+    client: Client,
+    profile: str,
+    *,
+    tar: str,
+    compress_jobs: int,
+    level: int,
+    spool: Path | None,
+    strict: bool = False,
+    limits: Limits = NO_LIMITS,
 ) -> Iterator[Dumping]:
     """Backups of *profile* to the server of *client* by the program *tar*; a *spool* is held until the context ends."""
     known = HttpChains(client.remote)
-    dumper, compress = GnuTar(tar), GzipMembers(level, compress_jobs)
+    making = Making(GnuTar(tar), GzipMembers(level, compress_jobs), strict, limits)
     fetch = FetchSnapshot(known, client.hasher, client.retrying)
     plan = PlanDump(known, client.retrying)
     if spool is None:
         push = PushStream(client.remote, client.hasher, client.retrying)
-        yield Dumping(dumper, plan, fetch, BackUp(known, dumper, compress, push, fetch, client.retrying), through=None)
+        yield Dumping(
+            making.dumper, limits, plan, fetch, BackUp(known, making, push, fetch, client.retrying), through=None
+        )
         return
     with SpoolFolder(spool, profile) as folder:
-        through = BackUpThroughFile(known, dumper, compress, folder, client.push, fetch, client.hasher, client.retrying)
-        yield Dumping(dumper, plan, fetch, through, through)
+        through = BackUpThroughFile(known, making, folder, client.push, fetch, client.hasher, client.retrying)
+        yield Dumping(making.dumper, limits, plan, fetch, through, through)
 
 
 @frozen

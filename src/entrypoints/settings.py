@@ -48,6 +48,11 @@ def _positive(_instance: object, attribute: object, value: float) -> None:
         raise InvalidSetting(getattr(attribute, "name", "?"), f"must be greater than 0, is {value}")
 
 
+def _positive_if_any(instance: object, attribute: object, value: int | None) -> None:
+    if value is not None:
+        _positive(instance, attribute, value)
+
+
 def _not_negative(_instance: object, attribute: object, value: float) -> None:
     if value < 0:
         raise InvalidSetting(getattr(attribute, "name", "?"), f"must not be negative, is {value}")
@@ -93,8 +98,8 @@ class StorageSettings:
     same_name: Literal["reject", "keep-both"] = "reject"
     """Other bytes under a taken name: refuse them, or keep both with the receive time in the new name."""
 
-    max_upload_bytes: Size = field(default=500 * MEBIBYTE, validator=_positive)
-    """The largest archive accepted (500M). Units K, M, G, T."""
+    max_upload_bytes: Size | None = field(default=None, validator=_positive_if_any)
+    """The largest archive accepted. Units K, M, G, T. Default: 500M by POST /upload, else what there is room for."""
 
     upload_idle_hours: float = field(default=24.0, validator=_positive)
     """How long an unfinished resumable upload may lie untouched before it is dropped."""

@@ -155,6 +155,8 @@ class Tarkeep:
     read_member: ReadMember
     unpacker: Unpacker
     pack: Packer
+    max_unpacked_bytes: int | None = None
+    """What *receive* takes inside one archive, for whoever asks; None is no limit."""
 
 
 def assemble(
@@ -168,7 +170,7 @@ def assemble(
     clock: Clock,
     ids: IdSource,
     names: NameLocks,
-    max_bytes: int,
+    max_bytes: int | None,
     sessions: UploadSessions,
     upload_locks: UploadLocks,
     unpacker: Unpacker,
@@ -180,6 +182,7 @@ def assemble(
     gatekeeper: Gatekeeper | None = None,
     audit: AuditLog | None = None,
     notifier: Notifier | None = None,
+    max_unpacked_bytes: int | None = None,
 ) -> Tarkeep:
     """
     Tarkeep over any adapters. Close its `uploads` before them. Without a *gatekeeper* it is open.
@@ -235,6 +238,7 @@ def assemble(
         read_member=ReadMember(members, unpacker),
         unpacker=unpacker,
         pack=pack,
+        max_unpacked_bytes=max_unpacked_bytes,
     )
 
 
@@ -308,6 +312,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
                 settings.profiles or settings.data / "profiles.toml", must_exist=settings.profiles is not None
             ),
             reserve=Reserve(settings.reserve_bytes),
+            max_unpacked_bytes=settings.max_unpacked_bytes if settings.validate == "full" else None,
             gatekeeper=_gatekeeper(settings),
             audit=MemoryAuditLog() if _is_memory(settings) else FileAuditLog(settings.data),
         )

@@ -140,9 +140,9 @@ def test_what_its_sender_says_of_an_archive_stands_by_its_point(laptop: Dumper) 
 
     points = laptop.points()
     assert [points[dump.name]["notes"] for dump in (full, inc)] == [notes, ["short of time"]]
-    assert [line for line in laptop.get("plan")["warnings"] if line.startswith(("FULL", "INC"))] == [
-        *(f"FULL/{full.name}: {note}" for note in notes),
-        f"INC/{inc.name}: short of time",
+    assert [line for line in laptop.get("plan")["warnings"] if line.startswith("noted of")] == [
+        *(f"noted of FULL/{full.name}: {note}" for note in notes),
+        f"noted of INC/{inc.name}: short of time",
     ]
 
 

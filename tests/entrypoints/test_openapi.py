@@ -510,6 +510,8 @@ STORIES = [
     Request("alive", 200),
     Request("alive", 400, "bad-request-framing", headers={"Connection": "upgrade", "Upgrade": "websocket"}),
     Request("alive", 431, "headers-too-large", headers={"X-Long": "x" * 40_000}),
+    Request("facts", 200, query={"profile": "laptop"}),
+    Request("facts", 400, "invalid-name", query={"profile": "../x"}),
     Request("ready", 200),
     Request("description", 200),
     Request("description", 400, "invalid-encoding", query={"x": "\0"}),

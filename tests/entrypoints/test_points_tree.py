@@ -92,3 +92,14 @@ def test_only_a_terminal_gets_colours() -> None:
 
     assert line.text(in_colour=True) == "before \x1b[32mexact\x1b[0m after"
     assert line.text(in_colour=False) == "before exact after"
+
+
+def test_notes_stand_below_their_point() -> None:
+    """The first of them, and how many more there are."""
+    noted = evolve(FULL, notes=tuple(f"{number} could not be read" for number in range(7)))
+    lines = [line.text(in_colour=False) for line in drawn([noted], NOON)]
+
+    assert lines[1:] == [
+        *(f"    note: {number} could not be read" for number in range(5)),
+        "    note: and 2 more, which --json shows",
+    ]

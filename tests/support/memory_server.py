@@ -24,7 +24,7 @@ from tarkeep.domain.archives import (
     Lineage,
 )
 from tarkeep.domain.client.chain import Base, RestorePlan, RestoreStep, StoredPoint, TreeEntry, Version
-from tarkeep.domain.client.ports import NO_LINEAGE, UploadProgress
+from tarkeep.domain.client.ports import NO_LINEAGE, ServerFacts, UploadProgress
 from tarkeep.domain.errors import NoAnswer, NotThere, ParentMoved, UploadGone
 from tarkeep.domain.ports import Totals
 from tarkeep.domain.sync import InventoryEntry, SyncReport
@@ -80,6 +80,9 @@ class MemoryServer:
 
     # -- archives ----------------------------------------------------------------------------------------------------
 
+    def facts(self, profile: str) -> ServerFacts | None:
+        return ServerFacts(None, None, frozenset({"push", "list", "pull"}))
+
     def verify(self, profile: str | None, entries: Iterable[InventoryEntry]) -> SyncReport:
         raise NotImplementedError
 
@@ -97,9 +100,10 @@ class MemoryServer:
         digests: DeclaredDigests,
         lineage: Lineage = NO_LINEAGE,
         taken_at: datetime | None = None,
+        notes: tuple[str, ...] = (),
     ) -> BackupArchive:
         self._check(id, lineage)
-        return self._keep(id, b"".join(blocks), lineage, taken_at)
+        return self._keep(id, b"".join(blocks), lineage, taken_at, notes)
 
     def create_upload(
         self,
@@ -124,6 +128,7 @@ class MemoryServer:
         blocks: Iterable[bytes],
         count_bytes: int | None,
         total_bytes: int | None = None,
+        notes: tuple[str, ...] = (),
     ) -> UploadProgress:
         it = self._upload(upload)
         assert offset_bytes == len(it.content)
@@ -141,7 +146,7 @@ class MemoryServer:
             return UploadProgress(len(it.content))
         assert it.size_bytes == len(it.content)
         del self.uploads[upload]
-        return UploadProgress(it.size_bytes, self._keep(it.id, bytes(it.content), it.lineage, it.taken_at))
+        return UploadProgress(it.size_bytes, self._keep(it.id, bytes(it.content), it.lineage, it.taken_at, notes))
 
     def drop_upload(self, upload: str) -> None:
         self._upload(upload)
@@ -163,13 +168,16 @@ class MemoryServer:
         if base is None or (base.id.type, base.id.name) != lineage.parent:
             raise ParentMoved("the parent is another", str(base and base.id))
 
-    def _keep(self, id: ArchiveId, content: bytes, lineage: Lineage, taken_at: datetime | None) -> BackupArchive:
+    def _keep(
+        self, id: ArchiveId, content: bytes, lineage: Lineage, taken_at: datetime | None, notes: tuple[str, ...]
+    ) -> BackupArchive:
         gzip.GzipFile(fileobj=io.BytesIO(content)).read()
         if id in self.kept:
             assert self.kept[id].content == content
             return self.kept[id].archive
         self.now += timedelta(minutes=1)
-        archive = BackupArchive(id, len(content), digests_of(content), self.now, taken_at or self.now)
+        digests = digests_of(content)
+        archive = BackupArchive(id, len(content), digests, self.now, taken_at or self.now, notes=notes)
         self.kept[id] = _Kept(archive, content, lineage)
         return archive
 
@@ -199,6 +207,7 @@ class MemoryServer:
                 path=(*before.path, id) if before is not None else (id,),
                 path_bytes=kept.archive.size_bytes + (before.path_bytes if before is not None else 0),
                 has_snapshot=id in self.snapshots,
+                notes=kept.archive.notes,
             )
         return list(points.values())
 

@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from tests.support.archives import SNAPSHOT, make_targz
 
-ARCHIVES = st.dictionaries(
+# the one that is stored from the beginning among them: names are drawn from what the server told, and are taken
+ARCHIVES = st.just(make_targz({"documents/a.txt": b"first\n"})) | st.dictionaries(
     st.sampled_from(["a.txt", "b.txt", "documents/c.txt"]), st.binary(max_size=64), min_size=1
 ).map(make_targz)
 BOUNDARY = "tarkeep-contract-test"
@@ -69,6 +70,11 @@ def parents() -> st.SearchStrategy[str]:
     return st.tuples(st.sampled_from(["FULL", "Inc", "diff"]), archive_names()).map("/".join)
 
 
+def notes() -> st.SearchStrategy[str]:
+    """Lines of plain writing, percent-encoded."""
+    return st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=30).map(quote)
+
+
 def paths() -> st.SearchStrategy[str]:
     """Paths as text: those that there are in the archives, and any other, with bytes that are no text among them."""
     part = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\\\ufffd")
@@ -81,6 +87,7 @@ def paths() -> st.SearchStrategy[str]:
 schemathesis.openapi.format("tarkeep-at", points())
 schemathesis.openapi.format("tarkeep-parent", parents())
 schemathesis.openapi.format("tarkeep-stated-time", moments())
+schemathesis.openapi.format("tarkeep-notes", st.lists(notes(), max_size=3).map(",".join))
 schemathesis.openapi.format("tarkeep-path", paths())
 # no dots, no doubled slash: clients take them out of a URL's path, and what is left is another route
 schemathesis.openapi.format("tarkeep-member", st.sampled_from(["documents/a.txt", "documents", "b/\\xff"]))
@@ -124,6 +131,8 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
             "Content-MD5": base64.b64encode(md5.digest()).decode(),
         }
         case.headers.update({name: digest for name, digest in true.items() if name in case.headers})
+        # an archive that is stored with it takes no snapshot file that is drawn
+        case.headers.pop("Tarkeep-Snapshot-After", None)
     elif isinstance(case.body, dict) and "local_backups" in case.body:
         body: Any = dict(case.body)
         body["local_backups"] = each_named_once(body["local_backups"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import queue
 import random
 import subprocess
 import tarfile
@@ -25,14 +26,23 @@ from tarkeep.adapters.spool_folder import SpoolFolder
 from tarkeep.domain.archives import ArchiveId, BackupType, Lineage
 from tarkeep.domain.client.backing_up import BackedUp, BackUp, FetchSnapshot, PlanDump, PlannedDump
 from tarkeep.domain.client.dump_rule import DumpRule
-from tarkeep.domain.client.dumping import DumpEnd, DumpSource
+from tarkeep.domain.client.dumping import NO_LIMITS, DumpEnd, DumpSource, Estimate, Limits, Making
 from tarkeep.domain.client.push import PushArchive
 from tarkeep.domain.client.retrying import Retrying
 from tarkeep.domain.client.spooling import BackUpThroughFile, Spooled
 from tarkeep.domain.client.stream import PushStream
-from tarkeep.domain.errors import DumpFailed, FolderUnusable, NoAnswer, ParentMoved, SnapshotUnusable, TarkeepError
+from tarkeep.domain.errors import (
+    DumpFailed,
+    DumpTooLarge,
+    FolderUnusable,
+    NoAnswer,
+    ParentMoved,
+    SnapshotUnusable,
+    TarkeepError,
+)
 from tests.support.memory_server import MemoryServer
 from tests.support.trees import described, write
+from tests.support.weak_tar import weak_tar
 
 START = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)
 MIB = 1 << 20
@@ -53,6 +63,8 @@ class Machine:
     now: datetime = START
     dumper: GnuTar = field(factory=GnuTar)
     spool: Path | None = None
+    strict: bool = False
+    limits: Limits = NO_LIMITS
     notices: list[TarkeepError] = field(factory=list)
 
     @property
@@ -74,16 +86,16 @@ class Machine:
             pass
 
         source = DumpSource(str(self.tree))
-        compress = GzipMembers(level=1, jobs=2, member_bytes=MIB)
+        making = Making(self.dumper, GzipMembers(level=1, jobs=2, member_bytes=MIB), self.strict, self.limits)
         fetch = FetchSnapshot(self.server, hasher, retrying)
         if self.spool is None:
             push = PushStream(self.server, hasher, retrying)
-            run = BackUp(self.server, self.dumper, compress, push, fetch, retrying)
+            run = BackUp(self.server, making, push, fetch, retrying)
             return run(plan(), source, progress, notice)
         with SpoolFolder(self.spool, "laptop") as spool, closing(ClientMemory(self.home / "memory")) as memory:
             files = LocalFolder(self.home)
             pushing = PushArchive(self.server, files, memory, memory.notes, hasher, retrying, MIB)
-            through = BackUpThroughFile(self.server, self.dumper, compress, spool, pushing, fetch, hasher, retrying)
+            through = BackUpThroughFile(self.server, making, spool, pushing, fetch, hasher, retrying)
             for waiting in spool.waiting():
                 through.send(waiting, progress, notice)
             return through(plan(), source, progress, notice)
@@ -240,8 +252,7 @@ def test_another_backup_in_between_is_noticed(machine: Machine) -> None:
     hasher = HashlibHasher()
     run = BackUp(
         machine.server,
-        GnuTar(),
-        GzipMembers(),
+        Making(GnuTar(), GzipMembers()),
         PushStream(machine.server, hasher, retrying),
         FetchSnapshot(machine.server, hasher, retrying),
         retrying,
@@ -287,6 +298,106 @@ def test_files_that_change_meanwhile_are_told(machine: Machine, tmp_path: Path) 
     assert list(machine.server.kept) == list(machine.server.snapshots) == [done.archive.id]
 
 
+@pytest.mark.parametrize("size", [0, 24 * MIB], ids=["whole", "resumable"])
+@pytest.mark.parametrize("way", ["straight", "spool"])
+def test_a_backup_goes_on_over_what_cannot_be_read(machine: Machine, tmp_path: Path, size: int, way: str) -> None:
+    """It is stored with what could be, and the server keeps what is missing from it."""
+    machine.spool = machine.home / "spool" if way == "spool" else None
+    machine.dumper = GnuTar(weak_tar(tmp_path))
+    write(machine.tree, {"noise": some_bytes(size), "secret": b"s", "\udcff\n": b"t"})
+    for name in ("secret", "\udcff\n"):
+        (machine.tree / name).chmod(0)
+    done = machine.back_up()
+
+    [point] = machine.server.points("laptop")
+    assert sorted(point.notes) == [
+        r"document/\xff\x0a could not be read: Permission denied",
+        "document/secret could not be read: Permission denied",
+    ]
+    assert sorted(one.path for one in done.unreadable) == [b"document/secret", b"document/\xff\n"]
+    assert done.archive.id in machine.server.snapshots
+    with tarfile.open(fileobj=io.BytesIO(machine.server.kept[done.archive.id].content)) as tar:
+        assert "document/a" in tar.getnames()
+        assert "document/secret" not in tar.getnames()
+
+
+def test_notes_wait_in_the_spool_with_their_dump(spooling: Machine, tmp_path: Path) -> None:
+    """What one run could not send, the next one sends with all that is to be said of it."""
+    spooling.dumper = GnuTar(weak_tar(tmp_path))
+    write(spooling.tree, {"noise": some_bytes(4 * MIB), "secret": b"s"})
+    (spooling.tree / "secret").chmod(0)
+    spooling.server.lost_from = MIB
+    with pytest.raises(NoAnswer):
+        spooling.back_up()
+    spooling.server.lost_from = None
+    (spooling.tree / "secret").chmod(0o600)
+    spooling.back_up()
+
+    assert [point.notes for point in spooling.server.points("laptop")] == [
+        ("document/secret could not be read: Permission denied",),
+        (),
+    ]
+
+
+@pytest.mark.parametrize("size", [0, 24 * MIB], ids=["whole", "resumable"])
+def test_a_strict_backup_refuses_what_cannot_be_read(machine: Machine, tmp_path: Path, size: int) -> None:
+    """Nothing is stored then, and what could not be read is said first."""
+    machine.strict = True
+    machine.dumper = GnuTar(weak_tar(tmp_path))
+    write(machine.tree, {"noise": some_bytes(size), "secret": b"s"})
+    (machine.tree / "secret").chmod(0)
+
+    with pytest.raises(DumpFailed, match=r"tar ended with 2: document/secret: Cannot open: Permission denied; nothing"):
+        machine.back_up()
+    assert (machine.server.kept, machine.server.uploads) == ({}, {})
+
+
+def test_a_directory_that_cannot_be_read_at_all_is_no_backup(machine: Machine, tmp_path: Path) -> None:
+    """A dump of nothing is never stored as one of something."""
+    machine.dumper = GnuTar(weak_tar(tmp_path))
+    machine.tree.chmod(0)
+
+    with pytest.raises(DumpFailed, match="document: Cannot open"):
+        machine.back_up()
+    assert machine.server.kept == {}
+    machine.tree.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (Limits(max_upload_bytes=9 * MIB), "goes on after byte 9437184, which is the last .* raise max_upload_bytes"),
+        (Limits(max_upload_bytes=MIB), "goes on after byte 1048576"),
+        (Limits(max_unpacked_bytes=10 * MIB), "which before compression is the last .* raise max_unpacked_bytes"),
+    ],
+)
+@pytest.mark.parametrize("way", ["straight", "spool"])
+def test_a_dump_beyond_what_the_server_takes_ends_there(machine: Machine, limits: Limits, said: str, way: str) -> None:
+    """It says after which byte, and what to set; neither archive nor upload nor spooled file stay."""
+    machine.spool = machine.home / "spool" if way == "spool" else None
+    machine.limits = limits
+    write(machine.tree, {"noise": some_bytes(24 * MIB)})
+
+    with pytest.raises(DumpTooLarge, match=said):
+        machine.back_up()
+    assert (machine.server.kept, machine.server.uploads) == ({}, {})
+    assert spooled(machine) == []
+
+
+def test_what_a_dump_will_hold_is_foreseen_while_it_is_made(machine: Machine) -> None:
+    """By a second tar, which is gone with the first, also in the middle."""
+    foreseen: queue.SimpleQueue[Estimate] = queue.SimpleQueue()
+    source = DumpSource(str(machine.tree))
+    with GnuTar().start(source, None, foreseen.put) as dump:
+        estimate = foreseen.get(timeout=60)
+        content = b"".join(dump)
+    with GnuTar().start(source, None, foreseen.put):
+        pass
+
+    assert estimate == GnuTar().estimate(source, None)
+    assert estimate.size_bytes == len(content)
+
+
 def test_a_dump_can_be_looked_at_before(machine: Machine) -> None:
     """What it would hold, without reading a file or leaving a trace."""
     source = DumpSource(str(machine.tree), exclude=("gone",))
@@ -318,7 +429,8 @@ def spooling(machine: Machine) -> Machine:
 
 def spooled(machine: Machine) -> list[str]:
     """What lies in the spool."""
-    assert machine.spool is not None
+    if machine.spool is None:
+        return []
     return sorted(file.name for file in machine.spool.rglob("*") if file.is_file() and file.name != "lock")
 
 

@@ -7,7 +7,6 @@ never becomes the base of another, and a machine installed anew goes on where th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from attrs import frozen
@@ -18,7 +17,7 @@ from ..ports import Hasher
 from ..uploads import ChecksumAlgorithm
 from .chain import Base, Chains, StoredPoint
 from .dump_rule import DumpRule, choose_type
-from .dumping import Compressor, Dumper, DumpSource, RunningDump
+from .dumping import NOBODY, Changes, DumpEnd, DumpSource, Making, Unreadable, Watch
 from .push import Progress
 from .retrying import Notice, Retrying
 from .stream import PushStream
@@ -41,16 +40,40 @@ class PlannedDump:
 @frozen
 class BackedUp:
     """
-    What was stored, and what tar said of it.
+    What was stored, and how the dump of it ended; None of one that an earlier run made.
 
-    *is_clean* is false where files changed while they were read. *snapshot_error* is why the server did not get the
-    snapshot file, so that the next dump continues from the one before this.
+    *snapshot_error* is why the server did not get the snapshot file, so that the next dump continues from the one
+    before this.
     """
 
     archive: BackupArchive
-    messages: tuple[str, ...]
-    is_clean: bool
+    end: DumpEnd | None
     snapshot_error: TarkeepError | None = None
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """What tar said, errors first."""
+        return self.end.messages if self.end is not None else ()
+
+    @property
+    def other_messages(self) -> tuple[str, ...]:
+        """What tar said of all but the files that it could not read."""
+        return self.messages[self.end.unreadable_messages :] if self.end is not None else ()
+
+    @property
+    def is_clean(self) -> bool:
+        """False where files changed while they were read."""
+        return self.end is None or self.end.is_clean
+
+    @property
+    def unreadable(self) -> tuple[Unreadable, ...]:
+        """What is not in the archive, because it could not be read."""
+        return self.end.unreadable if self.end is not None else ()
+
+    @property
+    def changes(self) -> Changes | None:
+        """What the dump found, where that is known."""
+        return self.end.changes if self.end is not None else None
 
 
 @frozen
@@ -135,37 +158,34 @@ class BackUp:
     """Make a dump and store it, straight from tar to the server."""
 
     chains: Chains
-    dumper: Dumper
-    compress: Compressor
+    making: Making
     push: PushStream
     fetch_snapshot: FetchSnapshot
     retrying: Retrying
 
-    def __call__(self, planned: PlannedDump, source: DumpSource, progress: Progress, notice: Notice) -> BackedUp:
+    def __call__(
+        self, planned: PlannedDump, source: DumpSource, progress: Progress, notice: Notice, watch: Watch = NOBODY
+    ) -> BackedUp:
         """
         What became of it, once the archive is stored.
 
         Raises:
-            DumpFailed: tar did not end well; nothing is stored.
+            DumpFailed, DumpTooLarge: tar did not end well, or makes too much; nothing is stored.
             ParentMoved: another dump was stored since it was planned; nothing is stored.
             SnapshotUnusable, and all that `PushStream` raises: nothing is stored.
         """
         before = self.fetch_snapshot(planned.base, notice)
         base = planned.base
         lineage = Lineage() if base is None else Lineage((base.id.type, base.id.name), base.snapshot_sha256)
-        with self.dumper.start(source, before) as dump:
-            blocks = self.compress(to_a_good_end(dump))
-            stored = self.push(planned.id, blocks, progress, notice, lineage, planned.taken_at)
+        with self.making.dumper.start(source, before, watch.foresee) as dump:
+            blocks = self.making.blocks(dump, watch)
+            stored = self.push(
+                planned.id, blocks, progress, notice, lineage, planned.taken_at, notes=lambda: dump.finish().notes
+            )
             end = dump.finish()
         error = None
         try:
             self.retrying(lambda: self.chains.put_snapshot(stored.id, end.snapshot), on_retry=notice)
         except TarkeepError as failed:
             error = failed
-        return BackedUp(stored, end.messages, end.is_clean, error)
-
-
-def to_a_good_end(dump: RunningDump) -> Iterator[bytes]:
-    """The blocks of *dump*, which have no end unless it is a good one."""
-    yield from dump
-    dump.finish()
+        return BackedUp(stored, end, error)

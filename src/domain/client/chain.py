@@ -25,7 +25,8 @@ class StoredPoint:
     A restore point. *path* is what restores it, a FULL first and itself last; *path_bytes* is the size of all that.
 
     *evidence* is the weakest of the path, *link_evidence* that of this archive and its *parent*, with a *reason*.
-    *obstacles* say why it does not restore, *doubts* what is odd about it, a sentence each.
+    *obstacles* say why it does not restore, *doubts* what is odd about it, a sentence each; *notes* are what its sender
+    says of it.
     """
 
     id: ArchiveId
@@ -45,6 +46,7 @@ class StoredPoint:
     has_snapshot: bool
     obstacles: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @frozen

@@ -7,13 +7,15 @@ server and goes back to it; nothing of it stays on this machine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from attrs import frozen
 
-from ..errors import InvalidSetting
+from ..errors import DumpFailed, DumpTooLarge, InvalidSetting
+from ..notes import fitting
+from ..path_text import path_text
 
 
 @frozen
@@ -21,13 +23,17 @@ class DumpSource:
     """
     What to dump: *directory*, an absolute path without links, under its own name.
 
-    *exclude* are patterns as GNU tar takes them, *exclude_from* files that hold such patterns.
+    *exclude* are patterns as GNU tar takes them, *exclude_from* files that hold such patterns. *sparse* looks for holes
+    in files, *xattrs* and *acls* keep what their names say.
     """
 
     directory: str
     exclude: tuple[str, ...] = ()
     exclude_from: tuple[str, ...] = ()
     one_file_system: bool = False
+    sparse: bool = False
+    xattrs: bool = False
+    acls: bool = False
 
     def __attrs_post_init__(self) -> None:
         if not self.directory.startswith("/"):
@@ -35,16 +41,47 @@ class DumpSource:
 
 
 @frozen
+class Unreadable:
+    """A file, or a directory with all that is in it, that was not read or not to its end. *path* as tar names it."""
+
+    path: bytes
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{path_text(self.path)} could not be read: {self.reason}"
+
+
+@frozen
+class Changes:
+    """How many files there are of each sort, by what the dump before this one had; directories are not counted."""
+
+    new: int
+    changed: int
+    unchanged: int
+    deleted: int
+
+
+@frozen
 class DumpEnd:
     """
-    How a dump ended well: the snapshot file it left, and the *messages* of tar.
+    How a dump came to its end: the snapshot file it left, and the *messages* of tar, errors first.
 
-    *is_clean* is false where files changed, grew or went away while they were read.
+    *is_clean* is false where files changed, grew or went away while they were read. *unreadable* are those that are
+    missing from the dump, or have zeros from some byte on; the next dump tries them again, and *messages* begin with
+    *unreadable_messages* about them. *changes* is None where nobody can say.
     """
 
     snapshot: bytes
     messages: tuple[str, ...]
     is_clean: bool
+    unreadable: tuple[Unreadable, ...] = ()
+    unreadable_messages: int = 0
+    changes: Changes | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the archive, as many lines as it may have."""
+        return fitting([str(one) for one in self.unreadable])
 
 
 @frozen
@@ -53,6 +90,26 @@ class Estimate:
 
     members: int
     size_bytes: int
+
+
+def _nobody(_count_bytes: int) -> None:
+    """For dumps that nobody watches."""
+
+
+@frozen
+class Watch:
+    """
+    Who watches a dump being made.
+
+    *read* is told of every piece how many bytes of the tar it has. *foresee* is told, by another thread, what the dump
+    will hold, if anybody wants to know: a second tar finds that out beside the first.
+    """
+
+    read: Callable[[int], None] = _nobody
+    foresee: Callable[[Estimate], None] | None = None
+
+
+NOBODY = Watch()
 
 
 class RunningDump(AbstractContextManager["RunningDump", None], Protocol):
@@ -66,7 +123,7 @@ class RunningDump(AbstractContextManager["RunningDump", None], Protocol):
         How it ended, after the last block.
 
         Raises:
-            DumpFailed: not well.
+            DumpFailed: not well. Over single files that cannot be read it goes on.
         """
 
 
@@ -92,8 +149,14 @@ class Dumper(Protocol):
             DumpFailed: it cannot be found out.
         """
 
-    def start(self, source: DumpSource, before: bytes | None) -> RunningDump:
-        """Begin a dump that continues from the snapshot file *before*, None for a full one."""
+    def start(
+        self, source: DumpSource, before: bytes | None, foresee: Callable[[Estimate], None] | None = None
+    ) -> RunningDump:
+        """
+        Begin a dump that continues from the snapshot file *before*, None for a full one.
+
+        *foresee* is called by another thread with what `estimate` finds out meanwhile, if it does.
+        """
 
 
 class Compressor(Protocol):
@@ -101,3 +164,54 @@ class Compressor(Protocol):
 
     def __call__(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """*blocks*, compressed. Where they raise, so does this, before the last of what they gave comes out."""
+
+
+@frozen
+class Limits:
+    """The most that a server takes of one archive, as it is sent and as what is in it; None is no limit."""
+
+    max_upload_bytes: int | None = None
+    max_unpacked_bytes: int | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@frozen
+class Making:
+    """
+    How dumps are made: over files that cannot be read, unless it is to be *strict*, and within the server's *limits*.
+    """
+
+    dumper: Dumper
+    compress: Compressor
+    strict: bool = False
+    limits: Limits = NO_LIMITS
+
+    def blocks(self, dump: RunningDump, watch: Watch) -> Iterator[bytes]:
+        """
+        The archive that *dump* makes, which has no end unless it is a good one.
+
+        Raises:
+            DumpFailed: it is none; also where a file could not be read and it is to be strict.
+            DumpTooLarge: the server would not take so much.
+        """
+        unpacked = _within(self._to_a_good_end(dump, watch), self.limits.max_unpacked_bytes, "max_unpacked_bytes")
+        return _within(self.compress(unpacked), self.limits.max_upload_bytes, "max_upload_bytes")
+
+    def _to_a_good_end(self, dump: RunningDump, watch: Watch) -> Iterator[bytes]:
+        for block in dump:
+            yield block
+            watch.read(len(block))
+        end = dump.finish()
+        if self.strict and end.unreadable:
+            raise DumpFailed(2, end.messages)
+
+
+def _within(blocks: Iterable[bytes], limit_bytes: int | None, setting: str) -> Iterator[bytes]:
+    passed = 0
+    for block in blocks:
+        passed += len(block)
+        if limit_bytes is not None and passed > limit_bytes:
+            raise DumpTooLarge(limit_bytes, setting)
+        yield block

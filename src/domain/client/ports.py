@@ -198,8 +198,20 @@ class ArchiveSource(Protocol):
         """
 
 
+@frozen
+class ServerFacts:
+    """What a server says of itself: its limits (None is none), and the scopes that it grants for a profile."""
+
+    max_upload_bytes: int | None
+    max_unpacked_bytes: int | None
+    scopes: frozenset[str]
+
+
 class Remote(ArchiveSource, Protocol):
     """A Tarkeep server, over whatever line."""
+
+    def facts(self, profile: str) -> ServerFacts | None:
+        """What it takes, and what may be done for *profile*; None from one that does not tell."""
 
     def verify(self, profile: str | None, entries: Iterable[InventoryEntry]) -> SyncReport:
         """Compare *entries* with what the server holds, of one profile or of all."""
@@ -218,12 +230,13 @@ class Remote(ArchiveSource, Protocol):
         digests: DeclaredDigests,
         lineage: Lineage = NO_LINEAGE,
         taken_at: datetime | None = None,
+        notes: tuple[str, ...] = (),
     ) -> BackupArchive:
         """
         Send a whole archive in one request, of unknown length with *size_bytes* None; the archive as it is stored.
 
         The name in the answer may be another, where the server keeps both. *taken_at* (aware) goes before any time that
-        the name tells.
+        the name tells. *notes* are kept with it, for people.
 
         Raises:
             ParentMoved: the server would continue from another archive than the one in *lineage*.
@@ -262,11 +275,13 @@ class Remote(ArchiveSource, Protocol):
         blocks: Iterable[bytes],
         count_bytes: int | None,
         total_bytes: int | None = None,
+        notes: tuple[str, ...] = (),
     ) -> UploadProgress:
         """
         Send *blocks*, the *count_bytes* bytes from *offset_bytes* on, None where nobody knows how many.
 
-        *total_bytes* declares the length that was left open at creation.
+        *total_bytes* declares the length that was left open at creation; *notes* are kept with the archive that these
+        bytes end, for people.
 
         Raises:
             OffsetMismatch: the server is elsewhere; ask `upload_progress`.

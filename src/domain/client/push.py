@@ -143,9 +143,10 @@ class PushArchive:
         notice: Notice,
         lineage: Lineage = NO_LINEAGE,
         taken_at: datetime | None = None,
+        notes: tuple[str, ...] = (),
     ) -> BackupArchive:
         """
-        The archive as it is stored.
+        The archive as it is stored, with *notes* for people.
 
         Raises:
             NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
@@ -157,7 +158,7 @@ class PushArchive:
         known = self.cache.get(archive)
         with self.files.open(archive) as file:
             passing = _PassingDigest(self.hasher, file, progress)
-            sending = _Sending(self, id, archive, DeclaredDigests(sha256=known), lineage, taken_at, passing)
+            sending = _Sending(self, id, archive, DeclaredDigests(sha256=known), lineage, taken_at, passing, notes)
             send = sending.whole if archive.size_bytes < self.resumable_from_bytes else sending.resumable
             stored = self.retrying(
                 send,
@@ -235,6 +236,7 @@ class _Sending:
     _lineage: Lineage
     _taken_at: datetime | None
     _passing: _PassingDigest
+    _notes: tuple[str, ...] = ()
     _offset_bytes: int = 0
     _seen_bytes: int = 0
 
@@ -250,7 +252,7 @@ class _Sending:
     def whole(self) -> BackupArchive:
         blocks = self._passing.blocks(0)
         return self._push.remote.put(
-            self._id, blocks, self._archive.size_bytes, self._digests, self._lineage, self._taken_at
+            self._id, blocks, self._archive.size_bytes, self._digests, self._lineage, self._taken_at, self._notes
         )
 
     def resumable(self) -> BackupArchive:
@@ -267,7 +269,11 @@ class _Sending:
             if progress.stored is None:
                 blocks = self._passing.blocks(progress.offset_bytes)
                 progress = push.remote.append(
-                    upload, progress.offset_bytes, blocks, self._archive.size_bytes - progress.offset_bytes
+                    upload,
+                    progress.offset_bytes,
+                    blocks,
+                    self._archive.size_bytes - progress.offset_bytes,
+                    notes=self._notes,
                 )
         except (UploadGone, UploadNotFound):
             push.notes.put(self._key, None)

@@ -17,9 +17,9 @@ from ..errors import ParentMoved, TarkeepError
 from ..naming import time_in_name
 from ..ports import Hasher
 from ..uploads import ChecksumAlgorithm
-from .backing_up import BackedUp, FetchSnapshot, PlannedDump, to_a_good_end
+from .backing_up import BackedUp, FetchSnapshot, PlannedDump
 from .chain import Chains
-from .dumping import Compressor, DumpEnd, Dumper, DumpSource
+from .dumping import NOBODY, DumpEnd, DumpSource, Making, Watch
 from .ports import LocalArchive
 from .push import Progress, PushArchive
 from .retrying import Notice, Retrying
@@ -27,12 +27,13 @@ from .retrying import Notice, Retrying
 
 @frozen
 class Spooled:
-    """A whole dump that lies here, with all that the server is to get with it."""
+    """A whole dump that lies here, with all that the server is to get with it; *notes* are what it is to say of it."""
 
     id: ArchiveId
     archive: LocalArchive
     lineage: Lineage
     snapshot: bytes
+    notes: tuple[str, ...] = ()
 
 
 class Spool(Protocol):
@@ -60,27 +61,28 @@ class BackUpThroughFile:
     """Make a dump, keep it in the spool, and store it."""
 
     chains: Chains
-    dumper: Dumper
-    compress: Compressor
+    making: Making
     spool: Spool
     push: PushArchive
     fetch_snapshot: FetchSnapshot
     hasher: Hasher
     retrying: Retrying
 
-    def __call__(self, planned: PlannedDump, source: DumpSource, progress: Progress, notice: Notice) -> BackedUp:
+    def __call__(
+        self, planned: PlannedDump, source: DumpSource, progress: Progress, notice: Notice, watch: Watch = NOBODY
+    ) -> BackedUp:
         """
         What became of it, once the archive is stored.
 
         Raises:
-            DumpFailed: tar did not end well; nothing stays here, nothing is stored.
+            DumpFailed, DumpTooLarge: tar did not end well, or makes too much; nothing stays here, nothing is stored.
             ParentMoved: another dump was stored since it was planned; nothing stays here, nothing is stored.
             LocalDiskFull, FolderUnusable: the spool cannot take it.
             SnapshotUnusable, and all that `PushArchive` raises: it is not stored, and waits for the next run.
         """
         before = self.fetch_snapshot(planned.base, notice)
-        with self.dumper.start(source, before) as dump:
-            archive = self.spool.write(planned.id, self.compress(to_a_good_end(dump)))
+        with self.making.dumper.start(source, before, watch.foresee) as dump:
+            archive = self.spool.write(planned.id, self.making.blocks(dump, watch))
             end = dump.finish()
         base = planned.base
         lineage = Lineage(
@@ -88,7 +90,7 @@ class BackUpThroughFile:
             snapshot_before=base.snapshot_sha256 if base is not None else None,
             snapshot_after=self._sha256(end.snapshot),
         )
-        waiting = Spooled(planned.id, archive, lineage, end.snapshot)
+        waiting = Spooled(planned.id, archive, lineage, end.snapshot, end.notes)
         self.spool.describe(waiting)
         return self.send(waiting, progress, notice, end)
 
@@ -101,7 +103,7 @@ class BackUpThroughFile:
         """
         try:
             taken_at = time_in_name(dump.id.name)
-            stored = self.push(dump.id.profile, dump.archive, progress, notice, dump.lineage, taken_at)
+            stored = self.push(dump.id.profile, dump.archive, progress, notice, dump.lineage, taken_at, dump.notes)
         except ParentMoved:
             self.spool.remove(dump)
             raise
@@ -112,7 +114,7 @@ class BackUpThroughFile:
             error = failed
         else:
             self.spool.remove(dump)
-        return BackedUp(stored, end.messages if end else (), end is None or end.is_clean, error)
+        return BackedUp(stored, end, error)
 
     def _sha256(self, content: bytes) -> str:
         checksum = self.hasher.checksum(ChecksumAlgorithm.SHA256)

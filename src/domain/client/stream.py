@@ -44,9 +44,10 @@ class PushStream:
         notice: Notice,
         lineage: Lineage = NO_LINEAGE,
         taken_at: datetime | None = None,
+        notes: Callable[[], tuple[str, ...]] = tuple,
     ) -> BackupArchive:
         """
-        The archive as it is stored.
+        The archive as it is stored. *notes* are asked for at the end of *blocks*.
 
         Raises:
             EmptyArchive: there were no bytes.
@@ -61,21 +62,23 @@ class PushStream:
                 raise EmptyArchive
             digests = DeclaredDigests(sha256=window.sha256)
             stored = self.retrying(
-                lambda: self.remote.put(id, window.blocks(0), window.end_bytes, digests, lineage, taken_at),
+                lambda: self.remote.put(id, window.blocks(0), window.end_bytes, digests, lineage, taken_at, notes()),
                 on_retry=notice,
             )
         else:
             stored = self._resumable(
-                lambda: self.remote.create_upload(id, None, DeclaredDigests(), lineage, taken_at), window, notice
+                lambda: self.remote.create_upload(id, None, DeclaredDigests(), lineage, taken_at), window, notice, notes
             )
         if stored.digests.sha256 != window.sha256:
             raise DigestMismatch("sha256", window.sha256, stored.digests.sha256)
         return stored
 
-    def _resumable(self, create: Callable[[], str], window: _Window, notice: Notice) -> BackupArchive:
+    def _resumable(
+        self, create: Callable[[], str], window: _Window, notice: Notice, notes: Callable[[], tuple[str, ...]]
+    ) -> BackupArchive:
         upload = self.retrying(create, on_retry=notice)
         try:
-            return self._sent(upload, window, notice)
+            return self._sent(upload, window, notice, notes)
         except (NoAnswer, UploadGone):  # nothing can be said to the server, or nothing is left
             raise
         except BaseException:
@@ -83,7 +86,9 @@ class PushStream:
                 self.remote.drop_upload(upload)
             raise
 
-    def _sent(self, upload: str, window: _Window, notice: Notice) -> BackupArchive:
+    def _sent(
+        self, upload: str, window: _Window, notice: Notice, notes: Callable[[], tuple[str, ...]]
+    ) -> BackupArchive:
         seen = 0
 
         def has_moved() -> bool:
@@ -101,7 +106,7 @@ class PushStream:
                 )
             if not window.has_ended or progress.offset_bytes < window.end_bytes:
                 progress = self.remote.append(upload, progress.offset_bytes, window.blocks(progress.offset_bytes), None)
-            return self.remote.append(upload, progress.offset_bytes, (), 0, window.end_bytes)
+            return self.remote.append(upload, progress.offset_bytes, (), 0, window.end_bytes, notes())
 
         stored = self.retrying(send, has_moved=has_moved, on_retry=notice).stored
         if stored is None:

@@ -30,7 +30,6 @@ from ..errors import (
     RejectedContent,
     SidecarInvalid,
     TarkeepError,
-    TooLarge,
 )
 from ..naming import time_in_name, with_time
 from ..points import RestorePoint
@@ -52,6 +51,7 @@ from ..ports import (
 )
 from ..room import NO_RESERVE, Reserve, check_quota, check_room
 from ..rules import NO_RULES, RuleBook
+from ..sizes import check_size
 from .points import ListPoints
 from .recover import settle_claim
 
@@ -107,8 +107,8 @@ class ReceiveArchive:
     """
     Store one archive, whole and checked, or leave no trace of it.
 
-    *max_bytes* bounds one archive, *reserve* is what stays free of the medium. *patience* is how long to wait for
-    another receive of the same identity.
+    *max_bytes* bounds one archive (None: the medium alone does), *reserve* is what stays free of the medium. *patience*
+    is how long to wait for another receive of the same identity.
     """
 
     store: ArchiveStore
@@ -118,7 +118,7 @@ class ReceiveArchive:
     records: MemberRecords
     clock: Clock
     names: NameLocks
-    max_bytes: int
+    max_bytes: int | None
     points: ListPoints
     same_name: SameName = SameName.REJECT
     patience: timedelta = timedelta(seconds=10)
@@ -445,8 +445,7 @@ class Arrival:
             return None
 
     def _check_size(self, size_bytes: int) -> None:
-        if size_bytes > self._receive.max_bytes:
-            raise TooLarge(self._receive.max_bytes)
+        check_size(size_bytes, self._receive.max_bytes)
 
     def close(self) -> None:
         """Let go of everything."""

@@ -398,13 +398,11 @@ class AppendToUpload:
         checksum: Checksum | None,
     ) -> tuple[Upload, Exception | None]:
         """Write *blocks*; the upload with its new offset, and what the sender broke off with."""
-        room = upload.length_bytes if upload.length_bytes is not None else self.receive.max_bytes
         running = self.hasher.checksum(checksum.algorithm) if checksum else None
         start = synced = writer.size_bytes
         cut: Exception | None = None
         try:
-            too_long = TooLarge(room) if upload.length_bytes is None else BeyondLength(room)
-            for block in _from_sender(blocks, room - writer.size_bytes, too_long):
+            for block in _from_sender(blocks, *self._room(upload, writer.size_bytes)):
                 take(block)
                 if running is not None:
                     running.update(block)
@@ -418,6 +416,13 @@ class AppendToUpload:
             writer.truncate(start)
             cut = cut or ChecksumMismatch(checksum.algorithm.value)
         return self._sync(upload, writer), cut
+
+    def _room(self, upload: Upload, staged_bytes: int) -> tuple[int | None, TarkeepError]:
+        """How many bytes may follow those that are staged (None: any number), and what is wrong with more."""
+        if upload.length_bytes is not None:
+            return upload.length_bytes - staged_bytes, BeyondLength(upload.length_bytes)
+        limit = self.receive.max_bytes
+        return (None if limit is None else limit - staged_bytes), TooLarge(limit or 0)
 
     def _sync(self, upload: Upload, writer: ArchiveWriter) -> Upload:
         advanced = uploads.advanced(upload, writer.size_bytes, self.show.clock.now())
@@ -497,12 +502,13 @@ class _SenderLeft(Exception):
         self.error = error
 
 
-def _from_sender(blocks: Iterable[Block], room_bytes: int, too_long: Exception) -> Iterator[Block]:
+def _from_sender(blocks: Iterable[Block], room_bytes: int | None, too_long: TarkeepError) -> Iterator[Block]:
     try:
         for block in blocks:
-            room_bytes -= len(block)
-            if room_bytes < 0:
-                break
+            if room_bytes is not None:
+                room_bytes -= len(block)
+                if room_bytes < 0:
+                    break
             yield block
         else:
             return

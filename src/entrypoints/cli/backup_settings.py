@@ -33,6 +33,10 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     exclude: tuple[str, ...] = ()
     exclude_from: tuple[str, ...] = ()
     one_file_system: bool = False
+    sparse: bool = False
+    xattrs: bool = False
+    acls: bool = False
+    strict: bool = False
     full_every: str | None = None
     diff_every: str | None = None
     max_chain: int | None = None
@@ -53,6 +57,10 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             exclude=(*other.exclude, *self.exclude),
             exclude_from=(*other.exclude_from, *self.exclude_from),
             one_file_system=self.one_file_system or other.one_file_system,
+            sparse=self.sparse or other.sparse,
+            xattrs=self.xattrs or other.xattrs,
+            acls=self.acls or other.acls,
+            strict=self.strict or other.strict,
             full_every=first(self.full_every, other.full_every),
             diff_every=first(self.diff_every, other.diff_every),
             max_chain=first(self.max_chain, other.max_chain),
@@ -78,7 +86,15 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         for listed in lists:
             if not listed.is_file():
                 raise InvalidSetting("exclude_from", f"{listed} is no file")
-        return DumpSource(str(directory), self.exclude, tuple(map(str, lists)), self.one_file_system)
+        return DumpSource(
+            str(directory),
+            self.exclude,
+            tuple(map(str, lists)),
+            one_file_system=self.one_file_system,
+            sparse=self.sparse,
+            xattrs=self.xattrs,
+            acls=self.acls,
+        )
 
     def rule(self) -> DumpRule:
         """When a FULL and when a DIFF is due."""

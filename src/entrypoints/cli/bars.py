@@ -31,6 +31,8 @@ class _Rate(ProgressColumn):
 class Bars(Progress):
     """Bars on standard error. *total_bytes* is None where nobody knows."""
 
+    is_seen = True
+
     def __init__(self, total_bytes: int | None) -> None:
         self._lock = threading.Lock()
         self._tasks: dict[str, TaskID] = {}

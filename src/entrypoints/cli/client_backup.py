@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,16 +15,21 @@ from attrs import frozen
 from cyclopts import Parameter
 
 from ...domain.archives import ArchiveId
-from ...domain.client.backing_up import BackedUp, PlannedDump
+from ...domain.client.backing_up import PlannedDump
+from ...domain.client.dumping import NO_LIMITS, Limits
 from ...domain.client.push import Progress
 from ...domain.client.retrying import Notice
 from ...domain.client.spooling import BackUpThroughFile
 from ...domain.errors import ParentMoved, TarkeepError, WrongUse
 from ...domain.naming import check_profile
 from ...domain.sizes import human_size
+from ...domain.words import counted
+from .backup_report import Course, on_top_of, report
 from .backup_settings import BackupSettings, from_table
+from .backup_watch import WatchedDump, warn_of_limit
 from .client_settings import ClientSettings, where_to_set
 from .exits import FAILED, INTERRUPTED, OK, PARTLY, exit_code, hint
+from .needed_scopes import check_scopes
 from .opening import one_profile, opening
 from .output import Output
 from .transfers import Pace
@@ -31,8 +37,6 @@ from .transfers import Pace
 if TYPE_CHECKING:
     from ..client_chain_wiring import Dumping
     from ..client_wiring import Client
-
-_SHOWN_MESSAGES = 20
 
 
 def backup(
@@ -45,6 +49,10 @@ def backup(
     exclude: Sequence[str] = (),
     exclude_from: Sequence[str] = (),
     one_file_system: bool = False,
+    sparse: bool = False,
+    xattrs: bool = False,
+    acls: bool = False,
+    strict: bool = False,
     full_every: str | None = None,
     diff_every: str | None = None,
     max_chain: int | None = None,
@@ -64,9 +72,9 @@ def backup(
     directory's name. It is compressed in gzip members that can be entered one by one, which pigz cannot write.
 
     In the settings file each profile may have a table, [backup.laptop], with directory and any of the options below
-    written with underscores. Exit codes: 0 everything is stored; 1 nothing was; 3 of several profiles some were not, or
-    an archive is stored and its snapshot file is not, so that the next dump continues from the one before; 14 the
-    server gave no answer.
+    written with underscores. Exit codes: 0 everything is stored; 1 nothing was; 3 an archive is stored without what
+    could not be read, or its snapshot file is not, so that the next dump continues from the one before, or of several
+    profiles some were not stored; 12 the token may not do all that this takes; 14 the server gave no answer.
 
     Parameters
     ----------
@@ -85,6 +93,15 @@ def backup(
         Leave out what matches a pattern in this file; may be given several times.
     one_file_system
         Stay in the file system of the directory.
+    sparse
+        Look for holes in files, as of disk images, and leave them out.
+    xattrs
+        Keep extended attributes.
+    acls
+        Keep access control lists.
+    strict
+        Store nothing where a file or directory cannot be read. Without it the backup goes on, and the archive is stored
+        with what could be read and a note of what could not, which the next dump tries again.
     full_every
         How often auto makes a FULL, such as 12h, 30d or 8w. Default: 30d.
     diff_every
@@ -111,6 +128,10 @@ def backup(
         exclude=tuple(exclude),
         exclude_from=tuple(exclude_from),
         one_file_system=one_file_system,
+        sparse=sparse,
+        xattrs=xattrs,
+        acls=acls,
+        strict=strict,
         full_every=full_every,
         diff_every=diff_every,
         max_chain=max_chain,
@@ -128,7 +149,7 @@ def backup(
         if all or output.as_json:
             done = "looked at" if dry_run else "backed up"
             output.result(
-                f"{len(codes) - failed} of {len(codes)} profiles {done}",
+                f"{len(codes) - failed} of {counted(len(codes), 'profile')} {done}",
                 summary=True,
                 profiles=len(codes),
                 failed=failed,
@@ -185,19 +206,38 @@ class _Backup:
         source, rule, wanted = how.source(), how.rule(), how.wanted()
         jobs, level = how.compression()
         spool = Path(how.spool).expanduser() if how.spool is not None and not self._dry_run else None
-        tar = how.tar or "tar"
-        with dumping(self._client, profile, tar=tar, compress_jobs=jobs, level=level, spool=spool) as dumps:
+        notice = self._notice(profile)
+        limits = self._limits(profile, notice)
+        with dumping(
+            self._client,
+            profile,
+            tar=how.tar or "tar",
+            compress_jobs=jobs,
+            level=level,
+            spool=spool,
+            strict=how.strict,
+            limits=limits,
+        ) as dumps:
             dumps.dumper.check()
-            notice = self._notice(profile)
             if dumps.through is not None:
                 self._send_waiting(dumps.through, notice)
+            began = time.monotonic()
             planned = dumps.plan(profile, wanted, rule, datetime.now(UTC), notice)
             if self._dry_run:
                 return self._explain(dumps, planned, how, notice)
-            self._output.step(f"{planned.id}, {_on(_parent(planned))}: {planned.reason}")
-            with self._moving(planned.id) as progress:
-                done = dumps.back_up(planned, source, progress, notice)
-        return self._tell(done, _parent(planned), planned.reason)
+            self._output.step(f"{planned.id}, {on_top_of(_parent(planned))}: {planned.reason}")
+            with self._making(planned.id, limits) as making:
+                done = dumps.back_up(planned, source, making.sent, notice, making.watch())
+        course = Course(making.read_bytes, time.monotonic() - began)
+        return report(self._output, done, _parent(planned), planned.reason, course)
+
+    def _limits(self, profile: str, notice: Notice) -> Limits:
+        """What the server takes of one archive. Raises Unauthorized where the token may not do all that is needed."""
+        facts = self._client.retrying(lambda: self._client.remote.facts(profile), on_retry=notice)
+        if facts is None:  # an older server
+            return NO_LIMITS
+        check_scopes(self._client.remote.shown_url, "backup", profile, facts.scopes)
+        return Limits(facts.max_upload_bytes, facts.max_unpacked_bytes)
 
     def _send_waiting(self, through: BackUpThroughFile, notice: Notice) -> None:
         """Send what an earlier run could not; this run's dump continues from it."""
@@ -205,25 +245,34 @@ class _Backup:
             self._output.step(f"{dump.id}: waits in the spool, is sent now")
             parent = dump.lineage.parent
             try:
-                with self._moving(dump.id) as progress:
+                with self._moving(dump.id, dump.archive.size_bytes) as progress:
                     done = through.send(dump, progress, notice)
             except ParentMoved as error:
                 self._output.error(f"{dump.id}: dropped from the spool: {error}")
                 continue
-            self._tell(done, f"{parent[0].value}/{parent[1]}" if parent is not None else None, "sent from the spool")
+            for note in dump.notes:
+                self._output.error(f"{dump.id}: {note}")
+            on = f"{parent[0].value}/{parent[1]}" if parent is not None else None
+            report(self._output, done, on, "sent from the spool", Course())
 
     @contextmanager
-    def _moving(self, id: ArchiveId) -> Iterator[Progress]:
-        """A bar for *id*, and the pace of the settings."""
+    def _moving(self, id: ArchiveId, size_bytes: int) -> Iterator[Progress]:
+        """A bar for *id* on its way, and the pace of the settings."""
         label = f"{id.type.value}/{id.name}"
         pace = Pace(self._settings.limit_rate)
-        with self._output.bars(None) as bars:
+        with self._output.bars(size_bytes) as bars:
 
             def progress(position: int, moved_bytes: int) -> None:
-                bars.at(label, position, moved_bytes, None)
+                bars.at(label, position, moved_bytes, size_bytes)
                 pace.moved(moved_bytes)
 
             yield progress
+
+    @contextmanager
+    def _making(self, id: ArchiveId, limits: Limits) -> Iterator[WatchedDump]:
+        """A bar for *id* while it is made, and the pace of the settings."""
+        with self._output.bars(None) as bars:
+            yield WatchedDump(f"{id.type.value}/{id.name}", bars, Pace(self._settings.limit_rate), self._output, limits)
 
     def _notice(self, profile: str) -> Notice:
         return lambda error, pause: self._output.message(f"{profile}: {error}; again in {pause:.0f} s")
@@ -232,9 +281,10 @@ class _Backup:
         source = how.source()
         estimate = dumps.dumper.estimate(source, dumps.fetch_snapshot(planned.base, notice))
         command = shlex.join(dumps.dumper.command(source))
-        about = f"about {estimate.members} files and directories, {human_size(estimate.size_bytes)} before compression"
+        members = counted(estimate.members, "file or directory", "files and directories")
+        about = f"about {members}, {human_size(estimate.size_bytes)} before compression"
         self._output.result(
-            f"{planned.id}: would be made, {_on(_parent(planned))}: {planned.reason}",
+            f"{planned.id}: would be made, {on_top_of(_parent(planned))}: {planned.reason}",
             profile=planned.id.profile,
             type=planned.id.type.value,
             name=planned.id.name,
@@ -247,43 +297,9 @@ class _Backup:
         )
         for line in () if self._output.as_json else (command, about):
             self._output.result(line)
+        warn_of_limit(self._output, estimate, dumps.limits)
         return OK
-
-    def _tell(self, done: BackedUp, parent: str | None, reason: str) -> int:
-        archive = done.archive
-        shown = done.messages[-_SHOWN_MESSAGES:]
-        if not done.is_clean:
-            self._output.error(f"{archive.id}: stored, but tar warns that files changed while it read them:")
-        elif shown:
-            self._output.message(f"{archive.id}: tar says:")
-        for line in shown:
-            (self._output.message if done.is_clean else self._output.error)(f"  {line}")
-        if done.snapshot_error is not None:
-            self._output.error(
-                f"{archive.id}: the archive is stored, its snapshot file is not: {done.snapshot_error}; the next dump "
-                "will continue from the one before, which is right and only larger"
-            )
-        self._output.result(
-            f"{archive.id}: stored ({human_size(archive.size_bytes)}), {_on(parent)}: {reason}",
-            profile=archive.id.profile,
-            type=archive.id.type.value,
-            name=archive.id.name,
-            status="stored",
-            size=archive.size_bytes,
-            sha256=archive.digests.sha256,
-            parent=parent,
-            reason=reason,
-            warnings=list(done.messages),
-            clean=done.is_clean,
-            snapshot="stored" if done.snapshot_error is None else "not-stored",
-            error=str(done.snapshot_error) if done.snapshot_error is not None else None,
-        )
-        return OK if done.snapshot_error is None else PARTLY
 
 
 def _parent(planned: PlannedDump) -> str | None:
     return f"{planned.base.id.type.value}/{planned.base.id.name}" if planned.base is not None else None
-
-
-def _on(parent: str | None) -> str:
-    return f"on top of {parent}" if parent is not None else "on top of nothing"

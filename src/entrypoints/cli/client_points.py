@@ -20,6 +20,7 @@ from .opening import one_profile, opening, retry_notice
 from .output import Output
 
 _DEEPEST = 12
+_SHOWN_NOTES = 5
 _GREEN, _YELLOW, _RED = 32, 33, 31
 
 
@@ -28,7 +29,8 @@ def points(profile: str | None = None, /, *, client: ClientSettings | None = Non
     Show which points in time can be restored, as a tree: each archive below the one it builds on.
 
     A point restores exactly, or without knowing what was deleted (overlay), or not, and then what stands in its way is
-    said. How surely it is known what an archive builds on is proven, declared, inferred, contradicted or orphan.
+    said. How surely it is known what an archive builds on is proven, declared, inferred, contradicted or orphan. Notes
+    say what its sender had to say of it, such as which files could not be read.
 
     Parameters
     ----------
@@ -99,7 +101,14 @@ def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
             yield Line(f"{indent}    ", obstacle, colour=_RED)
         for doubt in point.doubts:
             yield Line(f"{indent}    doubt: ", doubt, colour=_YELLOW)
+        for note in (*point.notes[:_SHOWN_NOTES], *_more(point.notes)):
+            yield Line(f"{indent}    note: ", note, colour=_YELLOW)
         waiting += [(depth + 1, child) for child in reversed(below.get(point.id, []))]
+
+
+def _more(notes: Sequence[str]) -> list[str]:
+    more = len(notes) - _SHOWN_NOTES
+    return [f"and {more} more, which --json shows"] if more > 0 else []
 
 
 def _is_before(by_id: dict[ArchiveId, StoredPoint], point: StoredPoint) -> bool:
@@ -150,6 +159,7 @@ def _members(point: StoredPoint) -> dict[str, object]:
         "has_snapshot": point.has_snapshot,
         "obstacles": list(point.obstacles),
         "doubts": list(point.doubts),
+        "notes": list(point.notes),
     }
 
 

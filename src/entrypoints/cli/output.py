@@ -66,7 +66,9 @@ class Output:
 
 
 class Progress:
-    """Tells nobody how archives get on."""
+    """Tells nobody how archives get on. *is_seen* tells whether a person looks at it."""
+
+    is_seen = False
 
     def at(self, name: str, position: int, moved_bytes: int, size_bytes: int | None) -> None:
         """*name* has come to *position*, by moving so many bytes; the rest was there."""

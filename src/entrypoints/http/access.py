@@ -68,8 +68,8 @@ def _rows(scopes: Sequence[Scope], profile: Where, *routes: tuple[str, str]) -> 
 
 ACCESS: dict[tuple[str, str], Row] = {
     ("GET", "/healthz"): Row(is_open=True),
-    **_rows((), Where.NONE, ("GET", "/"), ("GET", "/readyz"), ("GET", "/openapi.json"), ("OPTIONS", _UPLOADS)),
-    **_rows((), Where.NONE, ("OPTIONS", _UPLOAD)),
+    **_rows((), Where.NONE, ("GET", "/"), ("GET", "/readyz"), ("GET", "/openapi.json"), ("GET", "/api/v1")),
+    **_rows((), Where.NONE, ("OPTIONS", _UPLOADS), ("OPTIONS", _UPLOAD)),
     **_rows((Scope.PUSH,), Where.HANDLER, ("POST", "/upload"), ("POST", _UPLOADS)),
     **_rows((Scope.PUSH,), Where.PATH, ("PUT", _WHOLE_ARCHIVE), ("PUT", _ARCHIVE + "/snapshot")),
     # HEAD has a row of its own on these, and POST is answered 405 unless it names another (`method.effective_method`)

@@ -241,7 +241,7 @@ def _warnings(made: Plan, archives: Sequence[BackupArchive]) -> Iterator[str]:
         yield f"{doubt.archive.type.value}/{doubt.archive.name}: {doubt.reason}"
     for archive in archives:
         for note in archive.notes:
-            yield f"{archive.id.type.value}/{archive.id.name}: {note}"
+            yield f"noted of {archive.id.type.value}/{archive.id.name}: {note}"
 
 
 def _script(made: Plan, archives: Sequence[BackupArchive], server: str) -> str:

@@ -75,17 +75,20 @@ class Context:
         """Run *work* in a thread, encoding there too what it returns."""
         return await self.run(lambda: answer_json(work(), headers=headers))
 
-    async def receive_upload(self, request: Request, work: Callable[[Iterator[bytes]], Result]) -> Result:
+    async def receive_upload(
+        self, request: Request, work: Callable[[Iterator[bytes]], Result], limit_bytes: int | None = None
+    ) -> Result:
         """
-        Run *work* on the blocks of an upload.
+        Run *work* on the blocks of an upload of at most *limit_bytes*, None for the limit of all.
 
         Raises:
             TooLarge: the announced length alone is over the limit; no byte was read.
             InsufficientStorage: there is no room for it; no byte was read.
             Problem: as many bodies as allowed are being received, and none ended in time.
         """
-        limit, announced = self.tarkeep.receive.max_bytes, announced_bytes(request)
-        if announced > limit + FORM_OVERHEAD_BYTES:
+        limit = self.tarkeep.receive.max_bytes if limit_bytes is None else limit_bytes
+        announced = announced_bytes(request)
+        if limit is not None and announced > limit + FORM_OVERHEAD_BYTES:
             raise TooLarge(limit)
         await self.run(lambda: self.tarkeep.receive.check_room(announced))
         return await self._with_body(request, work)

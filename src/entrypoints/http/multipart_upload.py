@@ -22,11 +22,15 @@ from ...domain.access import ANYBODY, Visitor
 from ...domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer, parse_digest
 from ...domain.errors import ProfileNotFound
 from ...domain.naming import check_archive_name, check_profile
+from ...domain.sizes import check_size
 from .parameters import LINEAGE, check_lineage, checked_text, lineage, stated_time
 from .problems import Problem
 
 MAX_PARTS = 16
 MAX_FIELD_BYTES = 4096
+FORM_BYTES = 500 << 20
+"""The largest archive that comes in a form, where no limit is set for all: what the original took."""
+
 _FIELDS = frozenset({"type", "profile", "md5", "sha256", *LINEAGE})
 
 
@@ -61,6 +65,7 @@ class MultipartUpload:
     boundary: str
     body: Iterable[bytes]
     visitor: Visitor = ANYBODY
+    limit_bytes: int = FORM_BYTES
     _fields: dict[str, str] = field(factory=dict, init=False)
     _filename: str | None = field(default=None, init=False)
 
@@ -71,6 +76,7 @@ class MultipartUpload:
         Raises:
             Problem: the form is broken or not what is expected.
             InvalidName, InvalidType, DigestInvalid, ProfileNotFound: by what the fields say.
+            TooLarge: by the bytes.
         """
         parser = PushMultipartParser(
             self.boundary, max_header_size=4096, max_header_count=8, max_segment_count=MAX_PARTS
@@ -78,6 +84,7 @@ class MultipartUpload:
         part: MultipartSegment | None = None
         value = b""
         is_file = False
+        size = 0
         try:
             for block in self.body:
                 for event in parser.parse(block):
@@ -87,6 +94,8 @@ class MultipartUpload:
                         if part is not None and not is_file:
                             self._take_field(part.name or "", value)
                     elif is_file:
+                        size += len(event)
+                        check_size(size, self.limit_bytes)
                         yield event
                     else:
                         value += event

@@ -21,7 +21,7 @@ from ...domain.usecases.receive import Outcome, Received
 from .access import note_written, visitor_of
 from .context import Context, answer_json
 from .download import archive_response
-from .multipart_upload import MultipartUpload, boundary_of
+from .multipart_upload import FORM_BYTES, MultipartUpload, boundary_of
 from .parameters import optional_profile, optional_type
 from .wire import (
     inventory_entries,
@@ -70,12 +70,13 @@ async def overview(request: Request) -> Response:
 async def upload(request: Request) -> Response:
     context = Context.of(request)
     boundary, visitor = boundary_of(request.headers.get("content-type", "")), visitor_of(request)
+    limit = context.tarkeep.receive.max_bytes or FORM_BYTES
 
     def receive(blocks: Iterator[bytes]) -> Received:
-        form = MultipartUpload(boundary, blocks, visitor)
+        form = MultipartUpload(boundary, blocks, visitor, limit)
         return context.tarkeep.receive.asking_later(form.offer, form.file_blocks())
 
-    received = await context.receive_upload(request, receive)
+    received = await context.receive_upload(request, receive, limit)
     archive = received.archive
     note_written(request, archive.id, archive.digests.sha256, received.outcome.value)
     answer: dict[str, object] = {

@@ -71,9 +71,11 @@ async def describe(request: Request) -> Response:
     headers = {
         "Tus-Version": tus_headers.VERSION,
         "Tus-Extension": tus_headers.EXTENSIONS,
-        "Tus-Max-Size": str(Context.of(request).tarkeep.receive.max_bytes),
         "Tus-Checksum-Algorithm": ",".join(algorithm.value for algorithm in ChecksumAlgorithm),
     }
+    limit = Context.of(request).tarkeep.receive.max_bytes
+    if limit is not None:
+        headers["Tus-Max-Size"] = str(limit)
     return Response(status_code=204, headers=headers)
 
 

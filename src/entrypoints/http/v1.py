@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ... import __version__
+from ...domain.access import Scope
 from ...domain.archives import ArchiveId, BackupArchive, BackupType, Offer
 from ...domain.naming import check_archive_name, check_profile
 from ...domain.usecases.receive import Outcome
@@ -50,6 +52,7 @@ def routes() -> list[Route]:
     return [
         Route(archive, put_archive, methods=["PUT"]),
         Route(archive, get_archive),
+        Route("/api/v1", facts),
         Route("/api/v1/archives", list_archives),
         Route("/api/v1/profiles", list_profiles),
         Route("/api/v1/profiles/{profile}", show_profile),
@@ -154,6 +157,22 @@ def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield from (line for line in whole if line.strip())
     if rest.strip():
         yield rest
+
+
+async def facts(request: Request) -> Response:
+    context, visitor = Context.of(request), visitor_of(request)
+    profile = optional_profile(request.query_params)
+    sees = profile is None or visitor.sees(profile)
+    return answer_json(
+        {
+            "name": "Tarkeep",
+            "version": __version__,
+            "max_upload_bytes": context.tarkeep.receive.max_bytes,
+            "max_unpacked_bytes": context.tarkeep.max_unpacked_bytes,
+            "profile": profile,
+            "scopes": [scope.value for scope in Scope if sees and visitor.may(scope)],
+        }
+    )
 
 
 async def alive(request: Request) -> Response:

@@ -1,0 +1,120 @@
+"""What `tarkeep backup` says of a dump that is stored: what it found, what is missing from it, what tar said."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ...domain.client.backing_up import BackedUp
+from ...domain.path_text import path_text
+from ...domain.sizes import human_size
+from ...domain.words import counted
+from .exits import OK, PARTLY
+from .output import Output
+
+_SHOWN = 20
+
+
+@frozen
+class Course:
+    """How a dump went: the bytes of the tar, and the seconds from its planning to its end; None where nobody knows."""
+
+    read_bytes: int | None = None
+    seconds: float | None = None
+
+
+def report(output: Output, done: BackedUp, parent: str | None, reason: str, course: Course) -> int:
+    """Tell all of it; the exit code."""
+    archive = done.archive
+    _tell_unreadable(output, done)
+    _tell_messages(output, done)
+    if done.snapshot_error is not None:
+        output.error(
+            f"{archive.id}: the archive is stored, its snapshot file is not: {done.snapshot_error}; the next dump "
+            "will continue from the one before, which is right and only larger"
+        )
+    changes = done.changes
+    output.result(
+        f"{archive.id}: stored ({human_size(archive.size_bytes)}), {on_top_of(parent)}: {reason}",
+        profile=archive.id.profile,
+        type=archive.id.type.value,
+        name=archive.id.name,
+        point=f"{archive.id.type.value}/{archive.id.name}",
+        status="stored",
+        size=archive.size_bytes,
+        sha256=archive.digests.sha256,
+        parent=parent,
+        reason=reason,
+        new=changes.new if changes else None,
+        changed=changes.changed if changes else None,
+        unchanged=changes.unchanged if changes else None,
+        deleted=changes.deleted if changes else None,
+        read=course.read_bytes,
+        seconds=round(course.seconds, 1) if course.seconds is not None else None,
+        warnings=list(done.messages),
+        unreadable=[{"path": path_text(one.path), "reason": one.reason} for one in done.unreadable],
+        clean=done.is_clean,
+        snapshot="stored" if done.snapshot_error is None else "not-stored",
+        error=str(done.snapshot_error) if done.snapshot_error is not None else None,
+    )
+    if not output.as_json and (line := _summary(done, course)):
+        output.result(line)
+    return OK if done.snapshot_error is None and not done.unreadable else PARTLY
+
+
+def on_top_of(parent: str | None) -> str:
+    """What a dump continues from, in words."""
+    return f"on top of {parent}" if parent is not None else "on top of nothing"
+
+
+def _summary(done: BackedUp, course: Course) -> str:
+    facts = []
+    if done.changes is not None:
+        it = done.changes
+        found = f"{it.new} new, {it.changed} changed, {it.unchanged} unchanged, {it.deleted} deleted"
+        missing = f", {len(done.unreadable)} not readable" if done.unreadable else ""
+        facts.append(f"files: {found}{missing}")
+    if course.read_bytes is not None and course.seconds is not None:
+        sizes = f"{human_size(course.read_bytes)} read, {human_size(done.archive.size_bytes)} stored"
+        facts.append(f"{sizes} in {duration(course.seconds)}")
+    return "; ".join(facts)
+
+
+def duration(seconds: float) -> str:
+    """*seconds* for people: ``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 7 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _tell_unreadable(output: Output, done: BackedUp) -> None:
+    if not done.unreadable:
+        return
+    count = counted(len(done.unreadable), "file or directory", "files and directories")
+    output.error(
+        f"{done.archive.id}: stored without {count} that could not be read; the next dump tries again, and --strict "
+        "stores nothing in such a case:"
+    )
+    for one in done.unreadable[:_SHOWN]:
+        output.error(f"  {path_text(one.path)}: {one.reason}")
+    if len(done.unreadable) > _SHOWN:
+        output.error(f"  and {len(done.unreadable) - _SHOWN} more; tarkeep points shows what is noted of it")
+
+
+def _tell_messages(output: Output, done: BackedUp) -> None:
+    # which files could not be read has been told
+    said = done.other_messages
+    if not said:
+        return
+    if done.is_clean:
+        output.message(f"{done.archive.id}: tar says:")
+    else:
+        output.error(f"{done.archive.id}: stored, but tar warns that files changed while it read them:")
+    tell = output.message if done.is_clean else output.error
+    for line in said[:_SHOWN]:
+        tell(f"  {line}")
+    if len(said) > _SHOWN:
+        tell(f"  and {len(said) - _SHOWN} more")
