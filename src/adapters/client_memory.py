@@ -7,23 +7,35 @@ is as good as an empty one, and so is none at all.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field
 
+from ..domain.archives import ArchiveId, BackupType
 from ..domain.client.ports import LocalArchive
+from ..domain.client.unfinished import UploadNote, version_of
+from ..domain.errors import TarkeepError
+from ..domain.path_text import path_text
 
 _FRESH_NS = 2_000_000_000
+_NOTED_DAYS = 30  # no server keeps an unfinished upload for so long
 # No commit waits for the disk: what a power cut takes is computed again.
 _TABLES = """
 PRAGMA synchronous=OFF;
 CREATE TABLE IF NOT EXISTS digest (file TEXT PRIMARY KEY, version TEXT NOT NULL, sha256 TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS upload (key TEXT PRIMARY KEY, address TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS unfinished (
+    address TEXT PRIMARY KEY, server TEXT NOT NULL, profile TEXT NOT NULL, type TEXT NOT NULL, name TEXT NOT NULL,
+    size INTEGER NOT NULL, version TEXT NOT NULL, sha256 TEXT,
+    proven_size INTEGER NOT NULL, proven_sha256 TEXT NOT NULL, noted_at INTEGER NOT NULL
+);
+DROP TABLE IF EXISTS upload;
 """
 
 
@@ -33,6 +45,7 @@ class ClientMemory:
 
     path: Path | None
     now_ns: Callable[[], int] = time.time_ns
+    patience_seconds: float = 10.0
     notes: _Notes = field(init=False)
     _database: sqlite3.Connection | None = field(init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
@@ -48,7 +61,9 @@ class ClientMemory:
         for _ in range(2):
             try:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                database = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+                database = sqlite3.connect(
+                    self.path, timeout=self.patience_seconds, isolation_level=None, check_same_thread=False
+                )
             except (OSError, sqlite3.Error):
                 return None
             try:
@@ -65,24 +80,21 @@ class ClientMemory:
         return None
 
     def get(self, archive: LocalArchive) -> str | None:
-        return self.value("SELECT sha256 FROM digest WHERE file=? AND version=?", archive.path, _version(archive))
+        rows = self.rows("SELECT sha256 FROM digest WHERE file=? AND version=?", _file(archive), version_of(archive))
+        return str(rows[0][0]) if rows else None
 
     def put(self, archive: LocalArchive, sha256: str) -> None:
         # A file that was just modified may be modified again within the same tick of its clock, and look the same.
         if self.now_ns() - archive.modified_ns > _FRESH_NS:
-            self.value("INSERT OR REPLACE INTO digest VALUES (?, ?, ?)", archive.path, _version(archive), sha256)
+            values = (_file(archive), version_of(archive), sha256)
+            self.rows("INSERT OR REPLACE INTO digest VALUES (?, ?, ?)", *values)
 
     def forget(self, archives: Iterable[LocalArchive]) -> None:
         """Forget the digests of *archives*, whatever version they are of."""
         for archive in archives:
-            self.value("DELETE FROM digest WHERE file=?", archive.path)
+            self.rows("DELETE FROM digest WHERE file=?", _file(archive))
 
-    def value(self, statement: str, *values: str) -> str | None:
-        """The first column of the first row, None where there is none or the file is of no use."""
-        rows = self.rows(statement, *values)
-        return str(rows[0][0]) if rows else None
-
-    def rows(self, statement: str, *values: str) -> list[tuple[object, ...]]:
+    def rows(self, statement: str, *values: str | int | None) -> list[tuple[Any, ...]]:
         """All rows, none where the file is of no use."""
         with self._lock:
             if self._database is None:
@@ -90,6 +102,9 @@ class ClientMemory:
             try:
                 return self._database.execute(statement, values).fetchall()
             except sqlite3.Error:
+                # whoever holds it for so long may do so for good: one wait is enough
+                self._database.close()
+                self._database = None
                 return []
 
     def close(self) -> None:
@@ -104,18 +119,43 @@ class ClientMemory:
 class _Notes:
     _memory: ClientMemory
 
-    def get(self, key: str) -> str | None:
-        return self._memory.value("SELECT address FROM upload WHERE key=?", key)
+    def of(self, server: str, id: ArchiveId, size_bytes: int) -> list[UploadNote]:
+        return [note for note in self.all(server) if note.id == id and note.size_bytes == size_bytes]
 
-    def put(self, key: str, upload: str | None) -> None:
-        if upload is None:
-            self._memory.value("DELETE FROM upload WHERE key=?", key)
-        else:
-            self._memory.value("INSERT OR REPLACE INTO upload VALUES (?, ?)", key, upload)
+    def put(self, note: UploadNote) -> None:
+        now = self._memory.now_ns() // 1_000_000_000
+        self._memory.rows("DELETE FROM unfinished WHERE noted_at < ?", now - _NOTED_DAYS * 86400)
+        self._memory.rows(
+            "INSERT OR REPLACE INTO unfinished VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            note.address,
+            note.server,
+            note.id.profile,
+            note.id.type.value,
+            note.id.name,
+            note.size_bytes,
+            note.version,
+            note.sha256,
+            note.proven_bytes,
+            note.proven_sha256,
+            now,
+        )
 
-    def all(self) -> list[tuple[str, str]]:
-        return [(str(key), str(address)) for key, address in self._memory.rows("SELECT key, address FROM upload")]
+    def drop(self, address: str) -> None:
+        self._memory.rows("DELETE FROM unfinished WHERE address=?", address)
+
+    def all(self, server: str) -> list[UploadNote]:
+        found = self._memory.rows(
+            "SELECT server, profile, type, name, size, address, version, sha256, proven_size, proven_sha256 "
+            "FROM unfinished WHERE server=? ORDER BY proven_size",
+            server,
+        )
+        notes = []
+        for kept, profile, type, name, *rest in found:
+            with suppress(ValueError, TarkeepError):  # nothing that this program wrote
+                notes.append(UploadNote(kept, ArchiveId(profile, BackupType(type), name), *rest))
+        return notes
 
 
-def _version(archive: LocalArchive) -> str:
-    return f"{archive.size_bytes} {archive.modified_ns} {archive.inode}"
+def _file(archive: LocalArchive) -> str:
+    """The path of *archive*: bytes may be anything, text in a database may not."""
+    return path_text(os.fsencode(archive.path))

@@ -6,6 +6,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -49,7 +50,8 @@ class LocalFolder:
 
     def open(self, archive: LocalArchive) -> _OpenFile:
         try:
-            file = io.FileIO(archive.path)
+            # should it be a pipe by now, it is not waited for
+            file = io.FileIO(os.open(archive.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
         except FileNotFoundError as error:
             raise LocalFileChanged(archive.path) from error
         except OSError as error:
@@ -88,16 +90,13 @@ def _looked_at(file: Path, type: BackupType) -> list[LocalArchive]:
         FolderUnusable: it cannot be looked at, or is no file.
     """
     try:
-        mode = file.stat().st_mode
-        if stat.S_ISREG(mode):
-            return [described(file, type)]
+        return [described(file, type)]
     except FileNotFoundError as error:
         if file.is_symlink():
             raise FolderUnusable(str(file), _LEADS_NOWHERE) from error
         return []
     except OSError as error:
         raise FolderUnusable(str(file), error.strerror or str(error)) from error
-    raise FolderUnusable(str(file), "it is a folder, not an archive" if stat.S_ISDIR(mode) else "it is no plain file")
 
 
 def described(file: Path, type: BackupType) -> LocalArchive:
@@ -106,8 +105,12 @@ def described(file: Path, type: BackupType) -> LocalArchive:
 
     Raises:
         OSError: it cannot be looked at.
+        FolderUnusable: it is no file but a folder, a pipe or a device.
     """
     found = file.stat()
+    if not stat.S_ISREG(found.st_mode):
+        what = "it is a folder, not an archive" if stat.S_ISDIR(found.st_mode) else "it is no plain file"
+        raise FolderUnusable(str(file), what)
     return LocalArchive(type, file.name, found.st_size, str(file.absolute()), found.st_mtime_ns, found.st_ino)
 
 
@@ -117,16 +120,22 @@ class _OpenFile:
     _file: io.FileIO
 
     def check(self) -> None:
-        found = os.fstat(self._file.fileno())
+        """Raises LocalFileChanged where it is another version by now, or another file has its name."""
         listed = self._archive
+        found = os.fstat(self._file.fileno())
         if (found.st_size, found.st_mtime_ns, found.st_ino) != (listed.size_bytes, listed.modified_ns, listed.inode):
             raise LocalFileChanged(listed.path)
+        with suppress(OSError):  # one that was removed can still be read to its end
+            if not os.path.samestat(found, os.stat(listed.path)):  # noqa: PTH116  # for each block
+                raise LocalFileChanged(listed.path)
 
     def read(self, start: int = 0) -> Iterator[bytes]:
-        while block := self._block(start):
+        while start < self._archive.size_bytes:
+            block = self._block(start)
+            self.check()  # before the bytes go out: what changed meanwhile must not be stored
+            if not block:
+                raise LocalFileChanged(self._archive.path)
             start += len(block)
-            if start >= self._archive.size_bytes:
-                self.check()  # before the last bytes go out: what changed meanwhile must not be stored
             yield block
 
     def _block(self, start: int) -> bytes:

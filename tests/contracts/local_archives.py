@@ -8,8 +8,9 @@ from typing import Protocol
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import BackupType
+from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.domain.client.ports import DigestCache, LocalArchive, LocalArchives, UploadNotes
+from tarkeep.domain.client.unfinished import UploadNote
 from tarkeep.domain.errors import FolderUnusable, LocalFileChanged
 
 CONTENT = bytes(range(256)) * 9000
@@ -25,8 +26,8 @@ class FolderDoor(Protocol):
     def lay(self, type: str, name: str, content: bytes) -> None:
         """Have *content* lie there, as a new version of whatever has this name."""
 
-    def grow(self, type: str, name: str, more: bytes) -> None:
-        """Append *more* to it, as whatever still writes it would."""
+    def change(self, type: str, name: str, how: str) -> None:
+        """Change it in a way that a test names, as whatever still writes it would."""
 
     def remove(self, type: str, name: str) -> None:
         """Take it away."""
@@ -122,17 +123,38 @@ class LocalArchivesContract:
         with pytest.raises(LocalFileChanged):
             door.files.open(archive)
 
-    def test_what_changes_while_it_is_read_never_comes_to_its_end(self, door: FolderDoor) -> None:
-        """So that no mixture of two versions is taken for an archive."""
+    @pytest.mark.parametrize("how", ["grown", "shortened", "emptied", "replaced", "overwritten"])
+    def test_what_changes_while_it_is_read_gives_no_more_bytes(self, door: FolderDoor, how: str) -> None:
+        """So that no mixture of two versions is taken for an archive, and nobody waits for bytes that will not come."""
         door.lay("FULL", "a.tar.gz", CONTENT)
         (archive,) = door.files.look().archives
 
         with door.files.open(archive) as file:
             reading = file.read()
             next(reading)
-            door.grow("FULL", "a.tar.gz", b"more")
+            door.change("FULL", "a.tar.gz", how)
             with pytest.raises(LocalFileChanged):
-                list(reading)
+                next(reading)
+
+    def test_what_is_removed_while_it_is_read_is_read_to_its_end(self, door: FolderDoor) -> None:
+        """Its bytes are what they were; whoever tidies up in the meantime may have them stored first."""
+        door.lay("FULL", "a.tar.gz", CONTENT)
+        (archive,) = door.files.look().archives
+
+        with door.files.open(archive) as file:
+            reading = file.read()
+            first = next(reading)
+            door.remove("FULL", "a.tar.gz")
+            assert first + b"".join(reading) == CONTENT
+
+    def test_a_pipe_that_has_come_in_its_place_is_not_waited_for(self, door: FolderDoor) -> None:
+        """Nobody may ever write into it."""
+        door.lay("FULL", "a.tar.gz", CONTENT)
+        (archive,) = door.files.look().archives
+        door.spoil("FULL/a.tar.gz", "pipe")
+
+        with pytest.raises(LocalFileChanged):
+            door.files.open(archive)
 
 
 class DigestCacheContract:
@@ -164,25 +186,53 @@ class DigestCacheContract:
         assert cache.get(ARCHIVE) == "b" * 64
 
 
+ID = ArchiveId("laptop", BackupType.FULL, "full_1.tar.gz")
+NOTE = UploadNote("http://server", ID, 5, "http://server/1", "version")
+
+
 class UploadNotesContract:
     """A subclass gives the fixture *reopened*: called, it gives what the next run of the client finds."""
 
     def test_a_note_is_found_until_it_is_forgotten(self, reopened: Callable[[], UploadNotes]) -> None:
         """At once and by the next run."""
         notes = reopened()
-        assert notes.get("a") is None
-        notes.put("a", "http://server/1")
-        notes.put("b", "http://server/2")
-        notes.put("a", "http://server/3")
+        other = evolve(NOTE, address="http://server/2", sha256="a" * 64, proven_bytes=3, proven_sha256="b" * 64)
+        assert list(notes.all("http://server")) == []
+        notes.put(other)
+        notes.put(NOTE)
 
-        assert reopened().get("a") == "http://server/3"
-        assert sorted(reopened().all()) == [("a", "http://server/3"), ("b", "http://server/2")]
-        reopened().put("a", None)
-        assert notes.get("a") is None
-        assert notes.all() == [("b", "http://server/2")]
+        assert list(reopened().of("http://server", NOTE.id, 5)) == [NOTE, other]
+        reopened().drop(NOTE.address)
+        assert list(notes.all("http://server")) == [other]
+
+    def test_a_note_takes_the_place_of_the_one_before_it(self, reopened: Callable[[], UploadNotes]) -> None:
+        """More of an upload is proven as it gets on."""
+        further = evolve(NOTE, proven_bytes=4, proven_sha256="c" * 64)
+        reopened().put(NOTE)
+        reopened().put(further)
+
+        assert list(reopened().all("http://server")) == [further]
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            evolve(NOTE, server="http://other"),
+            evolve(NOTE, server="https://server"),
+            evolve(NOTE, server="http://server/below"),
+            evolve(NOTE, id=evolve(ID, profile="other")),
+            evolve(NOTE, id=evolve(ID, type=BackupType.DIFF)),
+            evolve(NOTE, id=evolve(ID, name="full_other.tar.gz")),
+            evolve(NOTE, size_bytes=6),
+        ],
+    )
+    def test_a_note_of_anything_else_is_not_found(self, reopened: Callable[[], UploadNotes], other: UploadNote) -> None:
+        """Another server above all: what is there may be anybody's."""
+        reopened().put(other)
+
+        assert list(reopened().of(NOTE.server, NOTE.id, NOTE.size_bytes)) == []
 
     def test_what_was_never_noted_is_forgotten_as_well(self, reopened: Callable[[], UploadNotes]) -> None:
         """Without a word."""
-        reopened().put("a", None)
+        reopened().drop("http://server/1")
 
-        assert reopened().all() == []
+        assert list(reopened().all("http://server")) == []

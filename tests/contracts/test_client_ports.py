@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 from tarkeep.adapters.client_memory import ClientMemory
 from tarkeep.adapters.landing_folder import LandingFolder
@@ -20,6 +21,7 @@ from tarkeep.domain.errors import FolderUnusable
 from tests.contracts.landing import ARCHIVE, LandingContract, LandingDoor
 from tests.contracts.local_archives import ARCHIVE as LOCAL
 from tests.contracts.local_archives import (
+    NOTE,
     DigestCacheContract,
     FolderDoor,
     LocalArchivesContract,
@@ -59,9 +61,23 @@ class LocalFolderDoor:
         new.write_bytes(content)
         new.replace(file)
 
-    def grow(self, type: str, name: str, more: bytes) -> None:
-        with (self.files.path / type / name).open("ab") as file:
-            file.write(more)
+    def change(self, type: str, name: str, how: str) -> None:
+        path = self.files.path / type / name
+        size = path.stat().st_size
+        if how == "replaced":
+            return self.lay(type, name, bytes(size))
+        with path.open("r+b") as file:
+            match how:
+                case "grown":
+                    file.seek(0, os.SEEK_END)
+                    file.write(b"more")
+                case "shortened":
+                    file.truncate(size - 1)
+                case "emptied":
+                    file.truncate(0)
+                case "overwritten":
+                    file.write(b"other")
+        return None
 
     def remove(self, type: str, name: str) -> None:
         (self.files.path / type / name).unlink()
@@ -177,9 +193,9 @@ def test_a_memory_that_is_of_no_use_is_an_empty_one(tmp_path: Path, state: str) 
 
     memory = ClientMemory(file)
     memory.put(LOCAL, "a" * 64)
-    memory.notes.put("a", "b")
+    memory.notes.put(NOTE)
     assert memory.get(LOCAL) == ("a" * 64 if state == "garbage" else None)
-    assert memory.notes.all() == ([("a", "b")] if state == "garbage" else [])
+    assert memory.notes.all(NOTE.server) == ([NOTE] if state == "garbage" else [])
     memory.close()
     memory.close()
     assert memory.get(LOCAL) is None
@@ -192,3 +208,39 @@ def test_a_file_modified_just_now_is_not_remembered(tmp_path: Path) -> None:
 
     assert memory.get(LOCAL) is None
     memory.close()
+
+
+def test_paths_that_are_no_text_are_remembered(tmp_path: Path) -> None:
+    """A folder may be called anything; and no two paths are taken for one."""
+    paths = [os.fsdecode(b"/b\xff/a.tar.gz"), "/b\\xff/a.tar.gz", os.fsdecode(b"/b\xfe/a.tar.gz"), "/b\n/a.tar.gz"]
+    with closing(ClientMemory(tmp_path / "client.sqlite")) as memory:
+        for number, path in enumerate(paths):
+            memory.put(evolve(LOCAL, path=path), f"{number}" * 64)
+        found = [memory.get(evolve(LOCAL, path=path)) for path in paths]
+
+    assert found == [f"{number}" * 64 for number in range(len(paths))]
+
+
+def test_a_memory_that_somebody_holds_is_waited_for_once(tmp_path: Path) -> None:
+    """Then the run remembers nothing, which costs work only."""
+    file = tmp_path / "client.sqlite"
+    with closing(ClientMemory(file, patience_seconds=0.01)) as memory:
+        memory.put(LOCAL, "a" * 64)
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            assert memory.get(LOCAL) is None
+        assert memory.get(LOCAL) is None
+    with closing(ClientMemory(file)) as memory:
+        assert memory.get(LOCAL) == "a" * 64
+
+
+def test_notes_are_forgotten_when_no_server_can_have_the_upload(tmp_path: Path) -> None:
+    """Nobody goes on with what lies for more than a month."""
+    times = iter([10**18, 10**18 + 29 * 86400 * 10**9, 10**18 + 31 * 86400 * 10**9])
+    with closing(ClientMemory(tmp_path / "client.sqlite", now_ns=lambda: next(times))) as memory:
+        left = []
+        for number in range(3):
+            memory.notes.put(evolve(NOTE, address=f"http://server/{number}"))
+            left.append(len(memory.notes.all(NOTE.server)))
+
+    assert left == [1, 2, 2]

@@ -400,7 +400,7 @@ def test_a_certificate_that_nobody_signed_is_told_at_once(machine: Machine, tmp_
     [
         (["push", "laptop", "gone.tar.gz"], 2, "gone.tar.gz: neither folder nor name says FULL, INC or DIFF"),
         (["push", "laptop", "full_gone.tar.gz"], 2, "full_gone.tar.gz: No such file or directory"),
-        (["push", "laptop", "FULL/folder.tar.gz"], 1, "folder.tar.gz cannot be used: Is a directory"),
+        (["push", "laptop", "FULL/folder.tar.gz"], 1, "folder.tar.gz cannot be used: it is a folder, not an archive"),
         (["push", "laptop", "FULL/_first.tar.gz"], 2, "archive name '_first.tar.gz' "),
         (["push", "laptop"], 1, "there is no such folder; set --backup-dir or BACKUP_DIR"),
         (["push", "laptop", "-", "--name", "x.tar.gz"], 2, "give --name NAME.tar.gz and --type FULL, INC or DIFF"),

@@ -64,8 +64,8 @@ class MemoryServer:
     snapshots: dict[ArchiveId, bytes] = field(factory=dict)
     uploads: dict[str, _Upload] = field(factory=dict)
     dropped: list[str] = field(factory=list)
-
-    shown_url = "memory"
+    received_bytes: int = 0
+    shown_url: str = "memory"
 
     # -- back doors --------------------------------------------------------------------------------------------------
 
@@ -114,7 +114,7 @@ class MemoryServer:
         taken_at: datetime | None = None,
     ) -> str:
         self._check(id, lineage)
-        upload = f"upload-{len(self.uploads) + len(self.dropped)}"
+        upload = f"{self.shown_url}/upload-{len(self.uploads) + len(self.dropped)}"
         self.uploads[upload] = _Upload(id, lineage, taken_at, size_bytes)
         return upload
 
@@ -136,6 +136,7 @@ class MemoryServer:
             if self.lost_from is not None and len(it.content) >= self.lost_from:
                 raise NoAnswer("memory", "the line is dead")
             it.content += block
+            self.received_bytes += len(block)
             if self.cuts and len(it.content) >= self.cuts[0]:
                 self.cuts.pop(0)
                 raise NoAnswer("memory", "the line broke")

@@ -9,10 +9,10 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
 from tarkeep.domain.client.ports import LocalArchive
-from tarkeep.domain.client.push import note_key
-from tarkeep.domain.client.status import Safety, age, take_stock, unfinished_uploads
+from tarkeep.domain.client.status import Safety, age, take_stock
+from tarkeep.domain.client.unfinished import UploadNote, unfinished_uploads
 from tests.support.archives import NOON, digests_of, make_archive
 
 CONTENT = b"some bytes"
@@ -99,18 +99,18 @@ def test_every_local_archive_is_in_one_state(there: list[tuple[str, bytes, Archi
         assert (archive in stock.having(Safety.SAFE)) == is_kept
 
 
-def test_an_upload_is_unfinished_while_its_archive_is_what_it_was() -> None:
-    """Notes of other versions and of archives that are gone are passed over; a profile narrows it."""
-    changed = evolve(local(), modified_ns=2)
-    notes = [
-        (note_key("laptop", local()), "http://s/1"),
-        (note_key("other", local()), "http://s/2"),
-        (note_key("laptop", changed), "http://s/3"),
-        ("", "http://s/4"),
-    ]
+def test_an_upload_is_unfinished_while_its_archive_lies_here() -> None:
+    """Notes of other sizes and of archives that are gone are passed over; a profile narrows it."""
+    here = local()
 
-    assert unfinished_uploads([local()], notes, "laptop") == [("laptop", local(), "http://s/1")]
-    assert [profile for profile, _, _ in unfinished_uploads([local()], notes)] == ["laptop", "other"]
+    def note(profile: str, name: str = here.name, size_bytes: int = here.size_bytes) -> UploadNote:
+        return UploadNote("http://s", ArchiveId(profile, here.type, name), size_bytes, f"http://s/{profile}", "")
+
+    mine, others = note("laptop"), note("other")
+    notes = [mine, others, note("laptop", size_bytes=1), note("laptop", "full_gone.tar.gz")]
+
+    assert unfinished_uploads([here], notes, "laptop") == [(here, mine)]
+    assert unfinished_uploads([here], notes) == [(here, mine), (here, others)]
 
 
 @pytest.mark.parametrize(

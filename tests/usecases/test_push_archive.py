@@ -1,41 +1,185 @@
-"""Sending an archive of this machine to a server in memory."""
+"""Sending an archive of this machine to servers in memory, over lines that break and files that change."""
 
 from __future__ import annotations
 
+import gzip
 import os
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from attrs import frozen
 
 from tarkeep.adapters.client_memory import ClientMemory
 from tarkeep.adapters.hashing import HashlibHasher
 from tarkeep.adapters.local_folder import LocalFolder
 from tarkeep.adapters.local_folder import described as local_archive
-from tarkeep.domain.archives import BackupType
+from tarkeep.domain.archives import BackupArchive, BackupType
 from tarkeep.domain.client.push import PushArchive
 from tarkeep.domain.client.retrying import Retrying
-from tarkeep.domain.errors import NoAnswer
+from tarkeep.domain.errors import LocalFileChanged, NoAnswer
 from tests.support.archives import make_targz
 from tests.support.memory_server import MemoryServer
 
 MIB = 1 << 20
+TAR = gzip.decompress(make_targz({"noise": os.urandom(5 * MIB)}))
 
 
-def test_an_upload_that_has_expired_is_begun_anew(tmp_path: Path) -> None:
-    """The next push does not fail for it."""
-    file = tmp_path / "full_1.tar.gz"
-    file.write_bytes(make_targz({"noise": os.urandom(3 * MIB)}))
-    archive = local_archive(file, BackupType.FULL)
-    server = MemoryServer(lost_from=MIB)
-    retrying = Retrying(1, wait=lambda _seconds: None, fraction=lambda: 0.0)
-    with closing(ClientMemory(tmp_path / "memory")) as memory:
-        files = LocalFolder(tmp_path)
-        push = PushArchive(server, files, memory, memory.notes, HashlibHasher(), retrying, resumable_from_bytes=MIB)
+def archive_of(tar: bytes) -> bytes:
+    """A gzip in which every byte of the tar stands about where it stood there, so that equal tars begin equally."""
+    return gzip.compress(tar, 0, mtime=0)
+
+
+CONTENT = archive_of(TAR)
+
+
+@frozen
+class Sender:
+    """A machine that pushes the archive in *file*, remembering what it did in *memory*."""
+
+    file: Path
+    memory: ClientMemory
+
+    def push(
+        self,
+        server: MemoryServer,
+        profile: str = "laptop",
+        *,
+        file: Path | None = None,
+        proven_every_bytes: int = MIB,
+        at: Callable[[int], None] = lambda _position: None,
+    ) -> BackupArchive:
+        pushing = PushArchive(
+            server,
+            LocalFolder(self.file.parent),
+            self.memory,
+            self.memory.notes,
+            HashlibHasher(),
+            Retrying(1, wait=lambda _seconds: None, fraction=lambda: 0.0),
+            resumable_from_bytes=MIB,
+            proven_every_bytes=proven_every_bytes,
+        )
+        archive = local_archive(file or self.file, BackupType.FULL)
+        return pushing(profile, archive, lambda position, _moved: at(position), lambda _error, _pause: None)
+
+    def push_half(self, server: MemoryServer, *, proven_every_bytes: int = MIB) -> None:
+        """What a push leaves that is cut after 3 MiB."""
+        server.lost_from = 3 * MIB
         with pytest.raises(NoAnswer):
-            push("laptop", archive, lambda _position, _moved: None, lambda _error, _pause: None)
+            self.push(server, proven_every_bytes=proven_every_bytes)
         server.lost_from = None
-        server.uploads.clear()
 
-        stored = push("laptop", archive, lambda _position, _moved: None, lambda _error, _pause: None)
-    assert server.kept[stored.id].content == file.read_bytes()
+
+@pytest.fixture
+def sender(tmp_path: Path) -> Iterator[Sender]:
+    file = tmp_path / "full_1.tar.gz"
+    file.write_bytes(CONTENT)
+    with closing(ClientMemory(tmp_path / "memory")) as memory:
+        yield Sender(file, memory)
+
+
+def test_an_upload_that_has_expired_is_begun_anew(sender: Sender) -> None:
+    """The next push does not fail for it."""
+    server = MemoryServer()
+    sender.push_half(server)
+    server.uploads.clear()
+
+    stored = sender.push(server)
+    assert server.kept[stored.id].content == CONTENT
+    assert sender.memory.notes.all(server.shown_url) == []
+
+
+def test_an_upload_goes_on_at_the_server_where_it_was_begun(sender: Sender) -> None:
+    """And at no other, whatever the settings were then."""
+    old, new = MemoryServer(shown_url="http://old"), MemoryServer(shown_url="http://new")
+    sender.push_half(old)
+
+    stored = sender.push(new)
+    assert new.kept[stored.id].content == CONTENT
+    assert (old.kept, len(old.uploads)) == ({}, 1)
+
+    sender.push(old)
+    assert old.kept[stored.id].content == CONTENT
+    assert old.received_bytes == len(CONTENT)
+
+
+def test_an_upload_of_one_profile_is_not_gone_on_with_for_another(sender: Sender) -> None:
+    """The same file under the same name is still another archive."""
+    server = MemoryServer()
+    sender.push_half(server)
+
+    stored = sender.push(server, "desk")
+    assert [(id.profile, kept.content == CONTENT) for id, kept in server.kept.items()] == [("desk", True)]
+    assert stored.id.profile == "desk"
+
+
+@pytest.mark.parametrize("how", ["touched", "moved", "copied"])
+def test_the_same_bytes_in_another_file_go_on(sender: Sender, tmp_path: Path, how: str) -> None:
+    """What was sent is known by its digest, not by where it lay."""
+    server = MemoryServer()
+    sender.push_half(server)
+    file = sender.file
+    if how == "touched":
+        os.utime(file, (1, 1))
+    else:
+        file = tmp_path / "elsewhere" / file.name
+        file.parent.mkdir()
+        file.write_bytes(CONTENT)
+
+    stored = sender.push(server, file=file)
+    assert server.kept[stored.id].content == CONTENT
+    assert server.received_bytes == len(CONTENT)
+
+
+@pytest.mark.parametrize("place", [600, 2 * MIB, 3 * MIB + 5, 5 * MIB])
+def test_other_bytes_never_end_an_upload_of_these(sender: Sender, place: int) -> None:
+    """Not even where size, time and inode are the same; wherever they differ, what is stored is one version."""
+    server = MemoryServer()
+    sender.push_half(server)
+    before = sender.file.stat()
+    tar = bytearray(TAR)
+    tar[place] ^= 1
+    other = archive_of(bytes(tar))
+    assert len(other) == len(CONTENT)
+    with sender.file.open("r+b") as opened:
+        opened.write(other)
+    os.utime(sender.file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    stored = sender.push(server)
+    assert server.kept[stored.id].content == other
+    assert len(server.dropped) == (1 if place < 4 * MIB else 0)  # the fourth was noted and not sent
+
+
+def test_what_was_not_proven_is_believed_of_the_same_file_only(sender: Sender) -> None:
+    """A run that was killed may have sent more than it could note."""
+    server = MemoryServer()
+    sender.push_half(server, proven_every_bytes=100 * MIB)
+    os.utime(sender.file, (1, 1))
+
+    stored = sender.push(server)
+    assert server.kept[stored.id].content == CONTENT
+    assert len(server.dropped) == 1
+
+    server = MemoryServer(shown_url="http://other")
+    sender.push_half(server, proven_every_bytes=100 * MIB)
+    sender.push(server)
+    assert (server.dropped, server.received_bytes) == ([], len(CONTENT))
+
+
+def test_a_file_that_changes_meanwhile_leaves_no_upload(sender: Sender) -> None:
+    """Nobody could go on with it; and it says so at once, however large the rest is."""
+    server = MemoryServer()
+    positions: list[int] = []
+
+    def shorten(position: int) -> None:
+        positions.append(position)
+        if position == 2 * MIB:
+            os.truncate(sender.file, 2 * MIB + 1)
+
+    with pytest.raises(LocalFileChanged):
+        sender.push(server, at=shorten)
+
+    assert positions[-1] == 2 * MIB
+    assert (server.uploads, len(server.dropped)) == ({}, 1)
+    assert sender.memory.notes.all(server.shown_url) == []

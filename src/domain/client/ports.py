@@ -8,10 +8,10 @@ and `Refused`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
@@ -19,6 +19,9 @@ from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Li
 from ..errors import FolderUnusable
 from ..ports import Totals
 from ..sync import InventoryEntry, SyncReport
+
+if TYPE_CHECKING:
+    from .unfinished import UploadNote
 
 NO_LINEAGE = Lineage()
 """Of an archive of which nothing is said."""
@@ -106,14 +109,17 @@ class DigestCache(Protocol):
 class UploadNotes(Protocol):
     """Where unfinished uploads were begun, kept between runs. Losing it costs sending again and nothing else."""
 
-    def get(self, key: str) -> str | None:
-        """The address noted under *key*."""
+    def of(self, server: str, id: ArchiveId, size_bytes: int) -> Sequence[UploadNote]:
+        """What is noted at *server* of an archive of that size, that with the fewest proven bytes first."""
 
-    def put(self, key: str, upload: str | None) -> None:
-        """Note *upload* under *key*, or with None forget it; failing to is no error."""
+    def put(self, note: UploadNote) -> None:
+        """Keep *note* in the place of any other of its address; failing to is no error."""
 
-    def all(self) -> list[tuple[str, str]]:
-        """Every key with its address."""
+    def drop(self, address: str) -> None:
+        """Forget the upload at *address*; failing to is no error."""
+
+    def all(self, server: str) -> Sequence[UploadNote]:
+        """Everything noted at *server*."""
 
 
 @frozen

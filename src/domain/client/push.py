@@ -9,18 +9,20 @@ was cut.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from enum import Enum
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Lineage
-from ..errors import DigestMismatch, UploadGone, UploadNotFound
+from ..errors import DigestMismatch, FolderUnusable, LocalFileChanged, TarkeepError, UploadGone, UploadNotFound
 from ..ports import Hasher, RunningChecksum
 from ..sync import InventoryEntry, SyncReport
 from ..uploads import ChecksumAlgorithm
 from .ports import NO_LINEAGE, DigestCache, LocalArchive, LocalArchives, LocalFile, Remote, UploadNotes, UploadProgress
 from .retrying import Notice, Retrying
+from .unfinished import UploadNote, version_of
 
 
 class Fate(Enum):
@@ -75,12 +77,19 @@ class PlanPush:
         report = self._compare(profile, digests)
         doubtful = [archive for archive in archives if archive.name in report.types[archive.type].unverified]
         if doubtful:
-            digests |= {archive: digest_of(archive, self.files, self.cache, self.hasher) for archive in doubtful}
+            digests |= {archive: self._digest(archive) for archive in doubtful}
             report = self._compare(profile, digests)
         known = {archive: fate for archive in archives if (fate := self._fate(archive, report)) is not None}
         to_send = tuple(archive for archive in archives if archive not in known)
         damaged = frozenset(archive for archive in to_send if archive.name in report.types[archive.type].damaged)
         return PushPlan(known, to_send, damaged)
+
+    def _digest(self, archive: LocalArchive) -> str | None:
+        """None where it cannot be read: sending it will say why, and the others must not wait for that."""
+        try:
+            return digest_of(archive, self.files, self.cache, self.hasher)
+        except (LocalFileChanged, FolderUnusable):
+            return None
 
     def _compare(self, profile: str, digests: Mapping[LocalArchive, str | None]) -> SyncReport:
         entries = [
@@ -134,6 +143,7 @@ class PushArchive:
     hasher: Hasher
     retrying: Retrying
     resumable_from_bytes: int = 8_000_000
+    proven_every_bytes: int = 8 << 20
 
     def __call__(
         self,
@@ -160,22 +170,20 @@ class PushArchive:
             passing = _PassingDigest(self.hasher, file, progress)
             sending = _Sending(self, id, archive, DeclaredDigests(sha256=known), lineage, taken_at, passing, notes)
             send = sending.whole if archive.size_bytes < self.resumable_from_bytes else sending.resumable
-            stored = self.retrying(
-                send,
-                has_moved=sending.has_moved,
-                on_retry=notice,
-            )
+            try:
+                stored = self.retrying(
+                    send,
+                    has_moved=sending.has_moved,
+                    on_retry=notice,
+                )
+            except LocalFileChanged:
+                sending.give_up()
+                raise
             actual = known or passing.rest()
         if stored.digests.sha256 != actual:
             raise DigestMismatch("sha256", actual, stored.digests.sha256)
         self.cache.put(archive, actual)
         return stored
-
-
-def note_key(profile: str, archive: LocalArchive) -> str:
-    """Under which the upload of this version of *archive* is noted."""
-    version = f"{archive.path} {archive.size_bytes} {archive.modified_ns} {archive.inode}"
-    return f"{profile}/{archive.type.value}/{archive.name} {version}"
 
 
 @define
@@ -210,8 +218,18 @@ class _PassingDigest:
         return self.sha256
 
     @property
+    def hashed_bytes(self) -> int:
+        return self._hashed_bytes
+
+    @property
     def sha256(self) -> str:
         return self._checksum.digest().hex()
+
+    def of_first(self, count_bytes: int) -> str | None:
+        """The digest of the first bytes, None where more than those have been hashed already."""
+        if self._hashed_bytes < count_bytes:
+            self._hash_up_to(count_bytes)
+        return self.sha256 if self._hashed_bytes == count_bytes else None
 
     def _hash_up_to(self, stop: int) -> None:
         for block in self._file.read(self._hashed_bytes):
@@ -239,10 +257,8 @@ class _Sending:
     _notes: tuple[str, ...] = ()
     _offset_bytes: int = 0
     _seen_bytes: int = 0
-
-    @property
-    def _key(self) -> str:
-        return note_key(self._id.profile, self._archive)
+    _note: UploadNote | None = None
+    _others: list[UploadNote] | None = None
 
     def has_moved(self) -> bool:
         """Whether the server has more than when this was asked last."""
@@ -257,31 +273,99 @@ class _Sending:
 
     def resumable(self) -> BackupArchive:
         push = self._push
-        noted = upload = push.notes.get(self._key)
-        try:
-            progress = UploadProgress(0) if upload is None else push.remote.upload_progress(upload)
-            if upload is None:
-                upload = push.remote.create_upload(
-                    self._id, self._archive.size_bytes, self._digests, self._lineage, self._taken_at
-                )
-                push.notes.put(self._key, upload)
-            self._offset_bytes = progress.offset_bytes
-            if progress.stored is None:
-                blocks = self._passing.blocks(progress.offset_bytes)
+        progress = self._gone_on_with() or UploadProgress(0)
+        is_new = self._note is None
+        note = self._note or self._begun()
+        self._offset_bytes = progress.offset_bytes
+        if progress.stored is None:
+            try:
                 progress = push.remote.append(
-                    upload,
+                    note.address,
                     progress.offset_bytes,
-                    blocks,
+                    self._noted(progress.offset_bytes),
                     self._archive.size_bytes - progress.offset_bytes,
                     notes=self._notes,
                 )
-        except (UploadGone, UploadNotFound):
-            push.notes.put(self._key, None)
-            if noted is None:
-                raise
-            self._offset_bytes = 0
-            return self.resumable()
+            except (UploadGone, UploadNotFound):
+                self._forget()
+                if is_new:
+                    raise
+                self._offset_bytes = 0
+                return self.resumable()
         if progress.stored is None:
-            raise UploadGone(upload, "the server took every byte and names no archive")
-        push.notes.put(self._key, None)
+            raise UploadGone(note.address, "the server took every byte and names no archive")
+        self._forget()
         return progress.stored
+
+    def give_up(self) -> None:
+        """The file is another by now: nobody will ever go on with its upload."""
+        if self._note is not None:
+            self._drop(self._note)
+            self._note = None
+
+    def _gone_on_with(self) -> UploadProgress | None:
+        """Where the upload stands that this goes on with, which is `_note` from then on; None where there is none."""
+        if self._note is not None:
+            try:
+                return self._push.remote.upload_progress(self._note.address)
+            except (UploadGone, UploadNotFound):
+                self._forget()
+                self._offset_bytes = 0
+                return None
+        if self._others is None:
+            remote, notes = self._push.remote, self._push.notes
+            self._others = list(notes.of(remote.shown_url, self._id, self._archive.size_bytes))
+        while self._others:
+            progress = self._fitting(self._others[0])
+            note = self._others.pop(0)
+            if progress is not None:
+                self._note = note
+                return progress
+        return None
+
+    def _fitting(self, note: UploadNote) -> UploadProgress | None:
+        """Where the upload of *note* stands, None where it is over or of other bytes; then it is forgotten."""
+        try:
+            progress = self._push.remote.upload_progress(note.address)
+        except (UploadGone, UploadNotFound):
+            self._push.notes.drop(note.address)
+            return None
+        if progress.stored is not None or note.may_go_on(
+            self._archive, self._digests.sha256, self._passing.of_first, progress.offset_bytes
+        ):
+            return progress
+        self._drop(note)
+        return None
+
+    def _begun(self) -> UploadNote:
+        remote = self._push.remote
+        address = remote.create_upload(self._id, self._archive.size_bytes, self._digests, self._lineage, self._taken_at)
+        self._note = UploadNote(
+            remote.shown_url,
+            self._id,
+            self._archive.size_bytes,
+            address,
+            version_of(self._archive),
+            self._digests.sha256,
+        )
+        self._push.notes.put(self._note)
+        return self._note
+
+    def _noted(self, start: int) -> Iterator[bytes]:
+        """The bytes from *start* on; what is about to be sent is noted by its digest now and then."""
+        for block in self._passing.blocks(start):
+            hashed = self._passing.hashed_bytes
+            if self._note is not None and hashed - self._note.proven_bytes >= self._push.proven_every_bytes:
+                self._note = evolve(self._note, proven_bytes=hashed, proven_sha256=self._passing.sha256)
+                self._push.notes.put(self._note)
+            yield block
+
+    def _forget(self) -> None:
+        if self._note is not None:
+            self._push.notes.drop(self._note.address)
+            self._note = None
+
+    def _drop(self, note: UploadNote) -> None:
+        with suppress(TarkeepError):  # it expires
+            self._push.remote.drop_upload(note.address)
+        self._push.notes.drop(note.address)

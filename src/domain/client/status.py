@@ -15,7 +15,6 @@ from attrs import frozen
 
 from ..archives import ArchiveState, BackupArchive, BackupType
 from .ports import LocalArchive
-from .push import note_key
 
 
 class Safety(Enum):
@@ -104,20 +103,6 @@ def _safety(sha256: str | None, candidates: list[BackupArchive]) -> Safety:
     if not equal:
         return Safety.DIFFERING
     return Safety.SAFE if any(archive.state is ArchiveState.STORED for archive in equal) else Safety.DAMAGED
-
-
-def unfinished_uploads(
-    archives: Iterable[LocalArchive], notes: Iterable[tuple[str, str]], profile: str | None = None
-) -> list[tuple[str, LocalArchive, str]]:
-    """Profile, archive and address of each upload in *notes* that is of one of *archives* as it is now."""
-    unknown_profile = {note_key("", archive): archive for archive in archives}
-    found = []
-    for key, address in notes:
-        of_profile, slash, rest = key.partition("/")
-        archive = unknown_profile.get(slash + rest)
-        if archive is not None and profile in (None, of_profile):
-            found.append((of_profile, archive, address))
-    return found
 
 
 def age(then: datetime, now: datetime) -> str:

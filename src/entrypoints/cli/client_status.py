@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ...domain.archives import utc_from_timestamp
 from ...domain.client.ports import LocalArchive
-from ...domain.client.status import Safety, Stock, TypeStock, age, take_stock, unfinished_uploads
+from ...domain.client.status import Safety, Stock, TypeStock, age, take_stock
+from ...domain.client.unfinished import unfinished_uploads
 from ...domain.errors import NoAnswer, TarkeepError
 from ...domain.sizes import human_size
 from .client_settings import ClientSettings
@@ -95,20 +96,18 @@ def _show_names(output: Output, archives: Sequence[LocalArchive], safety: Safety
 def _show_unfinished_uploads(
     output: Output, client: Client, archives: Sequence[LocalArchive], profile: str | None
 ) -> None:
-    for of_profile, archive, address in unfinished_uploads(archives, client.memory.notes.all(), profile):
-        if not address.startswith(client.remote.url + "/"):
-            continue
+    for archive, note in unfinished_uploads(archives, client.memory.notes.all(client.remote.shown_url), profile):
         try:
-            progress = client.remote.upload_progress(address)
+            progress = client.remote.upload_progress(note.address)
         except NoAnswer:
             raise
         except TarkeepError:  # expired or ended: the next push begins anew, and nothing is unfinished
             continue
         if progress.stored is None:
             output.result(
-                f"unfinished upload: {archive.label} of {of_profile}, "
+                f"unfinished upload: {archive.label} of {note.id.profile}, "
                 f"{human_size(progress.offset_bytes)} of {human_size(archive.size_bytes)} are there",
-                profile=of_profile,
+                profile=note.id.profile,
                 type=archive.type.value,
                 name=archive.name,
                 status="unfinished-upload",
