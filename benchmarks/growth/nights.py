@@ -7,14 +7,15 @@ other. One file in `EVERY` changes from night to night, always another; the rest
 
 from __future__ import annotations
 
-import gzip
-import io
 import random
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
+
+from isal import igzip
 
 from tarkeep.domain.archives import ArchiveId, BackupType, Offer
 from tarkeep.entrypoints.settings import StorageSettings
@@ -48,43 +49,63 @@ def receive(tarkeep: Tarkeep, number: int, names: int, profile: str = PROFILE) -
 
 def night(number: int, names: int) -> bytes:
     """The archive of that night."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        for directory, files in tree(names):
-            marks = [b"Y" if not number or changes(number, file, names) else b"N" for file in files]
-            listing = b"".join(mark + file.encode() + b"\0" for mark, file in zip(marks, files, strict=True)) + b"\0"
-            if not directory:
-                listing = b"".join(b"D%s\0" % path.encode() for path, _ in tree(names) if path) + b"\0"
-            _add(tar, f"{directory}/" if directory else "./", listing, b"D", number)
-        for directory, files in tree(names):
-            for file in files:
-                if not number or changes(number, file, names):
-                    _add(tar, f"{directory}/{file}", b"%d\n" % number if number else b"", tarfile.REGTYPE, number)
-            tar.members = []  # type: ignore[attr-defined]  # which it would keep, all of them
-    return gzip.compress(buffer.getvalue(), 1, mtime=_EPOCH)
+    changed: dict[str, list[str]] = {}
+    for directory, files in tree(names) if not number else _changed(number, names):
+        changed[directory] = files
+    blocks = [
+        _directory(directory, files, set(changed[directory])) if directory in changed else unchanged
+        for (directory, files), unchanged in zip(tree(names), _unchanged(names), strict=True)
+    ]
+    for directory, files in changed.items():
+        content = b"%d\n" % number if number else b""
+        blocks += (_member(f"{directory}/{file}", content, b"0", number) for file in files)
+    blocks.append(bytes(1024))
+    return bytes(igzip.compress(b"".join(blocks), 1))
 
 
-def tree(names: int) -> Iterator[tuple[str, list[str]]]:
+@lru_cache(1)
+def tree(names: int) -> Sequence[tuple[str, list[str]]]:
     """The directories with the names of their files, in order; the root, "", has directories alone."""
-    yield "", []
+    found: list[tuple[str, list[str]]] = [("", [])]
     for at in range(0, names, IN_A_DIRECTORY):
         draw = random.Random(at)
-        files = {
-            f"{draw.choice(_WORDS)}-{draw.choice(_WORDS)}{at + number:07}"
+        files = (
+            f"{draw.choice(_WORDS)}-{draw.randbytes(4).hex()}-{at + number:07}"
             for number in range(min(IN_A_DIRECTORY, names - at))
-        }
-        yield f"d{at // IN_A_DIRECTORY:06}", sorted(files)
+        )
+        found.append((f"d{at // IN_A_DIRECTORY:06}", sorted(files)))
+    return found
 
 
-def changes(number: int, file: str, names: int) -> bool:
-    """Whether that file changed before night *number*."""
-    return int(file[-7:]) % min(EVERY, names) == number * 37 % min(EVERY, names)
+def _changed(number: int, names: int) -> Iterator[tuple[str, list[str]]]:
+    """The directories of which a file changed before night *number*, with those files."""
+    every = min(EVERY, names)
+    found: dict[int, list[str]] = {}
+    for at in range(number * 37 % every, names, every):
+        place = 1 + at // IN_A_DIRECTORY
+        found.setdefault(place, []).extend(file for file in tree(names)[place][1] if int(file[-7:]) == at)
+    for place, files in found.items():
+        yield tree(names)[place][0], files
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes, type: bytes, number: int) -> None:
+@lru_cache(1)
+def _unchanged(names: int) -> Sequence[bytes]:
+    """What an archive says of each directory of which nothing changed."""
+    found = [_directory(directory, files, set()) for directory, files in tree(names)]
+    listing = b"".join(b"D%s\0" % directory.encode() for directory, _ in tree(names) if directory)
+    return [_member("./", listing + b"\0", b"D", 0), *found[1:]]
+
+
+def _directory(path: str, files: list[str], changed: set[str]) -> bytes:
+    marks = ((b"Y" if file in changed else b"N") + file.encode() for file in files)
+    return _member(f"{path}/", b"".join(mark + b"\0" for mark in marks) + b"\0", b"D", 0)
+
+
+def _member(name: str, content: bytes, type: bytes, number: int) -> bytes:
     member = tarfile.TarInfo(name)
     member.type, member.size, member.mtime = type, len(content), _EPOCH + number
-    tar.addfile(member, io.BytesIO(content))
+    member.mode = 0o755 if type == b"D" else 0o644
+    return member.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % 512)
 
 
 _WORDS = ("report", "letter", "scan", "photo", "index", "draft", "invoice", "minutes", "backup", "notes", "a", "config")

@@ -11,7 +11,8 @@ from ..domain.chains import Fit
 from ..domain.errors import RecordsMissing
 from ..domain.footprints import Footprint, footprint_of
 from ..domain.members import MemberRecord
-from ..domain.names import Names, tables
+from ..domain.name_table import NameTable, held_table
+from ..domain.names import tables
 from ..domain.ports import RecordsWriter
 
 
@@ -36,8 +37,9 @@ class MemoryMemberRecords:
         wanted = set(positions)
         return (record for record in self._of(sha256) if record.at in wanted)
 
-    def names(self, sha256: str) -> Iterator[Names]:
-        return tables(self._of(sha256))
+    def table(self, sha256: str, limit_bytes: int, like: str | None = None) -> NameTable:
+        del like
+        return held_table(tables(self._of(sha256)), limit_bytes)
 
     def footprint(self, sha256: str) -> Footprint:
         return footprint_of(self._of(sha256))

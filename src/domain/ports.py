@@ -24,7 +24,7 @@ from .audit import AuditEntry, AuditReport
 from .chains import Fit
 from .footprints import Footprint
 from .members import MemberRecord
-from .names import Names
+from .name_table import NameTable
 from .sync import InventoryEntry
 from .uploads import ChecksumAlgorithm, Upload
 
@@ -492,7 +492,7 @@ class MemberRecords(Protocol):
         Works in bounded memory, besides the largest record.
 
         Raises:
-            RecordsMissing: there are none; at this call.
+            RecordsMissing: there are none, at this call; or later, once a record turns out to be damaged.
         """
 
     def at(self, sha256: str, positions: Sequence[int]) -> Iterator[MemberRecord]:
@@ -503,13 +503,17 @@ class MemberRecords(Protocol):
             RecordsMissing: as `read`.
         """
 
-    def names(self, sha256: str) -> Iterator[Names]:
+    def table(self, sha256: str, limit_bytes: int, like: str | None = None) -> NameTable:
         """
-        What the members of an archive are called, in the order of its tar.
+        What the members of an archive are called, by directory and name.
+
+        *like* is an archive that says mostly the same, so that room is saved where nothing is told twice. What is read
+        of the table later may raise RecordsMissing, too.
 
         Raises:
             RecordsMissing: as `read`.
-            MemberUnreadable: while they are given, at a member whose headers are not.
+            MemberUnreadable: at a member whose headers are not.
+            TreeTooLarge: there are more names than *limit_bytes* allows for.
         """
 
     def fits(self, child: str) -> dict[str, Fit]:

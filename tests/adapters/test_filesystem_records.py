@@ -8,16 +8,21 @@ import random
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
 from tarkeep.domain.chains import Fit, FitVerdict
-from tarkeep.domain.errors import RecordsMissing
+from tarkeep.domain.errors import RecordsMissing, TreeTooLarge
 from tarkeep.domain.fitting import RULE
-from tests.contracts.member_records import ONE, OTHER, flat, listed, publish, some
+from tarkeep.domain.members import MemberRecord
+from tarkeep.domain.name_table import changed_rows
+from tarkeep.domain.names import tables
+from tests.contracts.member_records import LIMIT_BYTES, ONE, OTHER, flat, listed, publish, some, told
 from tests.support.clocks import SequenceIds
+from tests.support.tars import header, padded
 
 
 @pytest.fixture
@@ -79,20 +84,151 @@ def test_a_file_with_a_flipped_bit_is_missing(records: FilesystemMemberRecords) 
                 records.read(ONE, directories_only=directories_only)
 
 
-def test_names_that_are_damaged_are_made_again(records: FilesystemMemberRecords) -> None:
-    """Wherever the bit is that was flipped; and they go with the records."""
-    publish(records, ONE, listed(300))
-    told = flat(records.names(ONE))
-    (file,) = records.path.rglob("*.names")
-    content = file.read_bytes()
-    for place in [*range(len(content) - 60, len(content)), *random.Random(1).choices(range(len(content)), k=100)]:
+def settled(records: FilesystemMemberRecords, sha256: str = ONE, like: str | None = None) -> Path:
+    """The file of records that were looked into."""
+    records.table(sha256, LIMIT_BYTES, like)
+    return records.path / sha256[:2] / sha256
+
+
+def damages(content: bytes, count: int = 150) -> Iterator[bytes]:
+    """*content* with a bit flipped, or cut."""
+    rng = random.Random(1)
+    for place in [*range(len(content) - 60, len(content)), *rng.choices(range(len(content)), k=count)]:
         damaged = bytearray(content)
         damaged[place] ^= 1 << place % 8
+        yield bytes(damaged)
+    for length in rng.choices(range(len(content)), k=30):
+        yield content[:length]
+
+
+def looks_into_everything(records: FilesystemMemberRecords, sha256: str) -> object:
+    return told(records.table(sha256, LIMIT_BYTES)), list(records.read(sha256))
+
+
+def test_what_is_looked_into_is_whole_or_missing(records: FilesystemMemberRecords) -> None:
+    """Wherever the bit is that was flipped, nothing is told that is not so."""
+    publish(records, ONE, listed(300))
+    file = settled(records)
+    whole = looks_into_everything(records, ONE)
+    content = file.read_bytes()
+
+    for damaged in damages(content):
         file.write_bytes(damaged)
-        assert flat(records.names(ONE)) == told
-    assert file.read_bytes() == content
-    records.remove(ONE)
-    assert not file.exists()
+        with pytest.raises(RecordsMissing):
+            looks_into_everything(records, ONE)
+
+    file.write_bytes(content)
+    assert looks_into_everything(records, ONE) == whole
+
+
+def night(number: int, count: int = 100) -> list[MemberRecord]:
+    """
+    Records of so many directories with names that do not compress; a few change from night to night, appear and go.
+    """
+    found: list[MemberRecord] = []
+    for place in range(count):
+        if place % 20 == number % 20:
+            continue
+        rng = random.Random(place)
+        names = sorted(rng.randbytes(8).hex().encode() for _ in range(40))
+        is_changed = place % 20 == (number + 1) % 20
+        listing = b"".join(b"NY"[is_changed : is_changed + 1] + name + b"\0" for name in names) + b"\0"
+        folder = b"folder%d" % place
+        at = len(found) * 8_192
+        headers = header(folder + b"/", len(listing), b"D") + padded(listing)
+        found.append(MemberRecord(at, headers, is_directory=True))
+        if is_changed:
+            found.append(
+                MemberRecord(at + len(headers), header(folder + b"/" + names[number % 40]), is_directory=False)
+            )
+    return found
+
+
+def test_what_leans_on_another_tells_the_same(records: FilesystemMemberRecords) -> None:
+    """And takes less room; it goes on leaning on the first, and on nothing once much has changed."""
+    sizes = []
+    digests = [f"{number:064x}" for number in range(8)]
+    for number, sha256 in enumerate(digests):
+        publish(records, sha256, night(number))
+        before = digests[number - 1] if number else None
+        sizes.append(settled(records, sha256, before).stat().st_size)
+
+        assert told(records.table(sha256, LIMIT_BYTES)) == flat(tables(night(number)))
+        assert list(records.read(sha256)) == night(number)
+        assert list(records.read(sha256, directories_only=True)) == [one for one in night(number) if one.is_directory]
+        some = night(number)[5::7]
+        assert list(records.at(sha256, [one.at for one in some])) == some
+
+    assert sizes[1] < sizes[0] / 4
+    assert max(sizes) > sizes[0] / 2
+    tables_ = [records.table(sha256, LIMIT_BYTES) for sha256 in digests]
+    for one in tables_:
+        for other in tables_:
+            assert one.changed(other) == changed_rows(one, other)
+
+
+@pytest.mark.parametrize("how", ["damaged", "removed", "made again", "another"])
+def test_what_leans_on_what_is_not_there_is_missing(records: FilesystemMemberRecords, how: str) -> None:
+    """Where the other one is damaged it is named, so that whoever looks can drop it and have both made again."""
+    publish(records, ONE, night(0))
+    publish(records, OTHER, night(1))
+    base = settled(records)
+    leaning = settled(records, OTHER, ONE).read_bytes()
+    whole = looks_into_everything(records, OTHER)
+    if how == "removed":
+        records.remove(ONE)
+    elif how == "damaged":
+        base.write_bytes(bytes(base.stat().st_size))
+    else:
+        records.remove(ONE)
+        publish(records, ONE, night(0 if how == "made again" else 2))
+        settled(records)
+
+    fresh = FilesystemMemberRecords(records.path, SequenceIds())
+    if how == "made again":
+        assert looks_into_everything(fresh, OTHER) == whole
+    else:
+        with pytest.raises(RecordsMissing):
+            fresh.table(OTHER, LIMIT_BYTES)
+        publish(fresh, OTHER, night(1))
+        assert looks_into_everything(fresh, OTHER) == whole
+    assert leaning
+
+
+def test_tables_of_too_many_names_are_refused_at_once(records: FilesystemMemberRecords) -> None:
+    """The second time without looking at the names."""
+    publish(records, ONE, listed(3_000))
+    for _ in range(2):
+        with pytest.raises(TreeTooLarge):
+            records.table(ONE, 10_000)
+        publish(records, ONE, [])
+    publish(records, ONE, listed(3_000))
+
+    assert told(records.table(ONE, LIMIT_BYTES)) == flat(tables(listed(3_000)))
+
+
+def test_what_cannot_be_written_anew_is_told_all_the_same(records: FilesystemMemberRecords) -> None:
+    """From the records as they came."""
+    publish(records, ONE, listed(300))
+    (records.path / ONE[:2]).chmod(0o500)
+    records.path.chmod(0o500)
+    try:
+        found = told(records.table(ONE, LIMIT_BYTES))
+    finally:
+        records.path.chmod(0o700)
+        (records.path / ONE[:2]).chmod(0o700)
+
+    assert found == flat(tables(listed(300)))
+
+
+def test_what_versions_before_left_is_read_and_swept(records: FilesystemMemberRecords) -> None:
+    """Names in files of their own are made no more."""
+    publish(records, ONE, listed(30))
+    (records.path / ONE[:2] / (ONE + ".names")).write_bytes(b"x")
+
+    records.sweep()
+
+    assert only_file(records).name == ONE
 
 
 def test_fits_that_are_damaged_are_missing(records: FilesystemMemberRecords) -> None:

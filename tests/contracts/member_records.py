@@ -17,8 +17,10 @@ import pytest
 from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import MemberUnreadable, RecordsMissing
 from tarkeep.domain.footprints import footprint_of
+from tarkeep.domain.listings import join
 from tarkeep.domain.members import MemberRecord
-from tarkeep.domain.names import Names, tables
+from tarkeep.domain.name_table import NameTable
+from tarkeep.domain.names import DIRECTORY, Names, tables
 from tarkeep.domain.ports import MemberRecords
 from tests.support.tars import header
 
@@ -67,12 +69,35 @@ def listed(count: int) -> list[MemberRecord]:
     return found
 
 
+LIMIT_BYTES = 1 << 30
+
+
 def flat(found: Iterable[Names]) -> list[tuple[int, int, bytes, bytes, int]]:
     return [
         row
         for names in found
         for row in zip(names.positions, names.letters, names.paths, names.extras, names.spans, strict=True)
     ]
+
+
+def told(table: NameTable) -> list[tuple[int, int, bytes, bytes, int]]:
+    """What *table* tells of every member, in the order of the tar."""
+    files = table.files
+    targets = dict(files.links(range(len(files))))
+    paths = [
+        join(folder, files.names[number])
+        for place, folder in enumerate(files.folders)
+        for number in range(files.firsts[place], files.firsts[place + 1])
+    ]
+    rows = [
+        (files.positions[n] * 512, files.letters[n], path, targets.get(n, b""), files.spans[n] * 512)
+        for n, path in enumerate(paths)
+    ]
+    assert [rows[number] for number in files.order] == sorted(rows)
+    for path, position in zip(table.directories(), table.positions(), strict=True):
+        assert table.position(path) == position
+        rows.append((position * 512, DIRECTORY, path, b"".join(table.listings(path)), 0))
+    return sorted(rows)
 
 
 def publish(records: MemberRecords, sha256: str, written: Sequence[MemberRecord]) -> None:
@@ -147,11 +172,12 @@ class MemberRecordsContract:
         written = listed(count)
         publish(door.records, ONE, written)
 
-        found = list(door.records.names(ONE))
+        found = told(door.records.table(ONE, LIMIT_BYTES))
 
-        assert flat(found) == flat(tables(written))
+        assert found == flat(tables(written)) == told(door.records.table(ONE, LIMIT_BYTES))
+        assert list(door.records.read(ONE)) == written
         with pytest.raises(RecordsMissing):
-            door.records.names(OTHER)
+            door.records.table(OTHER, LIMIT_BYTES)
 
     def test_where_an_archive_goes_is_told_again(self, door: RecordsDoor) -> None:
         """The same at every call, and at none where nothing was published."""
@@ -172,7 +198,7 @@ class MemberRecordsContract:
 
         assert list(door.records.read(ONE)) == written
         with pytest.raises(MemberUnreadable, match=str(unreadable.at)):
-            list(door.records.names(ONE))
+            door.records.table(ONE, LIMIT_BYTES)
 
     @pytest.mark.parametrize("directories", [0.0, 1.0])
     def test_one_sort_alone_will_do(self, door: RecordsDoor, directories: float) -> None:

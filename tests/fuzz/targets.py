@@ -85,8 +85,10 @@ def _rewritten(record: MemberRecord, member: Member) -> None:
 def _merged(members: list[Member]) -> None:
     for is_exact in (True, False):
         tree = merge([lambda: members, lambda: members], is_exact)
-        for places in tree.places():
-            assert all(b".." not in path.split(b"/") and path[:1] != b"/" for _, path in places)
+        for entry in tree.search(b""):
+            assert b".." not in entry.path.split(b"/")
+            assert entry.path[:1] != b"/"
+        tree.taken()
         list(tree.directories())
         list(tree.search(b"*a*"))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
+from tarkeep.domain.listings import canonical
 from tarkeep.domain.members import Member, MemberType
 from tarkeep.domain.tree import Tree
 
@@ -242,9 +243,11 @@ def below_root(found: dict[bytes, tuple[str, bytes]]) -> dict[bytes, tuple[str, 
 def put_together(tree: Tree, path: Sequence[tuple[Sequence[Member], bytes]]) -> dict[bytes, tuple[str, bytes]]:
     """What a restore of *tree* gives, from the members and bytes of its archives: names with their type and content."""
     found = {entry.path: ("directory", b"") for entry in tree.directories()}
-    for (members, content), places in zip(path, tree.places(), strict=True):
+    for (members, content), taken in zip(path, tree.taken(), strict=True):
         at = {member.at: member for member in members}
-        for position, name in places:
+        placed = [(position, canonical(at[position].path)) for position in taken.positions]
+        placed += ((position, name) for position, names in taken.elsewhere.items() for name in names)
+        for position, name in placed:
             member = at[position]
             assert member.type is not MemberType.HARD_LINK
             held = content[member.data_at : member.data_at + member.stored_bytes]

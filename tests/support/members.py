@@ -10,12 +10,13 @@ from attrs import evolve
 from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.chains import Fit
 from tarkeep.domain.fitting import fit as fit_names
-from tarkeep.domain.listings import canonical
+from tarkeep.domain.listings import MAX_HELD_BYTES, canonical
 from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
+from tarkeep.domain.merging import merge as merge_tables
+from tarkeep.domain.name_table import OpenTable, held_table
 from tarkeep.domain.names import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, Names
 from tarkeep.domain.tar_headers import written_listing
 from tarkeep.domain.tree import Tree
-from tarkeep.domain.tree import merge as merge_names
 
 
 def records(tar: bytes) -> list[MemberRecord]:
@@ -68,8 +69,12 @@ def _letter_and_extra(one: Member) -> tuple[int, bytes]:
 
 
 def merge(path: Sequence[Callable[[], Iterable[Member]]], is_exact: bool, is_proven: bool = False) -> Tree:
-    """`tarkeep.domain.tree.merge` of archives whose members are at hand."""
-    return merge_names([names(members) for members in path], is_exact, is_proven)
+    """`tarkeep.domain.merging.merge` of archives whose members are at hand."""
+    return merge_tables([table(members) for members in path], is_exact, is_proven)
+
+
+def table(members: Callable[[], Iterable[Member]]) -> OpenTable:
+    return lambda: held_table(names(members)(), MAX_HELD_BYTES)
 
 
 def fit(

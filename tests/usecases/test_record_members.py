@@ -22,6 +22,7 @@ from tarkeep.domain.members import MemberRecord
 from tarkeep.domain.tar_headers import read_member
 from tarkeep.domain.usecases.receive import Outcome, SameName
 from tarkeep.domain.usecases.record_members import RecordMembers
+from tests.contracts.member_records import told
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import InMemory, cut_off, offer, pieces
 from tests.support.faulty import RecordsThatCannotBeKept
@@ -206,11 +207,12 @@ def test_what_nobody_looked_into_stays_missing(memory: InMemory, archive: Backup
 def test_names_are_made_again_where_they_are_gone(memory: InMemory) -> None:
     """And where they cannot be kept they are told from the bytes of the archive."""
     archive = memory.tarkeep.receive(offer(), pieces(NESTED)).archive
-    told = list(memory.tarkeep.restore_tar.members.names(archive))
-    assert sum(len(names.paths) for names in told) == 6_000
+    members = memory.tarkeep.restore_tar.members
+    found = told(members.table(archive))
+    assert len(found) == 6_000
     memory.records.remove(archive.digests.sha256)
 
-    assert list(memory.tarkeep.restore_tar.members.names(archive)) == told
+    assert told(members.table(archive)) == found
     assert held(memory) == {archive.digests.sha256}
-    unkept = evolve(memory.tarkeep.restore_tar.members, records=RecordsThatCannotBeKept())
-    assert list(unkept.names(archive)) == told
+    unkept = evolve(members, records=RecordsThatCannotBeKept())
+    assert told(unkept.table(archive)) == found

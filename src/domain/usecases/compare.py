@@ -75,11 +75,12 @@ class Comparing:
                 raise EnoughCompared
             self._allowed -= 1
         try:
-            return fit(self._names(child), self._names(parent))
+            self._members.table(parent)  # so that the child's names can lean on what is told there
+            return self._members.again(lambda: fit(self._names(child, parent), self._names(parent)))
         except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
             return _UNKNOWN  # it is so with these very bytes, whenever they are looked at
         except TarkeepError:
             return None
 
-    def _names(self, archive: BackupArchive) -> ArchiveNames:
-        return lambda: self._members.names(archive)
+    def _names(self, archive: BackupArchive, like: BackupArchive | None = None) -> ArchiveNames:
+        return lambda: self._members.names(archive, like)

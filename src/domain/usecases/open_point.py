@@ -8,18 +8,20 @@ as hold a bounded number of names together.
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 
 from attrs import define, field, frozen
 
 from ..archives import ArchiveId, BackupArchive
 from ..chains import SHOWN_BYTES, Evidence
 from ..errors import PointNotRestorable, TreeTooLarge
-from ..names import ArchiveNames
+from ..merging import merge
+from ..name_table import OpenTable
 from ..path_text import path_text
 from ..points import Plan
 from ..ports import Catalog
 from ..standing import Fidelity
-from ..tree import Tree, merge
+from ..tree import Tree
 from .points import ListPoints
 from .record_members import RecordMembers
 
@@ -98,9 +100,12 @@ class OpenPoint:
         key = (is_exact, is_proven, *(archive.digests.sha256 for archive in archives))
         tree = self.kept.get(key)
         if tree is None:
-            tree = merge([self._names(archive) for archive in archives], is_exact, is_proven)
+            limit_bytes = self.members.max_names_bytes
+            tables = [self._table(archive, before) for before, archive in pairwise((None, *archives))]
+            tree = self.members.again(lambda: merge(tables, is_exact, is_proven, limit_bytes))
             self.kept.put(key, tree)
         return tree
 
-    def _names(self, archive: BackupArchive) -> ArchiveNames:
-        return lambda: self.members.names(archive)
+    def _table(self, archive: BackupArchive | None, before: BackupArchive | None) -> OpenTable:
+        assert archive is not None
+        return lambda: self.members.table(archive, before)

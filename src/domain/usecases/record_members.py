@@ -4,6 +4,7 @@ The members of a stored archive: from the records made when it arrived, or from 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -14,7 +15,9 @@ from attrs import frozen
 from ..archives import BackupArchive
 from ..errors import ArchiveCorrupt, RecordsMissing
 from ..footprints import Footprint, footprint_of
+from ..listings import MAX_HELD_BYTES
 from ..members import MemberRecord
+from ..name_table import NameTable, held_table, listed_in_order
 from ..names import Names, tables
 from ..ports import Hasher, Inspector, MemberRecords, Recorder
 from ..uploads import ChecksumAlgorithm
@@ -32,13 +35,14 @@ class RecordMembers:
     The records of an archive's members.
 
     *inspector* looks at the bytes whatever the settings say of archives that arrive. Two callers that miss the same
-    records both make them.
+    records both make them. *max_names_bytes* bounds what names and paths of one archive may count for.
     """
 
     records: MemberRecords
     read: ReadArchive
     hasher: Hasher
     inspector: Inspector
+    max_names_bytes: int = MAX_HELD_BYTES
 
     def __call__(
         self, archive: BackupArchive, *, directories_only: bool = False, start: int = 0
@@ -47,33 +51,71 @@ class RecordMembers:
         The records from the position *start* on, in the order of the tar; of directories only, where that is enough.
 
         Raises:
-            ArchiveCorrupt: at the call, where the archive had to be read and is not what was received.
+            ArchiveCorrupt: where the archive has to be read and is not what was received; at the call, or later if
+                records turn out to be damaged then.
             RejectedContent, ExpandsTooFar: likewise, it is what was received, but no tar that can be looked into.
         """
 
-        def kept() -> Iterator[MemberRecord]:
+        def kept(start: int) -> Iterator[MemberRecord]:
             return self.records.read(archive.digests.sha256, directories_only=directories_only, start=start)
 
-        def passing(record: MemberRecord) -> bool:
-            return record.at >= start and (record.is_directory or not directories_only)
+        def passing(start: int) -> Iterator[MemberRecord]:
+            return (
+                record
+                for record in self._passing(archive)
+                if record.at >= start and (record.is_directory or not directories_only)
+            )
 
-        return self._found(archive, kept, passing)
+        return self._found(archive, start, kept, passing)
 
     def at(self, archive: BackupArchive, positions: Sequence[int]) -> Iterator[MemberRecord]:
         """The records at *positions*, which ascend. Raises like calling."""
-        wanted = set(positions)
-        return self._found(
-            archive, lambda: self.records.at(archive.digests.sha256, positions), lambda record: record.at in wanted
-        )
 
-    def names(self, archive: BackupArchive) -> Iterator[Names]:
+        def kept(start: int) -> Iterator[MemberRecord]:
+            return self.records.at(archive.digests.sha256, positions[bisect_left(positions, start) :])
+
+        def passing(start: int) -> Iterator[MemberRecord]:
+            wanted = set(positions)
+            return (record for record in self._passing(archive) if record.at >= start and record.at in wanted)
+
+        return self._found(archive, 0, kept, passing)
+
+    def table(self, archive: BackupArchive, like: BackupArchive | None = None) -> NameTable:
         """
-        What the members are called, in the order of the tar. Raises like calling, and:
+        What the members are called, by directory and name.
+
+        *like* is an archive that says mostly the same, such as the one that *archive* builds on. Raises like calling,
+        and whoever looks into the table has to begin anew where it raises RecordsMissing, see `again`.
 
         Raises:
-            MemberUnreadable: while they are given, at a member whose headers are not.
+            MemberUnreadable: a member whose headers are not.
+            TreeTooLarge: it has more names than can be held.
         """
-        return self._kept(archive, lambda: self.records.names(archive.digests.sha256)) or tables(self._passing(archive))
+        sha256, base = archive.digests.sha256, None if like is None else like.digests.sha256
+        limit_bytes = self.max_names_bytes
+        found = self._kept(archive, lambda: self.records.table(sha256, limit_bytes, base))
+        return found or held_table(tables(self._passing(archive)), limit_bytes)
+
+    def names(self, archive: BackupArchive, like: BackupArchive | None = None) -> Iterator[Names]:
+        """The directories that have listings, with these, in the order of the tar. Raises like `table`."""
+        return listed_in_order(self.table(archive, like))
+
+    def again(self, look: Callable[[], _T]) -> _T:
+        """
+        What *look* finds in tables; where one turns out to be damaged it is dropped, and *look* begins anew.
+
+        Raises:
+            RecordsMissing: the same one, again and again.
+        """
+        dropped: set[str] = set()
+        while True:
+            try:
+                return look()
+            except RecordsMissing as error:
+                if error.sha256 in dropped:
+                    raise
+                dropped.add(error.sha256)
+                self.records.remove(error.sha256)
 
     def footprint(self, archive: BackupArchive) -> Footprint:
         """Where tar goes when it extracts *archive*. Raises like calling."""
@@ -84,10 +126,28 @@ class RecordMembers:
     def _found(
         self,
         archive: BackupArchive,
-        kept: Callable[[], Iterator[MemberRecord]],
-        is_wanted: Callable[[MemberRecord], bool],
+        start: int,
+        kept: Callable[[int], Iterator[MemberRecord]],
+        passing: Callable[[int], Iterator[MemberRecord]],
     ) -> Iterator[MemberRecord]:
-        return self._kept(archive, kept) or filter(is_wanted, self._passing(archive))
+        """Records from *start* on that are kept, or pass; where they turn out to be damaged, from there on anew."""
+        records = self._kept(archive, lambda: kept(start))
+        return passing(start) if records is None else self._resumed(archive, records, start, kept, passing)
+
+    def _resumed(
+        self,
+        archive: BackupArchive,
+        records: Iterator[MemberRecord],
+        start: int,
+        kept: Callable[[int], Iterator[MemberRecord]],
+        passing: Callable[[int], Iterator[MemberRecord]],
+    ) -> Iterator[MemberRecord]:
+        try:
+            for record in records:
+                start = record.at + 1
+                yield record
+        except RecordsMissing:
+            yield from self._kept(archive, lambda: kept(start)) or passing(start)
 
     def _kept(self, archive: BackupArchive, read: Callable[[], _T]) -> _T | None:
         """What *read* finds, with records made first if there are none; None where these cannot be kept."""

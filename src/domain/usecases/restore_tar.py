@@ -10,9 +10,12 @@ to its last byte and found whole.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
+from itertools import compress
+from operator import not_
 
 from attrs import define, frozen
 
@@ -21,8 +24,8 @@ from ..errors import ArchiveCorrupt, PathNotFound, TarkeepError
 from ..listings import canonical
 from ..members import MemberRecord
 from ..ports import Catalog, UnpackedArchive, Unpacker
-from ..tar_headers import as_directory, as_hard_link, data_of, drop_times, with_mode, with_path
-from ..tree import Places
+from ..tar_headers import as_directory, as_hard_link, data_of, drop_times, read_member, with_mode, with_path
+from ..tree import Taken
 from .open_point import OpenedPoint
 from .record_members import RecordMembers
 
@@ -63,9 +66,7 @@ class RestoreTar:
     def _pieces(self, opened: OpenedPoint, below: bytes) -> Iterator[bytes | memoryview]:
         kept: list[bytes] = []
         jobs = [
-            (archive, wanted)
-            for archive, places in zip(opened.archives, opened.tree.places(), strict=True)
-            if (wanted := _within(below, places))
+            (archive, taken) for archive, taken in zip(opened.archives, opened.tree.taken(below), strict=True) if taken
         ]
         # The largest is inflated ahead, while the others are, and from now on.
         jobs.sort(key=lambda job: job[0].size_bytes, reverse=True)
@@ -100,23 +101,25 @@ class RestoreTar:
                     yield as_directory(record, path or b".")
 
     def _directory_records(self, opened: OpenedPoint, below: bytes) -> Iterator[tuple[MemberRecord, bytes]]:
-        """The records of directories, with their paths in the tree."""
-        for archive, paths in zip(opened.archives, opened.tree.directory_places(), strict=True):
+        """The records of directories at and below a path, with their paths in the tree."""
+        for archive, paths in zip(opened.archives, opened.tree.directory_places(below), strict=True):
             if paths:
-                for record in self.members(archive, directories_only=True):
+                records = self.members.at(archive, sorted(paths)) if below else self._all_directories(archive)
+                for record in records:
                     path = paths.get(record.at)
-                    if path is not None and _is_within(path, below):
+                    if path is not None:
                         yield record, path
 
-    def _members(
-        self, jobs: Iterable[tuple[BackupArchive, Places]]
-    ) -> Generator[bytes | memoryview | None, None, None]:
-        for archive, places in jobs:
+    def _all_directories(self, archive: BackupArchive) -> Iterator[MemberRecord]:
+        return self.members(archive, directories_only=True)
+
+    def _members(self, jobs: Iterable[tuple[BackupArchive, Taken]]) -> Generator[bytes | memoryview | None, None, None]:
+        for archive, taken in jobs:
             with self.unpacker.open(archive) as unpacked:
-                yield from self._contents(archive, unpacked, places)
+                yield from self._contents(archive, unpacked, taken)
 
     def _contents(
-        self, archive: BackupArchive, unpacked: UnpackedArchive, places: Places
+        self, archive: BackupArchive, unpacked: UnpackedArchive, taken: Taken
     ) -> Iterator[bytes | memoryview | None]:
         """
         The members of one archive in their places, most as they stand in it; None where others may have a turn, the
@@ -125,52 +128,59 @@ class RestoreTar:
         source = _Source(archive, self._through(archive, unpacked))
         source.begin()
         yield None
-        spans = self._spans(archive, places)
-        records = self.members.at(archive, [at for (at, _), span in zip(places, spans, strict=True) if not span])
-        record, target = None, b""  # of the member that was written last, if its headers were read
-        begin = end = 0  # of members side by side that can stay as they are
+        positions, spans = self._spans(archive, taken)
+        records = self.members.at(archive, list(compress(positions, map(not_, spans))))
+        begin = end = limit = 0  # of members side by side that can stay as they are, and how far these may go
         timed: list[int] = []  # those that only lose the times in their headers
-        for (at, path), span in zip(places, spans, strict=True):
+        for at, span in zip(positions, spans, strict=True):
             # As many as the piece at hand has, so that nobody waits for the next one without asking for a turn.
-            if not span or at != end or at + abs(span) > source.end or len(timed) == _TIMED_AT_ONCE:
+            if at == end and span > 0 and end + span <= limit:
+                end += span
+                continue
+            if not span or at != end or at + abs(span) > limit or len(timed) == _TIMED_AT_ONCE:
                 if begin != end:
                     yield from _without_times(source.take(begin, end - begin), begin, timed)
                     timed.clear()
                 yield from source.pass_to(at)
                 if not source.is_next_there():
                     yield None
-                begin = at
+                begin, limit = at, source.end
             end = at + abs(span)
-            if span:
-                if span < 0:
-                    timed.append(at)
-                continue
-            if record is not None and record.at == at:
-                yield as_hard_link(record, path, target)
-                continue
-            record, target = next(records, None), path
-            if record is None or record.at != at:
-                raise ArchiveCorrupt(archive.id)
-            data_at, stored_bytes = data_of(record)
-            yield with_path(record, path)
-            yield from source.take(data_at, -(-stored_bytes // BLOCK_BYTES) * BLOCK_BYTES)
+            if span < 0:
+                timed.append(at)
+            elif not span:
+                record = next(records, None)
+                if record is None or record.at != at:
+                    raise ArchiveCorrupt(archive.id)
+                yield from self._rewritten(record, taken.elsewhere.get(at), source)
         yield from _without_times(source.take(begin, end - begin), begin, timed)
         source.finish()
 
-    def _spans(self, archive: BackupArchive, places: Places) -> list[int]:
-        """For each of *places* the span of its member, 0 where its headers are needed: for another path, or a link."""
-        spans: list[int] = []
-        for names in self.members.names(archive):
-            members = dict(zip(names.positions, zip(names.paths, names.spans, strict=True), strict=True))
-            while len(spans) < len(places) and (at := places[len(spans)][0]) in members:
-                path, span = members[at]
-                is_link = bool(spans) and places[len(spans) - 1][0] == at
-                if is_link:
-                    spans[-1] = 0
-                spans.append(span if path == places[len(spans)][1] and not is_link else 0)
-        if len(spans) < len(places):
+    def _rewritten(
+        self, record: MemberRecord, paths: Sequence[bytes] | None, source: _Source
+    ) -> Iterator[bytes | memoryview]:
+        """A member under its own name, or under *paths*, all but the first of which become hard links to that."""
+        path, *others = paths or (canonical(read_member(record).path),)
+        data_at, stored_bytes = data_of(record)
+        yield with_path(record, path)
+        yield from source.take(data_at, -(-stored_bytes // BLOCK_BYTES) * BLOCK_BYTES)
+        for other in others:
+            yield as_hard_link(record, other, path)
+
+    def _spans(self, archive: BackupArchive, taken: Taken) -> tuple[Sequence[int], Sequence[int]]:
+        """
+        The positions of the members that are taken, ascending, and the span of each: 0 where its headers are needed,
+        for another path, or a link.
+        """
+        positions, elsewhere = taken.positions, taken.elsewhere
+        if elsewhere:
+            positions = array("Q", sorted((*positions, *elsewhere)))
+        spans = self.members.again(lambda: self.members.table(archive).files.spans_at(positions))
+        if spans is None:
             raise ArchiveCorrupt(archive.id)
-        return spans
+        if elsewhere:
+            spans = array("q", (0 if at in elsewhere else span for at, span in zip(positions, spans, strict=True)))
+        return positions, spans
 
     def _through(self, archive: BackupArchive, unpacked: UnpackedArchive) -> Iterator[bytes]:
         try:
@@ -179,15 +189,6 @@ class RestoreTar:
             with suppress(TarkeepError):  # should that fail, the next reader marks it
                 self.catalog.mark(archive.id, ArchiveState.DAMAGED)
             raise
-
-
-def _is_within(path: bytes, below: bytes) -> bool:
-    return not below or path == below or path.startswith(below + b"/")
-
-
-def _within(below: bytes, places: Places) -> Places:
-    """Those of *places* that are at or below a path."""
-    return [place for place in places if _is_within(place[1], below)] if below else places
 
 
 def _without_times(

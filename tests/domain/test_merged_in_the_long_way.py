@@ -1,0 +1,77 @@
+"""Merging by what changed against looking at every member of every archive: the same trees, whatever archives say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tarkeep.domain.members import Member, MemberType
+from tarkeep.domain.tree import GapKind
+from tests.support import merged_by_members
+from tests.support.members import archive, directory, member, merge, names
+
+FOLDERS = ("", "r", "r/d", "r/e", "r/d/x", "s", "r/../t", "../s", "/".join("d" * 600))
+NAMES = ("a", "b", "d", "e", "x", "..")
+LETTERS = st.sampled_from(["N"] * 6 + ["Y"] * 3 + ["D", "", ""])
+
+Archive = Sequence[Member]
+
+
+@st.composite
+def listed(draw: st.DrawFn) -> Member:
+    """A directory with a listing, which may be of anything, and renames."""
+    path = draw(st.sampled_from(FOLDERS))
+    listing = " ".join(letter + name for name in NAMES if (letter := draw(LETTERS)))
+    renames = draw(st.lists(st.tuples(*[st.sampled_from(FOLDERS).map(str.encode)] * 2), max_size=2))
+    return directory(path.encode(), listing, *(renames if draw(st.integers(0, 5)) == 0 else ()))
+
+
+@st.composite
+def other(draw: st.DrawFn) -> Member:
+    """A file, a hard link to somewhere, or a directory without a listing."""
+    kind = draw(st.sampled_from([MemberType.FILE] * 5 + [MemberType.HARD_LINK] * 2 + [MemberType.DIRECTORY]))
+    path, target = (
+        f"{draw(st.sampled_from(FOLDERS))}/{draw(st.sampled_from(NAMES))}".lstrip("/").encode() for _ in range(2)
+    )
+    return member(path, kind, link=target if kind is MemberType.HARD_LINK else b"")
+
+
+def archives(*, ordinary: bool) -> st.SearchStrategy[Archive]:
+    """Members in any order; *ordinary* ones have every path once."""
+    found = st.lists(st.one_of(listed(), listed(), other(), other(), other()), min_size=1, max_size=14)
+    return found.map(lambda members: list({one.path: one for one in members}.values())) if ordinary else found
+
+
+def changed(before: Archive, after: Archive) -> Archive:
+    """*after*, with the listings of *before* where both have one: most directories stay as they are."""
+    listings = {one.path: one for one in before if one.listing is not None}
+    return [
+        listings.get(one.path, one) if one.listing is not None and number % 3 else one
+        for number, one in enumerate(after)
+    ]
+
+
+@st.composite
+def paths(draw: st.DrawFn) -> list[Archive]:
+    drawn = draw(st.lists(archives(ordinary=draw(st.booleans())), min_size=1, max_size=5))
+    for number in range(1, len(drawn)):
+        drawn[number] = changed(drawn[number - 1], drawn[number])
+    return drawn
+
+
+@settings(max_examples=400, deadline=None)
+@given(paths(), st.booleans(), st.booleans())
+def test_both_ways_come_to_the_same(path: list[Archive], is_exact: bool, is_proven: bool) -> None:
+    """Names, what they are, where their content is, and which are missing and why."""
+    opened = [archive(*members) for members in path]
+
+    tree = merge(opened, is_exact, is_proven)
+
+    long_way = merged_by_members.merge([names(one) for one in opened], is_exact, is_proven)
+    assert set(tree.search(b"")) == long_way.entries()
+    assert tree.entry(b"") == long_way.entry(b"")
+    assert set(tree.gaps) == set(long_way.gaps)
+    if not any(gap.kind is GapKind.TOO_DEEP for gap in tree.gaps):  # of which there is one a member in the long way
+        assert tree.losses == long_way.losses
