@@ -12,6 +12,7 @@ from grimp import build_graph
 ROOT = Path(__file__).parents[1]
 DATA_MODULES = {
     "__future__",
+    "array",
     "attrs",
     "base64",
     "bisect",
@@ -27,6 +28,7 @@ DATA_MODULES = {
     "ipaddress",
     "itertools",
     "json",
+    "operator",
     "re",
     "struct",
     "typing",
