@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attrs import frozen
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tarkeep.domain.members import Member
@@ -69,7 +69,7 @@ def judged(path: Sequence[Dump], above: str, name: str) -> tuple[int, int] | Gap
     return GapKind.LEFT_OUT
 
 
-@settings(max_examples=500)
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(dumps(), min_size=1, max_size=5))
 def test_every_name_is_where_the_rule_says(path: list[Dump]) -> None:
     """Taken from the newest archive that has it, as long as each newer one calls it unchanged; or a gap."""

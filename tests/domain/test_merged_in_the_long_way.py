@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tarkeep.domain.members import Member, MemberType
@@ -61,7 +61,7 @@ def paths(draw: st.DrawFn) -> list[Archive]:
     return drawn
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(paths(), st.booleans(), st.booleans())
 def test_both_ways_come_to_the_same(path: list[Archive], is_exact: bool, is_proven: bool) -> None:
     """Names, what they are, where their content is, and which are missing and why."""
