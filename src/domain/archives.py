@@ -197,6 +197,19 @@ class Lineage:
                 _check_hex("sha256", digest)
 
 
+AHEAD = timedelta(days=1)
+"""So far may a time be before it has come: names tell none of zones, and clocks differ."""
+
+
+def is_dated_ahead(taken_at: datetime, received_at: datetime) -> bool:
+    """
+    Whether something received at *received_at* says to be of a time that had not come by then.
+
+    A clock was wrong, or a name. It must not be the newest of all for as long as that lies ahead.
+    """
+    return taken_at - received_at > AHEAD
+
+
 @frozen
 class BackupArchive:
     """
@@ -217,6 +230,11 @@ class BackupArchive:
     lineage: Lineage = Lineage()
     has_snapshot: bool = False
     notes: tuple[str, ...] = field(default=(), validator=_noted)
+
+    @property
+    def is_dated_ahead(self) -> bool:
+        """Whether it says to be of a time that had not come when it was received."""
+        return is_dated_ahead(self.taken_at, self.received_at)
 
     @classmethod
     def described(

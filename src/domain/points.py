@@ -135,8 +135,8 @@ def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None
     """
     How to restore the tree as it was at a time, right after an archive was taken, or (None) as late as is known.
 
-    A time means the newest point taken then or before, whether it restores or not: an older state is never given for
-    the one that was asked for.
+    What is dated ahead of its receipt is the latest only where everything is. A time means the newest point taken then
+    or before, whether it restores or not: an older state is never given for the one that was asked for.
 
     Raises:
         PointNotFound: no point at or before that time, or for that archive.
@@ -152,7 +152,7 @@ def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None
 
 def _chosen(points: tuple[RestorePoint, ...], at: datetime | ArchiveId | None) -> RestorePoint:
     if at is None:
-        candidates = points
+        candidates = tuple(point for point in points if not point.archive.is_dated_ahead) or points
     elif isinstance(at, ArchiveId):
         candidates = tuple(point for point in points if point.archive.id == at)
     else:
@@ -174,8 +174,13 @@ def continue_from(points: Iterable[RestorePoint], type: BackupType, rules: Profi
     """
     What the next archive of *type* should build on: the newest restorable point that the rules let it extend.
 
-    None for a FULL, and where there is none, so that a FULL is due.
+    None for a FULL, and where there is none, so that a FULL is due. None is dated ahead of its receipt: to GNU tar,
+    what is older than that time is unchanged.
     """
     types = base_types(type, rules)
-    fitting = [point.archive.id for point in points if point.archive.id.type in types and point.is_restorable]
+    fitting = [
+        point.archive.id
+        for point in points
+        if point.archive.id.type in types and point.is_restorable and not point.archive.is_dated_ahead
+    ]
     return fitting[-1] if fitting else None

@@ -16,6 +16,7 @@ from attrs import frozen
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
 from .chains import Completeness, Evidence, Link, has_unchanged, is_whole
 from .neighbours import order
+from .sidecar import rfc3339
 
 OBSTACLES_TOLD = 10
 """Of a path, those nearest to its base. A standing is kept for every archive, and a path may be thousands long."""
@@ -62,6 +63,7 @@ class DoubtKind(Enum):
     UNCHANGED_IN_FULL = "unchanged-in-full"
     NOTHING_UNCHANGED = "nothing-unchanged"
     OTHER_ROOTS = "other-roots"
+    DATED_AHEAD = "dated-ahead"
 
 
 @frozen
@@ -221,6 +223,13 @@ def _doubts(archive: BackupArchive, parent: BackupArchive | None) -> Iterator[Do
         if others and _roots(parent):
             reason = f"it begins at {', '.join(sorted(others))}, and {parent.id} does not"
             yield Doubt(DoubtKind.OTHER_ROOTS, archive.id, reason)
+
+    if archive.is_dated_ahead:
+        reason = (
+            f"by what its sender or its name says it was taken at {rfc3339(archive.taken_at)}, which was in the future "
+            "when it was received: a clock was wrong, or the name; latest passes over it, and no dump continues from it"
+        )
+        yield Doubt(DoubtKind.DATED_AHEAD, archive.id, reason)
 
 
 def _roots(archive: BackupArchive) -> frozenset[str]:

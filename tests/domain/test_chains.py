@@ -475,6 +475,29 @@ def test_a_time_before_everything_has_no_point() -> None:
         plan_restore(())
 
 
+def test_what_is_dated_ahead_of_its_receipt_hides_nothing() -> None:
+    """A clock that was wrong, a slip in a name: it is the latest only where all are, and nothing continues from it."""
+    ahead = evolve(archive(FULL, 300), received_at=START + timedelta(days=2))
+    slightly = evolve(archive(FULL, 5), received_at=START + timedelta(days=4))
+    points = tuple(points_of(archive(FULL, 1), archive(INC, 3), ahead).values())
+    only = tuple(points_of(ahead).values())
+
+    assert plan_restore(points).point.archive.id.name == "inc3.tar.gz"
+    assert plan_restore(points, START + timedelta(days=299)).point.archive.id.name == "inc3.tar.gz"
+    assert plan_restore(points, ahead.id).point.archive == ahead
+    assert plan_restore(points, START + timedelta(days=300)).point.archive == ahead
+    assert plan_restore(only).point.archive == ahead
+    for type, name in ((INC, "inc3.tar.gz"), (DIFF, "full1.tar.gz")):
+        found = continue_from(points, type, ProfileRules())
+        assert found is not None
+        assert found.name == name
+    assert continue_from(only, INC, ProfileRules()) is None
+    [doubt] = only[0].doubts
+    assert doubt.kind is DoubtKind.DATED_AHEAD
+    assert "in the future when it was received: a clock was wrong, or the name" in doubt.reason
+    assert plan_restore(points_of(archive(FULL, 4), slightly).values()).point.archive == slightly
+
+
 # -- what follows ----------------------------------------------------------------------------------------------------
 
 

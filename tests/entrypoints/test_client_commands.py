@@ -174,6 +174,18 @@ def test_safe_to_delete_names_exactly_what_is_stored(machine: Machine) -> None:
     assert machine.run("verify", "safe", "--safe-to-delete").stdout.splitlines() == [str(safe)]
 
 
+def test_a_profile_of_which_nothing_is_stored_is_not_found(machine: Machine, profile: str) -> None:
+    """By list as by all that look; one that has nothing of a type has just nothing to show."""
+    machine.keep("FULL", "a.tar.gz", some("a"))
+    machine.run("push", profile)
+    unknown = machine.run("list", f"{profile}x")
+
+    assert (unknown.returncode, unknown.stdout) == (10, "")
+    assert f"no profile {profile}x; tarkeep stats shows the profiles" in unknown.stderr
+    assert machine.run("list", f"{profile}x", "--type", "full").returncode == 10
+    assert machine.run("list", profile, "--type", "inc").returncode == 0
+
+
 def test_stats_counts_by_profile_and_type(machine: Machine) -> None:
     """With the total last."""
     machine.keep("FULL", "a.tar.gz", some("a"))

@@ -145,6 +145,16 @@ def test_fields_count_wherever_they_stand(client: httpx2.Client, profile: str, o
     assert (answer.json()["type"], answer.json()["profile"]) == ("DIFF", profile)
 
 
+@pytest.mark.parametrize("size", [10, 9000])
+def test_a_file_under_another_name_is_told_where_it_belongs(client: httpx2.Client, profile: str, size: int) -> None:
+    """Large or small; not that some field were too large."""
+    answer = client.post("/upload", files={"backup": ("a.tar.gz", bytes(size))}, data={"profile": profile})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "multipart-parts")
+    assert "named file" in answer.json()["detail"]
+    assert "curl -F file=@archive.tar.gz" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
 @pytest.mark.parametrize("first", [True, False])
 def test_a_declared_digest_is_checked(client: httpx2.Client, profile: str, algorithm: str, first: bool) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ..archives import ArchiveId, BackupType
+from ..archives import ArchiveId, BackupType, is_dated_ahead
 from .ports import Download
 
 LATEST = "latest"
@@ -47,6 +47,11 @@ class StoredPoint:
     obstacles: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_dated_ahead(self) -> bool:
+        """Whether it says to be of a time that had not come when it was received."""
+        return is_dated_ahead(self.taken_at, self.received_at)
 
 
 @frozen

@@ -62,11 +62,15 @@ class DumpChoice:
 
 def choose_type(rule: DumpRule, points: Sequence[StoredPoint], now: datetime) -> DumpChoice:
     """The type that *rule* wants next; *points* are those of the profile, oldest first, *now* is aware."""
-    kept = [point for point in points if point.has_snapshot]
+    kept = [point for point in points if point.has_snapshot and not point.is_dated_ahead]
+    ahead = [point for point in points if point.has_snapshot and point.is_dated_ahead]
     usable = [point for point in kept if point.is_restorable]
     fulls = [point for point in usable if point.id.type is BackupType.FULL]
     if not fulls:
         has_full = any(point.id.type is BackupType.FULL for point in kept)
+        if ahead and not has_full:
+            reason = f"{_label(ahead[-1])} says to be of a time that has not come; see that no clock is wrong"
+            return DumpChoice(BackupType.FULL, reason)
         return DumpChoice(BackupType.FULL, "no FULL restores" if has_full else "there is no FULL to continue from")
     newest = kept[-1]
     if not newest.is_restorable:

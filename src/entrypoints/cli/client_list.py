@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...domain.archives import BackupType
+from ...domain.errors import ProfileNotFound
 from ...domain.sizes import human_size
 from .client_settings import ClientSettings, TypeWord
 from .exits import OK
 from .opening import opening, retry_notice, the_profile
 from .output import Output
+
+if TYPE_CHECKING:
+    from ..client_wiring import Client
 
 
 def list_(profile: str | None = None, /, *, type: TypeWord | None = None, client: ClientSettings | None = None) -> int:
@@ -42,9 +48,15 @@ def list_(profile: str | None = None, /, *, type: TypeWord | None = None, client
                 taken_at=archive.taken_at.isoformat(),
                 state=archive.state.value,
             )
+        if not count and profile is not None and (wanted is None or not _holds_any(opened, profile)):
+            raise ProfileNotFound(profile)
     if output.as_json:
         output.result("", summary=True, archives=count, size=size)
     return OK
+
+
+def _holds_any(client: Client, profile: str) -> bool:
+    return next(iter(client.remote.archives(profile=profile)), None) is not None
 
 
 def stats(*, client: ClientSettings | None = None) -> int:

@@ -31,6 +31,7 @@ MAX_FIELD_BYTES = 4096
 FORM_BYTES = 500 << 20
 """The largest archive that comes in a form, where no limit is set for all: what the original took."""
 
+_HOW = "use curl -F file=@archive.tar.gz"
 _FIELDS = frozenset({"type", "profile", "md5", "sha256", *LINEAGE})
 
 
@@ -100,8 +101,7 @@ class MultipartUpload:
                     else:
                         value += event
                         if len(value) > MAX_FIELD_BYTES:
-                            detail = f"a form field is larger than {MAX_FIELD_BYTES} bytes"
-                            raise Problem(400, "multipart-parts", detail)
+                            raise Problem(400, "multipart-parts", _too_large(part))
         except ParserLimitReached as error:
             raise Problem(400, "multipart-parts", f"the form has too many or too large parts: {error}") from error
         except MultipartError as error:
@@ -114,7 +114,7 @@ class MultipartUpload:
         except MultipartError as error:
             raise Problem(400, "multipart-incomplete", "the form ends before its closing boundary") from error
         if self._filename is None:
-            raise Problem(400, "multipart-parts", "the form has no part named file; use curl -F file=@archive.tar.gz")
+            raise Problem(400, "multipart-parts", f"the form has no part named file; {_HOW}")
 
     def offer(self) -> Offer:
         """
@@ -148,9 +148,7 @@ class MultipartUpload:
         if self._filename is not None:
             raise Problem(400, "multipart-parts", "the form has two parts named file; send one archive at a time")
         if part.filename is None:
-            raise Problem(
-                400, "multipart-parts", "the part named file has no filename; use curl -F file=@archive.tar.gz"
-            )
+            raise Problem(400, "multipart-parts", f"the part named file has no filename; {_HOW}")
         self._filename = check_archive_name(checked_text(part.filename, "the filename"))
         return True
 
@@ -172,3 +170,9 @@ class MultipartUpload:
         elif text:
             parse_digest(name, text)
         self._fields[name] = text
+
+
+def _too_large(part: MultipartSegment | None) -> str:
+    if part is not None and part.filename is not None:
+        return f"the form has a file in a part named {(part.name or '')[:40]!a}; the archive's is named file: {_HOW}"
+    return f"a form field is larger than {MAX_FIELD_BYTES} bytes"

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from ... import __version__
 from ...domain.archives import BackupType
+from ...domain.errors import ArchiveNotFound, InvalidName
 from ...domain.naming import check_archive_name
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
@@ -148,10 +149,18 @@ async def list_type(request: Request) -> Response:
 async def download(request: Request) -> Response:
     context = Context.of(request)
     type = BackupType.parse(request.path_params["type"])
-    name = check_archive_name(request.path_params["name"])
+    name = _possible_name(type, request.path_params["name"])
     profile, visitor = optional_profile(request.query_params), visitor_of(request)
     archive = await context.run(lambda: context.tarkeep.find(type, name, profile, visitor))
     return await archive_response(request, archive, context.tarkeep.read, context.executor, attachment=True)
+
+
+def _possible_name(type: BackupType, name: str) -> str:
+    """*name*, under which an archive may be stored; what cannot be one is not there either."""
+    try:
+        return check_archive_name(name)
+    except InvalidName:
+        raise ArchiveNotFound(f"{type.value}/{name}") from None
 
 
 async def verify(request: Request) -> Response:
