@@ -188,6 +188,13 @@ class FilesystemArchiveStore:
             pass
         raise SnapshotNotFound(id)
 
+    def snapshots(self) -> Iterator[ArchiveId]:
+        with translated():
+            profiles = _names(self._data.archives)
+        for profile in sorted(filter(_is_profile, profiles)):
+            for word in _TYPE_WORDS:
+                yield from self._snapshots_in(profile, BackupType(word))
+
     def remove(self, id: ArchiveId) -> None:
         with (
             self._turn_of(id),
@@ -321,6 +328,18 @@ class FilesystemArchiveStore:
                     self._durable.add(key)
                 with _directory(id.type.value, profile) as directory:
                     yield directory
+
+    def _snapshots_in(self, profile: str, type: BackupType) -> Iterator[ArchiveId]:
+        names: list[str] = []
+        with (
+            translated(),
+            suppress(FileNotFoundError, NotADirectoryError),
+            self._directory_of(profile, type) as directory,
+        ):
+            names = [name for name in _names(directory) if name.endswith(SNAPSHOT_SUFFIX)]
+        for name in names:
+            with suppress(InvalidName):
+                yield ArchiveId(profile, type, name.removesuffix(SNAPSHOT_SUFFIX))
 
     def _scan_directory(self, profile: str, type: BackupType) -> Iterator[StoredArchive]:
         with ExitStack() as stack:

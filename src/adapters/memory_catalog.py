@@ -193,6 +193,14 @@ class MemoryCatalog:
             lineage = archive.lineage if sha256 is None else evolve(archive.lineage, snapshot_after=sha256)
             self._entries.set(evolve(archive, lineage=lineage, has_snapshot=sha256 is not None))
 
+    def names_without_snapshot(self, profile: str, type: BackupType) -> set[str]:
+        with self._lock:
+            return {
+                archive.id.name
+                for archive in self._entries.listed()
+                if (archive.id.profile, archive.id.type) == (profile, type) and not archive.has_snapshot
+            }
+
     def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
         with self._lock:
             return dict(self._fits.get(profile, {}))

@@ -15,11 +15,16 @@ class MemoryUploadSessions:
     """`UploadSessions` that end with the process."""
 
     _uploads: dict[str, Upload] = field(factory=dict, init=False)
+    _unfinished: dict[str, Upload] = field(factory=dict, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     def save(self, upload: Upload) -> None:
         with self._lock:
             self._uploads[upload.id] = upload
+            if upload.is_open:
+                self._unfinished[upload.id] = upload
+            else:
+                self._unfinished.pop(upload.id, None)
 
     def get(self, id: str) -> Upload:
         try:
@@ -31,6 +36,11 @@ class MemoryUploadSessions:
         with self._lock:
             return sorted(self._uploads.values(), key=lambda upload: (upload.created_at, upload.id))
 
+    def unfinished(self) -> list[Upload]:
+        with self._lock:
+            return list(self._unfinished.values())
+
     def remove(self, id: str) -> None:
         with self._lock:
             self._uploads.pop(id, None)
+            self._unfinished.pop(id, None)

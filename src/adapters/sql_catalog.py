@@ -252,6 +252,11 @@ class SqlCatalog:
 
         self._write(enter)
 
+    def names_without_snapshot(self, profile: str, type: BackupType) -> set[str]:
+        if not may_exist(profile):
+            return set()
+        return {name for (name,) in self._all(_WITHOUT_SNAPSHOT, {"profile": profile, "type": type.value})}
+
     def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
         rows = self._all(_FITS, {"profile": profile}) if may_exist(profile) else []
         return {
@@ -348,6 +353,7 @@ _of_name = _a.name == bindparam("name")
 _FIND = select(*ARCHIVE).where(_of_type, _of_name, _of_profile, LISTED)
 _NAMED = select(*ARCHIVE).where(_of_type, _of_name, LISTED).order_by(_a.profile)
 _HOLDER = select(_a.claimed, *ARCHIVE).where(_of_type, _of_name, _of_profile)
+_WITHOUT_SNAPSHOT = select(_a.name).where(_of_profile, _of_type, _a.has_snapshot.is_not(True), LISTED)
 _ENTRY = select(_a.seq, _a.state, _a.size_bytes).where(_of_type, _of_name, _of_profile, ~_a.claimed)
 _OPEN_CLAIMS = select(*ARCHIVE).where(OPEN_CLAIM).order_by(_a.profile, _a.type, _a.name)
 

@@ -36,6 +36,7 @@ class FilesystemUploadSessions:
 
     _folder: Path
     _uploads: dict[str, Upload] = field(factory=dict, init=False)
+    _unfinished: dict[str, Upload] = field(factory=dict, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     @classmethod
@@ -54,7 +55,7 @@ class FilesystemUploadSessions:
                     path.unlink()
                 upload = _understood(told)
                 if upload is not None:
-                    sessions._uploads[upload.id] = upload
+                    sessions._know(upload)
         return sessions
 
     def save(self, upload: Upload) -> None:
@@ -71,7 +72,7 @@ class FilesystemUploadSessions:
             else:
                 old, new = _record(before), _record(upload)
                 self._append(upload.id, {name: value for name, value in new.items() if old[name] != value}, 0)
-            self._uploads[upload.id] = upload
+            self._know(upload)
 
     def get(self, id: str) -> Upload:
         try:
@@ -83,10 +84,22 @@ class FilesystemUploadSessions:
         with self._lock:
             return sorted(self._uploads.values(), key=lambda upload: (upload.created_at, upload.id))
 
+    def unfinished(self) -> list[Upload]:
+        with self._lock:
+            return list(self._unfinished.values())
+
     def remove(self, id: str) -> None:
         with self._lock, translated(writing=True):
+            self._unfinished.pop(id, None)
             if self._uploads.pop(id, None) is not None:
                 self._path(id).unlink(missing_ok=True)
+
+    def _know(self, upload: Upload) -> None:
+        self._uploads[upload.id] = upload
+        if upload.is_open:
+            self._unfinished[upload.id] = upload
+        else:
+            self._unfinished.pop(upload.id, None)
 
     def _path(self, id: str) -> Path:
         return self._folder / (id + _SUFFIX)
@@ -157,6 +170,7 @@ def _record(upload: Upload) -> dict[str, object]:
         "joined_in": upload.joined_in,
         "sha256": upload.sha256,
         "owner": upload.owner,
+        "profile": upload.profile,
     }
 
 
@@ -184,6 +198,7 @@ def _upload(read: dict[str, object]) -> Upload:
         joined_in=_text(read["joined_in"]),
         sha256=_text(read.get("sha256")),
         owner=_text(read.get("owner")),
+        profile=_text(read.get("profile")),
     )
 
 

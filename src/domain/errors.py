@@ -577,7 +577,8 @@ class QuotaExceeded(TarkeepError):
     """
     A profile holds as much as its rules allow. *what* is ``bytes`` or ``archives``, all numbers are of these.
 
-    *setting* names the rule, *needed* is how many more this archive is.
+    *setting* names the rule, *needed* is how many more this archive is, *unfinished* how many of those held are in
+    uploads under way.
     """
 
     profile: str
@@ -586,6 +587,7 @@ class QuotaExceeded(TarkeepError):
     limit: int
     held: int
     needed: int
+    unfinished: int = 0
 
     @property
     def free(self) -> int:
@@ -593,9 +595,10 @@ class QuotaExceeded(TarkeepError):
         return max(0, self.limit - self.held)
 
     def __str__(self) -> str:
+        unfinished = f" beside {self.unfinished} of unfinished uploads" if self.unfinished else ""
         return (
             f"profile {self.profile} may hold {self.limit} {self.what} (rule {self.setting}), {self.free} of them are "
-            f"free, and this archive needs {self.needed}"
+            f"free{unfinished}, and this archive needs {self.needed}"
         )
 
 

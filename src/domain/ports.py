@@ -202,6 +202,13 @@ class ArchiveStore(Protocol):
             SnapshotNotFound: there is none, or no such archive.
         """
 
+    def snapshots(self) -> Iterator[ArchiveId]:
+        """
+        Every identity under whose name a snapshot file lies, those of one profile and type together.
+
+        Only names are looked at: whether the archive is there is not.
+        """
+
     def remove(self, id: ArchiveId) -> None:
         """Take archive, snapshot file and side-car away, durably. Whatever of them is not there is no error."""
 
@@ -364,6 +371,9 @@ class Catalog(Protocol):
         Raises:
             ArchiveNotFound: there is no such entry.
         """
+
+    def names_without_snapshot(self, profile: str, type: BackupType) -> set[str]:
+        """The names of those entries of that profile and type with which no snapshot file is kept."""
 
     def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
         """What was kept of comparing archives of *profile*, by the SHA-256 of the child and of the parent."""
@@ -618,6 +628,9 @@ class UploadSessions(Protocol):
 
     def all(self) -> list[Upload]:
         """Every upload, oldest first."""
+
+    def unfinished(self) -> list[Upload]:
+        """Every upload that is open, in any order. Cost does not grow with those that are not."""
 
     def remove(self, id: str) -> None:
         """Forget *id*. Nothing there is no error."""

@@ -47,16 +47,20 @@ def check_room(usage: Usage, reserve: Reserve, coming_bytes: int) -> None:
         raise InsufficientStorage(needed, usage.free_bytes)
 
 
-def check_quota(profile: str, rules: ProfileRules, totals: Iterable[Totals], coming_bytes: int) -> None:
+def check_quota(
+    profile: str, rules: ProfileRules, totals: Iterable[Totals], coming_bytes: int, unfinished_bytes: int = 0
+) -> None:
     """
     Judge whether one more archive of *coming_bytes* fits into what *rules* allow *profile*, which holds *totals*.
+
+    *unfinished_bytes* are taken by uploads that are to become archives of it.
 
     Raises:
         QuotaExceeded: it does not.
     """
     rows = list(totals)
-    held_bytes, archives = sum(row.size_bytes for row in rows), sum(row.archives for row in rows)
+    held_bytes, archives = sum(row.size_bytes for row in rows) + unfinished_bytes, sum(row.archives for row in rows)
     if rules.max_bytes is not None and held_bytes + coming_bytes > rules.max_bytes:
-        raise QuotaExceeded(profile, "bytes", "max_bytes", rules.max_bytes, held_bytes, coming_bytes)
+        raise QuotaExceeded(profile, "bytes", "max_bytes", rules.max_bytes, held_bytes, coming_bytes, unfinished_bytes)
     if rules.max_archives is not None and archives + 1 > rules.max_archives:
         raise QuotaExceeded(profile, "archives", "max_archives", rules.max_archives, archives, 1)

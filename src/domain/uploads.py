@@ -65,7 +65,8 @@ class Upload:
     *archive* until it is stored. *ended* says why an upload is over that led to no archive, *joined_in* of which final
     upload a partial one has become part. *client* is who began it, *metadata* what it sent to describe it, word for
     word. *sha256* is of all of its bytes, known from just before they are stored. *owner* is the token it was begun
-    with, None while none was needed; for everybody else it does not exist.
+    with, None while none was needed; for everybody else it does not exist. *profile* is whose a partial one is, where
+    that is known.
     """
 
     id: str
@@ -83,6 +84,12 @@ class Upload:
     joined_in: str | None = None
     sha256: str | None = None
     owner: str | None = None
+    profile: str | None = None
+
+    @property
+    def held_for(self) -> str | None:
+        """The profile whose quota it counts for, None where nobody knows."""
+        return self.profile if self.offer is None else self.offer.id.profile
 
     @property
     def is_complete(self) -> bool:
@@ -124,6 +131,23 @@ def admit(
         raise TooManyUploads(max_per_client, "max_open_uploads_per_client")
 
 
+def counted(refusal: TooManyUploads, open_uploads: Sequence[Upload], client: str, owner: str | None) -> list[Upload]:
+    """Those of *open_uploads* that the limit counts by which `admit` refused, the longest untouched first."""
+    match refusal.setting:
+        case "max_open_uploads_per_token":
+            same = [upload for upload in open_uploads if upload.owner == owner]
+        case "max_open_uploads_per_client":
+            same = [upload for upload in open_uploads if upload.client == client]
+        case _:
+            same = list(open_uploads)
+    return sorted(same, key=lambda upload: upload.touched_at)
+
+
+def held_bytes(upload: Upload) -> int:
+    """What *upload* takes of a quota while it is unfinished: the length it was begun with, or what came of it."""
+    return upload.offset_bytes if upload.length_bytes is None else upload.length_bytes
+
+
 def begin(
     id: str,
     offer: Offer | None,
@@ -134,6 +158,7 @@ def begin(
     client: str = "",
     metadata: str = "",
     owner: str | None = None,
+    profile: str | None = None,
 ) -> Upload:
     """
     A new upload: of a whole archive, or without *offer* a partial one.
@@ -144,7 +169,7 @@ def begin(
     """
     _check_length(length_bytes, offer, max_bytes)
     role = Role.PARTIAL if offer is None else Role.WHOLE
-    return Upload(id, role, now, now, client, metadata, offer, length_bytes, owner=owner)
+    return Upload(id, role, now, now, client, metadata, offer, length_bytes, owner=owner, profile=profile)
 
 
 def concatenation(
@@ -257,6 +282,11 @@ def stored(upload: Upload, archive: ArchiveId, now: datetime) -> Upload:
     if upload.length_bytes is None:
         raise ValueError("an upload without a length cannot be complete")
     return evolve(upload, offset_bytes=upload.length_bytes, archive=archive, touched_at=now)
+
+
+def led_nowhere(upload: Upload) -> bool:
+    """It is over without an archive, and nobody need know of it any more."""
+    return upload.ended is not None and upload.joined_in is None
 
 
 def over(upload: Upload, why: str, now: datetime) -> Upload:

@@ -61,6 +61,8 @@ from ..domain.ports import (
 )
 from ..domain.room import NO_RESERVE, Reserve
 from ..domain.rules import NO_RULES, RuleBook
+from ..domain.usecases.adopt_snapshots import AdoptSnapshots
+from ..domain.usecases.begin_upload import BeginUpload
 from ..domain.usecases.browse import CheckReadiness, ListArchives, Summarise
 from ..domain.usecases.fetch import FindArchive, ReadArchive
 from ..domain.usecases.import_folder import ImportFolder
@@ -73,18 +75,11 @@ from ..domain.usecases.receive import ReceiveArchive, SameName
 from ..domain.usecases.record_members import RecordMembers
 from ..domain.usecases.recover import RecoverInterrupted
 from ..domain.usecases.restore_tar import RestoreTar
+from ..domain.usecases.show_upload import EndUpload, ExpireUploads, RestingArrivals, ShowUpload
 from ..domain.usecases.snapshots import KeepSnapshot, ReadSnapshot
 from ..domain.usecases.tokens import LetIn, ListTokens, MakeToken, RevokeToken
 from ..domain.usecases.trace_history import TraceHistory
-from ..domain.usecases.upload import (
-    AppendToUpload,
-    BeginUpload,
-    EndUpload,
-    ExpireUploads,
-    JoinUploads,
-    RestingArrivals,
-    ShowUpload,
-)
+from ..domain.usecases.upload import AppendToUpload, JoinUploads
 from ..domain.usecases.verify import VerifyInventory
 from .logs import Log, LoggedNotices
 from .profile_rules import read_rules
@@ -145,6 +140,7 @@ class Tarkeep:
     import_folder: ImportFolder
     points: ListPoints
     keep_snapshot: KeepSnapshot
+    adopt_snapshots: AdoptSnapshots
     read_snapshot: ReadSnapshot
     open_point: OpenPoint
     judge_plan: JudgePlan
@@ -207,6 +203,7 @@ def assemble(
         same_name,
         rules=rules,
         reserve=reserve,
+        unfinished=sessions.unfinished,
     )
     return Tarkeep(
         clock=clock,
@@ -215,7 +212,7 @@ def assemble(
         let_in=LetIn(gatekeeper, clock),
         audit=audit or MemoryAuditLog(),
         receive=receive,
-        uploads=_uploads(receive, store, catalog, hasher, clock, ids, sessions, upload_locks, upload_limits),
+        uploads=_uploads(receive, store, hasher, clock, ids, sessions, upload_locks, upload_limits),
         find=FindArchive(catalog),
         read=read,
         record_members=members,
@@ -229,6 +226,7 @@ def assemble(
         points=points,
         keep_snapshot=KeepSnapshot(store, catalog, hasher),
         read_snapshot=ReadSnapshot(store, catalog, hasher, notifier),
+        adopt_snapshots=AdoptSnapshots(store, catalog, hasher),
         open_point=OpenPoint(points, catalog, members),
         judge_plan=JudgePlan(members),
         restore_tar=RestoreTar(members, unpacker, catalog),
@@ -245,7 +243,6 @@ def assemble(
 def _uploads(
     receive: ReceiveArchive,
     store: ArchiveStore,
-    catalog: Catalog,
     hasher: Hasher,
     clock: Clock,
     ids: IdSource,
@@ -253,7 +250,7 @@ def _uploads(
     locks: UploadLocks,
     limits: UploadLimits,
 ) -> Uploads:
-    show = ShowUpload(store, catalog, sessions, locks, RestingArrivals(), clock, limits.idle)
+    show = ShowUpload(store, receive.stored_as, sessions, locks, RestingArrivals(), clock, limits.idle)
     expire = ExpireUploads(show)
     begin = BeginUpload(
         show, ids, expire, receive, limits.max_open, limits.max_open_per_client, limits.max_open_per_token

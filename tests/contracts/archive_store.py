@@ -630,6 +630,17 @@ class ArchiveStoreContract:
         assert door.staging_is_empty()
         assert door.open_files() == 0
 
+    def test_those_with_a_snapshot_file_are_told(self, door: StoreDoor) -> None:
+        """Those of a profile and type in a row, and no others."""
+        elsewhere = ArchiveId("zebra", BackupType.DIFF, "a.tar.gz")
+        for id in (ID, OTHER, elsewhere):
+            put(door.store, id, b"bytes", b"{}")
+        assert list(door.store.snapshots()) == []
+        door.store.keep_snapshot(elsewhere, [b"snapshot"])
+        door.store.keep_snapshot(ID, [b"snapshot"])
+
+        assert list(door.store.snapshots()) == sorted([ID, elsewhere])
+
     def test_a_snapshot_file_may_come_in_any_number_of_blocks(self, door: StoreDoor) -> None:
         """It is the bytes that count, also when they come once more, cut in another way."""
         content = pattern(3 * MIB + 17)

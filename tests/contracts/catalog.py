@@ -715,6 +715,18 @@ class CatalogContract:
             found = catalog.find(archive.id)
             assert (found.has_snapshot, found.lineage.snapshot_after) == (digest is not None, "1b" * 32)
 
+    def test_entries_without_a_snapshot_file_are_told(self, catalog: Catalog) -> None:
+        """Of one profile and type; neither claims nor what lies in the trash."""
+        names = [f"{letter}.tar.gz" for letter in "abcd"]
+        kept = [make_archive(name) for name in names]
+        catalog.adopt([*kept, make_archive("e.tar.gz", profile="other")])
+        catalog.claim(make_archive("claimed.tar.gz"))
+        catalog.note_snapshot(kept[0].id, "1b" * 32)
+        catalog.mark(kept[1].id, ArchiveState.TRASHED)
+
+        assert catalog.names_without_snapshot(kept[0].id.profile, kept[0].id.type) == set(names[2:])
+        assert catalog.names_without_snapshot("nobody", kept[0].id.type) == set()
+
     def test_no_entry_no_snapshot_file(self, catalog: Catalog) -> None:
         """Neither a claim nor what lies in the trash gets one."""
         claimed, trashed = make_archive("claimed.tar.gz"), make_archive("trashed.tar.gz")

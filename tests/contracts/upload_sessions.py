@@ -63,6 +63,19 @@ class UploadSessionsContract:
 
         assert reopened().get("a") == state
 
+    def test_those_that_are_open_are_told(self, reopened: Callable[[], UploadSessions]) -> None:
+        """Those that ended, were stored or removed are not, whatever process asks."""
+        sessions = reopened()
+        for id in "abcd":
+            sessions.save(upload(id))
+        sessions.save(uploads.over(upload("b"), "it was deleted", NOW))
+        sessions.save(uploads.stored(upload("c"), OFFER.id, NOW))
+        sessions.remove("d")
+
+        for found in (sessions, reopened()):
+            assert [one.id for one in found.unfinished()] == ["a"]
+            assert [one.id for one in found.all()] == ["a", "b", "c"]
+
     def test_what_is_removed_is_not_found(self, reopened: Callable[[], UploadSessions]) -> None:
         """Twice is no error, nor is what was never there."""
         sessions = reopened()

@@ -6,17 +6,22 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
+from attrs import evolve
 
-from tarkeep.domain.errors import InvalidSetting
+from tarkeep.domain.archives import ArchiveId, BackupType, Offer
+from tarkeep.domain.errors import InvalidSetting, QuotaExceeded
 from tarkeep.entrypoints.settings import StorageSettings
+from tarkeep.entrypoints.wiring import open_tarkeep
 from tests.support.archives import make_targz
+from tests.support.clocks import FixedClock
 from tests.support.forms import field_part, file_part, form, form_headers
 from tests.support.server import in_process, live_server
-from tests.support.tus import TUS, described
+from tests.support.tus import BYTES, TUS, described
 
 CONTENT = make_targz({"noise": random.Random(1).randbytes(20_000)})
 TOO_MUCH = 1 << 60
@@ -125,6 +130,118 @@ def test_many_at_once_do_not_exceed_it_together(tmp_path: Path, profile: str, se
     assert len(stored) == 2
     if send is not by_tus:  # those can be gone on with once there is room
         assert len(left(tmp_path / "data")) == 2
+
+
+# -- what is unfinished ----------------------------------------------------------------------------------------------
+
+SIZE = len(CONTENT)
+
+
+def begin(client: httpx2.Client, profile: str, name: str, length: int | None = SIZE, **headers: str) -> httpx2.Response:
+    size = {"Upload-Defer-Length": "1"} if length is None else {"Upload-Length": str(length)}
+    about = {"Upload-Metadata": described(filename=name, profile=profile, type="FULL")}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return client.post("/api/v1/uploads", headers={**TUS, **size, **about, **named})
+
+
+def go_on(client: httpx2.Client, upload: httpx2.Response, offset: int, content: bytes) -> httpx2.Response:
+    return client.patch(upload.headers["location"], headers={**BYTES, "Upload-Offset": str(offset)}, content=content)
+
+
+@WAYS
+def test_what_is_unfinished_counts_as_what_it_will_be(limited: httpx2.Client, send: Send) -> None:
+    """Whatever came of it yet; and what was begun within the quota can be finished."""
+    uploads = [begin(limited, "small-1", f"{number}.tar.gz") for number in range(3)]
+    assert [upload.status_code for upload in uploads] == [201, 201, 507]
+    told = uploads[2].json()
+    assert (told["code"], told["free"], told["needed"]) == ("quota-exceeded", 5, SIZE)
+    assert f"beside {2 * SIZE} of unfinished uploads" in told["detail"]
+
+    assert send(limited, "small-1", "other.tar.gz", CONTENT).status_code == 507
+    assert send(limited, "small-2", "other.tar.gz", CONTENT).status_code == 201
+    for upload in uploads[:2]:
+        assert go_on(limited, upload, 0, CONTENT).status_code == 204
+    assert send(limited, "small-1", "0.tar.gz", CONTENT).status_code in (200, 201)
+
+
+def test_what_is_deleted_makes_room(limited: httpx2.Client) -> None:
+    """At once."""
+    uploads = [begin(limited, "small-1", f"{number}.tar.gz") for number in range(2)]
+    limited.delete(uploads[0].headers["location"], headers=TUS)
+
+    assert begin(limited, "small-1", "2.tar.gz").status_code == 201
+
+
+def test_a_length_that_is_left_open_counts_as_it_grows(tmp_path: Path, limited: httpx2.Client) -> None:
+    """By what came, and from when it is declared by all of it."""
+    first, second, third = (begin(limited, "small-1", f"{number}.tar.gz", None) for number in range(3))
+    assert go_on(limited, first, 0, CONTENT[:-1]).status_code == 204
+    assert go_on(limited, second, 0, CONTENT[:-1]).status_code == 204
+
+    assert go_on(limited, third, 0, CONTENT[:100]).json()["code"] == "quota-exceeded"
+    declared = limited.patch(
+        third.headers["location"], headers={**BYTES, "Upload-Offset": "0", "Upload-Length": str(SIZE)}, content=b"x"
+    )
+    assert declared.json()["code"] == "quota-exceeded"
+    staged = sum(path.stat().st_size for path in (tmp_path / "data" / "staging").glob("*.part"))
+    assert staged <= 2 * SIZE + 5
+
+
+def test_pieces_count_for_the_profile_they_name(limited: httpx2.Client) -> None:
+    """And are joined within the quota, where they are counted once."""
+    pieces = [begin(limited, "small-1", "joined.tar.gz", SIZE, Upload_Concat="partial") for _ in range(3)]
+    assert [piece.status_code for piece in pieces] == [201, 201, 507]
+    limited.delete(pieces[1].headers["location"], headers=TUS)
+    half = SIZE // 2
+    rest = begin(limited, "small-1", "joined.tar.gz", SIZE - half, Upload_Concat="partial")
+    first = begin(limited, "small-1", "joined.tar.gz", half, Upload_Concat="partial")
+    go_on(limited, first, 0, CONTENT[:half])
+    go_on(limited, rest, 0, CONTENT[half:])
+
+    both = f"final;{first.headers['location']} {rest.headers['location']}"
+    about = described(filename="joined.tar.gz", profile="small-1", type="FULL")
+    joined = limited.post("/api/v1/uploads", headers={**TUS, "Upload-Concat": both, "Upload-Metadata": about})
+
+    assert joined.status_code == 201, joined.text
+
+
+def test_the_same_again_takes_room_once(limited: httpx2.Client) -> None:
+    """Under the name of what is stored nobody holds more than that."""
+    for name in ("a.tar.gz", "b.tar.gz"):
+        assert by_put(limited, "small-1", name, CONTENT).status_code == 201
+
+    again = [begin(limited, "small-1", "a.tar.gz", size) for size in (SIZE + 1, SIZE, SIZE)]
+
+    assert [answer.status_code for answer in again] == [507, 201, 507]
+    assert go_on(limited, again[1], 0, CONTENT).status_code == 204
+
+
+def test_what_was_abandoned_keeps_nobody_from_sending(tmp_path: Path) -> None:
+    """What nobody touched for a minute gives way to the next of the same sender, where that makes enough room."""
+    rules = tmp_path / "profiles.toml"
+    rules.write_text(f'["small"]\nmax_bytes = {SIZE * 2 + 5}\n')
+    storage = StorageSettings(data=tmp_path / "data", profiles=rules, reserve_bytes=0)
+    with open_tarkeep(storage) as tarkeep:
+        clock = FixedClock(datetime.now(UTC))
+        late = evolve(tarkeep.uploads.show, clock=clock)
+        expire = evolve(tarkeep.uploads.expire, show=late)
+        uploads = evolve(tarkeep.uploads, show=late, begin=evolve(tarkeep.uploads.begin, show=late, expire=expire))
+
+        def begun(name: str, length: int, owner: str | None = None) -> str:
+            id = ArchiveId("small", BackupType.FULL, name)
+            return uploads.begin(Offer(id), length, owner=owner).id
+
+        begun("a.tar.gz", SIZE)
+        old = begun("b.tar.gz", SIZE)
+        clock.advance(timedelta(seconds=61))
+        with pytest.raises(QuotaExceeded):
+            begun("c.tar.gz", SIZE, owner="another")
+        with pytest.raises(QuotaExceeded):
+            begun("c.tar.gz", SIZE * 2 + 6)
+        begun("c.tar.gz", SIZE)
+
+        assert uploads.show(old).is_open
+        assert len(tarkeep.uploads.show.sessions.unfinished()) == 2
 
 
 def test_a_quota_takes_units(limited: httpx2.Client) -> None:

@@ -33,6 +33,7 @@ from tarkeep.domain.errors import (
     TarkeepError,
     UploadGone,
     UploadInterrupted,
+    UploadNotFound,
 )
 from tarkeep.domain.uploads import Checksum, ChecksumAlgorithm
 from tarkeep.entrypoints.wiring import Tarkeep
@@ -330,6 +331,7 @@ class SimulatedMachine:
         catalog = self.kernel.fuse.around(self._catalog)
         tarkeep = assembled(store, catalog, self._clock, sessions=sessions, records=records, ids=self._ids)
         tarkeep.recover()
+        tarkeep.adopt_snapshots()
         self._process = _Process(tarkeep, store, sessions, records)
 
     def _die(self) -> None:
@@ -387,7 +389,7 @@ class SimulatedMachine:
                 self._acknowledged(archive.id, archive.content)
 
     def _end(self, upload: str) -> None:
-        with suppress(UploadGone):  # it was ended before the power was cut
+        with suppress(UploadGone, UploadNotFound):  # it was ended before the power was cut
             self._running.tarkeep.uploads.end(upload)
         self.uploads.pop(upload, None)
 
@@ -422,7 +424,7 @@ class SimulatedMachine:
         taken = self.kept.get(id, self.damaged.get(id))
         try:
             yield
-        except (NameConflict, UploadGone):
+        except (NameConflict, UploadGone, UploadNotFound):
             assert taken not in (None, content)
             self.uploads.pop(upload or "", None)
         else:
@@ -437,6 +439,8 @@ class SimulatedMachine:
             self._check_whole(id, content)
             snapshot = files.pop(_place(id) + ".snar", None)
             assert snapshot == SNAPSHOT or (snapshot is None and id not in self.snapshots), id
+            # one that was not acknowledged may have gone into the store just before an error
+            assert self._catalog.find(id).has_snapshot == (snapshot is not None) or self._has_failed, id
             assert {files.pop(_place(id)), bool(files.pop(_place(id) + ".json"))} == {content, True}
         for id, content in self.damaged.items():
             assert files.pop(_place(id), content) in (content, content[:-1])
@@ -479,7 +483,10 @@ class SimulatedMachine:
 
     def _check_upload(self, upload: str, archive: Archive, offset_bytes: int) -> None:
         """What was said to be there is."""
-        found = self._running.sessions.get(upload)
+        sessions = self._running.sessions
+        if upload == self._at_work and upload not in {one.id for one in sessions.all()}:  # it ended before the crash
+            return
+        found = sessions.get(upload)
         staged = self._files("staging").get(f"/data/staging/{upload}.part")
         if upload == self._at_work and (not found.is_open or (staged is None and found.sha256 is not None)):
             return

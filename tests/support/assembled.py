@@ -86,7 +86,7 @@ class InMemory:
     clock: FixedClock = field(factory=FixedClock)
     catalog: MemoryCatalog = field(factory=MemoryCatalog)
     same_name: SameName = SameName.REJECT
-    sessions: MemoryUploadSessions = field(factory=MemoryUploadSessions)
+    sessions: UploadSessions = field(factory=MemoryUploadSessions)
     records: MemoryMemberRecords = field(factory=MemoryMemberRecords)
     notices: Notices = field(factory=Notices)
     store: MemoryArchiveStore = field()

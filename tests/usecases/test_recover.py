@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
+from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
 from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.memory_store import HeldArchive
-from tarkeep.domain.archives import BackupArchive
+from tarkeep.adapters.memory_store import HeldArchive, MemoryArchiveStore
+from tarkeep.domain.archives import BackupArchive, Lineage
+from tarkeep.domain.ports import ArchiveStore
 from tarkeep.domain.sidecar import encode
 from tarkeep.domain.usecases.recover import RecoveryReport
-from tests.support.archives import make_archive
-from tests.support.assembled import InMemory, assembled
-from tests.support.clocks import FixedClock
+from tests.support.archives import make_archive, make_targz
+from tests.support.assembled import InMemory, assembled, offer
+from tests.support.clocks import FixedClock, SequenceIds
 from tests.support.store_doors import FilesystemDoor
 
 CONTENT = b"some bytes"
@@ -41,6 +45,50 @@ def test_a_claim_whose_archive_was_published_is_confirmed(memory: InMemory, clai
 
     assert report == RecoveryReport(confirmed=1, dropped=0, swept=0)
     assert memory.catalog.find(claimed.id) == claimed
+
+
+SNAPSHOT = b"GNU tar-1.34-2\n1700000000\x000\x00"
+SNAPSHOT_SHA256 = hashlib.sha256(SNAPSHOT).hexdigest()
+
+
+def disk(tmp_path: Path) -> FilesystemArchiveStore:
+    return FilesystemArchiveStore.open(tmp_path / "data", ids=SequenceIds())
+
+
+@pytest.mark.parametrize("declared", [None, SNAPSHOT_SHA256])
+@pytest.mark.parametrize("store", [lambda _: MemoryArchiveStore(FixedClock()), disk])
+def test_a_snapshot_file_that_a_crash_left_is_entered(
+    tmp_path: Path, store: Callable[[Path], ArchiveStore], declared: str | None
+) -> None:
+    """It is durable and in its place, so the next dump can start from it; others and archives without one stay."""
+    with closing(store(tmp_path)) as opened:
+        tarkeep = assembled(opened, MemoryCatalog(), FixedClock())
+        lineage = Lineage(snapshot_after=declared)
+        kept, noted, plain = (
+            tarkeep.receive(evolve(offer(name), lineage=lineage), [make_targz()]).archive.id
+            for name in ("kept.tar.gz", "noted.tar.gz", "plain.tar.gz")
+        )
+        tarkeep.keep_snapshot(noted, [SNAPSHOT])
+        opened.keep_snapshot(kept, [SNAPSHOT])
+
+        assert (tarkeep.adopt_snapshots(), tarkeep.adopt_snapshots()) == (1, 0)
+
+        assert [tarkeep.find(id.type, id.name, id.profile).has_snapshot for id in (kept, noted, plain)] == [
+            True,
+            True,
+            False,
+        ]
+        assert tarkeep.find(kept.type, kept.name, kept.profile).lineage.snapshot_after == SNAPSHOT_SHA256
+
+
+def test_another_snapshot_file_than_the_dump_left_is_passed_over(memory: InMemory) -> None:
+    """It says nothing of the chain, as for a rebuild."""
+    declared = evolve(offer(), lineage=Lineage(snapshot_after="0a" * 32))
+    id = memory.tarkeep.receive(declared, [make_targz()]).archive.id
+    memory.store.keep_snapshot(id, [SNAPSHOT])
+
+    assert memory.tarkeep.adopt_snapshots() == 0
+    assert not memory.catalog.find(id).has_snapshot
 
 
 def test_a_claim_without_its_archive_is_dropped(memory: InMemory, claimed: BackupArchive) -> None:

@@ -8,8 +8,8 @@ once it is answered nothing short of losing the disk loses it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from enum import Enum
 from typing import TypeVar
@@ -52,6 +52,7 @@ from ..ports import (
 from ..room import NO_RESERVE, Reserve, check_quota, check_room
 from ..rules import NO_RULES, RuleBook
 from ..sizes import check_size
+from ..uploads import Upload, held_bytes
 from .points import ListPoints
 from .recover import settle_claim
 
@@ -63,6 +64,11 @@ ROOM_BYTES = 8 << 20
 
 def _nothing(_digests: Digests) -> None:
     """For arrivals that nobody notes anything about."""
+
+
+def _no_uploads() -> Sequence[Upload]:
+    """For receives beside which there are no resumable uploads."""
+    return ()
 
 
 class SameName(Enum):
@@ -124,10 +130,15 @@ class ReceiveArchive:
     patience: timedelta = timedelta(seconds=10)
     rules: RuleBook = NO_RULES
     reserve: Reserve = NO_RESERVE
+    unfinished: Callable[[], Sequence[Upload]] = _no_uploads
 
-    def __call__(self, offer: Offer, blocks: Iterable[Block], announced_bytes: int = 0) -> Received:
+    def __call__(
+        self, offer: Offer, blocks: Iterable[Block], announced_bytes: int = 0, instead_of: Collection[str] = ()
+    ) -> Received:
         """
         Receive *blocks*, any lengths, as the archive described by *offer*; 0 *announced_bytes* is an unknown number.
+
+        It is what becomes of the uploads *instead_of*, which do not count for a quota then.
 
         Blocks must not change after they were handed over. An error raised by *blocks* (such as `UploadInterrupted`)
         drops everything.
@@ -139,15 +150,21 @@ class ReceiveArchive:
             ReceiveInProgress: another receive of this identity did not end within *patience*.
             InsufficientStorage, QuotaExceeded: there is no room, or none for this profile.
         """
-        self.check(offer, announced_bytes)
-        return self._receive(lambda: offer, blocks, may_be_opaque=self.may_be_opaque(offer))
+        self.check(offer, announced_bytes, instead_of)
+        return self._receive(lambda: offer, blocks, self.may_be_opaque(offer), instead_of)
 
     def asking_later(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:
         """Like calling, for a sender that says what it sends only after the bytes: *offered* is called at their end."""
-        return self._receive(offered, blocks, may_be_opaque=self.rules.may_allow_opaque)
+        return self._receive(offered, blocks, self.rules.may_allow_opaque)
 
-    def _receive(self, offered: Callable[[], Offer], blocks: Iterable[Block], *, may_be_opaque: bool) -> Received:
-        with self.begin(self.store.begin(), may_be_opaque=may_be_opaque) as arrival:
+    def _receive(
+        self,
+        offered: Callable[[], Offer],
+        blocks: Iterable[Block],
+        may_be_opaque: bool,
+        instead_of: Collection[str] = (),
+    ) -> Received:
+        with self.begin(self.store.begin(), may_be_opaque=may_be_opaque, instead_of=instead_of) as arrival:
             for block in blocks:
                 arrival.take(block)
             if not arrival.size_bytes:
@@ -158,7 +175,7 @@ class ReceiveArchive:
         """Judge whether the medium has room for that much more. Raises InsufficientStorage."""
         check_room(self.store.usage(), self.reserve, coming_bytes)
 
-    def check(self, offer: Offer, coming_bytes: int = 0) -> None:
+    def check(self, offer: Offer, coming_bytes: int = 0, instead_of: Collection[str] = ()) -> None:
         """
         Judge *offer* by what it says, and whether its profile has room, before a byte of it was sent.
 
@@ -167,31 +184,54 @@ class ReceiveArchive:
             ParentMismatch: its parent is not stored, or not the one to build on. One that is stored under its own name
                 already is not judged: what comes is perhaps the same again.
         """
-        has_quota = self.rules.has_quota(offer.id.profile)
-        if (offer.lineage.parent is None and not has_quota) or self._stored(offer.id) is not None:
-            return
-        if has_quota:
-            self._check_quota(offer.id.profile, coming_bytes)
-        if offer.lineage.parent is not None:
+        if self.rules.has_quota(offer.id.profile) and self._stored(offer.id) is None:
+            self._check_quota(offer.id.profile, coming_bytes, instead_of)
+        self.check_parent(offer)
+
+    def check_parent(self, offer: Offer) -> None:
+        """Judge the parent that *offer* states, as `check` does. Raises ParentMismatch."""
+        if offer.lineage.parent is not None and self._stored(offer.id) is None:
             zone = self.rules.of(offer.id.profile).time_zone
             self.points.check_lineage(offer, offer.taken_at or time_in_name(offer.id.name, zone))
+
+    def check_parts(self, upload: Upload) -> None:
+        """
+        Judge whether the quota of its profile has room for what the unfinished *upload* holds, or will.
+
+        Sent again, what is stored takes no more room than it has: once at a time.
+
+        Raises:
+            QuotaExceeded: it has not.
+        """
+        profile = upload.held_for
+        if profile is None or not self.rules.has_quota(profile):
+            return
+        if upload.offer is not None and not any(
+            other.offer is not None and other.offer.id == upload.offer.id and other.id != upload.id
+            for other in self.unfinished()
+        ):
+            stored = self._stored(upload.offer.id)
+            if stored is not None and held_bytes(upload) <= stored.size_bytes:
+                return
+        self._check_quota(profile, held_bytes(upload), (upload.id,))
 
     def may_be_opaque(self, offer: Offer) -> bool:
         """Whether the profile of *offer* takes in what cannot be read."""
         return self.rules.of(offer.id.profile).allow_opaque
 
-    def begin(self, writer: ArchiveWriter, *, may_be_opaque: bool = False) -> Arrival:
+    def begin(self, writer: ArchiveWriter, *, may_be_opaque: bool = False, instead_of: Collection[str] = ()) -> Arrival:
         """
         An archive that arrives piece by piece, staged by *writer*, which the arrival closes.
 
-        *may_be_opaque* puts off refusing what cannot be read until it is known whose it is.
+        *may_be_opaque* puts off refusing what cannot be read until it is known whose it is. *instead_of* is as for
+        calling.
         """
         with ExitStack() as held:
             held.enter_context(writer)
             digests = held.enter_context(self.hasher.start())
             recording = held.enter_context(self.records.begin())
             inspection = held.enter_context(self.inspector.start(recording.write))
-            return Arrival(self, writer, digests, recording, inspection, held.pop_all(), may_be_opaque)
+            return Arrival(self, writer, digests, recording, inspection, held.pop_all(), may_be_opaque, instead_of)
 
     def finish(
         self,
@@ -200,10 +240,11 @@ class ReceiveArchive:
         digests: Digests,
         contents: Contents | None,
         recording: RecordsWriter,
+        instead_of: Collection[str] = (),
     ) -> Received:
         """Check, seal and publish what *writer* holds; *recording* has the members of it, if *contents* are known."""
         offer.digests.check(digests)
-        self.check(offer, writer.size_bytes)
+        self.check(offer, writer.size_bytes, instead_of)
         received_at = offer.received_at or self.clock.now()
         archive = BackupArchive.described(
             offer.id,
@@ -217,45 +258,82 @@ class ReceiveArchive:
             offer.notes,
         )
         writer.seal(sidecar.encode(archive))
-        return self._settle(archive, writer, recording)
+        return self._settle(archive, writer, recording, instead_of)
 
-    def _settle(self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter) -> Received:
+    def _settle(
+        self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter, instead_of: Collection[str]
+    ) -> Received:
         with self.names.hold(archive.id, self.patience):
-            existing = self._store(archive, writer, recording)
+            existing = self._store(archive, writer, recording, instead_of)
             if isinstance(existing, Received):
                 return evolve(existing, point=self.points.of(archive)) if existing.outcome is Outcome.NEW else existing
             if existing.digests.sha256 == archive.digests.sha256:
                 return self._known(existing, writer)
             if self.same_name is SameName.REJECT:
                 raise NameConflict(archive.id, existing.digests.sha256)
-            kept = self._kept_before(archive)
+            kept = self._kept_beside(archive.id, archive.digests.sha256)
             if kept is not None:
                 return self._known(kept, writer)
             beside = self._beside(archive, existing)
             writer.seal(sidecar.encode(beside))
-            return evolve(self._settle(beside, writer, recording), outcome=Outcome.KEPT_BOTH)
+            return evolve(self._settle(beside, writer, recording, instead_of), outcome=Outcome.KEPT_BOTH)
 
     def _store(
-        self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter
+        self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter, instead_of: Collection[str]
     ) -> Received | BackupArchive:
         """Claim the identity of *archive* and publish it: what came of that, or else the archive that has it."""
-        with self._room_for(archive):
+        with self._room_for(archive, instead_of):
             existing = self._claim(archive)
             return self._publish(archive, writer, recording) if existing is None else existing
 
     @contextmanager
-    def _room_for(self, archive: BackupArchive) -> Iterator[None]:
+    def _room_for(self, archive: BackupArchive, instead_of: Collection[str]) -> Iterator[None]:
         """In the context the quota of its profile has room for *archive*, and nothing else is added to the profile."""
         if not self.rules.has_quota(archive.id.profile):
             yield
             return
         with self.names.hold_profile(archive.id.profile):
             if self._stored(archive.id) is None:
-                self._check_quota(archive.id.profile, archive.size_bytes)
+                self._check_quota(archive.id.profile, archive.size_bytes, instead_of)
             yield
 
-    def _check_quota(self, profile: str, coming_bytes: int) -> None:
-        check_quota(profile, self.rules.of(profile), self.catalog.totals(profile), coming_bytes)
+    def _check_quota(self, profile: str, coming_bytes: int, instead_of: Collection[str]) -> None:
+        # asked in this order, so that an upload that becomes an archive meanwhile does not count twice
+        totals = self.catalog.totals(profile)
+        beside = sum(
+            held_bytes(upload)
+            for upload in self.unfinished()
+            if upload.held_for == profile and upload.id not in instead_of and not self._is_stored(upload)
+        )
+        check_quota(profile, self.rules.of(profile), totals, coming_bytes, beside)
+
+    def _is_stored(self, upload: Upload) -> bool:
+        """Whether *upload* is an archive already, which is noted a moment later."""
+        if upload.sha256 is None or upload.offer is None:
+            return False
+        stored = self._stored(upload.offer.id)
+        return stored is not None and stored.digests.sha256 == upload.sha256
+
+    def stored_as(self, offer: Offer, sha256: str) -> BackupArchive | None:
+        """
+        The archive that bytes with *sha256*, offered as *offer*, are stored as; None where they are not, or not whole.
+
+        What a receive of them left open whose end failed is settled first.
+        """
+        with suppress(ReceiveInProgress), self.names.hold(offer.id, timedelta(0)):
+            for claim in self.catalog.open_claims():
+                if claim.digests.sha256 == sha256 and self._may_be_kept_as(offer.id, claim.id):
+                    settle_claim(claim, self.store, self.catalog)
+        existing = self._stored(offer.id)
+        if existing is not None and existing.digests.sha256 != sha256:
+            existing = self._kept_beside(offer.id, sha256) if self.same_name is SameName.KEEP_BOTH else None
+        # a damaged copy is not what was sent: it waits for being repaired
+        return existing if existing is not None and existing.state is ArchiveState.STORED else None
+
+    def _may_be_kept_as(self, offered: ArchiveId, id: ArchiveId) -> bool:
+        return (id.profile, id.type) == (offered.profile, offered.type) and (
+            id.name == offered.name or id.name.startswith(self._stem_beside(offered))
+        )
 
     def _claim(self, archive: BackupArchive) -> BackupArchive | None:
         """Claim the identity of *archive*: None when it is ours, else the archive that has it."""
@@ -330,22 +408,21 @@ class ReceiveArchive:
         except ArchiveNotFound:
             return None
 
-    def _kept_before(self, archive: BackupArchive) -> BackupArchive | None:
-        """The archive under which these bytes were kept beside the name before: a retry must not keep them twice."""
-        stem = with_time(archive.id.name, archive.received_at)[: -len("YYYY-MM-DDTHH-MM-SSZ.tar.gz")]
-        cursor = None
+    def _kept_beside(self, id: ArchiveId, sha256: str) -> BackupArchive | None:
+        """The archive as which bytes were kept beside the name of *id*: a retry must not keep them twice."""
+        stem, cursor = self._stem_beside(id), None
         while True:
-            page = self.catalog.inventory(profile=archive.id.profile, cursor=cursor)
+            page = self.catalog.inventory(profile=id.profile, cursor=cursor)
             for entry in page.entries:
-                if (
-                    entry.sha256 == archive.digests.sha256
-                    and entry.type is archive.id.type
-                    and entry.name.startswith(stem)
-                ):
-                    return self.catalog.find(evolve(archive.id, name=entry.name))
+                if entry.sha256 == sha256 and entry.type is id.type and entry.name.startswith(stem):
+                    return self.catalog.find(evolve(id, name=entry.name))
             cursor = page.next_cursor
             if cursor is None:
                 return None
+
+    def _stem_beside(self, id: ArchiveId) -> str:
+        """What a name begins with under which something is kept beside *id*."""
+        return with_time(id.name, self.clock.now())[: -len("YYYY-MM-DDTHH-MM-SSZ.tar.gz")]
 
     def _beside(self, archive: BackupArchive, existing: BackupArchive) -> BackupArchive:
         """*archive* under the name that has its receive time in it."""
@@ -370,6 +447,7 @@ class Arrival:
     _inspection: RunningInspection
     _held: ExitStack
     _may_be_opaque: bool
+    _instead_of: Collection[str] = ()
     _seen_bytes: int = 0
     _unreadable: RejectedContent | None = None  # why it cannot be looked into, if that may be all right
 
@@ -414,7 +492,7 @@ class Arrival:
                 raise self._unreadable
             contents = Contents(Kind.OPAQUE, members=0, unpacked_bytes=0)
         beforehand(digests)
-        return self._receive.finish(offer, self.writer, digests, contents, self._recording)
+        return self._receive.finish(offer, self.writer, digests, contents, self._recording, self._instead_of)
 
     def _look_at(self, block: Block) -> None:
         self._check_size(self._seen_bytes + len(block))

@@ -15,6 +15,7 @@ from .. import sidecar
 from ..archives import BackupArchive
 from ..errors import ArchiveNotFound
 from ..ports import ArchiveStore, Catalog, UploadSessions
+from ..uploads import led_nowhere
 
 _ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -41,7 +42,9 @@ class RecoverInterrupted:
         confirmed = sum(settle_claim(claim, self.store, self.catalog) for claim in claims)
         # the store is owned by this process alone and nothing is being received yet: all of staging is abandoned, but
         # for uploads that somebody may go on with
-        unfinished = {upload.id for upload in self.sessions.all() if upload.is_open}
+        for upload in filter(led_nowhere, self.sessions.all()):
+            self.sessions.remove(upload.id)
+        unfinished = {upload.id for upload in self.sessions.unfinished()}
         swept = self.store.sweep(_ANY_TIME, unfinished)
         return RecoveryReport(confirmed=confirmed, dropped=len(claims) - confirmed, swept=swept)
 

@@ -1,5 +1,5 @@
 """
-Resumable uploads: begun, continued over any number of requests, ended as an archive.
+Resumable uploads: continued over any number of requests, ended as an archive. They are begun in `begin_upload`.
 
 What is judged is in `domain.uploads`; here bytes are moved, through the same receive as every other archive. The order
 that keeps an offset from lying: bytes are synced in staging, then the session is saved with the offset behind them,
@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from datetime import timedelta
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 
 from .. import uploads
-from ..archives import ArchiveState, Digests, Offer
+from ..archives import Digests, Offer
 from ..errors import (
-    ArchiveNotFound,
     BeyondLength,
     ChecksumMismatch,
     DigestMismatch,
@@ -28,13 +26,12 @@ from ..errors import (
     StagedBytesMissing,
     TarkeepError,
     TooLarge,
-    UploadGone,
-    UploadLocked,
-    UploadNotFound,
 )
-from ..ports import ArchiveStore, ArchiveWriter, Block, Catalog, Clock, Hasher, IdSource, UploadLocks, UploadSessions
+from ..ports import ArchiveWriter, Block, Hasher
 from ..uploads import Checksum, Role, Upload
-from .receive import Arrival, ReceiveArchive, SameName
+from .begin_upload import BeginUpload
+from .receive import Arrival, ReceiveArchive
+from .show_upload import ShowUpload
 
 SYNC_BYTES = 8_000_000
 """No more bytes than these are received without being made durable, as long as blocks are alike in length."""
@@ -44,235 +41,6 @@ _FINAL_VERDICTS = (RejectedContent, ExpandsTooFar, DigestMismatch, NameConflict,
 
 def _nothing() -> None:
     """For requests that nobody can hurry."""
-
-
-@define(eq=False)
-class RestingArrivals:
-    """
-    Arrivals between two requests, the *limit* that came last.
-
-    For several threads at once: each step is one operation of a dictionary, and an arrival belongs to who popped it.
-    """
-
-    limit: int = 32
-    _arrivals: dict[str, Arrival] = field(factory=dict, init=False)
-
-    def take(self, upload: Upload) -> Arrival | None:
-        """The arrival of *upload*, if one rests here that stands where the upload does."""
-        arrival = self._arrivals.pop(upload.id, None)
-        if arrival is not None and arrival.size_bytes != upload.offset_bytes:
-            arrival.close()
-            return None
-        return arrival
-
-    def keep(self, id: str, arrival: Arrival) -> None:
-        """Let *arrival* rest until it is taken; the one that rests longest may have to go."""
-        self._arrivals[id] = arrival
-        for oldest in list(self._arrivals)[: -self.limit]:
-            self.drop(oldest)
-
-    def drop(self, id: str) -> None:
-        """Let go of the arrival of *id*, if it rests here."""
-        arrival = self._arrivals.pop(id, None)
-        if arrival is not None:
-            arrival.close()
-
-    def close(self) -> None:
-        """Let go of all of them."""
-        for id in list(self._arrivals):
-            self.drop(id)
-
-
-@frozen
-class ShowUpload:
-    """
-    Where an upload stands.
-
-    A request that is sending for it and has gone silent is made to let go first, so that the answer is as far as
-    anybody can go on from; one at work is not disturbed. *idle* is how long an upload may lie untouched.
-    """
-
-    store: ArchiveStore
-    catalog: Catalog
-    sessions: UploadSessions
-    locks: UploadLocks
-    resting: RestingArrivals
-    clock: Clock
-    idle: timedelta = timedelta(hours=24)
-    patience: timedelta = timedelta(seconds=5)
-
-    def __call__(self, id: str) -> Upload:
-        """
-        Raises:
-            UploadNotFound, UploadGone: there is none, or it is over.
-        """
-        try:
-            with self.locks.hold(id, self.patience):
-                return self.current(id)
-        except UploadLocked:
-            return self._unended(id)
-
-    def current(self, id: str) -> Upload:
-        """The upload *id*; for whoever holds it. Raises as calling does."""
-        upload = self._unended(id)
-        return self._noted(upload) if uploads.may_be_stored(upload) else upload
-
-    def _noted(self, upload: Upload) -> Upload:
-        """*upload*, stored if its archive is: whoever stored it may have died, or the disk failed, before noting it."""
-        if upload.offer is None:
-            return upload
-        try:
-            archive = self.catalog.find(upload.offer.id)
-        except ArchiveNotFound:
-            return upload
-        if archive.digests.sha256 != upload.sha256 or archive.state is not ArchiveState.STORED:
-            return upload  # a damaged copy is not what was sent: it waits for being repaired
-        upload = uploads.stored(upload, archive.id, self.clock.now())
-        self.sessions.save(upload)
-        self.store.discard(upload.id)
-        return upload
-
-    def _unended(self, id: str) -> Upload:
-        upload = self.sessions.get(id)
-        uploads.check_not_ended(upload)
-        if upload.expires_at(self.idle) < self.clock.now():
-            raise UploadGone(id, "it expired")
-        return upload
-
-    def check_owner(self, id: str, owner: str | None) -> None:
-        """
-        Judge whether the upload *id* was begun with the token *owner*; None is none.
-
-        Raises:
-            UploadNotFound: it was not, or there is none.
-        """
-        if self.sessions.get(id).owner != owner:
-            raise UploadNotFound(id)
-
-    def end(self, upload: Upload, why: str) -> None:
-        """Let *upload* be over, and drop its bytes; for whoever holds it."""
-        self.sessions.save(uploads.over(upload, why, self.clock.now()))
-        self.resting.drop(upload.id)
-        self.store.discard(upload.id)
-
-
-@frozen
-class EndUpload:
-    """Drop an unfinished upload at its client's wish; a stored archive stays."""
-
-    show: ShowUpload
-
-    def __call__(self, id: str) -> None:
-        """
-        Raises:
-            UploadNotFound, UploadGone: there is none, or it is over.
-            UploadLocked: a request is sending for it.
-        """
-        with self.show.locks.hold(id, self.show.patience):
-            self.show.end(self.show.current(id), "it was deleted")
-
-
-@frozen
-class ExpireUploads:
-    """Drop what lay untouched for too long, and forget what has been over for as long."""
-
-    show: ShowUpload
-
-    def __call__(self) -> int:
-        """How many unfinished uploads were dropped."""
-        show = self.show
-        now = show.clock.now()
-        dropped = 0
-        for upload in show.sessions.all():
-            if upload.expires_at(show.idle) >= now:
-                continue
-            try:
-                with show.locks.hold(upload.id, timedelta(0)):
-                    upload = show.sessions.get(upload.id)
-                    if upload.expires_at(show.idle) >= now:
-                        continue
-                    if upload.is_open:
-                        show.end(upload, "it expired")
-                        dropped += 1
-                    else:
-                        show.sessions.remove(upload.id)
-            except (UploadLocked, TarkeepError):
-                continue
-        return dropped
-
-
-@frozen
-class BeginUpload:
-    """Begin a resumable upload, of a whole archive or of a piece of one."""
-
-    show: ShowUpload
-    ids: IdSource
-    expire: ExpireUploads
-    receive: ReceiveArchive
-    max_open: int = 1000
-    max_open_per_client: int = 100
-    max_open_per_token: int = 100
-
-    def __call__(
-        self,
-        offer: Offer | None,
-        length_bytes: int | None,
-        *,
-        client: str = "",
-        metadata: str = "",
-        owner: str | None = None,
-    ) -> Upload:
-        """
-        Raises:
-            TooLarge, EmptyArchive: by the length.
-            TooManyUploads: unfinished ones, of this *client* or in total.
-            ParentMismatch: as `ReceiveArchive.check`.
-            NameConflict: other bytes are stored under that name, as the declared SHA-256 tells beforehand.
-            InsufficientStorage, QuotaExceeded: there is no room for it, or none for its profile.
-        """
-        self.check_number(client, owner)
-        now = self.show.clock.now()
-        max_bytes = self.receive.max_bytes
-        upload = uploads.begin(
-            self.ids.new(),
-            offer,
-            length_bytes,
-            now,
-            max_bytes=max_bytes,
-            client=client,
-            metadata=metadata,
-            owner=owner,
-        )
-        if offer is not None:
-            self.receive.check(offer, length_bytes or 0)
-            self._refuse_other_bytes(offer)
-        self.receive.check_room(length_bytes or 0)
-        self.show.sessions.save(upload)
-        return upload
-
-    def check_number(self, client: str, owner: str | None = None) -> None:
-        """Judge whether *client*, or the token *owner*, may begin one more upload. Raises TooManyUploads."""
-        self.expire()
-        unfinished = [upload for upload in self.show.sessions.all() if upload.is_open]
-        uploads.admit(
-            client,
-            unfinished,
-            owner=owner,
-            max_per_client=self.max_open_per_client,
-            max_per_token=self.max_open_per_token,
-            max_total=self.max_open,
-        )
-
-    def _refuse_other_bytes(self, offer: Offer) -> None:
-        declared = offer.digests.sha256
-        if declared is None or self.receive.same_name is not SameName.REJECT:
-            return
-        try:
-            existing = self.show.catalog.find(offer.id)
-        except ArchiveNotFound:
-            return
-        if existing.digests.sha256 != declared:
-            raise NameConflict(offer.id, existing.digests.sha256)
 
 
 @frozen
@@ -315,14 +83,16 @@ class AppendToUpload:
             upload = self.show.current(id)
             if upload.archive is not None and offset_bytes == upload.offset_bytes and not announced_bytes:
                 return upload
+            before = upload
             upload = uploads.start_append(
-                upload,
+                before,
                 offset_bytes,
                 self.show.clock.now(),
                 max_bytes=self.receive.max_bytes,
                 length_bytes=length_bytes,
                 announced_bytes=announced_bytes,
             )
+            self._check_growth(before, upload, announced_bytes or 0)
             if notes and upload.offer is not None:
                 upload = evolve(upload, offer=evolve(upload.offer, notes=notes))
             try:
@@ -332,6 +102,18 @@ class AppendToUpload:
             except StagedBytesMissing:
                 self.show.end(upload, "its bytes are lost")
                 raise
+
+    def _check_growth(self, before: Upload, upload: Upload, coming_bytes: int) -> None:
+        """Judge whether there is room for what *upload* will hold and was not begun with. Raises QuotaExceeded."""
+        coming = upload
+        if upload.length_bytes is None:
+            coming = evolve(upload, offset_bytes=upload.offset_bytes + coming_bytes)
+        profile = upload.held_for
+        if profile is None or uploads.held_bytes(coming) <= uploads.held_bytes(before):
+            return
+        with self.receive.names.hold_profile(profile):
+            self.receive.check_parts(coming)
+            self.show.sessions.save(upload)  # a length that was declared counts from now on
 
     def _append(self, upload: Upload, blocks: Iterable[Block], checksum: Checksum | None, is_the_rest: bool) -> Upload:
         with ExitStack() as held:
@@ -387,6 +169,7 @@ class AppendToUpload:
         return self.receive.begin(
             self.show.store.resume(upload.id, upload.offset_bytes),
             may_be_opaque=upload.offer is not None and self.receive.may_be_opaque(upload.offer),
+            instead_of=(upload.id,),
         )
 
     def _stage(
@@ -409,7 +192,10 @@ class AppendToUpload:
                 elif writer.size_bytes - synced + len(block) > SYNC_BYTES:
                     upload = self._sync(upload, writer)
                     synced = writer.size_bytes
-                    self.receive.check_room()  # what is synced stays: it goes on from there once there is room
+                    # what is synced stays: it goes on from there once there is room
+                    self.receive.check_room()
+                    if upload.length_bytes is None:
+                        self.receive.check_parts(upload)
         except _SenderLeft as left:
             cut = left.error
         if checksum is not None and running is not None and (cut is not None or running.digest() != checksum.digest):
@@ -471,7 +257,7 @@ class JoinUploads:
                 metadata=metadata,
                 owner=owner,
             )
-            received = self.receive(offer, self._bytes_of(pieces))
+            received = self.receive(offer, self._bytes_of(pieces), instead_of=parts)
             final = uploads.about_to_be_stored(final, received.archive.digests.sha256, show.clock.now())
             final = uploads.stored(final, received.archive.id, show.clock.now())
             show.sessions.save(final)
@@ -481,7 +267,7 @@ class JoinUploads:
             return final
 
     def _joined_before(self, parts: Sequence[str]) -> Upload | None:
-        finals = {show.joined_in for show in map(self.show.sessions.get, parts)}
+        finals = {part.joined_in for part in map(self.show.known, parts)}
         final = finals.pop() if len(finals) == 1 else None
         if final is None:
             return None

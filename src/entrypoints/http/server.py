@@ -27,8 +27,7 @@ from .tls import certificate_fingerprint, tls_context
 
 log = Log("tarkeep")
 
-KEEP_USES_SECONDS = 60.0
-EXPIRE_EVERY = 10
+TIDY_SECONDS = 60.0
 
 
 def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
@@ -44,6 +43,8 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     report = tarkeep.recover()
     if report.confirmed or report.dropped or report.swept:
         log.warning("recovered", confirmed=report.confirmed, dropped=report.dropped, swept=report.swept)
+    if adopted := tarkeep.adopt_snapshots():
+        log.warning("recovered", snapshots=adopted)
     # threads that walk tar headers hold the GIL: the event loop must not wait 5 ms for each of its turns
     sys.setswitchinterval(0.0005)
     listener = _listen(family, address)
@@ -90,12 +91,9 @@ def _expiring(tarkeep: Tarkeep) -> Iterator[None]:
     ended = threading.Event()
 
     def expire() -> None:
-        minutes = 0
-        while not ended.wait(KEEP_USES_SECONDS):
-            minutes += 1
+        while not ended.wait(TIDY_SECONDS):
             tarkeep.gatekeeper.keep_uses()
-            if minutes % EXPIRE_EVERY == 0:
-                tarkeep.uploads.expire()
+            tarkeep.uploads.expire()
 
     thread = threading.Thread(target=expire, name="expire")
     thread.start()

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from ...domain.archives import ArchiveId, Offer
 from ...domain.errors import ProfileNotFound, TarkeepError
+from ...domain.naming import check_profile
 from ...domain.sidecar import rfc3339
 from ...domain.uploads import ChecksumAlgorithm, Role, Upload
 from . import tus_headers
@@ -97,7 +98,8 @@ async def create(request: Request) -> Response:
         return _created(context, upload)
     length = tus_headers.declared_length(headers)
     offer = _seen(request, tus_headers.offer(described)) if role is Role.WHOLE else None
-    begin = partial(uploads.begin, offer, length, client=client, metadata=told, owner=owner)
+    profile = None if role is Role.WHOLE else _profile_of_piece(request, described)
+    begin = partial(uploads.begin, offer, length, client=client, metadata=told, owner=owner, profile=profile)
     if _media_type(request) != tus_headers.CONTENT_TYPE:
         return _created(context, await context.run(begin))
     checksum = tus_headers.checksum(headers)
@@ -218,6 +220,16 @@ def _seen(request: Request, offer: Offer) -> Offer:
     if not visitor_of(request).sees(offer.id.profile):
         raise ProfileNotFound(offer.id.profile)
     return offer
+
+
+def _profile_of_piece(request: Request, described: Mapping[str, str]) -> str | None:
+    """Whose quota a piece of an archive counts for: of the profile that it names, or of the only one it can be for."""
+    visitor, named = visitor_of(request), described.get("profile")
+    if not named:
+        return visitor.only_profile
+    if not visitor.sees(check_profile(named)):
+        raise ProfileNotFound(named)
+    return named
 
 
 def _media_type(request: Request) -> str:
