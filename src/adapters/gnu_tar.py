@@ -24,7 +24,6 @@ from typing import IO, Self
 from attrs import define, frozen
 
 from ..domain.client.dumping import DumpEnd, DumpSource, Estimate
-from ..domain.client.ports import LocalArchive
 from ..domain.errors import DumpFailed, ExtractFailed, FolderUnusable, TarUnusable
 from .snapshot_file import settled
 from .tar_messages import TarMessages
@@ -82,19 +81,23 @@ class GnuTar:
             kept.pop_all()
             return _CountingTar(tar, folder, _member(source), TarMessages(tar.stderr))
 
-    def extract(self, archive: LocalArchive, into: str, *, incremental: bool, numeric_owner: bool) -> None:
-        command = self._extract(into, incremental=incremental, numeric_owner=numeric_owner)
-        tar = _started([*command, "--gzip", "--force-local", f"--file={archive.path}"])
-        with _ended(tar):
-            assert tar.stderr is not None
-            messages = _Messages(tar.stderr).wait()
-            status = tar.wait()
-        if status:
-            raise ExtractFailed(archive.label, status, messages)
-
-    def extract_stream(self, blocks: Iterable[bytes], into: str, *, numeric_owner: bool) -> None:
-        command = self._extract(into, incremental=False, numeric_owner=numeric_owner)
-        tar = _started([*command, "--file=-"], stdin=subprocess.PIPE)
+    def extract(
+        self, blocks: Iterable[bytes], into: str, *, label: str, incremental: bool, numeric_owner: bool
+    ) -> tuple[str, ...]:
+        program = shutil.which(self.program) or self.program  # of a relative one, before the directory changes
+        command = [
+            str(Path(program).absolute()),
+            "--extract",
+            "--preserve-permissions",
+            "--xattrs",
+            "--xattrs-include=*",
+            "--acls",
+            *(["--listed-incremental=/dev/null"] if incremental else []),
+            *(["--numeric-owner"] if numeric_owner else []),
+            "--file=-",
+        ]
+        # In the directory, not with --directory: temporary names of renames are made where tar was started.
+        tar = _started(command, stdin=subprocess.PIPE, cwd=into)
         with _ended(tar):
             assert tar.stdin is not None
             assert tar.stderr is not None
@@ -107,7 +110,8 @@ class GnuTar:
             said = messages.wait()
             status = tar.wait()
         if status:
-            raise ExtractFailed("what the server sends", status, said)
+            raise ExtractFailed(label, status, said)
+        return said
 
     def _create(self, source: DumpSource, snapshot: str, file: str) -> list[str]:
         parent = source.directory.rstrip("/").rpartition("/")[0]
@@ -128,16 +132,6 @@ class GnuTar:
             *(f"--exclude-from={listed}" for listed in source.exclude_from),
             f"--directory={parent or '/'}",
             f"--add-file={_member(source)}",
-        ]
-
-    def _extract(self, into: str, *, incremental: bool, numeric_owner: bool) -> list[str]:
-        return [
-            self.program,
-            "--extract",
-            "--preserve-permissions",
-            *(["--listed-incremental=/dev/null"] if incremental else []),
-            *(["--numeric-owner"] if numeric_owner else []),
-            f"--directory={into}",
         ]
 
 
@@ -279,12 +273,22 @@ class _ended:
 
 
 def _started(
-    command: list[str], *, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
+    command: list[str],
+    *,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.DEVNULL,
+    cwd: str | None = None,
 ) -> subprocess.Popen[bytes]:
     try:
         # a session of its own, so that Ctrl-C reaches us alone and whatever tar has started ends with it
         return subprocess.Popen(
-            command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=_environment(), start_new_session=True
+            command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=_environment(),
+            start_new_session=True,
         )
     except OSError as error:
         raise FolderUnusable(command[0], error.strerror or str(error)) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,7 @@ from types import TracebackType
 from attrs import frozen
 
 from ..domain.archives import BackupType
-from ..domain.client.ports import LocalArchive, LocalContents
+from ..domain.client.ports import LocalArchive, LocalContents, LocalFile
 from ..domain.errors import FolderUnusable, LocalFileChanged
 
 _BLOCK_BYTES = 1 << 20
@@ -48,21 +48,36 @@ class LocalFolder:
                     archives += archive
         return LocalContents(tuple(archives), tuple(unusable))
 
-    def open(self, archive: LocalArchive) -> _OpenFile:
-        try:
-            # should it be a pipe by now, it is not waited for
-            file = io.FileIO(os.open(archive.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
-        except FileNotFoundError as error:
-            raise LocalFileChanged(archive.path) from error
-        except OSError as error:
-            raise FolderUnusable(archive.path, error.strerror or str(error)) from error
-        opened = _OpenFile(archive, file)
-        try:
-            opened.check()
-        except BaseException:
-            file.close()
-            raise
-        return opened
+    def open(self, archive: LocalArchive) -> LocalFile:
+        return opened_file(archive, lambda: _opened(archive.path))
+
+
+def opened_file(archive: LocalArchive, open: Callable[[], io.FileIO]) -> LocalFile:
+    """
+    What *open* opens, which is the file of *archive*.
+
+    Raises:
+        LocalFileChanged: it is not the version that was listed, or is gone.
+        FolderUnusable: it cannot be read.
+    """
+    try:
+        file = open()
+    except FileNotFoundError as error:
+        raise LocalFileChanged(archive.path) from error
+    except OSError as error:
+        raise FolderUnusable(archive.path, error.strerror or str(error)) from error
+    opened = _OpenFile(archive, file)
+    try:
+        opened.check()
+    except BaseException:
+        file.close()
+        raise
+    return opened
+
+
+def _opened(path: str) -> io.FileIO:
+    # should it be a pipe by now, it is not waited for
+    return io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -22,6 +22,7 @@ from ..domain.client.spooling import Spooled
 from ..domain.errors import FolderUnusable
 from .landing_folder import told_as_errors
 from .local_folder import described
+from .own_folder import check_own_folder
 
 _SNAPSHOT, _DESCRIPTION = ".snapshot", ".json"
 
@@ -38,6 +39,7 @@ class SpoolFolder:
     def _locked(self) -> io.FileIO:
         with told_as_errors(self.path):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_own_folder(self._folder, otherwise="name another spool")
             lock = io.FileIO(self._folder / "lock", "a")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,15 +1,12 @@
-"""What a tar that lies or arrives here holds, read by the walk that also judges what a server receives."""
+"""What a tar that has come or arrives holds, read by the walk that also judges what a server receives."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator
 
 from attrs import field, frozen
 
-from ..domain.client.ports import LocalArchive
-from ..domain.errors import FolderUnusable
-from ..domain.members import Member, MemberRecord
+from ..domain.members import Member
 from ..domain.tar_headers import read_member
 from .inflate import FASTEST, GzipStream
 from .tar_walk import InspectionLimits, TarWalk
@@ -28,17 +25,11 @@ class TarMembers:
 
     limits: InspectionLimits = field(factory=_limits)
 
-    def of(self, archive: LocalArchive) -> Iterator[Member]:
-        records: list[MemberRecord] = []
-        walk = TarWalk(self.limits, records.append)
+    def unpacked(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         stream = GzipStream(FASTEST)
-        for block in _read(archive.path):
-            for piece in stream.inflate(memoryview(block)):
-                walk.feed(piece)
-                yield from map(read_member, records)
-                records.clear()
+        for block in blocks:
+            yield from stream.inflate(memoryview(block))
         stream.finish()
-        walk.finish()
 
     def watched(self, blocks: Iterable[bytes], check: Callable[[Member], None]) -> Iterator[bytes]:
         walk = TarWalk(self.limits, lambda record: check(read_member(record)))
@@ -46,12 +37,3 @@ class TarMembers:
             walk.feed(block)
             yield block
         walk.finish()
-
-
-def _read(path: str) -> Iterator[bytes]:
-    try:
-        with io.FileIO(path) as file:
-            while block := file.read(1 << 20):
-                yield block
-    except OSError as error:
-        raise FolderUnusable(path, error.strerror or str(error)) from error

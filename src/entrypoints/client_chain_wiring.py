@@ -12,20 +12,20 @@ from attrs import frozen
 from ..adapters.gnu_tar import GnuTar
 from ..adapters.gzip_members import GzipMembers
 from ..adapters.http_chains import HttpChains
-from ..adapters.landing_folder import LandingFolder
 from ..adapters.local_tree import LocalFolderTree
 from ..adapters.spool_folder import SpoolFolder
 from ..adapters.tar_content import file_in
+from ..adapters.work_folder import NoDigests, WorkFolder
 from ..domain.client.backing_up import BackUp, FetchSnapshot, PlanDump
 from ..domain.client.chain import Chains
 from ..domain.client.comparing import LocalTree
 from ..domain.client.dumping import NO_LIMITS, Dumper, Limits, Making
 from ..domain.client.fetching import PullArchive
-from ..domain.client.ports import Landing
 from ..domain.client.restoring import Extractor, ExtractPlan, PlanRestoring, RestorePath
+from ..domain.client.resuming import Work
 from ..domain.client.spooling import BackUpThroughFile
 from ..domain.client.stream import PushStream
-from .client_wiring import Client, pull_archive
+from .client_wiring import Client
 
 
 @frozen
@@ -81,12 +81,16 @@ def dumping(
 
 @frozen
 class Restoring:
-    """Use cases and adapters of one restore. *free_bytes* tells what fits on the disk of a path that need not exist."""
+    """
+    Use cases and adapters of one restore. *free_bytes* tells what fits on the disk of a path that need not exist.
+
+    Archives land in what *open_work* opens, by *pull*; that is the folder of this restore, which nobody shares.
+    """
 
     chains: Chains
     plan: PlanRestoring
-    pull: PullArchive
-    landing: Landing
+    open_work: Callable[[], Work]
+    pull: Callable[[Work], PullArchive]
     extractor: Extractor
     extract: ExtractPlan
     part: RestorePath
@@ -100,13 +104,18 @@ def restoring(client: Client, into: Path, work: Path, *, tar: str) -> Restoring:
 
     known = HttpChains(client.remote)
     extractor, members = GnuTar(tar), TarMembers()
+
+    def pull(landing: Work) -> PullArchive:
+        # Digests that were computed once are not enough: what lies there is to be extracted.
+        return PullArchive(client.remote, landing, landing, NoDigests(), client.hasher, client.retrying)
+
     return Restoring(
         chains=known,
         plan=PlanRestoring(known, client.remote, client.retrying),
-        pull=pull_archive(client, work),
-        landing=LandingFolder(work),
+        open_work=lambda: WorkFolder(work),
+        pull=pull,
         extractor=extractor,
-        extract=ExtractPlan(members, extractor),
+        extract=ExtractPlan(members, extractor, client.hasher),
         part=RestorePath(known, members, extractor),
         tree=LocalFolderTree(into),
         free_bytes=_free_bytes,

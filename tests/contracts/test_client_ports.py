@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 from tarkeep.adapters.client_memory import ClientMemory
 from tarkeep.adapters.landing_folder import LandingFolder
 from tarkeep.adapters.local_folder import LocalFolder
+from tarkeep.adapters.work_folder import WorkFolder
 from tarkeep.domain.archives import BackupArchive
 from tarkeep.domain.client.ports import DigestCache, UploadNotes
 from tarkeep.domain.errors import FolderUnusable
@@ -48,6 +49,25 @@ class LandingFolderDoor:
 
     def _place(self, archive: BackupArchive) -> Path:
         return self.landing.path / archive.id.type.value / archive.id.name
+
+
+@frozen
+class WorkFolderDoor:
+    landing: WorkFolder
+
+    def lay(self, archive: BackupArchive, content: bytes) -> None:
+        self._place(archive).write_bytes(content)
+
+    def bytes_of(self, archive: BackupArchive) -> bytes | None:
+        place = self._place(archive)
+        return place.read_bytes() if place.exists() else None
+
+    def part_of(self, archive: BackupArchive) -> bytes | None:
+        part = Path(f"{self._place(archive)}.part")
+        return part.read_bytes() if part.exists() else None
+
+    def _place(self, archive: BackupArchive) -> Path:
+        return self.landing.path / f"tarkeep-{archive.id.type.value}-{archive.id.name}"
 
 
 @frozen
@@ -109,6 +129,13 @@ class TestLandingFolder(LandingContract):
     @pytest.fixture
     def door(self, tmp_path: Path) -> LandingDoor:
         return LandingFolderDoor(LandingFolder(tmp_path / "landing"))
+
+
+class TestWorkFolder(LandingContract):
+    @pytest.fixture
+    def door(self, tmp_path: Path) -> Iterator[LandingDoor]:
+        with WorkFolder(tmp_path / "work") as work:
+            yield WorkFolderDoor(work)
 
 
 class TestLocalFolder(LocalArchivesContract):

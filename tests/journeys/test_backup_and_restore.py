@@ -10,6 +10,7 @@ import random
 import shutil
 import tarfile
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -357,8 +358,11 @@ def test_what_was_backed_up_comes_back(
                 how.part(profile, id.name, b"", str(into), lambda _count: None)
                 assert described(into / "document") == expected
                 continue
-            for archive in restore.archives:
-                how.pull(archive, lambda _position, _moved: None, lambda _error, _pause: None)
-            here = [found for archive in restore.archives if (found := how.landing.find(archive)) is not None]
-            how.extract(restore.plan, here, str(into), lambda _line: None)
+            with ExitStack() as stack:
+                work = stack.enter_context(closing(how.open_work()))
+                for archive in restore.archives:
+                    how.pull(work)(archive, lambda _position, _moved: None, lambda _error, _pause: None)
+                here = [stack.enter_context(closing(work.hold(archive))) for archive in restore.archives]
+                how.extract.look(here, lambda *_reached: None)
+                how.extract(restore.plan, here, str(into), lambda *_reached: None, lambda _number: None)
             assert described(into / "document") == expected

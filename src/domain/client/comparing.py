@@ -29,7 +29,7 @@ class LocalEntry:
 
 
 class LocalTree(Protocol):
-    """A directory of this machine, as something to restore into."""
+    """A directory of this machine, as something to restore into; opened once, and the same ever after."""
 
     def prepare(self, *, may_hold_something: bool) -> None:
         """
@@ -37,8 +37,28 @@ class LocalTree(Protocol):
 
         Raises:
             TargetNotEmpty: it holds something, and may not.
-            FolderUnusable: it cannot be made or read.
+            FolderUnusable: it cannot be made or read, or is another user's where everybody may make some.
         """
+
+    def make(self) -> None:
+        """Make and open it, whatever it holds. Raises like `prepare`, but `TargetNotEmpty`."""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from every other directory, also of the same name."""
+
+    @property
+    def place(self) -> str:
+        """Where a program of this process finds it."""
+
+    def names(self) -> list[bytes]:
+        """The names in it."""
+
+    def links(self) -> Iterator[bytes]:
+        """The paths of all symbolic links in it, at any depth."""
+
+    def clear(self) -> None:
+        """Remove everything in it, following no link."""
 
     def entries(self, path: bytes = b"") -> Iterator[LocalEntry]:
         """What lies at *path* and everything below it, as paths from the directory on; not the directory itself."""

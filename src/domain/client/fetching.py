@@ -16,7 +16,7 @@ from ..archives import BackupArchive
 from ..errors import LocalConflict, LocalFileChanged, NoAnswer, PulledBytesDiffer, TarkeepError
 from ..ports import Hasher, RunningChecksum
 from ..uploads import ChecksumAlgorithm
-from .ports import ArchiveSource, DigestCache, Landing, LocalArchive, LocalArchives, Part
+from .ports import ArchiveSource, DigestCache, Landing, LocalArchive, LocalFiles, Part
 from .push import Progress, digest_of
 from .retrying import Notice, Retrying
 
@@ -64,7 +64,7 @@ class PullArchive:
 
     remote: ArchiveSource
     landing: Landing
-    files: LocalArchives
+    files: LocalFiles
     cache: DigestCache
     hasher: Hasher
     retrying: Retrying

@@ -74,7 +74,20 @@ class LocalFile(AbstractContextManager["LocalFile", None], Protocol):
         """
 
 
-class LocalArchives(Protocol):
+class LocalFiles(Protocol):
+    """Archives of this machine, to be read."""
+
+    def open(self, archive: LocalArchive) -> LocalFile:
+        """
+        Open *archive* for reading.
+
+        Raises:
+            LocalFileChanged: it is not the version that was listed, or is gone.
+            FolderUnusable: it cannot be read.
+        """
+
+
+class LocalArchives(LocalFiles, Protocol):
     """The archives of this machine: ``BACKUP_DIR/{FULL,INC,DIFF}/*.tar.gz``."""
 
     def look(self) -> LocalContents:
@@ -84,15 +97,6 @@ class LocalArchives(Protocol):
 
         Raises:
             FolderUnusable: there is no such folder, or it cannot be read.
-        """
-
-    def open(self, archive: LocalArchive) -> LocalFile:
-        """
-        Open *archive* for reading.
-
-        Raises:
-            LocalFileChanged: it is not the version that was listed, or is gone.
-            FolderUnusable: it cannot be read.
         """
 
 

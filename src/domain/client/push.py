@@ -20,7 +20,17 @@ from ..errors import DigestMismatch, FolderUnusable, LocalFileChanged, TarkeepEr
 from ..ports import Hasher, RunningChecksum
 from ..sync import InventoryEntry, SyncReport
 from ..uploads import ChecksumAlgorithm
-from .ports import NO_LINEAGE, DigestCache, LocalArchive, LocalArchives, LocalFile, Remote, UploadNotes, UploadProgress
+from .ports import (
+    NO_LINEAGE,
+    DigestCache,
+    LocalArchive,
+    LocalArchives,
+    LocalFile,
+    LocalFiles,
+    Remote,
+    UploadNotes,
+    UploadProgress,
+)
 from .retrying import Notice, Retrying
 from .unfinished import UploadNote, version_of
 
@@ -107,7 +117,7 @@ class PlanPush:
 
 def digest_of(
     archive: LocalArchive,
-    files: LocalArchives,
+    files: LocalFiles,
     cache: DigestCache,
     hasher: Hasher,
     tell: Progress = lambda _position, _moved: None,

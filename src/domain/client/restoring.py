@@ -1,7 +1,8 @@
 """
 Restoring a tree into a directory: the server's plan, downloads, a look at every member, then tar.
 
-Never another point than the one that was asked for, and nothing is extracted before all of it is here, whole and safe.
+Never another point than the one that was asked for, and nothing is extracted before all of it is here, whole and safe;
+what was looked at is what is extracted.
 """
 
 from __future__ import annotations
@@ -9,28 +10,56 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from ..archives import BackupArchive
-from ..errors import ArchiveNotFound, UnsafeMembers
+from ..errors import ArchiveNotFound, PulledBytesDiffer, UnsafeMembers
+from ..listings import canonical
 from ..members import Member
+from ..ports import Hasher
+from ..uploads import ChecksumAlgorithm
 from .chain import Chains, RestorePlan
 from .guarding import MemberGuard
-from .ports import LocalArchive, Remote
+from .ports import Remote
 from .retrying import Notice, Retrying
 
 _NAMED_MEMBERS = 5
 
 
+class Held(Protocol):
+    """An archive that has come, opened once: whoever reads it again reads what was read before."""
+
+    @property
+    def label(self) -> str:
+        """``TYPE/NAME``, for people."""
+
+    @property
+    def sha256(self) -> str:
+        """What its bytes must have, in lower-case hex."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def blocks(self) -> Iterator[bytes]:
+        """
+        Its bytes from the first on.
+
+        Raises:
+            FolderUnusable: they cannot be read.
+        """
+
+    def close(self) -> None: ...
+
+
 class Members(Protocol):
     """Reads what a tar holds, the way GNU tar does."""
 
-    def of(self, archive: LocalArchive) -> Iterator[Member]:
+    def unpacked(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """
-        The members of *archive*.
+        The bytes of the tar that *blocks* are packed.
 
         Raises:
-            NotAGzip, GzipDamaged, NotATar, ExpandsTooFar, MemberUnreadable: it cannot be read.
+            NotAGzip, GzipDamaged: it cannot be unpacked.
         """
 
     def watched(self, blocks: Iterable[bytes], check: Callable[[Member], None]) -> Iterator[bytes]:
@@ -43,7 +72,7 @@ class Members(Protocol):
 
 
 class Extractor(Protocol):
-    """A program that extracts archives into the directory *into*."""
+    """A program that extracts tars into the directory *into*."""
 
     def check(self) -> None:
         """
@@ -53,20 +82,15 @@ class Extractor(Protocol):
             TarUnusable: it is not, or cannot do what is needed.
         """
 
-    def extract(self, archive: LocalArchive, into: str, *, incremental: bool, numeric_owner: bool) -> None:
+    def extract(
+        self, blocks: Iterable[bytes], into: str, *, label: str, incremental: bool, numeric_owner: bool
+    ) -> tuple[str, ...]:
         """
-        Extract *archive*, if *incremental* removing what it says was removed.
+        Extract the tar that *blocks* are, if *incremental* removing what it says was removed. Where they raise, so does
+        this. What it said of it, although it is content, is returned.
 
         Raises:
-            ExtractFailed: not all of it could be.
-        """
-
-    def extract_stream(self, blocks: Iterable[bytes], into: str, *, numeric_owner: bool) -> None:
-        """
-        Extract the tar that *blocks* are. Where they raise, so does this.
-
-        Raises:
-            ExtractFailed: not all of it could be.
+            ExtractFailed: not all of it could be; *label* is what the error calls it.
         """
 
 
@@ -86,6 +110,10 @@ class PlanRestoring:
     remote: Remote
     retrying: Retrying
 
+    def point(self, profile: str, at: str, notice: Notice) -> RestorePlan:
+        """The plan for *at* by itself. Raises like calling, but `ArchiveNotFound`."""
+        return self.retrying(lambda: self.chains.plan(profile, at), on_retry=notice)
+
     def __call__(self, profile: str, at: str, notice: Notice) -> PlannedRestore:
         """
         The plan for *at*: a time, ``latest``, or an archive's name.
@@ -96,7 +124,7 @@ class PlanRestoring:
             ArchiveNotFound: an archive of the plan is gone since it was made.
             NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
         """
-        plan = self.retrying(lambda: self.chains.plan(profile, at), on_retry=notice)
+        plan = self.point(profile, at, notice)
         wanted = {step.id: step for step in plan.steps}
         found = self.retrying(
             lambda: {
@@ -112,39 +140,126 @@ class PlanRestoring:
         return PlannedRestore(plan, tuple(found[step.id] for step in plan.steps))
 
 
+Reached = Callable[[str, int, int, int], None]
+"""Is told of an archive's label, how far it has come in bytes, how many of these are new, and how many there are."""
+
+
+@frozen
+class Looked:
+    """
+    What looking at all archives of a plan showed, besides that they are harmless.
+
+    *renames* tells of each whether directories were renamed before it: then extracting it twice fails. *roots* are the
+    names that the archives put into the directory.
+    """
+
+    renames: tuple[bool, ...]
+    roots: frozenset[bytes]
+
+
 @frozen
 class ExtractPlan:
-    """Make a directory what a plan says, from archives that lie here."""
+    """Make a directory what a plan says, from archives that have come."""
 
     members: Members
     extractor: Extractor
+    hasher: Hasher
+
+    def look(self, archives: Sequence[Held], reached: Reached, links: Iterable[bytes] = ()) -> Looked:
+        """
+        Look at every byte and every member of *archives*; *links* are in the directory already.
+
+        Raises:
+            UnsafeMembers: one would write elsewhere.
+            PulledBytesDiffer: one is not what it should be.
+            NotAGzip, GzipDamaged, NotATar, ExpandsTooFar, MemberUnreadable, FolderUnusable: one cannot be read.
+        """
+        guard = MemberGuard(links)
+        renames: list[bool] = []
+        roots: set[bytes] = set()
+        for archive in archives:
+            guard.begin()
+            looking = _Looking(guard, roots)
+            checksum = self.hasher.checksum(ChecksumAlgorithm.SHA256)
+            packed = _passing(archive, reached, checksum.update)
+            for _ in self.members.watched(self.members.unpacked(packed), looking.at):
+                pass
+            found = checksum.digest().hex()
+            if found != archive.sha256:
+                raise PulledBytesDiffer(archive.label, archive.sha256, found)
+            if looking.objections:
+                raise UnsafeMembers(archive.label, looking.named_objections())
+            renames.append(looking.tells_of_renames)
+        return Looked(tuple(renames), frozenset(roots))
 
     def __call__(
         self,
         plan: RestorePlan,
-        archives: Sequence[LocalArchive],
+        archives: Sequence[Held],
         into: str,
-        tell: Callable[[str], None],
+        reached: Reached,
+        begin: Callable[[int], None],
         *,
+        first: int = 0,
         numeric_owner: bool = False,
-    ) -> None:
+    ) -> tuple[str, ...]:
         """
-        Extract *archives*, those of *plan* in order; *tell* is told what is being done.
+        Extract *archives*, those of *plan* in order and looked at, from that on whose number is *first*. *begin* is
+        told the number of each before anything of it is extracted. What tar said is returned.
 
         Raises:
-            UnsafeMembers: one would write elsewhere; nothing was extracted.
             ExtractFailed: tar gave up; nothing that comes later was extracted.
-            NotAGzip, GzipDamaged, NotATar, ExpandsTooFar, MemberUnreadable: one cannot be read; nothing was extracted.
         """
-        guard = MemberGuard()
-        for archive in archives:
-            tell(f"{archive.label}: looking at its members")
-            objections = [objection for member in self.members.of(archive) if (objection := guard.objection(member))]
-            if objections:
-                raise UnsafeMembers(archive.label, _shortened(objections))
-        for archive in archives:
-            tell(f"{archive.label}: extracting")
-            self.extractor.extract(archive, into, incremental=plan.is_exact, numeric_owner=numeric_owner)
+        said: list[str] = []
+        for number, archive in enumerate(archives):
+            if number < first:
+                continue
+            begin(number)
+            said += self.extractor.extract(
+                self.members.unpacked(_passing(archive, reached)),
+                into,
+                label=archive.label,
+                incremental=plan.is_exact,
+                numeric_owner=numeric_owner,
+            )
+        return tuple(said)
+
+
+@define
+class _Looking:
+    """Looks at the members of one archive."""
+
+    _guard: MemberGuard
+    _roots: set[bytes]
+    objections: int = 0
+    tells_of_renames: bool = False
+    _named: list[str] = field(factory=list)
+
+    def at(self, member: Member) -> None:
+        objection = self._guard.objection(member)
+        if objection:
+            self.objections += 1
+            if self.objections <= _NAMED_MEMBERS:
+                self._named.append(objection)
+        self._roots.add(canonical(member.path).partition(b"/")[0])
+        if member.listing is not None and (member.listing.renames or member.listing.temporaries):
+            self.tells_of_renames = True
+
+    def named_objections(self) -> tuple[str, ...]:
+        """The first of them, and how many more there are."""
+        more = self.objections - len(self._named)
+        return (*self._named, *([f"and {more} more"] if more else []))
+
+
+def _passing(archive: Held, reached: Reached, see: Callable[[bytes], None] | None = None) -> Iterator[bytes]:
+    """The blocks of *archive*, of which *reached* is told and which *see* is shown."""
+    position, size_bytes = 0, archive.size_bytes
+    for block in archive.blocks():
+        if see is not None:
+            see(block)
+        yield block
+        position += len(block)
+        reached(archive.label, position, len(block), size_bytes)
 
 
 @frozen
@@ -163,10 +278,12 @@ class RestorePath:
         into: str,
         progress: Callable[[int], None],
         *,
+        links: Iterable[bytes] = (),
         numeric_owner: bool = False,
-    ) -> None:
+    ) -> tuple[str, ...]:
         """
-        Extract what lay at *path*; *progress* is told of each count of bytes that came.
+        Extract what lay at *path*; *progress* is told of each count of bytes that came, *links* are there already. What
+        tar said is returned.
 
         Raises:
             NotRestorable: that point cannot be restored.
@@ -174,7 +291,7 @@ class RestorePath:
             NoAnswer: the line broke; a part was extracted.
             ExtractFailed: tar gave up; a part was extracted.
         """
-        guard = MemberGuard()
+        guard = MemberGuard(links)
 
         def check(member: Member) -> None:
             objection = guard.objection(member)
@@ -187,11 +304,7 @@ class RestorePath:
                 progress(len(block))
 
         with self.chains.restored(profile, at, path) as download:
-            blocks = self.members.watched(download, check)
-            self.extractor.extract_stream(counted(blocks), into, numeric_owner=numeric_owner)
-
-
-def _shortened(objections: Sequence[str]) -> tuple[str, ...]:
-    more = len(objections) - _NAMED_MEMBERS
-    named = tuple(objections[:_NAMED_MEMBERS])
-    return (*named, f"and {more} more") if more > 0 else named
+            blocks = counted(self.members.watched(download, check))
+            return self.extractor.extract(
+                blocks, into, label="what the server sends", incremental=False, numeric_owner=numeric_owner
+            )

@@ -28,6 +28,7 @@ _TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
         FAILED,
         "where an ordinary user may not write into read-only folders, restore --merged into a new directory",
     ),
+    errors.UnsafeMembers: (FAILED, "restore --merged into a new directory has the server put the tree together"),
     errors.TokenNotFound: (NOT_FOUND, ""),
     errors.ProfileNotFound: (NOT_FOUND, "tarkeep stats shows the profiles"),
     errors.Unauthorized: (UNAUTHORIZED, "put the right token into TARKEEP_TOKEN or the file of --token-file"),
@@ -80,7 +81,8 @@ def hint(error: errors.TarkeepError) -> str:
 def last_words(error: BaseException, command: str) -> tuple[int, str]:
     """The exit code that *error*, whatever it is, ends *command* with, and the line to say, which may be empty."""
     if isinstance(error, KeyboardInterrupt) or process.was_interrupted():
-        return INTERRUPTED, f"interrupted; {_INTERRUPTED.get(command, _UNCHANGED)}"
+        left = error.args[0] if isinstance(error, KeyboardInterrupt) and error.args else ""
+        return INTERRUPTED, f"interrupted; {left or _INTERRUPTED.get(command, _UNCHANGED)}"
     match error:
         case errors.TarkeepError():
             advice = hint(error)

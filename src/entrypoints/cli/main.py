@@ -148,8 +148,9 @@ def run() -> NoReturn:
         code = ended.code
     except BaseException as error:  # whatever it is, a person gets one line of it
         code, line = last_words(error, process.command())
-        if line:
-            process.say(printable(line))
+        for said in (line, *getattr(error, "__notes__", ())):
+            if said:
+                process.say(printable(said))
     process.end(code if isinstance(code, int) else FAILED)
 
 
