@@ -225,9 +225,7 @@ class HttpRemote:
             return urljoin(self.shown_url + "/", answer.headers["Location"])
 
     def upload_progress(self, upload: str) -> UploadProgress:
-        told = self.asked("GET", upload)
-        with self.understood():
-            return UploadProgress(int(told["offset"]), _archive(told["archive"]) if told["archive"] else None)
+        return self._progress(self.asked("GET", upload))
 
     def append(
         self,
@@ -243,12 +241,15 @@ class HttpRemote:
             **_noted(notes),
             "Content-Type": "application/offset+octet-stream",
             "Upload-Offset": str(offset_bytes),
+            "Prefer": "return=representation",  # so that the answer says all: another may be refused meanwhile
         }
         if count_bytes is not None:
             headers["Content-Length"] = str(count_bytes)
         if total_bytes is not None:
             headers["Upload-Length"] = str(total_bytes)
         answer = self.request("PATCH", upload, headers, blocks)
+        if answer.status == 200:
+            return self._progress(self._members(answer))
         if "Tarkeep-Archive" in answer.headers:
             return self.upload_progress(upload)
         with self.understood():
@@ -281,7 +282,9 @@ class HttpRemote:
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | Iterable[bytes] = b""
     ) -> dict[str, Any]:
         """The members of the JSON object that answers a request."""
-        answer = self.request(method, target, headers or {}, body)
+        return self._members(self.request(method, target, headers or {}, body))
+
+    def _members(self, answer: urllib3.BaseHTTPResponse) -> dict[str, Any]:
         try:
             told = json.loads(answer.data)
         except ValueError:
@@ -289,6 +292,10 @@ class HttpRemote:
         if not isinstance(told, dict):
             raise self._not_understood(answer.status)
         return told
+
+    def _progress(self, told: Mapping[str, Any]) -> UploadProgress:
+        with self.understood():
+            return UploadProgress(int(told["offset"]), _archive(told["archive"]) if told["archive"] else None)
 
     @contextmanager
     def understood(self) -> Iterator[None]:

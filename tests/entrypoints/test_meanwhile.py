@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tarkeep.adapters.http_remote import HttpRemote
+from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
 from tests.support.archives import make_targz
-from tests.support.machine import LARGE, MIB, Machine, stored
-from tests.support.server import LiveServer
+from tests.support.machine import LARGE, MIB, Machine, keep_the_tree, stored
+from tests.support.server import LiveServer, live_server
+from tests.support.stub_server import Answer, stub_server
 
 SMALLER = make_targz({"noise": random.Random(2).randbytes(6 * MIB)})  # goes as a whole, not as a resumable upload
 
@@ -125,3 +130,124 @@ def test_a_settings_file_may_be_a_pipe_of_the_shell(machine: Machine, live: Live
     ran = machine.run("stats", environment={"URL": live.url}, prefix=("bash", "-c", line, "bash"))
 
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("command", CLIENT_COMMANDS)
+def test_an_interrupt_is_one_line_that_says_how_to_go_on(machine: Machine, profile: str, command: str) -> None:
+    """130 from whatever it waits for, with what is left, and not a traceback of where it was."""
+    keep_the_tree(machine)
+    with stub_server(Answer(200)) as stub:
+        stub.silent = frozenset({"GET", "POST", "PUT"})
+        waiting = machine.begin(command, *machine.about(command, profile), environment={"SERVER_URL": stub.url})
+        assert stub.is_waited_for.wait(60)
+        waiting.send_signal(2)
+        out, told = waiting.communicate(timeout=60)
+
+    assert (waiting.returncode, out) == (130, "")
+    (line,) = told.splitlines()
+    assert line.startswith("tarkeep: interrupted; ")
+    assert "run the same command again" in line
+
+
+def test_an_interrupt_is_the_json_summary_too(machine: Machine) -> None:
+    """A program that reads the lines is told as well."""
+    with stub_server(Answer(200)) as stub:
+        stub.silent = frozenset({"GET"})
+        waiting = machine.begin("stats", "--json", environment={"SERVER_URL": stub.url})
+        assert stub.is_waited_for.wait(60)
+        waiting.send_signal(2)
+        out, _ = waiting.communicate(timeout=60)
+
+    summary = json.loads(out)
+    assert (summary["summary"], summary["exit_code"]) == (True, 130)
+    assert summary["error"].startswith("interrupted")
+
+
+def test_an_interrupt_ends_what_nothing_else_can(machine: Machine) -> None:
+    """The main thread may be in a call of the system that does not come back, such as a look-up of a name."""
+    code = (
+        "from tarkeep.entrypoints.cli import process\n"
+        "process.begin(); process.get_to_work()\n"
+        "import ctypes\n"
+        "system, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)\n"
+        "system.pthread_mutex_lock(lock)\n"
+        "print(hex(ctypes.addressof(lock)), flush=True)\n"
+        "system.pthread_mutex_lock(lock)\n"
+    )
+    stuck = subprocess.Popen(
+        [machine.command[0], "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert stuck.stdout is not None
+    lock = stuck.stdout.readline().strip()
+    while lock not in Path(f"/proc/{stuck.pid}/syscall").read_text():  # what it waits for in the kernel
+        assert stuck.poll() is None
+    stuck.send_signal(2)
+    _, told = stuck.communicate(timeout=60)
+
+    assert stuck.returncode == 130
+    assert told == "tarkeep: interrupted; nothing was changed, run the same command again\n"
+
+
+def test_an_interrupt_that_python_could_not_raise_comes_again(machine: Machine) -> None:
+    """While an object is thrown away, Python writes an exception down and goes on as if nothing had been."""
+    code = (
+        "import os, signal, sys, time\n"
+        "from tarkeep.entrypoints.cli import process\n"
+        "process.begin(); process.get_to_work()\n"
+        "class Thing:\n"
+        "    def __del__(self): os.kill(os.getpid(), signal.SIGINT)\n"
+        "try:\n"
+        "    Thing(); time.sleep(60)\n"
+        "except KeyboardInterrupt:\n"
+        "    print('raised')\n"
+    )
+    ran = subprocess.run([machine.command[0], "-c", code], capture_output=True, text=True, timeout=50)
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "raised\n", "")
+
+
+def test_what_is_said_of_a_push_is_so_when_its_token_is_revoked(machine: Machine, tmp_path: Path) -> None:
+    """Whether the server lets it end or not: stored is 0, and anything else is not stored."""
+    machine.keep("FULL", "full_1.tar.gz", LARGE)
+    with live_server(tmp_path / "data") as server:
+        data = ["--data", str(server.data)]
+
+        def token_for(*scopes: str) -> str:
+            options = [option for scope in scopes for option in ("--scope", scope)]
+            return machine.run("token", "create", *options, "--profile", "p", *data).stdout.strip()
+
+        token, see = token_for("push", "verify"), token_for("list")
+        before = held(server)
+        environment = {"SERVER_URL": server.url, "TARKEEP_TOKEN": token}
+        slow = machine.begin("push", "p", "--limit-rate", "4M", environment=environment)
+        wait_for_bytes(server, before, slow)
+        machine.run("token", "revoke", token.split("_")[1], *data)
+        _, told = slow.communicate(timeout=100)
+        there = machine.run("list", "p", environment={"SERVER_URL": server.url, "TARKEEP_TOKEN": see}).stdout
+
+    assert (slow.returncode == 0) == ("full_1.tar.gz" in there), told
+
+
+def test_the_answer_to_the_last_bytes_says_all(machine: Machine) -> None:
+    """What the server said is what is told, whatever it answers to another request."""
+    archive = {
+        "profile": "p",
+        "type": "FULL",
+        "name": "a.tar.gz",
+        "size": 5,
+        "md5": "a" * 32,
+        "sha256": "b" * 64,
+        "received_at": "2026-11-23T12:00:00Z",
+        "taken_at": "2026-11-23T12:00:00Z",
+        "kind": None,
+        "state": "stored",
+    }
+    body = json.dumps({"offset": 5, "archive": archive}).encode()
+    with stub_server(Answer(401, b"{}")) as stub, closing(HttpRemote(stub.url)) as remote:
+        stub.first = [Answer(200, body, {"Tarkeep-Archive": "/there"})]
+        progress = remote.append(f"{stub.url}/api/v1/uploads/1", 0, [b"12345"], 5)
+
+    assert progress.stored is not None
+    assert progress.stored.digests.sha256 == "b" * 64
+    assert stub.asked[0]["prefer"] == "return=representation"
+    assert len(stub.asked) == 1

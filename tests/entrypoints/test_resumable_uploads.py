@@ -79,6 +79,20 @@ def test_the_last_answer_may_be_asked_for_again(client: httpx2.Client) -> None:
     assert "tarkeep-archive" in again.headers
 
 
+def test_the_last_answer_tells_of_the_archive_where_that_is_preferred(client: httpx2.Client) -> None:
+    """So that nothing else need be asked; while bytes are missing the preference changes nothing."""
+    name = new_name()
+    upload = begin(client, len(SMALL), name)
+    first = patch(client, upload, 0, SMALL[:20_000], Prefer="return=representation")
+    last = patch(client, upload, 20_000, SMALL[20_000:], Prefer="respond-async, Return=Representation;x=y")
+
+    assert (first.status_code, first.content) == (204, b"")
+    assert (last.status_code, last.headers["preference-applied"]) == (200, "return=representation")
+    assert last.headers["tarkeep-archive"] == f"/api/v1/profiles/laptop/archives/FULL/{name}"
+    assert last.json() == client.get(upload).json()
+    assert last.json()["archive"]["name"] == name
+
+
 def test_what_arrived_before_a_cut_is_kept(server: LiveServer, client: httpx2.Client) -> None:
     """A connection that dies in the middle leaves every byte that the server received, and the rest completes it."""
     name = new_name()

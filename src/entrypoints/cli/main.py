@@ -147,6 +147,7 @@ def run() -> NoReturn:
     except SystemExit as ended:  # which is how cyclopts ends, well or not
         code = ended.code
     except BaseException as error:  # whatever it is, a person gets one line of it
+        process.from_now_on_ctrl_c_kills()
         code, line = last_words(error, process.command())
         for said in (line, *getattr(error, "__notes__", ())):
             if said:

@@ -23,6 +23,7 @@ INTERRUPTED = 130
 _WHOLE_TRACE = "TARKEEP_TRACEBACK"
 _OURS = __name__.partition(".")[0] + "."
 _AT_ONCE = b"tarkeep: interrupted before anything was done; run the same command again\n"
+_STUCK_SECONDS = 3.0
 _interrupts = 0
 _command = ""
 
@@ -41,6 +42,10 @@ def get_to_work() -> None:
 
     threading.excepthook = _in_a_thread
     _on_ctrl_c(_interrupt)
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+    threading.Thread(target=_stop_what_is_stuck, args=(ours,), daemon=True).start()
 
 
 def works_at(command: str, *, goes_on_without_output: bool) -> None:
@@ -63,7 +68,7 @@ def was_interrupted() -> bool:
 
 def end(code: int) -> NoReturn:
     """End with *code*, which becomes another where all went well but standard output was not written."""
-    _on_ctrl_c(signal.SIG_DFL)  # nothing is left to clean up, and nothing here may be interrupted half-way
+    from_now_on_ctrl_c_kills()
     lost = streams.lost_output()
     if lost is not None and code == 0:
         from .exits import without_output
@@ -71,7 +76,15 @@ def end(code: int) -> NoReturn:
         code, line = without_output(lost, goes_on=streams.goes_on_without_output())
         if line:
             say(line)
+    if was_interrupted():
+        sys.stderr.flush()
+        os._exit(code)  # threads may still be at work, and Python would stumble over them
     sys.exit(code)
+
+
+def from_now_on_ctrl_c_kills() -> None:
+    """Nothing is left to clean up, and the last words must not be interrupted half-way."""
+    _on_ctrl_c(signal.SIG_DFL)
 
 
 def say(line: str) -> None:
@@ -114,10 +127,28 @@ def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _stop_what_is_stuck(interrupts: int) -> None:
+    """
+    Ends the process where the main thread does not come to know that it is interrupted.
+
+    Looking up the name of a host is a call into the system that nothing interrupts, and may take half a minute.
+    """
+    import time
+
+    while signals := os.read(interrupts, 64):
+        if signal.SIGINT in signals and signal.getsignal(signal.SIGINT) is _interrupt:
+            time.sleep(_STUCK_SECONDS)
+            if not was_interrupted():
+                from .exits import last_words
+
+                say(last_words(KeyboardInterrupt(), _command)[1])
+                os._exit(INTERRUPTED)
+
+
 def _at_the_top(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     """For what is raised between two lines that catch everything, such as a second Ctrl-C."""
     if isinstance(error, KeyboardInterrupt):
-        _on_ctrl_c(signal.SIG_DFL)
+        from_now_on_ctrl_c_kills()
         say("interrupted")
         sys.stderr.flush()
         os._exit(INTERRUPTED)
@@ -127,11 +158,17 @@ def _at_the_top(_kind: type[BaseException], error: BaseException, _trace: Traceb
 def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """Where Python can raise nothing, as when it throws an object away."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        import _thread
+        import threading
 
-        _thread.interrupt_main()  # once more, where it can be raised
+        threading.Timer(0.01, _interrupt_again).start()  # when this here has ended, and it can be raised
     elif unraisable.exc_value is not None:
         say(fault(unraisable.exc_value))
+
+
+def _interrupt_again() -> None:
+    import threading
+
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
 def _in_a_thread(ended: threading.ExceptHookArgs) -> None:

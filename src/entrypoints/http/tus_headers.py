@@ -26,6 +26,7 @@ VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination,concatenation"
 CONTENT_TYPE = "application/offset+octet-stream"
 MAX_METADATA_BYTES = 4096
+REPRESENTATION = "return=representation"
 
 _DIGEST_BYTES = {ChecksumAlgorithm.SHA1: 20, ChecksumAlgorithm.SHA256: 32, ChecksumAlgorithm.MD5: 16}
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASCII)
@@ -215,6 +216,12 @@ def standing(upload: Upload, idle: timedelta) -> dict[str, str]:
     if upload.is_open:
         fields["Upload-Expires"] = format_datetime(upload.expires_at(idle).replace(microsecond=0), usegmt=True)
     return fields
+
+
+def wants_representation(headers: Mapping[str, str]) -> bool:
+    """Whether the client prefers (RFC 7240) to be told of the archive in the answer that says that it is stored."""
+    preferences = headers.get("prefer", "").lower().split(",")
+    return any(preference.partition(";")[0].strip() == REPRESENTATION for preference in preferences)
 
 
 def location(id: str) -> str:

@@ -150,7 +150,11 @@ async def append(request: Request) -> Response:
             notes=noted(headers),
         ),
     )
-    return Response(status_code=204, headers=_standing(context, upload))
+    standing = _standing(context, upload)
+    if upload.archive is not None and tus_headers.wants_representation(headers):
+        body = await context.run(lambda: _told(context, upload))
+        return answer_json(body, 200, {**standing, "Preference-Applied": tus_headers.REPRESENTATION})
+    return Response(status_code=204, headers=standing)
 
 
 async def put(request: Request) -> Response:
