@@ -8,7 +8,7 @@ It keeps the promises of the port, except that nothing survives the process.
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from operator import itemgetter
@@ -171,6 +171,19 @@ class MemoryCatalog:
             tuple(_inventory_entry(archive) for archive in found[:limit]),
             after_identity(*_identity(found[limit - 1].id)) if more else None,
         )
+
+    def names(self, profile: str, type: BackupType, *, after: str = "", limit: int = 10_000) -> list[str]:
+        _check(limit)
+        with self._lock:
+            listed = self._entries.listed()
+            found = sorted(a.id.name for a in listed if a.id.profile == profile and a.id.type is type)
+        return [name for name in found if name > after][:limit]
+
+    def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
+        wanted = set(names)
+        with self._lock:
+            listed = [a for a in self._entries.listed() if a.id.profile == profile and a.id.type is type]
+        return [_inventory_entry(archive) for archive in listed if archive.id.name in wanted]
 
     def totals(self, profile: str | None = None) -> list[Totals]:
         sums: dict[tuple[str, str], Totals] = {}

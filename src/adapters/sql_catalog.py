@@ -10,7 +10,7 @@ SQLite's rollback-journal mode. Statements are built once; what differs between 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice, product
 from typing import Any, TypeAlias, TypeVar
@@ -43,9 +43,10 @@ from ..domain.ports import (
     Totals,
 )
 from ..domain.sync import InventoryEntry
-from .cursors import after_identity, after_time, read_identity, read_time
+from .cursors import after_time, read_time
 from .shared_transactions import SharedTransactions
 from .sql_engine import EXCLUSIVE, connect, translated
+from .sql_inventories import SqlInventories
 from .sql_rows import (
     ARCHIVE,
     TYPES,
@@ -87,6 +88,7 @@ class SqlCatalog:
         self._engine = engine
         self._writers = SharedTransactions(self._transaction, busy_seconds)
         self._closed = False
+        self._inventories = SqlInventories(self._all)
         self._exclude_writers = EXCLUSIVE[engine.dialect.name]
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
         # SQLAlchemy tells how many rows an INSERT made only where asked to; inline: nobody needs the row's number.
@@ -204,21 +206,13 @@ class SqlCatalog:
         return Page(found, after_time(microseconds(found[-1].received_at), rows[limit - 1][0]))
 
     def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:
-        after = ("", "", "") if cursor is None else read_identity(cursor)
-        place: Values = {"after_type": after[0], "after_name": after[1], "limit": one_more(limit)}
-        if profile is None:
-            rows = self._all(_INVENTORY, place | {"after_profile": after[2]})
-        else:
-            rows = self._all(_INVENTORY_OF_PROFILE, place | {"profile": profile}) if may_exist(profile) else []
-        types, damaged = TYPES, ArchiveState.DAMAGED.value
-        found = tuple(
-            InventoryEntry(types[type], name, size_bytes, md5, sha256, state == damaged)
-            for type, name, _, size_bytes, md5, sha256, state in rows[:limit]
-        )
-        if len(rows) <= limit:
-            return InventoryPage(found, None)
-        type, name, last_profile, *_ = rows[limit - 1]
-        return InventoryPage(found, after_identity(type, name, last_profile))
+        return self._inventories.page(profile, cursor, limit)
+
+    def names(self, profile: str, type: BackupType, *, after: str = "", limit: int = 10_000) -> list[str]:
+        return self._inventories.names(profile, type, after, limit)
+
+    def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
+        return self._inventories.entries(profile, type, names)
 
     def totals(self, profile: str | None = None) -> list[Totals]:
         if profile is None:
@@ -396,24 +390,6 @@ def _pages(by_profile: bool, by_type: bool) -> _Query:
 
 
 _PAGES = {filters: _pages(*filters) for filters in product((False, True), repeat=2)}
-
-_INVENTORY_ENTRY = (_a.type, _a.name, _a.profile, _a.size_bytes, _a.md5, _a.sha256, _a.state)
-_INVENTORY = (
-    select(*_INVENTORY_ENTRY)
-    .where(
-        tuple_(_a.type, _a.name, _a.profile)
-        > tuple_(bindparam("after_type"), bindparam("after_name"), bindparam("after_profile")),
-        LISTED,
-    )
-    .order_by(_a.type, _a.name, _a.profile)
-    .limit(bindparam("limit"))
-)
-_INVENTORY_OF_PROFILE = (
-    select(*_INVENTORY_ENTRY)
-    .where(_of_profile, tuple_(_a.type, _a.name) > tuple_(bindparam("after_type"), bindparam("after_name")), LISTED)
-    .order_by(_a.type, _a.name)
-    .limit(bindparam("limit"))
-)
 
 _newest_us = (
     select(_a.received_us)

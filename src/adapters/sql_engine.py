@@ -12,10 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, ColumnElement, Engine, bindparam, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from ..domain.errors import (
     BackendUnavailable,
@@ -33,6 +37,30 @@ EXCLUSIVE = {
 }
 
 _POOL = 8  # reading is short and holds the GIL most of the time: more connections would only cost memory
+
+
+class _EachOf(FunctionElement[str]):
+    inherit_cache = True
+
+
+@compiles(_EachOf, "sqlite")
+def _each_of_sqlite(element: _EachOf, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(SELECT value FROM json_each({compiler.process(element.clauses, **options)}))"
+
+
+@compiles(_EachOf, "postgresql")
+def _each_of_postgresql(element: _EachOf, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(SELECT json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json)))"
+
+
+def is_one_of(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """
+    *column* holds one of the texts in the JSON array that is bound as *name*.
+
+    So any number of them is one value of a statement that is compiled once; SQLAlchemy renders a list of its own
+    again at every call, which takes longer than the query.
+    """
+    return column.op("IN", is_comparison=True)(_EachOf(bindparam(name)))
 
 
 def connect(url: str, busy_seconds: float) -> Engine:

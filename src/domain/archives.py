@@ -69,8 +69,11 @@ def parse_digest(algorithm: str, text: str) -> str:
     Raises:
         DigestInvalid: it is not hex, or has another length.
     """
+    length = _HEX_LENGTH[algorithm]
+    if len(text) == length and _LOWER_HEX.fullmatch(text):
+        return text
     value = text.strip().lower()
-    if len(value) != _HEX_LENGTH[algorithm] or not _LOWER_HEX.fullmatch(value):
+    if len(value) != length or not _LOWER_HEX.fullmatch(value):
         raise DigestInvalid(algorithm, text)
     return value
 

@@ -352,6 +352,12 @@ class Catalog(Protocol):
     def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:
         """Like `page`, in the order (type, name, profile); for comparing with what a client has."""
 
+    def names(self, profile: str, type: BackupType, *, after: str = "", limit: int = 10_000) -> list[str]:
+        """At most *limit* names of entries of that profile and type, in order, of those that come after *after*."""
+
+    def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
+        """What an inventory says of those of *names* that are entries of that profile and type, in any order."""
+
     def totals(self, profile: str | None = None) -> list[Totals]:
         """One row per profile and type that holds an archive, ordered by these. Cost does not grow with archives."""
 
@@ -383,6 +389,40 @@ class Catalog(Protocol):
 
     def close(self) -> None:
         """Release connections. Idempotent."""
+
+
+# -- more than fits into memory --------------------------------------------------------------------------------------
+
+
+class ScratchFile(AbstractContextManager["ScratchFile", None], Protocol):
+    """Bytes that are appended and read again; gone when the context is left. Used by one thread at a time."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    def append(self, block: Block) -> None:
+        """Put *block* behind what is there."""
+
+    def read(self, start: int, size: int) -> bytes:
+        """At most *size* bytes from *start* on; fewer only at the end."""
+
+
+class Scratch(Protocol):
+    """Room for what is too long for memory and wanted for a moment only."""
+
+    def file(self) -> ScratchFile:
+        """An empty file. Neither a crash nor a file that nobody left outlives the process."""
+
+
+class InventorySorter(Protocol):
+    """Puts inventories of any length in order, in bounded memory."""
+
+    def in_order(self, entries: Iterable[InventoryEntry]) -> AbstractContextManager[Iterator[InventoryEntry]]:
+        """
+        *entries*, which are read on entering, type by type as `BackupType` has them, and by name within.
+
+        Equal places stay in the order they came in.
+        """
 
 
 # -- looking at bytes while they pass --------------------------------------------------------------------------------

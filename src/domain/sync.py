@@ -1,13 +1,17 @@
 """
 Comparing what a client has with what the server holds.
 
-Pure: two inventories in, one report out, in which every name of either side stands in exactly one bucket of its type.
-"Local" is the client, "remote" the server, as in the words of the original's clients.
+Pure: two inventories in, in order, and out come names, every name of either side in exactly one bucket of its type; in
+batches, because there may be millions. "Local" is the client, "remote" the server, as in the words of the original's
+clients.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from itertools import groupby
+from typing import NamedTuple
 
 from attrs import frozen
 
@@ -15,13 +19,13 @@ from .archives import BackupType
 from .errors import DuplicateEntry
 
 
-@frozen
-class InventoryEntry:
+class InventoryEntry(NamedTuple):
     """
     One archive of one side: its identity within the compared scope, and what that side knows of its bytes.
 
     *size_bytes* and the digests (lower-case hex) are None where unknown. *is_damaged* says that what that side stores
-    is known not to be these bytes any more; the digests are of what it was.
+    is known not to be these bytes any more; the digests are of what it was. A plain tuple, because there may be
+    millions.
     """
 
     type: BackupType
@@ -32,16 +36,66 @@ class InventoryEntry:
     is_damaged: bool = False
 
 
+class Bucket(Enum):
+    """Where an archive of either side belongs; the value is the word of the API."""
+
+    SYNCED = "synced"  # same bytes by digest
+    MISSING_REMOTE = "missing_remote"  # only the client has it
+    EXTRA_REMOTE = "extra_remote"  # only the server has it
+    DIFFERING = "differing"  # the same name with another digest or size
+    UNVERIFIED = "unverified"  # the same name, and no digest that both sides know
+    DAMAGED = "damaged"  # the server had these bytes, as far as can be told, and knows that it has them no more
+
+    @property
+    def issue(self) -> str | None:
+        """What is wrong with an archive there, before its name; None where nothing is."""
+        return _ISSUES.get(self)
+
+
+_ISSUES = {
+    Bucket.MISSING_REMOTE: "Missing on remote",
+    Bucket.EXTRA_REMOTE: "Extra on remote",
+    Bucket.DIFFERING: "Differs from remote",
+    Bucket.UNVERIFIED: "Not verified, no digest given",
+    Bucket.DAMAGED: "Damaged on remote, send it again",
+}
+_RANK = {type: rank for rank, type in enumerate(BackupType)}
+
+JUDGED_AT_ONCE = 1000
+
+
+class Judged(NamedTuple):
+    """Some names of one type, in order, that belong into one bucket; further ones of it come later."""
+
+    type: BackupType
+    bucket: Bucket
+    names: list[str]
+
+
+class Batches:
+    """Gathers names by type and bucket, and gives them in batches."""
+
+    def __init__(self) -> None:
+        self._gathered: dict[tuple[BackupType, Bucket], list[str]] = {}
+
+    def add(self, type: BackupType, bucket: Bucket, name: str) -> Judged | None:
+        """Take *name*; the batch if it is full with it."""
+        names = self._gathered.setdefault((type, bucket), [])
+        names.append(name)
+        if len(names) < JUDGED_AT_ONCE:
+            return None
+        return Judged(type, bucket, self._gathered.pop((type, bucket)))
+
+    def rest(self) -> Iterator[Judged]:
+        """The batches that are not full."""
+        for (type, bucket), names in self._gathered.items():
+            yield Judged(type, bucket, names)
+        self._gathered.clear()
+
+
 @frozen
 class TypeReport:
-    """
-    The buckets of one type, each a tuple of names in order; every name of either side is in exactly one.
-
-    *synced* same bytes by digest; *missing_remote* only the client has it; *extra_remote* only the server has it;
-    *differing* the same name with another digest or size; *unverified* the same name, and no digest that both sides
-    know; *damaged* the server had these bytes, as far as can be told, and knows that it has them no more: sent again
-    they are repaired.
-    """
+    """The buckets of one type, each a tuple of names in order; every name of either side is in exactly one."""
 
     type: BackupType
     local_count: int
@@ -57,18 +111,6 @@ class TypeReport:
     def is_synchronized(self) -> bool:
         return not (self.missing_remote or self.extra_remote or self.differing or self.unverified or self.damaged)
 
-    def issues(self) -> Iterator[str]:
-        """One readable line per name that is not synced."""
-        for label, names in (
-            ("Missing on remote", self.missing_remote),
-            ("Extra on remote", self.extra_remote),
-            ("Differs from remote", self.differing),
-            ("Not verified, no digest given", self.unverified),
-            ("Damaged on remote, send it again", self.damaged),
-        ):
-            for name in names:
-                yield f"{label}: {self.type.value}/{name}"
-
 
 @frozen
 class SyncReport:
@@ -80,67 +122,109 @@ class SyncReport:
     def is_synchronized(self) -> bool:
         return all(report.is_synchronized for report in self.types.values())
 
-    def issues(self) -> list[str]:
-        """One readable line per problem, type by type."""
-        return [line for report in self.types.values() for line in report.issues()]
+    @classmethod
+    def of(cls, judged: Iterable[Judged]) -> SyncReport:
+        """All of *judged* in memory."""
+        names: dict[tuple[BackupType, Bucket], list[str]] = {}
+        for type, bucket, some in judged:
+            names.setdefault((type, bucket), []).extend(some)
+        counts = {place: len(found) for place, found in names.items()}
+        return cls(
+            {
+                type: TypeReport(
+                    type,
+                    sum(counts.get((type, bucket), 0) for bucket in Bucket if bucket is not Bucket.EXTRA_REMOTE),
+                    sum(counts.get((type, bucket), 0) for bucket in Bucket if bucket is not Bucket.MISSING_REMOTE),
+                    **{bucket.value: tuple(names.get((type, bucket), ())) for bucket in Bucket},
+                )
+                for type in BackupType
+            }
+        )
 
 
-def compare(here: Iterable[InventoryEntry], there: Iterable[InventoryEntry]) -> SyncReport:
+def pair(here: Iterable[InventoryEntry], there: Iterable[InventoryEntry]) -> Iterator[Judged]:
     """
-    Sort every archive known to either side into exactly one bucket of a report.
+    Sort every archive known to either side into exactly one bucket.
 
-    *here* is the catalog (remote), *there* the client's claim (local); each name at most once per type and side, any
-    order. Archives are paired by identity, never by digest: two archives with equal bytes are still two. An entry
-    without a digest the other side knows is *differing* (by size) or *unverified*, never *synced*. One that is damaged
-    here is *damaged* unless the client has other bytes than it was, which sending would not repair.
+    *here* is the catalog (remote), *there* the client's claim (local), each in order: type by type as `BackupType` has
+    them, and by name within. Archives are paired by identity, never by digest: two archives with equal bytes are still
+    two. Several of *here* with one type and name, of several profiles, count as one: one with the client's bytes, and
+    whole, if there is one.
 
     Raises:
-        DuplicateEntry: a name occurs twice in one type of one side.
+        DuplicateEntry: a name occurs twice in one type of *there*; while this is iterated.
 
-    Cost: O(n log n) time (the buckets are sorted) and O(n) memory in the number of entries.
+    Cost: O(n) time, and memory for `JUDGED_AT_ONCE` names of each bucket.
     """
-    remote = _by_type(here, "remote")
-    local = _by_type(there, "local")
-    return SyncReport({type: _compare_type(type, remote[type], local[type]) for type in BackupType})
+    batches = Batches()
+    for type, bucket, name in _each_judged(here, there):
+        full = batches.add(type, bucket, name)
+        if full is not None:
+            yield full
+    yield from batches.rest()
 
 
-def _by_type(entries: Iterable[InventoryEntry], side: str) -> dict[BackupType, dict[str, InventoryEntry]]:
-    sorted_in: dict[BackupType, dict[str, InventoryEntry]] = {type: {} for type in BackupType}
-    for entry in entries:
-        names = sorted_in[entry.type]
-        if entry.name in names:
-            raise DuplicateEntry(side, entry.type, entry.name)
-        names[entry.name] = entry
-    return sorted_in
-
-
-def _compare_type(type: BackupType, remote: dict[str, InventoryEntry], local: dict[str, InventoryEntry]) -> TypeReport:
-    synced: list[str] = []
-    differing: list[str] = []
-    unverified: list[str] = []
-    damaged: list[str] = []
-    for name, mine in local.items():
-        theirs = remote.get(name)
-        if theirs is None:
-            continue
-        verdict = same_bytes(mine, theirs)
-        if verdict is False:
-            differing.append(name)
-        elif theirs.is_damaged:
-            damaged.append(name)
+def _each_judged(
+    here: Iterable[InventoryEntry], there: Iterable[InventoryEntry]
+) -> Iterator[tuple[BackupType, Bucket, str]]:
+    local = once_each(there)
+    mine = next(local, None)
+    for place, stored in groupby(here, _place):
+        while mine is not None and _place(mine) < place:
+            yield mine.type, Bucket.MISSING_REMOTE, mine.name
+            mine = next(local, None)
+        if mine is not None and _place(mine) == place:
+            yield mine.type, bucket_of(mine, _best(mine, stored)), mine.name
+            mine = next(local, None)
         else:
-            (synced if verdict else unverified).append(name)
-    return TypeReport(
-        type=type,
-        local_count=len(local),
-        remote_count=len(remote),
-        synced=tuple(sorted(synced)),
-        missing_remote=tuple(sorted(local.keys() - remote.keys())),
-        extra_remote=tuple(sorted(remote.keys() - local.keys())),
-        differing=tuple(sorted(differing)),
-        unverified=tuple(sorted(unverified)),
-        damaged=tuple(sorted(damaged)),
-    )
+            extra = next(stored)
+            yield extra.type, Bucket.EXTRA_REMOTE, extra.name
+    while mine is not None:
+        yield mine.type, Bucket.MISSING_REMOTE, mine.name
+        mine = next(local, None)
+
+
+def once_each(local: Iterable[InventoryEntry]) -> Iterator[InventoryEntry]:
+    """
+    *local*, which is in order.
+
+    Raises:
+        DuplicateEntry: at a name that stood before in the same type.
+    """
+    before: tuple[BackupType, str] | None = None
+    for entry in local:
+        if before == entry[:2]:
+            raise DuplicateEntry("local", entry.type, entry.name)
+        before = entry[:2]
+        yield entry
+
+
+def bucket_of(mine: InventoryEntry, theirs: InventoryEntry) -> Bucket:
+    """
+    Where an archive belongs that both sides have, by what the client (*mine*) and the catalog (*theirs*) know of it.
+
+    Without a digest that both know it is *differing* (by size) or *unverified*, never *synced*. One that is damaged
+    there is *damaged* unless the client has other bytes than it was, which sending would not repair.
+    """
+    verdict = same_bytes(mine, theirs)
+    if verdict is False:
+        return Bucket.DIFFERING
+    if theirs.is_damaged:
+        return Bucket.DAMAGED
+    return Bucket.SYNCED if verdict else Bucket.UNVERIFIED
+
+
+def _best(mine: InventoryEntry, stored: Iterator[InventoryEntry]) -> InventoryEntry:
+    """Of *stored*, which share a name, one that has the client's bytes, whole if there is one; else the first."""
+    chosen = next(stored)
+    for entry in stored:
+        if same_bytes(mine, entry) and (chosen.is_damaged or not same_bytes(mine, chosen)):
+            chosen = entry
+    return chosen
+
+
+def _place(entry: InventoryEntry) -> tuple[int, str]:
+    return _RANK[entry.type], entry.name
 
 
 def same_bytes(one: InventoryEntry, other: InventoryEntry) -> bool | None:

@@ -22,6 +22,7 @@ from ..adapters.filesystem_records import FilesystemMemberRecords
 from ..adapters.filesystem_store import FilesystemArchiveStore
 from ..adapters.gzip_writer import gzipped
 from ..adapters.hashing import HashlibHasher
+from ..adapters.inventory_sorter import SpillingSorter
 from ..adapters.legacy_folder import LegacyFolder
 from ..adapters.marker import MARKER
 from ..adapters.memory_audit import MemoryAuditLog
@@ -32,6 +33,7 @@ from ..adapters.memory_tokens import MemoryGatekeeper
 from ..adapters.memory_uploads import MemoryUploadSessions
 from ..adapters.name_locks import ProcessNameLocks
 from ..adapters.openssl_certificate import MadeCertificate
+from ..adapters.scratch import ScratchFiles
 from ..adapters.seek_folder import MemorySeekIndexes, SeekFolder
 from ..adapters.seek_index import SeekIndexes
 from ..adapters.sql_catalog import SqlCatalog
@@ -55,6 +57,7 @@ from ..domain.ports import (
     NameLocks,
     Notifier,
     Packer,
+    Scratch,
     Unpacker,
     UploadLocks,
     UploadSessions,
@@ -151,6 +154,7 @@ class Tarkeep:
     read_member: ReadMember
     unpacker: Unpacker
     pack: Packer
+    scratch: Scratch
     max_unpacked_bytes: int | None = None
     """What *receive* takes inside one archive, for whoever asks; None is no limit."""
 
@@ -177,6 +181,7 @@ def assemble(
     reserve: Reserve = NO_RESERVE,
     gatekeeper: Gatekeeper | None = None,
     audit: AuditLog | None = None,
+    scratch: Scratch | None = None,
     notifier: Notifier | None = None,
     max_unpacked_bytes: int | None = None,
 ) -> Tarkeep:
@@ -188,6 +193,7 @@ def assemble(
     read = ReadArchive(store, catalog)
     gatekeeper = gatekeeper or MemoryGatekeeper()
     notifier = notifier or LoggedNotices(Log("tarkeep.store"))
+    scratch = scratch or ScratchFiles(None)
     members = RecordMembers(records, read, hasher, looking)
     points = ListPoints(catalog, members, rules)
     receive = ReceiveArchive(
@@ -218,7 +224,7 @@ def assemble(
         record_members=members,
         list=ListArchives(catalog),
         summarise=Summarise(catalog),
-        verify=VerifyInventory(catalog),
+        verify=VerifyInventory(catalog, SpillingSorter(scratch)),
         check_readiness=CheckReadiness(store, catalog),
         recover=RecoverInterrupted(store, catalog, sessions),
         rebuild=RebuildCatalog(store, catalog, hasher, inspector, clock, rules),
@@ -237,6 +243,7 @@ def assemble(
         unpacker=unpacker,
         pack=pack,
         max_unpacked_bytes=max_unpacked_bytes,
+        scratch=scratch,
     )
 
 
@@ -312,6 +319,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             max_unpacked_bytes=settings.max_unpacked_bytes if settings.validate == "full" else None,
             gatekeeper=_gatekeeper(settings),
             audit=MemoryAuditLog() if _is_memory(settings) else FileAuditLog(settings.data),
+            scratch=kept.scratch,
         )
         opened.callback(tarkeep.uploads.close)
         opened.callback(tarkeep.gatekeeper.keep_uses)
@@ -400,6 +408,7 @@ class _Store:
     sessions: UploadSessions
     records: MemberRecords
     indexes: SeekIndexes
+    scratch: Scratch
 
 
 def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> _Store:
@@ -412,12 +421,19 @@ def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> _Stor
             try:
                 records = FilesystemMemberRecords(store.members, ids)
                 records.sweep()
-                return _Store(store, FilesystemUploadSessions.open(store.staging), records, SeekFolder(store.seek))
+                sessions = FilesystemUploadSessions.open(store.staging)
+                return _Store(store, sessions, records, SeekFolder(store.seek), ScratchFiles(store.staging))
             except BaseException:
                 store.close()
                 raise
     if scheme == "memory":
-        return _Store(MemoryArchiveStore(clock), MemoryUploadSessions(), MemoryMemberRecords(), MemorySeekIndexes())
+        return _Store(
+            store=MemoryArchiveStore(clock),
+            sessions=MemoryUploadSessions(),
+            records=MemoryMemberRecords(),
+            indexes=MemorySeekIndexes(),
+            scratch=ScratchFiles(None),
+        )
     raise InvalidSetting("store", f"{scheme!r} is not a kind of store; use file:PATH or memory:")
 
 

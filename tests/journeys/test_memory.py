@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import random
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,6 +22,7 @@ from tests.support.crowd import (
     archive_path,
     at_once,
     falls_below,
+    forget_peak,
     peak_bytes,
     settled_bytes,
     slow_readers,
@@ -31,6 +33,7 @@ MIB = 1 << 20
 SNAPSHOTS = 12
 SNAPSHOT_BYTES = 60 * MIB
 READERS = 60
+INVENTORY_ENTRIES = 450_000
 AHEAD_BYTES = 32 * MIB  # are lent to one of them
 
 
@@ -60,6 +63,28 @@ def test_snapshot_files_pass_through_and_are_never_held_whole(server: LiveServer
     assert at_once(server, SNAPSHOTS, fetch) == [hashlib.sha256(content).hexdigest()] * SNAPSHOTS
     peak = peak_bytes(server.process.pid)
     assert peak < 256 * MIB, f"{peak / MIB:.0f} MiB"
+
+
+def test_inventories_are_compared_in_pieces(server: LiveServer) -> None:
+    """Two of 30 MB at once, one by each family of routes, cost what a few thousand entries of them do."""
+    entries = ",".join(
+        f'{{"name":"f{number:09}.tar.gz","size":{number},"md5":"{number:032x}"}}' for number in range(INVENTORY_ENTRIES)
+    )
+    body = f'{{"local_backups":{{"FULL":[{entries}]}}}}'.encode()
+    assert len(body) > 30 * MIB
+
+    def compare(caller: Caller, number: int) -> tuple[int, int]:
+        reply = caller.ask("POST", ("/verify", "/api/v1/verify")[number], body)
+        report = json.loads(reply.body)
+        told = report["verification"] if number == 0 else report["types"]
+        return reply.status, len(told["FULL"]["missing_remote"])
+
+    before = settled_bytes(server.process.pid)
+    forget_peak(server.process.pid)
+    assert at_once(server, 2, compare) == [(200, INVENTORY_ENTRIES)] * 2
+    grown = peak_bytes(server.process.pid) - before
+    assert grown < 128 * MIB, f"{grown / MIB:.0f} MiB"
+    assert not list((server.data / "staging").iterdir())
 
 
 @pytest.mark.parametrize(

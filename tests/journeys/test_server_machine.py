@@ -22,7 +22,7 @@ from tarkeep.adapters.sql_catalog import SqlCatalog
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupType
 from tarkeep.domain.errors import DigestMismatch, NameConflict, RejectedContent, UploadInterrupted
 from tarkeep.domain.ports import Catalog
-from tarkeep.domain.sync import InventoryEntry
+from tarkeep.domain.sync import InventoryEntry, SyncReport
 from tarkeep.domain.usecases.receive import Outcome
 from tarkeep.entrypoints.wiring import Tarkeep
 from tests.support.archives import digests_of, make_targz
@@ -160,7 +160,7 @@ class ServerMachine(RuleBasedStateMachine):
                 for id, content in self.stored.items()
                 if id.profile == profile
             ]
-            assert self.tarkeep.verify(mine, profile).is_synchronized
+            assert SyncReport.of(self.tarkeep.verify(mine, profile)).is_synchronized
 
     tarkeep: Tarkeep
 

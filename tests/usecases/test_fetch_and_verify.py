@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tarkeep.adapters.inventory_sorter import SpillingSorter
+from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.scratch import ScratchFiles
+from tarkeep.domain.access import Scope, Visitor
 from tarkeep.domain.archives import ArchiveState, BackupArchive, BackupType
 from tarkeep.domain.errors import AmbiguousName, ArchiveCorrupt, ArchiveNotFound, DuplicateEntry, ProfileNotFound
-from tarkeep.domain.sync import InventoryEntry
+from tarkeep.domain.sync import Bucket, InventoryEntry, SyncReport
+from tarkeep.domain.usecases.verify import VerifyInventory
 from tests.support.archives import make_archive, make_targz
 from tests.support.assembled import InMemory, offer
 
@@ -79,7 +86,7 @@ def test_verify_covers_one_profile_or_all(memory: InMemory, archive: BackupArchi
     """What other profiles hold is extra only when no profile is named."""
     memory.tarkeep.receive(offer("b.tar.gz", profile="other"), [CONTENT])
 
-    one, all = (memory.tarkeep.verify([entry(archive)], profile) for profile in ("document", None))
+    one, all = (SyncReport.of(memory.tarkeep.verify([entry(archive)], profile)) for profile in ("document", None))
 
     assert one.is_synchronized
     assert all.types[FULL].extra_remote == ("b.tar.gz",)
@@ -94,7 +101,7 @@ def test_verify_without_a_profile_takes_the_profile_that_matches(memory: InMemor
     }
 
     for mine in stored.values():
-        report = memory.tarkeep.verify([entry(mine)])
+        report = SyncReport.of(memory.tarkeep.verify([entry(mine)]))
 
         assert report.is_synchronized
         assert report.types[FULL].remote_count == 1
@@ -107,17 +114,17 @@ def test_verify_without_a_profile_takes_the_copy_that_is_whole(memory: InMemory)
     ]
 
     for damaged, archive in enumerate(copies):
-        report = memory.tarkeep.verify([entry(archive)]).types[archive.id.type]
+        report = SyncReport.of(memory.tarkeep.verify([entry(archive)])).types[archive.id.type]
         assert (report.synced, report.damaged) == ((archive.id.name,), ()), damaged
         memory.catalog.mark(archive.id, ArchiveState.DAMAGED)
-    report = memory.tarkeep.verify([entry(copies[0])]).types[copies[0].id.type]
+    report = SyncReport.of(memory.tarkeep.verify([entry(copies[0])])).types[copies[0].id.type]
     assert (report.synced, report.damaged) == ((), (copies[0].id.name,))
 
 
 def test_verify_refuses_a_name_given_twice(memory: InMemory, archive: BackupArchive) -> None:
     """The client's mistake is said, not guessed around."""
     with pytest.raises(DuplicateEntry):
-        memory.tarkeep.verify([entry(archive), entry(archive)])
+        list(memory.tarkeep.verify([entry(archive), entry(archive)]))
 
 
 def test_verify_reads_the_catalog_in_batches(memory: InMemory) -> None:
@@ -125,7 +132,7 @@ def test_verify_reads_the_catalog_in_batches(memory: InMemory) -> None:
     archives = [make_archive(f"a{number}.tar.gz") for number in range(25_000)]
     memory.catalog.adopt(archives)
 
-    report = memory.tarkeep.verify([entry(archive) for archive in archives[1:]])
+    report = SyncReport.of(memory.tarkeep.verify([entry(archive) for archive in archives[1:]]))
 
     assert report.types[FULL].extra_remote == ("a0.tar.gz",)
     assert len(report.types[FULL].synced) == 24_999
@@ -136,3 +143,65 @@ def test_an_unknown_profile_is_not_found(memory: InMemory, archive: BackupArchiv
     assert memory.tarkeep.summarise.profile("document")[0].archives == 1
     with pytest.raises(ProfileNotFound):
         memory.tarkeep.summarise.profile("nobody")
+
+
+# -- inventories that do not fit -------------------------------------------------------------------------------------
+
+PROFILES = ("one", "other", "third")
+kept = st.tuples(st.sampled_from(PROFILES), st.sampled_from(list(BackupType)), st.integers(0, 12), st.integers(0, 1))
+sent = st.tuples(st.sampled_from(list(BackupType)), st.integers(0, 12), st.integers(0, 1))
+
+
+def drawn_archive(profile: str, type: BackupType, name: int, content: int) -> BackupArchive:
+    return make_archive(f"name-{name:02}.tar.gz", profile=profile, type=type, content=b"%d" % content)
+
+
+@given(
+    st.lists(kept, max_size=40, unique_by=lambda drawn: drawn[:3]),
+    st.lists(sent, max_size=30, unique_by=lambda drawn: drawn[:2]),
+    st.sets(st.integers(0, 39), max_size=10),
+    st.sampled_from([None, *PROFILES, "none"]),
+    st.sampled_from([("*",), ("o*",), ("one",), ("nobody-*",)]),
+    st.integers(1, 4),
+)
+def test_verify_says_the_same_however_little_is_compared_at_once(
+    here: list[tuple[str, BackupType, int, int]],
+    there: list[tuple[BackupType, int, int]],
+    broken: set[int],
+    profile: str | None,
+    patterns: tuple[str, ...],
+    at_once: int,
+) -> None:
+    """In steps of a few names, and in runs of one entry, it is what comparing name by name gives."""
+    catalog = MemoryCatalog()
+    catalog.adopt([drawn_archive(*drawn) for drawn in here])
+    damaged = {drawn for number, drawn in enumerate(here) if number in broken}
+    for drawn in damaged:
+        catalog.mark(drawn_archive(*drawn).id, ArchiveState.DAMAGED)
+    visitor = Visitor("t", frozenset(Scope), patterns)
+    local = [entry(drawn_archive("any", *drawn)) for drawn in there]
+
+    verify = VerifyInventory(catalog, SpillingSorter(ScratchFiles(None), run_bytes=500), at_once)
+    report = SyncReport.of(verify(iter(local), profile, visitor))
+
+    seen = [name for name in PROFILES if visitor.sees(name) and profile in (None, name)]
+    for type in BackupType:
+        mine = {name: content for of, name, content in there if of is type}
+        theirs: dict[int, list[tuple[bool, bool]]] = {}
+        for drawn in here:
+            if drawn[1] is type and drawn[0] in seen:
+                theirs.setdefault(drawn[2], []).append((drawn[3] == mine.get(drawn[2]), drawn in damaged))
+        expected: dict[str, set[int]] = {bucket.value: set() for bucket in Bucket}
+        for name in {*mine, *theirs}:
+            if name not in theirs:
+                expected["missing_remote"].add(name)
+            elif name not in mine:
+                expected["extra_remote"].add(name)
+            elif (True, False) in theirs[name]:
+                expected["synced"].add(name)
+            else:
+                expected["damaged" if (True, True) in theirs[name] else "differing"].add(name)
+        part = report.types[type]
+        for bucket, names in expected.items():
+            assert getattr(part, bucket) == tuple(f"name-{name:02}.tar.gz" for name in sorted(names)), bucket
+        assert (part.local_count, part.remote_count) == (len(mine), len(theirs))

@@ -58,6 +58,7 @@ from .recover import settle_claim
 
 Looked = TypeVar("Looked")
 
+_BESIDE_AT_ONCE = 500
 ROOM_BYTES = 8 << 20
 """After so many bytes it is looked again whether there is room for more."""
 
@@ -410,15 +411,17 @@ class ReceiveArchive:
 
     def _kept_beside(self, id: ArchiveId, sha256: str) -> BackupArchive | None:
         """The archive as which bytes were kept beside the name of *id*: a retry must not keep them twice."""
-        stem, cursor = self._stem_beside(id), None
-        while True:
-            page = self.catalog.inventory(profile=id.profile, cursor=cursor)
-            for entry in page.entries:
-                if entry.sha256 == sha256 and entry.type is id.type and entry.name.startswith(stem):
+        stem = self._stem_beside(id)
+        names = self.catalog.names(id.profile, id.type, after=stem, limit=_BESIDE_AT_ONCE)
+        while names:
+            beside = [name for name in names if name.startswith(stem)]
+            for entry in self.catalog.look_up(id.profile, id.type, beside) if beside else []:
+                if entry.sha256 == sha256:
                     return self.catalog.find(evolve(id, name=entry.name))
-            cursor = page.next_cursor
-            if cursor is None:
+            if beside != names:
                 return None
+            names = self.catalog.names(id.profile, id.type, after=names[-1], limit=_BESIDE_AT_ONCE)
+        return None
 
     def _stem_beside(self, id: ArchiveId) -> str:
         """What a name begins with under which something is kept beside *id*."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -14,15 +16,20 @@ from starlette.responses import Response
 
 from ...domain.errors import TooLarge
 from ...domain.naming import check_profile
+from ...domain.ports import ScratchFile
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
 from .body import Incoming, MinimumRate, Patience, with_body
+from .download import StreamedResponse
 from .heap import Heap
 from .problems import RETRY_AFTER_SECONDS, Problem
+from .sync_report import content_of
 
 Result = TypeVar("Result")
 
 FIRST_BYTES = 1 << 16  # of a body must be there, or all of it, before it is its turn
+INVENTORIES_AT_ONCE = 8  # are received, apart from uploads, which they must not be in the way of
+COMPARED_AT_ONCE = 2  # each may take some 50 MiB, and a processor
 FORM_OVERHEAD_BYTES = 1 << 20  # what boundaries, part headers and fields may add to an archive in a form
 
 
@@ -42,6 +49,8 @@ class Context:
     waiters: Executor  # short work that may have to wait for a receive to let go
     heap: Heap = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
+    _inventories: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(INVENTORIES_AT_ONCE), init=False)
+    _comparing: threading.Semaphore = field(factory=lambda: threading.Semaphore(COMPARED_AT_ONCE), init=False)
 
     @heap.default
     def _own_heap(self) -> Heap:
@@ -106,22 +115,40 @@ class Context:
         # of a piece every byte is kept that came, so its first is enough for whoever asks how far the upload is
         return await self._with_body(request, lambda blocks: work(blocks, patience.hurry), patience, first_bytes=1)
 
-    async def compare(self, request: Request, work: Callable[[Iterator[bytes]], object]) -> Response:
+    async def compare(self, request: Request, work: Callable[[Iterator[bytes]], ScratchFile]) -> Response:
         """
-        Run *work* on the blocks of an inventory, which may be long, and answer with what it returns.
+        Run *work* on the blocks of an inventory, which may be long, and answer with the JSON it returns.
+
+        The inventory is first received whole, so that no slow client has one of the few turns at comparing.
 
         Raises:
-            Problem: the inventory is too large, or as many bodies as allowed are being received and none ended.
+            Problem: the inventory is too large, or as many as allowed are being received or compared and none ended.
         """
+
+        def compared(blocks: Iterator[bytes]) -> ScratchFile:
+            with self.tarkeep.scratch.file() as inventory:
+                for block in blocks:
+                    inventory.append(block)
+                if not self._comparing.acquire(timeout=self.settings.upload_wait_seconds):
+                    raise _overloaded(f"{COMPARED_AT_ONCE} inventories are being compared")
+                try:
+                    return work(content_of(inventory))
+                finally:
+                    self._comparing.release()
+
         limit = self.settings.max_inventory_bytes
-
-        def answer(blocks: Iterator[bytes]) -> Response:
-            return answer_json(work(blocks))
-
-        return await self.take(request, "inventory", limit, "max_inventory_bytes", answer)
+        answer = await self.take(request, "inventory", limit, "max_inventory_bytes", compared, self._inventories)
+        headers = {"Content-Length": str(answer.size_bytes)}
+        return StreamedResponse(_read_out(answer), self.executor, "application/json", headers=headers)
 
     async def take(
-        self, request: Request, what: str, limit: int, setting: str, work: Callable[[Iterator[bytes]], Result]
+        self,
+        request: Request,
+        what: str,
+        limit: int,
+        setting: str,
+        work: Callable[[Iterator[bytes]], Result],
+        turns: asyncio.Semaphore | None = None,
     ) -> Result:
         """
         Run *work* on the blocks of a body of at most *limit* bytes, which is called *what*.
@@ -142,7 +169,7 @@ class Context:
                     raise too_large
                 yield block
 
-        return await self._with_body(request, lambda blocks: work(within(blocks)))
+        return await self._with_body(request, lambda blocks: work(within(blocks)), turns=turns)
 
     async def _with_body(
         self,
@@ -150,7 +177,9 @@ class Context:
         work: Callable[[Iterator[bytes]], Result],
         patience: Patience | None = None,
         first_bytes: int = FIRST_BYTES,
+        turns: asyncio.Semaphore | None = None,
     ) -> Result:
+        turns = turns or self._turns
         incoming = Incoming(request.receive, patience or self._patience())
         if (
             request.headers.get("expect", "").lower() != "100-continue"
@@ -163,17 +192,16 @@ class Context:
         # nightly job starts at the same minute, and most of them would take a 503 for the end of it.
         try:
             async with asyncio.timeout(self.settings.upload_wait_seconds):
-                await self._turns.acquire()
+                await turns.acquire()
         except TimeoutError:
-            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            detail = (
-                f"{self.settings.max_uploads} uploads are running, which is all this server takes at once; try again"
-            )
-            raise Problem(503, "overloaded", detail, headers=headers) from None
+            what = f"{self.settings.max_uploads} uploads are running"
+            if turns is self._inventories:
+                what = f"{INVENTORIES_AT_ONCE} inventories are being received"
+            raise _overloaded(what) from None
         try:
             return await with_body(incoming, work, executor=self.receivers)
         finally:
-            self._turns.release()
+            turns.release()
 
     def _patience(self) -> Patience:
         settings = self.settings
@@ -189,3 +217,15 @@ def announced_bytes(request: Request) -> int:
     """The length that *request* announces for its body; 0 where it announces none."""
     announced = request.headers.get("content-length", "")
     return int(announced) if announced.isdigit() else 0
+
+
+@contextmanager
+def _read_out(file: ScratchFile) -> Iterator[Iterator[bytes]]:
+    with file:
+        yield content_of(file)
+
+
+def _overloaded(what: str) -> Problem:
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    detail = f"{what}, which is all this server does at once; try again"
+    return Problem(503, "overloaded", detail, headers=headers)

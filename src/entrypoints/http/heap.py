@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 from collections.abc import Callable
 
 from attrs import define, field
@@ -16,6 +17,7 @@ from attrs import define, field
 
 def trim() -> None:
     """Have the C library give back what it holds and nobody uses; where it cannot, as with musl, it does not."""
+    gc.collect()  # it is seldom done otherwise, and what failed requests held goes with it
     ask = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if ask is not None:
         ask(0)

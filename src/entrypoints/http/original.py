@@ -16,20 +16,20 @@ from ... import __version__
 from ...domain.archives import BackupType
 from ...domain.errors import ArchiveNotFound, InvalidName
 from ...domain.naming import check_archive_name
+from ...domain.ports import ScratchFile
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from ...domain.usecases.receive import Outcome, Received
 from .access import note_written, visitor_of
 from .context import Context, answer_json
 from .download import archive_response
+from .inventory import InventoryDocument
 from .multipart_upload import FORM_BYTES, MultipartUpload, boundary_of
 from .parameters import optional_profile, optional_type
+from .sync_report import original_report, written
 from .wire import (
-    inventory_entries,
     original_archive,
-    original_report,
     original_statistics,
-    read_inventory,
 )
 
 ENDPOINTS = {
@@ -164,14 +164,16 @@ def _possible_name(type: BackupType, name: str) -> str:
 
 
 async def verify(request: Request) -> Response:
-    context = Context.of(request)
+    context, visitor = Context.of(request), visitor_of(request)
 
-    def compare(body: bytes) -> dict[str, object]:
-        inventory = read_inventory(body)
-        profile = context.profile(inventory.profile)
-        return original_report(context.tarkeep.verify(inventory_entries(inventory), profile, visitor_of(request)))
+    def compare(blocks: Iterator[bytes]) -> ScratchFile:
+        document = InventoryDocument(blocks)
+        verify = context.tarkeep.verify
+        with verify.in_order(document.entries()) as local:
+            judged = verify.against(local, context.profile(document.profile), visitor)
+            return written(context.tarkeep.scratch, judged, original_report, with_issues=True)
 
-    return await context.compare(request, lambda blocks: compare(b"".join(blocks)))
+    return await context.compare(request, compare)
 
 
 async def statistics(request: Request) -> Response:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, partial
 from importlib.resources import files
 from urllib.parse import urlencode
 
@@ -16,11 +16,13 @@ from ... import __version__
 from ...domain.access import Scope
 from ...domain.archives import ArchiveId, BackupArchive, BackupType, Offer
 from ...domain.naming import check_archive_name, check_profile
+from ...domain.ports import ScratchFile
 from ...domain.usecases.receive import Outcome
 from .access import note_written, visitor_of
 from .chains import link_json
 from .context import Context, announced_bytes, answer_json
 from .download import archive_response
+from .inventory import InventoryDocument, line_entries
 from .parameters import (
     declared_digests,
     lineage,
@@ -32,18 +34,14 @@ from .parameters import (
     whole_number,
 )
 from .problems import Problem
+from .sync_report import v1_report, written
 from .wire import (
     archive_location,
-    inventory_entries,
-    read_inventory,
-    read_inventory_lines,
     v1_archive,
     v1_profiles,
-    v1_report,
 )
 
 MAX_PAGE = 1000
-MAX_LINE_BYTES = 1 << 16
 
 
 def routes() -> list[Route]:
@@ -137,26 +135,16 @@ async def verify(request: Request) -> Response:
     by_line = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-ndjson"
     asked, visitor = optional_profile(request.query_params), visitor_of(request)
 
-    def compare(blocks: Iterator[bytes]) -> dict[str, object]:
-        if by_line:
-            return v1_report(context.tarkeep.verify(read_inventory_lines(_lines(blocks)), asked, visitor), asked)
-        inventory = read_inventory(b"".join(blocks))
-        profile = context.profile(inventory.profile) or asked
-        return v1_report(context.tarkeep.verify(inventory_entries(inventory), profile, visitor), profile)
+    def compare(blocks: Iterator[bytes]) -> ScratchFile:
+        document = InventoryDocument(blocks)
+        verify = context.tarkeep.verify
+        with verify.in_order(line_entries(blocks) if by_line else document.entries()) as local:
+            profile = context.profile(document.profile) or asked
+            judged = verify.against(local, profile, visitor)
+            answer = partial(v1_report, profile=profile)
+            return written(context.tarkeep.scratch, judged, answer, with_issues=False)
 
     return await context.compare(request, compare)
-
-
-def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for block in blocks:
-        *whole, rest = (rest + block).split(b"\n")
-        if len(rest) > MAX_LINE_BYTES:
-            detail = f"a line of the inventory is longer than {MAX_LINE_BYTES} bytes; send one archive a line"
-            raise Problem(400, "invalid-json", detail)
-        yield from (line for line in whole if line.strip())
-    if rest.strip():
-        yield rest
 
 
 async def facts(request: Request) -> Response:
