@@ -11,6 +11,7 @@ from ..runner import Context
 from . import (
     catalog,
     chains,
+    checked,
     client_memory,
     download,
     growth,
@@ -36,6 +37,7 @@ BENCHES: Mapping[str, Callable[[Context], Table]] = {
     "client-memory": client_memory.run,
     "original": original.run,
     "download": download.run,
+    "checked": checked.run,
     "memory": memory.run,
     "catalog": catalog.run,
     "startup": startup.run,

@@ -8,6 +8,7 @@ The directory that holds everything of one server: its layout, its marker, and t
     DATA/trash/      archives on their way out
     DATA/members/    records of archives' members, a cache
     DATA/seek/       seek indexes, a cache
+    DATA/sums/       sums of archives' blocks, a cache
     DATA/tokens.json     tokens; may be there before anything else
     DATA/token-uses.json when each was last used
     DATA/tarkeep.json    marker, see `marker`
@@ -155,6 +156,10 @@ class DataDirectory:
     @property
     def seek(self) -> Path:
         return self.path / "seek"
+
+    @property
+    def sums(self) -> Path:
+        return self.path / "sums"
 
     def close(self) -> None:
         """Give the directory up. Idempotent."""

@@ -250,6 +250,11 @@ class FilesystemArchiveStore:
         """Where seek indexes may be kept. It need not exist."""
         return self._data.seek
 
+    @property
+    def sums(self) -> Path:
+        """Where sums of archives' blocks may be kept. It need not exist."""
+        return self._data.sums
+
     def close(self) -> None:
         self._data.close()
 
@@ -486,11 +491,19 @@ class _Reader:
         position = self._start
         while position < self._stop:
             with translated():
-                block = os.pread(self._file.fileno(), min(_BLOCK_BYTES, self._stop - position), position)
+                block = self._block(position)
             if not block:
                 raise ArchiveCorrupt(self._id)
             position += len(block)
             yield block
+
+    def _block(self, position: int) -> bytes:
+        try:
+            return os.pread(self._file.fileno(), min(_BLOCK_BYTES, self._stop - position), position)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise ArchiveCorrupt(self._id) from error  # a place of the disk that gives its bytes no more
 
     def __enter__(self) -> _Reader:
         return self

@@ -17,6 +17,11 @@ from ..domain.ports import Block, RunningChecksum, RunningDigests
 from ..domain.uploads import ChecksumAlgorithm
 from .beside import THREAD_FROM_BYTES, Beside, ThreadBudget
 
+try:
+    from isal.isal_zlib import crc32 as _crc32  # 30 GB/s, where zlib has 4
+except ImportError:  # a platform it has no wheel for
+    from zlib import crc32 as _crc32
+
 
 @frozen
 class HashlibHasher:
@@ -29,6 +34,9 @@ class HashlibHasher:
 
     def checksum(self, algorithm: ChecksumAlgorithm) -> RunningChecksum:
         return hashlib.new(algorithm.value, usedforsecurity=False)
+
+    def crc32(self, block: Block, before: int = 0) -> int:
+        return _crc32(block, before)
 
 
 class _RunningHashes:

@@ -25,6 +25,7 @@ from .chains import Fit
 from .footprints import Footprint
 from .members import MemberRecord
 from .name_table import NameTable
+from .sums import BlockSums
 from .sync import InventoryEntry
 from .uploads import ChecksumAlgorithm, Upload
 
@@ -62,7 +63,8 @@ class ArchiveReader(AbstractContextManager["ArchiveReader", None], Protocol):
     The bytes of one archive, or of a range of it; leaving the context releases what it holds.
 
     Iterating gives blocks of at most 1 MiB, in order; their lengths sum up to *size_bytes*. An archive that turns out
-    shorter than it was when opened raises `ArchiveCorrupt`. Used by one thread at a time.
+    shorter than it was when opened, or of which the medium gives a part no more, raises `ArchiveCorrupt`. Used by one
+    thread at a time.
     """
 
     @property
@@ -458,6 +460,9 @@ class Hasher(Protocol):
     def checksum(self, algorithm: ChecksumAlgorithm) -> RunningChecksum:
         """Start a checksum of an empty stream."""
 
+    def crc32(self, block: Block, before: int = 0) -> int:
+        """The CRC-32 of what has the one *before*, followed by *block*; as in gzip."""
+
 
 class RunningInspection(AbstractContextManager["RunningInspection", None], Protocol):
     """
@@ -587,6 +592,19 @@ class MemberRecords(Protocol):
 
     def sweep(self) -> None:
         """Drop what writers of former processes left unpublished."""
+
+
+class ArchiveSums(Protocol):
+    """
+    Sums of the blocks of archives, by the SHA-256 of the archive in lower-case hex. A cache, like `MemberRecords`: it
+    may lose what it holds, and none of its methods raises for what the medium does.
+    """
+
+    def get(self, sha256: str) -> BlockSums | None:
+        """The sums of that archive, exactly as they were put; None where there are none."""
+
+    def put(self, sha256: str, sums: BlockSums) -> None:
+        """Keep *sums*, if that is possible."""
 
 
 # -- looking inside --------------------------------------------------------------------------------------------------

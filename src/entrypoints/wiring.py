@@ -37,6 +37,7 @@ from ..adapters.scratch import ScratchFiles
 from ..adapters.seek_folder import MemorySeekIndexes, SeekFolder
 from ..adapters.seek_index import SeekIndexes
 from ..adapters.sql_catalog import SqlCatalog
+from ..adapters.sums_folder import MemorySums, SumsFolder
 from ..adapters.system import RandomIds, SystemClock
 from ..adapters.targz import InspectionLimits, NoInspector, TargzInspector
 from ..adapters.targz_unpacker import TargzUnpacker
@@ -46,6 +47,7 @@ from ..adapters.upload_locks import ProcessUploadLocks
 from ..domain.errors import InvalidSetting
 from ..domain.ports import (
     ArchiveStore,
+    ArchiveSums,
     AuditLog,
     Catalog,
     Clock,
@@ -67,12 +69,14 @@ from ..domain.rules import NO_RULES, RuleBook
 from ..domain.usecases.adopt_snapshots import AdoptSnapshots
 from ..domain.usecases.begin_upload import BeginUpload
 from ..domain.usecases.browse import CheckReadiness, ListArchives, Summarise
-from ..domain.usecases.fetch import FindArchive, ReadArchive
+from ..domain.usecases.examine import ExamineArchive
+from ..domain.usecases.fetch import FindArchive
 from ..domain.usecases.import_folder import ImportFolder
 from ..domain.usecases.judge_plan import JudgePlan
 from ..domain.usecases.look_inside import BrowseTree, ListMembers, ReadMember
 from ..domain.usecases.open_point import OpenPoint
 from ..domain.usecases.points import ListPoints
+from ..domain.usecases.read_archive import ReadArchive
 from ..domain.usecases.rebuild import RebuildCatalog
 from ..domain.usecases.receive import ReceiveArchive, SameName
 from ..domain.usecases.record_members import RecordMembers
@@ -133,6 +137,7 @@ class Tarkeep:
     uploads: Uploads
     find: FindArchive
     read: ReadArchive
+    examine: ExamineArchive
     record_members: RecordMembers
     list: ListArchives
     summarise: Summarise
@@ -164,6 +169,7 @@ def assemble(
     store: ArchiveStore,
     catalog: Catalog,
     hasher: Hasher,
+    read: ReadArchive,
     inspector: Inspector,
     looking: Inspector,
     records: MemberRecords,
@@ -182,19 +188,18 @@ def assemble(
     gatekeeper: Gatekeeper | None = None,
     audit: AuditLog | None = None,
     scratch: Scratch | None = None,
-    notifier: Notifier | None = None,
     max_unpacked_bytes: int | None = None,
 ) -> Tarkeep:
     """
     Tarkeep over any adapters. Close its `uploads` before them. Without a *gatekeeper* it is open.
 
-    *inspector* looks at archives that arrive, or does not; *looking* does in any case, at stored ones.
+    *read*, of `reading`, is what everything that looks at stored bytes goes through, *unpacker* too. *inspector* looks
+    at archives that arrive, or does not; *looking* does in any case, at stored ones.
     """
-    read = ReadArchive(store, catalog)
     gatekeeper = gatekeeper or MemoryGatekeeper()
-    notifier = notifier or LoggedNotices(Log("tarkeep.store"))
     scratch = scratch or ScratchFiles(None)
-    members = RecordMembers(records, read, hasher, looking)
+    examine = read.examine
+    members = RecordMembers(records, read, looking)
     points = ListPoints(catalog, members, rules)
     receive = ReceiveArchive(
         store,
@@ -206,6 +211,7 @@ def assemble(
         names,
         max_bytes,
         points,
+        read.sums,
         same_name,
         rules=rules,
         reserve=reserve,
@@ -221,6 +227,7 @@ def assemble(
         uploads=_uploads(receive, store, hasher, clock, ids, sessions, upload_locks, upload_limits),
         find=FindArchive(catalog),
         read=read,
+        examine=examine,
         record_members=members,
         list=ListArchives(catalog),
         summarise=Summarise(catalog),
@@ -231,20 +238,28 @@ def assemble(
         import_folder=ImportFolder(receive),
         points=points,
         keep_snapshot=KeepSnapshot(store, catalog, hasher),
-        read_snapshot=ReadSnapshot(store, catalog, hasher, notifier),
+        read_snapshot=ReadSnapshot(store, catalog, hasher, examine.notifier),
         adopt_snapshots=AdoptSnapshots(store, catalog, hasher),
         open_point=OpenPoint(points, catalog, members),
         judge_plan=JudgePlan(members),
-        restore_tar=RestoreTar(members, unpacker, catalog),
+        restore_tar=RestoreTar(members, unpacker, examine),
         browse=BrowseTree(members),
         history=TraceHistory(points, members),
         list_members=ListMembers(members),
-        read_member=ReadMember(members, unpacker),
+        read_member=ReadMember(members, unpacker, examine),
         unpacker=unpacker,
         pack=pack,
         max_unpacked_bytes=max_unpacked_bytes,
         scratch=scratch,
     )
+
+
+def reading(
+    store: ArchiveStore, catalog: Catalog, hasher: Hasher, sums: ArchiveSums, notifier: Notifier | None = None
+) -> ReadArchive:
+    """What reads stored archives and marks those that are damaged; the log is told of them, or *notifier*."""
+    notifier = notifier or LoggedNotices(Log("tarkeep.store"))
+    return ReadArchive(store, hasher, sums, ExamineArchive(store, catalog, hasher, notifier))
 
 
 def _uploads(
@@ -288,12 +303,15 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         kept = _open_store(settings, clock, ids)
         opened.callback(kept.store.close)
         catalog = opened.enter_context(closing(_open_catalog(settings)))
-        unpacker = opened.enter_context(closing(TargzUnpacker(ReadArchive(kept.store, catalog), kept.indexes)))
+        hasher = HashlibHasher(budget)
+        read = reading(kept.store, catalog, hasher, kept.sums)
+        unpacker = opened.enter_context(closing(TargzUnpacker(read.surely, kept.indexes)))
         looking = _inspector(settings, budget)
         tarkeep = assemble(
             store=kept.store,
             catalog=catalog,
-            hasher=HashlibHasher(budget),
+            hasher=hasher,
+            read=read,
             inspector=NoInspector() if settings.validate == "off" else looking,
             looking=looking,
             records=kept.records,
@@ -408,6 +426,7 @@ class _Store:
     sessions: UploadSessions
     records: MemberRecords
     indexes: SeekIndexes
+    sums: ArchiveSums
     scratch: Scratch
 
 
@@ -421,18 +440,22 @@ def _open_store(settings: StorageSettings, clock: Clock, ids: IdSource) -> _Stor
             try:
                 records = FilesystemMemberRecords(store.members, ids)
                 records.sweep()
+                sums = SumsFolder(store.sums, ids)
+                sums.sweep()
                 sessions = FilesystemUploadSessions.open(store.staging)
-                return _Store(store, sessions, records, SeekFolder(store.seek), ScratchFiles(store.staging))
+                scratch = ScratchFiles(store.staging)
+                return _Store(store, sessions, records, SeekFolder(store.seek), sums, scratch)
             except BaseException:
                 store.close()
                 raise
     if scheme == "memory":
         return _Store(
-            store=MemoryArchiveStore(clock),
-            sessions=MemoryUploadSessions(),
-            records=MemoryMemberRecords(),
-            indexes=MemorySeekIndexes(),
-            scratch=ScratchFiles(None),
+            MemoryArchiveStore(clock),
+            MemoryUploadSessions(),
+            MemoryMemberRecords(),
+            MemorySeekIndexes(),
+            MemorySums(),
+            ScratchFiles(None),
         )
     raise InvalidSetting("store", f"{scheme!r} is not a kind of store; use file:PATH or memory:")
 

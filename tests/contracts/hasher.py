@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -42,6 +43,14 @@ class HasherContract:
                 running.update(block)
 
             assert running.finish() == oracle(b"abcdef")
+
+    @pytest.mark.parametrize("content", [b"", b"a", LONG[:65_537], LONG])
+    def test_a_crc_is_that_of_gzip_and_goes_on(self, hasher: Hasher, content: bytes) -> None:
+        """Whatever kind of block, and however it is cut."""
+        for block in (content, bytearray(content), memoryview(content)):
+            assert hasher.crc32(block) == zlib.crc32(content)
+        for cut in (0, len(content) // 3, len(content)):
+            assert hasher.crc32(content[cut:], hasher.crc32(content[:cut])) == zlib.crc32(content)
 
     def test_many_at_once_do_not_mix(self, hasher: Hasher) -> None:
         """Each stream has its own digests, also when there are more of them than cores."""

@@ -26,17 +26,17 @@ from tarkeep.adapters.memory_store import MemoryArchiveStore
 from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.adapters.name_locks import ProcessNameLocks
 from tarkeep.adapters.seek_folder import MemorySeekIndexes
+from tarkeep.adapters.sums_folder import MemorySums
 from tarkeep.adapters.system import RandomIds, SystemClock
 from tarkeep.adapters.targz import TargzInspector
 from tarkeep.adapters.targz_unpacker import TargzUnpacker
 from tarkeep.adapters.upload_locks import ProcessUploadLocks
 from tarkeep.domain.ports import ArchiveStore, Catalog, NameLocks
-from tarkeep.domain.usecases.fetch import ReadArchive
 from tarkeep.entrypoints import http
 from tarkeep.entrypoints.http import problems
 from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import Tarkeep, assemble
+from tarkeep.entrypoints.wiring import Tarkeep, assemble, reading
 from tests.entrypoints.error_rows import (
     FAULT_ROWS,
     GOOD,
@@ -128,10 +128,13 @@ def tarkeep_over(
 ) -> Tarkeep:
     store = store or MemoryArchiveStore()
     catalog = catalog or MemoryCatalog()
+    hasher = HashlibHasher()
+    read = reading(store, catalog, hasher, MemorySums())
     return assemble(
         store=store,
         catalog=catalog,
-        hasher=HashlibHasher(),
+        hasher=hasher,
+        read=read,
         inspector=TargzInspector(),
         looking=TargzInspector(),
         records=MemoryMemberRecords(),
@@ -141,7 +144,7 @@ def tarkeep_over(
         max_bytes=1 << 20,
         sessions=MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
-        unpacker=TargzUnpacker(ReadArchive(store, catalog), MemorySeekIndexes()),
+        unpacker=TargzUnpacker(read.surely, MemorySeekIndexes()),
         pack=gzipped,
     )
 

@@ -17,15 +17,15 @@ from tarkeep.adapters.memory_store import MemoryArchiveStore
 from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.adapters.name_locks import ProcessNameLocks
 from tarkeep.adapters.seek_folder import MemorySeekIndexes
+from tarkeep.adapters.sums_folder import MemorySums
 from tarkeep.adapters.targz import TargzInspector
 from tarkeep.adapters.targz_unpacker import TargzUnpacker
 from tarkeep.adapters.upload_locks import ProcessUploadLocks
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
 from tarkeep.domain.errors import UploadInterrupted
-from tarkeep.domain.ports import ArchiveStore, Catalog, IdSource, MemberRecords, Notifier, UploadSessions
-from tarkeep.domain.usecases.fetch import ReadArchive
+from tarkeep.domain.ports import ArchiveStore, ArchiveSums, Catalog, IdSource, MemberRecords, Notifier, UploadSessions
 from tarkeep.domain.usecases.receive import SameName
-from tarkeep.entrypoints.wiring import Tarkeep, assemble
+from tarkeep.entrypoints.wiring import Tarkeep, assemble, reading
 from tests.support.clocks import FixedClock, SequenceIds
 
 Port = TypeVar("Port")
@@ -41,14 +41,18 @@ def assembled(
     same_name: SameName = SameName.REJECT,
     sessions: UploadSessions | None = None,
     records: MemberRecords | None = None,
+    sums: ArchiveSums | None = None,
     ids: IdSource | None = None,
     notifier: Notifier | None = None,
 ) -> Tarkeep:
     """Tarkeep over these, which waits for nobody: a name that is held is refused at once."""
+    hasher = HashlibHasher()
+    read = reading(store, catalog, hasher, sums if sums is not None else MemorySums(), notifier)
     tarkeep = assemble(
         store=store,
         catalog=catalog,
-        hasher=HashlibHasher(),
+        hasher=hasher,
+        read=read,
         inspector=TargzInspector(),
         looking=TargzInspector(),
         records=records if records is not None else MemoryMemberRecords(),
@@ -58,10 +62,9 @@ def assembled(
         max_bytes=MAX_BYTES,
         sessions=sessions if sessions is not None else MemoryUploadSessions(),
         upload_locks=ProcessUploadLocks(),
-        unpacker=TargzUnpacker(ReadArchive(store, catalog), MemorySeekIndexes()),
+        unpacker=TargzUnpacker(read.surely, MemorySeekIndexes()),
         pack=gzipped,
         same_name=same_name,
-        notifier=notifier,
     )
     return evolve(tarkeep, receive=evolve(tarkeep.receive, patience=timedelta(0)))
 
@@ -89,6 +92,7 @@ class InMemory:
     sessions: UploadSessions = field(factory=MemoryUploadSessions)
     records: MemoryMemberRecords = field(factory=MemoryMemberRecords)
     notices: Notices = field(factory=Notices)
+    sums: MemorySums = field(factory=MemorySums)
     store: MemoryArchiveStore = field()
 
     @store.default
@@ -104,6 +108,7 @@ class InMemory:
             same_name=self.same_name,
             sessions=self.sessions,
             records=self.records,
+            sums=self.sums,
             notifier=self.notices,
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from attrs import evolve
 
-from tarkeep.adapters.hashing import HashlibHasher
 from tarkeep.adapters.memory_records import MemoryMemberRecords
 from tarkeep.adapters.targz import InspectionLimits, NoInspector, TargzInspector
 from tarkeep.domain.archives import BackupArchive
@@ -190,7 +189,6 @@ def test_limits_hold_for_stored_archives(memory: InMemory, archive: BackupArchiv
     limited = RecordMembers(
         MemoryMemberRecords(),
         memory.tarkeep.read,
-        HashlibHasher(),
         TargzInspector(limits=InspectionLimits(max_members=10)),
     )
 

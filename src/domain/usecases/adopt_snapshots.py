@@ -16,7 +16,7 @@ from attrs import frozen
 from ..archives import ArchiveId, BackupType
 from ..errors import TarkeepError
 from ..ports import ArchiveStore, Catalog, Hasher
-from .snapshots import snapshot_digest
+from .snapshots import note_snapshot, snapshot_digest
 
 
 def _place(id: ArchiveId) -> tuple[str, BackupType]:
@@ -43,9 +43,9 @@ class AdoptSnapshots:
         return adopted
 
     def _adopt(self, id: ArchiveId) -> bool:
-        declared = self.catalog.find(id).lineage.snapshot_after
+        archive = self.catalog.find(id)
         digest = snapshot_digest(self.store, id, self.hasher)
-        if declared not in (None, digest):  # another than the dump left behind says nothing of the chain
-            return False
-        self.catalog.note_snapshot(id, digest)
+        if archive.lineage.snapshot_after not in (None, digest):
+            return False  # another than the dump left behind says nothing of the chain
+        note_snapshot(archive, digest, self.store, self.catalog)
         return True

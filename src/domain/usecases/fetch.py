@@ -1,15 +1,13 @@
-"""Finding an archive and giving its bytes back."""
+"""Finding an archive by what is known of it."""
 
 from __future__ import annotations
-
-from contextlib import suppress
 
 from attrs import frozen
 
 from ..access import ANYBODY, Visitor
-from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType
-from ..errors import AmbiguousName, ArchiveCorrupt, ArchiveNotFound, TarkeepError
-from ..ports import ArchiveReader, ArchiveStore, Catalog
+from ..archives import ArchiveId, BackupArchive, BackupType
+from ..errors import AmbiguousName, ArchiveNotFound
+from ..ports import Catalog
 
 
 @frozen
@@ -45,36 +43,3 @@ class FindArchive:
         if len(found) > 1:
             raise AmbiguousName(type, name, tuple(archive.id.profile for archive in found))
         return found[0]
-
-
-@frozen
-class ReadArchive:
-    """Open the bytes of a stored archive."""
-
-    store: ArchiveStore
-    catalog: Catalog
-
-    def __call__(self, archive: BackupArchive, start: int = 0, stop: int | None = None) -> ArchiveReader:
-        """
-        The bytes from *start* to *stop* (exclusive; None is the end); the caller leaves the reader's context.
-
-        Raises:
-            ArchiveCorrupt: the bytes are known to be damaged, or are missing, or have another length than they had.
-        """
-        if archive.state is ArchiveState.DAMAGED:
-            raise ArchiveCorrupt(archive.id)
-        end = archive.size_bytes if stop is None else min(stop, archive.size_bytes)
-        try:
-            reader = self.store.read(archive.id, start, stop)
-        except ArchiveNotFound as error:
-            raise self._damaged(archive) from error
-        if reader.size_bytes != max(0, end - start):
-            with reader:
-                raise self._damaged(archive)
-        return reader
-
-    def _damaged(self, archive: BackupArchive) -> ArchiveCorrupt:
-        """The error to raise, after marking the archive; should that fail, the next reader marks it."""
-        with suppress(TarkeepError):
-            self.catalog.mark(archive.id, ArchiveState.DAMAGED)
-        return ArchiveCorrupt(archive.id)

@@ -19,6 +19,7 @@ from ..members import Member, MemberRecord, MemberType
 from ..ports import Unpacker
 from ..tar_headers import read_member
 from ..tree import Entry
+from .examine import ExamineArchive
 from .open_point import OpenedPoint
 from .record_members import RecordMembers
 
@@ -168,6 +169,7 @@ class ReadMember:
 
     members: RecordMembers
     unpacker: Unpacker
+    examine: ExamineArchive
 
     def find(self, archive: BackupArchive, path: bytes) -> Member:
         """
@@ -198,7 +200,7 @@ class ReadMember:
         unpacked = self.unpacker.open(archive)
 
         def blocks() -> Iterator[bytes]:
-            with unpacked:
+            with self.examine.watching(archive), unpacked:
                 left = stop - start
                 for block in unpacked.read(member.data_at + start, member.data_at + stop):
                     left -= len(block)

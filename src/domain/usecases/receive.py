@@ -36,6 +36,7 @@ from ..points import RestorePoint
 from ..ports import (
     AlreadyStored,
     ArchiveStore,
+    ArchiveSums,
     ArchiveWriter,
     Block,
     Catalog,
@@ -52,6 +53,7 @@ from ..ports import (
 from ..room import NO_RESERVE, Reserve, check_quota, check_room
 from ..rules import NO_RULES, RuleBook
 from ..sizes import check_size
+from ..sums import BLOCK_BYTES, RunningSums
 from ..uploads import Upload, held_bytes
 from .points import ListPoints
 from .recover import settle_claim
@@ -127,6 +129,7 @@ class ReceiveArchive:
     names: NameLocks
     max_bytes: int | None
     points: ListPoints
+    sums: ArchiveSums
     same_name: SameName = SameName.REJECT
     patience: timedelta = timedelta(seconds=10)
     rules: RuleBook = NO_RULES
@@ -232,7 +235,9 @@ class ReceiveArchive:
             digests = held.enter_context(self.hasher.start())
             recording = held.enter_context(self.records.begin())
             inspection = held.enter_context(self.inspector.start(recording.write))
-            return Arrival(self, writer, digests, recording, inspection, held.pop_all(), may_be_opaque, instead_of)
+            sums = RunningSums(self.hasher.crc32)
+            inside = held.pop_all()
+            return Arrival(self, writer, digests, sums, recording, inspection, inside, may_be_opaque, instead_of)
 
     def finish(
         self,
@@ -446,6 +451,7 @@ class Arrival:
     _receive: ReceiveArchive
     writer: ArchiveWriter
     _digests: RunningDigests
+    _sums: RunningSums
     _recording: RecordsWriter
     _inspection: RunningInspection
     _held: ExitStack
@@ -495,13 +501,17 @@ class Arrival:
                 raise self._unreadable
             contents = Contents(Kind.OPAQUE, members=0, unpacked_bytes=0)
         beforehand(digests)
-        return self._receive.finish(offer, self.writer, digests, contents, self._recording, self._instead_of)
+        received = self._receive.finish(offer, self.writer, digests, contents, self._recording, self._instead_of)
+        if received.outcome is not Outcome.DUPLICATE and self.size_bytes > BLOCK_BYTES:
+            self._receive.sums.put(digests.sha256, self._sums.finish())
+        return received
 
     def _look_at(self, block: Block) -> None:
         self._check_size(self._seen_bytes + len(block))
         # the two that may work beside this thread first, so that they run while it writes
         self._inspect(lambda: self._inspection.feed(block))
         self._digests.update(block)
+        self._sums.update(block)
         self._seen_bytes += len(block)
 
     def _check_room(self, length: int) -> None:

@@ -13,19 +13,20 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import compress
 from operator import not_
 
 from attrs import define, frozen
 
-from ..archives import ArchiveState, BackupArchive
-from ..errors import ArchiveCorrupt, PathNotFound, TarkeepError
+from ..archives import BackupArchive
+from ..errors import ArchiveCorrupt, PathNotFound
 from ..listings import canonical
 from ..members import MemberRecord
-from ..ports import Catalog, UnpackedArchive, Unpacker
+from ..ports import UnpackedArchive, Unpacker
 from ..tar_headers import as_directory, as_hard_link, data_of, drop_times, read_member, with_mode, with_path
 from ..tree import Taken
+from .examine import ExamineArchive
 from .open_point import OpenedPoint
 from .record_members import RecordMembers
 
@@ -47,7 +48,7 @@ class RestoreTar:
 
     members: RecordMembers
     unpacker: Unpacker
-    catalog: Catalog
+    examine: ExamineArchive
 
     def __call__(self, opened: OpenedPoint, path: bytes = b"") -> Iterator[bytes]:
         """
@@ -115,7 +116,7 @@ class RestoreTar:
 
     def _members(self, jobs: Iterable[tuple[BackupArchive, Taken]]) -> Generator[bytes | memoryview | None, None, None]:
         for archive, taken in jobs:
-            with self.unpacker.open(archive) as unpacked:
+            with self.examine.watching(archive), self.unpacker.open(archive) as unpacked:
                 yield from self._contents(archive, unpacked, taken)
 
     def _contents(
@@ -125,7 +126,7 @@ class RestoreTar:
         The members of one archive in their places, most as they stand in it; None where others may have a turn, the
         first time when it was begun.
         """
-        source = _Source(archive, self._through(archive, unpacked))
+        source = _Source(archive, unpacked.through())
         source.begin()
         yield None
         positions, spans = self._spans(archive, taken)
@@ -181,14 +182,6 @@ class RestoreTar:
         if elsewhere:
             spans = array("q", (0 if at in elsewhere else span for at, span in zip(positions, spans, strict=True)))
         return positions, spans
-
-    def _through(self, archive: BackupArchive, unpacked: UnpackedArchive) -> Iterator[bytes]:
-        try:
-            yield from unpacked.through()
-        except ArchiveCorrupt:
-            with suppress(TarkeepError):  # should that fail, the next reader marks it
-                self.catalog.mark(archive.id, ArchiveState.DAMAGED)
-            raise
 
 
 def _without_times(

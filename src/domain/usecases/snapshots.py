@@ -61,21 +61,22 @@ class KeepSnapshot:
         except AlreadyPublished as error:
             raise SnapshotConflict(id) from error
         digest = running.digest().hex()
-        self._write_down(evolve(archive, lineage=evolve(archive.lineage, snapshot_after=digest)))
-        self.catalog.note_snapshot(id, digest)
+        note_snapshot(archive, digest, self.store, self.catalog)
         return not archive.has_snapshot
 
-    def _write_down(self, archive: BackupArchive) -> None:
-        """Have the side-car say what the catalog will say."""
-        wanted = sidecar.encode(archive)
-        present = self.store.stat(archive.id).sidecar
-        while present != wanted:
-            try:
-                self.store.annotate(archive.id, wanted, present)
-            except AlreadyPublished:  # the archive was repaired meanwhile, and has a new one
-                present = self.store.stat(archive.id).sidecar
-            else:
-                return
+
+def note_snapshot(archive: BackupArchive, digest: str, store: ArchiveStore, catalog: Catalog) -> None:
+    """Enter that the snapshot file with *digest* is kept with *archive*: into the side-car, then into the catalog."""
+    wanted = sidecar.encode(evolve(archive, lineage=evolve(archive.lineage, snapshot_after=digest)))
+    present = store.stat(archive.id).sidecar
+    while present != wanted:
+        try:
+            store.annotate(archive.id, wanted, present)
+        except AlreadyPublished:  # the archive was repaired meanwhile, and has a new one
+            present = store.stat(archive.id).sidecar
+        else:
+            break
+    catalog.note_snapshot(archive.id, digest)
 
 
 def _judged(archive: BackupArchive, blocks: Iterable[Block], running: RunningChecksum) -> Iterator[Block]:

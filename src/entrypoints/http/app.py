@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...domain.access import Visitor
 from ...domain.audit import AuditEntry
-from ...domain.errors import NameConflict, TarkeepError
+from ...domain.errors import ArchiveCorrupt, NameConflict, TarkeepError
 from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
@@ -94,7 +94,8 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if isinstance(error, NameConflict):
         note_written(request, error.id, None, "refused: other bytes are stored")
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    # what is damaged is no failure of now, and whoever found it has told
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, ArchiveCorrupt):
         log.error("failed", request_id=_request_id(request), reason=error, cause=repr(error.__cause__))
     return _refusal(request.scope, problem)
 

@@ -14,9 +14,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ...domain.archives import BackupArchive
+from ...domain.archives import ArchiveState, BackupArchive
+from ...domain.errors import ArchiveCorrupt, SnapshotNotFound, TarkeepError
 from ...domain.ports import ArchiveReader
+from ..logs import Log
 from .conditional import Representation, http_date, is_not_modified, requested_range
+
+CUT = "tarkeep.cut"
+"""In the scope of a request: closes its connection at once, where the answer cannot be brought to its end."""
+
+log = Log("tarkeep.http")
 
 ReadBytes = Callable[[BackupArchive, int, int | None], ArchiveReader]
 AT_ONCE_BYTES = 512 << 10  # are read for each change of threads, which takes as long as reading some 100 KiB
@@ -36,13 +43,14 @@ async def archive_response(
         Problem: 412 or 416.
         ArchiveCorrupt: the bytes are known not to be what they were.
     """
+    if archive.state is ArchiveState.DAMAGED:  # before any condition: what is asked for is not to be had
+        raise ArchiveCorrupt(archive.id)
     headers = {"Repr-Digest": repr_digest(archive.digests.sha256)}
     if attachment:
         headers["Content-Disposition"] = attached(archive.id.name)
 
     def opened(start: int, stop: int) -> ArchiveReader:
-        # a whole archive is read to whatever its end is, so that a changed length is noticed
-        return read(archive, start, None if (start, stop) == (0, archive.size_bytes) else stop)
+        return read(archive, start, stop)
 
     what = Representation(f'"{archive.digests.sha256}"', archive.received_at, archive.size_bytes)
     return await selected_response(request, what, opened, executor, headers, "application/gzip")
@@ -101,7 +109,8 @@ class StreamedResponse(Response):
     """
     Sends the blocks of a source, each fetched in a thread, and stops when the client has gone.
 
-    An error in the middle breaks the connection off, so that what came looks like no whole answer.
+    The first is there before the head is sent, so that what is wrong at once is an answer of its own. An error in the
+    middle breaks the connection off, so that what came looks like no whole answer.
     """
 
     def __init__(
@@ -123,30 +132,49 @@ class StreamedResponse(Response):
         gone = asyncio.create_task(_disconnect(receive))
         try:
             with self._source as opened:
+                blocks = iter(opened)
+                first = await asyncio.get_running_loop().run_in_executor(self._executor, _taken, blocks, 0)
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-                await self._send_blocks(iter(opened), send, gone)
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                try:
+                    await self._send_blocks(first, blocks, send, gone)
+                except Exception as error:
+                    if CUT not in scope:
+                        raise
+                    _tell(error, scope)
+                    scope[CUT]()
+                else:
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             gone.cancel()
 
-    async def _send_blocks(self, blocks: Iterator[bytes], send: Send, gone: asyncio.Task[None]) -> None:
+    async def _send_blocks(
+        self, taken: deque[bytes], blocks: Iterator[bytes], send: Send, gone: asyncio.Task[None]
+    ) -> None:
         """
-        Send *blocks*, of which none is asked for before the client has taken those before it.
+        Send what was *taken*, then *blocks*, of which none is asked for before the client has taken those before it.
 
         One who takes them at once is given several for each change of threads; one who does not, one at a time.
         """
         loop = asyncio.get_running_loop()
-        count_bytes = 0
-        while not gone.done():
-            taken = await loop.run_in_executor(self._executor, _taken, blocks, count_bytes)
-            if not taken:
-                return
+        while taken and not gone.done():
             while taken:
                 await send({"type": "http.response.body", "body": taken.popleft(), "more_body": True})
             asked = loop.time()
             # uvicorn waits for room before it sends something, not after, so nothing is sent once more
             await send({"type": "http.response.body", "body": b"", "more_body": True})
             count_bytes = AT_ONCE_BYTES if loop.time() - asked < QUICK_SECONDS else 0
+            taken = await loop.run_in_executor(self._executor, _taken, blocks, count_bytes)
+
+
+def _tell(error: Exception, scope: Scope) -> None:
+    """Have a line in the log of what broke an answer off, unless whoever found it has told already."""
+    id = scope.get("tarkeep.request_id")
+    if isinstance(error, ArchiveCorrupt | SnapshotNotFound):
+        return
+    if isinstance(error, TarkeepError):
+        log.error("broken off", request_id=id, reason=error)
+    else:
+        log.error("bug", request_id=id, error=error)
 
 
 def _taken(blocks: Iterator[bytes], count_bytes: int) -> deque[bytes]:

@@ -14,6 +14,7 @@ import asyncio
 import re
 import sys
 import uuid
+from functools import partial
 from http import HTTPStatus
 
 import httptools
@@ -22,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from ..logs import Log
 from . import security_headers
+from .download import CUT
 from .problems import Problem, problem_response
 
 log = Log("tarkeep.http")
@@ -125,9 +127,15 @@ class StrictHttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle
+        cycle.scope[CUT] = partial(self._cut, cycle)  # type: ignore[literal-required]  # a scope may have others, too
         if cycle.scope["http_version"] == "1.0":
             app = _without_chunks(app, cycle)
         super()._start_asgi_task(cycle, app)
+
+    def _cut(self, cycle: RequestResponseCycle) -> None:
+        """Close, in the middle of the answer: what was written is sent, and nothing more."""
+        cycle.disconnected = True  # or uvicorn calls it a fault of the application
+        self.transport.close()
 
     def _leave_active(self) -> None:
         """Tell the request being answered that nobody listens; uvicorn tells the last one read alone."""

@@ -1,0 +1,123 @@
+"""
+Is a stored archive what was received? This is the one place that says so.
+
+Whoever reads an archive and meets something that it should not hold, whichever error that was, comes here. What the
+bytes themselves show is entered: the archive is marked, so that it is neither served nor called safe, and whoever runs
+the server is told once, with its name. An archive that was marked and turns out to be whole is whole again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from attrs import frozen
+
+from ..archives import ArchiveState, BackupArchive, Digests
+from ..errors import (
+    ArchiveCorrupt,
+    ArchiveNotFound,
+    BackendUnavailable,
+    MemberUnreadable,
+    RejectedContent,
+    TarkeepError,
+)
+from ..ports import ArchiveStore, Catalog, Hasher, Notifier
+
+_PERHAPS_DAMAGE = (ArchiveCorrupt, RejectedContent, MemberUnreadable)
+"""Errors of the domain that damaged bytes can show themselves by."""
+
+
+@frozen
+class ExamineArchive:
+    """Read the stored bytes of an archive again and enter what they are."""
+
+    store: ArchiveStore
+    catalog: Catalog
+    hasher: Hasher
+    notifier: Notifier
+
+    def __call__(self, archive: BackupArchive) -> ArchiveState:
+        """
+        The state of *archive*, as it is entered now.
+
+        Raises:
+            BackendUnavailable, and what else keeps it from being read or entered: nothing is known then.
+        """
+        found = self._digests(archive)
+        if isinstance(found, str):
+            self.found(archive, found)
+            return ArchiveState.DAMAGED
+        if found.sha256 != archive.digests.sha256:
+            self.found(archive, _difference(found, archive.digests))
+            return ArchiveState.DAMAGED
+        if found != archive.digests:
+            self.notifier.damaged(archive.id, f"the MD5 on record {_IS_WRONG}")
+        if self.catalog.find(archive.id).state is ArchiveState.DAMAGED:
+            self.catalog.mark(archive.id, ArchiveState.STORED)
+            self.notifier.whole(archive.id)
+        return ArchiveState.STORED
+
+    def found(self, archive: BackupArchive, what: str) -> ArchiveCorrupt:
+        """
+        Enter that *archive* is damaged, *what* being how that shows; the error for whoever wanted to read it.
+
+        Should it be impossible to enter it now, the next reader does.
+        """
+        with suppress(TarkeepError):
+            if not self._is_known(archive):
+                self.catalog.mark(archive.id, ArchiveState.DAMAGED)
+                self.notifier.damaged(archive.id, what)
+        return ArchiveCorrupt(archive.id)
+
+    @contextmanager
+    def watching(self, archive: BackupArchive) -> Iterator[None]:
+        """
+        In the context something is made of the bytes of *archive*. What goes wrong there is perhaps their fault, so
+        they are looked at before it comes through.
+
+        Raises:
+            ArchiveCorrupt: they are damaged.
+            BackendUnavailable: they are not, and yet something was told of them that only damage would explain.
+        """
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, TarkeepError) and not isinstance(error, _PERHAPS_DAMAGE):
+                raise
+            if isinstance(error, ArchiveCorrupt) and self._is_known(archive):
+                raise
+            if self(archive) is ArchiveState.DAMAGED:
+                raise ArchiveCorrupt(archive.id) from error
+            if isinstance(error, ArchiveCorrupt):
+                reason = f"{archive.id} is whole, and what is kept beside it was not; ask again"
+                raise BackendUnavailable("store", reason) from error
+            raise
+
+    def _is_known(self, archive: BackupArchive) -> bool:
+        with suppress(TarkeepError):
+            return self.catalog.find(archive.id).state is ArchiveState.DAMAGED
+        return False
+
+    def _digests(self, archive: BackupArchive) -> Digests | str:
+        """Those of the stored bytes; or why these cannot be what *archive* was."""
+        try:
+            with self.store.read(archive.id) as reader, self.hasher.start() as running:
+                if reader.size_bytes != archive.size_bytes:
+                    return f"it has {reader.size_bytes} bytes and had {archive.size_bytes}"
+                for block in reader:
+                    running.update(block)
+                return running.finish()
+        except ArchiveNotFound:
+            return "its file is missing"
+        except ArchiveCorrupt:
+            return "it cannot be read to its end"
+
+
+_IS_WRONG = "is wrong, its bytes are not; tarkeep rebuild --check mends that"
+
+
+def _difference(found: Digests, recorded: Digests) -> str:
+    if found.md5 == recorded.md5:  # by chance it does not agree
+        return f"the SHA-256 on record {_IS_WRONG}"
+    return f"its bytes are not what was received, they have the SHA-256 {found.sha256}"

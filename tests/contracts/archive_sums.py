@@ -1,0 +1,55 @@
+"""What every `ArchiveSums` promises."""
+
+from __future__ import annotations
+
+import random
+from typing import Protocol
+
+from tarkeep.domain.ports import ArchiveSums
+from tarkeep.domain.sums import BLOCK_BYTES, BlockSums
+
+ONE, OTHER = "1" * 64, "a" * 64
+
+
+class SumsDoor(Protocol):
+    """Sums, and how they are found by the next process."""
+
+    @property
+    def sums(self) -> ArchiveSums: ...
+
+    def reopen(self) -> None:
+        """End the process that has them and begin the next one."""
+
+    def fill_up(self) -> None:
+        """Let nothing more be written."""
+
+    def is_clean(self) -> bool:
+        """Whether nothing lies about but what was put."""
+
+
+def some(blocks: int, seed: int = 1) -> BlockSums:
+    return BlockSums(blocks * BLOCK_BYTES - 5, random.Random(seed).randbytes(4 * blocks))
+
+
+class ArchiveSumsContract:
+    """A subclass gives the fixture *door*."""
+
+    def test_what_was_put_is_there_for_everybody(self, door: SumsDoor) -> None:
+        """Of that archive alone, also for the next process; put again, the last counts."""
+        assert door.sums.get(ONE) is None
+        door.sums.put(ONE, some(3))
+        assert door.sums.get(ONE) == some(3)
+        assert door.sums.get(OTHER) is None
+        door.reopen()
+        assert door.sums.get(ONE) == some(3)
+        door.sums.put(ONE, some(400, seed=2))
+        assert door.sums.get(ONE) == some(400, seed=2)
+        assert door.is_clean()
+
+    def test_what_cannot_be_kept_is_no_error(self, door: SumsDoor) -> None:
+        """Whoever stores an archive must not suffer for it."""
+        door.fill_up()
+        door.sums.put(ONE, some(3))
+
+        assert door.sums.get(ONE) in (None, some(3))
+        assert door.is_clean()
