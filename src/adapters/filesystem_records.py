@@ -5,7 +5,7 @@ Records of members as files in the data directory, one for each archive, named b
 
     DATA/members/ab/<sha256>          published; a digest that begins with ab
     DATA/members/ab/<sha256>.fits     what comparing it with others showed, see `fit_files`
-    DATA/members/ab/<sha256>.footprint    made of it when a plan is first judged
+    DATA/members/ab/<sha256>.footprint    where tar goes when it extracts the archive
     DATA/members/<id>.part            on its way
 
 While an archive passes, its records are written as they come (`passing_records`). When somebody first looks for names
@@ -30,7 +30,7 @@ from attrs import define, field
 
 from ..domain.chains import Fit
 from ..domain.errors import RecordsMissing, TreeTooLarge
-from ..domain.footprints import Footprint, footprint_of
+from ..domain.footprints import Footprint, Treading, footprint_of
 from ..domain.members import MemberRecord
 from ..domain.name_table import NameTable, held_table
 from ..domain.names import tables
@@ -75,11 +75,12 @@ class FilesystemMemberRecords:
             return SettledRecords(place, sha256, self._base)
         if (sha256, limit_bytes) in self._refused:
             raise TreeTooLarge(limit_bytes)
-        records = PassingRecords(place, sha256)
+        records, treading = PassingRecords(place, sha256), Treading()
         try:
             with self._begin() as part, suppress(OSError):
-                settle(records.read(), self._settled(like), part.append, limit_bytes)
+                settle(treading.on(records.read()), self._settled(like), part.append, limit_bytes)
                 part.publish(place)
+                self._keep_footprint(sha256, treading.footprint())
         except TreeTooLarge:
             self._refuse(sha256, limit_bytes)
             raise
@@ -93,10 +94,13 @@ class FilesystemMemberRecords:
         with suppress(OSError, ValueError):
             return read_footprint(place.read_bytes())
         found = footprint_of(records)
-        with self._begin() as part, suppress(OSError):  # where it cannot be kept
-            part.append(footprint_bytes(found))
-            part.publish(place)
+        self._keep_footprint(sha256, found)
         return found
+
+    def _keep_footprint(self, sha256: str, footprint: Footprint) -> None:
+        with self._begin() as part, suppress(OSError):  # where it cannot be kept
+            part.append(footprint_bytes(footprint))
+            part.publish(self._place(sha256).with_name(sha256 + _FOOTPRINT_SUFFIX))
 
     def remove(self, sha256: str) -> None:
         with self._lock:

@@ -15,17 +15,16 @@ A hard link counts as a link, since it may be to a symbolic one. That costs litt
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
 
 from attrs import define, field, frozen
 
 from .errors import MemberUnreadable
 from .listings import DIRECTORY_BYTES, MAX_HELD_BYTES, MAX_PATH_BYTES, canonical, is_placeable, split
 from .members import Member, MemberRecord, MemberType
-from .names import DIRECTORY, ordinary
 from .path_text import path_text
-from .tar_headers import BLOCK_BYTES, read_member
+from .tar_headers import BLOCK_BYTES, read_member, relative
 
 SHOWN_BYTES = 200
 """Of a path in a sentence."""
@@ -34,9 +33,12 @@ _ASIDE = b"\0"  # what tar moves a directory to for the time between: no name of
 _MOST_STEPS = 20_000_000  # of looking which links a rename takes along, of which
 _STEPS_A_LINK = 20  # each that it does is worth so many
 _LINKS = frozenset((MemberType.SYMLINK, MemberType.HARD_LINK))
-_MOVES = re.compile(rb"(?:\A|\0)[RTX]")
+_MOVES = (b"R", b"T", b"X")  # letters of a listing
 _TYPE, _SIZE = 156, slice(124, 135)
-_FILE, _SYMLINK, _PLAIN_DIRECTORY, _LISTED, _SLASH = b"025D/"
+_FILE, _SYMLINK, _PLAIN_DIRECTORY, _LISTED, _PAX = b"025Dx"
+_NAME_BYTES = 100
+_PREFIX_AT = 345
+_MAGIC, _POSIX = slice(257, 263), b"ustar\0"
 _NO_SIZE = b"00000000000"
 
 
@@ -96,20 +98,47 @@ class Footprint:
     """
     Where one archive goes. Paths are canonical.
 
-    *links* are the paths it makes links, *directories* those that it uses as directories, with all above them,
-    *renames* those that it tells of, in order. *objection* says why it is not to be extracted by tar, whatever archives
-    are before it; it is empty where nothing is against it.
+    *links* are the paths it makes links, *renames* those that it tells of, in order, *directories* those that it uses
+    as directories, with all above them, and *digest* is one of these. *objection* says why it is not to be extracted by
+    tar, whatever archives are before it; it is empty where nothing is against it.
     """
 
-    links: frozenset[bytes] = frozenset()
-    directories: frozenset[bytes] = frozenset()
-    renames: tuple[tuple[bytes, bytes], ...] = ()
-    objection: str = ""
+    links: frozenset[bytes]
+    renames: tuple[tuple[bytes, bytes], ...]
+    objection: str
+    digest: bytes
+    _directories: Callable[[], frozenset[bytes]] = field(eq=False, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        links: Iterable[bytes] = (),
+        directories: Iterable[bytes] = (),
+        renames: Iterable[tuple[bytes, bytes]] = (),
+        objection: str = "",
+    ) -> Footprint:
+        found = frozenset(directories)
+        return cls(frozenset(links), tuple(renames), objection, digest_of(sorted(found)), lambda: found)
+
+    @property
+    def directories(self) -> frozenset[bytes]:
+        """Many, and needed only where there are links; so they may have to be read."""
+        return self._directories()
+
+
+def digest_of(directories: Iterable[bytes]) -> bytes:
+    """That of a footprint with *directories*, which ascend."""
+    return blake2b(b"\0".join(directories), digest_size=16).digest()
 
 
 def objection(footprints: Iterable[Footprint]) -> str:
-    """Why archives must not be extracted by tar one after the other, in this order; nothing where they may."""
+    """
+    Why archives must not be extracted by tar one after the other, in this order; nothing where they may.
+
+    Cost: of archives without links, and of those with the same directories as the one before, next to nothing.
+    """
     ground = Ground()
+    looked_at = b""
     for footprint in footprints:
         if footprint.objection:
             return footprint.objection
@@ -118,10 +147,13 @@ def objection(footprints: Iterable[Footprint]) -> str:
                 ground.rename(old, new)
         except ValueError as error:
             return str(error)
+        # Its own links it has been compared with already.
+        if ground.links and (footprint.renames or footprint.digest != looked_at):
+            crossed = ground.links & footprint.directories
+            if crossed:
+                return f"{shown(min(crossed))} is a link in one of these archives and a directory in another"
         ground.links |= footprint.links
-        crossed = ground.links & footprint.directories
-        if crossed:
-            return f"{shown(min(crossed))} is a link in one of these archives and a directory in another"
+        looked_at = footprint.digest
     return ""
 
 
@@ -144,13 +176,13 @@ def places(member: Member) -> Iterator[tuple[bytes, bool]]:
 
 def footprint_of(records: Iterable[MemberRecord]) -> Footprint:
     """Where the archive with *records* goes; they are in the order of its tar."""
-    treading = _Treading()
-    for record in records:
-        treading.add(record)
+    treading = Treading()
+    for _ in treading.on(records):
+        pass
     return treading.footprint()
 
 
-class _Treading:
+class Treading:
     """Finds out where one archive goes, member by member."""
 
     def __init__(self) -> None:
@@ -158,29 +190,24 @@ class _Treading:
         self._directories: set[bytes] = {b""}
         self._renames: list[tuple[bytes, bytes]] = []
         self._objection = ""
-        self._last = b""
         self._held_bytes = 0
 
-    def add(self, record: MemberRecord) -> None:
-        """Look at the next member."""
-        headers = record.headers
-        found = ordinary(headers)
-        if found is None or not _is_clear(headers, *found[:3]):
-            try:
-                self._add_member(read_member(record))
-            except MemberUnreadable as error:
-                self._object(str(error))
-            return
-        letter, path = found[:2]
-        if letter == DIRECTORY:
-            self._use(path)
-            return
-        directory = path.rpartition(b"/")[0]
-        if directory != self._last:
-            self._use(directory)
-            self._last = directory
-        if headers[-BLOCK_BYTES + _TYPE] == _SYMLINK:
-            self._link(path)
+    def on(self, records: Iterable[MemberRecord]) -> Iterator[MemberRecord]:
+        """*records* in the order of the tar, each after it was looked at."""
+        last = b""
+        for record in records:
+            found = _plain(record.headers)
+            if found is None:
+                self._add_odd(record)
+            else:
+                type, path = found
+                directory = path if type == _PLAIN_DIRECTORY else path.rpartition(b"/")[0]
+                if directory != last:
+                    self._use(directory)
+                    last = directory
+                if type == _SYMLINK:
+                    self._link(path)
+            yield record
 
     def footprint(self) -> Footprint:
         """That of all members so far."""
@@ -188,8 +215,14 @@ class _Treading:
         if crossed:
             self._object(f"{shown(min(crossed))} is a link and a directory in one archive")
         if self._objection:
-            return Footprint(objection=self._objection)
-        return Footprint(frozenset(self._links), frozenset(self._directories), tuple(self._renames))
+            return Footprint.of(objection=self._objection)
+        return Footprint.of(self._links, self._directories, self._renames)
+
+    def _add_odd(self, record: MemberRecord) -> None:
+        try:
+            self._add_member(read_member(record))
+        except MemberUnreadable as error:
+            self._object(str(error))
 
     def _add_member(self, member: Member) -> None:
         if member.disputed:
@@ -232,17 +265,47 @@ class _Treading:
         self._objection = self._objection or " ".join(words)
 
 
-def _is_clear(headers: bytes, letter: int, path: bytes, extra: bytes) -> bool:
-    """Whether all that matters here was seen of an ordinary member: no odd size, no odd path, no renames."""
-    if b".." in path and misspelt(path):
-        return False
-    if headers[_TYPE] == _LISTED:  # whose listing stands behind its header
-        return headers[0] != _SLASH and not _MOVES.search(extra)
-    own = headers[-BLOCK_BYTES:]
-    pax = headers[BLOCK_BYTES:-BLOCK_BYTES]
-    if own[0] == _SLASH or b"size=" in pax or b"path=/" in pax:
-        return False
-    type = own[_TYPE]
-    if letter == DIRECTORY:
-        return type == _PLAIN_DIRECTORY and not _MOVES.search(extra)
-    return type == _FILE or (type == _SYMLINK and own[_SIZE] == _NO_SIZE)
+def _plain(headers: bytes) -> tuple[int, bytes] | None:
+    """
+    The type and the canonical path of a file, a symbolic link or a directory of which a look at its own header is
+    enough: no odd size, no odd path, no renames, nothing in a pax header that matters here. None of any other.
+    """
+    if len(headers) < BLOCK_BYTES:
+        return None
+    own, type = headers, headers[_TYPE]
+    has_listing = type == _LISTED
+    if has_listing:  # which stands behind the header
+        own, type = headers[:BLOCK_BYTES], _PLAIN_DIRECTORY
+        if _tells_of_renames(headers, BLOCK_BYTES):
+            return None
+    elif type == _PAX:
+        own = headers[-BLOCK_BYTES:]
+        digits = headers[_SIZE]
+        if not digits.isdigit() or len(headers) != 2 * BLOCK_BYTES + (int(digits, 8) + 511 & ~511):
+            return None
+        if b"path=" in headers or b"size=" in headers:
+            return None
+        type = own[_TYPE]
+        listings = headers.count(b"GNU.")
+        if listings:
+            at = headers.find(b" GNU.dumpdir=")
+            if listings > 1 or at < 0 or type != _PLAIN_DIRECTORY or _tells_of_renames(headers, at + 13):
+                return None
+    elif len(headers) != BLOCK_BYTES:
+        return None
+    name = own[:_NAME_BYTES].partition(b"\0")[0]
+    if name[:1] == b"/" or (own[_PREFIX_AT] and own[_MAGIC] == _POSIX) or (b".." in name and misspelt(name)):
+        return None
+    if type == _FILE:
+        return None if name[-1:] == b"/" else (type, canonical(name))
+    if type == _PLAIN_DIRECTORY or (type == _SYMLINK and own[_SIZE] == _NO_SIZE):
+        return type, canonical(relative(name))
+    return None
+
+
+def _tells_of_renames(headers: bytes, listing_at: int) -> bool:
+    """Whether the listing that begins there may tell of renames."""
+    # One byte is looked for at a tenth of the price of two, and few names have any of these letters.
+    return headers[listing_at : listing_at + 1] in _MOVES or any(
+        letter in headers and b"\0" + letter in headers for letter in _MOVES
+    )

@@ -120,7 +120,7 @@ def named(record: MemberRecord) -> tuple[int, bytes, bytes, int]:
     Raises:
         MemberUnreadable: as `read_member`; but a listing need not be looked into.
     """
-    return ordinary(record.headers) or _any(record)
+    return _ordinary(record.headers) or _any(record)
 
 
 def _any(record: MemberRecord) -> tuple[int, bytes, bytes, int]:
@@ -133,11 +133,8 @@ def _any(record: MemberRecord) -> tuple[int, bytes, bytes, int]:
     return OTHER, path, b"", 0
 
 
-def ordinary(headers: bytes) -> tuple[int, bytes, bytes, int] | None:
-    """
-    `named` of what nearly every member is: a header, or one behind a pax header that does not touch the names; None of
-    any other.
-    """
+def _ordinary(headers: bytes) -> tuple[int, bytes, bytes, int] | None:
+    """What nearly every member is: a header, or one behind a pax header that does not touch the names."""
     length = len(headers)
     position, pax, extra = 0, b"", b""
     if length < BLOCK_BYTES:

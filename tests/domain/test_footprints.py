@@ -275,7 +275,7 @@ PATHS = st.binary(max_size=20).map(lambda path: path.replace(b"\0", b"/"))
 
 @given(
     st.builds(
-        Footprint,
+        Footprint.of,
         st.frozensets(PATHS),
         st.frozensets(PATHS),
         st.lists(st.tuples(PATHS, PATHS)).map(tuple),
@@ -287,6 +287,7 @@ def test_a_footprint_is_kept_as_it_is_or_not_at_all(footprint: Footprint, place:
     """A flipped bit is no footprint."""
     written = footprint_bytes(footprint)
     assert read_footprint(written) == footprint
+    assert read_footprint(written).directories == footprint.directories
     flipped = bytearray(written)
     flipped[place % len(written)] ^= 4
 
