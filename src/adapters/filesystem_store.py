@@ -49,6 +49,7 @@ from ..domain.naming import check_profile
 from ..domain.ports import ArchiveReader, Block, IdSource, StoredArchive, Usage
 from .data_directory import DataDirectory, translated
 from .durable_file import fsync_directory
+from .shared_syncs import SharedSyncs
 
 SIDECAR_SUFFIX = ".json"
 SNAPSHOT_SUFFIX = ".snar"
@@ -73,8 +74,8 @@ class FilesystemArchiveStore:
     _ids: IdSource
     _open_writers: set[str] = field(factory=set, init=False, repr=False)
     _durable: set[tuple[str, str]] = field(factory=set, init=False, repr=False)
-    # Publishing and removing one archive takes turns; of two archives it rarely does, so that the file system can
-    # commit several directories' fsyncs at once.
+    _syncs: SharedSyncs = field(factory=SharedSyncs, init=False, repr=False)
+    # Publishing and removing one archive takes turns; of two archives it rarely does, so that several share a sync.
     _turns: tuple[threading.Lock, ...] = field(
         factory=lambda: tuple(threading.Lock() for _ in range(64)), init=False, repr=False
     )
@@ -291,7 +292,7 @@ class FilesystemArchiveStore:
         with ExitStack() as undo:
             self._link_sidecar(staged, id, directory, undo)
             self._link_staged(staged, _PART_SUFFIX, id.name, directory, undo)
-            os.fsync(directory)
+            self._syncs.sync((id.profile, id.type), partial(os.fsync, directory))
             undo.pop_all()
 
     def _link_sidecar(self, staged: str, id: ArchiveId, directory: int, undo: ExitStack) -> None:

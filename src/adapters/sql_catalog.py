@@ -45,7 +45,7 @@ from ..domain.ports import (
 from ..domain.sync import InventoryEntry
 from .cursors import after_time, read_time
 from .shared_transactions import SharedTransactions
-from .sql_engine import EXCLUSIVE, connect, translated
+from .sql_engine import EXCLUSIVE, connect, translated, use_log
 from .sql_inventories import SqlInventories
 from .sql_rows import (
     ARCHIVE,
@@ -310,10 +310,11 @@ class SqlCatalog:
 
     def _bring_up_to_date(self) -> None:
         with translated(), self._engine.connect() as connection:
-            if current_revision(connection) == HEAD:
-                return
-        with self._writing_alone() as connection:
-            upgrade(connection)
+            is_current = current_revision(connection) == HEAD
+        if not is_current:
+            with self._writing_alone() as connection:
+                upgrade(connection)
+        use_log(self._engine)
 
     def _enter(self, connection: Connection, rows: Iterator[Values]) -> int:
         new = 0

@@ -7,12 +7,11 @@ Everything written for one database only is in this file. A transaction that wri
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, ColumnElement, Engine, bindparam, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -29,6 +28,16 @@ from ..domain.errors import (
     ReadOnly,
     TarkeepError,
 )
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    try:
+        from pysqlite3 import dbapi2 as sqlite3  # brings an SQLite that is new enough for `safe_journal_mode`
+    except ImportError:  # a platform it has no wheel for
+        import sqlite3
+
+__all__ = ["EXCLUSIVE", "connect", "is_one_of", "meaning", "safe_journal_mode", "sqlite3", "translated", "use_log"]
 
 EXCLUSIVE = {
     # IMMEDIATE: a transaction that starts by reading and then writes cannot wait for its turn, it fails at once.
@@ -93,6 +102,18 @@ def safe_journal_mode(version: tuple[int, int, int]) -> str:
     return "wal" if fixed else "truncate"
 
 
+def use_log(engine: Engine) -> None:
+    """
+    Have an SQLite database write ahead into a log, where that is safe: one sync a commit in place of three.
+
+    No other connection may be open. On a file system without the shared memory that a log needs it stays as it is.
+    """
+    if engine.dialect.name == "sqlite" and safe_journal_mode(sqlite3.sqlite_version_info) == "wal":
+        with translated(), engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = wal")
+        engine.dispose()  # connections that were made before, for which it is another mode
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn errors of the database into those of the domain."""
@@ -142,6 +163,7 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
         raise BackendUnavailable("catalog", "its folder does not exist")
     return create_engine(
         url,
+        module=sqlite3,
         creator=partial(_sqlite_connection, file, busy_seconds),
         pool_size=_POOL,
         max_overflow=0,
@@ -163,10 +185,12 @@ def _sqlite_connection(file: Path, busy_seconds: float) -> sqlite3.Connection:
 
 
 def _make_durable(connection: sqlite3.Connection) -> None:
-    wanted = safe_journal_mode(sqlite3.sqlite_version_info)
-    (mode,) = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchone()
-    if mode != wanted:
-        raise sqlite3.OperationalError(f"journal mode is {mode} and not {wanted}")
+    # A log stays with the file, so it is begun by `use_log` alone, in a database that is known to be ours.
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal" or safe_journal_mode(sqlite3.sqlite_version_info) != "wal":
+        (mode,) = connection.execute("PRAGMA journal_mode = truncate").fetchone()
+    if mode not in ("wal", "truncate"):
+        raise sqlite3.OperationalError(f"journal mode is {mode}")
     connection.execute("PRAGMA synchronous = FULL")  # NORMAL loses acknowledged entries in a power cut
     connection.execute("PRAGMA trusted_schema = OFF")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from attrs import evolve
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from tarkeep.adapters.sql_catalog import SqlCatalog
-from tarkeep.adapters.sql_engine import connect, meaning, safe_journal_mode
+from tarkeep.adapters.sql_engine import connect, meaning, safe_journal_mode, sqlite3
 from tarkeep.adapters.sql_schema import HEAD, MIGRATIONS, migrate
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
 from tarkeep.domain.errors import (
@@ -375,6 +374,8 @@ def test_wal_only_where_it_is_sound(version: tuple[int, int, int], mode: str) ->
 
 def test_every_connection_is_durable(file: Path) -> None:
     """Each connection of the pool has the journal mode of this SQLite, and syncs at every commit."""
+    with opened(file):
+        pass
     engine = connect(f"sqlite:///{file}", busy_seconds=7)
 
     with engine.connect() as one, engine.connect() as other:
