@@ -38,7 +38,7 @@ class SqlInventories:
         after = ("", "", "") if cursor is None else read_identity(cursor)
         place: Values = {"after_type": after[0], "after_name": after[1], "limit": one_more(limit)}
         if profile is None:
-            rows = self.all(_INVENTORY, place | {"after_profile": after[2]})
+            rows = self._of_all_profiles(after, one_more(limit))
         else:
             rows = self.all(_INVENTORY_OF_PROFILE, place | {"profile": profile}) if may_exist(profile) else []
         types = TYPES
@@ -50,6 +50,17 @@ class SqlInventories:
             return InventoryPage(found, None)
         type, name, last_profile, *_ = rows[limit - 1]
         return InventoryPage(found, after_identity(type, name, last_profile))
+
+    def _of_all_profiles(self, after: tuple[str, str, str], limit: int) -> Rows:
+        """Type by type: with the type equal, every SQLite finds the place in the index of identities."""
+        rows: list[tuple[Any, ...]] = []
+        for type in sorted(word for word in TYPES if word >= after[0]):
+            name, profile = after[1:] if type == after[0] else ("", "")
+            place: Values = {"type": type, "after_name": name, "after_profile": profile, "limit": limit - len(rows)}
+            rows.extend(self.all(_INVENTORY_OF_TYPE, place))
+            if len(rows) == limit:
+                break
+        return rows
 
     def names(self, profile: str, type: BackupType, after: str, limit: int) -> list[str]:
         if not may_exist(profile):
@@ -72,14 +83,14 @@ _of_profile = _a.profile == bindparam("profile")
 _of_type = _a.type == bindparam("type")
 _KNOWN = (_a.size_bytes, _a.md5, _a.sha256, _a.state)
 
-_INVENTORY = (
+_INVENTORY_OF_TYPE = (
     select(_a.type, _a.name, _a.profile, *_KNOWN)
     .where(
-        tuple_(_a.type, _a.name, _a.profile)
-        > tuple_(bindparam("after_type"), bindparam("after_name"), bindparam("after_profile")),
+        _of_type,
+        tuple_(_a.name, _a.profile) > tuple_(bindparam("after_name"), bindparam("after_profile")),
         LISTED,
     )
-    .order_by(_a.type, _a.name, _a.profile)
+    .order_by(_a.name, _a.profile)
     .limit(bindparam("limit"))
 )
 _INVENTORY_OF_PROFILE = (
