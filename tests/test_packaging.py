@@ -52,7 +52,7 @@ def test_the_wheel_gives_a_working_command(wheel: Path, tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", tmp_path / "site", wheel], check=True
     )
-    asking = "import tarkeep, sys; from tarkeep.entrypoints.cli import main; print(tarkeep.__file__); main()"
+    asking = "import tarkeep; from tarkeep.entrypoints.cli import main; print(tarkeep.__file__, flush=True); main()"
     (tmp_path / "old" / "FULL").mkdir(parents=True)
     command = [sys.executable, "-c", asking, "import", str(tmp_path / "old"), "--data", str(tmp_path / "data")]
 
