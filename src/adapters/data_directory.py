@@ -51,10 +51,16 @@ TOKENS = "tokens.json"
 TOKENS_LOCK = "tokens.lock"
 TOKEN_USES = "token-uses.json"
 AUDIT = "audit.log"
+AUDIT_KEY = "audit.key"
 
 # What an interrupted first start leaves, what is made before the first start, and what mkfs.ext4 puts into every new
 # file system.
-_NOT_FOREIGN = frozenset({LOCK, MARKER + ".part", TOKENS, TOKENS + ".part", TOKENS_LOCK, AUDIT, "lost+found"})
+_NOT_FOREIGN = frozenset(
+    {
+        *(LOCK, MARKER + ".part", TOKENS, TOKENS + ".part", TOKENS_LOCK),
+        *(AUDIT, AUDIT_KEY, AUDIT_KEY + ".new", AUDIT_KEY + ".new.part", "lost+found"),
+    }
+)
 
 _LINK_PROBE = "link-probe"
 _NO_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})

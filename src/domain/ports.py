@@ -763,7 +763,10 @@ class AuditLog(Protocol):
         """Add *entry*, chained to the line before. When this returns it survives a power cut."""
 
     def check(self, noted: str | None = None) -> AuditReport:
-        """Check the whole log, as `audit.check` does."""
+        """Check the whole log, as `audit.check` does, with the key that is here."""
+
+    def has(self, result: str) -> bool:
+        """Whether a line tells that *result*. Cost may grow with the log."""
 
 
 # -- small ones ------------------------------------------------------------------------------------------------------

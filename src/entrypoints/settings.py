@@ -119,6 +119,9 @@ class StorageSettings:
     profiles: Path | None = None
     """A TOML file with rules for profiles. Default: profiles.toml in the data directory, if there is one."""
 
+    audit_key: Path | None = None
+    """The file with the key of the log of writes. Default: audit.key in the data directory, made at the first start."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is worth a line in the log."""
 

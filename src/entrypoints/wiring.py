@@ -17,7 +17,7 @@ from attrs import frozen
 from ..adapters import openssl_certificate
 from ..adapters.audit_file import FileAuditLog
 from ..adapters.beside import ThreadBudget
-from ..adapters.data_directory import AUDIT, TOKENS
+from ..adapters.data_directory import AUDIT, AUDIT_KEY, TOKENS
 from ..adapters.filesystem_records import FilesystemMemberRecords
 from ..adapters.filesystem_store import FilesystemArchiveStore
 from ..adapters.gzip_writer import gzipped
@@ -336,8 +336,8 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             reserve=Reserve(settings.reserve_bytes),
             max_unpacked_bytes=settings.max_unpacked_bytes if settings.validate == "full" else None,
             gatekeeper=_gatekeeper(settings),
-            audit=MemoryAuditLog() if _is_memory(settings) else FileAuditLog(settings.data),
             scratch=kept.scratch,
+            audit=_audit(settings, clock),
         )
         opened.callback(tarkeep.uploads.close)
         opened.callback(tarkeep.gatekeeper.keep_uses)
@@ -363,7 +363,7 @@ def open_tokens(settings: StorageSettings) -> Tokens:
     """
     if _is_memory(settings):
         raise InvalidSetting("store", "a server over memory: has no tokens and no log; give it a data directory")
-    gatekeeper, audit = FileGatekeeper(settings.data), FileAuditLog(settings.data)
+    gatekeeper, audit = FileGatekeeper(settings.data), _audit_file(settings)
     clock = SystemClock()
     return Tokens(
         MakeToken(gatekeeper, clock, secrets.token_bytes, audit),
@@ -411,6 +411,19 @@ def _gatekeeper(settings: StorageSettings) -> Gatekeeper:
     with starting(settings.data):
         gatekeeper.note_tokens()
     return gatekeeper
+
+
+def _audit(settings: StorageSettings, clock: Clock) -> AuditLog:
+    if _is_memory(settings):
+        return MemoryAuditLog()
+    log = _audit_file(settings)
+    with starting(log.key_file, "audit_key"):
+        log.begin(clock.now())
+    return log
+
+
+def _audit_file(settings: StorageSettings) -> FileAuditLog:
+    return FileAuditLog(settings.data, settings.audit_key or settings.data / AUDIT_KEY)
 
 
 def legacy_folder(path: Path, zone: tzinfo | None, profile: str) -> LegacyFolder:

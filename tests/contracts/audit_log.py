@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from attrs import evolve
+
 from tarkeep.domain.audit import FIRST, AuditEntry
 from tarkeep.domain.ports import AuditLog
 
@@ -24,6 +26,17 @@ class AuditLogContract:
 
         assert (report.lines, report.last, report.broken, report.torn, report.holds_noted) == (0, FIRST, None, 0, True)
         assert not another().check("1" * 64).holds_noted
+
+    def test_what_a_line_tells_is_found(self, another: Callable[[], AuditLog]) -> None:
+        """Word for word, and as a result alone, whatever somebody called his archive."""
+        log = another()
+        assert not log.has("stored by upload x")
+        log.append(entry('a", "result": "stored by upload x", "b'))
+        assert not another().has("stored by upload x")
+        log.append(evolve(entry(), result="stored by upload x"))
+
+        assert another().has("stored by upload x")
+        assert not another().has("stored by upload")
 
     def test_lines_of_several_processes_make_one_chain(self, another: Callable[[], AuditLog]) -> None:
         """In turn; and every digest that was the last one is found later."""

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from attrs import evolve
 
 from tarkeep.adapters.audit_file import FileAuditLog
 from tarkeep.adapters.memory_audit import MemoryAuditLog
+from tarkeep.domain.audit import FIRST, KEYED, key_name, line_digest
+from tarkeep.domain.errors import BackendUnavailable
 from tarkeep.domain.ports import AuditLog
-from tests.contracts.audit_log import AuditLogContract, entry
+from tests.contracts.audit_log import NOW, AuditLogContract, entry
 
 
 class TestMemoryAuditLog(AuditLogContract):
@@ -94,8 +100,9 @@ def test_the_log_is_its_owners_alone_and_says_who_did_what(tmp_path: Path, lines
     told = json.loads(lines[0])
 
     assert (tmp_path / "audit.log").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / "audit.key").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "audit.log").stat().st_uid == os.geteuid()
-    assert told | {"before": ""} == {
+    assert told | {"before": "", "mac": ""} == {
         "at": "2026-11-24T01:02:03Z",
         "who": "aaaaaaaa",
         "address": "127.0.0.1",
@@ -103,4 +110,217 @@ def test_the_log_is_its_owners_alone_and_says_who_did_what(tmp_path: Path, lines
         "sha256": "0" * 64,
         "result": "new",
         "before": "",
+        "mac": "",
     }
+
+
+# -- somebody who may write the log and has not the key ---------------------------------------------------------------
+
+
+def unsealed(line: bytes, **changes: object) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(line)
+    told.pop("mac")
+    return told | changes
+
+
+def chained(lines: Iterable[dict[str, Any]], key: bytes | None) -> list[bytes]:
+    """The lines with a chain that fits, sealed with a *key* of the forger's own, or with none."""
+    before, made = FIRST, []
+    for told in lines:
+        line = json.dumps(told | {"before": before}).encode()
+        if key is not None:
+            mac = hmac.new(key, line, hashlib.sha256).hexdigest()
+            line = line[:-1] + f', "mac": "{mac}"}}'.encode()
+        made.append(line + b"\n")
+        before = hashlib.sha256(line).hexdigest()
+    return made
+
+
+def forgeries(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    """What can be done to a log without its key, besides cutting its end off."""
+    for at, line in enumerate(lines):
+        for where in range(0, len(line) - 1, 7):
+            yield f"byte {where} of line {at}", [*lines[:at], flipped(line, where), *lines[at + 1 :]]
+        yield f"line {at} twice", [*lines[:at], line, *lines[at:]]
+        if at < len(lines) - 1:
+            yield f"without line {at}", [*lines[:at], *lines[at + 1 :]]
+            yield f"begun behind line {at}", lines[at + 1 :]
+        yield f"line {at} at the end", [*lines, line]
+        for key in (None, bytes(32), b"k" * 32):
+            told = [unsealed(line) for line in lines]
+            told[at]["who"] = "mallory"
+            anew = chained(told, key)
+            yield f"line {at} changed, all chained anew with {key!r}", anew
+            yield f"the same, up to line {at}", [*anew[: at + 1], *lines[at + 1 :]]
+            yield f"the same, from line {at} on", [*lines[:at], *anew[at:]]
+            yield f"one put in at the end with {key!r}", [*lines, *chained(told, key)[-1:]]
+    for key in (None, bytes(32)):
+        claim = {"result": f"{KEYED} {key_name(bytes(32))}"}
+        yield "a beginning of the forger's own", chained([unsealed(lines[0]), unsealed(lines[1], **claim)], key)
+
+
+def flipped(line: bytes, where: int) -> bytes:
+    return line[:where] + bytes([line[where] ^ 1]) + line[where + 1 :]
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_nothing_but_a_cut_end_goes_unseen_without_the_key(tmp_path: Path, lines: list[bytes], goes_on: bool) -> None:
+    """Also when the server, which knows nothing of it, has added a line since, and was started anew."""
+    tried = 0
+    for what, forged in forgeries(lines):
+        (tmp_path / "audit.log").write_bytes(b"".join(forged))
+        if goes_on:
+            FileAuditLog(tmp_path).begin(NOW)
+            FileAuditLog(tmp_path).append(entry())
+        tried += 1
+
+        assert not FileAuditLog(tmp_path).check().is_whole, what
+    assert tried > 300
+
+
+def test_what_a_crash_cut_is_told_from_what_somebody_changed(tmp_path: Path, lines: list[bytes]) -> None:
+    """A line cut anywhere is one that a crash may have left; anything else that is no line is not."""
+    awkward = evolve(entry('é"\\ \t\x07'), who=None, sha256=None)
+    FileAuditLog(tmp_path).append(awkward)
+    last = (tmp_path / "audit.log").read_bytes().splitlines()[-1]
+    for length in range(1, len(last)):
+        (tmp_path / "audit.log").write_bytes(b"".join(lines) + last[:length])
+        report = FileAuditLog(tmp_path).check()
+        assert (report.is_whole, report.torn) == (True, 1), length
+    for where in range(len(last)):
+        for bit in range(8):
+            changed = last[:where] + bytes([last[where] ^ (1 << bit)]) + last[where + 1 :]
+            (tmp_path / "audit.log").write_bytes(b"".join(lines) + changed + b"\n")
+            assert not FileAuditLog(tmp_path).check().is_whole, (where, bit)
+
+
+def test_a_cut_end_is_told_by_a_kept_head(tmp_path: Path, lines: list[bytes]) -> None:
+    """Wherever it was cut, in the middle of a line too, and whatever came since."""
+    heads = [line_digest(line[:-1]) for line in lines]
+    for kept, head in enumerate(heads):
+        (tmp_path / "audit.log").write_bytes(b"".join(lines))
+        report = FileAuditLog(tmp_path).check(head)
+        assert (report.is_whole, report.noted_line) == (True, kept + 1)
+
+        for cut in [*range(kept + 1)]:
+            for torn in (b"", lines[cut][:40]):
+                (tmp_path / "audit.log").write_bytes(b"".join(lines[:cut]) + torn)
+                FileAuditLog(tmp_path).append(entry("since"))
+                assert FileAuditLog(tmp_path).check().is_whole
+                assert not FileAuditLog(tmp_path).check(head).is_whole
+
+
+def test_a_kept_head_fixes_the_past_against_who_has_the_key(tmp_path: Path, lines: list[bytes]) -> None:
+    """Who can write any log cannot write one with the same digest."""
+    head = FileAuditLog(tmp_path).check().last
+    key = bytes.fromhex((tmp_path / "audit.key").read_text())
+    forged = chained([unsealed(line, who="mallory") for line in lines], key)
+    (tmp_path / "audit.log").write_bytes(b"".join(forged))
+
+    assert FileAuditLog(tmp_path).check().is_whole
+    assert not FileAuditLog(tmp_path).check(head).is_whole
+
+
+# -- a log that was begun without a key -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old(tmp_path: Path, lines: list[bytes]) -> list[bytes]:
+    """A log of a version without keys, in *tmp_path*."""
+    made = chained(map(unsealed, lines), None)
+    (tmp_path / "audit.key").unlink()
+    (tmp_path / "audit.log").write_bytes(b"".join(made))
+    return made
+
+
+@pytest.mark.parametrize("by", ["begin", "append"])
+def test_an_old_log_goes_on_with_a_key(tmp_path: Path, old: list[bytes], by: str) -> None:
+    """Behind a line that says so; what is older is told to be unproven, and does not change unseen from then on."""
+    before = FileAuditLog(tmp_path).check()
+    assert (before.is_whole, before.unproven, before.keyed_at) == (True, 5, None)
+    if by == "begin":
+        FileAuditLog(tmp_path).begin(NOW)
+    FileAuditLog(tmp_path).append(entry("new"))
+    written = (tmp_path / "audit.log").read_bytes().splitlines(keepends=True)
+
+    report = FileAuditLog(tmp_path).check()
+    assert (report.is_whole, report.lines, report.unproven) == (True, 7, 5)
+    assert report.keyed_at == "2026-11-24T01:02:03Z"
+    assert written[:5] == old
+    for what, forged in forgeries_of_old(written):
+        (tmp_path / "audit.log").write_bytes(b"".join(forged))
+        assert not FileAuditLog(tmp_path).check().is_whole, what
+
+
+def forgeries_of_old(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    told = [json.loads(line) for line in lines]
+    for at in range(5):
+        changed = [*told[:at], told[at] | {"who": "mallory"}, *told[at + 1 :]]
+        yield f"line {at} changed", [*lines[:at], chained(changed, None)[at], *lines[at + 1 :]]
+        yield f"line {at} changed and chained up to the key", [*chained(changed[:5], None), *lines[5:]]
+        yield f"line {at} changed and all chained without a key", chained(map(strip, changed), None)
+        yield f"without line {at}", [*lines[:at], *lines[at + 1 :]]
+    yield "without the line of the key", [*lines[:5], *lines[6:]]
+    yield "without what is older", lines[5:]
+
+
+def strip(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name != "mac"}
+
+
+def test_a_crash_while_the_key_is_made_makes_no_second_one(tmp_path: Path, old: list[bytes]) -> None:
+    """Whether the line that tells of it had come into the log or not."""
+    FileAuditLog(tmp_path).begin(NOW)
+    keyed = (tmp_path / "audit.log").read_bytes()
+    for content in (b"".join(old), keyed, keyed[:-20]):
+        (tmp_path / "audit.log").write_bytes(content)
+        key = (tmp_path / "audit.key").read_bytes()
+        (tmp_path / "audit.key").rename(tmp_path / "audit.key.new")
+
+        FileAuditLog(tmp_path).append(entry())
+
+        report = FileAuditLog(tmp_path).check()
+        assert (tmp_path / "audit.key").read_bytes() == key
+        assert (report.is_whole, report.keyed_at) == (True, "2026-11-24T01:02:03Z")
+        assert (tmp_path / "audit.log").read_bytes().count(KEYED.encode()) == (2 if content == keyed[:-20] else 1)
+
+
+def test_without_its_key_a_log_is_not_proven(tmp_path: Path, lines: list[bytes]) -> None:
+    """It is no sign of anything, but nobody is told that all is well; with another one nothing fits."""
+    (tmp_path / "audit.key").rename(tmp_path / "elsewhere.key")
+    report = FileAuditLog(tmp_path).check()
+    assert (report.is_whole, report.lacks_key, report.broken) == (False, True, None)
+    assert FileAuditLog(tmp_path, tmp_path / "elsewhere.key").check().is_whole
+
+    FileAuditLog(tmp_path).append(entry())
+    report = FileAuditLog(tmp_path).check()
+    assert (report.is_whole, report.forged, report.unproven) == (False, 1, 5)
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 64, b"00" * 33])
+def test_a_key_that_is_none_is_told(tmp_path: Path, content: bytes) -> None:
+    """And not replaced."""
+    (tmp_path / "audit.key").write_bytes(content)
+
+    with pytest.raises(BackendUnavailable, match="audit key"):
+        FileAuditLog(tmp_path).append(entry())
+    with pytest.raises(BackendUnavailable, match="audit key"):
+        FileAuditLog(tmp_path).check()
+    assert (tmp_path / "audit.key").read_bytes() == content
+
+
+def test_processes_that_begin_at_once_have_one_key(tmp_path: Path) -> None:
+    """Servers and commands of a new data directory, or of an old log."""
+    for number in range(10):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        if number % 2:
+            (folder / "audit.log").write_bytes(b"".join(chained([{"result": "old"}], None)))
+        adders = [threading.Thread(target=FileAuditLog(folder).append, args=(entry(),)) for _ in range(6)]
+        for adder in adders:
+            adder.start()
+        for adder in adders:
+            adder.join()
+
+        assert FileAuditLog(folder).check().is_whole
+        assert sorted(path.name for path in folder.iterdir()) == ["audit.key", "audit.log"]

@@ -536,6 +536,30 @@ def test_an_upload_that_is_told_to_be_stored_is_in_the_audit_log(tmp_path: Path)
     assert json.loads(line)["sha256"] == hashlib.sha256(CONTENT).hexdigest()
 
 
+def test_what_is_stored_by_an_upload_is_one_line_however_often_it_is_told(tmp_path: Path) -> None:
+    """By the answer to its last bytes, to the same sent again, to HEAD and GET, and by the next server."""
+    storage = StorageSettings(data=tmp_path / "data", reserve_bytes=0)
+    uploads = []
+    for start in range(2):
+        with in_process(storage) as (client, _):
+            for number in range(2):
+                about = described(filename=f"tus-{start}-{number}.tar.gz", profile=OWN, type="FULL")
+                begun = client.post(
+                    UPLOADS, headers={**TUS, "Upload-Length": str(len(CONTENT)), "Upload-Metadata": about}
+                )
+                uploads.append(begun.headers["location"])
+                at = {**BYTES, "Upload-Offset": "0"}
+                assert client.patch(uploads[-1], headers=at, content=CONTENT).status_code == 204
+            for upload in uploads * 2:
+                assert client.head(upload, headers=TUS).headers["tarkeep-archive"]
+                assert client.get(upload).json()["state"] == "stored"
+                at = {**BYTES, "Upload-Offset": str(len(CONTENT))}
+                assert client.patch(upload, headers=at).status_code == 204
+
+    told = [json.loads(line)["result"] for line in (tmp_path / "data" / "audit.log").read_bytes().splitlines()]
+    assert told == [f"stored by upload {upload.rpartition('/')[2]}" for upload in uploads]
+
+
 # -- while there is no token -----------------------------------------------------------------------------------------
 
 

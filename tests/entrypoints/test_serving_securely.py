@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import socket
 import ssl
@@ -175,6 +176,54 @@ def test_the_log_of_writes_is_checked_beside_the_server(tmp_path: Path) -> None:
     assert changed.returncode == emptied.returncode == 1
     assert "broken: line 2 does not follow the one before it" in changed.stdout
     assert f"broken: no line has the SHA-256 {noted}" in emptied.stdout
+
+
+def test_a_kept_head_tells_a_cut_log_from_a_whole_one(tmp_path: Path) -> None:
+    """The digest alone is printed, so that it goes straight into a file on another machine."""
+    data = tmp_path / "data"
+    made_token(data, "list")
+    head = tarkeep("audit", "head", "--data", str(data))
+    whole = (data / "audit.log").read_bytes()
+    made_token(data, "pull")
+
+    grown = tarkeep("audit", "verify", "--data", str(data), "--head", head.stdout.strip())
+    (data / "audit.log").write_bytes(b"")
+    made_token(data, "push")
+    cut = tarkeep("audit", "verify", "--data", str(data), "--head", head.stdout.strip())
+    unnoticed = tarkeep("audit", "verify", "--data", str(data))
+    (data / "audit.log").write_bytes(whole.replace(b" list ", b" push "))
+    changed = tarkeep("audit", "head", "--data", str(data))
+
+    assert (head.returncode, len(head.stdout), grown.returncode) == (0, 65, 0)
+    assert "line 1 has the kept head, and 1 came after it" in grown.stdout
+    assert (cut.returncode, unnoticed.returncode) == (1, 0)
+    assert "lines were cut off or changed since it was kept" in cut.stdout
+    assert (changed.returncode, changed.stdout) == (1, "")
+    assert "tarkeep audit verify" in changed.stderr
+
+
+def test_an_old_log_is_told_to_be_proven_since_its_key_alone(tmp_path: Path) -> None:
+    """From the start of the server on; and a log whose key is gone is not told to be proven."""
+    data = tmp_path / "data"
+    made_token(data, "list")
+    (data / "audit.log").write_text(
+        json.dumps({"at": "2026-01-01T00:00:00Z", "result": "made", "before": "0" * 64}) + "\n"
+    )
+    (data / "audit.key").unlink()
+    old = tarkeep("audit", "verify", "--data", str(data))
+    with live_server(data):
+        pass
+    keyed = tarkeep("audit", "verify", "--data", str(data))
+    (data / "audit.key").rename(tmp_path / "kept.key")
+    keyless = tarkeep("audit", "verify", "--data", str(data))
+    elsewhere = tarkeep("audit", "verify", "--data", str(data), "--audit-key", str(tmp_path / "kept.key"))
+
+    assert (old.returncode, keyed.returncode, keyless.returncode, elsewhere.returncode) == (0, 0, 1, 0)
+    assert "not proven: the log has no key yet" in old.stdout
+    assert "line 1 is older than the key: not proven against who could write the log before 2" in keyed.stdout
+    assert "fixed since then by line 2" in keyed.stdout
+    assert "not proven: the key is not here" in keyless.stdout
+    assert elsewhere.stdout == keyed.stdout
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])

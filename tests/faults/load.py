@@ -14,7 +14,7 @@ from threading import Event
 import httpx2
 from attrs import define, field
 
-from tarkeep.domain import audit
+from tarkeep.adapters.audit_file import FileAuditLog
 from tests.faults.forked import ForkedServer
 from tests.faults.sites import Attempt, attempt, send_again
 from tests.faults.ways import WAYS, Way
@@ -84,7 +84,7 @@ def lost(client: httpx2.Client, acknowledged: list[Attempt]) -> list[Attempt]:
 def not_logged(data: Path, acknowledged: list[Attempt]) -> list[Attempt]:
     """Those of which the log of writes has no line; its lines fit, but for those that were torn."""
     lines = (data / "audit.log").read_bytes().splitlines() if acknowledged else []
-    assert audit.check(lines).broken is None
+    assert FileAuditLog(data).check().is_whole
     logged = {line["sha256"] for line in map(_read, lines)}
     return [tried for tried in acknowledged if hashlib.sha256(tried.content).hexdigest() not in logged]
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from ...domain.access import Scope, Token
+from ...domain.audit import AuditReport
 from ...domain.errors import InvalidSetting, WrongUse
 from ...domain.path_text import printable
 from ...domain.sidecar import rfc3339
@@ -172,25 +173,67 @@ def revoke_token(id: str, /, *, storage: StorageSettings | None = None, _server:
     return OK
 
 
-def verify_audit(*, last: str | None = None, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+def audit_head(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
     """
-    Check that no line of the audit log was changed, taken out or put in; print how many there are and the last digest.
+    Print the digest of the newest line of the audit log, to be kept on another machine for audit verify --head.
+
+    It fixes all lines up to that one, also against who has the key. A log that does not verify has no head.
+    """
+    with _tokens(storage) as tokens:
+        report = tokens.audit.check()
+    if not report.is_whole:
+        print("tarkeep: the log has no head while it does not verify; see tarkeep audit verify", file=sys.stderr)
+        return FAILED
+    print(report.last)
+    return OK
+
+
+def verify_audit(
+    *,
+    head: Annotated[str | None, Parameter(name=("--head", "--last"))] = None,
+    storage: StorageSettings | None = None,
+    _server: Unused = None,
+) -> int:
+    """
+    Check that no line of the audit log was changed, taken out or put in by anybody who has not its key.
+
+    That lines were cut off at the end is told by --head alone.
 
     Parameters
     ----------
-    last
-        A digest that this printed before: some line must still have it, else lines were cut off at the end.
+    head
+        A digest that audit head printed before: some line must still have it.
     """
     with _tokens(storage) as tokens:
-        report = tokens.audit.check(last)
-    print(f"{report.lines} lines, the last with SHA-256 {report.last}")
+        report = tokens.audit.check(head)
+    for line in _verified(report, head):
+        print(line)
+    return OK if report.is_whole else FAILED
+
+
+def _verified(report: AuditReport, head: str | None) -> Iterator[str]:
+    lines = "1 line" if report.lines == 1 else f"{report.lines} lines"
+    yield f"{lines}, the last with SHA-256 {report.last}"
     if report.torn:
-        print(f"lines cut by a crash: {report.torn}")
+        yield f"lines cut by a crash: {report.torn}"
+    if report.lacks_key:
+        yield "not proven: the key is not here, so no seal could be checked; only that the lines follow each other was"
+    elif report.keyed_at is not None and report.unproven:
+        older = "line 1 is" if report.unproven == 1 else f"lines 1 to {report.unproven} are"
+        yield (
+            f"{older} older than the key: not proven against who could write the log before {report.keyed_at}, "
+            f"fixed since then by line {report.unproven + 1}"
+        )
+    elif report.lines and report.keyed_at is None and report.forged is None:
+        yield "not proven: the log has no key yet; the next start of the server, or the next token, makes one"
     if report.broken is not None:
-        print(f"broken: line {report.broken} does not follow the one before it")
+        yield f"broken: line {report.broken} does not follow the one before it"
+    if report.forged is not None:
+        yield f"broken: line {report.forged} has not the seal of the key: it was changed, put in or sealed with another"
+    if report.noted_line is not None:
+        yield f"line {report.noted_line} has the kept head, and {report.lines - report.noted_line} came after it"
     if not report.holds_noted:
-        print(f"broken: no line has the SHA-256 {last}")
-    return OK if report.broken is None and report.holds_noted else FAILED
+        yield f"broken: no line has the SHA-256 {head}: lines were cut off or changed since it was kept"
 
 
 def self_signed(

@@ -34,6 +34,7 @@ SERVER_COMMANDS = {
     "token list": "access_commands:list_tokens",
     "token revoke": "access_commands:revoke_token",
     "audit verify": "access_commands:verify_audit",
+    "audit head": "access_commands:audit_head",
     "tls self-signed": "access_commands:self_signed",
 }
 GROUPS = {"token": "Make, list and revoke tokens.", "audit": "Check the log of writes.", "tls": "Make a certificate."}

@@ -24,6 +24,7 @@ from starlette.types import Scope as AsgiScope
 
 from ...domain.access import Decision, Network, Scope, Verdict, Visitor, is_within
 from ...domain.errors import NotLetIn, ProfileNotFound, ScopeMissing
+from ...domain.uploads import Upload
 from ..wiring import Tarkeep
 from .problems import Problem
 
@@ -126,16 +127,24 @@ def visitor_of(request: Request) -> Visitor:
 
 @frozen
 class Written:
-    """What a request wrote, for the audit log: *result* is a word such as ``new``."""
+    """What a request wrote, for the audit log: *result* is a word such as ``new``, *upload* by which it was stored."""
 
     what: str
     sha256: str | None
     result: str
+    upload: Upload | None = None
 
 
 def note_written(request: Request, what: object, sha256: str | None, result: str) -> None:
     """Have it entered into the audit log, before the answer is sent, that *request* wrote *what*."""
     request.scope[WROTE] = Written(str(what), sha256, result)
+
+
+def note_stored(request: Request, upload: Upload) -> None:
+    """The same of the archive that *upload* was stored as, which is entered once, whoever tells of it how often."""
+    if upload.archive is not None:
+        result = f"stored by upload {upload.id}"
+        request.scope[WROTE] = Written(str(upload.archive), upload.sha256, result, upload)
 
 
 @define

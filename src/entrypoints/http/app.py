@@ -254,7 +254,10 @@ class _Exchange:
             written.result,
         )
         try:
-            tarkeep.audit.append(entry)
+            if written.upload is None:
+                tarkeep.audit.append(entry)
+            else:
+                self._context.told.once(written.upload, entry)
         except TarkeepError as error:
             reason = error
         else:

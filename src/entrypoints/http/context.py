@@ -22,6 +22,7 @@ from ..wiring import Tarkeep
 from .body import Incoming, MinimumRate, Patience, with_body
 from .download import StreamedResponse
 from .heap import Heap
+from .once import ToldOnce
 from .problems import RETRY_AFTER_SECONDS, Problem
 from .sync_report import content_of
 
@@ -47,6 +48,7 @@ class Context:
     executor: Executor  # short work: catalog, opening and reading files
     receivers: Executor  # receives, each of which lasts as long as its client sends
     waiters: Executor  # short work that may have to wait for a receive to let go
+    told: ToldOnce = field(init=False)
     heap: Heap = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
     _inventories: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(INVENTORIES_AT_ONCE), init=False)
@@ -55,6 +57,10 @@ class Context:
     @heap.default
     def _own_heap(self) -> Heap:
         return Heap(self.executor.submit)
+
+    @told.default
+    def _of_the_log(self) -> ToldOnce:
+        return ToldOnce(self.tarkeep.audit, self.tarkeep.clock.now())
 
     @_turns.default
     def _as_many_as_allowed(self) -> asyncio.Semaphore:

@@ -22,7 +22,7 @@ from ...domain.naming import check_profile
 from ...domain.sidecar import rfc3339
 from ...domain.uploads import ChecksumAlgorithm, Role, Upload
 from . import tus_headers
-from .access import note_written, visitor_of
+from .access import note_stored, note_written, visitor_of
 from .context import Context, answer_json
 from .parameters import noted
 from .problems import Problem
@@ -94,7 +94,7 @@ async def create(request: Request) -> Response:
             uploads.join, _seen(request, tus_headers.offer(described)), parts, client=client, metadata=told, owner=owner
         )
         upload = await context.receive_upload(request, lambda _blocks: join())
-        _note_stored(request, upload)
+        note_stored(request, upload)
         return _created(context, upload)
     length = tus_headers.declared_length(headers)
     offer = _seen(request, tus_headers.offer(described)) if role is Role.WHOLE else None
@@ -117,7 +117,7 @@ async def create(request: Request) -> Response:
             raise
 
     upload = await context.receive_piece(request, begin_and_append)
-    _note_stored(request, upload)
+    note_stored(request, upload)
     return _created(context, upload)
 
 
@@ -193,13 +193,8 @@ async def _append(request: Request, appending: Callable[..., Upload]) -> Upload:
     upload = await Context.of(request).receive_piece(
         request, lambda blocks, when_wanted: appending(blocks, when_wanted=when_wanted)
     )
-    _note_stored(request, upload)
+    note_stored(request, upload)
     return upload
-
-
-def _note_stored(request: Request, upload: Upload) -> None:
-    if upload.archive is not None:
-        note_written(request, upload.archive, upload.sha256, f"stored by upload {upload.id}")
 
 
 async def _current(request: Request) -> Upload:
@@ -207,7 +202,7 @@ async def _current(request: Request) -> Upload:
     named = _named(request)
     upload = await context.run_waiting(lambda: context.tarkeep.uploads.show(named))
     # whoever asks has perhaps not been told before, since a crash came between storing it and noting that
-    _note_stored(request, upload)
+    note_stored(request, upload)
     return upload
 
 
