@@ -91,6 +91,33 @@ def test_the_script_works_from_wherever_it_is_called(live_laptop: Dumper, tmp_pa
     assert look_at(tmp_path / "there") == dump.live
 
 
+@pytest.mark.parametrize("kind", ["directory", "link"])
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_the_script_uses_nothing_that_others_have_put_there(
+    live_laptop: Dumper, tmp_path: Path, shell: list[str], kind: str
+) -> None:
+    """In a directory like /tmp: who made the target could change it while root extracts."""
+    require("root", os.geteuid() == 0, "run this as root, which can give things to somebody else")
+    live_laptop.back_up("FULL")
+    script = script_of(live_laptop, tmp_path)
+    for_all = tmp_path / "for-all"
+    for_all.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    for_all.chmod(0o1777)
+    if kind == "link":
+        (for_all / "there").symlink_to(tmp_path / "elsewhere")
+    else:
+        (for_all / "there").mkdir()
+    os.chown(for_all / "there", 65534, 65534, follow_symlinks=False)
+
+    for spelt in ("there", "there/", "there//"):
+        done = run(shell, script, f"{for_all}/{spelt}")
+        assert done.returncode == 1
+        assert "is not yours alone" in done.stderr
+    assert run(shell, script, str(for_all / "own")).returncode == 0
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_the_script_has_nothing_to_complain_about(live_laptop: Dumper, tmp_path: Path) -> None:
     """shellcheck is content with the script of an exact plan and of an overlay."""
     require("shellcheck", shutil.which("shellcheck") is not None, "apt install shellcheck")

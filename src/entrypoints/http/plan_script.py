@@ -38,6 +38,10 @@ case $1 in
 *) target=./$1 ;;
 esac
 mkdir -p -- "$target"
+# Where everybody may make things, one that somebody else has put there is his to change meanwhile.
+if [ -k "$(dirname -- "$target")" ] && {{ [ -h "${{target%"${{target##*[!/]}}"}}" ] || [ ! -O "$target" ]; }}; then
+    fail "$target is not yours alone; name a directory that is not there"
+fi
 target=$(cd -- "$target" && pwd)
 [ -z "$(ls -A -- "$target")" ] || fail "$target is not empty; name another directory"
 work=$(mktemp -d "${{TMPDIR:-$(dirname -- "$target")}}/restore.XXXXXX")
