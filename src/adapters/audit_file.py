@@ -21,6 +21,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -41,6 +42,7 @@ from ..domain.audit import (
 from ..domain.errors import BackendUnavailable
 from .data_directory import AUDIT, AUDIT_KEY, translated
 from .durable_file import fsync_directory, give_to_owner, replace_file
+from .shared_syncs import SharedSyncs
 
 _TAIL_BYTES = 1 << 16
 _NEW = ".new"  # of a key that is being made
@@ -58,6 +60,7 @@ class FileAuditLog:
     _last: str = field(default=FIRST, init=False)
     _is_named: bool = field(default=False, init=False)  # durably: the file may be new
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _syncs: SharedSyncs = field(factory=SharedSyncs, init=False)
 
     @key_file.default
     def _beside_the_log(self) -> Path:
@@ -77,7 +80,7 @@ class FileAuditLog:
         with self._opened() as log:
             with self._lock, _held(log):
                 self._write(log, entry, self._key_for(log, entry.at))
-            os.fdatasync(log)
+            self._syncs.sync(AUDIT, partial(os.fdatasync, log))
             if not self._is_named:  # also by whom it was there: who made it may have been killed before this
                 fsync_directory(self.folder)
                 self._is_named = True

@@ -26,15 +26,20 @@ from tests.support.tus import create, patch
 
 pytestmark = pytest.mark.faults
 
-CHANGING = ("openat", "pwrite64", "ftruncate", "fsync", "fdatasync", "mkdir", "mkdirat", "linkat", "rename")
+CHANGING = ("openat", "pwrite64", "fsync", "fdatasync", "mkdir", "mkdirat", "linkat", "rename")
 FAILS = {
     "ENOSPC": CHANGING,
     "EDQUOT": CHANGING,
     "EROFS": (*CHANGING, "fchmod", "unlink", "unlinkat"),
     "EMFILE": ("openat",),
-    "EIO": (*CHANGING, "fchmod", "unlink", "unlinkat", "pread64"),
+    "EIO": (*CHANGING, "fchmod", "unlink", "unlinkat"),
 }
-REACHED = {"fsync": "archives/profile/TYPE", "linkat": "archives/.gz", "fdatasync": "catalog.sqlite"}
+REACHED = [
+    ("fsync", "archives/profile/TYPE"),
+    ("fsync", "catalog.sqlite-wal"),
+    ("pwrite64", "catalog.sqlite-wal"),
+    ("linkat", "archives/.gz"),
+]
 STORED = (200, "")
 
 
@@ -70,7 +75,8 @@ def test_a_call_that_fails_is_told_and_leaves_nothing(server: LiveServer, tmp_pa
                     break
                 target = target_of(failed[0], server.data)
                 assert target is not None, failed
-                fired[call, target] += 1
+                # the count is per thread: the same K may have fired in several
+                fired.update((call, str(target_of(found, server.data))) for found in failed)
 
                 code = "" if answer.is_success else answer.json()["code"]
                 told = (200 if answer.is_success else answer.status_code, code)
@@ -85,7 +91,7 @@ def test_a_call_that_fails_is_told_and_leaves_nothing(server: LiveServer, tmp_pa
                 assert misses_a_sweep or staged(server.data) <= before, failed
     assert still_open(server) == []
     assert {call for call, _ in fired} == set(FAILS[error])
-    assert all(fired[call, target] for call, target in REACHED.items() if call in FAILS[error])
+    assert all(fired[reached] for reached in REACHED if reached[0] in FAILS[error])
 
 
 @pytest.mark.parametrize("error", FAILS)
@@ -143,6 +149,8 @@ def expected(error: str, call: str, target: str) -> set[tuple[int, str]]:
     """The answers that are right when *call* on *target* fails."""
     if target.startswith("members") or target == "data":
         return {STORED}  # a cache, or SQLite making the name of a journal durable that is empty between transactions
+    if target == "audit.log":
+        return {STORED}  # and the server's own log has it
     if target.startswith("catalog"):
         # SQLite gets over some, and a failed end is made up for once the archive is published
         is_full = error == "ENOSPC" and call == "pwrite64"
