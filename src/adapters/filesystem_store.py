@@ -54,6 +54,7 @@ from .shared_syncs import SharedSyncs
 SIDECAR_SUFFIX = ".json"
 SNAPSHOT_SUFFIX = ".snar"
 
+_ARCHIVE_SUFFIX = ".tar.gz"
 _PART_SUFFIX = ".part"
 _BLOCK_BYTES = 256 << 10  # of which a slow reader holds one, and a fast one is given several at once
 _TYPE_WORDS = sorted(type.value for type in BackupType)
@@ -189,12 +190,19 @@ class FilesystemArchiveStore:
             pass
         raise SnapshotNotFound(id)
 
+    def ids(self) -> Iterator[ArchiveId]:
+        return self._ids_of("")
+
     def snapshots(self) -> Iterator[ArchiveId]:
+        return self._ids_of(SNAPSHOT_SUFFIX)
+
+    def _ids_of(self, suffix: str) -> Iterator[ArchiveId]:
+        """Those whose name, with *suffix* behind it, is that of a file."""
         with translated():
             profiles = _names(self._data.archives)
         for profile in sorted(filter(_is_profile, profiles)):
             for word in _TYPE_WORDS:
-                yield from self._snapshots_in(profile, BackupType(word))
+                yield from self._ids_in(profile, BackupType(word), suffix)
 
     def remove(self, id: ArchiveId) -> None:
         with (
@@ -335,17 +343,17 @@ class FilesystemArchiveStore:
                 with _directory(id.type.value, profile) as directory:
                     yield directory
 
-    def _snapshots_in(self, profile: str, type: BackupType) -> Iterator[ArchiveId]:
+    def _ids_in(self, profile: str, type: BackupType, suffix: str) -> Iterator[ArchiveId]:
         names: list[str] = []
         with (
             translated(),
             suppress(FileNotFoundError, NotADirectoryError),
             self._directory_of(profile, type) as directory,
         ):
-            names = [name for name in _names(directory) if name.endswith(SNAPSHOT_SUFFIX)]
+            names = [name for name in _names(directory) if name.endswith(_ARCHIVE_SUFFIX + suffix)]
         for name in names:
             with suppress(InvalidName):
-                yield ArchiveId(profile, type, name.removesuffix(SNAPSHOT_SUFFIX))
+                yield ArchiveId(profile, type, name.removesuffix(suffix))
 
     def _scan_directory(self, profile: str, type: BackupType) -> Iterator[StoredArchive]:
         with ExitStack() as stack:

@@ -127,6 +127,11 @@ class MemoryArchiveStore:
             raise SnapshotNotFound(id)
         return _Reader(id, HeldArchive(held.snapshot, None), 0, len(held.snapshot))
 
+    def ids(self) -> Iterator[ArchiveId]:
+        with self._lock:
+            found = sorted(self.archives)
+        yield from found
+
     def snapshots(self) -> Iterator[ArchiveId]:
         with self._lock:
             found = [id for id, held in sorted(self.archives.items()) if held.snapshot is not None]

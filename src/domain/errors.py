@@ -424,6 +424,20 @@ class AlreadyPublished(TarkeepError):
 
 
 @define
+class CatalogLacks(TarkeepError):
+    """The catalog does not know *count* archives of the store, which is more than are entered in passing."""
+
+    count: int
+    limit: int
+
+    def __str__(self) -> str:
+        return (
+            f"the store holds {self.count} archives that the catalog does not know, as after it was lost; more than "
+            f"{self.limit} (setting max_adopted_archives) are not entered at a start: run tarkeep rebuild"
+        )
+
+
+@define
 class SidecarInvalid(TarkeepError):
     """A side-car cannot be read as one."""
 

@@ -204,6 +204,13 @@ class ArchiveStore(Protocol):
             SnapshotNotFound: there is none, or no such archive.
         """
 
+    def ids(self) -> Iterator[ArchiveId]:
+        """
+        Every identity under whose name an archive lies, those of one profile and type together.
+
+        Only names are looked at, so that it costs less than `scan`.
+        """
+
     def snapshots(self) -> Iterator[ArchiveId]:
         """
         Every identity under whose name a snapshot file lies, those of one profile and type together.

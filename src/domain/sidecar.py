@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from .archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
+from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
 from .errors import SidecarInvalid, TarkeepError
 
 FORMAT = 1
@@ -24,9 +24,13 @@ _LAID_OUT = re.compile(rb',\n  "sum": "([0-9a-f]{64})"\n}\n\Z')
 
 
 def encode(archive: BackupArchive) -> bytes:
-    """The side-car of *archive*: UTF-8 JSON, indented for people, ending in a newline."""
+    """
+    The side-car of *archive*: UTF-8 JSON, indented for people, ending in a newline.
+
+    Of its state it says that it is damaged, and nothing else: whether it is in the trash shows by where it is.
+    """
     contents, lineage = archive.contents, archive.lineage
-    members = {
+    members: dict[str, object] = {
         "format": FORMAT,
         "profile": archive.id.profile,
         "type": archive.id.type.value,
@@ -50,13 +54,15 @@ def encode(archive: BackupArchive) -> bytes:
         "snapshot_after": lineage.snapshot_after,
         "notes": archive.notes,
     }
+    if archive.state is ArchiveState.DAMAGED:
+        members["state"] = archive.state.value
     text = _text_of(members)
     return text.removesuffix(_END) + _SUMMED % _sha256(text)
 
 
 def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
     """
-    The archive that *sidecar* describes, in state ``stored``.
+    The archive that *sidecar* describes, ``stored`` unless it is said to be damaged.
 
     One that *is_doubtful* is read though its sum is wrong: some member of it, nobody knows which, is not what it was.
 
@@ -89,6 +95,7 @@ def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
                 snapshot_before=members.get("snapshot_before"),
                 snapshot_after=members.get("snapshot_after"),
             ),
+            state=ArchiveState(members.get("state", ArchiveState.STORED.value)),
             notes=tuple(_text(note) for note in members.get("notes", ())),
         )
     except SidecarInvalid:

@@ -122,6 +122,10 @@ class StorageSettings:
     audit_key: Path | None = None
     """The file with the key of the log of writes. Default: audit.key in the data directory, made at the first start."""
 
+    max_adopted_archives: int = field(default=100_000, validator=_positive)
+    """How many archives that the catalog lacks, as after it was lost, a start enters by itself; about 10,000 a second.
+    With more it refuses: run tarkeep rebuild."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is worth a line in the log."""
 

@@ -66,6 +66,7 @@ from ..domain.ports import (
 )
 from ..domain.room import NO_RESERVE, Reserve
 from ..domain.rules import NO_RULES, RuleBook
+from ..domain.usecases.adopt_archives import AdoptArchives
 from ..domain.usecases.adopt_snapshots import AdoptSnapshots
 from ..domain.usecases.begin_upload import BeginUpload
 from ..domain.usecases.browse import CheckReadiness, ListArchives, Summarise
@@ -74,6 +75,7 @@ from ..domain.usecases.fetch import FindArchive
 from ..domain.usecases.import_folder import ImportFolder
 from ..domain.usecases.judge_plan import JudgePlan
 from ..domain.usecases.look_inside import BrowseTree, ListMembers, ReadMember
+from ..domain.usecases.mend_sidecar import MendSidecar
 from ..domain.usecases.open_point import OpenPoint
 from ..domain.usecases.points import ListPoints
 from ..domain.usecases.read_archive import ReadArchive
@@ -145,6 +147,7 @@ class Tarkeep:
     check_readiness: CheckReadiness
     recover: RecoverInterrupted
     rebuild: RebuildCatalog
+    adopt_archives: AdoptArchives
     import_folder: ImportFolder
     points: ListPoints
     keep_snapshot: KeepSnapshot
@@ -189,6 +192,7 @@ def assemble(
     audit: AuditLog | None = None,
     scratch: Scratch | None = None,
     max_unpacked_bytes: int | None = None,
+    max_adopted: int = 100_000,
 ) -> Tarkeep:
     """
     Tarkeep over any adapters. Close its `uploads` before them. Without a *gatekeeper* it is open.
@@ -234,7 +238,8 @@ def assemble(
         verify=VerifyInventory(catalog, SpillingSorter(scratch)),
         check_readiness=CheckReadiness(store, catalog),
         recover=RecoverInterrupted(store, catalog, sessions),
-        rebuild=RebuildCatalog(store, catalog, hasher, inspector, clock, rules),
+        rebuild=RebuildCatalog(store, catalog, hasher, MendSidecar(store, catalog, hasher, looking, clock, rules)),
+        adopt_archives=AdoptArchives(store, catalog, examine, max_adopted),
         import_folder=ImportFolder(receive),
         points=points,
         keep_snapshot=KeepSnapshot(store, catalog, hasher),
@@ -335,6 +340,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             ),
             reserve=Reserve(settings.reserve_bytes),
             max_unpacked_bytes=settings.max_unpacked_bytes if settings.validate == "full" else None,
+            max_adopted=settings.max_adopted_archives,
             gatekeeper=_gatekeeper(settings),
             scratch=kept.scratch,
             audit=_audit(settings, clock),

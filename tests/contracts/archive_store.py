@@ -640,6 +640,7 @@ class ArchiveStoreContract:
         door.store.keep_snapshot(ID, [b"snapshot"])
 
         assert list(door.store.snapshots()) == sorted([ID, elsewhere])
+        assert set(door.store.ids()) == {stored.id for stored in door.store.scan()}
 
     def test_a_snapshot_file_may_come_in_any_number_of_blocks(self, door: StoreDoor) -> None:
         """It is the bytes that count, also when they come once more, cut in another way."""

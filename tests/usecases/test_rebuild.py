@@ -17,6 +17,7 @@ from tarkeep.adapters.targz import TargzInspector
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
 from tarkeep.domain.ports import Catalog
 from tarkeep.domain.sidecar import encode
+from tarkeep.domain.usecases.mend_sidecar import MendSidecar
 from tarkeep.domain.usecases.rebuild import RebuildCatalog
 from tests.support.archives import NOON, SNAPSHOT, digests_of, make_archive, make_targz
 from tests.support.assembled import InMemory, offer
@@ -63,7 +64,9 @@ def test_ten_thousand_archives_on_disk_come_back_equal(tmp_path: Path) -> None:
     lost.adopt(archives)
     rebuilt = SqlCatalog.open(f"sqlite:///{tmp_path}/rebuilt.sqlite")
 
-    report = RebuildCatalog(store, rebuilt, HashlibHasher(), TargzInspector(), FixedClock())()
+    hasher = HashlibHasher()
+    mend = MendSidecar(store, rebuilt, hasher, TargzInspector(), FixedClock())
+    report = RebuildCatalog(store, rebuilt, hasher, mend)()
 
     assert report.entered == 10_000
     assert everything(rebuilt) == everything(lost)
@@ -81,6 +84,7 @@ def test_what_was_in_the_catalog_before_is_gone(memory: InMemory) -> None:
     report = memory.tarkeep.rebuild()
 
     assert report.entered == 1
+    assert report.fewer == [("document", BackupType.FULL, 2, 1)]
     assert everything(memory.catalog) == [kept]
     assert memory.catalog.open_claims() == []
 
@@ -93,7 +97,7 @@ def test_an_archive_without_a_side_car_is_described_and_gets_one(memory: InMemor
     report = memory.tarkeep.rebuild()
 
     archive = memory.catalog.find(id)
-    assert report.described == [id]
+    assert report.described == [(id, "described anew, had no side-car")]
     assert archive.digests == digests_of(CONTENT)
     assert archive.contents is not None
     assert archive.taken_at.year == 2025

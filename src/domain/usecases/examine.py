@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from .. import sidecar
 from ..archives import ArchiveState, BackupArchive, Digests
 from ..errors import (
     ArchiveCorrupt,
@@ -54,7 +55,7 @@ class ExamineArchive:
         if found != archive.digests:
             self.notifier.damaged(archive.id, f"the MD5 on record {_IS_WRONG}")
         if self.catalog.find(archive.id).state is ArchiveState.DAMAGED:
-            self.catalog.mark(archive.id, ArchiveState.STORED)
+            self._mark(archive, ArchiveState.STORED)
             self.notifier.whole(archive.id)
         return ArchiveState.STORED
 
@@ -66,7 +67,7 @@ class ExamineArchive:
         """
         with suppress(TarkeepError):
             if not self._is_known(archive):
-                self.catalog.mark(archive.id, ArchiveState.DAMAGED)
+                self._mark(archive, ArchiveState.DAMAGED)
                 self.notifier.damaged(archive.id, what)
         return ArchiveCorrupt(archive.id)
 
@@ -93,6 +94,15 @@ class ExamineArchive:
                 reason = f"{archive.id} is whole, and what is kept beside it was not; ask again"
                 raise BackendUnavailable("store", reason) from error
             raise
+
+    def _mark(self, archive: BackupArchive, state: ArchiveState) -> None:
+        """Enter *state* into the catalog, and beside the bytes, where it outlives a lost catalog."""
+        self.catalog.mark(archive.id, state)
+        with suppress(TarkeepError):  # the file may be what is missing, or the disk full: the catalog has it
+            present = self.store.stat(archive.id).sidecar
+            if present is not None:
+                described = sidecar.decode(present)
+                self.store.annotate(archive.id, sidecar.encode(evolve(described, state=state)), present)
 
     def _is_known(self, archive: BackupArchive) -> bool:
         with suppress(TarkeepError):

@@ -43,8 +43,18 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
     return OK
 
 
-def rebuild(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
-    """Recreate the catalog from the store. The server must not be running."""
+def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """
+    Recreate the catalog from the store. The server must not be running.
+
+    Side-cars that are missing or were changed are made anew, as far as the bytes agree. Exit codes: 0 everything is as
+    it should be, 3 something was damaged, mended or left out, and is listed.
+
+    Parameters
+    ----------
+    check
+        Read every archive, and hold it against its side-car and the catalog. This takes as long as reading the disk.
+    """
     from ..starting import starting
     from ..wiring import check_store, open_tarkeep
 
@@ -53,19 +63,23 @@ def rebuild(*, storage: StorageSettings | None = None, _server: Unused = None) -
     check_store(storage)
     with starting(storage.data), open_tarkeep(storage) as tarkeep:
         tarkeep.recover()
-        report = tarkeep.rebuild()
+        report = tarkeep.rebuild(check=check)
     print(f"{report.entered} archives entered into the catalog")
-    for id in report.described:
-        print(printable(f"described anew, had no side-car: {id}"))
+    for id, how in (*report.described, *report.mended):
+        print(printable(f"{how}: {id}"))
     for id in report.damaged:
-        print(printable(f"damaged, its length is not the recorded one: {id}"))
+        print(printable(f"damaged, its bytes are not what was received; send it again: {id}"))
     for id in report.wrong_snapshots:
         print(printable(f"snapshot file damaged, not given out; the chain is as it was: {id}"))
+    for id in report.otherwise:
+        print(printable(f"the catalog said something else of it than its side-car: {id}"))
+    for profile, type, had, has in report.fewer:
+        print(printable(f"the catalog had {had} archives of {profile}/{type.value}, the store has {has}"))
     for id, reason in report.left_out:
-        print(printable(f"left out: {id}: {reason}"))
+        print(printable(f"left out: {id}: side-car not readable: {reason}"))
     if report.left_out:
         print("remove a side-car that is wrong and run this again: its archive is then described anew")
-    return PARTLY if report.damaged or report.wrong_snapshots or report.left_out else OK
+    return OK if report.is_good else PARTLY
 
 
 def import_(

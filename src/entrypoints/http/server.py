@@ -45,6 +45,7 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     report = tarkeep.recover()
     if report.confirmed or report.dropped or report.swept:
         log.warning("recovered", confirmed=report.confirmed, dropped=report.dropped, swept=report.swept)
+    _adopt(tarkeep)
     if adopted := tarkeep.adopt_snapshots():
         log.warning("recovered", snapshots=adopted)
     # threads that walk tar headers hold the GIL: the event loop must not wait 5 ms for each of its turns
@@ -62,6 +63,15 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     with listener, closing(app), _expiring(tarkeep):
         server.run(sockets=[listener])
     log.info("stopped")
+
+
+def _adopt(tarkeep: Tarkeep) -> None:
+    """Enter what the catalog lacks of the store, as all of it after it was lost, and say so."""
+    report = tarkeep.adopt_archives()
+    if report.adopted:
+        log.warning("catalog lacked archives of the store, which are entered now", archives=report.adopted)
+    for id in report.unclear:
+        log.warning("not in the catalog, and has no good side-car: run tarkeep rebuild", archive=id)
 
 
 def _check_address(tarkeep: Tarkeep, settings: ServerSettings, host: str) -> None:

@@ -1,0 +1,117 @@
+"""A server whose catalog was lost while it was stopped: the next start says so, and has everything."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from tests.support.archives import make_targz
+from tests.support.server import live_server
+
+CONTENT = make_targz({"a": b"content"})
+NAMES = [f"a{number}.tar.gz" for number in range(4)]
+SAID = "WARNING catalog lacked archives of the store, which are entered now"
+
+
+@frozen
+class Stopped:
+    """The data directory of a server that was stopped, and a copy of its catalog from when it held the first two."""
+
+    data: Path
+    older: Path
+
+    @property
+    def catalog(self) -> Path:
+        return self.data / "catalog.sqlite"
+
+    def lose(self) -> None:
+        for file in self.data.glob("catalog.sqlite*"):
+            file.unlink()
+
+
+def url_of(name: str) -> str:
+    return f"/api/v1/profiles/p/archives/FULL/{name}"
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Stopped:
+    data = tmp_path / "data"
+    older = tmp_path / "older.sqlite"
+    for some in (NAMES[:2], NAMES[2:]):
+        with live_server(data) as server, server.client() as client:
+            for name in some:
+                client.put(url_of(name), content=CONTENT).raise_for_status()
+        if not older.exists():
+            shutil.copy(data / "catalog.sqlite", older)
+    return Stopped(data, older)
+
+
+def _emptied(stopped: Stopped) -> None:
+    stopped.lose()
+    stopped.catalog.touch()
+
+
+def _older(stopped: Stopped) -> None:
+    stopped.lose()
+    shutil.copy(stopped.older, stopped.catalog)
+
+
+@pytest.mark.parametrize(("how", "lacked"), [(Stopped.lose, 4), (_emptied, 4), (_older, 2)])
+def test_what_a_catalog_lost_is_there_after_a_start(
+    stopped: Stopped, how: Callable[[Stopped], None], lacked: int
+) -> None:
+    """Deleted, emptied or put back from an older copy; told once, and not again at the next start."""
+    how(stopped)
+    for is_first in (True, False):
+        log = stopped.data.with_name("data.log")
+        before = log.read_text()
+        with live_server(stopped.data) as server, server.client() as client:
+            listed = client.get("/api/v1/archives").json()["archives"]
+            assert sorted(archive["name"] for archive in listed) == NAMES
+            assert all(client.get(url_of(name)).content == CONTENT for name in NAMES)
+        new = log.read_text().removeprefix(before)
+        assert (f"{SAID} archives={lacked}\n" in new) is is_first
+        assert (SAID in new) is is_first
+
+
+def test_too_many_are_not_entered_in_passing(stopped: Stopped) -> None:
+    """The start is refused with the command that does it, which then does."""
+    stopped.lose()
+    command = [sys.executable, "-m", "tarkeep"]
+    data = ["--data", str(stopped.data)]
+    serve = [*command, "serve", "--port", "0", "--max-adopted-archives", "3", *data]
+
+    refused = subprocess.run(serve, capture_output=True, text=True, check=False, timeout=60)
+    assert refused.returncode == 1
+    assert "holds 4 archives that the catalog does not know" in refused.stderr
+    assert "run tarkeep rebuild" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    done = subprocess.run([*command, "rebuild", *data], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "4 archives entered into the catalog\n")
+    with live_server(stopped.data, "--max-adopted-archives", "3") as server, server.client() as client:
+        assert len(client.get("/api/v1/archives").json()["archives"]) == 4
+
+
+def test_a_check_on_the_command_line_finds_a_changed_digit(stopped: Stopped) -> None:
+    """With and without the catalog; it is mended, so that the next check ends with 0."""
+    for name, is_lost in ((NAMES[0], False), (NAMES[1], True)):
+        sidecar = stopped.data / "archives" / "p" / "FULL" / f"{name}.json"
+        sidecar.chmod(0o600)
+        head, found, tail = sidecar.read_text().partition('"sha256": "')
+        sidecar.write_text(head + found + ("0" if tail[0] != "0" else "1") + tail[1:])
+        if is_lost:
+            stopped.lose()
+        command = [sys.executable, "-m", "tarkeep", "rebuild", "--check", "--data", str(stopped.data)]
+        found_it, good = (
+            subprocess.run(command, capture_output=True, text=True, check=False, timeout=60) for _ in range(2)
+        )
+        assert found_it.returncode == 3
+        assert "side-car was wrong and is mended, the archive is whole" in found_it.stdout
+        assert f"p/FULL/{name}" in found_it.stdout
+        assert (good.returncode, good.stdout) == (0, "4 archives entered into the catalog\n")

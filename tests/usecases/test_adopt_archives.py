@@ -1,0 +1,115 @@
+"""A lost catalog is noticed at the next start: what the store holds is entered, or the start is refused."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from attrs import evolve
+
+from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.memory_store import HeldArchive
+from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.errors import CatalogLacks
+from tests.support.archives import make_targz
+from tests.support.assembled import InMemory, offer
+from tests.support.catalogs import all_archives
+
+CONTENT = make_targz()
+
+
+@pytest.fixture
+def memory() -> InMemory:
+    return InMemory()
+
+
+@pytest.fixture
+def stored(memory: InMemory) -> list[BackupArchive]:
+    """Archives of two profiles and three types."""
+    return [
+        memory.tarkeep.receive(offer(f"a{number}.tar.gz", profile=f"p{number % 2}", type=type), [CONTENT]).archive
+        for number in range(4)
+        for type in BackupType
+    ]
+
+
+def start(memory: InMemory, limit: int = 100) -> tuple[int, list[ArchiveId]]:
+    memory.tarkeep.recover()
+    report = evolve(memory.tarkeep.adopt_archives, limit=limit)()
+    return report.adopted, report.unclear
+
+
+def test_nothing_is_done_where_nothing_is_lost(memory: InMemory, stored: list[BackupArchive]) -> None:
+    """Nor is anything read: names are enough."""
+    before = all_archives(memory.catalog)
+    for held in memory.store.archives.values():
+        held.sidecar = b"{"
+
+    assert start(memory) == (0, [])
+    assert all_archives(memory.catalog) == before
+
+
+@pytest.mark.parametrize("kept", [0, 1, 5, 11])
+def test_what_the_catalog_lost_is_entered_again(memory: InMemory, stored: list[BackupArchive], kept: int) -> None:
+    """All of it, or what an older copy lacks; the catalog is then what it was."""
+    before = {archive.id: archive for archive in all_archives(memory.catalog)}
+    memory.catalog = MemoryCatalog()
+    memory.catalog.adopt(random.Random(kept).sample(stored, kept))
+
+    assert start(memory) == (len(stored) - kept, [])
+    assert {archive.id: archive for archive in all_archives(memory.catalog)} == before
+    assert start(memory) == (0, [])
+
+
+def test_more_than_the_limit_are_refused_by_name_of_the_command(memory: InMemory, stored: list[BackupArchive]) -> None:
+    """Nothing is entered then, not even a few."""
+    memory.catalog = MemoryCatalog()
+    with pytest.raises(CatalogLacks, match=r"holds 12 archives .* run tarkeep rebuild"):
+        start(memory, limit=11)
+
+    assert all_archives(memory.catalog) == []
+    assert start(memory, limit=12) == (12, [])
+
+
+def test_what_was_damaged_stays_so(memory: InMemory, stored: list[BackupArchive]) -> None:
+    """As its side-car says, or its length; the rest is whole."""
+    marked, cut = stored[:2]
+    memory.tarkeep.examine.found(marked, "for this test")
+    memory.store.archives[cut.id].content = CONTENT[:-1]
+    memory.catalog = MemoryCatalog()
+
+    start(memory)
+
+    damaged = {a.id for a in all_archives(memory.catalog) if a.state is ArchiveState.DAMAGED}
+    assert damaged == {marked.id, cut.id}
+
+
+def test_what_lies_there_without_a_good_side_car_waits_for_a_rebuild(
+    memory: InMemory, stored: list[BackupArchive]
+) -> None:
+    """A start does not read archives; it says which these are, each time."""
+    by_hand = ArchiveId("p0", BackupType.FULL, "by-hand.tar.gz")
+    memory.store.archives[by_hand] = HeldArchive(CONTENT, None)
+    memory.store.archives[stored[0].id].sidecar = b"{"
+    memory.catalog = MemoryCatalog()
+
+    assert start(memory) == (len(stored) - 1, sorted([stored[0].id, by_hand]))
+    assert start(memory) == (0, sorted([stored[0].id, by_hand]))
+    report = memory.tarkeep.rebuild()
+    assert (len(report.described), len(report.mended)) == (1, 1)
+    assert start(memory) == (0, [])
+
+
+def test_what_is_gone_from_the_store_is_damaged(memory: InMemory, stored: list[BackupArchive]) -> None:
+    """Nobody has to read it for that; of a type of which nothing is left, too."""
+    gone = [archive for archive in stored if archive.id.type is BackupType.DIFF]
+    for archive in gone:
+        del memory.store.archives[archive.id]
+
+    assert start(memory) == (0, [])
+    damaged = {a.id for a in all_archives(memory.catalog) if a.state is ArchiveState.DAMAGED}
+    assert damaged == {archive.id for archive in gone}
+    assert {what for _, what in memory.notices.told} == {"its file is missing"}
+    assert len(memory.notices.told) == len(gone)
+    start(memory)
+    assert len(memory.notices.told) == len(gone)
