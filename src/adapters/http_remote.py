@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import quote, urlencode
 
 import urllib3
 from attrs import define, field, frozen
@@ -50,11 +50,13 @@ from ..domain.errors import (
 )
 from ..domain.ports import Totals
 from ..domain.sync import InventoryEntry, SyncReport, TypeReport
+from .proxy_page import said_by_proxy
 from .spoken_scheme import says_https, wrong_scheme
 
 CONNECT_SECONDS = 20.0
 SILENCE_SECONDS = 300.0
 
+PROXY = "proxy"  # the code of a refusal by whoever stands between
 _TUS = {"Tus-Resumable": "1.0.0"}
 _PAGE = 1000
 _BLOCK_BYTES = 1 << 20
@@ -222,7 +224,8 @@ class HttpRemote:
         size = {"Upload-Defer-Length": "1"} if size_bytes is None else {"Upload-Length": str(size_bytes)}
         answer = self.request("POST", "/api/v1/uploads", {**_TUS, **size, "Upload-Metadata": about})
         with self.understood():
-            return urljoin(self.shown_url + "/", answer.headers["Location"])
+            # whatever host and path the answer gives it, by a proxy's mistake or on purpose, it is at this server
+            return f"{self.shown_url}/api/v1/uploads/{quote(answer.headers['Location'].rpartition('/')[2], safe='')}"
 
     def upload_progress(self, upload: str) -> UploadProgress:
         return self._progress(self.asked("GET", upload))
@@ -368,6 +371,9 @@ class HttpRemote:
             wrong = says_https(self._server) if (self._server.scheme, answer.status) == ("http", 400) else None
             if wrong is not None:
                 return InvalidSetting("server", wrong)
+            of_proxy = said_by_proxy(answer.status, answer.headers.get("Server"), self.shown_url)
+            if of_proxy is not None:
+                code, detail = ("" if answer.status == 401 else PROXY), of_proxy
             if answer.status < 400 and "Location" in answer.headers:
                 detail = f"{self.shown_url} points to {answer.headers['Location']}; use the address that it points to"
         after = answer.headers.get("Retry-After", "")

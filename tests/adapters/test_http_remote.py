@@ -12,7 +12,7 @@ import pytest
 
 from tarkeep.adapters.http_remote import HttpRemote
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests
-from tarkeep.domain.errors import NoAnswer
+from tarkeep.domain.errors import NoAnswer, Refused
 from tests.support.stub_server import Answer, stub_server
 
 ARCHIVE = ArchiveId("laptop", BackupType.FULL, "full.tar.gz")
@@ -89,6 +89,46 @@ def test_a_server_that_has_answered_is_not_called_unreachable() -> None:
         told.append(caught.value.is_unreachable)
 
     assert told == [False, True]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "/api/v1/uploads/1",
+        "/below/api/v1/uploads/1",
+        "http://evil.example/api/v1/uploads/1",
+        "https://127.0.0.1/below/api/v1/uploads/1",
+        "//evil.example/uploads/1",
+        "http://127.0.0.1:PORT@evil.example/1",
+        "http://127.0.0.1:PORT.evil.example/below/1",
+    ],
+)
+@pytest.mark.parametrize("path", ["", "/below"])
+def test_an_upload_is_at_the_server_it_was_begun_at(location: str, path: str) -> None:
+    """Whatever host an answer names: bytes and token go nowhere else. A proxy may have lost its own path, too."""
+    with stub_server(Answer(201, b"")) as stub:
+        port = stub.url.rpartition(":")[2]
+        stub.answer = Answer(201, b"", {"Location": location.replace("PORT", port)})
+        with closing(HttpRemote(stub.url + path, "s3cret")) as remote:
+            upload = remote.create_upload(ARCHIVE, 1, DeclaredDigests())
+
+    assert upload == f"{stub.url}{path}/api/v1/uploads/1"
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("same_host", [True, False])
+def test_a_redirect_is_not_followed_with_a_token(status: int, same_host: bool) -> None:
+    """Nor without: it is told where it points to."""
+    with stub_server(Answer(200, b'{"profiles": []}')) as other, stub_server(Answer(200)) as stub:
+        stub.answer = Answer(status, b"", {"Location": f"{(stub if same_host else other).url}/elsewhere"})
+        with closing(HttpRemote(stub.url, "s3cret")) as remote:
+            with pytest.raises(Refused, match="points to"):
+                remote.totals()
+            with pytest.raises(Refused, match="points to"):
+                remote.put(ARCHIVE, [b"x"], 1, DeclaredDigests())
+
+    assert other.asked == []
+    assert len(stub.asked) == 2
 
 
 def test_a_token_goes_to_no_other_host() -> None:

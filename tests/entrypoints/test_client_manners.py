@@ -300,6 +300,18 @@ def problem(status: int, code: str, detail: str, **headers: str) -> Answer:
         Met(problem(404, "not-found", "no such thing"), 1, "no such thing"),
         Met(problem(503, "shutting-down", "stopping"), 14, "stopping; run the same command again later"),
         Met(Answer(502, b"<html>"), 14, "run the same command again later"),
+        *(
+            Met(Answer(status, page), code, f"before http://127.0.0.1:PORT answered {status}, BaseHTTP")
+            for status, code in ((401, 12), (403, 1), (405, 1), (413, 1), (502, 14), (504, 14))
+            for page in (b"<html>", b"", b'{"message": "Forbidden"}')
+        ),
+        Met(Answer(403, b"<html>"), 1, "must let the methods GET, HEAD, POST, PUT, PATCH and DELETE through"),
+        Met(
+            Answer(413, b"<html>"),
+            1,
+            "client_max_body_size 0",
+            ("push", "laptop", "-", "--name", "full.tar.gz", "--type", "full"),
+        ),
         Met(
             problem(507, "insufficient-storage", "the server needs 9 bytes"),
             1,
