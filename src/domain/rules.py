@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 from enum import Enum
 from fnmatch import fnmatchcase
+from typing import Protocol
 
-from attrs import frozen
+from attrs import define, frozen
 
 
 class IncBase(Enum):
@@ -57,6 +58,34 @@ class RuleBook:
     def may_allow_opaque(self) -> bool:
         """Whether some profile may hold archives that cannot be read."""
         return any(rules.allow_opaque for _, rules in self.entries)
+
+
+class Rules(Protocol):
+    """The rules of every profile, asked as `RuleBook` is."""
+
+    def of(self, profile: str) -> ProfileRules: ...
+
+    def has_quota(self, profile: str) -> bool: ...
+
+    @property
+    def may_allow_opaque(self) -> bool: ...
+
+
+@define(eq=False)
+class CurrentRules:
+    """`Rules` that may be replaced while they are asked: each question is answered from *book* as it is then."""
+
+    book: RuleBook
+
+    def of(self, profile: str) -> ProfileRules:
+        return self.book.of(profile)
+
+    def has_quota(self, profile: str) -> bool:
+        return self.book.has_quota(profile)
+
+    @property
+    def may_allow_opaque(self) -> bool:
+        return self.book.may_allow_opaque
 
 
 NO_RULES = RuleBook()

@@ -7,12 +7,12 @@ Whoever wants Tarkeep in a program of their own calls `open_tarkeep`, or builds 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta, tzinfo
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..adapters import openssl_certificate
 from ..adapters.audit_file import FileAuditLog
@@ -65,7 +65,7 @@ from ..domain.ports import (
     UploadSessions,
 )
 from ..domain.room import NO_RESERVE, Reserve
-from ..domain.rules import NO_RULES, RuleBook
+from ..domain.rules import NO_RULES, CurrentRules, RuleBook, Rules
 from ..domain.usecases.adopt_archives import AdoptArchives
 from ..domain.usecases.adopt_snapshots import AdoptSnapshots
 from ..domain.usecases.begin_upload import BeginUpload
@@ -126,6 +126,11 @@ class UploadLimits:
     max_open_per_token: int = 100
 
 
+def _no_rules_to_read() -> int:
+    """Of a Tarkeep that was assembled with its rules."""
+    return 0
+
+
 @frozen
 class Tarkeep:
     """Every use case, over one set of adapters."""
@@ -165,6 +170,7 @@ class Tarkeep:
     scratch: Scratch
     max_unpacked_bytes: int | None = None
     """What *receive* takes inside one archive, for whoever asks; None is no limit."""
+    reload_rules: Callable[[], int] = _no_rules_to_read
 
 
 def assemble(
@@ -186,7 +192,7 @@ def assemble(
     pack: Packer,
     same_name: SameName = SameName.REJECT,
     upload_limits: UploadLimits = UploadLimits(),
-    rules: RuleBook = NO_RULES,
+    rules: Rules = NO_RULES,
     reserve: Reserve = NO_RESERVE,
     gatekeeper: Gatekeeper | None = None,
     audit: AuditLog | None = None,
@@ -312,6 +318,12 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         read = reading(kept.store, catalog, hasher, kept.sums)
         unpacker = opened.enter_context(closing(TargzUnpacker(read.surely, kept.indexes)))
         looking = _inspector(settings, budget)
+        rules = CurrentRules(_rules(settings))
+
+        def reload_rules() -> int:
+            rules.book = _rules(settings)
+            return len(rules.book.entries)
+
         tarkeep = assemble(
             store=kept.store,
             catalog=catalog,
@@ -335,9 +347,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
                 settings.max_open_uploads_per_client,
                 settings.max_open_uploads_per_token,
             ),
-            rules=read_rules(
-                settings.profiles or settings.data / "profiles.toml", must_exist=settings.profiles is not None
-            ),
+            rules=rules,
             reserve=Reserve(settings.reserve_bytes),
             max_unpacked_bytes=settings.max_unpacked_bytes if settings.validate == "full" else None,
             max_adopted=settings.max_adopted_archives,
@@ -347,7 +357,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
         )
         opened.callback(tarkeep.uploads.close)
         opened.callback(tarkeep.gatekeeper.keep_uses)
-        yield tarkeep
+        yield evolve(tarkeep, reload_rules=reload_rules)
 
 
 @frozen
@@ -399,6 +409,11 @@ def check_store(settings: StorageSettings) -> None:
     url = settings.store or f"file:{settings.data}"
     if url.startswith("file:"):
         check_is_there(Path(url.removeprefix("file:").removeprefix("//")), (MARKER,))
+
+
+def _rules(settings: StorageSettings) -> RuleBook:
+    file = settings.profiles or settings.data / "profiles.toml"
+    return read_rules(file, must_exist=settings.profiles is not None)
 
 
 def self_signed_certificate(names: Sequence[str], folder: Path, days: int) -> MadeCertificate:

@@ -20,7 +20,7 @@ from .. import sidecar
 from ..archives import ArchiveId, ArchiveState, BackupArchive, Contents, Digests
 from ..errors import ArchiveCorrupt, ArchiveNotFound, SidecarInvalid, TarkeepError
 from ..ports import ArchiveStore, Catalog, Clock, Hasher, Inspector, StoredArchive
-from ..rules import NO_RULES, RuleBook
+from ..rules import NO_RULES, Rules
 
 
 @frozen
@@ -41,7 +41,7 @@ class MendSidecar:
     hasher: Hasher
     inspector: Inspector
     clock: Clock
-    rules: RuleBook = NO_RULES
+    rules: Rules = NO_RULES
 
     def __call__(self, stored: StoredArchive) -> Mended:
         """

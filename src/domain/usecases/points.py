@@ -20,7 +20,7 @@ from ..chains import Fit, FitVerdict, Link, link_archives
 from ..errors import AmbiguousType, ArchiveNotFound, ParentMismatch, ProfileNotFound, TarkeepError
 from ..points import Plan, RestorePoint, continue_from, plan_restore, restore_points
 from ..ports import Catalog
-from ..rules import RuleBook
+from ..rules import Rules
 from ..standing import Fidelity
 from .compare import Comparing, has_listings
 from .record_members import RecordMembers
@@ -34,7 +34,7 @@ class ListPoints:
 
     catalog: Catalog
     members: RecordMembers
-    rules: RuleBook
+    rules: Rules
 
     def __call__(self, profile: str) -> tuple[RestorePoint, ...]:
         """

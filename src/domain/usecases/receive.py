@@ -51,7 +51,7 @@ from ..ports import (
     RunningInspection,
 )
 from ..room import NO_RESERVE, Reserve, check_quota, check_room
-from ..rules import NO_RULES, RuleBook
+from ..rules import NO_RULES, Rules
 from ..sizes import check_size
 from ..sums import BLOCK_BYTES, RunningSums
 from ..uploads import Upload, held_bytes
@@ -132,7 +132,7 @@ class ReceiveArchive:
     sums: ArchiveSums
     same_name: SameName = SameName.REJECT
     patience: timedelta = timedelta(seconds=10)
-    rules: RuleBook = NO_RULES
+    rules: Rules = NO_RULES
     reserve: Reserve = NO_RESERVE
     unfinished: Callable[[], Sequence[Upload]] = _no_uploads
 

@@ -8,6 +8,7 @@ Results go to standard output, the log and errors to standard error.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,7 +27,7 @@ Unused = Annotated[ServerSettings | None, Parameter(show=False)]
 
 def serve(*, storage: StorageSettings | None = None, server: ServerSettings | None = None) -> int:
     """
-    Serve the HTTP interface until stopped.
+    Serve the HTTP interface until stopped. SIGHUP has it read certificate, rules and tokens anew.
 
     Each setting may be given as an option, as a variable (--max-uploads is TARKEEP_MAX_UPLOADS) or in a TOML file
     (max_uploads = 64); the first that is given counts, in this order.
@@ -37,6 +38,8 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
 
     storage = storage or StorageSettings()
     _begin(storage)
+    # by default it ends a process, and while there is nothing to be read anew it says nothing
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with starting(storage.data), open_tarkeep(storage) as tarkeep:
         Log("tarkeep").info("opened", store=storage.store or str(storage.data.absolute()))
         serve_http(tarkeep, server or ServerSettings())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
 import socket
@@ -24,6 +25,7 @@ from ..settings import ServerSettings
 from ..wiring import Tarkeep
 from .app import create_app
 from .protocol import StrictHttpProtocol
+from .reload import Reloading
 from .tls import certificate_fingerprint, tls_context
 
 log = Log("tarkeep")
@@ -34,7 +36,7 @@ GARBAGE_OBJECTS = 20_000  # with 700, as it is by default, long lists cost a qua
 
 def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     """
-    Recover what a crash interrupted, then answer requests until SIGINT or SIGTERM.
+    Recover what a crash interrupted, then answer requests until SIGINT or SIGTERM. SIGHUP reads anew what may change.
 
     Raises:
         InvalidSetting: the address cannot be listened on, or must not be; or the certificate is of no use.
@@ -56,11 +58,12 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     gc.set_threshold(GARBAGE_OBJECTS, 10, 10)
     listener = _listen(family, address)
     app = create_app(tarkeep, settings)
-    server = _Server(_config(app, settings, secured), listener, tarkeep.let_in, settings.tls_certificate)
+    reloading = Reloading(tarkeep, settings, secured)
+    server = _Server(_config(app, settings, secured), listener, tarkeep.let_in, settings.tls_certificate, reloading)
     # before uvicorn takes the signals over, and after: it stops gracefully and then raises the signal once more
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
-    with listener, closing(app), _expiring(tarkeep):
+    with listener, closing(app), _expiring(tarkeep), reloading.on_hangup():
         server.run(sockets=[listener])
     log.info("stopped")
 
@@ -124,15 +127,22 @@ class _Server(uvicorn.Server):
     """Says where it listens once it does."""
 
     def __init__(
-        self, config: uvicorn.Config, listener: socket.socket, let_in: LetIn, certificate: Path | None
+        self,
+        config: uvicorn.Config,
+        listener: socket.socket,
+        let_in: LetIn,
+        certificate: Path | None,
+        reloading: Reloading,
     ) -> None:
         super().__init__(config)
         self._listener = listener
         self._let_in = let_in
         self._certificate = certificate
+        self._reloading = reloading
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._reloading.loop = asyncio.get_running_loop()
         host, port = self._listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         access = "open to this machine" if self._let_in.is_open else "with a token"

@@ -25,6 +25,19 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
         raise InvalidSetting(missing, f"{there} is given, and needs it")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    load_certificate(context, certificate, key)
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, certificate: Path | None, key: Path | None) -> None:
+    """
+    Have connections that begin from now on in *context* use *certificate* and *key*.
+
+    Raises:
+        InvalidSetting: as `tls_context`; what the context uses then is not known.
+    """
+    if certificate is None or key is None:
+        return
     for setting, file in (("tls_certificate", certificate), ("tls_key", key)):
         try:
             file.read_bytes()
@@ -36,7 +49,6 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
     except ssl.SSLError as error:
         reason = f"{certificate} and {key} are no certificate and its key without a password, in PEM"
         raise InvalidSetting("tls_certificate", f"{reason} ({error.reason or 'not readable'})") from error
-    return context
 
 
 def certificate_fingerprint(certificate: Path | None) -> str | None:
