@@ -29,7 +29,7 @@ from tarkeep.adapters.memory_records import MemoryMemberRecords
 from tarkeep.adapters.memory_store import MemoryArchiveStore
 from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.domain.access import Scope
-from tarkeep.domain.usecases.tokens import ListTokens, MakeToken, RevokeToken
+from tarkeep.domain.usecases.tokens import ListTokens, MadeToken, MakeToken, RevokeToken
 from tarkeep.entrypoints.http import access, chains, inside, original, uploads, v1
 from tarkeep.entrypoints.http.access import ACCESS, Where, row_of
 from tarkeep.entrypoints.http.app import create_app
@@ -431,6 +431,51 @@ def test_a_revoked_token_is_out_with_the_next_request(served: Served) -> None:
 
     answer = served.ask(made.text, Request("GET", "/list"))
     assert (answer.status_code, answer.json()["detail"]) == (401, "this token is revoked")
+
+
+def sent_while_revoked(
+    served: Served, made: MadeToken, path: str, about: dict[str, str], body: bytes
+) -> httpx2.Response:
+    """The answer to a body of which the last byte comes after its token was revoked."""
+
+    def blocks() -> Iterator[bytes]:
+        yield body[:-1]
+        served.tokens.revoke(made.token.id)
+        yield body[-1:]
+
+    headers = {"Authorization": f"Bearer {made.text}", **about}
+    method = "PATCH" if "/uploads/" in path else "POST" if path in ("/upload", UPLOADS) else "PUT"
+    return served.client.request(method, path, headers=headers, content=blocks())
+
+
+@pytest.mark.parametrize("way", ["put", "form", "tus", "tus at once", "snapshot"])
+def test_nothing_is_stored_for_a_token_that_was_revoked_meanwhile(tmp_path: Path, way: str) -> None:
+    """By no way of sending: the answer is that it is revoked, and that is so."""
+    storage = StorageSettings(data=tmp_path / "data", reserve_bytes=0)
+    with in_process(storage) as (client, tarkeep):
+        served = Served(client, tarkeep, open_tokens(storage))
+        made = served.tokens.make(frozenset({Scope.PUSH}), ("*",))
+        place, about, body = f"/api/v1/profiles/{OWN}/archives/FULL/a.tar.gz", dict[str, str](), CONTENT
+        begins = {**BYTES, "Upload-Length": str(len(CONTENT)), "Upload-Metadata": metadata(OWN, "a.tar.gz")}
+        match way:
+            case "form":
+                place, body = "/upload", form(OWN, "a.tar.gz")
+                about = {"Content-Type": "multipart/form-data; boundary=b"}
+            case "tus":
+                place = f"{UPLOADS}/{begun(served, made.text)}"
+                about = {**BYTES, "Upload-Offset": "0", "Upload-Length": "10"}
+                body = CONTENT[:10]
+            case "tus at once":
+                place, about = UPLOADS, begins
+            case "snapshot":
+                served.ask(made.text, request("PUT", access._WHOLE_ARCHIVE, OWN, "", "a.tar.gz"))
+                place, body = place + "/snapshot", SNAPSHOT
+
+        answer = sent_while_revoked(served, made, place, about, body)
+
+        assert (answer.status_code, answer.json()["detail"]) == (401, "this token is revoked")
+        stored = sorted(path.name for path in (tmp_path / "data" / "archives").rglob("*") if path.is_file())
+        assert stored == (["a.tar.gz", "a.tar.gz.json"] if way == "snapshot" else [])
 
 
 def test_the_last_use_is_kept(served: Served) -> None:

@@ -7,8 +7,22 @@ from datetime import datetime
 
 from attrs import frozen
 
-from ..access import ID_BYTES, SECRET_BYTES, Decision, Network, Scope, Token, admit, token_digest, token_id, token_text
+from ..access import (
+    ID_BYTES,
+    SECRET_BYTES,
+    Decision,
+    Network,
+    Scope,
+    Token,
+    Verdict,
+    Visitor,
+    admit,
+    token_digest,
+    token_id,
+    token_text,
+)
 from ..audit import HOST, AuditEntry
+from ..errors import NotLetIn
 from ..ports import AuditLog, Clock, Gatekeeper
 
 
@@ -110,6 +124,22 @@ class LetIn:
         if decision.visitor is not None and decision.visitor.token is not None:
             self.gatekeeper.note_use(decision.visitor.token, now)
         return decision
+
+    def check_still(self, visitor: Visitor) -> None:
+        """
+        Judge once more whoever was let in with a token: what takes long may outlive it.
+
+        Raises:
+            NotLetIn: the token was revoked since, or is expired.
+            BackendUnavailable: as calling.
+        """
+        if visitor.token is None:
+            return
+        token = self.gatekeeper.keyring().tokens.get(visitor.token)
+        if token is None or token.revoked_at is not None:
+            raise NotLetIn(Verdict.REVOKED.value)
+        if token.expires_at is not None and token.expires_at <= self.clock.now():
+            raise NotLetIn(Verdict.EXPIRED.value)
 
     @property
     def is_open(self) -> bool:

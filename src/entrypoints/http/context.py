@@ -19,6 +19,7 @@ from ...domain.naming import check_profile
 from ...domain.ports import ScratchFile
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
+from .access import visitor_of
 from .body import Incoming, MinimumRate, Patience, with_body
 from .download import StreamedResponse
 from .heap import Heap
@@ -204,8 +205,15 @@ class Context:
             if turns is self._inventories:
                 what = f"{INVENTORIES_AT_ONCE} inventories are being received"
             raise _overloaded(what) from None
+        visitor = visitor_of(request)
+
+        def while_let_in(blocks: Iterator[bytes]) -> Iterator[bytes]:
+            yield from blocks
+            # a body may take hours: nothing is made of it for a token that was revoked meanwhile
+            self.tarkeep.let_in.check_still(visitor)
+
         try:
-            return await with_body(incoming, work, executor=self.receivers)
+            return await with_body(incoming, lambda blocks: work(while_let_in(blocks)), executor=self.receivers)
         finally:
             turns.release()
 
