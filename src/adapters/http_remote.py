@@ -275,6 +275,9 @@ class HttpRemote:
         begins = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", "")) if answer.status == 206 else None
         return _Download(self, int(begins[1]) if begins else 0, answer)
 
+    def suspect(self, archive: BackupArchive) -> None:
+        self.request("POST", archive_path(archive.id) + "/suspect", {})
+
     def stream(self, target: str) -> _Download:
         """What is at *target*, from its beginning, in blocks."""
         return _Download(self, 0, self.request("GET", target, {}, preload=False))

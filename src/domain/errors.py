@@ -796,8 +796,8 @@ class PulledBytesDiffer(TarkeepError):
 
     def __str__(self) -> str:
         return (
-            f"{self.name} arrived with SHA-256 {self.actual}, the server says {self.expected}; nothing was kept: "
-            "pull it again, and should that not help have its bytes checked on the server"
+            f"{self.name} arrived with SHA-256 {self.actual}, the server says {self.expected}; nothing was kept, and "
+            "the server was asked to read it again: pull it again, or see what tarkeep list says of it"
         )
 
 

@@ -64,6 +64,7 @@ class MemoryServer:
     snapshots: dict[ArchiveId, bytes] = field(factory=dict)
     uploads: dict[str, _Upload] = field(factory=dict)
     dropped: list[str] = field(factory=list)
+    suspected: list[ArchiveId] = field(factory=list)
     received_bytes: int = 0
     shown_url: str = "memory"
 
@@ -153,6 +154,9 @@ class MemoryServer:
         self._upload(upload)
         del self.uploads[upload]
         self.dropped.append(upload)
+
+    def suspect(self, archive: BackupArchive) -> None:
+        self.suspected.append(archive.id)
 
     def read(self, archive: BackupArchive, start: int = 0) -> _Bytes:
         return _Bytes(self.kept[archive.id].content, start)

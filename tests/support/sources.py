@@ -26,10 +26,14 @@ class MemorySource:
     on_read: Callable[[], None] = lambda: None
     """Called when a download begins."""
     asked: list[int] = field(factory=list, init=False)
+    suspected: list[ArchiveId] = field(factory=list, init=False)
 
     @property
     def shown_url(self) -> str:
         return "memory:"
+
+    def suspect(self, archive: BackupArchive) -> None:
+        self.suspected.append(archive.id)
 
     def read(self, archive: BackupArchive, start: int = 0) -> _Download:
         self.asked.append(start)

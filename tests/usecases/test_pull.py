@@ -183,13 +183,14 @@ def test_bytes_that_end_early_are_asked_for_again(receiver: Receiver) -> None:
 
 
 def test_wrong_bytes_get_no_name(receiver: Receiver) -> None:
-    """They are told with both digests, and nothing of them is kept."""
+    """They are told with both digests, also to the server, which is to look, and nothing of them is kept."""
     receiver.source.contents[ARCHIVE.id] = flipped(CONTENT, 3)
     with pytest.raises(PulledBytesDiffer) as told:
         receiver.pull()
 
     assert told.value.expected == ARCHIVE.digests.sha256
     assert told.value.actual != ARCHIVE.digests.sha256
+    assert receiver.source.suspected == [ARCHIVE.id]
     assert not receiver.place.exists()
     assert not receiver.part.exists()
 

@@ -8,6 +8,7 @@ byte that went wrong in between cannot hide; then everything comes again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import Enum
 
 from attrs import define, field, frozen
@@ -87,11 +88,16 @@ class PullArchive:
                 raise LocalConflict(here.path)
         with self.landing.begin(archive) as part:
             arriving = _Arriving(self, archive, part, progress)
-            self.retrying(
-                arriving.receive,
-                has_moved=arriving.has_moved,
-                on_retry=notice,
-            )
+            try:
+                self.retrying(
+                    arriving.receive,
+                    has_moved=arriving.has_moved,
+                    on_retry=notice,
+                )
+            except PulledBytesDiffer:
+                with suppress(TarkeepError):  # an older server, or one that is asked too often; the error says enough
+                    self.remote.suspect(archive)
+                raise
             landed = part.publish(replace=replace)
         self.cache.put(landed, archive.digests.sha256)
         return Pulled(archive, Arrival.PULLED)

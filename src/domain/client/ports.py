@@ -207,6 +207,9 @@ class ArchiveSource(Protocol):
             ArchiveNotFound: it is not stored, or not with these bytes.
         """
 
+    def suspect(self, archive: BackupArchive) -> None:
+        """Tell the server that what came of *archive* is not what it should be, so that it reads it again."""
+
 
 @frozen
 class ServerFacts:

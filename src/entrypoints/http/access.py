@@ -87,6 +87,7 @@ ACCESS: dict[tuple[str, str], Row] = {
         Where.PATH,
         ("GET", _WHOLE_ARCHIVE),
         ("GET", _ARCHIVE + "/snapshot"),
+        ("POST", _ARCHIVE + "/suspect"),
         ("GET", _ARCHIVE + "/members/{path:path}"),
         ("GET", _PROFILE + "/restore.tar"),
         ("GET", _PROFILE + "/restore.tar.gz"),

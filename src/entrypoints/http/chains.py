@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time
@@ -20,7 +21,7 @@ from ...domain.ports import ArchiveReader
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from ...domain.standing import Fidelity
-from .access import note_written
+from .access import note_written, visitor_of
 from .context import Context, announced_bytes, answer_json
 from .download import StreamedResponse, attached, repr_digest
 from .parameters import checked_text, in_utc, optional_type
@@ -30,6 +31,9 @@ from .wire import archive_location, archive_reference
 
 PROFILE = "/api/v1/profiles/{profile}"
 ARCHIVE = PROFILE + "/archives/{type}/{name}"
+SUSPECT_SECONDS = 10.0
+"""How long somebody who doubts an archive waits for the outcome; reading it goes on."""
+
 SCRIPT_TYPE = "text/x-shellscript"
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -44,6 +48,7 @@ def routes() -> list[Route]:
         Route(PROFILE + "/base", base),
         Route(ARCHIVE + "/snapshot", put_snapshot, methods=["PUT"]),
         OwnPath(ARCHIVE + "/snapshot", get_snapshot),
+        OwnPath(ARCHIVE + "/suspect", suspect, methods=["POST"]),
     ]
 
 
@@ -321,6 +326,19 @@ def _not_empty(blocks: Iterator[bytes]) -> Iterator[bytes]:
         raise Problem(422, "empty-archive", "the snapshot file is empty (0 bytes)")
     yield first
     yield from blocks
+
+
+async def suspect(request: Request) -> Response:
+    """What a client got of an archive has another SHA-256: have it read again."""
+    context, id = Context.of(request), requested_archive(request)
+    archive = await context.run(lambda: context.tarkeep.find(id.type, id.name, id.profile))
+    visitor = visitor_of(request)
+    whose = visitor.token or (request.client.host if request.client else "")
+    outcome = context.suspects.ask(archive, whose)
+    done, _ = await asyncio.wait([asyncio.wrap_future(outcome)], timeout=SUSPECT_SECONDS)
+    if not done:
+        return answer_json({"state": archive.state.value, "checked": False}, 202)
+    return answer_json({"state": outcome.result().value, "checked": True})
 
 
 async def get_snapshot(request: Request) -> Response:

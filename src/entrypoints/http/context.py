@@ -25,6 +25,7 @@ from .download import StreamedResponse
 from .heap import Heap
 from .once import ToldOnce
 from .problems import RETRY_AFTER_SECONDS, Problem
+from .suspects import Suspects
 from .sync_report import content_of
 
 Result = TypeVar("Result")
@@ -67,8 +68,15 @@ class Context:
     def _as_many_as_allowed(self) -> asyncio.Semaphore:
         return asyncio.Semaphore(self.settings.max_uploads)
 
+    suspects: Suspects = field(init=False)
+
+    @suspects.default
+    def _read_again(self) -> Suspects:
+        return Suspects(self.tarkeep.examine)
+
     def close(self) -> None:
         """Wait for what runs in threads, and end them."""
+        self.suspects.close()
         self.heap.close()
         self.receivers.shutdown(cancel_futures=True)
         self.waiters.shutdown(cancel_futures=True)
