@@ -26,7 +26,10 @@ from ..domain.ports import (
     ClaimedElsewhere,
     ClaimOutcome,
     InventoryPage,
+    ListedArchive,
+    ListedPage,
     Page,
+    Sums,
     Totals,
 )
 from ..domain.sync import InventoryEntry
@@ -46,10 +49,12 @@ class _Entries:
     in_time: list[_InTime] = Factory(list)
     by_identity: list[tuple[_Identity, int]] = Factory(list)
     at: dict[int, ArchiveId] = Factory(dict)
+    profiles: dict[str, None] = Factory(dict)  # in the order they came
 
     def add(self, archive: BackupArchive) -> None:
         seq = len(self.numbered) + 1  # entries are never removed one by one
         self.numbered[archive.id] = seq, archive
+        self.profiles[archive.id.profile] = None
         self.at[seq] = archive.id
         self._list(seq, archive)
 
@@ -70,12 +75,12 @@ class _Entries:
         return self.numbered[self.at[seq]][1]
 
     def from_place(
-        self, start: int, profile: str | None, type: BackupType | None
+        self, start: int, profiles: Collection[str] | None, type: BackupType | None
     ) -> Iterator[tuple[_InTime, BackupArchive]]:
         for position in range(start, len(self.in_time)):
             place = self.in_time[position]
             archive = self.archive(place[1])
-            if profile in (None, archive.id.profile) and type in (None, archive.id.type):
+            if (profiles is None or archive.id.profile in profiles) and type in (None, archive.id.type):
                 yield place, archive
 
     def listed(self) -> Iterator[BackupArchive]:
@@ -124,8 +129,8 @@ class MemoryCatalog:
             return _enter(self._entries, archives, taken=self._claims)
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
-        entries = _Entries()
         with self._lock:
+            entries = _Entries(profiles=dict(self._entries.profiles))
             entered = _enter(entries, archives, taken={})
             self._entries, self._claims = entries, {}
         return entered
@@ -137,25 +142,43 @@ class MemoryCatalog:
             raise ArchiveNotFound(str(id))
         return archive
 
-    def named(self, type: BackupType, name: str) -> list[BackupArchive]:
+    def named(self, type: BackupType, name: str, *, profiles: Collection[str] | None = None) -> list[BackupArchive]:
         with self._lock:
             found = [a for a in self._entries.listed() if a.id.type is type and a.id.name == name]
-        return sorted(found, key=lambda archive: archive.id)
+        return sorted(
+            (archive for archive in found if profiles is None or archive.id.profile in profiles),
+            key=lambda archive: archive.id,
+        )
 
     def page(
         self,
         *,
         profile: str | None = None,
+        profiles: Collection[str] | None = None,
         type: BackupType | None = None,
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page:
         _check(limit)
+        if profile is not None:
+            profiles = (profile,) if profiles is None or profile in profiles else ()
         with self._lock:
             start = 0 if cursor is None else bisect_right(self._entries.in_time, read_time(cursor))
-            found = list(islice(self._entries.from_place(start, profile, type), limit + 1))
+            found = list(islice(self._entries.from_place(start, profiles, type), limit + 1))
         more = len(found) > limit
         return Page(tuple(archive for _, archive in found[:limit]), after_time(*found[limit - 1][0]) if more else None)
+
+    def listed(
+        self,
+        *,
+        profile: str | None = None,
+        profiles: Collection[str] | None = None,
+        type: BackupType | None = None,
+        cursor: str | None = None,
+        limit: int = 1000,
+    ) -> ListedPage:
+        page = self.page(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=limit)
+        return ListedPage(tuple(map(_listed_archive, page.archives)), page.next_cursor)
 
     def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:
         _check(limit)
@@ -185,14 +208,29 @@ class MemoryCatalog:
             listed = [a for a in self._entries.listed() if a.id.profile == profile and a.id.type is type]
         return [_inventory_entry(archive) for archive in listed if archive.id.name in wanted]
 
-    def totals(self, profile: str | None = None) -> list[Totals]:
+    def totals(self, profile: str | None = None, *, profiles: Collection[str] | None = None) -> list[Totals]:
         sums: dict[tuple[str, str], Totals] = {}
         with self._lock:
             for archive in self._entries.listed():
-                if profile in (None, archive.id.profile):
-                    key = archive.id.profile, archive.id.type.value
+                whose = archive.id.profile
+                if profile in (None, whose) and (profiles is None or whose in profiles):
+                    key = whose, archive.id.type.value
                     sums[key] = _plus(sums.get(key), archive)
         return [sums[key] for key in sorted(sums)]
+
+    def sums(self, profiles: Collection[str] | None = None) -> dict[BackupType, Sums]:
+        rows = self.totals(profiles=profiles)
+        return {
+            type: Sums(
+                sum(row.archives for row in rows if row.type is type),
+                sum(row.size_bytes for row in rows if row.type is type),
+            )
+            for type in BackupType
+        }
+
+    def profiles_since(self, mark: int) -> tuple[list[str], int]:
+        with self._lock:
+            return list(islice(self._entries.profiles, mark, None)), len(self._entries.profiles)
 
     def mark(self, id: ArchiveId, state: ArchiveState) -> None:
         with self._lock:
@@ -242,6 +280,20 @@ def _plus(so_far: Totals | None, archive: BackupArchive) -> Totals:
         archives=so_far.archives + 1,
         size_bytes=so_far.size_bytes + archive.size_bytes,
         newest=max(so_far.newest, archive.received_at),
+    )
+
+
+def _listed_archive(archive: BackupArchive) -> ListedArchive:
+    id, digests = archive.id, archive.digests
+    return ListedArchive(
+        id.profile,
+        id.type,
+        id.name,
+        archive.size_bytes,
+        digests.md5,
+        digests.sha256,
+        archive.received_at,
+        archive.state,
     )
 
 

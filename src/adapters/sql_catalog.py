@@ -12,19 +12,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice, product
+from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
+import msgspec
 from sqlalchemy import (
     Connection,
     Engine,
-    Select,
+    Executable,
     bindparam,
+    case,
     delete,
     func,
     literal,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -39,14 +40,16 @@ from ..domain.ports import (
     ClaimedElsewhere,
     ClaimOutcome,
     InventoryPage,
+    ListedPage,
     Page,
+    Sums,
     Totals,
 )
 from ..domain.sync import InventoryEntry
-from .cursors import after_time, read_time
 from .shared_transactions import SharedTransactions
-from .sql_engine import EXCLUSIVE, connect, translated, use_log
+from .sql_engine import EXCLUSIVE, connect, is_one_of, translated, use_log
 from .sql_inventories import SqlInventories
+from .sql_pages import SqlPages
 from .sql_rows import (
     ARCHIVE,
     TYPES,
@@ -56,16 +59,13 @@ from .sql_rows import (
     examples,
     identity,
     may_exist,
-    microseconds,
-    one_more,
     sought,
     time_of,
     values_of,
 )
-from .sql_schema import HEAD, LISTED, OPEN_CLAIM, archives, current_revision, fits, totals, upgrade
+from .sql_schema import EVERYBODY, HEAD, LISTED, OPEN_CLAIM, archives, current_revision, fits, totals, upgrade
 
 _Rows: TypeAlias = Sequence[tuple[Any, ...]]
-_Query: TypeAlias = Select[*tuple[Any, ...]]
 
 _Result = TypeVar("_Result")
 
@@ -89,6 +89,7 @@ class SqlCatalog:
         self._writers = SharedTransactions(self._transaction, busy_seconds)
         self._closed = False
         self._inventories = SqlInventories(self._all)
+        self._pages = SqlPages(self._all, engine.dialect.name)
         self._exclude_writers = EXCLUSIVE[engine.dialect.name]
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
         # SQLAlchemy tells how many rows an INSERT made only where asked to; inline: nobody needs the row's number.
@@ -105,7 +106,7 @@ class SqlCatalog:
         )
         counted = upsert(totals)
         self._add_to_totals = counted.on_conflict_do_update(
-            index_elements=list(totals.primary_key),
+            index_elements=[totals.c.profile, totals.c.type],
             set_={
                 totals.c.archives: totals.c.archives + counted.excluded.archives,
                 totals.c.size_bytes: totals.c.size_bytes + counted.excluded.size_bytes,
@@ -178,32 +179,39 @@ class SqlCatalog:
             raise ArchiveNotFound(str(id))
         return archive_of(rows[0])
 
-    def named(self, type: BackupType, name: str) -> list[BackupArchive]:
+    def named(self, type: BackupType, name: str, *, profiles: Collection[str] | None = None) -> list[BackupArchive]:
         try:
             check_archive_name(name)
         except InvalidName:
             return []  # no archive has it, and drivers refuse some texts
-        return [archive_of(row) for row in self._all(_NAMED, {"type": type.value, "name": name})]
+        values: Values = {"type": type.value, "name": name}
+        if profiles is None:
+            rows = self._all(_NAMED, values)
+        else:
+            rows = self._all(_NAMED_IN, values | _those(profiles)) if profiles else []
+        return [archive_of(row) for row in rows]
 
     def page(
         self,
         *,
         profile: str | None = None,
+        profiles: Collection[str] | None = None,
         type: BackupType | None = None,
         cursor: str | None = None,
         limit: int = 100,
     ) -> Page:
-        received_us, seq = _START if cursor is None else read_time(cursor)
-        place: Values = {"received_us": received_us, "seq": seq, "limit": one_more(limit)}
-        if profile is not None:
-            place["profile"] = profile
-        if type is not None:
-            place["type"] = type.value
-        rows = self._all(_PAGES[profile is not None, type is not None], place) if may_exist(profile) else []
-        found = tuple(archive_of(row) for _, *row in rows[:limit])
-        if len(rows) <= limit:
-            return Page(found, None)
-        return Page(found, after_time(microseconds(found[-1].received_at), rows[limit - 1][0]))
+        return self._pages.page(profile, profiles, type, cursor, limit)
+
+    def listed(
+        self,
+        *,
+        profile: str | None = None,
+        profiles: Collection[str] | None = None,
+        type: BackupType | None = None,
+        cursor: str | None = None,
+        limit: int = 1000,
+    ) -> ListedPage:
+        return self._pages.listed(profile, profiles, type, cursor, limit)
 
     def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:
         return self._inventories.page(profile, cursor, limit)
@@ -214,15 +222,29 @@ class SqlCatalog:
     def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
         return self._inventories.entries(profile, type, names)
 
-    def totals(self, profile: str | None = None) -> list[Totals]:
-        if profile is None:
+    def totals(self, profile: str | None = None, *, profiles: Collection[str] | None = None) -> list[Totals]:
+        if profile is not None:
+            is_asked = may_exist(profile) and (profiles is None or profile in profiles)
+            profiles = (profile,) if is_asked else ()
+        if profiles is None:
             rows = self._all(_TOTALS, {})
         else:
-            rows = self._all(_TOTALS_OF_PROFILE, {"profile": profile}) if may_exist(profile) else []
+            rows = self._all(_TOTALS_IN, _those(profiles)) if profiles else []
         return [
             Totals(profile, TYPES[type], count, size_bytes, time_of(newest_us))
             for profile, type, count, size_bytes, newest_us in rows
         ]
+
+    def sums(self, profiles: Collection[str] | None = None) -> dict[BackupType, Sums]:
+        ((*found,),) = self._all(_SUMS_IN, _those((EVERYBODY,) if profiles is None else profiles))
+        return {
+            type: Sums(int(archives or 0), int(size_bytes or 0))
+            for type, archives, size_bytes in zip(BackupType, found[::2], found[1::2], strict=True)
+        }
+
+    def profiles_since(self, mark: int) -> tuple[list[str], int]:
+        rows = self._all(_PROFILES_SINCE, {"mark": mark})
+        return list(dict.fromkeys(profile for _, profile in rows)), rows[-1][0] if rows else mark
 
     def mark(self, id: ArchiveId, state: ArchiveState) -> None:
         def set_state(connection: Connection) -> None:
@@ -297,7 +319,7 @@ class SqlCatalog:
             connection.exec_driver_sql(self._exclude_writers)
             yield connection
 
-    def _all(self, statement: _Query, values: Values) -> _Rows:
+    def _all(self, statement: Executable, values: Values) -> _Rows:
         self._check_open()
         with translated(), self._engine.connect() as connection:
             # The driver's own rows: no column read here needs conversion, and Row objects slow inventories by a sixth.
@@ -334,8 +356,8 @@ class SqlCatalog:
         return new
 
     def _count(self, connection: Connection, profile: str, type: str, count: int, size_bytes: int) -> None:
-        values = {"profile": profile, "type": type, "archives": count, "size_bytes": size_bytes}
-        connection.execute(self._add_to_totals, values)
+        counted = {"type": type, "archives": count, "size_bytes": size_bytes}
+        connection.execute(self._add_to_totals, [{"profile": whose, **counted} for whose in (profile, EVERYBODY)])
 
 
 # -- statements ------------------------------------------------------------------------------------------------------
@@ -346,6 +368,7 @@ _of_type = _a.type == bindparam("type")
 _of_name = _a.name == bindparam("name")
 
 _FIND = select(*ARCHIVE).where(_of_type, _of_name, _of_profile, LISTED)
+_NAMED_IN = select(*ARCHIVE).where(_of_type, _of_name, is_one_of(_a.profile, "profiles"), LISTED).order_by(_a.profile)
 _NAMED = select(*ARCHIVE).where(_of_type, _of_name, LISTED).order_by(_a.profile)
 _HOLDER = select(_a.claimed, *ARCHIVE).where(_of_type, _of_name, _of_profile)
 _WITHOUT_SNAPSHOT = select(_a.name).where(_of_profile, _of_type, _a.has_snapshot.is_not(True), LISTED)
@@ -378,20 +401,6 @@ _LAST_SEQ = select(func.coalesce(func.max(_a.seq), 0))
 _ENTERED = select(_a.seq, _a.profile, _a.type, _a.size_bytes, _a.state).where(_a.seq > bindparam("last"))
 
 
-def _pages(by_profile: bool, by_type: bool) -> _Query:
-    # The equal columns stay outside the comparison of rows: inside it, no index finds the place. SQLite looks up the
-    # time only and passes over entries of the same microsecond one by one, within the index.
-    filters = [_of_profile] * by_profile + [_of_type] * by_type
-    return (
-        select(_a.seq, *ARCHIVE)
-        .where(*filters, tuple_(_a.received_us, _a.seq) > tuple_(bindparam("received_us"), bindparam("seq")), LISTED)
-        .order_by(_a.received_us, _a.seq)
-        .limit(bindparam("limit"))
-    )
-
-
-_PAGES = {filters: _pages(*filters) for filters in product((False, True), repeat=2)}
-
 _newest_us = (
     select(_a.received_us)
     .where(_a.profile == totals.c.profile, _a.type == totals.c.type, LISTED)
@@ -401,7 +410,24 @@ _newest_us = (
 )
 _TOTALS = (
     select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes, _newest_us)
-    .where(totals.c.archives > 0)
+    .where(totals.c.archives > 0, totals.c.profile != literal(EVERYBODY))
     .order_by(totals.c.profile, totals.c.type)
 )
-_TOTALS_OF_PROFILE = _TOTALS.where(totals.c.profile == bindparam("profile"))
+_TOTALS_IN = _TOTALS.where(is_one_of(totals.c.profile, "profiles"))
+# Not grouped by type, for which the rows would have to be sorted.
+_SUMS_IN = select(
+    *(
+        func.sum(case((totals.c.type == literal(type.value), column), else_=literal(0)))
+        for type in BackupType
+        for column in (totals.c.archives, totals.c.size_bytes)
+    )
+).where(is_one_of(totals.c.profile, "profiles"))
+_PROFILES_SINCE = (
+    select(totals.c.number, totals.c.profile)
+    .where(totals.c.number > bindparam("mark"), totals.c.profile != literal(EVERYBODY))
+    .order_by(totals.c.number)
+)
+
+
+def _those(profiles: Collection[str]) -> Values:
+    return {"profiles": msgspec.json.encode(list(profiles)).decode()}

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, ColumnElement, Engine, bindparam, create_engine, make_url
+from sqlalchemy import URL, ColumnElement, Engine, Integer, TextClause, bindparam, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.compiler import compiles
@@ -48,28 +48,60 @@ EXCLUSIVE = {
 _POOL = 8  # reading is short and holds the GIL most of the time: more connections would only cost memory
 
 
-class _EachOf(FunctionElement[str]):
+class _EachOf(FunctionElement[Any]):
+    inherit_cache = True
+
+
+class _EachNumberOf(FunctionElement[Any]):
     inherit_cache = True
 
 
 @compiles(_EachOf, "sqlite")
-def _each_of_sqlite(element: _EachOf, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_EachNumberOf, "sqlite")
+def _each_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
     return f"(SELECT value FROM json_each({compiler.process(element.clauses, **options)}))"
 
 
 @compiles(_EachOf, "postgresql")
-def _each_of_postgresql(element: _EachOf, compiler: SQLCompiler, **options: Any) -> str:
+def _each_postgresql(element: _EachOf, compiler: SQLCompiler, **options: Any) -> str:
     return f"(SELECT json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json)))"
 
 
-def is_one_of(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+@compiles(_EachNumberOf, "postgresql")
+def _each_number_postgresql(element: _EachNumberOf, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(SELECT json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json))::bigint)"
+
+
+def is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """
-    *column* holds one of the texts in the JSON array that is bound as *name*.
+    *column* holds one of the texts, or numbers, in the JSON array that is bound as *name*.
 
     So any number of them is one value of a statement that is compiled once; SQLAlchemy renders a list of its own
     again at every call, which takes longer than the query.
     """
-    return column.op("IN", is_comparison=True)(_EachOf(bindparam(name)))
+    each = _EachNumberOf if isinstance(column.type, Integer) else _EachOf
+    return column.op("IN", is_comparison=True)(each(bindparam(name)))
+
+
+@cache
+def first_of_each(dialect: str, listed: str, *, by_type: bool) -> TextClause:
+    """
+    The first ``limit`` archives of each of ``profiles``, a JSON array, behind a place: profile, time and number.
+
+    An index finds them for each profile. SQLite has no LATERAL, and takes the profiles first where it is told so.
+    """
+    chosen = f"profile = p.value {'AND type = :type' if by_type else ''} AND {listed}"
+    those = f"FROM archives WHERE {chosen} AND (received_us, seq) > (:received_us, :seq)"
+    first = f"{those} ORDER BY received_us, seq LIMIT :limit"
+    if dialect == "sqlite":
+        return text(
+            "SELECT p.value, a.received_us, a.seq FROM json_each(:profiles) p CROSS JOIN archives a "
+            f"WHERE a.seq IN (SELECT seq {first})"
+        )
+    return text(
+        "SELECT p.value, a.received_us, a.seq FROM json_array_elements_text(CAST(:profiles AS json)) p(value) "
+        f"CROSS JOIN LATERAL (SELECT received_us, seq {first}) a"
+    )
 
 
 def connect(url: str, busy_seconds: float) -> Engine:

@@ -18,7 +18,7 @@ Values: TypeAlias = dict[str, str | int | bool | bytes | None]
 TYPES = {type.value: type for type in BackupType}
 VERDICTS = {verdict.value: verdict for verdict in FitVerdict}
 _KINDS = {kind.value: kind for kind in Kind}
-_STATES = {state.value: state for state in ArchiveState}
+STATES = {state.value: state for state in ArchiveState}
 _NO_LINEAGE = Lineage()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -110,7 +110,7 @@ def archive_of(row: Sequence[Any]) -> BackupArchive:
         time_of(received_us),
         time_of(taken_us),
         contents,
-        _STATES[state],
+        STATES[state],
         _lineage(*about_lineage),
         bool(has_snapshot),
         () if notes is None else tuple(json.loads(notes)),

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from ..domain.errors import FormatUnknown
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -94,7 +94,8 @@ _listed_by("archives_of_profile_in_time", "profile", "received_us", "seq")
 _listed_by("archives_of_type_in_time", "type", "received_us", "seq")
 _listed_by("archives_of_both_in_time", "profile", "type", "received_us", "seq")
 # Holds all that an inventory shows: looking up 100,000 rows one by one takes three times as long as reading it.
-_listed_by("archives_inventory", "profile", "type", "name", "size_bytes", "md5", "sha256", "state")
+# SQLite wants the column of the condition, too, or it looks at the row for it.
+_listed_by("archives_inventory", "profile", "type", "name", "size_bytes", "md5", "sha256", "state", "claimed")
 Index(
     "archives_claimed",
     archives.c.profile,
@@ -121,12 +122,22 @@ fits = Table(
 totals = Table(
     "totals",
     METADATA,
-    Column("profile", _words, primary_key=True),
-    Column("type", _words, primary_key=True),
+    Column("number", _sequence, primary_key=True),
+    Column("profile", _words, nullable=False),
+    Column("type", _words, nullable=False),
     Column("archives", BigInteger, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
+    UniqueConstraint("profile", "type", name="totals_identity"),
+    sqlite_autoincrement=True,  # a number is never used again, so that new profiles are known by theirs
 )
-"""Sums over the listed entries, changed in the transactions that change those. A pair that lost all keeps zeros."""
+"""
+Sums over the listed entries, changed in the transactions that change those. A pair that lost all keeps zeros.
+
+Under the profile `EVERYBODY` stand the sums of each type over all profiles.
+"""
+
+EVERYBODY = ""
+"""No profile is called that."""
 
 
 def upgrade(connection: Connection) -> None:

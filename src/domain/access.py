@@ -153,8 +153,13 @@ class Visitor:
     @property
     def only_profile(self) -> str | None:
         """The one profile the visitor sees, where the patterns are a single name."""
-        one = self.patterns[0]
-        return one if len(self.patterns) == 1 and not set("*?[") & set(one) else None
+        named = self.named_profiles
+        return next(iter(named)) if named is not None and len(named) == 1 else None
+
+    @property
+    def named_profiles(self) -> frozenset[str] | None:
+        """All that the visitor sees, where every pattern is a name; None where it depends on what there is."""
+        return None if any(set("*?[") & set(pattern) for pattern in self.patterns) else frozenset(self.patterns)
 
 
 ANYBODY = Visitor(None, OPEN_SCOPES, (EVERY_PROFILE,))

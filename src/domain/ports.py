@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from attrs import frozen
 
@@ -266,6 +266,27 @@ class Page:
     next_cursor: str | None
 
 
+class ListedArchive(NamedTuple):
+    """What lists of the original say of an archive. A plain tuple, because there may be millions."""
+
+    profile: str
+    type: BackupType
+    name: str
+    size_bytes: int
+    md5: str
+    sha256: str
+    received_at: datetime
+    state: ArchiveState
+
+
+@frozen
+class ListedPage:
+    """Like `Page`, with what lists show and nothing else."""
+
+    archives: tuple[ListedArchive, ...]
+    next_cursor: str | None
+
+
 @frozen
 class InventoryPage:
     """Like `Page`, with the entries a comparison needs and nothing else."""
@@ -283,6 +304,14 @@ class Totals:
     archives: int
     size_bytes: int
     newest: datetime
+
+
+@frozen
+class Sums:
+    """How many archives of one type there are, and their bytes."""
+
+    archives: int
+    size_bytes: int
 
 
 class Catalog(Protocol):
@@ -336,13 +365,14 @@ class Catalog(Protocol):
             ArchiveNotFound: there is none.
         """
 
-    def named(self, type: BackupType, name: str) -> list[BackupArchive]:
-        """The entries of that type and name in any profile, in the order of profiles."""
+    def named(self, type: BackupType, name: str, *, profiles: Collection[str] | None = None) -> list[BackupArchive]:
+        """The entries of that type and name in any profile, or in any of *profiles*, in the order of profiles."""
 
     def page(
         self,
         *,
         profile: str | None = None,
+        profiles: Collection[str] | None = None,
         type: BackupType | None = None,
         cursor: str | None = None,
         limit: int = 100,
@@ -350,13 +380,25 @@ class Catalog(Protocol):
         """
         At most *limit* entries, by `received_at` ascending (equal times in a fixed order), from *cursor* on.
 
-        A cursor comes from the page before, with the same *profile* and *type*, and is not to be looked into. Entries
-        that were there throughout are seen exactly once, whatever is added meanwhile. Cost does not grow with the
-        number of entries before the cursor.
+        Of one *profile*, of several *profiles*, or of all. A cursor comes from the page before, with the same profiles
+        and *type*, and is not to be looked into. Entries that were there throughout are seen exactly once, whatever is
+        added meanwhile. Cost does not grow with the number of entries before the cursor, nor with those of profiles
+        that are not asked for.
 
         Raises:
             ValueError: *cursor* is not one of this catalog's, or *limit* is below 1.
         """
+
+    def listed(
+        self,
+        *,
+        profile: str | None = None,
+        profiles: Collection[str] | None = None,
+        type: BackupType | None = None,
+        cursor: str | None = None,
+        limit: int = 1000,
+    ) -> ListedPage:
+        """Like `page`, in the same order and by the same cursors."""
 
     def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:
         """Like `page`, in the order (type, name, profile); for comparing with what a client has."""
@@ -367,8 +409,27 @@ class Catalog(Protocol):
     def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
         """What an inventory says of those of *names* that are entries of that profile and type, in any order."""
 
-    def totals(self, profile: str | None = None) -> list[Totals]:
-        """One row per profile and type that holds an archive, ordered by these. Cost does not grow with archives."""
+    def totals(self, profile: str | None = None, *, profiles: Collection[str] | None = None) -> list[Totals]:
+        """
+        One row per profile and type that holds an archive, ordered by these: of one *profile*, of *profiles*, or all.
+
+        Cost does not grow with archives.
+        """
+
+    def sums(self, profiles: Collection[str] | None = None) -> dict[BackupType, Sums]:
+        """
+        What there is of each type, in all profiles or in *profiles*.
+
+        Cost grows neither with archives nor, of all, with profiles.
+        """
+
+    def profiles_since(self, mark: int) -> tuple[list[str], int]:
+        """
+        The profiles that came since *mark*, 0 at first, in the order they came, and the mark to ask with next.
+
+        One that was told of may come again, and one that has lost its archives is not taken back. Cost grows with the
+        number of those that came.
+        """
 
     def mark(self, id: ArchiveId, state: ArchiveState) -> None:
         """

@@ -116,7 +116,9 @@ def _sha256(text: bytes) -> bytes:
 
 def rfc3339(moment: datetime) -> str:
     """*moment* as RFC 3339 in UTC ending in ``Z``; microseconds only where there are any."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat()[: -len("+00:00")] + "Z"
 
 
 def _check_format(found: object) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from .errors import TooLarge
 
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+
 
 def human_size(size_bytes: int) -> str:
     """*size_bytes* for people, 1024-based with one decimal: ``12.0 KB``."""
-    size = float(size_bytes)
-    for unit in ("B", "KB", "MB", "GB", "TB"):
-        if size < 1024:
-            return f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} PB"
+    unit = min(max(size_bytes.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
+    return f"{size_bytes / (1 << 10 * unit):.1f} {_UNITS[unit]}"
 
 
 def check_size(size_bytes: int, limit_bytes: int | None) -> None:

@@ -90,6 +90,7 @@ from ..domain.usecases.tokens import LetIn, ListTokens, MakeToken, RevokeToken
 from ..domain.usecases.trace_history import TraceHistory
 from ..domain.usecases.upload import AppendToUpload, JoinUploads
 from ..domain.usecases.verify import VerifyInventory
+from ..domain.usecases.visible import VisibleProfiles
 from .logs import Log, LoggedNotices
 from .profile_rules import read_rules
 from .settings import StorageSettings
@@ -208,6 +209,7 @@ def assemble(
     """
     gatekeeper = gatekeeper or MemoryGatekeeper()
     scratch = scratch or ScratchFiles(None)
+    visible = VisibleProfiles(catalog)
     examine = read.examine
     members = RecordMembers(records, read, looking)
     points = ListPoints(catalog, members, rules)
@@ -235,13 +237,13 @@ def assemble(
         audit=audit or MemoryAuditLog(),
         receive=receive,
         uploads=_uploads(receive, store, hasher, clock, ids, sessions, upload_locks, upload_limits),
-        find=FindArchive(catalog),
+        find=FindArchive(catalog, visible),
         read=read,
         examine=examine,
         record_members=members,
-        list=ListArchives(catalog),
-        summarise=Summarise(catalog),
-        verify=VerifyInventory(catalog, SpillingSorter(scratch)),
+        list=ListArchives(catalog, visible),
+        summarise=Summarise(catalog, visible),
+        verify=VerifyInventory(catalog, visible, SpillingSorter(scratch)),
         check_readiness=CheckReadiness(store, catalog),
         recover=RecoverInterrupted(store, catalog, sessions),
         rebuild=RebuildCatalog(store, catalog, hasher, MendSidecar(store, catalog, hasher, looking, clock, rules)),

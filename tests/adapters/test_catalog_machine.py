@@ -167,6 +167,16 @@ class CatalogMachine(RuleBasedStateMachine):
         assert walked == [a for a in in_order if profile in (None, a.id.profile) and type in (None, a.id.type)]
         assert [a.received_at for a in walked] == sorted(a.received_at for a in walked)
 
+    @rule(profiles=st.sets(st.sampled_from(PROFILES)), limit=st.integers(1, 4))
+    def walk_pages_of_some(self, profiles: set[str], limit: int) -> None:
+        walked = all_archives(self.catalog, profiles=profiles, limit=limit)
+        assert walked == [a for a in self.catalog.page().archives if a.id.profile in profiles]
+        rows = [row for row in recounted(self.listed()) if row.profile in profiles]
+        assert self.catalog.totals(profiles=profiles) == rows
+        for type, sums in self.catalog.sums(profiles).items():
+            assert sums.archives == sum(row.archives for row in rows if row.type is type)
+            assert sums.size_bytes == sum(row.size_bytes for row in rows if row.type is type)
+
     @rule(profile=st.none() | st.sampled_from(PROFILES), limit=st.integers(1, 4))
     def walk_inventory(self, profile: str | None, limit: int) -> None:
         wanted = sorted(
@@ -205,8 +215,15 @@ class CatalogMachine(RuleBasedStateMachine):
         assert set(found) == set(self.listed())
 
     @invariant()
+    def every_profile_is_known(self) -> None:
+        assert {archive.id.profile for archive in self.listed()} <= set(self.catalog.profiles_since(0)[0])
+
+    @invariant()
     def totals_are_a_recount(self) -> None:
         assert self.catalog.totals() == recounted(self.listed())
+        sums = self.catalog.sums().values()
+        assert sum(each.archives for each in sums) == len(self.listed())
+        assert sum(each.size_bytes for each in sums) == sum(archive.size_bytes for archive in self.listed())
 
 
 class MemoryMachine(CatalogMachine):

@@ -7,7 +7,7 @@ A test file of an adapter subclasses `CatalogContract` and provides the fixture 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -18,7 +18,7 @@ from attrs import evolve
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Kind, Lineage
 from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import ArchiveNotFound
-from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, Totals
+from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ListedArchive, Sums, Totals
 from tarkeep.domain.sync import InventoryEntry
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted
@@ -28,6 +28,17 @@ FULL, INC, DIFF = BackupType.FULL, BackupType.INC, BackupType.DIFF
 
 def later(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
+
+
+def summed(rows: Iterable[Totals]) -> dict[BackupType, Sums]:
+    rows = list(rows)
+    return {
+        type: Sums(
+            sum(row.archives for row in rows if row.type is type),
+            sum(row.size_bytes for row in rows if row.type is type),
+        )
+        for type in BackupType
+    }
 
 
 def several() -> list[BackupArchive]:
@@ -415,6 +426,91 @@ class CatalogContract:
         wanted = [a for a in in_order if profile in (None, a.id.profile) and type in (None, a.id.type)]
         assert walked == wanted
 
+    @pytest.mark.parametrize("limit", [1, 3, 100])
+    @pytest.mark.parametrize("type", [None, INC])
+    @pytest.mark.parametrize("profiles", [(), ("web",), ("db", "web"), ("db", "nobody"), ("mail", "db", "web", "no")])
+    def test_pages_of_some_profiles_join_to_what_those_hold(
+        self, catalog: Catalog, profiles: tuple[str, ...], type: BackupType | None, limit: int
+    ) -> None:
+        """In the order of all, whatever others hold; together with one profile only if that is among them."""
+        catalog.adopt(several())
+        everything = all_archives(catalog, type=type)
+        wanted = [archive for archive in everything if archive.id.profile in profiles]
+
+        assert all_archives(catalog, profiles=profiles, type=type, limit=limit) == wanted
+        for profile in ("web", "nobody"):
+            of_one = [archive for archive in wanted if archive.id.profile == profile]
+            assert all_archives(catalog, profile=profile, profiles=profiles, type=type, limit=limit) == of_one
+
+    @pytest.mark.parametrize("seed", range(12))
+    def test_pages_of_many_profiles_are_those_of_all_without_the_others(self, catalog: Catalog, seed: int) -> None:
+        """Where theirs are most of all or rare, alike in time or all behind those of the others, large and small."""
+        rng = random.Random(seed)
+        profiles = [f"p{number}" for number in range(rng.choice([3, 12, 60]))]
+        weights = [rng.choice([1, 1, 1, 30]) for _ in profiles]
+        asked = set(rng.sample(profiles, rng.randrange(1, len(profiles) + 1)))
+        gap = rng.choice([0, 0, 500])
+        archives = []
+        for number in range(600):
+            (profile,) = rng.choices(profiles, weights)
+            seconds = rng.randrange(rng.choice([5, 400])) + gap * (profile in asked)
+            archives.append(make_archive(f"{number:04}.tar.gz", profile=profile, received_at=later(seconds)))
+        catalog.adopt(archives)
+        wanted = [archive for archive in all_archives(catalog) if archive.id.profile in asked]
+
+        for limit in (1, 7, 100):
+            assert all_archives(catalog, profiles=asked, limit=limit) == wanted
+            assert all_archives(catalog, profiles=asked, type=FULL, limit=limit) == wanted
+
+    def test_a_walk_through_some_profiles_is_not_disturbed_by_changes(self, catalog: Catalog) -> None:
+        """What is there throughout is seen once; what is taken away meanwhile ends nothing early."""
+        archives = [
+            make_archive(f"{number:03}.tar.gz", profile=f"p{number % 20}", received_at=later(number))
+            for number in range(200)
+        ]
+        catalog.adopt(archives)
+        asked = {f"p{number}" for number in range(0, 20, 3)}
+        seen: list[ArchiveId] = []
+        cursor = None
+        for step in range(100):
+            page = catalog.page(profiles=asked, cursor=cursor, limit=3)
+            seen += [archive.id for archive in page.archives]
+            cursor = page.next_cursor
+            catalog.adopt([make_archive(f"new-{step}.tar.gz", profile="p0", received_at=later(step))])
+            catalog.mark(archives[(step * 7) % 200].id, ArchiveState.TRASHED)
+            if cursor is None:
+                break
+
+        gone = {archives[(step * 7) % 200].id for step in range(100)}
+        owed = [archive.id for archive in archives if archive.id.profile in asked and archive.id not in gone]
+        assert [id for id in seen if id in owed] == owed
+
+    def test_lists_say_what_pages_do(self, catalog: Catalog) -> None:
+        """By the same cursors, which count in either."""
+        catalog.adopt(several())
+        catalog.mark(several()[0].id, ArchiveState.DAMAGED)
+        cursor = None
+        for _ in range(4):
+            page, listed = catalog.page(cursor=cursor, limit=3), catalog.listed(cursor=cursor, limit=3)
+            assert listed.next_cursor == page.next_cursor
+            assert list(listed.archives) == [
+                ListedArchive(
+                    archive.id.profile,
+                    archive.id.type,
+                    archive.id.name,
+                    archive.size_bytes,
+                    archive.digests.md5,
+                    archive.digests.sha256,
+                    archive.received_at,
+                    archive.state,
+                )
+                for archive in page.archives
+            ]
+            cursor = page.next_cursor
+        assert cursor is None
+        some = catalog.listed(profiles=["db", "mail"], type=DIFF)
+        assert [archive.profile for archive in some.archives] == ["mail", "db"]
+
     def test_a_last_full_page_has_no_cursor(self, catalog: Catalog) -> None:
         """A page that ends exactly with the last entry says that nothing follows."""
         catalog.adopt(several())
@@ -558,6 +654,38 @@ class CatalogContract:
             InventoryEntry(a.id.type, a.id.name, a.size_bytes, a.digests.md5, a.digests.sha256) for a in wanted
         ]
 
+    def test_names_come_in_order_behind_a_name(self, catalog: Catalog) -> None:
+        """Those of one profile and type that are listed, as many as are asked for."""
+        wanted = [f"{letter}{number}.tar.gz" for letter in "aéz" for number in range(10, 14)]
+        catalog.adopt([make_archive(name, type=INC) for name in reversed(wanted)])
+        catalog.adopt([make_archive("b.tar.gz"), make_archive("b.tar.gz", profile="other", type=INC)])
+        catalog.mark(ArchiveId("document", INC, "a12.tar.gz"), ArchiveState.TRASHED)
+        wanted.remove("a12.tar.gz")
+        wanted.sort()
+
+        assert catalog.names("document", INC) == wanted
+        assert catalog.names("document", INC, limit=3) == wanted[:3]
+        for name in ("", "a11.tar.gz", "a12", "b", "z13.tar.gz", "\U0010ffff"):
+            assert catalog.names("document", INC, after=name, limit=100) == [one for one in wanted if one > name]
+        for profile in ("", "nobody", "no profile", "docu\0ment"):
+            assert catalog.names(profile, INC) == []
+
+    def test_many_names_are_looked_up_at_once(self, catalog: Catalog) -> None:
+        """Of those that are listed in that profile and type it is said what an inventory says."""
+        archives = [make_archive(f"a{number}.tar.gz") for number in range(2000)]
+        catalog.adopt([*archives, make_archive("a1.tar.gz", profile="other"), make_archive("a2.tar.gz", type=INC)])
+        catalog.mark(archives[7].id, ArchiveState.DAMAGED)
+        catalog.mark(archives[8].id, ArchiveState.TRASHED)
+        inventory = {entry.name: entry for entry in all_entries(catalog, profile="document") if entry.type is FULL}
+        asked = [f"a{number}.tar.gz" for number in range(0, 4000, 3)] + ["a7.tar.gz", "a8.tar.gz", '"', "é\0"]
+
+        found = catalog.look_up("document", FULL, asked)
+
+        assert len(found) == len({entry.name for entry in found})
+        assert {entry.name: entry for entry in found} == {name: inventory[name] for name in asked if name in inventory}
+        assert catalog.look_up("document", FULL, []) == []
+        assert catalog.look_up("no profile", FULL, asked) == []
+
     def test_an_inventory_tells_what_is_damaged(self, catalog: Catalog) -> None:
         """From the moment on that it is marked, of one profile and of all, until it is whole again."""
         catalog.adopt([make_archive("a.tar.gz"), make_archive("b.tar.gz")])
@@ -589,6 +717,58 @@ class CatalogContract:
         ]
         assert catalog.totals("web") == catalog.totals()[1:]
         assert catalog.totals("nobody") == []
+
+    @pytest.mark.parametrize("profiles", [(), ("db",), ("db", "web", "nobody"), ("db", "mail", "web")])
+    def test_totals_and_sums_of_some_profiles(self, catalog: Catalog, profiles: tuple[str, ...]) -> None:
+        """Are the rows of those, and what these make together; of all where none is said."""
+        catalog.adopt(several())
+        catalog.mark(several()[1].id, ArchiveState.TRASHED)
+        rows = [row for row in catalog.totals() if row.profile in profiles]
+
+        assert catalog.totals(profiles=profiles) == rows
+        assert catalog.totals("db", profiles=profiles) == [row for row in rows if row.profile == "db"]
+        assert catalog.sums(profiles) == summed(rows)
+        assert catalog.sums() == summed(catalog.totals())
+
+    def test_sums_follow_whatever_happens(self, catalog: Catalog) -> None:
+        """They are those of the totals after every kind of change, and of nothing there are none."""
+        assert catalog.sums() == summed([])
+        archive = make_archive(content=b"123")
+        catalog.claim(archive)
+        assert catalog.sums() == summed([])
+        catalog.confirm(archive)
+        assert catalog.sums()[FULL] == Sums(1, 3)
+        catalog.adopt(several())
+        assert catalog.sums() == summed(catalog.totals())
+        catalog.mark(archive.id, ArchiveState.TRASHED)
+        assert catalog.sums() == summed(catalog.totals())
+        catalog.mark(archive.id, ArchiveState.STORED)
+        catalog.replace([archive, *several()[:4]])
+        assert catalog.sums() == summed(catalog.totals())
+
+    def test_new_profiles_are_told_in_the_order_they_came(self, catalog: Catalog) -> None:
+        """A claim makes none; one that lost its archives stays known; with nothing new there is nothing to tell."""
+        assert catalog.profiles_since(0)[0] == []
+        catalog.claim(make_archive(profile="late"))
+        catalog.adopt([make_archive(profile="second"), make_archive(profile="first", type=INC)])
+        came, mark = catalog.profiles_since(0)
+        assert sorted(came) == ["first", "second"]
+        assert catalog.profiles_since(mark) == ([], mark)
+
+        catalog.confirm(make_archive(profile="late"))
+        catalog.adopt([make_archive("more.tar.gz", profile="first"), make_archive("more.tar.gz", profile="third")])
+        since, _ = catalog.profiles_since(mark)
+        assert [profile for profile in since if profile not in came] == ["late", "third"]
+        assert len(since) == len(set(since))
+        assert sorted(catalog.profiles_since(0)[0]) == ["first", "late", "second", "third"]
+
+        _, mark = catalog.profiles_since(0)
+        catalog.mark(make_archive(profile="second").id, ArchiveState.TRASHED)
+        catalog.replace([make_archive(profile="first"), make_archive(profile="new")])
+        since, _ = catalog.profiles_since(mark)
+        assert "new" in since
+        assert len(since) == len(set(since))
+        assert {"first", "new"} <= set(catalog.profiles_since(0)[0])
 
     def test_totals_equal_a_recount(self, catalog: Catalog) -> None:
         """After any mixture of changes the totals are what counting the pages gives."""

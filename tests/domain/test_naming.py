@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tarkeep.domain.errors import InvalidName
-from tarkeep.domain.naming import check_archive_name, check_profile, time_in_name, with_time
+from tarkeep.domain.naming import check_archive_name, check_profile, judged_closely, time_in_name, with_time
 
 
 @pytest.mark.parametrize("name", ["a", "document", "Laptop-2.home_dir", "0", "x" * 64])
@@ -128,3 +129,24 @@ def test_the_time_put_into_a_name_is_found_again() -> None:
 
     assert name == "backup.2026-11-23T02-03-04Z.tar.gz"
     assert time_in_name(name) == moment
+
+
+odd = st.sampled_from("aZ09 ._+@=,()-\n\0/\u00e9\u0301\u00aa\u0663\ud800~\u200b")
+suffixes = st.sampled_from([".tar.gz", ".tar.gz\n", ".TAR.GZ", ".tar-gz", ""])
+
+
+@given(st.text(odd, max_size=12) | st.text(odd, min_size=185, max_size=200), suffixes)
+@example("a" * 193, ".tar.gz")
+@example("a" * 194, ".tar.gz")
+@example("a", ".tar.gz\n")
+@example("", ".tar.gz")
+def test_the_short_way_to_judge_a_name_is_the_long_one(stem: str, suffix: str) -> None:
+    """What the pattern of common names lets pass the rules do, and what it does not the rules judge."""
+    assert outcome(check_archive_name, stem + suffix) == outcome(judged_closely, stem + suffix)
+
+
+def outcome(judge: Callable[[str], str], name: str) -> tuple[str, str]:
+    try:
+        return "", judge(name)
+    except InvalidName as error:
+        return error.rule, name

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from typing import Any
 
 import pytest
 from attrs import define, field
+from starlette.testclient import TestClient
 from starlette.types import Message
 
-from tarkeep.domain.errors import ArchiveCorrupt
-from tarkeep.entrypoints.http.download import AT_ONCE_BYTES, QUICK_SECONDS, StreamedResponse
+from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.domain.archives import BackupType
+from tarkeep.domain.errors import ArchiveCorrupt, BackendUnavailable
+from tarkeep.domain.ports import ListedPage
+from tarkeep.entrypoints.http.app import create_app
+from tarkeep.entrypoints.http.download import AT_ONCE_BYTES, CUT, QUICK_SECONDS, StreamedResponse
 from tests.support.archives import make_archive
+from tests.support.assembled import InMemory
 
 BLOCK = bytes(AT_ONCE_BYTES // 4)
 
@@ -106,3 +113,94 @@ def test_an_error_in_the_middle_leaves_the_answer_without_an_end() -> None:
     reader = asyncio.run(run())
 
     assert not reader.is_over
+
+
+# -- lists -----------------------------------------------------------------------------------------------------------
+
+
+class FailingCatalog(MemoryCatalog):
+    """It gives the first pages of a list, as many as *whole*, and no other."""
+
+    def __init__(self, whole: int) -> None:
+        super().__init__()
+        self.whole = whole
+
+    def listed(self, **asked: Any) -> ListedPage:
+        if not self.whole:
+            raise BackendUnavailable("catalog")
+        self.whole -= 1
+        return super().listed(**asked)
+
+
+@pytest.mark.parametrize("path", ["/list", "/list/FULL"])
+def test_a_list_that_cannot_be_finished_has_no_end(path: str) -> None:
+    """Its first page has been sent by then, and whoever reads it must not take that for all there is."""
+    messages, cut = asked_of(FailingCatalog(1), path)
+
+    assert messages[0]["status"] == 200
+    assert b'"999.tar.gz"' in b"".join(message.get("body", b"") for message in messages)
+    assert all(message["more_body"] for message in messages[1:])
+    assert cut == [True]
+
+
+@pytest.mark.parametrize("path", ["/list", "/list/FULL"])
+def test_a_list_that_cannot_be_begun_is_refused(path: str) -> None:
+    """As anything is while the catalog is away."""
+    messages, cut = asked_of(FailingCatalog(0), path)
+
+    assert messages[0]["status"] == 503
+    assert cut == []
+
+
+def asked_of(catalog: MemoryCatalog, path: str) -> tuple[list[Message], list[bool]]:
+    """What is sent to whoever asks for *path* with 1,500 archives in *catalog*, and whether he is cut off."""
+    catalog.adopt([make_archive(f"{number}.tar.gz") for number in range(1500)])
+    messages: list[Message] = []
+    cut: list[bool] = []
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    async def receive() -> Message:
+        return await asyncio.Future()
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+    }
+    scope |= {"headers": [(b"host", b"127.0.0.1")], "client": ("127.0.0.1", 1), "http_version": "1.1"}
+    scope[CUT] = lambda: cut.append(True)
+    with closing(create_app(InMemory(catalog=catalog).tarkeep)) as app:
+        asyncio.run(app(scope, receive, send))
+    return messages, cut
+
+
+@pytest.mark.parametrize("path", ["/list", "/list/INC", "/list?type=inc", "/list?profile=web"])
+def test_a_long_list_is_one_json_text(path: str) -> None:
+    """Of several pages in some types and of none in others; asked for by HEAD it has no body."""
+    memory = InMemory()
+    memory.catalog.adopt(
+        [
+            make_archive(f"{number}.tar.gz", profile=profile, type=type)
+            for type in (BackupType.FULL, BackupType.INC)
+            for profile, count in (("web", 1200), ("db", 900))
+            for number in range(count)
+        ]
+    )
+    with closing(create_app(memory.tarkeep)) as app, TestClient(app, "http://127.0.0.1") as client:
+        answer, head = client.get(path), client.head(path)
+
+    told = answer.json()
+    lists = told["backups"] if isinstance(told["backups"], dict) else {"INC": told["backups"]}
+    wanted = {"web"} if "web" in path else {"web", "db"}
+    for type in lists:
+        is_asked = type != "DIFF" and ("inc" not in path.lower() or type == "INC")
+        count = sum({"web": 1200, "db": 900}[profile] for profile in wanted) if is_asked else 0
+        assert len({(archive["profile"], archive["name"]) for archive in lists[type]}) == len(lists[type]) == count
+        assert all(archive["type"] == type and archive["profile"] in wanted for archive in lists[type])
+    assert told.get("total_count", told.get("count")) == sum(map(len, lists.values()))
+    assert answer.content.endswith(b"}\n")
+    assert (head.status_code, head.content) == (200, b"")

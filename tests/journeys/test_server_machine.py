@@ -141,7 +141,8 @@ class ServerMachine(RuleBasedStateMachine):
     def what_was_acknowledged_is_there_and_nothing_else(self) -> None:
         if not hasattr(self, "tarkeep"):
             return
-        listed = {archive.id: archive for archive in self.tarkeep.list.all()}
+        ids = [ArchiveId(one.profile, one.type, one.name) for page in self.tarkeep.list.all() for one in page]
+        listed = {id: self.catalog.find(id) for id in ids}
         assert listed.keys() == self.stored.keys()
         assert [stored.id for stored in self.door.store.scan()] == sorted(self.stored)
         for id, archive in listed.items():

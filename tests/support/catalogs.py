@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tarkeep.domain.archives import BackupArchive, BackupType
 from tarkeep.domain.ports import Catalog, Totals
@@ -10,15 +10,20 @@ from tarkeep.domain.sync import InventoryEntry
 
 
 def all_archives(
-    catalog: Catalog, *, profile: str | None = None, type: BackupType | None = None, limit: int = 100
+    catalog: Catalog,
+    *,
+    profile: str | None = None,
+    profiles: Collection[str] | None = None,
+    type: BackupType | None = None,
+    limit: int = 100,
 ) -> list[BackupArchive]:
     """Every listed archive, page by page; no page longer than *limit* or, but for the last, shorter."""
-    page = catalog.page(profile=profile, type=type, limit=limit)
+    page = catalog.page(profile=profile, profiles=profiles, type=type, limit=limit)
     walked = list(page.archives)
     while page.next_cursor is not None:
         assert len(page.archives) == limit
         before = page.next_cursor
-        page = catalog.page(profile=profile, type=type, cursor=page.next_cursor, limit=limit)
+        page = catalog.page(profile=profile, profiles=profiles, type=type, cursor=before, limit=limit)
         assert page.next_cursor != before, "the walk does not advance"
         walked += page.archives
     assert len(page.archives) <= limit

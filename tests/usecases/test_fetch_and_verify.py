@@ -14,6 +14,7 @@ from tarkeep.domain.archives import ArchiveState, BackupArchive, BackupType
 from tarkeep.domain.errors import AmbiguousName, ArchiveCorrupt, ArchiveNotFound, DuplicateEntry, ProfileNotFound
 from tarkeep.domain.sync import Bucket, InventoryEntry, SyncReport
 from tarkeep.domain.usecases.verify import VerifyInventory
+from tarkeep.domain.usecases.visible import VisibleProfiles
 from tests.support.archives import make_archive, make_targz
 from tests.support.assembled import InMemory, offer
 
@@ -181,7 +182,9 @@ def test_verify_says_the_same_however_little_is_compared_at_once(
     visitor = Visitor("t", frozenset(Scope), patterns)
     local = [entry(drawn_archive("any", *drawn)) for drawn in there]
 
-    verify = VerifyInventory(catalog, SpillingSorter(ScratchFiles(None), run_bytes=500), at_once)
+    verify = VerifyInventory(
+        catalog, VisibleProfiles(catalog), SpillingSorter(ScratchFiles(None), run_bytes=500), at_once
+    )
     report = SyncReport.of(verify(iter(local), profile, visitor))
 
     seen = [name for name in PROFILES if visitor.sees(name) and profile in (None, name)]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from attrs import frozen
 
 from ..access import ANYBODY, Visitor
-from ..archives import BackupArchive, BackupType
+from ..archives import BackupType
 from ..errors import InsufficientStorage, ProfileNotFound
 from ..naming import check_profile
-from ..ports import ArchiveStore, Catalog, Page, Totals
+from ..ports import ArchiveStore, Catalog, ListedArchive, Page, Sums, Totals
+from .visible import VisibleProfiles
 
-SCANNED = 1000
+AT_ONCE = 1000
 READY_FREE_BYTES = 1 << 20
 """With less than this free, a catalog's journal and one small archive may not fit."""
 
@@ -22,6 +23,7 @@ class ListArchives:
     """Pages of archives in the order they were received."""
 
     catalog: Catalog
+    visible: VisibleProfiles
 
     def __call__(
         self,
@@ -38,41 +40,26 @@ class ListArchives:
         Raises:
             ValueError: *cursor* is not one that a page gave out.
         """
-        if profile is not None and not visitor.sees(profile):
-            return Page((), None)
-        profile = profile or visitor.only_profile
-        if profile is not None or visitor.sees_everything:
-            return self.catalog.page(profile=profile, type=type, cursor=cursor, limit=limit)
-        return self._visible(visitor, type, cursor, limit)
-
-    def _visible(self, visitor: Visitor, type: BackupType | None, cursor: str | None, limit: int) -> Page:
-        found: list[BackupArchive] = []
-        end = None
-        while True:
-            # no more than are wanting, so that the cursor stands behind the last of them; then one more look ahead
-            wanted = limit - len(found)
-            page = self.catalog.page(type=type, cursor=cursor, limit=wanted or SCANNED)
-            visible = [archive for archive in page.archives if visitor.sees(archive.id.profile)]
-            if not wanted and visible:
-                return Page(tuple(found), end)
-            found += visible
-            cursor = page.next_cursor
-            if cursor is None:
-                return Page(tuple(found), None)
-            if wanted and len(found) == limit:
-                end = cursor
+        profiles = self._profiles(profile, visitor)
+        return self.catalog.page(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=limit)
 
     def all(
         self, *, profile: str | None = None, type: BackupType | None = None, visitor: Visitor = ANYBODY
-    ) -> Iterator[BackupArchive]:
-        """Every archive that *visitor* sees, fetched in pages of 1,000."""
-        cursor = None
+    ) -> Iterator[Sequence[ListedArchive]]:
+        """Every archive that *visitor* sees, in pages of 1,000, none of which is empty."""
+        profiles, cursor = self._profiles(profile, visitor), None
         while True:
-            page = self(profile=profile, type=type, cursor=cursor, limit=1000, visitor=visitor)
-            yield from page.archives
+            page = self.catalog.listed(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=AT_ONCE)
+            if page.archives:
+                yield page.archives
             cursor = page.next_cursor
             if cursor is None:
                 return
+
+    def _profiles(self, profile: str | None, visitor: Visitor) -> Collection[str] | None:
+        if profile is None:
+            return self.visible(visitor)
+        return None if visitor.sees(profile) else ()
 
 
 @frozen
@@ -80,10 +67,15 @@ class Summarise:
     """Counts, bytes and the newest archive, by profile and type."""
 
     catalog: Catalog
+    visible: VisibleProfiles
 
     def __call__(self, visitor: Visitor = ANYBODY) -> list[Totals]:
         """One row for each profile and type that holds an archive and that *visitor* sees, in this order."""
-        return [row for row in self.catalog.totals() if visitor.sees(row.profile)]
+        return self.catalog.totals(profiles=self.visible(visitor))
+
+    def by_type(self, visitor: Visitor = ANYBODY) -> dict[BackupType, Sums]:
+        """What there is of each type in all that *visitor* sees."""
+        return self.catalog.sums(self.visible(visitor))
 
     def profile(self, name: str) -> list[Totals]:
         """
@@ -114,7 +106,7 @@ class CheckReadiness:
             InsufficientStorage: less than `READY_FREE_BYTES` are free.
             BackendUnavailable, ReadOnly, CatalogBusy: what else keeps it from storing.
         """
-        self.catalog.totals()
+        self.catalog.sums()
         with self.store.begin() as writer:
             writer.write(b"\0")
         free_bytes = self.store.usage().free_bytes

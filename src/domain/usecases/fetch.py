@@ -8,6 +8,7 @@ from ..access import ANYBODY, Visitor
 from ..archives import ArchiveId, BackupArchive, BackupType
 from ..errors import AmbiguousName, ArchiveNotFound
 from ..ports import Catalog
+from .visible import VisibleProfiles
 
 
 @frozen
@@ -15,6 +16,7 @@ class FindArchive:
     """Look an archive up by as much of its identity as the client knows."""
 
     catalog: Catalog
+    visible: VisibleProfiles
 
     def __call__(
         self,
@@ -37,7 +39,7 @@ class FindArchive:
             if not visitor.sees(profile):
                 raise ArchiveNotFound(str(id))
             return self.catalog.find(id)
-        found = [archive for archive in self.catalog.named(type, name) if visitor.sees(archive.id.profile)]
+        found = self.catalog.named(type, name, profiles=self.visible(visitor))
         if not found:
             raise ArchiveNotFound(f"{type.value}/{name}")
         if len(found) > 1:

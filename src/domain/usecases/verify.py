@@ -20,6 +20,7 @@ from ..access import ANYBODY, Visitor
 from ..archives import BackupType
 from ..ports import Catalog, InventorySorter
 from ..sync import Bucket, InventoryEntry, Judged, bucket_of, once_each, pair
+from .visible import VisibleProfiles
 
 _by_name = attrgetter("name")
 
@@ -29,6 +30,7 @@ class VerifyInventory:
     """Say for every archive of either side whether both have it, and the same; *at_once* names are compared at once."""
 
     catalog: Catalog
+    visible: VisibleProfiles
     sorter: InventorySorter
     at_once: int = 5000
 
@@ -72,7 +74,8 @@ class VerifyInventory:
     def _compared(self, profile: str | None, visitor: Visitor) -> list[str]:
         if profile is not None:
             return [profile] if visitor.sees(profile) else []
-        return list(dict.fromkeys(row.profile for row in self.catalog.totals() if visitor.sees(row.profile)))
+        seen = self.visible(visitor)
+        return sorted(self.visible.all() if seen is None else seen)
 
     def _inventory(self, profile: str) -> Iterator[InventoryEntry]:
         cursor = None

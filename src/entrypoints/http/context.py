@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import msgspec
@@ -21,7 +21,7 @@ from ..settings import ServerSettings
 from ..wiring import Tarkeep
 from .access import visitor_of
 from .body import Incoming, MinimumRate, Patience, with_body
-from .download import StreamedResponse
+from .download import StreamedResponse, gathered
 from .heap import Heap
 from .once import ToldOnce
 from .problems import RETRY_AFTER_SECONDS, Problem
@@ -98,6 +98,11 @@ class Context:
     async def answer(self, work: Callable[[], object], headers: Mapping[str, str] | None = None) -> Response:
         """Run *work* in a thread, encoding there too what it returns."""
         return await self.run(lambda: answer_json(work(), headers=headers))
+
+    def stream_json(self, request: Request, pieces: Iterator[bytes]) -> Response:
+        """*pieces* of a JSON text, made in a thread while they are sent; an error in the middle cuts the connection."""
+        wanted = iter(()) if request.method == "HEAD" else gathered(pieces)
+        return StreamedResponse(nullcontext(wanted), self.executor, "application/json")
 
     async def receive_upload(
         self, request: Request, work: Callable[[Iterator[bytes]], Result], limit_bytes: int | None = None

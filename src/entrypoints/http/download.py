@@ -28,6 +28,7 @@ log = Log("tarkeep.http")
 ReadBytes = Callable[[BackupArchive, int, int | None], ArchiveReader]
 AT_ONCE_BYTES = 512 << 10  # are read for each change of threads, which takes as long as reading some 100 KiB
 QUICK_SECONDS = 0.1
+GATHERED_BYTES = 64 << 10
 
 Source = AbstractContextManager[Iterable[bytes]]
 """Blocks of bytes; leaving the context lets go of what they come from."""
@@ -175,6 +176,21 @@ def _tell(error: Exception, scope: Scope) -> None:
         log.error("broken off", request_id=id, reason=error)
     else:
         log.error("bug", request_id=id, error=error)
+
+
+def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """*pieces*, short ones put together; so what is wrong with the first that is long is found before any is sent."""
+    held: list[bytes] = []
+    held_bytes = 0
+    for piece in pieces:
+        held.append(piece)
+        held_bytes += len(piece)
+        if held_bytes >= GATHERED_BYTES:
+            yield b"".join(held)
+            held.clear()
+            held_bytes = 0
+    if held:
+        yield b"".join(held)
 
 
 def _taken(blocks: Iterator[bytes], count_bytes: int) -> deque[bytes]:

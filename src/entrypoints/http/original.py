@@ -6,7 +6,7 @@ Members may be added to their answers; none is ever removed or renamed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +16,7 @@ from ... import __version__
 from ...domain.archives import BackupType
 from ...domain.errors import ArchiveNotFound, InvalidName
 from ...domain.naming import check_archive_name
-from ...domain.ports import ScratchFile
+from ...domain.ports import ListedArchive, ScratchFile
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from ...domain.usecases.receive import Outcome, Received
@@ -27,10 +27,7 @@ from .inventory import InventoryDocument
 from .multipart_upload import FORM_BYTES, MultipartUpload, boundary_of
 from .parameters import optional_profile, optional_type
 from .sync_report import original_report, written
-from .wire import (
-    original_archive,
-    original_statistics,
-)
+from .wire import listed_by_type, listed_of_type, original_statistics
 
 ENDPOINTS = {
     "GET /": "this overview",
@@ -115,35 +112,19 @@ async def list_all(request: Request) -> Response:
     profile, only = optional_profile(request.query_params), optional_type(request.query_params)
     visitor = visitor_of(request)
 
-    def collect() -> dict[str, object]:
-        types = [type for type in BackupType if only in (None, type)]
-        found = {
-            type.value: [
-                original_archive(each) for each in context.tarkeep.list.all(profile=profile, type=type, visitor=visitor)
-            ]
-            for type in types
-        }
-        backups = {type.value: found.get(type.value, []) for type in BackupType}
-        return {
-            "status": "success",
-            "backups": backups,
-            "total_count": sum(len(archives) for archives in backups.values()),
-        }
+    def pages(type: BackupType) -> Iterator[Sequence[ListedArchive]]:
+        is_asked = only in (None, type)
+        return context.tarkeep.list.all(profile=profile, type=type, visitor=visitor) if is_asked else iter(())
 
-    return await context.answer(collect)
+    return context.stream_json(request, listed_by_type(pages))
 
 
 async def list_type(request: Request) -> Response:
     context = Context.of(request)
     type = BackupType.parse(request.path_params["type"])
     profile, visitor = optional_profile(request.query_params), visitor_of(request)
-
-    def collect() -> dict[str, object]:
-        found = context.tarkeep.list.all(profile=profile, type=type, visitor=visitor)
-        backups = [original_archive(each) for each in found]
-        return {"status": "success", "type": type.value, "backups": backups, "count": len(backups)}
-
-    return await context.answer(collect)
+    pages = context.tarkeep.list.all(profile=profile, type=type, visitor=visitor)
+    return context.stream_json(request, listed_of_type(type, pages))
 
 
 async def download(request: Request) -> Response:
@@ -183,7 +164,7 @@ async def statistics(request: Request) -> Response:
         return {
             "status": "success",
             "timestamp": rfc3339(context.tarkeep.clock.now()),
-            **original_statistics(context.tarkeep.summarise(visitor_of(request))),
+            **original_statistics(context.tarkeep.summarise.by_type(visitor_of(request))),
         }
 
     return await context.answer(collect)

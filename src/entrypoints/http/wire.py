@@ -6,13 +6,13 @@ Sizes are bytes, times RFC 3339 in UTC ending in ``Z``, digests lower-case hex.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 import msgspec
 
 from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, utc_from_timestamp
-from ...domain.ports import Totals
+from ...domain.ports import ListedArchive, Sums, Totals
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 
@@ -35,21 +35,43 @@ class OriginalArchive(msgspec.Struct):
     state: ArchiveState
 
 
-def original_archive(archive: BackupArchive) -> OriginalArchive:
-    received = rfc3339(archive.received_at)
-    return OriginalArchive(
-        name=archive.id.name,
-        filename=archive.id.name,
-        type=archive.id.type.value,
-        profile=archive.id.profile,
-        size=archive.size_bytes,
-        size_human=human_size(archive.size_bytes),
-        modified=received,
-        uploaded_at=received,
-        md5=archive.digests.md5,
-        sha256=archive.digests.sha256,
-        state=archive.state,
+def listed_by_type(pages: Callable[[BackupType], Iterable[Sequence[ListedArchive]]]) -> Iterator[bytes]:
+    """The answer of the original's ``/list``, page by page."""
+    total = 0
+    yield b'{"status":"success","backups":{'
+    for number, type in enumerate(BackupType):
+        yield b'%s"%s":[' % (b"," if number else b"", type.value.encode())
+        count = 0
+        for page in pages(type):
+            yield _elements(type, page, is_first=not count)
+            count += len(page)
+        yield b"]"
+        total += count
+    yield b'},"total_count":%d}\n' % total
+
+
+def listed_of_type(type: BackupType, pages: Iterable[Sequence[ListedArchive]]) -> Iterator[bytes]:
+    """The answer of the original's ``/list/{type}``, page by page."""
+    count = 0
+    yield b'{"status":"success","type":"%s","backups":[' % type.value.encode()
+    for page in pages:
+        yield _elements(type, page, is_first=not count)
+        count += len(page)
+    yield b'],"count":%d}\n' % count
+
+
+def _elements(type: BackupType, page: Iterable[ListedArchive], *, is_first: bool) -> bytes:
+    """The archives of *page*, all of *type*, as elements of a JSON list that has begun."""
+    word = type.value
+    encoded = msgspec.json.encode(
+        [
+            OriginalArchive(
+                name, name, word, profile, size, human_size(size), time := rfc3339(received), time, md5, sha256, state
+            )
+            for profile, _, name, size, md5, sha256, received, state in page
+        ]
     )
+    return encoded[1:-1] if is_first else b"," + encoded[1:-1]
 
 
 class Archive(msgspec.Struct):
@@ -133,21 +155,20 @@ def v1_profiles(rows: Iterable[Totals]) -> list[dict[str, object]]:
     ]
 
 
-def original_statistics(rows: Sequence[Totals]) -> dict[str, object]:
+def original_statistics(sums: Mapping[BackupType, Sums]) -> dict[str, object]:
     """The members ``storage`` and ``total`` of the original's statistics."""
-    storage = {}
-    for type in BackupType:
-        size = sum(row.size_bytes for row in rows if row.type is type)
-        storage[type.value] = {
-            "count": sum(row.archives for row in rows if row.type is type),
-            "size": size,
-            "size_human": human_size(size),
-        }
-    total = sum(row.size_bytes for row in rows)
+    total = sum(each.size_bytes for each in sums.values())
     return {
-        "storage": storage,
+        "storage": {
+            type.value: {
+                "count": each.archives,
+                "size": each.size_bytes,
+                "size_human": human_size(each.size_bytes),
+            }
+            for type, each in sums.items()
+        },
         "total": {
-            "files": sum(row.archives for row in rows),
+            "files": sum(each.archives for each in sums.values()),
             "size": total,
             "size_human": human_size(total),
         },

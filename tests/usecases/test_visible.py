@@ -1,0 +1,85 @@
+"""Which profiles a visitor sees: worked out once, and right whatever is added."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.domain.access import ANYBODY, Scope, Visitor
+from tarkeep.domain.usecases.visible import KEPT_PATTERNS, VisibleProfiles
+from tests.support.archives import make_archive
+
+names = st.text("abw-1", min_size=1, max_size=3).filter(lambda name: not name.startswith("-"))
+patterns = st.sampled_from(["a", "w-1", "a*", "?", "*b", "[ab]*", "w-*", "nobody*", "*"])
+
+
+class Counted(Visitor):
+    """A `Visitor` who counts how often a name is held against his patterns."""
+
+    count = 0
+
+    def sees(self, profile: str) -> bool:
+        Counted.count += 1
+        return super().sees(profile)
+
+
+def visitor(*patterns: str) -> Visitor:
+    return Visitor("t", frozenset(Scope), patterns)
+
+
+@given(st.lists(st.tuples(names, st.lists(patterns, min_size=1, max_size=3)), max_size=12))
+def test_they_are_those_that_fit_of_all_there_are(steps: list[tuple[str, list[str]]]) -> None:
+    """After each new profile, for whoever asks, in whatever order they do."""
+    catalog = MemoryCatalog()
+    visible = VisibleProfiles(catalog)
+    there: set[str] = set()
+    for number, (profile, several) in enumerate(steps):
+        catalog.adopt([make_archive(f"a{number}.tar.gz", profile=profile)])
+        there.add(profile)
+        for _, asking in steps[number:] + steps[:number]:
+            who = visitor(*asking)
+            seen = visible(who)
+            if "*" in asking:
+                assert seen is None
+            else:
+                assert seen is not None
+                assert seen & there == {name for name in there if who.sees(name)}
+                assert all(who.sees(name) for name in seen)
+        assert visible(visitor(*several)) == visible(visitor(*several))
+        assert set(visible.all()) == there
+
+
+def test_each_name_is_held_against_a_pattern_once() -> None:
+    """However often it is asked, and for however many visitors with the same patterns."""
+    catalog = MemoryCatalog()
+    catalog.adopt([make_archive(profile=f"p{number}") for number in range(50)])
+    visible, asked = VisibleProfiles(catalog), Counted("t", frozenset(Scope), ("p1*",))
+
+    for _ in range(5):
+        assert len(visible(asked) or ()) == 11
+    assert asked.count == 50
+    catalog.adopt([make_archive(profile="p1000")])
+    assert len(visible(asked) or ()) == 12
+    assert asked.count == 51
+
+
+def test_of_no_number_of_patterns_more_is_kept() -> None:
+    """And those that are worked out anew are as right."""
+    catalog = MemoryCatalog()
+    catalog.adopt([make_archive(profile=f"p{number}") for number in range(3 * KEPT_PATTERNS)])
+    visible = VisibleProfiles(catalog)
+
+    for _ in range(2):
+        for number in range(3 * KEPT_PATTERNS):
+            assert f"p{number}" in (visible(visitor(f"p{number}*")) or ())
+            assert len(visible._seen) <= KEPT_PATTERNS
+
+
+def test_all_and_names_need_no_look_at_what_there_is() -> None:
+    """Who sees everything sees what comes, and who has names has those."""
+    visible = VisibleProfiles(MemoryCatalog())
+
+    assert visible(ANYBODY) is None
+    assert visible(visitor("a", "*")) is None
+    assert visible(visitor("laptop", "web")) == frozenset({"laptop", "web"})
