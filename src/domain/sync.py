@@ -122,6 +122,15 @@ class SyncReport:
     def is_synchronized(self) -> bool:
         return all(report.is_synchronized for report in self.types.values())
 
+    def places(self) -> dict[tuple[BackupType, str], Bucket]:
+        """The bucket of every name, for looking up many."""
+        return {
+            (type, name): bucket
+            for type, report in self.types.items()
+            for bucket in Bucket
+            for name in getattr(report, bucket.value)
+        }
+
     @classmethod
     def of(cls, judged: Iterable[Judged]) -> SyncReport:
         """All of *judged* in memory."""

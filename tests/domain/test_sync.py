@@ -262,3 +262,11 @@ def test_every_bucket_but_the_synced_has_words_for_what_is_wrong() -> None:
     assert Bucket.SYNCED.issue is None
     assert Bucket.MISSING_REMOTE.issue == "Missing on remote"
     assert len({bucket.issue for bucket in Bucket}) == len(Bucket)
+
+
+@given(sides(stored_entries), sides(entries))
+def test_the_place_of_every_name_can_be_looked_up(here: list[InventoryEntry], there: list[InventoryEntry]) -> None:
+    """At once, and not by going through lists, as pushing a hundred thousand archives would otherwise do for each."""
+    report = compare(here, there)
+
+    assert Counter((*place, bucket.value) for place, bucket in report.places().items()) == places(report)

@@ -18,7 +18,7 @@ from attrs import define, evolve, field, frozen
 from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Lineage
 from ..errors import DigestMismatch, FolderUnusable, LocalFileChanged, TarkeepError, UploadGone, UploadNotFound
 from ..ports import Hasher, RunningChecksum
-from ..sync import InventoryEntry, SyncReport
+from ..sync import Bucket, InventoryEntry, SyncReport
 from ..uploads import ChecksumAlgorithm
 from .ports import (
     NO_LINEAGE,
@@ -84,14 +84,15 @@ class PlanPush:
     def __call__(self, profile: str, archives: Sequence[LocalArchive]) -> PushPlan:
         """What is known of *archives* without sending them, and which to send."""
         digests = {archive: self.cache.get(archive) for archive in archives}
-        report = self._compare(profile, digests)
-        doubtful = [archive for archive in archives if archive.name in report.types[archive.type].unverified]
+        there = self._compare(profile, digests).places()
+        doubtful = [archive for archive in archives if there.get(_place(archive)) is Bucket.UNVERIFIED]
         if doubtful:
             digests |= {archive: self._digest(archive) for archive in doubtful}
-            report = self._compare(profile, digests)
-        known = {archive: fate for archive in archives if (fate := self._fate(archive, report)) is not None}
+            there = self._compare(profile, digests).places()
+        fates = {archive: _FATES.get(there.get(_place(archive))) for archive in archives}
+        known = {archive: fate for archive, fate in fates.items() if fate is not None}
         to_send = tuple(archive for archive in archives if archive not in known)
-        damaged = frozenset(archive for archive in to_send if archive.name in report.types[archive.type].damaged)
+        damaged = frozenset(archive for archive in to_send if there.get(_place(archive)) is Bucket.DAMAGED)
         return PushPlan(known, to_send, damaged)
 
     def _digest(self, archive: LocalArchive) -> str | None:
@@ -108,11 +109,12 @@ class PlanPush:
         ]
         return self.remote.verify(profile, entries)
 
-    def _fate(self, archive: LocalArchive, report: SyncReport) -> Fate | None:
-        of_type = report.types[archive.type]
-        if archive.name in of_type.synced:
-            return Fate.ALREADY_THERE
-        return Fate.CONFLICT if archive.name in of_type.differing else None
+
+_FATES: dict[Bucket | None, Fate] = {Bucket.SYNCED: Fate.ALREADY_THERE, Bucket.DIFFERING: Fate.CONFLICT}
+
+
+def _place(archive: LocalArchive) -> tuple[BackupType, str]:
+    return archive.type, archive.name
 
 
 def digest_of(
