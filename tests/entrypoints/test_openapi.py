@@ -484,6 +484,8 @@ STORIES = [
     Request("putSnapshot", 409, "name-conflict", path=KEPT, content=SNAPSHOT + b"2"),
     Request("putSnapshot", 413, "too-large", path=KEPT, content=bytes(1025)),
     Request("putSnapshot", 422, "empty-archive", path=KEPT, content=b""),
+    Request("suspectArchive", 200, path=archive()),
+    Request("suspectArchive", 404, "not-found", path=archive(name="none.tar.gz")),
     Request("getSnapshot", 200, path=KEPT),
     Request("getSnapshot", 404, "not-found", path=archive()),
     Request("getSnapshot", 404, "not-found", path=archive(name="none.tar.gz")),

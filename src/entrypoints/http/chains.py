@@ -337,7 +337,7 @@ async def suspect(request: Request) -> Response:
     outcome = context.suspects.ask(archive, whose)
     done, _ = await asyncio.wait([asyncio.wrap_future(outcome)], timeout=SUSPECT_SECONDS)
     if not done:
-        return answer_json({"state": archive.state.value, "checked": False}, 202)
+        return answer_json({"state": archive.state.value, "checked": False})
     return answer_json({"state": outcome.result().value, "checked": True})
 
 
