@@ -18,7 +18,9 @@ from attrs import fields
 
 from tarkeep.entrypoints.cli import exits
 from tarkeep.entrypoints.cli.client_settings import ClientSettings
+from tarkeep.entrypoints.cli.help_page import value_word
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS, SERVER_COMMANDS, app
+from tarkeep.entrypoints.cli.needed_scopes import needs
 from tarkeep.entrypoints.settings import ServerSettings, StorageSettings
 
 PAGE = Path(__file__).parent.parent / "docs" / "man" / "tarkeep.1"
@@ -43,7 +45,7 @@ A machine makes archives with tar \\-cz: a FULL one, then INC and DIFF archives 
 them to a Tarkeep server, which stores each once and unchanged; verify and status say whether all that lies here is
 safe there; pull gets archives back. backup makes the archives as well and sends what tar writes; points, ls, find,
 history and cat look into what is stored; restore gives a tree back. serve is the server, and token says who may use
-it. Every command explains itself: tarkeep COMMAND \\-\\-help.
+it. Every command explains itself: tarkeep help COMMAND.
 """
 EXIT_CODES = {
     exits.OK: "Done; everything is as it should be.",
@@ -87,7 +89,7 @@ def page() -> str:
     """The whole page as roff."""
     lines = [HEAD + ".SH DESCRIPTION\n" + DESCRIPTION.rstrip()]
     lines += [".SH COMMANDS OF THE CLIENT"]
-    for name in [*CLIENT_COMMANDS, "completion"]:
+    for name in [*CLIENT_COMMANDS, "help", "completion"]:
         lines += command(name, ClientSettings)
     lines += [".SH OPTIONS OF THE CLIENT", "Taken by every command of the client.", *options("push", ClientSettings)]
     lines += [".SH COMMANDS OF THE SERVER"]
@@ -127,6 +129,8 @@ def command(name: str, *shared: Any) -> Iterator[str]:
     if said.long_description:
         for paragraph in said.long_description.split("\n\n"):
             yield f".PP\n{text(paragraph)}"
+    if name in CLIENT_COMMANDS:
+        yield f".PP\n{text(needs(name))}"
     yield from map(option, own)
 
 
@@ -144,6 +148,7 @@ def called_app(name: str) -> Any:
     found: Any = app
     for word in name.split():
         found = found[word]
+    found.help = None  # in place of its line in the list of commands, what it says of itself
     return found
 
 
@@ -172,7 +177,15 @@ def spelled(one: Any) -> str:
     if one.hint is bool:
         return names
     choices = one.get_choices()
-    return f"{names} \\fI{text('|'.join(choices) if choices else one.field_info.name.rpartition('_')[2].upper())}\\fR"
+    word = "|".join(choices) if choices else value_word(max(one.names, key=len), kind(one))
+    return f"{names} \\fI{text(word)}\\fR"
+
+
+def kind(one: Any) -> str:
+    """What cyclopts would call its value."""
+    if one.parameter.metavar:
+        return str(one.parameter.metavar)
+    return "INT" if one.hint is int else "FLOAT" if one.hint is float else "STR"
 
 
 def is_positional(one: Any) -> bool:

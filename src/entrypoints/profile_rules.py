@@ -25,6 +25,7 @@ import msgspec
 from ..domain.errors import InvalidSetting
 from ..domain.rules import IncBase, ProfileRules, RuleBook
 from .settings import parse_size
+from .shapes import sentence, unknown_name
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,17 +44,28 @@ def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
         InvalidSetting: it cannot be read, or says something that is not a rule.
     """
     try:
-        tables = msgspec.convert(tomllib.loads(file.read_text()), dict[str, _Table])
-        return RuleBook(tuple((pattern, _rules(pattern, table)) for pattern, table in tables.items()))
+        told = tomllib.loads(file.read_text())
+        return RuleBook(
+            tuple((pattern, _rules(pattern, _shaped(file, pattern, table))) for pattern, table in told.items())
+        )
     except FileNotFoundError:
         if must_exist:
             raise InvalidSetting("profiles", f"there is no file {file}") from None
         return RuleBook()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InvalidSetting("profiles", f"{file} cannot be read as TOML: {error}") from error
+
+
+def _shaped(file: Path, pattern: str, told: object) -> _Table:
+    known = [field.name for field in msgspec.structs.fields(_Table)]
+    place = f'{file}: ["{pattern}"]'
+    if isinstance(told, dict) and (wrong := unknown_name(told, known, "rule")) is not None:
+        raise InvalidSetting("profiles", f"{place} {wrong}")
+    try:
+        return msgspec.convert(told, _Table)
     except msgspec.ValidationError as error:
-        known = ", ".join(field.name for field in msgspec.structs.fields(_Table))
-        raise InvalidSetting("profiles", f"{file}: {error}; the rules of a pattern are {known}") from error
+        choices = {"inc_base": [one.value for one in IncBase]}
+        raise InvalidSetting("profiles", f"{place} {sentence(error, choices)}") from error
 
 
 def _rules(pattern: str, table: _Table) -> ProfileRules:

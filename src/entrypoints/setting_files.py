@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import select
 import time
 from pathlib import Path
@@ -61,17 +62,43 @@ def expanded(setting: str, path: Path) -> Path:
     Raises:
         InvalidSetting: nobody knows by what.
     """
+    try:
+        return _expanded(path)
+    except ValueError as error:
+        raise InvalidSetting(setting, f"{path}: {error}") from None
+
+
+def with_home(path: Path) -> Path:
+    """`expanded`, to be the converter of a field: what cannot be expanded is then named in place of its setting."""
+    try:
+        return _expanded(path)
+    except ValueError as error:
+        raise InvalidSetting(str(path), str(error)) from None
+
+
+def _expanded(path: Path) -> Path:
     if not str(path).startswith("~"):
         return path
     if path.parts[0] == "~":
         home = home_directory()
         if home is None:
-            raise InvalidSetting(setting, f"{path}: you have no home directory that could stand for ~")
+            raise ValueError("you have no home directory that could stand for ~")
         return home.joinpath(*path.parts[1:])
     try:
         return path.expanduser()
     except RuntimeError:
-        raise InvalidSetting(setting, f"{path}: there is no user {path.parts[0][1:]}") from None
+        raise ValueError(f"there is no user {path.parts[0][1:]}") from None
+
+
+def with_home_if_any(path: Path | None) -> Path | None:
+    """The same of a field that may be None."""
+    return None if path is None else with_home(path)
+
+
+def url_with_home(url: str | None) -> str | None:
+    """The same of a URL with a path, such as ``file:~/backups`` or ``sqlite:///~/catalog``."""
+    match = re.fullmatch(r"([a-z]+:/*)(~.*)", url or "", re.DOTALL)
+    return url if match is None else match[1] + str(with_home(Path(match[2])))
 
 
 def home_directory() -> Path | None:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from attrs import field, frozen
-from cyclopts import Parameter, Token
+from cyclopts import Group, Parameter, Token
 
 from ..domain.access import Network
 from ..domain.errors import InvalidSetting
+from .setting_files import url_with_home, with_home, with_home_if_any
 
 MEBIBYTE = 1 << 20
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -40,7 +41,7 @@ def _size(_type: object, tokens: Sequence[Token]) -> int:
     return parse_size(tokens[0].value)
 
 
-Size = Annotated[int, Parameter(converter=_size)]
+Size = Annotated[int, Parameter(converter=_size, metavar="SIZE")]
 
 
 def _positive(_instance: object, attribute: object, value: float) -> None:
@@ -72,18 +73,18 @@ def _networks(_instance: object, attribute: object, value: tuple[str, ...]) -> N
             raise InvalidSetting(getattr(attribute, "name", "?"), reason) from None
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=Group("Options of the store", sort_key=20))
 @frozen
 class StorageSettings:
     """Where archives are kept."""
 
-    data: Path = Path("tarkeep-data")
+    data: Path = field(default=Path("tarkeep-data"), converter=with_home)
     """The data directory: archives, catalog, staging."""
 
-    store: str | None = None
+    store: str | None = field(default=None, converter=url_with_home)
     """Where archives go: file:PATH, or memory: for trials. Default: the data directory."""
 
-    catalog: str | None = None
+    catalog: str | None = field(default=None, converter=url_with_home)
     """Where the catalog is: sqlite:///PATH, or memory:. Default: catalog.sqlite in the data directory."""
 
     validate: Literal["full", "off"] = "full"
@@ -116,10 +117,10 @@ class StorageSettings:
     reserve_bytes: Size | None = None
     """What stays free of the disk; uploads that would touch it are answered 507. Default: the larger of 1G and 5 %."""
 
-    profiles: Path | None = None
+    profiles: Path | None = field(default=None, converter=with_home_if_any)
     """A TOML file with rules for profiles. Default: profiles.toml in the data directory, if there is one."""
 
-    audit_key: Path | None = None
+    audit_key: Path | None = field(default=None, converter=with_home_if_any)
     """The file with the key of the log of writes. Default: audit.key in the data directory, made at the first start."""
 
     max_adopted_archives: int = field(default=100_000, validator=_positive)
@@ -133,7 +134,7 @@ class StorageSettings:
     """How a line of the log looks."""
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=Group("Options of listening", sort_key=21))
 @frozen
 class ServerSettings:
     """How the server listens."""
@@ -144,10 +145,10 @@ class ServerSettings:
     port: int = field(default=5000, validator=_port)
     """The port to listen on; 0 takes a free one."""
 
-    tls_certificate: Path | None = None
+    tls_certificate: Path | None = field(default=None, converter=with_home_if_any)
     """A PEM file with the certificate, and behind it those that signed it: the server then speaks https."""
 
-    tls_key: Path | None = None
+    tls_key: Path | None = field(default=None, converter=with_home_if_any)
     """A PEM file with the key of the certificate, without a password."""
 
     behind_proxy: bool = False

@@ -59,11 +59,12 @@ def test_a_file_of_rules_is_read_in_its_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[web]\ninc_bas = 1\n", "inc_bas"),
-        ('[web]\ninc_base = "last"\n', "last"),
+        ("[web]\ninc_bas = 1\n", r'profiles.toml: \["web"\] there is no rule inc_bas; did you mean inc_base\?'),
+        ('[web]\ninc_base = "last"\n', "inc_base must be last-inc-or-full, last-any or last-full, not 'last'"),
+        ('[web]\nmax_archives = "7"\n', "max_archives must be a whole number, and is a text"),
         ('[web]\ntime_zone = "Mars/Olympus"\n', "Mars/Olympus"),
         ('[web]\ntime_zone = "../etc/passwd"\n', "passwd"),
-        ("web = 1\n", "the rules of a pattern are"),
+        ("web = 1\n", r'\["web"\] it must be a table, and is a whole number'),
         ("[web\n", "TOML"),
     ],
 )

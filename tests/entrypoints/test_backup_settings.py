@@ -57,10 +57,16 @@ def test_the_line_goes_before_the_file() -> None:
 @pytest.mark.parametrize(
     ("table", "error", "words"),
     [
-        ({"laptop": {"bogus": 1}}, InvalidSetting, "unknown field `bogus`"),
-        ({"laptop": {"exclude": "x"}}, InvalidSetting, "Expected `array`"),
-        ({"laptop": {"max_chain": "7"}}, InvalidSetting, "Expected `int"),
-        ({"directory": "/x"}, InvalidSetting, "Expected `object`"),
+        (
+            {"laptop": {"directry": "/"}},
+            InvalidSetting,
+            "[backup.laptop] in config.toml: there is no setting directry; did you mean directory?",
+        ),
+        ({"laptop": {"bogus": 1}}, InvalidSetting, "[backup.laptop] in config.toml: there is no setting bogus"),
+        ({"laptop": {"exclude": "x"}}, InvalidSetting, "exclude must be a list, and is a text"),
+        ({"laptop": {"exclude": [1]}}, InvalidSetting, "exclude[0] must be a text, and is a whole number"),
+        ({"laptop": {"max_chain": "7"}}, InvalidSetting, "max_chain must be a whole number, and is a text"),
+        ({"directory": "/x"}, InvalidSetting, "directory belongs into the table of a profile, such as [backup.laptop]"),
         ({"no/slash": {}}, InvalidName, "may hold only"),
         ({"laptop": {"full_every": "1 month"}}, InvalidSetting, "full_every"),
         ({"laptop": {"diff_every": "0d"}}, InvalidSetting, "diff_every"),
@@ -73,7 +79,7 @@ def test_the_line_goes_before_the_file() -> None:
 def test_what_is_no_setting_is_an_error(table: dict[str, object], error: type[TarkeepError], words: str) -> None:
     """Of whichever profile, before any is backed up."""
     with pytest.raises(error) as raised:
-        from_table({"good": {}, **table})
+        from_table({"good": {}, **table}, "config.toml")
     assert words in str(raised.value)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
+from tarkeep.entrypoints.cli.client_settings import ClientSettings
 from tarkeep.entrypoints.settings import ServerSettings, StorageSettings, parse_size
 from tests.support.archives import make_targz
 from tests.support.require import require
@@ -39,8 +41,9 @@ def test_help_explains_every_setting(tmp_path: Path) -> None:
 
     assert done.returncode == 0
     for attribute in (*fields(StorageSettings), *fields(ServerSettings)):
-        line = next(line for line in done.stdout.splitlines() if f"--{attribute.name.replace('_', '-')} " in line)
-        assert len(line.split()) > 5, line
+        option = f"  --{attribute.name.replace('_', '-')}"
+        told = re.split(rf"^{option}\b", done.stdout, flags=re.MULTILINE)[1].partition("\n  -")[0]
+        assert len(told.split()) > 5, (option, told)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["serve", "--help"]])
@@ -101,8 +104,19 @@ def test_an_option_overrules_the_environment_and_that_the_file(tmp_path: Path) -
     ("arguments", "environment", "file", "said"),
     [
         (["serve", "--prot", "1"], {}, "", "--prot"),
-        (["serve"], {"TARKEEP_PROT": "1"}, "", "TARKEEP_PROT"),
-        (["serve"], {}, "prot = 1\n", "prot"),
+        (
+            ["serve"],
+            {"TARKEEP_PROT": "1"},
+            "",
+            "this environment variable is not a setting; did you mean",
+        ),
+        (["serve"], {"TARKEEP_PORT": "x"}, "", "variable TARKEEP_PORT must be a whole number, not 'x'"),
+        (["serve"], {"TARKEEP_PORT": "66000"}, "", "setting port (variable TARKEEP_PORT): must be 0 to 65535"),
+        (["serve"], {}, "prot = 1\n", "tarkeep.toml: there is no setting prot; did you mean port?"),
+        (["serve"], {}, "port = 66000\n", "setting port in tarkeep.toml: must be 0 to 65535, is 66000"),
+        (["serve"], {}, 'behind_proxy = "x"\n', "tarkeep.toml: behind_proxy must be true or false, not 'x'"),
+        (["serve"], {}, "[limits]\nport = 1\n", "tarkeep.toml: there is no setting limits.port"),
+        (["serve", "--data", "~no-such-user/x"], {}, "", "setting ~no-such-user/x: there is no user no-such-user"),
         (["serve"], {}, "port = \n", "tarkeep.toml"),
         (["serve", "--port", "66000"], {}, "", "port"),
         (["serve", "--port", "many"], {}, "", "many"),
@@ -368,3 +382,25 @@ def test_what_a_server_makes_is_for_its_user_alone(tmp_path: Path) -> None:
     assert [(path, oct(mode)) for path, mode in modes.items() if mode & 0o077] == []
     archives = [mode for path, mode in modes.items() if path.name.startswith("a.tar.gz")]
     assert archives == [0o400, 0o400]
+
+
+@pytest.mark.parametrize("kind", [StorageSettings, ServerSettings, ClientSettings])
+def test_every_path_may_begin_at_home(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shell replaces the ~ in a file, in a variable, or behind --option=."""
+    monkeypatch.setenv("HOME", "/home/me")
+    named = [attribute.name for attribute in fields(kind) if "Path" in str(attribute.type)]
+    assert named
+    for name in named:
+        made = getattr(kind(**{name: Path("~/there")}), name)
+        # these two are read when they are needed, and replaced there
+        assert made == Path("/home/me/there") or name in ("token_file", "cacert"), name
+        assert getattr(kind(**{name: Path("a/~b")}), name) == Path("a/~b")
+
+
+def test_a_url_may_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As paths do."""
+    monkeypatch.setenv("HOME", "/home/me")
+    settings = StorageSettings(store="file:~/store", catalog="sqlite:///~/catalog")
+
+    assert (settings.store, settings.catalog) == ("file:/home/me/store", "sqlite:////home/me/catalog")
+    assert StorageSettings(store="memory:").store == "memory:"

@@ -23,6 +23,7 @@ from ...domain.audit import AuditReport
 from ...domain.errors import InvalidSetting, WrongUse
 from ...domain.path_text import printable
 from ...domain.sidecar import rfc3339
+from ..setting_files import expanded
 from ..settings import StorageSettings
 from .exits import FAILED, OK
 from .server_commands import Unused
@@ -253,7 +254,7 @@ def self_signed(
     name
         The names and addresses that clients call the server by. Default: localhost.
     into
-        The folder to put both files into; files that are there are not replaced.
+        The folder to put both files into; files that are there are not replaced. Default: the working directory.
     days
         How long it is valid.
     """
@@ -261,7 +262,7 @@ def self_signed(
 
     if days < 1:
         raise InvalidSetting("days", f"must be 1 or more, is {days}")
-    made = self_signed_certificate(list(name) or ["localhost"], into, days)
+    made = self_signed_certificate(list(name) or ["localhost"], expanded("into", into), days)
     print(f"certificate: {made.certificate}")
     print(f"key: {made.key}")
     print(f"fingerprint: {made.fingerprint}")

@@ -19,6 +19,8 @@ from ...domain.client.dump_rule import DumpRule, parse_period
 from ...domain.client.dumping import DumpSource
 from ...domain.errors import InvalidSetting, WrongUse
 from ...domain.naming import check_profile
+from ..setting_files import expanded
+from ..shapes import sentence, unknown_name
 
 Value = TypeVar("Value")
 NEVER = "never"
@@ -79,10 +81,10 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """
         if self.directory is None:
             raise WrongUse("directory", "name the one to back up, or set it in the table of the profile")
-        directory = Path(self.directory).expanduser().resolve()
+        directory = expanded("directory", Path(self.directory)).resolve()
         if not directory.is_dir():
             raise InvalidSetting("directory", f"{directory} is no directory")
-        lists = [Path(listed).expanduser().absolute() for listed in self.exclude_from]
+        lists = [expanded("exclude_from", Path(listed)).absolute() for listed in self.exclude_from]
         for listed in lists:
             if not listed.is_file():
                 raise InvalidSetting("exclude_from", f"{listed} is no file")
@@ -95,6 +97,14 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             xattrs=self.xattrs,
             acls=self.acls,
         )
+
+    def spool_folder(self) -> Path | None:
+        """Where dumps wait for the server, None where they go straight there."""
+        return expanded("spool", Path(self.spool)) if self.spool is not None else None
+
+    def program(self) -> str:
+        """The tar to use."""
+        return "tar" if self.tar is None else tar_program(self.tar)
 
     def rule(self) -> DumpRule:
         """When a FULL and when a DIFF is due."""
@@ -122,9 +132,17 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return jobs, level
 
 
-def from_table(table: Mapping[str, object]) -> dict[str, BackupSettings]:
+_NAMES = tuple(one.name for one in msgspec.structs.fields(BackupSettings))
+
+
+def tar_program(given: str) -> str:
+    """The program that *given* names: a path, perhaps with ``~``, or a name to be looked for."""
+    return str(expanded("tar", Path(given))) if given.startswith("~") else given
+
+
+def from_table(table: Mapping[str, object], file: str = "the settings file") -> dict[str, BackupSettings]:
     """
-    The settings of each profile in *table*, which is what the file has under ``backup``.
+    The settings of each profile in *table*, which is what *file* has under ``backup``.
 
     Raises:
         InvalidSetting: a name can be no profile, a key is no setting, or a value is of the wrong kind.
@@ -132,10 +150,16 @@ def from_table(table: Mapping[str, object]) -> dict[str, BackupSettings]:
     profiles = {}
     for profile, told in table.items():
         check_profile(profile)
+        place = f"[backup.{profile}] in {file}"
+        if not isinstance(told, dict):
+            reason = f"{profile} belongs into the table of a profile, such as [backup.laptop]"
+            raise InvalidSetting(f"[backup] in {file}", reason)
+        if (wrong := unknown_name(told, _NAMES)) is not None:
+            raise InvalidSetting(place, wrong)
         try:
             profiles[profile] = settings = msgspec.convert(told, BackupSettings)
         except msgspec.ValidationError as error:
-            raise InvalidSetting(f"[backup.{profile}]", str(error)) from error
+            raise InvalidSetting(place, sentence(error)) from error
         settings.rule()
         settings.wanted()
         settings.compression()

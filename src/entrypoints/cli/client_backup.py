@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from attrs import frozen
@@ -29,8 +28,7 @@ from .backup_settings import BackupSettings, from_table
 from .backup_watch import WatchedDump, warn_of_limit
 from .client_settings import ClientSettings, where_to_set
 from .exits import FAILED, INTERRUPTED, OK, PARTLY, exit_code, hint
-from .needed_scopes import check_scopes
-from .opening import one_profile, opening
+from .opening import facts_of_server, one_profile, opening
 from .output import Output
 from .transfers import Pace
 
@@ -163,7 +161,7 @@ def _wanted(
     """The profiles to back up, and how."""
     from .main import command_table
 
-    known = from_table(command_table("backup"))
+    known = from_table(*command_table("backup"))
     if not everything:
         name = check_profile(one_profile(profile, settings))
         return {name: said.over(known.get(name, BackupSettings()))}
@@ -205,13 +203,14 @@ class _Backup:
 
         source, rule, wanted = how.source(), how.rule(), how.wanted()
         jobs, level = how.compression()
-        spool = Path(how.spool).expanduser() if how.spool is not None and not self._dry_run else None
+        spool = None if self._dry_run else how.spool_folder()
         notice = self._notice(profile)
-        limits = self._limits(profile, notice)
+        facts = facts_of_server(self._client, self._output, "backup", profile)
+        limits = NO_LIMITS if facts is None else Limits(facts.max_upload_bytes, facts.max_unpacked_bytes)
         with dumping(
             self._client,
             profile,
-            tar=how.tar or "tar",
+            tar=how.program(),
             compress_jobs=jobs,
             level=level,
             spool=spool,
@@ -230,14 +229,6 @@ class _Backup:
                 done = dumps.back_up(planned, source, making.sent, notice, making.watch())
         course = Course(making.read_bytes, time.monotonic() - began)
         return report(self._output, done, _parent(planned), planned.reason, course)
-
-    def _limits(self, profile: str, notice: Notice) -> Limits:
-        """What the server takes of one archive. Raises Unauthorized where the token may not do all that is needed."""
-        facts = self._client.retrying(lambda: self._client.remote.facts(profile), on_retry=notice)
-        if facts is None:  # an older server
-            return NO_LIMITS
-        check_scopes(self._client.remote.shown_url, "backup", profile, facts.scopes)
-        return Limits(facts.max_upload_bytes, facts.max_unpacked_bytes)
 
     def _send_waiting(self, through: BackUpThroughFile, notice: Notice) -> None:
         """Send what an earlier run could not; this run's dump continues from it."""

@@ -13,6 +13,7 @@ from ...domain.client.push import Progress
 from ...domain.client.retrying import Notice
 from ...domain.errors import ArchiveNotFound, LocalConflict, ProfileNotFound, TarkeepError
 from ...domain.sizes import human_size
+from ..setting_files import expanded
 from .client_settings import ClientSettings, TypeWord
 from .opening import one_profile, opening, retry_notice
 from .output import Output
@@ -62,7 +63,8 @@ def pull(
         if not stored:
             raise ArchiveNotFound(f"{profile}/{wanted.value}/") if wanted else ProfileNotFound(profile)
         archives, not_there = named(stored, names)
-        pulling = _Pull(pull_archive(opened, into or settings.backup_dir), output, settings, profile, replace=force)
+        folder = expanded("into", into) if into is not None else settings.backup_dir
+        pulling = _Pull(pull_archive(opened, folder), output, settings, profile, replace=force)
         return pulling(archives, not_there)
 
 

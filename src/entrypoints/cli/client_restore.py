@@ -10,9 +10,11 @@ from cyclopts import Parameter
 
 from ...domain.client.chain import LATEST
 from ...domain.errors import NotRestorable, WrongUse
+from ..setting_files import expanded
+from .backup_settings import tar_program
 from .client_settings import ClientSettings
 from .exits import FAILED, OK, exit_code
-from .opening import one_profile, opening, retry_notice
+from .opening import facts_of_server, one_profile, opening, retry_notice
 from .output import Output
 from .paths import given_path
 from .restore_run import RestoreRun, label_of
@@ -79,13 +81,14 @@ def restore(
     output = Output(settings.json, settings.quiet)
     profile = one_profile(profile, settings)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    into = into.expanduser().absolute()
-    work = (work or into.with_name(f"{into.name}.tarkeep-work")).expanduser().absolute()
+    into = expanded("into", into).absolute()
+    work = expanded("work", work or into.with_name(f"{into.name}.tarkeep-work")).absolute()
     if work == into or into in work.parents:
         raise WrongUse("--work", "must be outside the directory to restore into")
     wanted = given_path(path) if path is not None else b""
     with opening(settings, output) as opened:
-        how = restoring(opened, into, work, tar=tar)
+        facts_of_server(opened, output, "restore", profile)
+        how = restoring(opened, into, work, tar=tar_program(tar))
         run = RestoreRun(how, output, settings, profile, into, work, numeric_owner=numeric_owner, overwrite=overwrite)
         try:
             with run.telling_what_is_left():

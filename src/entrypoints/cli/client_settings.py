@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from attrs import field, frozen
-from cyclopts import Parameter, Token
+from cyclopts import Group, Parameter, Token
 
 from ...domain.archives import BackupType
 from ...domain.client.address import ServerAddress
 from ...domain.errors import InvalidSetting
-from ..setting_files import expanded, home_directory, read_setting_text
+from ..setting_files import expanded, home_directory, read_setting_text, with_home
 from ..settings import Size
 from .streams import keep_secret
 
@@ -64,7 +64,7 @@ SMALL_AT_ONCE = 8
 SMALL_BYTES = 8_000_000
 
 
-@Parameter(name="*")
+@Parameter(name="*", group=Group("Options of every client command", sort_key=20))
 @frozen
 class ClientSettings:
     """What every command that talks to a server takes."""
@@ -74,7 +74,9 @@ class ClientSettings:
     )
     """The server's address."""
 
-    backup_dir: Annotated[Path, Parameter(env_var=["TARKEEP_BACKUP_DIR", "BACKUP_DIR"])] = Path("backups")
+    backup_dir: Annotated[Path, Parameter(env_var=["TARKEEP_BACKUP_DIR", "BACKUP_DIR"])] = field(
+        default=Path("backups"), converter=with_home
+    )
     """The folder whose FULL, INC and DIFF hold the local archives."""
 
     profile: str | None = None

@@ -1,14 +1,12 @@
-"""
-The command ``tarkeep``: its commands, where their settings come from, and how errors end it.
-
-Commands are named here and imported when they run: the server's take 300 ms that no client need pay.
-"""
+"""The command ``tarkeep``: its commands, where their settings come from, and how errors end it."""
 
 from __future__ import annotations
 
+import itertools
 import os
+import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -18,65 +16,73 @@ from cyclopts import App, ArgumentCollection, Parameter
 from ... import __version__
 from ...domain.errors import InvalidSetting
 from ...domain.path_text import printable
+from ..nearest import did_you_mean
 from ..setting_files import expanded, read_setting_text
 from ..settings import ServerSettings, StorageSettings
-from . import process
+from . import commands, process
 from .client_settings import ClientSettings, config_file
-from .exits import FAILED, last_words
+from .exits import FAILED, USAGE, last_words
+from .help_page import PlainPages, explanation, usage
+from .needed_scopes import needs
+from .usage_errors import sentence
 
 ENVIRONMENT = "TARKEEP_"
 DEFAULT_FILE = Path("tarkeep.toml")
-SERVER_COMMANDS = {
-    "serve": "server_commands:serve",
-    "rebuild": "server_commands:rebuild",
-    "import": "server_commands:import_",
-    "token create": "access_commands:create_token",
-    "token list": "access_commands:list_tokens",
-    "token revoke": "access_commands:revoke_token",
-    "audit verify": "access_commands:verify_audit",
-    "audit head": "access_commands:audit_head",
-    "tls self-signed": "access_commands:self_signed",
-}
-GROUPS = {"token": "Make, list and revoke tokens.", "audit": "Check the log of writes.", "tls": "Make a certificate."}
+SERVER_COMMANDS = {one.name: one.place for one in commands.GROUPS[commands.SERVERS]}
 CLIENT_COMMANDS = {
-    "push": "client_push:push",
-    "pull": "client_pull:pull",
-    "verify": "client_verify:verify",
-    "status": "client_status:status",
-    "list": "client_list:list_",
-    "stats": "client_list:stats",
-    "backup": "client_backup:backup",
-    "restore": "client_restore:restore",
-    "points": "client_points:points",
-    "ls": "client_look:ls",
-    "find": "client_look:find",
-    "history": "client_look:history",
-    "cat": "client_look:cat",
+    one.name: one.place
+    for group, its in commands.GROUPS.items()
+    for one in its
+    if group not in (commands.SERVERS, commands.HELP)
 }
-COMPLETION = "completion"
+HELP, COMPLETION = "help", "completion"
 # What these do matters more than what they say of it: a full disk under standard output is no reason to stop.
 WITHOUT_OUTPUT = {"push", "pull", "backup", "restore", "import", "rebuild", "serve"}
 
+ALWAYS = cyclopts.Group("Options of every command", sort_key=30)
 app = App(
     name="tarkeep",
     help="Keeps backup archives made with plain tar, and can prove that they restore.",
     version=__version__,
     default_parameter=Parameter(negative=()),
+    help_format="plaintext",
+    help_formatter=PlainPages(),
+    group_parameters=cyclopts.Group("Options", sort_key=10),
     suppress_keyboard_interrupt=False,
+    exit_on_error=False,
+    print_error=False,
 )
 app.meta.suppress_keyboard_interrupt = False
-for _name, _what in GROUPS.items():
-    app.command(App(name=_name, help=_what, default_parameter=app.default_parameter))
-for _name, _place in (SERVER_COMMANDS | CLIENT_COMMANDS).items():
-    _group, _, _command = _name.rpartition(" ")
-    (app[_group] if _group else app).command(f"{__package__}.{_place}", name=_command)
-app.command(f"{__package__}.{COMPLETION}:completion", name=COMPLETION)
+app.meta.exit_on_error = app.meta.print_error = False
+for _place, (_title, _commands) in enumerate(commands.GROUPS.items()):
+    _group = cyclopts.Group(_title, sort_key=_place)
+    for _order, _one in enumerate(_commands):
+        _family, _, _name = _one.name.rpartition(" ")
+        if _family and _family not in app:
+            app.command(
+                App(
+                    name=_family,
+                    help=commands.FAMILIES[_family],
+                    default_parameter=app.default_parameter,
+                    group=_group,
+                    sort_key=_order,
+                )
+            )
+        (app[_family] if _family else app).command(
+            f"{__package__}.{_one.place}",
+            name=_name,
+            help=_one.line,
+            group="Commands" if _family else _group,
+            sort_key=_order,
+        )
+for _flag in ("--help", "--version"):
+    app[_flag].group = ALWAYS
 
 
 @app.meta.default
 def with_config(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-    config: Annotated[Path | None, Parameter(env_var="TARKEEP_CONFIG")] = None,
+    config: Annotated[Path | None, Parameter(env_var="TARKEEP_CONFIG", group=ALWAYS)] = None,
 ) -> int:
     """
     Read the settings file, then run the command.
@@ -89,7 +95,7 @@ def with_config(
     """
     command = tokens[0] if tokens else ""
     process.works_at(command, goes_on_without_output=command in WITHOUT_OUTPUT)
-    if command == COMPLETION:  # has no settings, and minds none
+    if command in (HELP, COMPLETION):  # has no settings, and minds none
         return int(app(tokens))
     file = config or (config_file() if command in CLIENT_COMMANDS else DEFAULT_FILE)
     app.config = (_Environment(ENVIRONMENT, command=False),)
@@ -97,6 +103,26 @@ def with_config(
         app.config += (_File(_table(file, must_exist=config is not None), source=str(file)),)
     result: int = app(tokens)
     return result
+
+
+def describe(words: Sequence[str]) -> None:
+    """
+    Have the command among *words* explain itself in its own words, where there is one.
+
+    Its line is what the list of commands has in place of importing it.
+    """
+    known = {one.name for one in commands.named()}
+    pairs = (" ".join(pair) for pair in itertools.pairwise(words))
+    name = next((said for said in (*pairs, *words) if said in known), None)
+    if name is None:
+        return
+    called = app
+    for word in name.split():
+        called = called[word]
+    called.help = None  # which makes it that of the docstring
+    said = explanation(called.help or "")
+    called.help = f"{said}\n\n{needs(name)}" if name in CLIENT_COMMANDS else said
+    called.usage = usage(name, called.assemble_argument_collection(parse_docstring=False))
 
 
 class _File(cyclopts.config.Dict):
@@ -114,18 +140,39 @@ class _Environment(cyclopts.config.Env):
         super().__call__(app, commands, ArgumentCollection(options))  # type: ignore[no-untyped-call]
 
 
-def command_table(name: str) -> Mapping[str, object]:
+def command_table(name: str) -> tuple[Mapping[str, object], str]:
     """
-    What the settings file has under the name of a command, which is no option of any.
+    What the settings file has under the name of a command, which is no option of any; and the file.
 
     Raises:
         InvalidSetting: it is no table.
     """
-    files = [config.config for config in app.config if isinstance(config, _File)]
-    table = files[0].get(name, {}) if files else {}
+    file = _settings_file()
+    if file is None:
+        return {}, "the settings file"
+    table = file.config.get(name, {})
     if not isinstance(table, dict):
-        raise InvalidSetting(name, "must be a table in the settings file")
-    return table
+        raise InvalidSetting(f"{name} in {file.source}", "must be a table")
+    return table, file.source
+
+
+def _settings_file() -> _File | None:
+    return next((config for config in app.config or () if isinstance(config, _File)), None)
+
+
+def _placed(error: BaseException) -> BaseException:
+    """*error*; where it is about a setting that comes from a file or a variable, with the place."""
+    file = _settings_file()
+    if not isinstance(error, InvalidSetting):
+        return error
+    option, variable = "--" + error.name.replace("_", "-"), ENVIRONMENT + error.name.upper()
+    if any(word.partition("=")[0] == option for word in sys.argv):
+        return error
+    if variable in os.environ:
+        return InvalidSetting(f"{error.name} (variable {variable})", error.reason)
+    if file is not None and error.name in file.config:
+        return InvalidSetting(f"{error.name} in {file.source}", error.reason)
+    return error
 
 
 def _table(file: Path, *, must_exist: bool) -> dict[str, object]:
@@ -144,12 +191,17 @@ def run() -> NoReturn:
     process.get_to_work()
     try:
         _refuse_unknown_variables()
+        if {"--help", "-h"} & set(sys.argv):
+            describe(sys.argv[1:])
         code = app.meta()
-    except SystemExit as ended:  # which is how cyclopts ends, well or not
+    except SystemExit as ended:  # which is how cyclopts ends when it has helped
         code = ended.code
+    except cyclopts.CycloptsError as error:
+        code = USAGE
+        process.say(printable(sentence(error)))
     except BaseException as error:  # whatever it is, a person gets one line of it
         process.from_now_on_ctrl_c_kills()
-        code, line = last_words(error, process.command())
+        code, line = last_words(_placed(error), process.command())
         for said in (line, *getattr(error, "__notes__", ())):
             if said:
                 process.say(printable(said))
@@ -162,4 +214,5 @@ def _refuse_unknown_variables() -> None:
     known |= {f"{ENVIRONMENT}{name}" for name in ("CONFIG", "TIMEZONE", "TOKEN", "TRACEBACK")}
     for name in os.environ:
         if name.startswith(ENVIRONMENT) and name not in known:
-            raise InvalidSetting(name, "this environment variable is not a setting; see tarkeep COMMAND --help")
+            question = did_you_mean(name, known) or "; tarkeep COMMAND --help shows those of each command"
+            raise InvalidSetting(name, f"this environment variable is not a setting{question}")

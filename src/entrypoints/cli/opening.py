@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ...domain.client.ports import LocalArchive, LocalContents
+from ...domain.client.ports import LocalArchive, LocalContents, ServerFacts
 from ...domain.client.push import digest_of
 from ...domain.client.retrying import Notice
 from ...domain.errors import FolderUnusable, LocalFileChanged, TarkeepError, WrongUse
@@ -15,6 +15,7 @@ from ...domain.naming import check_profile
 from . import process
 from .client_settings import SMALL_AT_ONCE, ClientSettings, memory_file, where_to_set
 from .exits import last_words
+from .needed_scopes import check_scopes
 from .output import Output
 from .transfers import concurrently
 
@@ -51,6 +52,19 @@ def opening(settings: ClientSettings, output: Output) -> Iterator[Client]:
             told = str(error) if isinstance(error, TarkeepError) else line
             output.result("", summary=True, error=told, exit_code=code)
         raise
+
+
+def facts_of_server(client: Client, output: Output, command: str, profile: str) -> ServerFacts | None:
+    """
+    What the server says of itself, None where it is too old for that.
+
+    Raises:
+        Unauthorized: the token may not do for *profile* all that *command* takes.
+    """
+    facts = client.retrying(lambda: client.remote.facts(profile), on_retry=retry_notice(output))
+    if facts is not None:
+        check_scopes(client.remote.shown_url, command, profile, facts.scopes)
+    return facts
 
 
 def retry_notice(output: Output) -> Notice:

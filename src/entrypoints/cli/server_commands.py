@@ -18,6 +18,7 @@ from cyclopts import Parameter
 from ...domain.errors import InvalidSetting
 from ...domain.path_text import printable
 from ..logs import Log, configure
+from ..setting_files import expanded
 from ..settings import ServerSettings, StorageSettings
 from .exits import OK, PARTLY
 
@@ -119,7 +120,7 @@ def import_(
         raise InvalidSetting("timezone", f"{timezone!r} is not a time zone; use one such as Europe/Paris") from None
     with starting(storage.data), open_tarkeep(storage) as tarkeep:
         tarkeep.recover()
-        report = tarkeep.import_folder(legacy_folder(directory, zone, profile))
+        report = tarkeep.import_folder(legacy_folder(expanded("directory", directory), zone, profile))
     for label in report.imported:
         print(printable(f"imported: {label}"))
     for label in report.already_there:

@@ -1,0 +1,77 @@
+"""
+The commands of ``tarkeep``: what each is called, where it is, and what it does, in one table.
+
+A command is imported when it runs: the server's take 300 ms that no client need pay. So what ``tarkeep --help`` says of
+each stands here; what it says of itself stands with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import frozen
+
+
+@frozen
+class Command:
+    """*name* may have two words; *place* is ``module:function`` beside this one, *line* what it does in one."""
+
+    name: str
+    place: str
+    line: str
+
+
+GROUPS: dict[str, tuple[Command, ...]] = {
+    "Back up and send": (
+        Command("backup", "client_backup:backup", "Back up a directory with GNU tar, straight to the server."),
+        Command("push", "client_push:push", "Send archives that the server does not have yet."),
+    ),
+    "See that it is safe": (
+        Command("status", "client_status:status", "Show whether all that lies here is safe there."),
+        Command("verify", "client_verify:verify", "Compare the archives here with those there."),
+        Command("list", "client_list:list_", "List what is stored."),
+        Command("stats", "client_list:stats", "Count what is stored, by profile and type."),
+    ),
+    "Look inside": (
+        Command("points", "client_points:points", "Show which points in time can be restored."),
+        Command("ls", "client_look:ls", "List what lay in a folder at some time."),
+        Command("find", "client_look:find", "Find files and folders by name."),
+        Command("history", "client_look:history", "Show what became of one file or folder."),
+        Command("cat", "client_look:cat", "Print one file as it was at some time."),
+    ),
+    "Get it back": (
+        Command("restore", "client_restore:restore", "Restore a tree, or a part of it, into a directory."),
+        Command("pull", "client_pull:pull", "Get archives back as they are stored."),
+    ),
+    "Run a server": (
+        Command("serve", "server_commands:serve", "Serve until stopped."),
+        Command("token create", "access_commands:create_token", "Make a token and print it."),
+        Command("token list", "access_commands:list_tokens", "List the tokens and what each is for."),
+        Command("token revoke", "access_commands:revoke_token", "Take a token back."),
+        Command("tls self-signed", "access_commands:self_signed", "Make a certificate that nobody else vouches for."),
+        Command("audit verify", "access_commands:verify_audit", "Check that nothing in the audit log was changed."),
+        Command("audit head", "access_commands:audit_head", "Print the head of the audit log, to be kept elsewhere."),
+        Command("rebuild", "server_commands:rebuild", "Make the catalog anew from the store."),
+        Command("import", "server_commands:import_", "Take in the archives of an original server."),
+    ),
+    "Help": (
+        Command("help", "help_command:help_", "Explain tarkeep, or one of its commands."),
+        Command("completion", "completion:completion", "Print a script that completes commands and options."),
+    ),
+}
+FAMILIES = {
+    "token": "Make, list and revoke tokens.",
+    "audit": "Check the log of writes.",
+    "tls": "Make a certificate.",
+}
+"""What commands of two words are about, by the first of them."""
+
+
+SERVERS = "Run a server"
+HELP = "Help"
+
+
+def named() -> Iterator[Command]:
+    """Every command, in the order of the table."""
+    for commands in GROUPS.values():
+        yield from commands

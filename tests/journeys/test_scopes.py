@@ -1,0 +1,63 @@
+"""Which scopes each command needs: what the table says is enough, and nothing of it may be missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from attrs import frozen
+
+from tarkeep.domain.access import Scope
+from tarkeep.entrypoints.cli.needed_scopes import SCOPES
+from tarkeep.entrypoints.settings import StorageSettings
+from tarkeep.entrypoints.wiring import open_tokens
+from tests.support.machine import Machine, keep_the_tree
+from tests.support.server import LiveServer, live_server
+
+
+@frozen
+class Guarded:
+    """A server that wants a token, and has an archive of the profile laptop that holds the tree of *machine*."""
+
+    server: LiveServer
+    machine: Machine
+
+    def run(self, command: str, scopes: tuple[str, ...]) -> tuple[int, str]:
+        made = open_tokens(StorageSettings(data=self.server.data)).make(frozenset(map(Scope, scopes)), ("laptop",))
+        environment = {"TARKEEP_TOKEN": made.text}
+        ran = self.machine.run(command, *self.machine.about(command, "laptop"), environment=environment)
+        return ran.returncode, ran.stderr
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    folder = tmp_path_factory.mktemp("scopes")
+    with live_server(folder / "data") as server:
+        machine = Machine(folder / "home", server.url)
+        machine.home.mkdir()
+        keep_the_tree(machine)
+        assert machine.run("push", "laptop").returncode == 0
+        yield Guarded(server, machine)
+
+
+@pytest.mark.parametrize("command", SCOPES)
+def test_what_the_table_says_is_enough(guarded: Guarded, command: str) -> None:
+    """With these scopes, and no other, a command does its work."""
+    assert guarded.run(command, SCOPES[command]) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"), [(command, scope) for command, scopes in SCOPES.items() for scope in scopes]
+)
+def test_nothing_of_it_may_be_missing(guarded: Guarded, command: str, missing: str, tmp_path: Path) -> None:
+    """Without one of them it ends with 12, and says so, before anything is written here."""
+    machine = Machine(tmp_path, guarded.server.url)
+    kept = keep_the_tree(machine)
+    kept.rename(kept.with_name("full_new.tar.gz"))  # which is not there
+    others = tuple(scope for scope in (*SCOPES[command], "prune") if scope != missing)
+    code, said = Guarded(guarded.server, machine).run(command, others)
+
+    assert code == 12
+    assert missing in said
+    assert not (tmp_path / "restored").exists()
