@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import looking
+from . import lists, looking
 from .measure import Measure
 
-MEASURES: Sequence[Measure] = (*looking.MEASURES,)
+MEASURES: Sequence[Measure] = (*looking.MEASURES, *lists.MEASURES)
 
 __all__ = ["MEASURES", "Measure"]

@@ -1,0 +1,117 @@
+"""What lists, tokens bound by patterns, statistics and comparisons cost, by the archives and profiles there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from tarkeep.adapters.inventory_sorter import SpillingSorter
+from tarkeep.adapters.scratch import ScratchFiles
+from tarkeep.adapters.sql_catalog import SqlCatalog
+from tarkeep.domain.access import Scope, Visitor
+from tarkeep.domain.archives import BackupType
+from tarkeep.domain.ports import Catalog, ListedArchive
+from tarkeep.domain.sync import InventoryEntry
+from tarkeep.domain.usecases.browse import ListArchives, Summarise
+from tarkeep.domain.usecases.verify import VerifyInventory
+from tarkeep.domain.usecases.visible import VisibleProfiles
+from tarkeep.entrypoints.http.wire import listed_by_type
+
+from ..population import archive_rows, catalog_only
+from .measure import Measure, apart, cpu_seconds, peak_mib
+
+PROFILES = 100
+COMPARED = 100_000
+PAGES = 20
+
+
+def _of_some_profiles(archives: int) -> Mapping[str, int]:
+    return {f"machine-{number:05}": archives // PROFILES for number in range(PROFILES)}
+
+
+def _cost(
+    profiles: Callable[[int], Mapping[str, int]], work: Callable[[Catalog], object], folder: Path, size: int
+) -> float:
+    return apart(_in_catalog, catalog_only(folder, profiles(size)), work)
+
+
+def _in_catalog(data: Path, work: Callable[[Catalog], object]) -> float:
+    with closing(SqlCatalog.open(f"sqlite:///{data / 'catalog.sqlite'}")) as catalog:
+        return cpu_seconds(lambda: work(catalog))
+
+
+def _whole_list(catalog: Catalog) -> None:
+    lists = ListArchives(catalog, VisibleProfiles(catalog))
+
+    def pages(type: BackupType) -> Iterator[tuple[ListedArchive, ...]]:
+        yield from map(tuple, lists.all(type=type))
+
+    for _ in listed_by_type(pages):
+        pass
+
+
+def _peak_of_list(folder: Path, size: int) -> float:
+    return apart(_peak, catalog_only(folder, _of_some_profiles(size)))
+
+
+def _peak(data: Path) -> float:
+    _in_catalog(data, _whole_list)
+    return peak_mib()
+
+
+def _pages_for(patterns: tuple[str, ...], catalog: Catalog) -> None:
+    lists = ListArchives(catalog, VisibleProfiles(catalog))
+    visitor = Visitor("bench", frozenset(Scope), patterns)
+    for _ in range(PAGES):
+        lists(visitor=visitor)
+
+
+def _statistics(catalog: Catalog) -> None:
+    for _ in range(PAGES):
+        Summarise(catalog, VisibleProfiles(catalog)).by_type()
+
+
+def _compared(catalog: Catalog) -> None:
+    rows = islice(archive_rows({"rest": COMPARED}), COMPARED)
+    mine = [
+        InventoryEntry(row.id.type, row.id.name, row.size_bytes, row.digests.md5, row.digests.sha256) for row in rows
+    ]
+    verify = VerifyInventory(catalog, VisibleProfiles(catalog), SpillingSorter(ScratchFiles(None)))
+    for _ in verify(mine, "rest"):
+        pass
+
+
+_SIZES = (10_000, 100_000, 1_000_000)
+
+MEASURES = (
+    Measure("list", "archives", _SIZES, partial(_cost, _of_some_profiles, _whole_list), limit=8.0),
+    Measure("peak of list", "archives", _SIZES, _peak_of_list, limit=100.0, power=0.2, unit=" MiB"),
+    *(
+        Measure(
+            f"{PAGES} pages for a token that sees {who}",
+            "archives",
+            _SIZES,
+            partial(_cost, _of_some_profiles, partial(_pages_for, patterns)),
+            limit=PAGES * 0.005,
+            power=0.2,
+        )
+        for who, patterns in (("none", ("nobody-*",)), ("one in ten", ("machine-*7",)), ("half", ("machine-*[02468]",)))
+    ),
+    Measure(
+        f"statistics, {PAGES} times",
+        "profiles",
+        (100, 1_000, 10_000),
+        partial(_cost, lambda profiles: {f"machine-{number:05}": 10 for number in range(profiles)}, _statistics),
+        power=0.2,
+    ),
+    Measure(
+        f"comparing {COMPARED:,} archives with a profile",
+        "archives in it",
+        (100_000, 400_000, 815_000),
+        partial(_cost, lambda archives: {"rest": archives}, _compared),
+        limit=2.0,
+    ),
+)
