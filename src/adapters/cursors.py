@@ -12,9 +12,11 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from ..domain.archives import ArchiveId, BackupType
 from ..domain.errors import InvalidName
+from ..domain.naming import check_archive_name
 
 _TIME = b"t"
 _IDENTITY = b"i"
+_PLACE = b"p"
 _TWO_INTEGERS = struct.Struct(">qq")
 
 
@@ -55,6 +57,28 @@ def read_identity(cursor: str) -> tuple[str, str, str]:
     except (InvalidName, ValueError):
         raise _foreign() from None
     return type, name, profile
+
+
+def after_place(position: bytes) -> str:
+    """The place after a position in the order of a profile: at most 318 characters."""
+    return _text(_PLACE + position)
+
+
+def read_place(cursor: str) -> bytes:
+    """
+    What `after_place` was given.
+
+    Raises:
+        ValueError: it did not make *cursor*.
+    """
+    position = _content(cursor, _PLACE)
+    try:
+        type, _, name = position[_TWO_INTEGERS.size :].decode().partition("/")
+        BackupType(type)
+        check_archive_name(name)
+    except (InvalidName, ValueError):
+        raise _foreign() from None
+    return position
 
 
 def _text(content: bytes) -> str:

@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from operator import itemgetter
-from threading import RLock
 from typing import TypeAlias
 
 from attrs import Factory, define, evolve
@@ -34,6 +33,7 @@ from ..domain.ports import (
 )
 from ..domain.sync import InventoryEntry
 from .cursors import after_identity, after_time, read_identity, read_time
+from .memory_links import MemoryLinks
 
 _InTime: TypeAlias = tuple[int, int]  # received, in microseconds since the epoch; running number
 _Identity: TypeAlias = tuple[str, str, str]  # type, name, profile
@@ -87,7 +87,7 @@ class _Entries:
         return (archive for _, archive in self.numbered.values() if archive.state is not ArchiveState.TRASHED)
 
 
-class MemoryCatalog:
+class MemoryCatalog(MemoryLinks):
     """
     A `Catalog` in this process's memory.
 
@@ -96,7 +96,7 @@ class MemoryCatalog:
     """
 
     def __init__(self) -> None:
-        self._lock = RLock()
+        super().__init__()
         self._claims: dict[ArchiveId, BackupArchive] = {}
         self._entries = _Entries()
         self._fits: dict[str, dict[tuple[str, str], Fit]] = {}
@@ -115,6 +115,7 @@ class MemoryCatalog:
             if self._claims.pop(archive.id, None) is None:
                 raise ArchiveNotFound(str(archive.id))
             self._entries.add(archive)
+            self._changed(archive)
 
     def release(self, id: ArchiveId) -> None:
         with self._lock:
@@ -126,14 +127,19 @@ class MemoryCatalog:
 
     def adopt(self, archives: Sequence[BackupArchive]) -> int:
         with self._lock:
-            return _enter(self._entries, archives, taken=self._claims)
+            entered = _enter(self._entries, archives, taken=self._claims)
+            for archive in entered:
+                self._changed(archive)
+            return len(entered)
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
         with self._lock:
             entries = _Entries(profiles=dict(self._entries.profiles))
             entered = _enter(entries, archives, taken={})
-            self._entries, self._claims = entries, {}
-        return entered
+            self._entries, self._claims, self._linked = entries, {}, {}
+            for archive in entered:
+                self._changed(archive)
+        return len(entered)
 
     def find(self, id: ArchiveId) -> BackupArchive:
         with self._lock:
@@ -236,13 +242,20 @@ class MemoryCatalog:
         with self._lock:
             if id not in self._entries.numbered:
                 raise ArchiveNotFound(str(id))
-            self._entries.set(evolve(self._entries.numbered[id][1], state=state))
+            archive = self._entries.numbered[id][1]
+            if archive.state is not state:
+                marked = evolve(archive, state=state)
+                self._entries.set(marked)
+                self._changed(marked)
 
     def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
         with self._lock:
             archive = self.find(id)
             lineage = archive.lineage if sha256 is None else evolve(archive.lineage, snapshot_after=sha256)
-            self._entries.set(evolve(archive, lineage=lineage, has_snapshot=sha256 is not None))
+            noted = evolve(archive, lineage=lineage, has_snapshot=sha256 is not None)
+            if noted != archive:
+                self._entries.set(noted)
+                self._changed(noted)
 
     def names_without_snapshot(self, profile: str, type: BackupType) -> set[str]:
         with self._lock:
@@ -264,12 +277,16 @@ class MemoryCatalog:
         """Nothing is held."""
 
 
-def _enter(entries: _Entries, archives: Iterable[BackupArchive], taken: dict[ArchiveId, BackupArchive]) -> int:
-    before = len(entries.numbered)
+def _enter(
+    entries: _Entries, archives: Iterable[BackupArchive], taken: dict[ArchiveId, BackupArchive]
+) -> list[BackupArchive]:
+    """Those that are new."""
+    entered = []
     for archive in archives:
         if archive.id not in entries.numbered and archive.id not in taken:
             entries.add(archive)
-    return len(entries.numbered) - before
+            entered.append(archive)
+    return entered
 
 
 def _plus(so_far: Totals | None, archive: BackupArchive) -> Totals:

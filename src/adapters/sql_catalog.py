@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
+from attrs import evolve
 from sqlalchemy import (
     Connection,
     Engine,
@@ -49,6 +50,8 @@ from ..domain.sync import InventoryEntry
 from .shared_transactions import SharedTransactions
 from .sql_engine import EXCLUSIVE, connect, is_one_of, translated, use_log
 from .sql_inventories import SqlInventories
+from .sql_link_changes import LinkChanges, change_of, change_of_row
+from .sql_links import SqlLinks
 from .sql_pages import SqlPages
 from .sql_rows import (
     ARCHIVE,
@@ -63,7 +66,20 @@ from .sql_rows import (
     time_of,
     values_of,
 )
-from .sql_schema import EVERYBODY, HEAD, LISTED, OPEN_CLAIM, archives, current_revision, fits, totals, upgrade
+from .sql_schema import (
+    EVERYBODY,
+    HEAD,
+    LISTED,
+    OPEN_CLAIM,
+    archives,
+    asked,
+    current_revision,
+    fits,
+    linked_profiles,
+    links,
+    totals,
+    upgrade,
+)
 
 _Rows: TypeAlias = Sequence[tuple[Any, ...]]
 
@@ -73,7 +89,7 @@ _AT_ONCE = 10_000  # rows handed to the driver in one call: enough to make its o
 _START = (-(2**63), 0)
 
 
-class SqlCatalog:
+class SqlCatalog(SqlLinks):
     """
     A `Catalog` in a database; made by `open`.
 
@@ -91,6 +107,7 @@ class SqlCatalog:
         self._inventories = SqlInventories(self._all)
         self._pages = SqlPages(self._all, engine.dialect.name)
         self._exclude_writers = EXCLUSIVE[engine.dialect.name]
+        self._links = LinkChanges(engine.dialect.name)
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
         # SQLAlchemy tells how many rows an INSERT made only where asked to; inline: nobody needs the row's number.
         self._enter_if_new = (
@@ -149,8 +166,10 @@ class SqlCatalog:
         values = values_of(archive, claimed=False) | sought(archive.id)
 
         def turn_into_entry(connection: Connection) -> None:
-            if connection.execute(_CONFIRM, values).rowcount != 1:
+            seq = connection.execute(_CONFIRM, values).scalar_one_or_none()
+            if seq is None:
                 raise ArchiveNotFound(str(archive.id))
+            self._links.came(connection, [change_of(seq, archive)])
             if archive.state is not ArchiveState.TRASHED:
                 self._count(connection, archive.id.profile, archive.id.type.value, 1, archive.size_bytes)
 
@@ -169,8 +188,8 @@ class SqlCatalog:
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
         with self._writing_alone() as connection:
-            connection.execute(_FORGET_ARCHIVES)
-            connection.execute(_FORGET_TOTALS)
+            for forget in _FORGET_EVERYTHING:
+                connection.execute(forget)
             return self._enter(connection, (values_of(archive, claimed=False) for archive in archives))
 
     def find(self, id: ArchiveId) -> BackupArchive:
@@ -248,23 +267,29 @@ class SqlCatalog:
 
     def mark(self, id: ArchiveId, state: ArchiveState) -> None:
         def set_state(connection: Connection) -> None:
-            row = connection.execute(_ENTRY, identity(id)).one_or_none()
-            if row is None:
+            seq, was = _entry(connection, id)
+            if was is None:
                 raise ArchiveNotFound(str(id))
-            connection.execute(_MARK, {"sought_seq": row.seq, "state": state.value})
-            change = (state is not ArchiveState.TRASHED) - (row.state != ArchiveState.TRASHED.value)
+            if was.state is state:
+                return
+            connection.execute(_MARK, {"sought_seq": seq, "state": state.value})
+            self._links.changed(connection, change_of(seq, evolve(was, state=state)))
+            change = (state is not ArchiveState.TRASHED) - (was.state is not ArchiveState.TRASHED)
             if change:
-                self._count(connection, id.profile, id.type.value, change, change * row.size_bytes)
+                self._count(connection, id.profile, id.type.value, change, change * was.size_bytes)
 
         self._write(set_state)
 
     def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
         def enter(connection: Connection) -> None:
-            row = connection.execute(_ENTRY, identity(id)).one_or_none()
-            if row is None or row.state == ArchiveState.TRASHED.value:
+            seq, was = _entry(connection, id)
+            if was is None or was.state is ArchiveState.TRASHED:
                 raise ArchiveNotFound(str(id))
             left: Values = {} if sha256 is None else {"snapshot_after": sha256}
-            connection.execute(_MARK, {"sought_seq": row.seq, "has_snapshot": sha256 is not None} | left)
+            connection.execute(_MARK, {"sought_seq": seq, "has_snapshot": sha256 is not None} | left)
+            if sha256 not in (None, was.lineage.snapshot_after):
+                noted = evolve(was, lineage=evolve(was.lineage, snapshot_after=sha256))
+                self._links.changed(connection, change_of(seq, noted, was))
 
         self._write(enter)
 
@@ -345,12 +370,15 @@ class SqlCatalog:
         while some := list(islice(rows, _AT_ONCE)):
             connection.execute(self._enter_if_new, some)
             sums: dict[tuple[str, str], tuple[int, int]] = {}
-            for seq, profile, type, size_bytes, state in connection.execute(_ENTERED, {"last": last}).all():
+            changes = []
+            for seq, profile, type, size_bytes, state, *row in connection.execute(_ENTERED, {"last": last}).all():
                 new += 1
                 last = max(last, seq)
+                changes.append(change_of_row(seq, profile, type, state, *row))
                 if state != ArchiveState.TRASHED.value:
                     count, total = sums.get((profile, type), (0, 0))
                     sums[profile, type] = count + 1, total + size_bytes
+            self._links.came(connection, changes)
             for (profile, type), (count, total) in sorted(sums.items()):
                 self._count(connection, profile, type, count, total)
         return new
@@ -358,6 +386,12 @@ class SqlCatalog:
     def _count(self, connection: Connection, profile: str, type: str, count: int, size_bytes: int) -> None:
         counted = {"type": type, "archives": count, "size_bytes": size_bytes}
         connection.execute(self._add_to_totals, [{"profile": whose, **counted} for whose in (profile, EVERYBODY)])
+
+
+def _entry(connection: Connection, id: ArchiveId) -> tuple[int, BackupArchive | None]:
+    """The row of the entry of *id*, and what it says; 0 and None where there is none."""
+    found = connection.execute(_ENTRY, identity(id)).one_or_none()
+    return (0, None) if found is None else (found.seq, archive_of(found[1:]))
 
 
 # -- statements ------------------------------------------------------------------------------------------------------
@@ -372,14 +406,18 @@ _NAMED_IN = select(*ARCHIVE).where(_of_type, _of_name, is_one_of(_a.profile, "pr
 _NAMED = select(*ARCHIVE).where(_of_type, _of_name, LISTED).order_by(_a.profile)
 _HOLDER = select(_a.claimed, *ARCHIVE).where(_of_type, _of_name, _of_profile)
 _WITHOUT_SNAPSHOT = select(_a.name).where(_of_profile, _of_type, _a.has_snapshot.is_not(True), LISTED)
-_ENTRY = select(_a.seq, _a.state, _a.size_bytes).where(_of_type, _of_name, _of_profile, ~_a.claimed)
+_ENTRY = select(_a.seq, *ARCHIVE).where(_of_type, _of_name, _of_profile, ~_a.claimed)
 _OPEN_CLAIMS = select(*ARCHIVE).where(OPEN_CLAIM).order_by(_a.profile, _a.type, _a.name)
 
-_CONFIRM = update(archives).where(
-    _a.type == bindparam("sought_type"),
-    _a.name == bindparam("sought_name"),
-    _a.profile == bindparam("sought_profile"),
-    _a.claimed,
+_CONFIRM = (
+    update(archives)
+    .where(
+        _a.type == bindparam("sought_type"),
+        _a.name == bindparam("sought_name"),
+        _a.profile == bindparam("sought_profile"),
+        _a.claimed,
+    )
+    .returning(_a.seq)
 )
 _MARK = update(archives).where(_a.seq == bindparam("sought_seq"))
 _FOUND = ("verdict", "unresolved", "examples", "is_sound", "is_excusable")
@@ -393,12 +431,13 @@ _FITS = select(
     fits.c.is_excusable,
 ).where(fits.c.profile == bindparam("profile"))
 _RELEASE = delete(archives).where(_of_type, _of_name, _of_profile, _a.claimed)
-_FORGET_ARCHIVES = delete(archives)
-_FORGET_TOTALS = delete(totals)
+_FORGET_EVERYTHING = [delete(table) for table in (archives, totals, links, asked, linked_profiles)]
 
 _LAST_SEQ = select(func.coalesce(func.max(_a.seq), 0))
 # Not summed up by the database: GROUP BY would lead it through a whole index.
-_ENTERED = select(_a.seq, _a.profile, _a.type, _a.size_bytes, _a.state).where(_a.seq > bindparam("last"))
+_ENTERED = select(
+    _a.seq, _a.profile, _a.type, _a.size_bytes, _a.state, _a.name, _a.taken_us, _a.received_us, _a.snapshot_after
+).where(_a.seq > bindparam("last"))
 
 
 _newest_us = (

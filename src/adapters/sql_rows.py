@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+from sqlalchemy import Select
+
 from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
 from ..domain.chains import FitVerdict
 from ..domain.errors import InvalidName
 from ..domain.naming import check_profile
 from .sql_schema import archives
 
+Rows: TypeAlias = Sequence[tuple[Any, ...]]
+Query: TypeAlias = Select[*tuple[Any, ...]]
 Values: TypeAlias = dict[str, str | int | bool | bytes | None]
 
 TYPES = {type.value: type for type in BackupType}

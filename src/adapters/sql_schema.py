@@ -19,10 +19,12 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
+    TextClause,
     UniqueConstraint,
     inspect,
     text,
@@ -30,7 +32,7 @@ from sqlalchemy import (
 
 from ..domain.errors import FormatUnknown
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -105,6 +107,17 @@ Index(
     postgresql_where=OPEN_CLAIM,
 )
 
+LEFT_BEHIND = text("snapshot_after IS NOT NULL AND NOT claimed")
+"""Entries that left a snapshot file behind, in the trash or not."""
+
+Index(
+    "archives_left_behind",
+    archives.c.profile,
+    archives.c.snapshot_after,
+    sqlite_where=LEFT_BEHIND,
+    postgresql_where=LEFT_BEHIND,
+)
+
 fits = Table(
     "fits",
     METADATA,
@@ -118,6 +131,62 @@ fits = Table(
     Column("is_excusable", Boolean, nullable=False),
 )
 """What comparing the listings of two archives, by their SHA-256, showed: dear to find out, and never changes."""
+
+links = Table(
+    "links",
+    METADATA,
+    Column("seq", _sequence, primary_key=True, autoincrement=False),  # that of the archive
+    Column("profile", _words, nullable=False),
+    Column("type", _words, nullable=False),
+    Column("position", LargeBinary, nullable=False),  # in the order of the profile, see `sql_link_changes.position`
+    Column("is_listed", Boolean, nullable=False),  # not in the trash
+    Column("is_pending", Boolean, nullable=False),  # the link is to be worked out
+    Column("changed", BigInteger, nullable=False),  # the version of the profile in which the archive came or changed
+    Column("parent", BigInteger),
+    Column("link", Text),  # JSON, see `link_text`
+    # From which moment on archives of a type matter to the link; NULL: of that type none does.
+    Column("since_full", LargeBinary),
+    Column("since_inc", LargeBinary),
+    Column("since_diff", LargeBinary),
+    Column("standing", Text),  # JSON
+    Column("is_restorable", Boolean),  # as the standing says
+)
+"""What each archive builds on and what its path makes of it; NULL where that is to be worked out."""
+
+LISTED_LINK = text("is_listed")
+PENDING_LINK = text("is_pending")
+UNSETTLED_LINK = text("is_listed AND standing IS NULL")
+
+
+def _links_by(name: str, where: TextClause, *columns: str) -> Index:
+    return Index(name, *(links.c[column] for column in columns), sqlite_where=where, postgresql_where=where)
+
+
+Index("links_in_order", links.c.profile, links.c.position)
+_links_by("links_of_type_in_order", LISTED_LINK, "profile", "type", "position")
+_links_by("links_pending", PENDING_LINK, "profile", "position")
+_links_by("links_unsettled", UNSETTLED_LINK, "profile", "position")
+_links_by("links_of_parent", text("parent IS NOT NULL"), "parent")
+
+asked = Table(
+    "asked",
+    METADATA,
+    Column("profile", _words, primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+)
+"""What links asked about besides moments: a hash of a name or a snapshot file, and the row of the link."""
+
+Index("asked_by", asked.c.seq)
+
+linked_profiles = Table(
+    "linked_profiles",
+    METADATA,
+    Column("profile", _words, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("rules", Text),
+)
+"""Of each profile how often it changed, and the rules by which its links were made."""
 
 totals = Table(
     "totals",

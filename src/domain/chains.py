@@ -23,6 +23,9 @@ from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
 from .path_text import path_text
 from .rules import IncBase, ProfileRules
 
+RULE = 1
+"""Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
+
 NEAREST_TRIED = 50
 """Other archives that are compared with one whose parent turned out to be none, the nearest before it first."""
 

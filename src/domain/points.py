@@ -13,11 +13,10 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from .archives import ArchiveId, BackupArchive, BackupType
-from .chains import Evidence, Link, base_types
+from .archives import ArchiveId, BackupArchive
+from .chains import Evidence, Link
 from .errors import PointNotFound, PointNotRestorable
 from .neighbours import order, sorted_archives
-from .rules import ProfileRules
 from .standing import Doubt, Fidelity, Obstacle, Placed, Standing, own_obstacles, parents_first, standing_of
 
 NEAREST_NAMED = 10
@@ -168,19 +167,3 @@ def _nearest(points: tuple[RestorePoint, ...], to: RestorePoint) -> tuple[Archiv
     restorable = [point for point in points if point.is_restorable]
     restorable.sort(key=lambda point: (abs(point.archive.taken_at - to.archive.taken_at), point.archive.id))
     return tuple(point.archive.id for point in restorable[:NEAREST_NAMED])
-
-
-def continue_from(points: Iterable[RestorePoint], type: BackupType, rules: ProfileRules) -> ArchiveId | None:
-    """
-    What the next archive of *type* should build on: the newest restorable point that the rules let it extend.
-
-    None for a FULL, and where there is none, so that a FULL is due. None is dated ahead of its receipt: to GNU tar,
-    what is older than that time is unchanged.
-    """
-    types = base_types(type, rules)
-    fitting = [
-        point.archive.id
-        for point in points
-        if point.archive.id.type in types and point.is_restorable and not point.archive.is_dated_ahead
-    ]
-    return fitting[-1] if fitting else None

@@ -23,6 +23,7 @@ from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Conten
 from .audit import AuditEntry, AuditReport
 from .chains import Fit
 from .footprints import Footprint
+from .kept_links import KeptLinks
 from .members import MemberRecord
 from .name_table import NameTable
 from .sums import BlockSums
@@ -314,7 +315,7 @@ class Sums:
     size_bytes: int
 
 
-class Catalog(Protocol):
+class Catalog(KeptLinks, Protocol):
     """
     What is known about archives: an index of the store, which can always be rebuilt from it.
 
@@ -873,6 +874,20 @@ class NameLocks(Protocol):
         Hold *profile* alone while in the context, whoever holds identities in it; others wait as long as it takes.
 
         Who holds a profile must not enter any other context of these locks.
+        """
+
+
+class Turns(Protocol):
+    """Work that several may ask for at the same time and that only one needs to do."""
+
+    def take(self, what: str, patience: timedelta | None = None) -> AbstractContextManager[None]:
+        """
+        Be the only one at *what* while in the context; who comes second waits, and looks then whether it is done.
+
+        Who has a turn takes no other of the same kind.
+
+        Raises:
+            CatalogBusy: on entering, after *patience*; never where that is None.
         """
 
 

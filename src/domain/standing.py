@@ -157,16 +157,19 @@ def placed(
     """
     The standing of each archive in *rows*, whatever their order, given those of *known* that these build on.
 
-    One whose parent is in neither builds on nothing known. Cost: O(n log n).
+    One whose parent is in neither builds on nothing known; one whose parent in *known* has no standing has none either.
+    Cost: O(n log n).
     """
+    known = known or {}
     given = {archive.id: (archive, link) for archive, link in rows}
     found: dict[ArchiveId, Placed] = {}
     for id in parents_first({id: link.parent for id, (_, link) in given.items()}, lambda id: order(given[id][0])):
         archive, link = given[id]
         parent = None
         if link.parent is not None:
-            parent = found.get(link.parent) or (known or {}).get(link.parent)
-        found[id] = Placed(archive, link, standing_of(archive, link, parent))
+            parent = found.get(link.parent) if link.parent in given else known.get(link.parent)
+        is_unknown = parent is not None and parent.standing is None
+        found[id] = Placed(archive, link, None if is_unknown else standing_of(archive, link, parent))
     return found
 
 

@@ -42,6 +42,7 @@ from ..adapters.system import RandomIds, SystemClock
 from ..adapters.targz import InspectionLimits, NoInspector, TargzInspector
 from ..adapters.targz_unpacker import TargzUnpacker
 from ..adapters.token_file import FileGatekeeper
+from ..adapters.turns import ProcessTurns
 from ..adapters.upload_journal import FilesystemUploadSessions
 from ..adapters.upload_locks import ProcessUploadLocks
 from ..domain.errors import InvalidSetting
@@ -60,6 +61,7 @@ from ..domain.ports import (
     Notifier,
     Packer,
     Scratch,
+    Turns,
     Unpacker,
     UploadLocks,
     UploadSessions,
@@ -74,6 +76,7 @@ from ..domain.usecases.examine import ExamineArchive
 from ..domain.usecases.fetch import FindArchive
 from ..domain.usecases.import_folder import ImportFolder
 from ..domain.usecases.judge_plan import JudgePlan
+from ..domain.usecases.link import LinkArchives
 from ..domain.usecases.look_inside import BrowseTree, ListMembers, ReadMember
 from ..domain.usecases.mend_sidecar import MendSidecar
 from ..domain.usecases.open_point import OpenPoint
@@ -200,6 +203,7 @@ def assemble(
     scratch: Scratch | None = None,
     max_unpacked_bytes: int | None = None,
     max_adopted: int = 100_000,
+    turns: Turns | None = None,
 ) -> Tarkeep:
     """
     Tarkeep over any adapters. Close its `uploads` before them. Without a *gatekeeper* it is open.
@@ -212,7 +216,8 @@ def assemble(
     visible = VisibleProfiles(catalog)
     examine = read.examine
     members = RecordMembers(records, read, looking)
-    points = ListPoints(catalog, members, rules)
+    links = LinkArchives(catalog, members, rules, turns or ProcessTurns())
+    points = ListPoints(catalog, links, rules)
     receive = ReceiveArchive(
         store,
         catalog,

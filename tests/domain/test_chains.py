@@ -32,7 +32,7 @@ from tarkeep.domain.chains import (
     link_archives,
 )
 from tarkeep.domain.errors import PointNotFound, PointNotRestorable
-from tarkeep.domain.points import RestorePoint, continue_from, plan_restore, restore_points
+from tarkeep.domain.points import RestorePoint, plan_restore, restore_points
 from tarkeep.domain.rules import IncBase, ProfileRules
 from tarkeep.domain.standing import DoubtKind, Fidelity, ObstacleKind
 
@@ -487,11 +487,6 @@ def test_what_is_dated_ahead_of_its_receipt_hides_nothing() -> None:
     assert plan_restore(points, ahead.id).point.archive == ahead
     assert plan_restore(points, START + timedelta(days=300)).point.archive == ahead
     assert plan_restore(only).point.archive == ahead
-    for type, name in ((INC, "inc3.tar.gz"), (DIFF, "full1.tar.gz")):
-        found = continue_from(points, type, ProfileRules())
-        assert found is not None
-        assert found.name == name
-    assert continue_from(only, INC, ProfileRules()) is None
     [doubt] = only[0].doubts
     assert doubt.kind is DoubtKind.DATED_AHEAD
     assert "in the future when it was received: a clock was wrong, or the name" in doubt.reason
@@ -499,27 +494,6 @@ def test_what_is_dated_ahead_of_its_receipt_hides_nothing() -> None:
 
 
 # -- what follows ----------------------------------------------------------------------------------------------------
-
-
-def test_the_next_archive_continues_from_the_newest_point_that_restores() -> None:
-    """What the rules let it extend, and nothing that is broken."""
-    points = tuple(
-        points_of(
-            archive(FULL, 1), archive(INC, 2), archive(DIFF, 3), archive(INC, 4, before="9"), archive(FULL, 0)
-        ).values()
-    )
-
-    for type, inc_base, name in (
-        (DIFF, IncBase.LAST_ANY, "full1.tar.gz"),
-        (INC, IncBase.LAST_INC_OR_FULL, "inc2.tar.gz"),
-        (INC, IncBase.LAST_ANY, "diff3.tar.gz"),
-        (INC, IncBase.LAST_FULL, "full1.tar.gz"),
-    ):
-        found = continue_from(points, type, ProfileRules(inc_base))
-        assert found is not None
-        assert found.name == name
-    assert continue_from(points, FULL, ProfileRules()) is None
-    assert continue_from((), INC, ProfileRules()) is None
 
 
 def test_dependents_are_all_that_would_not_restore_without_it() -> None:

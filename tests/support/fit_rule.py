@@ -19,28 +19,28 @@ def fit_by_the_rule(
     had = [(canonical(path), listing) for path, listing in parent]
     if not listed or not had:
         return FitVerdict.UNKNOWN, set(), True, True
-    origins = Origins([rename for _, listing in listed for rename in listing.renames], had[0][1].renames)
+    origins = Origins(listed[0][1].renames, had[0][1].renames)  # tar writes all of them into the first listing
     directories = {path for path, _ in listed}
-    wanted: dict[bytes, list[bytes]] = {}
+    # A directory may have several listings, where tar was given it twice.
+    wanted: dict[bytes, set[bytes]] = {}
     for path, listing in listed:
-        if unchanged := [name for name, mark in listing.names.items() if mark is Mark.UNCHANGED]:
-            wanted[path] = unchanged
-    tree: dict[bytes, Listing] = {}
+        if unchanged := {name for name, mark in listing.names.items() if mark is Mark.UNCHANGED}:
+            wanted.setdefault(path, set()).update(unchanged)
+    have: dict[bytes, set[bytes]] = {}
     for path, listing in had:
-        tree.setdefault(path, listing)
-    lacking: set[bytes] = set(origins.moved_from) - set(tree)
+        here = {name for name, mark in listing.names.items() if mark in (Mark.HERE, Mark.UNCHANGED)}
+        have.setdefault(path, set()).update(here)
+    lacking: set[bytes] = set(origins.moved_from) - set(have)
     taken: set[bytes] = set()
-    for path, names in wanted.items():
+    for path in sorted(wanted):
         before = origins.before(path)
-        have = tree[before].names if before is not None and before in tree and before not in taken else {}
+        there = have.get(before, set()) if before is not None and before not in taken else set()
         if before is not None:
             taken.add(before)
         lacking |= {
             whole
-            for name in names
-            if (whole := join(path, name)) not in directories
-            and not is_left_out(whole)
-            and have.get(name) not in (Mark.HERE, Mark.UNCHANGED)
+            for name in wanted[path]
+            if (whole := join(path, name)) not in directories and not is_left_out(whole) and name not in there
         }
     is_sound = origins.is_sound(directories)
     for path, listing in had:

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.chains import Fit
-from tarkeep.domain.fitting import fit as fit_names
+from tarkeep.domain.fitting import fit as fit_tables
 from tarkeep.domain.listings import MAX_HELD_BYTES, canonical
 from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
 from tarkeep.domain.merging import merge as merge_tables
@@ -83,4 +83,4 @@ def fit(
     is_left_out: Callable[[bytes], bool] | None = None,
 ) -> Fit:
     """`tarkeep.domain.fitting.fit` of archives whose members are at hand."""
-    return fit_names(names(child), names(parent), is_left_out)
+    return fit_tables(table(child)(), table(parent)(), is_left_out)

@@ -7,7 +7,7 @@ of the one that builds. What could not be read is not kept: it may be there agai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from attrs import define, field
 
@@ -15,7 +15,7 @@ from ..archives import ArchiveState, BackupArchive, Kind
 from ..chains import Fit, FitVerdict
 from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
 from ..fitting import fit
-from ..names import ArchiveNames
+from ..name_table import NameTable
 from .record_members import RecordMembers
 
 _UNKNOWN = Fit(FitVerdict.UNKNOWN)
@@ -39,7 +39,7 @@ class Comparing:
     """
     Comparisons for one purpose, by one thread: ``comparing(child, parent)`` is what the listings of the two tell.
 
-    *known* is what is known besides what is kept, by the SHA-256 of both. *allowed* is how many pairs may be compared
+    *before* tells what was kept elsewhere before, by the SHA-256 of both. *allowed* is how many pairs may be compared
     anew, any number if None. *is_certain* turns false where something could not be read, so that nothing was told.
 
     Raises:
@@ -47,11 +47,12 @@ class Comparing:
     """
 
     _members: RecordMembers
-    _known: Mapping[tuple[str, str], Fit] = field(factory=dict)
+    _before: Callable[[], Mapping[tuple[str, str], Fit]] = dict
     _allowed: int | None = None
     is_certain: bool = True
     _child: str = ""
     _kept: dict[str, Fit] = field(factory=dict)
+    _known: Mapping[tuple[str, str], Fit] | None = None
 
     def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
         if not (has_listings(child) and has_listings(parent)):
@@ -61,6 +62,8 @@ class Comparing:
             self._child, self._kept = pair[0], self._members.records.fits(pair[0])
         found = self._kept.get(pair[1])
         if found is None:
+            if self._known is None:
+                self._known = self._before()
             found = self._known.get(pair) or self._compared(child, parent)
             if found is None:
                 self.is_certain = False
@@ -75,12 +78,12 @@ class Comparing:
                 raise EnoughCompared
             self._allowed -= 1
         try:
-            self._members.table(parent)  # so that the child's names can lean on what is told there
-            return self._members.again(lambda: fit(self._names(child, parent), self._names(parent)))
+            return self._members.again(lambda: fit(*self._tables(child, parent)))
         except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
             return _UNKNOWN  # it is so with these very bytes, whenever they are looked at
         except TarkeepError:
             return None
 
-    def _names(self, archive: BackupArchive, like: BackupArchive | None = None) -> ArchiveNames:
-        return lambda: self._members.names(archive, like)
+    def _tables(self, child: BackupArchive, parent: BackupArchive) -> tuple[NameTable, NameTable]:
+        before = self._members.table(parent)  # first, so that the child's can lean on what is told there
+        return self._members.table(child, parent), before

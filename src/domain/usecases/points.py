@@ -1,31 +1,44 @@
 """
-What can be restored of a profile: its links, its points, and what the next dump continues from.
+What can be restored of a profile: its points, the way to each, and what the next dump continues from.
 
-Links and points are never stored; they are worked out anew from what is known of the archives, so an archive that
-arrives late or is removed changes them at once. What is dear is comparing the listings of two archives, and the
-outcome of that is kept in the catalog.
+Links and standings are kept (see `link`), so each question reads what it is about and no more: a page of points, the
+path of one, the newest that restores. Where they cannot be kept, as on a full disk, they are worked out for the one who
+asks: that keeps nobody from seeing what restores.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from itertools import pairwise
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ..archives import ArchiveId, BackupArchive, BackupType, Offer
-from ..chains import Fit, FitVerdict, Link, link_archives
-from ..errors import AmbiguousType, ArchiveNotFound, ParentMismatch, ProfileNotFound, TarkeepError
-from ..points import Plan, RestorePoint, continue_from, plan_restore, restore_points
+from ..chains import Link, base_types
+from ..errors import (
+    AmbiguousType,
+    ArchiveNotFound,
+    BackendUnavailable,
+    CatalogBusy,
+    InsufficientStorage,
+    ParentMismatch,
+    PointNotFound,
+    ProfileNotFound,
+    ReadOnly,
+)
+from ..kept_links import PlacedPage, Places
+from ..points import Plan, RestorePoint, plan_restore, restore_points
 from ..ports import Catalog
 from ..rules import Rules
-from ..standing import Fidelity
-from .compare import Comparing, has_listings
-from .record_members import RecordMembers
+from ..standing import Fidelity, Placed
+from .compare import has_listings
+from .link import LinkArchives
+from .places_in_memory import PlacesInMemory
 
 _PAGE = 10_000
+_TRIES = 3  # for what is known to be whole while archives come and go
+_CANNOT_KEEP = (InsufficientStorage, ReadOnly, CatalogBusy, BackendUnavailable)
 
 
 @frozen
@@ -33,37 +46,79 @@ class ListPoints:
     """The restore points of a profile."""
 
     catalog: Catalog
-    members: RecordMembers
+    links: LinkArchives
     rules: Rules
 
     def __call__(self, profile: str) -> tuple[RestorePoint, ...]:
         """
-        Its points in the order in which they were taken.
+        All its points in the order in which they were taken.
 
         Raises:
             ProfileNotFound: no archive of it is stored.
         """
-        archives = self._archives(profile)
-        if not archives:
+        found = self._told(profile, lambda places: list(_every(places, profile)))
+        if not found:
             raise ProfileNotFound(profile)
-        return self._points(profile, archives)
+        return _points(found)
+
+    def page(self, profile: str, cursor: str | None = None, limit: int = 100) -> PlacedPage:
+        """
+        At most *limit* of its points in the order in which they were taken, from *cursor* on.
+
+        Cost: that of the page.
+
+        Raises:
+            ProfileNotFound: no archive of it is stored.
+            ValueError: *cursor* is not one that a page gave out.
+        """
+        told: list[PlacedPage] = []
+
+        def read(places: Places) -> Sequence[Placed]:
+            told[:] = [places.places(profile, cursor=cursor, limit=limit)]
+            return told[0].places
+
+        if not self._told(profile, read) and cursor is None:
+            raise ProfileNotFound(profile)
+        return told[0]
+
+    def point(self, id: ArchiveId) -> RestorePoint:
+        """
+        The point of one archive, with its path.
+
+        Raises:
+            PointNotFound: no such archive is stored.
+        """
+        path = self._told(id.profile, lambda places: places.path(id))
+        if not path:
+            raise PointNotFound(at=f"{id.type.value}/{id.name}", earliest=None)
+        return next(point for point in _points(path) if point.archive.id == id)
 
     def plan(self, profile: str, at: datetime | ArchiveId | None = None) -> Plan:
         """
         How to restore *profile* as it was at a time, right after an archive was taken, or as late as is known.
 
+        Cost: that of the path.
+
         Raises:
             ProfileNotFound, PointNotFound: there is nothing, or nothing at that time.
             PointNotRestorable: it says what stands in the way, and which points are nearest.
         """
-        points = self(profile)
-        plan = plan_restore(points, at)
-        if plan.point.fidelity is not Fidelity.EXACT:
-            return plan
-        compared = self._compared(profile)
-        archives = {point.archive.id: point.archive for point in points}
-        path = [archives[id] for id in plan.archives]
-        return evolve(plan, is_sound=all(compared(child, parent).is_sound for parent, child in pairwise(path)))
+
+        def path(places: Places) -> list[Placed]:
+            if isinstance(at, ArchiveId):
+                return places.path(at)
+            newest = None
+            if at is None:  # what is dated ahead of its receipt is the latest only where everything is
+                newest = places.newest_place(profile, not_ahead=True)
+            newest = newest or places.newest_place(profile, until=at)
+            return [] if newest is None else places.path(newest.archive.id)
+
+        found = self._told(profile, path)
+        if found and found[-1].standing is not None and found[-1].standing.is_restorable:
+            point = _points(found)[-1]
+            is_sound = point.standing.is_sound or point.fidelity is not Fidelity.EXACT
+            return Plan(point, point.path, is_sound)
+        return plan_restore(self(profile), at)
 
     def named(self, profile: str, types: Sequence[BackupType], name: str) -> ArchiveId:
         """
@@ -83,34 +138,34 @@ class ListPoints:
             raise AmbiguousType(name, tuple(id.type for id in found))
         return found[0]
 
-    def of(self, archive: BackupArchive) -> RestorePoint | None:
+    def of(self, archive: BackupArchive) -> Placed | None:
         """
-        The point of *archive*, just stored, where its listings tell what it builds on; None where they do not.
+        The place of *archive*, just stored, where its listings tell what it builds on; None where they do not.
 
         What is found out is kept, so that nobody has to wait for it later. It raises nothing: the archive is stored.
         """
-        if not has_listings(archive):
-            return None
-        try:
-            return next((point for point in self(archive.id.profile) if point.archive.id == archive.id), None)
-        except TarkeepError:
-            return None
+        return self.links.place(archive) if has_listings(archive) else None
 
     def base(
         self, profile: str, type: BackupType, before: datetime | None = None, *, with_snapshot: bool = False
-    ) -> RestorePoint | None:
+    ) -> Placed | None:
         """
         What a dump of *type*, taken after *before* or now, continues from; None where a FULL is due.
 
-        *with_snapshot* looks at points only whose snapshot file is kept here.
+        It is the newest point that restores and that the rules let it extend. *with_snapshot* looks at those only whose
+        snapshot file is kept here. None is dated ahead of its receipt: to GNU tar, what is older than that time is
+        unchanged.
         """
-        points = [
-            point
-            for point in self._points(profile, self._archives(profile))
-            if (before is None or point.archive.taken_at < before) and (point.archive.has_snapshot or not with_snapshot)
-        ]
-        id = continue_from(points, type, self.rules.of(profile))
-        return next((point for point in points if point.archive.id == id), None)
+        types = base_types(type, self.rules.of(profile))
+
+        def read(places: Places) -> list[Placed]:
+            newest = places.newest_place(
+                profile, types=types, before=before, is_restorable=True, has_snapshot=with_snapshot, not_ahead=True
+            )
+            return [] if newest is None else [newest]
+
+        found = self._told(profile, read) if types else []
+        return found[0] if found else None
 
     def check_lineage(self, offer: Offer, taken_at: datetime | None) -> None:
         """
@@ -126,8 +181,7 @@ class ListPoints:
             return
         parent = ArchiveId(offer.id.profile, *offer.lineage.parent)
         before = offer.lineage.snapshot_before
-        points = {point.archive.id: point for point in self._points(parent.profile, self._archives(parent.profile))}
-        stated = points.get(parent)
+        stated = self.catalog.placed([parent]).get(parent)
         if stated is not None and before is not None and stated.archive.lineage.snapshot_after == before:
             return
         expected = self.base(parent.profile, offer.id.type, taken_at)
@@ -135,37 +189,29 @@ class ListPoints:
             found = None if expected is None else expected.archive.id
             raise ParentMismatch(parent, found, is_stored=stated is not None)
 
-    def _points(self, profile: str, archives: list[BackupArchive]) -> tuple[RestorePoint, ...]:
-        return restore_points(archives, self._links(profile, archives))
+    def _told(self, profile: str, read: Callable[[Places], Sequence[Placed]]) -> Sequence[Placed]:
+        """What *read* finds among places that are all worked out."""
+        for _ in range(_TRIES):
+            try:
+                self.links(profile)
+            except _CANNOT_KEEP:
+                break
+            found = read(self.catalog)
+            if all(place.link is not None and place.standing is not None for place in found):
+                return found
+        return read(PlacesInMemory(self.links.in_memory(profile)))
 
-    def _links(self, profile: str, archives: list[BackupArchive]) -> dict[ArchiveId, Link]:
-        return link_archives(archives, self.rules.of(profile), self._compared(profile))
 
-    def _compared(self, profile: str) -> Callable[[BackupArchive, BackupArchive], Fit]:
-        """What comparing a child with a parent shows, from what was kept or from their listings."""
-        known = self.catalog.fits(profile)
-        comparing = Comparing(self.members)
+def _every(places: Places, profile: str) -> Iterator[Placed]:
+    cursor = None
+    while True:
+        page = places.places(profile, cursor=cursor, limit=_PAGE)
+        yield from page.places
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
-        def compared(child: BackupArchive, parent: BackupArchive) -> Fit:
-            pair = (child.digests.sha256, parent.digests.sha256)
-            if pair not in known:
-                comparing.is_certain = True
-                found = comparing(child, parent)
-                if found.verdict is FitVerdict.UNKNOWN:  # not kept: what cannot be read now may be there again
-                    return found
-                known[pair] = found
-                with suppress(TarkeepError):  # a full disk keeps nobody from seeing what restores
-                    self.catalog.keep_fit(profile, *pair, found)
-            return known[pair]
 
-        return compared
-
-    def _archives(self, profile: str) -> list[BackupArchive]:
-        archives: list[BackupArchive] = []
-        cursor = None
-        while True:
-            page = self.catalog.page(profile=profile, cursor=cursor, limit=_PAGE)
-            archives += page.archives
-            cursor = page.next_cursor
-            if cursor is None:
-                return archives
+def _points(places: Sequence[Placed]) -> tuple[RestorePoint, ...]:
+    links: dict[ArchiveId, Link] = {place.archive.id: place.link for place in places if place.link is not None}
+    return restore_points([place.archive for place in places], links)

@@ -32,7 +32,6 @@ from ..errors import (
     TarkeepError,
 )
 from ..naming import time_in_name, with_time
-from ..points import RestorePoint
 from ..ports import (
     AlreadyStored,
     ArchiveStore,
@@ -53,6 +52,7 @@ from ..ports import (
 from ..room import NO_RESERVE, Reserve, check_quota, check_room
 from ..rules import NO_RULES, Rules
 from ..sizes import check_size
+from ..standing import Placed
 from ..sums import BLOCK_BYTES, RunningSums
 from ..uploads import Upload, held_bytes
 from .points import ListPoints
@@ -100,15 +100,16 @@ class Received:
 
     archive: BackupArchive
     outcome: Outcome
-    point: RestorePoint | None = None
+    point: Placed | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What its sender should know: why it does not restore, and what about it does not go with its type."""
-        if self.point is None:
+        if self.point is None or self.point.standing is None:
             return ()
-        obstacles = (obstacle.reason for obstacle in self.point.obstacles)
-        return (*obstacles, *(doubt.reason for doubt in self.point.own_doubts))
+        standing = self.point.standing
+        obstacles = (obstacle.reason for obstacle in standing.obstacles)
+        return (*obstacles, *(doubt.reason for doubt in standing.doubts))
 
 
 @frozen

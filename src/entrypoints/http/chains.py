@@ -291,7 +291,7 @@ async def base(request: Request) -> Response:
             "parent": archive_reference(archive.id),
             "taken_at": rfc3339(archive.taken_at),
             "received_at": rfc3339(archive.received_at),
-            "chain_length": point.length,
+            "chain_length": point.standing.length if point.standing is not None else 1,
             "snapshot": {
                 "sha256": archive.lineage.snapshot_after,
                 "url": archive_location(archive.id) + "/snapshot",

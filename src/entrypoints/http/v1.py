@@ -84,7 +84,7 @@ async def put_archive(request: Request) -> Response:
     note_written(request, received.archive.id, received.archive.digests.sha256, received.outcome.value)
     new = received.outcome in (Outcome.NEW, Outcome.KEPT_BOTH)
     body = msgspec.to_builtins(v1_archive(received.archive)) | {"outcome": received.outcome.value}
-    if received.point is not None:
+    if received.point is not None and received.point.link is not None:
         body |= {"link": link_json(received.point.link), "warnings": list(received.warnings)}
     return answer_json(body, 201 if new else 200, {"Location": archive_location(received.archive.id)})
 

@@ -1,0 +1,164 @@
+"""
+Keeping the links of a profile: working out those that are pending, and the standings that follow from them.
+
+The catalog says what is pending (see `kept_links`); the rule is `chains.link_archive`. One at a time works on a
+profile: who comes meanwhile waits, and finds it done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from attrs import evolve, frozen
+
+from .. import chains, fitting
+from ..archives import ArchiveId, ArchiveState, BackupArchive
+from ..chains import link_archive, link_archives
+from ..errors import TarkeepError
+from ..kept_links import LinkState, NewLink
+from ..neighbours import Asked, ListedNeighbours, Neighbours, NotedNeighbours
+from ..ports import Catalog, Turns
+from ..rules import Rules
+from ..standing import Placed, placed
+from .compare import Comparing, EnoughCompared
+from .record_members import RecordMembers
+
+ALLOWED = 60
+"""Comparisons for one archive that is received; what is left over waits for somebody who wants to know."""
+
+FEW = 20
+"""Pending links up to which neighbours are looked up; for more, all archives of the profile are read once."""
+
+SETTLED_AT_ONCE = 500
+"""Standings that are worked out for one archive that is received, at most."""
+
+_ALL = 1 << 40
+_NOTHING_ASKED = Asked()
+
+
+@frozen
+class LinkArchives:
+    """Keep links up to date. *comparing* makes what compares archives."""
+
+    catalog: Catalog
+    members: RecordMembers
+    rules: Rules
+    turns: Turns
+    patience: timedelta = timedelta(seconds=5)
+    comparing: Callable[..., Comparing] = Comparing
+
+    def __call__(self, profile: str) -> None:
+        """
+        Work out all that is pending of *profile*, if anything is.
+
+        Raises:
+            CatalogBusy, InsufficientStorage, ReadOnly, BackendUnavailable: it cannot be kept.
+        """
+        if self._is_done(profile, self.catalog.link_state(profile)):
+            return
+        with self.turns.take(_turn(profile)):
+            self._work_out(profile, None)
+            self._settle(profile, _ALL)
+
+    def place(self, archive: BackupArchive) -> Placed | None:
+        """
+        The place of *archive*, which was just stored; None where it takes too long to tell.
+
+        Few comparisons are made, however many archives there are. It raises nothing: the archive is stored.
+        """
+        profile = archive.id.profile
+        try:
+            with self.turns.take(_turn(profile), self.patience):
+                found = self._work_out(profile, ALLOWED).get(archive.id)
+                if found is None or found.standing is None:
+                    self._settle(profile, SETTLED_AT_ONCE)
+                    found = self.catalog.placed([archive.id]).get(archive.id)
+        except TarkeepError:
+            return None
+        return found if found is not None and found.standing is not None else None
+
+    def in_memory(self, profile: str) -> list[Placed]:
+        """The places of all archives of *profile* in their order, worked out from nothing and kept nowhere."""
+        entries = self.catalog.entries(profile)
+        comparing = self.comparing(self.members, lambda: self.catalog.fits(profile))
+        archives = {archive.id: archive for archive in entries}
+        links = link_archives(entries, self.rules.of(profile), comparing)
+        found = placed((archives[id], link) for id, link in links.items())
+        return [found[id] for id in links]
+
+    def _is_done(self, profile: str, state: LinkState) -> bool:
+        is_of_these_rules = state.rules == self._rules_of(profile) or not state.version
+        return is_of_these_rules and not state.has_pending and not state.has_unsettled
+
+    def _rules_of(self, profile: str) -> str:
+        """What links of *profile* depend on besides its archives."""
+        return f"{chains.RULE} {fitting.RULE} {self.rules.of(profile).inc_base.value}"
+
+    def _work_out(self, profile: str, allowed: int | None) -> dict[ArchiveId, Placed]:
+        """Link what is pending, those taken last first, with so many comparisons; those that are linked now."""
+        rules = self._rules_of(profile)
+        state = self.catalog.link_state(profile)
+        if state.rules not in (None, rules):
+            self.catalog.forget_links(profile, rules)
+            state = self.catalog.link_state(profile)
+        if not state.has_pending:
+            return {}
+        pending = self.catalog.pending(profile, FEW + 1)
+        among = self.catalog.neighbours(profile)
+        if len(pending) > FEW:
+            pending = self.catalog.pending(profile, _ALL)
+            among = ListedNeighbours(self.catalog.entries(profile))
+        new = self._links(profile, pending, among, allowed)
+        archives = {place.archive.id: place.archive for place in pending}
+        links = {one.archive: one.link for one in new if one.link is not None}
+        outside = {link.parent for link in links.values() if link.parent is not None} - set(links)
+        found = placed(
+            ((archives[id], link) for id, link in links.items()), self.catalog.placed(outside) if outside else None
+        )
+        new = [evolve(one, standing=found[one.archive].standing) if one.archive in found else one for one in new]
+        if new:
+            self.catalog.keep_links(profile, state.version, rules, new)
+        return found
+
+    def _links(self, profile: str, pending: Sequence[Placed], among: Neighbours, allowed: int | None) -> list[NewLink]:
+        rules = self.rules.of(profile)
+        comparing = self.comparing(self.members, lambda: self.catalog.fits(profile), allowed)
+        new = []
+        for place in pending:
+            archive = place.archive
+            if archive.state is ArchiveState.TRASHED:
+                new.append(NewLink(archive.id, None, _NOTHING_ASKED))
+                continue
+            noted = NotedNeighbours(among)
+            comparing.is_certain = True
+            try:
+                link = link_archive(archive, noted, rules, comparing)
+            except EnoughCompared:
+                continue
+            if comparing.is_certain or link != place.link:
+                is_another = place.link is not None
+                new.append(NewLink(archive.id, link, noted.asked, None, comparing.is_certain, is_another=is_another))
+        return new
+
+    def _settle(self, profile: str, limit: int) -> None:
+        """Work out the standings that are not known, unless there are more than *limit*."""
+        state = self.catalog.link_state(profile)
+        if not state.has_unsettled:
+            return
+        rows = self.catalog.unsettled(profile, limit + 1)
+        if len(rows) > limit:
+            return
+        links = {row.archive.id: row.link for row in rows if row.link is not None}
+        outside = {link.parent for link in links.values() if link.parent is not None} - set(links)
+        found = placed(
+            ((row.archive, row.link) for row in rows if row.link is not None),
+            self.catalog.placed(outside) if outside else None,
+        )
+        standings = {id: place.standing for id, place in found.items() if place.standing is not None}
+        if standings:
+            self.catalog.keep_standings(profile, state.version, standings)
+
+
+def _turn(profile: str) -> str:
+    return f"links of {profile}"

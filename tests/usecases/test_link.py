@@ -1,0 +1,314 @@
+"""
+Links that are kept and renewed where something changed, against all of them worked out at once.
+
+Archives come in any order, late too, with parents that are proven, declared, inferred or not to be found; they are
+damaged, repaired, put into the trash and back, get snapshot files; rules change; the catalog is lost. Some of it
+happens while links are being worked out.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from attrs import define, evolve
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.sql_catalog import SqlCatalog
+from tarkeep.adapters.turns import ProcessTurns
+from tarkeep.domain.archives import (
+    ArchiveId,
+    ArchiveState,
+    BackupArchive,
+    BackupType,
+    Contents,
+    Digests,
+    Kind,
+    Lineage,
+)
+from tarkeep.domain.chains import Fit, FitVerdict, base_types, link_archives
+from tarkeep.domain.points import RestorePoint, restore_points
+from tarkeep.domain.ports import Catalog
+from tarkeep.domain.rules import IncBase, ProfileRules, RuleBook
+from tarkeep.domain.standing import Placed
+from tarkeep.domain.usecases.compare import EnoughCompared, has_listings
+from tarkeep.domain.usecases.link import LinkArchives
+from tarkeep.domain.usecases.points import ListPoints
+from tests.support.archives import NOON
+from tests.support.assembled import InMemory
+
+PROFILE = "laptop"
+NAMES = [f"{letter}.tar.gz".rjust(8, "a") for letter in "abcd"]
+
+ids = st.builds(ArchiveId, st.just(PROFILE), st.sampled_from(BackupType), st.sampled_from(NAMES))
+moments = st.integers(0, 4).map(lambda day: NOON + timedelta(days=day))
+digests = st.sampled_from([None, "1" * 64, "2" * 64])
+lineages = st.builds(
+    Lineage,
+    parent=st.none() | st.tuples(st.sampled_from(BackupType), st.sampled_from(NAMES)),
+    snapshot_before=digests,
+    snapshot_after=digests,
+)
+
+
+@st.composite
+def archives(draw: st.DrawFn) -> BackupArchive:
+    id = draw(ids)
+    kind = draw(st.sampled_from([Kind.INCREMENTAL, Kind.INCREMENTAL, Kind.INCREMENTAL, Kind.PLAIN, Kind.OPAQUE]))
+    has_unchanged = kind is Kind.INCREMENTAL and draw(st.booleans())
+    # A name that comes back after a rebuild may be another archive.
+    sha256 = f"{draw(st.integers(0, 3))}{id.type.value[0]}{id.name[-8]}".encode().hex().ljust(64, "0")
+    return BackupArchive(
+        id,
+        draw(st.integers(1, 9)),
+        Digests("0" * 32, sha256),
+        draw(moments),
+        draw(moments),
+        Contents(kind, 3, 10_240, None, has_unchanged, draw(st.sampled_from([(), ("a",), ("b",)]))),
+        lineage=draw(lineages),
+    )
+
+
+def fit_by_digest(child: BackupArchive, parent: BackupArchive) -> Fit:
+    """A fit that depends on the bytes of the two and on nothing else, as a real one."""
+    if not (has_listings(child) and has_listings(parent)):
+        return Fit(FitVerdict.UNKNOWN)
+    number = sum(map(int, (child.digests.sha256 + parent.digests.sha256)[::2].translate(_DIGITS)))
+    if number % 3:
+        return Fit(FitVerdict.FITS, is_sound=number % 5 != 0, is_excusable=number % 2 == 0)
+    return Fit(FitVerdict.CONTRADICTS, number, (b"r/a",), is_excusable=number % 2 == 0)
+
+
+_DIGITS = {ord(letter): str(ord(letter) % 10) for letter in "abcdef"}
+
+
+@define
+class Watched:
+    """Compares as `fit_by_digest`, once *meanwhile* was done; those that are *unreadable* cannot be."""
+
+    meanwhile: list[Callable[[], None]]
+    unreadable: set[str]
+    allowed: int | None = None
+    is_certain: bool = True
+
+    def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        if self.allowed is not None:
+            if not self.allowed:
+                raise EnoughCompared
+            self.allowed -= 1
+        if parent.digests.sha256 in self.unreadable and has_listings(child) and has_listings(parent):
+            self.is_certain = False
+            return Fit(FitVerdict.UNKNOWN)
+        return fit_by_digest(child, parent)
+
+
+class LinksMachine(RuleBasedStateMachine):
+    """Subclasses say how a catalog is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cleanup = ExitStack()
+        self.entries: dict[ArchiveId, BackupArchive] = {}
+        self.meanwhile: list[Callable[[], None]] = []
+        self.unreadable: set[str] = set()
+        self.inc_base = IncBase.LAST_INC_OR_FULL
+        self.memory = InMemory()
+
+    def make_catalog(self) -> Catalog:
+        raise NotImplementedError
+
+    @initialize()
+    def start(self) -> None:
+        self.catalog = self.make_catalog()
+
+    def teardown(self) -> None:
+        if hasattr(self, "catalog"):
+            self.catalog.close()
+        self.cleanup.close()
+
+    @property
+    def book(self) -> RuleBook:
+        return RuleBook((("*", ProfileRules(self.inc_base)),))
+
+    @property
+    def links(self) -> LinkArchives:
+        def comparing(_members: object, _before: object, allowed: int | None = None) -> Watched:
+            return Watched(self.meanwhile, self.unreadable, allowed)
+
+        members = self.memory.tarkeep.record_members
+        return LinkArchives(self.catalog, members, self.book, ProcessTurns(), comparing=comparing)  # type: ignore[arg-type]  # it compares
+
+    @property
+    def points(self) -> ListPoints:
+        return ListPoints(self.catalog, self.links, self.book)
+
+    # -- what happens --
+
+    def arrive(self, archive: BackupArchive) -> None:
+        if archive.id not in self.entries:
+            self.catalog.claim(archive)
+            self.catalog.confirm(archive)
+            self.entries[archive.id] = archive
+
+    def mark(self, id: ArchiveId, state: ArchiveState) -> None:
+        if id in self.entries:
+            self.catalog.mark(id, state)
+            self.entries[id] = evolve(self.entries[id], state=state)
+
+    @rule(archive=archives())
+    def an_archive_arrives(self, archive: BackupArchive) -> None:
+        self.arrive(archive)
+
+    @rule(archive=archives())
+    def an_archive_arrives_and_is_placed(self, archive: BackupArchive) -> None:
+        is_undisturbed = archive.id not in self.entries and not self.unreadable and not self.meanwhile
+        self.arrive(archive)
+        place = self.links.place(self.entries[archive.id])
+        if is_undisturbed and place is not None:
+            assert place.link == {point.archive.id: point.link for point in self.expected()}[archive.id]
+
+    @rule(found=st.lists(archives(), max_size=5))
+    def archives_are_found(self, found: list[BackupArchive]) -> None:
+        self.catalog.adopt(found)
+        for archive in found:
+            self.entries.setdefault(archive.id, archive)
+
+    @rule(found=st.lists(archives(), max_size=8))
+    def the_catalog_is_rebuilt(self, found: list[BackupArchive]) -> None:
+        self.catalog.replace(found)
+        self.entries = {}
+        for archive in found:
+            self.entries.setdefault(archive.id, archive)
+
+    @rule(id=ids, state=st.sampled_from(ArchiveState))
+    def an_archive_is_marked(self, id: ArchiveId, state: ArchiveState) -> None:
+        self.mark(id, state)
+
+    @precondition(lambda self: any(one.state is not ArchiveState.TRASHED for one in self.entries.values()))
+    @rule(choose=st.data(), sha256=st.sampled_from(["1" * 64, "2" * 64, "3" * 64]))
+    def a_snapshot_file_is_kept(self, choose: st.DataObject, sha256: str) -> None:
+        listed = sorted(id for id, one in self.entries.items() if one.state is not ArchiveState.TRASHED)
+        id = choose.draw(st.sampled_from(listed))
+        self.catalog.note_snapshot(id, sha256)
+        was = self.entries[id]
+        self.entries[id] = evolve(was, has_snapshot=True, lineage=evolve(was.lineage, snapshot_after=sha256))
+
+    @rule(inc_base=st.sampled_from(IncBase))
+    def the_rules_change(self, inc_base: IncBase) -> None:
+        self.inc_base = inc_base
+
+    @rule()
+    def links_are_worked_out(self) -> None:
+        self.links(PROFILE)
+
+    @rule(archive=archives())
+    def an_archive_arrives_meanwhile(self, archive: BackupArchive) -> None:
+        self.meanwhile.append(lambda: self.arrive(archive))
+        self.links(PROFILE)
+
+    @rule(id=ids, state=st.sampled_from(ArchiveState))
+    def an_archive_is_marked_meanwhile(self, id: ArchiveId, state: ArchiveState) -> None:
+        self.meanwhile.append(lambda: self.mark(id, state))
+        self.links(PROFILE)
+
+    @precondition(lambda self: self.entries)
+    @rule(choose=st.data())
+    def an_archive_cannot_be_read_for_a_while(self, choose: st.DataObject) -> None:
+        self.unreadable.add(self.entries[choose.draw(st.sampled_from(sorted(self.entries)))].digests.sha256)
+        self.links(PROFILE)
+
+    @rule()
+    def everything_can_be_read_again(self) -> None:
+        self.unreadable.clear()
+
+    # -- what is told then --
+
+    def expected(self) -> tuple[RestorePoint, ...]:
+        """All of it worked out at once."""
+        links = link_archives(self.entries.values(), ProfileRules(self.inc_base), fit_by_digest)
+        return restore_points(self.entries.values(), links)
+
+    @precondition(lambda self: not self.unreadable and not self.meanwhile)
+    @rule(limit=st.integers(1, 4))
+    def places_are_those_worked_out_at_once(self, limit: int) -> None:
+        """Page by page, alone, and as paths."""
+        expected = self.expected()
+        if not expected:
+            return
+        walked: list[Placed] = []
+        cursor = None
+        while True:
+            page = self.points.page(PROFILE, cursor, limit)
+            walked += page.places
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert [(one.archive, one.link, one.standing) for one in walked] == [
+            (point.archive, point.link, point.standing) for point in expected
+        ]
+        assert self.points(PROFILE) == expected
+        for point in expected:
+            alone = self.points.point(point.archive.id)
+            assert (alone.standing, alone.obstacles) == (point.standing, point.obstacles)
+            if point.is_restorable:
+                assert alone.path == point.path
+
+    @precondition(lambda self: not self.unreadable and not self.meanwhile)
+    @rule(type=st.sampled_from(BackupType), before=st.none() | moments, with_snapshot=st.booleans())
+    def the_next_dump_continues_from_the_newest_that_restores(
+        self, type: BackupType, before: datetime | None, with_snapshot: bool
+    ) -> None:
+        fitting = [
+            point.archive.id
+            for point in self.expected()
+            if point.archive.id.type in base_types(type, ProfileRules(self.inc_base))
+            and point.is_restorable
+            and (before is None or point.archive.taken_at < before)
+            and (point.archive.has_snapshot or not with_snapshot)
+            and not point.archive.is_dated_ahead
+        ]
+        found = self.points.base(PROFILE, type, before, with_snapshot=with_snapshot)
+        assert (found and found.archive.id) == (fitting[-1] if fitting else None)
+
+    @invariant()
+    def what_is_not_pending_is_right(self) -> None:
+        """Whatever happened, a link that is kept and not pending is the one that is worked out from nothing."""
+        if not hasattr(self, "catalog") or self.unreadable:
+            return
+        state = self.catalog.link_state(PROFILE)
+        if state.rules is None or not state.rules.endswith(f" {self.inc_base.value}"):
+            return
+        expected = {point.archive.id: point for point in self.expected()}
+        pending = {place.archive.id for place in self.catalog.pending(PROFILE, 1000)}
+        for place in self.catalog.places(PROFILE, limit=1000).places:
+            if place.archive.id not in pending:
+                assert place.link == expected[place.archive.id].link
+            if place.standing is not None and not state.has_pending:
+                assert place.standing == expected[place.archive.id].standing
+
+
+class MemoryLinksMachine(LinksMachine):
+    def make_catalog(self) -> Catalog:
+        return MemoryCatalog()
+
+
+class SqlLinksMachine(LinksMachine):
+    def make_catalog(self) -> Catalog:
+        place = self.cleanup.enter_context(tempfile.TemporaryDirectory())
+        return SqlCatalog.open(f"sqlite:///{Path(place) / 'catalog.sqlite'}")
+
+
+TestMemoryLinks = MemoryLinksMachine.TestCase
+TestMemoryLinks.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+TestSqlLinks = SqlLinksMachine.TestCase
+TestSqlLinks.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
