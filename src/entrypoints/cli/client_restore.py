@@ -17,7 +17,7 @@ from .exits import FAILED, OK, exit_code
 from .opening import facts_of_server, one_profile, opening, retry_notice
 from .output import Output
 from .paths import given_path
-from .restore_run import RestoreRun, label_of
+from .restore_run import Left, RestoreRun, label_of
 
 
 def restore(
@@ -86,22 +86,25 @@ def restore(
     if work == into or into in work.parents:
         raise WrongUse("--work", "must be outside the directory to restore into")
     wanted = given_path(path) if path is not None else b""
-    with opening(settings, output) as opened:
+    left = Left()
+    # Told inside as well, so that the summary for programs has it.
+    with left.told(), opening(settings, output) as opened, left.told():
         facts_of_server(opened, output, "restore", profile)
         how = restoring(opened, into, work, tar=tar_program(tar))
-        run = RestoreRun(how, output, settings, profile, into, work, numeric_owner=numeric_owner, overwrite=overwrite)
+        run = RestoreRun(
+            how, output, settings, profile, into, work, left, numeric_owner=numeric_owner, overwrite=overwrite
+        )
         try:
-            with run.telling_what_is_left():
-                # The point is fixed here for all that follows, whatever is stored meanwhile.
-                if path is not None:
-                    point = how.plan.point(profile, at, retry_notice(output))
-                    code = run.merged(point, wanted, dry_run=dry_run)
-                else:
-                    planned = how.plan(profile, at, retry_notice(output))
-                    point = planned.plan
-                    code = run.whole(planned, merged=merged, dry_run=dry_run)
-                if code == OK and check:
-                    code = run.compare(wanted, label_of(point))
+            # The point is fixed here for all that follows, whatever is stored meanwhile.
+            if path is not None:
+                point = how.plan.point(profile, at, retry_notice(output))
+                code = run.merged(point, wanted, dry_run=dry_run)
+            else:
+                planned = how.plan(profile, at, retry_notice(output))
+                point = planned.plan
+                code = run.whole(planned, merged=merged, dry_run=dry_run)
+            if code == OK and check:
+                code = run.compare(wanted, label_of(point))
         except NotRestorable as error:
             return _explain(output, profile, error)
         if output.as_json:

@@ -46,6 +46,27 @@ def label_of(plan: RestorePlan) -> str:
 
 
 @define
+class Left:
+    """What is left here where a restore ends at this moment, and how to go on: *words* for a person."""
+
+    words: str = _NOTHING
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Whatever ends what is done inside also says what is left."""
+        try:
+            yield
+        except NotRestorable:
+            raise
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) or process.was_interrupted():
+                raise KeyboardInterrupt(self.words) from None
+            if isinstance(error, TarkeepError) and self.words not in (_NOTHING, *getattr(error, "__notes__", ())):
+                error.add_note(self.words)
+            raise
+
+
+@define
 class RestoreRun:
     """Restores *profile* into *into*; *work* is the folder of this restore alone."""
 
@@ -55,23 +76,9 @@ class RestoreRun:
     _profile: str
     _into: Path
     _work: Path
+    _left: Left
     _numeric_owner: bool = field(kw_only=True)
     _overwrite: bool = field(kw_only=True)
-    _left: str = field(default=_NOTHING, init=False)
-
-    @contextmanager
-    def telling_what_is_left(self) -> Iterator[None]:
-        """Whatever ends what is done inside also says what is left here, and how to go on."""
-        try:
-            yield
-        except NotRestorable:
-            raise
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) or process.was_interrupted():
-                raise KeyboardInterrupt(self._left) from None
-            if isinstance(error, TarkeepError) and self._left != _NOTHING:
-                error.add_note(self._left)
-            raise
 
     def whole(self, planned: PlannedRestore, *, merged: bool, dry_run: bool) -> int:
         """Bring back the tree, from archives downloaded one by one where tar can do it right."""
@@ -85,7 +92,7 @@ class RestoreRun:
         with closing(self._how.open_work()) as work:
             begun = self._begun(work)
             self._check_space(work, planned.archives)
-            self._left = (
+            self._left.words = (
                 f"nothing was restored yet; what has come is kept in {self._work}: "
                 "run the same command again to go on, or remove it"
             )
@@ -116,7 +123,7 @@ class RestoreRun:
         def begin(number: int) -> None:
             if is_noted:
                 work.put_note(Begun(self._how.tree.identity, steps, number, roots).written())
-            self._left = self._part_left(f"{self._work} the archives")
+            self._left.words = self._part_left(f"{self._work} the archives")
             self._output.step(f"{archives[number].label}: extracting")
 
         with self._reached("extracting", archives[first:]) as reached:
@@ -145,12 +152,12 @@ class RestoreRun:
             if begun is not None:
                 self._clear()
             links = self._how.tree.links() if self._overwrite and begun is None else ()
-            self._left = self._part_left("")
+            self._left.words = self._part_left("")
             if work is not None:
                 roots = frozenset(entry.path for entry in self._how.chains.tree(self._profile, at))
                 steps = (f"merged {plan.steps[-1].sha256} {path_text(path)}",)
                 work.put_note(Begun(self._how.tree.identity, steps, 0, roots).written())
-                self._left = self._part_left(f"{self._work} says so")
+                self._left.words = self._part_left(f"{self._work} says so")
             said = self._stream(label, at, path, links)
             if work is not None:
                 work.remove()
@@ -181,7 +188,7 @@ class RestoreRun:
 
     def compare(self, path: bytes, at: str) -> int:
         """Hold what lies here against what the server says of *path*."""
-        self._left = f"{self._into} was not compared to the end; --dry-run --check does that alone"
+        self._left.words = f"{self._into} was not compared to the end; --dry-run --check does that alone"
         tree = self._how.chains.tree
         first = next(iter(tree(self._profile, at, path)), None)
         is_file = first is not None and first.path == path
@@ -274,10 +281,10 @@ class RestoreRun:
             if outcome.error is not None:
                 self._output.error(f"{outcome.archive.id}: {outcome.error}")
 
-        ended = run(transfers, receive, tell, self._output, self._settings, self._left)
+        ended = run(transfers, receive, tell, self._output, self._settings, self._left.words)
         code = ended.exit_code(self._output)
         if code != OK and not ended.unfinished:
-            self._output.error(self._left)
+            self._output.error(self._left.words)
         if process.was_interrupted() and not ended.unfinished:
             raise KeyboardInterrupt
         return FAILED if code == PARTLY else code
@@ -340,7 +347,7 @@ class RestoreRun:
             self._output.message(f"tar: and {len(said) - _SHOWN_MESSAGES} more such lines")
 
     def _restored(self, what: str, plan: RestorePlan, **more: object) -> None:
-        self._left = f"{self._into} is restored"
+        self._left.words = f"{self._into} is restored"
         self._output.result(
             f"{what} restored into {self._into}",
             status="restored",
