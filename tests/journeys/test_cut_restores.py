@@ -274,3 +274,11 @@ def test_attributes_come_back(machine: Machine, server: LiveServer, profile: str
     for number, options in enumerate(((), ("--merged",), ("--path", "document"))):
         restored(machine, "restore", profile, "--into", f"back-{number}", *options)
         assert os.getxattr(machine.home / f"back-{number}" / "document" / "letter", "user.colour") == b"green"
+
+
+def test_beside_the_root_there_is_nothing(machine: Machine, profile: str) -> None:
+    """Whoever restores a whole machine says where the archives may lie."""
+    ran = machine.run("restore", profile, "--into", "/", "--overwrite", "--dry-run")
+
+    assert ran.returncode == 2
+    assert "say with --work where to keep the archives" in ran.stderr

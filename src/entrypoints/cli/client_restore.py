@@ -82,6 +82,8 @@ def restore(
     profile = one_profile(profile, settings)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     into = expanded("into", into).absolute()
+    if work is None and not into.name:
+        raise WrongUse("--into", f"nothing lies beside {into}: say with --work where to keep the archives meanwhile")
     work = expanded("work", work or into.with_name(f"{into.name}.tarkeep-work")).absolute()
     if work == into or into in work.parents:
         raise WrongUse("--work", "must be outside the directory to restore into")
