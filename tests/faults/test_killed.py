@@ -26,7 +26,6 @@ CALLS = (
     "openat",
     "write",
     "pwrite64",
-    "ftruncate",
     "fchmod",
     "fsync",
     "fdatasync",

@@ -49,6 +49,7 @@ def attached(process: Running, log: Path, *options: str, kills: bool = False) ->
             try:
                 strace.wait(10)
             except subprocess.TimeoutExpired:
+                strace.kill()  # who is traced is not seen to end while its tracer hangs
                 process.wait(10)  # as above: the injection killed it after all; anywhere else this is a failure
             finally:
                 strace.kill()
