@@ -64,6 +64,14 @@ SMALL_AT_ONCE = 8
 SMALL_BYTES = 8_000_000
 
 
+BackupDir = Annotated[Path, Parameter(env_var=["TARKEEP_BACKUP_DIR", "BACKUP_DIR"])]
+
+
+def _backup_dir(path: BackupDir) -> Path:
+    """`with_home`; attrs takes what it says of its argument for what the field is, so the variables must stand here."""
+    return with_home(path)
+
+
 @Parameter(name="*", group=Group("Options of every client command", sort_key=20))
 @frozen
 class ClientSettings:
@@ -74,9 +82,7 @@ class ClientSettings:
     )
     """The server's address."""
 
-    backup_dir: Annotated[Path, Parameter(env_var=["TARKEEP_BACKUP_DIR", "BACKUP_DIR"])] = field(
-        default=Path("backups"), converter=with_home
-    )
+    backup_dir: BackupDir = field(default=Path("backups"), converter=_backup_dir)
     """The folder whose FULL, INC and DIFF hold the local archives."""
 
     profile: str | None = None
