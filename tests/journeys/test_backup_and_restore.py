@@ -217,8 +217,9 @@ def test_a_point_that_cannot_be_restored_is_never_another(
         info = tarfile.TarInfo("document")
         info.type, info.pax_headers = tarfile.DIRTYPE, {"GNU.dumpdir": "Nnowhere\0\0"}
         tar.addfile(info)
-    store(server, profile, "INC", "inc_2099-01-01_00-00-00.tar.gz", buffer.getvalue())
-    ran = machine.run("restore", profile, "--into", "back")
+    last = "inc_2099-01-01_00-00-00.tar.gz"  # dated ahead of its receipt, so the latest only where it is named
+    store(server, profile, "INC", last, buffer.getvalue())
+    ran = machine.run("restore", profile, "--into", "back", "--at", last)
 
     assert ran.returncode == 1
     assert "cannot be restored" in ran.stderr
