@@ -70,6 +70,9 @@ class World:
         assert answer.status == 201, answer.body
         return answer.headers["location"].rpartition("/")[2]
 
+    def can_go_on(self, upload: str) -> bool:
+        return any(one.id == upload and one.is_open for one in self.sessions.all())
+
     def standing(self) -> tuple[object, ...]:
         return tuple(stored.id for stored in self.store.scan()), tuple(self.sessions.all())
 
@@ -121,7 +124,7 @@ def test_a_request_is_judged_by_the_method_it_is_answered_by(world: World, path:
     theirs, mine = world.begin(world.wide, FOREIGN), ""
     for sent, named, scope, is_own in itertools.product(METHODS, NAMED, (None, *Scope), (True, False)):
         method = effective(path, sent, named)
-        if "{upload}" in path and (not mine or not world.sessions.get(mine).is_open):
+        if "{upload}" in path and not world.can_go_on(mine):
             mine = world.begin(world.tokens[Scope.PUSH], OWN)
         asked = made(path, method, named, OWN if is_own else FOREIGN, mine if is_own else theirs)
         before = world.standing()

@@ -57,11 +57,31 @@ def parse_answers(stream: bytes) -> list[Answer]:
         head, blank, stream = stream.partition(b"\r\n\r\n")
         assert blank, f"a response without the end of its head: {head[:200]!r}"
         status, headers = _parse_head(head)
+        if headers.get("transfer-encoding") == "chunked":
+            body, stream = _unchunked(stream)
+            answers.append(Answer(status, headers, body))
+            continue
         length = 0 if status in (204, 304) or 100 <= status < 200 else int(headers.get("content-length", "0"))
         body, stream = stream[:length], stream[length:]
         assert len(body) == length, f"a response cut short: {head[:200]!r}"
         answers.append(Answer(status, headers, body))
     return answers
+
+
+def _unchunked(stream: bytes) -> tuple[bytes, bytes]:
+    """The body that begins *stream* in chunks, and what comes after it."""
+    body = b""
+    while True:
+        size, end, stream = stream.partition(b"\r\n")
+        assert end, "a chunk without the end of its size"
+        length = int(size, 16)
+        chunk, stream = stream[:length], stream[length:]
+        assert len(chunk) == length, "a chunk cut short"
+        assert stream.startswith(b"\r\n"), "a chunk that is longer than it says"
+        stream = stream[2:]
+        body += chunk
+        if not length:
+            return body, stream
 
 
 def _parse_head(head: bytes) -> tuple[int, dict[str, str]]:
