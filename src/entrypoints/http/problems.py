@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from ...domain import errors
 from ...domain.archives import ArchiveId
+from ...domain.path_text import printable
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -35,7 +36,7 @@ class Problem(Exception):
         super().__init__(detail)
         self.status = status
         self.code = code
-        self.detail = detail
+        self.detail = printable(detail)  # it may quote a request, and is read in terminals and logs
         self.extras = dict(extras or {})
         self.headers = dict(headers or {})
 
