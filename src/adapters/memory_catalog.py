@@ -141,6 +141,9 @@ class MemoryCatalog(MemoryLinks):
                 self._changed(archive)
         return len(entered)
 
+    def is_sound(self) -> bool:
+        return True
+
     def find(self, id: ArchiveId) -> BackupArchive:
         with self._lock:
             _, archive = self._entries.numbered.get(id, (0, None))

@@ -192,6 +192,12 @@ class SqlCatalog(SqlLinks):
                 connection.execute(forget)
             return self._enter(connection, (values_of(archive, claimed=False) for archive in archives))
 
+    def is_sound(self) -> bool:
+        if self._engine.dialect.name != "sqlite":
+            return True  # PostgreSQL verifies its pages itself
+        with translated(), self._engine.connect() as connection:
+            return bool(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one() == "ok")
+
     def find(self, id: ArchiveId) -> BackupArchive:
         rows = self._all(_FIND, identity(id))
         if not rows:

@@ -155,6 +155,10 @@ def translated() -> Iterator[None]:
         raise CatalogBusy from error
     except DBAPIError as error:
         raise meaning(error.orig) from error
+    except sqlite3.Error as error:  # rows that are fetched from its cursor are not looked after by SQLAlchemy
+        raise meaning(error) from error
+    except UnicodeDecodeError as error:  # what is kept as text, or what SQLite says of it
+        raise BackendUnavailable("catalog", DAMAGED) from error
 
 
 def meaning(error: BaseException | None) -> TarkeepError:
@@ -166,16 +170,17 @@ def meaning(error: BaseException | None) -> TarkeepError:
     return BackendUnavailable("catalog")
 
 
-_REMEDY = "remove it and run tarkeep rebuild"
+_REMEDY = "remove its file and run tarkeep rebuild"
+DAMAGED = "it is damaged; " + _REMEDY
 _MEANINGS: dict[str, Callable[[], TarkeepError]] = {
     "SQLITE_BUSY": CatalogBusy,
     "SQLITE_LOCKED": CatalogBusy,
     "SQLITE_FULL": InsufficientStorage,
     "SQLITE_READONLY": ReadOnly,
-    "SQLITE_CORRUPT": partial(BackendUnavailable, "catalog", "its file is damaged; remove it and run tarkeep rebuild"),
-    "SQLITE_NOTADB": partial(
-        BackendUnavailable, "catalog", "its file is not a database; remove it and run tarkeep rebuild"
-    ),
+    "SQLITE_CORRUPT": partial(BackendUnavailable, "catalog", DAMAGED),
+    "SQLITE_NOTADB": partial(BackendUnavailable, "catalog", "its file is not a database; " + _REMEDY),
+    # one of our statements does not fit the tables
+    "SQLITE_ERROR": partial(BackendUnavailable, "catalog", "its tables were changed or damaged; " + _REMEDY),
     "SQLITE_CANTOPEN": partial(BackendUnavailable, "catalog", "its file cannot be opened"),
     "SQLITE_IOERR": partial(BackendUnavailable, "catalog", "its file cannot be read or written"),
     # https://www.postgresql.org/docs/current/errcodes-appendix.html

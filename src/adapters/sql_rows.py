@@ -11,8 +11,9 @@ from sqlalchemy import Select
 
 from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
 from ..domain.chains import FitVerdict
-from ..domain.errors import InvalidName
+from ..domain.errors import BackendUnavailable, InvalidName, TarkeepError
 from ..domain.naming import check_profile
+from .sql_engine import DAMAGED
 from .sql_schema import archives
 
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
@@ -94,6 +95,19 @@ def sought(id: ArchiveId) -> Values:
 
 
 def archive_of(row: Sequence[Any]) -> BackupArchive:
+    """
+    The archive that a row tells of.
+
+    Raises:
+        BackendUnavailable: no archive is like that, so the database was damaged.
+    """
+    try:
+        return _told_by(row)
+    except (TarkeepError, LookupError, OverflowError, TypeError, ValueError) as error:
+        raise BackendUnavailable("catalog", DAMAGED) from error
+
+
+def _told_by(row: Sequence[Any]) -> BackupArchive:
     *about_lineage, has_snapshot, notes = row[-_TAIL:]
     profile, type, name, size_bytes, md5, sha256, received_us, taken_us, *about_contents, state = row[:-_TAIL]
     contents = None

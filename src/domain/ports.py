@@ -358,6 +358,9 @@ class Catalog(KeptLinks, Protocol):
         meanwhile. Of several with one identity the first counts.
         """
 
+    def is_sound(self) -> bool:
+        """Whether what is kept agrees with itself, indexes too. All of it is read; `replace` mends what does not."""
+
     def find(self, id: ArchiveId) -> BackupArchive:
         """
         The entry of *id*.

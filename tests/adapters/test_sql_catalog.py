@@ -40,6 +40,8 @@ from tarkeep.domain.ports import Claimed, ClaimedElsewhere
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted
 
+TABLES_CHANGED = "its tables were changed or damaged; remove its file and run tarkeep rebuild"
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -755,7 +757,7 @@ def _no_table(file: Path) -> None:
         (_read_only, ReadOnly()),
         (_locked, CatalogBusy()),
         (_unopened, BackendUnavailable("catalog", "its file cannot be opened")),
-        (_no_table, BackendUnavailable("catalog")),
+        (_no_table, BackendUnavailable("catalog", TABLES_CHANGED)),
     ],
     ids=["full", "read-only", "locked", "unopened", "other"],
 )
@@ -779,5 +781,5 @@ def test_an_unforeseen_error_tells_no_sql(file: Path) -> None:
         with pytest.raises(BackendUnavailable) as caught:
             catalog.confirm(make_archive())
 
-        assert str(caught.value) == "the catalog is not available"
+        assert str(caught.value) == f"the catalog is not available: {TABLES_CHANGED}"
         assert catalog.open_claims() == [make_archive()]

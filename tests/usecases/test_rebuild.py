@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import random
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from tarkeep.adapters.sql_catalog import SqlCatalog
 from tarkeep.adapters.system import RandomIds
 from tarkeep.adapters.targz import TargzInspector
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
+from tarkeep.domain.errors import BackendUnavailable, FormatUnknown, TarkeepError
 from tarkeep.domain.ports import Catalog
 from tarkeep.domain.sidecar import encode
 from tarkeep.domain.usecases.mend_sidecar import MendSidecar
@@ -156,3 +159,55 @@ def test_a_side_car_that_describes_something_else_is_left_out_and_reported(memor
     assert [id for id, _ in report.left_out] == [moved, unreadable]
     assert everything(memory.catalog) == []
     assert len(list(memory.store.scan())) == 2
+
+
+def test_no_damage_of_the_catalog_is_silent(tmp_path: Path) -> None:
+    """
+    A bit that flipped anywhere in its file: a check says so, or the catalog had not changed for anybody.
+
+    After it, or after the file was removed where the error asks for that, everything is as it was.
+    """
+    store = FilesystemArchiveStore.open(tmp_path / "data", ids=RandomIds())
+    archives = [make_archive(f"inc {number:05}.tar.gz", content=b"archive %d" % number) for number in range(60)]
+    for archive in archives:
+        directory = tmp_path / "data" / "archives" / archive.id.profile / archive.id.type.value
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / archive.id.name).write_bytes(b"archive %d" % int(archive.id.name[4:9]))
+        (directory / f"{archive.id.name}.json").write_bytes(encode(archive))
+    file = tmp_path / "catalog.sqlite"
+    with closing(SqlCatalog.open(f"sqlite:///{file}")) as catalog:
+        catalog.adopt(archives)
+        asked_for = everything(catalog)
+    whole = file.read_bytes()
+    draw = random.Random(20261128)
+    noticed = 0
+    refusals: set[str] = set()
+    for page in range(0, len(whole), 4096):
+        at = page + draw.randrange(4096)
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << draw.randrange(8)]) + whole[at + 1 :])
+        try:
+            with closing(SqlCatalog.open(f"sqlite:///{file}")) as catalog:
+                is_same = _says(catalog) == asked_for
+                mend = MendSidecar(store, catalog, HashlibHasher(), TargzInspector(), FixedClock())
+                report = RebuildCatalog(store, catalog, HashlibHasher(), mend)(check=True)
+                assert is_same or not report.is_good
+                assert catalog.is_sound()
+                assert everything(catalog) == asked_for
+                noticed += not report.is_good
+        except (BackendUnavailable, FormatUnknown) as error:
+            refusals.add(str(error))
+            noticed += 1
+        for leftover in tmp_path.glob("catalog.sqlite*"):
+            leftover.unlink()
+    assert noticed > len(whole) / 4096 / 5
+    assert all("tarkeep rebuild" in refusal for refusal in refusals), refusals
+    store.close()
+
+
+def _says(catalog: Catalog) -> list[BackupArchive] | None:
+    """Everything, if one by one and by pages it says the same; None if not."""
+    try:
+        pages = everything(catalog)
+        return pages if all(catalog.find(archive.id) == archive for archive in pages) else None
+    except TarkeepError:
+        return None

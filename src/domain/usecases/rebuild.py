@@ -15,7 +15,7 @@ from attrs import define, evolve, field, frozen
 
 from .. import sidecar
 from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Digests
-from ..errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SidecarInvalid
+from ..errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, BackendUnavailable, SidecarInvalid
 from ..ports import ArchiveStore, Catalog, Hasher, StoredArchive
 from .mend_sidecar import MendSidecar, agree
 from .snapshots import snapshot_digest
@@ -30,7 +30,8 @@ class RebuildReport:
     known of, each with how, *mended* those whose side-car was wrong, likewise, *wrong_snapshots* those whose snapshot
     file is not the one that the dump left behind (entered as if there were none), *left_out* those of which nothing can
     be believed, with the reason. *fewer* tells of which profiles and types the catalog had more before, and how many;
-    *otherwise*, of a rebuild that checks, which archives it had described in another way than they are.
+    *otherwise*, of a rebuild that checks, which archives it had described in another way than they are, and *unsound*
+    whether it did not agree with itself.
     """
 
     entered: int = 0
@@ -41,12 +42,19 @@ class RebuildReport:
     left_out: list[tuple[ArchiveId, str]] = field(factory=list)
     fewer: list[tuple[str, BackupType, int, int]] = field(factory=list)
     otherwise: list[ArchiveId] = field(factory=list)
+    unsound: bool = False
 
     @property
     def is_good(self) -> bool:
         """Whether nothing was found that should not be."""
         return not (
-            self.damaged or self.mended or self.wrong_snapshots or self.left_out or self.fewer or self.otherwise
+            self.damaged
+            or self.mended
+            or self.wrong_snapshots
+            or self.left_out
+            or self.fewer
+            or self.otherwise
+            or self.unsound
         )
 
 
@@ -68,6 +76,7 @@ class RebuildCatalog:
         report = RebuildReport()
         before = self._counts()
         if check:
+            report.unsound = not self.catalog.is_sound()
             self._mend_all(report, check=True)
         try:
             self._replace(report, leaving_out=check)
@@ -76,6 +85,8 @@ class RebuildCatalog:
             report.damaged.clear()
             report.wrong_snapshots.clear()
             self._replace(report, leaving_out=True)
+        if report.unsound and not self.catalog.is_sound():
+            raise BackendUnavailable("catalog", "it is still damaged; remove its file and run tarkeep rebuild")
         after = self._counts()
         report.fewer = [(*at, had, after.get(at, 0)) for at, had in before.items() if after.get(at, 0) < had]
         return report
@@ -126,8 +137,14 @@ class RebuildCatalog:
         if state is not archive.state and archive.size_bytes == stored.size_bytes:
             self.store.annotate(archive.id, sidecar.encode(evolve(archive, state=state)), stored.sidecar)
         with suppress(ArchiveNotFound):  # else it is entered now
-            if not _is_the_same(self.catalog.find(archive.id), archive):
+            if not self._is_known_as(archive):
                 report.otherwise.append(archive.id)
+
+    def _is_known_as(self, archive: BackupArchive) -> bool:
+        try:
+            return _is_the_same(self.catalog.find(archive.id), archive)
+        except BackendUnavailable:  # what the catalog says of it cannot be read
+            return False
 
     def _digests(self, archive: BackupArchive) -> Digests | None:
         """Those of the stored bytes, None where they cannot all be read."""

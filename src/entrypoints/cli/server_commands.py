@@ -77,6 +77,8 @@ def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _ser
         print(printable(f"snapshot file damaged, not given out; the chain is as it was: {id}"))
     for id in report.otherwise:
         print(printable(f"the catalog said something else of it than its side-car: {id}"))
+    if report.unsound:
+        print("the catalog's file was damaged; it is made anew and whole now")
     for profile, type, had, has in report.fewer:
         print(printable(f"the catalog had {had} archives of {profile}/{type.value}, the store has {has}"))
     for id, reason in report.left_out:
