@@ -133,7 +133,9 @@ def test_upgrading(tmp_path: Path) -> None:
         )
         prepare(sandbox, INCREMENTAL_DOCUMENTS)
         prepare(sandbox, f"curl -F file=@full_2025-11-21_09-07-19.tar.gz -F profile=laptop {server.url}/upload")
-        stop = f"kill {server.process.pid}; while curl -f {server.url}/healthz; do sleep 0.1; done"
+        # it answers no more before it has put its catalog away
+        log = tmp_path / "data" / "catalog.sqlite-wal"
+        stop = f"kill {server.process.pid}; while [ -e {log} ] || curl -f {server.url}/healthz; do sleep 0.1; done"
         again = f"export TARKEEP_SERVER={server.url}"
 
         played = sandbox.play(page_commands("docs/upgrading.md"), before={"curl -f": again, "rm /var": stop})

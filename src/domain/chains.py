@@ -22,6 +22,7 @@ from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
 from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
 from .path_text import path_text
 from .rules import IncBase, ProfileRules
+from .words import counted
 
 RULE = 1
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
@@ -250,8 +251,8 @@ class _Ladder:
                 tried.append(candidate.id)
             if len(fitting) == 2:
                 break
-        names = f"{found.unresolved} name{'s' if found.unresolved != 1 else ''}"
-        reason = f"the {how} parent {_called(parent.id)} lacks {names} that are said to be unchanged"
+        names = f"{counted(found.unresolved, 'name')} that {'is' if found.unresolved == 1 else 'are'}"
+        reason = f"the {how} parent {_called(parent.id)} lacks {names} said to be unchanged"
         reason += _example(found)
         if len(fitting) == 1:
             ((only, fits),) = fitting

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from .path_text import path_text
+from .words import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -432,8 +433,8 @@ class CatalogLacks(TarkeepError):
 
     def __str__(self) -> str:
         return (
-            f"the store holds {self.count} archives that the catalog does not know, as after it was lost; more than "
-            f"{self.limit} (setting max_adopted_archives) are not entered at a start: run tarkeep rebuild"
+            f"the store holds {counted(self.count, 'archive')} that the catalog does not know, as after it was lost; "
+            f"more than {self.limit} (setting max_adopted_archives) are not entered at a start: run tarkeep rebuild"
         )
 
 

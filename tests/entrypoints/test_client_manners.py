@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
+from tarkeep.entrypoints.cli import bars
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
 from tests.support.machine import LARGE, MIB, Machine, keep_the_tree, some, store
 from tests.support.server import LiveServer
@@ -71,7 +72,8 @@ def test_a_terminal_shows_a_bar_for_each_archive_and_one_in_total(machine: Machi
     assert COLOUR.search(seen)
     words = plain(seen)
     for label in ("total", r"FULL/large\.tar\.gz"):
-        assert re.search(rf"{label} +━+.* [0-9.]+ MB of 12\.0 MB +[0-9.]+ [KM]B/s +0:00:0[0-9]", words), words
+        line = rf"{label} +━+.* +[0-9]+% +[0-9.]+ MB of 12\.0 MB +[0-9.]+ [KM]B/s +0:00:0[0-9]"
+        assert re.search(line, words), words
     assert "FULL/large.tar.gz: stored (12.0 MB)" in words
     assert f"{profile} at {machine.url}: 2 stored, 0 stored already, 0 failed" in words
 
@@ -84,6 +86,41 @@ def test_pull_and_verify_have_bars_too(machine: Machine, live: LiveServer, profi
     assert re.search(r"FULL/large\.tar\.gz +━+", plain(pulled))
     _, verified = on_a_terminal(machine, "verify", profile, "--full")
     assert re.search(r"total +━+", plain(verified))
+
+
+def test_a_narrow_terminal_keeps_percentage_and_rate(machine: Machine, profile: str) -> None:
+    """Of 40 columns: names are shortened, and lines do not wrap; for a backup and an extraction, too."""
+    name = "full_2026-11-23_02-00-00.tar.gz"
+    keep_the_tree(machine, random.Random(1).randbytes(8 * MIB))
+    machine.keep("FULL", name, LARGE)
+    narrow = {"COLUMNS": "40"}
+    _, pushed = on_a_terminal(machine, "push", profile, "--all", "--limit-rate", "8M", environment=narrow)
+    _, made = on_a_terminal(
+        machine, "backup", profile, str(machine.tree), "--type", "full", "--limit-rate", "4M", environment=narrow
+    )
+    _, back = on_a_terminal(machine, "restore", profile, "--into", "back", environment=narrow)
+
+    rate = r" +[0-9]+% +[0-9.]+ [KM]B/s +\d:\d\d:\d\d"
+    assert re.search(rf"total{rate}", plain(pushed)), plain(pushed)
+    assert re.search(rf"FULL…_02-00-00{rate}", plain(pushed)), plain(pushed)
+    assert re.search(rf"FULL…_\d\d-\d\d-\d\d{rate}", plain(made)), plain(made)
+    assert re.search(r"FULL…_\d\d-\d\d-\d\d +[0-9]+% ", plain(back)), plain(back)
+    drawn = [line for line in re.split(r"[\r\n]+", plain(pushed)) if "%" in line]
+    assert max(map(len, drawn)) <= 40
+
+
+@pytest.mark.parametrize("width", range(20, 130))
+def test_whatever_the_width_share_and_rate_are_there(width: int) -> None:
+    """And with more room there is more."""
+    columns, room = bars.layout(width)
+    kinds = [type(column).__name__ for column in columns]
+
+    assert {"_Share", "_Rate"} <= set(kinds)
+    assert width < 26 or room + sum(bars.WIDTHS[column] + 1 for column in columns) <= width
+    assert (len(kinds) == 5) == (width >= 84)
+    name = "INC/inc_2026-11-24_02-00-00.tar.gz"
+    assert len(bars.shortened(name, room)) <= room
+    assert bars.shortened(name, room).removesuffix(".tar.gz").endswith("00")
 
 
 def test_quiet_shows_no_bar(machine: Machine, profile: str) -> None:

@@ -79,16 +79,36 @@ def test_an_unfinished_upload_is_told_until_it_is_finished(machine: Machine, liv
     assert "unfinished" not in machine.run("status", profile).stdout
 
 
-def test_nothing_here_is_nothing_to_lose(machine: Machine, profile: str) -> None:
+def test_nothing_here_is_nothing_to_lose(machine: Machine, live: LiveServer, profile: str) -> None:
     """But a folder that is not there is told: it may be a typing mistake."""
     missing = machine.run("status", profile)
     assert missing.returncode == 1
     assert "there is no such folder; set --backup-dir or BACKUP_DIR" in missing.stderr
     machine.backups.mkdir()
+    store(live, profile, "FULL", "a.tar.gz", some("a"))
 
     ran = machine.run("status", profile)
     assert ran.returncode == 0
     assert ran.stdout.splitlines()[-1] == f"nothing lies here that could be safe on {machine.url}"
+
+
+def test_a_profile_that_nobody_knows_is_told(machine: Machine, live: LiveServer, profile: str) -> None:
+    """10 where there is nothing to look at at all; on a first night 13 as ever, with a word in case it is a slip."""
+    store(live, f"{profile}-laptop", "FULL", "a.tar.gz", some("a"))
+    machine.backups.mkdir()
+    slip = f"{profile}-lapto"
+    nothing = {command: machine.run(command, slip) for command in ("status", "verify")}
+    machine.keep("FULL", "a.tar.gz", some("a"))
+    first = {command: machine.run(command, slip) for command in ("status", "verify")}
+
+    for ran in nothing.values():
+        assert (ran.returncode, ran.stdout) == (10, "")
+        assert f"no profile {slip}; tarkeep stats shows the profiles" in ran.stderr
+    for ran in first.values():
+        assert ran.returncode == 13
+        assert f"nothing of a profile {slip} is stored yet" in ran.stderr
+    assert f"did you mean {profile}-laptop?" in first["status"].stderr
+    assert "tarkeep stats shows the profiles there are" in first["verify"].stderr
 
 
 def test_no_server_is_14_and_a_closed_door_12(machine: Machine, profile: str) -> None:

@@ -46,10 +46,10 @@ def text(*points: StoredPoint) -> list[str]:
 def test_each_archive_stands_below_the_one_it_builds_on() -> None:
     """In the order in which they were taken, the FULL at the left."""
     assert text(FULL, INC, LATER, DIFF) == [
-        "FULL/full_1.tar.gz    exact           -                 2.0 KB  2026-11-23 12:00Z  3 days ago",
-        "  INC/inc_1.tar.gz    exact           proven            2.0 KB  2026-11-23 12:00Z  3 days ago",
-        "    INC/inc_2.tar.gz  exact           proven            2.0 KB  2026-11-23 12:00Z  3 days ago",
-        "  DIFF/diff_1.tar.gz  exact           proven            2.0 KB  2026-11-23 12:00Z  3 days ago",
+        "FULL/full_1.tar.gz    exact             -                2.0 KB  2026-11-23 12:00Z  3 days ago",
+        "  INC/inc_1.tar.gz    exact             proven           2.0 KB  2026-11-23 12:00Z  3 days ago",
+        "    INC/inc_2.tar.gz  exact             proven           2.0 KB  2026-11-23 12:00Z  3 days ago",
+        "  DIFF/diff_1.tar.gz  exact             proven           2.0 KB  2026-11-23 12:00Z  3 days ago",
     ]
 
 
@@ -58,7 +58,7 @@ def test_what_does_not_restore_says_why() -> None:
     broken = evolve(INC, is_restorable=False, obstacles=("its bytes are wrong",), doubts=("it begins elsewhere",))
     lines = text(FULL, broken)
 
-    assert "does not restore" in lines[1]
+    assert "  does not restore  proven  " in lines[1]
     assert lines[2:] == ["      its bytes are wrong", "      doubt: it begins elsewhere"]
 
 

@@ -146,10 +146,10 @@ def test_looking_inside(machine: Machine, profile: str) -> None:
     missing = machine.run("cat", profile, "document/none")
     assert missing.returncode == 10
     assert "there is no document/none" in missing.stderr
-    for path, compared in (("document/folder/b", 1), ("document/folder", 2)):
+    for path, compared in (("document/folder/b", "1 name compared"), ("document/folder", "2 names compared")):
         ran = machine.run("restore", profile, "--into", "one", "--path", path, "--check", "--overwrite")
         assert ran.returncode == 0, ran.stdout + ran.stderr
-        assert f"{compared} names compared, all the same" in ran.stdout
+        assert compared in ran.stdout
     assert described(machine.home / "one" / "document" / "folder") == described(machine.tree / "folder")
 
 

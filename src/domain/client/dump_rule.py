@@ -15,6 +15,7 @@ from attrs import field, frozen
 
 from ..archives import BackupType
 from ..errors import InvalidSetting
+from ..words import counted
 from .chain import StoredPoint
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -80,7 +81,7 @@ def choose_type(rule: DumpRule, points: Sequence[StoredPoint], now: datetime) ->
         reason = f"{_label(full)} is {_age(full, now)} old, a FULL is due every {_text(rule.full_every)}"
         return DumpChoice(BackupType.FULL, reason)
     if len(newest.path) >= rule.max_chain:
-        reason = f"{_label(newest)} needs {len(newest.path)} archives, max_chain is {rule.max_chain}"
+        reason = f"{_label(newest)} needs {counted(len(newest.path), 'archive')}, max_chain is {rule.max_chain}"
         return DumpChoice(BackupType.FULL, reason)
     if rule.diff_every is not None:
         whole = [point for point in usable if point.id.type is not BackupType.INC][-1]
@@ -105,6 +106,5 @@ def _age(point: StoredPoint, now: datetime) -> str:
 
 def _text(period: timedelta) -> str:
     if period < timedelta(days=2):
-        hours = round(period / timedelta(hours=1))
-        return f"{hours} hour{'' if hours == 1 else 's'}"
+        return counted(round(period / timedelta(hours=1)), "hour")
     return f"{period.days} days"

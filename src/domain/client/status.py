@@ -14,6 +14,7 @@ from enum import Enum
 from attrs import frozen
 
 from ..archives import ArchiveState, BackupArchive, BackupType
+from ..words import counted
 from .ports import LocalArchive
 
 
@@ -117,5 +118,5 @@ def age(then: datetime, now: datetime) -> str:
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         count = int(seconds // length)
         if count >= 2 or (count == 1 and unit != "day"):
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{counted(count, unit)} ago"
     return "just now"

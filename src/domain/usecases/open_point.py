@@ -22,6 +22,7 @@ from ..points import Plan
 from ..ports import Catalog
 from ..standing import Fidelity
 from ..tree import Tree
+from ..words import counted
 from .points import ListPoints
 from .record_members import RecordMembers
 
@@ -90,7 +91,9 @@ class OpenPoint:
         if tree.losses:
             lost = [gap for gap in tree.gaps if gap.kind.is_loss]
             shown = ", ".join(path_text(gap.path[:SHOWN_BYTES]) for gap in lost[:5])
-            reason = f"{tree.losses} names are in none of its archives: {shown}"
+            reason = (
+                f"{counted(tree.losses, 'name')} {'is' if tree.losses == 1 else 'are'} in none of its archives: {shown}"
+            )
             raise PointNotRestorable(plan.point.archive.id, (reason,))
         return OpenedPoint(plan, archives, tree)
 

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -21,11 +21,14 @@ from cyclopts import Parameter
 from ...domain.access import Scope, Token
 from ...domain.audit import AuditReport
 from ...domain.errors import InvalidSetting, WrongUse
-from ...domain.path_text import printable
 from ...domain.sidecar import rfc3339
+from ...domain.words import counted
 from ..setting_files import expanded
 from ..settings import StorageSettings
+from .columns import in_columns
 from .exits import FAILED, OK
+from .moments import moment_of, tell_zone
+from .output import Output
 from .server_commands import Unused
 from .streams import OutputLost
 
@@ -61,7 +64,8 @@ def create_token(
     note
         Whose it is, for whoever lists the tokens.
     expires
-        When it ends: a day or time such as 2027-12-31, or a number of days such as 90d. Default: never.
+        When it ends: a number of days such as 90d, or a day or time such as 2027-12-31, of this machine where it names
+        no zone. Default: never.
     network
         Where it may come from: a network such as 10.0.0.0/8, or an address; give one for each. Default: anywhere.
     """
@@ -115,16 +119,16 @@ def _end(text: str, now: datetime) -> datetime:
     if days is not None:
         return now + timedelta(days=int(days[1]))
     try:
-        end = datetime.fromisoformat(text)
+        end = moment_of(text, datetime.now())
     except ValueError:
         raise WrongUse(
-            "--expires", f"{text!r} is not a day such as 2027-12-31, a time or a number such as 90d"
+            "--expires",
+            f"{text!r} is no time; give a number of days such as 90d, a day such as 2027-12-31, or a time such as "
+            "'2027-12-31 18:00' or 2027-12-31T18:00:00Z",
         ) from None
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
-        end = datetime.combine(end, time.max)
-    end = end.replace(tzinfo=UTC) if end.tzinfo is None else end.astimezone(UTC)
     if end <= now:
         raise WrongUse("--expires", f"{text} is over already")
+    tell_zone("--expires", text, end, Output(as_json=False, quiet=False))
     return end
 
 
@@ -133,8 +137,8 @@ def list_tokens(*, storage: StorageSettings | None = None, _server: Unused = Non
     now = datetime.now(UTC)
     with _tokens(storage) as opened:
         tokens = opened.all()
-    for token, used_at in tokens:
-        print(printable("  ".join(_described(token, used_at, now))))
+    for _, line in in_columns(tokens, lambda one: _described(*one, now)):
+        print(line)
     if not tokens:
         print("tarkeep: no token was made; the server is open to its own machine and serves no other", file=sys.stderr)
     return OK
@@ -152,10 +156,10 @@ def _described(token: Token, used_at: datetime | None, now: datetime) -> list[st
         state,
         ",".join(scope.value for scope in Scope if scope in token.scopes),
         " ".join(token.profiles),
-        *([f"from {' '.join(map(str, token.networks))}"] if token.networks else []),
+        f"from {' '.join(map(str, token.networks))}" if token.networks else "from anywhere",
         f"made {rfc3339(token.created_at)}",
         f"used {rfc3339(used_at)}" if used_at else "never used",
-        *([token.note] if token.note else []),
+        token.note,
     ]
 
 
@@ -213,8 +217,7 @@ def verify_audit(
 
 
 def _verified(report: AuditReport, head: str | None) -> Iterator[str]:
-    lines = "1 line" if report.lines == 1 else f"{report.lines} lines"
-    yield f"{lines}, the last with SHA-256 {report.last}"
+    yield f"{counted(report.lines, 'line')}, the last with SHA-256 {report.last}"
     if report.torn:
         yield f"lines cut by a crash: {report.torn}"
     if report.lacks_key:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...domain.archives import BackupType
+from ...domain.archives import BackupArchive, BackupType
 from ...domain.errors import ProfileNotFound
+from ...domain.ports import Totals
 from ...domain.sizes import human_size
+from ...domain.words import counted
 from .client_settings import ClientSettings, TypeWord
+from .columns import in_columns
 from .exits import OK
 from .opening import opening, retry_notice, the_profile
 from .output import Output
@@ -33,11 +36,10 @@ def list_(profile: str | None = None, /, *, type: TypeWord | None = None, client
     profile = the_profile(profile, settings)
     count = size = 0
     with opening(settings, output) as opened:
-        for archive in opened.remote.archives(profile=profile, type=wanted):
+        for archive, line in in_columns(opened.remote.archives(profile=profile, type=wanted), _cells, right=[1]):
             count, size = count + 1, size + archive.size_bytes
             output.result(
-                f"{archive.received_at:%Y-%m-%d %H:%M:%S}Z  {human_size(archive.size_bytes):>10}  "
-                f"{archive.digests.sha256[:12]}  {archive.state.value:8} {archive.id}",
+                line,
                 profile=archive.id.profile,
                 type=archive.id.type.value,
                 name=archive.id.name,
@@ -55,6 +57,16 @@ def list_(profile: str | None = None, /, *, type: TypeWord | None = None, client
     return OK
 
 
+def _cells(archive: BackupArchive) -> list[str]:
+    return [
+        f"{archive.received_at:%Y-%m-%d %H:%M:%S}Z",
+        human_size(archive.size_bytes),
+        archive.digests.sha256[:12],
+        archive.state.value,
+        str(archive.id),
+    ]
+
+
 def _holds_any(client: Client, profile: str) -> bool:
     return next(iter(client.remote.archives(profile=profile)), None) is not None
 
@@ -65,10 +77,9 @@ def stats(*, client: ClientSettings | None = None) -> int:
     output = Output(settings.json, quiet=False)
     with opening(settings, output) as opened:
         rows = opened.retrying(opened.remote.totals, on_retry=retry_notice(output))
-    for row in rows:
+    for row, line in in_columns(rows, _counts, right=[2, 3]):
         output.result(
-            f"{row.profile:24} {row.type.value:4} {row.archives:7}  {human_size(row.size_bytes):>10}  "
-            f"newest {row.newest:%Y-%m-%d %H:%M:%S}Z",
+            line,
             profile=row.profile,
             type=row.type.value,
             archives=row.archives,
@@ -77,5 +88,11 @@ def stats(*, client: ClientSettings | None = None) -> int:
         )
     size = sum(row.size_bytes for row in rows)
     count = sum(row.archives for row in rows)
-    output.result(f"{count} archives, {human_size(size)}", summary=True, archives=count, size=size)
+    words = f"{counted(count, 'archive')}, {human_size(size)}"
+    output.result(words, summary=True, archives=count, size=size)
     return OK
+
+
+def _counts(row: Totals) -> list[str]:
+    newest = f"newest {row.newest:%Y-%m-%d %H:%M:%S}Z"
+    return [row.profile, row.type.value, str(row.archives), human_size(row.size_bytes), newest]

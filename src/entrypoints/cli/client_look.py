@@ -15,7 +15,9 @@ from ...domain.client.chain import LATEST, TreeEntry, Version
 from ...domain.path_text import path_text
 from ...domain.sizes import human_size
 from .client_settings import ClientSettings
+from .columns import in_columns
 from .exits import OK
+from .moments import When, point_at
 from .opening import one_profile, opening, retry_notice
 from .output import Output
 from .paths import given_path
@@ -35,7 +37,7 @@ def ls(
     path: str = "",
     /,
     *,
-    at: str = LATEST,
+    at: When = LATEST,
     long: Annotated[bool, Parameter(name=["--long", "-l"])] = False,
     recursive: Annotated[bool, Parameter(name=["--recursive", "-R"])] = False,
     null: Null = False,
@@ -53,7 +55,8 @@ def ls(
     path
         The folder or file, written as ls shows it. Default: the whole tree's root.
     at
-        A time or date, the name of an archive, or latest.
+        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
+        of an archive; or latest.
     long
         Show type, mode, owner, size and time, and where links point.
     recursive
@@ -66,6 +69,7 @@ def ls(
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
     profile = one_profile(profile, settings)
+    at = point_at(at, output)
     with opening(settings, output) as opened:
         entries = chains(opened).tree(profile, at, given_path(path), recursive=recursive)
         return _show(output, entries, long=long, null=null)
@@ -76,7 +80,7 @@ def find(
     name: str,
     /,
     *,
-    at: str = LATEST,
+    at: When = LATEST,
     long: Annotated[bool, Parameter(name=["--long", "-l"])] = False,
     null: Null = False,
     client: ClientSettings | None = None,
@@ -91,7 +95,8 @@ def find(
     name
         A part of the name, or a pattern such as *.jpg.
     at
-        A time or date, the name of an archive, or latest.
+        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
+        of an archive; or latest.
     long
         Show type, mode, owner, size and time, and where links point.
     null
@@ -102,6 +107,7 @@ def find(
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
     profile = one_profile(profile, settings)
+    at = point_at(at, output)
     with opening(settings, output) as opened:
         return _show(output, chains(opened).find(profile, at, path_text(given_path(name))), long=long, null=null)
 
@@ -125,14 +131,14 @@ def history(profile: str, path: str, /, *, client: ClientSettings | None = None)
     with opening(settings, output) as opened:
         known, wanted = chains(opened), given_path(path)
         versions = opened.retrying(lambda: known.history(profile, wanted), on_retry=retry_notice(output))
-    for version in versions:
-        output.result(_version_line(version), **_version_members(version))
+    for version, line in in_columns(versions, _version_cells, right=[2]):
+        output.result(line, **_version_members(version))
     if output.as_json:
         output.result("", summary=True, versions=len(versions))
     return OK
 
 
-def cat(profile: str, path: str, /, *, at: str = LATEST, client: ClientSettings | None = None) -> int:
+def cat(profile: str, path: str, /, *, at: When = LATEST, client: ClientSettings | None = None) -> int:
     """
     Print one file as it was at some time, byte by byte, on standard output; with --json its size and SHA-256 instead.
 
@@ -143,13 +149,15 @@ def cat(profile: str, path: str, /, *, at: str = LATEST, client: ClientSettings 
     path
         The file, written as tarkeep ls shows it.
     at
-        A time or date, the name of an archive, or latest.
+        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
+        of an archive; or latest.
     """
     from ..client_chain_wiring import chains, content
 
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
     profile = one_profile(profile, settings)
+    at = point_at(at, output)
     with opening(settings, output) as opened:
         size, sha256 = 0, hashlib.sha256()
         for block in content(chains(opened), profile, at, given_path(path)):
@@ -164,29 +172,30 @@ def cat(profile: str, path: str, /, *, at: str = LATEST, client: ClientSettings 
 
 
 def _show(output: Output, entries: Iterable[TreeEntry], *, long: bool, null: bool) -> int:
-    count = 0
-    for entry in entries:
-        count += 1
-        name = path_text(entry.path)
-        if output.as_json:
-            output.result("", **_entry_members(entry))
-        elif null:
-            sys.stdout.buffer.write(entry.path + b"\0")
-        elif long:
-            output.result(_long_line(entry, name))
-        else:
-            output.result(name + ("/" if entry.type == "directory" else ""))
-    sys.stdout.flush()
     if output.as_json:
+        count = 0
+        for entry in entries:
+            count += 1
+            output.result("", **_entry_members(entry))
         output.result("", summary=True, entries=count)
+    elif null:
+        for entry in entries:
+            sys.stdout.buffer.write(entry.path + b"\0")
+    elif long:
+        for _, line in in_columns(entries, _long_cells, right=[2]):
+            output.result(line)
+    else:
+        for entry in entries:
+            output.result(path_text(entry.path) + ("/" if entry.type == "directory" else ""))
+    sys.stdout.flush()
     return OK
 
 
-def _long_line(entry: TreeEntry, name: str) -> str:
+def _long_cells(entry: TreeEntry) -> list[str]:
     owner = "-" if entry.uid is None else f"{entry.uname or entry.uid}/{entry.gname or entry.gid}"
     size = human_size(entry.size_bytes) if entry.type == "file" else "-"
     link = f" -> {path_text(entry.link)}" if entry.link else ""
-    return f"{_mode(entry)} {owner:17} {size:>10} {_time_text(entry.mtime_ns):20} {name}{link}"
+    return [_mode(entry), owner, size, _time_text(entry.mtime_ns), f"{path_text(entry.path)}{link}"]
 
 
 def _mode(entry: TreeEntry) -> str:
@@ -213,11 +222,11 @@ def _entry_members(entry: TreeEntry) -> dict[str, object]:
     }
 
 
-def _version_line(version: Version) -> str:
+def _version_cells(version: Version) -> list[str]:
     size = human_size(version.size_bytes) if version.size_bytes is not None else "-"
     event = f"{version.event} {path_text(version.other)}" if version.other is not None else version.event
     taken = f"{version.taken_at:%Y-%m-%d %H:%M:%S}Z"
-    return f"{taken}  {event:22} {size:>10}  modified {_time_text(version.mtime_ns):20}  {_label(version.archive)}"
+    return [taken, event, size, f"modified {_time_text(version.mtime_ns)}", _label(version.archive) or "-"]
 
 
 def _version_members(version: Version) -> dict[str, object]:

@@ -14,6 +14,7 @@ from ...domain.client.chain import StoredPoint
 from ...domain.client.status import age
 from ...domain.path_text import printable
 from ...domain.sizes import human_size
+from ...domain.words import counted
 from .client_settings import ClientSettings
 from .exits import OK
 from .opening import one_profile, opening, retry_notice
@@ -53,7 +54,7 @@ def points(profile: str | None = None, /, *, client: ClientSettings | None = Non
         for line in drawn(found, datetime.now(UTC)):
             print(line.text(in_colour=_wants_colour()))
     output.result(
-        f"{profile}: {restorable} of {len(found)} points can be restored",
+        f"{profile}: {restorable} of {counted(len(found), 'point')} can be restored",
         summary=True,
         points=len(found),
         restorable=restorable,
@@ -91,8 +92,8 @@ def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
         indent = "  " * min(depth, _DEEPEST)
         mark, colour = _mark(point)
         facts = [
-            f"{_evidence(point):12}",
-            f"{human_size(point.size_bytes):>10}",
+            f"  {_evidence(point):12}",
+            f"{human_size(point.size_bytes):>9}",
             f"{point.taken_at:%Y-%m-%d %H:%M}Z",
             age(point.taken_at, now),
         ]

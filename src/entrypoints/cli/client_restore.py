@@ -14,6 +14,7 @@ from ..setting_files import expanded
 from .backup_settings import tar_program
 from .client_settings import ClientSettings
 from .exits import FAILED, OK, exit_code
+from .moments import When, point_at
 from .opening import facts_of_server, one_profile, opening, retry_notice
 from .output import Output
 from .paths import given_path
@@ -25,7 +26,7 @@ def restore(
     /,
     *,
     into: Path,
-    at: str = LATEST,
+    at: When = LATEST,
     path: str | None = None,
     merged: bool = False,
     overwrite: bool = False,
@@ -52,7 +53,8 @@ def restore(
     into
         The directory to restore into; made where it is not there.
     at
-        A time or date, the name of an archive, or latest.
+        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
+        of an archive; or latest.
     path
         Restore this file or folder only, written as tarkeep ls shows it.
     merged
@@ -87,6 +89,7 @@ def restore(
     work = expanded("work", work or into.with_name(f"{into.name}.tarkeep-work")).absolute()
     if work == into or into in work.parents:
         raise WrongUse("--work", "must be outside the directory to restore into")
+    at = point_at(at, output)
     wanted = given_path(path) if path is not None else b""
     left = Left()
     # Told inside as well, so that the summary for programs has it.

@@ -10,9 +10,12 @@ from ...domain.archives import utc_from_timestamp
 from ...domain.client.ports import LocalArchive
 from ...domain.client.status import Safety, Stock, TypeStock, age, take_stock
 from ...domain.client.unfinished import unfinished_uploads
-from ...domain.errors import NoAnswer, TarkeepError
+from ...domain.errors import NoAnswer, ProfileNotFound, TarkeepError
 from ...domain.sizes import human_size
+from ...domain.words import counted
+from ..nearest import did_you_mean
 from .client_settings import ClientSettings
+from .columns import in_columns
 from .exits import DIFFERENT, OK
 from .opening import local_digests, opening, retry_notice, tell_unusable, the_profile
 from .output import Output
@@ -34,7 +37,8 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
     Show whether everything local is safe on the server, and what to run if not.
 
     Safe is an archive whose very bytes are stored there, undamaged. Digests are remembered, so that a second run reads
-    nothing. Exit codes: 0 everything is safe, 13 something is not, or cannot be looked at here.
+    nothing. Exit codes: 0 everything is safe, 10 nothing lies here and there is no such profile there, 13 something is
+    not safe, or cannot be looked at here.
 
     Parameters
     ----------
@@ -55,8 +59,12 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
             lambda: take_stock(digests, opened.remote.archives(profile=profile)), on_retry=retry_notice(output)
         )
         now = datetime.now(UTC)
-        for type_stock in stock.types.values():
-            _show_type(output, type_stock, now)
+        if profile is not None and not any(one.stored_count for one in stock.types.values()):
+            if not archives and not contents.unusable:
+                raise ProfileNotFound(profile)
+            _tell_unknown(output, opened, profile)
+        for type_stock, line in in_columns(stock.types.values(), lambda one: _cells(one, now), right=[1, 3, 4]):
+            _show_type(output, type_stock, line)
         for safety, label in _LABELS.items():
             _show_names(output, stock.having(safety), safety, label)
         _show_unfinished_uploads(output, opened, archives, profile)
@@ -66,14 +74,35 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
     return OK if stock.is_safe and not contents.unusable else DIFFERENT
 
 
-def _show_type(output: Output, stock: TypeStock, now: datetime) -> None:
+def _tell_unknown(output: Output, client: Client, profile: str) -> None:
+    """Nothing of *profile* is stored: it may be its first night, or a slip."""
+    known = {row.profile for row in client.retrying(client.remote.totals, on_retry=retry_notice(output))}
+    guess = did_you_mean(profile, known) or "; where that is a slip, tarkeep stats shows the profiles there are"
+    output.error(f"nothing of a profile {profile} is stored yet on {client.remote.shown_url}{guess}")
+
+
+def _cells(stock: TypeStock, now: datetime) -> list[str]:
     here, there = stock.newest_local, stock.newest_stored
-    modified_at = utc_from_timestamp(here.modified_ns / 1e9) if here is not None else None
-    newest_here = f"newest {age(modified_at, now)}" if modified_at is not None else ""
-    newest_there = f"newest {age(there.received_at, now)}" if there is not None else ""
+    modified_at = _modified_at(here) if here is not None else None
+    return [
+        stock.type.value,
+        f"{stock.local_count} here",
+        f"newest {age(modified_at, now)}" if modified_at is not None else "",
+        f"{stock.count(Safety.SAFE)} safe",
+        f"{stock.stored_count} stored",
+        f"newest {age(there.received_at, now)}" if there is not None else "",
+    ]
+
+
+def _modified_at(archive: LocalArchive) -> datetime | None:
+    return utc_from_timestamp(archive.modified_ns / 1e9)
+
+
+def _show_type(output: Output, stock: TypeStock, line: str) -> None:
+    here, there = stock.newest_local, stock.newest_stored
+    modified_at = _modified_at(here) if here is not None else None
     output.result(
-        f"{stock.type.value:5}{stock.local_count:6} here  {newest_here:21}  {stock.count(Safety.SAFE):6} safe  "
-        f"{stock.stored_count:6} stored  {newest_there}".rstrip(),
+        line,
         type=stock.type.value,
         local=stock.local_count,
         stored=stock.stored_count,
@@ -137,7 +166,9 @@ def _verdict(stock: Stock, url: str, profile: str | None, unusable: int) -> str:
     if stock.is_safe:
         return f"everything local is safe on {url}"
     unsafe = stock.local_count - len(stock.having(Safety.SAFE))
-    line = f"{unsafe} of {stock.local_count} local archives {'is' if unsafe == 1 else 'are'} not safe on {url}"
+    line = (
+        f"{unsafe} of {counted(stock.local_count, 'local archive')} {'is' if unsafe == 1 else 'are'} not safe on {url}"
+    )
     if stock.having(Safety.MISSING) or stock.having(Safety.DAMAGED):
         return f"{line}; run: tarkeep push {profile or 'PROFILE'} --all"
     if stock.having(Safety.DIFFERING):

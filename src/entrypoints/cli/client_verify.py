@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from ...domain.client.ports import LocalArchive
 from ...domain.client.status import Safety, take_stock
+from ...domain.errors import ProfileNotFound
 from ...domain.sync import InventoryEntry
 from .client_settings import ClientSettings
 from .exits import DIFFERENT, OK, PARTLY
@@ -41,8 +42,8 @@ def verify(
     Compare the local archives with what the server holds.
 
     Digests are remembered, so that a second run reads nothing. Exit codes: 0 all local archives are there, unchanged;
-    13 something differs, is damaged there or cannot be looked at here. What only the server has is told, and is no
-    difference.
+    10 nothing lies here and there is no such profile there; 13 something differs, is damaged there or cannot be looked
+    at here. What only the server has is told, and is no difference.
 
     Parameters
     ----------
@@ -78,6 +79,11 @@ def verify(
             for archive in archives
         ]
         compared = opened.retrying(lambda: opened.remote.verify(profile, entries), on_retry=notice)
+    if profile is not None and not any(part.remote_count for part in compared.types.values()):
+        if not archives and not contents.unusable:
+            raise ProfileNotFound(profile)
+        slip = "where that is a slip, tarkeep stats shows the profiles there are"
+        output.error(f"nothing of a profile {profile} is stored yet on {opened.remote.shown_url}; {slip}")
     safe = not contents.unusable
     for type, part in compared.types.items():
         if report and not settings.json:

@@ -25,6 +25,7 @@ from ...domain.client.retrying import Notice
 from ...domain.errors import FolderUnusable, LocalDiskFull, NotRestorable, TarkeepError
 from ...domain.path_text import path_text
 from ...domain.sizes import human_size
+from ...domain.words import counted
 from . import process
 from .client_settings import ClientSettings
 from .exits import DIFFERENT, FAILED, OK, PARTLY
@@ -213,7 +214,7 @@ class RestoreRun:
         if found > _SHOWN_DIFFERENCES and not self._output.as_json:
             self._output.result(f"and {found - _SHOWN_DIFFERENCES} more")
         self._output.result(
-            f"{compared} names compared, {f'{found} different' if found else 'all the same'}",
+            f"{counted(compared, 'name')} compared, {_found(compared, found)}",
             status="compared",
             compared=compared,
             different=found,
@@ -305,7 +306,7 @@ class RestoreRun:
     # -- what is told --------------------------------------------------------------------------------------------
 
     def _tell_plan(self, plan: RestorePlan, *, dry_run: bool) -> None:
-        first = f"{label_of(plan)} of {plan.taken_at:%Y-%m-%d %H:%M:%S}Z from {len(plan.steps)} archives"
+        first = f"{label_of(plan)} of {plan.taken_at:%Y-%m-%d %H:%M:%S}Z from {counted(len(plan.steps), 'archive')}"
         words = f"{first}, {human_size(plan.size_bytes)}, {plan.fidelity}, {plan.evidence or 'no link to doubt'}"
         if not dry_run:
             self._output.step(words)
@@ -344,7 +345,7 @@ class RestoreRun:
         for line in said[:_SHOWN_MESSAGES]:
             self._output.message(f"tar: {line}")
         if len(said) > _SHOWN_MESSAGES:
-            self._output.message(f"tar: and {len(said) - _SHOWN_MESSAGES} more such lines")
+            self._output.message(f"tar: and {counted(len(said) - _SHOWN_MESSAGES, 'more such line')}")
 
     def _restored(self, what: str, plan: RestorePlan, **more: object) -> None:
         self._left.words = f"{self._into} is restored"
@@ -357,3 +358,9 @@ class RestoreRun:
             into=str(self._into),
             **more,
         )
+
+
+def _found(compared: int, different: int) -> str:
+    if different:
+        return f"{different} different"
+    return "all the same" if compared != 1 else "the same"

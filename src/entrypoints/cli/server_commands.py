@@ -17,6 +17,7 @@ from cyclopts import Parameter
 
 from ...domain.errors import InvalidSetting
 from ...domain.path_text import printable
+from ...domain.words import counted
 from ..logs import Log, configure
 from ..setting_files import expanded
 from ..settings import ServerSettings, StorageSettings
@@ -68,7 +69,7 @@ def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _ser
     with starting(storage.data), open_tarkeep(storage) as tarkeep:
         tarkeep.recover()
         report = tarkeep.rebuild(check=check)
-    print(f"{report.entered} archives entered into the catalog")
+    print(f"{counted(report.entered, 'archive')} entered into the catalog")
     for id, how in (*report.described, *report.mended):
         print(printable(f"{how}: {id}"))
     for id in report.damaged:
@@ -80,7 +81,7 @@ def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _ser
     if report.unsound:
         print("the catalog's file was damaged; it is made anew and whole now")
     for profile, type, had, has in report.fewer:
-        print(printable(f"the catalog had {had} archives of {profile}/{type.value}, the store has {has}"))
+        print(printable(f"the catalog had {counted(had, 'archive')} of {profile}/{type.value}, the store has {has}"))
     for id, reason in report.left_out:
         print(printable(f"left out: {id}: side-car not readable: {reason}"))
     if report.left_out:

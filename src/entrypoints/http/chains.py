@@ -21,6 +21,7 @@ from ...domain.ports import ArchiveReader
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from ...domain.standing import Fidelity
+from ...domain.words import counted
 from .access import note_written, visitor_of
 from .context import Context, announced_bytes, answer_json
 from .download import StreamedResponse, attached, repr_digest
@@ -253,7 +254,7 @@ def _script(made: Plan, archives: Sequence[BackupArchive], server: str) -> str:
     point = made.point
     title = (
         f"Restores {point.archive.id.profile} as it was at {rfc3339(point.archive.taken_at)}: "
-        f"{len(archives)} archives, {human_size(point.size_bytes)}."
+        f"{counted(len(archives), 'archive')}, {human_size(point.size_bytes)}."
     )
     steps = [
         Step(f"{archive.id.type.value}/{archive.id.name}", archive_location(archive.id), archive.digests.sha256)
