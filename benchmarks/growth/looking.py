@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from tarkeep.domain.archives import BackupType
+
 from ..contestants import WrongAnswer
 from .measure import Measure, apart, cpu_seconds, made
 from .nights import PROFILE, nights, opened, tree
@@ -37,6 +39,29 @@ def _history_by_archives(names: int, folder: Path, size: int, *, is_warm: bool) 
     return apart(_history, _data(folder, size, names), _path(names), is_warm=is_warm)
 
 
+def _history_by_names(folder: Path, size: int) -> float:
+    return apart(_history, _data(folder, _INCS, size), _path(size), is_warm=True)
+
+
+def _one_file(data: Path, path: bytes) -> float:
+    with opened(data) as tarkeep:
+        full = tarkeep.find(BackupType.FULL, "night00000.tar.gz", PROFILE)
+
+        def look() -> None:
+            for _ in range(_FILES):
+                tarkeep.read_member.find(full, path)
+
+        return cpu_seconds(look) / _FILES
+
+
+def _file_by_names(folder: Path, size: int) -> float:
+    return apart(_one_file, _data(folder, _INCS, size), _path(size))
+
+
+_INCS = 40
+_FILES = 20
+_NAMES = (30_000, 100_000, 300_000)
+
 MEASURES = (
     Measure(
         "history of one path, 30,000 names, cold",
@@ -52,4 +77,8 @@ MEASURES = (
         partial(_history_by_archives, 30_000, is_warm=True),
         limit=0.2,
     ),
+    Measure(
+        f"history of one path, {_INCS} INC, warm", "names in each", _NAMES, _history_by_names, limit=0.1, power=0.3
+    ),
+    Measure("finding one file of a FULL", "names", _NAMES, _file_by_names, limit=0.01, power=0.3, negligible=0.001),
 )

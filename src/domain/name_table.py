@@ -21,7 +21,7 @@ from attrs import define, field, frozen
 
 from .errors import MemberUnreadable, TreeTooLarge
 from .listings import DIRECTORY_BYTES, MAX_LEVELS, NAME_BYTES, is_placeable, split
-from .members import Rename
+from .members import Mark, Rename
 from .names import DIRECTORY, HARD_LINK, TABLE_MEMBERS, Names, listing_of
 from .tar_headers import BLOCK_BYTES
 from .texts import PackedTexts, Texts
@@ -168,6 +168,31 @@ class NameTable(Protocol):
 
 OpenTable: TypeAlias = Callable[[], NameTable]
 """Gives the table of one archive, at every call."""
+
+
+def last_at(table: NameTable, path: bytes) -> int | None:
+    """
+    The position, in bytes, of the last member at the canonical *path*: what extracting would leave there.
+
+    None if there is none. Cost: of a few steps of bisection.
+    """
+    within = table.files.at(path)
+    found = [table.files.positions[within[-1]]] if within else []
+    if table.row(path) is not None:
+        found.append(table.position(path))
+    return max(found) * BLOCK_BYTES if found else None
+
+
+def mark_of(table: NameTable, path: bytes) -> Mark | None:
+    """
+    What the last listing of its directory says of the canonical *path*; None where none names it.
+
+    Raises:
+        MemberUnreadable: the listing is malformed.
+    """
+    directory, name = split(path)
+    listings = table.listings(directory) if path else ()
+    return listing_of(table.position(directory) * BLOCK_BYTES, listings[-1]).names.get(name) if listings else None
 
 
 def is_odd(path: bytes) -> bool:

@@ -18,7 +18,7 @@ from functools import lru_cache
 from struct import Struct
 from zlib import adler32
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from .errors import MemberUnreadable
 from .members import Listing, Mark, Member, MemberRecord, MemberType, Rename
@@ -169,6 +169,17 @@ def _possible(names: dict[bytes, Mark], dumpdir: bytes) -> dict[bytes, Mark]:
     for name in (b"", b".", b".."):
         names.pop(name, None)
     return names
+
+
+def read_to_show(record: MemberRecord) -> Member:
+    """
+    The member without its listing, which nobody is shown, and which may be long.
+
+    Raises:
+        MemberUnreadable: as `read_member`.
+    """
+    member = read_member(record)
+    return evolve(member, listing=None) if member.listing is not None else member
 
 
 def written_listing(listing: Listing) -> bytes:

@@ -17,11 +17,13 @@ import pytest
 from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import MemberUnreadable, RecordsMissing
 from tarkeep.domain.footprints import footprint_of
+from tarkeep.domain.history import sight
 from tarkeep.domain.listings import join
 from tarkeep.domain.members import MemberRecord
-from tarkeep.domain.name_table import NameTable
+from tarkeep.domain.name_table import NameTable, last_at, mark_of
 from tarkeep.domain.names import DIRECTORY, Names, tables
 from tarkeep.domain.ports import MemberRecords
+from tarkeep.domain.tar_headers import read_member
 from tests.support.tars import header
 
 ONE, OTHER = "1" * 64, "a" * 64
@@ -67,6 +69,30 @@ def listed(count: int) -> list[MemberRecord]:
         )[min(number % 7, 2)]
         found.append(MemberRecord(number * 2_048, headers, headers[156] == 68))
     return found
+
+
+_PATHS = [b"r", b"s", b"r/a", b"r/b", b"r/c", b"r/d", b"r/d/a", b"s/a", b"a", b"a/b"]
+
+
+def odd(rng: random.Random, count: int) -> list[MemberRecord]:
+    """Directories with and without listings, files and links of a few paths, some several times, in any order."""
+    found = []
+    for _ in range(count):
+        path, kind = rng.choice(_PATHS), rng.choice((b"D", b"D", b"5", b"0", b"0", b"1"))
+        if kind == b"D":
+            names = rng.sample([b"a", b"b", b"c", b"d"], rng.randrange(4))
+            content = b"".join(rng.choice((b"Y", b"N", b"D")) + name + b"\0" for name in names) + b"\0"
+            if rng.random() < 0.1:
+                content = b"R" + rng.choice(_PATHS) + b"\0T" + rng.choice(_PATHS) + b"\0" + content
+            found.append(header(path + b"/", len(content), b"D") + content.ljust(512, b"\0"))
+        else:
+            spelt = rng.choice((path, b"./" + path, path.replace(b"/", b"//"))) + b"/" * (kind == b"5")
+            found.append(header(spelt, 0, kind, patch=(157, rng.choice(_PATHS) if kind == b"1" else b"")))
+    return _placed(found)
+
+
+def _placed(headers: list[bytes], at: int = 0) -> list[MemberRecord]:
+    return [MemberRecord(at + number * 2_048, one, one[156:157] in b"D5") for number, one in enumerate(headers)]
 
 
 LIMIT_BYTES = 1 << 30
@@ -178,6 +204,24 @@ class MemberRecordsContract:
         assert list(door.records.read(ONE)) == written
         with pytest.raises(RecordsMissing):
             door.records.table(OTHER, LIMIT_BYTES)
+
+    @pytest.mark.parametrize("seed", range(40))
+    def test_one_path_is_found_as_by_reading_everything(self, door: RecordsDoor, seed: int) -> None:
+        """Its last member and what its directory says of it, whatever stands in the archive how often."""
+        rng = random.Random(seed)
+        base, child = odd(rng, 60), odd(rng, 60)
+        kept = {name: header(name, 0) for name in (b"same/1", b"same/2")}
+        for sha256, written in ((ONE, base), (OTHER, child)):
+            publish(door.records, sha256, [*written, *_placed(list(kept.values()), written[-1].at + 8_192)])
+        door.records.table(ONE, LIMIT_BYTES)
+
+        for sha256 in (ONE, OTHER):
+            table = door.records.table(sha256, LIMIT_BYTES, ONE if sha256 is OTHER else None)
+            for path in {*_PATHS, *kept, b"", b"r/none", b"none/none"}:
+                read = sight(path, map(read_member, door.records.read(sha256)))
+                at = last_at(table, path)
+                assert (read.member and read.member.at, read.mark) == (at, mark_of(table, path))
+                assert (read.has_listings, read.renames) == (table.has_listings, tuple(table.renames))
 
     def test_where_an_archive_goes_is_told_again(self, door: RecordsDoor) -> None:
         """The same at every call, and at none where nothing was published."""

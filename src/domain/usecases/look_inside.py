@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Generic, TypeVar
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ..archives import BackupArchive
 from ..errors import ArchiveCorrupt, MemberNotFound, PathNotFound
 from ..listings import canonical
-from ..members import Member, MemberRecord, MemberType
+from ..members import Member, MemberType
 from ..ports import Unpacker
-from ..tar_headers import read_member
+from ..tar_headers import read_to_show
 from ..tree import Entry
 from .examine import ExamineArchive
 from .open_point import OpenedPoint
@@ -108,7 +108,7 @@ class BrowseTree:
             if entry.content_archive is not None and entry.content_at is not None:
                 wanted.setdefault(entry.content_archive, set()).add(entry.content_at)
         members = {
-            (index, record.at): _read_to_show(record)
+            (index, record.at): read_to_show(record)
             for index, places in wanted.items()
             for record in self.members.at(opened.archives[index], sorted(places))
         }
@@ -120,12 +120,6 @@ class BrowseTree:
                 else None,
                 opened.archives[entry.content_archive] if entry.content_archive is not None else None,
             )
-
-
-def _read_to_show(record: MemberRecord) -> Member:
-    """The member without its listing, which is not shown, and of which a page of directories has many."""
-    member = read_member(record)
-    return evolve(member, listing=None) if member.listing is not None else member
 
 
 def _shown_bytes(member: Member | None) -> int:
@@ -158,7 +152,7 @@ class ListMembers:
     def __call__(self, archive: BackupArchive, limit: int, after: int = -1) -> Page[Member]:
         """Up to *limit* members, in the order of the tar, those behind the position *after*."""
         records = self.members(archive, start=after + 1)
-        shown = map(_read_to_show, islice(records, limit))
+        shown = map(read_to_show, islice(records, limit))
         page = _page((member, _shown_bytes(member)) for member in shown)
         return Page(page, next(records, None) is not None)
 
@@ -180,7 +174,7 @@ class ReadMember:
         """
         wanted = canonical(path)
         for _ in range(_MAX_LINKS):
-            member = self._last(archive, wanted)
+            member = self.members.last(archive, wanted)
             if member is None:
                 break
             if member.type is MemberType.FILE and not member.is_sparse:
@@ -209,14 +203,3 @@ class ReadMember:
                     raise ArchiveCorrupt(archive.id)
 
         return blocks()
-
-    def _last(self, archive: BackupArchive, path: bytes) -> Member | None:
-        found = None
-        name = path.rpartition(b"/")[2]
-        for record in self.members(archive):
-            # most records are not of this name, and reading one costs 30 times as much as finding that out
-            if name[:90] in record.headers:
-                member = read_member(record)
-                if canonical(member.path) == path:
-                    found = member
-        return found

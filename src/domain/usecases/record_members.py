@@ -13,16 +13,21 @@ from typing import TypeVar
 from attrs import frozen
 
 from ..archives import BackupArchive
-from ..errors import RecordsMissing
+from ..errors import MemberUnreadable, RecordsMissing, TreeTooLarge
 from ..footprints import Footprint, footprint_of
-from ..listings import MAX_HELD_BYTES
-from ..members import MemberRecord
-from ..name_table import NameTable, held_table, listed_in_order
+from ..listings import MAX_HELD_BYTES, canonical
+from ..members import Member, MemberRecord
+from ..name_table import NameTable, held_table, last_at, listed_in_order
 from ..names import Names, tables
 from ..ports import Inspector, MemberRecords, Recorder
+from ..tar_headers import read_to_show
 from .read_archive import ReadArchive
 
+NOT_IN_ORDER = (TreeTooLarge, MemberUnreadable)
+"""What `RecordMembers.table` raises of an archive whose names cannot be put in order; its records can be read."""
+
 _T = TypeVar("_T")
+_NAME_FIELD_BYTES = 90  # of a name this much stands in one piece in any header
 _FED_BYTES = (
     16 << 10
 )  # of an archive at once where its records are not kept: no more than a thousand times as much comes
@@ -97,6 +102,36 @@ class RecordMembers:
     def names(self, archive: BackupArchive, like: BackupArchive | None = None) -> Iterator[Names]:
         """The directories that have listings, with these, in the order of the tar. Raises like `table`."""
         return listed_in_order(self.table(archive, like))
+
+    def last(self, archive: BackupArchive, path: bytes) -> Member | None:
+        """
+        The last member at the canonical *path*, without its listing; None if there is none. Raises like calling.
+
+        Cost: of finding one name among those in order. They are put in order first where nobody asked for names before.
+
+        Raises:
+            MemberUnreadable: its headers cannot be read.
+        """
+        try:
+            at = self.again(lambda: last_at(self.table(archive), path))
+        except NOT_IN_ORDER:
+            found = None
+            for record in self.perhaps_named(archive, path):
+                member = read_to_show(record)
+                if canonical(member.path) == path:
+                    found = member
+            return found
+        return None if at is None else self.member(archive, at)
+
+    def member(self, archive: BackupArchive, at: int) -> Member | None:
+        """The member at the position *at*, without its listing; None if there is none. Raises like `last`."""
+        return next(map(read_to_show, self.at(archive, [at])), None)
+
+    def perhaps_named(self, archive: BackupArchive, path: bytes) -> Iterator[MemberRecord]:
+        """All records that may be of *path*, and those of directories. Raises like calling. Cost: of all records."""
+        # reading a record costs 30 times as much as finding that the name is not in it
+        name = path.rpartition(b"/")[2][:_NAME_FIELD_BYTES]
+        return (record for record in self(archive) if record.is_directory or name in record.headers)
 
     def again(self, look: Callable[[], _T]) -> _T:
         """

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Sequence
+
+from attrs import define, field, frozen
 
 from ..archives import BackupArchive
 from ..history import Change, Sighting, history, sight
-from ..listings import canonical
-from ..members import Member
+from ..listings import split
+from ..members import Mark, Member, Rename
+from ..name_table import NameTable, last_at, mark_of
 from ..tar_headers import read_member
 from .points import ListPoints
-from .record_members import RecordMembers
-
-_NAME_FIELD_BYTES = 90  # of a name this much stands in one piece in any header
+from .record_members import NOT_IN_ORDER, RecordMembers
 
 
 @frozen
@@ -42,7 +43,7 @@ class TraceHistory:
         """
         Every change of *path*, the oldest first; points that do not restore tell nothing.
 
-        Cost: the records of every archive of the profile, of which few are read.
+        Cost: of finding one name in each archive of the profile.
 
         Raises:
             ProfileNotFound: no archive of the profile is stored.
@@ -52,7 +53,7 @@ class TraceHistory:
         archives = [point.archive for point in points]
         position = {archive.id: number for number, archive in enumerate(archives)}
         parents = [position[point.link.parent] if point.link.parent is not None else None for point in points]
-        found = history(path, parents, lambda index, wanted: self._sight(archives[index], wanted))
+        found = history(path, parents, _Looks(self.members, archives, parents))
         return [
             PathVersion(
                 archives[version.archive],
@@ -65,8 +66,37 @@ class TraceHistory:
             for version in found
         ]
 
-    def _sight(self, archive: BackupArchive, path: bytes) -> Sighting:
-        # reading a record costs 30 times as much as finding that the name is not in it
-        name = canonical(path).rpartition(b"/")[2][:_NAME_FIELD_BYTES]
-        candidates = (record for record in self.members(archive) if record.is_directory or name in record.headers)
-        return sight(path, map(read_member, candidates))
+
+@define
+class _Looks:
+    """Looks for one path in *archives*, each of which builds on the one that *parents* tells."""
+
+    members: RecordMembers
+    archives: Sequence[BackupArchive]
+    parents: Sequence[int | None]
+    _marks: dict[tuple[bytes, bytes], Mark | None] = field(factory=dict)  # by the digest of a listing, and the path
+
+    def __call__(self, index: int, path: bytes) -> Sighting:
+        archive, parent = self.archives[index], self.parents[index]
+        like = None if parent is None else self.archives[parent]
+        try:
+            at, mark, has_listings, renames = self.members.again(lambda: self._found(archive, like, path))
+        except NOT_IN_ORDER:
+            return sight(path, map(read_member, self.members.perhaps_named(archive, path)))
+        member = None if at is None else self.members.member(archive, at)
+        return Sighting(has_listings, mark, member, renames)
+
+    def _found(
+        self, archive: BackupArchive, like: BackupArchive | None, path: bytes
+    ) -> tuple[int | None, Mark | None, bool, tuple[Rename, ...]]:
+        table = self.members.table(archive, like)
+        return last_at(table, path), self._mark(table, path), table.has_listings, tuple(table.renames)
+
+    def _mark(self, table: NameTable, path: bytes) -> Mark | None:
+        row = table.row(split(path)[0])
+        if row is None or not row.listed:
+            return None
+        # of most directories most archives have the same listing
+        if (row.listed, path) not in self._marks:
+            self._marks[row.listed, path] = mark_of(table, path)
+        return self._marks[row.listed, path]

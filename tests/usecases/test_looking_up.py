@@ -1,0 +1,91 @@
+"""One path is looked up among names in order; where there is no order, by reading everything, with the same outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from attrs import define, evolve
+
+from tarkeep.adapters.memory_records import MemoryMemberRecords
+from tarkeep.domain.archives import BackupType
+from tarkeep.domain.errors import MemberNotFound
+from tarkeep.domain.history import Change
+from tarkeep.domain.members import MemberRecord
+from tarkeep.entrypoints.wiring import Tarkeep
+from tests.support.assembled import InMemory, offer
+from tests.support.tars import END, gz, header, member
+
+
+@define(eq=False)
+class CountedRecords(MemoryMemberRecords):
+    """`MemberRecords` that count how often all of an archive were asked for."""
+
+    readings: int = 0
+
+    def read(self, sha256: str, *, directories_only: bool = False, start: int = 0) -> Iterator[MemberRecord]:
+        self.readings += 1
+        return super().read(sha256, directories_only=directories_only, start=start)
+
+
+def dump(names: bytes, *members: bytes) -> bytes:
+    return gz(header(b"./", len(names), b"D") + names.ljust(512, b"\0") + b"".join(members) + END)
+
+
+@pytest.fixture(params=["in order", "too many for that"])
+def looked_into(request: pytest.FixtureRequest) -> tuple[Tarkeep, CountedRecords, bool]:
+    """A chain of which `a` is changed and goes, and `b` is a hard link; and whether its names can be put in order."""
+    records, is_in_order = CountedRecords(), request.param == "in order"
+    memory = InMemory(records=records)
+    tarkeep = memory.tarkeep
+    if not is_in_order:
+        few = evolve(tarkeep.history.members, max_names_bytes=1)
+        tarkeep = evolve(
+            tarkeep,
+            history=evolve(tarkeep.history, members=few),
+            read_member=evolve(tarkeep.read_member, members=few),
+        )
+    link = header(b"b", 0, b"1", patch=(157, b"a"))
+    nights = (
+        dump(b"Ya\0Yb\0\0", member(b"a", b"one"), link, member(b"./a", b"second")),
+        dump(b"Na\0Nb\0\0"),
+        dump(b"Ya\0\0", member(b"a", b"third")),
+        dump(b"\0"),
+    )
+    for number, night in enumerate(nights):
+        type = BackupType.INC if number else BackupType.FULL
+        tarkeep.receive(offer(f"night{number}.tar.gz", type=type), [night])
+        memory.clock.advance(timedelta(days=1))
+    tarkeep.points("document")
+    records.readings = 0
+    return tarkeep, records, is_in_order
+
+
+def test_a_member_is_found(looked_into: tuple[Tarkeep, CountedRecords, bool]) -> None:
+    """The last of its name, which is also where a hard link leads; no directory, and nothing that is not there."""
+    tarkeep, records, is_in_order = looked_into
+    archive = tarkeep.find(BackupType.FULL, "night0.tar.gz", "document")
+
+    for path in (b"a", b"./b", b"//a"):
+        found = tarkeep.read_member.find(archive, path)
+        assert b"".join(tarkeep.read_member(archive, found, 0, found.size_bytes)) == b"second"
+    for path in (b"c", b"", b"a/b"):
+        with pytest.raises(MemberNotFound):
+            tarkeep.read_member.find(archive, path)
+    assert (records.readings == 0) is is_in_order
+
+
+def test_a_history_is_told(looked_into: tuple[Tarkeep, CountedRecords, bool]) -> None:
+    """Nothing is read but what is told, where names are in order."""
+    tarkeep, records, is_in_order = looked_into
+
+    versions = tarkeep.history("document", b"./a")
+
+    assert [(one.change, one.member and one.member.size_bytes) for one in versions] == [
+        (Change.APPEARED, 6),
+        (Change.CHANGED, 5),
+        (Change.DELETED, None),
+    ]
+    assert [one.change for one in tarkeep.history("document", b"b")] == [Change.APPEARED, Change.DELETED]
+    assert (records.readings == 0) is is_in_order
