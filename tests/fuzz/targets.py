@@ -100,7 +100,7 @@ def listings(data: bytes) -> None:
     for part in parts:
         path, _, dumpdir = part.partition(b"\xfe")
         with suppress(ValueError):
-            parsed.append((path[:100], parse_listing(dumpdir)))
+            parsed.append((path[:100].partition(b"\0")[0], parse_listing(dumpdir)))  # as headers are read
     half = len(parsed) // 2
     members = [
         Member(path, MemberType.DIRECTORY, 0o755, 0, 0, b"", b"", 0, 0, b"", None, at * 512, 0, 0, False, listing)
