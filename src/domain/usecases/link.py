@@ -61,6 +61,11 @@ class LinkArchives:
             self._work_out(profile, None)
             self._settle(profile, _ALL)
 
+    def version(self, profile: str) -> int | None:
+        """The version of the archives of *profile*; None where something of their links is to be worked out."""
+        state = self.catalog.link_state(profile)
+        return state.version if self._is_done(profile, state) else None
+
     def place(self, archive: BackupArchive) -> Placed | None:
         """
         The place of *archive*, which was just stored; None where it takes too long to tell.

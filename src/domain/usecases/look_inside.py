@@ -26,7 +26,6 @@ from .record_members import RecordMembers
 PAGE_BYTES = 1 << 20
 """Of names, owners and link targets that one page shows: a few members can have more of them than fit into memory."""
 
-_READ_AT_ONCE = 50  # members, before it is looked whether the page is full
 _MAX_LINKS = 8  # from one hard link to the next; tar links to files alone
 
 Shown = TypeVar("Shown")
@@ -80,46 +79,47 @@ class BrowseTree:
         """Up to *limit* names at any depth below *path*, by directory and name, those behind the path *after*."""
         if opened.tree.entry(path) is None:
             raise PathNotFound(path)
-        return self._described(opened, self._behind(opened.tree.search(b"", path), limit + 1, after), limit)
+        return self._described(opened, list(islice(opened.tree.search(b"", path, after), limit + 1)), limit)
 
     def search(self, opened: OpenedPoint, pattern: bytes, limit: int, after: bytes | None = None) -> Page[TreeEntry]:
         """Up to *limit* names that match *pattern* (see `Tree.search`), those behind the path *after*."""
-        return self._described(opened, self._behind(opened.tree.search(pattern), limit + 1, after), limit)
-
-    @staticmethod
-    def _behind(entries: Iterable[Entry], limit: int, after: bytes | None) -> list[Entry]:
-        if after is not None:
-            place = _place(after)
-            entries = (entry for entry in entries if _place(entry.path) > place)
-        return list(islice(entries, limit))
+        return self._described(opened, list(islice(opened.tree.search(pattern, after=after), limit + 1)), limit)
 
     def _described(self, opened: OpenedPoint, entries: Sequence[Entry], limit: int) -> Page[TreeEntry]:
-        described = (
-            one
-            for begin in range(0, limit, _READ_AT_ONCE)
-            for one in self._read(opened, entries[begin : min(begin + _READ_AT_ONCE, limit)])
-        )
+        described = self._read(opened, entries[:limit])
         page = _page((entry, len(entry.path) + _shown_bytes(entry.member)) for entry in described)
         return Page(page, len(page) < len(entries))
 
     def _read(self, opened: OpenedPoint, entries: Sequence[Entry]) -> Iterator[TreeEntry]:
+        """*entries* with their members, read together unless these would fill more than a page."""
+        members = self._members(opened, entries)
+        if members is None:
+            half = len(entries) // 2
+            yield from self._read(opened, entries[:half])
+            yield from self._read(opened, entries[half:])
+            return
+        for entry in entries:
+            archive, at = entry.content_archive, entry.content_at
+            if archive is None or at is None:
+                yield TreeEntry(entry.path, None, None)
+            else:
+                yield TreeEntry(entry.path, members.get((archive, at)), opened.archives[archive])
+
+    def _members(self, opened: OpenedPoint, entries: Sequence[Entry]) -> dict[tuple[int, int], Member] | None:
+        """The members of *entries*, by archive and position; None where it is better to read fewer at once."""
         wanted: dict[int, set[int]] = {}
         for entry in entries:
             if entry.content_archive is not None and entry.content_at is not None:
                 wanted.setdefault(entry.content_archive, set()).add(entry.content_at)
-        members = {
-            (index, record.at): read_to_show(record)
-            for index, places in wanted.items()
-            for record in self.members.at(opened.archives[index], sorted(places))
-        }
-        for entry in entries:
-            yield TreeEntry(
-                entry.path,
-                members.get((entry.content_archive, entry.content_at))
-                if entry.content_archive is not None and entry.content_at is not None
-                else None,
-                opened.archives[entry.content_archive] if entry.content_archive is not None else None,
-            )
+        members: dict[tuple[int, int], Member] = {}
+        total_bytes = 0
+        for index, places in wanted.items():
+            for record in self.members.at(opened.archives[index], sorted(places)):
+                member = members[index, record.at] = read_to_show(record)
+                total_bytes += _shown_bytes(member)
+                if total_bytes > PAGE_BYTES and len(entries) > 1:
+                    return None
+        return members
 
 
 def _shown_bytes(member: Member | None) -> int:
@@ -136,11 +136,6 @@ def _page(entries: Iterable[tuple[Shown, int]]) -> tuple[Shown, ...]:
         if total_bytes > PAGE_BYTES:
             break
     return tuple(page)
-
-
-def _place(path: bytes) -> tuple[bytes, bytes]:
-    directory, _, name = path.rpartition(b"/")
-    return directory, name
 
 
 @frozen

@@ -2,13 +2,15 @@
 The tree at a restore point, merged from the archives of its path, and kept for the next one who asks.
 
 A tree does not change: it belongs to archives that never change. So the few that were asked for last are kept, as many
-as hold a bounded number of names together.
+as hold a bounded number of names together. A plan may be another one whenever an archive of its profile comes, goes or
+changes, which the catalog counts; whoever walks a tree page by page has the same as long as nothing did.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from itertools import pairwise
+from typing import TypeAlias
 
 from attrs import define, field, frozen
 
@@ -25,6 +27,9 @@ from ..tree import Tree
 from ..words import counted
 from .points import ListPoints
 from .record_members import RecordMembers
+
+Planned: TypeAlias = tuple[Plan, tuple[BackupArchive, ...]]
+"""A plan, and the archives of its path, in order."""
 
 
 @frozen
@@ -66,6 +71,25 @@ class KeptTrees:
             self._trees.pop(oldest, None)
 
 
+@define(eq=False)
+class KeptPlans:
+    """The plans asked for last, with their archives. For several threads at once, like `KeptTrees`."""
+
+    max_plans: int = 8
+    _plans: dict[tuple[str, datetime | ArchiveId | None], tuple[int, Planned]] = field(factory=dict, init=False)
+
+    def get(self, profile: str, at: datetime | ArchiveId | None, version: int | None) -> Planned | None:
+        """What was kept at *version* of the profile's archives."""
+        kept = self._plans.get((profile, at))
+        return kept[1] if kept is not None and kept[0] == version else None
+
+    def put(self, profile: str, at: datetime | ArchiveId | None, version: int, planned: Planned) -> None:
+        self._plans.pop((profile, at), None)
+        self._plans[profile, at] = (version, planned)
+        for oldest in list(self._plans)[: -self.max_plans]:
+            self._plans.pop(oldest, None)
+
+
 @frozen
 class OpenPoint:
     """Plan a restore and merge its tree."""
@@ -74,6 +98,7 @@ class OpenPoint:
     catalog: Catalog
     members: RecordMembers
     kept: KeptTrees = field(factory=KeptTrees)
+    plans: KeptPlans = field(factory=KeptPlans)
 
     def __call__(self, profile: str, at: datetime | ArchiveId | None = None) -> OpenedPoint:
         """
@@ -82,8 +107,7 @@ class OpenPoint:
                 of the archives has.
             ArchiveCorrupt: an archive had to be read and is damaged.
         """
-        plan = self.points.plan(profile, at)
-        archives = tuple(map(self.catalog.find, plan.archives))
+        plan, archives = self._planned(profile, at)
         try:
             tree = self._tree(plan, archives)
         except TreeTooLarge as error:
@@ -96,6 +120,16 @@ class OpenPoint:
             )
             raise PointNotRestorable(plan.point.archive.id, (reason,))
         return OpenedPoint(plan, archives, tree)
+
+    def _planned(self, profile: str, at: datetime | ArchiveId | None) -> Planned:
+        version = self.points.links.version(profile)  # before what is planned: what changes meanwhile counts
+        planned = self.plans.get(profile, at, version)
+        if planned is None:
+            plan = self.points.plan(profile, at)
+            planned = plan, tuple(map(self.catalog.find, plan.archives))
+            if version is not None:
+                self.plans.put(profile, at, version, planned)
+        return planned
 
     def _tree(self, plan: Plan, archives: tuple[BackupArchive, ...]) -> Tree:
         is_exact = plan.point.fidelity is Fidelity.EXACT

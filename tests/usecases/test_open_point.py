@@ -1,0 +1,99 @@
+"""Points are opened anew whenever something of their profile changed; trees are walked in pages of any length."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupType
+from tarkeep.domain.errors import PointNotRestorable
+from tarkeep.domain.usecases.look_inside import TreeEntry
+from tarkeep.domain.usecases.open_point import KeptPlans, OpenedPoint
+from tarkeep.entrypoints.wiring import Tarkeep
+from tests.support.assembled import InMemory, offer
+from tests.support.tars import END, gz, header, member
+
+FULL, INC = (ArchiveId("document", type, f"{type.value}.tar.gz".lower()) for type in (BackupType.FULL, BackupType.INC))
+
+
+def directory(path: bytes, names: bytes) -> bytes:
+    return header(path, len(names), b"D") + names.ljust(512, b"\0")
+
+
+def dump(*members: bytes) -> bytes:
+    return gz(b"".join(members) + END)
+
+
+@pytest.fixture
+def memory() -> InMemory:
+    memory = InMemory()
+    memory.tarkeep.receive(offer(FULL.name), [dump(directory(b"./", b"Ya\0\0"), member(b"a", b"one"))])
+    return memory
+
+
+def sizes(opened: OpenedPoint, tarkeep: Tarkeep) -> list[int]:
+    found = tarkeep.browse.directory(opened, b"", 10).entries
+    return [entry.member.size_bytes for entry in found if entry.member is not None]
+
+
+def test_what_changed_is_seen_at_once(memory: InMemory) -> None:
+    """An archive that comes, one that is damaged, one that goes into the trash and comes back."""
+    tarkeep = memory.tarkeep
+    first = tarkeep.open_point("document")
+    assert sizes(first, tarkeep) == [3]
+    assert tarkeep.open_point("document").archives is first.archives  # as long as nothing did
+
+    memory.clock.advance(timedelta(days=1))
+    inc = dump(directory(b"./", b"Ya\0\0"), member(b"a", b"second"))
+    tarkeep.receive(offer(INC.name, type=BackupType.INC), [inc])
+    assert sizes(tarkeep.open_point("document"), tarkeep) == [6]
+
+    for state in (ArchiveState.DAMAGED, ArchiveState.TRASHED):
+        memory.catalog.mark(INC, state)
+        if state is ArchiveState.DAMAGED:
+            with pytest.raises(PointNotRestorable):
+                tarkeep.open_point("document")
+        else:
+            assert sizes(tarkeep.open_point("document"), tarkeep) == [3]
+    memory.catalog.mark(INC, ArchiveState.STORED)
+    assert sizes(tarkeep.open_point("document"), tarkeep) == [6]
+
+
+def test_few_plans_are_kept(memory: InMemory) -> None:
+    """Those asked for last."""
+    opened = memory.tarkeep.open_point("document")
+    plans = KeptPlans(max_plans=2)
+
+    for profile in "abc":
+        plans.put(profile, None, 1, (opened.plan, opened.archives))
+
+    assert [plans.get(profile, None, 1) is not None for profile in "abc"] == [False, True, True]
+    assert plans.get("c", None, 2) is None
+    assert plans.get("c", FULL, 1) is None
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("pattern", [b"", b"a", b"b?", b"x/*"])
+def test_pages_come_to_the_whole(memory: InMemory, limit: int, pattern: bytes) -> None:
+    """Of everything below a path and of what matches, each name once, whatever the length of a page."""
+    paths = [b"a-b", b"a/b", b"a/b0/c", b"a/b/c", b"a/b/x/a", b"a.b/ab", b"ab/a", b"b", b"x/ba/b", b"x/b1"]
+    files = [member(path, path) for path in paths if path != b"a/b"]
+    memory.tarkeep.receive(offer("other.tar.gz", profile="other"), [dump(*files)])
+    tarkeep = memory.tarkeep
+    opened = tarkeep.open_point("other")
+
+    for below in (b"", b"a", b"a/b", b"x") if not pattern else (b"",):
+        found: list[TreeEntry] = []
+        while True:
+            after = found[-1].path if found else None
+            if pattern:
+                page = tarkeep.browse.search(opened, pattern, limit, after)
+            else:
+                page = tarkeep.browse.everything(opened, below, limit, after)
+            found += page.entries
+            if not page.has_more:
+                break
+            assert len(page.entries) == limit
+        assert [entry.path for entry in found] == [entry.path for entry in opened.tree.search(pattern, below)]
+        assert all(entry.member is None or entry.member.size_bytes == len(entry.path) for entry in found)
