@@ -57,6 +57,7 @@ class _Rows:
         self.flags = file.text("d.flags")
         self._listings = file.numbers("d.listings")
         self.dropped = file.texts("d.dropped")
+        self._has_dropped = len(self.dropped) > 0
 
     def find(self, path: bytes) -> _Listed | None:
         if "by_path" in self.__dict__:
@@ -68,7 +69,7 @@ class _Rows:
         return _listed(self._listed[at], self._named[at], self.flags[number], self._listings[number])
 
     def has_dropped(self, path: bytes) -> bool:
-        return self.dropped.find(path) is not None
+        return self._has_dropped and self.dropped.find(path) is not None
 
     @cached_property
     def by_path(self) -> dict[bytes, _Listed]:
@@ -82,10 +83,8 @@ class _Rows:
     @cached_property
     def listed(self) -> dict[bytes, bytes | None]:
         """The digests of listings by their directories; None for those that only the base has."""
-        listed: Sequence[bytes] = [
-            self._listed[at : at + DIGEST_BYTES] for at in range(0, len(self._listed), DIGEST_BYTES)
-        ]
-        return dict(zip(self.paths, listed, strict=True)) | dict.fromkeys(self.dropped)
+        found: dict[bytes, bytes | None] = {path: one.row.listed for path, one in self.by_path.items()}
+        return found | dict.fromkeys(self.dropped)
 
 
 def _listed(listed: bytes, named: bytes, flags: int, listing: int) -> _Listed:
@@ -100,14 +99,18 @@ class _Blocks:
 
     def __init__(self, file: ColumnsFile, kind: str) -> None:
         self._file = file
-        self.firsts = file.numbers(f"{kind}.firsts")
+        self._firsts = file.numbers(f"{kind}.firsts")
         self._starts = file.numbers(f"{kind}.starts")
         self._sizes = file.numbers(f"{kind}.sizes")
         self._crcs = file.numbers(f"{kind}.crcs")
         self._last: tuple[int, bytes] = (-1, b"")
 
     def __len__(self) -> int:
-        return len(self.firsts)
+        return len(self._firsts)
+
+    @cached_property
+    def firsts(self) -> Sequence[int]:
+        return self._firsts[:]
 
     def with_number(self, first: int) -> int:
         """The block that *first* is in or would be; -1 before all."""

@@ -162,29 +162,42 @@ class _Exact:
         draft, files = self._draft, table.files
         slots = draft.within(folder)
         kind = 0 if draft.path_of(folder) == path else IS_MOVED
-        if len(within) == len(slots) == draft.wanted[folder] and _packed(files.names, within) == _packed(
-            draft.texts(), slots
-        ):
-            draft.values[slots.start : slots.stop] = _values(draft, index, files, within)
-            draft.wanted[folder] = 0
-            if kind:
-                draft.kinds[slots.start : slots.stop] = bytes(
-                    each | kind for each in draft.kinds[slots.start : slots.stop]
-                )
-            self._links += ((slots.start + number - within.start, to) for number, to in files.links(within))
+        if len(within) == len(slots) and _packed(files.names, within) == _packed(draft.texts(), slots):
+            self._take_all(index, files, folder, within, kind)
             return
         names = files.names.some(within.start, within.stop)
+        positions = files.positions[within.start : within.stop]
         known = None
         if len(names) > _FEW:
             known = dict(zip(draft.texts().some(slots.start, slots.stop), slots, strict=True))
-        for number, name in zip(within, names, strict=True):
+        links = dict(files.links(within))
+        for number, name, position in zip(within, names, positions, strict=True):
             slot = known.get(name) if known is not None else draft.find(folder, name)
             if slot is not None and draft.values[slot] == WANTED:
-                draft.values[slot] = draft.value(index, files.positions[number])
+                draft.values[slot] = draft.value(index, position)
                 draft.kinds[slot] |= kind
                 draft.wanted[folder] -= 1
-                if files.letters[number] == HARD_LINK:
-                    self._links += ((slot, to) for _, to in files.links(range(number, number + 1)))
+                if number in links:
+                    self._links.append((slot, links[number]))
+
+    def _take_all(self, index: int, files: Files, folder: int, within: range, kind: int) -> None:
+        """Take what is wanted of a folder of which the archive has all names, once each, in the same order."""
+        draft = self._draft
+        slots = draft.within(folder)
+        values, have = _values(draft, index, files, within), draft.values[slots.start : slots.stop]
+        is_wanted = [value == WANTED for value in have]
+        if draft.wanted[folder] != len(slots):
+            values = array(
+                "q", [new if is_new else old for new, old, is_new in zip(values, have, is_wanted, strict=True)]
+            )
+        draft.values[slots.start : slots.stop] = values
+        draft.wanted[folder] = 0
+        if kind:
+            kinds = zip(draft.kinds[slots.start : slots.stop], is_wanted, strict=True)
+            draft.kinds[slots.start : slots.stop] = bytes(each | kind * is_new for each, is_new in kinds)
+        for number, to in files.links(within):
+            if is_wanted[number - within.start]:
+                self._links.append((slots.start + number - within.start, to))
 
     def _judge(self, table: NameTable, behind: NameTable, path: bytes, jobs: _Jobs) -> None:
         """Judge the names that are still wanted in *path* by its listing."""
@@ -253,6 +266,7 @@ class _Last:
         self._index = index
         self._table = table
         self._members = dict(zip(table.directories(), table.positions(), strict=True))
+        self._files = dict(zip(table.files.folders, map(range, *_bounds(table.files)), strict=True))
         self._below: dict[bytes, list[bytes]] = {}  # directories in directories
         self._known: set[bytes] = {b""}
 
@@ -297,7 +311,7 @@ class _Last:
         """Add the folder *path* to the tree: its number, and the slots of hard links, with the paths they are to."""
         table = self._table
         listings = table.listings(path) if path in self._members else ()
-        within = table.files.within(path)
+        within = self._files.get(path, range(0))
         if len(listings) == 1 and path not in self._below and not table.has_odd_paths:
             folder = self._take_uniform(path, listings[0], within)
             if folder is not None:
@@ -349,6 +363,12 @@ class _Last:
         start = draft.firsts[folder]
         targets = {number: to for number in links.values() for _, to in files.links(range(number, number + 1))}
         return folder, [(start + slot, targets[links[name]]) for slot, name in enumerate(names) if name in links]
+
+
+def _bounds(files: Files) -> tuple[Sequence[int], Sequence[int]]:
+    """Where the files of each folder begin and end."""
+    firsts = files.firsts[:]
+    return firsts[:-1], firsts[1:]
 
 
 def _array(found: Mapping[bytes, int], names: Iterable[bytes]) -> array[int]:

@@ -31,6 +31,7 @@ class TreeDraft:
         self.folders = PackedTexts()
         self.firsts = array("Q", (0,))
         self.names = PackedTexts()
+        self._texts = self.names.texts()
         self.values = array("q")
         self.kinds = bytearray()
         self.wanted = array("Q")
@@ -89,7 +90,7 @@ class TreeDraft:
 
     def texts(self) -> Texts:
         """The names by their slots."""
-        return self.names.texts()
+        return self._texts
 
     def still_wanted(self, folder: int) -> Iterator[tuple[int, bytes]]:
         """The slots of a folder that have `WANTED`, with their names."""
@@ -100,8 +101,7 @@ class TreeDraft:
 
     def find(self, folder: int, name: bytes) -> int | None:
         """The slot of a name."""
-        within = self.within(folder)
-        return self.texts().find(name, within.start, within.stop)
+        return self._texts.find(name, self.firsts[folder], self.firsts[folder + 1])
 
     def lose(self, folder: int, slot: int, name: bytes, kind: GapKind) -> None:
         """Take out a name that is still wanted, since it has no content."""
@@ -133,7 +133,7 @@ class TreeDraft:
             self.archives,
             self.folders.texts(),
             self.firsts,
-            self.names.texts(),
+            self._texts,
             self.values,
             self.kinds,
             self.root,
@@ -159,4 +159,4 @@ class TreeDraft:
         if self._contents is not None:
             self._contents = array("q", compress(self._contents, is_kept))
         self.values = array("q", compress(self.values, is_kept))
-        self.names, self.firsts = names, firsts
+        self.names, self._texts, self.firsts = names, names.texts(), firsts
