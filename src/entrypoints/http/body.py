@@ -196,6 +196,11 @@ class Incoming:
         """It is over and has nothing."""
         return self.error is not None and not self._received_bytes
 
+    @property
+    def is_whole(self) -> bool:
+        """It came to its end."""
+        return self.is_over and self.error is None
+
     async def _read(self) -> None:
         message: Message = {"type": "http.disconnect"}
         try:
@@ -230,6 +235,9 @@ async def with_body(incoming: Incoming, work: Callable[[Iterator[bytes]], Result
         UploadInterrupted: the client went away.
         Whatever *work* raises; the rest of the body is then left unread.
     """
+    if incoming.is_whole:
+        blocks = filter(None, (incoming.take(),))
+        return await asyncio.get_running_loop().run_in_executor(executor, work, blocks)
     pipe = BodyPipe(asyncio.get_running_loop())
 
     def run() -> Result:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -119,8 +120,16 @@ class Context:
         announced = announced_bytes(request)
         if limit is not None and announced > limit + FORM_OVERHEAD_BYTES:
             raise TooLarge(limit)
+        if announced <= FIRST_BYTES and not _waits_for_word(request):  # it comes in any case: no way to a thread for it
+            return await self._with_body(request, partial(self._within_room, work, announced))
         await self.run(lambda: self.tarkeep.receive.check_room(announced))
         return await self._with_body(request, work)
+
+    def _within_room(
+        self, work: Callable[[Iterator[bytes]], Result], announced: int, blocks: Iterator[bytes]
+    ) -> Result:
+        self.tarkeep.receive.check_room(announced)
+        return work(blocks)
 
     async def receive_piece(
         self, request: Request, work: Callable[[Iterator[bytes], Callable[[], None]], Result]
@@ -201,9 +210,7 @@ class Context:
     ) -> Result:
         turns = turns or self._turns
         incoming = Incoming(request.receive, patience or self._patience())
-        if (
-            request.headers.get("expect", "").lower() != "100-continue"
-        ):  # which asks to be judged before anything is read
+        if not _waits_for_word(request):
             # a client that sends nothing, or next to nothing, must not have one of the few turns for that
             await incoming.wait_for(first_bytes)
             if incoming.is_lost and incoming.error is not None:
@@ -244,6 +251,11 @@ def announced_bytes(request: Request) -> int:
     """The length that *request* announces for its body; 0 where it announces none."""
     announced = request.headers.get("content-length", "")
     return int(announced) if announced.isdigit() else 0
+
+
+def _waits_for_word(request: Request) -> bool:
+    """Whether its sender asks to be judged before it sends anything."""
+    return request.headers.get("expect", "").lower() == "100-continue"
 
 
 @contextmanager
