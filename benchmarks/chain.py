@@ -17,7 +17,7 @@ from attrs import evolve, frozen
 
 from tarkeep.domain.archives import ArchiveId, BackupType, Offer
 from tarkeep.domain.ports import Inspector, Recorder, RunningInspection
-from tarkeep.entrypoints.http.chains import points_json
+from tarkeep.entrypoints.http.points import points_json
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import Tarkeep, open_tarkeep
 
@@ -71,7 +71,7 @@ def main(way: str, *arguments: str) -> None:
             _timed(lambda: _restored(tarkeep))
         elif way == "points":
             tarkeep.points(PROFILE)
-            _timed(lambda: len(json.dumps(points_json(tarkeep.points(PROFILE)))))
+            _timed(lambda: sum(map(len, points_json(tarkeep.points(PROFILE)))))
         elif way == "tree":
             _page(tarkeep, rest[0])
             _timed(lambda: _page(tarkeep, rest[0]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -29,10 +29,16 @@ class HttpChains:
     remote: HttpRemote
 
     def points(self, profile: str) -> list[StoredPoint]:
-        told = self._asked(profile, "points")
-        with self.remote.understood():
-            ids = [_id(profile, point) for point in told["points"]]
-            return [_point(profile, ids, point) for point in told["points"]]
+        found: list[StoredPoint] = []
+        asked = {"limit": str(_PAGE)}
+        while True:
+            told = self._asked(profile, "points", **asked)
+            with self.remote.understood():
+                found += (_point(profile, point) for point in told["points"])
+                cursor = told.get("next_cursor")  # a server that knows no pages has told all
+            if cursor is None:
+                return found
+            asked["cursor"] = cursor
 
     def base(self, profile: str, type: BackupType) -> Base | None:
         try:
@@ -56,7 +62,7 @@ class HttpChains:
         self.remote.request("PUT", f"{archive_path(id)}/snapshot", headers, snapshot)
 
     def plan(self, profile: str, at: str) -> RestorePlan:
-        told = self._asked(profile, "plan", at=at)
+        told = self._asked(profile, "plan", at=at, steps="full")
         with self.remote.understood():
             return RestorePlan(
                 point=_id(profile, told["point"]),
@@ -122,7 +128,7 @@ def _id(profile: str, told: Mapping[str, Any]) -> ArchiveId:
     return ArchiveId(profile, BackupType(told["type"]), told["name"])
 
 
-def _point(profile: str, ids: Sequence[ArchiveId], told: Mapping[str, Any]) -> StoredPoint:
+def _point(profile: str, told: Mapping[str, Any]) -> StoredPoint:
     link = told["link"]
     return StoredPoint(
         id=_id(profile, told),
@@ -137,7 +143,7 @@ def _point(profile: str, ids: Sequence[ArchiveId], told: Mapping[str, Any]) -> S
         parent=_id(profile, link["parent"]) if link["parent"] else None,
         link_evidence=link["evidence"],
         reason=link["reason"],
-        path=tuple(ids[position] for position in told["path"]),
+        length=told["length"] if "length" in told else len(told["path"]),
         path_bytes=told["path_size"],
         has_snapshot=told["has_snapshot"],
         obstacles=tuple(map(obstacle_text, told["obstacles"])),

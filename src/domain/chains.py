@@ -24,7 +24,7 @@ from .path_text import path_text
 from .rules import IncBase, ProfileRules
 from .words import counted
 
-RULE = 1
+RULE = 2
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -222,7 +222,7 @@ class _Ladder:
         found = self.fit(child, parent)
         if found.verdict is FitVerdict.CONTRADICTS:
             return self._contradicted(parent, found, "declared")
-        return self._to(parent, Evidence.DECLARED, f"the client declared {_called(id)}{_checked(found)}", found)
+        return self._to(parent, Evidence.DECLARED, f"the client declared it{_checked(found)}", found)
 
     def _inferred(self) -> Link:
         child = self.child
@@ -235,7 +235,7 @@ class _Ladder:
         if found.verdict is FitVerdict.CONTRADICTS:
             return self._contradicted(parent, found, "inferred")
         rule = "the newest FULL before it" if child.id.type is BackupType.DIFF else self.rules.inc_base.value
-        return self._to(parent, Evidence.INFERRED, f"by rule ({rule}) {_called(parent.id)}{_checked(found)}", found)
+        return self._to(parent, Evidence.INFERRED, f"by rule ({rule}){_checked(found)}", found)
 
     def _contradicted(self, parent: BackupArchive, found: Fit, how: str) -> Link:
         child = self.child
@@ -314,7 +314,7 @@ def _called(id: ArchiveId) -> str:
 
 def _checked(found: Fit) -> str:
     if found.verdict is FitVerdict.FITS:
-        return ", which has every name that is said to be unchanged"
+        return ", and it has every name that is said to be unchanged"
     return ", which cannot be checked"
 
 

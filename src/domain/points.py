@@ -68,7 +68,12 @@ class RestorePoint:
     @property
     def path(self) -> tuple[ArchiveId, ...]:
         """The archives that restore it, in order, a FULL first; of one that does not restore, as far back as known."""
-        return tuple(point.archive.id for point in self._forward())
+        return tuple(archive.id for archive in self.archives)
+
+    @property
+    def archives(self) -> tuple[BackupArchive, ...]:
+        """Those of the path."""
+        return tuple(point.archive for point in self._forward())
 
     @property
     def obstacles(self) -> tuple[Obstacle, ...]:

@@ -78,6 +78,7 @@ from ..domain.usecases.import_folder import ImportFolder
 from ..domain.usecases.judge_plan import JudgePlan
 from ..domain.usecases.link import LinkArchives
 from ..domain.usecases.look_inside import BrowseTree, ListMembers, ReadMember
+from ..domain.usecases.make_plan import MakePlan
 from ..domain.usecases.mend_sidecar import MendSidecar
 from ..domain.usecases.open_point import OpenPoint
 from ..domain.usecases.points import ListPoints
@@ -164,6 +165,7 @@ class Tarkeep:
     read_snapshot: ReadSnapshot
     open_point: OpenPoint
     judge_plan: JudgePlan
+    make_plan: MakePlan
     restore_tar: RestoreTar
     browse: BrowseTree
     history: TraceHistory
@@ -218,6 +220,7 @@ def assemble(
     members = RecordMembers(records, read, looking)
     links = LinkArchives(catalog, members, rules, turns or ProcessTurns())
     points = ListPoints(catalog, links, rules)
+    open_point, judge_plan = OpenPoint(points, members), JudgePlan(members)
     receive = ReceiveArchive(
         store,
         catalog,
@@ -258,8 +261,9 @@ def assemble(
         keep_snapshot=KeepSnapshot(store, catalog, hasher),
         read_snapshot=ReadSnapshot(store, catalog, hasher, examine.notifier),
         adopt_snapshots=AdoptSnapshots(store, catalog, hasher),
-        open_point=OpenPoint(points, catalog, members),
-        judge_plan=JudgePlan(members),
+        open_point=open_point,
+        judge_plan=judge_plan,
+        make_plan=MakePlan(points, judge_plan, open_point),
         restore_tar=RestoreTar(members, unpacker, examine),
         browse=BrowseTree(members),
         history=TraceHistory(points, members),

@@ -84,12 +84,12 @@ SECOND = {
 }
 
 
-def test_points_are_read_whole(asked: Asked) -> None:
-    """With their paths as archives, and obstacles as sentences."""
+def test_points_are_read_as_servers_without_pages_tell_them(asked: Asked) -> None:
+    """By the lengths of their paths, and obstacles as sentences."""
     asked.stub.answer = says({"profile": "laptop", "points": [POINT, SECOND]})
     first, second = asked.chains.points("laptop")
 
-    assert asked.stub.lines == ["GET /api/v1/profiles/laptop/points"]
+    assert asked.stub.lines == ["GET /api/v1/profiles/laptop/points?limit=1000"]
     assert first == StoredPoint(
         FULL,
         10,
@@ -103,14 +103,29 @@ def test_points_are_read_whole(asked: Asked) -> None:
         None,
         None,
         "it is full",
-        (FULL,),
+        1,
         10,
         True,
     )
-    assert (second.id, second.parent, second.path, second.link_evidence) == (INC, FULL, (FULL, INC), "proven")
+    assert (second.id, second.parent, second.length, second.link_evidence) == (INC, FULL, 2, "proven")
     assert (second.is_restorable, second.has_snapshot, second.path_bytes) == (False, False, 15)
     assert second.obstacles == ("FULL/full_1.tar.gz: its bytes are wrong",)
     assert second.doubts == ("it begins elsewhere",)
+
+
+def test_points_are_read_page_by_page(asked: Asked) -> None:
+    """Until there is no cursor; each says how long its path is."""
+    first = {**{name: told for name, told in POINT.items() if name != "path"}, "length": 1}
+    asked.stub.first = [
+        says({"points": [first], "next_cursor": "there"}),
+        says({"points": [{**first, **INC_REF, "length": 2}], "next_cursor": None}),
+    ]
+
+    assert [(point.id, point.length) for point in asked.chains.points("laptop")] == [(FULL, 1), (INC, 2)]
+    assert asked.stub.lines == [
+        "GET /api/v1/profiles/laptop/points?limit=1000",
+        "GET /api/v1/profiles/laptop/points?limit=1000&cursor=there",
+    ]
 
 
 def test_a_base_is_asked_for_with_its_snapshot(asked: Asked) -> None:
@@ -167,7 +182,7 @@ def test_a_plan_is_read_in_order(asked: Asked) -> None:
     asked.stub.answer = says(told)
     plan = asked.chains.plan("laptop", "2026-11-24 02:00")
 
-    assert asked.stub.lines == ["GET /api/v1/profiles/laptop/plan?at=2026-11-24+02%3A00"]
+    assert asked.stub.lines == ["GET /api/v1/profiles/laptop/plan?at=2026-11-24+02%3A00&steps=full"]
     assert plan.steps == (RestoreStep(FULL, 10, SHA256, True), RestoreStep(INC, 10, SHA256, False))
     assert (plan.point, plan.taken_at, plan.fidelity, plan.warnings) == (
         INC,

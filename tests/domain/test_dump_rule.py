@@ -33,7 +33,7 @@ def point(
         parent=None,
         link_evidence=None,
         reason="",
-        path=(id,) * length,
+        length=length,
         path_bytes=1,
         has_snapshot=snapshot,
     )

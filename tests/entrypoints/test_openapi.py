@@ -38,7 +38,7 @@ from tarkeep.domain.access import Scope
 from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.domain.errors import InvalidName
 from tarkeep.domain.naming import ARCHIVE_NAME_MAX_BYTES, check_archive_name, check_profile
-from tarkeep.entrypoints.http import chains, inside, original, problems, tus_headers, uploads, v1
+from tarkeep.entrypoints.http import chains, inside, original, points, problems, tus_headers, uploads, v1
 from tarkeep.entrypoints.http.access import ACCESS
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import open_tokens
@@ -89,7 +89,7 @@ def test_the_document_lists_the_routes_that_there_are() -> None:
     """Every method and path of the router is described, and nothing else."""
     routed = {
         (method, route.path.replace(":path}", "}"))
-        for family in (original, chains, inside, v1, uploads)
+        for family in (original, points, chains, inside, v1, uploads)
         for route in family.routes()
         for method in route.methods or ()
     }
@@ -428,8 +428,18 @@ STORIES = [
     Request("listPoints", 200, path=LAPTOP),
     Request("listPoints", 200, path=ORPHAN),
     Request("listPoints", 200, path={"profile": "odd"}),
+    Request("listPoints", 200, path=LAPTOP, query={"limit": "1"}),
+    Request("listPoints", 200, path=LAPTOP, query={"paths": "full", "limit": "1"}),
+    Request("listPoints", 200, path=LAPTOP, query={"paths": "full"}),
+    Request("listPoints", 400, "invalid-parameter", path=LAPTOP, query={"paths": "no"}),
+    Request("listPoints", 400, "invalid-parameter", path=LAPTOP, query={"limit": "0"}),
+    Request("listPoints", 400, "invalid-parameter", path=LAPTOP, query={"cursor": "x"}),
     Request("listPoints", 400, "invalid-name", path={"profile": "-"}),
     Request("listPoints", 404, "not-found", path={"profile": "nobody"}),
+    Request("showPoint", 200, path=archive()),
+    Request("showPoint", 404, "not-found", path=archive(name="none.tar.gz")),
+    Request("plan", 200, path=LAPTOP, query={"steps": "full"}),
+    Request("plan", 400, "invalid-parameter", path=LAPTOP, query={"steps": "no"}),
     Request("listChains", 200, path=LAPTOP),
     Request("listChains", 200, path=ORPHAN),
     Request("listChains", 404, "not-found", path={"profile": "nobody"}),
@@ -608,6 +618,7 @@ def test_schemathesis_finds_no_difference(tmp_path: Path, scopes: list[str] | No
                 snapshot = f"/api/v1/profiles/laptop/archives/FULL/{name}/snapshot"
                 client.put(snapshot, content=SNAPSHOT).raise_for_status()
             cursor = client.get("/api/v1/archives?limit=1").json()["next_cursor"]
+            after_point = client.get("/api/v1/profiles/laptop/points?limit=1").json()["next_cursor"]
         token = []
         if scopes is not None:
             made = open_tokens(StorageSettings(data=running.data)).make(frozenset(map(Scope, scopes)), ("*",))
@@ -621,7 +632,13 @@ def test_schemathesis_finds_no_difference(tmp_path: Path, scopes: list[str] | No
                 *("--exclude-path-regex", f"^{tus_headers.COLLECTION}"),
             ],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TARKEEP_CURSOR": cursor, "NO_PROXY": "127.0.0.1"},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "TARKEEP_CURSOR": cursor,
+                "TARKEEP_POINT_CURSOR": after_point,
+                "NO_PROXY": "127.0.0.1",
+            },
             capture_output=True,
             text=True,
             timeout=300,

@@ -27,7 +27,7 @@ def point(type: BackupType, name: str, parent: StoredPoint | None = None) -> Sto
         parent=parent.id if parent is not None else None,
         link_evidence="proven",
         reason="",
-        path=(*parent.path, id) if parent is not None else (id,),
+        length=parent.length + 1 if parent is not None else 1,
         path_bytes=2048,
         has_snapshot=True,
     )

@@ -210,7 +210,7 @@ class MemoryServer:
                 parent=parent,
                 link_evidence="proven" if parent is not None else None,
                 reason="",
-                path=(*before.path, id) if before is not None else (id,),
+                length=before.length + 1 if before is not None else 1,
                 path_bytes=kept.archive.size_bytes + (before.path_bytes if before is not None else 0),
                 has_snapshot=id in self.snapshots,
                 notes=kept.archive.notes,
@@ -229,7 +229,7 @@ class MemoryServer:
             return None
         point = candidates[-1]
         sha256 = hashlib.sha256(self.snapshots[point.id]).hexdigest()
-        return Base(point.id, point.taken_at, sha256, len(point.path))
+        return Base(point.id, point.taken_at, sha256, point.length)
 
     def snapshot(self, id: ArchiveId) -> bytes:
         return self.snapshots[id]
@@ -247,9 +247,13 @@ class MemoryServer:
         point = points[-1]
         steps = [
             RestoreStep(id, kept.archive.size_bytes, kept.archive.digests.sha256, is_incremental=True)
-            for id, kept in ((id, self.kept[id]) for id in point.path)
+            for id, kept in ((id, self.kept[id]) for id in self._path(point.id))
         ]
         return RestorePlan(point.id, point.taken_at, "exact", "proven", point.path_bytes, tuple(steps))
+
+    def _path(self, id: ArchiveId) -> list[ArchiveId]:
+        parent = self.kept[id].lineage.parent
+        return [*(self._path(ArchiveId(id.profile, *parent)) if parent is not None else ()), id]
 
     def tree(self, profile: str, at: str, path: bytes = b"", *, recursive: bool = False) -> Iterator[TreeEntry]:
         raise NotImplementedError

@@ -96,6 +96,7 @@ schemathesis.openapi.media_type("application/gzip", ARCHIVES)
 schemathesis.openapi.media_type("application/x-ndjson", inventory_lines())
 schemathesis.openapi.format("tarkeep-archive-name", archive_names())
 schemathesis.openapi.format("tarkeep-cursor", st.just(os.environ["TARKEEP_CURSOR"]))
+schemathesis.openapi.format("tarkeep-point-cursor", st.just(os.environ["TARKEEP_POINT_CURSOR"]))
 
 
 @schemathesis.serializer("multipart/form-data")

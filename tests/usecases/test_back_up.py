@@ -103,11 +103,10 @@ class Machine:
     def restored(self, id: ArchiveId, into: Path) -> Path:
         """What GNU tar makes of the path to *id*, in *into*."""
         into.mkdir()
-        [point] = [point for point in self.server.points("laptop") if point.id == id]
-        for each in point.path:
+        for step in self.server.plan("laptop", id.name).steps:
             subprocess.run(
                 ["tar", "-xzp", "--listed-incremental=/dev/null", "-C", str(into)],
-                input=self.server.kept[each].content,
+                input=self.server.kept[step.id].content,
                 check=True,
             )
         return into / "document"

@@ -22,7 +22,7 @@ LATEST = "latest"
 @frozen
 class StoredPoint:
     """
-    A restore point. *path* is what restores it, a FULL first and itself last; *path_bytes* is the size of all that.
+    A restore point. *length* archives restore it, itself among them; *path_bytes* is the size of all that.
 
     *evidence* is the weakest of the path, *link_evidence* that of this archive and its *parent*, with a *reason*.
     *obstacles* say why it does not restore, *doubts* what is odd about it, a sentence each; *notes* are what its sender
@@ -41,7 +41,7 @@ class StoredPoint:
     parent: ArchiveId | None
     link_evidence: str | None
     reason: str
-    path: tuple[ArchiveId, ...]
+    length: int
     path_bytes: int
     has_snapshot: bool
     obstacles: tuple[str, ...] = ()

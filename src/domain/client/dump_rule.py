@@ -80,8 +80,8 @@ def choose_type(rule: DumpRule, points: Sequence[StoredPoint], now: datetime) ->
     if _is_due(full, rule.full_every, now):
         reason = f"{_label(full)} is {_age(full, now)} old, a FULL is due every {_text(rule.full_every)}"
         return DumpChoice(BackupType.FULL, reason)
-    if len(newest.path) >= rule.max_chain:
-        reason = f"{_label(newest)} needs {counted(len(newest.path), 'archive')}, max_chain is {rule.max_chain}"
+    if newest.length >= rule.max_chain:
+        reason = f"{_label(newest)} needs {counted(newest.length, 'archive')}, max_chain is {rule.max_chain}"
         return DumpChoice(BackupType.FULL, reason)
     if rule.diff_every is not None:
         whole = [point for point in usable if point.id.type is not BackupType.INC][-1]

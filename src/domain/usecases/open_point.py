@@ -21,7 +21,6 @@ from ..merging import merge
 from ..name_table import OpenTable
 from ..path_text import path_text
 from ..points import Plan
-from ..ports import Catalog
 from ..standing import Fidelity
 from ..tree import Tree
 from ..words import counted
@@ -95,7 +94,6 @@ class OpenPoint:
     """Plan a restore and merge its tree."""
 
     points: ListPoints
-    catalog: Catalog
     members: RecordMembers
     kept: KeptTrees = field(factory=KeptTrees)
     plans: KeptPlans = field(factory=KeptPlans)
@@ -109,9 +107,20 @@ class OpenPoint:
         """
         plan, archives = self._planned(profile, at)
         try:
-            tree = self._tree(plan, archives)
+            return self.opened(plan, archives)
         except TreeTooLarge as error:
             raise PointNotRestorable(plan.point.archive.id, (str(error),)) from error
+
+    def opened(self, plan: Plan, archives: tuple[BackupArchive, ...]) -> OpenedPoint:
+        """
+        The tree of *plan*, which takes *archives*.
+
+        Raises:
+            PointNotRestorable: none of the archives has certain names.
+            TreeTooLarge: it has more names than can be held.
+            ArchiveCorrupt: an archive had to be read and is damaged.
+        """
+        tree = self._tree(plan, archives)
         if tree.losses:
             lost = [gap for gap in tree.gaps if gap.kind.is_loss]
             shown = ", ".join(path_text(gap.path[:SHOWN_BYTES]) for gap in lost[:5])
@@ -126,7 +135,7 @@ class OpenPoint:
         planned = self.plans.get(profile, at, version)
         if planned is None:
             plan = self.points.plan(profile, at)
-            planned = plan, tuple(map(self.catalog.find, plan.archives))
+            planned = plan, plan.point.archives
             if version is not None:
                 self.plans.put(profile, at, version, planned)
         return planned

@@ -77,8 +77,10 @@ class ListPoints:
             told[:] = [places.places(profile, cursor=cursor, limit=limit)]
             return told[0].places
 
-        if not self._told(profile, read) and cursor is None:
-            raise ProfileNotFound(profile)
+        if not self._told(profile, read):
+            if cursor is None:
+                raise ProfileNotFound(profile)
+            self.page(profile, limit=1)
         return told[0]
 
     def point(self, id: ArchiveId) -> RestorePoint:

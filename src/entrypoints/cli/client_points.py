@@ -85,7 +85,7 @@ def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
     for point in points:
         known = point.parent if point.parent in by_id and _is_before(by_id, point) else None
         below.setdefault(known, []).append(point)
-    width = max((len(_label(point)) + 2 * min(len(point.path) - 1, _DEEPEST) for point in points), default=0)
+    width = max((len(_label(point)) + 2 * min(point.length - 1, _DEEPEST) for point in points), default=0)
     waiting = [(0, point) for point in reversed(below.get(None, []))]
     while waiting:
         depth, point = waiting.pop()
@@ -155,7 +155,7 @@ def _members(point: StoredPoint) -> dict[str, object]:
         "parent": f"{point.parent.type.value}/{point.parent.name}" if point.parent is not None else None,
         "link_evidence": point.link_evidence,
         "reason": point.reason,
-        "path": [f"{id.type.value}/{id.name}" for id in point.path],
+        "length": point.length,
         "path_size": point.path_bytes,
         "has_snapshot": point.has_snapshot,
         "obstacles": list(point.obstacles),

@@ -106,6 +106,7 @@ ACCESS: dict[tuple[str, str], Row] = {
         Where.PATH,
         ("GET", _PROFILE),
         ("GET", _PROFILE + "/points"),
+        ("GET", _PROFILE + "/points/{type}/{name}"),
         ("GET", _PROFILE + "/chains"),
         ("GET", _PROFILE + "/plan"),
         ("GET", _PROFILE + "/tree"),

@@ -31,7 +31,7 @@ from ...domain.errors import ArchiveCorrupt, NameConflict, TarkeepError
 from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
-from . import chains, inside, original, security_headers, tus_headers, uploads, v1
+from . import chains, inside, original, points, security_headers, tus_headers, uploads, v1
 from .access import VISITOR, WROTE, Guard, Written, note_written
 from .context import Context
 from .method import effective_method, is_of_uploads, refuse_two_methods
@@ -52,7 +52,14 @@ def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> Arou
     settings = settings or ServerSettings()
     app = Starlette(
         # the first that fits counts: an archive's name may be followed by more
-        routes=[*original.routes(), *chains.routes(), *inside.routes(), *v1.routes(), *uploads.routes()],
+        routes=[
+            *original.routes(),
+            *points.routes(),
+            *chains.routes(),
+            *inside.routes(),
+            *v1.routes(),
+            *uploads.routes(),
+        ],
         exception_handlers={
             TarkeepError: _on_domain_error,
             Problem: _on_problem,

@@ -1,10 +1,10 @@
-"""The routes of version 1 that tell what restores: points, chains, plans, and what the next dump continues from."""
+"""The routes of version 1 that tell what builds on what: chains, plans, and what the next dump continues from."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, time
 from urllib.parse import urlencode
 
@@ -14,13 +14,13 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from ...domain.archives import ArchiveId, BackupArchive, BackupType
-from ...domain.chains import Link, chains
+from ...domain.chains import chains
 from ...domain.naming import check_archive_name, check_profile
-from ...domain.points import Plan, RestorePoint
 from ...domain.ports import ArchiveReader
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from ...domain.standing import Fidelity
+from ...domain.usecases.make_plan import MadePlan
 from ...domain.words import counted
 from .access import note_written, visitor_of
 from .context import Context, announced_bytes, answer_json
@@ -36,6 +36,8 @@ SUSPECT_SECONDS = 10.0
 """How long somebody who doubts an archive waits for the outcome; reading it goes on."""
 
 SCRIPT_TYPE = "text/x-shellscript"
+MOST_STEPS = 100
+"""Of a plan, that are told unasked."""
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -43,7 +45,6 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 def routes() -> list[Route]:
     """The routes of this family."""
     return [
-        Route(PROFILE + "/points", list_points),
         Route(PROFILE + "/chains", list_chains),
         Route(PROFILE + "/plan", plan),
         Route(PROFILE + "/base", base),
@@ -110,53 +111,7 @@ def _not_a_time(text: str) -> Problem:
     return Problem(400, "invalid-parameter", detail)
 
 
-# -- points and chains -----------------------------------------------------------------------------------------------
-
-
-async def list_points(request: Request) -> Response:
-    context, profile = Context.of(request), requested_profile(request)
-    return await context.answer(lambda: {"profile": profile, "points": points_json(context.tarkeep.points(profile))})
-
-
-def points_json(points: tuple[RestorePoint, ...]) -> list[dict[str, object]]:
-    position = {point.archive.id: number for number, point in enumerate(points)}
-    return [_point(point) | {"path": [position[id] for id in point.path]} for point in points]
-
-
-def _point(point: RestorePoint) -> dict[str, object]:
-    archive = point.archive
-    return {
-        **archive_reference(archive.id),
-        "size": archive.size_bytes,
-        "taken_at": rfc3339(archive.taken_at),
-        "received_at": rfc3339(archive.received_at),
-        "kind": archive.contents.kind.value if archive.contents else None,
-        "state": archive.state.value,
-        "restorable": point.is_restorable,
-        "fidelity": point.fidelity.value,
-        "evidence": point.evidence.value,
-        "link": link_json(point.link),
-        "path_size": point.size_bytes,
-        "has_snapshot": archive.has_snapshot,
-        "obstacles": [
-            {"code": one.kind.value, "detail": one.reason, "archive": archive_reference(one.archive)}
-            for one in point.obstacles
-        ],
-        "doubts": [
-            {"code": one.kind.value, "detail": one.reason, "archive": archive_reference(one.archive)}
-            for one in point.own_doubts
-        ],
-        "notes": list(archive.notes),
-    }
-
-
-def link_json(link: Link) -> dict[str, object]:
-    """What an archive builds on, and why that is believed."""
-    return {
-        "parent": link.parent and archive_reference(link.parent),
-        "evidence": link.evidence.value,
-        "reason": link.reason,
-    }
+# -- chains ------------------------------------------------------------------------------------------------------------
 
 
 async def list_chains(request: Request) -> Response:
@@ -189,16 +144,17 @@ async def list_chains(request: Request) -> Response:
 async def plan(request: Request) -> Response:
     context, profile = Context.of(request), requested_profile(request)
     wants_script = _wants_script(request)
+    steps = request.query_params.get("steps", "")
+    if steps not in ("", "full"):
+        raise Problem(400, "invalid-parameter", "steps must be full, or left out")
 
     def answer() -> Response:
-        # Opened, because only the merged tree shows names that tar forgot to archive.
-        opened = context.tarkeep.open_point(profile, requested_time(request, context, profile))
-        archives = opened.archives
-        made = context.tarkeep.judge_plan(opened.plan, archives)
+        made = context.tarkeep.make_plan(profile, requested_time(request, context, profile))
         if wants_script:
             server = f"{request.url.scheme}://{request.url.netloc}"
-            return Response(_script(made, archives, server), media_type=SCRIPT_TYPE, headers={"Vary": "Accept"})
-        return answer_json(_plan(profile, made, archives), headers={"Vary": "Accept"})
+            return Response(_script(made, server), media_type=SCRIPT_TYPE, headers={"Vary": "Accept"})
+        with_steps = steps == "full" or len(made.archives) <= MOST_STEPS
+        return answer_json(_plan(profile, made, with_steps=with_steps), headers={"Vary": "Accept"})
 
     return await context.run(answer)
 
@@ -211,8 +167,9 @@ def _wants_script(request: Request) -> bool:
     return asked == "sh" or (not asked and SCRIPT_TYPE in accepted)
 
 
-def _plan(profile: str, made: Plan, archives: Sequence[BackupArchive]) -> dict[str, object]:
-    point = made.point
+def _plan(profile: str, made: MadePlan, *, with_steps: bool) -> dict[str, object]:
+    point = made.plan.point
+    at = urlencode({"at": f"{point.archive.id.type.value}/{point.archive.id.name}", "steps": "full"})
     return {
         "profile": profile,
         "point": archive_reference(point.archive.id),
@@ -220,6 +177,7 @@ def _plan(profile: str, made: Plan, archives: Sequence[BackupArchive]) -> dict[s
         "fidelity": point.fidelity.value,
         "evidence": point.evidence.value,
         "size": point.size_bytes,
+        "length": point.length,
         "steps": [
             {
                 **archive_reference(archive.id),
@@ -228,30 +186,35 @@ def _plan(profile: str, made: Plan, archives: Sequence[BackupArchive]) -> dict[s
                 "url": archive_location(archive.id),
                 "incremental": point.fidelity is Fidelity.EXACT,
             }
-            for archive in archives
-        ],
-        "sound": made.is_sound,
-        "warnings": list(_warnings(made, archives)),
+            for archive in made.archives
+        ]
+        if with_steps
+        else None,
+        "steps_url": f"/api/v1/profiles/{profile}/plan?{at}",
+        "sound": made.plan.is_sound,
+        "warnings": list(_warnings(made)),
     }
 
 
-def _warnings(made: Plan, archives: Sequence[BackupArchive]) -> Iterator[str]:
-    point = made.point
-    if made.objection:
-        yield f"tar is not to be trusted with these archives: {made.objection}; restore.tar gives the tree"
-    elif not made.is_sound:
+def _warnings(made: MadePlan) -> Iterator[str]:
+    plan, point = made.plan, made.plan.point
+    if made.unseen:
+        yield f"whether the archives have all names of the tree was not seen: {made.unseen}"
+    if plan.objection:
+        yield f"tar is not to be trusted with these archives: {plan.objection}; restore.tar gives the tree"
+    elif not plan.is_sound:
         yield "GNU tar would carry out renames of directories among these archives wrongly; restore.tar gives the tree"
     if point.fidelity is Fidelity.OVERLAY:
         yield "plain archives are in the path: what was deleted in between comes back"
     for doubt in point.doubts:
         yield f"{doubt.archive.type.value}/{doubt.archive.name}: {doubt.reason}"
-    for archive in archives:
+    for archive in made.archives:
         for note in archive.notes:
             yield f"noted of {archive.id.type.value}/{archive.id.name}: {note}"
 
 
-def _script(made: Plan, archives: Sequence[BackupArchive], server: str) -> str:
-    point = made.point
+def _script(made: MadePlan, server: str) -> str:
+    point, archives = made.plan.point, made.archives
     title = (
         f"Restores {point.archive.id.profile} as it was at {rfc3339(point.archive.taken_at)}: "
         f"{counted(len(archives), 'archive')}, {human_size(point.size_bytes)}."
@@ -267,7 +230,7 @@ def _script(made: Plan, archives: Sequence[BackupArchive], server: str) -> str:
         server,
         steps,
         is_exact=point.fidelity is Fidelity.EXACT,
-        merged_at=None if made.is_sound else merged_at,
+        merged_at=None if made.plan.is_sound else merged_at,
     )
 
 

@@ -19,7 +19,6 @@ from ...domain.naming import check_archive_name, check_profile
 from ...domain.ports import ScratchFile
 from ...domain.usecases.receive import Outcome
 from .access import note_written, visitor_of
-from .chains import link_json
 from .context import Context, announced_bytes, answer_json
 from .download import archive_response
 from .inventory import InventoryDocument, line_entries
@@ -37,6 +36,7 @@ from .problems import Problem
 from .sync_report import v1_report, written
 from .wire import (
     archive_location,
+    link_json,
     v1_archive,
     v1_profiles,
 )

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, utc_from_timestamp
+from ...domain.chains import Link
 from ...domain.ports import ListedArchive, Sums, Totals
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
@@ -112,6 +113,15 @@ def v1_archive(archive: BackupArchive) -> Archive:
 def archive_reference(id: ArchiveId) -> dict[str, str]:
     """How an archive is named where its profile is known."""
     return {"type": id.type.value, "name": id.name}
+
+
+def link_json(link: Link) -> dict[str, object]:
+    """What an archive builds on, and why that is believed."""
+    return {
+        "parent": link.parent and archive_reference(link.parent),
+        "evidence": link.evidence.value,
+        "reason": link.reason,
+    }
 
 
 def archive_location(id: ArchiveId) -> str:

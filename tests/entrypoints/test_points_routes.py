@@ -1,0 +1,127 @@
+"""Points over HTTP: page by page, all in one answer, and one with its whole path; and plans of many archives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from tarkeep.entrypoints.http.chains import MOST_STEPS
+from tarkeep.entrypoints.http.points import SHORT_PATH
+from tarkeep.entrypoints.settings import StorageSettings
+from tests.support.archives import make_targz
+from tests.support.server import in_process
+
+MANY = MOST_STEPS + 5
+PROFILE = "/api/v1/profiles/laptop"
+
+
+@pytest.fixture(scope="module")
+def long() -> Iterator[httpx2.Client]:
+    """A server with a chain of many archives."""
+    with in_process(StorageSettings(store="memory:", catalog="memory:")) as (client, _):
+        for number in range(MANY):
+            type = "INC" if number else "FULL"
+            answer = client.put(f"{PROFILE}/archives/{type}/n {number:03}.tar.gz", content=make_targz({"a": b"1"}))
+            assert answer.status_code == 201
+        yield client
+
+
+def told(client: httpx2.Client, target: str) -> Any:
+    answer = client.get(target)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def pages(client: httpx2.Client, target: str) -> Iterator[httpx2.Response]:
+    while target:
+        answer = client.get(target)
+        assert answer.status_code == 200, answer.text
+        yield answer
+        target = answer.links["next"]["url"] if "next" in answer.links else ""
+
+
+def test_pages_have_every_point_once(long: httpx2.Client) -> None:
+    """In their order, by Link and by cursor alike; each says what it builds on, and what its path comes to."""
+    answers = list(pages(long, f"{PROFILE}/points?limit=40"))
+    points = [point for answer in answers for point in answer.json()["points"]]
+
+    assert [len(answer.json()["points"]) for answer in answers] == [40, 40, MANY - 80]
+    assert [answer.json()["next_cursor"] is None for answer in answers] == [False, False, True]
+    assert [point["length"] for point in points] == list(range(1, MANY + 1))
+    sizes = [point["size"] for point in points]
+    assert [point["path_size"] for point in points] == [sum(sizes[: at + 1]) for at in range(MANY)]
+    parents = [point["link"]["parent"] for point in points]
+    assert parents == [None, *({"type": point["type"], "name": point["name"]} for point in points[:-1])]
+    assert not any("path" in point for point in points)
+
+
+def test_all_points_come_in_one_answer_with_their_short_paths(long: httpx2.Client) -> None:
+    """Who knows of no pages misses none; where the paths are short, he has them, too."""
+    whole = told(long, f"{PROFILE}/points")
+
+    assert [point.pop("path", None) for point in whole["points"]] == [
+        *(list(range(at + 1)) for at in range(SHORT_PATH)),
+        *[None] * (MANY - SHORT_PATH),
+    ]
+    assert whole["next_cursor"] is None
+    assert whole["points"] == [
+        point for answer in pages(long, f"{PROFILE}/points?limit=1000") for point in answer.json()["points"]
+    ]
+
+
+def test_paths_are_told_in_full_on_request(long: httpx2.Client) -> None:
+    """In one answer, or page by page."""
+    full = told(long, f"{PROFILE}/points?paths=full")["points"]
+    paged = [
+        point for answer in pages(long, f"{PROFILE}/points?paths=full&limit=50") for point in answer.json()["points"]
+    ]
+
+    assert full == paged
+    assert [point["path"] for point in full] == [list(range(at + 1)) for at in range(MANY)]
+    without = [{name: value for name, value in point.items() if name != "path"} for point in full]
+    assert without == [
+        {name: value for name, value in point.items() if name != "path"}
+        for point in told(long, f"{PROFILE}/points")["points"]
+    ]
+
+
+def test_a_point_has_its_whole_path(long: httpx2.Client) -> None:
+    """At the address that the list names."""
+    points = told(long, f"{PROFILE}/points")["points"]
+    one = told(long, points[-1]["url"])
+
+    assert one["profile"] == "laptop"
+    assert one["path"] == [{name: point[name] for name in ("type", "name", "size")} for point in points]
+    assert {name: one[name] for name in points[-1]} == points[-1]
+
+
+def test_a_head_is_answered_like_its_get(long: httpx2.Client) -> None:
+    """Also where there is nothing."""
+    assert [long.head(f"/api/v1/profiles/{profile}/points").status_code for profile in ("laptop", "nobody")] == [
+        200,
+        404,
+    ]
+
+
+def test_a_cursor_makes_no_profile(long: httpx2.Client) -> None:
+    """What is not there is not there on its second page, either."""
+    cursor = told(long, f"{PROFILE}/points?limit=1")["next_cursor"]
+
+    assert long.get(f"/api/v1/profiles/nobody/points?cursor={cursor}").status_code == 404
+
+
+def test_the_steps_of_a_long_plan_are_told_on_request(long: httpx2.Client) -> None:
+    """How many there are is told in any case; a script has them all."""
+    few = told(long, f"{PROFILE}/plan?at=INC/n%20{MOST_STEPS - 1:03}.tar.gz")
+    many = told(long, f"{PROFILE}/plan")
+    full = told(long, many["steps_url"])
+
+    assert (few["length"], len(few["steps"])) == (MOST_STEPS, MOST_STEPS)
+    assert (many["length"], many["steps"]) == (MANY, None)
+    assert len(full["steps"]) == MANY
+    assert many == {**full, "steps": None}
+    script = long.get(f"{PROFILE}/plan?format=sh").text
+    assert all(step["url"] in script for step in full["steps"])

@@ -1,0 +1,49 @@
+"""Plans, and when it takes the tree to make one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+
+from tarkeep.domain.archives import ArchiveId, BackupType, Offer
+from tarkeep.domain.errors import PointNotRestorable
+from tarkeep.domain.usecases.make_plan import MakePlan
+from tarkeep.domain.usecases.open_point import OpenPoint
+from tests.support.archives import make_targz
+from tests.support.assembled import InMemory
+from tests.support.histories import History
+from tests.support.tars import gz
+
+
+def test_what_comparing_showed_to_be_whole_is_planned_without_its_tree(tmp_path: Path) -> None:
+    """Nothing is merged, and the plan is the one of the point that is opened."""
+    history, tarkeep = History(tmp_path), InMemory().tarkeep
+    for number, type in enumerate((BackupType.FULL, BackupType.INC, BackupType.INC)):
+        (history.root / f"file{number}").write_text("content")
+        content = history.dump(f"{number}.tar", tmp_path / "snar", posix=False).read_bytes()
+        tarkeep.receive(Offer(ArchiveId("host", type, f"a_2026-11-0{number + 1}.tar.gz")), [gz(content)])
+
+    made = tarkeep.make_plan("host")
+
+    assert not tarkeep.open_point.kept._trees
+    assert (made.plan, made.archives, made.unseen) == (
+        (opened := tarkeep.open_point("host")).plan,
+        opened.archives,
+        "",
+    )
+
+
+def test_a_tree_that_is_too_large_keeps_nobody_from_its_plan() -> None:
+    """It says that nobody has seen whether all is there; the tree itself is refused."""
+    tarkeep = InMemory().tarkeep
+    tarkeep.receive(Offer(ArchiveId("host", BackupType.FULL, "a.tar.gz")), [make_targz({"a": b"1", "b": b"2"})])
+    open = OpenPoint(tarkeep.points, evolve(tarkeep.record_members, max_names_bytes=10))
+    made = MakePlan(tarkeep.points, tarkeep.judge_plan, open)("host")
+
+    assert [archive.id.name for archive in made.archives] == ["a.tar.gz"]
+    assert made.plan.is_sound
+    assert made.unseen
+    with pytest.raises(PointNotRestorable):
+        open("host")
