@@ -30,7 +30,7 @@ from tarkeep.adapters.memory_store import MemoryArchiveStore
 from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.domain.access import Scope
 from tarkeep.domain.usecases.tokens import ListTokens, MadeToken, MakeToken, RevokeToken
-from tarkeep.entrypoints.http import access, chains, inside, original, uploads, v1
+from tarkeep.entrypoints.http import access, chains, inside, original, points, uploads, v1
 from tarkeep.entrypoints.http.access import ACCESS, Where, row_of
 from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings import ServerSettings, StorageSettings
@@ -50,7 +50,14 @@ SNAPSHOT = b"GNU tar-1.34-2\n1700000000\x000\x00"
 ROUTES = sorted(
     {
         (method, route.path)
-        for route in [*original.routes(), *chains.routes(), *inside.routes(), *v1.routes(), *uploads.routes()]
+        for route in [
+            *original.routes(),
+            *points.routes(),
+            *chains.routes(),
+            *inside.routes(),
+            *v1.routes(),
+            *uploads.routes(),
+        ]
         for method in route.methods or ()
     }
 )

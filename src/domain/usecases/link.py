@@ -117,10 +117,14 @@ class LinkArchives:
         new = self._links(profile, pending, among, allowed)
         archives = {place.archive.id: place.archive for place in pending}
         links = {one.archive: one.link for one in new if one.link is not None}
-        outside = {link.parent for link in links.values() if link.parent is not None} - set(links)
-        found = placed(
-            ((archives[id], link) for id, link in links.items()), self.catalog.placed(outside) if outside else None
-        )
+        if any(one.is_another for one in new):
+            # What builds on these has links, and in a circle they build on that: all of it is settled together.
+            found = {id: Placed(archives[id], link) for id, link in links.items()}
+        else:
+            outside = {link.parent for link in links.values() if link.parent is not None} - set(links)
+            found = placed(
+                ((archives[id], link) for id, link in links.items()), self.catalog.placed(outside) if outside else None
+            )
         new = [evolve(one, standing=found[one.archive].standing) if one.archive in found else one for one in new]
         if new:
             self.catalog.keep_links(profile, state.version, rules, new)
