@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from enum import Enum
 from fnmatch import translate
 
@@ -150,10 +150,6 @@ class Tree:
         start = within.start if after is None else self._behind(after, within)
         return tuple(self._entries(directory, range(start, min(start + limit, within.stop))))
 
-    def is_empty(self, directory: bytes) -> bool:
-        """Whether nothing is in *directory*, or there is no such directory."""
-        return not self._within(canonical(directory))
-
     def search(self, pattern: bytes, below: bytes = b"", after: bytes | None = None) -> Iterator[Entry]:
         """
         The names that match, by directories in the order of their paths, those behind the path *after*.
@@ -215,27 +211,33 @@ class Tree:
     def directory_places(self, below: bytes = b"") -> Sequence[Mapping[int, bytes]]:
         """
         For each archive of the path the positions of directories' members, with the paths of these directories: of
-        those at and below *below*.
+        those at and below *below*. Cost: of these alone.
         """
         found: Sequence[dict[int, bytes]] = [{} for _ in range(self.archives)]
-        below = canonical(below)
-        for path, value in self._directory_values():
-            if value >= 0 and (not below or path == below or path.startswith(below + b"/")):
+        for path, value in self._directory_values(canonical(below)):
+            if value >= 0:
                 found[value % self.archives][value // self.archives * BLOCK_BYTES] = path
         return found
+
+    def filled(self, below: bytes = b"") -> Set[bytes]:
+        """The directories at and below *below* that have something in them."""
+        below = canonical(below)
+        return {directory for directory, within in self._folders_behind(below, None) if within}
 
     def _linked_to(self) -> set[int]:
         if self.contents is None:
             return set()
         return {content for content, value in zip(self.contents, self.values, strict=True) if content != value}
 
-    def _directory_values(self) -> Iterator[tuple[bytes, int]]:
-        yield b"", self.root
-        for number, directory in enumerate(self.folders):
-            within = range(self.firsts[number], self.firsts[number + 1])
-            if any(kind & IS_DIRECTORY for kind in self.kinds[within.start : within.stop]):
-                for slot in within:
-                    if self.kinds[slot] & IS_DIRECTORY:
+    def _directory_values(self, below: bytes = b"") -> Iterator[tuple[bytes, int]]:
+        """The directories at and below *below* with what they have, each behind the one it is in."""
+        if not below:
+            yield b"", self.root
+        for directory, within in self._folders_at(below):
+            kinds = self.kinds[within.start : within.stop]
+            if any(kinds):  # most directories have files alone
+                for slot, kind in zip(within, kinds, strict=True):
+                    if kind & IS_DIRECTORY:
                         yield join(directory, self.names[slot]), self.values[slot]
 
     def _within(self, directory: bytes) -> range | None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence, Set
 from contextlib import closing
 from itertools import compress
 from operator import not_
@@ -73,18 +73,19 @@ class RestoreTar:
         jobs.sort(key=lambda job: job[0].size_bytes, reverse=True)
         with closing(self._members(jobs[:1])) as largest, closing(self._members(jobs[1:])) as others:
             next(largest, None)
-            yield from self._directories(opened, below, kept)
+            filled = opened.tree.filled(below)
+            yield from self._directories(opened, below, filled, kept)
             yield from _in_turns(largest, others)
         yield from kept
-        yield from self._directories_again(opened, below, skipped=len(kept))
+        yield from self._directories_again(opened, below, filled, skipped=len(kept))
         yield bytes(2 * BLOCK_BYTES)
 
-    def _directories(self, opened: OpenedPoint, below: bytes, kept: list[bytes]) -> Iterator[bytes]:
-        """The headers of all directories, open to their owner; the first that come again are *kept* for that."""
+    def _directories(self, opened: OpenedPoint, below: bytes, filled: Set[bytes], kept: list[bytes]) -> Iterator[bytes]:
+        """The headers of all directories, *filled* ones open to their owner; the first of these are *kept*."""
         kept_bytes = 0
         for record, path in self._directory_records(opened, below):
             headers = as_directory(record, path or b".")
-            if opened.tree.is_empty(path):
+            if path not in filled:
                 yield headers
                 continue
             yield with_mode(headers, _OWNER_MAY)
@@ -92,11 +93,15 @@ class RestoreTar:
                 kept.append(headers)
                 kept_bytes += len(headers)
 
-    def _directories_again(self, opened: OpenedPoint, below: bytes, *, skipped: int) -> Iterator[bytes]:
+    def _directories_again(
+        self, opened: OpenedPoint, below: bytes, filled: Set[bytes], *, skipped: int
+    ) -> Iterator[bytes]:
         """The headers of directories that have something in them, as they are, but for the first *skipped*."""
+        if len(filled) == skipped:
+            return
         number = 0
         for record, path in self._directory_records(opened, below):
-            if not opened.tree.is_empty(path):
+            if path in filled:
                 number += 1
                 if number > skipped:
                     yield as_directory(record, path or b".")
