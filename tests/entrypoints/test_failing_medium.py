@@ -113,7 +113,7 @@ def test_what_was_not_saved_is_not_found_by_the_next_process(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "point", ["linkat:when=2", "fsync:when=5", "unlink:when=2", "unlink:when=3", "fdatasync:when=11"]
+    "point", ["linkat:when=2", "fsync:when=5", "unlink:when=2", "unlink:when=3", "fdatasync:when=2", "fdatasync:when=3"]
 )
 def test_killed_around_storing_the_upload_ends_as_usual(tmp_path: Path, point: str) -> None:
     """Between having an archive and noting it, too: the next process knows it, and never writes to what is stored."""

@@ -42,11 +42,11 @@ def attached(process: Running, log: Path, *options: str, kills: bool = False) ->
             assert "attached" in said, said
             yield
         finally:
-            if kills:
-                process.wait(60)  # strace ends by itself; told to let go of threads that are dying, it may hang
-            else:
-                strace.send_signal(signal.SIGINT)
             try:
+                if kills:
+                    process.wait(60)  # strace ends by itself; told to let go of threads that are dying, it may hang
+                else:
+                    strace.send_signal(signal.SIGINT)
                 strace.wait(10)
             except subprocess.TimeoutExpired:
                 strace.kill()  # who is traced is not seen to end while its tracer hangs
