@@ -9,9 +9,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from tarkeep.entrypoints.http.app import create_app
-from tarkeep.entrypoints.http.context import COMPARED_AT_ONCE, Context
+from tarkeep.entrypoints.http.context import COMPARED_AT_ONCE, MERGED_AT_ONCE, RESTORED_AT_ONCE, Context
 from tarkeep.entrypoints.settings import ServerSettings
-from tests.support.assembled import InMemory
+from tests.support.archives import make_targz
+from tests.support.assembled import InMemory, offer
 
 INVENTORY = {"local_backups": {"FULL": [{"name": "a.tar.gz"}]}}
 
@@ -19,6 +20,7 @@ INVENTORY = {"local_backups": {"FULL": [{"name": "a.tar.gz"}]}}
 @pytest.fixture
 def served() -> Iterator[tuple[TestClient, Context]]:
     memory = InMemory()
+    memory.tarkeep.receive(offer(profile="host"), [make_targz({"a": b"1"})])
     with (
         closing(create_app(memory.tarkeep, ServerSettings(upload_wait_seconds=0.05))) as app,
         TestClient(app, "http://127.0.0.1") as client,
@@ -41,3 +43,39 @@ def test_who_finds_all_turns_at_comparing_taken_is_told_when_to_come_again(
     assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
     assert int(refused.headers["retry-after"]) > 0
     assert served_later.status_code == 200
+
+
+@pytest.mark.parametrize("route", ["tree", "find?name=a", "restore.tar", "restore.tar.gz"])
+def test_few_trees_are_merged_at_once(served: tuple[TestClient, Context], route: str) -> None:
+    """Who finds all turns taken waits a while and is told to come again; a tree that is kept needs none."""
+    client, context = served
+    url = f"/api/v1/profiles/host/{route}"
+    context._merging._value -= MERGED_AT_ONCE
+    refused = client.get(url)
+    context._merging._value += MERGED_AT_ONCE
+    first = client.get(url)
+    context._merging._value -= MERGED_AT_ONCE
+    again = client.get(url)
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert int(refused.headers["retry-after"]) > 0
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.content == again.content or route.endswith("gz")
+
+
+@pytest.mark.parametrize("route", ["restore.tar", "restore.tar.gz"])
+def test_so_many_trees_are_given_back_at_once(served: tuple[TestClient, Context], route: str) -> None:
+    """The next is told to come again, at once; each that ended, well or not, makes room."""
+    client, context = served
+    url = f"/api/v1/profiles/host/{route}"
+    with ExitStack() as others:
+        for _ in range(RESTORED_AT_ONCE):
+            others.enter_context(context.restoring())
+        refused = client.get(url)
+    answers = [client.request(method, url) for method in ("GET", "HEAD") for _ in range(RESTORED_AT_ONCE)]
+    missing = [client.get(url, params={"path": "none"}) for _ in range(RESTORED_AT_ONCE + 1)]
+
+    assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+    assert int(refused.headers["retry-after"]) > 0
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.status_code for answer in missing} == {404}

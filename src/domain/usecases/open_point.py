@@ -111,6 +111,11 @@ class OpenPoint:
         except TreeTooLarge as error:
             raise PointNotRestorable(plan.point.archive.id, (str(error),)) from error
 
+    def if_merged(self, profile: str, at: datetime | ArchiveId | None = None) -> OpenedPoint | None:
+        """As calling, where the tree is kept; None where it would have to be merged."""
+        plan, archives = self._planned(profile, at)
+        return self.opened(plan, archives) if self.kept.get(_key(plan, archives)) is not None else None
+
     def opened(self, plan: Plan, archives: tuple[BackupArchive, ...]) -> OpenedPoint:
         """
         The tree of *plan*, which takes *archives*.
@@ -141,17 +146,28 @@ class OpenPoint:
         return planned
 
     def _tree(self, plan: Plan, archives: tuple[BackupArchive, ...]) -> Tree:
-        is_exact = plan.point.fidelity is Fidelity.EXACT
-        is_proven = plan.point.evidence is Evidence.PROVEN
-        key = (is_exact, is_proven, *(archive.digests.sha256 for archive in archives))
+        key = _key(plan, archives)
         tree = self.kept.get(key)
-        if tree is None:
-            limit_bytes = self.members.max_names_bytes
-            tables = [self._table(archive, before) for before, archive in pairwise((None, *archives))]
-            tree = self.members.again(lambda: merge(tables, is_exact, is_proven, limit_bytes))
-            self.kept.put(key, tree)
+        if tree is not None:
+            return tree
+        with self.points.links.turns.take(f"tree at {plan.point.archive.id}"):
+            tree = self.kept.get(key)  # merged by whoever had the turn before
+            if tree is None:
+                limit_bytes = self.members.max_names_bytes
+                tables = [self._table(archive, before) for before, archive in pairwise((None, *archives))]
+                tree = self.members.again(lambda: merge(tables, *_sort(plan), limit_bytes))
+                self.kept.put(key, tree)
         return tree
 
     def _table(self, archive: BackupArchive | None, before: BackupArchive | None) -> OpenTable:
         assert archive is not None
         return lambda: self.members.table(archive, before)
+
+
+def _key(plan: Plan, archives: tuple[BackupArchive, ...]) -> tuple[object, ...]:
+    return (*_sort(plan), *(archive.digests.sha256 for archive in archives))
+
+
+def _sort(plan: Plan) -> tuple[bool, bool]:
+    """How `merge` goes about it: whether the point is exact, and whether all of its links are proven."""
+    return plan.point.fidelity is Fidelity.EXACT, plan.point.evidence is Evidence.PROVEN

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -15,9 +16,11 @@ from attrs import define, field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...domain.archives import ArchiveId
 from ...domain.errors import TooLarge
 from ...domain.naming import check_profile
 from ...domain.ports import ScratchFile
+from ...domain.usecases.open_point import OpenedPoint
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
 from .access import visitor_of
@@ -34,6 +37,8 @@ Result = TypeVar("Result")
 FIRST_BYTES = 1 << 16  # of a body must be there, or all of it, before it is its turn
 INVENTORIES_AT_ONCE = 8  # are received, apart from uploads, which they must not be in the way of
 COMPARED_AT_ONCE = 2  # each may take some 50 MiB, and a processor
+MERGED_AT_ONCE = 2  # trees: each may take some 500 MiB while it is merged, and a processor
+RESTORED_AT_ONCE = 64  # trees are given back: each may hold 2.5 MiB, however slowly it is taken
 FORM_OVERHEAD_BYTES = 1 << 20  # what boundaries, part headers and fields may add to an archive in a form
 
 
@@ -56,6 +61,8 @@ class Context:
     _turns: asyncio.Semaphore = field(init=False)
     _inventories: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(INVENTORIES_AT_ONCE), init=False)
     _comparing: threading.Semaphore = field(factory=lambda: threading.Semaphore(COMPARED_AT_ONCE), init=False)
+    _merging: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(MERGED_AT_ONCE), init=False)
+    _restoring: threading.Semaphore = field(factory=lambda: threading.Semaphore(RESTORED_AT_ONCE), init=False)
 
     @heap.default
     def _own_heap(self) -> Heap:
@@ -104,6 +111,42 @@ class Context:
         """*pieces* of a JSON text, made in a thread while they are sent; an error in the middle cuts the connection."""
         wanted = iter(()) if request.method == "HEAD" else gathered(pieces)
         return StreamedResponse(nullcontext(wanted), self.executor, "application/json")
+
+    async def open_point(self, profile: str, at: Callable[[], datetime | ArchiveId | None]) -> OpenedPoint:
+        """
+        The tree of *profile* at the time that *at* finds; where it has to be merged, not beside too many others.
+
+        Raises:
+            Problem: as many as allowed are being merged, and none ended in time.
+        """
+        open_point = self.tarkeep.open_point
+        kept = await self.run(lambda: open_point.if_merged(profile, at()))
+        if kept is not None:
+            return kept
+        try:
+            async with asyncio.timeout(self.settings.upload_wait_seconds):
+                await self._merging.acquire()
+        except TimeoutError:
+            raise _overloaded(f"{MERGED_AT_ONCE} trees are being merged") from None
+        try:  # by whoever had the turn before, perhaps, and then it is kept
+            return await self.run(lambda: open_point(profile, at()))
+        finally:
+            self._merging.release()
+
+    @contextmanager
+    def restoring(self) -> Iterator[None]:
+        """
+        One of the trees that are given back at once.
+
+        Raises:
+            Problem: on entering, there are as many as allowed.
+        """
+        if not self._restoring.acquire(blocking=False):
+            raise _overloaded(f"{RESTORED_AT_ONCE} trees are being given back")
+        try:
+            yield
+        finally:
+            self._restoring.release()
 
     async def receive_upload(
         self, request: Request, work: Callable[[Iterator[bytes]], Result], limit_bytes: int | None = None

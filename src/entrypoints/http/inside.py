@@ -55,11 +55,11 @@ async def _restored(request: Request, *, is_packed: bool) -> Response:
     context, profile = Context.of(request), requested_profile(request)
     path = _path(request.query_params.get("path", ""))
 
-    def begin() -> tuple[OpenedPoint, Iterator[bytes]]:
-        opened = context.tarkeep.open_point(profile, requested_time(request, context, profile))
-        return opened, context.tarkeep.restore_tar(opened, path)
-
-    opened, pieces = await context.run(begin)
+    with ExitStack() as turn:
+        turn.enter_context(context.restoring())
+        opened = await context.open_point(profile, lambda: requested_time(request, context, profile))
+        pieces = await context.run(lambda: context.tarkeep.restore_tar(opened, path))
+        held = turn.pop_all()  # until the last byte is sent
     point = opened.plan.point
     headers = {
         "Content-Disposition": attached(f"{profile}.tar{'.gz' if is_packed else ''}"),
@@ -69,9 +69,9 @@ async def _restored(request: Request, *, is_packed: bool) -> Response:
     }
     media_type = "application/gzip" if is_packed else "application/x-tar"
     packed = context.tarkeep.pack(pieces) if is_packed else pieces
-    if request.method == "HEAD":  # its length is not known, and nothing of it is made
-        return StreamedResponse(_closing(iter(()), packed, pieces), context.executor, media_type, headers=headers)
-    return StreamedResponse(_closing(packed, pieces), context.executor, media_type, headers=headers)
+    # of an answer to HEAD the length is not known, and nothing of it is made
+    sent = _closing(iter(()), packed, pieces) if request.method == "HEAD" else _closing(packed, pieces)
+    return StreamedResponse(_with(held, sent), context.executor, media_type, headers=headers)
 
 
 # -- looking around --------------------------------------------------------------------------------------------------
@@ -118,8 +118,9 @@ async def _listing(
     cursor = request.query_params.get("cursor")
     after = _path(cursor, "cursor") if cursor else None
 
+    opened = await context.open_point(profile, lambda: requested_time(request, context, profile))
+
     def answer() -> Response:
-        opened = context.tarkeep.open_point(profile, requested_time(request, context, profile))
         page = look(context, opened, limit, after)
         following = path_text(page.entries[-1].path) if page.has_more else None
         body = {
@@ -252,4 +253,11 @@ def _closing(pieces: Iterator[bytes], *others: Iterator[bytes]) -> Iterator[Iter
             close = getattr(one, "close", None)
             if close is not None:
                 held.callback(close)
+        yield pieces
+
+
+@contextmanager
+def _with(held: ExitStack, source: Source) -> Iterator[Iterable[bytes]]:
+    """*source*, and what is *held* as long as it is open."""
+    with held, source as pieces:
         yield pieces
