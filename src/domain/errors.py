@@ -968,9 +968,10 @@ class TargetNotEmpty(TarkeepError):
 
 @define
 class SnapshotUnusable(TarkeepError):
-    """The snapshot file that came is not the one the server names."""
+    """The snapshot file of an archive is not there any more, or another one came."""
 
     archive: str
+    reason: str
 
     def __str__(self) -> str:
-        return f"the snapshot file of {self.archive} did not arrive as the server names it; try again, or make a FULL"
+        return f"the snapshot file of {self.archive} cannot be continued from: {self.reason}"

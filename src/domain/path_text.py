@@ -47,6 +47,13 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
+def whole(text: str) -> str:
+    """*text* with half characters escaped, as JSON can have none; bytes that are not UTF-8 come as such."""
+    if text.isascii():
+        return text
+    return "".join(_escaped(char) if "\ud800" <= char <= "\udfff" else char for char in text)
+
+
 def _escaped(char: str) -> str:
     # a lone surrogate from DC80 to DCFF is how Python passes on a byte that was not UTF-8
     if "\udc80" <= char <= "\udcff":

@@ -35,7 +35,6 @@ class Dumping:
     dumper: Dumper
     limits: Limits
     plan: PlanDump
-    fetch_snapshot: FetchSnapshot
     back_up: BackUp | BackUpThroughFile
     through: BackUpThroughFile | None
 
@@ -67,16 +66,14 @@ def dumping(
     known = HttpChains(client.remote)
     making = Making(GnuTar(tar), GzipMembers(level, compress_jobs), strict, limits)
     fetch = FetchSnapshot(known, client.hasher, client.retrying)
-    plan = PlanDump(known, client.retrying)
+    plan = PlanDump(known, fetch, client.retrying)
     if spool is None:
         push = PushStream(client.remote, client.hasher, client.retrying)
-        yield Dumping(
-            making.dumper, limits, plan, fetch, BackUp(known, making, push, fetch, client.retrying), through=None
-        )
+        yield Dumping(making.dumper, limits, plan, BackUp(known, making, push, client.retrying), through=None)
         return
     with SpoolFolder(spool, profile) as folder:
-        through = BackUpThroughFile(known, making, folder, client.push, fetch, client.hasher, client.retrying)
-        yield Dumping(making.dumper, limits, plan, fetch, through, through)
+        through = BackUpThroughFile(known, making, folder, client.push, client.hasher, client.retrying)
+        yield Dumping(making.dumper, limits, plan, through, through)
 
 
 @frozen

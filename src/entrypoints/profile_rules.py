@@ -24,6 +24,7 @@ import msgspec
 
 from ..domain.errors import InvalidSetting
 from ..domain.rules import IncBase, ProfileRules, RuleBook
+from .setting_files import read_setting_text
 from .settings import parse_size
 from .shapes import sentence, unknown_name
 
@@ -44,7 +45,7 @@ def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
         InvalidSetting: it cannot be read, or says something that is not a rule.
     """
     try:
-        told = tomllib.loads(file.read_text())
+        told = tomllib.loads(read_setting_text("profiles", file))
         return RuleBook(
             tuple((pattern, _rules(pattern, _shaped(file, pattern, table))) for pattern, table in told.items())
         )
@@ -52,7 +53,7 @@ def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
         if must_exist:
             raise InvalidSetting("profiles", f"there is no file {file}") from None
         return RuleBook()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidSetting("profiles", f"{file} cannot be read as TOML: {error}") from error
 
 

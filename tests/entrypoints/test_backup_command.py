@@ -58,6 +58,24 @@ def test_a_backup_without_unreadable_files_says_which_and_ends_with_3(home: Mach
     assert (home.home / "back" / "document" / "secret").read_bytes() == b"s"
 
 
+def test_a_damaged_snapshot_file_costs_no_night(home: Machine, live: LiveServer, profile: str) -> None:
+    """The dump is planned anew in the same run, and says so."""
+    home.run("backup", profile, str(home.tree))
+    full = told(home.run("backup", profile, str(home.tree), "--type", "full", "--json").stdout)
+    last = told(home.run("backup", profile, str(home.tree), "--json").stdout)
+    kept = live.data / "archives" / profile / "INC" / f"{last['name']}.snar"
+    kept.chmod(0o600)
+    kept.write_bytes(bytes(reversed(kept.read_bytes())))
+
+    ran = home.run("backup", profile, str(home.tree), "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert told(ran.stdout)["parent"] == full["point"]
+    line = ran.stderr.splitlines()[-1]
+    assert f"the snapshot file of {profile}/INC/{last['name']} cannot be continued from: it is damaged or lost" in line
+    assert line.endswith(f"; planned anew, on top of {full['point']}")
+    assert home.run("points", profile).returncode == 0
+
+
 def test_strict_stores_nothing_without_a_file(home: Machine, profile: str) -> None:
     """By option, and by the table of the profile."""
     (home.tree / "secret").chmod(0)

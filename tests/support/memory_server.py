@@ -53,12 +53,15 @@ class _Kept:
 class MemoryServer:
     """
     *cuts* are counts of bytes after each of which the line breaks once, *lost_from* one from which on no upload gets
-    any further; *refuse_snapshots* fails that many requests to keep a snapshot file.
+    any further; *refuse_snapshots* fails that many requests to keep a snapshot file. *damaged_snapshots* are found
+    to be so when they are asked for; *false_snapshots* arrive as others each time.
     """
 
     cuts: list[int] = field(factory=list)
     lost_from: int | None = None
     refuse_snapshots: int = 0
+    damaged_snapshots: set[ArchiveId] = field(factory=set)
+    false_snapshots: set[ArchiveId] = field(factory=set)
     now: datetime = NOON
     kept: dict[ArchiveId, _Kept] = field(factory=dict)
     snapshots: dict[ArchiveId, bytes] = field(factory=dict)
@@ -232,7 +235,10 @@ class MemoryServer:
         return Base(point.id, point.taken_at, sha256, point.length)
 
     def snapshot(self, id: ArchiveId) -> bytes:
-        return self.snapshots[id]
+        if id in self.damaged_snapshots:
+            self.snapshots.pop(id, None)
+            raise NotThere(404, "not-found", f"the snapshot file kept with {id} is damaged or lost")
+        return self.snapshots[id] + (b"!" if id in self.false_snapshots else b"")
 
     def put_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
         if self.refuse_snapshots:

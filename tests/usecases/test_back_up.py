@@ -66,6 +66,7 @@ class Machine:
     strict: bool = False
     limits: Limits = NO_LIMITS
     notices: list[TarkeepError] = field(factory=list)
+    planned: PlannedDump | None = None
 
     @property
     def tree(self) -> Path:
@@ -80,7 +81,8 @@ class Machine:
             self.notices.append(error)
 
         def plan() -> PlannedDump:
-            return PlanDump(self.server, retrying)("laptop", type, DumpRule(), self.now, notice)
+            self.planned = PlanDump(self.server, fetch, retrying)("laptop", type, DumpRule(), self.now, notice)
+            return self.planned
 
         def progress(position: int, moved_bytes: int) -> None:
             pass
@@ -90,12 +92,12 @@ class Machine:
         fetch = FetchSnapshot(self.server, hasher, retrying)
         if self.spool is None:
             push = PushStream(self.server, hasher, retrying)
-            run = BackUp(self.server, making, push, fetch, retrying)
+            run = BackUp(self.server, making, push, retrying)
             return run(plan(), source, progress, notice)
         with SpoolFolder(self.spool, "laptop") as spool, closing(ClientMemory(self.home / "memory")) as memory:
             files = LocalFolder(self.home)
             pushing = PushArchive(self.server, files, memory, memory.notes, hasher, retrying, MIB)
-            through = BackUpThroughFile(self.server, making, spool, pushing, fetch, hasher, retrying)
+            through = BackUpThroughFile(self.server, making, spool, pushing, hasher, retrying)
             for waiting in spool.waiting():
                 through.send(waiting, progress, notice)
             return through(plan(), source, progress, notice)
@@ -220,6 +222,42 @@ def test_a_snapshot_file_that_is_another_is_not_used(machine: Machine) -> None:
         fetch(asked, lambda _error, _pause: None)
 
 
+@pytest.mark.parametrize("spooled", [False, True], ids=["straight", "spooled"])
+def test_a_damaged_snapshot_file_costs_no_night(machine: Machine, tmp_path: Path, spooled: bool) -> None:
+    """What it belongs to is passed over at once: the dump continues from the one before, and says so."""
+    machine.spool = tmp_path / "spool" if spooled else None
+    first = machine.back_up()
+    write(machine.tree, {"a": b"2"})
+    second = machine.back_up()
+    machine.server.damaged_snapshots.add(second.archive.id)
+    write(machine.tree, {"folder/b": b"3"})
+    done = machine.back_up()
+
+    assert machine.planned is not None
+    assert str(machine.planned.passed_over).startswith(f"the snapshot file of {second.archive.id} cannot be continued")
+    assert done.archive.id.type is INC
+    assert machine.server.kept[done.archive.id].lineage.parent == (FULL, first.archive.id.name)
+    assert described(machine.restored(done.archive.id, tmp_path / "back")) == described(machine.tree)
+
+
+@pytest.mark.parametrize("type", [None, INC, DIFF])
+def test_without_any_good_snapshot_file_the_dump_is_full(
+    machine: Machine, tmp_path: Path, type: BackupType | None
+) -> None:
+    """Also where the server does not know that what it gives out is of no use."""
+    for number in range(3):
+        write(machine.tree, {"a": str(number).encode()})
+        done = machine.back_up(INC)
+        machine.server.false_snapshots.add(done.archive.id)
+    last = machine.back_up(type)
+
+    assert machine.planned is not None
+    assert machine.planned.passed_over is not None
+    assert last.archive.id.type is FULL
+    assert machine.server.kept[last.archive.id].lineage == Lineage()
+    assert described(machine.restored(last.archive.id, tmp_path / "back")) == described(machine.tree)
+
+
 def test_a_broken_chain_is_begun_anew(machine: Machine) -> None:
     """auto makes a FULL when the newest archive turned out to be damaged."""
     machine.back_up()
@@ -243,17 +281,16 @@ def test_two_dumps_of_one_second_have_two_names(machine: Machine) -> None:
 def test_another_backup_in_between_is_noticed(machine: Machine) -> None:
     """What was planned on top of an older archive is refused, and nothing of it stays."""
     machine.back_up()
-    planned = PlanDump(machine.server, Retrying(1, lambda _: None, lambda: 0.0))(
+    retrying = Retrying(1, lambda _: None, lambda: 0.0)
+    hasher = HashlibHasher()
+    planned = PlanDump(machine.server, FetchSnapshot(machine.server, hasher, retrying), retrying)(
         "laptop", INC, DumpRule(), START, lambda _error, _pause: None
     )
     machine.back_up()
-    retrying = Retrying(1, lambda _: None, lambda: 0.0)
-    hasher = HashlibHasher()
     run = BackUp(
         machine.server,
         Making(GnuTar(), GzipMembers()),
         PushStream(machine.server, hasher, retrying),
-        FetchSnapshot(machine.server, hasher, retrying),
         retrying,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from ..archives import ArchiveId, BackupArchive, BackupType, Lineage
 from ..errors import NotThere, SnapshotUnusable, TarkeepError
@@ -28,13 +28,16 @@ class PlannedDump:
     """
     The dump to make: as what it will be stored, on top of what (None: it is full), and why it is of this type.
 
-    *taken_at* is said to the server, which may take the time in a name for that of another zone.
+    *before* is tar's snapshot file as *base* left it. *taken_at* is said to the server, which may take the time in a
+    name for that of another zone. *passed_over* is why it does not continue from what the server named first.
     """
 
     id: ArchiveId
     base: Base | None
     reason: str
     taken_at: datetime
+    before: bytes | None = field(default=None, repr=False)
+    passed_over: SnapshotUnusable | None = None
 
 
 @frozen
@@ -77,10 +80,40 @@ class BackedUp:
 
 
 @frozen
-class PlanDump:
-    """Decide what the next dump of a profile is."""
+class FetchSnapshot:
+    """Get the snapshot file that a dump continues from."""
 
     chains: Chains
+    hasher: Hasher
+    retrying: Retrying
+
+    def __call__(self, base: Base | None, notice: Notice) -> bytes | None:
+        """
+        The snapshot file of *base*; None without one.
+
+        Raises:
+            SnapshotUnusable: it is damaged or lost, or what comes is not what the server names.
+            NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+        """
+        if base is None:
+            return None
+        try:
+            snapshot = self.retrying(lambda: self.chains.snapshot(base.id), on_retry=notice)
+        except NotThere as error:
+            raise SnapshotUnusable(str(base.id), "it is damaged or lost there") from error
+        checksum = self.hasher.checksum(ChecksumAlgorithm.SHA256)
+        checksum.update(snapshot)
+        if checksum.digest().hex() != base.snapshot_sha256:
+            raise SnapshotUnusable(str(base.id), "it did not arrive as the server names it")
+        return snapshot
+
+
+@frozen
+class PlanDump:
+    """Decide what the next dump of a profile is, and get what it continues from."""
+
+    chains: Chains
+    fetch_snapshot: FetchSnapshot
     retrying: Retrying
 
     def __call__(
@@ -89,11 +122,33 @@ class PlanDump:
         """
         The dump to make at *now* (aware): of the type that is *wanted*, or (None) the one that *rule* wants.
 
-        It is full where the server has nothing that it could continue from.
+        It is full where the server has nothing that it could continue from. Where a snapshot file turns out to be
+        damaged or lost, it is planned once more, since a server does not name one again of which it knows that; and it
+        is full where the next one is of no use either.
 
         Raises:
             NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
         """
+        planned = self._planned(profile, wanted, rule, now, notice)
+        try:
+            return self._with_snapshot(planned, notice)
+        except SnapshotUnusable as error:
+            first = error
+        again = evolve(self._planned(profile, wanted, rule, now, notice), passed_over=first)
+        try:
+            return self._with_snapshot(again, notice)
+        except SnapshotUnusable as error:
+            second = error
+        reason = "no snapshot file that it could continue from is of use"
+        full = self._planned(profile, BackupType.FULL, rule, now, notice)
+        return evolve(full, reason=reason, passed_over=second)
+
+    def _with_snapshot(self, planned: PlannedDump, notice: Notice) -> PlannedDump:
+        return evolve(planned, before=self.fetch_snapshot(planned.base, notice))
+
+    def _planned(
+        self, profile: str, wanted: BackupType | None, rule: DumpRule, now: datetime, notice: Notice
+    ) -> PlannedDump:
         now = now.astimezone(UTC).replace(microsecond=0)
         points = self.retrying(lambda: self._points(profile), on_retry=notice)
         if wanted is None:
@@ -128,39 +183,12 @@ def _an(type: BackupType) -> str:
 
 
 @frozen
-class FetchSnapshot:
-    """Get the snapshot file that a dump continues from."""
-
-    chains: Chains
-    hasher: Hasher
-    retrying: Retrying
-
-    def __call__(self, base: Base | None, notice: Notice) -> bytes | None:
-        """
-        The snapshot file of *base*; None without one.
-
-        Raises:
-            SnapshotUnusable: what comes is not what the server names.
-            NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
-        """
-        if base is None:
-            return None
-        snapshot = self.retrying(lambda: self.chains.snapshot(base.id), on_retry=notice)
-        checksum = self.hasher.checksum(ChecksumAlgorithm.SHA256)
-        checksum.update(snapshot)
-        if checksum.digest().hex() != base.snapshot_sha256:
-            raise SnapshotUnusable(str(base.id))
-        return snapshot
-
-
-@frozen
 class BackUp:
     """Make a dump and store it, straight from tar to the server."""
 
     chains: Chains
     making: Making
     push: PushStream
-    fetch_snapshot: FetchSnapshot
     retrying: Retrying
 
     def __call__(
@@ -172,12 +200,11 @@ class BackUp:
         Raises:
             DumpFailed, DumpTooLarge: tar did not end well, or makes too much; nothing is stored.
             ParentMoved: another dump was stored since it was planned; nothing is stored.
-            SnapshotUnusable, and all that `PushStream` raises: nothing is stored.
+            All that `PushStream` raises: nothing is stored.
         """
-        before = self.fetch_snapshot(planned.base, notice)
         base = planned.base
         lineage = Lineage() if base is None else Lineage((base.id.type, base.id.name), base.snapshot_sha256)
-        with self.making.dumper.start(source, before, watch.foresee) as dump:
+        with self.making.dumper.start(source, planned.before, watch.foresee) as dump:
             blocks = self.making.blocks(dump, watch)
             stored = self.push(
                 planned.id, blocks, progress, notice, lineage, planned.taken_at, notes=lambda: dump.finish().notes

@@ -17,7 +17,7 @@ from ..errors import ParentMoved, TarkeepError
 from ..naming import time_in_name
 from ..ports import Hasher
 from ..uploads import ChecksumAlgorithm
-from .backing_up import BackedUp, FetchSnapshot, PlannedDump
+from .backing_up import BackedUp, PlannedDump
 from .chain import Chains
 from .dumping import NOBODY, DumpEnd, DumpSource, Making, Watch
 from .ports import LocalArchive
@@ -64,7 +64,6 @@ class BackUpThroughFile:
     making: Making
     spool: Spool
     push: PushArchive
-    fetch_snapshot: FetchSnapshot
     hasher: Hasher
     retrying: Retrying
 
@@ -78,10 +77,9 @@ class BackUpThroughFile:
             DumpFailed, DumpTooLarge: tar did not end well, or makes too much; nothing stays here, nothing is stored.
             ParentMoved: another dump was stored since it was planned; nothing stays here, nothing is stored.
             LocalDiskFull, FolderUnusable: the spool cannot take it.
-            SnapshotUnusable, and all that `PushArchive` raises: it is not stored, and waits for the next run.
+            All that `PushArchive` raises: it is not stored, and waits for the next run.
         """
-        before = self.fetch_snapshot(planned.base, notice)
-        with self.making.dumper.start(source, before, watch.foresee) as dump:
+        with self.making.dumper.start(source, planned.before, watch.foresee) as dump:
             archive = self.spool.write(planned.id, self.making.blocks(dump, watch))
             end = dump.finish()
         base = planned.base

@@ -30,12 +30,13 @@ from .exits import FAILED, OK
 from .moments import moment_of, tell_zone
 from .output import Output
 from .server_commands import Unused
-from .streams import OutputLost
+from .streams import OutputLost, show
 
 if TYPE_CHECKING:
     from ...domain.usecases.tokens import MadeToken
     from ..wiring import Tokens
 
+_MOST_DAYS = 36_500
 ScopeWord = Literal["push", "pull", "list", "verify", "prune", "admin"]
 
 
@@ -108,7 +109,7 @@ def _tokens(storage: StorageSettings | None, *, may_be_new: bool = False) -> Ite
 
 def _show_token(tokens: Tokens, made: MadeToken) -> None:
     try:
-        print(made.text, flush=True)
+        show(made.text)
     except OutputLost:
         tokens.revoke(made.token.id)  # nobody has seen it, and nobody will
         raise
@@ -259,12 +260,12 @@ def self_signed(
     into
         The folder to put both files into; files that are there are not replaced. Default: the working directory.
     days
-        How long it is valid.
+        How long it is valid, at most a hundred years.
     """
     from ..wiring import self_signed_certificate
 
-    if days < 1:
-        raise InvalidSetting("days", f"must be 1 or more, is {days}")
+    if not 1 <= days <= _MOST_DAYS:
+        raise InvalidSetting("days", f"must be 1 to {_MOST_DAYS}, is {days}")
     made = self_signed_certificate(list(name) or ["localhost"], expanded("into", into), days)
     print(f"certificate: {made.certificate}")
     print(f"key: {made.key}")

@@ -222,8 +222,10 @@ class _Backup:
                 self._send_waiting(dumps.through, notice)
             began = time.monotonic()
             planned = dumps.plan(profile, wanted, rule, datetime.now(UTC), notice)
+            if planned.passed_over is not None:
+                self._output.error(f"{profile}: {planned.passed_over}; planned anew, {on_top_of(_parent(planned))}")
             if self._dry_run:
-                return self._explain(dumps, planned, how, notice)
+                return self._explain(dumps, planned, how)
             self._output.step(f"{planned.id}, {on_top_of(_parent(planned))}: {planned.reason}")
             with self._making(planned.id, limits) as making:
                 done = dumps.back_up(planned, source, making.sent, notice, making.watch())
@@ -268,9 +270,9 @@ class _Backup:
     def _notice(self, profile: str) -> Notice:
         return lambda error, pause: self._output.message(f"{profile}: {error}; again in {pause:.0f} s")
 
-    def _explain(self, dumps: Dumping, planned: PlannedDump, how: BackupSettings, notice: Notice) -> int:
+    def _explain(self, dumps: Dumping, planned: PlannedDump, how: BackupSettings) -> int:
         source = how.source()
-        estimate = dumps.dumper.estimate(source, dumps.fetch_snapshot(planned.base, notice))
+        estimate = dumps.dumper.estimate(source, planned.before)
         command = shlex.join(dumps.dumper.command(source))
         members = counted(estimate.members, "file or directory", "files and directories")
         about = f"about {members}, {human_size(estimate.size_bytes)} before compression"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +24,7 @@ from .streams import keep_secret
 
 _TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)
 _MOST_JOBS = 64
+_LAST_WORDS_SECONDS = 1.0
 SLOWEST_RATE = 64 << 10  # below this a block takes longer than servers wait for the next byte
 
 
@@ -154,7 +158,10 @@ def _token(setting: str, text: str, without: str) -> str:
 def _printed(command: str) -> str:
     most_bytes = 64 << 10
     try:
-        with subprocess.Popen(command, shell=True, stdout=subprocess.PIPE) as running:
+        with (
+            _said_without_secrets() as stderr,
+            subprocess.Popen(command, shell=True, stdout=subprocess.PIPE, stderr=stderr) as running,
+        ):
             assert running.stdout is not None
             printed = running.stdout.read(most_bytes + 1)
             if len(printed) > most_bytes:
@@ -164,6 +171,25 @@ def _printed(command: str) -> str:
     if running.returncode:
         raise InvalidSetting("token_command", f"it ended with {running.returncode}")
     return printed.decode(errors="replace")
+
+
+@contextmanager
+def _said_without_secrets() -> Iterator[int]:
+    """A standard error for a command, of which secrets are left out: a shell repeats what it was given."""
+    ours, theirs = os.pipe()
+
+    def pass_on() -> None:
+        with os.fdopen(ours, errors="backslashreplace") as said:
+            for line in said:
+                print(line, end="", file=sys.stderr, flush=True)
+
+    passing = threading.Thread(target=pass_on, daemon=True)
+    passing.start()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        passing.join(_LAST_WORDS_SECONDS)  # which does not wait for what the command has left running
 
 
 def config_file() -> Path | None:

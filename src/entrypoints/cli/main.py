@@ -200,7 +200,7 @@ def run() -> NoReturn:
         code = USAGE
         process.say(printable(sentence(error)))
     except BaseException as error:  # whatever it is, a person gets one line of it
-        process.from_now_on_ctrl_c_kills()
+        process.from_now_on_ctrl_c_ends_at_once()
         code, line = last_words(_placed(error), process.command())
         for said in (line, *getattr(error, "__notes__", ())):
             if said:

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from attrs import define, field
 
-from ...domain.path_text import printable
+from ...domain.path_text import printable, whole
 
 
 @define
@@ -31,7 +31,7 @@ class Output:
         """One result, as a line for people or an object for programs."""
         with self._lock:
             if self.as_json:
-                print(json.dumps(members), flush=True)
+                print(json.dumps(_sayable(members)), flush=True)
             elif not self.quiet:
                 print(printable(line), flush=True)
 
@@ -90,3 +90,15 @@ class Lines(Progress):
             self._told_at[name] = now
             type, _, plain = name.partition("/")
             self._output.result("", type=type, name=plain, status="under-way", position=position, size=size_bytes)
+
+
+def _sayable(value: object) -> object:
+    """*value* with bytes of names escaped that are not UTF-8: JSON has no half characters."""
+    match value:
+        case str():
+            return whole(value)
+        case dict():
+            return {name: _sayable(one) for name, one in value.items()}
+        case list() | tuple():
+            return [_sayable(one) for one in value]
+    return value

@@ -23,6 +23,7 @@ INTERRUPTED = 130
 _WHOLE_TRACE = "TARKEEP_TRACEBACK"
 _OURS = __name__.partition(".")[0] + "."
 _AT_ONCE = b"tarkeep: interrupted before anything was done; run the same command again\n"
+_AT_THE_END = b"tarkeep: interrupted when its work was over; the same command again tells how it ended\n"
 _STUCK_SECONDS = 3.0
 _interrupts = 0
 _command = ""
@@ -32,6 +33,8 @@ def begin() -> None:
     """Whatever comes from now on does not end in a traceback; to be called before anything else is imported."""
     _on_ctrl_c(_stop_at_once)
     streams.make_fit()
+    streams.keep_secrets_in((*sys.argv[1:], *os.environ.values()))
+    streams.keep_secret(os.environ.get("TARKEEP_TOKEN", "").strip())
     sys.excepthook = _at_the_top
     sys.unraisablehook = _unraisable
 
@@ -68,7 +71,7 @@ def was_interrupted() -> bool:
 
 def end(code: int) -> NoReturn:
     """End with *code*, which becomes another where all went well but standard output was not written."""
-    from_now_on_ctrl_c_kills()
+    from_now_on_ctrl_c_ends_at_once()
     lost = streams.lost_output()
     if lost is not None and code == 0:
         from .exits import without_output
@@ -79,12 +82,13 @@ def end(code: int) -> NoReturn:
     if was_interrupted():
         sys.stderr.flush()
         os._exit(code)  # threads may still be at work, and Python would stumble over them
+    _on_ctrl_c(signal.SIG_IGN)  # all is said, and nothing is left but to end
     sys.exit(code)
 
 
-def from_now_on_ctrl_c_kills() -> None:
-    """Nothing is left to clean up, and the last words must not be interrupted half-way."""
-    _on_ctrl_c(signal.SIG_DFL)
+def from_now_on_ctrl_c_ends_at_once() -> None:
+    """Nothing is left to clean up. What may still take time is whoever reads what is being said."""
+    _on_ctrl_c(_stop_at_the_end)
 
 
 def say(line: str) -> None:
@@ -121,6 +125,14 @@ def _stop_at_once(_number: int, _frame: FrameType | None) -> NoReturn:
         os._exit(INTERRUPTED)
 
 
+def _stop_at_the_end(_number: int, _frame: FrameType | None) -> NoReturn:
+    try:
+        if not was_interrupted():
+            os.write(streams.ERR, _AT_THE_END)
+    finally:
+        os._exit(INTERRUPTED)
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     global _interrupts
     _interrupts += 1
@@ -148,7 +160,7 @@ def _stop_what_is_stuck(interrupts: int) -> None:
 def _at_the_top(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     """For what is raised between two lines that catch everything, such as a second Ctrl-C."""
     if isinstance(error, KeyboardInterrupt):
-        from_now_on_ctrl_c_kills()
+        from_now_on_ctrl_c_ends_at_once()
         say("interrupted")
         sys.stderr.flush()
         os._exit(INTERRUPTED)
