@@ -117,9 +117,11 @@ def test_the_list_says_what_each_token_is_for(tmp_path: Path) -> None:
 
     ran = tarkeep("token", "list", "--data", str(data))
 
-    first, second = ran.stdout.splitlines()
+    lines = ran.stdout.splitlines()
+    assert len({line.index("  from ") for line in lines}) == 1
+    first, second = (re.sub(" {2,}", "  ", line) for line in lines)
     assert first.startswith(f"{token[3:11]}  until ")
-    assert "  push,list  web-*  made " in first
+    assert "  push,list  web-*  from anywhere  made " in first
     assert re.search(r"  used \S+:00Z  web\\x1b\[1m$", first)
     assert "  valid  pull  *  from 10.0.0.0/8  made " in second
     assert second.endswith("  never used")
