@@ -109,13 +109,16 @@ without_words() {
 }
 
 # Whether the server has the archive $name of type $1 with the bytes whose digest is $digest. No answer, or one that
-# says nothing, such as that of a server older than this script, is no: then the archive is sent.
+# says nothing, such as that of a server older than this script, is no: then the archive is sent. $how is how it is said
+# then that it is stored: what is known to be damaged there is answered 500.
 is_stored() {
+    how=stored
     [ "$algorithm" = sha256 ] || return 1 # what the server tells is the SHA-256
     place=$(printf %s "$name" | od -An -v -tx1 | tr -d '\n' | tr ' ' '%')
-    curl -sS -f -g --connect-timeout 20 --max-time 300 -I \
-        "$SERVER_URL/api/v1/profiles/$profile/archives/$1/$place" >"$scratch/headers" 2>/dev/null || return 1
-    [ "$(header etag)" = "\"${digest%% *}\"" ]
+    http_status=$(curl -sS -g --connect-timeout 20 --max-time 300 -I -o "$scratch/headers" -w '%{http_code}' \
+        "$SERVER_URL/api/v1/profiles/$profile/archives/$1/$place" 2>/dev/null) || return 1
+    [ "$http_status" != 500 ] || how=$repaired
+    [ "$http_status" = 200 ] && [ "$(header etag)" = "\"${digest%% *}\"" ]
 }
 
 # Sends the archive $2 as type $1 in as many requests as it takes: HEAD tells how many bytes the server has on its disk,
@@ -157,7 +160,7 @@ send_resumable() {
         esac
         if [ "$offset" = "$size" ]; then
             stored=$((stored + 1))
-            printf '%s: stored\n' "$label"
+            printf '%s: %s\n' "$label" "$how"
             return
         fi
         if [ -n "$offset" ]; then
@@ -166,7 +169,7 @@ send_resumable() {
             case $http_status in
             201)
                 stored=$((stored + 1))
-                printf '%s: stored\n' "$label"
+                printf '%s: %s\n' "$label" "$how"
                 return
                 ;;
             '' | 000 | 1* | 408 | 423 | 429 | 5*) ;;
@@ -228,7 +231,7 @@ send() {
         stored_name=$(answered file)
         if grep -q '"repaired": *true' "$scratch/answer"; then
             stored=$((stored + 1))
-            printf '%s: repaired, it was damaged there\n' "$label"
+            printf '%s: %s\n' "$label" "$repaired"
         elif grep -q '"duplicate": *true' "$scratch/answer"; then
             already=$((already + 1))
             printf '%s: stored already\n' "$label"
@@ -294,6 +297,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 stored=0 already=0 failed=0 unsent=0 unreachable=
+repaired='repaired, it was damaged there'
 for type in FULL INC DIFF; do
     label=$BACKUP_DIR/$type
     if { [ -e "$label" ] || [ -L "$label" ]; } && ! [ -d "$label" ]; then

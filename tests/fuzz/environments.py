@@ -64,10 +64,11 @@ def drawn(number: int, world: World, home: Path) -> Environment:
     place = secrets.token, secrets.login
     words = _line(draw, world, home, secrets)
     variables = _variables(draw, world, home, secrets)
-    while draw.random() < 0.4:  # a secret where none belongs
+    # most draws are such that the command gets to its work
+    if draw.random() < 0.15:  # a secret where none belongs
         words.insert(draw.randrange(len(words) + 1), draw.choice(place))
-    while draw.random() < 0.25:
-        words[draw.randrange(len(words))] = draw.choice(_ODD_NAMES)
+    if draw.random() < 0.15:
+        words[draw.randrange(len(words))] = draw.choice((*place, *_ODD_NAMES))
     kinds = ("usual", "usual", "usual", "closed", "full")
     return Environment(
         tuple(word.replace("\x00", "") for word in words),
@@ -91,14 +92,14 @@ class _Secrets:
 
 def _line(draw: random.Random, world: World, home: Path, secrets: _Secrets) -> list[str]:
     """A command as somebody may type it, right or nearly so."""
-    profile = draw.choice(["laptop", "laptop", "nobody", "pro\udcfffile", "-x", "a/b", "x" * 70])
+    profile = draw.choice(["laptop", "laptop", "laptop", "nobody", "pro\udcfffile", "-x", "a/b", "x" * 70])
     name = draw.choice(["full_1.tar.gz", "odd\udcff.tar.gz", "FULL/full_1.tar.gz", "no.tar.gz", "../up.tar.gz"])
     file = draw.choice([f"{home}/backups/FULL/full_1.tar.gz", f"{home}/pipe", "/dev/zero", "/dev/full", f"{home}/none"])
     data = draw.choice([f"{home}/data", f"{home}/new", "/dev/null", f"{home}/none/below", "/proc/data"])
     odd_file = draw.choice(
         [f"{home}/pipe", "/dev/zero", f"{home}/odd.toml", f"{home}/latin.toml", str(home), f"{home}/none"]
     )
-    path = draw.choice(["document", "document/\udcff", "\\x", "/", "document/letter"])
+    path = draw.choice(["document", "document", "document/\udcff", "\\x", "/", "document/letter"])
     commands: list[Callable[[], Sequence[str]]] = [
         lambda: ["push", profile, *draw.choice([[], ["--all"], [file, "--type", "FULL"]])],
         lambda: ["push", profile, "-", "--name", name, "--type", draw.choice(["FULL", "full", "WEEKLY"])],
@@ -173,7 +174,7 @@ def _line(draw: random.Random, world: World, home: Path, secrets: _Secrets) -> l
         lambda: ["--token=" + secrets.token],
         lambda: ["--password", secrets.login],
     ]
-    while draw.random() < 0.5:
+    while draw.random() < 0.3:
         words += draw.choice(options)()
     return words
 
@@ -225,7 +226,7 @@ def _variables(draw: random.Random, world: World, home: Path, secrets: _Secrets)
         {"XDG_STATE_HOME": draw.choice(("/proc", "x", "/s\udcff")), "XDG_CONFIG_HOME": "/dev/null"},
         {"TMPDIR": "/nonexistent"},
     ]
-    while draw.random() < 0.6:
+    while draw.random() < 0.4:
         variables |= draw.choice(odd)
     return variables
 

@@ -593,7 +593,10 @@ def test_what_cannot_be_looked_at_is_not_nothing(machine: Machine, place: str, h
 
 
 @each_shell
-def test_what_is_damaged_on_the_server_is_named_and_repaired(machine: Machine, server: LiveServer) -> None:
+@pytest.mark.parametrize("options", [[], ["--resume"]])
+def test_what_is_damaged_on_the_server_is_named_and_repaired(
+    machine: Machine, server: LiveServer, options: list[str]
+) -> None:
     """verify_sync.sh ends with 1 until upload.sh has sent it again, which says so."""
     sent = machine.put("FULL/a.tar.gz")
     machine.upload()
@@ -601,7 +604,7 @@ def test_what_is_damaged_on_the_server_is_named_and_repaired(machine: Machine, s
 
     verified = machine.verify()
     report = machine.verify("--report")
-    uploaded = machine.upload()
+    uploaded = machine.upload(*options, RESUME_OVER="10")
 
     assert verified.status == report.status == 1
     assert verified.lines[-2:] == ["Damaged on remote, send it again: FULL/a.tar.gz", "OUT_OF_SYNC"]
