@@ -24,6 +24,7 @@ from .corpus import Archive
 
 _BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _SOURCE = Path(__file__).parent.parent / "src"
+_NAMES_OF_A_FILE = 50_000
 
 
 def archive_rows(profiles: Mapping[str, int]) -> Iterator[BackupArchive]:
@@ -59,6 +60,16 @@ def catalog_only(work: Path, profiles: Mapping[str, int]) -> Path:
     return _kept(folder, archive_rows(profiles))
 
 
+def with_names(work: Path, profiles: Mapping[str, int]) -> Path:
+    """
+    The same to be served: in the store there is a file for each archive, without a byte, so that none is missing.
+
+    Kept like that of `catalog_only`.
+    """
+    folder = work / f"names-{sum(profiles.values())}-{_fingerprint(profiles)}"
+    return _kept(folder, _named(folder, profiles))
+
+
 def with_archives(work: Path, profiles: Mapping[str, int], content: Archive) -> Path:
     """
     A data directory with that many copies of *content*, each with its side-car and its entry.
@@ -69,15 +80,36 @@ def with_archives(work: Path, profiles: Mapping[str, int], content: Archive) -> 
     return _kept(folder, _placed(folder, profiles, content))
 
 
-def _placed(folder: Path, profiles: Mapping[str, int], content: Archive) -> Iterator[BackupArchive]:
-    digests = Digests(md5=content.md5, sha256=content.sha256)
-    block = content.path.read_bytes()
+def _named(folder: Path, profiles: Mapping[str, int]) -> Iterator[BackupArchive]:
+    _make_folders(folder, profiles)
+    # Names for one file, because making a million files takes some systems minutes; they allow so many.
+    for number, archive in enumerate(archive_rows(profiles)):
+        place = _place(folder, archive)
+        if number % _NAMES_OF_A_FILE == 0:
+            place.touch(mode=0o400)
+            first = place
+        else:
+            place.hardlink_to(first)
+        yield archive
+
+
+def _make_folders(folder: Path, profiles: Mapping[str, int]) -> None:
     for profile in profiles:
         for type in BackupType:
             (folder / "archives" / profile / type.value).mkdir(parents=True)
+
+
+def _place(folder: Path, archive: BackupArchive) -> Path:
+    return folder / "archives" / archive.id.profile / archive.id.type.value / archive.id.name
+
+
+def _placed(folder: Path, profiles: Mapping[str, int], content: Archive) -> Iterator[BackupArchive]:
+    digests = Digests(md5=content.md5, sha256=content.sha256)
+    block = content.path.read_bytes()
+    _make_folders(folder, profiles)
     for row in archive_rows(profiles):
         archive = evolve(row, size_bytes=len(block), digests=digests)
-        place = folder / "archives" / archive.id.profile / archive.id.type.value / archive.id.name
+        place = _place(folder, archive)
         place.write_bytes(block)
         place.chmod(0o400)
         place.with_name(place.name + ".json").write_bytes(sidecar.encode(archive))

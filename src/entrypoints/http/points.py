@@ -96,7 +96,7 @@ async def list_points(request: Request) -> Response:
         headers["Link"] = f'</api/v1/profiles/{profile}/points?{asked}>; rel="next"'
 
     def answer() -> Response:
-        told = _page_with_paths(context, profile, page) if paths else [_listed(place) for place in page.places]
+        told = _page_with_paths(context, profile, page) if paths else [point_in_list(place) for place in page.places]
         body = {"profile": profile, "points": told, "next_cursor": page.next_cursor}
         return answer_json(body, headers=headers)
 
@@ -141,7 +141,7 @@ def _all_of(context: Context, profile: str, page: PlacedPage) -> Iterator[Sequen
         yield from _in_pieces(_with_short_paths(page.places), _AT_ONCE)
         return
     while True:
-        yield from _in_pieces(map(_listed, page.places), _AT_ONCE)
+        yield from _in_pieces(map(point_in_list, page.places), _AT_ONCE)
         if page.next_cursor is None:
             return
         page = context.tarkeep.points.page(profile, page.next_cursor, SHORT_ANSWER)
@@ -150,7 +150,7 @@ def _all_of(context: Context, profile: str, page: PlacedPage) -> Iterator[Sequen
 def _with_short_paths(places: Sequence[Placed]) -> Iterator[Point]:
     number = {place.archive.id: at for at, place in enumerate(places)}
     for at, place in enumerate(places):
-        told = _listed(place)
+        told = point_in_list(place)
         if told.length <= SHORT_PATH:
             told.path = path = [at]
             while len(path) < told.length and (link := places[path[-1]].link) and link.parent in number:
@@ -180,7 +180,8 @@ def _in_pieces(points: Iterable[Point], size: int) -> Iterator[list[Point]]:
 # -- one -------------------------------------------------------------------------------------------------------------
 
 
-def _listed(place: Placed) -> Point:
+def point_in_list(place: Placed) -> Point:
+    """What a list tells of the point at *place*, without its path."""
     assert place.link is not None  # as `ListPoints` promises
     assert place.standing is not None
     return _point(place.archive, place.link, place.standing, place.standing.obstacles, place.standing.doubts)

@@ -1,0 +1,148 @@
+"""What chains cost by their length: one more archive, what restores, and all of it after the catalog was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from tarkeep.domain.chains import Evidence
+from tarkeep.entrypoints.http.points import point_in_list
+from tarkeep.entrypoints.wiring import Tarkeep
+
+from ..contestants import WrongAnswer
+from .measure import Measure, apart, cpu_seconds, made
+from .nights import PROFILE, nights, opened, receive
+
+_NAMES = 20
+_NAMES_CONTRADICTED = 20_000
+_NAMES_LOST = 30_000
+_RECEIVED = 20
+_PAGE = 1_000
+_HOUR = timedelta(hours=1)
+
+
+def _long(folder: Path, incs: int) -> Path:
+    """A chain of so many INC of few names."""
+    return made(folder / f"long-{incs}", lambda place: nights(place, incs, _NAMES, every=_HOUR))
+
+
+def _measured(work: Callable[[Tarkeep], float], folder: Path, size: int) -> float:
+    return apart(_with, _long(folder, size), work)
+
+
+def _with(data: Path, work: Callable[[Tarkeep], float]) -> float:
+    with opened(data) as tarkeep:
+        return work(tarkeep)
+
+
+def _receiving(tarkeep: Tarkeep) -> float:
+    """What `_RECEIVED` more INC cost; they stay, so every run finds a few more there."""
+    first = len(tarkeep.points(PROFILE))
+    receive(tarkeep, first, _NAMES, every=_HOUR)  # what is done once a process is not what one more costs
+
+    def more() -> None:
+        for number in range(first + 1, first + 1 + _RECEIVED):
+            receive(tarkeep, number, _NAMES, every=_HOUR)
+
+    return cpu_seconds(more)
+
+
+def _pages(tarkeep: Tarkeep) -> float:
+    return cpu_seconds(lambda: _bytes_of_pages(tarkeep))
+
+
+def _megabytes_of_pages(tarkeep: Tarkeep) -> float:
+    return _bytes_of_pages(tarkeep) / 1_000_000
+
+
+def _bytes_of_pages(tarkeep: Tarkeep) -> int:
+    count, cursor = 0, None
+    while True:
+        page = tarkeep.points.page(PROFILE, cursor, _PAGE)
+        count += len(msgspec.json.encode([point_in_list(place) for place in page.places]))
+        cursor = page.next_cursor
+        if cursor is None:
+            return count
+
+
+def _plan(tarkeep: Tarkeep) -> float:
+    return cpu_seconds(lambda: tarkeep.make_plan(PROFILE))
+
+
+# -- archives that contradict ----------------------------------------------------------------------------------------
+
+
+def _contradicting(folder: Path, size: int) -> float:
+    data = folder / f"contradicting-{size}"
+    return apart(_one_more_that_contradicts, made(data, lambda place: _all_contradicting(place, size)))
+
+
+def _all_contradicting(data: Path, incs: int) -> None:
+    with opened(data) as tarkeep:
+        for number in range(incs + 1):
+            receive(tarkeep, number, _NAMES_CONTRADICTED, is_contradicting=number > 0)
+
+
+def _one_more_that_contradicts(data: Path) -> float:
+    with opened(data) as tarkeep:
+        number = len(tarkeep.points(PROFILE))
+        taken = cpu_seconds(lambda: receive(tarkeep, number, _NAMES_CONTRADICTED, is_contradicting=True))
+        if tarkeep.points(PROFILE)[-1].link.evidence is not Evidence.CONTRADICTED:
+            raise WrongAnswer("an archive that contradicts all others was linked to one")
+        return taken
+
+
+# -- the catalog lost ------------------------------------------------------------------------------------------------
+
+
+def _after_a_lost_catalog(folder: Path, size: int) -> float:
+    data = made(folder / f"nights-{size}-{_NAMES_LOST}", lambda place: nights(place, size, _NAMES_LOST))
+    return apart(_first_points, data)
+
+
+def _first_points(data: Path) -> float:
+    for file in data.glob("catalog.sqlite*"):
+        file.unlink()
+    with opened(data) as tarkeep:
+        tarkeep.rebuild()
+        return cpu_seconds(lambda: tarkeep.points(PROFILE))
+
+
+def _rebuilding(folder: Path, size: int) -> float:
+    return apart(_rebuilt, _long(folder, size))
+
+
+def _rebuilt(data: Path) -> float:
+    with opened(data) as tarkeep:
+        return cpu_seconds(tarkeep.rebuild)
+
+
+_LENGTHS = (50, 500, 5_000)
+
+MEASURES = (
+    Measure(f"receiving {_RECEIVED} more INC", "INC there", _LENGTHS, partial(_measured, _receiving), power=0.06),
+    Measure("points, all pages", "INC", _LENGTHS, partial(_measured, _pages), limit=0.4),
+    Measure(
+        "bytes of points, all pages", "INC", _LENGTHS, partial(_measured, _megabytes_of_pages), limit=3.0, unit=" MB"
+    ),
+    Measure("plan of the newest point", "INC", _LENGTHS, partial(_measured, _plan)),
+    Measure("rebuilding the catalog", "INC", _LENGTHS, _rebuilding),
+    Measure(
+        f"receiving one more INC of {_NAMES_CONTRADICTED:,} names that contradicts all others",
+        "of these there",
+        (20, 80, 320),
+        _contradicting,
+        power=0.2,
+    ),
+    Measure(
+        f"first points after a lost catalog, {_NAMES_LOST:,} names",
+        "INC",
+        (40, 120, 365),
+        _after_a_lost_catalog,
+        limit=3.0,
+    ),
+)
