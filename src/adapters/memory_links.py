@@ -59,6 +59,7 @@ class _Profile:
     listed: list[_Order] = Factory(list)
     children: dict[ArchiveId, set[ArchiveId]] = Factory(dict)
     asking: dict[str, set[ArchiveId]] = Factory(dict)
+    settled: set[ArchiveId] = Factory(set)  # those whose links asked about others
 
     def in_order(self) -> list[_Row]:
         return [self.rows[id] for _, _, id in self.listed]
@@ -81,9 +82,9 @@ class _Profile:
 
     def forget_behind(self, archive: BackupArchive, keys: Iterable[str]) -> None:
         touched = {id for key in keys for id in self.asking.get(key, ())}
-        for _, _, id in self.listed[bisect_left(self.listed, moment(archive), key=lambda place: place[:2]) :]:
+        for id in self.settled:
             row = self.rows[id]
-            if row.asked.is_touched_by(archive, moment(row.archive)):
+            if row.is_listed and row.asked.is_touched_by(archive, moment(row.archive)):
                 touched.add(id)
         self.forget_standings_behind(archive.id)
         for id in touched - {archive.id}:
@@ -92,6 +93,7 @@ class _Profile:
 
     def let_go(self, id: ArchiveId) -> None:
         row = self.rows[id]
+        self.settled.discard(id)
         for key in row.asked.keys:
             self.asking[key].discard(id)
         if row.link is not None and row.link.parent is not None:
@@ -110,6 +112,7 @@ class _Profile:
         self.let_go(new.archive)
         row = self.rows[new.archive]
         row.is_pending, row.link, row.asked, row.standing = not new.is_certain, new.link, new.asked, new.standing
+        self.settled.add(new.archive)
         for key in new.asked.keys:
             self.asking.setdefault(key, set()).add(new.archive)
         if new.link is not None and new.link.parent is not None:
