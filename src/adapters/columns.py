@@ -24,6 +24,7 @@ from typing import overload
 
 from ..domain.errors import RecordsMissing
 from ..domain.texts import Texts
+from .kept_columns import Head, KeptColumns
 
 try:
     from isal import isal_zlib
@@ -132,8 +133,9 @@ class ColumnsFile:
             read.
     """
 
-    def __init__(self, place: Path, magic: bytes, sha256: str) -> None:
+    def __init__(self, place: Path, magic: bytes, sha256: str, kept: KeptColumns) -> None:
         self._sha256 = sha256
+        self._kept = kept
         try:
             # Not waiting for a pipe that somebody put here, nor following a link.
             self._descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -142,7 +144,14 @@ class ColumnsFile:
             raise RecordsMissing(sha256) from error
 
     def _open(self, magic: bytes) -> None:
-        size = os.fstat(self._descriptor).st_size
+        found = os.fstat(self._descriptor)
+        identity = (found.st_ino, found.st_size, found.st_mtime_ns)
+        self._head = self._kept.head(self._sha256, identity, lambda: self._read_head(magic, identity))
+        self.stamp = self._head.stamp
+        self.about = self._head.about
+
+    def _read_head(self, magic: bytes, identity: tuple[int, int, int]) -> Head:
+        _, size, _ = identity
         tail = self._read(min(size, PIECE_BYTES), max(0, size - PIECE_BYTES)) if size >= _FOOTER.size else b""
         if len(tail) < _FOOTER.size:
             raise RecordsMissing(self._sha256)
@@ -155,21 +164,30 @@ class ColumnsFile:
         crcs, table = tail[end - table_bytes - crcs_bytes : end - table_bytes], tail[end - table_bytes : end]
         if crc32(table, crc32(crcs, 0)) != crc:
             raise RecordsMissing(self._sha256)
-        self.stamp: int = crc
-        self._crcs = array("I", crcs)
+        pieces = array("I", crcs)
         if sys.byteorder == "big":
-            self._crcs.byteswap()
+            pieces.byteswap()
         told = json.loads(table)
-        self.about: dict[str, object] = told["about"]
-        self._table: dict[str, tuple[str, int, int, int]] = told["columns"]
+        return Head(identity, crc, pieces, told["about"], told["columns"], {})
 
     def numbers(self, name: str) -> Numbers:
         """A column of numbers; an empty one if there is none of that name."""
-        return Numbers(self, *self._table.get(name, ("I", 0, 0, 0)))
+        return Numbers(self, *self._head.table.get(name, ("I", 0, 0, 0)))
+
+    def kept_numbers(self, name: str) -> array[int]:
+        """The same as a whole, of a short column that is looked into again and again."""
+        found = self._head.columns.get(name)
+        if found is None:
+            found = self._head.columns[name] = self.numbers(name)[:]
+        return found
+
+    def block(self, size_bytes: int, at: int, crc: int) -> bytes:
+        """A block that was written compressed, as it was before."""
+        return self._kept.block(self._sha256, self.stamp, at, lambda: decompress(self.read(size_bytes, at, crc)))
 
     def text(self, name: str) -> Bytes:
         """A column of bytes, likewise."""
-        return Bytes(self, *self._table.get(name, (_BYTES, 0, 0, 0)))
+        return Bytes(self, *self._head.table.get(name, (_BYTES, 0, 0, 0)))
 
     def texts(self, name: str) -> Texts:
         """Strings."""
@@ -186,7 +204,7 @@ class ColumnsFile:
         return content
 
     def piece(self, number: int, size_bytes: int, at: int) -> bytes:
-        return self.read(size_bytes, at, self._crcs[number])
+        return self.read(size_bytes, at, self._head.crcs[number])
 
     def _read(self, size_bytes: int, at: int) -> bytes:
         return os.pread(self._descriptor, size_bytes, at)

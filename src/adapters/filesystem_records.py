@@ -37,6 +37,7 @@ from ..domain.names import tables
 from ..domain.ports import IdSource, RecordsWriter
 from .fit_files import FITS_SUFFIX, read_fits, write_fits
 from .footprint_bytes import footprint_bytes, read_footprint
+from .kept_columns import KeptColumns
 from .passing_records import PassingRecords, PassingWriter
 from .settled_records import SettledRecords
 from .settling import settle
@@ -57,6 +58,7 @@ class FilesystemMemberRecords:
     _ids: IdSource
     _open_writers: set[str] = field(factory=set, init=False, repr=False)
     _bases: dict[str, SettledRecords] = field(factory=dict, init=False, repr=False)
+    _kept: KeptColumns = field(factory=KeptColumns, init=False, repr=False)
     _refused: dict[tuple[str, int], None] = field(factory=dict, init=False, repr=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
 
@@ -72,7 +74,7 @@ class FilesystemMemberRecords:
     def table(self, sha256: str, limit_bytes: int, like: str | None = None) -> NameTable:
         place = self._place(sha256)
         with suppress(RecordsMissing):
-            return SettledRecords(place, sha256, self._base)
+            return SettledRecords(place, sha256, self._base, self._kept)
         if (sha256, limit_bytes) in self._refused:
             raise TreeTooLarge(limit_bytes)
         records, treading = PassingRecords(place, sha256), Treading()
@@ -85,7 +87,7 @@ class FilesystemMemberRecords:
             self._refuse(sha256, limit_bytes)
             raise
         with suppress(RecordsMissing):
-            return SettledRecords(place, sha256, self._base)
+            return SettledRecords(place, sha256, self._base, self._kept)
         return held_table(tables(records.read()), limit_bytes)  # they could not be written
 
     def footprint(self, sha256: str) -> Footprint:
@@ -129,21 +131,21 @@ class FilesystemMemberRecords:
     def _open(self, sha256: str) -> PassingRecords | SettledRecords:
         place = self._place(sha256)
         with suppress(RecordsMissing):
-            return SettledRecords(place, sha256, self._base)
+            return SettledRecords(place, sha256, self._base, self._kept)
         return PassingRecords(place, sha256)
 
     def _settled(self, sha256: str | None) -> SettledRecords | None:
         if sha256 is None:
             return None
         with suppress(RecordsMissing):
-            found = SettledRecords(self._place(sha256), sha256, self._base)
+            found = SettledRecords(self._place(sha256), sha256, self._base, self._kept)
             return self._base(sha256) if found.base is None else found
         return None
 
     def _base(self, sha256: str) -> SettledRecords:
         """Records that others lean on; the last few stay open."""
         with self._lock:
-            found = self._bases.pop(sha256, None) or SettledRecords(self._place(sha256), sha256, _no_base)
+            found = self._bases.pop(sha256, None) or SettledRecords(self._place(sha256), sha256, _no_base, self._kept)
             self._bases[sha256] = found
             if len(self._bases) > _BASES:
                 del self._bases[next(iter(self._bases))]

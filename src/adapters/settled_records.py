@@ -15,6 +15,7 @@ Rows are found by bisection, or come as a dictionary where all are needed.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cached_property
@@ -29,7 +30,8 @@ from ..domain.errors import MemberUnreadable, RecordsMissing
 from ..domain.members import MemberRecord, Rename
 from ..domain.name_table import DIGEST_BYTES, Files, NameTable, Row, changed_rows
 from ..domain.tar_headers import parse_listing
-from .columns import ColumnsFile, Numbers, decompress
+from .columns import ColumnsFile, Numbers
+from .kept_columns import KeptColumns
 
 MAGIC = b"TKMEMB3\n"
 RECORD = Struct("<QI")  # place in the tar, length of the headers
@@ -37,6 +39,7 @@ DIRECTORY = Struct("<QIII")  # place in the tar, listing, lengths of the headers
 NO_LISTING = 0xFFFF_FFFF  # in the place of the number of one
 SEVERAL = 0xFFFF_FFFE
 OF_BASE = 0x8000_0000  # set in the number of a listing that the base has
+_AT_ONCE = 64  # members that are looked up together
 IS_COMPLETE, IS_NEW = 1, 2  # of a row; new are those whose directory has none in the base
 
 
@@ -99,28 +102,25 @@ class _Blocks:
 
     def __init__(self, file: ColumnsFile, kind: str) -> None:
         self._file = file
-        self._firsts = file.numbers(f"{kind}.firsts")
-        self._starts = file.numbers(f"{kind}.starts")
-        self._sizes = file.numbers(f"{kind}.sizes")
-        self._crcs = file.numbers(f"{kind}.crcs")
+        self._kind = kind
         self._last: tuple[int, bytes] = (-1, b"")
 
     def __len__(self) -> int:
-        return len(self._firsts)
+        return len(self._column("firsts"))
 
-    @cached_property
-    def firsts(self) -> Sequence[int]:
-        return self._firsts[:]
+    def _column(self, name: str) -> array[int]:
+        return self._file.kept_numbers(f"{self._kind}.{name}")
 
     def with_number(self, first: int) -> int:
         """The block that *first* is in or would be; -1 before all."""
-        return bisect_right(self.firsts, first) - 1
+        return bisect_right(self._column("firsts"), first) - 1
 
     def __getitem__(self, number: int) -> bytes:
         known = self._last
         if known[0] == number:
             return known[1]
-        content = decompress(self._file.read(self._sizes[number], self._starts[number], self._crcs[number]))
+        size, start, crc = (self._column(name)[number] for name in ("sizes", "starts", "crcs"))
+        content = self._file.block(size, start, crc)
         self._last = (number, content)
         return content
 
@@ -133,9 +133,9 @@ class SettledRecords:
         RecordsMissing: they are not there, damaged, or lean on what is not; likewise from any method.
     """
 
-    def __init__(self, place: Path, sha256: str, find_base: Callable[[str], SettledRecords]) -> None:
+    def __init__(self, place: Path, sha256: str, find_base: Callable[[str], SettledRecords], kept: KeptColumns) -> None:
         self.sha256 = sha256
-        self._file = file = ColumnsFile(place, MAGIC, sha256)
+        self._file = file = ColumnsFile(place, MAGIC, sha256, kept)
         self._about = about = file.about
         self.base: SettledRecords | None = None
         if about["base"] is not None:
@@ -170,7 +170,13 @@ class SettledRecords:
     def at(self, positions: Sequence[int]) -> Iterator[MemberRecord]:
         """As `MemberRecords.at`."""
         directories, others = _Blocks(self._file, "r"), _Blocks(self._file, "o")
-        return merge(self._directories_at(directories, positions), _others_at(others, positions), key=attrgetter("at"))
+        for begin in range(0, len(positions), _AT_ONCE):
+            some = positions[begin : begin + _AT_ONCE]
+            found = {record.at: record for record in _others_at(others, some)}
+            if len(found) < len(some):  # of most that are asked for none is a directory
+                rest = [at for at in some if at not in found]
+                found.update((record.at, record) for record in self._directories_at(directories, rest))
+            yield from (found[at] for at in some if at in found)
 
     def _directories_from(self, blocks: _Blocks, start: int) -> Iterator[MemberRecord]:
         for number in range(max(0, blocks.with_number(start)), len(blocks)):

@@ -556,8 +556,9 @@ class TreeTooLarge(TarkeepError):
 
     def __str__(self) -> str:
         return (
-            f"its names and the paths of its directories have more than {self.limit_bytes} bytes, "
-            "or a directory lies deeper than any tar could extract it; its plan restores it with tar"
+            f"its names and the paths of its directories have more than {self.limit_bytes} bytes "
+            "(setting max_tree_bytes), or a directory lies deeper than any tar could extract it; "
+            "its plan restores it with tar"
         )
 
 

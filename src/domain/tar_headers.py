@@ -291,7 +291,7 @@ def _read(
     has_owners = magic[:5] == b"ustar"
     uname = uname.partition(b"\0")[0] if has_owners else b""
     gname = gname.partition(b"\0")[0] if has_owners else b""
-    uid, gid = _number(uid_field), _number(gid_field)
+    uid, gid = _usual_number(uid_field), _usual_number(gid_field)
     if mtime is None:
         mtime_ns = _number(mtime_field) * 1_000_000_000
     else:
@@ -348,7 +348,7 @@ def _read(
     return Member(
         relative(name),
         type,
-        _number(mode) & 0o7777,
+        _usual_number(mode) & 0o7777,
         uid,
         gid,
         uname,
@@ -391,6 +391,9 @@ def _number(text: bytes) -> int:
         return value - (1 << bits) if value >> bits - 1 else value
     digits = digits.partition(b"\0")[0].partition(b" ")[0]
     return int(digits, 8) if digits.isdigit() and not digits.strip(b"01234567") else 0
+
+
+_usual_number = lru_cache(1024)(_number)  # of modes and owners, of which there are few
 
 
 def _size(at: int, text: bytes) -> int:

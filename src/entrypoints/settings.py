@@ -127,6 +127,10 @@ class StorageSettings:
     """How many archives that the catalog lacks, as after it was lost, a start enters by itself; about 10,000 a second.
     With more it refuses: run tarkeep rebuild."""
 
+    max_tree_bytes: Size = field(default=256 * MEBIBYTE, validator=_positive)
+    """The most names of one archive or tree that are looked into (256M), a name counted with 20 bytes more than it has,
+    a directory with 100: some 5 million names. Merging takes up to four times as much memory."""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """What is worth a line in the log."""
 

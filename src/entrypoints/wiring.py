@@ -46,6 +46,7 @@ from ..adapters.turns import ProcessTurns
 from ..adapters.upload_journal import FilesystemUploadSessions
 from ..adapters.upload_locks import ProcessUploadLocks
 from ..domain.errors import InvalidSetting
+from ..domain.listings import MAX_HELD_BYTES
 from ..domain.ports import (
     ArchiveStore,
     ArchiveSums,
@@ -205,6 +206,7 @@ def assemble(
     scratch: Scratch | None = None,
     max_unpacked_bytes: int | None = None,
     max_adopted: int = 100_000,
+    max_tree_bytes: int = MAX_HELD_BYTES,
     turns: Turns | None = None,
 ) -> Tarkeep:
     """
@@ -217,7 +219,7 @@ def assemble(
     scratch = scratch or ScratchFiles(None)
     visible = VisibleProfiles(catalog)
     examine = read.examine
-    members = RecordMembers(records, read, looking)
+    members = RecordMembers(records, read, looking, max_tree_bytes)
     links = LinkArchives(catalog, members, rules, turns or ProcessTurns())
     points = ListPoints(catalog, links, rules)
     open_point, judge_plan = OpenPoint(points, members), JudgePlan(members)
@@ -362,6 +364,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             reserve=Reserve(settings.reserve_bytes),
             max_unpacked_bytes=settings.max_unpacked_bytes if settings.validate == "full" else None,
             max_adopted=settings.max_adopted_archives,
+            max_tree_bytes=settings.max_tree_bytes,
             gatekeeper=_gatekeeper(settings),
             scratch=kept.scratch,
             audit=_audit(settings, clock),

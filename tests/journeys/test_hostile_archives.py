@@ -26,7 +26,7 @@ from tests.support.tar_oracle import look_at
 pytestmark = pytest.mark.hostile
 
 GROWTH_BYTES = 200 << 20
-# A name that is held costs 250 bytes at the worst, and archives may have many. A tree is given up at 128 MiB of paths,
+# A name that is held costs 250 bytes at the worst, and archives may have many. A tree is given up at 256 MiB of paths,
 # and what several threads have freed of that is not given back at once.
 GROWTH_OF_MANY_NAMES = {"listing of a million names": 400 << 20, "4,000 names of 500 levels": 512 << 20}
 WATCHDOG_SECONDS = 120.0

@@ -15,6 +15,7 @@ from tarkeep.domain.errors import (
     NameConflict,
     NotATar,
     RecordsMissing,
+    TreeTooLarge,
     UploadInterrupted,
 )
 from tarkeep.domain.members import MemberRecord
@@ -194,6 +195,19 @@ def test_limits_hold_for_stored_archives(memory: InMemory, archive: BackupArchiv
 
     with pytest.raises(ExpandsTooFar):
         limited(archive)
+
+
+def test_more_names_than_can_be_held_are_refused_before_anything_is_read(
+    memory: InMemory, archive: BackupArchive
+) -> None:
+    """How many members an archive has is known."""
+    limited = RecordMembers(
+        MemoryMemberRecords(), memory.tarkeep.read, TargzInspector(), max_names_bytes=6_000 * 20 - 1
+    )
+    memory.store.remove(archive.id)
+
+    with pytest.raises(TreeTooLarge):
+        limited.table(archive)
 
 
 def test_what_nobody_looked_into_stays_missing(memory: InMemory, archive: BackupArchive) -> None:

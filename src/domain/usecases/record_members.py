@@ -15,7 +15,7 @@ from attrs import frozen
 from ..archives import BackupArchive
 from ..errors import MemberUnreadable, RecordsMissing, TreeTooLarge
 from ..footprints import Footprint, footprint_of
-from ..listings import MAX_HELD_BYTES, canonical
+from ..listings import MAX_HELD_BYTES, NAME_BYTES, canonical
 from ..members import Member, MemberRecord
 from ..name_table import NameTable, held_table, last_at, listed_in_order
 from ..names import Names, tables
@@ -39,7 +39,7 @@ class RecordMembers:
     The records of an archive's members.
 
     *inspector* looks at the bytes whatever the settings say of archives that arrive. Two callers that miss the same
-    records both make them. *max_names_bytes* bounds what names and paths of one archive may count for.
+    records both make them. *max_names_bytes* bounds what names and paths of one archive, or of one tree, may count for.
     """
 
     records: MemberRecords
@@ -96,6 +96,8 @@ class RecordMembers:
         """
         sha256, base = archive.digests.sha256, None if like is None else like.digests.sha256
         limit_bytes = self.max_names_bytes
+        if archive.contents is not None and archive.contents.members * NAME_BYTES > limit_bytes:
+            raise TreeTooLarge(limit_bytes)  # before anything is read
         found = self._kept(archive, lambda: self.records.table(sha256, limit_bytes, base))
         return found or held_table(tables(self._passing(archive)), limit_bytes)
 
