@@ -9,11 +9,14 @@ happens while links are being worked out.
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from attrs import define, evolve
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -312,3 +315,72 @@ TestSqlLinks = SqlLinksMachine.TestCase
 TestSqlLinks.settings = settings(
     max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+@pytest.mark.parametrize("machine", [MemoryLinksMachine, SqlLinksMachine])
+def test_a_circle_is_settled_as_one_when_what_was_unreadable_can_be_read(machine: type[LinksMachine]) -> None:
+    """No standing in it follows from one that followed from itself."""
+    state = machine()
+    state.start()
+    try:
+        contents = Contents(Kind.INCREMENTAL, 3, 10_240, None, has_unchanged=False)
+        inc, diff = (ArchiveId(PROFILE, type, "aa.tar.gz") for type in (BackupType.INC, BackupType.DIFF))
+        state.archives_are_found(
+            [
+                BackupArchive(
+                    inc, 1, Digests("0" * 32, "a" * 64), NOON, NOON, contents, lineage=Lineage(None, "1" * 64)
+                ),
+                BackupArchive(
+                    diff,
+                    1,
+                    Digests("0" * 32, "c" * 64),
+                    NOON,
+                    NOON,
+                    contents,
+                    lineage=Lineage((inc.type, inc.name), None, "1" * 64),
+                ),
+            ]
+        )
+        state.unreadable.add("c" * 64)
+        state.links_are_worked_out()
+        state.unreadable.clear()
+        state.places_are_those_worked_out_at_once(1)
+        state.what_is_not_pending_is_right()
+    finally:
+        state.teardown()
+
+
+def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
+    """What links take is worked out once; the others find it done."""
+    catalog, turns, begun, go_on = MemoryCatalog(), ProcessTurns(), threading.Event(), threading.Event()
+    contents = Contents(Kind.INCREMENTAL, 3, 10_240, None, has_unchanged=True)
+    names = [(BackupType.INC if number else BackupType.FULL, f"a{number}.tar.gz") for number in range(9)]
+    catalog.adopt(
+        [
+            BackupArchive(ArchiveId(PROFILE, *name), 1, Digests("0" * 32, f"{at:064}"), NOON, NOON, contents)
+            for at, name in enumerate(names)
+        ]
+    )
+    compared: list[tuple[str, str]] = []
+
+    @define
+    class Slow:
+        is_certain: bool = True
+
+        def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
+            begun.set()
+            go_on.wait()
+            compared.append((child.id.name, parent.id.name))
+            return Fit(FitVerdict.FITS)
+
+    book = RuleBook((("*", ProfileRules()),))
+    links = LinkArchives(catalog, InMemory().tarkeep.record_members, book, turns, comparing=lambda *_: Slow())  # type: ignore[arg-type]  # it compares
+    points = ListPoints(catalog, links, book)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(points, PROFILE)
+        begun.wait()
+        others = [pool.submit(points, PROFILE) for _ in range(3)]
+        go_on.set()
+        assert all(other.result() == first.result() for other in others)
+
+    assert len(compared) == len(set(compared)) == len(names) - 1
