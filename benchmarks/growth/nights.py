@@ -56,7 +56,7 @@ def night(number: int, names: int, *, is_contradicting: bool = False) -> bytes:
     for directory, files in tree(names) if not number else _changed(number, names):
         changed[directory] = files
     blocks = [
-        _directory(directory, files, set(changed[directory])) if directory in changed else unchanged
+        _directory(directory, files, set(changed[directory])) if directory and directory in changed else unchanged
         for (directory, files), unchanged in zip(tree(names), _unchanged(names), strict=True)
     ]
     if is_contradicting:

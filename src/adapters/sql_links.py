@@ -18,6 +18,7 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    true,
     union_all,
     update,
 )
@@ -268,6 +269,8 @@ def _portions(rows: Sequence[int]) -> Iterator[Sequence[int]]:
 _AT_ONCE = 500  # variables of a statement
 _a, _l = archives.c, links.c
 _of_profile = _l.profile == bindparam("of_profile")
+# Said twice: once as the index has it in its condition, and once as SQLite looks it up there.
+_is_pending = (PENDING_LINK, _l.is_pending.is_(true()))
 _of_identity = (_a.type == bindparam("type"), _a.name == bindparam("name"), _a.profile == bindparam("profile"))
 _PLACE = (*ARCHIVE, _l.link, _l.standing)
 _both = links.join(archives, archives.c.seq == links.c.seq)
@@ -275,7 +278,7 @@ _both = links.join(archives, archives.c.seq == links.c.seq)
 _STATE = select(
     linked_profiles.c.version,
     linked_profiles.c.rules,
-    exists(select(_l.seq).where(_of_profile, PENDING_LINK)),
+    exists(select(_l.seq).where(_of_profile, *_is_pending)),
     exists(select(_l.seq).where(_of_profile, UNSETTLED_LINK)),
 ).where(linked_profiles.c.profile == bindparam("of_profile"))
 _VERSION = select(linked_profiles.c.version).where(linked_profiles.c.profile == bindparam("of_profile"))
@@ -291,7 +294,7 @@ _ENTRIES = select(*ARCHIVE).select_from(_both).where(_of_profile)
 _PENDING = (
     select(*_PLACE)
     .select_from(_both)
-    .where(_of_profile, PENDING_LINK)
+    .where(_of_profile, *_is_pending)
     .order_by(_l.position.desc())
     .limit(bindparam("limit"))
 )

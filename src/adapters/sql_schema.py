@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ..domain.errors import FormatUnknown
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -164,8 +164,9 @@ def _links_by(name: str, where: TextClause, *columns: str) -> Index:
 
 Index("links_in_order", links.c.profile, links.c.position)
 _links_by("links_of_type_in_order", LISTED_LINK, "profile", "type", "position")
-_links_by("links_pending", PENDING_LINK, "profile", "position")
-_links_by("links_unsettled", UNSETTLED_LINK, "profile", "position")
+# Behind the column of the condition: of indexes that begin with the profile SQLite would take any, and go through it.
+_links_by("links_pending", PENDING_LINK, "is_pending", "profile", "position")
+_links_by("links_unsettled", UNSETTLED_LINK, "standing", "profile", "position")
 _links_by("links_of_parent", text("parent IS NOT NULL"), "parent")
 
 asked = Table(

@@ -392,6 +392,26 @@ def test_a_page_finds_its_place_by_all_its_filters(
     assert steps == f"SEARCH archives USING INDEX {lookup}"
 
 
+def test_what_is_to_be_worked_out_is_found_without_going_through_its_profile(file: Path) -> None:
+    """Each question about it is a look-up in the index that has nothing else; asked at every receive."""
+    with opened(file) as catalog, noted() as statements:
+        catalog.pending("document", 10)
+        catalog.unsettled("document", 10)
+        catalog.link_state("document")
+
+    with raw(file) as connection:
+        found = [plan(connection, statement, parameters) for statement, parameters in statements.items()]
+    pending, unsettled = "links_pending (is_pending=? AND profile=?)", "links_unsettled (standing=? AND profile=?)"
+    assert [
+        re.findall(r"links_(?:pending|unsettled|in_order|of_type).*?\)", steps.replace("COVERING ", ""))
+        for steps in found
+    ] == [
+        [pending],
+        [unsettled],
+        [pending, unsettled],
+    ]
+
+
 # -- durability ------------------------------------------------------------------------------------------------------
 
 

@@ -80,10 +80,10 @@ class Line:
 
 def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
     """*points* as a tree: each below the one it builds on, those that build on nothing at the left."""
-    by_id = {point.id: point for point in points}
+    known_ids, in_circles = {point.id for point in points}, _in_circles(points)
     below: dict[ArchiveId | None, list[StoredPoint]] = {}
     for point in points:
-        known = point.parent if point.parent in by_id and _is_before(by_id, point) else None
+        known = point.parent if point.parent in known_ids and point.id not in in_circles else None
         below.setdefault(known, []).append(point)
     width = max((len(_label(point)) + 2 * min(point.length - 1, _DEEPEST) for point in points), default=0)
     waiting = [(0, point) for point in reversed(below.get(None, []))]
@@ -112,16 +112,18 @@ def _more(notes: Sequence[str]) -> list[str]:
     return [f"and {more} more, which --json shows"] if more > 0 else []
 
 
-def _is_before(by_id: dict[ArchiveId, StoredPoint], point: StoredPoint) -> bool:
-    """Whether going up from *point* comes to an end: two that name each other must not vanish from the tree."""
-    climbed = set()
-    at: StoredPoint | None = point
-    while at is not None and at.parent is not None:
-        if at.id in climbed:
-            return False
-        climbed.add(at.id)
-        at = by_id.get(at.parent)
-    return True
+def _in_circles(points: Sequence[StoredPoint]) -> set[ArchiveId]:
+    """Those from which going up comes to no end: two that name each other must not vanish from the tree."""
+    parents = {point.id: point.parent for point in points}
+    ends: dict[ArchiveId | None, bool] = {None: True}
+    for id in parents:
+        climbed: dict[ArchiveId, None] = {}
+        at: ArchiveId | None = id
+        while at not in ends and at is not None and at not in climbed:
+            climbed[at] = None
+            at = parents.get(at)
+        ends |= dict.fromkeys(climbed, ends.get(at, False))
+    return {id for id in parents if not ends[id]}
 
 
 def _mark(point: StoredPoint) -> tuple[str, int]:
