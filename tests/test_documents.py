@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_upgrading(tmp_path: Path) -> None:
         stop = f"kill {server.process.pid}; while [ -e {log} ] || curl -f {server.url}/healthz; do sleep 0.1; done"
         again = f"export TARKEEP_SERVER={server.url}"
 
-        played = sandbox.play(page_commands("docs/upgrading.md"), before={"curl -f": again, "rm /var": stop})
+        played = sandbox.play(page_commands("docs/upgrading.md"), before={"curl -f": again, "systemctl stop": stop})
 
     check(played, sandbox)
 
@@ -190,3 +191,129 @@ def test_the_shell_clients(tmp_path: Path) -> None:
         )
 
     check(played, sandbox)
+
+
+def test_the_clients(tmp_path: Path) -> None:
+    """docs/clients.md: what curl does for one machine, `tarkeep` for a desk, and a laptop's backups and restores."""
+    home = tmp_path / "home"
+    (home / "systemd").mkdir(parents=True)
+    shutil.copytree(ROOT / "examples", home / "examples")
+    with live_server(tmp_path / "data") as server:
+        sandbox = Sandbox(
+            home,
+            {
+                "http://127.0.0.1:5000": server.url,
+                "-C /home ": "-C . ",
+                "/home/me/document": "document",
+                "/where/to": "there",
+                "/var/backups/tree": str(home / "tree"),
+                "/tmp/back": str(home / "back-again"),
+                "/tmp/letter": str(home / "letter-again"),
+                "2026-11-25": "2999-12-31",
+                "inc_2026-11-25_02-00-00.tar.gz": "$MIDDLE",
+                "/etc/systemd/system": str(home / "systemd"),
+                "/etc/tarkeep": str(home / "etc"),
+            },
+            programs=["systemctl"],
+        )
+        prepare(
+            sandbox,
+            """\
+            mkdir -p document/letters there tree/FULL tree/INC
+            for n in $(seq 30); do head -c 100000 /dev/urandom >document/letters/$n; done
+            echo dear >document/letter.odt
+            tar -czf tree/FULL/full_2026-11-23_02-00-00.tar.gz document
+            tar -czf tree/INC/inc_2026-11-24_02-00-00.tar.gz document/letter.odt
+            touch -d '36 hours ago' tree/FULL/*; touch -d '12 hours ago' tree/INC/*
+            """,
+        )
+        kept = f"http://127.0.0.1:{server.host_and_port[1]}/api/v1/profiles/nas/archives/FULL/full_2026-11-23.tar.gz"
+        nights = (
+            "for n in 1 2; do echo $n >>document/letter.odt; tarkeep backup laptop document; done;"
+            " MIDDLE=$(tarkeep points laptop --json | grep -o 'inc_[-_0-9]*.tar.gz' | head -n 1)"
+        )
+
+        played = sandbox.play(
+            page_commands("docs/clients.md"),
+            before={
+                "b()": f"URL={server.url} file=full_large.tar.gz; tar -czf $file document/letters",
+                "url=": f"curl -T tree/FULL/full_2026-11-23_02-00-00.tar.gz {kept}",
+                "tarkeep points laptop": nights,
+            },
+        )
+
+    check(played, sandbox)
+    assert (home / "there" / "document" / "letter.odt").exists()
+    assert (home / "letter-again" / "document" / "letter.odt").exists()
+    assert (home / "systemd" / "tarkeep-backup.timer").exists()
+
+
+# a server for as long as it takes: until it serves, and then for what WHILE says, which knows its URL
+_SERVING = """\
+tarkeep serve --port 0 "$@" 2>$HOME/serving &
+until grep -q serving $HOME/serving; do kill -0 $! || { cat $HOME/serving; exit 1; }; sleep 0.1; done
+URL=$(grep -o 'https\\?://[0-9.:]*' $HOME/serving | head -n 1) bash -c "$WHILE"
+kill $! && wait $!
+"""
+
+
+# what rsync does with a folder of this machine
+_COPYING = """\
+without=()
+while [ $# -gt 2 ]; do
+    if [ "$1" = --exclude ]; then without+=("--exclude=.$2"); shift; fi
+    shift
+done
+mkdir "$2" && tar -C "$1" --anchored "${without[@]}" -cf - . | tar -C "$2" -xf -
+"""
+
+
+def test_operations(tmp_path: Path) -> None:
+    """docs/operations.md: installed, with tokens, TLS, a log of writes that is looked at, and a copy of the store."""
+    home = tmp_path / "home"
+    home.mkdir()
+    shutil.copytree(ROOT / "examples", home / "examples")
+    data = home / "DATA"
+    sandbox = Sandbox(
+        home,
+        {
+            "/opt/tarkeep/bin/": "",
+            "/opt/tarkeep": str(home / "opt"),
+            "/var/lib/tarkeep": str(data),
+            "/etc/tarkeep": str(home / "etc"),
+            "/etc/systemd/system": str(home / "systemd"),
+            "tarkeep serve": "serving",
+            "0.0.0.0": "127.0.0.2",  # nothing here is to be seen from elsewhere
+            "token 63c5ujmz;": "token $ID;",
+            "63c5ujmz  valid": "$ID  valid",
+            "revoke 63c5ujmz": "revoke $ID",
+            "revoked: 63c5ujmz": "revoked: $ID",
+            "5B0C...": "$FINGERPRINT",
+            "0f3c...": "$HEAD",
+            "9b1e...": "$LATER",
+            "other:/copy/": "copy/",
+        },
+        programs=["systemctl", "pip", "uv"],
+        scripts={"serving": _SERVING, "ssh": 'bash -c "$2"', "rsync": _COPYING},
+    )
+    prepare(sandbox, INCREMENTAL_DOCUMENTS + "mkdir systemd")
+    upload = (
+        f"token=$(tarkeep token create --data {data} --scope push --profile laptop 2>/dev/null);"
+        " WHILE='curl -f -u :'$token' -F file=@full_2025-11-21_09-07-19.tar.gz -F profile=laptop $URL/upload -o answer'"
+        f" serving --data {data}"
+    )
+
+    played = sandbox.play(
+        page_commands("docs/operations.md"),
+        before={
+            "tarkeep token list": f"ID=$(tarkeep token list --data {data} | cut -c 1-8)",
+            "tarkeep audit verify --data /var/lib/tarkeep": upload,
+            "tarkeep audit verify --data /var/lib/tarkeep --head": f"HEAD=$(cat heads); {upload}",
+            "rsync": "cd ~",
+        },
+    )
+
+    check(played, sandbox)
+    assert (home / "systemd" / "tarkeep.service").exists()
+    (copied,) = sandbox.play([Command("tarkeep rebuild --check --data copy", None)])
+    assert (copied.status, copied.printed.strip()) == (0, "1 archive entered into the catalog")

@@ -4,7 +4,7 @@ The command lines of the documents, run as a reader would run them, and their ou
 A page's fenced blocks are played in one bash, in order, so that variables and files of one block are there in the next.
 A block marked ``sh`` is a script, of which every command must succeed. A block without a mark in which lines begin with
 ``$ `` shows commands with their output: it must look like what was really printed, but for what differs from run to run
-(numbers, digests, times, and whatever ``...`` stands for). Other blocks hold no commands.
+(numbers, digests, tokens, times, and whatever ``...`` or a variable stands for). Other blocks hold no commands.
 """
 
 from __future__ import annotations
@@ -84,6 +84,9 @@ class Sandbox:
     programs: Sequence[str] = ()
     """Programs that are not run: they do nothing and succeed."""
 
+    scripts: Mapping[str, str] = field(factory=dict)
+    """Programs that a script of bash stands for, by their names."""
+
     def play(self, lines: Sequence[Command], before: Mapping[str, str] | None = None) -> list[Played]:
         """
         Run *lines* in one bash. *before* has shell lines to run ahead of the first command that begins with a text,
@@ -119,8 +122,8 @@ class Sandbox:
         curl = bin / "curl"
         curl.write_text(_CURL.format(curl=shutil.which("curl")))
         curl.chmod(0o755)
-        for program in self.programs:
-            (bin / program).write_text("#!/bin/sh\n")
+        for program, script in {**dict.fromkeys(self.programs, ""), **self.scripts}.items():
+            (bin / program).write_text(f"#!/bin/bash\n{script}")
             (bin / program).chmod(0o755)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TARKEEP_", "XDG_"))}
         return kept | {
@@ -157,7 +160,10 @@ def _parsed(lines: Sequence[Command], printed: str) -> list[Played]:
 
 _VARYING = re.compile(
     r"""(?P<any>\.\.\.)
+      | (?P<token>\btk_[a-z2-7]{8}_[a-z2-7]{58}\b)
+      | (?P<variable>\$[A-Z]+)
       | (?P<age>just\ now|\d+\ (?:second|minute|hour|day|week|month|year)s?\ ago)
+      | (?P<duration>\b(?:\d+\ h\ )?(?:\d+\ min\ )?\d+(?:\.\d+)?\ (?:s|min)\b)
       | (?P<hex>\b(?=[0-9a-f]*\d)[0-9a-f]{6,}\b)
       | (?P<size>\d[\d.,]*\ (?:bytes|B|KB|MB|GB|TB)\b)
       | (?P<number>\d+(?:\.\d+)?)
@@ -166,7 +172,10 @@ _VARYING = re.compile(
 )
 _PATTERNS = {
     "any": ".*?",
+    "token": "tk_[a-z2-7]{8}_[a-z2-7]{58}",
+    "variable": r"\S+",
     "age": r"(?:just now|\d+ \w+ ago)",
+    "duration": r"(?:\d+ h )?(?:\d+ min )?\d+(?:\.\d+)? (?:s|min)",
     "hex": "[0-9a-f]+",
     "size": r"\d[\d.,]* (?:bytes|B|KB|MB|GB|TB)",
     "number": r"\d+(?:\.\d+)?",
