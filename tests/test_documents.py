@@ -250,6 +250,7 @@ def test_the_clients(tmp_path: Path) -> None:
 
 # a server for as long as it takes: until it serves, and then for what WHILE says, which knows its URL
 _SERVING = """\
+: >$HOME/serving
 tarkeep serve --port 0 "$@" 2>$HOME/serving &
 until grep -q serving $HOME/serving; do kill -0 $! || { cat $HOME/serving; exit 1; }; sleep 0.1; done
 URL=$(grep -o 'https\\?://[0-9.:]*' $HOME/serving | head -n 1) bash -c "$WHILE"

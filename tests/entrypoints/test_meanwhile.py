@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -251,3 +252,24 @@ def test_the_answer_to_the_last_bytes_says_all(machine: Machine) -> None:
     assert progress.stored.digests.sha256 == "b" * 64
     assert stub.asked[0]["prefer"] == "return=representation"
     assert len(stub.asked) == 1
+
+
+@pytest.mark.parametrize("command", [["--version"], ["help"], ["stats"]])
+def test_an_interrupt_in_the_last_moment_is_one_line_too(machine: Machine, command: list[str]) -> None:
+    """When all is done, and whoever reads what it says does not read."""
+    ours, theirs = os.pipe()
+    filled = os.write(theirs, bytes(fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)))
+    ending = subprocess.Popen(
+        [*machine.command, *command], stdout=theirs, stderr=subprocess.PIPE, text=True, env=machine.environment()
+    )
+    os.close(theirs)
+    while not Path(f"/proc/{ending.pid}/syscall").read_text().startswith("1 0x1 "):  # write to standard output
+        assert ending.poll() is None
+    ending.send_signal(2)
+    _, told = ending.communicate(timeout=60)
+    with os.fdopen(ours, "rb") as pipe:
+        assert pipe.read() == bytes(filled)
+
+    assert ending.returncode == 130
+    (line,) = told.splitlines()
+    assert line.startswith("tarkeep: interrupted")

@@ -136,6 +136,7 @@ def _stop_at_the_end(_number: int, _frame: FrameType | None) -> NoReturn:
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
     global _interrupts
     _interrupts += 1
+    streams.hurry()
     raise KeyboardInterrupt
 
 

@@ -20,6 +20,8 @@ from collections.abc import Iterable, Iterator
 
 IN, OUT, ERR = 0, 1, 2
 _BLOCK_BYTES = 1 << 20
+_A_MOMENT = 1.0
+_PIPE_BYTES = 4096  # are written without waiting where there is room at all
 _SHORTEST_SECRET = 5  # what is shorter may be part of any word
 
 
@@ -85,6 +87,7 @@ _LOGIN = re.compile(r"(://[^\s/:@]*):([^\s@]+)@")
 _secrets: set[str] = set()
 _closed: set[int] = set()
 _output = _Descriptor(OUT)
+_hurries = False
 
 
 def make_fit() -> None:
@@ -191,7 +194,17 @@ def _without(text: str, secret: str) -> str:
     return text
 
 
+def hurry() -> None:
+    """From now on whoever does not read is waited for no longer than a moment: the command is to end."""
+    global _hurries
+    _hurries = True
+
+
 def _written(number: int, block: memoryview) -> int:
+    if _hurries:
+        if not _wait(number, for_room=True, seconds=_A_MOMENT):
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        block = block[:_PIPE_BYTES]
     while True:
         try:
             return os.write(number, block)
@@ -199,9 +212,9 @@ def _written(number: int, block: memoryview) -> int:
             _wait(number, for_room=True)
 
 
-def _wait(number: int, *, for_room: bool) -> None:
+def _wait(number: int, *, for_room: bool, seconds: float | None = None) -> bool:
     import select  # hardly ever needed
 
     poll = select.poll()
     poll.register(number, select.POLLOUT if for_room else select.POLLIN)
-    poll.poll()
+    return bool(poll.poll(None if seconds is None else seconds * 1000))
