@@ -46,6 +46,11 @@ def test_a_proven_chain_restores_at_every_point(laptop: Dumper, posix: bool) -> 
         (dump.name, True, "proven", "exact") for dump in (full, first, second, diff)
     ]
     assert [point["path"] for point in points] == [[0], [0, 1], [0, 1, 2], [0, 3]]
+    assert laptop.get("points", paths="full")["points"] == points
+    whole = [laptop.client.get(point["url"]).json()["path"] for point in points]
+    assert [[step["name"] for step in path] for path in whole] == [
+        [points[at]["name"] for at in point["path"]] for point in points
+    ]
     assert [point["link"]["parent"] for point in points] == [None, named(full), named(first), named(full)]
     assert points[3]["path_size"] == len(full.content) + len(diff.content)
     (chain,) = laptop.get("chains")["chains"]

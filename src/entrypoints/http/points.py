@@ -80,7 +80,7 @@ async def list_points(request: Request) -> Response:
         raise Problem(400, "invalid-parameter", "paths must be full, or left out")
     if paths and "limit" not in query and "cursor" not in query:
         points = await context.run(lambda: context.tarkeep.points(profile))
-        return context.stream_json(request, _whole(profile, _with_paths(points)))
+        return context.stream_json(request, _whole(profile, _in_pieces(_with_paths(points), _FULL_AT_ONCE)))
     is_page = "limit" in query or "cursor" in query
     limit = whole_number(query, "limit", 100, 1, MAX_PAGE) if is_page else SHORT_ANSWER
     try:
@@ -122,7 +122,7 @@ async def show_point(request: Request) -> Response:
 
 def points_json(points: Sequence[RestorePoint]) -> Iterator[bytes]:
     """*points* with their paths, as a whole JSON text in pieces."""
-    return _whole(points[0].archive.id.profile, _with_paths(points))
+    return _whole(points[0].archive.id.profile, _in_pieces(_with_paths(points), _FULL_AT_ONCE))
 
 
 def _whole(profile: str, points: Iterable[Sequence[Point]]) -> Iterator[bytes]:
@@ -159,16 +159,24 @@ def _with_short_paths(places: Sequence[Placed]) -> Iterator[Point]:
         yield told
 
 
-def _with_paths(points: Sequence[RestorePoint]) -> Iterator[Sequence[Point]]:
+def _with_paths(points: Sequence[RestorePoint]) -> Iterator[Point]:
     number = {point.archive.id: at for at, point in enumerate(points)}
-    return _in_pieces((_with_path(point, number) for point in points), _FULL_AT_ONCE)
+    path: list[int] = []
+    for at, point in enumerate(points):
+        # Mostly one goes on from the one before, and looking up thousands again takes far longer than copying them.
+        goes_on = path and points[path[-1]].archive.id == point.link.parent and point.length == len(path) + 1
+        path = [*path, at] if goes_on else [number[id] for id in point.path]
+        standing = point.standing
+        is_all = standing.obstructions == len(standing.obstacles)
+        obstacles = standing.obstacles if is_all else point.obstacles
+        told = _point(point.archive, point.link, standing, obstacles, standing.doubts)
+        told.path = path
+        yield told
 
 
 def _page_with_paths(context: Context, profile: str, page: PlacedPage) -> list[Point]:
-    wanted = {place.archive.id for place in page.places}
-    points = context.tarkeep.points(profile)
-    number = {point.archive.id: at for at, point in enumerate(points)}
-    return [_with_path(point, number) for point in points if point.archive.id in wanted]
+    wanted = {(place.archive.id.type.value, place.archive.id.name) for place in page.places}
+    return [point for point in _with_paths(context.tarkeep.points(profile)) if (point.type, point.name) in wanted]
 
 
 def _in_pieces(points: Iterable[Point], size: int) -> Iterator[list[Point]]:
@@ -185,12 +193,6 @@ def point_in_list(place: Placed) -> Point:
     assert place.link is not None  # as `ListPoints` promises
     assert place.standing is not None
     return _point(place.archive, place.link, place.standing, place.standing.obstacles, place.standing.doubts)
-
-
-def _with_path(point: RestorePoint, number: dict[ArchiveId, int]) -> Point:
-    told = _point(point.archive, point.link, point.standing, point.obstacles, point.own_doubts)
-    told.path = [number[id] for id in point.path]
-    return told
 
 
 def _point(
