@@ -100,11 +100,15 @@ def test_a_narrow_terminal_keeps_percentage_and_rate(machine: Machine, profile: 
     )
     _, back = on_a_terminal(machine, "restore", profile, "--into", "back", environment=narrow)
 
+    slowly = ("--limit-rate", "4M")
+    _, merged = on_a_terminal(machine, "restore", profile, "--into", "whole", "--merged", *slowly, environment=narrow)
+
     rate = r" +[0-9]+% +[0-9.]+ [KM]B/s +\d:\d\d:\d\d"
     assert re.search(rf"total{rate}", plain(pushed)), plain(pushed)
     assert re.search(rf"FULL…_02-00-00{rate}", plain(pushed)), plain(pushed)
     assert re.search(rf"FULL…_\d\d-\d\d-\d\d{rate}", plain(made)), plain(made)
     assert re.search(r"FULL…_\d\d-\d\d-\d\d +[0-9]+% ", plain(back)), plain(back)
+    assert re.search(rf"the tree{rate}", plain(merged)), plain(merged)
     drawn = [line for line in re.split(r"[\r\n]+", plain(pushed)) if "%" in line]
     assert max(map(len, drawn)) <= 40
 

@@ -7,6 +7,7 @@ something goes wrong.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -30,6 +31,7 @@ from . import process
 from .client_settings import ClientSettings
 from .exits import DIFFERENT, FAILED, OK, PARTLY
 from .output import Output
+from .output import Progress as Shown
 from .transfers import Pace, Transfer, run
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 _SHOWN_DIFFERENCES = 100
 _SHOWN_MESSAGES = 5
 _SHOWN_NAMES = 3
+_TAR_BLOCK = 512
 _NOTHING = "nothing was restored, run the same command again"
 
 
@@ -169,12 +172,12 @@ class RestoreRun:
     def _stream(self, label: str, at: str, path: bytes, links: Iterator[bytes] | tuple[()]) -> tuple[str, ...]:
         pace = Pace(self._settings.limit_rate)
         position = 0
-        with self._output.bars(None) as bars:
+        with self._output.bars(None) as bars, self._foreseen(at, path, bars) as foreseen:
 
             def progress(count_bytes: int) -> None:
                 nonlocal position
                 position += count_bytes
-                bars.at(label, position, count_bytes, None)
+                bars.at(label, position, count_bytes, max(foreseen[0], position) if foreseen else None)
                 pace.moved(count_bytes)
 
             return self._how.part(
@@ -186,6 +189,28 @@ class RestoreRun:
                 links=links,
                 numeric_owner=self._numeric_owner,
             )
+
+    @contextmanager
+    def _foreseen(self, at: str, path: bytes, bars: Shown) -> Iterator[list[int]]:
+        """How many bytes the tar of what lay at *path* has, once that is known; asked only where somebody looks."""
+        foreseen: list[int] = []
+        is_over = threading.Event()
+
+        def add_up() -> None:
+            size = 0
+            with suppress(TarkeepError):  # whoever restores meets it as well
+                for entry in self._how.chains.tree(self._profile, at, path, recursive=True):
+                    if is_over.is_set():
+                        return
+                    size += _TAR_BLOCK + -(-entry.size_bytes // _TAR_BLOCK) * _TAR_BLOCK
+                foreseen.append(size)
+
+        if bars.is_seen:
+            threading.Thread(target=add_up, name="how much there is", daemon=True).start()
+        try:
+            yield foreseen
+        finally:
+            is_over.set()
 
     def compare(self, path: bytes, at: str) -> int:
         """Hold what lies here against what the server says of *path*."""
