@@ -21,7 +21,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from functools import cached_property
 from heapq import merge
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
@@ -39,6 +39,7 @@ DIRECTORY = Struct("<QIII")  # place in the tar, listing, lengths of the headers
 NO_LISTING = 0xFFFF_FFFF  # in the place of the number of one
 SEVERAL = 0xFFFF_FFFE
 OF_BASE = 0x8000_0000  # set in the number of a listing that the base has
+_HELD_ROWS = 50_000  # of a file, as objects: some 20 MiB
 _AT_ONCE = 64  # members that are looked up together
 IS_COMPLETE, IS_NEW = 1, 2  # of a row; new are those whose directory has none in the base
 
@@ -61,18 +62,31 @@ class _Rows:
         self._listings = file.numbers("d.listings")
         self.dropped = file.texts("d.dropped")
         self._has_dropped = len(self.dropped) > 0
+        self._last: tuple[int, bytes | None, _Listed | None] = (-1, None, None)  # that was found
 
     def find(self, path: bytes) -> _Listed | None:
         if "by_path" in self.__dict__:
             return self.by_path.get(path)
-        number = self.paths.find(path)
-        if number is None:
+        number, last, found = self._last
+        if path == last:
+            return found
+        number += 1  # mostly they are asked for in their order
+        if number == len(self.paths) or self.paths[number] != path:
+            number = self.paths.place(path)
+        if number == len(self.paths) or self.paths[number] != path:
             return None
         at = slice(number * DIGEST_BYTES, (number + 1) * DIGEST_BYTES)
-        return _listed(self._listed[at], self._named[at], self.flags[number], self._listings[number])
+        found = _listed(self._listed[at], self._named[at], self.flags[number], self._listings[number])
+        self._last = (number, path, found)
+        return found
 
     def has_dropped(self, path: bytes) -> bool:
         return self._has_dropped and self.dropped.find(path) is not None
+
+    def expect_many(self) -> None:
+        """Many of the rows will be looked for, in any order."""
+        if len(self.paths) <= _HELD_ROWS:
+            self.by_path  # noqa: B018
 
     @cached_property
     def by_path(self) -> dict[bytes, _Listed]:
@@ -82,6 +96,13 @@ class _Rows:
             _listed, map(listed.__getitem__, places), map(named.__getitem__, places), self.flags[:], self._listings[:]
         )
         return dict(zip(self.paths, rows, strict=True))
+
+    def in_order(self) -> Iterator[tuple[bytes, bytes]]:
+        """The directories with the digests of their listings, ascending."""
+        begin = 0
+        for path, listing in zip(self.paths, self._listings, strict=True):
+            yield path, b"" if listing == NO_LISTING else self._listed[begin : begin + DIGEST_BYTES]
+            begin += DIGEST_BYTES
 
     @cached_property
     def listed(self) -> dict[bytes, bytes | None]:
@@ -252,10 +273,14 @@ class SettledRecords:
 
     @cached_property
     def _paths(self) -> list[bytes]:
+        self.rows.expect_many()  # whoever wants all paths will want their rows
         if self.base is None:
-            return list(self.rows.by_path)  # whoever wants all paths will want their rows
-        # mostly in order already, for which sorting hardly costs anything
-        return sorted({*self.base.rows.by_path, *self.rows.by_path}.difference(self.rows.dropped))
+            return list(self.rows.paths)
+        self.base.rows.expect_many()
+        own = {*self.rows.paths}
+        gone = own.union(self.rows.dropped)
+        # two rows of runs that ascend, for which sorting hardly costs anything
+        return sorted([*(path for path in self.base.rows.paths if path not in gone), *own])
 
     def directories(self) -> Sequence[bytes]:
         return self._paths
@@ -307,22 +332,35 @@ class SettledRecords:
         if not isinstance(other, SettledRecords):
             return changed_rows(self, other)
         if (self.base or self).sha256 != (other.base or other).sha256:
-            return {path for path, _ in self._all_listed().items() ^ other._all_listed().items()}
-        rows = (self.base or self).rows.listed
+            return set(_differing(self._in_order(), other._in_order()))
+        rows = (self.base or self).rows
+        rows.expect_many()
+
+        def listed_there(path: bytes) -> bytes | None:
+            found = rows.find(path)
+            return None if found is None else found.row.listed
+
         ours, theirs = (one.rows.listed if one.base is not None else {} for one in (self, other))
         return {
             path
             for path in {path for path, _ in ours.items() ^ theirs.items()}
-            if ours.get(path, rows.get(path)) != theirs.get(path, rows.get(path))
+            if (ours[path] if path in ours else listed_there(path))
+            != (theirs[path] if path in theirs else listed_there(path))
         }
 
-    def _all_listed(self) -> dict[bytes, bytes | None]:
+    def _in_order(self) -> Iterator[tuple[bytes, bytes]]:
         if self.base is None:
-            return self.rows.listed
-        found = self.base.rows.listed | self.rows.listed
-        for path in self.rows.dropped:
-            del found[path]
-        return found
+            return self.rows.in_order()
+        own = self.rows.listed
+        return merge((row for row in self.base.rows.in_order() if row[0] not in own), self.rows.in_order())
+
+
+def _differing(one: Iterator[tuple[bytes, bytes]], other: Iterator[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    """The paths, ascending in both, that have another digest in *one* than in *other*, or stand in one alone."""
+    for path, rows in groupby(merge(one, other), key=itemgetter(0)):
+        digests = [digest for _, digest in rows]
+        if len(digests) == 1 or digests[0] != digests[1]:
+            yield path
 
 
 def _others_from(blocks: _Blocks, start: int) -> Iterator[MemberRecord]:

@@ -247,8 +247,8 @@ class Treading:
         self._links.add(path)
 
     def _use(self, directory: bytes) -> None:
-        """Note *directory* and all above it."""
-        while directory not in self._directories:
+        """Note *directory* and all above it, as long as nothing is objected to: then nothing else matters."""
+        while not self._objection and directory not in self._directories:
             self._hold(directory)
             self._directories.add(directory)
             directory = split(directory)[0]
