@@ -187,7 +187,7 @@ send_resumable() {
         return
     fi
     case $http_status in
-    '' | 000 | 1* | 2*) refused "the line broke $tries times; run this again" ;;
+    '' | 000 | 1* | 2*) refused "the line broke each time ($tries); run this again" ;;
     *) without_words ;;
     esac
 }

@@ -196,7 +196,7 @@ class UploadInterrupted(TarkeepError):
     received_bytes: int
 
     def __str__(self) -> str:
-        return f"the upload broke off after {self.received_bytes} bytes"
+        return f"the upload broke off after {counted(self.received_bytes, 'byte')}"
 
 
 # -- resumable uploads -----------------------------------------------------------------------------------------------
@@ -257,7 +257,8 @@ class LengthMismatch(TarkeepError):
     given_bytes: int
 
     def __str__(self) -> str:
-        return f"the upload has {self.known_bytes} bytes already or was declared to have, not {self.given_bytes}"
+        known = counted(self.known_bytes, "byte")
+        return f"the upload has {known} already or was declared to have, not {self.given_bytes}"
 
 
 @define
@@ -267,7 +268,7 @@ class BeyondLength(TarkeepError):
     length_bytes: int
 
     def __str__(self) -> str:
-        return f"the upload was declared to have {self.length_bytes} bytes, and more were sent"
+        return f"the upload was declared to have {counted(self.length_bytes, 'byte')}, and more were sent"
 
 
 @define
@@ -308,7 +309,8 @@ class TooManyUploads(TarkeepError):
     setting: str
 
     def __str__(self) -> str:
-        return f"{self.limit} uploads are unfinished, which is the most ({self.setting}); finish or delete one first"
+        uploads = f"{counted(self.limit, 'upload')} {'is' if self.limit == 1 else 'are'}"
+        return f"{uploads} unfinished, which is the most ({self.setting}); finish or delete one first"
 
 
 @define
@@ -585,7 +587,7 @@ class InsufficientStorage(TarkeepError):
     def __str__(self) -> str:
         if self.needed_bytes is None or self.free_bytes is None:
             return "the server has no space left for this archive; free some and send it again"
-        return f"the server needs {self.needed_bytes} bytes for this archive and has {self.free_bytes} free"
+        return f"the server needs {counted(self.needed_bytes, 'byte')} for this archive and has {self.free_bytes} free"
 
 
 @define
@@ -825,7 +827,7 @@ class LocalDiskFull(TarkeepError):
         if self.needed_bytes is None:
             sizes = ""
         else:
-            sizes = f", which has {self.free_bytes} bytes free and needs {self.needed_bytes}"
+            sizes = f", which has {counted(self.free_bytes or 0, 'byte')} free and needs {self.needed_bytes}"
         return f"no space left in {self.folder}{sizes}; free some and run the same command again, it goes on from here"
 
 

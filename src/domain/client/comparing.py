@@ -11,6 +11,7 @@ from typing import Protocol
 
 from attrs import frozen
 
+from ..words import counted
 from .chain import TreeEntry
 
 _HARD_LINK, _FILE, _SYMLINK, _DIRECTORY = "hard-link", "file", "symlink", "directory"
@@ -101,7 +102,7 @@ def _differing(there: TreeEntry, here: LocalEntry, linked: LocalEntry | None) ->
         yield f"is a {here.type}, was a {there.type}"
         return
     if there.type == _FILE and there.size_bytes != here.size_bytes:
-        yield f"has {here.size_bytes} bytes, had {there.size_bytes}"
+        yield f"has {counted(here.size_bytes, 'byte')}, had {there.size_bytes}"
     if there.type == _SYMLINK and there.link != here.link:
         yield "points elsewhere"
     if there.mtime_ns is not None and there.mtime_ns != here.mtime_ns:

@@ -19,6 +19,7 @@ from ..archives import ArchiveId, BackupArchive, DeclaredDigests, Lineage
 from ..errors import DigestMismatch, EmptyArchive, NoAnswer, TarkeepError, UploadGone
 from ..ports import Hasher, RunningChecksum
 from ..uploads import ChecksumAlgorithm
+from ..words import counted
 from .ports import NO_LINEAGE, Remote, UploadProgress
 from .push import Progress
 from .retrying import Notice, Retrying
@@ -102,7 +103,7 @@ class PushStream:
                 return progress
             if progress.offset_bytes < window.start_bytes:
                 raise UploadGone(
-                    upload, f"the server has only {progress.offset_bytes} bytes of what cannot be read again"
+                    upload, f"the server has only {counted(progress.offset_bytes, 'byte')} of what cannot be read again"
                 )
             if not window.has_ended or progress.offset_bytes < window.end_bytes:
                 progress = self.remote.append(upload, progress.offset_bytes, window.blocks(progress.offset_bytes), None)

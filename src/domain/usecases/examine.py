@@ -24,6 +24,7 @@ from ..errors import (
     TarkeepError,
 )
 from ..ports import ArchiveStore, Catalog, Hasher, Notifier
+from ..words import counted
 
 _PERHAPS_DAMAGE = (ArchiveCorrupt, RejectedContent, MemberUnreadable)
 """Errors of the domain that damaged bytes can show themselves by."""
@@ -114,7 +115,7 @@ class ExamineArchive:
         try:
             with self.store.read(archive.id) as reader, self.hasher.start() as running:
                 if reader.size_bytes != archive.size_bytes:
-                    return f"it has {reader.size_bytes} bytes and had {archive.size_bytes}"
+                    return f"it has {counted(reader.size_bytes, 'byte')} and had {archive.size_bytes}"
                 for block in reader:
                     running.update(block)
                 return running.finish()

@@ -19,6 +19,7 @@ from ..errors import ArchiveCorrupt, ArchiveNotFound, BackendUnavailable, Tarkee
 from ..ports import ArchiveReader, ArchiveStore, ArchiveSums, Hasher
 from ..sums import BLOCK_BYTES, BlockSums, RunningSums
 from ..uploads import ChecksumAlgorithm
+from ..words import counted
 from .examine import ExamineArchive
 from .hashed import HashedReader
 
@@ -80,7 +81,7 @@ class ReadArchive:
             raise self.examine.found(archive, "its file is missing") from error
         if reader.size_bytes != stop - start:
             with reader:
-                raise self.examine.found(archive, f"it does not have {archive.size_bytes} bytes any more")
+                raise self.examine.found(archive, f"it does not have {counted(archive.size_bytes, 'byte')} any more")
         return _Watched(reader, archive, self.examine)
 
     def _checked(self, archive: BackupArchive, sums: BlockSums | None, start: int, stop: int) -> ArchiveReader:

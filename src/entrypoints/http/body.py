@@ -20,6 +20,7 @@ from attrs import frozen
 from starlette.types import Message, Receive
 
 from ...domain.errors import TarkeepError, UploadInterrupted
+from ...domain.words import counted
 from .problems import Problem
 
 BLOCK_BYTES = 1 << 20  # large enough that hashing, inflating and writing a block outweigh handing it over
@@ -134,8 +135,8 @@ class Patience:
             return
         if self._came_bytes < self._slowest.bytes_per_second * self._waited_seconds:
             detail = (
-                f"only {self._came_bytes} bytes of the body came in {self._waited_seconds:.0f} s, the least is "
-                f"{self._slowest.bytes_per_second} bytes/s (setting min_body_rate)"
+                f"only {counted(self._came_bytes, 'byte')} of the body came in {self._waited_seconds:.0f} s, the least "
+                f"is {self._slowest.bytes_per_second} bytes/s (setting min_body_rate)"
             )
             raise Problem(408, "request-timeout", detail)
         self._waited_seconds = 0.0

@@ -13,6 +13,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from attrs import frozen
 from starlette.datastructures import Headers
 
+from ...domain.words import counted
 from .problems import Problem
 
 _RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.ASCII | re.IGNORECASE)
@@ -81,7 +82,7 @@ def requested_range(headers: Headers, what: Representation) -> tuple[int, int] |
         satisfiable = start < size
     if not satisfiable:
         headers_416 = {"Content-Range": f"bytes */{size}"}
-        raise Problem(416, "range-not-satisfiable", f"it has {size} bytes", headers=headers_416)
+        raise Problem(416, "range-not-satisfiable", f"it has {counted(size, 'byte')}", headers=headers_416)
     return start, stop
 
 

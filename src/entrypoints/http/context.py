@@ -21,6 +21,7 @@ from ...domain.errors import TooLarge
 from ...domain.naming import check_profile
 from ...domain.ports import ScratchFile
 from ...domain.usecases.open_point import OpenedPoint
+from ...domain.words import counted
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
 from .access import visitor_of
@@ -264,7 +265,8 @@ class Context:
             async with asyncio.timeout(self.settings.upload_wait_seconds):
                 await turns.acquire()
         except TimeoutError:
-            what = f"{self.settings.max_uploads} uploads are running"
+            uploads = self.settings.max_uploads
+            what = f"{counted(uploads, 'upload')} {'is' if uploads == 1 else 'are'} running"
             if turns is self._inventories:
                 what = f"{INVENTORIES_AT_ONCE} inventories are being received"
             raise _overloaded(what) from None
