@@ -49,6 +49,7 @@ from ..domain.naming import check_profile
 from ..domain.ports import ArchiveReader, Block, IdSource, StoredArchive, Usage
 from .data_directory import DataDirectory, translated
 from .durable_file import fsync_directory
+from .packed_snapshot import MAGIC, SIZE, SnapshotReader, are_equal, packed
 from .shared_syncs import SharedSyncs
 
 SIDECAR_SUFFIX = ".json"
@@ -158,7 +159,7 @@ class FilesystemArchiveStore:
     def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
         self.stat(id)  # nothing need be read for what is not there
         with self.begin() as writer:
-            for block in blocks:
+            for block in packed(blocks):
                 writer.write(block)
             writer.seal(b"")  # makes the bytes durable; there is no side-car to link
             with self._turn_of(id):
@@ -172,7 +173,7 @@ class FilesystemArchiveStore:
                         self._link_staged(writer.id, _PART_SUFFIX, id.name + SNAPSHOT_SUFFIX, directory, undo)
                     else:
                         with _reader(id, id.name + SNAPSHOT_SUFFIX, directory) as kept:
-                            is_same = kept.size_bytes == writer.size_bytes and _are_equal(kept, writer.staged())
+                            is_same = are_equal(kept, writer.staged())
                         if not is_same and not replace:
                             raise AlreadyPublished(id)
                         if not is_same:
@@ -185,7 +186,7 @@ class FilesystemArchiveStore:
         try:
             with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
                 if _regular(id.name, directory) is not None:
-                    return _reader(id, id.name + SNAPSHOT_SUFFIX, directory)
+                    return _snapshot_reader(id, _reader(id, id.name + SNAPSHOT_SUFFIX, directory))
         except ArchiveNotFound:
             pass
         raise SnapshotNotFound(id)
@@ -514,6 +515,11 @@ class _Reader:
                 raise
             raise ArchiveCorrupt(self._id) from error  # a place of the disk that gives its bytes no more
 
+    def at(self, position: int, count: int) -> bytes:
+        """Up to *count* bytes from *position* on."""
+        with translated():
+            return os.pread(self._file.fileno(), count, position)
+
     def __enter__(self) -> _Reader:
         return self
 
@@ -611,9 +617,13 @@ def _reader(id: ArchiveId, name: str, directory: int, start: int = 0, stop: int 
     return _Reader(id, file, first, last)
 
 
-def _are_equal(one: Iterable[bytes], other: Iterable[bytes]) -> bool:
-    """Whether two files of one length, in blocks that are cut alike, hold the same."""
-    return all(a == b for a, b in zip(one, other, strict=True))
+def _snapshot_reader(id: ArchiveId, written: _Reader) -> ArchiveReader:
+    """What a snapshot file comes to that may be packed."""
+    size_bytes = written.size_bytes
+    head, tail = written.at(0, len(MAGIC)), written.at(max(0, size_bytes - SIZE.size), SIZE.size)
+    if head == MAGIC and len(tail) == SIZE.size:
+        (size_bytes,) = SIZE.unpack(tail)
+    return SnapshotReader(id, written, size_bytes)
 
 
 def _regular(name: str, directory: int) -> os.stat_result | None:
