@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarkeep.adapters.packed_snapshot import MAGIC, SHORT_BYTES, BadSnapshot, are_equal, packed, unpacked
@@ -38,6 +38,7 @@ def test_what_is_packed_comes_back(content: bytes, size: int) -> None:
         assert written == content
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=50), st.integers(0, 1 << 17), st.integers(1, 5_000))
 def test_any_bytes_come_back(head: bytes, length: int, size: int) -> None:
     """Those that do not pack, too."""
