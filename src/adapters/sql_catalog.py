@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
@@ -260,8 +261,8 @@ class SqlCatalog(SqlLinks):
         ]
 
     def sums(self, profiles: Collection[str] | None = None) -> dict[BackupType, Sums]:
-        # In order: thousands that are looked up one beside the other take a fourth less time.
-        ((*found,),) = self._all(_SUMS_IN, _those((EVERYBODY,) if profiles is None else sorted(profiles)))
+        wanted = frozenset((EVERYBODY,) if profiles is None else profiles)
+        ((*found,),) = self._all(_SUMS_IN, {"profiles": _in_order(wanted)})
         return {
             type: Sums(int(archives or 0), int(size_bytes or 0))
             for type, archives, size_bytes in zip(BackupType, found[::2], found[1::2], strict=True)
@@ -476,3 +477,9 @@ _PROFILES_SINCE = (
 
 def _those(profiles: Collection[str]) -> Values:
     return {"profiles": msgspec.json.encode(list(profiles)).decode()}
+
+
+@lru_cache(64)
+def _in_order(profiles: frozenset[str]) -> str:
+    """A JSON array: thousands that are looked up one beside the other take a fourth less time."""
+    return msgspec.json.encode(sorted(profiles)).decode()

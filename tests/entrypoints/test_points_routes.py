@@ -14,7 +14,7 @@ from tarkeep.entrypoints.settings import StorageSettings
 from tests.support.archives import make_targz
 from tests.support.server import in_process
 
-MANY = MOST_STEPS + 5
+MANY = 2 * MOST_STEPS + 5  # in one chain, so that their paths together are long, too
 PROFILE = "/api/v1/profiles/laptop"
 
 
@@ -45,10 +45,10 @@ def pages(client: httpx2.Client, target: str) -> Iterator[httpx2.Response]:
 
 def test_pages_have_every_point_once(long: httpx2.Client) -> None:
     """In their order, by Link and by cursor alike; each says what it builds on, and what its path comes to."""
-    answers = list(pages(long, f"{PROFILE}/points?limit=40"))
+    answers = list(pages(long, f"{PROFILE}/points?limit=90"))
     points = [point for answer in answers for point in answer.json()["points"]]
 
-    assert [len(answer.json()["points"]) for answer in answers] == [40, 40, MANY - 80]
+    assert [len(answer.json()["points"]) for answer in answers] == [90, 90, MANY - 180]
     assert [answer.json()["next_cursor"] is None for answer in answers] == [False, False, True]
     assert [point["length"] for point in points] == list(range(1, MANY + 1))
     sizes = [point["size"] for point in points]
@@ -70,6 +70,17 @@ def test_all_points_come_in_one_answer_with_their_short_paths(long: httpx2.Clien
     assert whole["points"] == [
         point for answer in pages(long, f"{PROFILE}/points?limit=1000") for point in answer.json()["points"]
     ]
+
+
+def test_a_chain_of_some_nights_comes_with_all_its_paths(long: httpx2.Client) -> None:
+    """Although some are longer than those of thousands of points could be."""
+    content, some = make_targz({"a": b"1"}), SHORT_PATH + 5
+    for number in range(some):
+        type = "INC" if number else "FULL"
+        long.put(f"/api/v1/profiles/few/archives/{type}/n{number:03}.tar.gz", content=content)
+
+    points = told(long, "/api/v1/profiles/few/points")["points"]
+    assert [point["path"] for point in points] == [list(range(at + 1)) for at in range(some)]
 
 
 def test_paths_are_told_in_full_on_request(long: httpx2.Client) -> None:

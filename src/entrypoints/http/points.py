@@ -32,6 +32,8 @@ from .wire import archive_reference, link_json
 MAX_PAGE = 1000
 SHORT_PATH = 50
 """Archives of a path that is told unasked; `tarkeep backup` makes chains of 40 by itself."""
+SHORT_PATHS = 20_000
+"""Archives of all paths together up to which each is."""
 SHORT_ANSWER = 10_000
 """Points up to which it is."""
 
@@ -149,9 +151,11 @@ def _all_of(context: Context, profile: str, page: PlacedPage) -> Iterator[Sequen
 
 def _with_short_paths(places: Sequence[Placed]) -> Iterator[Point]:
     number = {place.archive.id: at for at, place in enumerate(places)}
+    all_paths = sum(place.standing.length for place in places if place.standing is not None)
+    longest = SHORT_PATHS if all_paths <= SHORT_PATHS else SHORT_PATH
     for at, place in enumerate(places):
         told = point_in_list(place)
-        if told.length <= SHORT_PATH:
+        if told.length <= longest:
             told.path = path = [at]
             while len(path) < told.length and (link := places[path[-1]].link) and link.parent in number:
                 path.append(number[link.parent])
