@@ -67,8 +67,8 @@ class Fit:
     What comparing the listings of an archive with those of a possible parent showed.
 
     *unresolved* counts the names that the archive calls unchanged and the parent does not have, *examples* are the
-    first few of them as paths. *is_sound* unless the renames between them are such as GNU tar is known to carry out
-    wrongly: then the tree can be merged, and tar, extracting one archive after the other, restores something else.
+    first few of them as paths. *is_sound* where GNU tar, extracting the one over the tree of the other, comes to its
+    tree; else that can be merged, and tar restores something else (see `soundness`).
     *is_excusable* unless directories were renamed between them: there tar is known to forget names that it should
     archive, while otherwise a name of a proven chain that is nowhere was left out on purpose.
     """

@@ -14,13 +14,14 @@ from attrs import frozen
 
 from .chains import Fit, FitVerdict
 from .errors import TreeTooLarge
-from .listings import MAX_HELD_BYTES, Origins, is_placeable, join, split
+from .listings import MAX_HELD_BYTES, Origins, is_placeable, join
 from .members import Listing, Mark
 from .name_table import NameTable
 from .names import listing_of
+from .soundness import is_carried_out
 from .tar_headers import BLOCK_BYTES
 
-RULE = 1
+RULE = 2
 """Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
 
 EXAMPLES = 10
@@ -49,7 +50,7 @@ def fit(child: NameTable, parent: NameTable, is_left_out: Callable[[bytes], bool
         raise TreeTooLarge(MAX_HELD_BYTES)
     origins = Origins(child.renames, parent.renames)
     listed = _Listed(child)
-    is_sound = origins.is_sound(listed) and not _is_in_the_way(parent, origins)
+    is_sound = is_carried_out(child, parent, origins)
     before = _Listed(parent)
     moved = sorted(path for path in origins.moved_from if path not in before)
     count = 0
@@ -130,18 +131,3 @@ def _listings(table: NameTable, path: bytes) -> Iterator[Listing]:
 
 def _has_unchanged(listing: bytes) -> bool:
     return listing[:1] == b"N" or b"\0N" in listing
-
-
-def _is_in_the_way(parent: NameTable, origins: Origins) -> bool:
-    """A target of a rename is a directory that is not empty, or there is a file at one, or on the way to one."""
-    targets = origins.targets
-    if not targets:
-        return False
-    if any(listing.names for path in targets for listing in _listings(parent, path)):
-        return True
-    for path in targets | origins.ways:
-        directory, name = split(path)
-        marks = (listing.names.get(name, Mark.DIRECTORY) for listing in _listings(parent, directory))
-        if any(mark is not Mark.DIRECTORY for mark in marks):
-            return True
-    return False

@@ -8,7 +8,7 @@ order that cannot be carried out, and for a circle of three names they do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from .members import Rename
 
@@ -92,42 +92,16 @@ class Origins:
         """The paths that renamed directories had before."""
         return frozenset(self._since(path) for path in self._moved_from)
 
-    def is_sound(self, directories: Container[bytes]) -> bool:
-        """
-        Tar, which carries the steps out one by one, comes to the same for the *directories* of the archive's tree.
-
-        If not, it restores other content than there was, or stops: GNU tar 1.34 does for a circle that a later archive
-        tells of again, for a chain of renames in the wrong order, and for a directory that went into a new one at its
-        own old name. See `targets` for what more stops it.
-        """
-        if not self._is_readable or len(self._steps) > MAX_STEPS:
-            return False
-        if any(old and new.startswith(old + b"/") for old, new in self._steps):
-            return False
-        names = {*self._renamed, *self._stood, *self._stood.values()}
-        return all(self._carried_out(name) == self.before(name) for name in names if name in directories)
+    @property
+    def is_plausible(self) -> bool:
+        """The renames are no more and no deeper than tar is trusted with."""
+        return self._is_readable and len(self._steps) <= MAX_STEPS
 
     @property
-    def targets(self) -> frozenset[bytes]:
-        """The paths in the tree before that must be free, or empty directories, for tar to carry the steps out."""
-        freed: set[bytes] = set()
-        targets = set()
-        for old, new in self._steps:
-            if new and new not in freed:
-                directory, name = split(new)
-                before = self.before(directory)
-                if before is not None:
-                    targets.add(join(before, name))
-            freed.add(old)
-        return frozenset(targets)
-
-    @property
-    def ways(self) -> frozenset[bytes]:
-        """
-        The paths in the tree before that are above the targets: tar makes those that are missing, and stops at a file.
-        """
-        above = {new[:at] for _, new in self._steps for at in range(len(new)) if new[at : at + 1] == b"/"}
-        return frozenset(before for path in above if (before := self.before(path)))
+    def concerned(self) -> frozenset[bytes]:
+        """Every path that a rename is from or to."""
+        told = {path for step in self._steps for path in step}
+        return frozenset(told.union(self._stood, self._stood.values()) - {b""})
 
     def before(self, directory: bytes) -> bytes | None:
         """Where *directory* was before; None if it is new in the place of one that was moved away."""
@@ -170,16 +144,6 @@ class Origins:
             below = b"/" + name + below
         return path
 
-    def _carried_out(self, path: bytes) -> bytes | None:
-        """Where *path* was if the steps are carried out as they stand; None if it was not there."""
-        for old, new in reversed(self._steps):
-            old, new = old or _ASIDE, new or _ASIDE
-            if path == new or path.startswith(new + b"/"):
-                path = old + path[len(new) :]
-            elif path == old or path.startswith(old + b"/"):
-                return None
-        return path
-
 
 def _steps(renames: Sequence[Rename]) -> tuple[list[tuple[bytes, bytes]], bool]:
     """*renames* with canonical paths, and whether none had to be left out."""
@@ -189,9 +153,6 @@ def _steps(renames: Sequence[Rename]) -> tuple[list[tuple[bytes, bytes]], bool]:
         if is_placeable(rename.old) and is_placeable(rename.new)
     ]
     return steps, len(steps) == len(renames)
-
-
-_ASIDE = b"\0"  # the temporary name: no name of tar has a NUL
 
 
 def _meant(steps: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

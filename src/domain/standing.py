@@ -79,7 +79,7 @@ class Doubt:
 class Standing:
     """
     *length* archives of *size_bytes* together restore it; *fidelity*, *evidence* and *completeness* are the worst of
-    them. *is_sound* unless tar would carry out renames between them wrongly.
+    them. *is_sound* where tar, extracting them, comes to it.
 
     *obstructions* counts what keeps it from being restored all along the path, *obstacles* are the first of these, the
     base's first. *doubts* are about the archive itself.

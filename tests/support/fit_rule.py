@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from tarkeep.domain.chains import FitVerdict
-from tarkeep.domain.listings import Origins, canonical, join, split
+from tarkeep.domain.listings import Origins, canonical, join
 from tarkeep.domain.members import Listing, Mark
 
 Listings = Iterable[tuple[bytes, Listing]]
@@ -13,12 +13,12 @@ Listings = Iterable[tuple[bytes, Listing]]
 
 def fit_by_the_rule(
     child: Listings, parent: Listings, is_left_out: Callable[[bytes], bool] = lambda _path: False
-) -> tuple[FitVerdict, set[bytes], bool, bool]:
-    """The verdict, every path that the parent lacks, whether it is sound, and whether excusable."""
+) -> tuple[FitVerdict, set[bytes], bool]:
+    """The verdict, every path that the parent lacks, and whether it is excusable."""
     listed = [(canonical(path), listing) for path, listing in child]
     had = [(canonical(path), listing) for path, listing in parent]
     if not listed or not had:
-        return FitVerdict.UNKNOWN, set(), True, True
+        return FitVerdict.UNKNOWN, set(), True
     origins = Origins(listed[0][1].renames, had[0][1].renames)  # tar writes all of them into the first listing
     directories = {path for path, _ in listed}
     # A directory may have several listings, where tar was given it twice.
@@ -42,15 +42,5 @@ def fit_by_the_rule(
             for name in wanted[path]
             if (whole := join(path, name)) not in directories and not is_left_out(whole) and name not in there
         }
-    is_sound = origins.is_sound(directories)
-    for path, listing in had:
-        if path in origins.targets and listing.names:
-            is_sound = False
-    for path in origins.targets | origins.ways:
-        above, name = split(path)
-        if origins.targets and any(
-            listing.names.get(name, Mark.DIRECTORY) is not Mark.DIRECTORY for at, listing in had if at == above
-        ):
-            is_sound = False
     verdict = FitVerdict.CONTRADICTS if lacking else FitVerdict.FITS
-    return verdict, lacking, is_sound, origins.is_trivial
+    return verdict, lacking, origins.is_trivial

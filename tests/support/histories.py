@@ -58,18 +58,22 @@ _CHANGING = (
 )
 _GROWING_ODD = ("sparse", "fifo", "empty", "empty-directory", "make", "link", "link", "attribute", "past", "own")
 _CHANGING_ODD = ("same-second", "chmod-directory", "chmod", "past", "attribute", "unattribute", "own", "rotate")
+_RENAMING = ("move", "move", "replace", "swap", "rotate")
 _counts = st.integers(0, 11)
 
 
-def steps(least: int = 0, most: int = 8, *, growing: bool = False, odd: bool = False) -> st.SearchStrategy[list[Step]]:
+def steps(
+    least: int = 0, most: int = 8, *, growing: bool = False, odd: bool = False, renaming: bool = False
+) -> st.SearchStrategy[list[Step]]:
     """
-    Steps of a history; *growing* ones change nothing that is there, *odd* ones bring what few directories have.
+    Steps of a history; *growing* ones change nothing that is there, *odd* ones bring what few directories have, and
+    of *renaming* ones most give directories other names.
 
     Odd are files with holes, fifos, attributes, times long ago, owners, edits that leave size and time alone.
     """
     chosen = _GROWING + _GROWING_ODD * odd
     if not growing:
-        chosen += _CHANGING + _CHANGING_ODD * odd
+        chosen += _CHANGING + _CHANGING_ODD * odd + _RENAMING * 4 * renaming
     kinds = st.sampled_from(chosen)
     return st.lists(st.tuples(kinds, _counts, _counts, _counts), min_size=least, max_size=most)
 

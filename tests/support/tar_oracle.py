@@ -30,6 +30,7 @@ def listing_of(dumpdir: bytes) -> Listing:
     """A dumpdir by the appendix of GNU tar's manual."""
     names: dict[bytes, Mark] = {}
     renames: list[Rename] = []
+    temporaries: list[bytes] = []
     old = b""
     for record in dumpdir.split(b"\0"):
         letter, rest = record[:1], record[1:]
@@ -37,9 +38,11 @@ def listing_of(dumpdir: bytes) -> Listing:
             old = rest
         elif letter == b"T":
             renames.append(Rename(old, rest))
+        elif letter == b"X":
+            temporaries.append(rest)
         elif letter in (b"Y", b"N", b"D"):
             names[rest] = Mark(letter)
-    return Listing(names, tuple(renames))
+    return Listing(names, tuple(renames), tuple(temporaries))
 
 
 def members_of(tar: bytes) -> list[Member]:

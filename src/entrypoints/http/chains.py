@@ -203,7 +203,7 @@ def _warnings(made: MadePlan) -> Iterator[str]:
     if plan.objection:
         yield f"tar is not to be trusted with these archives: {plan.objection}; restore.tar gives the tree"
     elif not plan.is_sound:
-        yield "GNU tar would carry out renames of directories among these archives wrongly; restore.tar gives the tree"
+        yield "GNU tar, extracting these archives one after the other, would not come to this tree; restore.tar gives it"
     if point.fidelity is Fidelity.OVERLAY:
         yield "plain archives are in the path: what was deleted in between comes back"
     for doubt in point.doubts:
