@@ -74,6 +74,7 @@ class Extraction:
         self.failed = 0
         self.top = Folder()
         self._archives = 0
+        self._temporaries = 0
 
     def extract(self, members: Iterable[Member], *, incremental: bool) -> None:
         """Extract the next archive, with *members* in the order of its tar."""
@@ -185,7 +186,8 @@ class Extraction:
         folder = self.find(within)
         if not isinstance(folder, Folder):
             raise _Failed("there is no directory for its temporary name")
-        name = b"tar." + b"\xff" * 6  # six letters there, by chance
+        self._temporaries += 1
+        name = b"tar.%06d" % self._temporaries  # of tar, six letters by chance
         folder.names[name] = Folder()
         return join(within, name)
 

@@ -124,9 +124,9 @@ class Plan:
     """
     The archives that restore *point*, to be extracted in this order into an empty directory.
 
-    *is_sound* unless directories were renamed between them in a way that GNU tar carries out wrongly (see
-    `chains.Fit`), or there is an *objection* to having tar extract them at all, a sentence (see `footprints`). The tree
-    merged from them is right all the same.
+    *is_sound* where GNU tar, extracting them, comes to the tree of the point (see `chains.Fit`), unless there is an
+    *objection* to having tar extract them at all, a sentence (see `footprints`). The tree merged from them is right all
+    the same.
     """
 
     point: RestorePoint

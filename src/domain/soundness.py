@@ -123,8 +123,10 @@ class _Trial:
     def _begin(self, parent: NameTable) -> dict[bytes, dict[bytes, Leaf]]:
         """Make the tree of *parent*; what is no directory in it, by directory and name, before anything moves."""
         leaves: dict[bytes, dict[bytes, Leaf]] = {}
+        for path in parent.directories():  # which they are, whatever the listings above them say
+            if path in self.concerned:
+                self.tried.make(path)
         for path, listing in self._listings(parent):
-            self.tried.make(path)
             folder = self.tried.find(path)
             assert isinstance(folder, Folder)
             for name, mark in listing.names.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -40,7 +41,7 @@ def extracted(archives: list[bytes], place: Path, *, incremental: bool) -> tuple
             command = ["tar", "--extract", *options, "--file=-"]
             done = subprocess.run(command, cwd=into, input=archive, capture_output=True, check=False)
             complained |= done.returncode != 0
-        return look_at(into), complained
+        return without_chance(look_at(into)), complained
     finally:
         shutil.rmtree(into)
 
@@ -63,7 +64,12 @@ def simulated(archives: list[bytes], *, incremental: bool) -> tuple[Found, bool]
             else:
                 content = member.link
         found[path] = (placed.type.value, content)
-    return found, bool(model.failed)
+    return without_chance(found), bool(model.failed)
+
+
+def without_chance(found: Found) -> Found:
+    """*found* with one name for all temporary ones, which stay where tar could go no further."""
+    return {re.sub(rb"(^|/)tar\.\w{6}(?=/|$)", rb"\1tar.*", path): what for path, what in found.items()}
 
 
 def drawn() -> settings:

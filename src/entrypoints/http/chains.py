@@ -203,7 +203,7 @@ def _warnings(made: MadePlan) -> Iterator[str]:
     if plan.objection:
         yield f"tar is not to be trusted with these archives: {plan.objection}; restore.tar gives the tree"
     elif not plan.is_sound:
-        yield "GNU tar, extracting these archives one after the other, would not come to this tree; restore.tar gives it"
+        yield "GNU tar, extracting one of these archives after the other, would not come to this tree; restore.tar does"
     if point.fidelity is Fidelity.OVERLAY:
         yield "plain archives are in the path: what was deleted in between comes back"
     for doubt in point.doubts:
