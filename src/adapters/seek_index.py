@@ -158,7 +158,7 @@ def write_index(
     points, unpacked_bytes = _member_starts(stream, read_from(0), spacing_bytes)
     spacing = max(spacing_bytes, -(-unpacked_bytes // MAX_POINTS))
     points = _apart(points, spacing)
-    if _widest(points, unpacked_bytes) > 4 * spacing and stream.whole_members <= _MAX_MEMBERS_FOR_ZRAN:
+    if _widest(points, unpacked_bytes) > 2 * spacing and stream.whole_members <= _MAX_MEMBERS_FOR_ZRAN:
         blocks = [point for point in _blocks(read_from, size_bytes, spacing) if point.at < unpacked_bytes]
         points = _apart([*points, *blocks], spacing)
     pieces = through(GzipStream(engine), read_from(0))

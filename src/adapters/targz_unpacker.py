@@ -13,12 +13,15 @@ again.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
+import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from itertools import chain
 from types import TracebackType
 from typing import Self
@@ -35,8 +38,14 @@ from .seek_index import SPACING_BYTES, IndexUnusable, SeekIndex, SeekIndexes, Se
 FAR_BYTES = 16 << 20
 """Inflating this much takes 25 ms; only for reading behind it an index is worth its making."""
 
+SKIPPED_BYTES = 2 * SPACING_BYTES
+"""Whoever goes through an archive from behind this many bytes on has an index made, and saves most of them then."""
+
+QUIET_SECONDS = 2.0
+"""So long nobody has gone through an archive before an index is made: it would be in the way of a restore."""
+
 _LOG = logging.getLogger("tarkeep.seek")
-_MAX_WAITING = 16
+_MAX_WAITING = 1000  # a restore goes through hundreds
 _NICE = 10
 
 OpenBytes = Callable[[BackupArchive, int, int | None], ArchiveReader]
@@ -52,7 +61,8 @@ class TargzUnpacker:
     """
     An `Unpacker` of what *open_bytes* reads, with indexes in *indexes*.
 
-    An archive is indexed once somebody read behind its first *far_bytes* inflated bytes; places are *spacing_bytes*
+    An archive is indexed once somebody read behind its first *far_bytes* inflated bytes, or went through it from behind
+    its first *skipped_bytes* on; places are *spacing_bytes*
     apart, at least.
     """
 
@@ -61,12 +71,15 @@ class TargzUnpacker:
     engine: InflateEngine = FASTEST
     far_bytes: int = FAR_BYTES
     spacing_bytes: int = SPACING_BYTES
+    skipped_bytes: int = SKIPPED_BYTES
+    quiet_seconds: float = QUIET_SECONDS
     ahead: AheadBudget = field(factory=AheadBudget)
+    _gone_through_at: float = field(default=-math.inf, init=False)
     _background: _Background = field(init=False)
 
     @_background.default
     def _start(self) -> _Background:
-        return _Background(self._index)
+        return _Background(self._index, self._pause_seconds)
 
     def open(self, archive: BackupArchive) -> UnpackedArchive:
         if archive.state is ArchiveState.DAMAGED:
@@ -84,6 +97,13 @@ class TargzUnpacker:
 
     def want_index(self, archive: BackupArchive) -> None:
         self._background.put(archive)
+
+    def note_going_through(self) -> None:
+        """Somebody goes through an archive, and perhaps through many."""
+        self._gone_through_at = time.monotonic()
+
+    def _pause_seconds(self) -> float:
+        return self._gone_through_at + self.quiet_seconds - time.monotonic()
 
     def blocks(self, archive: BackupArchive, start: int) -> Iterator[bytes]:
         """The compressed bytes from *start* on."""
@@ -125,8 +145,8 @@ class _Unpacked:
         self._opened.callback(self._end)
         self._opened.close()
 
-    def through(self) -> Iterator[bytes]:
-        return self._begin(self._unpacker.ahead.ahead(self._all, name="inflate-ahead"))
+    def through(self, start: int = 0) -> Iterator[bytes]:
+        return self._begin(self._unpacker.ahead.ahead(partial(self._all, start), name="inflate-ahead"))
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         return self._begin(self._range(start, stop))
@@ -140,9 +160,26 @@ class _Unpacked:
         if self._given is not None:
             self._given.close()
 
-    def _all(self) -> Generator[bytes, None, None]:
+    def _all(self, start: int) -> Generator[bytes, None, None]:
+        is_far = start >= self._unpacker.skipped_bytes
+        self._unpacker.note_going_through()
         with self._damage_told():
-            yield from _last_held_back(self._from(0, GzipStream(self._unpacker.engine)))
+            found = self._by_index(start, None) if is_far else None
+            if found is not None:
+                position, pieces = found
+                yield from _last_held_back(self._then_read_all(_clipped(position, pieces, start, None)))
+                return
+            pieces = self._from(0, GzipStream(self._unpacker.engine))
+            yield from _last_held_back(_clipped(0, pieces, start, None) if start else pieces)
+        if is_far:
+            self._unpacker.note_going_through()
+            self._unpacker.want_index(self._archive)
+
+    def _then_read_all(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """*pieces*, and no end before every byte of the file was read, and checked by who opens them."""
+        yield from pieces
+        for _ in self._unpacker.blocks(self._archive, 0):
+            pass
 
     def _range(self, start: int, stop: int) -> Generator[bytes, None, None]:
         with self._damage_told():
@@ -155,7 +192,7 @@ class _Unpacked:
     def _without(self, stop: int) -> tuple[int, Iterator[bytes]]:
         return 0, _until(stop, self._from(0, GzipStream(self._unpacker.engine)))
 
-    def _by_index(self, start: int, stop: int) -> tuple[int, Iterator[bytes]] | None:
+    def _by_index(self, start: int, stop: int | None) -> tuple[int, Iterator[bytes]] | None:
         """What is inflated from the last place before *start* on, and where that is; None without an index."""
         index = self._find_index()
         if index is None:
@@ -163,6 +200,7 @@ class _Unpacked:
         place = index.place_before(start)
         point = index.points[place]
         try:
+            stop = index.unpacked_bytes if stop is None else stop
             return point.at, self._checked(index, place, stop, self._from_place(index, point))
         except IndexUnusable:
             self._drop_index()
@@ -250,10 +288,10 @@ def _until(stop: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _clipped(position: int, pieces: Iterator[bytes], start: int, stop: int) -> Iterator[bytes]:
-    """What of *pieces*, the first of which stands at *position*, lies from *start* to *stop*."""
+def _clipped(position: int, pieces: Iterator[bytes], start: int, stop: int | None) -> Iterator[bytes]:
+    """What of *pieces*, the first of which stands at *position*, lies from *start* to *stop*, or to their end."""
     for piece in pieces:
-        part = piece[max(0, start - position) : max(0, stop - position)]
+        part = piece[max(0, start - position) : None if stop is None else max(0, stop - position)]
         position += len(piece)
         if part:
             yield part
@@ -271,10 +309,15 @@ def _last_held_back(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class _Background:
-    """Calls *work* for one archive at a time in a thread that lives as long as there are any."""
+    """
+    Calls *work* for one archive at a time in a thread that lives as long as there are any, as soon as *pause_seconds*
+    says that there is nothing to wait for.
+    """
 
-    def __init__(self, work: Callable[[BackupArchive], None]) -> None:
+    def __init__(self, work: Callable[[BackupArchive], None], pause_seconds: Callable[[], float]) -> None:
         self._work = work
+        self._pause_seconds = pause_seconds
+        self._ends = threading.Event()
         self._waiting: deque[BackupArchive] = deque()
         self._known: set[str] = set()  # by digest: what waits, is worked on, or has failed and would again
         self._changed = threading.Condition()
@@ -310,6 +353,7 @@ class _Background:
     def close(self) -> None:
         with self._changed:
             self._closed = True
+            self._ends.set()
             self._waiting.clear()
             thread = self._thread
         if thread is not None:
@@ -326,6 +370,8 @@ class _Background:
                     self._changed.notify_all()
                     return
                 archive = self._waiting.popleft()
+            while not self._closed and (pause := self._pause_seconds()) > 0:
+                self._ends.wait(pause)
             try:
                 self._work(archive)
             except _Cancelled:

@@ -695,10 +695,11 @@ class UnpackedArchive(AbstractContextManager["UnpackedArchive", None], Protocol)
             says that it ever was a gzip.
     """
 
-    def through(self) -> Iterator[bytes]:
+    def through(self, start: int = 0) -> Iterator[bytes]:
         """
-        All of it. An end without an error says that the file was read to its last byte and is whole: CRC and length
-        of every gzip member were right.
+        All of it, from the inflated byte *start* on. An end without an error says that the file was read to its last
+        byte and is whole: CRC and length of every gzip member were right. Where a seek index leads to a place far from
+        the beginning, what is before that is not inflated, and whole as far as whoever opens the bytes checks them.
 
         It may be inflated ahead of the caller. Then an empty piece says that the next is still being made: asking for
         it waits.

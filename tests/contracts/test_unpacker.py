@@ -59,7 +59,7 @@ class _Door:
     unpacker: TargzUnpacker = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.unpacker = TargzUnpacker(self._open, self._indexes, self._engine, FAR_BYTES, SPACING_BYTES)
+        self.unpacker = TargzUnpacker(self._open, self._indexes, self._engine, FAR_BYTES, SPACING_BYTES, FAR_BYTES, 0.0)
 
     def _open(self, archive: BackupArchive, start: int, stop: int | None) -> ArchiveReader:
         self.opened.append(start)

@@ -172,6 +172,34 @@ class UnpackerContract:
         assert b"".join(pieces) == UNPACKED[shape]
         assert max(map(len, pieces)) <= PIECE_BYTES
 
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_going_through_may_begin_anywhere(self, door: UnpackerDoor, shape: str) -> None:
+        """Without an index, which beginning far behind has made, and with it."""
+        archive, whole = store(door, SHAPES[shape]), UNPACKED[shape]
+        starts = (0, 1, FAR_BYTES - 1, FAR_BYTES, SPACING_BYTES + 7, len(whole) // 2, len(whole) - 1, len(whole))
+
+        for _ in range(2):
+            for start in starts:
+                with door.unpacker.open(archive) as unpacked:
+                    pieces = list(unpacked.through(start))
+                assert b"".join(pieces) == whole[start:]
+                assert max(map(len, pieces), default=0) <= PIECE_BYTES
+            door.settle()
+            assert door.index_of(archive) is not None
+
+    def test_going_through_from_far_behind_finds_damage_there(self, door: UnpackerDoor) -> None:
+        """By the index, too, and a file that is cut."""
+        content = SHAPES["one member"]
+        archive = indexed(door, content)
+        start = len(TEXT) // 2
+        for damaged in (flipped(content, len(content) * 3 // 4), content[:-1], content[: len(content) * 3 // 4]):
+            door.store.change(archive.id, damaged)
+            with door.unpacker.open(archive) as unpacked, pytest.raises(ArchiveCorrupt):
+                list(unpacked.through(start))
+            door.store.change(archive.id, content)
+            read(door, archive, FAR_BYTES + 1, FAR_BYTES + 2)  # the index was dropped, it might have been that
+            door.settle()
+
     @pytest.mark.parametrize("shape", ["one member", "short members", "zeros behind"])
     def test_a_cut_file_never_ends_cleanly(self, door: UnpackerDoor, shape: str) -> None:
         """Also where it is cut between two members, and whatever is left of the padding."""

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from attrs import evolve, frozen
 
-from tarkeep.domain.archives import BackupArchive, BackupType
+from tarkeep.adapters.targz_unpacker import TargzUnpacker
+from tarkeep.domain.archives import ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.errors import ArchiveCorrupt
 from tarkeep.domain.ports import UnpackedArchive, Unpacker
 from tests.support.assembled import InMemory, offer
 from tests.support.members import records
@@ -65,8 +67,8 @@ class CutArchive(AbstractContextManager["CutArchive", None]):
     def __exit__(self, *_error: object) -> None:
         self.inner.__exit__(None, None, None)
 
-    def through(self) -> Iterator[bytes]:
-        rest = b"".join(self.inner.through())
+    def through(self, start: int = 0) -> Iterator[bytes]:
+        rest = b"".join(self.inner.through(start))
         while rest:
             length = self.rng.choice((1, 100, 511, 512, 700, 5_000))
             yield rest[:length]
@@ -104,3 +106,31 @@ def test_the_tar_is_the_same_however_its_sources_are_cut(tmp_path: Path, format:
 
     assert len(expected) > 20
     assert members(b"".join(cut(opened))) == expected
+
+
+@pytest.mark.parametrize("has_index", [False, True])
+@pytest.mark.parametrize("place", [0.1, 0.5, 0.9])
+def test_what_is_not_inflated_is_checked_all_the_same(has_index: bool, place: float) -> None:
+    """Of a file at the end of an archive the beginning is passed over, but a flipped bit there breaks the tar off."""
+    memory = InMemory()
+    tarkeep = memory.tarkeep
+    unpacker = tarkeep.restore_tar.unpacker
+    assert isinstance(unpacker, TargzUnpacker)
+    unpacker.skipped_bytes = unpacker.spacing_bytes = 100_000
+    unpacker.quiet_seconds = 0
+    first = random.Random(1).randbytes(450_000).hex().encode()
+    archive = tarkeep.receive(offer(), [gz(member(b"a", first) + member(b"b", b"last") + END)]).archive
+    opened = tarkeep.open_point("document")
+    whole = b"".join(tarkeep.restore_tar(opened, b"b"))
+    unpacker.settle()
+    assert b"".join(tarkeep.restore_tar(opened, b"b")) == whole
+    if not has_index:
+        unpacker.indexes.remove(archive.digests.sha256)
+
+    held = memory.store.archives[archive.id]
+    at = int(len(held.content) * place)
+    held.content = held.content[:at] + bytes([held.content[at] ^ 1]) + held.content[at + 1 :]
+
+    with pytest.raises(ArchiveCorrupt):
+        b"".join(tarkeep.restore_tar(opened, b"b"))
+    assert memory.catalog.find(archive.id).state is ArchiveState.DAMAGED

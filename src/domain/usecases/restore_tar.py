@@ -131,7 +131,8 @@ class RestoreTar:
         The members of one archive in their places, most as they stand in it; None where others may have a turn, the
         first time when it was begun.
         """
-        source = _Source(archive, unpacked.through())
+        first = min((*taken.positions[:1], *taken.elsewhere))  # most of an incremental archive is directories before it
+        source = _Source(archive, unpacked.through(first), at=first)
         source.begin()
         yield None
         positions, spans = self._spans(archive, taken)
