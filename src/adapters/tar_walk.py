@@ -29,9 +29,10 @@ from struct import Struct
 from attrs import field, frozen
 from attrs.validators import ge
 
-from ..domain.errors import ExpandsTooFar, NotATar
-from ..domain.members import MemberRecord
+from ..domain.errors import ExpandsTooFar, MemberUnreadable, NotATar
+from ..domain.members import MemberRecord, MemberType
 from ..domain.ports import Recorder
+from ..domain.tar_headers import read_member
 from .listing_scan import ListingScan
 from .pax_header import LARGEST_SIZE, Overrides, PaxHeader
 from .sparse_map import SparseMap
@@ -65,6 +66,8 @@ _LONG_NAMES = frozenset((b"L", b"K"))
 _PAX_HEADERS = frozenset((b"x", b"X", _GLOBAL))  # X is what Solaris wrote before POSIX had x
 _LONG_NAME = b"L"
 _HARD_LINK, _DIRECTORY = b"1", b"5"
+_MAYBE_DIRECTORIES = frozenset((b"0", b"\0", b"7"))
+_MAY_END_IN_A_SLASH = re.compile(rb"/[\0\n]").search
 _SPECIAL = _LONG_NAMES | _PAX_HEADERS | {_LABEL, _SPARSE, _DUMPDIR, _HARD_LINK, _DIRECTORY}
 _NO_PREFIX = b"\0"
 _POSIX_MAGIC = b"ustar\0"
@@ -261,7 +264,8 @@ class TarWalk:
                     self._note_root(_name_in(piece, position))
                     root = self._root
                 if recorder is not None:
-                    recorder(MemberRecord(start + position, piece[position : position + BLOCK_BYTES], False))
+                    is_directory = not size and type in _MAYBE_DIRECTORIES and _name_in(piece, position)[-1:] == b"/"
+                    recorder(MemberRecord(start + position, piece[position : position + BLOCK_BYTES], is_directory))
             position += BLOCK_BYTES + (size + 511 & ~511)
             if position > stop:
                 self._skip = position - stop
@@ -326,7 +330,7 @@ class TarWalk:
         if type == _SPARSE and piece[position + _EXTENDED_AT]:
             self._sparse_data = size
             return 0
-        self._record(type == _DIRECTORY)
+        self._record(type == _DIRECTORY or (type in _MAYBE_DIRECTORIES and self._ends_in_a_slash()))
         if overrides is not None and overrides.has_sparse_map:
             begin = position + BLOCK_BYTES
             self._map = SparseMap(at, size)
@@ -450,6 +454,16 @@ class TarWalk:
         if not self._bytes_before:
             # It stands in front of no member in particular.
             self._drop_parts()
+
+    def _ends_in_a_slash(self) -> bool:
+        """The name of the member does, whose headers are there; before ustar that made a directory of it."""
+        if self._recorder is None or not any(map(_MAY_END_IN_A_SLASH, self._parts)):
+            return False
+        record = MemberRecord(self._parts_at, self._parts_global + b"".join(self._parts), False)
+        try:
+            return read_member(record).type is MemberType.DIRECTORY
+        except MemberUnreadable:
+            return False  # and is told so where it is read
 
     def _record(self, is_directory: bool) -> None:
         """All headers of the member are there."""

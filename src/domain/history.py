@@ -49,6 +49,9 @@ def sight(path: bytes, members: Iterable[Member]) -> Sighting:
     return Sighting(renames is not None, mark, found, renames or ())
 
 
+_SECOND = 1_000_000_000
+
+
 class Change(Enum):
     """What happened to a path."""
 
@@ -106,7 +109,7 @@ class _History:
         last: _State | None = None
         for index in range(len(self._parents)):
             state = self._state(index, path)
-            if _is_same(last, state):
+            if self._is_same(index, last, state):
                 continue
             versions.append(self._version(index, path, state, last))
             last = state
@@ -154,6 +157,17 @@ class _History:
         renames, earlier = self._sighting(index, path).renames, self._sighting(parent, path).renames
         return Origins(renames, earlier).before(path)
 
+    def _is_same(self, index: int, last: _State | None, state: _State | None) -> bool:
+        """
+        The path is what it was. A FULL carries everything, changed or not, and all archives with listings carry every
+        directory: there it takes other metadata for a change. An INC or DIFF carries a file for having changed.
+        """
+        if last is None or state is None or last == state:
+            return last == state
+        is_carried_by_full = state.stored_in == index and self._parents[index] is None
+        is_carried = is_carried_by_full or state.member.type is MemberType.DIRECTORY
+        return is_carried and _looks_like(last.member, state.member)
+
     def _sighting(self, index: int, path: bytes) -> Sighting:
         key = (index, path)
         if key not in self._sightings:
@@ -161,13 +175,13 @@ class _History:
         return self._sightings[key]
 
 
-def _is_same(one: _State | None, other: _State | None) -> bool:
-    if one is None or other is None or one == other:
-        return one == other
-    # A directory is in every archive that has listings, changed or not.
-    of_directories = [
-        (state.member.mode, state.member.uid, state.member.gid, state.member.mtime_ns)
-        for state in (one, other)
-        if state.member.type is MemberType.DIRECTORY
-    ]
-    return len(of_directories) == 2 and of_directories[0] == of_directories[1]
+def _looks_like(one: Member, other: Member) -> bool:
+    """The same type, size, owners, mode, target and time; to the second where one of the two times has no more."""
+    if (one.type, one.mode, one.uid, one.gid) != (other.type, other.mode, other.uid, other.gid):
+        return False
+    is_directory = one.type is MemberType.DIRECTORY
+    if not is_directory and (one.size_bytes, one.link, one.device) != (other.size_bytes, other.link, other.device):
+        return False
+    seconds = [time // _SECOND for time in (one.mtime_ns, other.mtime_ns)]
+    has_fractions = one.mtime_ns % _SECOND and other.mtime_ns % _SECOND
+    return one.mtime_ns == other.mtime_ns if has_fractions else seconds[0] == seconds[1]

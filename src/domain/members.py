@@ -35,7 +35,8 @@ class MemberRecord:
     blocks of 512 bytes: extension headers with their data, the member's own, the extensions of a sparse map, and, of
     gnu format's type ``D``, the listing with its padding. Global pax headers hold for all members behind them, so they
     come first in the headers of each of these, though they stand elsewhere, and are not counted from *at* on.
-    *is_directory* tells types ``5`` and ``D``, which may carry a listing.
+    *is_directory* tells types ``5`` and ``D``, which may carry a listing, and what is one by the slash that ends its
+    name.
     """
 
     at: int

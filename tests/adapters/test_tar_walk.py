@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.errors import ExpandsTooFar, NotATar, TarkeepError
-from tarkeep.domain.members import MemberRecord
+from tarkeep.domain.members import MemberRecord, MemberType
 from tarkeep.domain.ports import Recorder
+from tarkeep.domain.tar_headers import read_member
 from tests.support import tars
 from tests.support.tars import BROKEN, END, GNU_MAGIC, WHOLE, header, member, pax, pax_record, with_tarfile
 
@@ -109,6 +110,29 @@ def test_headers_are_recorded_whole(size: int) -> None:
     assert [tar[record.at :].startswith(record.headers) for record in found] == [True] * len(found)
     directories = ["listing", "pax listing", "empty listing"]
     assert [name for name, record in zip(tars_of_one, found[::2], strict=True) if record.is_directory] == directories
+
+
+@pytest.mark.parametrize("type", [b"0", b"\0", b"7"])
+@pytest.mark.parametrize("size", [100, 512, 1 << 20])
+def test_directories_of_before_ustar_are_told_by_their_slash(type: bytes, size: int) -> None:
+    """Wherever the name stands that counts."""
+    directories = [
+        header(b"d/", type=type),
+        tars.long_name(b"n" * 200 + b"/") + header(b"n" * 100, type=type),
+        pax({b"path": b"p" * 200 + b"/"}) + header(b"p" * 100, type=type),
+        pax({b"mtime": b"1"}) + header(b"d/", type=type),
+    ]
+    files = [
+        header(b"d", type=type),
+        tars.long_name(b"n" * 200) + header(b"n/", type=type),
+        pax({b"path": b"p" * 200}) + header(b"p/", type=type),
+        header(b"d/", type=b"2"),
+    ]
+
+    found = recorded(*cut(b"".join(map(bytes.__add__, directories, files)) + END, size))
+
+    assert [record.is_directory for record in found] == [True, False] * 4
+    assert [read_member(record).type is MemberType.DIRECTORY for record in found] == [True, False] * 4
 
 
 def test_a_global_header_is_recorded_with_every_member_behind_it() -> None:

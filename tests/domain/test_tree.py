@@ -576,6 +576,21 @@ def test_a_directory_changes_only_if_it_does() -> None:
     assert told(b"r/d", [None, 0, 1], *archives) == [(0, Change.APPEARED, None, 0), (2, Change.CHANGED, None, 2)]
 
 
+def test_a_full_carries_what_did_not_change() -> None:
+    """It is a version where its size, time, owner or mode is another; what an INC carries always is."""
+    posix = evolve(member(b"r/a"), mtime_ns=5 * 10**9 + 7)
+    gnu = evolve(posix, mtime_ns=5 * 10**9)
+    others = [evolve(posix, mtime_ns=5 * 10**9 + 8), evolve(posix, size_bytes=2), evolve(posix, mode=0o600)]
+
+    for same in (posix, gnu):
+        fulls = [archive(directory(b"r", "Ya"), one) for one in (posix, same, posix)]
+        assert told(b"r/a", [None] * 3, *fulls) == [(0, Change.APPEARED, None, 0)]
+        assert len(told(b"r/a", [None, 0, 1], *fulls)) == 3
+    for other in others:
+        fulls = [archive(directory(b"r", "Ya"), one) for one in (posix, other)]
+        assert told(b"r/a", [None] * 2, *fulls)[1:] == [(1, Change.CHANGED, None, 1)]
+
+
 def test_a_plain_archive_tells_of_nothing_that_it_does_not_hold() -> None:
     """No deletion is made up."""
     assert told(b"r/a", [None, 0, 1], archive(b"r/a"), archive(b"r/b"), archive(b"r/a")) == [
