@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence, Set
 from functools import cached_property
 from heapq import merge
 from itertools import groupby
@@ -166,9 +166,11 @@ class SettledRecords:
                 raise RecordsMissing(sha256) from error
             if self.base.base is not None or self.base.stamp != about["stamp"]:
                 raise RecordsMissing(sha256)
-        self.rows = _Rows(file)
-        self._listing_blocks = _Blocks(file, "l")
-        self._offsets, self._lengths = file.numbers("l.offsets"), file.numbers("l.lengths")
+
+    @cached_property
+    def rows(self) -> _Rows:
+        """Those of the directories that do not stand in the base alone."""
+        return _Rows(self._file)
 
     @property
     def stamp(self) -> int:
@@ -224,6 +226,18 @@ class SettledRecords:
             place = end
 
     # -- listings ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _listing_blocks(self) -> _Blocks:
+        return _Blocks(self._file, "l")
+
+    @cached_property
+    def _offsets(self) -> Numbers:
+        return self._file.numbers("l.offsets")
+
+    @cached_property
+    def _lengths(self) -> Numbers:
+        return self._file.numbers("l.lengths")
 
     def listing(self, number: int) -> bytes:
         """A listing by its number."""
@@ -376,12 +390,15 @@ def _others_at(blocks: _Blocks, positions: Sequence[int]) -> Iterator[MemberReco
             yield from records_in(blocks[number], is_directory=False, wanted=set(group))
 
 
-def records_in(content: bytes, *, is_directory: bool, wanted: Container[int] | None = None) -> Iterator[MemberRecord]:
+def records_in(content: bytes, *, is_directory: bool, wanted: Set[int] | None = None) -> Iterator[MemberRecord]:
     """The records of a block, all or those at the positions that are *wanted*."""
     place, stop = 0, len(content)
+    last = max(wanted) if wanted else None
     while place < stop:
         at, length = RECORD.unpack_from(content, place)
         place += RECORD.size
         if wanted is None or at in wanted:
             yield MemberRecord(at, content[place : place + length], is_directory)
+            if at == last:
+                return
         place += length
