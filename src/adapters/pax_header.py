@@ -22,6 +22,10 @@ _LONGEST_LENGTH = 21  # of a pax record's length with its space
 _LONGEST_KEYWORD = 1025  # with its space and equals sign
 _SHORT_RECORD_BYTES = 1024  # held until complete; what the walk needs the value of is always shorter
 _SPARSE_NAME = b"GNU.sparse.name"
+ONE_VOLUME = (
+    "it goes on with a file of another volume, and restores only together with that; make it without --multi-volume"
+)
+_GOES_ON_FROM = b"GNU.volume.offset"
 _NAMES = frozenset((b"path", _SPARSE_NAME))  # held until complete, being no longer than max_name_bytes
 _SPARSE_MAJOR = b"GNU.sparse.major"
 _KEYWORDS = frozenset(
@@ -132,6 +136,8 @@ class PaxHeader:
                 self._in_listing = keyword == b"GNU.dumpdir" and not self.is_global
             elif data[end - 1] != _NEWLINE:
                 raise self._malformed("a record does not end in a newline")
+            if keyword == _GOES_ON_FROM:
+                raise NotATar(self._at, ONE_VOLUME)
             if keyword in _KEYWORDS:
                 self._note(keyword, end - equals - 2, data[equals + 1 : end - 1])
             if self.is_global and keyword not in _OF_NO_MEMBER and not keyword.startswith(b"GNU.volume."):

@@ -34,7 +34,7 @@ from ..domain.members import MemberRecord, MemberType
 from ..domain.ports import Recorder
 from ..domain.tar_headers import read_member
 from .listing_scan import ListingScan
-from .pax_header import LARGEST_SIZE, Overrides, PaxHeader
+from .pax_header import LARGEST_SIZE, ONE_VOLUME, Overrides, PaxHeader
 from .sparse_map import SparseMap
 
 try:
@@ -68,7 +68,8 @@ _LONG_NAME = b"L"
 _HARD_LINK, _DIRECTORY = b"1", b"5"
 _MAYBE_DIRECTORIES = frozenset((b"0", b"\0", b"7"))
 _MAY_END_IN_A_SLASH = re.compile(rb"/[\0\n]").search
-_SPECIAL = _LONG_NAMES | _PAX_HEADERS | {_LABEL, _SPARSE, _DUMPDIR, _HARD_LINK, _DIRECTORY}
+_GOES_ON = b"M"
+_SPECIAL = _LONG_NAMES | _PAX_HEADERS | {_GOES_ON, _LABEL, _SPARSE, _DUMPDIR, _HARD_LINK, _DIRECTORY}
 _NO_PREFIX = b"\0"
 _POSIX_MAGIC = b"ustar\0"
 _PREFIX_AT, _PREFIX_END = 345, 500
@@ -295,6 +296,8 @@ class TarWalk:
             self._awaits_member = True
             self._keep(piece, position, at, size, type)
             return size
+        if type == _GOES_ON:
+            raise NotATar(at, ONE_VOLUME)
         overrides, self._overrides, self._awaits_member = self._overrides, None, False
         if type == _DIRECTORY:
             size = 0

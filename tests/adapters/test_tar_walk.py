@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import tarfile
 import tracemalloc
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -313,6 +315,21 @@ def test_pax_records_are_read_across_pieces(records: list[tuple[bytes, bytes]], 
     members, _, newest = walk(*(tar[start:stop] for start, stop in pairwise(edges)))
 
     assert (members, newest) == (2, max(6, int(times[-1].split(b".")[0])) if times else 6)
+
+
+@pytest.mark.parametrize("format", ["gnu", "posix"])
+def test_no_volume_of_several_is_taken_for_an_archive(tmp_path: Path, format: str) -> None:
+    """The last one is whole by its end, and begins in the middle of a file."""
+    (tmp_path / "big").write_bytes(bytes(60_000))
+    (tmp_path / "small").touch()
+    volumes = [tmp_path / "0", tmp_path / "1"]
+    command = ["tar", "-cM", "-L", "40", f"--format={format}", *(f"--file={volume}" for volume in volumes)]
+    subprocess.run([*command, "big", "small"], cwd=tmp_path, check=True)
+
+    first, last = (outcome(volume.read_bytes()) for volume in volumes)
+
+    assert "cut inside a member" in str(first)
+    assert "goes on with a file of another volume" in str(last)
 
 
 def test_bytes_of_a_member_are_never_taken_for_headers() -> None:

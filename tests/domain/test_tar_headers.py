@@ -347,7 +347,6 @@ def test_numbers_beyond_octal_are_read() -> None:
         (b"\0", b"f/", MemberType.DIRECTORY),
         (b"5", b"f", MemberType.DIRECTORY),
         (b"6", b"f", MemberType.FIFO),
-        (b"M", b"f", MemberType.OTHER),
     ],
 )
 def test_types_are_what_gnu_tar_makes_of_them(letter: bytes, name: bytes, type: MemberType) -> None:
