@@ -92,6 +92,7 @@ class GnuTar:
             "--xattrs",
             "--xattrs-include=*",
             "--acls",
+            "--delay-directory-restore",  # other programs write the files of a directory behind other directories
             *(["--listed-incremental=/dev/null"] if incremental else []),
             *(["--numeric-owner"] if numeric_owner else []),
             "--file=-",

@@ -51,9 +51,10 @@ trap 'exit 143' HUP TERM
 
 # In the target, not with --directory: where directories changed places, GNU tar makes names for the time between where
 # it was started. From standard input: a path may look like HOST:FILE. Others than GNU tar keep what they keep.
+# Directories get their times and modes last, since other programs write their files behind other directories.
 unpack() {{
     if tar --version 2>/dev/null | grep -q 'GNU tar'; then
-        set -- --xattrs '--xattrs-include=*' --acls "$@"
+        set -- --xattrs '--xattrs-include=*' --acls --delay-directory-restore "$@"
     fi
     (cd -- "$target" && LC_ALL=C tar --extract --preserve-permissions --file=- "$@")
 }}
