@@ -24,7 +24,7 @@ from .path_text import path_text
 from .rules import IncBase, ProfileRules
 from .words import counted
 
-RULE = 2
+RULE = 3
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -156,6 +156,10 @@ def link_archive(child: BackupArchive, among: Neighbours, rules: ProfileRules, f
     if child.id.type is BackupType.FULL and not (unchanged and _says_where_from(child)):
         if not unchanged:
             return Link(child.id, None, Evidence.PROVEN, "a full archive builds on nothing")
+        if child.lineage.snapshot_after is not None:
+            # what builds on it is known by the snapshot file that it left behind, and so is that nothing is between
+            reason = "sent as a full archive with its snapshot's digest; what it calls unchanged was left out"
+            return Link(child.id, None, Evidence.PROVEN, reason)
         reason = "sent as a full archive, and nothing says what else it could build on"
         return Link(child.id, None, Evidence.INFERRED, reason)
     link = _Ladder(child, among, rules, fit).climb()

@@ -326,6 +326,18 @@ def test_a_full_with_unchanged_names_is_doubted_and_linked_if_it_says_to_what() 
         assert point.is_restorable is (one is not missing)
 
 
+def test_what_a_full_left_out_makes_its_chain_no_less_proven() -> None:
+    """An excluded name is called unchanged; that nothing is missing behind it is known by digests all the same."""
+    full, inc = archive(FULL, 1, after="1", unchanged=True), archive(INC, 2, before="1", after="2")
+    points = points_of(full, inc)
+
+    assert {point.evidence for point in points.values()} == {Evidence.PROVEN}
+    assert [doubt.kind for doubt in points["full1"].doubts] == [DoubtKind.UNCHANGED_IN_FULL]
+    assert link_archives([archive(FULL, 1, unchanged=True)], ProfileRules(), never_asked)[full.id].evidence is (
+        Evidence.INFERRED
+    )
+
+
 def test_an_inc_that_holds_all_it_lists_restores_by_itself() -> None:
     """Without an unchanged name nothing earlier is needed, so a missing parent is no loss; but it is no usual INC."""
     child = archive(INC, 2, unchanged=False, before="7")
