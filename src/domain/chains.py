@@ -24,7 +24,7 @@ from .path_text import path_text
 from .rules import IncBase, ProfileRules
 from .words import counted
 
-RULE = 3
+RULE = 4
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -205,6 +205,10 @@ class _Ladder:
         if found.verdict is FitVerdict.CONTRADICTS and not found.is_excusable:
             forgotten = f"tar forgot {found.unresolved} names when directories were renamed{_example(found)}"
             return self._to(parent, Evidence.CONTRADICTED, f"{reason}, but {forgotten}", found)
+        if found.verdict is FitVerdict.CONTRADICTS:
+            names = f"{counted(found.unresolved, 'name')} that it calls unchanged"
+            are = "is" if found.unresolved == 1 else "are"
+            reason += f"; {names} {are} in no archive before it{_example(found)}: excluded, or never archived by tar"
         return self._to(parent, Evidence.PROVEN, reason, found)
 
     def _declared_unknown(self) -> ArchiveId | None:

@@ -64,6 +64,7 @@ class DoubtKind(Enum):
     NOTHING_UNCHANGED = "nothing-unchanged"
     OTHER_ROOTS = "other-roots"
     DATED_AHEAD = "dated-ahead"
+    NOT_ARCHIVED = "not-archived"
 
 
 @frozen
@@ -124,7 +125,7 @@ def standing_of(archive: BackupArchive, link: Link, parent: Placed | None) -> St
     """
     before = parent.standing if parent is not None else None
     own = tuple(own_obstacles(archive, link, has_parent=before is not None))
-    doubts = tuple(_doubts(archive, parent.archive if parent is not None else None))
+    doubts = tuple(_doubts(archive, link, parent.archive if parent is not None else None))
     fidelity = _fidelity(archive)
     if before is None:
         return Standing(
@@ -215,7 +216,9 @@ def own_obstacles(archive: BackupArchive, link: Link, *, has_parent: bool) -> It
         yield Obstacle(ObstacleKind.OPAQUE, archive.id, "it cannot be read as a tar; only its bytes can be given back")
 
 
-def _doubts(archive: BackupArchive, parent: BackupArchive | None) -> Iterator[Doubt]:
+def _doubts(archive: BackupArchive, link: Link, parent: BackupArchive | None) -> Iterator[Doubt]:
+    if link.completeness is Completeness.LEFT_OUT and link.evidence is Evidence.PROVEN:
+        yield Doubt(DoubtKind.NOT_ARCHIVED, archive.id, link.reason)
     if archive.id.type is BackupType.FULL and has_unchanged(archive):
         reason = "names in it are said to be elsewhere: they were excluded from the dump, or it is no full one"
         yield Doubt(DoubtKind.UNCHANGED_IN_FULL, archive.id, reason)

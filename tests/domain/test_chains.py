@@ -338,6 +338,21 @@ def test_what_a_full_left_out_makes_its_chain_no_less_proven() -> None:
     )
 
 
+def test_names_that_no_archive_has_are_told_of_a_proven_chain() -> None:
+    """They were excluded, or tar did not see them change: the point restores, and says so."""
+    lacking = Fit(FitVerdict.CONTRADICTS, 2, (b"src/a",))
+    full, inc, later = archive(FULL, 1, after="1"), archive(INC, 2, before="1", after="2"), archive(INC, 3, before="2")
+    points = points_of(full, inc, later, fit=lambda child, parent: lacking if child == inc else Fit(FitVerdict.FITS))
+
+    for name in ("inc2", "inc3"):
+        assert points[name].is_restorable
+        assert [doubt.archive for doubt in points[name].doubts] == [inc.id]
+        assert (
+            "2 names that it calls unchanged are in no archive before it, such as src/a"
+            in points[name].doubts[0].reason
+        )
+
+
 def test_an_inc_that_holds_all_it_lists_restores_by_itself() -> None:
     """Without an unchanged name nothing earlier is needed, so a missing parent is no loss; but it is no usual INC."""
     child = archive(INC, 2, unchanged=False, before="7")
