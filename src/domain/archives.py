@@ -16,7 +16,7 @@ from attrs import field, frozen
 from attrs.validators import optional
 
 from .errors import DigestInvalid, DigestMismatch, InvalidType
-from .naming import check_archive_name, check_profile, time_in_name
+from .naming import check_archive_name, check_profile, day_in_name, time_in_name
 from .notes import check_notes
 
 _HEX_LENGTH = {"md5": 32, "sha256": 64}
@@ -200,6 +200,9 @@ class Lineage:
                 _check_hex("sha256", digest)
 
 
+SENT_WITHIN = timedelta(days=1)
+"""What comes so soon after its newest member was changed was taken when it came; after the day in its name, on that."""
+
 AHEAD = timedelta(days=1)
 """So far may a time be before it has come: names tell none of zones, and clocks differ."""
 
@@ -255,12 +258,26 @@ class BackupArchive:
         """
         An archive with the best known time of its dump.
 
-        It was taken at the time its sender stated, else that in its name (of *zone*), else that of its newest member,
-        else *received_at*.
+        It was taken at the time its sender stated, else that in its name (of *zone*), else on the day in its name, else
+        no earlier than its newest member. What is no more than a bound is never later than *received_at*.
         """
         newest = contents.newest_member if contents is not None else None
-        taken_at = stated_at or time_in_name(id.name, zone) or newest or received_at
+        taken_at = stated_at or time_in_name(id.name, zone) or _estimated(id.name, zone, newest, received_at)
         return cls(id, size_bytes, digests, received_at, taken_at, contents, lineage=lineage, notes=notes)
+
+
+def _estimated(name: str, zone: tzinfo, newest: datetime | None, received_at: datetime) -> datetime:
+    """
+    When an archive was taken of which no moment is told: on the day in its name, or no earlier than its newest member.
+
+    Most are sent as soon as they are made, so within that bound it is *received_at*, if that is near.
+    """
+    told = newest if newest is not None and received_at - newest >= SENT_WITHIN else received_at
+    day = day_in_name(name, zone)
+    if day is None:
+        return told
+    begin, end = day
+    return min(max(received_at if received_at - end < SENT_WITHIN else told, begin), end)
 
 
 @frozen

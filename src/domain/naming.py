@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from .errors import InvalidName
 
@@ -27,6 +27,9 @@ _PUNCTUATION = frozenset(" ._+@=,()-")
 _STAMP = re.compile(
     r"(?<!\d)(\d{4})-?(0[1-9]|1[0-2])-?([0-3]\d)[T_ -]?([01]\d|2[0-3])[-:.]?([0-5]\d)[-:.]?([0-5]\d)(Z?)(?!\d)",
     re.ASCII,
+)
+_DAY = re.compile(
+    r"(?<!\d)(?P<year>(?:19|20)\d\d)(?P<mark>[-_.]?)(?P<month>0[1-9]|1[0-2])(?P=mark)(?P<day>[0-3]\d)(?!\d)", re.ASCII
 )
 
 
@@ -94,6 +97,22 @@ def time_in_name(name: str, zone: tzinfo = UTC) -> datetime | None:
         year, month, day, hour, minute, second = map(int, numbers)
         try:
             return datetime(year, month, day, hour, minute, second, tzinfo=UTC if zulu else zone).astimezone(UTC)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def day_in_name(name: str, zone: tzinfo = UTC) -> tuple[datetime, datetime] | None:
+    """
+    The beginning and the last moment of the day written into *name*, in UTC, or None.
+
+    Understands ``full_2025-11-21.tar.gz`` and ``full-20251121.tar.gz``; the day is one of *zone*, and the first counts.
+    """
+    for match in _DAY.finditer(name):
+        try:
+            year, month, day = map(int, match.group("year", "month", "day"))
+            begin = datetime(year, month, day, tzinfo=zone)
+            return begin.astimezone(UTC), (begin + timedelta(days=1)).astimezone(UTC) - timedelta(microseconds=1)
         except (ValueError, OverflowError):
             continue
     return None

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from tarkeep.domain.archives import (
     ArchiveId,
+    BackupArchive,
     BackupType,
     Contents,
     DeclaredDigests,
@@ -85,6 +86,39 @@ def test_times_are_aware_and_in_utc() -> None:
             evolve(make_archive(), received_at=wrong)
         with pytest.raises((ValueError, TypeError)):
             Contents(Kind.PLAIN, 0, 0, newest_member=wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "newest", "received", "taken"),
+    [
+        ("full_2026-01-05_10-00-00", "2026-01-05T09:00", "2026-01-09T00:00", "2026-01-05T10:00"),
+        ("full", "2026-01-05T09:00", "2026-01-09T00:00", "2026-01-05T09:00"),
+        ("full", "2026-01-08T09:00", "2026-01-09T00:00", "2026-01-09T00:00"),  # sent at once
+        ("full", "2100-01-01T00:00", "2026-01-09T00:00", "2026-01-09T00:00"),  # a wrong clock, a camera
+        ("full", None, "2026-01-09T00:00", "2026-01-09T00:00"),
+        ("full_2026-01-05", "2020-01-01T00:00", "2026-01-05T11:00", "2026-01-05T11:00"),  # sent at once
+        ("full_2026-01-05", "2020-01-01T00:00", "2026-01-06T02:00", "2026-01-05T23:59:59.999999"),
+        ("full_2026-01-05", "2020-01-01T00:00", "2026-01-09T00:00", "2026-01-05T00:00"),
+        ("full_2026-01-05", "2026-01-05T09:00", "2026-01-09T00:00", "2026-01-05T09:00"),
+        ("full_2026-01-05", "2026-01-07T09:00", "2026-01-09T00:00", "2026-01-05T23:59:59.999999"),
+        ("full_2099-01-01", "2026-01-05T09:00", "2026-01-09T00:00", "2099-01-01T00:00"),  # told as dated ahead
+    ],
+)
+def test_an_archive_was_taken_at_the_best_known_time(name: str, newest: str | None, received: str, taken: str) -> None:
+    """The moment in its name, else on the day there, else when it came or, long before that, its newest member was."""
+
+    def utc(text: str) -> datetime:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+    archive = BackupArchive.described(
+        ArchiveId("p", BackupType.FULL, f"{name}.tar.gz"),
+        1,
+        digests_of(b""),
+        utc(received),
+        Contents(Kind.PLAIN, 1, 0, newest_member=None if newest is None else utc(newest)),
+    )
+
+    assert archive.taken_at == utc(taken)
 
 
 def test_sizes_are_whole_numbers_from_0_on() -> None:

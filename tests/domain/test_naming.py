@@ -5,13 +5,21 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tarkeep.domain.errors import InvalidName
-from tarkeep.domain.naming import check_archive_name, check_profile, judged_closely, time_in_name, with_time
+from tarkeep.domain.naming import (
+    check_archive_name,
+    check_profile,
+    day_in_name,
+    judged_closely,
+    time_in_name,
+    with_time,
+)
 
 
 @pytest.mark.parametrize("name", ["a", "document", "Laptop-2.home_dir", "0", "x" * 64])
@@ -119,6 +127,22 @@ def test_the_time_in_a_name_is_found(name: str) -> None:
 def test_a_name_without_a_whole_time_has_none(name: str) -> None:
     """A date alone, an impossible time and a bare number are not times."""
     assert time_in_name(name) is None
+
+
+@pytest.mark.parametrize("name", ["full_2025-11-21.tar.gz", "a20251121-1.tar.gz", "12345678-2025.11.21.tar.gz"])
+def test_the_day_in_a_name_is_found(name: str) -> None:
+    """As days are written, in the zone that is meant."""
+    begin, end = datetime(2025, 11, 20, 23, tzinfo=UTC), datetime(2025, 11, 21, 22, 59, 59, 999_999, tzinfo=UTC)
+
+    assert day_in_name(name, ZoneInfo("Europe/Paris")) == (begin, end)
+
+
+@pytest.mark.parametrize(
+    "name", ["backup.tar.gz", "2025-1121.tar.gz", "20251399.tar.gz", "2025-02-30.tar.gz", "1.tar.gz"]
+)
+def test_a_name_without_a_day_has_none(name: str) -> None:
+    """Nor has one whose day no calendar has."""
+    assert day_in_name(name) is None
 
 
 def test_the_time_put_into_a_name_is_found_again() -> None:
