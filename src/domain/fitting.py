@@ -21,7 +21,7 @@ from .names import listing_of
 from .soundness import is_carried_out
 from .tar_headers import BLOCK_BYTES
 
-RULE = 2
+RULE = 3
 """Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
 
 EXAMPLES = 10
@@ -62,6 +62,8 @@ def fit(child: NameTable, parent: NameTable, is_left_out: Callable[[bytes], bool
             # One with a listing of its own is a directory, whatever its parent's says: it was named twice to tar.
             if (whole := join(path, name)) not in listed and not (is_left_out is not None and is_left_out(whole))
         ]
+        if was is not None and not _marked(parent, was, (Mark.DIRECTORY,)).keys().isdisjoint(names):
+            is_sound = False  # tar leaves what was in it, of which the child has no listing any more
         count += len(names)
         examples += (join(path, name) for name in islice(names, EXAMPLES - len(examples)))
     count += len(moved)

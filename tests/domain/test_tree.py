@@ -518,6 +518,17 @@ def test_a_fit_tells_where_tar_would_restore_something_else(
     assert fit(archive(*listed), parent).is_sound is is_sound
 
 
+def test_tar_leaves_a_directory_that_is_left_out_from_now_on() -> None:
+    """It is called unchanged like a file, and so are its contents not removed; merged, it is a name without content."""
+    parent = archive(directory(b"r", "Ya Dcache"), directory(b"r/cache", "Yx"), b"r/a", b"r/cache/x")
+    child = archive(directory(b"r", "Na Ncache"))
+
+    found = fit(child, parent)
+
+    assert (found.verdict, found.examples, found.is_sound) == (FitVerdict.CONTRADICTS, (b"r/cache",), False)
+    assert fit(archive(directory(b"r", "Na Nx.tmp")), parent).is_sound
+
+
 # -- history ---------------------------------------------------------------------------------------------------------
 
 
