@@ -331,7 +331,7 @@ def test_the_documented_loop_of_curl_goes_on_after_cuts(proxied: Proxied, profil
     (loop,) = re.findall(r"```sh\n(b\(\) .*?)```", DOCUMENT, re.DOTALL)
     (proxied.folder / "full.tar.gz").write_bytes(ARCHIVE)
     with proxied.cut_after(4 * MIB, 3 * MIB) as (cut, line):
-        script = changed(loop, ("$(b laptop)", f"$(b {profile})"), ("sleep 5", "sleep 0"))
+        script = changed(loop, ("$(b nas)", f"$(b {profile})"), ("sleep 5", "sleep 0"))
         ran = cut.run("sh", "-c", script, more={"URL": cut.url, "file": "full.tar.gz"})
 
     assert ran.returncode == 0, ran
