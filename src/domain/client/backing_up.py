@@ -22,6 +22,9 @@ from .push import Progress
 from .retrying import Notice, Retrying
 from .stream import PushStream
 
+AT_ONCE = timedelta(minutes=1)
+"""Dumps that are made so soon after each other are told apart by their times."""
+
 
 @frozen
 class PlannedDump:
@@ -151,6 +154,11 @@ class PlanDump:
     ) -> PlannedDump:
         now = now.astimezone(UTC).replace(microsecond=0)
         points = self.retrying(lambda: self._points(profile), on_retry=notice)
+        newest = max((point.taken_at for point in points), default=None)
+        if (
+            newest is not None and now <= newest < now + AT_ONCE
+        ):  # names have seconds, and no dump may come before the one it builds on
+            now = newest.replace(microsecond=0) + timedelta(seconds=1)
         if wanted is None:
             choice = choose_type(rule, points, now)
             type, reason = choice.type, choice.reason
