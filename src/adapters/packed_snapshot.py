@@ -29,7 +29,7 @@ from ..domain.ports import ArchiveReader, Block
 try:
     from isal import isal_zlib
 except ImportError:  # a platform it has no wheel for
-    isal_zlib = None  # type: ignore[assignment]
+    isal_zlib = None  # type: ignore[assignment]  # a module, which mypy takes for always there
 
 MAGIC = b"TKSNAR1\n"
 SHORT_BYTES = 64 << 10

@@ -86,7 +86,7 @@ class _Rows:
     def expect_many(self) -> None:
         """Many of the rows will be looked for, in any order."""
         if len(self.paths) <= _HELD_ROWS:
-            self.by_path  # noqa: B018
+            self.by_path  # noqa: B018  # made now and kept, so that `find` has a dictionary
 
     @cached_property
     def by_path(self) -> dict[bytes, _Listed]:

@@ -174,7 +174,7 @@ def last_at(table: NameTable, path: bytes) -> int | None:
     """
     The position, in bytes, of the last member at the canonical *path*: what extracting would leave there.
 
-    None if there is none. Cost: of a few steps of bisection.
+    None if no member has that path. Cost: of a few steps of bisection.
     """
     within = table.files.at(path)
     found = [table.files.positions[within[-1]]] if within else []

@@ -107,7 +107,7 @@ class RecordMembers:
 
     def last(self, archive: BackupArchive, path: bytes) -> Member | None:
         """
-        The last member at the canonical *path*, without its listing; None if there is none. Raises like calling.
+        The last member at the canonical *path*, without its listing; None if nothing has that path. As calling.
 
         Cost: of finding one name among those in order. They are put in order first where nobody asked for names before.
 
@@ -126,7 +126,7 @@ class RecordMembers:
         return None if at is None else self.member(archive, at)
 
     def member(self, archive: BackupArchive, at: int) -> Member | None:
-        """The member at the position *at*, without its listing; None if there is none. Raises like `last`."""
+        """The member at the position *at*, without its listing; None if no member begins there. Raises like `last`."""
         return next(map(read_to_show, self.at(archive, [at])), None)
 
     def perhaps_named(self, archive: BackupArchive, path: bytes) -> Iterator[MemberRecord]:
