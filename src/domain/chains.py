@@ -24,7 +24,7 @@ from .path_text import path_text
 from .rules import IncBase, ProfileRules
 from .words import counted
 
-RULE = 4
+RULE = 5
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -70,7 +70,8 @@ class Fit:
     first few of them as paths. *is_sound* where GNU tar, extracting the one over the tree of the other, comes to its
     tree; else that can be merged, and tar restores something else (see `soundness`).
     *is_excusable* unless directories were renamed between them: there tar is known to forget names that it should
-    archive, while otherwise a name of a proven chain that is nowhere was left out on purpose.
+    archive, while otherwise a name of a proven chain that is nowhere was left out on purpose. In a proven chain neither
+    keeps the rest from being restored, since no archive is missing.
     """
 
     verdict: FitVerdict
@@ -84,7 +85,7 @@ class Fit:
         """What it says of the names that the one leaves to the other."""
         if self.verdict is FitVerdict.FITS:
             return Completeness.WHOLE
-        if self.verdict is FitVerdict.CONTRADICTS and self.is_excusable:
+        if self.verdict is FitVerdict.CONTRADICTS:
             return Completeness.LEFT_OUT
         return Completeness.UNKNOWN
 
@@ -93,7 +94,7 @@ class Completeness(Enum):
     """Whether an archive's parent has what it leaves to it, from best to worst."""
 
     WHOLE = "whole"  # all of it
-    LEFT_OUT = "left-out"  # but for names that were left out on purpose, if the chain is proven
+    LEFT_OUT = "left-out"  # but for names that tar or its user left out, if the chain is proven
     UNKNOWN = "unknown"
 
     @property
@@ -202,13 +203,12 @@ class _Ladder:
         parent = stored[at - 1] if at else stored[0]
         reason = f"it started from the snapshot file that {_called(parent.id)} left behind"
         found = self.fit(child, parent)
-        if found.verdict is FitVerdict.CONTRADICTS and not found.is_excusable:
-            forgotten = f"tar forgot {found.unresolved} names when directories were renamed{_example(found)}"
-            return self._to(parent, Evidence.CONTRADICTED, f"{reason}, but {forgotten}", found)
         if found.verdict is FitVerdict.CONTRADICTS:
             names = f"{counted(found.unresolved, 'name')} that it calls unchanged"
             are = "is" if found.unresolved == 1 else "are"
             reason += f"; {names} {are} in no archive before it{_example(found)}: excluded, or never archived by tar"
+            if not found.is_excusable:
+                reason += ", which mistakes renamed directories for each other: then a file may have another's content"
         return self._to(parent, Evidence.PROVEN, reason, found)
 
     def _declared_unknown(self) -> ArchiveId | None:

@@ -40,8 +40,8 @@ def merge(
     The tree at the end of *path*, the archives of a restore point, the base first.
 
     *is_exact* says that all of them have listings (the point's fidelity). *is_proven* says that all links of the path
-    are proven: then a name that is called unchanged and was not there before is one that tar was told to leave out, and
-    no loss. Not so where directories were renamed meanwhile: there tar is known to forget names that it should archive.
+    are proven: then no archive is missing, and a name that is called unchanged and was not there before is one that tar
+    was told to leave out, or forgot where directories were renamed. It is no part of the tree, and no loss.
 
     Each archive is opened once, and at most two are open at a time. A member whose path has ``..`` in it belongs
     nowhere, as for tar.
@@ -78,8 +78,7 @@ class _Exact:
     def __init__(self, draft: TreeDraft, path: Sequence[OpenTable], is_proven: bool) -> None:
         self._draft = draft
         self._path = path
-        self._is_proven = is_proven
-        self._is_excused = False  # names that are missing in the archive at hand were left out
+        self._is_excused = is_proven  # names that are missing in the archive at hand were left out
         self._links: list[tuple[int, bytes]] = []  # slots that got a hard link of the archive at hand, and to what
 
     def merge(self) -> None:
@@ -91,7 +90,6 @@ class _Exact:
                 return
             table = self._path[index]()
             origins = Origins(behind.renames, table.renames)
-            self._is_excused = self._is_proven and origins.is_trivial
             if not origins.is_trivial:
                 self._map_back(jobs, origins)
             self._find(index, table, behind, jobs)

@@ -110,19 +110,21 @@ def test_the_same_snapshot_digest_proves_a_parent() -> None:
         assert (links[second.id].parent, links[second.id].evidence) == (full.id, Evidence.PROVEN)
 
 
-def test_names_that_tar_forgot_are_no_proof_of_a_whole_tree() -> None:
-    """Where directories were renamed, a name that is nowhere was not left out on purpose, and the point says so."""
+def test_names_that_tar_forgot_keep_nobody_from_the_rest() -> None:
+    """Where directories were renamed tar may have forgotten what is nowhere; no archive is missing, and all is told."""
     full, child = archive(FULL, 1, after="1"), archive(INC, 2, before="1")
     forgotten = Fit(FitVerdict.CONTRADICTS, 2, (b"r/forgotten", b"r/too"), is_excusable=False)
 
     links = link_archives((full, child), ProfileRules(), lambda *_: forgotten)
     point = restore_points((full, child), links)[-1]
 
-    assert (links[child.id].parent, links[child.id].evidence) == (full.id, Evidence.CONTRADICTED)
-    assert "forgot 2 names" in links[child.id].reason
-    assert "r/forgotten" in links[child.id].reason
-    assert not point.is_restorable
-    assert [obstacle.kind for obstacle in point.obstacles] == [ObstacleKind.CONTRADICTED]
+    assert (links[child.id].parent, links[child.id].evidence) == (full.id, Evidence.PROVEN)
+    assert point.is_restorable
+    assert point.standing.is_whole
+    [doubt] = point.own_doubts
+    assert doubt.kind is DoubtKind.NOT_ARCHIVED
+    assert "2 names that it calls unchanged are in no archive before it, such as r/forgotten" in doubt.reason
+    assert "or never archived by tar, which mistakes renamed directories for each other" in doubt.reason
 
 
 def test_of_several_that_left_the_snapshot_the_newest_before_is_the_parent() -> None:

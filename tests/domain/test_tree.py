@@ -111,14 +111,16 @@ def test_what_was_left_out_of_every_dump_is_no_loss() -> None:
     assert tree.entry(b"r/x") is None
 
 
-def test_a_proven_link_excuses_nothing_where_directories_were_renamed() -> None:
-    """Tar forgets to archive names in such a dump, so a missing one may be lost."""
+def test_a_proven_link_excuses_what_tar_forgot_where_directories_were_renamed() -> None:
+    """No archive is missing, so nothing else can have it: the rest is given back. Without proof one may be missing."""
     full = archive(directory(b"r", "Da"), directory(b"r/a"))
     inc = archive(directory(b"r", "Db", (b"r/a", b"r/b")), directory(b"r/b", "Nlost"))
 
-    tree, _ = merged(full, inc, is_proven=True)
+    tree, _ = merged(full, inc)
+    proven, _ = merged(full, inc, is_proven=True)
 
     assert tree.gaps == (Gap(b"r/b/lost", GapKind.MISSING),)
+    assert proven.gaps == (Gap(b"r/b/lost", GapKind.LEFT_OUT),)
 
 
 def test_a_directory_without_a_member_is_still_one() -> None:

@@ -205,8 +205,7 @@ class _Exact:
     def __init__(self, tree: Tree, path: Sequence[ArchiveNames], is_proven: bool) -> None:
         self._tree = tree
         self._path = path
-        self._is_proven = is_proven
-        self._is_excused = False  # names that are missing in the archive at hand were left out
+        self._is_excused = is_proven  # names that are missing in the archive at hand were left out
         # Hashes of listings by their directories: of those that call unchanged what is wanted.
         self._behind: dict[bytes, int] = {}
         self._names_behind: dict[bytes, int] = {}  # of the same ones, whatever they say of files
@@ -225,7 +224,6 @@ class _Exact:
                 break
             earlier = _renames(self._path[index])
             origins = Origins(renames, earlier)
-            self._is_excused = self._is_proven and origins.is_trivial
             if not origins.is_trivial:
                 wanted = self._mapped_back(wanted, origins)
                 self._behind.clear()
