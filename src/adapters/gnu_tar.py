@@ -24,8 +24,9 @@ from typing import IO, Self
 from attrs import define, frozen
 
 from ..domain.client.dumping import DumpEnd, DumpSource, Estimate
+from ..domain.client.selection import ACLS, ONE_FILE_SYSTEM, XATTRS, Selection
 from ..domain.errors import DumpFailed, ExtractFailed, FolderUnusable, TarUnusable
-from .snapshot_file import settled
+from .snapshot_file import remembered, remembering, settled
 from .tar_messages import TarMessages
 
 _BLOCK_BYTES = 1 << 20
@@ -53,6 +54,14 @@ class GnuTar:
     def command(self, source: DumpSource) -> list[str]:
         return self._create(source, "SNAPSHOT", "-")
 
+    def selection(self, source: DumpSource) -> Selection:
+        given = {ONE_FILE_SYSTEM: source.one_file_system, XATTRS: source.xattrs, ACLS: source.acls}
+        patterns = {*source.exclude, *(pattern for listed in source.exclude_from for pattern in _patterns_in(listed))}
+        return Selection(_member(source), frozenset(patterns), frozenset(name for name, its in given.items() if its))
+
+    def selection_of(self, snapshot: bytes) -> Selection | None:
+        return remembered(snapshot)
+
     def estimate(self, source: DumpSource, before: bytes | None) -> Estimate:
         with self._counting(source, before) as counting:
             return counting.count()
@@ -66,11 +75,12 @@ class GnuTar:
         return running
 
     def _running(self, source: DumpSource, before: bytes | None) -> _RunningTar:
+        selection = self.selection(source).on_top_of(None if before is None else remembered(before))
         with _folder_for(before) as (folder, snapshot, kept):
             tar = _started(self._create(source, str(snapshot), "-"), stdout=subprocess.PIPE)
             assert tar.stderr is not None
             kept.pop_all()
-            return _RunningTar(tar, folder, _member(source), TarMessages(tar.stderr), snapshot, before)
+            return _RunningTar(tar, folder, _member(source), TarMessages(tar.stderr), snapshot, before, selection)
 
     def _counting(self, source: DumpSource, before: bytes | None) -> _CountingTar:
         with _folder_for(before) as (folder, snapshot, kept):
@@ -191,6 +201,7 @@ class _CountingTar(_Tar):
 class _RunningTar(_Tar):
     _snapshot: Path
     _before: bytes | None
+    _selection: Selection
     _ahead: _CountingTar | None = None
     _end: DumpEnd | None = None
 
@@ -221,7 +232,8 @@ class _RunningTar(_Tar):
             left = settled(self._before, self._snapshot.read_bytes(), [one.path for one in unreadable])
             is_clean = status != _SOME_CHANGED and not self._messages.changed
             told = self._messages.unreadable_messages
-            self._end = DumpEnd(left.snapshot, said, is_clean, unreadable, told, left.changes)
+            kept = remembering(left.snapshot, self._selection)
+            self._end = DumpEnd(kept, said, is_clean, unreadable, told, left.changes)
         return self._end
 
     def __exit__(
@@ -310,6 +322,17 @@ def _folder_for(before: bytes | None) -> Iterator[tuple[Path, Path, ExitStack]]:
         if before is not None:
             snapshot.write_bytes(before)
         yield folder, snapshot, kept
+
+
+def _patterns_in(listed: str) -> Iterator[str]:
+    """The patterns in a file as tar reads them: one a line, without spaces at its end."""
+    try:
+        lines = Path(listed).read_bytes().split(b"\n")
+    except OSError as error:
+        raise FolderUnusable(listed, error.strerror or str(error)) from error
+    for line in lines:
+        if pattern := line.partition(b"\0")[0].rstrip(b" \t\v\f\r"):
+            yield os.fsdecode(pattern)
 
 
 def _environment() -> dict[str, str]:

@@ -11,21 +11,27 @@ if it changed since, or if the file before does not have it. So a name that is t
 next dump, whatever became of it; without that, a file that could not be read, or was excluded, is taken for unchanged
 from then on, and stands in no archive until the next full dump.
 
+What the dump was made of (`Selection`) stands behind all of it, as a directory of no device that tar never finds and so
+neither dumps nor takes over: //tarkeep, with one name, a JSON text. Whoever knows nothing of it is not disturbed by it.
+
 Format: https://www.gnu.org/software/tar/manual/html_node/Snapshot-Files.html
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Sequence
 
 from attrs import frozen
 
 from ..domain.client.dumping import Changes
+from ..domain.client.selection import Selection
 
 _HEADER = re.compile(rb"GNU tar-[^\n]*-2\n\d+\0\d+\0", re.ASCII)
 _FIELDS = 6  # of a directory, before its names
 _HELD, _NOT_HELD, _DIRECTORY = b"Y", b"N", b"D"
+_REMEMBERED = b"0\0" * 5 + b"//tarkeep\0D"  # no path of a directory has two slashes
 
 
 @frozen
@@ -71,6 +77,29 @@ def settled(before: bytes | None, after: bytes, unreadable: Collection[bytes] = 
     gone = (old for old in known if id(old) not in there and not _is_within(old.path, again))
     deleted += sum(flag != _DIRECTORY for old in gone for flag in old.names.values())
     return Settled(header + b"".join(part + b"\0" for part in parts), Changes(new, changed, unchanged, deleted))
+
+
+def remembering(snapshot: bytes, selection: Selection) -> bytes:
+    """*snapshot* with what the dump was made of. A file of another format stays as it is."""
+    if _HEADER.match(snapshot) is None:
+        return snapshot
+    told = {
+        "root": selection.root,
+        "exclude": sorted(selection.excluded),
+        "options": sorted(selection.options),
+        "has_changed": selection.has_changed,
+    }
+    return snapshot + _REMEMBERED + json.dumps(told).encode() + b"\0\0\0"
+
+
+def remembered(snapshot: bytes) -> Selection | None:
+    """What the dump that left *snapshot* was made of; None where that does not stand in it."""
+    told = snapshot.rpartition(_REMEMBERED)[2] if _REMEMBERED in snapshot else b""
+    try:
+        it = json.loads(told.partition(b"\0")[0])
+        return Selection(str(it["root"]), frozenset(it["exclude"]), frozenset(it["options"]), bool(it["has_changed"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 @frozen

@@ -66,7 +66,7 @@ def dumping(
     known = HttpChains(client.remote)
     making = Making(GnuTar(tar), GzipMembers(level, compress_jobs), strict, limits)
     fetch = FetchSnapshot(known, client.hasher, client.retrying)
-    plan = PlanDump(known, fetch, client.retrying)
+    plan = PlanDump(known, fetch, client.retrying, making.dumper)
     if spool is None:
         push = PushStream(client.remote, client.hasher, client.retrying)
         yield Dumping(making.dumper, limits, plan, BackUp(known, making, push, client.retrying), through=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import socket
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tarkeep.adapters.gnu_tar import GnuTar
-from tarkeep.adapters.snapshot_file import settled
+from tarkeep.adapters.snapshot_file import remembered, remembering, settled
 from tarkeep.domain.client.dumping import Changes, DumpEnd, DumpSource
+from tarkeep.domain.client.selection import Selection
 from tests.support.trees import write
 from tests.support.weak_tar import weak_tar
 
@@ -130,3 +132,56 @@ def test_sockets_are_told_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     assert end.messages == ("document/secret: Cannot open: Permission denied", "document/0: socket ignored")
     assert end.is_clean
+
+
+PATTERNS = st.text(st.characters(exclude_characters="\0"), max_size=6)
+
+
+@given(DIRECTORIES, st.frozensets(PATTERNS, max_size=3), PATTERNS, st.booleans())
+def test_what_a_dump_was_made_of_stands_behind_its_names(
+    directories: dict[bytes, dict[bytes, bytes]], excluded: frozenset[str], root: str, has_changed: bool
+) -> None:
+    """It is read as it was written, whatever it is, and is nothing that was found or deleted."""
+    after = written(directories)
+    selection = Selection(root, excluded, frozenset({"acls"}), has_changed)
+    kept = remembering(after, selection)
+
+    assert kept.startswith(after)
+    assert (remembered(kept), remembered(after)) == (selection, None)
+    assert settled(kept, after) == settled(after, after)
+
+
+@pytest.mark.parametrize("other", [b"", b"1700000000\n+1 2 3 src\n"])
+def test_in_a_file_of_another_format_nothing_is_remembered(other: bytes) -> None:
+    """It stays as it is."""
+    assert remembering(other, Selection("src")) == other
+    assert remembered(other) is None
+
+
+@pytest.mark.parametrize("told", [b"", b"{", b"[]", b'{"root": "src"}', b'{"root":"s","exclude":1,"options":[]}'])
+def test_what_cannot_be_read_is_not_known(told: bytes) -> None:
+    """As of a later client, which may say other things."""
+    assert remembered(written({}) + b"0\0" * 5 + b"//tarkeep\0D" + told + b"\0\0\0") is None
+
+
+def test_tar_is_not_disturbed_by_what_is_remembered(tmp_path: Path) -> None:
+    """It goes on from such a file as from its own, and takes nothing of it over."""
+    tree, listed = tmp_path / "document", tmp_path / "list"
+    write(tree, {"a": b"1", "old/b": b"1"})
+    listed.write_bytes(b"*.o \n\n*.tmp")
+    source = DumpSource(str(tree), ("*.tmp", "\udcff"), (str(listed),), one_file_system=True, acls=True)
+    options = frozenset({"one-file-system", "acls"})
+    first, _ = dumped(source)
+    (tree / "old").rename(tree / "new")
+    snapshot = tmp_path / "snapshot"
+    snapshot.write_bytes(first.snapshot)
+    ran = subprocess.run(
+        ["tar", "-cf", "archive", f"--listed-incremental={snapshot}", "document"], cwd=tmp_path, capture_output=True
+    )
+    second, held = dumped(source, first.snapshot)
+
+    assert remembered(first.snapshot) == Selection("document", frozenset({"*.tmp", "*.o", "\udcff"}), options)
+    assert (ran.returncode, b"rror" in ran.stderr) == (0, False)
+    assert remembered(snapshot.read_bytes()) is None
+    assert (held, second.changes) == ([], Changes(0, 0, 2, 0))
+    assert second.snapshot.count(b"//tarkeep") == 1

@@ -344,7 +344,9 @@ def test_what_was_backed_up_comes_back(
             history.change()
             now += timedelta(hours=1)
             with dumping(client, profile, tar="tar", compress_jobs=1, level=1, spool=None) as dumps:
-                planned = dumps.plan(profile, BackupType(type), DumpRule(), now, lambda _error, _pause: None)
+                planned = dumps.plan(
+                    profile, DumpSource(str(tree)), BackupType(type), DumpRule(), now, lambda _error, _pause: None
+                )
                 done = dumps.back_up(
                     planned, DumpSource(str(tree)), lambda _position, _moved: None, lambda _error, _pause: None
                 )

@@ -65,6 +65,8 @@ class Machine:
     spool: Path | None = None
     strict: bool = False
     limits: Limits = NO_LIMITS
+    exclude: tuple[str, ...] = ()
+    exclude_from: tuple[str, ...] = ()
     notices: list[TarkeepError] = field(factory=list)
     planned: PlannedDump | None = None
 
@@ -81,13 +83,14 @@ class Machine:
             self.notices.append(error)
 
         def plan() -> PlannedDump:
-            self.planned = PlanDump(self.server, fetch, retrying)("laptop", type, DumpRule(), self.now, notice)
+            plan = PlanDump(self.server, fetch, retrying, self.dumper)
+            self.planned = plan("laptop", source, type, DumpRule(), self.now, notice)
             return self.planned
 
         def progress(position: int, moved_bytes: int) -> None:
             pass
 
-        source = DumpSource(str(self.tree))
+        source = DumpSource(str(self.tree), self.exclude, self.exclude_from)
         making = Making(self.dumper, GzipMembers(level=1, jobs=2, member_bytes=MIB), self.strict, self.limits)
         fetch = FetchSnapshot(self.server, hasher, retrying)
         if self.spool is None:
@@ -258,6 +261,95 @@ def test_without_any_good_snapshot_file_the_dump_is_full(
     assert described(machine.restored(last.archive.id, tmp_path / "back")) == described(machine.tree)
 
 
+def test_what_was_excluded_and_changed_meanwhile_is_not_old(machine: Machine, tmp_path: Path) -> None:
+    """To tar it has not changed since the dump before; with a FULL it is there as it is."""
+    write(machine.tree, {"disk.iso": b"first"})
+    machine.back_up()
+    machine.exclude = ("*.iso",)
+    without = machine.back_up()
+    write(machine.tree, {"disk.iso": b"second"})
+    machine.back_up()
+    machine.exclude = ()
+    done = machine.back_up()
+
+    assert without.archive.id.type is done.archive.id.type is FULL
+    assert machine.planned is not None
+    assert "this is a FULL, so that what --exclude left out is backed up" in machine.planned.reason
+    assert not (machine.restored(without.archive.id, tmp_path / "without") / "disk.iso").exists()
+    assert described(machine.restored(done.archive.id, tmp_path / "back")) == described(machine.tree)
+
+
+@pytest.mark.parametrize("spooled", [False, True], ids=["straight", "spooled"])
+def test_a_dump_on_top_of_one_of_other_files_says_what_it_lacks(
+    machine: Machine, tmp_path: Path, spooled: bool
+) -> None:
+    """As do all on top of it, until there is a FULL; a DIFF on top of a FULL of the same files lacks nothing."""
+    machine.spool = tmp_path / "spool" if spooled else None
+    machine.back_up()
+    machine.exclude = ("*.iso",)
+    first, second, full = machine.back_up(INC), machine.back_up(INC), machine.back_up()
+    machine.exclude = ()
+    third = machine.back_up(INC)
+    machine.exclude = ("*.iso",)
+    diff = machine.back_up(DIFF)
+
+    assert first.not_whole is not None
+    assert "what is excluded has changed since FULL/" in first.not_whole
+    assert second.not_whole is not None
+    assert f"INC/{first.archive.id.name} is not of the same files as what it builds on" in second.not_whole
+    assert (full.archive.id.type, full.not_whole) == (FULL, None)
+    assert third.not_whole is not None
+    assert diff.not_whole is None
+    assert [list(point.notes) for point in machine.server.points("laptop")] == [
+        [],
+        [first.not_whole],
+        [second.not_whole],
+        [],
+        [third.not_whole],
+        [],
+    ]
+
+
+def test_it_does_not_matter_where_a_pattern_stands_or_the_directory_lies(machine: Machine, tmp_path: Path) -> None:
+    """What is excluded counts, and what the directory is called; what stands in a file is looked at each time."""
+    listed = tmp_path / "list"
+    listed.write_text("*.iso\n\n*.tmp  \n")
+    machine.exclude, machine.exclude_from = ("*.o",), (str(listed),)
+    types = [machine.back_up().archive.id.type]
+    machine.exclude, machine.exclude_from = ("*.tmp", "*.iso", "*.o"), ()
+    types.append(machine.back_up().archive.id.type)
+    machine.home.rename(tmp_path / "elsewhere")
+    machine.home = tmp_path / "elsewhere"
+    machine.exclude, machine.exclude_from = ("*.o",), (str(listed),)
+    types.append(machine.back_up().archive.id.type)
+    listed.write_text("*.iso\n")
+    types.append(machine.back_up().archive.id.type)
+
+    assert types == [FULL, INC, INC, FULL]
+    assert machine.planned is not None
+    assert "(no longer *.tmp)" in machine.planned.reason
+
+
+def test_what_an_older_client_did_not_remember_costs_no_full(machine: Machine) -> None:
+    """From the next dump on it is known."""
+    machine.back_up()
+    for id, snapshot in machine.server.snapshots.items():
+        machine.server.snapshots[id] = snapshot.partition(b"0\x000\x000\x000\x000\x00//tarkeep")[0]
+    machine.exclude = ("*.iso",)
+    types = [machine.back_up().archive.id.type, machine.back_up().archive.id.type]
+    machine.exclude = ()
+
+    assert [*types, machine.back_up().archive.id.type] == [INC, INC, FULL]
+
+
+def test_a_list_of_patterns_that_cannot_be_read_is_told(machine: Machine, tmp_path: Path) -> None:
+    """Before anything is sent."""
+    machine.exclude_from = (str(tmp_path / "nowhere"),)
+    with pytest.raises(FolderUnusable, match="nowhere cannot be used: No such file"):
+        machine.back_up()
+    assert machine.server.kept == {}
+
+
 def test_a_broken_chain_is_begun_anew(machine: Machine) -> None:
     """auto makes a FULL when the newest archive turned out to be damaged."""
     machine.back_up()
@@ -283,8 +375,9 @@ def test_another_backup_in_between_is_noticed(machine: Machine) -> None:
     machine.back_up()
     retrying = Retrying(1, lambda _: None, lambda: 0.0)
     hasher = HashlibHasher()
-    planned = PlanDump(machine.server, FetchSnapshot(machine.server, hasher, retrying), retrying)(
-        "laptop", INC, DumpRule(), START, lambda _error, _pause: None
+    fetch = FetchSnapshot(machine.server, hasher, retrying)
+    planned = PlanDump(machine.server, fetch, retrying, GnuTar())(
+        "laptop", DumpSource(str(machine.tree)), INC, DumpRule(), START, lambda _error, _pause: None
     )
     machine.back_up()
     run = BackUp(

@@ -13,11 +13,12 @@ from attrs import evolve, field, frozen
 
 from ..archives import ArchiveId, BackupArchive, BackupType, Lineage
 from ..errors import NotThere, SnapshotUnusable, TarkeepError
+from ..notes import fitting
 from ..ports import Hasher
 from ..uploads import ChecksumAlgorithm
 from .chain import Base, Chains, StoredPoint
 from .dump_rule import DumpRule, choose_type
-from .dumping import NOBODY, Changes, DumpEnd, DumpSource, Making, Unreadable, Watch
+from .dumping import NOBODY, Changes, DumpEnd, Dumper, DumpSource, Making, Unreadable, Watch
 from .push import Progress
 from .retrying import Notice, Retrying
 from .stream import PushStream
@@ -33,6 +34,7 @@ class PlannedDump:
 
     *before* is tar's snapshot file as *base* left it. *taken_at* is said to the server, which may take the time in a
     name for that of another zone. *passed_over* is why it does not continue from what the server named first.
+    *not_whole* is what is wrong with it where *base* was of other files.
     """
 
     id: ArchiveId
@@ -41,6 +43,11 @@ class PlannedDump:
     taken_at: datetime
     before: bytes | None = field(default=None, repr=False)
     passed_over: SnapshotUnusable | None = None
+    not_whole: str | None = None
+
+    def notes(self, end: DumpEnd) -> tuple[str, ...]:
+        """What people should know of the archive when its dump ended as *end*, as many lines as it may have."""
+        return fitting([*([] if self.not_whole is None else [self.not_whole]), *map(str, end.unreadable)])
 
 
 @frozen
@@ -49,12 +56,13 @@ class BackedUp:
     What was stored, and how the dump of it ended; None of one that an earlier run made.
 
     *snapshot_error* is why the server did not get the snapshot file, so that the next dump continues from the one
-    before this.
+    before this; *not_whole* is that of the `PlannedDump`.
     """
 
     archive: BackupArchive
     end: DumpEnd | None
     snapshot_error: TarkeepError | None = None
+    not_whole: str | None = None
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -118,20 +126,43 @@ class PlanDump:
     chains: Chains
     fetch_snapshot: FetchSnapshot
     retrying: Retrying
+    dumper: Dumper
 
     def __call__(
-        self, profile: str, wanted: BackupType | None, rule: DumpRule, now: datetime, notice: Notice
+        self,
+        profile: str,
+        source: DumpSource,
+        wanted: BackupType | None,
+        rule: DumpRule,
+        now: datetime,
+        notice: Notice,
     ) -> PlannedDump:
         """
-        The dump to make at *now* (aware): of the type that is *wanted*, or (None) the one that *rule* wants.
+        The dump of *source* to make at *now* (aware), of the type that is *wanted*, or (None) that *rule* wants.
 
         It is full where the server has nothing that it could continue from. Where a snapshot file turns out to be
         damaged or lost, it is planned once more, since a server does not name one again of which it knows that; and it
-        is full where the next one is of no use either.
+        is full where the next one is of no use either. By the rule it is full, too, where *source* is not what was
+        dumped before (see `selection`). What was dumped before is not known of older clients, and not asked for then.
 
         Raises:
             NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+            FolderUnusable: a file of patterns cannot be read.
         """
+        planned = self._usable(profile, wanted, rule, now, notice)
+        known = None if planned.before is None else self.dumper.selection_of(planned.before)
+        change = None if known is None else self.dumper.selection(source).change_since(known)
+        if change is None or planned.base is None:
+            return planned
+        since = f"{planned.base.id.type.value}/{planned.base.id.name}"
+        if wanted is not None:
+            return evolve(planned, not_whole=change.why_not_whole(since))
+        full = self._planned(profile, BackupType.FULL, rule, now, notice)
+        return evolve(full, reason=change.why_full(since), passed_over=planned.passed_over)
+
+    def _usable(
+        self, profile: str, wanted: BackupType | None, rule: DumpRule, now: datetime, notice: Notice
+    ) -> PlannedDump:
         planned = self._planned(profile, wanted, rule, now, notice)
         try:
             return self._with_snapshot(planned, notice)
@@ -215,7 +246,13 @@ class BackUp:
         with self.making.dumper.start(source, planned.before, watch.foresee) as dump:
             blocks = self.making.blocks(dump, watch)
             stored = self.push(
-                planned.id, blocks, progress, notice, lineage, planned.taken_at, notes=lambda: dump.finish().notes
+                planned.id,
+                blocks,
+                progress,
+                notice,
+                lineage,
+                planned.taken_at,
+                notes=lambda: planned.notes(dump.finish()),
             )
             end = dump.finish()
         error = None
@@ -223,4 +260,4 @@ class BackUp:
             self.retrying(lambda: self.chains.put_snapshot(stored.id, end.snapshot), on_retry=notice)
         except TarkeepError as failed:
             error = failed
-        return BackedUp(stored, end, error)
+        return BackedUp(stored, end, error, planned.not_whole)

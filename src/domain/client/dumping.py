@@ -14,8 +14,8 @@ from typing import Protocol
 from attrs import frozen
 
 from ..errors import DumpFailed, DumpTooLarge, InvalidSetting
-from ..notes import fitting
 from ..path_text import path_text
+from .selection import Selection
 
 
 @frozen
@@ -78,11 +78,6 @@ class DumpEnd:
     unreadable_messages: int = 0
     changes: Changes | None = None
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What people should know of the archive, as many lines as it may have."""
-        return fitting([str(one) for one in self.unreadable])
-
 
 @frozen
 class Estimate:
@@ -140,6 +135,17 @@ class Dumper(Protocol):
 
     def command(self, source: DumpSource) -> list[str]:
         """What will be run, with ``SNAPSHOT`` for the snapshot file."""
+
+    def selection(self, source: DumpSource) -> Selection:
+        """
+        What decides which files a dump of *source* has.
+
+        Raises:
+            FolderUnusable: a file of patterns cannot be read.
+        """
+
+    def selection_of(self, snapshot: bytes) -> Selection | None:
+        """What the dump that left *snapshot* was made of, where that was remembered."""
 
     def estimate(self, source: DumpSource, before: bytes | None) -> Estimate:
         """

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..archives import ArchiveId, Lineage
 from ..errors import ParentMoved, TarkeepError
@@ -88,9 +88,9 @@ class BackUpThroughFile:
             snapshot_before=base.snapshot_sha256 if base is not None else None,
             snapshot_after=self._sha256(end.snapshot),
         )
-        waiting = Spooled(planned.id, archive, lineage, end.snapshot, end.notes)
+        waiting = Spooled(planned.id, archive, lineage, end.snapshot, planned.notes(end))
         self.spool.describe(waiting)
-        return self.send(waiting, progress, notice, end)
+        return evolve(self.send(waiting, progress, notice, end), not_whole=planned.not_whole)
 
     def send(self, dump: Spooled, progress: Progress, notice: Notice, end: DumpEnd | None = None) -> BackedUp:
         """

@@ -25,6 +25,8 @@ class Course:
 def report(output: Output, done: BackedUp, parent: str | None, reason: str, course: Course) -> int:
     """Tell all of it; the exit code."""
     archive = done.archive
+    if done.not_whole is not None:
+        output.error(f"{archive.id}: {done.not_whole}")
     _tell_unreadable(output, done)
     _tell_messages(output, done)
     if done.snapshot_error is not None:
@@ -44,6 +46,7 @@ def report(output: Output, done: BackedUp, parent: str | None, reason: str, cour
         sha256=archive.digests.sha256,
         parent=parent,
         reason=reason,
+        not_whole=done.not_whole,
         new=changes.new if changes else None,
         changed=changes.changed if changes else None,
         unchanged=changes.unchanged if changes else None,
@@ -58,7 +61,8 @@ def report(output: Output, done: BackedUp, parent: str | None, reason: str, cour
     )
     if not output.as_json and (line := _summary(done, course)):
         output.result(line)
-    return OK if done.snapshot_error is None and not done.unreadable else PARTLY
+    is_all = done.snapshot_error is None and done.not_whole is None and not done.unreadable
+    return OK if is_all else PARTLY
 
 
 def on_top_of(parent: str | None) -> str:

@@ -71,8 +71,9 @@ def backup(
 
     In the settings file each profile may have a table, [backup.laptop], with directory and any of the options below
     written with underscores. Exit codes: 0 everything is stored; 1 nothing was; 3 an archive is stored without what
-    could not be read, or its snapshot file is not, so that the next dump continues from the one before, or of several
-    profiles some were not stored; 12 the token may not do all that this takes; 14 the server gave no answer.
+    could not be read, or on top of one of other files, or its snapshot file is not, so that the next dump continues
+    from the one before, or of several profiles some were not stored; 12 the token may not do all that this takes; 14
+    the server gave no answer.
 
     Parameters
     ----------
@@ -83,7 +84,8 @@ def backup(
     all
         Back up every profile that has a table in the settings file, one after the other.
     type
-        auto decides by age: a FULL where nothing can be continued from, or when one is due, then a DIFF when one is
+        auto decides by age: a FULL where nothing can be continued from, where the directory is called otherwise, what
+        is excluded has changed, or --one-file-system, --xattrs or --acls, or when one is due, then a DIFF when one is
         due, else an INC. Default: auto.
     exclude
         Leave out what matches this pattern of GNU tar; may be given several times.
@@ -221,7 +223,7 @@ class _Backup:
             if dumps.through is not None:
                 self._send_waiting(dumps.through, notice)
             began = time.monotonic()
-            planned = dumps.plan(profile, wanted, rule, datetime.now(UTC), notice)
+            planned = dumps.plan(profile, source, wanted, rule, datetime.now(UTC), notice)
             if planned.passed_over is not None:
                 self._output.error(f"{profile}: {planned.passed_over}; planned anew, {on_top_of(_parent(planned))}")
             if self._dry_run:
@@ -284,12 +286,15 @@ class _Backup:
             status="planned",
             parent=_parent(planned),
             reason=planned.reason,
+            not_whole=planned.not_whole,
             command=command,
             members=estimate.members,
             unpacked_size=estimate.size_bytes,
         )
         for line in () if self._output.as_json else (command, about):
             self._output.result(line)
+        if planned.not_whole is not None:
+            self._output.error(f"{planned.id}: {planned.not_whole}")
         warn_of_limit(self._output, estimate, dumps.limits)
         return OK
 
