@@ -2,8 +2,9 @@
 Transactions that writers share who wait for their turn at the same time.
 
 Making a transaction durable takes longer than what a writer does in it. So whoever has the turn takes along all who
-wait behind it: their works run in one transaction, one after the other, and each returns when that is durable. Nobody
-waits for others to come: a writer alone commits at once, and in its own thread.
+wait behind it, also those who come while the works of others run: all works run in one transaction, one after the
+other, and each returns when that is durable. Nobody waits for others to come: a writer alone commits at once, and in
+its own thread.
 
 What one writer does never decides about another. Where a work fails, everything of that transaction is taken back and
 each work runs again in a transaction of its own.
@@ -12,7 +13,7 @@ each work runs again in a transaction of its own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
 from typing import Generic, TypeVar
@@ -23,6 +24,9 @@ from ..domain.errors import BackendUnavailable, CatalogBusy
 
 Connection = TypeVar("Connection")
 Result = TypeVar("Result")
+
+AT_MOST = 100
+"""Writers that share one: the first of them waits for all."""
 
 
 class SharedTransactions(Generic[Connection]):
@@ -110,10 +114,7 @@ class SharedTransactions(Generic[Connection]):
     def _lead(self, place: _Place[Connection]) -> None:
         group = [place]
         try:
-            with self._lock:
-                while self._waiting and self._waiting[0].run is not None:
-                    group.append(self._waiting.popleft())
-            self._run(group)
+            self._run(group, self._joining(group))
         except BaseException:  # the thread is being ended; nobody knows how far the transaction came
             for other in group[1:]:
                 other.error = other.error or BackendUnavailable("catalog")
@@ -123,19 +124,27 @@ class SharedTransactions(Generic[Connection]):
             for other in group[1:]:
                 other.called.release()
 
-    def _run(self, group: list[_Place[Connection]]) -> None:
+    def _joining(self, group: list[_Place[Connection]]) -> Iterator[_Place[Connection]]:
+        """Those of *group*, and whoever comes while they are at work, who joins it; at most `AT_MOST` in all."""
+        for place in group:  # which grows meanwhile
+            yield place
+            with self._lock:
+                while len(group) < AT_MOST and self._waiting and self._waiting[0].run is not None:
+                    group.append(self._waiting.popleft())
+
+    def _run(self, group: list[_Place[Connection]], coming: Iterable[_Place[Connection]]) -> None:
         is_at_work = False
         try:
             with self._begin() as connection:
                 is_at_work = True
-                for place in group:
+                for place in coming:
                     if place.run is not None:
                         place.run(connection)
                 is_at_work = False
         except Exception as error:
             if is_at_work and len(group) > 1:
                 for place in group:
-                    self._run([place])
+                    self._run([place], [place])
                 return
             for place in group:
                 place.error = error

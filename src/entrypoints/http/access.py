@@ -25,6 +25,7 @@ from starlette.types import Scope as AsgiScope
 from ...domain.access import Decision, Network, Scope, Verdict, Visitor, is_within
 from ...domain.errors import NotLetIn, ProfileNotFound, ScopeMissing
 from ...domain.uploads import Upload
+from ...domain.usecases.receive import Received
 from ..wiring import Tarkeep
 from .problems import Problem
 
@@ -138,8 +139,17 @@ class Written:
 
 
 def note_written(request: Request, what: object, sha256: str | None, result: str) -> None:
-    """Have it entered into the audit log, before the answer is sent, that *request* wrote *what*."""
+    """
+    Have it entered into the audit log, before the answer is sent, that *request* wrote *what*.
+
+    Work with a body notes it itself, so that the thread that wrote it enters it, too (`Context.enter_written`).
+    """
     request.scope[WROTE] = Written(str(what), sha256, result)
+
+
+def note_received(request: Request, received: Received) -> None:
+    """The same of an archive that was received."""
+    note_written(request, received.archive.id, received.archive.digests.sha256, received.outcome.value)
 
 
 def note_stored(request: Request, upload: Upload) -> None:

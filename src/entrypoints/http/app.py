@@ -25,14 +25,12 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...domain.access import Visitor
-from ...domain.audit import AuditEntry
 from ...domain.errors import ArchiveCorrupt, NameConflict, TarkeepError
 from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
 from . import chains, inside, original, points, security_headers, tus_headers, uploads, v1
-from .access import VISITOR, WROTE, Guard, Written, note_written
+from .access import VISITOR, WROTE, Guard, note_written
 from .context import Context
 from .method import effective_method, is_of_uploads, refuse_two_methods
 from .parameters import check_target
@@ -227,8 +225,8 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            if WROTE in self._scope:
-                await self._context.run(partial(self._audit, self._scope.pop(WROTE)))
+            if WROTE in self._scope:  # by what ran in no thread of its own
+                await self._context.run(partial(self._context.enter_written, self._scope))
             self._status = message["status"]
             headers = [*message["headers"], (b"x-request-id", self.request_id.encode())]
             headers += security_headers.missing_in(headers)
@@ -247,29 +245,6 @@ class _Exchange:
             message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self._send(message)
         self.is_answered = not message.get("more_body", False)
-
-    def _audit(self, written: Written) -> None:
-        # it is written and stays; not to say so would only have it sent again
-        visitor: Visitor = self._scope[VISITOR]
-        tarkeep = self._context.tarkeep
-        entry = AuditEntry(
-            tarkeep.clock.now(),
-            visitor.token,
-            self._scope["client"][0] if self._scope.get("client") else "",
-            written.what,
-            written.sha256,
-            written.result,
-        )
-        try:
-            if written.upload is None:
-                tarkeep.audit.append(entry)
-            else:
-                self._context.told.once(written.upload, entry)
-        except TarkeepError as error:
-            reason = error
-        else:
-            return
-        log.error("not in the audit log", id=self.request_id, what=written.what, reason=reason)
 
     async def _drain(self) -> None:
         """

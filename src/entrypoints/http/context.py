@@ -15,16 +15,20 @@ import msgspec
 from attrs import define, field
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
+from ...domain.access import Visitor
 from ...domain.archives import ArchiveId
-from ...domain.errors import TooLarge
+from ...domain.audit import AuditEntry
+from ...domain.errors import TarkeepError, TooLarge
 from ...domain.naming import check_profile
 from ...domain.ports import ScratchFile
 from ...domain.usecases.open_point import OpenedPoint
 from ...domain.words import counted
+from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
-from .access import visitor_of
+from .access import VISITOR, WROTE, Written, visitor_of
 from .body import Incoming, MinimumRate, Patience, with_body
 from .download import StreamedResponse, gathered
 from .heap import Heap
@@ -32,6 +36,8 @@ from .once import ToldOnce
 from .problems import RETRY_AFTER_SECONDS, Problem
 from .suspects import Suspects
 from .sync_report import content_of
+
+log = Log("tarkeep.http")
 
 Result = TypeVar("Result")
 
@@ -244,6 +250,27 @@ class Context:
 
         return await self._with_body(request, lambda blocks: work(within(blocks)), turns=turns)
 
+    def enter_written(self, scope: Scope) -> None:
+        """Enter into the audit log what the request of *scope* wrote, if anything was noted since the last time."""
+        written: Written | None = scope.pop(WROTE, None)
+        if written is None:
+            return
+        visitor: Visitor = scope[VISITOR]
+        address = scope["client"][0] if scope.get("client") else ""
+        now = self.tarkeep.clock.now()
+        entry = AuditEntry(now, visitor.token, address, written.what, written.sha256, written.result)
+        try:
+            if written.upload is None:
+                self.tarkeep.audit.append(entry)
+            else:
+                self.told.once(written.upload, entry)
+        except TarkeepError as error:
+            # it is written and stays; not to say so would only have it sent again
+            reason = error
+        else:
+            return
+        log.error("not in the audit log", id=scope.get("tarkeep.request_id"), what=written.what, reason=reason)
+
     async def _with_body(
         self,
         request: Request,
@@ -277,8 +304,13 @@ class Context:
             # a body may take hours: nothing is made of it for a token that was revoked meanwhile
             self.tarkeep.let_in.check_still(visitor)
 
+        def work_and_enter(blocks: Iterator[bytes]) -> Result:
+            result = work(while_let_in(blocks))
+            self.enter_written(request.scope)  # by the thread that wrote it: others need not be woken for it
+            return result
+
         try:
-            return await with_body(incoming, lambda blocks: work(while_let_in(blocks)), executor=self.receivers)
+            return await with_body(incoming, work_and_enter, executor=self.receivers)
         finally:
             turns.release()
 

@@ -20,7 +20,7 @@ from ...domain.ports import ListedArchive, ScratchFile
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from ...domain.usecases.receive import Outcome, Received
-from .access import note_written, visitor_of
+from .access import note_received, visitor_of
 from .context import Context, answer_json
 from .download import archive_response
 from .inventory import InventoryDocument
@@ -72,11 +72,12 @@ async def upload(request: Request) -> Response:
 
     def receive(blocks: Iterator[bytes]) -> Received:
         form = MultipartUpload(boundary, blocks, visitor, limit)
-        return context.tarkeep.receive.asking_later(form.offer, form.file_blocks())
+        received = context.tarkeep.receive.asking_later(form.offer, form.file_blocks())
+        note_received(request, received)
+        return received
 
     received = await context.receive_upload(request, receive, limit)
     archive = received.archive
-    note_written(request, archive.id, archive.digests.sha256, received.outcome.value)
     answer: dict[str, object] = {
         "status": "success",
         "message": _MESSAGES[received.outcome],

@@ -93,8 +93,7 @@ async def create(request: Request) -> Response:
         join = partial(
             uploads.join, _seen(request, tus_headers.offer(described)), parts, client=client, metadata=told, owner=owner
         )
-        upload = await context.receive_upload(request, lambda _blocks: join())
-        note_stored(request, upload)
+        upload = await context.receive_upload(request, lambda _blocks: _noted(request, join()))
         return _created(context, upload)
     length = tus_headers.declared_length(headers)
     offer = _seen(request, tus_headers.offer(described)) if role is Role.WHOLE else None
@@ -108,16 +107,16 @@ async def create(request: Request) -> Response:
     def begin_and_append(blocks: Iterator[bytes], when_wanted: Callable[[], None]) -> Upload:
         upload = begin()
         try:
-            return uploads.append(
+            appended = uploads.append(
                 upload.id, 0, blocks, announced_bytes=announced, checksum=checksum, when_wanted=when_wanted
             )
         except TarkeepError:
             with suppress(TarkeepError):  # over already, or it expires
                 uploads.end(upload.id)  # its sender never learns where it is
             raise
+        return _noted(request, appended)
 
     upload = await context.receive_piece(request, begin_and_append)
-    note_stored(request, upload)
     return _created(context, upload)
 
 
@@ -190,9 +189,12 @@ async def delete(request: Request) -> Response:
 
 
 async def _append(request: Request, appending: Callable[..., Upload]) -> Upload:
-    upload = await Context.of(request).receive_piece(
-        request, lambda blocks, when_wanted: appending(blocks, when_wanted=when_wanted)
+    return await Context.of(request).receive_piece(
+        request, lambda blocks, when_wanted: _noted(request, appending(blocks, when_wanted=when_wanted))
     )
+
+
+def _noted(request: Request, upload: Upload) -> Upload:
     note_stored(request, upload)
     return upload
 

@@ -17,8 +17,8 @@ from ...domain.access import Scope
 from ...domain.archives import ArchiveId, BackupArchive, BackupType, Offer
 from ...domain.naming import check_archive_name, check_profile
 from ...domain.ports import ScratchFile
-from ...domain.usecases.receive import Outcome
-from .access import note_written, visitor_of
+from ...domain.usecases.receive import Outcome, Received
+from .access import note_received, visitor_of
 from .context import Context, announced_bytes, answer_json
 from .download import archive_response
 from .inventory import InventoryDocument, line_entries
@@ -80,8 +80,13 @@ async def put_archive(request: Request) -> Response:
     if offer.lineage.parent is not None:  # a wrong one costs its sender not a byte of the archive
         await context.run(lambda: context.tarkeep.receive.check(offer))
     announced = announced_bytes(request)
-    received = await context.receive_upload(request, lambda blocks: context.tarkeep.receive(offer, blocks, announced))
-    note_written(request, received.archive.id, received.archive.digests.sha256, received.outcome.value)
+
+    def receive(blocks: Iterator[bytes]) -> Received:
+        received = context.tarkeep.receive(offer, blocks, announced)
+        note_received(request, received)
+        return received
+
+    received = await context.receive_upload(request, receive)
     new = received.outcome in (Outcome.NEW, Outcome.KEPT_BOTH)
     body = msgspec.to_builtins(v1_archive(received.archive)) | {"outcome": received.outcome.value}
     if received.point is not None and received.point.link is not None:
