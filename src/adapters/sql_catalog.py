@@ -19,7 +19,6 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 from attrs import evolve
 from sqlalchemy import (
-    Connection,
     Engine,
     Executable,
     bindparam,
@@ -48,7 +47,7 @@ from ..domain.ports import (
 )
 from ..domain.sync import InventoryEntry
 from .shared_transactions import SharedTransactions
-from .sql_engine import EXCLUSIVE, connect, is_one_of, translated, use_log
+from .sql_engine import EXCLUSIVE, connect, is_one_of, reading, translated, use_log, writing
 from .sql_inventories import SqlInventories
 from .sql_link_changes import LinkChanges, change_of, change_of_row
 from .sql_links import SqlLinks
@@ -80,6 +79,7 @@ from .sql_schema import (
     totals,
     upgrade,
 )
+from .sql_statements import Statements, Transaction
 
 _Rows: TypeAlias = Sequence[tuple[Any, ...]]
 
@@ -106,13 +106,11 @@ class SqlCatalog(SqlLinks):
         self._closed = False
         self._inventories = SqlInventories(self._all)
         self._pages = SqlPages(self._all, engine.dialect.name)
-        self._exclude_writers = EXCLUSIVE[engine.dialect.name]
+        self._statements = Statements(engine.dialect)
         self._links = LinkChanges(engine.dialect.name)
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
-        # SQLAlchemy tells how many rows an INSERT made only where asked to; inline: nobody needs the row's number.
-        self._enter_if_new = (
-            upsert(archives).on_conflict_do_nothing().inline().execution_options(preserve_rowcount=True)
-        )
+        # inline: nobody needs the row's number
+        self._enter_if_new = upsert(archives).on_conflict_do_nothing().inline()
         fitted = upsert(fits)
         self._keep_fit = fitted.on_conflict_do_update(
             index_elements=list(fits.primary_key),
@@ -121,7 +119,7 @@ class SqlCatalog(SqlLinks):
                 for name in ("verdict", "unresolved", "examples", "is_sound", "is_excusable")
             },
         )
-        counted = upsert(totals)
+        counted = upsert(totals).inline()
         self._add_to_totals = counted.on_conflict_do_update(
             index_elements=[totals.c.profile, totals.c.type],
             set_={
@@ -154,10 +152,10 @@ class SqlCatalog(SqlLinks):
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
         values = values_of(archive, claimed=True)
 
-        def enter(connection: Connection) -> ClaimOutcome:
-            if connection.execute(self._enter_if_new, values).rowcount == 1:
+        def enter(transaction: Transaction) -> ClaimOutcome:
+            if transaction.run(self._enter_if_new, values) == 1:
                 return Claimed()
-            claimed, *row = connection.execute(_HOLDER, identity(archive.id)).one()
+            ((claimed, *row),) = transaction.rows(_HOLDER, identity(archive.id))
             return ClaimedElsewhere() if claimed else AlreadyStored(archive_of(row))
 
         return self._write(enter)
@@ -165,37 +163,38 @@ class SqlCatalog(SqlLinks):
     def confirm(self, archive: BackupArchive) -> None:
         values = values_of(archive, claimed=False) | sought(archive.id)
 
-        def turn_into_entry(connection: Connection) -> None:
-            seq = connection.execute(_CONFIRM, values).scalar_one_or_none()
-            if seq is None:
+        def turn_into_entry(transaction: Transaction) -> None:
+            confirmed = transaction.rows(_CONFIRM, values)
+            if not confirmed:
                 raise ArchiveNotFound(str(archive.id))
-            self._links.came(connection, [change_of(seq, archive)])
+            ((seq,),) = confirmed
+            self._links.came(transaction, [change_of(seq, archive)])
             if archive.state is not ArchiveState.TRASHED:
-                self._count(connection, archive.id.profile, archive.id.type.value, 1, archive.size_bytes)
+                self._count(transaction, archive.id.profile, archive.id.type.value, 1, archive.size_bytes)
 
         self._write(turn_into_entry)
 
     def release(self, id: ArchiveId) -> None:
-        self._write(lambda connection: connection.execute(_RELEASE, identity(id)).close())
+        self._write(lambda transaction: transaction.run(_RELEASE, identity(id)))
 
     def open_claims(self) -> list[BackupArchive]:
         return [archive_of(row) for row in self._all(_OPEN_CLAIMS, {})]
 
     def adopt(self, archives: Sequence[BackupArchive]) -> int:
         rows = [values_of(archive, claimed=False) for archive in archives]
-        with self._writing_alone() as connection:
-            return self._enter(connection, iter(rows))
+        with self._writing_alone() as transaction:
+            return self._enter(transaction, iter(rows))
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
-        with self._writing_alone() as connection:
+        with self._writing_alone() as transaction:
             for forget in _FORGET_EVERYTHING:
-                connection.execute(forget)
-            return self._enter(connection, (values_of(archive, claimed=False) for archive in archives))
+                transaction.run(forget, {})
+            return self._enter(transaction, (values_of(archive, claimed=False) for archive in archives))
 
     def is_sound(self) -> bool:
         if self._engine.dialect.name != "sqlite":
             return True  # PostgreSQL verifies its pages itself
-        with translated(), self._engine.connect() as connection:
+        with translated(self._engine), self._engine.connect() as connection:
             return bool(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one() == "ok")
 
     def find(self, id: ArchiveId) -> BackupArchive:
@@ -273,30 +272,32 @@ class SqlCatalog(SqlLinks):
         return list(dict.fromkeys(profile for _, profile in rows)), rows[-1][0] if rows else mark
 
     def mark(self, id: ArchiveId, state: ArchiveState) -> None:
-        def set_state(connection: Connection) -> None:
-            seq, was = _entry(connection, id)
+        def set_state(transaction: Transaction) -> None:
+            seq, was = _entry(transaction, id)
             if was is None:
                 raise ArchiveNotFound(str(id))
             if was.state is state:
                 return
-            connection.execute(_MARK, {"sought_seq": seq, "state": state.value})
-            self._links.changed(connection, change_of(seq, evolve(was, state=state)))
+            transaction.run(_MARK, {"sought_seq": seq, "state": state.value})
+            self._links.changed(transaction, change_of(seq, evolve(was, state=state)))
             change = (state is not ArchiveState.TRASHED) - (was.state is not ArchiveState.TRASHED)
             if change:
-                self._count(connection, id.profile, id.type.value, change, change * was.size_bytes)
+                self._count(transaction, id.profile, id.type.value, change, change * was.size_bytes)
 
         self._write(set_state)
 
     def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
-        def enter(connection: Connection) -> None:
-            seq, was = _entry(connection, id)
+        def enter(transaction: Transaction) -> None:
+            seq, was = _entry(transaction, id)
             if was is None or was.state is ArchiveState.TRASHED:
                 raise ArchiveNotFound(str(id))
-            left: Values = {} if sha256 is None else {"snapshot_after": sha256}
-            connection.execute(_MARK, {"sought_seq": seq, "has_snapshot": sha256 is not None} | left)
+            row: Values = {"sought_seq": seq, "has_snapshot": sha256 is not None}
+            if sha256 is not None:
+                row["snapshot_after"] = sha256
+            transaction.run(_MARK, row)
             if sha256 not in (None, was.lineage.snapshot_after):
                 noted = evolve(was, lineage=evolve(was.lineage, snapshot_after=sha256))
-                self._links.changed(connection, change_of(seq, noted, was))
+                self._links.changed(transaction, change_of(seq, noted, was))
 
         self._write(enter)
 
@@ -323,7 +324,7 @@ class SqlCatalog(SqlLinks):
             "is_sound": fit.is_sound,
             "is_excusable": fit.is_excusable,
         }
-        self._write(lambda connection: connection.execute(self._keep_fit, values).close())
+        self._write(lambda transaction: transaction.run(self._keep_fit, values))
 
     @property
     def waiting_writers(self) -> int:
@@ -334,71 +335,74 @@ class SqlCatalog(SqlLinks):
         self._closed = True
         self._engine.dispose()
 
-    def _write(self, work: Callable[[Connection], _Result]) -> _Result:
+    def _write(self, work: Callable[[Transaction], _Result]) -> _Result:
         self._check_open()
-        with translated():
+        with translated(self._engine):
             return self._writers.together(work)
 
     @contextmanager
-    def _writing_alone(self) -> Iterator[Connection]:
+    def _writing_alone(self) -> Iterator[Transaction]:
         self._check_open()
-        with translated(), self._writers.alone() as connection:
-            yield connection
+        with translated(self._engine), self._writers.alone() as transaction:
+            yield transaction
 
     @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with self._engine.begin() as connection:
-            connection.exec_driver_sql(self._exclude_writers)
-            yield connection
+    def _transaction(self) -> Iterator[Transaction]:
+        with writing(self._engine) as connection:
+            yield Transaction(connection, self._statements)
 
     def _all(self, statement: Executable, values: Values) -> _Rows:
         self._check_open()
-        with translated(), self._engine.connect() as connection:
-            # The driver's own rows: no column read here needs conversion, and Row objects slow inventories by a sixth.
-            result = connection.execute(statement, values)
-            return [] if result.cursor is None else result.cursor.fetchall()
+        with translated(self._engine), reading(self._engine) as connection:
+            return self._statements.run(connection, statement, values).fetchall()
 
     def _check_open(self) -> None:
         if self._closed:
             raise BackendUnavailable("catalog", "it is closed")
 
     def _bring_up_to_date(self) -> None:
-        with translated(), self._engine.connect() as connection:
-            is_current = current_revision(connection) == HEAD
-        if not is_current:
-            with self._writing_alone() as connection:
-                upgrade(connection)
+        with translated(self._engine):
+            with self._engine.connect() as connection:
+                is_current = current_revision(connection) == HEAD
+            if not is_current:
+                with self._engine.begin() as connection:
+                    connection.exec_driver_sql(EXCLUSIVE[self._engine.dialect.name])
+                    upgrade(connection)
         use_log(self._engine)
 
-    def _enter(self, connection: Connection, rows: Iterator[Values]) -> int:
+    def _enter(self, transaction: Transaction, rows: Iterator[Values]) -> int:
         new = 0
         # The new rows are the ones numbered above all that were there: there is no other writer.
-        last: int = connection.execute(_LAST_SEQ).scalar_one()
+        ((last,),) = transaction.rows(_LAST_SEQ, {})
         while some := list(islice(rows, _AT_ONCE)):
-            connection.execute(self._enter_if_new, some)
+            transaction.run_each(self._enter_if_new, some)
             sums: dict[tuple[str, str], tuple[int, int]] = {}
             changes = []
-            for seq, profile, type, size_bytes, state, *row in connection.execute(_ENTERED, {"last": last}).all():
+            for seq, profile, type, size_bytes, state, *row in transaction.rows(_ENTERED, {"last": last}):
                 new += 1
                 last = max(last, seq)
                 changes.append(change_of_row(seq, profile, type, state, *row))
                 if state != ArchiveState.TRASHED.value:
                     count, total = sums.get((profile, type), (0, 0))
                     sums[profile, type] = count + 1, total + size_bytes
-            self._links.came(connection, changes)
+            self._links.came(transaction, changes)
             for (profile, type), (count, total) in sorted(sums.items()):
-                self._count(connection, profile, type, count, total)
+                self._count(transaction, profile, type, count, total)
         return new
 
-    def _count(self, connection: Connection, profile: str, type: str, count: int, size_bytes: int) -> None:
-        counted = {"type": type, "archives": count, "size_bytes": size_bytes}
-        connection.execute(self._add_to_totals, [{"profile": whose, **counted} for whose in (profile, EVERYBODY)])
+    def _count(self, transaction: Transaction, profile: str, type: str, count: int, size_bytes: int) -> None:
+        rows: list[Values] = [
+            {"profile": whose, "type": type, "archives": count, "size_bytes": size_bytes}
+            for whose in (profile, EVERYBODY)
+        ]
+        transaction.run_each(self._add_to_totals, rows)
 
 
-def _entry(connection: Connection, id: ArchiveId) -> tuple[int, BackupArchive | None]:
+def _entry(transaction: Transaction, id: ArchiveId) -> tuple[int, BackupArchive | None]:
     """The row of the entry of *id*, and what it says; 0 and None where there is none."""
-    found = connection.execute(_ENTRY, identity(id)).one_or_none()
-    return (0, None) if found is None else (found.seq, archive_of(found[1:]))
+    for seq, *row in transaction.rows(_ENTRY, identity(id)):
+        return seq, archive_of(row)
+    return 0, None
 
 
 # -- statements ------------------------------------------------------------------------------------------------------

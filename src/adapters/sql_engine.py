@@ -8,12 +8,13 @@ Everything written for one database only is in this file. A transaction that wri
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, ColumnElement, Engine, Integer, TextClause, bindparam, create_engine, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.compiler import compiles
@@ -37,7 +38,18 @@ else:
     except ImportError:  # a platform it has no wheel for
         import sqlite3
 
-__all__ = ["EXCLUSIVE", "connect", "is_one_of", "meaning", "safe_journal_mode", "sqlite3", "translated", "use_log"]
+__all__ = [
+    "EXCLUSIVE",
+    "connect",
+    "is_one_of",
+    "meaning",
+    "reading",
+    "safe_journal_mode",
+    "sqlite3",
+    "translated",
+    "use_log",
+    "writing",
+]
 
 EXCLUSIVE = {
     # IMMEDIATE: a transaction that starts by reading and then writes cannot wait for its turn, it fails at once.
@@ -141,13 +153,35 @@ def use_log(engine: Engine) -> None:
     No other connection may be open. On a file system without the shared memory that a log needs it stays as it is.
     """
     if engine.dialect.name == "sqlite" and safe_journal_mode(sqlite3.sqlite_version_info) == "wal":
-        with translated(), engine.connect() as connection:
+        with translated(engine), engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = wal")
         engine.dispose()  # connections that were made before, for which it is another mode
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def writing(engine: Engine) -> Iterator[DBAPIConnection]:
+    """A connection of the driver in a transaction that excludes other writers; an error takes everything back."""
+    with closing(engine.raw_connection()) as pooled:
+        connection: DBAPIConnection = pooled.driver_connection  # type: ignore[assignment]  # it is not closed
+        try:
+            connection.cursor().execute(EXCLUSIVE[engine.dialect.name])
+            yield connection
+            connection.commit()
+        except BaseException as error:
+            if isinstance(error, engine.dialect.loaded_dbapi.Error):
+                pooled.invalidate()  # nobody knows what state it is in
+            raise  # closing takes back what was not committed
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[DBAPIConnection]:
+    """A connection of the driver for one statement that changes nothing."""
+    with closing(engine.raw_connection()) as pooled:
+        yield pooled.driver_connection  # type: ignore[misc]  # as above
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
     """Turn errors of the database into those of the domain."""
     try:
         yield
@@ -155,7 +189,7 @@ def translated() -> Iterator[None]:
         raise CatalogBusy from error
     except DBAPIError as error:
         raise meaning(error.orig) from error
-    except sqlite3.Error as error:  # rows that are fetched from its cursor are not looked after by SQLAlchemy
+    except engine.dialect.loaded_dbapi.Error as error:  # of the driver itself, where SQLAlchemy has no part in it
         raise meaning(error) from error
     except UnicodeDecodeError as error:  # what is kept as text, or what SQLite says of it
         raise BackendUnavailable("catalog", DAMAGED) from error

@@ -11,36 +11,36 @@ what was read at some version; in the transaction that keeps it, everything that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from struct import Struct
 
+import msgspec
 from attrs import frozen
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
-    CompoundSelect,
-    Connection,
+    Select,
     Update,
     bindparam,
     delete,
     select,
-    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
 from ..domain.neighbours import Moment, keys_of, moment, name_key, snapshot_key
+from .sql_engine import is_one_of
 from .sql_rows import TYPES, Values, microseconds
 from .sql_schema import LISTED_LINK, archives, asked, linked_profiles, links
+from .sql_statements import Transaction
 
 MANY = 50
 """More archives at once than these, and a profile is gone through as a whole instead of looking up each."""
 
 _MOMENT = Struct(">QQ")
 _ZERO = 1 << 63  # so that times before 1970 are in order, too
-_VARIABLES = 500  # of a statement; SQLite may be built for 999
 
 
 @frozen
@@ -125,67 +125,73 @@ class LinkChanges:
             index_elements=list(linked_profiles.primary_key), set_={"version": linked_profiles.c.version + 1}
         ).returning(linked_profiles.c.version)
 
-    def came(self, connection: Connection, changes: Sequence[Change]) -> None:
+    def came(self, transaction: Transaction, changes: Sequence[Change]) -> None:
         """New entries, of any profiles."""
         by_profile: dict[str, list[Change]] = {}
         for change in changes:
             by_profile.setdefault(change.profile, []).append(change)
         for profile, new in by_profile.items():
-            version = self._version(connection, profile)
-            connection.execute(_ENTER, [_row(change, version) for change in new])
+            version = self._version(transaction, profile)
+            transaction.run_each(_ENTER, [_row(change, version) for change in new])
             if len(new) > MANY:
-                forget_all(connection, profile)
+                forget_all(transaction, profile)
             else:
                 for change in new:
-                    forget(connection, behind(connection, change))
+                    forget(transaction, behind(transaction, change))
 
-    def changed(self, connection: Connection, change: Change) -> None:
+    def changed(self, transaction: Transaction, change: Change) -> None:
         """An entry that is there, in the trash or not, is another one now."""
-        row = _row(change, self._version(connection, change.profile))
-        connection.execute(_RESTART, {"sought": row.pop("seq"), **_NOTHING, **row})
-        apply_again(connection, change)
+        row = _row(change, self._version(transaction, change.profile))
+        transaction.run(_RESTART, {"sought": row.pop("seq"), **_NOTHING, **row})
+        apply_again(transaction, change)
 
-    def _version(self, connection: Connection, profile: str) -> int:
-        version: int = connection.execute(self._next_version, {"profile": profile}).scalar_one()
-        return version
+    def _version(self, transaction: Transaction, profile: str) -> int:
+        ((version,),) = transaction.rows(self._next_version, {"profile": profile})
+        return int(version)
 
 
-def apply_again(connection: Connection, change: Change) -> None:
+def apply_again(transaction: Transaction, change: Change) -> None:
     """Forget what follows from an archive that was there before."""
-    touched = behind(connection, change)
-    forget_standings_behind(connection, [change.seq])
-    forget(connection, touched)
+    touched = behind(transaction, change)
+    forget_standings_behind(transaction, [change.seq])
+    forget(transaction, touched)
 
 
-def behind(connection: Connection, change: Change) -> list[int]:
+def behind(transaction: Transaction, change: Change) -> list[int]:
     """The rows whose links asked about an archive."""
-    place = {"of_profile": change.profile, "moment": change.moment, "keys": change.keys}
-    found = dict.fromkeys(connection.execute(_BEHIND[change.type], place).scalars())
-    return [seq for seq in found if seq != change.seq]
+    found = transaction.rows(_BEHIND[change.type], {"of_profile": change.profile, "moment": change.moment})
+    for key in change.keys:
+        found = [*found, *transaction.rows(_ASKED, {"of_profile": change.profile, "key": key})]
+    return [seq for seq in dict.fromkeys(seq for (seq,) in found) if seq != change.seq]
 
 
-def forget(connection: Connection, rows: Sequence[int]) -> None:
+def forget(transaction: Transaction, rows: Sequence[int]) -> None:
     """Forget the links of *rows*, and all standings that follow from them."""
-    for some in _portions(rows):
-        connection.execute(_FORGET, {"rows": some})
-        forget_standings_behind(connection, some)
+    if rows:
+        transaction.run(_FORGET, these(rows))
+        forget_standings_behind(transaction, rows)
 
 
-def forget_standings_behind(connection: Connection, rows: Sequence[int]) -> None:
+def forget_standings_behind(transaction: Transaction, rows: Sequence[int]) -> None:
     """Forget the standings of all that builds on *rows*: where one is forgotten already, so are those behind it."""
-    for some in _portions(rows):
-        connection.execute(_FORGET_STANDINGS, {"rows": some})
+    if rows:
+        transaction.run(_FORGET_STANDINGS, these(rows))
 
 
-def forget_all(connection: Connection, profile: str) -> None:
+def these(rows: Sequence[int]) -> Values:
+    """What a statement over ``rows`` is run with."""
+    return {"rows": msgspec.json.encode(rows).decode()}
+
+
+def forget_all(transaction: Transaction, profile: str) -> None:
     """Forget every link of *profile*."""
-    connection.execute(_FORGET_ALL, {"of_profile": profile})
-    connection.execute(_FORGET_ASKED, {"of_profile": profile})
+    transaction.run(_FORGET_ALL, {"of_profile": profile})
+    transaction.run(_FORGET_ASKED, {"of_profile": profile})
 
 
-def changed_since(connection: Connection, profile: str, version: int) -> list[Change]:
+def changed_since(transaction: Transaction, profile: str, version: int) -> list[Change]:
     """The archives of *profile*, in the trash or not, that came or changed after *version*."""
-    found = connection.execute(_CHANGED_SINCE, {"of_profile": profile, "version": version}).all()
+    found = transaction.rows(_CHANGED_SINCE, {"of_profile": profile, "version": version})
     return [_found(profile, *row) for row in found]
 
 
@@ -209,15 +215,10 @@ def _row(change: Change, version: int) -> Values:
     }
 
 
-def _portions(rows: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (rows[at : at + _VARIABLES] for at in range(0, len(rows), _VARIABLES))
-
-
 # -- statements ------------------------------------------------------------------------------------------------------
 
 _l = links.c
 _of_profile = _l.profile == bindparam("of_profile")
-_rows: BindParameter[int] = bindparam("rows", expanding=True)
 _NOTHING = {
     "is_pending": True,
     "parent": None,
@@ -233,13 +234,13 @@ SINCE = {BackupType.FULL: _l.since_full, BackupType.INC: _l.since_inc, BackupTyp
 
 _ENTER = links.insert().inline()
 _RESTART = update(links).where(_l.seq == bindparam("sought"))
-_FORGET = update(links).where(_l.seq.in_(_rows)).values(_NOTHING)
+_FORGET = update(links).where(is_one_of(_l.seq, "rows")).values(_NOTHING)
 _FORGET_ALL = update(links).where(_of_profile, LISTED_LINK).values(_NOTHING)
 _FORGET_ASKED = delete(asked).where(asked.c.profile == bindparam("of_profile"))
 
 
 def _forget_standings() -> Update:
-    first = select(_l.seq).where(_l.parent.in_(_rows), _l.standing.is_not(None)).cte("behind", recursive=True)
+    first = select(_l.seq).where(is_one_of(_l.parent, "rows"), _l.standing.is_not(None)).cte("behind", recursive=True)
     more = links.alias("more")
     reached = first.union(select(more.c.seq).where(more.c.parent == first.c.seq, more.c.standing.is_not(None)))
     return update(links).where(_l.seq.in_(select(reached.c.seq))).values(standing=None, is_restorable=None)
@@ -248,16 +249,13 @@ def _forget_standings() -> Update:
 _FORGET_STANDINGS = _forget_standings()
 
 
-def _behind(since: ColumnElement[bytes]) -> CompoundSelect[int]:
+def _behind(since: ColumnElement[bytes]) -> Select[int]:
     # Every position at that moment is longer than the moment, and so behind it.
     at: BindParameter[bytes] = bindparam("moment")
-    in_order = select(_l.seq).where(_of_profile, _l.position > at, since <= at, LISTED_LINK)
-    by_key = select(asked.c.seq).where(
-        asked.c.profile == bindparam("of_profile"), asked.c.key.in_(bindparam("keys", expanding=True))
-    )
-    return union_all(in_order, by_key)
+    return select(_l.seq).where(_of_profile, _l.position > at, since <= at, LISTED_LINK)
 
 
+_ASKED = select(asked.c.seq).where(asked.c.profile == bindparam("of_profile"), asked.c.key == bindparam("key"))
 _BEHIND = {type: _behind(since) for type, since in SINCE.items()}
 _CHANGED_SINCE = (
     select(_l.seq, _l.position, _l.is_listed, archives.c.snapshot_after)

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from attrs import frozen
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Subquery,
     bindparam,
     delete,
@@ -29,6 +28,7 @@ from ..domain.neighbours import Neighbours, order
 from ..domain.standing import Placed, Standing
 from .cursors import after_place, read_place
 from .link_text import link_text, read_link, read_standing, standing_text
+from .sql_engine import is_one_of
 from .sql_link_changes import (
     MANY,
     SINCE,
@@ -41,9 +41,11 @@ from .sql_link_changes import (
     named,
     position,
     taken_key,
+    these,
 )
 from .sql_rows import ARCHIVE, Query, Rows, Values, archive_of, identity, may_exist, microseconds, one_more
 from .sql_schema import LEFT_BEHIND, LISTED_LINK, PENDING_LINK, UNSETTLED_LINK, archives, asked, linked_profiles, links
+from .sql_statements import Transaction
 
 _Result = TypeVar("_Result")
 
@@ -58,7 +60,7 @@ class SqlLinks:
     def _all(self, statement: Query, values: Values) -> Rows:
         raise NotImplementedError
 
-    def _write(self, work: Callable[[Connection], _Result]) -> _Result:
+    def _write(self, work: Callable[[Transaction], _Result]) -> _Result:
         raise NotImplementedError
 
     def link_state(self, profile: str) -> LinkState:
@@ -82,40 +84,38 @@ class SqlLinks:
         return self._placed(_UNSETTLED, {"of_profile": profile, "limit": limit}) if may_exist(profile) else []
 
     def forget_links(self, profile: str, rules: str) -> None:
-        def forget(connection: Connection) -> None:
-            forget_all(connection, profile)
-            connection.execute(_SET_RULES, {"of_profile": profile, "rules": rules})
+        def forget(transaction: Transaction) -> None:
+            forget_all(transaction, profile)
+            transaction.run(_SET_RULES, {"of_profile": profile, "rules": rules})
 
         self._write(forget)
 
     def keep_links(self, profile: str, version: int, rules: str, new_links: Sequence[NewLink]) -> None:
-        def keep(connection: Connection) -> None:
+        def keep(transaction: Transaction) -> None:
             ids = {new.archive for new in new_links}
             parents = {new.link.parent for new in new_links if new.link is not None and new.link.parent is not None}
-            rows = _rows_of(connection, profile, ids | parents)
+            rows = _rows_of(transaction, profile, ids | parents)
             known = [new for new in new_links if new.archive in rows]
             if again := [rows[new.archive] for new in known if new.is_another]:
-                forget_standings_behind(connection, again)
-            for some in _portions([rows[new.archive] for new in known]):
-                connection.execute(_FORGET_ASKED, {"rows": some})
+                forget_standings_behind(transaction, again)
             if known:
-                connection.execute(_KEEP_LINK, [_link_values(new, rows, version) for new in known])
-            keys = [
+                transaction.run(_FORGET_ASKED, these([rows[new.archive] for new in known]))
+            transaction.run_each(_KEEP_LINK, [_link_values(new, rows, version) for new in known])
+            keys: list[Values] = [
                 {"profile": profile, "key": key, "seq": rows[new.archive]}
                 for new in known
                 for key in {hashed(key) for key in new.asked.keys}
             ]
-            if keys:
-                connection.execute(_ASK, keys)
-            self._catch_up(connection, profile, version)
-            connection.execute(_SET_RULES, {"of_profile": profile, "rules": rules})
+            transaction.run_each(_ASK, keys)
+            self._catch_up(transaction, profile, version)
+            transaction.run(_SET_RULES, {"of_profile": profile, "rules": rules})
 
         self._write(keep)
 
     def keep_standings(self, profile: str, version: int, standings: Mapping[ArchiveId, Standing]) -> None:
-        def keep(connection: Connection) -> None:
-            rows = _rows_of(connection, profile, standings)
-            values = [
+        def keep(transaction: Transaction) -> None:
+            rows = _rows_of(transaction, profile, standings)
+            values: list[Values] = [
                 {
                     "sought": rows[id],
                     "version": version,
@@ -125,18 +125,16 @@ class SqlLinks:
                 for id, standing in standings.items()
                 if id in rows
             ]
-            if values:
-                connection.execute(_KEEP_STANDING, values)
-            self._catch_up(connection, profile, version)
+            transaction.run_each(_KEEP_STANDING, values)
+            self._catch_up(transaction, profile, version)
 
         self._write(keep)
 
-    def _catch_up(self, connection: Connection, profile: str, version: int) -> None:
+    def _catch_up(self, transaction: Transaction, profile: str, version: int) -> None:
         """Apply what changed since *version* to what was kept just now."""
-        now = connection.execute(_VERSION, {"of_profile": profile}).scalar_one_or_none()
-        if now != version:
-            for change in changed_since(connection, profile, version):
-                apply_again(connection, change)
+        if list(transaction.rows(_VERSION, {"of_profile": profile})) != [(version,)]:
+            for change in changed_since(transaction, profile, version):
+                apply_again(transaction, change)
 
     def placed(self, ids: Iterable[ArchiveId]) -> dict[ArchiveId, Placed]:
         wanted = set(ids)
@@ -250,23 +248,17 @@ def _link_values(new: NewLink, rows: Mapping[ArchiveId, int], version: int) -> V
     }
 
 
-def _rows_of(connection: Connection, profile: str, ids: Iterable[ArchiveId]) -> dict[ArchiveId, int]:
+def _rows_of(transaction: Transaction, profile: str, ids: Iterable[ArchiveId]) -> dict[ArchiveId, int]:
     """The rows of *ids*, of those that have an entry."""
     wanted = set(ids)
     if len(wanted) <= MANY:
-        found = {id: connection.execute(_ROW, identity(id)).scalar_one_or_none() for id in wanted}
-        return {id: seq for id, seq in found.items() if seq is not None}
-    rows = connection.execute(_ROWS, {"of_profile": profile}).all()
+        return {id: seq for id in wanted for (seq,) in transaction.rows(_ROW, identity(id))}
+    rows = transaction.rows(_ROWS, {"of_profile": profile})
     return {id: seq for seq, at in rows if (id := ArchiveId(profile, *named(at))) in wanted}
-
-
-def _portions(rows: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (rows[at : at + _AT_ONCE] for at in range(0, len(rows), _AT_ONCE))
 
 
 # -- statements ------------------------------------------------------------------------------------------------------
 
-_AT_ONCE = 500  # variables of a statement
 _a, _l = archives.c, links.c
 _of_profile = _l.profile == bindparam("of_profile")
 # Said twice: once as the index has it in its condition, and once as SQLite looks it up there.
@@ -318,7 +310,7 @@ _KEEP_LINK = update(links).where(_l.seq == bindparam("sought"), _l.changed <= bi
 _KEEP_STANDING = update(links).where(
     _l.seq == bindparam("sought"), _l.changed <= bindparam("version"), _l.link.is_not(None)
 )
-_FORGET_ASKED = delete(asked).where(asked.c.seq.in_(bindparam("rows", expanding=True)))
+_FORGET_ASKED = delete(asked).where(is_one_of(asked.c.seq, "rows"))
 _ASK = insert(asked).inline()
 
 

@@ -6,18 +6,19 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event
 from time import monotonic
+from typing import Any
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from attrs import evolve
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import create_engine
 
 from tarkeep.adapters.sql_catalog import SqlCatalog
 from tarkeep.adapters.sql_engine import connect, meaning, safe_journal_mode, sqlite3
@@ -39,6 +40,7 @@ from tarkeep.domain.neighbours import EARLIEST, Asked
 from tarkeep.domain.ports import Claimed, ClaimedElsewhere
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted
+from tests.support.watched_catalog import watched
 
 TABLES_CHANGED = "its tables were changed or damaged; remove its file and run tarkeep rebuild"
 
@@ -279,22 +281,15 @@ def test_a_catalog_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> Non
 
 
 @contextmanager
-def noted() -> Iterator[dict[str, tuple[object, ...]]]:
-    """The statements executed meanwhile, with the last values of each."""
-    statements: dict[str, tuple[object, ...]] = {}
-
-    def note(_c: object, _cursor: object, statement: str, parameters: object, _x: object, many: bool) -> None:
-        if not many and isinstance(parameters, tuple) and not statement.startswith("BEGIN"):
-            statements[statement] = parameters
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
+def noted(file: Path) -> Iterator[tuple[SqlCatalog, dict[str, Sequence[Any]]]]:
+    """A catalog and the statements that it runs, with the last values of each."""
+    statements: dict[str, Sequence[Any]] = {}
+    with watched(file, statements.__setitem__) as (catalog, _commits):
+        statements.clear()
+        yield catalog, statements
 
 
-def plan(connection: sqlite3.Connection, statement: str, parameters: tuple[object, ...]) -> str:
+def plan(connection: sqlite3.Connection, statement: str, parameters: Sequence[Any]) -> str:
     return "\n".join(step[3] for step in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
 
 
@@ -329,7 +324,7 @@ def ask_about_links(catalog: SqlCatalog, archive: BackupArchive, other: BackupAr
 def test_every_query_goes_straight_to_its_rows(file: Path) -> None:
     """No method reads the archives from end to end, and none sorts: cost must not grow with what is stored."""
     archive, other = make_archive(), make_archive("other.tar.gz")
-    with opened(file) as catalog, noted() as statements:
+    with noted(file) as (catalog, statements):
         catalog.claim(archive)
         catalog.confirm(archive)
         catalog.claim(archive)
@@ -384,7 +379,7 @@ def test_a_page_finds_its_place_by_all_its_filters(
     file: Path, profile: str | None, type: BackupType | None, lookup: str
 ) -> None:
     """Filters and the place in time are looked up together in one index, none is applied row by row afterwards."""
-    with opened(file) as catalog, noted() as statements:
+    with noted(file) as (catalog, statements):
         catalog.page(profile=profile, type=type)
 
     with raw(file) as connection:
@@ -394,7 +389,7 @@ def test_a_page_finds_its_place_by_all_its_filters(
 
 def test_what_is_to_be_worked_out_is_found_without_going_through_its_profile(file: Path) -> None:
     """Each question about it is a look-up in the index that has nothing else; asked at every receive."""
-    with opened(file) as catalog, noted() as statements:
+    with noted(file) as (catalog, statements):
         catalog.pending("document", 10)
         catalog.unsettled("document", 10)
         catalog.link_state("document")
@@ -605,25 +600,10 @@ class Held:
             self._holding.result(60)
 
 
-@contextmanager
-def commits() -> Iterator[list[Connection]]:
-    """The transactions committed meanwhile."""
-    seen: list[Connection] = []
-
-    def note(connection: Connection) -> None:
-        seen.append(connection)
-
-    event.listen(Engine, "commit", note)
-    try:
-        yield seen
-    finally:
-        event.remove(Engine, "commit", note)
-
-
 def test_writers_that_wait_together_commit_together(file: Path) -> None:
     """Five writers behind a long one share one transaction, in their order, and each gets its own answer."""
     one, other = make_archive("one.tar.gz"), make_archive("other.tar.gz")
-    with opened(file) as catalog, ThreadPoolExecutor(6) as pool, commits() as seen:
+    with watched(file) as (catalog, commits), ThreadPoolExecutor(6) as pool:
         held = Held(catalog, pool)
         writing = [
             held.queue(catalog.claim, one),
@@ -637,7 +617,7 @@ def test_writers_that_wait_together_commit_together(file: Path) -> None:
 
         outcomes = [write.result(60) for write in writing]
         assert outcomes == [Claimed(), ClaimedElsewhere(), Claimed(), None, None]
-        assert len(seen) == 1
+        assert len(commits) == 1
         assert catalog.page().archives == (one,)
         assert catalog.open_claims() == []
         assert catalog.totals() == recounted([one])
@@ -693,22 +673,21 @@ def test_a_process_killed_in_a_shared_transaction_leaves_nothing_of_it(file: Pat
 import os, signal, sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from sqlalchemy import Engine, event
-from tests.adapters.test_sql_catalog import Held, make_archive, opened
+from tests.adapters.test_sql_catalog import Held, make_archive
+from tests.support.watched_catalog import watched
 
 claims = 0
 
-def kill(_connection, _cursor, statement, *_):
+def kill(statement, _values):
     global claims
     claims += statement.startswith("INSERT INTO archives")
     if claims == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 
-with opened(Path(sys.argv[1])) as catalog, ThreadPoolExecutor(6) as pool:
+with watched(Path(sys.argv[1]), kill) as (catalog, _), ThreadPoolExecutor(6) as pool:
     held = Held(catalog, pool)
     for number in range(5):
         held.queue(catalog.claim, make_archive(f"number-{number}.tar.gz"))
-    event.listen(Engine, "after_cursor_execute", kill)
     held.let_go()
 """
     before = make_archive("before.tar.gz")
