@@ -183,11 +183,11 @@ class _Part:
     _path: Path
     _let_go: Callable[[], None]
     _file: io.FileIO | None = None
+    _is_there: bool = False  # under this name
 
     def append(self, content: bytes) -> None:
         if self._file is None:
-            self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            self._file = io.FileIO(self._path, "xb", opener=_create)
+            self._file = self._begun()
         rest = memoryview(content)
         while rest:
             rest = rest[self._file.write(rest) :]
@@ -198,12 +198,22 @@ class _Part:
         self._close()
         place.parent.mkdir(mode=0o700, exist_ok=True)
         self._path.rename(place)
+        self._is_there = False
 
     def drop(self) -> None:
         with suppress(OSError):
             self._close()
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        if self._is_there:
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def _begun(self) -> io.FileIO:
+        self._is_there = True
+        try:
+            return io.FileIO(self._path, "xb", opener=_create)
+        except FileNotFoundError:
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            return io.FileIO(self._path, "xb", opener=_create)
 
     def _close(self) -> None:
         file, self._file = self._file, None

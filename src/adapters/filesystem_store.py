@@ -105,7 +105,7 @@ class FilesystemArchiveStore:
         self._open_writers.add(id)
         try:
             with translated(writing=True):
-                return _Writer(self, id, _create(self._data.staging / (id + _PART_SUFFIX), 0o600))
+                return _Writer(self, id, _create(self._staged(id, _PART_SUFFIX), 0o600))
         except BaseException:
             self._open_writers.discard(id)
             raise
@@ -270,14 +270,14 @@ class FilesystemArchiveStore:
 
     # -- for the writer ------------------------------------------------------------------------------------------
 
-    def _staged(self, id: str, suffix: str) -> Path:
-        return self._data.staging / (id + suffix)
+    def _staged(self, id: str, suffix: str) -> str:
+        return f"{self._data.staging}/{id}{suffix}"
 
     def _unlink_staged(self, id: str) -> None:
         try:
-            self._staged(id, _PART_SUFFIX).unlink(missing_ok=True)
+            _unlink(self._staged(id, _PART_SUFFIX))
         finally:
-            self._staged(id, SIDECAR_SUFFIX).unlink(missing_ok=True)
+            _unlink(self._staged(id, SIDECAR_SUFFIX))
 
     def _forget_writer(self, id: str) -> None:
         self._open_writers.discard(id)
@@ -331,18 +331,24 @@ class FilesystemArchiveStore:
 
     @contextmanager
     def _made_directory_of(self, id: ArchiveId) -> Iterator[int]:
+        with ExitStack() as opened:
+            yield self._opened_or_made(id, opened)
+
+    def _opened_or_made(self, id: ArchiveId, opened: ExitStack) -> int:
         key = (id.profile, id.type.value)
-        with _directory(self._data.archives) as archives:
-            is_new = _mkdir(id.profile, archives)
-            with _directory(id.profile, archives) as profile:
-                is_new |= _mkdir(id.type.value, profile)
-                # Also once per process for those that were there: whoever made them may not have come to the fsync.
-                if is_new or key not in self._durable:
-                    os.fsync(profile)
-                    os.fsync(archives)
-                    self._durable.add(key)
-                with _directory(id.type.value, profile) as directory:
-                    yield directory
+        if key in self._durable:
+            with suppress(FileNotFoundError):  # somebody took it away since
+                return opened.enter_context(self._directory_of(id.profile, id.type))
+        archives = opened.enter_context(_directory(self._data.archives))
+        is_new = _mkdir(id.profile, archives)
+        profile = opened.enter_context(_directory(id.profile, archives))
+        is_new |= _mkdir(id.type.value, profile)
+        # Also once per process for those that were there: whoever made them may not have come to the fsync.
+        if is_new or key not in self._durable:
+            os.fsync(profile)
+            os.fsync(archives)
+            self._durable.add(key)
+        return opened.enter_context(_directory(id.type.value, profile))
 
     def _ids_in(self, profile: str, type: BackupType, suffix: str) -> Iterator[ArchiveId]:
         names: list[str] = []
@@ -417,9 +423,7 @@ class _Writer:
         with self._step():
             self._is_sealed = False
             # The name in staging is not made durable: after a power cut nobody would look for it there.
-            path = self._store._staged(self.id, SIDECAR_SUFFIX)
-            path.unlink(missing_ok=True)
-            with _create(path, 0o400) as file:
+            with _create_anew(self._store._staged(self.id, SIDECAR_SUFFIX), 0o400) as file:
                 rest = memoryview(sidecar)
                 while rest:
                     rest = rest[file.write(rest) :]
@@ -567,25 +571,33 @@ def _names(directory: int | Path) -> list[str]:
         return [entry.name for entry in entries]
 
 
-def _unlink(name: str, directory: int) -> None:
+def _unlink(name: str, directory: int | None = None) -> None:
     with suppress(FileNotFoundError):
         os.unlink(name, dir_fd=directory)
 
 
-def _create(path: Path, mode: int) -> io.FileIO:
+def _create(path: str, mode: int) -> io.FileIO:
     # FileIO adds O_CREAT | O_EXCL | O_CLOEXEC for "x", and keeps a forgotten descriptor from leaking unnoticed.
     return io.FileIO(path, "xb+", opener=partial(os.open, mode=mode))
 
 
-def _create_or_open(path: Path, mode: int) -> io.FileIO:
+def _create_anew(path: str, mode: int) -> io.FileIO:
+    try:
+        return _create(path, mode)
+    except FileExistsError:  # of a seal before
+        _unlink(path)
+        return _create(path, mode)
+
+
+def _create_or_open(path: str, mode: int) -> io.FileIO:
     try:
         return _create(path, mode)
     except FileExistsError:
-        if path.lstat().st_nlink > 1:
+        if os.lstat(path).st_nlink > 1:
             # It was published by a process that did not come to taking this name away, and is never written to again.
-            path.unlink()
+            _unlink(path)
             return _create(path, mode)
-        path.chmod(mode)  # a seal that came to nothing took the right to write away
+        Path(path).chmod(mode)  # a seal that came to nothing took the right to write away
         return io.FileIO(path, "rb+", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
 
 

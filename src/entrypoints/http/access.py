@@ -13,6 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -279,18 +280,23 @@ class Guard:
         return netloc is not None and (netloc == (host or "").lower() or self._is_own(netloc))
 
     def _is_own(self, netloc: str) -> bool:
-        try:
-            name = urlsplit(f"//{netloc}").hostname or ""
-            _ = urlsplit(f"//{netloc}").port
-        except ValueError:
-            return False
-        name = name.rstrip(".")
-        if name == _LOCAL_NAME or name in self.names:
-            return True
-        try:
-            return ip_address(name).is_loopback
-        except ValueError:
-            return False
+        return _is_named_or_loopback(netloc, self.names)
+
+
+@lru_cache(64)
+def _is_named_or_loopback(netloc: str, names: frozenset[str]) -> bool:
+    try:
+        name = urlsplit(f"//{netloc}").hostname or ""
+        _ = urlsplit(f"//{netloc}").port
+    except ValueError:
+        return False
+    name = name.rstrip(".")
+    if name == _LOCAL_NAME or name in names:
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def row_of(method: str, path: str) -> Row:
