@@ -3,8 +3,8 @@ Transactions that writers share who wait for their turn at the same time.
 
 Making a transaction durable takes longer than what a writer does in it. So whoever has the turn takes along all who
 wait behind it, also those who come while the works of others run: all works run in one transaction, one after the
-other, and each returns when that is durable. Nobody waits for others to come: a writer alone commits at once, and in
-its own thread.
+other, and each returns when that is durable. Before it commits, it lets those run who are ready to (`let_others_come`),
+but nobody waits for others to come: a writer alone commits at once, and in its own thread.
 
 What one writer does never decides about another. Where a work fails, everything of that transaction is taken back and
 each work runs again in a transaction of its own.
@@ -21,6 +21,7 @@ from typing import Generic, TypeVar
 from attrs import define, field
 
 from ..domain.errors import BackendUnavailable, CatalogBusy
+from .shared_syncs import let_others_come
 
 Connection = TypeVar("Connection")
 Result = TypeVar("Result")
@@ -126,8 +127,10 @@ class SharedTransactions(Generic[Connection]):
 
     def _joining(self, group: list[_Place[Connection]]) -> Iterator[_Place[Connection]]:
         """Those of *group*, and whoever comes while they are at work, who joins it; at most `AT_MOST` in all."""
-        for place in group:  # which grows meanwhile
+        for number, place in enumerate(group, 1):  # which grows meanwhile
             yield place
+            if number == len(group):
+                let_others_come()
             with self._lock:
                 while len(group) < AT_MOST and self._waiting and self._waiting[0].run is not None:
                     group.append(self._waiting.popleft())
