@@ -47,7 +47,7 @@ from ..domain.ports import (
 )
 from ..domain.sync import InventoryEntry
 from .shared_transactions import SharedTransactions
-from .sql_engine import EXCLUSIVE, connect, is_one_of, reading, translated, use_log, writing
+from .sql_engine import EXCLUSIVE, Writer, connect, is_one_of, reading, translated, use_log
 from .sql_inventories import SqlInventories
 from .sql_link_changes import LinkChanges, change_of, change_of_row
 from .sql_links import SqlLinks
@@ -102,6 +102,7 @@ class SqlCatalog(SqlLinks):
 
     def __init__(self, engine: Engine, busy_seconds: float) -> None:
         self._engine = engine
+        self._writer = Writer(engine)
         self._writers = SharedTransactions(self._transaction, busy_seconds)
         self._closed = False
         self._inventories = SqlInventories(self._all)
@@ -333,6 +334,7 @@ class SqlCatalog(SqlLinks):
 
     def close(self) -> None:
         self._closed = True
+        self._writer.close()
         self._engine.dispose()
 
     def _write(self, work: Callable[[Transaction], _Result]) -> _Result:
@@ -348,7 +350,7 @@ class SqlCatalog(SqlLinks):
 
     @contextmanager
     def _transaction(self) -> Iterator[Transaction]:
-        with writing(self._engine) as connection:
+        with self._writer.transaction() as connection:
             yield Transaction(connection, self._statements)
 
     def _all(self, statement: Executable, values: Values) -> _Rows:

@@ -13,11 +13,13 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attrs import define, field
 from sqlalchemy import URL, ColumnElement, Engine, Integer, TextClause, bindparam, create_engine, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -39,6 +41,7 @@ else:
         import sqlite3
 
 __all__ = [
+    "Writer",
     "EXCLUSIVE",
     "connect",
     "is_one_of",
@@ -48,7 +51,6 @@ __all__ = [
     "sqlite3",
     "translated",
     "use_log",
-    "writing",
 ]
 
 EXCLUSIVE = {
@@ -57,7 +59,7 @@ EXCLUSIVE = {
     "postgresql": "SELECT pg_advisory_xact_lock(8386654245126367598)",
 }
 
-_POOL = 8  # reading is short and holds the GIL most of the time: more connections would only cost memory
+_POOL = 8  # one writes; reading is short and holds the GIL most of the time: more would only cost memory
 
 
 class _EachOf(FunctionElement[Any]):
@@ -158,19 +160,34 @@ def use_log(engine: Engine) -> None:
         engine.dispose()  # connections that were made before, for which it is another mode
 
 
-@contextmanager
-def writing(engine: Engine) -> Iterator[DBAPIConnection]:
-    """A connection of the driver in a transaction that excludes other writers; an error takes everything back."""
-    with closing(engine.raw_connection()) as pooled:
-        connection: DBAPIConnection = pooled.driver_connection  # type: ignore[assignment]  # it is not closed
+@define(eq=False)
+class Writer:
+    """The connection that writes, taken from the pool of *engine* once and kept; for one thread at a time."""
+
+    _engine: Engine
+    _pooled: PoolProxiedConnection | None = field(default=None, init=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator[DBAPIConnection]:
+        """A connection of the driver in a transaction that excludes other writers; an error takes everything back."""
+        if self._pooled is None:
+            self._pooled = self._engine.raw_connection()
+        connection: DBAPIConnection = self._pooled.driver_connection  # type: ignore[assignment]  # it is not closed
         try:
-            connection.cursor().execute(EXCLUSIVE[engine.dialect.name])
+            connection.cursor().execute(EXCLUSIVE[self._engine.dialect.name])
             yield connection
             connection.commit()
         except BaseException as error:
-            if isinstance(error, engine.dialect.loaded_dbapi.Error):
-                pooled.invalidate()  # nobody knows what state it is in
-            raise  # closing takes back what was not committed
+            if isinstance(error, self._engine.dialect.loaded_dbapi.Error):
+                self._pooled.invalidate()  # nobody knows what state it is in
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give it back to the pool, which takes back what was not committed."""
+        pooled, self._pooled = self._pooled, None
+        if pooled is not None:
+            pooled.close()
 
 
 @contextmanager

@@ -30,6 +30,7 @@ log = Log("tarkeep.http")
 
 MAX_HEAD_BYTES = 32 * 1024
 MAX_HEADERS = 100
+_CONTINUE = b"HTTP/1.1 100 "
 _HOST = re.compile(rb"([A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 
 
@@ -127,6 +128,7 @@ class StrictHttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle
+        cycle.transport = _HeadWithBody(self.transport, self.loop)  # type: ignore[assignment]  # all that a cycle needs
         cycle.scope[CUT] = partial(self._cut, cycle)  # type: ignore[literal-required]  # a scope may have others, too
         if cycle.scope["http_version"] == "1.0":
             app = _without_chunks(app, cycle)
@@ -187,6 +189,44 @@ class StrictHttpProtocol(HttpToolsProtocol):
             self.transport.write(b"\r\n".join(head))
         self.transport.close()
         self._leave_active()
+
+
+class _HeadWithBody:
+    """
+    The transport of a cycle, which sends the head of an answer together with what follows it at once.
+
+    Two writes are two calls to the kernel, two packets, and two times that the client is woken.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._head: bytes | None = None
+        self._is_answered = False
+
+    def write(self, content: bytes) -> None:
+        if self._head is not None:
+            self._send(self._head + content)
+        elif self._is_answered or content.startswith(_CONTINUE):
+            self._transport.write(content)
+        else:
+            self._head = content
+            self._loop.call_soon(self._flush)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        return self._transport.is_closing()
+
+    def _flush(self) -> None:
+        if self._head is not None:
+            self._send(self._head)
+
+    def _send(self, content: bytes) -> None:
+        self._head, self._is_answered = None, True
+        self._transport.write(content)
 
 
 class _Refusal(Exception):
