@@ -15,19 +15,19 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from ..domain.client.dumping import DumpEnd, DumpSource, Estimate
 from ..domain.client.selection import ACLS, ONE_FILE_SYSTEM, XATTRS, Selection
 from ..domain.errors import DumpFailed, ExtractFailed, FolderUnusable, TarUnusable
 from .snapshot_file import remembered, remembering, settled
-from .tar_messages import TarMessages
+from .tar_messages import TarMessages, unescaped
 
 _BLOCK_BYTES = 1 << 20
 _KEPT_MESSAGES = 200
@@ -62,20 +62,42 @@ class GnuTar:
     def selection_of(self, snapshot: bytes) -> Selection | None:
         return remembered(snapshot)
 
+    def archivable(self, source: DumpSource, paths: Sequence[bytes]) -> tuple[bytes, ...]:
+        if not paths:
+            return ()
+        options = ("--verbose", "--quoting-style=escape", "--no-recursion", "--null")
+        tar = _started(
+            # the names last: they are not concerned by what is said behind them
+            [self.program, "--create", "--file=/dev/null", *options, *_selecting(source), "--files-from=-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        with _ended(tar):
+            said, errors = tar.communicate(b"\0".join(paths) + b"\0")
+        if tar.returncode not in (0, _SOME_CHANGED, _ERRORS):  # those that are gone by now are errors
+            raise DumpFailed(tar.returncode, tuple(errors.decode(errors="backslashreplace").splitlines()))
+        would_be = {unescaped(line.decode(errors="surrogateescape")).rstrip(b"/") for line in said.splitlines()}
+        return tuple(path for path in paths if path in would_be)
+
     def estimate(self, source: DumpSource, before: bytes | None) -> Estimate:
         with self._counting(source, before) as counting:
             return counting.count()
 
     def start(
-        self, source: DumpSource, before: bytes | None, foresee: Callable[[Estimate], None] | None = None
+        self,
+        source: DumpSource,
+        before: bytes | None,
+        foresee: Callable[[Estimate], None] | None = None,
+        *,
+        is_whole: bool = True,
     ) -> _RunningTar:
-        running = self._running(source, before)
+        running = self._running(source, before, is_whole=is_whole)
         if foresee is not None:
             running.look_ahead(self._counting(source, before), foresee)
         return running
 
-    def _running(self, source: DumpSource, before: bytes | None) -> _RunningTar:
-        selection = self.selection(source).on_top_of(None if before is None else remembered(before))
+    def _running(self, source: DumpSource, before: bytes | None, *, is_whole: bool) -> _RunningTar:
+        selection = evolve(self.selection(source), is_whole=is_whole)
         with _folder_for(before) as (folder, snapshot, kept):
             tar = _started(self._create(source, str(snapshot), "-"), stdout=subprocess.PIPE)
             assert tar.stderr is not None
@@ -125,7 +147,6 @@ class GnuTar:
         return said
 
     def _create(self, source: DumpSource, snapshot: str, file: str) -> list[str]:
-        parent = source.directory.rstrip("/").rpartition("/")[0]
         return [
             self.program,
             "--create",
@@ -139,9 +160,7 @@ class GnuTar:
             *(["--sparse"] if source.sparse else []),
             *(["--xattrs"] if source.xattrs else []),
             *(["--acls"] if source.acls else []),
-            *(f"--exclude={pattern}" for pattern in source.exclude),
-            *(f"--exclude-from={listed}" for listed in source.exclude_from),
-            f"--directory={parent or '/'}",
+            *_selecting(source),
             f"--add-file={_member(source)}",
         ]
 
@@ -305,6 +324,16 @@ def _started(
         )
     except OSError as error:
         raise FolderUnusable(command[0], error.strerror or str(error)) from error
+
+
+def _selecting(source: DumpSource) -> list[str]:
+    """What is left out, and where it all is."""
+    parent = source.directory.rstrip("/").rpartition("/")[0]
+    return [
+        *(f"--exclude={pattern}" for pattern in source.exclude),
+        *(f"--exclude-from={listed}" for listed in source.exclude_from),
+        f"--directory={parent or '/'}",
+    ]
 
 
 def _member(source: DumpSource) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from attrs import frozen
 
 from ..domain.archives import ArchiveId, BackupType
-from ..domain.client.chain import Base, RestorePlan, RestoreStep, StoredPoint, TreeEntry, Version
+from ..domain.client.chain import Base, PointDetail, RestorePlan, RestoreStep, StoredPoint, TreeEntry, Version
 from ..domain.client.ports import Download
 from ..domain.errors import NotThere, Refused
 from ..domain.path_text import path_bytes, path_text
@@ -39,6 +39,23 @@ class HttpChains:
             if cursor is None:
                 return found
             asked["cursor"] = cursor
+
+    def detail(self, id: ArchiveId) -> PointDetail:
+        told = self._asked(id.profile, f"points/{id.type.value}/{quote(id.name, safe='')}")
+        with self.remote.understood():
+            missing = told.get("not_archived", {"count": 0, "names": []})  # that of an older server does not tell
+            return PointDetail(
+                id,
+                told["fidelity"],
+                tuple(map(obstacle_text, told["obstacles"])),
+                tuple(
+                    (doubt["code"], doubt["detail"])
+                    for doubt in told["doubts"]
+                    if _id(id.profile, doubt["archive"]) == id
+                ),
+                tuple(map(path_bytes, missing["names"])),
+                missing["count"],
+            )
 
     def base(self, profile: str, type: BackupType) -> Base | None:
         try:

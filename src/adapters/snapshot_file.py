@@ -87,7 +87,7 @@ def remembering(snapshot: bytes, selection: Selection) -> bytes:
         "root": selection.root,
         "exclude": sorted(selection.excluded),
         "options": sorted(selection.options),
-        "has_changed": selection.has_changed,
+        "whole": selection.is_whole,
     }
     return snapshot + _REMEMBERED + json.dumps(told).encode() + b"\0\0\0"
 
@@ -97,7 +97,7 @@ def remembered(snapshot: bytes) -> Selection | None:
     told = snapshot.rpartition(_REMEMBERED)[2] if _REMEMBERED in snapshot else b""
     try:
         it = json.loads(told.partition(b"\0")[0])
-        return Selection(str(it["root"]), frozenset(it["exclude"]), frozenset(it["options"]), bool(it["has_changed"]))
+        return Selection(str(it["root"]), frozenset(it["exclude"]), frozenset(it["options"]), bool(it["whole"]))
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -7,6 +7,7 @@ error: an archive is never taken for good because nobody knew a word.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections import deque
@@ -89,7 +90,7 @@ class TarMessages:
     def _take(self, said: str) -> None:
         found = _UNREADABLE.fullmatch(said)
         if found is not None:
-            self.unreadable.append(Unreadable(_unescaped(found["name"]), found["reason"]))
+            self.unreadable.append(Unreadable(unescaped(found["name"]), found["reason"]))
             self._keep(self._errors, said)
         elif said == _AT_THE_END:
             self.went_on = True
@@ -106,11 +107,13 @@ class TarMessages:
             sort.append(said)
 
 
-def _unescaped(name: str) -> bytes:
+def unescaped(name: str) -> bytes:
+    """A name as tar shows it, as it is."""
+
     def byte(match: re.Match[bytes]) -> bytes:
         escaped = match[1]
         if len(escaped) == 3:
             return bytes([int(escaped, 8) & 255])
         return _LETTERS.get(escaped, escaped)
 
-    return _ESCAPE.sub(byte, name.encode())
+    return _ESCAPE.sub(byte, os.fsencode(name))

@@ -25,6 +25,7 @@ from ..domain.client.restoring import Extractor, ExtractPlan, PlanRestoring, Res
 from ..domain.client.resuming import Work
 from ..domain.client.spooling import BackUpThroughFile
 from ..domain.client.stream import PushStream
+from ..domain.client.verdict import AskVerdict
 from .client_wiring import Client
 
 
@@ -35,6 +36,7 @@ class Dumping:
     dumper: Dumper
     limits: Limits
     plan: PlanDump
+    judge: AskVerdict
     back_up: BackUp | BackUpThroughFile
     through: BackUpThroughFile | None
 
@@ -66,14 +68,15 @@ def dumping(
     known = HttpChains(client.remote)
     making = Making(GnuTar(tar), GzipMembers(level, compress_jobs), strict, limits)
     fetch = FetchSnapshot(known, client.hasher, client.retrying)
-    plan = PlanDump(known, fetch, client.retrying, making.dumper)
+    judge = AskVerdict(known, making.dumper, client.retrying)
+    plan = PlanDump(known, fetch, client.retrying, making.dumper, judge)
     if spool is None:
         push = PushStream(client.remote, client.hasher, client.retrying)
-        yield Dumping(making.dumper, limits, plan, BackUp(known, making, push, client.retrying), through=None)
+        yield Dumping(making.dumper, limits, plan, judge, BackUp(known, making, push, client.retrying), through=None)
         return
     with SpoolFolder(spool, profile) as folder:
         through = BackUpThroughFile(known, making, folder, client.push, client.hasher, client.retrying)
-        yield Dumping(making.dumper, limits, plan, through, through)
+        yield Dumping(making.dumper, limits, plan, judge, through, through)
 
 
 @frozen

@@ -139,11 +139,11 @@ PATTERNS = st.text(st.characters(exclude_characters="\0"), max_size=6)
 
 @given(DIRECTORIES, st.frozensets(PATTERNS, max_size=3), PATTERNS, st.booleans())
 def test_what_a_dump_was_made_of_stands_behind_its_names(
-    directories: dict[bytes, dict[bytes, bytes]], excluded: frozenset[str], root: str, has_changed: bool
+    directories: dict[bytes, dict[bytes, bytes]], excluded: frozenset[str], root: str, is_whole: bool
 ) -> None:
     """It is read as it was written, whatever it is, and is nothing that was found or deleted."""
     after = written(directories)
-    selection = Selection(root, excluded, frozenset({"acls"}), has_changed)
+    selection = Selection(root, excluded, frozenset({"acls"}), is_whole)
     kept = remembering(after, selection)
 
     assert kept.startswith(after)

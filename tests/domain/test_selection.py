@@ -9,8 +9,8 @@ from tarkeep.domain.client.selection import ACLS, ONE_FILE_SYSTEM, XATTRS, Selec
 LAST = "INC/inc_1.tar.gz"
 
 
-def selection(*excluded: str, root: str = "src", options: tuple[str, ...] = (), has_changed: bool = False) -> Selection:
-    return Selection(root, frozenset(excluded), frozenset(options), has_changed)
+def selection(*excluded: str, root: str = "src", options: tuple[str, ...] = (), is_whole: bool = True) -> Selection:
+    return Selection(root, frozenset(excluded), frozenset(options), is_whole)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,6 @@ def selection(*excluded: str, root: str = "src", options: tuple[str, ...] = (), 
 def test_what_comes_to_the_same_needs_no_full(before: Selection, now: Selection) -> None:
     """Patterns have no order, and what was kept beside the files does no harm."""
     assert now.change_since(before) is None
-    assert not now.on_top_of(before).has_changed
 
 
 @pytest.mark.parametrize(
@@ -82,9 +81,9 @@ def test_what_comes_to_the_same_needs_no_full(before: Selection, now: Selection)
             "lack theirs",
         ),
         (
-            selection(has_changed=True),
+            selection(is_whole=False),
             selection(),
-            f"{LAST} is not of the same files as what it builds on: this is a FULL",
+            f"{LAST} is not whole itself: this is a FULL",
             "may be missing",
         ),
     ],
@@ -92,16 +91,10 @@ def test_what_comes_to_the_same_needs_no_full(before: Selection, now: Selection)
 def test_what_is_otherwise_is_told_with_what_follows(
     before: Selection, now: Selection, full: str, otherwise: str
 ) -> None:
-    """Why a FULL is made, and what a dump lacks that is none; and whatever builds on that knows it."""
+    """Why a FULL is made, and what a dump lacks that is none."""
     change = now.change_since(before)
 
     assert change is not None
     assert change.why_full(LAST).startswith(full)
     assert otherwise in change.why_not_whole(LAST)
     assert change.why_not_whole(LAST).endswith("; --type full puts it right")
-    assert now.on_top_of(before).has_changed
-
-
-def test_where_nothing_is_known_nothing_has_changed() -> None:
-    """An older client remembered nothing; from now on it is known."""
-    assert selection("a").on_top_of(None) == selection("a")

@@ -72,8 +72,8 @@ def test_a_dump_that_is_told_its_type_says_what_it_lacks_and_ends_with_3(home: M
     assert "what is excluded has changed since FULL/" in line
     assert line.endswith(": what is excluded now is restored from it as it was; --type full puts it right")
     assert planned.returncode == 0
-    assert "is not of the same files as what it builds on" in planned.stderr
-    assert "is not of the same files as what it builds on" in str(second["not_whole"])
+    assert "is not whole itself" in planned.stderr
+    assert "is not whole itself" in str(second["not_whole"])
     assert points.stdout.count("note: ") == 2
     assert (last["type"], last["not_whole"]) == ("FULL", None)
 

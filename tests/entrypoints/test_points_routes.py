@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -13,6 +15,7 @@ from tarkeep.entrypoints.http.points import SHORT_PATH
 from tarkeep.entrypoints.settings import StorageSettings
 from tests.support.archives import make_targz
 from tests.support.server import in_process
+from tests.support.trees import write
 
 MANY = 2 * MOST_STEPS + 5  # in one chain, so that their paths together are long, too
 PROFILE = "/api/v1/profiles/laptop"
@@ -107,6 +110,25 @@ def test_a_point_has_its_whole_path(long: httpx2.Client) -> None:
     assert one["profile"] == "laptop"
     assert one["path"] == [{name: point[name] for name in ("type", "name", "size")} for point in points]
     assert {name: one[name] for name in points[-1]} == points[-1]
+
+
+def test_a_point_alone_tells_what_is_nowhere(long: httpx2.Client, tmp_path: Path) -> None:
+    """Excluded files, which the listing of an archive leaves to the one before, and that does not know them."""
+    answers = []
+    write(tmp_path / "src", {"a": b"1", "old.tmp": b"2"})
+    for type, before in (("FULL", {}), ("INC", {"Tarkeep-Snapshot-Before": "a" * 64})):
+        command = ["tar", "-cz", "--listed-incremental=snapshot", "--exclude=*.tmp", "src"]
+        made = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
+        said = before or {"Tarkeep-Snapshot-After": "a" * 64}
+        put = long.put(f"/api/v1/profiles/excluding/archives/{type}/n 1.tar.gz", content=made, headers=said)
+        assert put.status_code == 201, put.text
+        answers.append(told(long, f"/api/v1/profiles/excluding/points/{type}/n 1.tar.gz"))
+        write(tmp_path / "src", {"b.tmp": b"3", "\udcff.tmp": b"4"})
+
+    assert answers[0]["not_archived"] == {"count": 0, "names": []}
+    assert answers[1]["restorable"]
+    assert answers[1]["not_archived"]["count"] == 2
+    assert sorted(answers[1]["not_archived"]["names"]) == [r"src/\xff.tmp", "src/b.tmp"]
 
 
 def test_a_head_is_answered_like_its_get(long: httpx2.Client) -> None:

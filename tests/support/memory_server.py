@@ -23,7 +23,7 @@ from tarkeep.domain.archives import (
     DeclaredDigests,
     Lineage,
 )
-from tarkeep.domain.client.chain import Base, RestorePlan, RestoreStep, StoredPoint, TreeEntry, Version
+from tarkeep.domain.client.chain import Base, PointDetail, RestorePlan, RestoreStep, StoredPoint, TreeEntry, Version
 from tarkeep.domain.client.ports import NO_LINEAGE, ServerFacts, UploadProgress
 from tarkeep.domain.errors import NoAnswer, NotThere, ParentMoved, UploadGone
 from tarkeep.domain.ports import Totals
@@ -54,7 +54,8 @@ class MemoryServer:
     """
     *cuts* are counts of bytes after each of which the line breaks once, *lost_from* one from which on no upload gets
     any further; *refuse_snapshots* fails that many requests to keep a snapshot file. *damaged_snapshots* are found
-    to be so when they are asked for; *false_snapshots* arrive as others each time.
+    to be so when they are asked for; *false_snapshots* arrive as others each time. *details* are told of points, and
+    those with obstacles have no plan.
     """
 
     cuts: list[int] = field(factory=list)
@@ -62,6 +63,7 @@ class MemoryServer:
     refuse_snapshots: int = 0
     damaged_snapshots: set[ArchiveId] = field(factory=set)
     false_snapshots: set[ArchiveId] = field(factory=set)
+    details: dict[ArchiveId, PointDetail] = field(factory=dict)
     now: datetime = NOON
     kept: dict[ArchiveId, _Kept] = field(factory=dict)
     snapshots: dict[ArchiveId, bytes] = field(factory=dict)
@@ -220,6 +222,11 @@ class MemoryServer:
             )
         return list(points.values())
 
+    def detail(self, id: ArchiveId) -> PointDetail:
+        if id not in self.kept:
+            raise NotThere(404, "not-found", "no such point")
+        return self.details.get(id, PointDetail(id, "exact"))
+
     def base(self, profile: str, type: BackupType) -> Base | None:
         candidates = [
             point
@@ -247,7 +254,9 @@ class MemoryServer:
         self.snapshots[id] = snapshot
 
     def plan(self, profile: str, at: str) -> RestorePlan:
-        points = [point for point in self.points(profile) if at in ("latest", point.id.name)]
+        points = [
+            one for one in self.points(profile) if at in ("latest", one.id.name, f"{one.id.type.value}/{one.id.name}")
+        ]
         if not points:
             raise NotThere(404, "not-found", "no such point")
         point = points[-1]

@@ -31,6 +31,7 @@ from tarkeep.domain.client.push import PushArchive
 from tarkeep.domain.client.retrying import Retrying
 from tarkeep.domain.client.spooling import BackUpThroughFile, Spooled
 from tarkeep.domain.client.stream import PushStream
+from tarkeep.domain.client.verdict import AskVerdict
 from tarkeep.domain.errors import (
     DumpFailed,
     DumpTooLarge,
@@ -83,7 +84,8 @@ class Machine:
             self.notices.append(error)
 
         def plan() -> PlannedDump:
-            plan = PlanDump(self.server, fetch, retrying, self.dumper)
+            judge = AskVerdict(self.server, self.dumper, retrying)
+            plan = PlanDump(self.server, fetch, retrying, self.dumper, judge)
             self.planned = plan("laptop", source, type, DumpRule(), self.now, notice)
             return self.planned
 
@@ -296,7 +298,7 @@ def test_a_dump_on_top_of_one_of_other_files_says_what_it_lacks(
     assert first.not_whole is not None
     assert "what is excluded has changed since FULL/" in first.not_whole
     assert second.not_whole is not None
-    assert f"INC/{first.archive.id.name} is not of the same files as what it builds on" in second.not_whole
+    assert f"INC/{first.archive.id.name} is not whole itself" in second.not_whole
     assert (full.archive.id.type, full.not_whole) == (FULL, None)
     assert third.not_whole is not None
     assert diff.not_whole is None
@@ -376,7 +378,7 @@ def test_another_backup_in_between_is_noticed(machine: Machine) -> None:
     retrying = Retrying(1, lambda _: None, lambda: 0.0)
     hasher = HashlibHasher()
     fetch = FetchSnapshot(machine.server, hasher, retrying)
-    planned = PlanDump(machine.server, fetch, retrying, GnuTar())(
+    planned = PlanDump(machine.server, fetch, retrying, GnuTar(), AskVerdict(machine.server, GnuTar(), retrying))(
         "laptop", DumpSource(str(machine.tree)), INC, DumpRule(), START, lambda _error, _pause: None
     )
     machine.back_up()

@@ -21,7 +21,9 @@ from .dump_rule import DumpRule, choose_type
 from .dumping import NOBODY, Changes, DumpEnd, Dumper, DumpSource, Making, Unreadable, Watch
 from .push import Progress
 from .retrying import Notice, Retrying
+from .selection import FORGOTTEN
 from .stream import PushStream
+from .verdict import AskVerdict
 
 AT_ONCE = timedelta(minutes=1)
 """Dumps that are made so soon after each other are told apart by their times."""
@@ -127,6 +129,7 @@ class PlanDump:
     fetch_snapshot: FetchSnapshot
     retrying: Retrying
     dumper: Dumper
+    judge: AskVerdict
 
     def __call__(
         self,
@@ -143,16 +146,21 @@ class PlanDump:
         It is full where the server has nothing that it could continue from. Where a snapshot file turns out to be
         damaged or lost, it is planned once more, since a server does not name one again of which it knows that; and it
         is full where the next one is of no use either. By the rule it is full, too, where *source* is not what was
-        dumped before (see `selection`). What was dumped before is not known of older clients, and not asked for then.
+        dumped before (see `selection`), and where tar forgot files in that. What was dumped before is not known of
+        older clients, and does not count then.
 
         Raises:
             NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
             FolderUnusable: a file of patterns cannot be read.
         """
         planned = self._usable(profile, wanted, rule, now, notice)
-        known = None if planned.before is None else self.dumper.selection_of(planned.before)
+        if planned.base is None or planned.before is None:
+            return planned
+        known = self.dumper.selection_of(planned.before)
         change = None if known is None else self.dumper.selection(source).change_since(known)
-        if change is None or planned.base is None:
+        if change is None and self.judge.lacks_files(planned.base.id, source, notice):
+            change = FORGOTTEN
+        if change is None:
             return planned
         since = f"{planned.base.id.type.value}/{planned.base.id.name}"
         if wanted is not None:
@@ -243,7 +251,9 @@ class BackUp:
         """
         base = planned.base
         lineage = Lineage() if base is None else Lineage((base.id.type, base.id.name), base.snapshot_sha256)
-        with self.making.dumper.start(source, planned.before, watch.foresee) as dump:
+        with self.making.dumper.start(
+            source, planned.before, watch.foresee, is_whole=planned.not_whole is None
+        ) as dump:
             blocks = self.making.blocks(dump, watch)
             stored = self.push(
                 planned.id,

@@ -55,6 +55,24 @@ class StoredPoint:
 
 
 @frozen
+class PointDetail:
+    """
+    What there is to say of one point alone: *obstacles* all along its path, a sentence each, and *doubts* about its
+    archive itself, each with its code.
+
+    *not_archived* are names that the archive leaves to the one before and that are not there either, as paths, the
+    first few of *not_archived_count*.
+    """
+
+    id: ArchiveId
+    fidelity: str
+    obstacles: tuple[str, ...] = ()
+    doubts: tuple[tuple[str, str], ...] = ()
+    not_archived: tuple[bytes, ...] = ()
+    not_archived_count: int = 0
+
+
+@frozen
 class Base:
     """What the next dump continues from; *snapshot_sha256* is of tar's snapshot file as that dump left it."""
 
@@ -141,6 +159,9 @@ class Chains(Protocol):
 
     def points(self, profile: str) -> list[StoredPoint]:
         """Every restore point, oldest first."""
+
+    def detail(self, id: ArchiveId) -> PointDetail:
+        """The point of one archive."""
 
     def base(self, profile: str, type: BackupType) -> Base | None:
         """What the next dump of *type* continues from, of which the server has the snapshot file."""

@@ -7,7 +7,7 @@ server and goes back to it; nothing of it stays on this machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -147,6 +147,14 @@ class Dumper(Protocol):
     def selection_of(self, snapshot: bytes) -> Selection | None:
         """What the dump that left *snapshot* was made of, where that was remembered."""
 
+    def archivable(self, source: DumpSource, paths: Sequence[bytes]) -> tuple[bytes, ...]:
+        """
+        Those of *paths*, as a dump of *source* names them, that are there now and would be in a full one.
+
+        Raises:
+            DumpFailed: it cannot be found out.
+        """
+
     def estimate(self, source: DumpSource, before: bytes | None) -> Estimate:
         """
         What a dump that continues from the snapshot file *before* would hold, None for a full one.
@@ -156,12 +164,18 @@ class Dumper(Protocol):
         """
 
     def start(
-        self, source: DumpSource, before: bytes | None, foresee: Callable[[Estimate], None] | None = None
+        self,
+        source: DumpSource,
+        before: bytes | None,
+        foresee: Callable[[Estimate], None] | None = None,
+        *,
+        is_whole: bool = True,
     ) -> RunningDump:
         """
         Begin a dump that continues from the snapshot file *before*, None for a full one.
 
-        *foresee* is called by another thread with what `estimate` finds out meanwhile, if it does.
+        *foresee* is called by another thread with what `estimate` finds out meanwhile, if it does. *is_whole* is
+        remembered of it (see `Selection`).
         """
 
 

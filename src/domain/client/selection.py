@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ..path_text import printable
 
@@ -27,21 +27,17 @@ class Selection:
     *options* of tar that decide which files a dump has, and what of them.
 
     Each pattern counts once and their order does not, as for tar. Where the root lies does not count: a machine that
-    was installed anew may have it elsewhere, and tar itself sees whether it is the same. *has_changed* tells that the
-    selection was another one for some dump that this one builds on.
+    was installed anew may have it elsewhere, and tar itself sees whether it is the same. *is_whole* is false for
+    a dump that is known to lack files, or to have others than it ought to, itself or by what it builds on.
     """
 
     root: str
     excluded: frozenset[str] = frozenset()
     options: frozenset[str] = frozenset()
-    has_changed: bool = False
-
-    def on_top_of(self, before: Selection | None) -> Selection:
-        """What to remember of a dump that continues from one of *before*, None where that is not known."""
-        return self if before is None else evolve(self, has_changed=self.change_since(before) is not None)
+    is_whole: bool = True
 
     def change_since(self, before: Selection) -> Change | None:
-        """What is otherwise than for a dump of *before*, or in the chain that it ends; None where nothing is."""
+        """What is otherwise than for a dump of *before*, or wrong with that itself; None where nothing is."""
         if self.root != before.root:
             what = f"the directory is called {printable(self.root)} and was {printable(before.root)} for {{since}}"
             return Change(what, _OTHERS)
@@ -56,7 +52,7 @@ class Selection:
         for option in (XATTRS, ACLS):  # what was kept and is so no longer does no harm
             if option in self.options - before.options:
                 return Change(f"--{option} is given now, and was not for {{since}}", _ATTRIBUTES)
-        return Change("{since} is not of the same files as what it builds on", _OTHERS) if before.has_changed else None
+        return None if before.is_whole else Change("{since} is not whole itself", _OTHERS)
 
 
 @frozen
@@ -69,7 +65,7 @@ class Consequence:
 
 @frozen
 class Change:
-    """*what* is otherwise than for the dump before, which it has as ``{since}``, and what follows from that."""
+    """*what* keeps a dump from going on with the one before, which it has as ``{since}``, and what follows from it."""
 
     what: str
     consequence: Consequence
@@ -95,6 +91,13 @@ _STAYS = Consequence(
 )
 _ATTRIBUTES = Consequence("so that all files have theirs", "files that have not changed lack theirs")
 _OTHERS = Consequence("so that all of it is backed up", "files that have not changed may be missing from it, or be old")
+
+
+FORGOTTEN = Change(
+    "tar has left files out of {since}, having mistaken renamed directories for each other",
+    Consequence("so that all of it is backed up", "it lacks them, too"),
+)
+"""Of a dump on top of one that lacks files, and what it leaves to that."""
 
 
 def _some(patterns: Iterable[str]) -> str:

@@ -79,7 +79,9 @@ class BackUpThroughFile:
             LocalDiskFull, FolderUnusable: the spool cannot take it.
             All that `PushArchive` raises: it is not stored, and waits for the next run.
         """
-        with self.making.dumper.start(source, planned.before, watch.foresee) as dump:
+        with self.making.dumper.start(
+            source, planned.before, watch.foresee, is_whole=planned.not_whole is None
+        ) as dump:
             archive = self.spool.write(planned.id, self.making.blocks(dump, watch))
             end = dump.finish()
         base = planned.base

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from .. import chains, fitting
 from ..archives import ArchiveId, ArchiveState, BackupArchive
-from ..chains import link_archive, link_archives
+from ..chains import Fit, link_archive, link_archives
 from ..errors import TarkeepError
 from ..kept_links import LinkState, NewLink
 from ..neighbours import Asked, ListedNeighbours, Neighbours, NotedNeighbours
@@ -82,6 +82,10 @@ class LinkArchives:
         except TarkeepError:
             return None
         return found if found is not None and found.standing is not None else None
+
+    def compared(self, child: BackupArchive, parent: BackupArchive) -> Fit:
+        """What the listings of two archives of a profile tell; it is mostly kept."""
+        return self.comparing(self.members, lambda: self.catalog.fits(child.id.profile))(child, parent)
 
     def in_memory(self, profile: str) -> list[Placed]:
         """The places of all archives of *profile* in their order, worked out from nothing and kept nowhere."""

@@ -15,7 +15,7 @@ from datetime import datetime
 from attrs import frozen
 
 from ..archives import ArchiveId, BackupArchive, BackupType, Offer
-from ..chains import Link, base_types
+from ..chains import Fit, Link, base_types
 from ..errors import (
     AmbiguousType,
     ArchiveNotFound,
@@ -94,6 +94,11 @@ class ListPoints:
         if not path:
             raise PointNotFound(at=f"{id.type.value}/{id.name}", earliest=None)
         return next(point for point in _points(path) if point.archive.id == id)
+
+    def compared(self, point: RestorePoint) -> Fit | None:
+        """How its archive compares with the one that it builds on; None where it builds on nothing."""
+        before = next((one for one in point.archives if one.id == point.link.parent), None)
+        return None if before is None else self.links.compared(point.archive, before)
 
     def plan(self, profile: str, at: datetime | ArchiveId | None = None) -> Plan:
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from ...domain.client.backing_up import BackedUp
+from ...domain.client.verdict import Verdict, left_out_text
 from ...domain.path_text import path_text
 from ...domain.sizes import human_size
 from ...domain.words import counted
@@ -22,11 +23,15 @@ class Course:
     seconds: float | None = None
 
 
-def report(output: Output, done: BackedUp, parent: str | None, reason: str, course: Course) -> int:
-    """Tell all of it; the exit code."""
+def report(
+    output: Output, done: BackedUp, parent: str | None, reason: str, course: Course, verdict: Verdict | None = None
+) -> int:
+    """Tell all of it, and what the server makes of it where it tells; the exit code."""
     archive = done.archive
     if done.not_whole is not None:
         output.error(f"{archive.id}: {done.not_whole}")
+    for doubt in verdict.doubts if verdict is not None else ():
+        output.message(f"{archive.id}: {doubt}")
     _tell_unreadable(output, done)
     _tell_messages(output, done)
     if done.snapshot_error is not None:
@@ -34,6 +39,8 @@ def report(output: Output, done: BackedUp, parent: str | None, reason: str, cour
             f"{archive.id}: the archive is stored, its snapshot file is not: {done.snapshot_error}; the next dump "
             "will continue from the one before, which is right and only larger"
         )
+    if verdict is not None and not verdict.is_good:
+        output.error(f"{archive.id}: stored, but {verdict.fault}")
     changes = done.changes
     output.result(
         f"{archive.id}: stored ({human_size(archive.size_bytes)}), {on_top_of(parent)}: {reason}",
@@ -56,13 +63,19 @@ def report(output: Output, done: BackedUp, parent: str | None, reason: str, cour
         warnings=list(done.messages),
         unreadable=[{"path": path_text(one.path), "reason": one.reason} for one in done.unreadable],
         clean=done.is_clean,
+        restorable=not verdict.obstacles if verdict is not None else None,
+        obstacles=list(verdict.obstacles) if verdict is not None else [],
+        doubts=list(verdict.doubts) if verdict is not None else [],
+        forgotten=[path_text(path) for path in verdict.forgotten] if verdict is not None else [],
+        left_out=[path_text(path) for path in verdict.left_out] if verdict is not None else [],
         snapshot="stored" if done.snapshot_error is None else "not-stored",
         error=str(done.snapshot_error) if done.snapshot_error is not None else None,
     )
-    if not output.as_json and (line := _summary(done, course)):
-        output.result(line)
+    for line in () if output.as_json else (_summary(done, course), left_out_text(verdict) if verdict else ""):
+        if line:
+            output.result(line)
     is_all = done.snapshot_error is None and done.not_whole is None and not done.unreadable
-    return OK if is_all else PARTLY
+    return OK if is_all and (verdict is None or verdict.is_good) else PARTLY
 
 
 def on_top_of(parent: str | None) -> str:

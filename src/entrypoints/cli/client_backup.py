@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 from cyclopts import Parameter
 
-from ...domain.archives import ArchiveId
+from ...domain.archives import ArchiveId, BackupType
 from ...domain.client.backing_up import PlannedDump
-from ...domain.client.dumping import NO_LIMITS, Limits
+from ...domain.client.dumping import NO_LIMITS, DumpSource, Limits
 from ...domain.client.push import Progress
 from ...domain.client.retrying import Notice
 from ...domain.client.spooling import BackUpThroughFile
+from ...domain.client.verdict import Verdict
 from ...domain.errors import ParentMoved, TarkeepError, WrongUse
 from ...domain.naming import check_profile
 from ...domain.sizes import human_size
@@ -71,9 +72,9 @@ def backup(
 
     In the settings file each profile may have a table, [backup.laptop], with directory and any of the options below
     written with underscores. Exit codes: 0 everything is stored; 1 nothing was; 3 an archive is stored without what
-    could not be read, or on top of one of other files, or its snapshot file is not, so that the next dump continues
-    from the one before, or of several profiles some were not stored; 12 the token may not do all that this takes; 14
-    the server gave no answer.
+    could not be read or tar forgot, or on top of one of other files, or it does not restore, or its snapshot file is
+    not stored, so that the next dump continues from the one before, or of several profiles some were not stored; 12 the
+    token may not do all that this takes; 14 the server gave no answer.
 
     Parameters
     ----------
@@ -228,11 +229,33 @@ class _Backup:
                 self._output.error(f"{profile}: {planned.passed_over}; planned anew, {on_top_of(_parent(planned))}")
             if self._dry_run:
                 return self._explain(dumps, planned, how)
-            self._output.step(f"{planned.id}, {on_top_of(_parent(planned))}: {planned.reason}")
-            with self._making(planned.id, limits) as making:
-                done = dumps.back_up(planned, source, making.sent, notice, making.watch())
+            code, verdict = self._make(dumps, planned, source, began, notice)
+            if verdict is None or verdict.is_good or wanted is not None or planned.base is None:
+                return code
+            began = time.monotonic()
+            full = dumps.plan(profile, source, BackupType.FULL, rule, datetime.now(UTC), notice)
+            what = "does not restore" if verdict.obstacles else "lacks files"
+            reason = f"{planned.id.type.value}/{planned.id.name} {what}: this is a FULL, so that all of it is backed up"
+            return self._make(dumps, evolve(full, reason=reason), source, began, notice)[0]
+
+    def _make(
+        self, dumps: Dumping, planned: PlannedDump, source: DumpSource, began: float, notice: Notice
+    ) -> tuple[int, Verdict | None]:
+        """Make a dump, planned since *began*, and tell of it: the exit code, and what the server makes of it."""
+        self._output.step(f"{planned.id}, {on_top_of(_parent(planned))}: {planned.reason}")
+        with self._making(planned.id, dumps.limits) as making:
+            done = dumps.back_up(planned, source, making.sent, notice, making.watch())
         course = Course(making.read_bytes, time.monotonic() - began)
-        return report(self._output, done, _parent(planned), planned.reason, course)
+        verdict, unknown = None, ""
+        try:
+            verdict = dumps.judge(done.archive.id, source, notice)
+        except TarkeepError as error:
+            unknown = f"{done.archive.id}: stored, but whether it restores could not be asked: {error}"
+        code = report(self._output, done, _parent(planned), planned.reason, course, verdict)
+        if unknown:
+            self._output.error(unknown)
+            code = PARTLY
+        return code, verdict
 
     def _send_waiting(self, through: BackUpThroughFile, notice: Notice) -> None:
         """Send what an earlier run could not; this run's dump continues from it."""

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from ...domain.archives import ArchiveId, BackupArchive
 from ...domain.chains import Link
 from ...domain.kept_links import PlacedPage
+from ...domain.path_text import path_text
 from ...domain.points import RestorePoint
 from ...domain.sidecar import rfc3339
 from ...domain.standing import Doubt, Obstacle, Placed, Standing
@@ -114,7 +115,10 @@ async def show_point(request: Request) -> Response:
             _point(point.archive, point.link, point.standing, point.obstacles, point.doubts)
         )
         path = [archive_reference(archive.id) | {"size": archive.size_bytes} for archive in point.archives]
-        return {"profile": id.profile} | told | {"path": path}
+        fit = context.tarkeep.points.compared(point)
+        names = [] if fit is None else [path_text(name) for name in fit.examples]
+        missing = {"count": 0 if fit is None else fit.unresolved, "names": names}
+        return {"profile": id.profile} | told | {"not_archived": missing, "path": path}
 
     return await context.answer(answer)
 

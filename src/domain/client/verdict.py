@@ -1,0 +1,117 @@
+"""
+What the server makes of a dump that it has just stored: whether its point restores, and whether all is in it.
+
+Of a proven chain nothing can be missing but what tar left out. What it left out on purpose, tar itself tells when it is
+asked: the names that it would archive by the same options were forgotten. GNU tar 1.34 does that where it mistakes
+renamed directories for each other. Nothing but a FULL has them, so one is due then.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ..archives import ArchiveId
+from ..errors import NotRestorable, NotThere
+from ..path_text import path_text
+from ..words import counted
+from .chain import Chains
+from .dumping import Dumper, DumpSource
+from .retrying import Notice, Retrying
+
+_SHOWN = 5
+_NOT_ARCHIVED = "not-archived"
+_KNOWN_HERE = frozenset({"nothing-unchanged", "unchanged-in-full"})
+"""Doubts about the type that an archive was sent as, which whoever made the dump has no reason to share."""
+
+
+@frozen
+class Verdict:
+    """
+    What is to be said of a dump.
+
+    *obstacles* are why it does not restore, *forgotten* names that it lacks, some of them, as paths. *left_out* are
+    new names, some of *left_out_count*, that it lacks on purpose. *doubts* are what else is odd about it.
+    """
+
+    obstacles: tuple[str, ...] = ()
+    forgotten: tuple[bytes, ...] = ()
+    left_out: tuple[bytes, ...] = ()
+    left_out_count: int = 0
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """It restores, to all that it was to have."""
+        return not self.obstacles and not self.forgotten
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it, a sentence without an end; nothing where it is good."""
+        if self.obstacles:
+            return f"it does not restore: {'; '.join(self.obstacles)}"
+        if self.forgotten:
+            names = ", ".join(path_text(path) for path in self.forgotten[:_SHOWN])
+            more = len(self.forgotten) - _SHOWN
+            return (
+                "tar mistook renamed directories for each other, so that it lacks files that have not changed, such as "
+                f"{names}{f' and {more} more' if more > 0 else ''}"
+            )
+        return ""
+
+
+@frozen
+class AskVerdict:
+    """Ask the server what it makes of a dump."""
+
+    chains: Chains
+    dumper: Dumper
+    retrying: Retrying
+
+    def lacks_files(self, id: ArchiveId, source: DumpSource, notice: Notice) -> bool:
+        """
+        Whether tar forgot files of *source* in *id*; false where the server does not tell.
+
+        Raises:
+            NoAnswer, Refused, Unauthorized: as calling.
+        """
+        try:
+            told = self.retrying(lambda: self.chains.detail(id), on_retry=notice)
+        except NotThere:
+            return False
+        return bool(self.dumper.archivable(source, told.not_archived))
+
+    def __call__(self, id: ArchiveId, source: DumpSource, notice: Notice) -> Verdict | None:
+        """
+        What is to be said of *id*, a dump of *source*; None where the server does not tell of single points.
+
+        Raises:
+            NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+        """
+        try:
+            told = self.retrying(lambda: self.chains.detail(id), on_retry=notice)
+        except NotThere:
+            return None
+        obstacles = told.obstacles
+        if not obstacles:
+            try:
+                self.retrying(lambda: self.chains.plan(id.profile, f"{id.type.value}/{id.name}"), on_retry=notice)
+            except NotRestorable as error:
+                obstacles = error.obstacles or (str(error),)
+        forgotten = self.dumper.archivable(source, told.not_archived)
+        left_out = tuple(path for path in told.not_archived if path not in set(forgotten))
+        doubts = [
+            detail
+            for code, detail in told.doubts
+            if code not in _KNOWN_HERE and not (code == _NOT_ARCHIVED and told.not_archived)
+        ]
+        if told.fidelity != "exact":
+            doubts.append(f"it restores as {told.fidelity} only: see tarkeep points {id.profile}")
+        return Verdict(obstacles, forgotten, left_out, told.not_archived_count - len(forgotten), tuple(doubts))
+
+
+def left_out_text(verdict: Verdict) -> str:
+    """What a dump lacks on purpose, for people; nothing where that is nothing new."""
+    if not verdict.left_out:
+        return ""
+    names = ", ".join(path_text(path) for path in verdict.left_out[:_SHOWN])
+    return f"not archived, since left out: {counted(verdict.left_out_count, 'new name')}, such as {names}"
