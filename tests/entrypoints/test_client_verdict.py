@@ -37,12 +37,15 @@ def stored(out: str) -> list[dict[str, object]]:
 def test_an_excluded_file_and_a_renamed_folder_make_a_point_that_restores(home: Machine, profile: str) -> None:
     """What is left out on purpose is told, and is no fault of the dump, nor of the nights after it."""
     options = ("--exclude", "*.tmp", "--exclude", "*.sock")
-    home.run("backup", profile, str(home.tree), *options)
+    write(home.tree, {"old.tmp": b"x"})
+    first = home.run("backup", profile, str(home.tree), *options)
     (home.tree / "current").rename(home.tree / "former")
     write(home.tree, {"x.tmp": b"x", "former/y.tmp": b"y"})
     ran = home.run("backup", profile, str(home.tree), *options)
     again = home.run("backup", profile, str(home.tree), *options, "--json")
 
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "doubt: names in it are said to be elsewhere: they were excluded from the dump, or" in first.stdout
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "not archived, since left out: 2 new names, such as document/x.tmp, document/former/y.tmp\n" in ran.stdout
     [told] = stored(again.stdout)
@@ -91,3 +94,18 @@ def test_a_dump_that_is_told_its_type_ends_with_3_where_tar_forgets(home: Machin
     assert full["type"] == "FULL"
     assert str(full["reason"]).startswith("INC/inc_")
     assert "is not whole itself: this is a FULL" in str(full["reason"])
+
+
+def test_a_verdict_that_nobody_gives_is_told(home: Machine, profile: str) -> None:
+    """The archive is stored, and the exit code does not say that it is good."""
+    weak = home.home / "tar"
+    weak.write_text('#!/bin/sh\ncase "$*" in *--no-recursion*) exit 64;; esac\nexec tar "$@"\n')
+    weak.chmod(0o755)
+    options = ("--exclude", "*.tmp", "--tar", str(weak))
+    home.run("backup", profile, str(home.tree), *options)
+    write(home.tree, {"x.tmp": b"x"})
+    ran = home.run("backup", profile, str(home.tree), *options)
+
+    assert ran.returncode == 3
+    assert ": stored, but whether it restores could not be asked: tar ended with 64" in ran.stderr
+    assert "2 of 2 points can be restored" in home.run("points", profile).stdout

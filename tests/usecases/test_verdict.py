@@ -65,13 +65,14 @@ def test_what_tar_would_archive_was_forgotten_and_all_else_left_out(source: Dump
 
 
 def test_what_is_left_out_on_purpose_is_told_and_no_fault(source: DumpSource) -> None:
-    """As are doubts, but for those of somebody who does not know how the dump was made."""
-    doubts = (("not-archived", "no"), ("nothing-unchanged", "no"), ("dated-ahead", "a clock is wrong"))
+    """As are doubts; those about its type are none to whoever made it."""
+    doubts = (("not-archived", "no"), ("nothing-unchanged", "nothing is"), ("dated-ahead", "a clock is wrong"))
     verdict = asked(source, PointDetail(ID, "overlay", (), doubts, (b"document/x.tmp",), 1))
 
     assert verdict is not None
     assert (verdict.is_good, verdict.fault) == (True, "")
     assert verdict.doubts == ("a clock is wrong", "it restores as overlay only: see tarkeep points laptop")
+    assert verdict.harmless == ("nothing is",)
     assert left_out_text(verdict) == "not archived, since left out: 1 new name, such as document/x.tmp"
 
 

@@ -20,8 +20,8 @@ from .retrying import Notice, Retrying
 
 _SHOWN = 5
 _NOT_ARCHIVED = "not-archived"
-_KNOWN_HERE = frozenset({"nothing-unchanged", "unchanged-in-full"})
-"""Doubts about the type that an archive was sent as, which whoever made the dump has no reason to share."""
+_ABOUT_TYPE = frozenset({"nothing-unchanged", "unchanged-in-full"})
+"""Codes of doubts about the type that an archive was sent as, of which whoever made the dump knows better."""
 
 
 @frozen
@@ -30,7 +30,8 @@ class Verdict:
     What is to be said of a dump.
 
     *obstacles* are why it does not restore, *forgotten* names that it lacks, some of them, as paths. *left_out* are
-    new names, some of *left_out_count*, that it lacks on purpose. *doubts* are what else is odd about it.
+    new names, some of *left_out_count*, that it lacks on purpose. *doubts* are what else is odd about it, *harmless*
+    those that are none to whoever made it.
     """
 
     obstacles: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class Verdict:
     left_out: tuple[bytes, ...] = ()
     left_out_count: int = 0
     doubts: tuple[str, ...] = ()
+    harmless: tuple[str, ...] = ()
 
     @property
     def is_good(self) -> bool:
@@ -102,11 +104,14 @@ class AskVerdict:
         doubts = [
             detail
             for code, detail in told.doubts
-            if code not in _KNOWN_HERE and not (code == _NOT_ARCHIVED and told.not_archived)
+            if code not in _ABOUT_TYPE and not (code == _NOT_ARCHIVED and told.not_archived)
         ]
+        harmless = tuple(detail for code, detail in told.doubts if code in _ABOUT_TYPE)
         if told.fidelity != "exact":
             doubts.append(f"it restores as {told.fidelity} only: see tarkeep points {id.profile}")
-        return Verdict(obstacles, forgotten, left_out, told.not_archived_count - len(forgotten), tuple(doubts))
+        return Verdict(
+            obstacles, forgotten, left_out, told.not_archived_count - len(forgotten), tuple(doubts), harmless
+        )
 
 
 def left_out_text(verdict: Verdict) -> str:

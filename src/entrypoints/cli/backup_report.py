@@ -65,15 +65,17 @@ def report(
         clean=done.is_clean,
         restorable=not verdict.obstacles if verdict is not None else None,
         obstacles=list(verdict.obstacles) if verdict is not None else [],
-        doubts=list(verdict.doubts) if verdict is not None else [],
+        doubts=[*verdict.doubts, *verdict.harmless] if verdict is not None else [],
         forgotten=[path_text(path) for path in verdict.forgotten] if verdict is not None else [],
         left_out=[path_text(path) for path in verdict.left_out] if verdict is not None else [],
         snapshot="stored" if done.snapshot_error is None else "not-stored",
         error=str(done.snapshot_error) if done.snapshot_error is not None else None,
     )
-    for line in () if output.as_json else (_summary(done, course), left_out_text(verdict) if verdict else ""):
-        if line:
-            output.result(line)
+    lines = [_summary(done, course)]
+    if verdict is not None:
+        lines += [left_out_text(verdict), *(f"doubt: {doubt}" for doubt in verdict.harmless)]
+    for line in () if output.as_json else filter(None, lines):
+        output.result(line)
     is_all = done.snapshot_error is None and done.not_whole is None and not done.unreadable
     return OK if is_all and (verdict is None or verdict.is_good) else PARTLY
 

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 from cyclopts import Parameter
 
 from ...domain.archives import ArchiveId, BackupType
-from ...domain.client.backing_up import PlannedDump
+from ...domain.client.backing_up import BackedUp, PlannedDump
 from ...domain.client.dumping import NO_LIMITS, DumpSource, Limits
 from ...domain.client.push import Progress
 from ...domain.client.retrying import Notice
@@ -222,7 +222,7 @@ class _Backup:
         ) as dumps:
             dumps.dumper.check()
             if dumps.through is not None:
-                self._send_waiting(dumps.through, notice)
+                self._send_waiting(dumps, dumps.through, source, notice)
             began = time.monotonic()
             planned = dumps.plan(profile, source, wanted, rule, datetime.now(UTC), notice)
             if planned.passed_over is not None:
@@ -246,18 +246,28 @@ class _Backup:
         with self._making(planned.id, dumps.limits) as making:
             done = dumps.back_up(planned, source, making.sent, notice, making.watch())
         course = Course(making.read_bytes, time.monotonic() - began)
-        verdict, unknown = None, ""
+        return self._report(dumps, done, source, _parent(planned), planned.reason, course, notice)
+
+    def _report(
+        self,
+        dumps: Dumping,
+        done: BackedUp,
+        source: DumpSource,
+        parent: str | None,
+        reason: str,
+        course: Course,
+        notice: Notice,
+    ) -> tuple[int, Verdict | None]:
+        """Ask what the server makes of a dump, and tell all of it; the exit code, and what was told."""
         try:
             verdict = dumps.judge(done.archive.id, source, notice)
         except TarkeepError as error:
-            unknown = f"{done.archive.id}: stored, but whether it restores could not be asked: {error}"
-        code = report(self._output, done, _parent(planned), planned.reason, course, verdict)
-        if unknown:
-            self._output.error(unknown)
-            code = PARTLY
-        return code, verdict
+            report(self._output, done, parent, reason, course)
+            self._output.error(f"{done.archive.id}: stored, but whether it restores could not be asked: {error}")
+            return PARTLY, None
+        return report(self._output, done, parent, reason, course, verdict), verdict
 
-    def _send_waiting(self, through: BackUpThroughFile, notice: Notice) -> None:
+    def _send_waiting(self, dumps: Dumping, through: BackUpThroughFile, source: DumpSource, notice: Notice) -> None:
         """Send what an earlier run could not; this run's dump continues from it."""
         for dump in through.spool.waiting():
             self._output.step(f"{dump.id}: waits in the spool, is sent now")
@@ -271,7 +281,7 @@ class _Backup:
             for note in dump.notes:
                 self._output.error(f"{dump.id}: {note}")
             on = f"{parent[0].value}/{parent[1]}" if parent is not None else None
-            report(self._output, done, on, "sent from the spool", Course())
+            self._report(dumps, done, source, on, "sent from the spool", Course(), notice)
 
     @contextmanager
     def _moving(self, id: ArchiveId, size_bytes: int) -> Iterator[Progress]:
