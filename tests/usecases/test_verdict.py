@@ -97,6 +97,34 @@ def test_what_does_not_restore_is_a_fault(source: DumpSource, where: str) -> Non
     assert (verdict.is_good, verdict.fault) == (False, "it does not restore: it is damaged")
 
 
+@pytest.mark.parametrize(
+    ("refused", "damaged", "is_no_better"), [("FULL", False, True), ("FULL", True, False), ("INC", False, False)]
+)
+def test_a_full_is_of_no_use_where_the_last_one_does_not_restore_either(
+    refused: str, damaged: bool, is_no_better: bool
+) -> None:
+    """Unless that is because its stored bytes are damaged."""
+
+    class Server(MemoryServer):
+        def plan(self, profile, at):  # type: ignore[no-untyped-def]
+            if at.startswith(refused):
+                raise NotRestorable(at, ("a path is too long",))
+            return super().plan(profile, at)
+
+    server, full = Server(), ArchiveId("laptop", BackupType.FULL, "full_2026-11-23.tar.gz")
+    for id in (full, ID):
+        server.put(id, [make_targz({"a": b"a"})], None, DeclaredDigests())
+    if damaged:
+        server.damage(full)
+    ask = AskVerdict(server, GnuTar(), Retrying(1, lambda _: None, lambda: 0.0))
+
+    def no_better(verdict: Verdict) -> ArchiveId | None:
+        return ask.full_that_is_no_better("laptop", verdict, lambda _error, _pause: None)
+
+    assert no_better(Verdict(obstacles=("a path is too long",))) == (full if is_no_better else None)
+    assert no_better(Verdict(forgotten=(b"document/a",))) is None
+
+
 def test_a_server_that_does_not_tell_of_points_is_asked_nothing_more(source: DumpSource) -> None:
     """One of before there were any."""
     ask = AskVerdict(MemoryServer(), GnuTar(), Retrying(1, lambda _: None, lambda: 0.0))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ..archives import ArchiveId
+from ..archives import ArchiveId, BackupType
 from ..errors import NotRestorable, NotThere
 from ..path_text import path_text
 from ..words import counted
@@ -82,6 +82,23 @@ class AskVerdict:
             return False
         return bool(self.dumper.archivable(source, told.not_archived))
 
+    def full_that_is_no_better(self, profile: str, verdict: Verdict, notice: Notice) -> ArchiveId | None:
+        """
+        The newest FULL, where it does not restore either though its archives are good, so that another would not help.
+
+        None where a FULL is what puts right what *verdict* tells.
+
+        Raises:
+            NoAnswer, Refused, Unauthorized: as calling.
+        """
+        if not verdict.obstacles:
+            return None
+        points = self.retrying(lambda: self.chains.points(profile), on_retry=notice)
+        fulls = [point for point in points if point.id.type is BackupType.FULL]
+        if not fulls or not fulls[-1].is_restorable or not self._obstacles(fulls[-1].id, notice):
+            return None
+        return fulls[-1].id
+
     def __call__(self, id: ArchiveId, source: DumpSource, notice: Notice) -> Verdict | None:
         """
         What is to be said of *id*, a dump of *source*; None where the server does not tell of single points.
@@ -93,12 +110,7 @@ class AskVerdict:
             told = self.retrying(lambda: self.chains.detail(id), on_retry=notice)
         except NotThere:
             return None
-        obstacles = told.obstacles
-        if not obstacles:
-            try:
-                self.retrying(lambda: self.chains.plan(id.profile, f"{id.type.value}/{id.name}"), on_retry=notice)
-            except NotRestorable as error:
-                obstacles = error.obstacles or (str(error),)
+        obstacles = told.obstacles or self._obstacles(id, notice)
         forgotten = self.dumper.archivable(source, told.not_archived)
         left_out = tuple(path for path in told.not_archived if path not in set(forgotten))
         doubts = [
@@ -112,6 +124,14 @@ class AskVerdict:
         return Verdict(
             obstacles, forgotten, left_out, told.not_archived_count - len(forgotten), tuple(doubts), harmless
         )
+
+    def _obstacles(self, id: ArchiveId, notice: Notice) -> tuple[str, ...]:
+        """Why nothing can be planned that restores *id*; nothing where something can."""
+        try:
+            self.retrying(lambda: self.chains.plan(id.profile, f"{id.type.value}/{id.name}"), on_retry=notice)
+        except NotRestorable as error:
+            return error.obstacles or (str(error),)
+        return ()
 
 
 def left_out_text(verdict: Verdict) -> str:

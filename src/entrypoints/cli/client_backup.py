@@ -232,6 +232,10 @@ class _Backup:
             code, verdict = self._make(dumps, planned, source, began, notice)
             if verdict is None or verdict.is_good or wanted is not None or planned.base is None:
                 return code
+            no_better = dumps.judge.full_that_is_no_better(profile, verdict, notice)
+            if no_better is not None:
+                self._output.error(f"{profile}: no FULL is made at once: {no_better} does not restore either")
+                return code
             began = time.monotonic()
             full = dumps.plan(profile, source, BackupType.FULL, rule, datetime.now(UTC), notice)
             what = "does not restore" if verdict.obstacles else "lacks files"
