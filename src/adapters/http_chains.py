@@ -51,7 +51,7 @@ class HttpChains:
                 tuple(
                     (doubt["code"], doubt["detail"])
                     for doubt in told["doubts"]
-                    if _id(id.profile, doubt["archive"]) == id
+                    if not doubt.get("archive") or _id(id.profile, doubt["archive"]) == id
                 ),
                 tuple(map(path_bytes, missing["names"])),
                 missing["count"],

@@ -13,7 +13,7 @@ from attrs import astuple, frozen
 from tarkeep.adapters.http_chains import HttpChains
 from tarkeep.adapters.http_remote import HttpRemote
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Lineage
-from tarkeep.domain.client.chain import Base, RestoreStep, StoredPoint, TreeEntry, Version
+from tarkeep.domain.client.chain import Base, PointDetail, RestoreStep, StoredPoint, TreeEntry, Version
 from tarkeep.domain.errors import NoAnswer, NotRestorable, NotThere, ParentMoved, Refused, TarkeepError
 from tests.support.stub_server import Answer, StubServer, stub_server
 
@@ -126,6 +126,29 @@ def test_points_are_read_page_by_page(asked: Asked) -> None:
         "GET /api/v1/profiles/laptop/points?limit=1000",
         "GET /api/v1/profiles/laptop/points?limit=1000&cursor=there",
     ]
+
+
+def test_a_point_is_told_alone(asked: Asked) -> None:
+    """With doubts about itself alone, and what is nowhere, of which an older server says nothing."""
+    doubts = [
+        {"code": "unchanged-in-full", "detail": "names are elsewhere", "archive": FULL_REF},
+        {"code": "not-archived", "detail": "2 names are nowhere", "archive": INC_REF},
+        {"code": "other-roots", "detail": "it begins elsewhere"},
+    ]
+    told = {**SECOND, "doubts": doubts}
+    asked.stub.first = [
+        says({**told, "not_archived": {"count": 12, "names": ["src/x.tmp", r"src/\xff"]}}),
+        says({**told, "obstacles": []}),
+        says({"code": "not-found", "detail": "no such archive is stored"}, 404),
+    ]
+    own = (("not-archived", "2 names are nowhere"), ("other-roots", "it begins elsewhere"))
+
+    obstacles = ("FULL/full_1.tar.gz: its bytes are wrong",)
+    assert asked.chains.detail(INC) == PointDetail(INC, "exact", obstacles, own, (b"src/x.tmp", b"src/\xff"), 12)
+    assert asked.chains.detail(INC) == PointDetail(INC, "exact", (), own)
+    with pytest.raises(NotThere):
+        asked.chains.detail(INC)
+    assert set(asked.stub.lines) == {"GET /api/v1/profiles/laptop/points/INC/inc%202.tar.gz"}
 
 
 def test_a_base_is_asked_for_with_its_snapshot(asked: Asked) -> None:
