@@ -47,7 +47,7 @@ from ..domain.ports import (
 )
 from ..domain.sync import InventoryEntry
 from .shared_transactions import SharedTransactions
-from .sql_engine import EXCLUSIVE, Writer, connect, is_one_of, reading, translated, use_log
+from .sql_engine import DAMAGED, EXCLUSIVE, Writer, connect, is_one_of, reading, translated, use_log
 from .sql_inventories import SqlInventories
 from .sql_link_changes import LinkChanges, change_of, change_of_row
 from .sql_links import SqlLinks
@@ -193,10 +193,20 @@ class SqlCatalog(SqlLinks):
             return self._enter(transaction, (values_of(archive, claimed=False) for archive in archives))
 
     def is_sound(self) -> bool:
-        if self._engine.dialect.name != "sqlite":
-            return True  # PostgreSQL verifies its pages itself
-        with translated(self._engine), self._engine.connect() as connection:
-            return bool(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one() == "ok")
+        if self._engine.dialect.name == "sqlite":  # PostgreSQL verifies its pages itself
+            with translated(self._engine), self._engine.connect() as connection:
+                if connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one() != "ok":
+                    return False
+        return self.adds_up()
+
+    def adds_up(self) -> bool:
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        for profile, type, count, size_bytes in self._all(_COUNTED, {}):
+            for whose in (profile, EVERYBODY):
+                before = found.get((whose, type), (0, 0))
+                found[whose, type] = before[0] + count, before[1] + int(size_bytes)
+        told = {(profile, type): sums for profile, type, *sums in self._all(_TOLD, {})}
+        return found == {at: (count, int(size_bytes)) for at, (count, size_bytes) in told.items()}
 
     def find(self, id: ArchiveId) -> BackupArchive:
         rows = self._all(_FIND, identity(id))
@@ -255,6 +265,8 @@ class SqlCatalog(SqlLinks):
             rows = self._all(_TOTALS, {})
         else:
             rows = self._all(_TOTALS_IN, _those(profiles)) if profiles else []
+        if any(newest_us is None for *_, newest_us in rows):  # entries that were counted are gone
+            raise BackendUnavailable("catalog", DAMAGED)
         return [
             Totals(profile, TYPES[type], count, size_bytes, time_of(newest_us))
             for profile, type, count, size_bytes, newest_us in rows
@@ -464,6 +476,12 @@ _TOTALS = (
     select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes, _newest_us)
     .where(totals.c.archives > 0, totals.c.profile != literal(EVERYBODY))
     .order_by(totals.c.profile, totals.c.type)
+)
+_COUNTED = (
+    select(_a.profile, _a.type, func.count(), func.sum(_a.size_bytes)).where(LISTED).group_by(_a.profile, _a.type)
+)
+_TOLD = select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes).where(
+    (totals.c.archives != literal(0)) | (totals.c.size_bytes != literal(0))
 )
 _TOTALS_IN = _TOTALS.where(is_one_of(totals.c.profile, "profiles"))
 # Not grouped by type, for which the rows would have to be sorted.

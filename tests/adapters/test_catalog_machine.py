@@ -220,6 +220,7 @@ class CatalogMachine(RuleBasedStateMachine):
 
     @invariant()
     def totals_are_a_recount(self) -> None:
+        assert self.catalog.adds_up()
         assert self.catalog.totals() == recounted(self.listed())
         sums = self.catalog.sums().values()
         assert sum(each.archives for each in sums) == len(self.listed())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -78,6 +79,56 @@ def test_what_a_catalog_lost_is_there_after_a_start(
         new = log.read_text().removeprefix(before)
         assert (f"{SAID} archives={lacked}\n" in new) is is_first
         assert (SAID in new) is is_first
+
+
+MANGLED = [
+    "DELETE FROM archives",
+    "DELETE FROM archives WHERE seq = 1",
+    "DELETE FROM archives WHERE seq = 4",
+    "DELETE FROM totals",
+    "UPDATE totals SET archives = archives + 1",
+    "UPDATE totals SET size_bytes = size_bytes + 1 WHERE profile = ''",
+]
+
+
+@pytest.mark.parametrize("statement", MANGLED)
+def test_a_catalog_that_does_not_agree_with_itself_is_mended_at_a_start(stopped: Stopped, statement: str) -> None:
+    """Rows that are gone from one table and are counted in another: the start tells of it, and everything is there."""
+    with sqlite3.connect(stopped.catalog) as database:
+        database.execute(statement)
+    log = stopped.data.with_name("data.log")
+    before = log.read_text()
+
+    with live_server(stopped.data) as server, server.client() as client:
+        listed = client.get("/api/v1/archives").json()["archives"]
+        assert sorted(archive["name"] for archive in listed) == NAMES
+        assert client.get("/stats").json()["total"]["files"] == 4
+        assert len(client.get("/api/v1/profiles/p/points").json()["points"]) == 4
+    assert "WARNING catalog's sums are not those of its entries; it is made anew" in log.read_text().removeprefix(before)
+
+
+def test_a_rebuild_mends_a_catalog_that_lost_its_rows(stopped: Stopped) -> None:
+    """It says so, with a check and without, and is not stopped by it."""
+    for check, code in ([], 0), (["--check"], 3):
+        with sqlite3.connect(stopped.catalog) as database:
+            database.execute("DELETE FROM archives")
+        command = [sys.executable, "-m", "tarkeep", "rebuild", *check, "--data", str(stopped.data)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr.count("Traceback")) == (code, 0)
+        assert done.stdout.startswith("4 archives entered into the catalog\n")
+
+
+def test_an_archive_that_was_renamed_in_the_store_is_noticed(stopped: Stopped) -> None:
+    """As many files as before are there, and one is not: it is not called safe, and the other waits for a rebuild."""
+    there = stopped.data / "archives" / "p" / "FULL"
+    (there / NAMES[0]).rename(there / "b0.tar.gz")
+
+    with live_server(stopped.data) as server, server.client() as client:
+        listed = client.get("/api/v1/archives").json()["archives"]
+        assert {a["name"]: a["state"] for a in listed}[NAMES[0]] == "damaged"
+    told = stopped.data.with_name("data.log").read_text()
+    assert f'damaged archive=p/FULL/{NAMES[0]} found="its file is missing"' in told
+    assert "run tarkeep rebuild archive=p/FULL/b0.tar.gz" in told
 
 
 def test_too_many_are_not_entered_in_passing(stopped: Stopped) -> None:

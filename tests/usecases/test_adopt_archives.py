@@ -100,6 +100,16 @@ def test_what_lies_there_without_a_good_side_car_waits_for_a_rebuild(
     assert start(memory) == (0, [])
 
 
+def test_one_that_was_renamed_is_noticed(memory: InMemory, stored: list[BackupArchive]) -> None:
+    """No count tells of it: the old name is damaged, and the new one has no side-car."""
+    was, renamed = stored[0].id, ArchiveId("p0", BackupType.FULL, "renamed.tar.gz")
+    memory.store.archives[renamed] = HeldArchive(memory.store.archives.pop(was).content, None)
+
+    assert start(memory) == (0, [renamed])
+    assert memory.catalog.find(was).state is ArchiveState.DAMAGED
+    assert memory.notices.told == [(str(was), "its file is missing")]
+
+
 def test_what_is_gone_from_the_store_is_damaged(memory: InMemory, stored: list[BackupArchive]) -> None:
     """Nobody has to read it for that; of a type of which nothing is left, too."""
     gone = [archive for archive in stored if archive.id.type is BackupType.DIFF]

@@ -92,6 +92,9 @@ class RebuildCatalog:
         return report
 
     def _counts(self) -> dict[tuple[str, BackupType], int]:
+        """What the catalog says it has, nothing where what it says is not to be believed."""
+        if not self.catalog.adds_up():
+            return {}
         return {(row.profile, row.type): row.archives for row in self.catalog.totals()}
 
     def _replace(self, report: RebuildReport, *, leaving_out: bool) -> None:

@@ -71,6 +71,8 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
 def _adopt(tarkeep: Tarkeep) -> None:
     """Enter what the catalog lacks of the store, as all of it after it was lost, and say so."""
     report = tarkeep.adopt_archives()
+    if report.remade:
+        log.warning("catalog's sums are not those of its entries; it is made anew")
     if report.adopted:
         log.warning("catalog lacked archives of the store, which are entered now", archives=report.adopted)
     for id in report.unclear:
