@@ -104,7 +104,8 @@ def test_a_catalog_that_does_not_agree_with_itself_is_mended_at_a_start(stopped:
         assert sorted(archive["name"] for archive in listed) == NAMES
         assert client.get("/stats").json()["total"]["files"] == 4
         assert len(client.get("/api/v1/profiles/p/points").json()["points"]) == 4
-    assert "WARNING catalog's sums are not those of its entries; it is made anew" in log.read_text().removeprefix(before)
+    told = log.read_text().removeprefix(before)
+    assert "WARNING catalog's sums are not those of its entries; it is made anew" in told
 
 
 def test_a_rebuild_mends_a_catalog_that_lost_its_rows(stopped: Stopped) -> None:
