@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class LocalFolderTree:
 
     folder: Path
     _opened: int | None = field(default=None, init=False)
+    _made: list[Path] = field(factory=list, init=False)
 
     def prepare(self, *, may_hold_something: bool) -> None:
         self.make()
@@ -44,10 +45,17 @@ class LocalFolderTree:
         if self._opened is not None:
             return
         with self._told():
+            made = [folder for folder in (self.folder, *self.folder.parents) if not os.path.lexists(folder)]
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._made = made
             self._check_owner(self.folder.lstat())
             self._opened = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             self._check_owner(os.fstat(self._opened))
+
+    def unmake(self) -> None:
+        with suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
 
     def _check_owner(self, found: os.stat_result) -> None:
         """In a folder where everybody may make things, only what one made oneself is to be trusted."""
@@ -80,6 +88,20 @@ class LocalFolderTree:
         with self._told():
             return _names_in(self._folder)
 
+    def paths(self) -> Generator[bytes, None, None]:
+        closed: list[tuple[bytes, int]] = []
+        try:
+            for path, _ in self._below(self._folder, b"", closed):
+                yield path
+        finally:
+            for path, mode in reversed(closed):
+                with suppress(OSError):
+                    folder = _opened_below(self._folder, path)
+                    try:
+                        os.fchmod(folder, mode)
+                    finally:
+                        os.close(folder)
+
     def links(self) -> Iterator[bytes]:
         for path, found in self._below(self._folder, b""):
             if stat.S_ISLNK(found.st_mode):
@@ -89,8 +111,15 @@ class LocalFolderTree:
         with self._told():
             _empty(self._folder)
 
-    def _below(self, folder: int, path: bytes) -> Iterator[tuple[bytes, os.stat_result]]:
-        """Everything in *folder*, which is at *path*, with its status; links are not followed."""
+    def _below(
+        self, folder: int, path: bytes, closed: list[tuple[bytes, int]] | None = None
+    ) -> Iterator[tuple[bytes, os.stat_result]]:
+        """
+        Everything in *folder*, which is at *path*, with its status; links are not followed.
+
+        Where *closed* is given, directories that their owner may not look into are opened to him, and added to it with
+        their modes.
+        """
         waiting = [path]
         while waiting:
             at = waiting.pop()
@@ -105,6 +134,10 @@ class LocalFolderTree:
                     inside = at + b"/" + name if at else name
                     if stat.S_ISDIR(found.st_mode):
                         waiting.append(inside)
+                        if closed is not None and found.st_mode & 0o500 != 0o500:
+                            with suppress(OSError):
+                                os.chmod(name, 0o700, dir_fd=opened)  # relative to a descriptor
+                                closed.append((inside, stat.S_IMODE(found.st_mode)))
                     yield inside, found
             finally:
                 os.close(opened)

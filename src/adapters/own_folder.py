@@ -42,6 +42,9 @@ def open_own_folder(path: Path, *, otherwise: str) -> int:
     except BaseException:
         os.close(folder)
         raise
+    if not is_at(folder, path):  # removed meanwhile, by whoever was done with it
+        os.close(folder)
+        raise FolderUnusable(str(path), "another process is using it")
     return folder
 
 

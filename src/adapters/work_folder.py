@@ -29,6 +29,7 @@ from .own_folder import is_at, open_own_folder
 
 _PREFIX = "tarkeep-"
 _NOTE = _PREFIX + "restore"
+_TRAIL = _PREFIX + "trail"
 _BLOCK_BYTES = 1 << 20
 _OTHERWISE = "name another folder with --work"
 
@@ -125,11 +126,12 @@ class WorkFolder:
         return None
 
     def put_note(self, note: bytes | None) -> None:
-        """Note something that survives a power cut, or with None nothing."""
+        """Note something that survives a power cut, or with None nothing: then the trail goes as well."""
         with told_as_errors(self.path / _NOTE):
             if note is None:
-                with suppress(FileNotFoundError):
-                    os.unlink(_NOTE, dir_fd=self._folder)
+                for name in (_NOTE, _TRAIL):
+                    with suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=self._folder)
             else:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
                 with io.FileIO(os.open(_NOTE + PART_SUFFIX, flags, 0o600, dir_fd=self._folder), "w") as file:
@@ -138,11 +140,25 @@ class WorkFolder:
                 os.replace(_NOTE + PART_SUFFIX, _NOTE, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             os.fsync(self._folder)
 
+    def begin_trail(self) -> _TrailFile:
+        """A new trail, which takes the place of the one that is kept once it is kept itself."""
+        return _TrailFile(self)
+
+    def trail(self) -> Iterator[bytes]:
+        """What was kept of the trail, in blocks; nothing where none was."""
+        with told_as_errors(self.path / _TRAIL), suppress(FileNotFoundError), self._opened(_TRAIL) as file:
+            self._check_plain(_TRAIL, os.fstat(file.fileno()))
+            while block := file.read(_BLOCK_BYTES):
+                yield block
+
     def remove(self) -> None:
         """Remove what was put here, and the folder where nothing else is in it. What cannot be removed stays."""
         for name in self._names():
             with suppress(OSError):
                 os.unlink(name, dir_fd=self._folder)
+        self._remove_empty()
+
+    def _remove_empty(self) -> None:
         if is_at(self._folder, self.path):
             with suppress(OSError):
                 self.path.rmdir()
@@ -152,7 +168,9 @@ class WorkFolder:
             return [entry.name for entry in listed if entry.name.startswith(_PREFIX)]
 
     def close(self) -> None:
+        """Let go of it. Where nothing was put into it, it does not stay."""
         if self._folder >= 0:
+            self._remove_empty()
             os.close(self._folder)
             self._folder = -1
 
@@ -223,6 +241,49 @@ class HeldArchive:
 
     def close(self) -> None:
         self._file.close()
+
+
+class _TrailFile:
+    """`TrailFile` in a work folder."""
+
+    def __init__(self, work: WorkFolder) -> None:
+        self._work = work
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with self._told():
+            with suppress(FileNotFoundError):
+                os.unlink(_TRAIL + PART_SUFFIX, dir_fd=work._folder)
+            self._file = io.BufferedWriter(
+                io.FileIO(os.open(_TRAIL + PART_SUFFIX, flags | os.O_EXCL, 0o600, dir_fd=work._folder), "w")
+            )
+        self._is_kept = False
+
+    def add(self, records: bytes) -> None:
+        with self._told():
+            self._file.write(records)
+
+    def flush(self) -> None:
+        with self._told():
+            self._file.flush()
+
+    def keep(self) -> None:
+        folder = self._work._folder
+        with self._told():
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            if not self._is_kept:
+                os.replace(_TRAIL + PART_SUFFIX, _TRAIL, src_dir_fd=folder, dst_dir_fd=folder)
+                self._is_kept = True
+            os.fsync(folder)
+
+    def _told(self) -> AbstractContextManager[None]:
+        return told_as_errors(self._work.path / (_TRAIL + PART_SUFFIX))
+
+    def close(self) -> None:
+        with suppress(OSError):  # of what is lost then nothing was extracted: it is flushed before
+            self._file.close()
+        if not self._is_kept:
+            with suppress(OSError):
+                os.unlink(_TRAIL + PART_SUFFIX, dir_fd=self._work._folder)
 
 
 class _WorkPart:

@@ -930,11 +930,15 @@ class DumpTooLarge(TarkeepError):
 
 @define
 class ExtractFailed(TarkeepError):
-    """tar could not extract an archive; what was extracted before stays. *messages* are what it said."""
+    """
+    tar could not extract an archive; what was extracted before stays. *messages* are what it said; *is_merged* tells
+    that it was none, but a tree which the server put together.
+    """
 
     what: str
     status: int
     messages: tuple[str, ...] = ()
+    is_merged: bool = False
 
     def __str__(self) -> str:
         how = f"killed by signal {-self.status}" if self.status < 0 else f"ended with {self.status}"
@@ -944,16 +948,21 @@ class ExtractFailed(TarkeepError):
 
 @define
 class UnsafeMembers(TarkeepError):
-    """Members of an archive would be written outside the directory it is restored into; nothing was extracted."""
+    """
+    Members of an archive would be written outside the directory it is restored into; none of them was extracted.
+
+    *is_merged* tells that it is none, but a tree which the server puts together; then *is_begun* that a part of it was
+    extracted before these members came.
+    """
 
     archive: str
     members: tuple[str, ...]
+    is_merged: bool = False
+    is_begun: bool = False
 
     def __str__(self) -> str:
-        return (
-            f"{self.archive} holds what would be written outside the directory ({'; '.join(self.members)}); "
-            "nothing was extracted"
-        )
+        what = f"{self.archive} holds what would be written outside the directory ({'; '.join(self.members)})"
+        return what if self.is_begun else f"{what}; nothing was extracted"
 
 
 @define

@@ -75,6 +75,36 @@ def test_links_are_found_and_not_followed(tmp_path: Path) -> None:
     assert sorted(LocalFolderTree(tmp_path / "back").links()) == [b"a/out", b"\xff"]
 
 
+def test_every_path_is_told_and_folders_stay_as_they_are(tmp_path: Path) -> None:
+    """Also in those that even their owner may not look into, as far as he may say so; links are not followed."""
+    write(tmp_path, {"outside/kept": b"kept", "back/a/b": b"b", "back/closed/in/c": b"c"})
+    (tmp_path / "back" / "link").symlink_to(tmp_path / "outside")
+    for folder in ("closed/in", "closed"):
+        (tmp_path / "back" / folder).chmod(0o300)
+    told = list(LocalFolderTree(tmp_path / "back").paths())
+
+    assert sorted(told) == [b"a", b"a/b", b"closed", b"closed/in", b"closed/in/c", b"link"]
+    assert told.index(b"closed") < told.index(b"closed/in") < told.index(b"closed/in/c")
+    assert (tmp_path / "back" / "closed").stat().st_mode & 0o777 == 0o300
+    (tmp_path / "back" / "closed").chmod(0o700)
+    assert (tmp_path / "back" / "closed" / "in").stat().st_mode & 0o777 == 0o300
+
+
+def test_what_was_made_is_unmade_where_it_is_empty(tmp_path: Path) -> None:
+    """With the folders above it that were made for it, and no others."""
+    (tmp_path / "there").mkdir()
+    for name in ("there", "new/one/back"):
+        tree = LocalFolderTree(tmp_path / name)
+        tree.make()
+        tree.unmake()
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+    tree = LocalFolderTree(tmp_path / "new" / "back")
+    tree.make()
+    write(tmp_path / "new", {"mine": b"mine"})
+    tree.unmake()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["mine"]
+
+
 def test_it_is_emptied_of_everything_and_of_nothing_else(tmp_path: Path) -> None:
     """Links go and what they lead to stays; folders of any mode and depth go."""
     write(tmp_path, {"outside/kept": b"kept", "back/a/b": b"b", "back/closed/in/c": b"c"})

@@ -149,6 +149,33 @@ def test_a_note_is_kept_until_it_is_taken_back(tmp_path: Path) -> None:
         assert work.note() is None
 
 
+def test_a_trail_is_what_was_kept_of_it_last(tmp_path: Path) -> None:
+    """Another one takes its place when it is kept itself; and it goes with the note."""
+    with WorkFolder(tmp_path / "work") as work:
+        assert b"".join(work.trail()) == b""
+        with closing(work.begin_trail()) as trail:
+            trail.add(b"one")
+            assert b"".join(work.trail()) == b""
+            trail.keep()
+            trail.add(b" two")
+            trail.flush()
+            assert b"".join(work.trail()) == b"one two"
+        with closing(work.begin_trail()) as trail:
+            trail.add(b"of something that was never begun")
+    with WorkFolder(tmp_path / "work") as work:
+        assert b"".join(work.trail()) == b"one two"
+        work.put_note(b"note")
+        work.put_note(None)
+        assert b"".join(work.trail()) == b""
+
+
+def test_it_does_not_stay_where_nothing_was_put_into_it(tmp_path: Path) -> None:
+    """Nobody would know why it is there; and whoever opened it meanwhile is not left with one that is gone."""
+    with WorkFolder(tmp_path / "work"):
+        assert (tmp_path / "work").is_dir()
+    assert not (tmp_path / "work").exists()
+
+
 def test_it_is_removed_with_what_was_put_there_alone(tmp_path: Path) -> None:
     """Somebody may have named a folder of his own; and one that took its place is not it."""
     with WorkFolder(tmp_path / "work") as work:

@@ -153,6 +153,54 @@ def test_what_is_not_of_the_restore_is_never_removed(machine: Machine, profile: 
     assert (machine.home / "kept" / "notes").read_text() == "mine"
 
 
+@pytest.mark.parametrize("nth", [1, 2], ids=["goes on", "begins anew"])
+@pytest.mark.parametrize("options", [(), ("--merged",), ("--path", "document/folder")], ids=["all", "merged", "one"])
+def test_nor_is_what_lies_in_a_folder_of_it(machine: Machine, profile: str, options: tuple[str, ...], nth: int) -> None:
+    """At any depth, whether the directory would be emptied or tar would remove what an archive does not list."""
+    back_up(machine, profile)
+    if nth == 2:
+        (machine.tree / "folder").rename(machine.tree / "renamed")
+        (machine.tree / "renamed").rename(machine.tree / "folder")
+        (machine.tree / "sub").rename(machine.tree / "moved")
+        write(machine.tree, {"moved/c": os.urandom(90_000), "folder/1000": os.urandom(90_000)})
+        back_up(machine, profile)
+    command = ("restore", profile, "--into", "back", *options)
+    cut(machine, StoppingTar(machine, 1 if options else nth), *command)
+    mine = machine.home / "back" / "document" / "folder" / "mine"
+    mine.write_text("precious")
+
+    refused = restored(machine, *command, code=1)
+    assert "it holds document/folder/mine; move that elsewhere" in refused
+    assert mine.read_text() == "precious"
+    mine.rename(machine.home / "mine")
+    assert "all the same" in restored(machine, *command, "--check")
+
+
+def test_where_nothing_came_nothing_is_left_and_nothing_else_is_said(machine: Machine, profile: str) -> None:
+    """Neither the directory nor the folder beside it, and no part of anything; what was there stays."""
+    back_up(machine, profile)
+    write(machine.home, {"full/mine": b"mine", "file": b"mine"})
+    links = machine.home / "links"
+    links.mkdir()
+    (links / "document").symlink_to(machine.home)
+    before = {path.name for path in machine.home.iterdir()}
+
+    for code, *options in (
+        (10, "--into", "back", "--path", "nosuch"),
+        (10, "--into", "new/back", "--path", "document/nosuch"),
+        (1, "--into", "full"),
+        (1, "--into", "full", "--merged"),
+        (1, "--into", "file"),
+        (1, "--into", "links", "--overwrite", "--merged"),
+        (1, "--into", "links", "--overwrite", "--path", "document/folder"),
+    ):
+        said = restored(machine, "restore", profile, *map(str, options), code=int(code))
+        assert "holds a part" not in said
+        assert GO_ON not in said
+        assert "restore --merged" not in said
+        assert {path.name for path in machine.home.iterdir()} == before
+
+
 @pytest.mark.parametrize("options", [("--merged",), ("--path", "document/folder")], ids=["merged", "one folder"])
 def test_what_the_server_puts_together_begins_anew(machine: Machine, profile: str, options: tuple[str, ...]) -> None:
     """By the same command."""

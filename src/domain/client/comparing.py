@@ -6,7 +6,7 @@ Names, types, sizes, times and link targets are compared; contents were proven b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Protocol
 
 from attrs import frozen
@@ -44,6 +44,9 @@ class LocalTree(Protocol):
     def make(self) -> None:
         """Make and open it, whatever it holds. Raises like `prepare`, but `TargetNotEmpty`."""
 
+    def unmake(self) -> None:
+        """Remove what `make` made, where nothing is in it."""
+
     @property
     def identity(self) -> str:
         """What tells it from every other directory, also of the same name."""
@@ -54,6 +57,9 @@ class LocalTree(Protocol):
 
     def names(self) -> list[bytes]:
         """The names in it."""
+
+    def paths(self) -> Generator[bytes, None, None]:
+        """The paths of everything in it, at any depth, a directory before what is in it; it is left as it was."""
 
     def links(self) -> Iterator[bytes]:
         """The paths of all symbolic links in it, at any depth."""

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ..archives import BackupArchive
-from ..errors import ArchiveNotFound, PulledBytesDiffer, UnsafeMembers
-from ..listings import canonical
+from ..errors import ArchiveNotFound, ExtractFailed, PulledBytesDiffer, UnsafeMembers
 from ..members import Member
 from ..ports import Hasher
 from ..uploads import ChecksumAlgorithm
@@ -24,6 +23,25 @@ from .ports import Remote
 from .retrying import Notice, Retrying
 
 _NAMED_MEMBERS = 5
+_MERGED = "what the server sends"
+
+# A trail tells what extracting leaves in a directory: records of a letter, a path, and the end.
+TRAIL_END = b"\0"
+TRAIL_STEP, TRAIL_PATH, TRAIL_ASIDE, TRAIL_OLD, TRAIL_NEW = b"S", b"P", b"A", b"O", b"N"
+
+
+def trail_of(member: Member) -> bytes:
+    """What extracting *member* leaves: its path, and what becomes of directories that are renamed before it."""
+    told = [TRAIL_PATH + member.path]
+    if member.listing is not None:
+        told += (TRAIL_ASIDE + path for path in member.listing.temporaries)
+        for rename in member.listing.renames:
+            told += (TRAIL_OLD + rename.old, TRAIL_NEW + rename.new)
+    return b"".join(record + TRAIL_END for record in told)
+
+
+def _no_trail(_records: bytes) -> None:
+    """Nobody wants to know."""
 
 
 class Held(Protocol):
@@ -149,12 +167,10 @@ class Looked:
     """
     What looking at all archives of a plan showed, besides that they are harmless.
 
-    *renames* tells of each whether directories were renamed before it: then extracting it twice fails. *roots* are the
-    names that the archives put into the directory.
+    *renames* tells of each whether directories were renamed before it: then extracting it twice fails.
     """
 
     renames: tuple[bool, ...]
-    roots: frozenset[bytes]
 
 
 @frozen
@@ -165,9 +181,16 @@ class ExtractPlan:
     extractor: Extractor
     hasher: Hasher
 
-    def look(self, archives: Sequence[Held], reached: Reached, links: Iterable[bytes] = ()) -> Looked:
+    def look(
+        self,
+        archives: Sequence[Held],
+        reached: Reached,
+        links: Iterable[bytes] = (),
+        trail: Callable[[bytes], None] = _no_trail,
+    ) -> Looked:
         """
-        Look at every byte and every member of *archives*; *links* are in the directory already.
+        Look at every byte and every member of *archives*; *links* are in the directory already. *trail* is given the
+        records of what extracting all of them leaves.
 
         Raises:
             UnsafeMembers: one would write elsewhere.
@@ -176,10 +199,10 @@ class ExtractPlan:
         """
         guard = MemberGuard(links)
         renames: list[bool] = []
-        roots: set[bytes] = set()
         for archive in archives:
             guard.begin()
-            looking = _Looking(guard, roots)
+            trail(TRAIL_STEP + TRAIL_END)
+            looking = _Looking(guard, trail)
             checksum = self.hasher.checksum(ChecksumAlgorithm.SHA256)
             packed = _passing(archive, reached, checksum.update)
             for _ in self.members.watched(self.members.unpacked(packed), looking.at):
@@ -190,7 +213,7 @@ class ExtractPlan:
             if looking.objections:
                 raise UnsafeMembers(archive.label, looking.named_objections())
             renames.append(looking.tells_of_renames)
-        return Looked(tuple(renames), frozenset(roots))
+        return Looked(tuple(renames))
 
     def __call__(
         self,
@@ -230,7 +253,7 @@ class _Looking:
     """Looks at the members of one archive."""
 
     _guard: MemberGuard
-    _roots: set[bytes]
+    _trail: Callable[[bytes], None]
     objections: int = 0
     tells_of_renames: bool = False
     _named: list[str] = field(factory=list)
@@ -241,7 +264,7 @@ class _Looking:
             self.objections += 1
             if self.objections <= _NAMED_MEMBERS:
                 self._named.append(objection)
-        self._roots.add(canonical(member.path).partition(b"/")[0])
+        self._trail(trail_of(member))
         if member.listing is not None and (member.listing.renames or member.listing.temporaries):
             self.tells_of_renames = True
 
@@ -279,32 +302,44 @@ class RestorePath:
         progress: Callable[[int], None],
         *,
         links: Iterable[bytes] = (),
+        trail: Callable[[bytes], None] = _no_trail,
         numeric_owner: bool = False,
     ) -> tuple[str, ...]:
         """
-        Extract what lay at *path*; *progress* is told of each count of bytes that came, *links* are there already. What
-        tar said is returned.
+        Extract what lay at *path*; *progress* is told of each count of bytes that came, *links* are there already.
+        Before tar gets a block, *trail* is given the records of what that adds to the directory, which may be none.
+        What tar said is returned.
 
         Raises:
             NotRestorable: that point cannot be restored.
-            UnsafeMembers: a member would write elsewhere; those before it were extracted.
+            UnsafeMembers: a member would write elsewhere; those in blocks before were extracted.
             NoAnswer: the line broke; a part was extracted.
             ExtractFailed: tar gave up; a part was extracted.
         """
         guard = MemberGuard(links)
+        left = [TRAIL_STEP + TRAIL_END]
+        is_begun = False
 
         def check(member: Member) -> None:
             objection = guard.objection(member)
             if objection is not None:
-                raise UnsafeMembers("what the server sends", (objection,))
+                raise UnsafeMembers(_MERGED, (objection,), is_merged=True, is_begun=is_begun)
+            left.append(trail_of(member))
 
         def counted(blocks: Iterable[bytes]) -> Iterator[bytes]:
+            nonlocal is_begun
             for block in blocks:
+                trail(b"".join(left))
+                left.clear()
+                is_begun = True
                 yield block
                 progress(len(block))
 
         with self.chains.restored(profile, at, path) as download:
             blocks = counted(self.members.watched(download, check))
-            return self.extractor.extract(
-                blocks, into, label="what the server sends", incremental=False, numeric_owner=numeric_owner
-            )
+            try:
+                return self.extractor.extract(
+                    blocks, into, label=_MERGED, incremental=False, numeric_owner=numeric_owner
+                )
+            except ExtractFailed as error:
+                raise evolve(error, is_merged=True) from error

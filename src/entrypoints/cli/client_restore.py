@@ -99,6 +99,7 @@ def restore(
         run = RestoreRun(
             how, output, settings, profile, into, work, left, numeric_owner=numeric_owner, overwrite=overwrite
         )
+        code = FAILED
         try:
             # The point is fixed here for all that follows, whatever is stored meanwhile.
             if path is not None:
@@ -112,6 +113,9 @@ def restore(
                 code = run.compare(wanted, label_of(point))
         except NotRestorable as error:
             return _explain(output, profile, error)
+        finally:
+            if code != OK:
+                how.tree.unmake()
         if output.as_json:
             output.result("", summary=True, exit_code=code)
     return code

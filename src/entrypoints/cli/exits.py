@@ -75,6 +75,8 @@ def hint(error: errors.TarkeepError) -> str:
     """What to do about *error*, where its own sentence does not say; or nothing."""
     if isinstance(error, errors.Refused):
         return "run the same command again later" if may_pass(error) else _REFUSED.get(error.code, "")
+    if isinstance(error, errors.ExtractFailed | errors.UnsafeMembers) and error.is_merged:
+        return "restore into a new directory"
     return _row(error)[1]
 
 

@@ -8,7 +8,7 @@ something goes wrong.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from ...domain.client.comparing import differences
 from ...domain.client.fetching import Arrival, Pulled
 from ...domain.client.push import Progress
 from ...domain.client.restoring import Held, PlannedRestore, Reached
-from ...domain.client.resuming import Begun, Work, goes_on_at, read_begun, strangers
+from ...domain.client.resuming import Begun, TrailFile, Work, goes_on_at, read_begun, strangers
 from ...domain.client.retrying import Notice
 from ...domain.errors import FolderUnusable, LocalDiskFull, NotRestorable, TarkeepError
 from ...domain.path_text import path_text
@@ -93,6 +93,7 @@ class RestoreRun:
         if merged or not plan.is_sound:
             return self.merged(plan, b"", dry_run=False)
         self._how.extractor.check()
+        self._how.tree.make()
         with closing(self._how.open_work()) as work:
             begun = self._begun(work)
             self._check_space(work, planned.archives)
@@ -111,22 +112,30 @@ class RestoreRun:
         return OK
 
     def _extract(self, plan: RestorePlan, archives: Sequence[Held], work: Work, begun: Begun | None) -> None:
+        trail = work.begin_trail()
+        with closing(trail):
+            self._extract_noted(plan, archives, work, begun, trail)
+
+    def _extract_noted(
+        self, plan: RestorePlan, archives: Sequence[Held], work: Work, begun: Begun | None, trail: TrailFile
+    ) -> None:
         steps = tuple(f"{'exact' if plan.is_exact else 'overlay'} {archive.sha256}" for archive in archives)
         with self._reached("looking at every member", archives) as reached:
             links = self._how.tree.links() if self._overwrite and begun is None else ()
-            looked = self._how.extract.look(archives, reached, links)
+            looked = self._how.extract.look(archives, reached, links, trail.add)
         first = 0
         if begun is not None:
             goes_on = goes_on_at(begun, steps, looked.renames)
             if goes_on is None:
-                self._clear()
+                self._clear(work)
             first = goes_on or 0
-        roots = looked.roots | (begun.roots if begun is not None else frozenset())
         is_noted = not self._overwrite or begun is not None
+        if is_noted:
+            trail.keep()
 
         def begin(number: int) -> None:
             if is_noted:
-                work.put_note(Begun(self._how.tree.identity, steps, number, roots).written())
+                work.put_note(Begun(self._how.tree.identity, steps, number).written())
             self._left.words = self._part_left(f"{self._work} the archives")
             self._output.step(f"{archives[number].label}: extracting")
 
@@ -150,26 +159,45 @@ class RestoreRun:
             self._output.result(line, status="planned", profile=self._profile, path=path_text(path), at=at)
             return OK
         self._how.extractor.check()
+        self._how.tree.make()
         with ExitStack() as stack:
             work = self._work_if_possible(stack)
             begun = self._begun(work)
-            if begun is not None:
-                self._clear()
+            if begun is not None and work is not None:
+                self._clear(work)
             links = self._how.tree.links() if self._overwrite and begun is None else ()
-            self._left.words = self._part_left("")
-            if work is not None:
-                roots = frozenset(entry.path for entry in self._how.chains.tree(self._profile, at))
-                steps = (f"merged {plan.steps[-1].sha256} {path_text(path)}",)
-                work.put_note(Begun(self._how.tree.identity, steps, 0, roots).written())
-                self._left.words = self._part_left(f"{self._work} says so")
-            said = self._stream(label, at, path, links)
+            steps = (f"merged {plan.steps[-1].sha256} {path_text(path)}",)
+            trail = stack.enter_context(closing(work.begin_trail())) if work is not None else None
+            is_begun = False
+
+            def left(records: bytes) -> None:
+                nonlocal is_begun
+                if trail is not None and work is not None:
+                    trail.add(records)
+                    trail.flush()
+                if is_begun:
+                    return
+                if trail is not None and work is not None:
+                    trail.keep()
+                    work.put_note(Begun(self._how.tree.identity, steps, 0).written())
+                self._left.words = self._part_left(f"{self._work} says so" if work is not None else "")
+                is_begun = True
+
+            said = self._stream(label, at, path, links, left)
             if work is not None:
                 work.remove()
         self._tell_what_tar_said(said)
         self._restored(f"{label} of {self._profile}", plan, path=path_text(path))
         return OK
 
-    def _stream(self, label: str, at: str, path: bytes, links: Iterator[bytes] | tuple[()]) -> tuple[str, ...]:
+    def _stream(
+        self,
+        label: str,
+        at: str,
+        path: bytes,
+        links: Iterator[bytes] | tuple[()],
+        trail: Callable[[bytes], None],
+    ) -> tuple[str, ...]:
         pace = Pace(self._settings.limit_rate)
         position = 0
         with self._output.bars(None) as bars, self._foreseen(at, path, bars) as foreseen:
@@ -187,6 +215,7 @@ class RestoreRun:
                 self._how.tree.place,
                 progress,
                 links=links,
+                trail=trail,
                 numeric_owner=self._numeric_owner,
             )
 
@@ -265,23 +294,26 @@ class RestoreRun:
             FolderUnusable: it holds something besides what a restore has begun.
         """
         tree = self._how.tree
-        tree.make()
         begun = read_begun(work.note()) if work is not None else None
         if begun is None or begun.target != tree.identity:
             tree.prepare(may_hold_something=self._overwrite)
             return None
-        others = [] if self._overwrite else strangers(begun, tree.names())
+        if self._overwrite or work is None:
+            return begun
+        with closing(tree.paths()) as paths:
+            others = strangers(begun, work.trail(), paths)
         if others:
             named = ", ".join(map(path_text, others[:_SHOWN_NAMES])) + (", ..." if len(others) > _SHOWN_NAMES else "")
             reason = f"beside the part of a restore that was cut it holds {named}; move that elsewhere"
             raise FolderUnusable(str(self._into), f"{reason}, or remove {self._work} and restore into a new directory")
         return begun
 
-    def _clear(self) -> None:
+    def _clear(self, work: Work) -> None:
         if self._overwrite:
             return
         self._output.message(f"{self._into} holds a part of a restore that was cut: it is emptied, and begins anew")
         self._how.tree.clear()
+        work.put_note(None)
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -309,7 +341,9 @@ class RestoreRun:
 
         ended = run(transfers, receive, tell, self._output, self._settings, self._left.words)
         code = ended.exit_code(self._output)
-        if code != OK and not ended.unfinished:
+        if work.held_bytes == 0:
+            self._left.words = _NOTHING
+        elif code != OK and not ended.unfinished:
             self._output.error(self._left.words)
         if process.was_interrupted() and not ended.unfinished:
             raise KeyboardInterrupt
