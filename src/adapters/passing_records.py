@@ -71,10 +71,8 @@ class PassingWriter:
         for pending in (self._directories, self._others):
             if pending.parts:
                 self._flush(pending)
-        index_at = self._written_bytes
-        self._append(b"".join(self._index))
-        self._append(_FOOTER.pack(_MAGIC, index_at))
-        self._append(_CRC.pack(self._crc))
+        end = b"".join((*self._index, _FOOTER.pack(_MAGIC, self._written_bytes)))
+        self._append_to_file(end + _CRC.pack(crc32(end, self._crc)))
 
     def forget(self) -> None:
         """Let go of what is pending."""
