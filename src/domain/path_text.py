@@ -14,6 +14,10 @@ _ESCAPE = re.compile(rb"\\(\\|x[0-9A-Fa-f]{2})?", re.DOTALL)
 
 def path_text(path: bytes) -> str:
     """*path* as text."""
+    if path.isascii():
+        text = path.decode()
+        if text.isprintable() and "\\" not in text:  # nearly all
+            return text
     text = path.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
     if text.isprintable() and "\ufffd" not in text:
         return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from urllib.parse import quote, urlencode
 
@@ -122,12 +122,13 @@ async def _listing(
 
     def answer() -> Response:
         page = look(context, opened, limit, after)
+        references = {id(archive): archive_reference(archive.id) for archive in opened.archives}
         following = path_text(page.entries[-1].path) if page.has_more else None
         body = {
             "profile": profile,
             "point": archive_reference(opened.plan.point.archive.id),
             "path": path_text(path),
-            "entries": [_tree_entry(entry) for entry in page.entries],
+            "entries": [_tree_entry(entry, references) for entry in page.entries],
             "next_cursor": following,
         }
         return answer_json(body, headers=_next_link(request, following))
@@ -135,11 +136,12 @@ async def _listing(
     return await context.run(answer)
 
 
-def _tree_entry(entry: TreeEntry) -> dict[str, object]:
+def _tree_entry(entry: TreeEntry, references: Mapping[int, object]) -> dict[str, object]:
+    """*entry*, with its archive as *references* has it by its `id`."""
     return {
         "path": path_text(entry.path),
         **_described(entry.member),
-        "archive": archive_reference(entry.archive.id) if entry.archive is not None else None,
+        "archive": references[id(entry.archive)] if entry.archive is not None else None,
     }
 
 
@@ -147,11 +149,11 @@ def _described(member: Member | None) -> dict[str, object]:
     """What a member is; of a directory that no member tells of, just that."""
     if member is None:
         return dict.fromkeys(("mode", "uid", "gid", "uname", "gname", "mtime", "link"), None) | {
-            "type": MemberType.DIRECTORY.value,
+            "type": MemberType.DIRECTORY,
             "size": 0,
         }
     return {
-        "type": member.type.value,
+        "type": member.type,
         "size": member.size_bytes,
         "mtime": nanoseconds_rfc3339(member.mtime_ns),
         "mode": f"{member.mode:04o}",

@@ -7,15 +7,19 @@ Sizes are bytes, times RFC 3339 in UTC ending in ``Z``, digests lower-case hex.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import lru_cache
 from urllib.parse import quote
 
 import msgspec
 
-from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, utc_from_timestamp
+from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
 from ...domain.chains import Link
 from ...domain.ports import ListedArchive, Sums, Totals
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 # -- archives --------------------------------------------------------------------------------------------------------
 
@@ -130,13 +134,26 @@ def archive_location(id: ArchiveId) -> str:
 
 
 def nanoseconds_rfc3339(nanoseconds: int) -> str | None:
-    """Nanoseconds since the epoch as RFC 3339 in UTC, with the decimals it needs; None after the year 9999."""
+    """Nanoseconds since the epoch as RFC 3339 in UTC, with the decimals it needs; None outside the years 1 to 9999."""
+    # Half the time that a page of names takes went into datetimes; of days there are few.
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    moment = utc_from_timestamp(seconds)
-    if moment is None:
+    days, seconds = divmod(seconds, 86_400)
+    day = _day(days)
+    if day is None:
         return None
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
     decimals = f".{rest:09d}".rstrip("0") if rest else ""
-    return f"{moment.replace(tzinfo=None).isoformat()}{decimals}Z"
+    return f"{day}T{hours:02d}:{minutes:02d}:{seconds:02d}{decimals}Z"
+
+
+@lru_cache(4096)
+def _day(days: int) -> str | None:
+    """The day that is so many after the first of the epoch; None where it has no year of four digits."""
+    try:
+        return date.fromordinal(_EPOCH + days).isoformat()
+    except (OverflowError, ValueError):
+        return None
 
 
 # -- totals ----------------------------------------------------------------------------------------------------------
