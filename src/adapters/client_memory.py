@@ -84,10 +84,21 @@ class ClientMemory:
         return str(rows[0][0]) if rows else None
 
     def put(self, archive: LocalArchive, sha256: str) -> None:
-        # A file that was just modified may be modified again within the same tick of its clock, and look the same.
-        if self.now_ns() - archive.modified_ns > _FRESH_NS:
+        if not self._is_fresh(archive):
             values = (_file(archive), version_of(archive), sha256)
             self.rows("INSERT OR REPLACE INTO digest VALUES (?, ?, ?)", *values)
+
+    def _is_fresh(self, archive: LocalArchive) -> bool:
+        """
+        A file that was just changed may be changed again within the same tick of its clock, and look the same.
+
+        Where times have parts of a second, *changed_ns* has ticks of a few milliseconds, in which nobody reads a file
+        and puts another one with its times in its place. A file just pulled has a *modified_ns* of long ago.
+        """
+        latest = archive.modified_ns
+        if archive.changed_ns % 1_000_000_000 == 0:
+            latest = max(latest, archive.changed_ns)
+        return self.now_ns() - latest <= _FRESH_NS
 
     def forget(self, archives: Iterable[LocalArchive]) -> None:
         """Forget the digests of *archives*, whatever version they are of."""

@@ -126,7 +126,12 @@ def described(file: Path, type: BackupType) -> LocalArchive:
     if not stat.S_ISREG(found.st_mode):
         what = "it is a folder, not an archive" if stat.S_ISDIR(found.st_mode) else "it is no plain file"
         raise FolderUnusable(str(file), what)
-    return LocalArchive(type, file.name, found.st_size, str(file.absolute()), found.st_mtime_ns, found.st_ino)
+    return archive_of(type, file.name, file.absolute(), found)
+
+
+def archive_of(type: BackupType, name: str, path: Path, found: os.stat_result) -> LocalArchive:
+    """The archive in the file *path*, whose status is *found*."""
+    return LocalArchive(type, name, found.st_size, str(path), found.st_mtime_ns, found.st_ino, found.st_ctime_ns)
 
 
 @frozen(eq=False)

@@ -24,7 +24,7 @@ from ..domain.archives import BackupArchive
 from ..domain.client.ports import LocalArchive, LocalFile, Part
 from ..domain.errors import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
 from .landing_folder import PART_SUFFIX, told_as_errors
-from .local_folder import opened_file
+from .local_folder import archive_of, opened_file
 from .own_folder import is_at, open_own_folder
 
 _PREFIX = "tarkeep-"
@@ -109,8 +109,7 @@ class WorkFolder:
         return io.FileIO(os.open(name, flags, dir_fd=self._folder), "r")
 
     def _described(self, archive: BackupArchive, found: os.stat_result) -> LocalArchive:
-        path = self.path / _name(archive)
-        return LocalArchive(archive.id.type, archive.id.name, found.st_size, str(path), found.st_mtime_ns, found.st_ino)
+        return archive_of(archive.id.type, archive.id.name, self.path / _name(archive), found)
 
     # -- between two runs ----------------------------------------------------------------------------------------
 

@@ -14,7 +14,15 @@ from tarkeep.domain.client.unfinished import UploadNote
 from tarkeep.domain.errors import FolderUnusable, LocalFileChanged
 
 CONTENT = bytes(range(256)) * 9000
-ARCHIVE = LocalArchive(BackupType.FULL, "full_1.tar.gz", 5, "/b/FULL/full_1.tar.gz", 1_700_000_000_123_456_789, 42)
+ARCHIVE = LocalArchive(
+    BackupType.FULL,
+    "full_1.tar.gz",
+    5,
+    "/b/FULL/full_1.tar.gz",
+    1_700_000_000_123_456_789,
+    42,
+    1_700_000_000_123_456_790,
+)
 
 
 class FolderDoor(Protocol):
@@ -161,7 +169,7 @@ class DigestCacheContract:
     """A subclass gives the fixture *reopened*: called, it gives what the next run of the client finds."""
 
     def test_a_digest_is_known_of_exactly_that_version(self, reopened: Callable[[], DigestCache]) -> None:
-        """At once and by the next run; another size, time, inode or path is another file."""
+        """At once and by the next run; another size, time of either kind, inode or path is another file."""
         cache = reopened()
         assert cache.get(ARCHIVE) is None
         cache.put(ARCHIVE, "a" * 64)
@@ -172,6 +180,7 @@ class DigestCacheContract:
         for other in (
             evolve(ARCHIVE, size_bytes=6),
             evolve(ARCHIVE, modified_ns=ARCHIVE.modified_ns + 1),
+            evolve(ARCHIVE, changed_ns=ARCHIVE.changed_ns + 1),
             evolve(ARCHIVE, inode=43),
             evolve(ARCHIVE, path="/c/FULL/full_1.tar.gz"),
         ):

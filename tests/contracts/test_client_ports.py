@@ -229,12 +229,27 @@ def test_a_memory_that_is_of_no_use_is_an_empty_one(tmp_path: Path, state: str) 
 
 
 def test_a_file_modified_just_now_is_not_remembered(tmp_path: Path) -> None:
-    """It may be modified again within the same tick of its clock, and look the same."""
-    memory = ClientMemory(tmp_path / "client.sqlite", now_ns=lambda: LOCAL.modified_ns + 1_000_000)
-    memory.put(LOCAL, "a" * 64)
+    """Nor one changed otherwise: it may be changed again within the same tick of its clock, and look the same."""
+    hour_ns = 3600 * 10**9
+    now_ns = LOCAL.modified_ns + 40_000_000
+    whole_seconds = evolve(LOCAL, modified_ns=now_ns - hour_ns, changed_ns=now_ns // 10**9 * 10**9)
+    for fresh in (LOCAL, whole_seconds):
+        memory = ClientMemory(tmp_path / "client.sqlite", now_ns=lambda: now_ns)
+        memory.put(fresh, "a" * 64)
 
-    assert memory.get(LOCAL) is None
-    memory.close()
+        assert memory.get(fresh) is None
+        memory.close()
+
+
+def test_what_older_versions_remembered_is_worth_nothing(tmp_path: Path) -> None:
+    """They could not tell other bytes with the size, the inode and the time of those before."""
+    file = tmp_path / "client.sqlite"
+    ClientMemory(file).close()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        version = f"{LOCAL.size_bytes} {LOCAL.modified_ns} {LOCAL.inode}"
+        other.execute("INSERT INTO digest VALUES (?, ?, ?)", (LOCAL.path, version, "a" * 64))
+    with closing(ClientMemory(file)) as memory:
+        assert memory.get(LOCAL) is None
 
 
 def test_paths_that_are_no_text_are_remembered(tmp_path: Path) -> None:

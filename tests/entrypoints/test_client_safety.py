@@ -127,6 +127,23 @@ def test_a_folder_that_may_not_be_read_is_not_empty(machine: Machine, profile: s
         folder.chmod(0o700)
 
 
+def test_other_bytes_with_the_size_and_times_of_those_before_are_seen(machine: Machine, profile: str) -> None:
+    """Written over them, as cp -p does; and the right ones again are in sync again."""
+    file = machine.keep("FULL", "a.tar.gz", some("a"))
+    its, right = file.stat(), file.read_bytes()
+
+    def put(content: bytes) -> None:
+        file.write_bytes(content)
+        os.utime(file, ns=(its.st_atime_ns, its.st_mtime_ns))
+
+    assert machine.run("push", profile).returncode == 0
+    put(right[:-1] + bytes([right[-1] ^ 1]))
+    assert machine.run("verify", profile).returncode == 13
+    assert machine.run("verify", profile, "--safe-to-delete").stdout == ""
+    put(right)
+    assert machine.run("verify", profile).returncode == 0
+
+
 def _spoil(path: Path, how: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     match how:

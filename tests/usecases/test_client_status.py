@@ -20,7 +20,7 @@ SHA256 = digests_of(CONTENT).sha256
 
 
 def local(name: str = "a.tar.gz", *, type: BackupType = BackupType.FULL, modified_ns: int = 1) -> LocalArchive:
-    return LocalArchive(type, name, len(CONTENT), f"/b/{type.value}/{name}", modified_ns, 1)
+    return LocalArchive(type, name, len(CONTENT), f"/b/{type.value}/{name}", modified_ns, 1, 1)
 
 
 @pytest.mark.parametrize(

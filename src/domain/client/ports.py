@@ -32,7 +32,8 @@ class LocalArchive:
     """
     An archive lying in a local folder.
 
-    *path*, *modified_ns* and *inode* with *size_bytes* are what tells one version of a file from the next.
+    *path*, *size_bytes*, *modified_ns*, *inode* and *changed_ns* are what tells one version of a file from the next.
+    The last is the time that nobody can set: other bytes may come with the size and time of those before (``cp -p``).
     """
 
     type: BackupType
@@ -41,6 +42,7 @@ class LocalArchive:
     path: str
     modified_ns: int
     inode: int
+    changed_ns: int
 
     @property
     def label(self) -> str:

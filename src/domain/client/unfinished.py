@@ -52,7 +52,7 @@ class UploadNote:
 
 def version_of(archive: LocalArchive) -> str:
     """What tells one version of a file from the next, as far as the file system does."""
-    return f"{archive.size_bytes} {archive.modified_ns} {archive.inode}"
+    return f"{archive.size_bytes} {archive.modified_ns} {archive.changed_ns} {archive.inode}"
 
 
 def unfinished_uploads(
