@@ -193,6 +193,12 @@ class ColumnsFile:
         """Strings."""
         return Texts(self.text(name), self.numbers(f"{name}.starts"))
 
+    def check(self) -> None:
+        """Read every column."""
+        for _, begin, column_bytes, first_crc in self._head.table.values():
+            for number, at in enumerate(range(0, column_bytes, PIECE_BYTES)):
+                self.piece(first_crc + number, min(PIECE_BYTES, column_bytes - at), begin + at)
+
     def read(self, size_bytes: int, at: int, crc: int) -> bytes:
         """Bytes of the file whose CRC-32 is known."""
         try:

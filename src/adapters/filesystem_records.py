@@ -104,6 +104,13 @@ class FilesystemMemberRecords:
             part.append(footprint_bytes(footprint))
             part.publish(self._place(sha256).with_name(sha256 + _FOOTPRINT_SUFFIX))
 
+    def is_whole(self, sha256: str) -> bool:
+        try:
+            self._open(sha256).check()
+        except RecordsMissing:
+            return not (_SHA256.fullmatch(sha256) and os.path.lexists(self._place(sha256)))
+        return True
+
     def remove(self, sha256: str) -> None:
         with self._lock:
             self._bases.pop(sha256, None)

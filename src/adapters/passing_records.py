@@ -102,11 +102,15 @@ class PassingRecords:
     """
 
     def __init__(self, place: Path, sha256: str) -> None:
+        self._sha256 = sha256
         try:
             self._file = _OpenFile(place)
             self._blocks = _checked_index(self._file)
         except (OSError, _Damaged) as error:
             raise RecordsMissing(sha256) from error
+
+    def check(self) -> None:
+        """Nothing more to be found out: opening read all of it."""
 
     def read(self, *, directories_only: bool = False, start: int = 0) -> Iterator[MemberRecord]:
         """As `MemberRecords.read`."""
@@ -145,7 +149,11 @@ class PassingRecords:
                 )
 
     def _content(self, block: _Block) -> bytes:
-        return decompress(self._file.read(block.size_bytes, block.at))
+        try:
+            content = self._file.read(block.size_bytes, block.at)
+        except OSError as error:  # it could be read when it was opened
+            raise RecordsMissing(self._sha256) from error
+        return decompress(content)
 
 
 class _OpenFile:

@@ -181,6 +181,12 @@ class SettledRecords:
         """How many of the directories have rows of their own, 0 to 1."""
         return len(self.rows.paths) / max(1, len(self._positions))
 
+    def check(self) -> None:
+        """Read everything. Raises RecordsMissing where something is damaged."""
+        self._file.check()
+        for _ in self.read():
+            pass
+
     # -- records -----------------------------------------------------------------------------------------------------
 
     def read(self, *, directories_only: bool = False, start: int = 0) -> Iterator[MemberRecord]:

@@ -664,6 +664,9 @@ class MemberRecords(Protocol):
             RecordsMissing: as `read`.
         """
 
+    def is_whole(self, sha256: str) -> bool:
+        """Whether the records of an archive are what was written, or there are none. Reads all of them. No errors."""
+
     def remove(self, sha256: str) -> None:
         """
         Forget the records of an archive, and its fits. None there is no error, nor that they could not be removed.

@@ -256,7 +256,9 @@ def assemble(
         verify=VerifyInventory(catalog, visible, SpillingSorter(scratch)),
         check_readiness=CheckReadiness(store, catalog),
         recover=RecoverInterrupted(store, catalog, sessions),
-        rebuild=RebuildCatalog(store, catalog, hasher, MendSidecar(store, catalog, hasher, looking, clock, rules)),
+        rebuild=RebuildCatalog(
+            store, catalog, hasher, MendSidecar(store, catalog, hasher, looking, clock, rules), records
+        ),
         adopt_archives=AdoptArchives(store, catalog, examine, max_adopted),
         import_folder=ImportFolder(receive),
         points=points,

@@ -18,12 +18,10 @@ from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
 from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import RecordsMissing, TreeTooLarge
 from tarkeep.domain.fitting import RULE
-from tarkeep.domain.members import MemberRecord
 from tarkeep.domain.name_table import changed_rows
 from tarkeep.domain.names import tables
-from tests.contracts.member_records import LIMIT_BYTES, ONE, OTHER, flat, listed, publish, some, told
+from tests.contracts.member_records import LIMIT_BYTES, ONE, OTHER, flat, listed, night, publish, some, told
 from tests.support.clocks import SequenceIds
-from tests.support.tars import header, padded
 
 
 @pytest.fixture
@@ -124,27 +122,18 @@ def test_what_is_looked_into_is_whole_or_missing(records: FilesystemMemberRecord
     assert looks_into_everything(records, ONE) == whole
 
 
-def night(number: int, count: int = 100) -> list[MemberRecord]:
-    """
-    Records of so many directories with names that do not compress; a few change from night to night, appear and go.
-    """
-    found: list[MemberRecord] = []
-    for place in range(count):
-        if place % 20 == number % 20:
-            continue
-        rng = random.Random(place)
-        names = sorted(rng.randbytes(8).hex().encode() for _ in range(40))
-        is_changed = place % 20 == (number + 1) % 20
-        listing = b"".join(b"NY"[is_changed : is_changed + 1] + name + b"\0" for name in names) + b"\0"
-        folder = b"folder%d" % place
-        at = len(found) * 8_192
-        headers = header(folder + b"/", len(listing), b"D") + padded(listing)
-        found.append(MemberRecord(at, headers, is_directory=True))
-        if is_changed:
-            found.append(
-                MemberRecord(at + len(headers), header(folder + b"/" + names[number % 40]), is_directory=False)
-            )
-    return found
+def test_a_check_finds_every_damage(records: FilesystemMemberRecords) -> None:
+    """As they came and as they are looked into; what is not there is not damaged."""
+    assert records.is_whole(ONE)
+    publish(records, ONE, listed(300))
+    for file in (records.path / ONE[:2] / ONE, settled(records)):
+        content = file.read_bytes()
+        assert records.is_whole(ONE)
+        for damaged in damages(content, 40):
+            file.write_bytes(damaged)
+            assert not FilesystemMemberRecords(records.path, SequenceIds()).is_whole(ONE)
+        file.write_bytes(content)
+    assert records.is_whole(ONE)
 
 
 def test_what_leans_on_another_tells_the_same(records: FilesystemMemberRecords) -> None:

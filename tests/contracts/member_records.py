@@ -24,7 +24,7 @@ from tarkeep.domain.name_table import NameTable, last_at, mark_of
 from tarkeep.domain.names import DIRECTORY, Names, tables
 from tarkeep.domain.ports import MemberRecords
 from tarkeep.domain.tar_headers import read_member
-from tests.support.tars import header
+from tests.support.tars import header, padded
 
 ONE, OTHER = "1" * 64, "a" * 64
 
@@ -68,6 +68,29 @@ def listed(count: int) -> list[MemberRecord]:
             header(name + b"/f", 0),
         )[min(number % 7, 2)]
         found.append(MemberRecord(number * 2_048, headers, headers[156] == 68))
+    return found
+
+
+def night(number: int, count: int = 100) -> list[MemberRecord]:
+    """
+    Records of so many directories with names that do not compress; a few change from night to night, appear and go.
+    """
+    found: list[MemberRecord] = []
+    for place in range(count):
+        if place % 20 == number % 20:
+            continue
+        rng = random.Random(place)
+        names = sorted(rng.randbytes(8).hex().encode() for _ in range(40))
+        is_changed = place % 20 == (number + 1) % 20
+        listing = b"".join(b"NY"[is_changed : is_changed + 1] + name + b"\0" for name in names) + b"\0"
+        folder = b"folder%d" % place
+        at = len(found) * 8_192
+        headers = header(folder + b"/", len(listing), b"D") + padded(listing)
+        found.append(MemberRecord(at, headers, is_directory=True))
+        if is_changed:
+            found.append(
+                MemberRecord(at + len(headers), header(folder + b"/" + names[number % 40]), is_directory=False)
+            )
     return found
 
 

@@ -167,3 +167,20 @@ def test_a_check_on_the_command_line_finds_a_changed_digit(stopped: Stopped) -> 
         assert "side-car was wrong and is mended, the archive is whole" in found_it.stdout
         assert f"p/FULL/{name}" in found_it.stdout
         assert (good.returncode, good.stdout) == (0, "4 archives entered into the catalog\n")
+
+
+def test_a_check_on_the_command_line_finds_damaged_records(stopped: Stopped) -> None:
+    """Which are a cache: they are dropped, and the next check ends with 0."""
+    (records,) = (path for path in (stopped.data / "members").glob("??/*") if "." not in path.name)
+    content = bytearray(records.read_bytes())
+    content[len(content) // 2] ^= 1
+    records.write_bytes(content)
+    command = [sys.executable, "-m", "tarkeep", "rebuild", "--check", "--data", str(stopped.data)]
+
+    found_it, good = (
+        subprocess.run(command, capture_output=True, text=True, check=False, timeout=60) for _ in range(2)
+    )
+    assert found_it.returncode == 3
+    assert "records of its members damaged; dropped" in found_it.stdout
+    assert not records.exists()
+    assert (good.returncode, good.stdout) == (0, "4 archives entered into the catalog\n")

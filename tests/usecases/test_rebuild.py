@@ -12,6 +12,7 @@ from attrs import evolve
 
 from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
 from tarkeep.adapters.hashing import HashlibHasher
+from tarkeep.adapters.memory_records import MemoryMemberRecords
 from tarkeep.adapters.memory_store import HeldArchive
 from tarkeep.adapters.sql_catalog import SqlCatalog
 from tarkeep.adapters.system import RandomIds
@@ -69,7 +70,7 @@ def test_ten_thousand_archives_on_disk_come_back_equal(tmp_path: Path) -> None:
 
     hasher = HashlibHasher()
     mend = MendSidecar(store, rebuilt, hasher, TargzInspector(), FixedClock())
-    report = RebuildCatalog(store, rebuilt, hasher, mend)()
+    report = RebuildCatalog(store, rebuilt, hasher, mend, MemoryMemberRecords())()
 
     assert report.entered == 10_000
     assert everything(rebuilt) == everything(lost)
@@ -189,7 +190,7 @@ def test_no_damage_of_the_catalog_is_silent(tmp_path: Path) -> None:
             with closing(SqlCatalog.open(f"sqlite:///{file}")) as catalog:
                 is_same = _says(catalog) == asked_for
                 mend = MendSidecar(store, catalog, HashlibHasher(), TargzInspector(), FixedClock())
-                report = RebuildCatalog(store, catalog, HashlibHasher(), mend)(check=True)
+                report = RebuildCatalog(store, catalog, HashlibHasher(), mend, MemoryMemberRecords())(check=True)
                 assert is_same or not report.is_good
                 assert catalog.is_sound()
                 assert everything(catalog) == asked_for

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from attrs import evolve
 
+from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
 from tarkeep.adapters.memory_records import MemoryMemberRecords
 from tarkeep.adapters.targz import InspectionLimits, NoInspector, TargzInspector
 from tarkeep.domain.archives import BackupArchive
@@ -22,9 +27,10 @@ from tarkeep.domain.members import MemberRecord
 from tarkeep.domain.tar_headers import read_member
 from tarkeep.domain.usecases.receive import Outcome, SameName
 from tarkeep.domain.usecases.record_members import RecordMembers
-from tests.contracts.member_records import told
+from tests.contracts.member_records import night, told
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import InMemory, cut_off, offer, pieces
+from tests.support.clocks import SequenceIds
 from tests.support.faulty import RecordsThatCannotBeKept
 from tests.support.tars import END, gz, header, member
 
@@ -228,3 +234,42 @@ def test_names_are_made_again_where_they_are_gone(memory: InMemory) -> None:
     assert held(memory) == {archive.digests.sha256}
     unkept = evolve(members, records=RecordsThatCannotBeKept())
     assert told(unkept.table(archive)) == found
+
+
+@pytest.mark.parametrize("whose", ["own", "base"])
+def test_whoever_meets_damaged_records_makes_them_anew(memory: InMemory, tmp_path: Path, whose: str) -> None:
+    """Wherever the damage is, and whatever is looked for; of those that they lean on, too. What is told is the same."""
+    memory.records = FilesystemMemberRecords(tmp_path, SequenceIds())  # type: ignore[assignment]
+    nights = [night(number, 60) for number in range(2)]
+    base, archive = (
+        memory.tarkeep.receive(
+            offer(f"a{number}.tar.gz"), pieces(gz(b"".join(record.headers for record in records) + END))
+        ).archive
+        for number, records in enumerate(nights)
+    )
+    looks: list[Callable[[RecordMembers], object]] = [
+        lambda members: list(members(archive)),
+        lambda members: list(members(archive, directories_only=True, start=9_000)),
+        lambda members: list(members.at(archive, positions)),
+        lambda members: members.again(lambda: told(members.table(archive, base))),
+        lambda members: members.footprint(archive),
+    ]
+    positions = [record.at for record in memory.tarkeep.record_members(archive)][::7]
+    members = memory.tarkeep.record_members
+    members.table(base)
+    members.table(archive, base)
+    damaged = {"own": archive, "base": base}[whose].digests.sha256
+    file = tmp_path / damaged[:2] / damaged
+    as_they_were = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    expected = [look(members) for look in looks]
+
+    draw = random.Random(1)
+    for number, place in enumerate(draw.choices(range(len(as_they_were[file])), k=40)):
+        for path, content in as_they_were.items():
+            path.write_bytes(content)
+        rotten = bytearray(as_they_were[file])
+        rotten[place] ^= 1 << place % 8
+        file.write_bytes(rotten)
+        memory.records = FilesystemMemberRecords(tmp_path, SequenceIds())  # type: ignore[assignment]
+        which = number % len(looks)
+        assert looks[which](memory.tarkeep.record_members) == expected[which]

@@ -16,7 +16,7 @@ from attrs import define, evolve, field, frozen
 from .. import sidecar
 from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Digests
 from ..errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, BackendUnavailable, SidecarInvalid
-from ..ports import ArchiveStore, Catalog, Hasher, StoredArchive
+from ..ports import ArchiveStore, Catalog, Hasher, MemberRecords, StoredArchive
 from .mend_sidecar import MendSidecar, agree
 from .snapshots import snapshot_digest
 
@@ -28,7 +28,8 @@ class RebuildReport:
 
     *damaged* are archives that are not what was recorded (and are entered as such), *described* those that nothing was
     known of, each with how, *mended* those whose side-car was wrong, likewise, *wrong_snapshots* those whose snapshot
-    file is not the one that the dump left behind (entered as if there were none), *left_out* those of which nothing can
+    file is not the one that the dump left behind (entered as if there were none), *bad_records* those whose records of
+    members were damaged (dropped, and made anew when somebody asks), *left_out* those of which nothing can
     be believed, with the reason. *fewer* tells of which profiles and types the catalog had more before, and how many;
     *otherwise*, of a rebuild that checks, which archives it had described in another way than they are, and *unsound*
     whether it did not agree with itself.
@@ -39,6 +40,7 @@ class RebuildReport:
     described: list[tuple[ArchiveId, str]] = field(factory=list)
     mended: list[tuple[ArchiveId, str]] = field(factory=list)
     wrong_snapshots: list[ArchiveId] = field(factory=list)
+    bad_records: list[ArchiveId] = field(factory=list)
     left_out: list[tuple[ArchiveId, str]] = field(factory=list)
     fewer: list[tuple[str, BackupType, int, int]] = field(factory=list)
     otherwise: list[ArchiveId] = field(factory=list)
@@ -51,6 +53,7 @@ class RebuildReport:
             self.damaged
             or self.mended
             or self.wrong_snapshots
+            or self.bad_records
             or self.left_out
             or self.fewer
             or self.otherwise
@@ -70,6 +73,7 @@ class RebuildCatalog:
     catalog: Catalog
     hasher: Hasher
     mend: MendSidecar
+    records: MemberRecords
 
     def __call__(self, *, check: bool = False) -> RebuildReport:
         """With *check* every archive is read, and held against its side-car, which is held against the catalog."""
@@ -131,7 +135,10 @@ class RebuildCatalog:
             (report.described if mended.is_new else report.mended).append((stored.id, mended.how))
 
     def _check(self, archive: BackupArchive, stored: StoredArchive, report: RebuildReport) -> None:
-        """Hold the bytes of *archive* against its side-car, and the side-car against the catalog."""
+        """Hold the bytes of *archive* against its side-car, and the side-car against the catalog; read its records."""
+        if not self.records.is_whole(archive.digests.sha256):
+            self.records.remove(archive.digests.sha256)
+            report.bad_records.append(archive.id)
         found = self._digests(archive)
         if found is not None and found != archive.digests and agree(found, archive.digests):
             self._mend(stored, report)

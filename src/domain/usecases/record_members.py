@@ -181,17 +181,30 @@ class RecordMembers:
             for record in records:
                 start = record.at + 1
                 yield record
-        except RecordsMissing:
-            yield from self._kept(archive, lambda: kept(start)) or passing(start)
+        except RecordsMissing as error:
+            self._remake(archive, error)
+            try:
+                for record in kept(start):
+                    start = record.at + 1
+                    yield record
+            except RecordsMissing:  # nothing lasts there
+                yield from passing(start)
 
     def _kept(self, archive: BackupArchive, read: Callable[[], _T]) -> _T | None:
         """What *read* finds, with records made first if there are none; None where these cannot be kept."""
-        with suppress(RecordsMissing):
+        try:
             return read()
-        self.remake(archive)
+        except RecordsMissing as error:
+            self._remake(archive, error)
         with suppress(RecordsMissing):  # perhaps because the disk is full
             return read()
         return None
+
+    def _remake(self, archive: BackupArchive, error: RecordsMissing) -> None:
+        """Make those of *archive* anew; where *error* is of others, which they lean on, drop these first."""
+        if error.sha256 != archive.digests.sha256:
+            self.records.remove(error.sha256)
+        self.remake(archive)
 
     def remake(self, archive: BackupArchive) -> None:
         """Make the records of *archive* from its bytes, in place of those that may be there. Raises like calling."""

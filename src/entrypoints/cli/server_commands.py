@@ -76,6 +76,8 @@ def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _ser
         print(printable(f"damaged, its bytes are not what was received; send it again: {id}"))
     for id in report.wrong_snapshots:
         print(printable(f"snapshot file damaged, not given out; the chain is as it was: {id}"))
+    for id in report.bad_records:
+        print(printable(f"records of its members damaged; dropped, they are made anew when somebody asks: {id}"))
     for id in report.otherwise:
         print(printable(f"the catalog said something else of it than its side-car: {id}"))
     if report.unsound:
