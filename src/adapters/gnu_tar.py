@@ -249,6 +249,8 @@ class _RunningTar(_Tar):
                     raise DumpFailed(status, said)
             unreadable = tuple(self._messages.unreadable)
             left = settled(self._before, self._snapshot.read_bytes(), [one.path for one in unreadable])
+            if unreadable and left.changes is not None and not left.changes.files:
+                raise DumpFailed(status, said)  # as where the directory itself could not be read: it holds nothing
             is_clean = status != _SOME_CHANGED and not self._messages.changed
             told = self._messages.unreadable_messages
             kept = remembering(left.snapshot, self._selection)

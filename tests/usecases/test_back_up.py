@@ -7,6 +7,7 @@ import hashlib
 import io
 import queue
 import random
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator
@@ -492,6 +493,34 @@ def test_a_directory_that_cannot_be_read_at_all_is_no_backup(machine: Machine, t
         machine.back_up()
     assert machine.server.kept == {}
     machine.tree.chmod(0o700)
+
+
+@pytest.mark.parametrize("how", ["names alone", "no file", "no folder"])
+@pytest.mark.parametrize("before", [False, True], ids=["FULL", "INC"])
+def test_nor_is_one_of_which_no_file_can_be_read(machine: Machine, tmp_path: Path, how: str, *, before: bool) -> None:
+    """However that comes about; where others have not changed since, they are there, and it is stored."""
+    machine.dumper = GnuTar(weak_tar(tmp_path))
+    shutil.rmtree(machine.tree)
+    write(machine.tree, {"folder/a": b"a", "folder/b": b"b"})
+    if before:
+        machine.back_up()
+    stored = dict(machine.server.kept)
+    folder = machine.tree / "folder"
+    spoilt = {"names alone": folder, "no file": folder / "a", "no folder": folder}[how]
+    if how == "no file":
+        for name in ("a", "b"):
+            (folder / name).write_bytes(b"changed")
+            (folder / name).chmod(0)
+    else:
+        folder.chmod(0o444 if how == "names alone" else 0)
+
+    with pytest.raises(DumpFailed, match=r"document/folder.*Permission denied"):
+        machine.back_up()
+    assert machine.server.kept == stored
+    spoilt.chmod(0o700)
+    if how != "no file":
+        return
+    assert [one.path for one in machine.back_up().unreadable] == [b"document/folder/b"]
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,11 @@ class Changes:
     unchanged: int
     deleted: int
 
+    @property
+    def files(self) -> int:
+        """Those that there are, and that could be read or have not changed."""
+        return self.new + self.changed + self.unchanged
+
 
 @frozen
 class DumpEnd:
@@ -118,7 +123,7 @@ class RunningDump(AbstractContextManager["RunningDump", None], Protocol):
         How it ended, after the last block.
 
         Raises:
-            DumpFailed: not well. Over single files that cannot be read it goes on.
+            DumpFailed: not well. Over single files that cannot be read it goes on, but not where none can.
         """
 
 
