@@ -22,6 +22,7 @@ from ..domain.archives import BackupArchive, BackupType
 from ..domain.client.ports import LocalArchive
 from ..domain.errors import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
 from .local_folder import described
+from .plain_file import open_plain
 
 PART_SUFFIX = ".part"
 _BLOCK_BYTES = 1 << 20
@@ -157,10 +158,10 @@ def _locked(path: Path) -> io.FileIO:
 
     Raises:
         PullInProgress: another process holds it.
+        FolderUnusable: it is no plain file.
     """
     while True:
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = io.FileIO(os.open(path, flags, 0o600), "r+")
+        file = open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(file, path):

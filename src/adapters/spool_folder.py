@@ -23,6 +23,7 @@ from ..domain.errors import FolderUnusable
 from .landing_folder import told_as_errors
 from .local_folder import described
 from .own_folder import check_own_folder
+from .plain_file import open_plain
 
 _SNAPSHOT, _DESCRIPTION = ".snapshot", ".json"
 
@@ -40,7 +41,7 @@ class SpoolFolder:
         with told_as_errors(self.path):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             check_own_folder(self._folder, otherwise="name another spool")
-            lock = io.FileIO(self._folder / "lock", "a")
+            lock = open_plain(self._folder / "lock", os.O_WRONLY | os.O_CREAT)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -66,13 +67,13 @@ class SpoolFolder:
 
     def _read(self, file: Path, type: BackupType) -> Spooled:
         try:
-            told = json.loads(file.with_name(file.name + _DESCRIPTION).read_bytes())
+            told = json.loads(_content(file.with_name(file.name + _DESCRIPTION)))
             parent = (BackupType(told["parent"][0]), told["parent"][1]) if told["parent"] else None
             lineage = Lineage(parent, told["snapshot_before"], told["snapshot_after"])
             notes = tuple(told.get("notes", ()))
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise FolderUnusable(f"{file}{_DESCRIPTION}", "it cannot be read; remove it with its archive") from error
-        snapshot = file.with_name(file.name + _SNAPSHOT).read_bytes()
+        snapshot = _content(file.with_name(file.name + _SNAPSHOT))
         return Spooled(ArchiveId(self.profile, type, file.name), described(file, type), lineage, snapshot, notes)
 
     def write(self, id: ArchiveId, blocks: Iterable[bytes]) -> LocalArchive:
@@ -101,9 +102,9 @@ class SpoolFolder:
             "notes": list(dump.notes),
         }
         with told_as_errors(file):
-            file.with_name(file.name + _SNAPSHOT).write_bytes(dump.snapshot)
+            _put(file.with_name(file.name + _SNAPSHOT), dump.snapshot)
             partly = file.with_name(file.name + _DESCRIPTION + ".part")
-            partly.write_text(json.dumps(told))
+            _put(partly, json.dumps(told).encode())
             partly.rename(file.with_name(file.name + _DESCRIPTION))
 
     def remove(self, dump: Spooled) -> None:
@@ -119,6 +120,16 @@ class SpoolFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._lock.close()
+
+
+def _content(file: Path) -> bytes:
+    with open_plain(file, os.O_RDONLY) as opened:
+        return opened.readall()
+
+
+def _put(file: Path, content: bytes) -> None:
+    with open_plain(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as opened:
+        _write(opened, content, file)
 
 
 def _write(opened: io.FileIO, block: bytes, file: Path) -> None:

@@ -26,6 +26,7 @@ from ..domain.errors import FolderUnusable, LocalConflict, LocalDiskFull, PullIn
 from .landing_folder import PART_SUFFIX, told_as_errors
 from .local_folder import archive_of, opened_file
 from .own_folder import is_at, open_own_folder
+from .plain_file import open_plain
 
 _PREFIX = "tarkeep-"
 _NOTE = _PREFIX + "restore"
@@ -55,12 +56,10 @@ class WorkFolder:
 
     def begin(self, archive: BackupArchive) -> Part:
         name = _name(archive) + PART_SUFFIX
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         with told_as_errors(self.path / name):
-            file = io.FileIO(os.open(name, flags, 0o600, dir_fd=self._folder), "r+")
+            file = self._plain(name, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         part = _WorkPart(self, archive, file)
         try:
-            self._check_plain(name, os.fstat(file.fileno()))
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.check_space()
         except BlockingIOError as error:
@@ -104,9 +103,10 @@ class WorkFolder:
             raise FolderUnusable(str(self.path / name), "it is no plain file; remove it")
 
     def _opened(self, name: str) -> io.FileIO:
-        # not waiting for a pipe that somebody put here
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        return io.FileIO(os.open(name, flags, dir_fd=self._folder), "r")
+        return self._plain(name, os.O_RDONLY)
+
+    def _plain(self, name: str, flags: int) -> io.FileIO:
+        return open_plain(self.path / name, flags | os.O_NOFOLLOW, folder=self._folder)
 
     def _described(self, archive: BackupArchive, found: os.stat_result) -> LocalArchive:
         return archive_of(archive.id.type, archive.id.name, self.path / _name(archive), found)
@@ -132,8 +132,7 @@ class WorkFolder:
                     with suppress(FileNotFoundError):
                         os.unlink(name, dir_fd=self._folder)
             else:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-                with io.FileIO(os.open(_NOTE + PART_SUFFIX, flags, 0o600, dir_fd=self._folder), "w") as file:
+                with self._plain(_NOTE + PART_SUFFIX, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as file:
                     file.write(note)
                     os.fsync(file.fileno())
                 os.replace(_NOTE + PART_SUFFIX, _NOTE, src_dir_fd=self._folder, dst_dir_fd=self._folder)
@@ -146,7 +145,6 @@ class WorkFolder:
     def trail(self) -> Iterator[bytes]:
         """What was kept of the trail, in blocks; nothing where none was."""
         with told_as_errors(self.path / _TRAIL), suppress(FileNotFoundError), self._opened(_TRAIL) as file:
-            self._check_plain(_TRAIL, os.fstat(file.fileno()))
             while block := file.read(_BLOCK_BYTES):
                 yield block
 
@@ -247,13 +245,8 @@ class _TrailFile:
 
     def __init__(self, work: WorkFolder) -> None:
         self._work = work
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         with self._told():
-            with suppress(FileNotFoundError):
-                os.unlink(_TRAIL + PART_SUFFIX, dir_fd=work._folder)
-            self._file = io.BufferedWriter(
-                io.FileIO(os.open(_TRAIL + PART_SUFFIX, flags | os.O_EXCL, 0o600, dir_fd=work._folder), "w")
-            )
+            self._file = io.BufferedWriter(work._plain(_TRAIL + PART_SUFFIX, os.O_WRONLY | os.O_CREAT | os.O_TRUNC))
         self._is_kept = False
 
     def add(self, records: bytes) -> None:

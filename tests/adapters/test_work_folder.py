@@ -122,8 +122,30 @@ def test_what_is_planted_is_neither_followed_nor_waited_for(tmp_path: Path) -> N
         os.mkfifo(part)
         with pytest.raises(FolderUnusable, match="no plain file"):
             work.begin(ARCHIVE)
+        for name in ("restore", "restore.part", "trail.part"):
+            os.mkfifo(tmp_path / "work" / f"tarkeep-{name}")
+        for use in (work.note, lambda: work.put_note(b"note"), work.begin_trail):
+            with pytest.raises(FolderUnusable, match="no plain file"):
+                use()
 
     assert outside.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["lock", "FULL/full_1.tar.gz.snapshot", "FULL/full_1.tar.gz.json"])
+def test_nor_is_it_in_a_spool(tmp_path: Path, name: str) -> None:
+    """Whatever is read there or written."""
+    place = tmp_path / "spool" / "laptop" / name
+    place.parent.mkdir(parents=True, mode=0o700)
+    (tmp_path / "spool" / "laptop").chmod(0o700)
+    for file in ("", ".snapshot", ".json"):
+        whole = tmp_path / "spool" / "laptop" / "FULL" / f"full_1.tar.gz{file}"
+        whole.parent.mkdir(exist_ok=True)
+        whole.write_bytes(b'{"parent": null, "snapshot_before": null, "snapshot_after": null}')
+    place.unlink(missing_ok=True)
+    os.mkfifo(place)
+
+    with pytest.raises(FolderUnusable, match="no plain file"), SpoolFolder(tmp_path / "spool", "laptop") as spool:
+        spool.waiting()
 
 
 def test_an_archive_that_changed_is_not_read_as_the_one_that_was_found(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -196,6 +198,25 @@ def test_a_part_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     assert victim.read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize("what", ["pipe", "pipe that is read", "folder", "socket"])
+def test_a_part_that_is_no_file_is_refused(tmp_path: Path, what: str) -> None:
+    """With its name and at once: nothing can go on in it, and a pipe is waited at for ever."""
+    part = tmp_path / "FULL" / f"{ARCHIVE.id.name}.part"
+    part.parent.mkdir()
+    with ExitStack() as kept:
+        if what == "folder":
+            part.mkdir()
+        elif what == "socket":
+            os.mknod(part, stat.S_IFSOCK | 0o600)
+        else:
+            os.mkfifo(part)
+        if what == "pipe that is read":
+            kept.callback(os.close, os.open(part, os.O_RDONLY | os.O_NONBLOCK))
+
+        with pytest.raises(FolderUnusable, match=re.escape(f"{part} cannot be used: it is no plain file; remove it")):
+            LandingFolder(tmp_path).begin(ARCHIVE)
+
+
 def test_unfinished_parts_are_listed(tmp_path: Path) -> None:
     """Those of archives, and nothing else that ends so."""
     landing = LandingFolder(tmp_path)
@@ -206,7 +227,7 @@ def test_unfinished_parts_are_listed(tmp_path: Path) -> None:
     assert landing.unfinished() == [tmp_path / "FULL" / f"{ARCHIVE.id.name}.part"]
 
 
-@pytest.mark.parametrize("state", ["garbage", "a folder", "below a file"])
+@pytest.mark.parametrize("state", ["garbage", "a folder", "a pipe", "below a file"])
 def test_a_memory_that_is_of_no_use_is_an_empty_one(tmp_path: Path, state: str) -> None:
     """It costs work and nothing else; garbage is replaced."""
     file = tmp_path / "client.sqlite"
@@ -214,6 +235,8 @@ def test_a_memory_that_is_of_no_use_is_an_empty_one(tmp_path: Path, state: str) 
         file.write_bytes(os.urandom(5000))
     elif state == "a folder":
         file.mkdir()
+    elif state == "a pipe":
+        os.mkfifo(file)
     else:
         file.write_bytes(b"")
         file = file / "client.sqlite"
