@@ -124,6 +124,15 @@ class FilesystemArchiveStore:
             self._open_writers.discard(upload)
             raise
 
+    def staged_bytes(self, upload: str) -> int:
+        with translated():
+            try:
+                found = os.lstat(self._staged(upload, _PART_SUFFIX))
+            except FileNotFoundError:
+                return 0
+        # of one that was published and kept its name here nothing is to be gone on with, see `_create_or_open`
+        return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
+
     def discard(self, upload: str) -> None:
         with translated(writing=True):
             self._unlink_staged(upload)

@@ -81,6 +81,11 @@ class MemoryArchiveStore:
             self._open.add(staged)
         return _Writer(self, staged)
 
+    def staged_bytes(self, upload: str) -> int:
+        with self._lock:
+            staged = self._staged(upload)
+            return 0 if staged is None else len(staged.content)
+
     def discard(self, upload: str) -> None:
         with self._lock:
             staged = self._staged(upload)

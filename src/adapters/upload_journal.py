@@ -171,6 +171,7 @@ def _record(upload: Upload) -> dict[str, object]:
         "sha256": upload.sha256,
         "owner": upload.owner,
         "profile": upload.profile,
+        "crc32": upload.crc32,
     }
 
 
@@ -199,7 +200,15 @@ def _upload(read: dict[str, object]) -> Upload:
         sha256=_text(read.get("sha256")),
         owner=_text(read.get("owner")),
         profile=_text(read.get("profile")),
+        crc32=_crc32(read),
     )
+
+
+def _crc32(record: dict[str, object]) -> int | None:
+    found = record.get("crc32", None if record["offset"] else 0)
+    if not isinstance(found, int | None):
+        raise TypeError("not a CRC-32")
+    return found
 
 
 def _offer(record: dict[str, object]) -> Offer:

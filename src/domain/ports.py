@@ -147,6 +147,9 @@ class ArchiveStore(Protocol):
             StagedBytesMissing: staging holds fewer bytes than that.
         """
 
+    def staged_bytes(self, upload: str) -> int:
+        """How many bytes `resume` finds of *upload*; 0 where there is nothing of it."""
+
     def discard(self, upload: str) -> None:
         """Drop what staging holds of *upload*. Nothing there is no error."""
 

@@ -66,7 +66,8 @@ class Upload:
     upload a partial one has become part. *client* is who began it, *metadata* what it sent to describe it, word for
     word. *sha256* is of all of its bytes, known from just before they are stored. *owner* is the token it was begun
     with, None while none was needed; for everybody else it does not exist. *profile* is whose a partial one is, where
-    that is known.
+    that is known. *crc32* is of the bytes before *offset_bytes*, by which it is told whether those in staging are still
+    what was sent; None of an upload that was begun before there was one.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Upload:
     sha256: str | None = None
     owner: str | None = None
     profile: str | None = None
+    crc32: int | None = 0
 
     @property
     def held_for(self) -> str | None:
@@ -252,9 +254,9 @@ def start_append(
     return evolve(upload, touched_at=now)
 
 
-def advanced(upload: Upload, offset_bytes: int, now: datetime) -> Upload:
+def advanced(upload: Upload, offset_bytes: int, now: datetime, crc32: int | None = None) -> Upload:
     """
-    The upload after everything before *offset_bytes* became durable.
+    The upload after everything before *offset_bytes*, of which *crc32* is the sum, became durable.
 
     The last step of a whole upload is not this one but `stored`: up to then it stands where it stood.
     """
@@ -264,7 +266,7 @@ def advanced(upload: Upload, offset_bytes: int, now: datetime) -> Upload:
         raise BeyondLength(upload.length_bytes)
     if upload.role is Role.WHOLE and offset_bytes == upload.length_bytes:
         return evolve(upload, touched_at=now)
-    return evolve(upload, offset_bytes=offset_bytes, touched_at=now)
+    return evolve(upload, offset_bytes=offset_bytes, touched_at=now, crc32=crc32)
 
 
 def about_to_be_stored(upload: Upload, sha256: str, now: datetime) -> Upload:

@@ -308,7 +308,7 @@ def _uploads(
         append=AppendToUpload(show, receive, hasher),
         show=show,
         end=EndUpload(show),
-        join=JoinUploads(show, begin, receive),
+        join=JoinUploads(show, begin, receive, hasher),
         expire=expire,
     )
 

@@ -867,9 +867,22 @@ class ArchiveStoreContract:
         with door.store.resume("an-upload", 0) as writer:
             writer.write(b"four")
 
+        assert door.store.staged_bytes("an-upload") == 4
         with pytest.raises(StagedBytesMissing):
             door.store.resume("an-upload", 5)
         assert door.open_files() == 0
+
+    def test_what_is_staged_of_an_upload_is_counted(self, door: StoreDoor) -> None:
+        """While it is written, while it rests, and not any more once it is gone or published."""
+        assert door.store.staged_bytes("an-upload") == 0
+        with door.store.resume("an-upload", 0) as writer:
+            writer.write(b"1234567")
+            assert door.store.staged_bytes("an-upload") == 7
+        with door.store.resume("an-upload", 6) as writer:
+            assert door.store.staged_bytes("an-upload") == 6
+            writer.seal(b"{}")
+            writer.publish(ID)
+        assert door.store.staged_bytes("an-upload") == 0
 
     def test_an_upload_may_be_sealed_in_vain_and_go_on(self, door: StoreDoor) -> None:
         """As when the catalog could not be reached: the next writer appends."""

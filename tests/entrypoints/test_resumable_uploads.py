@@ -9,8 +9,9 @@ import random
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -135,6 +136,64 @@ def test_an_offset_survives_a_crash(tmp_path: Path) -> None:
         assert patch(client, upload, offset, LARGE[offset:]).status_code == 204
         assert is_stored(client, name, LARGE)
     assert [path for path in (data / "staging").iterdir() if path.suffix != ".upload"] == []
+
+
+def _flip(part: Path) -> None:
+    content = bytearray(part.read_bytes())
+    content[12_345] ^= 8
+    part.write_bytes(content)
+
+
+def _cut(part: Path) -> None:
+    os.truncate(part, 12_345)
+
+
+@pytest.mark.parametrize("validate", ["full", "off"])
+@pytest.mark.parametrize("stops", [False, True], ids=["running", "restarted"])
+@pytest.mark.parametrize("damage", [_flip, _cut])
+def test_bytes_that_rot_between_two_pieces_are_not_acknowledged(
+    tmp_path: Path, damage: Callable[[Path], None], stops: bool, validate: str
+) -> None:
+    """Whether the server went on or began anew: the upload is over, nothing is stored, and sent again it is."""
+    data, name = tmp_path / "data", new_name()
+    with ExitStack() as open_servers:
+        server = open_servers.enter_context(live_server(data, "--validate", validate))
+        client = open_servers.enter_context(server.client())
+        upload = begin(client, len(SMALL), name)
+        assert patch(client, upload, 0, SMALL[:20_000]).status_code == 204
+        assert patch(client, upload, 20_000, SMALL[20_000:30_000]).status_code == 204
+        if stops:
+            open_servers.close()
+            server = open_servers.enter_context(live_server(data, "--validate", validate))
+            client = open_servers.enter_context(server.client())
+        damage(data / "staging" / (upload.rpartition("/")[2] + ".part"))
+
+        if damage is _cut:
+            assert client.head(upload).status_code == 410
+        assert patch(client, upload, 30_000, SMALL[30_000:]).status_code == 410
+        assert list((data / "staging").iterdir()) == []
+        assert not (data / "archives" / "laptop").exists()
+        again = begin(client, len(SMALL), name)
+        assert patch(client, again, 0, SMALL).status_code == 204
+        assert is_stored(client, name, SMALL)
+
+
+def test_a_rotten_piece_is_not_concatenated(tmp_path: Path) -> None:
+    """It is over; the others stay."""
+    data, name = tmp_path / "data", new_name()
+    with live_server(data) as server, server.client() as client:
+        pieces = []
+        for some in (SMALL[:30_000], SMALL[30_000:]):
+            headers = {**TUS, "Upload-Length": str(len(some)), "Upload-Concat": "partial"}
+            pieces.append(client.post(UPLOADS, headers=headers).headers["location"])
+            assert patch(client, pieces[-1], 0, some).status_code == 204
+        _flip(data / "staging" / (pieces[0].rpartition("/")[2] + ".part"))
+        about = {"Upload-Metadata": described(filename=name, profile="laptop", type="FULL")}
+        joining = {**TUS, **about, "Upload-Concat": "final;" + " ".join(pieces)}
+
+        assert client.post(UPLOADS, headers=joining).status_code == 410
+        assert [client.head(piece).status_code for piece in pieces] == [410, 200]
+        assert not (data / "archives" / "laptop").exists()
 
 
 def test_a_dead_connection_lets_go_for_a_newcomer(server: LiveServer, client: httpx2.Client) -> None:

@@ -1,9 +1,9 @@
 """
 Where resumable uploads stand, and their end: stored, deleted, expired, or refused for what they turned out to be.
 
-The rules: an offset is told only where the bytes before it are there, so that a receive whose end failed is settled
-first; and what has ended leaves nothing behind. Why it ended is remembered for a minute, without a file, for a client
-that asks once more. What was stored is known for an hour, to whom the answer was lost.
+The rules: an offset is told only where there are as many bytes in staging, so that a receive whose end failed is
+settled first; and what has ended leaves nothing behind. Why it ended is remembered for a minute, without a file, for
+a client that asks once more. What was stored is known for an hour, to whom the answer was lost.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from .receive import Arrival
 OVER_KEPT, OVER_AT_MOST = timedelta(minutes=1), 1_000
 STORED_KEPT, STORED_AT_MOST = timedelta(hours=1), 10_000
 """For so long, and so many; the oldest are forgotten first."""
+
+
+BYTES_LOST = "its bytes are lost"
 
 
 @define(eq=False)
@@ -106,6 +109,7 @@ class ShowUpload:
         """
         Raises:
             UploadNotFound, UploadGone: there is none, or it is over.
+            StagedBytesMissing: it is over from now on, since its bytes are lost.
             CatalogBusy, BackendUnavailable, ...: whether it is stored cannot be told now, nor where it stands.
         """
         try:
@@ -117,7 +121,9 @@ class ShowUpload:
     def current(self, id: str) -> Upload:
         """The upload *id*; for whoever holds it. Raises as calling does."""
         upload = self._unended(id)
-        return self._noted(upload) if uploads.may_be_stored(upload) else upload
+        if uploads.may_be_stored(upload):
+            upload = self._noted(upload)
+        return self._there(upload) if upload.is_open else upload
 
     def _noted(self, upload: Upload) -> Upload:
         """*upload*, stored if its archive is: whoever stored it may have died, or the disk failed, before noting it."""
@@ -125,20 +131,18 @@ class ShowUpload:
             return upload
         archive = self.stored_as(upload.offer, upload.sha256)
         if archive is None:
-            return self._there(upload)
+            return upload
         upload = uploads.stored(upload, archive.id, self.clock.now())
         self.sessions.save(upload)
         self.store.discard(upload.id)
         return upload
 
     def _there(self, upload: Upload) -> Upload:
-        """*upload*, whose bytes are as far as it says; storing them may have failed after they had left staging."""
-        try:
-            with self.store.resume(upload.id, upload.offset_bytes):
-                return upload
-        except StagedBytesMissing:
-            self.end(upload, "its bytes are lost")
-            raise
+        """*upload*, whose bytes are there. They may be lost, or have left staging for a place where they never came."""
+        if self.store.staged_bytes(upload.id) < upload.offset_bytes:
+            self.end(upload, BYTES_LOST)
+            raise StagedBytesMissing(upload.id)
+        return upload
 
     def known(self, id: str) -> Upload:
         """The upload *id* as it was last noted, or as it ended. Raises UploadNotFound."""

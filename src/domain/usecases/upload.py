@@ -4,7 +4,8 @@ Resumable uploads: continued over any number of requests, ended as an archive. T
 What is judged is in `domain.uploads`; here bytes are moved, through the same receive as every other archive. The order
 that keeps an offset from lying: bytes are synced in staging, then the session is saved with the offset behind them,
 and only then is anybody told. Between requests an arrival rests with its digests and inspection as they stand; one that
-is lost (a restart, too many of them) is built anew from staging.
+is lost (a restart, too many of them) is built anew from staging. What lay in staging between requests may have rotten
+there: before it becomes an archive it is read again, and held against a CRC-32 that was noted with the offset.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ..ports import ArchiveWriter, Block, Hasher
 from ..uploads import Checksum, Role, Upload
 from .begin_upload import BeginUpload
 from .receive import Arrival, ReceiveArchive
-from .show_upload import ShowUpload
+from .show_upload import BYTES_LOST, ShowUpload
 
 SYNC_BYTES = 8_000_000
 """No more bytes than these are received without being made durable, as long as blocks are alike in length."""
@@ -100,7 +101,7 @@ class AppendToUpload:
                     return self._append_piece(upload, blocks, checksum)
                 return self._append(upload, blocks, checksum, is_the_rest)
             except StagedBytesMissing:
-                self.show.end(upload, "its bytes are lost")
+                self.show.end(upload, BYTES_LOST)
                 raise
 
     def _check_growth(self, before: Upload, upload: Upload, coming_bytes: int) -> None:
@@ -116,6 +117,7 @@ class AppendToUpload:
             self.show.sessions.save(upload)  # a length that was declared counts from now on
 
     def _append(self, upload: Upload, blocks: Iterable[Block], checksum: Checksum | None, is_the_rest: bool) -> Upload:
+        before = upload
         with ExitStack() as held:
             arrival = held.enter_context(self._arrival(upload))
             try:
@@ -126,6 +128,7 @@ class AppendToUpload:
                 if is_the_rest and cut is None and upload.length_bytes is None:
                     upload = evolve(upload, length_bytes=arrival.size_bytes)
                 if cut is None and arrival.size_bytes == upload.length_bytes:
+                    self._check_rested(before, arrival)
                     received = arrival.complete(upload.offer or _no_offer(upload), self._noting(upload))
                     now = self.show.clock.now()
                     upload = uploads.about_to_be_stored(upload, received.archive.digests.sha256, now)
@@ -139,6 +142,7 @@ class AppendToUpload:
                     return upload
                 arrival.pause()
             except _FINAL_VERDICTS as verdict:
+                self._check_rested(before, arrival)  # what was sent need not be what is wrong
                 held.close()
                 self.show.end(upload, str(verdict))
                 raise
@@ -148,6 +152,11 @@ class AppendToUpload:
         if cut is not None:
             raise cut
         return upload
+
+    def _check_rested(self, before: Upload, arrival: Arrival) -> None:
+        """Read what lay in staging when this request came. Raises StagedBytesMissing: it is not what was sent."""
+        for _ in as_sent(before, arrival.writer, self.hasher):
+            pass
 
     def _noting(self, upload: Upload) -> Callable[[Digests], None]:
         def note(digests: Digests) -> None:
@@ -183,14 +192,16 @@ class AppendToUpload:
         """Write *blocks*; the upload with its new offset, and what the sender broke off with."""
         running = self.hasher.checksum(checksum.algorithm) if checksum else None
         start = synced = writer.size_bytes
+        before = crc32 = upload.crc32
         cut: Exception | None = None
         try:
             for block in _from_sender(blocks, *self._room(upload, writer.size_bytes)):
                 take(block)
+                crc32 = None if crc32 is None else self.hasher.crc32(block, crc32)
                 if running is not None:
                     running.update(block)
                 elif writer.size_bytes - synced + len(block) > SYNC_BYTES:
-                    upload = self._sync(upload, writer)
+                    upload = self._sync(upload, writer, crc32)
                     synced = writer.size_bytes
                     # what is synced stays: it goes on from there once there is room
                     self.receive.check_room()
@@ -200,8 +211,9 @@ class AppendToUpload:
             cut = left.error
         if checksum is not None and running is not None and (cut is not None or running.digest() != checksum.digest):
             writer.truncate(start)
+            crc32 = before
             cut = cut or ChecksumMismatch(checksum.algorithm.value)
-        return self._sync(upload, writer), cut
+        return self._sync(upload, writer, crc32), cut
 
     def _room(self, upload: Upload, staged_bytes: int) -> tuple[int | None, TarkeepError]:
         """How many bytes may follow those that are staged (None: any number), and what is wrong with more."""
@@ -210,8 +222,8 @@ class AppendToUpload:
         limit = self.receive.max_bytes
         return (None if limit is None else limit - staged_bytes), TooLarge(limit or 0)
 
-    def _sync(self, upload: Upload, writer: ArchiveWriter) -> Upload:
-        advanced = uploads.advanced(upload, writer.size_bytes, self.show.clock.now())
+    def _sync(self, upload: Upload, writer: ArchiveWriter, crc32: int | None) -> Upload:
+        advanced = uploads.advanced(upload, writer.size_bytes, self.show.clock.now(), crc32)
         if advanced.offset_bytes != upload.offset_bytes:
             writer.sync()
         self.show.sessions.save(advanced)
@@ -225,6 +237,7 @@ class JoinUploads:
     show: ShowUpload
     begin: BeginUpload
     receive: ReceiveArchive
+    hasher: Hasher
 
     def __call__(
         self, offer: Offer, parts: Sequence[str], *, client: str = "", metadata: str = "", owner: str | None = None
@@ -234,6 +247,7 @@ class JoinUploads:
 
         Raises:
             PartsUnusable, UploadNotFound, UploadGone, UploadLocked: by the parts.
+            StagedBytesMissing: of one of them, which is over.
             As `ReceiveArchive`: by their bytes together. The parts stay as they are.
         """
         show = self.show
@@ -277,7 +291,30 @@ class JoinUploads:
     def _bytes_of(self, pieces: Sequence[Upload]) -> Iterator[bytes]:
         for piece in pieces:
             with self.show.store.resume(piece.id, piece.offset_bytes) as writer:
-                yield from writer.staged()
+                try:
+                    yield from as_sent(piece, writer, self.hasher)
+                except StagedBytesMissing:
+                    self.show.end(piece, BYTES_LOST)
+                    raise
+
+
+def as_sent(upload: Upload, writer: ArchiveWriter, hasher: Hasher) -> Iterator[bytes]:
+    """
+    The bytes of *upload* that lay in staging, which *writer* reads.
+
+    Raises:
+        StagedBytesMissing: behind the last, they are not what was sent.
+    """
+    left, crc32 = upload.offset_bytes, 0
+    for block in writer.staged() if left else ():
+        some = block[:left]
+        yield some
+        crc32 = hasher.crc32(some, crc32)
+        left -= len(some)
+        if not left:
+            break
+    if left or upload.crc32 not in (None, crc32):
+        raise StagedBytesMissing(upload.id)
 
 
 class _SenderLeft(Exception):
