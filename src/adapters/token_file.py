@@ -3,17 +3,20 @@ Tokens in a file of the data directory, which the commands of the host write and
 
 ::
 
-    DATA/tokens.json      {"format": 1, "tokens": [{"id": ..., "sha256": ..., ...}]}, mode 0600
+    DATA/tokens.json      {"format": 1, "sum": ..., "tokens": [{"id": ..., "sha256": ..., ...}]}, mode 0600
     DATA/tokens.lock      held while a command changes it
     DATA/token-uses.json  {"<id>": "2026-11-24T02:10:00Z"}, written by the server alone, at most once a minute
 
 The rule: a reader tells by the file's number and time that there is a new one (see `durable_file`). A file that was
 there and is gone, or cannot be understood, lets nobody in: losing it must not open a server. The directory's marker
-tells that there was one, also to a server that is started after the loss.
+tells that there was one, also to a server that is started after the loss. The sum is the SHA-256 of the tokens: a bit
+that flips must not open more than was meant. A file without one, as of a version before or of somebody who changed it
+by hand, is believed, and gets one with the next start of a server or the next command.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
@@ -34,6 +37,8 @@ from .marker import MARKER, had_tokens, note_tokens
 from .system import RandomIds
 
 FORMAT = 1
+_KEYS = {"format", "sum", "tokens"}
+_ANOTHER = 'it is not what was written; if you changed it by hand, remove its line "sum"'
 
 _State = tuple[int, int, int]
 _NOTHING = Keyring({}, is_open=True)
@@ -46,6 +51,7 @@ class FileGatekeeper:
     folder: Path
     _seen: _State | None = field(default=None, init=False)  # the file that `_keyring` was read from
     _keyring: Keyring = field(default=_NOTHING, init=False)
+    _has_sum: bool = field(default=False, init=False)  # that file
     _marker_seen: _State | None = field(default=None, init=False)
     _marker_says: bool = field(default=False, init=False)
     _noted: dict[str, datetime] = field(factory=dict, init=False)
@@ -69,11 +75,17 @@ class FileGatekeeper:
             return self._keyring
 
     def note_tokens(self) -> None:
-        """Have the marker tell that there are tokens, where they were made by a version that did not do so."""
+        """Have the marker tell that there are tokens, and the file their sum, where a version before did not do so."""
         with translated(writing=True):
-            if self._path.exists() and not had_tokens(self.folder):
+            if not self._path.exists():
+                return
+            if not had_tokens(self.folder):
                 with held(self.folder / TOKENS_LOCK):
                     note_tokens(self.folder, RandomIds())
+            self.keyring()
+            if not self._has_sum:
+                with held(self.folder / TOKENS_LOCK):
+                    self._keep(self.keyring().tokens)
 
     def add(self, token: Token) -> None:
         with self._changing(may_be_lost=True) as tokens:
@@ -117,13 +129,18 @@ class FileGatekeeper:
     def _read(self) -> Keyring:
         try:
             told = json.loads(self._path.read_bytes())
-            tokens = [_token(record) for record in told["tokens"]] if told["format"] == FORMAT else None
+            is_ours = told["format"] == FORMAT
+            tokens = [_token(record) for record in told["tokens"]] if is_ours else None
+            is_whole = not is_ours or (told.keys() <= _KEYS and told.get("sum") in (None, _sum(told["tokens"])))
         except OSError as error:
             raise _unreadable(error) from error
         except (ValueError, KeyError, TypeError, AttributeError, TarkeepError) as error:
             raise BackendUnavailable("token file", "it is not one that this version wrote") from error
         if tokens is None:
             raise BackendUnavailable("token file", "a newer version wrote it")
+        if not is_whole:
+            raise BackendUnavailable("token file", _ANOTHER)
+        self._has_sum = "sum" in told
         return Keyring({token.id: token for token in tokens}, is_open=False)
 
     def _keyring_without_file(self) -> Keyring:
@@ -158,13 +175,21 @@ class FileGatekeeper:
                 tokens = dict(before)
                 yield tokens
                 if tokens != before:
-                    told = [_record(token) for token in tokens.values()]
-                    _write(self._path, {"format": FORMAT, "tokens": told})
+                    self._keep(tokens)
                     note_tokens(self.folder, RandomIds())
+
+    def _keep(self, tokens: Mapping[str, Token]) -> None:
+        told = [_record(token) for token in tokens.values()]
+        _write(self._path, {"format": FORMAT, "sum": _sum(told), "tokens": told})
 
 
 def _write(path: Path, content: Mapping[str, object]) -> None:
     replace_file(path, json.dumps(content, indent=1).encode() + b"\n")
+
+
+def _sum(records: object) -> str:
+    """Of the tokens, whatever white space the file has."""
+    return hashlib.sha256(json.dumps(records, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _unreadable(error: OSError) -> BackendUnavailable:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from tarkeep.adapters.data_directory import DataDirectory
 from tarkeep.adapters.memory_tokens import MemoryGatekeeper
@@ -112,6 +113,42 @@ def test_tokens_of_an_older_version_are_noted(tmp_path: Path) -> None:
         "more": [1],
         "tokens": True,
     }
+
+
+def test_a_flipped_bit_opens_nothing(tmp_path: Path) -> None:
+    """Wherever it is: nobody is let in, or the tokens are what they were."""
+    FileGatekeeper(tmp_path).add(evolve(token(), profiles=("j",), expires_at=NOW))
+    before = FileGatekeeper(tmp_path).keyring()
+    file = tmp_path / "tokens.json"
+    whole = file.read_bytes()
+
+    for bit in range(8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(flipped)
+        try:
+            assert FileGatekeeper(tmp_path).keyring() == before
+        except BackendUnavailable:
+            continue
+
+
+def test_a_file_without_a_sum_is_believed_and_gets_one(tmp_path: Path) -> None:
+    """As of a version before, or of somebody who changed it by hand and took the sum out; with the next start."""
+    FileGatekeeper(tmp_path).add(evolve(token(), profiles=("j",)))
+    file = tmp_path / "tokens.json"
+    told = json.loads(file.read_text())
+    told["tokens"][0]["profiles"] = ["k"]
+    file.write_text(json.dumps(told))
+    with pytest.raises(BackendUnavailable, match='if you changed it by hand, remove its line "sum"'):
+        FileGatekeeper(tmp_path).keyring()
+
+    del told["sum"]
+    file.write_text(json.dumps(told))
+    (found,) = FileGatekeeper(tmp_path).keyring().tokens.values()
+    assert found.profiles == ("k",)
+    FileGatekeeper(tmp_path).note_tokens()
+    assert "sum" in json.loads(file.read_text())
+    assert FileGatekeeper(tmp_path).keyring().tokens == {found.id: found}
 
 
 def test_without_a_token_nothing_is_noted(tmp_path: Path) -> None:
