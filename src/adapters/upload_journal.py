@@ -3,17 +3,21 @@ What is known of resumable uploads, as one small journal per upload beside the b
 
 ::
 
-    DATA/staging/<id>.upload      JSON lines: the first has everything, each further one what has changed since
+    DATA/staging/<id>.upload      lines of JSON, a tab, and the CRC-32 in hex of the JSON of this line and those before:
+                                  the first has everything, each further one what has changed since
 
-A line counts once it is whole, so a crash in the middle of appending leaves the state before. Offsets move every few
-megabytes, and appending a line with ``fdatasync`` is the cheapest way to make that durable.
+A line counts once it is whole and follows those that count, so a crash in the middle of appending leaves the state
+before, and so does a bit that flips. Offsets move every few megabytes, and appending a line with ``fdatasync`` is the
+cheapest way to make that durable. A journal of a version before has lines without a CRC-32 at its beginning.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
+import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +32,7 @@ from .data_directory import translated
 from .durable_file import fsync_directory
 
 _SUFFIX = ".upload"
+_LOG = logging.getLogger("tarkeep.uploads")
 
 
 @define(eq=False)
@@ -37,6 +42,7 @@ class FilesystemUploadSessions:
     _folder: Path
     _uploads: dict[str, Upload] = field(factory=dict, init=False)
     _unfinished: dict[str, Upload] = field(factory=dict, init=False)
+    _sums: dict[str, int] = field(factory=dict, init=False)  # of what counts of each journal
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     @classmethod
@@ -44,18 +50,22 @@ class FilesystemUploadSessions:
         """
         The uploads that *folder* tells of.
 
-        A journal of which no line is whole is removed: nobody was told of that upload. One that cannot be understood,
-        as of another version, is passed over.
+        A journal of which no line is whole is removed, since nobody was told of that upload; and so is one that cannot
+        be understood, damaged or of a newer version, since nobody can go on with it. That is told in the log.
         """
         sessions = cls(folder)
         with translated(writing=True):
             for path in sorted(folder.glob(f"*{_SUFFIX}")):
-                told = _replay(path)
-                if not told:
-                    path.unlink()
+                content = path.read_bytes()
+                told, crc32 = _replay(content)
                 upload = _understood(told)
-                if upload is not None:
+                if upload is not None and upload.id == path.stem:
                     sessions._know(upload)
+                    sessions._sums[upload.id] = crc32
+                    continue
+                if content.strip() and content.endswith(b"\n"):  # else it was torn
+                    _LOG.warning("the journal of an upload is damaged, and is removed: %s", path)
+                path.unlink()
         return sessions
 
     def save(self, upload: Upload) -> None:
@@ -91,6 +101,7 @@ class FilesystemUploadSessions:
     def remove(self, id: str) -> None:
         with self._lock, translated(writing=True):
             self._unfinished.pop(id, None)
+            self._sums.pop(id, None)
             if self._uploads.pop(id, None) is not None:
                 self._path(id).unlink(missing_ok=True)
 
@@ -106,7 +117,9 @@ class FilesystemUploadSessions:
 
     def _append(self, id: str, changed: dict[str, object], flags: int) -> None:
         # a newline before as well: it ends a line that was torn when the disk ran full
-        line = b"\n" + json.dumps(changed).encode() + b"\n"
+        told = json.dumps(changed).encode()
+        crc32 = zlib.crc32(told, self._sums.get(id, 0))
+        line = b"\n%b\t%08x\n" % (told, crc32)
         journal = os.open(self._path(id), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | flags, 0o600)
         try:
             length = os.fstat(journal).st_size
@@ -114,6 +127,7 @@ class FilesystemUploadSessions:
                 while line:
                     line = line[os.write(journal, line) :]
                 os.fdatasync(journal)
+                self._sums[id] = crc32
             except OSError:
                 # it was not saved, so that the next process must not find it: an offset in it may be cut back meanwhile
                 with suppress(OSError):
@@ -123,16 +137,25 @@ class FilesystemUploadSessions:
             os.close(journal)
 
 
-def _replay(path: Path) -> dict[str, object]:
+def _replay(content: bytes) -> tuple[dict[str, object], int]:
+    """What the lines that count say together, and their sum."""
     merged: dict[str, object] = {}
-    for line in path.read_bytes().split(b"\n"):
+    crc32 = 0
+    has_sums = False
+    for line in content.split(b"\n"):
+        told, tab, sum = line.partition(b"\t")
+        found = zlib.crc32(told, crc32)
+        if sum != b"%08x" % found if tab else has_sums:
+            continue
         try:
-            changed = json.loads(line)
+            changed = json.loads(told)
         except ValueError:
             continue
         if isinstance(changed, dict):
             merged |= changed
-    return merged
+            if tab:
+                crc32, has_sums = found, True
+    return merged, crc32
 
 
 def _understood(told: dict[str, object]) -> Upload | None:

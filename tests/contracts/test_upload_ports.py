@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,3 +70,50 @@ def test_a_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
     state = uploads.advanced(upload("a"), 4, NOW)
     FilesystemUploadSessions.open(tmp_path).save(state)
     assert FilesystemUploadSessions.open(tmp_path).get("a") == state
+
+
+def test_a_flipped_bit_leaves_a_state_that_was_saved_or_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Wherever it is. A journal that tells of none is removed, and the log names it; what is saved next counts."""
+    from tarkeep.domain import uploads
+
+    sessions = FilesystemUploadSessions.open(tmp_path)
+    states = [upload("a")]
+    for offset in (3, 6):
+        states.append(uploads.advanced(states[-1], offset, NOW, offset * 7))
+    for state in states:
+        sessions.save(state)
+    (journal,) = tmp_path.iterdir()
+    whole = journal.read_bytes()
+
+    for bit in range(8 * len(whole)):
+        flipped = bytearray(whole)
+        flipped[bit // 8] ^= 1 << bit % 8
+        journal.write_bytes(flipped)
+        caplog.clear()
+        found = FilesystemUploadSessions.open(tmp_path)
+        if found.all():
+            (state,) = found.all()
+            assert state in states
+            further = uploads.advanced(state, 8, NOW, 56)
+            found.save(further)
+            assert FilesystemUploadSessions.open(tmp_path).get("a") == further
+        else:
+            assert not journal.exists()
+            assert str(journal) in caplog.text
+
+
+def test_a_journal_of_a_version_before_is_gone_on_with(tmp_path: Path) -> None:
+    """Its lines have no sum, and of the bytes before its offset none is known; what is saved next has one."""
+    from tarkeep.domain import uploads
+
+    FilesystemUploadSessions.open(tmp_path).save(upload("a"))
+    (journal,) = tmp_path.iterdir()
+    told = json.loads(journal.read_bytes().partition(b"\t")[0])
+    del told["crc32"]
+    journal.write_bytes(b"\n" + json.dumps(told | {"offset": 3}).encode() + b"\n")
+
+    (found,) = FilesystemUploadSessions.open(tmp_path).all()
+    assert (found.offset_bytes, found.crc32) == (3, None)
+    sessions = FilesystemUploadSessions.open(tmp_path)
+    sessions.save(uploads.advanced(found, 5, NOW))
+    assert FilesystemUploadSessions.open(tmp_path).get("a").offset_bytes == 5
