@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from attrs import frozen
@@ -16,7 +15,8 @@ from ..domain.client.chain import Base, PointDetail, RestorePlan, RestoreStep, S
 from ..domain.client.ports import Download
 from ..domain.errors import NotThere, Refused
 from ..domain.path_text import path_bytes, path_text
-from .http_remote import HttpRemote, archive_path, obstacle_text
+from .http_remote import HttpRemote, archive_path
+from .told import NotUnderstood, Pages, Told
 
 _PAGE = 1000
 _TIME = re.compile(r"(.{19})(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -30,31 +30,32 @@ class HttpChains:
 
     def points(self, profile: str) -> list[StoredPoint]:
         found: list[StoredPoint] = []
-        asked = {"limit": str(_PAGE)}
+        asked, pages = {"limit": str(_PAGE)}, Pages()
         while True:
             told = self._asked(profile, "points", **asked)
-            with self.remote.understood():
-                found += (_point(profile, point) for point in told["points"])
-                cursor = told.get("next_cursor")  # a server that knows no pages has told all
+            with self.remote.understood(told):
+                points = [_point(profile, point) for point in told.objects("points")]
+                cursor = pages.next_cursor(told, len(points))  # a server that knows no pages has told all
+            found += points
             if cursor is None:
                 return found
             asked["cursor"] = cursor
 
     def detail(self, id: ArchiveId) -> PointDetail:
         told = self._asked(id.profile, f"points/{id.type.value}/{quote(id.name, safe='')}")
-        with self.remote.understood():
-            missing = told.get("not_archived", {"count": 0, "names": []})  # that of an older server does not tell
+        with self.remote.understood(told):
+            missing = told.object_or_none("not_archived") if told.has("not_archived") else None  # of an older server
             return PointDetail(
                 id,
-                told["fidelity"],
-                tuple(map(obstacle_text, told["obstacles"])),
+                told.text("fidelity"),
+                told.sentences("obstacles"),
                 tuple(
-                    (doubt["code"], doubt["detail"])
-                    for doubt in told["doubts"]
-                    if not doubt.get("archive") or _id(id.profile, doubt["archive"]) == id
+                    (doubt.text("code"), doubt.text("detail"))
+                    for doubt in told.objects("doubts")
+                    if not doubt.has("archive") or _id(id.profile, doubt.object("archive")) == id
                 ),
-                tuple(map(path_bytes, missing["names"])),
-                missing["count"],
+                tuple(map(path_bytes, missing.texts("names"))) if missing is not None else (),
+                missing.count("count") if missing is not None else 0,
             )
 
     def base(self, profile: str, type: BackupType) -> Base | None:
@@ -62,12 +63,12 @@ class HttpChains:
             told = self._asked(profile, "base", type=type.value, snapshot="true")
         except NotThere:
             return None
-        with self.remote.understood():
+        with self.remote.understood(told):
             return Base(
-                _id(profile, told["parent"]),
-                _time(told["taken_at"]),
-                told["snapshot"]["sha256"],
-                told["chain_length"],
+                _id(profile, told.object("parent")),
+                told.time("taken_at"),
+                told.object("snapshot").text("sha256"),
+                told.count("chain_length"),
             )
 
     def snapshot(self, id: ArchiveId) -> bytes:
@@ -80,19 +81,22 @@ class HttpChains:
 
     def plan(self, profile: str, at: str) -> RestorePlan:
         told = self._asked(profile, "plan", at=at, steps="full")
-        with self.remote.understood():
+        with self.remote.understood(told):
+            steps = tuple(
+                RestoreStep(_id(profile, step), step.count("size"), step.text("sha256"), step.flag("incremental"))
+                for step in told.objects("steps")
+            )
+            if not steps:
+                raise NotUnderstood("is a plan without steps")
             return RestorePlan(
-                point=_id(profile, told["point"]),
-                taken_at=_time(told["taken_at"]),
-                fidelity=told["fidelity"],
-                evidence=told["evidence"],
-                size_bytes=told["size"],
-                steps=tuple(
-                    RestoreStep(_id(profile, step), step["size"], step["sha256"], step["incremental"])
-                    for step in told["steps"]
-                ),
-                warnings=tuple(told["warnings"]),
-                is_sound=told.get("sound", True),
+                point=_id(profile, told.object("point")),
+                taken_at=told.time("taken_at"),
+                fidelity=told.text("fidelity"),
+                evidence=told.text_or_none("evidence"),
+                size_bytes=told.count("size"),
+                steps=steps,
+                warnings=told.texts("warnings"),
+                is_sound=told.flag("sound") if told.has("sound") else True,
             )
 
     def tree(self, profile: str, at: str, path: bytes = b"", *, recursive: bool = False) -> Iterator[TreeEntry]:
@@ -104,26 +108,26 @@ class HttpChains:
 
     def history(self, profile: str, path: bytes) -> list[Version]:
         told = self._asked(profile, "history", path=path_text(path))
-        with self.remote.understood():
-            return [_version(profile, version) for version in told["versions"]]
+        with self.remote.understood(told):
+            return [_version(profile, version) for version in told.objects("versions")]
 
     def restored(self, profile: str, at: str, path: bytes) -> Download:
         query = urlencode({"at": at, "path": path_text(path)})
         with _not_there():
             return self.remote.stream(f"/api/v1/profiles/{quote(profile)}/restore.tar?{query}")
 
-    def _asked(self, profile: str, what: str, **query: str) -> dict[str, Any]:
+    def _asked(self, profile: str, what: str, **query: str) -> Told:
         target = f"/api/v1/profiles/{quote(profile)}/{what}"
         with _not_there():
             return self.remote.asked("GET", f"{target}?{urlencode(query)}" if query else target)
 
     def _entries(self, profile: str, what: str, folder: bytes, query: Mapping[str, str]) -> Iterator[TreeEntry]:
-        asked = {**query, "limit": str(_PAGE)}
+        asked, pages = {**query, "limit": str(_PAGE)}, Pages()
         while True:
             page = self._asked(profile, what, **asked)
-            with self.remote.understood():
-                entries = [_entry(profile, folder, told) for told in page["entries"]]
-                cursor = page["next_cursor"]
+            with self.remote.understood(page):
+                entries = [_entry(profile, folder, told) for told in page.objects("entries")]
+                cursor = pages.next_cursor(page, len(entries))
             yield from entries
             if cursor is None:
                 return
@@ -141,71 +145,68 @@ def _not_there() -> Iterator[None]:
         raise
 
 
-def _id(profile: str, told: Mapping[str, Any]) -> ArchiveId:
-    return ArchiveId(profile, BackupType(told["type"]), told["name"])
+def _id(profile: str, told: Told) -> ArchiveId:
+    return ArchiveId(profile, BackupType(told.text("type")), told.text("name"))
 
 
-def _point(profile: str, told: Mapping[str, Any]) -> StoredPoint:
-    link = told["link"]
+def _point(profile: str, told: Told) -> StoredPoint:
+    link = told.object("link")
+    parent = link.object_or_none("parent")
     return StoredPoint(
         id=_id(profile, told),
-        size_bytes=told["size"],
-        taken_at=_time(told["taken_at"]),
-        received_at=_time(told["received_at"]),
-        kind=told["kind"],
-        state=told["state"],
-        is_restorable=told["restorable"],
-        fidelity=told["fidelity"],
-        evidence=told["evidence"],
-        parent=_id(profile, link["parent"]) if link["parent"] else None,
-        link_evidence=link["evidence"],
-        reason=link["reason"],
-        length=told["length"] if "length" in told else len(told["path"]),
-        path_bytes=told["path_size"],
-        has_snapshot=told["has_snapshot"],
-        obstacles=tuple(map(obstacle_text, told["obstacles"])),
-        doubts=tuple(map(obstacle_text, told["doubts"])),
-        notes=tuple(map(str, told.get("notes", ()))),
+        size_bytes=told.count("size"),
+        taken_at=told.time("taken_at"),
+        received_at=told.time("received_at"),
+        kind=told.text_or_none("kind"),
+        state=told.text("state"),
+        is_restorable=told.flag("restorable"),
+        fidelity=told.text("fidelity"),
+        evidence=told.text_or_none("evidence"),
+        parent=_id(profile, parent) if parent is not None else None,
+        link_evidence=link.text_or_none("evidence"),
+        reason=link.text("reason"),
+        length=told.count("length") if told.has("length") else told.length("path"),
+        path_bytes=told.count("path_size"),
+        has_snapshot=told.flag("has_snapshot"),
+        obstacles=told.sentences("obstacles"),
+        doubts=told.sentences("doubts"),
+        notes=told.texts("notes") if told.has("notes") else (),
     )
 
 
-def _entry(profile: str, folder: bytes, told: Mapping[str, Any]) -> TreeEntry:
-    if "path" in told:
-        path = path_bytes(told["path"])
+def _entry(profile: str, folder: bytes, told: Told) -> TreeEntry:
+    if told.has("path"):
+        path = path_bytes(told.text("path"))
     else:
-        name = path_bytes(told["name"])
+        name = path_bytes(told.text("name"))
         path = folder + b"/" + name if folder else name
+    mtime, mode, archive = told.text_or_none("mtime"), told.text_or_none("mode"), told.object_or_none("archive")
     return TreeEntry(
         path=path,
-        type=told["type"],
-        size_bytes=told["size"] or 0,
-        mtime_ns=_nanoseconds(told["mtime"]) if told["mtime"] else None,
-        mode=int(told["mode"], 8) if told["mode"] else None,
-        uid=told["uid"],
-        gid=told["gid"],
-        uname=told["uname"] or "",
-        gname=told["gname"] or "",
-        link=path_bytes(told["link"] or ""),
-        archive=_id(profile, told["archive"]) if told["archive"] else None,
+        type=told.text("type"),
+        size_bytes=told.count_or_none("size") or 0,
+        mtime_ns=_nanoseconds(mtime) if mtime else None,
+        mode=int(mode, 8) if mode else None,
+        uid=told.integer_or_none("uid"),
+        gid=told.integer_or_none("gid"),
+        uname=told.text_or_none("uname") or "",
+        gname=told.text_or_none("gname") or "",
+        link=path_bytes(told.text_or_none("link") or ""),
+        archive=_id(profile, archive) if archive is not None else None,
     )
 
 
-def _version(profile: str, told: Mapping[str, Any]) -> Version:
-    other = told.get("renamed_to") or told.get("renamed_from")
-    mtime = told.get("mtime")
+def _version(profile: str, told: Told) -> Version:
+    other = next((told.text(name) for name in ("renamed_to", "renamed_from") if told.has(name)), None)
     return Version(
-        archive=_id(profile, told["archive"]),
-        taken_at=_time(told["taken_at"]),
-        event=told["event"],
-        type=told.get("type"),
-        size_bytes=told.get("size"),
-        mtime_ns=_nanoseconds(mtime) if mtime else None,
+        archive=_id(profile, told.object("archive")),
+        taken_at=told.time("taken_at"),
+        event=told.text("event"),
+        type=told.text("type") if told.has("type") else None,
+        size_bytes=told.count("size") if told.has("size") else None,
+        mtime_ns=_nanoseconds(told.text("mtime")) if told.has("mtime") else None,
         other=path_bytes(other) if other else None,
     )
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _nanoseconds(text: str) -> int:

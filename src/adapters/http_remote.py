@@ -13,10 +13,10 @@ import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 from attrs import define, field, frozen
@@ -37,6 +37,8 @@ from ..domain.client.ports import NO_LINEAGE, ServerFacts, UploadProgress
 from ..domain.errors import (
     ArchiveNotFound,
     CertificateNotTrusted,
+    DigestInvalid,
+    InvalidName,
     InvalidSetting,
     NoAnswer,
     NotRestorable,
@@ -52,6 +54,7 @@ from ..domain.ports import Totals
 from ..domain.sync import InventoryEntry, SyncReport, TypeReport
 from .proxy_page import said_by_proxy
 from .spoken_scheme import says_https, wrong_scheme
+from .told import NotUnderstood, Pages, Told, label, whole_number
 
 CONNECT_SECONDS = 20.0
 SILENCE_SECONDS = 300.0
@@ -59,6 +62,7 @@ SILENCE_SECONDS = 300.0
 PROXY = "proxy"  # the code of a refusal by whoever stands between
 _TUS = {"Tus-Resumable": "1.0.0"}
 _PAGE = 1000
+_WAIT_DIGITS = 10  # nobody waits for longer
 _BLOCK_BYTES = 1 << 20
 
 
@@ -136,8 +140,8 @@ class HttpRemote:
         query = "?" + urlencode({"profile": profile}) if profile else ""
         headers = {"Content-Type": "application/x-ndjson"}
         answer = self.asked("POST", f"/api/v1/verify{query}", headers, "\n".join(lines).encode())
-        with self.understood():
-            return _report(answer["types"])
+        with self.understood(answer):
+            return _report(answer.object("types"))
 
     def archives(self, *, profile: str | None = None, type: BackupType | None = None) -> Iterator[BackupArchive]:
         query = {"limit": str(_PAGE)}
@@ -145,10 +149,12 @@ class HttpRemote:
             query["profile"] = profile
         if type:
             query["type"] = type.value
+        pages = Pages()
         while True:
             page = self.asked("GET", f"/api/v1/archives?{urlencode(query)}")
-            with self.understood():
-                archives, cursor = [_archive(told) for told in page["archives"]], page["next_cursor"]
+            with self.understood(page):
+                archives = [_archive(told) for told in page.objects("archives")]
+                cursor = pages.next_cursor(page, len(archives))
             yield from archives
             if cursor is None:
                 return
@@ -156,12 +162,12 @@ class HttpRemote:
 
     def totals(self) -> list[Totals]:
         told = self.asked("GET", "/api/v1/profiles")
-        with self.understood():
+        with self.understood(told):
             return [
-                Totals(profile["profile"], BackupType(type), held["archives"], held["size"], _time(held["newest"]))
-                for profile in told["profiles"]
-                for type, held in profile["types"].items()
-                if held["archives"]
+                Totals(profile.text("profile"), type, held.count("archives"), held.count("size"), held.time("newest"))
+                for profile in told.objects("profiles")
+                for type, held in _by_type(profile.object("types"))
+                if held.count("archives")
             ]
 
     def put(
@@ -188,7 +194,7 @@ class HttpRemote:
         if taken_at is not None:
             headers["Tarkeep-Taken-At"] = taken_at.isoformat()
         told = self.asked("PUT", archive_path(id), headers, blocks)
-        with self.understood():
+        with self.understood(told):
             return _archive(told)
 
     def facts(self, profile: str) -> ServerFacts | None:
@@ -198,8 +204,12 @@ class HttpRemote:
             if error.status == 404:
                 return None
             raise
-        with self.understood():
-            return ServerFacts(told["max_upload_bytes"], told["max_unpacked_bytes"], frozenset(told["scopes"]))
+        with self.understood(told):
+            return ServerFacts(
+                told.count_or_none("max_upload_bytes"),
+                told.count_or_none("max_unpacked_bytes"),
+                frozenset(told.texts("scopes")),
+            )
 
     def create_upload(
         self,
@@ -223,7 +233,7 @@ class HttpRemote:
         about = ",".join(f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in described.items())
         size = {"Upload-Defer-Length": "1"} if size_bytes is None else {"Upload-Length": str(size_bytes)}
         answer = self.request("POST", "/api/v1/uploads", {**_TUS, **size, "Upload-Metadata": about})
-        with self.understood():
+        with self.understood(answer):
             # whatever host and path the answer gives it, by a proxy's mistake or on purpose, it is at this server
             return f"{self.shown_url}/api/v1/uploads/{quote(answer.headers['Location'].rpartition('/')[2], safe='')}"
 
@@ -252,11 +262,11 @@ class HttpRemote:
             headers["Upload-Length"] = str(total_bytes)
         answer = self.request("PATCH", upload, headers, blocks)
         if answer.status == 200:
-            return self._progress(self._members(answer))
+            return self._progress(self._told(answer))
         if "Tarkeep-Archive" in answer.headers:
             return self.upload_progress(upload)
-        with self.understood():
-            return UploadProgress(int(answer.headers["Upload-Offset"]))
+        with self.understood(answer):
+            return UploadProgress(whole_number(answer.headers["Upload-Offset"]))
 
     def drop_upload(self, upload: str) -> None:
         self.request("DELETE", upload, _TUS)
@@ -286,30 +296,33 @@ class HttpRemote:
 
     def asked(
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | Iterable[bytes] = b""
-    ) -> dict[str, Any]:
-        """The members of the JSON object that answers a request."""
-        return self._members(self.request(method, target, headers or {}, body))
+    ) -> Told:
+        """The JSON object that answers a request."""
+        return self._told(self.request(method, target, headers or {}, body))
 
-    def _members(self, answer: urllib3.BaseHTTPResponse) -> dict[str, Any]:
-        try:
-            told = json.loads(answer.data)
-        except ValueError:
-            told = None
-        if not isinstance(told, dict):
-            raise self._not_understood(answer.status)
-        return told
+    def _told(self, answer: urllib3.BaseHTTPResponse) -> Told:
+        with self.understood(answer):
+            return Told.read(answer.data, answer.url or "")
 
-    def _progress(self, told: Mapping[str, Any]) -> UploadProgress:
-        with self.understood():
-            return UploadProgress(int(told["offset"]), _archive(told["archive"]) if told["archive"] else None)
+    def _progress(self, told: Told) -> UploadProgress:
+        with self.understood(told):
+            stored = told.object_or_none("archive")
+            return UploadProgress(told.count("offset"), _archive(stored) if stored is not None else None)
 
     @contextmanager
-    def understood(self) -> Iterator[None]:
-        """Raises Refused where what the server said has another shape than a Tarkeep server gives it."""
+    def understood(self, answer: Told | urllib3.BaseHTTPResponse) -> Iterator[None]:
+        """Raises Refused where *answer* is read inside and is not what a Tarkeep server says."""
         try:
             yield
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise self._not_understood(200) from error
+        except NotUnderstood as error:
+            raise self._odd(answer, str(error)) from error
+        except (KeyError, ValueError, ArithmeticError, InvalidName, DigestInvalid) as error:
+            raise self._odd(answer, "holds something that cannot be") from error
+
+    def _odd(self, answer: Told | urllib3.BaseHTTPResponse, why: str) -> Refused:
+        place = urlsplit(answer.url or "").path
+        detail = f"the answer to {place} is not what it should be: it {why}; is {self.shown_url} a Tarkeep server?"
+        return Refused(200, "", detail)
 
     def _not_understood(self, status: int) -> Refused:
         return Refused(status, "", f"unexpected answer {status}; is {self.shown_url} a Tarkeep server?")
@@ -366,10 +379,10 @@ class HttpRemote:
 
     def _refusal(self, answer: urllib3.BaseHTTPResponse, target: str) -> TarkeepError:
         try:
-            told = json.loads(answer.data)
-            code, detail = str(told["code"]), str(told["detail"])
-        except (ValueError, KeyError, TypeError):
-            told = {}
+            told = Told.read(answer.data)
+            code, detail = told.text("code"), told.text("detail")
+        except NotUnderstood:
+            told = Told({})
             code, detail = "", str(self._not_understood(answer.status))
             wrong = says_https(self._server) if (self._server.scheme, answer.status) == ("http", 400) else None
             if wrong is not None:
@@ -379,6 +392,10 @@ class HttpRemote:
                 code, detail = ("" if answer.status == 401 else PROXY), of_proxy
             if answer.status < 400 and "Location" in answer.headers:
                 detail = f"{self.shown_url} points to {answer.headers['Location']}; use the address that it points to"
+        with self.understood(answer):
+            return self._named(answer, target, code, detail, told)
+
+    def _named(self, answer: urllib3.BaseHTTPResponse, target: str, code: str, detail: str, told: Told) -> TarkeepError:
         after = answer.headers.get("Retry-After", "")
         is_upload = "/api/v1/uploads/" in target
         match answer.status, code:
@@ -389,16 +406,18 @@ class HttpRemote:
             case (410, "gone"):
                 return UploadGone(target.rpartition("/")[2], detail)
             case (409, "offset-mismatch"):
-                return OffsetMismatch(target.rpartition("/")[2], int(told["upload_offset"]), -1)
+                return OffsetMismatch(target.rpartition("/")[2], told.count("upload_offset"), -1)
             case (409, "parent-mismatch"):
-                return ParentMoved(detail, _label(told.get("expected")))
+                return ParentMoved(detail, label(told.object("expected")) if told.has("expected") else None)
             case (409, "not-restorable"):
+                at = told.text("at") if told.has("at") else "then"
                 return NotRestorable(
-                    at=_label(told.get("point")) or str(told.get("at", "then")),
-                    obstacles=tuple(map(obstacle_text, told.get("obstacles", ()))),
-                    nearest=tuple(map(_point_text, told.get("nearest", ()))),
+                    at=label(told.object("point")) if told.has("point") else at,
+                    obstacles=told.sentences("obstacles") if told.has("obstacles") else (),
+                    nearest=tuple(map(_point_text, told.objects("nearest"))) if told.has("nearest") else (),
                 )
-        return Refused(answer.status, code, detail, float(after) if after.isdigit() else None)
+        is_number = after.isascii() and after.isdigit() and len(after) < _WAIT_DIGITS
+        return Refused(answer.status, code, detail, float(after) if is_number else None)
 
 
 @frozen(eq=False)
@@ -446,51 +465,41 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def obstacle_text(told: Mapping[str, Any] | str) -> str:
-    """An obstacle or doubt as a sentence."""
-    if isinstance(told, str):
-        return told
-    archive = _label(told.get("archive"))
-    return f"{archive}: {told['detail']}" if archive else str(told["detail"])
+def _point_text(told: Told) -> str:
+    return f"{label(told)} of {told.text('taken_at')}" if told.has("taken_at") else label(told)
 
 
-def _point_text(told: Mapping[str, Any]) -> str:
-    return f"{_label(told)} of {told['taken_at']}" if "taken_at" in told else str(_label(told))
-
-
-def _label(told: Mapping[str, Any] | None) -> str | None:
-    return f"{told['type']}/{told['name']}" if told else None
-
-
-def _archive(told: Any) -> BackupArchive:
-    kind = told["kind"]
-    contents = Contents(Kind(kind), told["members"], told["unpacked_size"]) if kind else None
+def _archive(told: Told) -> BackupArchive:
+    kind = told.text_or_none("kind")
+    contents = Contents(Kind(kind), told.count("members"), told.count("unpacked_size")) if kind else None
     return BackupArchive(
-        ArchiveId(told["profile"], BackupType(told["type"]), told["name"]),
-        told["size"],
-        Digests(told["md5"], told["sha256"]),
-        _time(told["received_at"]),
-        _time(told["taken_at"]),
+        ArchiveId(told.text("profile"), BackupType(told.text("type")), told.text("name")),
+        told.count("size"),
+        Digests(told.text("md5"), told.text("sha256")),
+        told.time("received_at"),
+        told.time("taken_at"),
         contents,
-        ArchiveState(told["state"]),
+        ArchiveState(told.text("state")),
     )
 
 
-def _report(types: Any) -> SyncReport:
+def _by_type(types: Told) -> Iterator[tuple[BackupType, Told]]:
+    for name in types.members:
+        yield BackupType(name), types.object(name)
+
+
+def _report(types: Told) -> SyncReport:
     buckets = ("synced", "missing_remote", "extra_remote", "differing", "unverified")
     return SyncReport(
         {
             type: TypeReport(
                 type,
-                types[type.value]["local_count"],
-                types[type.value]["remote_count"],
-                **{bucket: tuple(types[type.value][bucket]) for bucket in buckets},
-                damaged=tuple(types[type.value].get("damaged", ())),  # which older servers do not tell
+                its.count("local_count"),
+                its.count("remote_count"),
+                **{bucket: its.texts(bucket) for bucket in buckets},
+                damaged=its.texts("damaged") if its.has("damaged") else (),  # which older servers do not tell
             )
             for type in BackupType
+            for its in (types.object(type.value),)
         }
     )
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)

@@ -98,7 +98,7 @@ def remembered(snapshot: bytes) -> Selection | None:
     try:
         it = json.loads(told.partition(b"\0")[0])
         return Selection(str(it["root"]), frozenset(it["exclude"]), frozenset(it["options"]), bool(it["whole"]))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

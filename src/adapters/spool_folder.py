@@ -71,7 +71,7 @@ class SpoolFolder:
             parent = (BackupType(told["parent"][0]), told["parent"][1]) if told["parent"] else None
             lineage = Lineage(parent, told["snapshot_before"], told["snapshot_after"])
             notes = tuple(told.get("notes", ()))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
             raise FolderUnusable(f"{file}{_DESCRIPTION}", "it cannot be read; remove it with its archive") from error
         snapshot = _content(file.with_name(file.name + _SNAPSHOT))
         return Spooled(ArchiveId(self.profile, type, file.name), described(file, type), lineage, snapshot, notes)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import random
+import sqlite3
 import subprocess
 import sys
 import tarfile
+from contextlib import closing
 
 import pytest
 
+from tarkeep.adapters.local_folder import described
+from tarkeep.domain.archives import BackupType
+from tarkeep.domain.client.unfinished import version_of
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
 from tests.support.archives import make_targz
 from tests.support.cutting_proxy import CuttingProxy
@@ -150,14 +154,15 @@ def test_verify_tells_differences_by_its_exit_code(machine: Machine) -> None:
 
 
 def test_verify_reads_again_only_what_changed_or_when_told_to(machine: Machine) -> None:
-    """Bytes changed behind the file's time are not seen by the memory, and are by --full."""
+    """Bytes that rot on the disk, behind all times of the file, are not seen by the memory, and are by --full."""
     file = machine.keep("FULL", "sly.tar.gz", some("aaa"))
     machine.run("push", "sly")
-    times = file.stat()
     changed = bytearray(file.read_bytes())
     changed[-1] ^= 1
     file.write_bytes(changed)
-    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with closing(sqlite3.connect(machine.home / ".local/state/tarkeep/client.sqlite", isolation_level=None)) as memory:
+        version = version_of(described(file, BackupType.FULL))
+        assert memory.execute("UPDATE digest SET version=?", (version,)).rowcount == 1
 
     assert machine.run("verify", "sly").returncode == 0
     full = machine.run("verify", "sly", "--full")

@@ -109,7 +109,7 @@ def read_begun(note: bytes | None) -> Begun | None:
         if told["version"] != _VERSION:
             return None
         return Begun(str(told["target"]), tuple(map(str, told["steps"])), int(told["step"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
