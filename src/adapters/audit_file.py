@@ -14,9 +14,11 @@ line behind which an older log goes on with it: where somebody took the seals of
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 import secrets
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +46,8 @@ from .data_directory import AUDIT, AUDIT_KEY, translated
 from .durable_file import fsync_directory, give_to_owner, replace_file
 from .shared_syncs import SharedSyncs
 
+_LOG = logging.getLogger("tarkeep.audit")
+_ROOT = 0
 _TAIL_BYTES = 1 << 16
 _NEW = ".new"  # of a key that is being made
 _KEY = re.compile(rb"[0-9a-f]{%d}" % (2 * KEY_BYTES))
@@ -116,8 +120,30 @@ class FileAuditLog:
 
     def _key_for(self, log: int, at: datetime) -> bytes:
         if self._key is None:
-            self._key = _read_key(self.key_file) or self._make_key(log, at)
+            key = _read_key(self.key_file) or self._make_key(log, at)
+            self._check_access()
+            self._key = key
         return self._key
+
+    def _check_access(self) -> None:
+        """
+        What the key seals proves nothing against whoever has it. Who may write it can put one in its place.
+
+        Raises:
+            BackendUnavailable: it belongs to somebody else, or others may write it.
+        """
+        found = self.key_file.stat()
+        mode = stat.S_IMODE(found.st_mode)
+        if found.st_uid not in (os.geteuid(), _ROOT, self.folder.stat().st_uid):
+            raise BackendUnavailable("audit key", f"it is another user's ({found.st_uid}); take it over with chown")
+        if mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise BackendUnavailable("audit key", f"others may write it (mode {mode:04o}); close it with: chmod 0600")
+        if mode & stat.S_IROTH or (mode & stat.S_IRGRP and found.st_gid != os.getegid()):
+            _LOG.warning(
+                "others may read the audit key (mode %04o), and seal what they like; close it with: chmod 0600 %s",
+                mode,
+                self.key_file,
+            )
 
     def _make_key(self, log: int, at: datetime) -> bytes:
         # under another name until the log has the line that tells of it: a crash in between makes no second one

@@ -324,3 +324,45 @@ def test_processes_that_begin_at_once_have_one_key(tmp_path: Path) -> None:
 
         assert FileAuditLog(folder).check().is_whole
         assert sorted(path.name for path in folder.iterdir()) == ["audit.key", "audit.log"]
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o620, 0o602, 0o777])
+def test_a_key_that_others_may_write_seals_nothing(tmp_path: Path, lines: list[bytes], mode: int) -> None:
+    """Whoever can put a key in its place could make a log that verifies. It is said what to do."""
+    (tmp_path / "audit.key").chmod(mode)
+
+    log = FileAuditLog(tmp_path)
+    with pytest.raises(BackendUnavailable, match=r"others may write it .* chmod 0600"):
+        log.begin(NOW)
+    with pytest.raises(BackendUnavailable):
+        log.append(entry("x"))
+    assert (tmp_path / "audit.log").read_bytes() == b"".join(lines)
+    assert FileAuditLog(tmp_path).check().is_whole
+
+
+@pytest.mark.parametrize(("mode", "is_told"), [(0o644, True), (0o604, True), (0o640, False), (0o400, False)])
+def test_a_key_that_all_may_read_is_told_of(
+    tmp_path: Path, lines: list[bytes], caplog: pytest.LogCaptureFixture, mode: int, is_told: bool
+) -> None:
+    """Once for each start, with the file. Its own group is perhaps how the server reads it."""
+    (tmp_path / "audit.key").chmod(mode)
+
+    log = FileAuditLog(tmp_path)
+    log.begin(NOW)
+    log.append(entry("x"))
+
+    assert caplog.text.count("others may read the audit key") == is_told
+    assert (str(tmp_path / "audit.key") in caplog.text) is is_told
+    assert len(lines) == 5
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
+def test_a_key_of_another_user_is_not_used(tmp_path: Path, lines: list[bytes]) -> None:
+    """Unless the log's folder is that user's, too: then a command of root adds to the log of a server."""
+    os.chown(tmp_path / "audit.key", 65534, -1)
+    with pytest.raises(BackendUnavailable, match="another user's"):
+        FileAuditLog(tmp_path).begin(NOW)
+
+    os.chown(tmp_path, 65534, -1)
+    FileAuditLog(tmp_path).begin(NOW)
+    assert len(lines) == 5

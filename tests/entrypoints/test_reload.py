@@ -168,6 +168,44 @@ def test_tokens_are_looked_at(reloaded: Reloaded) -> None:
         assert client.get("/list", headers=headers).status_code == 503
 
 
+@pytest.mark.parametrize("steps", range(12))
+def test_a_signal_before_anything_is_said_ends_no_server(tmp_path: Path, steps: int) -> None:
+    """From the first moment on in which its own code runs, at several more, and any number of them."""
+    command = [sys.executable, "-c", _SERVE.format(steps=steps), "serve", "--port", "0", "--data", str(tmp_path / "d")]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TARKEEP_")}
+    log = tmp_path / "log"
+    with log.open("w") as stream, subprocess.Popen(command, stderr=stream, env=clean) as process:
+        try:
+            while " serving " not in log.read_text():
+                assert process.poll() is None, (process.returncode, log.read_text())
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+def test_a_signal_ends_every_other_command(tmp_path: Path, steps: int) -> None:
+    """Also one that came before it was known which it is."""
+    command = [sys.executable, "-c", _SERVE.format(steps=steps), "list", "p", "--server", "http://127.0.0.1:1"]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60, cwd=tmp_path)
+
+    assert done.returncode == -signal.SIGHUP
+
+
+# Imports are the moments: a signal comes at one in so many of those that begin once the command does.
+_SERVE = """
+import builtins, itertools, os, signal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from tarkeep.entrypoints.cli import main
+usual, count = builtins.__import__, itertools.count()
+def importing(*names, **more):
+    if next(count) == {steps} * 150 + 2:
+        os.kill(os.getpid(), signal.SIGHUP)
+    return usual(*names, **more)
+builtins.__import__ = importing
+main()
+"""
+
+
 def test_no_number_of_signals_ends_the_server(tmp_path: Path) -> None:
     """From the moment it starts, while it serves, and while it ends."""
     rules = tmp_path / "data" / "profiles.toml"

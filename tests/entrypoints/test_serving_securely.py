@@ -189,6 +189,12 @@ def test_a_kept_head_tells_a_cut_log_from_a_whole_one(tmp_path: Path) -> None:
     made_token(data, "pull")
 
     grown = tarkeep("audit", "verify", "--data", str(data), "--head", head.stdout.strip())
+    in_capitals = tarkeep("audit", "verify", "--data", str(data), "--head", head.stdout.strip().upper())
+    assert (in_capitals.returncode, in_capitals.stdout) == (grown.returncode, grown.stdout)
+    for no_head in ("", "zz", head.stdout.strip()[:12], head.stdout.strip() + "0"):
+        misspelt = tarkeep("audit", "verify", "--data", str(data), "--head", no_head)
+        assert (misspelt.returncode, misspelt.stdout) == (2, "")
+        assert "is no digest" in misspelt.stderr
     (data / "audit.log").write_bytes(b"")
     made_token(data, "push")
     cut = tarkeep("audit", "verify", "--data", str(data), "--head", head.stdout.strip())

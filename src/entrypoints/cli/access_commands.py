@@ -210,6 +210,12 @@ def verify_audit(
     head
         A digest that audit head printed before: some line must still have it.
     """
+    if head is not None:
+        head = head.strip().lower()
+        if not re.fullmatch("[0-9a-f]{64}", head):
+            raise WrongUse(
+                "--head", f"{head!r} is no digest, which has 64 hex digits; give one that audit head printed"
+            )
     with _tokens(storage) as tokens:
         report = tokens.audit.check(head)
     for line in _verified(report, head):

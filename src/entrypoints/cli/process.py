@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
 INTERRUPTED = 130
+SERVE = "serve"
 _WHOLE_TRACE = "TARKEEP_TRACEBACK"
 _OURS = __name__.partition(".")[0] + "."
 _AT_ONCE = b"tarkeep: interrupted before anything was done; run the same command again\n"
@@ -27,10 +28,17 @@ _AT_THE_END = b"tarkeep: interrupted when its work was over; the same command ag
 _STUCK_SECONDS = 3.0
 _interrupts = 0
 _command = ""
+_hangups: list[int] = []
 
 
-def begin() -> None:
-    """Whatever comes from now on does not end in a traceback; to be called before anything else is imported."""
+def begin(hangups: list[int]) -> None:
+    """
+    Whatever comes from now on does not end in a traceback; to be called before anything else is imported.
+
+    *hangups* are the SIGHUP that came and come until the command is known, see `works_at`.
+    """
+    global _hangups
+    _hangups = hangups
     _on_ctrl_c(_stop_at_once)
     streams.make_fit()
     streams.keep_secrets_in((*sys.argv[1:], *os.environ.values()))
@@ -55,8 +63,21 @@ def works_at(command: str, *, goes_on_without_output: bool) -> None:
     """It is *command* that runs, whose work may matter more than what it prints."""
     global _command
     _command = command
+    _decide_on_hangups(command)
     if goes_on_without_output:
         streams.go_on_without_output()
+
+
+def _decide_on_hangups(command: str) -> None:
+    """A server does not end of one, nor has it anything to read anew before it serves; any other command ends."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # by the shell, as with nohup
+        return
+    if command == SERVE:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        return
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if _hangups:
+        os.kill(os.getpid(), signal.SIGHUP)
 
 
 def command() -> str:

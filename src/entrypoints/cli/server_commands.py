@@ -8,7 +8,6 @@ Results go to standard output, the log and errors to standard error.
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -40,8 +39,6 @@ def serve(*, storage: StorageSettings | None = None, server: ServerSettings | No
 
     storage = storage or StorageSettings()
     _begin(storage)
-    # by default it ends a process, and while there is nothing to be read anew it says nothing
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with starting(storage.data), open_tarkeep(storage) as tarkeep:
         Log("tarkeep").info("opened", store=storage.store or str(storage.data.absolute()))
         serve_http(tarkeep, server or ServerSettings())
