@@ -10,7 +10,8 @@ export LC_ALL
 SERVER_URL=${SERVER_URL:-http://127.0.0.1:5000}
 SERVER_URL=${SERVER_URL%/}
 BACKUP_DIR=${BACKUP_DIR:-./backups}
-shown_url=$(printf '%s\n' "$SERVER_URL" | sed 's,//[^/]*@,//,') # a password in it is not for logs
+# A password in it is not for logs, nor is what stands behind ? or #; with an @ there, nobody knows where the host ends.
+shown_url=$(printf '%s\n' "$SERVER_URL" | sed -e 's,//[^/?#]*@,//,' -e '/@/s,//.*,//...,' -e 's,[?#].*,,')
 
 usage() {
     cat <<'TEXT'
@@ -31,7 +32,8 @@ that goes on where it stopped when the line breaks, up to RESUME_TRIES times.
   RESUME_PAUSE with --resume, seconds between tries, default 5
 
 Exit status: 0 everything is stored, 1 something is not or there is nothing to
-send, 2 wrong usage. Errors go to standard error, the rest to standard output.
+send, 2 wrong usage, 3 everything is stored and standard output could not be
+written. Errors go to standard error, the rest to standard output.
 TEXT
 }
 
@@ -51,6 +53,15 @@ printable() {
     *[[:cntrl:]]*) printf '%s' "$1" | tr '[:cntrl:]' '?' ;;
     *) printf '%s' "$1" ;;
     esac
+}
+
+# What is said is not what matters: the work goes on where nobody reads it, or where it cannot be written.
+say() {
+    { printf '%s\n' "$1"; } 2>/dev/null || unsaid=yes
+}
+
+complain() {
+    printf '%s\n' "$1" >&2 || :
 }
 
 choose_digest() {
@@ -85,7 +96,7 @@ newest_in() {
 
 refused() {
     failed=$((failed + 1))
-    printf '%s: not stored: %s\n' "$label" "$1" >&2
+    complain "$label: not stored: $1"
 }
 
 base64_of() {
@@ -133,7 +144,7 @@ send_resumable() {
         -o "$scratch/answer" -w '%{http_code}' "$SERVER_URL/api/v1/uploads" 2>"$scratch/trouble"); then
         unreachable=yes
         unsent=$((unsent + 1))
-        printf 'upload.sh: no answer from %s: %s\n' "$shown_url" "$(sed -n '1s/^curl: ([0-9]*) //p' "$scratch/trouble")" >&2
+        complain "upload.sh: no answer from $shown_url: $(sed -n '1s/^curl: ([0-9]*) //p' "$scratch/trouble")"
         return
     fi
     if [ "$http_status" != 201 ]; then
@@ -160,7 +171,7 @@ send_resumable() {
         esac
         if [ "$offset" = "$size" ]; then
             stored=$((stored + 1))
-            printf '%s: %s\n' "$label" "$how"
+            say "$label: $how"
             return
         fi
         if [ -n "$offset" ]; then
@@ -169,7 +180,7 @@ send_resumable() {
             case $http_status in
             201)
                 stored=$((stored + 1))
-                printf '%s: %s\n' "$label" "$how"
+                say "$label: $how"
                 return
                 ;;
             '' | 000 | 1* | 408 | 423 | 429 | 5*) ;;
@@ -211,7 +222,7 @@ send() {
     fi
     if is_stored "$1"; then
         already=$((already + 1))
-        printf '%s: stored already\n' "$label"
+        say "$label: stored already"
         return
     fi
     if [ -n "$resume" ] && [ "$(wc -c <"$2")" -gt "$RESUME_OVER" ]; then
@@ -231,16 +242,16 @@ send() {
         stored_name=$(answered file)
         if grep -q '"repaired": *true' "$scratch/answer"; then
             stored=$((stored + 1))
-            printf '%s: %s\n' "$label" "$repaired"
+            say "$label: $repaired"
         elif grep -q '"duplicate": *true' "$scratch/answer"; then
             already=$((already + 1))
-            printf '%s: stored already\n' "$label"
+            say "$label: stored already"
         else
             stored=$((stored + 1))
             if [ "$stored_name" = "$name" ]; then
-                printf '%s: stored\n' "$label"
+                say "$label: stored"
             else
-                printf '%s: stored as %s\n' "$label" "$stored_name"
+                say "$label: stored as $stored_name"
             fi
         fi
         return
@@ -256,7 +267,7 @@ send() {
     3 | 5 | 6 | 7 | 28)
         unreachable=yes
         unsent=$((unsent + 1))
-        printf 'upload.sh: no answer from %s: %s\n' "$shown_url" "$trouble" >&2
+        complain "upload.sh: no answer from $shown_url: $trouble"
         ;;
     *) refused "${trouble:-curl failed with $curl_status}" ;;
     esac
@@ -295,8 +306,11 @@ trap 'rm -rf "$scratch"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'unread=yes' PIPE
+(: 3>&1) 2>/dev/null || exec >/dev/null # where it is closed nobody wants to read
 
-stored=0 already=0 failed=0 unsent=0 unreachable=
+stored=0 already=0 failed=0 unsent=0
+unreachable='' unsaid='' unread=''
 repaired='repaired, it was damaged there'
 for type in FULL INC DIFF; do
     label=$BACKUP_DIR/$type
@@ -319,5 +333,9 @@ done
     fail "nothing to send: no .tar.gz in FULL, INC or DIFF below $BACKUP_DIR"
 summary="$profile at $shown_url: $stored stored, $already stored already, $failed failed"
 [ "$unsent" -eq 0 ] || summary="$summary, $unsent not sent"
-printf '%s\n' "$summary"
-[ $((failed + unsent)) -eq 0 ]
+say "$summary"
+[ $((failed + unsent)) -eq 0 ] || exit 1
+if [ -n "$unsaid" ] && [ -z "$unread" ]; then
+    complain 'upload.sh: standard output cannot be written; the work itself was done'
+    exit 3
+fi

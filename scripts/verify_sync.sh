@@ -10,7 +10,8 @@ export LC_ALL
 SERVER_URL=${SERVER_URL:-http://127.0.0.1:5000}
 SERVER_URL=${SERVER_URL%/}
 BACKUP_DIR=${BACKUP_DIR:-./backups}
-shown_url=$(printf '%s\n' "$SERVER_URL" | sed 's,//[^/]*@,//,') # a password in it is not for logs
+# A password in it is not for logs, nor is what stands behind ? or #; with an @ there, nobody knows where the host ends.
+shown_url=$(printf '%s\n' "$SERVER_URL" | sed -e 's,//[^/?#]*@,//,' -e '/@/s,//.*,//...,' -e 's,[?#].*,,')
 
 usage() {
     cat <<'TEXT'

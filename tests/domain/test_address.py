@@ -94,6 +94,21 @@ def test_a_login_is_never_shown(secret: str, where: str) -> None:
     assert "s3" not in shown
 
 
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    "where", ["https://backup.example/?token={}", "https://backup.example/#{}", "https://backup.example?{}", "b/x?{}"]
+)
+def test_nor_is_what_stands_behind_the_host_of_what_is_no_address(secret: str, where: str) -> None:
+    """A token that somebody put there is one all the same; scheme and host are shown, where nobody can mistake them."""
+    with pytest.raises(InvalidSetting) as error:
+        ServerAddress.parse(where.format(secret))
+
+    assert "cret" not in str(error.value)
+    assert "s3" not in str(error.value)
+    if where.startswith("https") and "@" not in secret:
+        assert "is 'https://backup.example'" in str(error.value)
+
+
 def test_a_login_is_what_its_escapes_say() -> None:
     """Bytes, since nobody says that a password is text."""
     address = ServerAddress.parse("https://laptop:s3%2Fcr%40t%FF@backup")

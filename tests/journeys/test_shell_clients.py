@@ -632,6 +632,63 @@ def test_a_missing_folder_is_an_error(machine: Machine, line: list[str]) -> None
     assert "BACKUP_DIR no such folder is not a directory" in run.err
 
 
+@pytest.mark.parametrize("script", ["upload.sh", "verify_sync.sh"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:s3cret@127.0.0.1:1",
+        "http://me:s3@cret@127.0.0.1:1",
+        "http://me:s3/cret@127.0.0.1:1",
+        "http://me:s3?cret@127.0.0.1:1",
+        "http://127.0.0.1:1/?token=s3cret",
+        "http://127.0.0.1:1/?token=s3@cret",
+        "http://127.0.0.1:1/#s3cret",
+        "http://127.0.0.1:1?s3cret",
+    ],
+)
+def test_no_secret_in_the_address_is_told(machine: Machine, script: str, url: str) -> None:
+    """Before the host or behind it."""
+    machine.put("FULL/a.tar.gz")
+    run = machine.run(script, *([machine.profile] if script == "upload.sh" else []), SERVER_URL=url)
+
+    assert run.status != 0
+    assert "cret" not in run.out + run.err
+    assert "s3" not in run.out + run.err
+
+
+@pytest.mark.parametrize("how", ["full", "closed", "unread"])
+def test_archives_are_sent_whoever_reads_what_is_said(machine: Machine, how: str) -> None:
+    """To the last one; a full disk under standard output is told, and the status is 3 then."""
+    names = [f"FULL/full{number}.tar.gz" for number in range(3)]
+    for name in names:
+        machine.put(name)
+    redirected = {"full": ">/dev/full", "closed": ">&-", "unread": "| true"}[how]
+    line = f'{{ "$@" || echo $? >"$TMPDIR/status"; }} {redirected}'
+    ran = subprocess.run(
+        ["sh", "-c", line, "sh", *machine.shell, str(SCRIPTS / "upload.sh"), machine.profile, "--all"],
+        env={
+            "PATH": os.environ["PATH"],
+            "TMPDIR": str(machine.temporary),
+            "SERVER_URL": machine.url,
+            "BACKUP_DIR": str(machine.folder),
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    status = machine.temporary / "status"
+    found = int(status.read_text()) if status.exists() else 0
+    status.unlink(missing_ok=True)
+
+    stored = httpx2.get(f"{machine.url}/list", params={"profile": machine.profile}).json()
+    assert stored["total_count"] == 3
+    if how == "full":
+        assert found == 3
+        assert ran.stderr == "upload.sh: standard output cannot be written; the work itself was done\n"
+    else:
+        assert (found, ran.stderr) == (0, "")
+
+
 def test_the_name_chosen_by_the_server_is_shown(shell: list[str], tmp_path: Path) -> None:
     """A server that keeps both archives of one name stores the second under another."""
     with live_server(tmp_path / "data", "--same-name", "keep-both") as server:

@@ -2,7 +2,7 @@
 The address of a server as people write it, and which parts of it are nobody's business.
 
 A login in it (``https://NAME:PASSWORD@HOST``) is for the proxy before the server. It never becomes part of what is
-shown, noted or compared, not even where the address cannot be understood.
+shown, noted or compared, not even where the address cannot be understood; nor is anything behind the host shown then.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ..path_text import printable
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})", re.ASCII)
 _PORT = re.compile(r"[0-9]{1,5}", re.ASCII)
+_BEHIND = re.compile(r"[/?#\\]")
 _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
@@ -44,8 +45,8 @@ class ServerAddress:
         if not separator or scheme not in _PORTS:
             raise _invalid(text, "must begin with http:// or https://")
         login, at, rest = rest.rpartition("@")
-        if "/" in login:
-            raise _invalid(text, "a / before the @ is written %2F, and an @ behind the host %40")
+        if set(login) & set("/?#"):
+            raise _invalid(text, "before the @ a / is written %2F, a ? %3F and a # %23; behind the host an @ is %40")
         if not rest.isprintable() or set(rest) & set(' ?#\\"<>'):
             raise _invalid(text, "has a sign that no address has")
         try:
@@ -115,8 +116,18 @@ def _number(text: str, port: str) -> int:
 
 
 def _invalid(text: str, reason: str) -> InvalidSetting:
-    before, separator, rest = text.strip().partition("://")
-    shown = rest.rpartition("@")[2] if separator else before.rpartition("@")[2]
-    return InvalidSetting(
-        "server", f"{reason}, is {printable(f'{before}{separator}{shown}' if separator else shown)!r}"
-    )
+    return InvalidSetting("server", f"{reason}, is {printable(_shown(text.strip()))!r}")
+
+
+def _shown(text: str) -> str:
+    """
+    Scheme, host and port of what may be no address: what stands before an @, or behind a /, a ? or a #, may be secret.
+
+    Where one of these stands before an @, nobody knows which of both ends the host, and nothing but the scheme is left.
+    """
+    before, separator, rest = text.partition("://")
+    scheme, rest = (before + separator, rest) if separator else ("", before)
+    authority = _BEHIND.split(rest, maxsplit=1)[0]
+    is_clear = "@" not in rest[len(authority) :]
+    shown = authority.rpartition("@")[2] if is_clear else "..."
+    return scheme + shown
