@@ -285,7 +285,7 @@ def reading(
 ) -> ReadArchive:
     """What reads stored archives and marks those that are damaged; the log is told of them, or *notifier*."""
     notifier = notifier or LoggedNotices(Log("tarkeep.store"))
-    return ReadArchive(store, hasher, sums, ExamineArchive(store, catalog, hasher, notifier))
+    return ReadArchive(store, hasher, sums, ExamineArchive(store, catalog, hasher, notifier), ProcessTurns())
 
 
 def _uploads(

@@ -161,6 +161,20 @@ def test_a_range_is_checked_by_the_blocks_it_touches(victim: Victim) -> None:
     assert victim.state == "damaged"
 
 
+@pytest.mark.parametrize("at", [5, BLOCK_BYTES + 5, len(LARGE) - 1])
+def test_a_range_without_sums_is_not_given_as_it_lies_there(victim: Victim, at: int) -> None:
+    """They are made first, which finds rot wherever it is; of a whole archive only once."""
+    victim.put(LARGE)
+    victim.lose("sums")
+    assert is_whole(victim.client, victim.url, LARGE[3:9], Range="bytes=3-8")
+    victim.flip(at)
+    victim.lose("sums")
+
+    assert not is_whole(victim.client, victim.url, LARGE[at : at + 1], Range=f"bytes={at}-{at}")
+    assert victim.state == "damaged"
+    assert len(victim.damage_lines) == 1
+
+
 def test_asking_for_the_head_reads_nothing(victim: Victim) -> None:
     """It is cheap, and says nothing about bytes that nobody looked at."""
     victim.put(LARGE)

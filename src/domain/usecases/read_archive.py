@@ -3,8 +3,8 @@ Giving the bytes of stored archives back: to clients, and to whatever looks insi
 
 Whoever reads an archive does it through here. The rule: no byte is given of which it is known, or could be found out
 while it is read, that it is not what was received. Each block is held against its sum before it is given; where an
-archive has no sums, what is read as a whole is hashed, and its last block is held back until the digest is right. One
-that is no longer than a block is hashed before anything of it is given.
+archive has no sums, what is read as a whole is hashed, and its last block is held back until the digest is right, and
+for a part of it the sums are made first. One that is no longer than a block is hashed before anything of it is given.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 
 from ..archives import ArchiveState, BackupArchive
 from ..errors import ArchiveCorrupt, ArchiveNotFound, BackendUnavailable, TarkeepError
-from ..ports import ArchiveReader, ArchiveStore, ArchiveSums, Hasher
+from ..ports import ArchiveReader, ArchiveStore, ArchiveSums, Hasher, Turns
 from ..sums import BLOCK_BYTES, BlockSums, RunningSums
 from ..uploads import ChecksumAlgorithm
 from ..words import counted
@@ -32,31 +32,33 @@ class ReadArchive:
     hasher: Hasher
     sums: ArchiveSums
     examine: ExamineArchive
+    turns: Turns
 
     def __call__(self, archive: BackupArchive, start: int = 0, stop: int | None = None) -> ArchiveReader:
         """
         The bytes from *start* to *stop* (exclusive; None is the end); the caller leaves the reader's context.
 
-        All of it is checked, and so is a part of an archive that has sums, for next to nothing. A part of one that has
-        none is given as it lies there.
+        All of it is checked, for next to nothing where the archive has sums. Of one that has none the whole is hashed:
+        while all of it is read, or at the call for a part, once; others who want a part wait for that.
 
         Raises:
             ArchiveCorrupt: the bytes are known to be damaged, or are missing, or have another length than they had; or,
                 while they are read, are not what was received. The archive is marked then.
         """
         start, stop = _clipped(archive, start, stop)
-        sums = self._sums(archive)
-        if sums is None and archive.size_bytes > BLOCK_BYTES:
-            if (start, stop) == (0, archive.size_bytes):
-                return self._hashed(archive)
-            return self._opened(archive, start, stop)
-        return self._checked(archive, sums, start, stop)
+        if (
+            (start, stop) == (0, archive.size_bytes)
+            and self._sums(archive) is None
+            and archive.size_bytes > BLOCK_BYTES
+        ):
+            return self._hashed(archive)
+        return self.surely(archive, start, stop)
 
     def surely(self, archive: BackupArchive, start: int = 0, stop: int | None = None) -> ArchiveReader:
         """
-        Like calling, but every byte is checked: an archive that has no sums is read once for having them, at the call.
+        Like calling, but an archive that has no sums is read once for having them at the call, also for all of it.
 
-        For who makes something of a part, or does not read to the end.
+        For who makes something of what comes before the last of it does, or does not read to the end.
         """
         start, stop = _clipped(archive, start, stop)
         sums = self._sums(archive)
@@ -113,15 +115,19 @@ class ReadArchive:
         return content
 
     def _made_sums(self, archive: BackupArchive) -> BlockSums:
-        running = RunningSums(self.hasher.crc32)
-        summing = _Summing(self._opened(archive, 0, archive.size_bytes), running)
         sha256 = archive.digests.sha256
-        with HashedReader(summing, sha256, self.hasher, wrong=lambda: self._other_bytes(archive)) as reader:
-            for _ in reader:
-                pass
-        sums = running.finish()
-        self.sums.put(sha256, sums)
-        return sums
+        with self.turns.take(f"sums of {sha256}"):
+            made = self._sums(archive)  # by whoever had the turn before
+            if made is not None:
+                return made
+            running = RunningSums(self.hasher.crc32)
+            summing = _Summing(self._opened(archive, 0, archive.size_bytes), running)
+            with HashedReader(summing, sha256, self.hasher, wrong=lambda: self._other_bytes(archive)) as reader:
+                for _ in reader:
+                    pass
+            sums = running.finish()
+            self.sums.put(sha256, sums)
+            return sums
 
     def _other_bytes(self, archive: BackupArchive) -> TarkeepError:
         """The error to raise where the digest of *archive* is another, after finding out why."""
