@@ -9,7 +9,7 @@ import pytest
 
 from tarkeep.domain.archives import BackupType
 from tarkeep.domain.client.dump_rule import DumpRule
-from tarkeep.domain.errors import InvalidName, InvalidSetting, InvalidType, TarkeepError, WrongUse
+from tarkeep.domain.errors import InvalidSetting, InvalidType, TarkeepError, WrongUse
 from tarkeep.entrypoints.cli.backup_settings import BackupSettings, from_table
 
 
@@ -67,7 +67,7 @@ def test_the_line_goes_before_the_file() -> None:
         ({"laptop": {"exclude": [1]}}, InvalidSetting, "exclude[0] must be a text, and is a whole number"),
         ({"laptop": {"max_chain": "7"}}, InvalidSetting, "max_chain must be a whole number, and is a text"),
         ({"directory": "/x"}, InvalidSetting, "directory belongs into the table of a profile, such as [backup.laptop]"),
-        ({"no/slash": {}}, InvalidName, "may hold only"),
+        ({"no/slash": {}}, InvalidSetting, "[backup] in config.toml: profile name 'no/slash' may hold only"),
         ({"laptop": {"full_every": "1 month"}}, InvalidSetting, "full_every"),
         ({"laptop": {"diff_every": "0d"}}, InvalidSetting, "diff_every"),
         ({"laptop": {"max_chain": 0}}, InvalidSetting, "max_chain"),

@@ -12,6 +12,7 @@ import cyclopts
 import pytest
 from rich.console import Console
 
+from tarkeep.domain.errors import WrongUse
 from tarkeep.entrypoints.cli import commands
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS, app, describe
 from tarkeep.entrypoints.cli.needed_scopes import SCOPES, needs
@@ -75,6 +76,15 @@ def called(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "tarkeep", *words], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_each_option_that_is_told_is_one(name: str) -> None:
+    """Those in the first line among them."""
+    first, _, rest = page(*name.split()).partition("\n\n")
+    told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", first))
+
+    assert {option for option in told if not re.search(rf"^ .*{option}\b", rest, re.MULTILINE)} == set()
+
+
 def test_help_is_had_as_in_other_programs() -> None:
     """By a word of its own as by an option."""
     assert called("help").stdout == called("--help").stdout == called().stdout
@@ -104,6 +114,7 @@ def test_help_is_had_as_in_other_programs() -> None:
         ("backup p . --type ful", "--type must be auto, full, inc or diff, not 'ful'; did you mean full?"),
         ("completion tcsh", "SHELL must be bash, zsh or fish, not 'tcsh'"),
         ("help pusch", "there is no command 'pusch'; did you mean push? See tarkeep --help"),
+        ("--json list", "--json stands behind the command that it is for, as in tarkeep COMMAND --json"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_sentence(words: str, said: str) -> None:
@@ -111,6 +122,24 @@ def test_what_is_wrong_is_said_in_a_sentence(words: str, said: str) -> None:
     with pytest.raises(cyclopts.CycloptsError) as raised:
         app.meta(words.split())
     assert sentence(raised.value) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("push p --al", "--al: there is no such option; did you mean --all? See tarkeep push --help"),
+        ("push p --jbos=3 x", "--jbos=3: there is no such option; did you mean --jobs? See tarkeep push --help"),
+        ("push p --frobnicate", "--frobnicate: there is no such option; see tarkeep push --help"),
+        ("help push pull", "pull: is a word too many"),
+        ("help token create x", "x: is a word too many"),
+        ("help token cretae", "cretae: token has no such command; did you mean create?"),
+    ],
+)
+def test_so_is_what_is_wrong_with_words_that_may_be_anything(words: str, said: str) -> None:
+    """Names of files, and of commands that are asked about."""
+    with pytest.raises(WrongUse) as raised:
+        app.meta(words.split())
+    assert str(raised.value) == said
 
 
 def test_a_wrong_line_ends_with_2_in_the_style_of_all_errors() -> None:

@@ -17,7 +17,7 @@ import msgspec
 from ...domain.archives import BackupType
 from ...domain.client.dump_rule import DumpRule, parse_period
 from ...domain.client.dumping import DumpSource
-from ...domain.errors import InvalidSetting, WrongUse
+from ...domain.errors import InvalidName, InvalidSetting, WrongUse
 from ...domain.naming import check_profile
 from ..setting_files import expanded
 from ..shapes import sentence, unknown_name
@@ -149,7 +149,10 @@ def from_table(table: Mapping[str, object], file: str = "the settings file") -> 
     """
     profiles = {}
     for profile, told in table.items():
-        check_profile(profile)
+        try:
+            check_profile(profile)
+        except InvalidName as error:
+            raise InvalidSetting(f"[backup] in {file}", str(error)) from error
         place = f"[backup.{profile}] in {file}"
         if not isinstance(told, dict):
             reason = f"{profile} belongs into the table of a profile, such as [backup.laptop]"

@@ -22,6 +22,7 @@ from .opening import one_profile, opening, retry_notice, tell_unusable
 from .output import Output
 from .streams import IN, input_blocks, was_closed
 from .transfers import Ended, Transfer, run
+from .usage_errors import no_option
 
 if TYPE_CHECKING:
     from ..client_wiring import Client
@@ -64,7 +65,7 @@ def push(
     profile = one_profile(profile, settings)
     for file in files:
         if str(file).startswith("-") and file != STANDARD_INPUT:
-            raise WrongUse(str(file), "there is no such option; see tarkeep push --help")
+            raise WrongUse(str(file), no_option("push", str(file)))
     with opening(settings, output) as opened:
         pushing = _Push(opened, output, settings, profile)
         if STANDARD_INPUT in files:

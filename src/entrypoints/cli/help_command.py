@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ...domain.errors import WrongUse
+from ..nearest import did_you_mean
+from . import commands
 from .exits import OK
 
 
@@ -16,6 +19,13 @@ def help_(*command: str) -> int:
     """
     from .main import app, describe
 
+    known = {tuple(one.name.split()) for one in commands.named()} | {(family,) for family in commands.FAMILIES}
+    explained = next((command[:count] for count in (2, 1) if command[:count] in known), command)
+    if command != explained:
+        rest = command[len(explained)]
+        below = [words[-1] for words in known if words[:-1] == explained]
+        question = did_you_mean(rest, below)
+        raise WrongUse(rest, f"{' '.join(explained)} has no such command{question}" if below else "is a word too many")
     if command:
         describe(command)
         app([*command, "--help"])

@@ -61,7 +61,7 @@ def explanation(docstring: str) -> str:
 def usage(command: str, arguments: Iterable[Argument]) -> str:
     """How *command* is called, with its options that must be there and its words in their order."""
     options = [
-        f"{max(one.names, key=len)} {'|'.join(one.get_choices() or ()) or value_word(max(one.names, key=len), 'STR')}"
+        f"{_name(one)} {'|'.join(one.get_choices() or ()) or value_word(_name(one), 'STR')}"
         for one in arguments
         if one.required and one.names[0].startswith("-")
     ]
@@ -71,6 +71,10 @@ def usage(command: str, arguments: Iterable[Argument]) -> str:
             word = one.names[0] + ("..." if one.field_info.kind is one.field_info.VAR_POSITIONAL else "")
             words.append(word if one.required else f"[{word}]")
     return " ".join(["tarkeep", command, *options, "[OPTION...]", *words])
+
+
+def _name(option: Argument) -> str:
+    return max((name for name in option.names if name not in option.negatives), key=len)
 
 
 @frozen

@@ -44,7 +44,7 @@ app = App(
     name="tarkeep",
     help="Keeps backup archives made with plain tar, and can prove that they restore.",
     version=__version__,
-    default_parameter=Parameter(negative=()),
+    default_parameter=Parameter(negative=(), negative_iterable=()),
     help_format="plaintext",
     help_formatter=PlainPages(),
     group_parameters=cyclopts.Group("Options", sort_key=10),

@@ -16,10 +16,13 @@ from cyclopts.exceptions import RepeatArgumentError, UnknownCommandError, Unused
 
 from ...domain.words import counted, listed
 from ..nearest import did_you_mean
+from ..settings import ServerSettings, StorageSettings
 from . import commands
+from .client_settings import ClientSettings
 
 _SHOWN = 80
 _OWN_OPTIONS = ("--config", "--help", "--version")
+_SETTINGS = (StorageSettings, ServerSettings, ClientSettings)
 _KINDS = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
@@ -47,12 +50,31 @@ def sentence(error: CycloptsError) -> str:
 
 def _unknown_command(called: str, error: UnknownCommandError) -> str:
     word = (error.unused_tokens or [""])[0]
+    if word.partition("=")[0] in _options_of_commands():
+        return f"{word[:_SHOWN]} stands behind the command that it is for, as in tarkeep COMMAND {word[:_SHOWN]}"
     if word.startswith("-"):
         return _asking(f"there is no option {word[:_SHOWN]}", did_you_mean(word, _OWN_OPTIONS), called)
     depth = len(error.command_chain or ())
     chain = tuple(error.command_chain or ())
     known = [words[depth] for words in map(_split, commands.named()) if words[:depth] == chain and len(words) > depth]
     return _asking(f"there is no command {word[:_SHOWN]!r}", did_you_mean(word, known), called)
+
+
+def no_option(command: str, word: str) -> str:
+    """That *word*, which stands among the words of *command*, is no option of it: what may be read behind the word."""
+    from .main import app
+
+    known = [*_options(app[command].assemble_argument_collection(parse_docstring=False)), *_OWN_OPTIONS]
+    called = f"tarkeep {command}"
+    return _asking("there is no such option", did_you_mean(word.partition("=")[0], known), called)
+
+
+def _options(arguments: Iterable[Argument]) -> list[str]:
+    return [name for argument in arguments for name in argument.names if name.startswith("--")]
+
+
+def _options_of_commands() -> set[str]:
+    return {f"--{name.replace('_', '-')}" for kind in _SETTINGS for name in kind.__annotations__}
 
 
 def _asking(said: str, question: str, called: str) -> str:
@@ -65,7 +87,7 @@ def _split(command: commands.Command) -> tuple[str, ...]:
 
 def _unknown_option(called: str, error: UnknownOptionError) -> str:
     word = error.token.keyword or error.token.value
-    options = [name for argument in error.argument_collection for name in argument.names if name.startswith("--")]
+    options = _options(error.argument_collection)
     if error.token.source in ("", "cli"):
         option = word.partition("=")[0]
         known = [*options, *_OWN_OPTIONS]
