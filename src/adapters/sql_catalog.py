@@ -47,7 +47,7 @@ from ..domain.ports import (
 )
 from ..domain.sync import InventoryEntry
 from .shared_transactions import SharedTransactions
-from .sql_engine import DAMAGED, EXCLUSIVE, Writer, connect, is_one_of, reading, translated, use_log
+from .sql_engine import EXCLUSIVE, Writer, connect, is_one_of, reading, translated, use_log
 from .sql_inventories import SqlInventories
 from .sql_link_changes import LinkChanges, change_of, change_of_row
 from .sql_links import SqlLinks
@@ -58,6 +58,7 @@ from .sql_rows import (
     VERDICTS,
     Values,
     archive_of,
+    as_written,
     examples,
     identity,
     may_exist,
@@ -200,6 +201,8 @@ class SqlCatalog(SqlLinks):
         return self.adds_up()
 
     def adds_up(self) -> bool:
+        if self._all(_WITHOUT_LINK, {}):
+            return False
         found: dict[tuple[str, str], tuple[int, int]] = {}
         for profile, type, count, size_bytes in self._all(_COUNTED, {}):
             for whose in (profile, EVERYBODY):
@@ -265,12 +268,11 @@ class SqlCatalog(SqlLinks):
             rows = self._all(_TOTALS, {})
         else:
             rows = self._all(_TOTALS_IN, _those(profiles)) if profiles else []
-        if any(newest_us is None for *_, newest_us in rows):  # entries that were counted are gone
-            raise BackendUnavailable("catalog", DAMAGED)
-        return [
-            Totals(profile, TYPES[type], count, size_bytes, time_of(newest_us))
-            for profile, type, count, size_bytes, newest_us in rows
-        ]
+        with as_written():  # there is no newest where entries that were counted are gone
+            return [
+                Totals(profile, TYPES[type], count, size_bytes, time_of(newest_us))
+                for profile, type, count, size_bytes, newest_us in rows
+            ]
 
     def sums(self, profiles: Collection[str] | None = None) -> dict[BackupType, Sums]:
         wanted = frozenset((EVERYBODY,) if profiles is None else profiles)
@@ -321,10 +323,11 @@ class SqlCatalog(SqlLinks):
 
     def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
         rows = self._all(_FITS, {"profile": profile}) if may_exist(profile) else []
-        return {
-            (child, parent): Fit(VERDICTS[verdict], unresolved, examples(told), bool(sound), bool(excusable))
-            for child, parent, verdict, unresolved, told, sound, excusable in rows
-        }
+        with as_written():
+            return {
+                (child, parent): Fit(VERDICTS[verdict], unresolved, examples(told), bool(sound), bool(excusable))
+                for child, parent, verdict, unresolved, told, sound, excusable in rows
+            }
 
     def keep_fit(self, profile: str, child: str, parent: str, fit: Fit) -> None:
         values: Values = {
@@ -479,6 +482,12 @@ _TOTALS = (
 )
 _COUNTED = (
     select(_a.profile, _a.type, func.count(), func.sum(_a.size_bytes)).where(LISTED).group_by(_a.profile, _a.type)
+)
+_WITHOUT_LINK = (
+    select(_a.seq)
+    .outerjoin_from(archives, links, links.c.seq == _a.seq)
+    .where(~_a.claimed, links.c.seq.is_(None))
+    .limit(literal(1))
 )
 _TOLD = select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes).where(
     (totals.c.archives != literal(0)) | (totals.c.size_bytes != literal(0))

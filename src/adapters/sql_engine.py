@@ -229,6 +229,7 @@ _MEANINGS: dict[str, Callable[[], TarkeepError]] = {
     "SQLITE_FULL": InsufficientStorage,
     "SQLITE_READONLY": ReadOnly,
     "SQLITE_CORRUPT": partial(BackendUnavailable, "catalog", DAMAGED),
+    "SQLITE_CONSTRAINT": partial(BackendUnavailable, "catalog", DAMAGED),  # rows that cannot be beside each other
     "SQLITE_NOTADB": partial(BackendUnavailable, "catalog", "its file is not a database; " + _REMEDY),
     # one of our statements does not fit the tables
     "SQLITE_ERROR": partial(BackendUnavailable, "catalog", "its tables were changed or damaged; " + _REMEDY),

@@ -18,7 +18,7 @@ from ..domain.ports import InventoryPage
 from ..domain.sync import InventoryEntry
 from .cursors import after_identity, read_identity
 from .sql_engine import is_one_of
-from .sql_rows import TYPES, Values, may_exist, one_more
+from .sql_rows import TYPES, Values, as_written, may_exist, one_more
 from .sql_schema import LISTED, archives
 
 Query: TypeAlias = Select[*tuple[Any, ...]]
@@ -42,10 +42,11 @@ class SqlInventories:
         else:
             rows = self.all(_INVENTORY_OF_PROFILE, place | {"profile": profile}) if may_exist(profile) else []
         types = TYPES
-        found = tuple(
-            InventoryEntry(types[type], name, size_bytes, md5, sha256, state == _DAMAGED)
-            for type, name, _, size_bytes, md5, sha256, state in rows[:limit]
-        )
+        with as_written():
+            found = tuple(
+                InventoryEntry(types[type], name, size_bytes, md5, sha256, state == _DAMAGED)
+                for type, name, _, size_bytes, md5, sha256, state in rows[:limit]
+            )
         if len(rows) <= limit:
             return InventoryPage(found, None)
         type, name, last_profile, *_ = rows[limit - 1]

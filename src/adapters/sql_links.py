@@ -23,12 +23,13 @@ from sqlalchemy import (
 )
 
 from ..domain.archives import AHEAD, ArchiveId, BackupArchive, BackupType
+from ..domain.errors import BackendUnavailable
 from ..domain.kept_links import LinkState, NewLink, PlacedPage
 from ..domain.neighbours import Neighbours, order
 from ..domain.standing import Placed, Standing
 from .cursors import after_place, read_place
 from .link_text import link_text, read_link, read_standing, standing_text
-from .sql_engine import is_one_of
+from .sql_engine import DAMAGED, is_one_of
 from .sql_link_changes import (
     MANY,
     SINCE,
@@ -43,7 +44,18 @@ from .sql_link_changes import (
     taken_key,
     these,
 )
-from .sql_rows import ARCHIVE, Query, Rows, Values, archive_of, identity, may_exist, microseconds, one_more
+from .sql_rows import (
+    ARCHIVE,
+    NEVER_WRITTEN,
+    Query,
+    Rows,
+    Values,
+    archive_of,
+    identity,
+    may_exist,
+    microseconds,
+    one_more,
+)
 from .sql_schema import LEFT_BEHIND, LISTED_LINK, PENDING_LINK, UNSETTLED_LINK, archives, asked, linked_profiles, links
 from .sql_statements import Transaction
 
@@ -226,11 +238,14 @@ class _SqlNeighbours:
 def _place(row: Sequence[Any]) -> Placed:
     *about_archive, link, standing = row
     archive = archive_of(about_archive)
-    return Placed(
-        archive,
-        None if link is None else read_link(archive.id, link),
-        None if standing is None else read_standing(archive.id, standing),
-    )
+    try:
+        return Placed(
+            archive,
+            None if link is None else read_link(archive.id, link),
+            None if standing is None else read_standing(archive.id, standing),
+        )
+    except NEVER_WRITTEN as error:
+        raise BackendUnavailable("catalog", DAMAGED) from error
 
 
 def _link_values(new: NewLink, rows: Mapping[ArchiveId, int], version: int) -> Values:

@@ -23,7 +23,7 @@ from ..domain.archives import BackupType
 from ..domain.ports import ListedArchive, ListedPage, Page
 from .cursors import after_time, read_time
 from .sql_engine import first_of_each, is_one_of
-from .sql_rows import ARCHIVE, STATES, TYPES, Values, archive_of, may_exist, one_more, time_of
+from .sql_rows import ARCHIVE, STATES, TYPES, Values, archive_of, as_written, may_exist, one_more, time_of
 from .sql_schema import LISTED, archives
 
 Place: TypeAlias = tuple[int, int]
@@ -67,10 +67,11 @@ class SqlPages:
     ) -> ListedPage:
         rows, following = self._cut(_SHORT, _Wanted.of(profile, profiles, type), cursor, limit)
         types, states = TYPES, STATES
-        found = tuple(
-            ListedArchive(profile, types[type], name, size_bytes, md5, sha256, time_of(received_us), states[state])
-            for received_us, _, profile, type, name, size_bytes, md5, sha256, state in rows
-        )
+        with as_written():
+            found = tuple(
+                ListedArchive(profile, types[type], name, size_bytes, md5, sha256, time_of(received_us), states[state])
+                for received_us, _, profile, type, name, size_bytes, md5, sha256, state in rows
+            )
         return ListedPage(found, following)
 
     def _cut(self, shape: _Shape, wanted: _Wanted, cursor: str | None, limit: int) -> tuple[Rows, str | None]:

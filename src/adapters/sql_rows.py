@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -94,6 +95,24 @@ def sought(id: ArchiveId) -> Values:
     return {"sought_profile": id.profile, "sought_type": id.type.value, "sought_name": id.name}
 
 
+NEVER_WRITTEN = (TarkeepError, LookupError, OverflowError, TypeError, ValueError)
+"""What comes up where a row says what was never written."""
+
+
+@contextmanager
+def as_written() -> Iterator[None]:
+    """
+    In the context rows are read for what they say.
+
+    Raises:
+        BackendUnavailable: they say what was never written, so the database was damaged.
+    """
+    try:
+        yield
+    except NEVER_WRITTEN as error:
+        raise BackendUnavailable("catalog", DAMAGED) from error
+
+
 def archive_of(row: Sequence[Any]) -> BackupArchive:
     """
     The archive that a row tells of.
@@ -101,9 +120,9 @@ def archive_of(row: Sequence[Any]) -> BackupArchive:
     Raises:
         BackendUnavailable: no archive is like that, so the database was damaged.
     """
-    try:
+    try:  # not `as_written`, which takes a tenth as long as this
         return _told_by(row)
-    except (TarkeepError, LookupError, OverflowError, TypeError, ValueError) as error:
+    except NEVER_WRITTEN as error:
         raise BackendUnavailable("catalog", DAMAGED) from error
 
 

@@ -366,9 +366,10 @@ class Catalog(KeptLinks, Protocol):
 
     def adds_up(self) -> bool:
         """
-        Whether `totals` and `sums` are those of the entries; `replace` mends where not. A part of `is_sound`.
+        Whether `totals`, `sums` and the links that are kept are those of the entries; `replace` mends where not. A part
+        of `is_sound`.
 
-        One pass over the entries, 0.2 us each.
+        One pass over the entries, less than 1 us each.
         """
 
     def find(self, id: ArchiveId) -> BackupArchive:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,8 @@ MANGLED = [
     "DELETE FROM archives WHERE seq = 1",
     "DELETE FROM archives WHERE seq = 4",
     "DELETE FROM totals",
+    "DELETE FROM links",
+    "DELETE FROM links WHERE seq = 3",
     "UPDATE totals SET archives = archives + 1",
     "UPDATE totals SET size_bytes = size_bytes + 1 WHERE profile = ''",
 ]
@@ -106,6 +109,36 @@ def test_a_catalog_that_does_not_agree_with_itself_is_mended_at_a_start(stopped:
         assert len(client.get("/api/v1/profiles/p/points").json()["points"]) == 4
     told = log.read_text().removeprefix(before)
     assert "WARNING catalog's sums are not those of its entries; it is made anew" in told
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE archives SET state = 'x' WHERE seq = 2",
+        "UPDATE archives SET type = 'x' WHERE seq = 2",
+        "UPDATE archives SET received_us = 9223372036854775807 WHERE seq = 2",
+        "UPDATE links SET standing = 'x', link = 'x'",
+        "UPDATE archives SET claimed = 1 WHERE seq = 2",
+    ],
+)
+def test_rows_that_were_never_written_are_told_with_what_to_do(stopped: Stopped, statement: str) -> None:
+    """By the start or by each route that reads them; none is a fault of the program, and a lost catalog helps."""
+    with live_server(stopped.data) as server, server.client() as client:  # has links and standings made
+        routes = ["/list", "/stats", "/api/v1/archives", "/api/v1/profiles", "/api/v1/profiles/p/points"]
+        assert [client.get(route).status_code for route in routes] == [200] * len(routes)
+    with sqlite3.connect(stopped.catalog) as database:
+        database.execute(statement)
+    log = stopped.data.with_name("data.log")
+    before = log.read_text()
+    told: set[int] = set()
+    with suppress(AssertionError), live_server(stopped.data) as server, server.client() as client:  # it may not start
+        told.update(client.get(route).status_code for route in routes)
+    assert told <= {200, 503}
+    assert "remove its file and run tarkeep rebuild" in log.read_text().removeprefix(before) or told == {200}
+    assert "Traceback" not in log.read_text()
+    stopped.lose()
+    with live_server(stopped.data) as server, server.client() as client:
+        assert [client.get(route).status_code for route in routes] == [200] * len(routes)
 
 
 def test_a_rebuild_mends_a_catalog_that_lost_its_rows(stopped: Stopped) -> None:
