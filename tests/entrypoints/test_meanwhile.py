@@ -168,7 +168,7 @@ def test_an_interrupt_ends_what_nothing_else_can(machine: Machine) -> None:
     """The main thread may be in a call of the system that does not come back, such as a look-up of a name."""
     code = (
         "from tarkeep.entrypoints.cli import process\n"
-        "process.begin(); process.get_to_work()\n"
+        "process.begin([]); process.get_to_work()\n"
         "import ctypes\n"
         "system, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)\n"
         "system.pthread_mutex_lock(lock)\n"
@@ -194,7 +194,7 @@ def test_an_interrupt_that_python_could_not_raise_comes_again(machine: Machine) 
     code = (
         "import os, signal, sys, time\n"
         "from tarkeep.entrypoints.cli import process\n"
-        "process.begin(); process.get_to_work()\n"
+        "process.begin([]); process.get_to_work()\n"
         "class Thing:\n"
         "    def __del__(self): os.kill(os.getpid(), signal.SIGINT)\n"
         "try:\n"
