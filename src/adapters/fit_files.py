@@ -61,6 +61,7 @@ def _told(fit: Fit) -> dict[str, object]:
         "examples": [path.decode("latin-1") for path in fit.examples],
         "is_sound": fit.is_sound,
         "is_excusable": fit.is_excusable,
+        "is_open": fit.is_open,
     }
 
 
@@ -74,4 +75,5 @@ def _fit(told: Mapping[str, object]) -> Fit:
         tuple(str(path).encode("latin-1") for path in examples),
         bool(told["is_sound"]),
         bool(told["is_excusable"]),
+        bool(told["is_open"]),
     )

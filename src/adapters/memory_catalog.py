@@ -17,7 +17,6 @@ from typing import TypeAlias
 from attrs import Factory, define, evolve
 
 from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
-from ..domain.chains import Fit
 from ..domain.errors import ArchiveNotFound
 from ..domain.ports import (
     AlreadyStored,
@@ -99,7 +98,6 @@ class MemoryCatalog(MemoryLinks):
         super().__init__()
         self._claims: dict[ArchiveId, BackupArchive] = {}
         self._entries = _Entries()
-        self._fits: dict[str, dict[tuple[str, str], Fit]] = {}
 
     def claim(self, archive: BackupArchive) -> ClaimOutcome:
         with self._lock:
@@ -270,14 +268,6 @@ class MemoryCatalog(MemoryLinks):
                 for archive in self._entries.listed()
                 if (archive.id.profile, archive.id.type) == (profile, type) and not archive.has_snapshot
             }
-
-    def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
-        with self._lock:
-            return dict(self._fits.get(profile, {}))
-
-    def keep_fit(self, profile: str, child: str, parent: str, fit: Fit) -> None:
-        with self._lock:
-            self._fits.setdefault(profile, {})[child, parent] = fit
 
     def close(self) -> None:
         """Nothing is held."""

@@ -9,7 +9,6 @@ SQLite's rollback-journal mode. Statements are built once; what differs between 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -31,7 +30,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
-from ..domain.chains import Fit
 from ..domain.errors import ArchiveNotFound, BackendUnavailable, InvalidName
 from ..domain.naming import check_archive_name
 from ..domain.ports import (
@@ -55,11 +53,9 @@ from .sql_pages import SqlPages
 from .sql_rows import (
     ARCHIVE,
     TYPES,
-    VERDICTS,
     Values,
     archive_of,
     as_written,
-    examples,
     identity,
     may_exist,
     sought,
@@ -74,7 +70,6 @@ from .sql_schema import (
     archives,
     asked,
     current_revision,
-    fits,
     linked_profiles,
     links,
     totals,
@@ -113,14 +108,6 @@ class SqlCatalog(SqlLinks):
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
         # inline: nobody needs the row's number
         self._enter_if_new = upsert(archives).on_conflict_do_nothing().inline()
-        fitted = upsert(fits)
-        self._keep_fit = fitted.on_conflict_do_update(
-            index_elements=list(fits.primary_key),
-            set_={
-                name: fitted.excluded[name]
-                for name in ("verdict", "unresolved", "examples", "is_sound", "is_excusable")
-            },
-        )
         counted = upsert(totals).inline()
         self._add_to_totals = counted.on_conflict_do_update(
             index_elements=[totals.c.profile, totals.c.type],
@@ -321,27 +308,6 @@ class SqlCatalog(SqlLinks):
             return set()
         return {name for (name,) in self._all(_WITHOUT_SNAPSHOT, {"profile": profile, "type": type.value})}
 
-    def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
-        rows = self._all(_FITS, {"profile": profile}) if may_exist(profile) else []
-        with as_written():
-            return {
-                (child, parent): Fit(VERDICTS[verdict], unresolved, examples(told), bool(sound), bool(excusable))
-                for child, parent, verdict, unresolved, told, sound, excusable in rows
-            }
-
-    def keep_fit(self, profile: str, child: str, parent: str, fit: Fit) -> None:
-        values: Values = {
-            "profile": profile,
-            "child": child,
-            "parent": parent,
-            "verdict": fit.verdict.value,
-            "unresolved": fit.unresolved,
-            "examples": json.dumps([path.decode("latin-1") for path in fit.examples]),
-            "is_sound": fit.is_sound,
-            "is_excusable": fit.is_excusable,
-        }
-        self._write(lambda transaction: transaction.run(self._keep_fit, values))
-
     @property
     def waiting_writers(self) -> int:
         """How many threads wait for their turn to write now."""
@@ -448,16 +414,6 @@ _CONFIRM = (
     .returning(_a.seq)
 )
 _MARK = update(archives).where(_a.seq == bindparam("sought_seq"))
-_FOUND = ("verdict", "unresolved", "examples", "is_sound", "is_excusable")
-_FITS = select(
-    fits.c.child,
-    fits.c.parent,
-    fits.c.verdict,
-    fits.c.unresolved,
-    fits.c.examples,
-    fits.c.is_sound,
-    fits.c.is_excusable,
-).where(fits.c.profile == bindparam("profile"))
 _RELEASE = delete(archives).where(_of_type, _of_name, _of_profile, _a.claimed)
 _FORGET_EVERYTHING = [delete(table) for table in (archives, totals, links, asked, linked_profiles)]
 

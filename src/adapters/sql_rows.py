@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 from sqlalchemy import Select
 
 from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
-from ..domain.chains import FitVerdict
 from ..domain.errors import BackendUnavailable, InvalidName, TarkeepError
 from ..domain.naming import check_profile
 from .sql_engine import DAMAGED
@@ -22,7 +21,6 @@ Query: TypeAlias = Select[*tuple[Any, ...]]
 Values: TypeAlias = dict[str, str | int | bool | bytes | None]
 
 TYPES = {type.value: type for type in BackupType}
-VERDICTS = {verdict.value: verdict for verdict in FitVerdict}
 _KINDS = {kind.value: kind for kind in Kind}
 STATES = {state.value: state for state in ArchiveState}
 _NO_LINEAGE = Lineage()
@@ -159,10 +157,6 @@ def _lineage(parent_type: str | None, parent_name: str | None, before: str | Non
         return _NO_LINEAGE
     parent = None if parent_type is None or parent_name is None else (TYPES[parent_type], parent_name)
     return Lineage(parent, before, after)
-
-
-def examples(text: str) -> tuple[bytes, ...]:
-    return tuple(path.encode("latin-1") for path in json.loads(text))
 
 
 def microseconds(moment: datetime) -> int:

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ..domain.errors import FormatUnknown
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -117,20 +117,6 @@ Index(
     sqlite_where=LEFT_BEHIND,
     postgresql_where=LEFT_BEHIND,
 )
-
-fits = Table(
-    "fits",
-    METADATA,
-    Column("profile", _words, primary_key=True),
-    Column("child", Text, primary_key=True),
-    Column("parent", Text, primary_key=True),
-    Column("verdict", Text, nullable=False),
-    Column("unresolved", BigInteger, nullable=False),
-    Column("examples", Text, nullable=False),  # a JSON array, bytes as latin-1
-    Column("is_sound", Boolean, nullable=False),
-    Column("is_excusable", Boolean, nullable=False),
-)
-"""What comparing the listings of two archives, by their SHA-256, showed: dear to find out, and never changes."""
 
 links = Table(
     "links",

@@ -71,7 +71,8 @@ class Fit:
     tree; else that can be merged, and tar restores something else (see `soundness`).
     *is_excusable* unless directories were renamed between them: there tar is known to forget names that it should
     archive, while otherwise a name of a proven chain that is nowhere was left out on purpose. In a proven chain neither
-    keeps the rest from being restored, since no archive is missing.
+    keeps the rest from being restored, since no archive is missing. *is_open* where some names are in directories that
+    the parent says nothing of, so that they are to be looked for before it.
     """
 
     verdict: FitVerdict
@@ -79,10 +80,13 @@ class Fit:
     examples: tuple[bytes, ...] = ()
     is_sound: bool = True
     is_excusable: bool = True
+    is_open: bool = False
 
     @property
     def completeness(self) -> Completeness:
         """What it says of the names that the one leaves to the other."""
+        if self.is_open:
+            return Completeness.UNKNOWN
         if self.verdict is FitVerdict.FITS:
             return Completeness.WHOLE
         if self.verdict is FitVerdict.CONTRADICTS:

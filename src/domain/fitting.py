@@ -18,21 +18,29 @@ from .listings import MAX_HELD_BYTES, Origins, is_placeable, join
 from .members import Listing, Mark
 from .name_table import NameTable
 from .names import listing_of
+from .silence import says_nothing_of
 from .soundness import is_carried_out
 from .tar_headers import BLOCK_BYTES
 
-RULE = 3
+RULE = 4
 """Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
 
 EXAMPLES = 10
 """Paths that a fit names at most."""
 
 
-def fit(child: NameTable, parent: NameTable, is_left_out: Callable[[bytes], bool] | None = None) -> Fit:
+def fit(
+    child: NameTable,
+    parent: NameTable,
+    is_left_out: Callable[[bytes], bool] | None = None,
+    *,
+    is_base: bool = False,
+) -> Fit:
     """
     Whether *parent* has every name that *child* calls unchanged, and every directory that it calls renamed.
 
-    One without any listing fits nothing and contradicts nothing.
+    One without any listing fits nothing and contradicts nothing. Where *parent* says nothing of a directory (see
+    `silence`) its names may be in what is before it; *is_base* says that nothing is.
 
     GNU tar calls unchanged, too, what it saw and was told to leave out (``--exclude`` and the like), so a name that
     is new and left out looks like one that is missing. *is_left_out* tells such paths apart, where a profile says what
@@ -53,8 +61,11 @@ def fit(child: NameTable, parent: NameTable, is_left_out: Callable[[bytes], bool
     is_sound = is_carried_out(child, parent, origins)
     before = _Listed(parent)
     moved = sorted(path for path in origins.moved_from if path not in before)
+    if not is_base:
+        moved = [path for path in moved if not says_nothing_of(parent, path)]
     count = 0
     examples: list[bytes] = []
+    is_open = False
     for path, was in _differing(child, parent, origins):
         names = [
             name
@@ -64,12 +75,15 @@ def fit(child: NameTable, parent: NameTable, is_left_out: Callable[[bytes], bool
         ]
         if was is not None and not _marked(parent, was, (Mark.DIRECTORY,)).keys().isdisjoint(names):
             is_sound = False  # tar leaves what was in it, of which the child has no listing any more
+        if names and was is not None and not is_base and says_nothing_of(parent, was):
+            is_open = True
+            continue
         count += len(names)
         examples += (join(path, name) for name in islice(names, EXAMPLES - len(examples)))
     count += len(moved)
     examples += moved[: EXAMPLES - len(examples)]
     verdict = FitVerdict.CONTRADICTS if count else FitVerdict.FITS
-    return Fit(verdict, count, tuple(examples), is_sound, origins.is_trivial)
+    return Fit(verdict, count, tuple(examples), is_sound, origins.is_trivial, is_open)
 
 
 @frozen

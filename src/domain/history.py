@@ -2,7 +2,7 @@
 The versions of one path across the archives of a profile: when its content changed, where it was before, when it went.
 
 What one archive says of a path is a sighting; what happened is told by comparing each point with the one before it in
-time. Nothing is guessed: an archive without listings says nothing of a path that it does not hold.
+time. Nothing is guessed: where an archive says nothing of a path, it is what it was before.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ class Sighting:
     What one archive says of one path.
 
     *mark* is what the listing of its directory says, None if that does not name it or there is none. *member* is the
-    one at this path, if the archive has it. *renames* are all that the archive tells of.
+    one at this path, if the archive has it. *is_silent* where it says nothing of what is in that directory (see
+    `silence`). *renames* are all that the archive tells of.
     """
 
-    has_listings: bool
+    is_silent: bool
     mark: Mark | None
     member: Member | None
     renames: tuple[Rename, ...] = ()
@@ -34,19 +35,34 @@ class Sighting:
 def sight(path: bytes, members: Iterable[Member]) -> Sighting:
     """What an archive with these *members* says of *path*, given in any form."""
     path = canonical(path)
-    directory, name = split(path)
-    mark: Mark | None = None
+    above = _above(path)
+    marks: dict[bytes, Mark | None] = {}  # what those above say of the next one
     found: Member | None = None
     renames: tuple[Rename, ...] | None = None
     for member in members:
         if member.listing is not None:
             if renames is None:  # tar writes all of them into the first listing
                 renames = member.listing.renames
-            if path and canonical(member.path) == directory:
-                mark = member.listing.names.get(name)
-        if member.path.endswith(name) and canonical(member.path) == path:
+            if (listed := canonical(member.path)) in above:
+                marks[listed] = member.listing.names.get(above[listed])
+        if member.path.endswith(split(path)[1]) and canonical(member.path) == path:
             found = member
-    return Sighting(renames is not None, mark, found, renames or ())
+    directory = split(path)[0]
+    is_silent = directory not in marks
+    for at in above:
+        if at in marks:
+            is_silent = is_silent and marks[at] is Mark.DIRECTORY
+            break
+    return Sighting(is_silent, marks.get(directory), found, renames or ())
+
+
+def _above(path: bytes) -> dict[bytes, bytes]:
+    """The directories above *path*, the nearest first, each with the name of the next one in it."""
+    found: dict[bytes, bytes] = {}
+    while path:
+        path, name = split(path)
+        found[path] = name
+    return found
 
 
 _SECOND = 1_000_000_000
@@ -136,7 +152,8 @@ class _History:
             if sighting.member is not None:
                 state = _State(at, sighting.member)
                 break
-            if sighting.has_listings and sighting.mark is not Mark.UNCHANGED:
+            # A directory that is listed and not in the archive was there before, if it is not new.
+            if not sighting.is_silent and sighting.mark not in (Mark.UNCHANGED, Mark.DIRECTORY):
                 break
             before = self._before(at, path)
             if before is None:

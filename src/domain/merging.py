@@ -1,10 +1,10 @@
 """
 Merging a tree from the archives of its path.
 
-Of an exact path the names are those that the last archive lists, and nothing else. The content of each is in that
-archive, or, if it is called unchanged, in the nearest one before that carries it, under the name that its directory had
-then. Of an overlay path the archives are laid over each other as tar extracts them, and nothing is ever deleted, see
-`overlaying`.
+Of an exact path the names are those that the last archive lists, with what it says nothing of, see `silence`. The
+content of each is in that archive, or, if it is called unchanged, in the nearest one before that carries it, under the
+name that its directory had then. Of an overlay path the archives are laid over each other as tar extracts them, and
+nothing is ever deleted, see `overlaying`.
 
 Hardly a directory changes from one archive to the next. So the merge goes backwards over what changed: a directory
 whose listing is the same in two archives has nothing new to say, since what is wanted there was called unchanged; only
@@ -23,6 +23,7 @@ from .members import Mark
 from .name_table import Files, NameTable, OpenTable, is_odd
 from .names import HARD_LINK, listing_of
 from .overlaying import laid_over
+from .silence import Kept, changed, completed
 from .texts import Texts
 from .tree import BLOCK_BYTES, IMPLIED, IS_DIRECTORY, IS_MOVED, GapKind, Tree
 from .tree_draft import WANTED, TreeDraft
@@ -52,7 +53,8 @@ def merge(
     """
     draft = TreeDraft(len(path), limit_bytes)
     if path and is_exact:
-        _Exact(draft, path, is_proven).merge()
+        tables, kept = completed(path, limit_bytes)
+        _Exact(draft, tables, kept, is_proven).merge()
     else:
         laid_over(draft, path)
     return draft.tree()
@@ -75,9 +77,10 @@ class _Jobs:
 class _Exact:
     """Names of the last archive; then backwards for the content of those that are called unchanged."""
 
-    def __init__(self, draft: TreeDraft, path: Sequence[OpenTable], is_proven: bool) -> None:
+    def __init__(self, draft: TreeDraft, path: Sequence[OpenTable], kept: Kept, is_proven: bool) -> None:
         self._draft = draft
         self._path = path
+        self._kept = kept
         self._is_excused = is_proven  # names that are missing in the archive at hand were left out
         self._links: list[tuple[int, bytes]] = []  # slots that got a hard link of the archive at hand, and to what
 
@@ -102,7 +105,7 @@ class _Exact:
 
     def _take_last(self, index: int, table: NameTable) -> _Jobs:
         draft, jobs = self._draft, _Jobs()
-        last = _Last(draft, index, table)
+        last = _Last(draft, index, table, self._kept)
         folders: dict[bytes, int] = {}
         for path in last.paths():
             folder, links = last.take(path)
@@ -135,7 +138,7 @@ class _Exact:
     def _find(self, index: int, table: NameTable, behind: NameTable, jobs: _Jobs) -> None:
         """Take from the archive at *index* what it has of the names that are wanted, and leave there what still is."""
         folders = jobs.folders
-        looked_into = {path for path in table.changed(behind) if path in folders}
+        looked_into = {path for path in changed(table, behind) if path in folders}
         looked_into.update(path for path in jobs.fresh if path in folders)
         looked_into.update(jobs.moved)
         with_files = [(number, path) for number, path in enumerate(table.files.folders) if path in folders]
@@ -201,7 +204,7 @@ class _Exact:
         """Judge the names that are still wanted in *path* by its listing."""
         folder = jobs.folders[path]
         row, was = table.row(path), behind.row(jobs.moved.get(path, path))
-        if row is None or not row.listed:
+        if row is None or not row.listed or (table.has_odd_paths and is_odd(path)):
             self._lose_all(folder)
             return
         if row.named and was is not None and row.named == was.named and row.is_complete:
@@ -259,10 +262,11 @@ class _Exact:
 class _Last:
     """The folders of the last archive, whose names are those of the tree."""
 
-    def __init__(self, draft: TreeDraft, index: int, table: NameTable) -> None:
+    def __init__(self, draft: TreeDraft, index: int, table: NameTable, kept: Kept) -> None:
         self._draft = draft
         self._index = index
         self._table = table
+        self._kept = kept.folders
         self._members = dict(zip(table.directories(), table.positions(), strict=True))
         self._files = dict(zip(table.files.folders, map(range, *_bounds(table.files)), strict=True))
         self._below: dict[bytes, list[bytes]] = {}  # directories in directories
@@ -303,7 +307,14 @@ class _Last:
                     self._draft.gap(below, GapKind.TOO_DEEP)
 
     def value_of_root(self) -> int:
-        return self._draft.value(self._index, self._members[b""]) if b"" in self._members else IMPLIED
+        return self._value(b"")
+
+    def _value(self, path: bytes) -> int:
+        """What the directory *path* has."""
+        if path in self._kept:
+            folder = self._kept[path]
+            return self._draft.value(folder.archive, folder.position) if folder.position >= 0 else IMPLIED
+        return self._draft.value(self._index, self._members[path]) if path in self._members else IMPLIED
 
     def take(self, path: bytes) -> tuple[int, list[tuple[int, bytes]]]:
         """Add the folder *path* to the tree: its number, and the slots of hard links, with the paths they are to."""
@@ -338,7 +349,7 @@ class _Last:
         below = self._below.get(path, ())
         positions = {name: self._members[at] for name in below if (at := join(path, name)) in self._members}
         for name in below:
-            found[name] = draft.value(self._index, positions[name]) if name in positions else IMPLIED
+            found[name] = self._value(join(path, name))
         links: dict[bytes, int] = {}
         for number, name in zip(within, files.names.some(within.start, within.stop), strict=True):
             if table.has_odd_paths and is_odd(join(path, name)):

@@ -466,12 +466,6 @@ class Catalog(KeptLinks, Protocol):
     def names_without_snapshot(self, profile: str, type: BackupType) -> set[str]:
         """The names of those entries of that profile and type with which no snapshot file is kept."""
 
-    def fits(self, profile: str) -> dict[tuple[str, str], Fit]:
-        """What was kept of comparing archives of *profile*, by the SHA-256 of the child and of the parent."""
-
-    def keep_fit(self, profile: str, child: str, parent: str, fit: Fit) -> None:
-        """Keep what comparing two archives, by their SHA-256, showed; once more is no error, the last counts."""
-
     def close(self) -> None:
         """Release connections. Idempotent."""
 

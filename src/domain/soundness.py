@@ -6,8 +6,9 @@ The tree of the earlier archive is what its listings name. In that the later one
 they say so, and where they say "unchanged" the very file that was there before, wherever renames took it. Names that
 the earlier archive lacks are nobody's: `fitting` judges these.
 
-Nothing is known here of any rename that tar carries out wrongly; it follows. Where no directory was renamed, all that
-can go wrong is that one at the top is not in the later archive at all: tar leaves it where it was.
+Nothing is known here of any rename that tar carries out wrongly; it follows. Where no directory was renamed nothing
+can go wrong, and what the later archive says nothing of stays in both. One at the top that was renamed is another
+matter: tar leaves it where it was.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ def is_carried_out(child: NameTable, parent: NameTable, origins: Origins) -> boo
 
     Cost: without renames, a step for each directory; with them, that of all names beside and below what was renamed.
     """
-    if any(not _is_listed_above(top, child) for top in _tops(parent)):
-        return False
     if not origins.is_plausible:
         return False
     if origins.is_trivial:
         return True
+    if any(top in origins.moved_from and not _is_listed_above(top, child) for top in _tops(parent)):
+        return False
     trial = _Trial(_Concerned.by(origins.concerned))
     return trial.goes_well(child, parent, origins)
 

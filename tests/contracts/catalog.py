@@ -16,7 +16,6 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Kind, Lineage
-from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import ArchiveNotFound
 from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ListedArchive, Sums, Totals
 from tarkeep.domain.sync import InventoryEntry
@@ -916,18 +915,6 @@ class CatalogContract:
         for archive in (claimed, trashed, make_archive("nowhere.tar.gz")):
             with pytest.raises(ArchiveNotFound):
                 catalog.note_snapshot(archive.id, "1b" * 32)
-
-    def test_fits_are_kept_by_profile_and_pair(self, catalog: Catalog) -> None:
-        """The last of a pair counts; those of other profiles are not seen."""
-        contradicts = Fit(FitVerdict.CONTRADICTS, 3, (b"a/b", b"\xff\n'"), is_sound=False, is_excusable=False)
-        catalog.keep_fit("web", "1" * 64, "2" * 64, Fit(FitVerdict.FITS))
-        catalog.keep_fit("web", "1" * 64, "3" * 64, Fit(FitVerdict.UNKNOWN))
-        catalog.keep_fit("web", "1" * 64, "3" * 64, contradicts)
-        catalog.keep_fit("db", "1" * 64, "2" * 64, contradicts)
-
-        assert catalog.fits("web") == {("1" * 64, "2" * 64): Fit(FitVerdict.FITS), ("1" * 64, "3" * 64): contradicts}
-        assert catalog.fits("mail") == {}
-        assert catalog.fits("no such profile") == {}
 
     def test_many_threads_lose_nothing(self, catalog: Catalog) -> None:
         """Threads that write and read at the same time all get through, and everything is counted."""

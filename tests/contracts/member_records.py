@@ -18,11 +18,12 @@ from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import MemberUnreadable, RecordsMissing
 from tarkeep.domain.footprints import footprint_of
 from tarkeep.domain.history import sight
-from tarkeep.domain.listings import join
+from tarkeep.domain.listings import canonical, join, split
 from tarkeep.domain.members import MemberRecord
 from tarkeep.domain.name_table import NameTable, last_at, mark_of
 from tarkeep.domain.names import DIRECTORY, Names, tables
 from tarkeep.domain.ports import MemberRecords
+from tarkeep.domain.silence import says_nothing_of
 from tarkeep.domain.tar_headers import read_member
 from tests.support.tars import header, padded
 
@@ -244,7 +245,8 @@ class MemberRecordsContract:
                 read = sight(path, map(read_member, door.records.read(sha256)))
                 at = last_at(table, path)
                 assert (read.member and read.member.at, read.mark) == (at, mark_of(table, path))
-                assert (read.has_listings, read.renames) == (table.has_listings, tuple(table.renames))
+                assert read.is_silent == says_nothing_of(table, split(canonical(path))[0])
+                assert read.renames == tuple(table.renames)
 
     def test_where_an_archive_goes_is_told_again(self, door: RecordsDoor) -> None:
         """The same at every call, and at none where nothing was published."""

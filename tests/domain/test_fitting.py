@@ -56,16 +56,16 @@ def listings(members: list[Member]) -> list[tuple[bytes, Listing]]:
 
 
 @settings(max_examples=500)
-@given(archives(), archives())
-def test_a_fit_is_what_the_rule_says(child: list[Member], parent: list[Member]) -> None:
+@given(archives(), archives(), st.booleans())
+def test_a_fit_is_what_the_rule_says(child: list[Member], parent: list[Member], is_base: bool) -> None:
     """The same verdict for the same reasons, whatever listings there are."""
-    verdict, lacking, is_excusable = fit_by_the_rule(listings(child), listings(parent))
+    verdict, lacking, is_excusable, is_open = fit_by_the_rule(listings(child), listings(parent), is_base=is_base)
 
-    found = fit(archive(*child), archive(*parent))
+    found = fit(archive(*child), archive(*parent), is_base=is_base)
 
     event(verdict.value)
     assert found.verdict is verdict
     assert set(found.examples) <= lacking
     assert bool(found.examples) is (verdict is FitVerdict.CONTRADICTS)
     if verdict is not FitVerdict.UNKNOWN:
-        assert found.is_excusable == is_excusable
+        assert (found.is_excusable, found.is_open) == (is_excusable, is_open)

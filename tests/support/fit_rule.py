@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from tarkeep.domain.chains import FitVerdict
-from tarkeep.domain.listings import Origins, canonical, join
+from tarkeep.domain.listings import Origins, canonical, join, split
 from tarkeep.domain.members import Listing, Mark
 
 Listings = Iterable[tuple[bytes, Listing]]
 
 
 def fit_by_the_rule(
-    child: Listings, parent: Listings, is_left_out: Callable[[bytes], bool] = lambda _path: False
-) -> tuple[FitVerdict, set[bytes], bool]:
-    """The verdict, every path that the parent lacks, and whether it is excusable."""
+    child: Listings,
+    parent: Listings,
+    is_left_out: Callable[[bytes], bool] = lambda _path: False,
+    *,
+    is_base: bool = False,
+) -> tuple[FitVerdict, set[bytes], bool, bool]:
+    """The verdict, every path that the parent lacks, whether it is excusable, and whether more is open."""
     listed = [(canonical(path), listing) for path, listing in child]
     had = [(canonical(path), listing) for path, listing in parent]
     if not listed or not had:
-        return FitVerdict.UNKNOWN, set(), True
+        return FitVerdict.UNKNOWN, set(), True, False
     origins = Origins(listed[0][1].renames, had[0][1].renames)  # tar writes all of them into the first listing
     directories = {path for path, _ in listed}
     # A directory may have several listings, where tar was given it twice.
@@ -30,17 +34,34 @@ def fit_by_the_rule(
     for path, listing in had:
         here = {name for name, mark in listing.names.items() if mark in (Mark.HERE, Mark.UNCHANGED)}
         have.setdefault(path, set()).update(here)
-    lacking: set[bytes] = set(origins.moved_from) - set(have)
+    marks = {path: listing.names for path, listing in had}  # of several listings the last
+
+    def is_silent(directory: bytes | None) -> bool:
+        if directory is None or directory in marks or is_base:
+            return False
+        while directory:
+            directory, name = split(directory)
+            if directory in marks:
+                return marks[directory].get(name) is Mark.DIRECTORY
+        return True
+
+    lacking = {path for path in origins.moved_from if path not in have and not is_silent(path)}
     taken: set[bytes] = set()
+    is_open = False
     for path in sorted(wanted):
         before = origins.before(path)
         there = have.get(before, set()) if before is not None and before not in taken else set()
+        is_first = before is not None and before not in taken
         if before is not None:
             taken.add(before)
-        lacking |= {
+        names = {
             whole
             for name in wanted[path]
             if (whole := join(path, name)) not in directories and not is_left_out(whole) and name not in there
         }
+        if names and is_first and is_silent(before):
+            is_open = True
+        else:
+            lacking |= names
     verdict = FitVerdict.CONTRADICTS if lacking else FitVerdict.FITS
-    return verdict, lacking, origins.is_trivial
+    return verdict, lacking, origins.is_trivial, is_open

@@ -81,6 +81,8 @@ def fit(
     child: Callable[[], Iterable[Member]],
     parent: Callable[[], Iterable[Member]],
     is_left_out: Callable[[bytes], bool] | None = None,
+    *,
+    is_base: bool = False,
 ) -> Fit:
     """`tarkeep.domain.fitting.fit` of archives whose members are at hand."""
-    return fit_tables(table(child)(), table(parent)(), is_left_out)
+    return fit_tables(table(child)(), table(parent)(), is_left_out, is_base=is_base)

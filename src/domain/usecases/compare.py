@@ -7,11 +7,9 @@ of the one that builds. What could not be read is not kept: it may be there agai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from attrs import define, field
 
-from ..archives import ArchiveState, BackupArchive, Kind
+from ..archives import ArchiveState, BackupArchive, BackupType, Kind
 from ..chains import Fit, FitVerdict
 from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
 from ..fitting import fit
@@ -39,20 +37,18 @@ class Comparing:
     """
     Comparisons for one purpose, by one thread: ``comparing(child, parent)`` is what the listings of the two tell.
 
-    *before* tells what was kept elsewhere before, by the SHA-256 of both. *allowed* is how many pairs may be compared
-    anew, any number if None. *is_certain* turns false where something could not be read, so that nothing was told.
+    *allowed* is how many pairs may be compared anew, any number if None. *is_certain* turns false where something could
+    not be read, so that nothing was told.
 
     Raises:
         EnoughCompared: at a pair more than are allowed.
     """
 
     _members: RecordMembers
-    _before: Callable[[], Mapping[tuple[str, str], Fit]] = dict
     _allowed: int | None = None
     is_certain: bool = True
     _child: str = ""
     _kept: dict[str, Fit] = field(factory=dict)
-    _known: Mapping[tuple[str, str], Fit] | None = None
 
     def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
         if not (has_listings(child) and has_listings(parent)):
@@ -62,9 +58,7 @@ class Comparing:
             self._child, self._kept = pair[0], self._members.records.fits(pair[0])
         found = self._kept.get(pair[1])
         if found is None:
-            if self._known is None:
-                self._known = self._before()
-            found = self._known.get(pair) or self._compared(child, parent)
+            found = self._compared(child, parent)
             if found is None:
                 self.is_certain = False
                 return _UNKNOWN
@@ -78,7 +72,8 @@ class Comparing:
                 raise EnoughCompared
             self._allowed -= 1
         try:
-            return self._members.again(lambda: fit(*self._tables(child, parent)))
+            is_base = parent.id.type is BackupType.FULL
+            return self._members.again(lambda: fit(*self._tables(child, parent), is_base=is_base))
         except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
             return _UNKNOWN  # it is so with these very bytes, whenever they are looked at
         except TarkeepError:

@@ -90,7 +90,7 @@ class LinkArchives:
     def in_memory(self, profile: str) -> list[Placed]:
         """The places of all archives of *profile* in their order, worked out from nothing and kept nowhere."""
         entries = self.catalog.entries(profile)
-        comparing = self.comparing(self.members, lambda: self.catalog.fits(profile))
+        comparing = self.comparing(self.members)
         archives = {archive.id: archive for archive in entries}
         links = link_archives(entries, self.rules.of(profile), comparing)
         found = placed((archives[id], link) for id, link in links.items())
@@ -136,7 +136,7 @@ class LinkArchives:
 
     def _links(self, profile: str, pending: Sequence[Placed], among: Neighbours, allowed: int | None) -> list[NewLink]:
         rules = self.rules.of(profile)
-        comparing = self.comparing(self.members, lambda: self.catalog.fits(profile), allowed)
+        comparing = self.comparing(self.members, allowed)
         new = []
         for place in pending:
             archive = place.archive

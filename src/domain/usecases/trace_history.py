@@ -11,6 +11,7 @@ from ..history import Change, Sighting, history, sight
 from ..listings import split
 from ..members import Mark, Member, Rename
 from ..name_table import NameTable, last_at, mark_of
+from ..silence import says_nothing_of
 from ..tar_headers import read_member
 from .points import ListPoints
 from .record_members import NOT_IN_ORDER, RecordMembers
@@ -80,17 +81,18 @@ class _Looks:
         archive, parent = self.archives[index], self.parents[index]
         like = None if parent is None else self.archives[parent]
         try:
-            at, mark, has_listings, renames = self.members.again(lambda: self._found(archive, like, path))
+            at, mark, is_silent, renames = self.members.again(lambda: self._found(archive, like, path))
         except NOT_IN_ORDER:
             return sight(path, map(read_member, self.members.perhaps_named(archive, path)))
         member = None if at is None else self.members.member(archive, at)
-        return Sighting(has_listings, mark, member, renames)
+        return Sighting(is_silent, mark, member, renames)
 
     def _found(
         self, archive: BackupArchive, like: BackupArchive | None, path: bytes
     ) -> tuple[int | None, Mark | None, bool, tuple[Rename, ...]]:
         table = self.members.table(archive, like)
-        return last_at(table, path), self._mark(table, path), table.has_listings, tuple(table.renames)
+        is_silent = says_nothing_of(table, split(path)[0])
+        return last_at(table, path), self._mark(table, path), is_silent, tuple(table.renames)
 
     def _mark(self, table: NameTable, path: bytes) -> Mark | None:
         row = table.row(split(path)[0])

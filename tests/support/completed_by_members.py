@@ -1,0 +1,129 @@
+"""
+Archives completed in the long way by what they say nothing of: every listing of every archive is looked at.
+
+What `tarkeep.domain.silence` gives is held against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve, field, frozen
+
+from tarkeep.domain.listings import Origins, canonical, is_placeable, join, split
+from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
+from tests.support.members import directory
+
+Names = dict[bytes, Mark]
+
+
+@frozen
+class Kept:
+    """
+    A directory that an archive says nothing of: which archive told of it, where, None if nowhere, and its names.
+
+    *last* is its last listing, if it has several.
+    """
+
+    archive: int
+    at: int | None
+    names: Names
+    last: Names = field(factory=dict)
+
+
+def completed(path: Sequence[Sequence[Member]]) -> tuple[list[list[Member]], dict[bytes, Kept]]:
+    """The archives of *path* with members for what they say nothing of, and what that is for the last one."""
+    kept: dict[bytes, Kept] = {}
+    found = []
+    for index, members in enumerate(path):
+        if index:
+            kept = _kept(index, members, path[index - 1], kept)
+        found.append([*members, *(_member(at, folder) for at, folder in kept.items())])
+    return found, kept
+
+
+def _member(path: bytes, folder: Kept) -> Member:
+    return evolve(directory(path), listing=Listing(folder.names, ()))
+
+
+def _kept(
+    index: int, members: Sequence[Member], before: Sequence[Member], kept: dict[bytes, Kept]
+) -> dict[bytes, Kept]:
+    own, earlier = _listed(members), _listed(before)
+    moved = _moved(Origins(_renames(members), _renames(before)))
+    found: dict[bytes, Kept] = {}
+    for path, folder in [*sorted(kept.items()), *((path, earlier[path]) for path in sorted(earlier))]:
+        if _is_silent(now := _after(path, moved), own):
+            found[now] = evolve(folder, archive=index - 1) if folder is earlier.get(path) else folder
+    for path, names in _strays(before).items():
+        if _is_silent(now := _after(path, moved), own):
+            folder = found.get(now, Kept(0, None, {}))
+            found[now] = evolve(folder, names={**dict.fromkeys(names, Mark.UNCHANGED), **folder.names})
+    for path, names in _strays(members).items():
+        for name in names:
+            file = join(path, name)
+            found = {at: folder for at, folder in found.items() if at != file and not at.startswith(file + b"/")}
+    return found
+
+
+def _is_silent(directory: bytes, listed: dict[bytes, Kept]) -> bool:
+    if _is_odd(directory) or directory in listed:
+        return False
+    while directory:
+        directory, name = split(directory)
+        if directory in listed:
+            return listed[directory].last.get(name) is Mark.DIRECTORY
+    return True
+
+
+def _is_odd(path: bytes) -> bool:
+    return b".." in path.split(b"/") or not is_placeable(path)
+
+
+def _listed(members: Sequence[Member]) -> dict[bytes, Kept]:
+    """The directories with a listing: of one that has several all names, directories where any says so."""
+    found: dict[bytes, Kept] = {}
+    for one in members:
+        path = canonical(one.path)
+        if one.listing is not None and not _is_odd(path):
+            names = {
+                name: mark if mark is Mark.DIRECTORY else Mark.UNCHANGED for name, mark in one.listing.names.items()
+            }
+            had = found[path].names if path in found else {}
+            both = {name for name in had.keys() | names.keys() if Mark.DIRECTORY in (had.get(name), names.get(name))}
+            merged = {**names, **had, **dict.fromkeys(both, Mark.DIRECTORY)}
+            found[path] = Kept(0, one.at, merged, names)
+        elif path in found and one.type is MemberType.DIRECTORY:
+            found[path] = evolve(found[path], at=one.at)
+    return found
+
+
+def _strays(members: Sequence[Member]) -> dict[bytes, list[bytes]]:
+    directories = {canonical(one.path) for one in members if one.type is MemberType.DIRECTORY}
+    found: dict[bytes, list[bytes]] = {}
+    for one in members:
+        path = canonical(one.path)
+        folder, name = split(path)
+        if one.type is not MemberType.DIRECTORY and folder not in directories and not _is_odd(path):
+            found.setdefault(folder, []).append(name)
+    return found
+
+
+def _renames(members: Sequence[Member]) -> Sequence[Rename]:
+    return next((one.listing.renames for one in members if one.listing is not None), ())
+
+
+def _moved(origins: Origins) -> dict[bytes, bytes]:
+    if origins.is_trivial:
+        return {}
+    found = {origins.before(now): now for now in sorted(origins.concerned)}
+    return {was: now for was, now in found.items() if was is not None and was != now}
+
+
+def _after(path: bytes, moved: dict[bytes, bytes]) -> bytes:
+    at = path
+    while at:
+        if at in moved:
+            return moved[at] + path[len(at) :]
+        at = split(at)[0]
+    return path
