@@ -24,7 +24,7 @@ from .path_text import path_text
 from .rules import IncBase, ProfileRules
 from .words import counted
 
-RULE = 5
+RULE = 6
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -113,6 +113,13 @@ _COMPLETENESS_RANKS = {completeness: rank for rank, completeness in enumerate(Co
 Compare: TypeAlias = Callable[[BackupArchive, BackupArchive], Fit]
 """Compares the listings of a child with those of a possible parent."""
 
+Overrule: TypeAlias = Callable[[BackupArchive, BackupArchive], tuple[bytes, ...]]
+"""Paths that an archive calls unchanged and one taken before it carries, some of them (see `fitting.overruled`)."""
+
+
+def _nothing_overruled(_child: BackupArchive, _between: BackupArchive) -> tuple[bytes, ...]:
+    return ()
+
 
 @frozen
 class Link:
@@ -137,7 +144,9 @@ class Link:
         return self.parent is None and self.evidence.rank < Evidence.CONTRADICTED.rank
 
 
-def link_archives(archives: Iterable[BackupArchive], rules: ProfileRules, fit: Compare) -> dict[ArchiveId, Link]:
+def link_archives(
+    archives: Iterable[BackupArchive], rules: ProfileRules, fit: Compare, overruled: Overrule = _nothing_overruled
+) -> dict[ArchiveId, Link]:
     """
     A link for every archive that is not in the trash, in the order in which they were taken.
 
@@ -147,15 +156,22 @@ def link_archives(archives: Iterable[BackupArchive], rules: ProfileRules, fit: C
     """
     known = list(archives)
     among = ListedNeighbours(known)
-    return {archive.id: link_archive(archive, among, rules, fit) for archive in sorted_archives(known)}
+    return {archive.id: link_archive(archive, among, rules, fit, overruled) for archive in sorted_archives(known)}
 
 
-def link_archive(child: BackupArchive, among: Neighbours, rules: ProfileRules, fit: Compare) -> Link:
+def link_archive(
+    child: BackupArchive,
+    among: Neighbours,
+    rules: ProfileRules,
+    fit: Compare,
+    overruled: Overrule = _nothing_overruled,
+) -> Link:
     """
     What *child*, which is not in the trash, builds on.
 
     ``fit(child, parent)`` compares listings; it is asked only where nothing better is known: once for a parent that is
-    declared or inferred, and of up to `NEAREST_TRIED` others when that one is contradicted.
+    declared or inferred, and of up to `NEAREST_TRIED` others when that one is contradicted. *overruled* is asked at
+    most once, where an archive of another type lies between the two.
     """
     unchanged = has_unchanged(child)
     if child.id.type is BackupType.FULL and not (unchanged and _says_where_from(child)):
@@ -167,7 +183,7 @@ def link_archive(child: BackupArchive, among: Neighbours, rules: ProfileRules, f
             return Link(child.id, None, Evidence.PROVEN, reason)
         reason = "sent as a full archive, and nothing says what else it could build on"
         return Link(child.id, None, Evidence.INFERRED, reason)
-    link = _Ladder(child, among, rules, fit).climb()
+    link = _Ladder(child, among, rules, fit, overruled).climb()
     if link.parent is None and is_whole(child):
         reason = f"nothing in it is left to an earlier archive, so it holds the whole tree ({link.reason})"
         return Link(child.id, None, Evidence.INFERRED, reason, link.tried)
@@ -182,6 +198,7 @@ class _Ladder:
     among: Neighbours
     rules: ProfileRules
     fit: Compare
+    overruled: Overrule
 
     def climb(self) -> Link:
         lineage = self.child.lineage
@@ -234,6 +251,8 @@ class _Ladder:
         found = self.fit(child, parent)
         if found.verdict is FitVerdict.CONTRADICTS:
             return self._contradicted(parent, found, "declared")
+        if (otherwise := self._refuted(parent, "declared")) is not None:
+            return otherwise
         return self._to(parent, Evidence.DECLARED, f"the client declared it{_checked(found)}", found)
 
     def _inferred(self) -> Link:
@@ -246,8 +265,36 @@ class _Ladder:
         found = self.fit(child, parent)
         if found.verdict is FitVerdict.CONTRADICTS:
             return self._contradicted(parent, found, "inferred")
+        if (otherwise := self._refuted(parent, "inferred")) is not None:
+            return otherwise
         rule = "the newest FULL before it" if child.id.type is BackupType.DIFF else self.rules.inc_base.value
         return self._to(parent, Evidence.INFERRED, f"by rule ({rule}){_checked(found)}", found)
+
+    def _refuted(self, parent: BackupArchive, how: str) -> Link | None:
+        """
+        Another link, where an archive between *parent* and this one carries what this one calls unchanged.
+
+        Then it was made from the snapshot file of the one between, or of one that is missing.
+        """
+        child = self.child
+        others = set(BackupType).difference((BackupType.FULL,), base_types(child.id.type, self.rules))
+        between = self.among.newest_before(child, tuple(others)) if others else None
+        if between is None or between.id == parent.id or order(between) < order(parent):
+            return None
+        carried = self.overruled(child, between)
+        if not carried:
+            return None
+        example = path_text(carried[0][:SHOWN_BYTES])
+        reason = (
+            f"it does not build on the {how} parent {_called(parent.id)}: it calls {example} unchanged, which "
+            f"{_called(between.id)} between the two carries anew"
+        )
+        found = self.fit(child, between)
+        if found.verdict is FitVerdict.FITS:
+            reason += "; that one has every name that is said to be unchanged"
+            return self._to(between, Evidence.INFERRED, reason, found, (parent.id,))
+        reason += f", and that one lacks {counted(found.unresolved, 'name')} said to be unchanged{_example(found)}"
+        return Link(child.id, None, Evidence.CONTRADICTED, reason, (parent.id, between.id))
 
     def _contradicted(self, parent: BackupArchive, found: Fit, how: str) -> Link:
         child = self.child

@@ -86,6 +86,34 @@ def fit(
     return Fit(verdict, count, tuple(examples), is_sound, origins.is_trivial, is_open)
 
 
+def overruled(child: NameTable, between: NameTable) -> tuple[bytes, ...]:
+    """
+    Files that *between* carries and *child* calls unchanged, the first `EXAMPLES` of them by their paths.
+
+    If *child* built on something from before *between*, these would not have changed since, and did. Where directories
+    were renamed nothing is told.
+
+    Raises:
+        MemberUnreadable: a listing is malformed.
+
+    Cost: that of the directories in which *between* carries something.
+    """
+    found: list[bytes] = []
+    files = between.files
+    if child.renames or between.renames or between.has_odd_paths:
+        return ()
+    for number, folder in enumerate(files.folders):
+        row = child.row(folder)
+        if row is None or not row.listed:
+            continue
+        unchanged = _marked(child, folder, (Mark.UNCHANGED,))
+        names = files.names.some(files.firsts[number], files.firsts[number + 1]) if unchanged else ()
+        found += (join(folder, name) for name in names if name in unchanged)
+        if len(found) >= EXAMPLES:
+            break
+    return tuple(found[:EXAMPLES])
+
+
 @frozen
 class _Listed:
     """The directories of an archive that have a listing."""

@@ -97,7 +97,7 @@ def last_point(dumps: list[Dump], *, digests: bool) -> RestorePoint:
     archives = [dump.archive if digests else evolve(dump.archive, lineage=Lineage()) for dump in dumps]
 
     def compare(child: BackupArchive, parent: BackupArchive) -> Fit:
-        return fit(members[child.id], members[parent.id])
+        return fit(members[child.id], members[parent.id], is_base=parent.id.type is BackupType.FULL)
 
     return restore_points(archives, link_archives(archives, ProfileRules(), compare))[-1]
 

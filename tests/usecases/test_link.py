@@ -91,6 +91,14 @@ def fit_by_digest(child: BackupArchive, parent: BackupArchive) -> Fit:
 _DIGITS = {ord(letter): str(ord(letter) % 10) for letter in "abcdef"}
 
 
+def overruled_by_digest(child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
+    """A quarter of all pairs that can be compared overrule."""
+    if not (has_listings(child) and has_listings(between)):
+        return ()
+    number = sum(map(int, (child.digests.sha256 + between.digests.sha256)[1::2].translate(_DIGITS)))
+    return (b"r/a",) if number % 4 == 0 else ()
+
+
 @define
 class Watched:
     """Compares as `fit_by_digest`, once *meanwhile* was done; those that are *unreadable* cannot be."""
@@ -101,16 +109,23 @@ class Watched:
     is_certain: bool = True
 
     def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
+        return fit_by_digest(child, parent) if self._look_at(child, parent) else Fit(FitVerdict.UNKNOWN)
+
+    def overruled(self, child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
+        return overruled_by_digest(child, between) if self._look_at(child, between) else ()
+
+    def _look_at(self, child: BackupArchive, other: BackupArchive) -> bool:
+        """Whether the two could be read."""
         while self.meanwhile:
             self.meanwhile.pop()()
         if self.allowed is not None:
             if not self.allowed:
                 raise EnoughCompared
             self.allowed -= 1
-        if parent.digests.sha256 in self.unreadable and has_listings(child) and has_listings(parent):
+        if other.digests.sha256 in self.unreadable and has_listings(child) and has_listings(other):
             self.is_certain = False
-            return Fit(FitVerdict.UNKNOWN)
-        return fit_by_digest(child, parent)
+            return False
+        return True
 
 
 class LinksMachine(RuleBasedStateMachine):
@@ -143,7 +158,7 @@ class LinksMachine(RuleBasedStateMachine):
 
     @property
     def links(self) -> LinkArchives:
-        def comparing(_members: object, _before: object, allowed: int | None = None) -> Watched:
+        def comparing(_members: object, allowed: int | None = None) -> Watched:
             return Watched(self.meanwhile, self.unreadable, allowed)
 
         members = self.memory.tarkeep.record_members
@@ -236,7 +251,7 @@ class LinksMachine(RuleBasedStateMachine):
 
     def expected(self) -> tuple[RestorePoint, ...]:
         """All of it worked out at once."""
-        links = link_archives(self.entries.values(), ProfileRules(self.inc_base), fit_by_digest)
+        links = link_archives(self.entries.values(), ProfileRules(self.inc_base), fit_by_digest, overruled_by_digest)
         return restore_points(self.entries.values(), links)
 
     @precondition(lambda self: not self.unreadable and not self.meanwhile)

@@ -12,7 +12,7 @@ from attrs import define, field
 from ..archives import ArchiveState, BackupArchive, BackupType, Kind
 from ..chains import Fit, FitVerdict
 from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
-from ..fitting import fit
+from ..fitting import fit, overruled
 from ..name_table import NameTable
 from .record_members import RecordMembers
 
@@ -66,13 +66,29 @@ class Comparing:
             self._members.records.keep_fits(pair[0], self._kept)
         return found
 
-    def _compared(self, child: BackupArchive, parent: BackupArchive) -> Fit | None:
+    def overruled(self, child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
+        """What *child* calls unchanged and *between* carries (see `fitting.overruled`)."""
+        if not (has_listings(child) and has_listings(between)):
+            return ()
+        self._count()
+        try:
+            return self._members.again(lambda: overruled(*self._tables(child, between)))
+        except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
+            return ()
+        except TarkeepError:
+            self.is_certain = False
+            return ()
+
+    def _count(self) -> None:
         if self._allowed is not None:
             if not self._allowed:
                 raise EnoughCompared
             self._allowed -= 1
+
+    def _compared(self, child: BackupArchive, parent: BackupArchive) -> Fit | None:
+        self._count()
+        is_base = parent.id.type is BackupType.FULL
         try:
-            is_base = parent.id.type is BackupType.FULL
             return self._members.again(lambda: fit(*self._tables(child, parent), is_base=is_base))
         except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
             return _UNKNOWN  # it is so with these very bytes, whenever they are looked at
