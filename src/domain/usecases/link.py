@@ -85,7 +85,7 @@ class LinkArchives:
 
     def compared(self, child: BackupArchive, parent: BackupArchive) -> Fit:
         """What the listings of two archives of a profile tell; it is mostly kept."""
-        return self.comparing(self.members, lambda: self.catalog.fits(child.id.profile))(child, parent)
+        return self.comparing(self.members)(child, parent)
 
     def in_memory(self, profile: str) -> list[Placed]:
         """The places of all archives of *profile* in their order, worked out from nothing and kept nowhere."""
