@@ -384,16 +384,19 @@ def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
 
         def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
             begun.set()
-            go_on.wait()
+            go_on.wait(60)
             compared.append((child.id.name, parent.id.name))
             return Fit(FitVerdict.FITS)
+
+        def overruled(self, _child: BackupArchive, _between: BackupArchive) -> tuple[bytes, ...]:
+            return ()
 
     book = RuleBook((("*", ProfileRules()),))
     links = LinkArchives(catalog, InMemory().tarkeep.record_members, book, turns, comparing=lambda *_: Slow())  # type: ignore[arg-type]  # it compares
     points = ListPoints(catalog, links, book)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(points, PROFILE)
-        begun.wait()
+        assert begun.wait(60)
         others = [pool.submit(points, PROFILE) for _ in range(3)]
         go_on.set()
         assert all(other.result() == first.result() for other in others)
