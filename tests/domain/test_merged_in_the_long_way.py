@@ -63,6 +63,14 @@ def paths(draw: st.DrawFn) -> list[Archive]:
     return drawn
 
 
+def once_each(members: Archive) -> Archive:
+    """*members*; of a directory that stands there several times the last one, which is all that a table knows of."""
+    last = {one.path: number for number, one in enumerate(members) if one.type is MemberType.DIRECTORY}
+    return [
+        one for number, one in enumerate(members) if one.type is not MemberType.DIRECTORY or last[one.path] == number
+    ]
+
+
 def where_kept(entry: Entry, kept: Mapping[bytes, Kept]) -> Entry:
     """*entry*, of a directory that the last archive says nothing of as an earlier one has it."""
     if entry.path not in kept:
@@ -92,6 +100,8 @@ def without_content(entries: Iterable[Entry], archives: Sequence[Sequence[Member
 @given(paths(), st.booleans(), st.booleans())
 def test_both_ways_come_to_the_same(path: list[Archive], is_exact: bool, is_proven: bool) -> None:
     """Names, what they are, where their content is, and which are missing and why."""
+    if not is_exact:
+        path = [once_each(members) for members in path]
     opened = [archive(*members) for members in path]
 
     tree = merge(opened, is_exact, is_proven)
