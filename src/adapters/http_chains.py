@@ -97,6 +97,7 @@ class HttpChains:
                 steps=steps,
                 warnings=told.texts("warnings"),
                 is_sound=told.flag("sound") if told.has("sound") else True,
+                gaps=told.count("gaps") if told.has("gaps") else 0,
             )
 
     def tree(self, profile: str, at: str, path: bytes = b"", *, recursive: bool = False) -> Iterator[TreeEntry]:

@@ -2,14 +2,17 @@
 A look through dumpdirs while they pass by: does any of them list a name that is unchanged, and so in another archive?
 
 Nothing is held. A dumpdir is records of a letter, a name and a NUL; an empty one ends it. Whoever reads a listing holds
-all of it, so what is listed is bounded here, in number and in the length of a name.
+all of it, so what is listed is bounded here, in number and in the length of a name. Renames that no tar could carry out
+are refused here, since an archive that has them could be stored and never be restored.
 """
 
 from __future__ import annotations
 
-from ..domain.errors import ExpandsTooFar
+from ..domain.errors import ExpandsTooFar, NotATar
+from ..domain.rename_records import RenameRecords
 
 _UNCHANGED = 78  # N
+_OF_RENAMES = (b"R", b"T", b"X")
 
 
 class ListingScan:
@@ -26,11 +29,17 @@ class ListingScan:
         self._names = 0
         self._left = 0  # bytes of the dumpdir to come
         self._open = 0  # bytes of the record on its way
+        self._begun = b""  # its first two
+        self._renames: RenameRecords | None = None  # of a dumpdir that has any
+        self._at = 0
 
-    def begin(self, size: int) -> None:
-        """Begin a dumpdir of *size* bytes."""
+    def begin(self, size: int, at: int) -> None:
+        """Begin a dumpdir of *size* bytes, of the member whose headers begin at *at*."""
         self._left = size
         self._open = 0
+        self._begun = b""
+        self._renames = None
+        self._at = at
 
     def feed(self, data: bytes) -> None:
         """
@@ -38,6 +47,7 @@ class ListingScan:
 
         Raises:
             ExpandsTooFar: more names, or a longer one, than the limits.
+            NotATar: its renames are not in pairs, or use a temporary name that nothing announced.
         """
         if not self._left or not data:
             return
@@ -47,6 +57,7 @@ class ListingScan:
             self.found = self.found or data[0] == _UNCHANGED
             if not data[0]:
                 self._left = 0
+                self._follow(b"")
                 return
         end = data.find(b"\0\0")
         if end >= 0:
@@ -57,6 +68,26 @@ class ListingScan:
         if self._names > self._max_names:
             raise ExpandsTooFar("max_members", self._max_names)
         self._measure(data)
+        self._follow(data)
+
+    def _follow(self, data: bytes) -> None:
+        """Hold records against the order of renames, from where a dumpdir has the first one."""
+        data = self._begun + data
+        if self._renames is None and any(data[:1] == letter or b"\0" + letter in data for letter in _OF_RENAMES):
+            self._renames = RenameRecords()
+        *records, begun = data.split(b"\0") if self._renames is not None else (data[data.rfind(b"\0") + 1 :],)
+        self._begun = begun[:2]
+        if self._renames is None:
+            return
+        try:
+            for record in records:
+                self._renames.take(record[:1], len(record) > 1)
+            if not self._left:
+                if self._begun:  # nothing ends it but the dumpdir's end
+                    self._renames.take(self._begun[:1], len(self._begun) > 1)
+                self._renames.end()
+        except ValueError as error:
+            raise NotATar(self._at, f"a directory's listing has {error}") from error
 
     def _measure(self, data: bytes) -> None:
         """Find a record that is too long, in few steps: from NUL to the last one that is near enough."""

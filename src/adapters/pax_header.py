@@ -174,7 +174,7 @@ class PaxHeader:
         elif keyword == b"GNU.dumpdir":
             self.overrides.has_dumpdir = True
             if not self.is_global:
-                self._listings.begin(length)
+                self._listings.begin(length, self._at)
                 self._listings.feed(value)
         elif length > self._max_name_bytes:
             raise ExpandsTooFar("max_name_bytes", self._max_name_bytes)

@@ -419,7 +419,7 @@ class TarWalk:
     def _keep_begun(self, piece: bytes, position: int, size: int, type: bytes) -> None:
         end = position + BLOCK_BYTES + (size + 511 & ~511)
         if type == _DUMPDIR:
-            self._listings.begin(size)
+            self._listings.begin(size, self._parts_at)
             self._listings.feed(piece[position + BLOCK_BYTES : end])
         if self._recorder is not None or (type == _LONG_NAME and self._root != _ANY_ROOT):
             self._parts.append(piece[position:end])

@@ -22,6 +22,7 @@ from attrs import define, evolve, field
 
 from .errors import MemberUnreadable
 from .members import Listing, Mark, Member, MemberRecord, MemberType, Rename
+from .rename_records import RenameRecords
 from .two_readings import disputed, is_of_one_member, is_sparse_map_odd
 
 BLOCK_BYTES = 512
@@ -131,34 +132,20 @@ def _with_renames(records: list[bytes]) -> Listing:
     names: dict[bytes, Mark] = {}
     renames: list[Rename] = []
     temporaries: list[bytes] = []
-    source: bytes | None = None
-    has_temporary = False
+    source = b""
+    order = RenameRecords()
     for record in records:
         letter, name = record[:1], record[1:]
-        if source is not None:
-            if letter != b"T":
-                raise ValueError("a rename without its new name")
-            if not name and not has_temporary:
-                raise ValueError("a rename to no name")
-            renames.append(Rename(source, relative(name)))
-            source = None
-        elif letter == b"R":
-            if not name:
-                if not has_temporary:
-                    raise ValueError("a rename of no name")
-                has_temporary = False
+        order.take(letter, bool(name))
+        if letter == b"R":
             source = relative(name)
-        elif letter == b"X":
-            if has_temporary:
-                raise ValueError("two temporary names at once")
-            has_temporary = True
-            temporaries.append(relative(name))
         elif letter == b"T":
-            raise ValueError("a rename without its old name")
+            renames.append(Rename(source, relative(name)))
+        elif letter == b"X":
+            temporaries.append(relative(name))
         elif letter and letter[0] in _MARKS:
             names[name] = _MARKS[letter[0]]
-    if source is not None:
-        raise ValueError("a rename without its new name")
+    order.end()
     return Listing(_possible(names, b"/"), tuple(renames), tuple(temporaries))
 
 

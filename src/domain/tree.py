@@ -38,6 +38,7 @@ class GapKind(Enum):
     # the point is not restorable
     MISSING = "missing"  # said to be unchanged, and not there before
     WAS_DIRECTORY = "was-directory"  # said to be an unchanged file, and a directory before
+    # everything else restores; tar, too, complains of these and goes on
     IN_THE_WAY = "in-the-way"  # tar cannot extract it over what is there
     NO_TARGET = "no-target"  # a hard link to nothing
     TOO_DEEP = "too-deep"  # longer or deeper than any path that tar could extract
@@ -47,8 +48,13 @@ class GapKind(Enum):
 
     @property
     def is_loss(self) -> bool:
-        """The tree is not what it was."""
-        return self not in (GapKind.NOT_ARCHIVED, GapKind.LEFT_OUT)
+        """An archive that ought to have it is not in the path: more than this name may be wrong."""
+        return self in (GapKind.MISSING, GapKind.WAS_DIRECTORY)
+
+    @property
+    def is_in_vain(self) -> bool:
+        """An archive has it, and nobody could extract it."""
+        return self in (GapKind.IN_THE_WAY, GapKind.NO_TARGET, GapKind.TOO_DEEP)
 
 
 @frozen
@@ -126,6 +132,10 @@ class Tree:
     def __len__(self) -> int:
         """The number of names, the root not among them."""
         return len(self.values)
+
+    def in_vain(self) -> tuple[Gap, ...]:
+        """Of the named gaps those that the archives have, and that nobody could extract."""
+        return tuple(gap for gap in self.gaps if gap.kind.is_in_vain)
 
     def entry(self, path: bytes) -> Entry | None:
         """The name at *path*, given in any form, or None."""

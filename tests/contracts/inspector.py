@@ -485,7 +485,7 @@ class InspectorContract:
             ({"max_members": 9}, header(b"d/", 31, b"D") + tars.padded(b"Ya\0" * 10 + b"\0") + END),
             ({"max_members": 9}, pax({b"GNU.dumpdir": b"Ya\0" * 10 + b"\0"}) + header(b"d/", 0, b"5") + END),
             ({"max_members": 9}, (header(b"d/", 16, b"D") + tars.padded(b"Na\0" * 5 + b"\0")) * 2 + END),
-            ({"max_name_bytes": 99}, header(b"d/", 107, b"D") + tars.padded(b"Ya\0R" + b"n" * 100 + b"\0\0") + END),
+            ({"max_name_bytes": 99}, header(b"d/", 107, b"D") + tars.padded(b"Ya\0N" + b"n" * 100 + b"\0\0") + END),
             ({"max_name_bytes": 99}, header(b"d/", 103, b"D") + tars.padded(b"N" + b"n" * 100 + b"\0\0") + END),
             ({"max_name_bytes": 99}, header(b"d/", 101, b"D") + tars.padded(b"Y" + b"n" * 100) + END),
             ({"max_name_bytes": 99}, pax({b"uname": b"u" * 100}) + member() + END),

@@ -28,7 +28,7 @@ from tarkeep.domain.standing import DoubtKind, Fidelity
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import legacy_folder
 from tests.support.assembled import InMemory
-from tests.support.histories import History, Step, put_together
+from tests.support.histories import History, drawn, put_together
 from tests.support.members import fit, merge
 from tests.support.require import require
 from tests.support.server import in_process
@@ -50,10 +50,6 @@ class Dump:
 
     def read(self) -> list[Member]:
         return self.members
-
-
-def drawn(rng: random.Random, kinds: tuple[str, ...], count: int) -> list[Step]:
-    return [(rng.choice(kinds), rng.randrange(12), rng.randrange(12), rng.randrange(12)) for _ in range(count)]
 
 
 def sha256_of(file: Path) -> str | None:

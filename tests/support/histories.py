@@ -8,6 +8,7 @@ when its turn comes, so that a history that is made shorter still means somethin
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import stat
 import subprocess
@@ -76,6 +77,11 @@ def steps(
         chosen += _CHANGING + _CHANGING_ODD * odd + _RENAMING * 4 * renaming
     kinds = st.sampled_from(chosen)
     return st.lists(st.tuples(kinds, _counts, _counts, _counts), min_size=least, max_size=most)
+
+
+def drawn(rng: random.Random, kinds: tuple[str, ...], count: int) -> list[Step]:
+    """Steps of these *kinds*, by chance."""
+    return [(rng.choice(kinds), rng.randrange(12), rng.randrange(12), rng.randrange(12)) for _ in range(count)]
 
 
 class History:

@@ -98,7 +98,8 @@ class RestorePlan:
     The archives that restore *point*, in order; *size_bytes* is what they have together.
 
     *is_sound* is false where tar would restore something else from them, for all that they hold: a tree that only the
-    server can put together.
+    server can put together. *gaps* counts names that the archives have and that nobody could extract; the warnings name
+    them.
     """
 
     point: ArchiveId
@@ -109,6 +110,7 @@ class RestorePlan:
     steps: tuple[RestoreStep, ...]
     warnings: tuple[str, ...] = ()
     is_sound: bool = True
+    gaps: int = 0
 
     @property
     def is_exact(self) -> bool:

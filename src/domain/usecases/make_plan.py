@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..archives import ArchiveId, BackupArchive
 from ..errors import TreeTooLarge
 from ..points import Plan
 from ..standing import Fidelity
+from ..tree import Gap
 from .judge_plan import JudgePlan
 from .open_point import OpenPoint
 from .points import ListPoints
@@ -22,11 +23,16 @@ from .points import ListPoints
 
 @frozen
 class MadePlan:
-    """*plan* with its *archives*, in order. *unseen* says why nobody could see whether all names are there, if so."""
+    """
+    *plan* with its *archives*, in order. *unseen* says why nobody could see whether all names are there, if so.
+
+    *in_vain* are names that the archives have and that nobody could extract, as far as the tree was merged to see.
+    """
 
     plan: Plan
     archives: tuple[BackupArchive, ...]
     unseen: str = ""
+    in_vain: tuple[Gap, ...] = ()
 
 
 @frozen
@@ -53,7 +59,9 @@ class MakePlan:
         if is_whole and not judged.objection:
             return MadePlan(judged, archives)
         try:
-            self.open.opened(plan, archives)
+            opened = self.open.opened(plan, archives)
         except TreeTooLarge as error:
             return MadePlan(judged, archives, str(error))
-        return MadePlan(judged, archives)
+        in_vain = opened.tree.in_vain()
+        # tar would complain of these in the middle of the restore
+        return MadePlan(evolve(judged, is_sound=False) if in_vain else judged, archives, in_vain=in_vain)

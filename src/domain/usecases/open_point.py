@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 
 from ..archives import ArchiveId, BackupArchive
 from ..chains import SHOWN_BYTES, Evidence
-from ..errors import PointNotRestorable, TreeTooLarge
+from ..errors import MemberUnreadable, PointNotRestorable, TreeTooLarge
 from ..merging import merge
 from ..name_table import OpenTable
 from ..path_text import path_text
@@ -121,11 +121,14 @@ class OpenPoint:
         The tree of *plan*, which takes *archives*.
 
         Raises:
-            PointNotRestorable: none of the archives has certain names.
+            PointNotRestorable: none of the archives has certain names, or a listing that matters is malformed.
             TreeTooLarge: it has more names than can be held.
             ArchiveCorrupt: an archive had to be read and is damaged.
         """
-        tree = self._tree(plan, archives)
+        try:
+            tree = self._tree(plan, archives)
+        except MemberUnreadable as error:
+            raise PointNotRestorable(plan.point.archive.id, (str(error),)) from error
         if tree.losses:
             lost = [gap for gap in tree.gaps if gap.kind.is_loss]
             shown = ", ".join(path_text(gap.path[:SHOWN_BYTES]) for gap in lost[:5])

@@ -10,10 +10,11 @@ from cyclopts import Parameter
 
 from ...domain.client.chain import LATEST
 from ...domain.errors import NotRestorable, WrongUse
+from ...domain.words import counted
 from ..setting_files import expanded
 from .backup_settings import tar_program
 from .client_settings import ClientSettings
-from .exits import FAILED, OK, exit_code
+from .exits import FAILED, OK, PARTLY, exit_code
 from .moments import When, point_at
 from .opening import facts_of_server, one_profile, opening, retry_notice
 from .output import Output
@@ -99,7 +100,7 @@ def restore(
         run = RestoreRun(
             how, output, settings, profile, into, work, left, numeric_owner=numeric_owner, overwrite=overwrite
         )
-        code = FAILED
+        code, gaps = FAILED, 0
         try:
             # The point is fixed here for all that follows, whatever is stored meanwhile.
             if path is not None:
@@ -109,12 +110,16 @@ def restore(
                 planned = how.plan(profile, at, retry_notice(output))
                 point = planned.plan
                 code = run.whole(planned, merged=merged, dry_run=dry_run)
+                gaps = 0 if dry_run else planned.plan.gaps
             if code == OK and check:
                 code = run.compare(wanted, label_of(point))
+            if code == OK and gaps:
+                code = PARTLY
+                output.error(f"{counted(gaps, 'name')} of it could not be given back; all else was")
         except NotRestorable as error:
             return _explain(output, profile, error)
         finally:
-            if code != OK:
+            if code not in (OK, PARTLY):
                 how.tree.unmake()
         if output.as_json:
             output.result("", summary=True, exit_code=code)

@@ -14,12 +14,14 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from ...domain.archives import ArchiveId, BackupArchive, BackupType
-from ...domain.chains import chains
+from ...domain.chains import SHOWN_BYTES, chains
 from ...domain.naming import check_archive_name, check_profile
+from ...domain.path_text import path_text
 from ...domain.ports import ArchiveReader
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from ...domain.standing import Fidelity
+from ...domain.tree import GapKind
 from ...domain.usecases.make_plan import MadePlan
 from ...domain.words import counted
 from .access import note_written, visitor_of
@@ -159,6 +161,16 @@ async def plan(request: Request) -> Response:
     return await context.run(answer)
 
 
+MOST_GAPS = 10
+"""Names that cannot be given back which a plan tells one by one."""
+
+_IN_VAIN = {
+    GapKind.NO_TARGET: "it is a hard link to nothing that is there",
+    GapKind.IN_THE_WAY: "what is there before it is in its way",
+    GapKind.TOO_DEEP: "its path is longer than any that can be extracted",
+}
+
+
 def _wants_script(request: Request) -> bool:
     asked = request.query_params.get("format")
     if asked not in (None, "", "json", "sh"):
@@ -192,6 +204,7 @@ def _plan(profile: str, made: MadePlan, *, with_steps: bool) -> dict[str, object
         else None,
         "steps_url": f"/api/v1/profiles/{profile}/plan?{at}",
         "sound": made.plan.is_sound,
+        "gaps": len(made.in_vain),
         "warnings": list(_warnings(made)),
     }
 
@@ -202,8 +215,11 @@ def _warnings(made: MadePlan) -> Iterator[str]:
         yield f"whether the archives have all names of the tree was not seen: {made.unseen}"
     if plan.objection:
         yield f"tar is not to be trusted with these archives: {plan.objection}; restore.tar gives the tree"
+    elif made.in_vain:
+        yield "GNU tar would complain of what it cannot extract of these archives; restore.tar leaves that out"
     elif not plan.is_sound:
         yield "GNU tar, extracting one of these archives after the other, would not come to this tree; restore.tar does"
+    yield from _lacks(made)
     if point.fidelity is Fidelity.OVERLAY:
         yield "plain archives are in the path: what was deleted in between comes back"
     for doubt in point.doubts:
@@ -211,6 +227,14 @@ def _warnings(made: MadePlan) -> Iterator[str]:
     for archive in made.archives:
         for note in archive.notes:
             yield f"noted of {archive.id.type.value}/{archive.id.name}: {note}"
+
+
+def _lacks(made: MadePlan) -> Iterator[str]:
+    """What cannot be given back, the first names one by one."""
+    for gap in made.in_vain[:MOST_GAPS]:
+        yield f"{path_text(gap.path[:SHOWN_BYTES])} cannot be given back: {_IN_VAIN[gap.kind]}"
+    if len(made.in_vain) > MOST_GAPS:
+        yield f"{counted(len(made.in_vain) - MOST_GAPS, 'more name')} cannot be given back either"
 
 
 def _script(made: MadePlan, server: str) -> str:
@@ -231,6 +255,7 @@ def _script(made: MadePlan, server: str) -> str:
         steps,
         is_exact=point.fidelity is Fidelity.EXACT,
         merged_at=None if made.plan.is_sound else merged_at,
+        lacks=tuple(_lacks(made)),
     )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from ...domain.words import counted
+
 _HEAD = """\
 #!/bin/sh
 # {title}
@@ -77,7 +79,7 @@ step() {{
 _GNU_TAR = "tar --version | grep -q 'GNU tar' || fail 'needs GNU tar: the archives are incremental'\n"
 _INCREMENTAL = " --listed-incremental=/dev/null"
 _MERGED = """\
-printf '%s\\n' 'tar itself is not to be trusted with these {total} archives: the server merges them' >&2
+printf '%s\\n' 'tar itself is not to be trusted with {archives}: the server merges the tree' >&2
 curl --fail --silent --show-error --output "$work/tree" -- "$server"{path} ||
     fail "the tree could not be downloaded; empty $target and run this again"
 unpack <"$work/tree" ||
@@ -95,17 +97,26 @@ class Step:
     sha256: str
 
 
-def plan_script(title: str, server: str, steps: Sequence[Step], *, is_exact: bool, merged_at: str | None = None) -> str:
+def plan_script(
+    title: str,
+    server: str,
+    steps: Sequence[Step],
+    *,
+    is_exact: bool,
+    merged_at: str | None = None,
+    lacks: Sequence[str] = (),
+) -> str:
     """
     The script. *title* is one line that says what it restores, *server* the address clients know.
 
     *is_exact* plans are extracted as incremental archives, which also deletes and renames; others lay one archive over
-    the other. Where tar is not to be trusted with them, *merged_at* is the path of the merged tree, taken instead.
+    the other. Where tar is not to be trusted with them, *merged_at* is the path of the merged tree, taken instead. What
+    cannot be given back is said by *lacks*, sentences that the script ends with, and with 3.
     """
     check = _GNU_TAR if is_exact and merged_at is None else ""
     lines = [_HEAD.format(title=title, server=shlex.quote(server), check=check)]
     if merged_at is not None:
-        lines.append(_MERGED.format(total=len(steps), path=shlex.quote(merged_at)))
+        lines.append(_MERGED.format(archives=counted(len(steps), "archive"), path=shlex.quote(merged_at)))
     else:
         lines.append(_STEP.format(total=len(steps), incremental=_INCREMENTAL if is_exact else ""))
         for number, step in enumerate(steps, 1):
@@ -114,4 +125,7 @@ def plan_script(title: str, server: str, steps: Sequence[Step], *, is_exact: boo
     if not is_exact:
         lines.append("printf 'plain archives are among these: what was deleted in between has come back\\n' >&2\n")
     lines.append(_TAIL)
+    lines += (f"printf '%s\\n' {shlex.quote(lack)} >&2\n" for lack in lacks)
+    if lacks:
+        lines.append("exit 3\n")
     return "".join(lines)
