@@ -24,7 +24,7 @@ from .path_text import path_text
 from .rules import IncBase, ProfileRules
 from .words import counted
 
-RULE = 6
+RULE = 7
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -41,6 +41,7 @@ class Evidence(Enum):
     PROVEN = "proven"
     DECLARED = "declared"
     INFERRED = "inferred"
+    UNCERTAIN = "uncertain"  # names are in no archive: they were left out of the dump, or an archive is missing
     CONTRADICTED = "contradicted"
     ORPHAN = "orphan"
 
@@ -117,8 +118,16 @@ Overrule: TypeAlias = Callable[[BackupArchive, BackupArchive], tuple[bytes, ...]
 """Paths that an archive calls unchanged and one taken before it carries, some of them (see `fitting.overruled`)."""
 
 
+Carries: TypeAlias = Callable[[BackupArchive, tuple[bytes, ...]], bool]
+"""Whether an archive has a member at one of some canonical paths."""
+
+
 def _nothing_overruled(_child: BackupArchive, _between: BackupArchive) -> tuple[bytes, ...]:
     return ()
+
+
+def _everything_carried(_archive: BackupArchive, _paths: tuple[bytes, ...]) -> bool:
+    return True
 
 
 @frozen
@@ -145,7 +154,11 @@ class Link:
 
 
 def link_archives(
-    archives: Iterable[BackupArchive], rules: ProfileRules, fit: Compare, overruled: Overrule = _nothing_overruled
+    archives: Iterable[BackupArchive],
+    rules: ProfileRules,
+    fit: Compare,
+    overruled: Overrule = _nothing_overruled,
+    carries: Carries = _everything_carried,
 ) -> dict[ArchiveId, Link]:
     """
     A link for every archive that is not in the trash, in the order in which they were taken.
@@ -156,7 +169,9 @@ def link_archives(
     """
     known = list(archives)
     among = ListedNeighbours(known)
-    return {archive.id: link_archive(archive, among, rules, fit, overruled) for archive in sorted_archives(known)}
+    return {
+        archive.id: link_archive(archive, among, rules, fit, overruled, carries) for archive in sorted_archives(known)
+    }
 
 
 def link_archive(
@@ -165,13 +180,15 @@ def link_archive(
     rules: ProfileRules,
     fit: Compare,
     overruled: Overrule = _nothing_overruled,
+    carries: Carries = _everything_carried,
 ) -> Link:
     """
     What *child*, which is not in the trash, builds on.
 
     ``fit(child, parent)`` compares listings; it is asked only where nothing better is known: once for a parent that is
     declared or inferred, and of up to `NEAREST_TRIED` others when that one is contradicted. *overruled* is asked at
-    most once, where an archive of another type lies between the two.
+    most once, where an archive of another type lies between the two; *carries* where a parent lacks names, of those
+    `NEAREST_TRIED`.
     """
     unchanged = has_unchanged(child)
     if child.id.type is BackupType.FULL and not (unchanged and _says_where_from(child)):
@@ -183,7 +200,7 @@ def link_archive(
             return Link(child.id, None, Evidence.PROVEN, reason)
         reason = "sent as a full archive, and nothing says what else it could build on"
         return Link(child.id, None, Evidence.INFERRED, reason)
-    link = _Ladder(child, among, rules, fit, overruled).climb()
+    link = _Ladder(child, among, rules, fit, overruled, carries).climb()
     if link.parent is None and is_whole(child):
         reason = f"nothing in it is left to an earlier archive, so it holds the whole tree ({link.reason})"
         return Link(child.id, None, Evidence.INFERRED, reason, link.tried)
@@ -199,6 +216,7 @@ class _Ladder:
     rules: ProfileRules
     fit: Compare
     overruled: Overrule
+    carries: Carries
 
     def climb(self) -> Link:
         lineage = self.child.lineage
@@ -297,10 +315,23 @@ class _Ladder:
         return Link(child.id, None, Evidence.CONTRADICTED, reason, (parent.id, between.id))
 
     def _contradicted(self, parent: BackupArchive, found: Fit, how: str) -> Link:
+        """
+        A link where *parent* lacks names.
+
+        Names that no archive has were left out of the dump, or are in an archive that is missing: which of the two
+        nobody can tell, and none of the archives is a better parent for them.
+        """
         child = self.child
+        before = self.among.before(child, NEAREST_TRIED)
+        names = f"{counted(found.unresolved, 'name')} that {'is' if found.unresolved == 1 else 'are'}"
+        reason = f"the {how} parent {_called(parent.id)} lacks {names} said to be unchanged"
+        reason += _example(found)
+        if found.is_excusable and not any(self.carries(archive, found.examples) for archive in before):
+            reason += ", and no archive before it has that: left out of the dump, or in an archive that is missing"
+            return self._to(parent, Evidence.UNCERTAIN, reason, found)
         tried = [parent.id]
         fitting: list[tuple[BackupArchive, Fit]] = []
-        for candidate in self.among.before(child, NEAREST_TRIED):
+        for candidate in before:
             if candidate.id == parent.id:
                 continue
             other = self.fit(child, candidate)
@@ -310,9 +341,6 @@ class _Ladder:
                 tried.append(candidate.id)
             if len(fitting) == 2:
                 break
-        names = f"{counted(found.unresolved, 'name')} that {'is' if found.unresolved == 1 else 'are'}"
-        reason = f"the {how} parent {_called(parent.id)} lacks {names} said to be unchanged"
-        reason += _example(found)
         if len(fitting) == 1:
             ((only, fits),) = fitting
             reason += f"; of the archives before it only {_called(only.id)} has them all"

@@ -65,6 +65,7 @@ class DoubtKind(Enum):
     OTHER_ROOTS = "other-roots"
     DATED_AHEAD = "dated-ahead"
     NOT_ARCHIVED = "not-archived"
+    UNCERTAIN = "uncertain"
 
 
 @frozen
@@ -103,9 +104,7 @@ class Standing:
     @property
     def is_whole(self) -> bool:
         """Of an exact path: merging it is known to find every name that is not left out on purpose."""
-        if self.completeness is Completeness.LEFT_OUT:
-            return self.evidence is Evidence.PROVEN
-        return self.completeness is Completeness.WHOLE
+        return self.completeness is not Completeness.UNKNOWN
 
 
 @frozen
@@ -217,7 +216,9 @@ def own_obstacles(archive: BackupArchive, link: Link, *, has_parent: bool) -> It
 
 
 def _doubts(archive: BackupArchive, link: Link, parent: BackupArchive | None) -> Iterator[Doubt]:
-    if link.completeness is Completeness.LEFT_OUT and link.evidence is Evidence.PROVEN:
+    if link.evidence is Evidence.UNCERTAIN:
+        yield Doubt(DoubtKind.UNCERTAIN, archive.id, link.reason)
+    elif link.completeness is Completeness.LEFT_OUT:
         yield Doubt(DoubtKind.NOT_ARCHIVED, archive.id, link.reason)
     if archive.id.type is BackupType.FULL and has_unchanged(archive):
         reason = "names in it are said to be elsewhere: they were excluded from the dump, or it is no full one"

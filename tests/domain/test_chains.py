@@ -92,6 +92,55 @@ def link(
     return link_archives(archives, rules or ProfileRules(), fit)[child.id]
 
 
+# -- what contents tell ----------------------------------------------------------------------------------------------
+
+
+def nothing_carried(_child: BackupArchive, _between: BackupArchive) -> tuple[bytes, ...]:
+    return ()
+
+
+@pytest.mark.parametrize("says", ["rule", "client"])
+def test_what_lies_between_refutes_a_parent(says: str) -> None:
+    """What a DIFF carries anew cannot be unchanged since the FULL: the DIFF is the parent, if it has all names."""
+    full, diff = archive(FULL, 1), archive(DIFF, 2)
+    child = archive(INC, 3, parent=(FULL, "full1.tar.gz") if says == "client" else None)
+    archives = (full, diff, child)
+
+    def carried(_child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
+        return (b"root/a",) if between == diff else ()
+
+    refuted = link_archives(archives, ProfileRules(), any_fit, carried)[child.id]
+    nowhere = link_archives(archives, ProfileRules(), fits_only((child, full), (diff, full)), carried)[child.id]
+    untouched = link_archives(archives, ProfileRules(), any_fit, nothing_carried)[child.id]
+
+    assert (refuted.parent, refuted.evidence) == (diff.id, Evidence.INFERRED)
+    assert "it calls root/a unchanged, which DIFF/diff2.tar.gz between the two carries anew" in refuted.reason
+    assert (nowhere.parent, nowhere.evidence) == (None, Evidence.CONTRADICTED)
+    assert untouched.parent == full.id
+
+
+@pytest.mark.parametrize("says", ["rule", "client"])
+def test_no_parent_is_chosen_for_a_name_that_no_archive_has(says: str) -> None:
+    """It was left out, or is in an archive that is missing: the point restores, and says so for ever."""
+    january, february = archive(FULL, 1), archive(FULL, 32)
+    child = archive(INC, 33, parent=(FULL, february.id.name) if says == "client" else None)
+    later = archive(INC, 34)
+    archives = (january, february, child, later)
+    fit = fits_only((child, january), (later, child))
+
+    links = link_archives(archives, ProfileRules(), fit, nothing_carried, lambda *_: False)
+    points = {point.archive.id: point for point in restore_points(archives, links)}
+    chosen = link_archives(archives, ProfileRules(), fit, nothing_carried, lambda *_: True)
+
+    assert (links[child.id].parent, links[child.id].evidence) == (february.id, Evidence.UNCERTAIN)
+    assert "left out of the dump, or in an archive that is missing" in links[child.id].reason
+    assert points[child.id].is_restorable
+    assert points[child.id].standing.is_whole
+    assert (points[later.id].evidence, links[later.id].evidence) == (Evidence.UNCERTAIN, Evidence.INFERRED)
+    assert [doubt.kind for doubt in points[later.id].doubts] == [DoubtKind.UNCERTAIN]
+    assert (chosen[child.id].parent, chosen[child.id].evidence) == (january.id, Evidence.INFERRED)
+
+
 # -- proven ----------------------------------------------------------------------------------------------------------
 
 

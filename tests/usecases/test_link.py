@@ -91,6 +91,11 @@ def fit_by_digest(child: BackupArchive, parent: BackupArchive) -> Fit:
 _DIGITS = {ord(letter): str(ord(letter) % 10) for letter in "abcdef"}
 
 
+def carries_by_digest(archive: BackupArchive, _paths: tuple[bytes, ...]) -> bool:
+    """Half of all archives."""
+    return sum(map(int, archive.digests.sha256.translate(_DIGITS))) % 2 == 0
+
+
 def overruled_by_digest(child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
     """A quarter of all pairs that can be compared overrule."""
     if not (has_listings(child) and has_listings(between)):
@@ -113,6 +118,12 @@ class Watched:
 
     def overruled(self, child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
         return overruled_by_digest(child, between) if self._look_at(child, between) else ()
+
+    def carries(self, archive: BackupArchive, paths: tuple[bytes, ...]) -> bool:
+        if archive.digests.sha256 in self.unreadable:
+            self.is_certain = False
+            return True
+        return carries_by_digest(archive, paths)
 
     def _look_at(self, child: BackupArchive, other: BackupArchive) -> bool:
         """Whether the two could be read."""
@@ -251,7 +262,9 @@ class LinksMachine(RuleBasedStateMachine):
 
     def expected(self) -> tuple[RestorePoint, ...]:
         """All of it worked out at once."""
-        links = link_archives(self.entries.values(), ProfileRules(self.inc_base), fit_by_digest, overruled_by_digest)
+        links = link_archives(
+            self.entries.values(), ProfileRules(self.inc_base), fit_by_digest, overruled_by_digest, carries_by_digest
+        )
         return restore_points(self.entries.values(), links)
 
     @precondition(lambda self: not self.unreadable and not self.meanwhile)
@@ -390,6 +403,9 @@ def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
 
         def overruled(self, _child: BackupArchive, _between: BackupArchive) -> tuple[bytes, ...]:
             return ()
+
+        def carries(self, _archive: BackupArchive, _paths: tuple[bytes, ...]) -> bool:
+            return True
 
     book = RuleBook((("*", ProfileRules()),))
     links = LinkArchives(catalog, InMemory().tarkeep.record_members, book, turns, comparing=lambda *_: Slow())  # type: ignore[arg-type]  # it compares

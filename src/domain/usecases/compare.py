@@ -79,6 +79,16 @@ class Comparing:
             self.is_certain = False
             return ()
 
+    def carries(self, archive: BackupArchive, paths: tuple[bytes, ...]) -> bool:
+        """Whether *archive* has a member at one of *paths*; one that cannot be read may have."""
+        if archive.contents is None or archive.contents.kind is Kind.OPAQUE or archive.state is ArchiveState.DAMAGED:
+            return True
+        try:
+            return self._members.again(lambda: _carries(self._members.table(archive), paths))
+        except TarkeepError:
+            self.is_certain = False
+            return True
+
     def _count(self) -> None:
         if self._allowed is not None:
             if not self._allowed:
@@ -98,3 +108,7 @@ class Comparing:
     def _tables(self, child: BackupArchive, parent: BackupArchive) -> tuple[NameTable, NameTable]:
         before = self._members.table(parent)  # first, so that the child's can lean on what is told there
         return self._members.table(child, parent), before
+
+
+def _carries(table: NameTable, paths: tuple[bytes, ...]) -> bool:
+    return any(table.files.at(path) for path in paths)

@@ -92,7 +92,7 @@ class LinkArchives:
         entries = self.catalog.entries(profile)
         comparing = self.comparing(self.members)
         archives = {archive.id: archive for archive in entries}
-        links = link_archives(entries, self.rules.of(profile), comparing, comparing.overruled)
+        links = link_archives(entries, self.rules.of(profile), comparing, comparing.overruled, comparing.carries)
         found = placed((archives[id], link) for id, link in links.items())
         return [found[id] for id in links]
 
@@ -146,7 +146,7 @@ class LinkArchives:
             noted = NotedNeighbours(among)
             comparing.is_certain = True
             try:
-                link = link_archive(archive, noted, rules, comparing, comparing.overruled)
+                link = link_archive(archive, noted, rules, comparing, comparing.overruled, comparing.carries)
             except EnoughCompared:
                 continue
             if comparing.is_certain or link != place.link:

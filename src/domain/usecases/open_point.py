@@ -172,5 +172,6 @@ def _key(plan: Plan, archives: tuple[BackupArchive, ...]) -> tuple[object, ...]:
 
 
 def _sort(plan: Plan) -> tuple[bool, bool]:
-    """How `merge` goes about it: whether the point is exact, and whether all of its links are proven."""
-    return plan.point.fidelity is Fidelity.EXACT, plan.point.evidence is Evidence.PROVEN
+    """How `merge` goes about it: whether the point is exact, and whether what is in no archive was left out."""
+    is_left_out = plan.point.evidence is Evidence.PROVEN or plan.point.standing.is_whole
+    return plan.point.fidelity is Fidelity.EXACT, is_left_out

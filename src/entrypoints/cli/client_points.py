@@ -30,8 +30,8 @@ def points(profile: str | None = None, /, *, client: ClientSettings | None = Non
     Show which points in time can be restored, as a tree: each archive below the one it builds on.
 
     A point restores exactly, or without knowing what was deleted (overlay), or not, and then what stands in its way is
-    said. How surely it is known what an archive builds on is proven, declared, inferred, contradicted or orphan. Notes
-    say what its sender had to say of it, such as which files could not be read.
+    said. How surely it is known what an archive builds on is proven, declared, inferred, uncertain, contradicted or
+    orphan. Notes say what its sender had to say of it, such as which files could not be read.
 
     Parameters
     ----------
