@@ -23,7 +23,7 @@ from .members import Mark
 from .name_table import Files, NameTable, OpenTable, is_odd
 from .names import HARD_LINK, listing_of
 from .overlaying import laid_over
-from .silence import Kept, changed, completed
+from .silence import NOTHING, Kept, changed, completed, leaves_out, says_nothing_of
 from .texts import Texts
 from .tree import BLOCK_BYTES, IMPLIED, IS_DIRECTORY, IS_MOVED, GapKind, Tree
 from .tree_draft import WANTED, TreeDraft
@@ -53,8 +53,12 @@ def merge(
     """
     draft = TreeDraft(len(path), limit_bytes)
     if path and is_exact:
-        tables, kept = completed(path, limit_bytes)
-        _Exact(draft, tables, kept, is_proven).merge()
+        try:
+            _Exact(draft, path, None, is_proven).merge()
+        except _NotAllIsSaid:
+            draft = TreeDraft(len(path), limit_bytes)
+            tables, kept = completed(path, limit_bytes)
+            _Exact(draft, tables, kept, is_proven).merge()
     else:
         laid_over(draft, path)
     return draft.tree()
@@ -74,13 +78,23 @@ class _Jobs:
     fresh: set[bytes] = field(factory=set)
 
 
-class _Exact:
-    """Names of the last archive; then backwards for the content of those that are called unchanged."""
+class _NotAllIsSaid(Exception):
+    """An archive says nothing of something that the one before it has."""
 
-    def __init__(self, draft: TreeDraft, path: Sequence[OpenTable], kept: Kept, is_proven: bool) -> None:
+
+class _Exact:
+    """
+    Names of the last archive; then backwards for the content of those that are called unchanged.
+
+    *kept* is None of archives that are not completed (see `silence`): then merging ends with `_NotAllIsSaid` where one
+    would have to be, which is seldom, and seen by what differs.
+    """
+
+    def __init__(self, draft: TreeDraft, path: Sequence[OpenTable], kept: Kept | None, is_proven: bool) -> None:
         self._draft = draft
         self._path = path
-        self._kept = kept
+        self._is_completed = kept is not None
+        self._kept = kept or NOTHING
         self._is_excused = is_proven  # names that are missing in the archive at hand were left out
         self._links: list[tuple[int, bytes]] = []  # slots that got a hard link of the archive at hand, and to what
 
@@ -89,9 +103,13 @@ class _Exact:
         behind = self._path[last]()
         jobs = self._take_last(last, behind)
         for index in range(last - 1, -1, -1):
-            if not jobs.folders:
-                return
             table = self._path[index]()
+            if not jobs.folders:
+                if self._is_completed:
+                    return
+                self._watch(table, behind, changed(table, behind))
+                behind = table
+                continue
             origins = Origins(behind.renames, table.renames)
             if not origins.is_trivial:
                 self._map_back(jobs, origins)
@@ -138,7 +156,10 @@ class _Exact:
     def _find(self, index: int, table: NameTable, behind: NameTable, jobs: _Jobs) -> None:
         """Take from the archive at *index* what it has of the names that are wanted, and leave there what still is."""
         folders = jobs.folders
-        looked_into = {path for path in changed(table, behind) if path in folders}
+        differing = changed(table, behind)
+        if not self._is_completed:
+            self._watch(table, behind, differing if jobs.moved else differing.difference(folders))
+        looked_into = differing.intersection(folders)
         looked_into.update(path for path in jobs.fresh if path in folders)
         looked_into.update(jobs.moved)
         with_files = [(number, path) for number, path in enumerate(table.files.folders) if path in folders]
@@ -205,6 +226,8 @@ class _Exact:
         folder = jobs.folders[path]
         row, was = table.row(path), behind.row(jobs.moved.get(path, path))
         if row is None or not row.listed or (table.has_odd_paths and is_odd(path)):
+            if not self._is_completed and says_nothing_of(table, path):
+                raise _NotAllIsSaid
             self._lose_all(folder)
             return
         if row.named and was is not None and row.named == was.named and row.is_complete:
@@ -219,6 +242,10 @@ class _Exact:
                 elif mark is not Mark.UNCHANGED:
                     kind = GapKind.WAS_DIRECTORY if mark is Mark.DIRECTORY else GapKind.MISSING
                     draft.lose(folder, slot, name, GapKind.LEFT_OUT if self._is_excused else kind)
+
+    def _watch(self, table: NameTable, behind: NameTable, differing: Iterable[bytes]) -> None:
+        if leaves_out(behind, table, differing):
+            raise _NotAllIsSaid
 
     def _lose_all(self, folder: int) -> None:
         for slot, name in list(self._draft.still_wanted(folder)):

@@ -148,6 +148,19 @@ def changed(one: NameTable, other: NameTable) -> set[bytes]:
     return found
 
 
+def leaves_out(table: NameTable, before: NameTable, differing: Iterable[bytes]) -> bool:
+    """
+    Whether *table* says nothing of something that *before*, the archive before it, tells of.
+
+    *differing* are directories that have other listings in the two, or a listing in one alone: all of them but those
+    that have one in *table*.
+    """
+    moved = _moved(table, before)
+    if any(True for _ in _left(table, before, differing, moved)):
+        return True
+    return any(_stays(_after(path, moved), table) for path, _ in _strays(before))
+
+
 def completed(path: Sequence[OpenTable], limit_bytes: int) -> tuple[Sequence[OpenTable], Kept]:
     """
     The archives of a restore point, the base first, each completed by those before it; and what the last is silent of.
@@ -188,19 +201,15 @@ class _Looking:
 
     def go_on(self, index: int, table: NameTable, before: NameTable) -> None:
         """Work out what *table*, the archive number *index*, says nothing of; *before* is the one before it."""
-        origins = Origins(table.renames, before.renames)
-        moved = {} if origins.is_trivial else _moved(origins)
-        differing = sorted(table.changed(before).union(*(_below(path, before) for path in moved)))
+        moved = _moved(table, before)
+        differing = table.changed(before)
         found = dict(self.kept.folders)
         if moved or any(self._is_spoken_of(path, table) for path in differing):
             found = {}
             for path in self.kept.paths:
                 if _stays(now := _after(path, moved), table):
                     found[now] = self.kept.folders[path]
-        for path in differing:
-            row = before.row(path)
-            if row is None or not row.listed or is_odd(path) or not _stays(now := _after(path, moved), table):
-                continue
+        for path, now in _left(table, before, differing, moved):
             found[now] = self._folder(index - 1, before.position(path), path, before)
         for path, names in _strays(before):
             if _stays(now := _after(path, moved), table):
@@ -247,13 +256,26 @@ class _Looking:
             del found[gone]
 
 
+def _left(
+    table: NameTable, before: NameTable, differing: Iterable[bytes], moved: Mapping[bytes, bytes]
+) -> Iterator[tuple[bytes, bytes]]:
+    """The directories of *before* that *table* says nothing of, with where they are there."""
+    for path in sorted({*differing}.union(*(_below(path, before) for path in moved))):
+        row = before.row(path)
+        if row is not None and row.listed and not is_odd(path) and _stays(now := _after(path, moved), table):
+            yield path, now
+
+
 def _stays(directory: bytes, table: NameTable) -> bool:
     return not is_odd(directory) and says_nothing_of(table, directory)
 
 
-def _moved(origins: Origins) -> dict[bytes, bytes]:
-    """Where each directory that was renamed was before -> where it is."""
-    found = {}
+def _moved(table: NameTable, before: NameTable) -> dict[bytes, bytes]:
+    """Where each directory that was renamed was in *before* -> where it is in *table*."""
+    origins = Origins(table.renames, before.renames)
+    found: dict[bytes, bytes] = {}
+    if origins.is_trivial:
+        return found
     for now in sorted(origins.concerned):
         was = origins.before(now)
         if was is not None and was != now:
