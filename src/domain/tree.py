@@ -115,7 +115,7 @@ class Tree:
     member with the content. *root* is what the root would have.
 
     *gaps* are names without content, the first `GAPS_NAMED` of them; *losses* counts those, named or not, that keep
-    the point from being restored.
+    the point from being restored, *in_vain* those that the archives have and that nobody could extract.
     """
 
     archives: int
@@ -128,12 +128,13 @@ class Tree:
     contents: array[int] | None = field(repr=False)
     gaps: tuple[Gap, ...]
     losses: int
+    in_vain: int
 
     def __len__(self) -> int:
         """The number of names, the root not among them."""
         return len(self.values)
 
-    def in_vain(self) -> tuple[Gap, ...]:
+    def named_in_vain(self) -> tuple[Gap, ...]:
         """Of the named gaps those that the archives have, and that nobody could extract."""
         return tuple(gap for gap in self.gaps if gap.kind.is_in_vain)
 

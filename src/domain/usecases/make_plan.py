@@ -26,12 +26,14 @@ class MadePlan:
     """
     *plan* with its *archives*, in order. *unseen* says why nobody could see whether all names are there, if so.
 
-    *in_vain* are names that the archives have and that nobody could extract, as far as the tree was merged to see.
+    *gaps* counts names that the archives have and that nobody could extract, as far as the tree was merged to see;
+    *in_vain* are the first of them.
     """
 
     plan: Plan
     archives: tuple[BackupArchive, ...]
     unseen: str = ""
+    gaps: int = 0
     in_vain: tuple[Gap, ...] = ()
 
 
@@ -59,9 +61,9 @@ class MakePlan:
         if is_whole and not judged.objection:
             return MadePlan(judged, archives)
         try:
-            opened = self.open.opened(plan, archives)
+            tree = self.open.opened(plan, archives).tree
         except TreeTooLarge as error:
             return MadePlan(judged, archives, str(error))
-        in_vain = opened.tree.in_vain()
-        # tar would complain of these in the middle of the restore
-        return MadePlan(evolve(judged, is_sound=False) if in_vain else judged, archives, in_vain=in_vain)
+        if tree.in_vain:  # tar would complain of these in the middle of the restore
+            judged = evolve(judged, is_sound=False)
+        return MadePlan(judged, archives, "", tree.in_vain, tree.named_in_vain())

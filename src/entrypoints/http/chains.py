@@ -204,7 +204,7 @@ def _plan(profile: str, made: MadePlan, *, with_steps: bool) -> dict[str, object
         else None,
         "steps_url": f"/api/v1/profiles/{profile}/plan?{at}",
         "sound": made.plan.is_sound,
-        "gaps": len(made.in_vain),
+        "gaps": made.gaps,
         "warnings": list(_warnings(made)),
     }
 
@@ -215,7 +215,7 @@ def _warnings(made: MadePlan) -> Iterator[str]:
         yield f"whether the archives have all names of the tree was not seen: {made.unseen}"
     if plan.objection:
         yield f"tar is not to be trusted with these archives: {plan.objection}; restore.tar gives the tree"
-    elif made.in_vain:
+    elif made.gaps:
         yield "GNU tar would complain of what it cannot extract of these archives; restore.tar leaves that out"
     elif not plan.is_sound:
         yield "GNU tar, extracting one of these archives after the other, would not come to this tree; restore.tar does"
@@ -233,8 +233,8 @@ def _lacks(made: MadePlan) -> Iterator[str]:
     """What cannot be given back, the first names one by one."""
     for gap in made.in_vain[:MOST_GAPS]:
         yield f"{path_text(gap.path[:SHOWN_BYTES])} cannot be given back: {_IN_VAIN[gap.kind]}"
-    if len(made.in_vain) > MOST_GAPS:
-        yield f"{counted(len(made.in_vain) - MOST_GAPS, 'more name')} cannot be given back either"
+    if made.gaps > MOST_GAPS:
+        yield f"{counted(made.gaps - MOST_GAPS, 'more name')} cannot be given back either"
 
 
 def _script(made: MadePlan, server: str) -> str:

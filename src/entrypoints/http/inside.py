@@ -67,8 +67,8 @@ async def _restored(request: Request, *, is_packed: bool) -> Response:
         "Tarkeep-Fidelity": point.fidelity.value,
         "Cache-Control": "private, no-cache",
     }
-    if in_vain := opened.tree.in_vain():
-        headers["Tarkeep-Gaps"] = str(len(in_vain))  # the plan names them
+    if opened.tree.in_vain:
+        headers["Tarkeep-Gaps"] = str(opened.tree.in_vain)  # the plan names them
     media_type = "application/gzip" if is_packed else "application/x-tar"
     packed = context.tarkeep.pack(pieces) if is_packed else pieces
     # of an answer to HEAD the length is not known, and nothing of it is made
