@@ -327,7 +327,8 @@ class _Ladder:
         reason = f"the {how} parent {_called(parent.id)} lacks {names} said to be unchanged"
         reason += _example(found)
         if found.is_excusable and not any(self.carries(archive, found.examples) for archive in before):
-            reason += ", and no archive before it has that: left out of the dump, or in an archive that is missing"
+            them, were = ("it", "it was") if found.unresolved == 1 else ("them", "they were")
+            reason += f"; no archive before it has {them}: {were} left out of the dump, or an archive is missing"
             return self._to(parent, Evidence.UNCERTAIN, reason, found)
         tried = [parent.id]
         fitting: list[tuple[BackupArchive, Fit]] = []

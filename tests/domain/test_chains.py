@@ -133,7 +133,7 @@ def test_no_parent_is_chosen_for_a_name_that_no_archive_has(says: str) -> None:
     chosen = link_archives(archives, ProfileRules(), fit, nothing_carried, lambda *_: True)
 
     assert (links[child.id].parent, links[child.id].evidence) == (february.id, Evidence.UNCERTAIN)
-    assert "left out of the dump, or in an archive that is missing" in links[child.id].reason
+    assert "; no archive before it has them: they were left out of the dump, or an arch" in links[child.id].reason
     assert points[child.id].is_restorable
     assert points[child.id].standing.is_whole
     assert (points[later.id].evidence, links[later.id].evidence) == (Evidence.UNCERTAIN, Evidence.INFERRED)
