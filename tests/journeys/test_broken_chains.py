@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -89,7 +90,12 @@ def described(number: int, members: list[Member], lineage: Lineage) -> BackupArc
 
 
 def last_point(dumps: list[Dump], *, digests: bool) -> RestorePoint:
-    """What is said of the last archive, with or without the digests of snapshot files."""
+    """What is said of the last archive."""
+    return points_of(dumps, digests=digests)[-1]
+
+
+def points_of(dumps: list[Dump], *, digests: bool) -> tuple[RestorePoint, ...]:
+    """What is said of all archives, with or without the digests of snapshot files."""
     members = {dump.archive.id: dump.read for dump in dumps}
     archives = [dump.archive if digests else evolve(dump.archive, lineage=Lineage()) for dump in dumps]
 
@@ -102,7 +108,7 @@ def last_point(dumps: list[Dump], *, digests: bool) -> RestorePoint:
     def carried(child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
         return overruled(table(members[child.id])(), table(members[between.id])())
 
-    return restore_points(archives, link_archives(archives, ProfileRules(), compare, carried, carries))[-1]
+    return restore_points(archives, link_archives(archives, ProfileRules(), compare, carried, carries))
 
 
 def merged(dumps: list[Dump], point: RestorePoint) -> dict[bytes, tuple[str, bytes]]:
@@ -178,6 +184,54 @@ def test_a_missing_archive_is_never_overlooked_with_digests_and_seldom_without(
     print(f"{wrong} of {HISTORIES} broken chains restore wrongly by tar; without digests {flagged} of them are flagged")
     assert wrong > HISTORIES // 2
     assert flagged > wrong // 3
+
+
+def taken_at(dump: Dump, number: float, name: str | None = None) -> Dump:
+    """*dump* as if it had been taken on another day, and maybe under another name."""
+    at = START + timedelta(days=number)
+    id = evolve(dump.archive.id, name=name or dump.archive.id.name)
+    return evolve(dump, archive=evolve(dump.archive, id=id, taken_at=at, received_at=at))
+
+
+def broken(kind: str, rng: random.Random, mine: list[Dump], other: list[Dump]) -> list[Dump]:
+    """The chain *mine* after something happened to it; *other* is that of another machine."""
+    which = rng.choice((1, 2))
+    if kind == "missing":
+        return mine[:which] + mine[which + 1 :]
+    if kind == "swapped":
+        first, second = mine[which], mine[which + 1]
+        return [*mine[:which], taken_at(second, which), taken_at(first, which + 1), *mine[which + 2 :]]
+    if kind == "doubled":
+        return [*mine, taken_at(mine[which], which + 1.5, "again.tar.gz")]
+    between = [taken_at(dump, number + 0.5, f"other{number}.tar.gz") for number, dump in enumerate(other)]
+    return [*mine, *(between if kind == "two machines" else between[1:])]
+
+
+@pytest.mark.parametrize("kind", ["missing", "swapped", "doubled", "two machines", "strange INC"])
+def test_no_digest_no_proof_but_with_them_no_verdict_is_wrong(kind: str, tmp_path: Path) -> None:
+    """Of every point of a chain to which something happened: what comes back is what was there, or it does not."""
+    count: Counter[str] = Counter()
+    for number in range(HISTORIES // 4):
+        rng = random.Random(number)
+        chains = []
+        for machine in ("mine", "other"):
+            place = tmp_path / f"{number} {machine}"
+            place.mkdir()
+            chains.append(dumps_of(History(place), rng, renames=bool(number % 2)))
+        dumps = broken(kind, rng, *chains)
+        live = {dump.archive.id: dump.live for dump in dumps}
+        for digests in (True, False):
+            for point in points_of(dumps, digests=digests):
+                with_or_without = "with" if digests else "without"
+                if not point.is_restorable:
+                    count[f"refused {with_or_without}"] += 1
+                elif merged(dumps, point) == live[point.archive.id]:
+                    count[f"right {with_or_without}"] += 1
+                else:
+                    is_told = point.evidence is Evidence.UNCERTAIN or bool(point.doubts)
+                    count[f"{'told' if is_told else 'wrong'} {with_or_without}"] += 1
+    assert not count["wrong with"]
+    assert count["right with"]
 
 
 def test_what_happens_to_one_archive_changes_what_restores(tmp_path: Path, client: TestClient) -> None:
