@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from attrs import evolve
 
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupType
+from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupType, Offer
 from tarkeep.domain.errors import PointNotRestorable
 from tarkeep.domain.usecases.look_inside import TreeEntry
 from tarkeep.domain.usecases.open_point import KeptPlans, OpenedPoint
@@ -49,13 +50,10 @@ def test_what_changed_is_seen_at_once(memory: InMemory) -> None:
     tarkeep.receive(offer(INC.name, type=BackupType.INC), [inc])
     assert sizes(tarkeep.open_point("document"), tarkeep) == [6]
 
-    for state in (ArchiveState.DAMAGED, ArchiveState.TRASHED):
-        memory.catalog.mark(INC, state)
-        if state is ArchiveState.DAMAGED:
-            with pytest.raises(PointNotRestorable):
-                tarkeep.open_point("document")
-        else:
-            assert sizes(tarkeep.open_point("document"), tarkeep) == [3]
+    memory.catalog.mark(INC, ArchiveState.DAMAGED)
+    assert tarkeep.open_point("document").damage is not None
+    memory.catalog.mark(INC, ArchiveState.TRASHED)
+    assert sizes(tarkeep.open_point("document"), tarkeep) == [3]
     memory.catalog.mark(INC, ArchiveState.STORED)
     assert sizes(tarkeep.open_point("document"), tarkeep) == [6]
 
@@ -66,7 +64,7 @@ def test_few_plans_are_kept(memory: InMemory) -> None:
     plans = KeptPlans(max_plans=2)
 
     for profile in "abc":
-        plans.put(profile, None, 1, (opened.plan, opened.archives))
+        plans.put(profile, None, 1, (opened.plan, opened.archives, None))
 
     assert [plans.get(profile, None, 1) is not None for profile in "abc"] == [False, True, True]
     assert plans.get("c", None, 2) is None
@@ -97,3 +95,27 @@ def test_pages_come_to_the_whole(memory: InMemory, limit: int, pattern: bytes) -
             assert len(page.entries) == limit
         assert [entry.path for entry in found] == [entry.path for entry in opened.tree.search(pattern, below)]
         assert all(entry.member is None or entry.member.size_bytes == len(entry.path) for entry in found)
+
+
+@pytest.mark.parametrize(("damaged", "whole", "lost"), [(FULL, b"a", b"b"), (INC, b"b", b"a")])
+def test_a_damaged_archive_takes_only_what_is_in_it(
+    memory: InMemory, damaged: ArchiveId, whole: bytes, lost: bytes
+) -> None:
+    """Names are known all the same, and what other archives hold is given; the rest is refused, and the whole."""
+    tarkeep = memory.tarkeep
+    full = dump(directory(b"./", b"Ya\0Yb\0\0"), member(b"a", b"one"), member(b"b", b"two"))
+    tarkeep.receive(Offer(evolve(FULL, profile="mixed")), [full])
+    memory.clock.advance(timedelta(days=1))
+    inc = dump(directory(b"./", b"Ya\0Nb\0\0"), member(b"a", b"second"))
+    tarkeep.receive(Offer(evolve(INC, profile="mixed")), [inc])
+    memory.catalog.mark(evolve(damaged, profile="mixed"), ArchiveState.DAMAGED)
+
+    opened = tarkeep.open_point("mixed")
+
+    assert sizes(opened, tarkeep) == [6, 3]
+    assert whole in b"".join(tarkeep.restore_tar(opened, whole))
+    for path in (lost, b""):
+        with pytest.raises(PointNotRestorable, match="1 name of what was asked for is in mixed/"):
+            tarkeep.restore_tar(opened, path)
+    with pytest.raises(PointNotRestorable, match="its stored bytes are damaged"):
+        tarkeep.make_plan("mixed")

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import TypeAlias
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ..archives import ArchiveId, BackupArchive
 from ..chains import SHOWN_BYTES, Evidence
@@ -27,17 +27,22 @@ from ..words import counted
 from .points import ListPoints
 from .record_members import RecordMembers
 
-Planned: TypeAlias = tuple[Plan, tuple[BackupArchive, ...]]
-"""A plan, and the archives of its path, in order."""
+Planned: TypeAlias = tuple[Plan, tuple[BackupArchive, ...], PointNotRestorable | None]
+"""A plan, the archives of its path, in order, and why it does not restore where some of these are damaged."""
 
 
 @frozen
 class OpenedPoint:
-    """A point with its tree. *archives* are those of the path, in order; the tree counts them from 0."""
+    """
+    A point with its tree. *archives* are those of the path, in order; the tree counts them from 0.
+
+    *damage* says why not all of it can be given back: some of the archives are damaged, of which the names are known.
+    """
 
     plan: Plan
     archives: tuple[BackupArchive, ...]
     tree: Tree
+    damage: PointNotRestorable | None = None
 
 
 @define(eq=False)
@@ -101,20 +106,22 @@ class OpenPoint:
     def __call__(self, profile: str, at: datetime | ArchiveId | None = None) -> OpenedPoint:
         """
         Raises:
-            ProfileNotFound, PointNotFound, PointNotRestorable: as `ListPoints.plan`; the last also for names that none
-                of the archives has.
+            ProfileNotFound, PointNotFound, PointNotRestorable: as `ListPoints.plan`, but for archives that are damaged,
+                of which the names are known all the same; the last also for names that none of the archives has.
             ArchiveCorrupt: an archive had to be read and is damaged.
         """
-        plan, archives = self._planned(profile, at)
+        plan, archives, damage = self._planned(profile, at)
         try:
-            return self.opened(plan, archives)
+            return evolve(self.opened(plan, archives), damage=damage)
         except TreeTooLarge as error:
             raise PointNotRestorable(plan.point.archive.id, (str(error),)) from error
 
     def if_merged(self, profile: str, at: datetime | ArchiveId | None = None) -> OpenedPoint | None:
         """As calling, where the tree is kept; None where it would have to be merged."""
-        plan, archives = self._planned(profile, at)
-        return self.opened(plan, archives) if self.kept.get(_key(plan, archives)) is not None else None
+        plan, archives, damage = self._planned(profile, at)
+        if self.kept.get(_key(plan, archives)) is None:
+            return None
+        return evolve(self.opened(plan, archives), damage=damage)
 
     def opened(self, plan: Plan, archives: tuple[BackupArchive, ...]) -> OpenedPoint:
         """
@@ -142,8 +149,13 @@ class OpenPoint:
         version = self.points.links.version(profile)  # before what is planned: what changes meanwhile counts
         planned = self.plans.get(profile, at, version)
         if planned is None:
-            plan = self.points.plan(profile, at)
-            planned = plan, plan.point.archives
+            damage: PointNotRestorable | None = None
+            try:
+                plan = self.points.plan(profile, at)
+            except PointNotRestorable as error:
+                damage = error
+                plan = self.points.plan(profile, at, despite_damage=True)
+            planned = plan, plan.point.archives, damage
             if version is not None:
                 self.plans.put(profile, at, version, planned)
         return planned

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from ..archives import ArchiveId, BackupArchive, BackupType, Offer
+from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Offer
 from ..chains import Fit, Link, base_types
 from ..errors import (
     AmbiguousType,
@@ -100,9 +100,11 @@ class ListPoints:
         before = next((one for one in point.archives if one.id == point.link.parent), None)
         return None if before is None else self.links.compared(point.archive, before)
 
-    def plan(self, profile: str, at: datetime | ArchiveId | None = None) -> Plan:
+    def plan(self, profile: str, at: datetime | ArchiveId | None = None, *, despite_damage: bool = False) -> Plan:
         """
         How to restore *profile* as it was at a time, right after an archive was taken, or as late as is known.
+
+        With *despite_damage* also where all that stands in the way are archives that are damaged.
 
         Cost: that of the path.
 
@@ -121,7 +123,7 @@ class ListPoints:
             return [] if newest is None else places.path(newest.archive.id)
 
         found = self._told(profile, path)
-        if found and found[-1].standing is not None and found[-1].standing.is_restorable:
+        if _is_restorable(found, despite_damage):
             point = _points(found)[-1]
             is_sound = point.standing.is_sound or point.fidelity is not Fidelity.EXACT
             return Plan(point, point.path, is_sound)
@@ -217,6 +219,15 @@ def _every(places: Places, profile: str) -> Iterator[Placed]:
         cursor = page.next_cursor
         if cursor is None:
             return
+
+
+def _is_restorable(path: Sequence[Placed], despite_damage: bool) -> bool:
+    """Whether the point at the end of *path* restores, but for archives that are damaged, if *despite_damage*."""
+    standing = path[-1].standing if path else None
+    if standing is None:
+        return False
+    damaged = sum(place.archive.state is ArchiveState.DAMAGED for place in path) if despite_damage else 0
+    return standing.obstructions == damaged
 
 
 def _points(places: Sequence[Placed]) -> tuple[RestorePoint, ...]:

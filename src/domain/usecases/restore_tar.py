@@ -17,15 +17,16 @@ from contextlib import closing
 from itertools import compress
 from operator import not_
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
-from ..archives import BackupArchive
+from ..archives import ArchiveState, BackupArchive
 from ..errors import ArchiveCorrupt, PathNotFound
 from ..listings import canonical
 from ..members import MemberRecord
 from ..ports import UnpackedArchive, Unpacker
 from ..tar_headers import as_directory, as_hard_link, data_of, drop_times, read_member, with_mode, with_path
 from ..tree import Taken
+from ..words import counted
 from .examine import ExamineArchive
 from .open_point import OpenedPoint
 from .record_members import RecordMembers
@@ -56,13 +57,30 @@ class RestoreTar:
 
         Raises:
             PathNotFound: the tree has no such name; at the call.
+            PointNotRestorable: what was asked for is in an archive that is known to be damaged; at the call.
             ArchiveCorrupt: in the middle, when a source turns out to be damaged. What came before is no whole tar, and
                 from then on the point is none that restores.
         """
         below = canonical(path)
         if opened.tree.entry(below) is None and below:
             raise PathNotFound(below)
+        self._check(opened, below)
         return _gathered(self._pieces(opened, below))
+
+    def _check(self, opened: OpenedPoint, below: bytes) -> None:
+        """See that nothing is wanted of an archive that is damaged."""
+        if opened.damage is None:
+            return
+        reasons = []
+        for archive, taken in zip(opened.archives, opened.tree.taken(below), strict=True):
+            if archive.state is ArchiveState.DAMAGED and taken:
+                count = len(taken.positions) + sum(map(len, taken.elsewhere.values()))
+                reasons.append(
+                    f"{counted(count, 'name')} of what was asked for {'is' if count == 1 else 'are'} in {archive.id}; "
+                    "other paths can be asked for"
+                )
+        if reasons:
+            raise evolve(opened.damage, reasons=(*opened.damage.reasons, *reasons))
 
     def _pieces(self, opened: OpenedPoint, below: bytes) -> Iterator[bytes | memoryview]:
         kept: list[bytes] = []
