@@ -199,7 +199,11 @@ class _Checking:
 
 
 def _maybe_cut() -> re.Pattern[bytes]:
-    """Fits whatever a line can be the beginning of, and nothing else that is no line."""
+    """
+    Fits whatever a line can be the beginning of, and nothing else that is no line.
+
+    A file system may have noted that a file grew, and lost what was written: after a power cut NULs stand there.
+    """
     character = rb'(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-f]{4}))'
     text, cut_text = rb'"%b*"' % character, rb'"%b*(?:\\(?:u[0-9a-f]{0,3})?)?' % character
     digest, cut_digest = rb'"[0-9a-f]{64}"', rb'"[0-9a-f]{0,64}'
@@ -211,7 +215,7 @@ def _maybe_cut() -> re.Pattern[bytes]:
             value, cut = rb"(?:null|%b)" % value, rb"(?:%b|%b)" % (_beginning(b"null"), cut)
         before = (b"{" if name == "at" else b", ") + b'"%b": ' % name.encode()
         pattern = rb"(?:%b|%b(?:%b|%b%b))" % (_beginning(before), re.escape(before), cut, value, pattern)
-    return re.compile(pattern)
+    return re.compile(pattern + rb"(?:}?\x00+)?")
 
 
 def _beginning(literal: bytes) -> bytes:

@@ -69,14 +69,15 @@ def test_lines_cut_off_are_found_by_whom_noted_the_last(tmp_path: Path, lines: l
     assert checked(tmp_path, *lines[:3], noted=noted) == (None, False)
 
 
-def test_a_line_torn_by_a_crash_stays_and_the_next_follows_it(tmp_path: Path, lines: list[bytes]) -> None:
-    """At whatever byte it was cut."""
-    for length in range(1, len(lines[4]) - 1):
-        (tmp_path / "audit.log").write_bytes(b"".join(lines[:4]) + lines[4][:length])
+@pytest.mark.parametrize("rest", [b"", b"\0", bytes(500)])
+def test_a_line_torn_by_a_crash_stays_and_the_next_follows_it(tmp_path: Path, lines: list[bytes], rest: bytes) -> None:
+    """At whatever byte it was cut, and whether or not the file system noted the length that it had."""
+    for length in range(1, len(lines[4]) - (not rest)):
+        (tmp_path / "audit.log").write_bytes(b"".join(lines[:4]) + lines[4][:length] + rest)
         FileAuditLog(tmp_path).append(entry())
 
         report = FileAuditLog(tmp_path).check()
-        assert (report.lines, report.broken, report.torn) == (6, None, 1)
+        assert (report.lines, report.broken, report.torn, report.is_whole) == (6, None, 1, True)
 
 
 def test_lines_are_whole_whoever_adds_at_once(tmp_path: Path) -> None:

@@ -84,7 +84,8 @@ def lost(client: httpx2.Client, acknowledged: list[Attempt]) -> list[Attempt]:
 def not_logged(data: Path, acknowledged: list[Attempt]) -> list[Attempt]:
     """Those of which the log of writes has no line; its lines fit, but for those that were torn."""
     lines = (data / "audit.log").read_bytes().splitlines() if acknowledged else []
-    assert FileAuditLog(data).check().is_whole
+    report = FileAuditLog(data).check()
+    assert report.is_whole, (report, lines[(report.broken or report.forged or 1) - 1])
     logged = {line["sha256"] for line in map(_read, lines)}
     return [tried for tried in acknowledged if hashlib.sha256(tried.content).hexdigest() not in logged]
 
