@@ -24,7 +24,7 @@ from .path_text import path_text
 from .rules import IncBase, ProfileRules
 from .words import counted
 
-RULE = 7
+RULE = 8
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -114,15 +114,18 @@ _COMPLETENESS_RANKS = {completeness: rank for rank, completeness in enumerate(Co
 Compare: TypeAlias = Callable[[BackupArchive, BackupArchive], Fit]
 """Compares the listings of a child with those of a possible parent."""
 
-Overrule: TypeAlias = Callable[[BackupArchive, BackupArchive], tuple[bytes, ...]]
-"""Paths that an archive calls unchanged and one taken before it carries, some of them (see `fitting.overruled`)."""
+Overrule: TypeAlias = Callable[[BackupArchive, BackupArchive, BackupArchive], tuple[bytes, ...]]
+"""
+Paths that an archive calls unchanged, and that a second, taken before it, carries otherwise than a third, taken before
+that: some of them, none where the first may build on the third (see `fitting.overruled`).
+"""
 
 
 Carries: TypeAlias = Callable[[BackupArchive, tuple[bytes, ...]], bool]
 """Whether an archive has a member at one of some canonical paths."""
 
 
-def _nothing_overruled(_child: BackupArchive, _between: BackupArchive) -> tuple[bytes, ...]:
+def _nothing_overruled(_child: BackupArchive, _between: BackupArchive, _base: BackupArchive) -> tuple[bytes, ...]:
     return ()
 
 
@@ -299,7 +302,7 @@ class _Ladder:
         between = self.among.newest_before(child, tuple(others)) if others else None
         if between is None or between.id == parent.id or order(between) < order(parent):
             return None
-        carried = self.overruled(child, between)
+        carried = self.overruled(child, between, parent)
         if not carried:
             return None
         example = path_text(carried[0][:SHOWN_BYTES])
@@ -319,7 +322,8 @@ class _Ladder:
         A link where *parent* lacks names.
 
         Names that no archive has were left out of the dump, or are in an archive that is missing: which of the two
-        nobody can tell, and none of the archives is a better parent for them.
+        nobody can tell, and none of the archives is a better parent for them. Nor is one that has them, if *parent*,
+        which came later, carries another version of what is called unchanged.
         """
         child = self.child
         before = self.among.before(child, NEAREST_TRIED)
@@ -332,11 +336,19 @@ class _Ladder:
             return self._to(parent, Evidence.UNCERTAIN, reason, found)
         tried = [parent.id]
         fitting: list[tuple[BackupArchive, Fit]] = []
+        changed: tuple[bytes, ...] = ()
         for candidate in before:
             if candidate.id == parent.id:
                 continue
             other = self.fit(child, candidate)
-            if other.verdict is FitVerdict.FITS:
+            if (
+                other.verdict is FitVerdict.FITS
+                and order(candidate) < order(parent)
+                and (carried := self.overruled(child, parent, candidate))
+            ):
+                changed = changed or carried
+                tried.append(candidate.id)
+            elif other.verdict is FitVerdict.FITS:
                 fitting.append((candidate, other))
             elif other.verdict is FitVerdict.CONTRADICTS:
                 tried.append(candidate.id)
@@ -346,6 +358,12 @@ class _Ladder:
             ((only, fits),) = fitting
             reason += f"; of the archives before it only {_called(only.id)} has them all"
             return self._to(only, Evidence.INFERRED, reason, fits, tuple(tried))
+        if changed and not fitting and found.is_excusable:
+            reason += (
+                f"; those before that have all names are refuted by {path_text(changed[0][:SHOWN_BYTES])}, which that "
+                "parent carries anew: what it lacks was left out of the dump, or an archive is missing"
+            )
+            return self._to(parent, Evidence.UNCERTAIN, reason, found, tuple(tried[1:]))
         reason += "; several others have them all" if fitting else "; no other archive before it has them all"
         others = (archive.id for archive, _ in fitting)
         return Link(child.id, None, Evidence.CONTRADICTED, reason, (*tried, *others))

@@ -86,9 +86,9 @@ def fit(
     return Fit(verdict, count, tuple(examples), is_sound, origins.is_trivial, is_open)
 
 
-def overruled(child: NameTable, between: NameTable) -> tuple[bytes, ...]:
+def overruled(child: NameTable, between: NameTable, limit: int = EXAMPLES) -> tuple[bytes, ...]:
     """
-    Files that *between* carries and *child* calls unchanged, the first `EXAMPLES` of them by their paths.
+    Files that *between* carries and *child* calls unchanged, the first *limit* of them by their paths.
 
     If *child* built on something from before *between*, these would not have changed since, and did. Where directories
     were renamed nothing is told.
@@ -109,9 +109,9 @@ def overruled(child: NameTable, between: NameTable) -> tuple[bytes, ...]:
         unchanged = _marked(child, folder, (Mark.UNCHANGED,))
         names = files.names.some(files.firsts[number], files.firsts[number + 1]) if unchanged else ()
         found += (join(folder, name) for name in names if name in unchanged)
-        if len(found) >= EXAMPLES:
+        if len(found) >= limit:
             break
-    return tuple(found[:EXAMPLES])
+    return tuple(found[:limit])
 
 
 @frozen

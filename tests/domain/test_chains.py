@@ -95,7 +95,7 @@ def link(
 # -- what contents tell ----------------------------------------------------------------------------------------------
 
 
-def nothing_carried(_child: BackupArchive, _between: BackupArchive) -> tuple[bytes, ...]:
+def nothing_carried(*_: BackupArchive) -> tuple[bytes, ...]:
     return ()
 
 
@@ -106,7 +106,7 @@ def test_what_lies_between_refutes_a_parent(says: str) -> None:
     child = archive(INC, 3, parent=(FULL, "full1.tar.gz") if says == "client" else None)
     archives = (full, diff, child)
 
-    def carried(_child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
+    def carried(_child: BackupArchive, between: BackupArchive, _base: BackupArchive) -> tuple[bytes, ...]:
         return (b"root/a",) if between == diff else ()
 
     refuted = link_archives(archives, ProfileRules(), any_fit, carried)[child.id]
@@ -139,6 +139,21 @@ def test_no_parent_is_chosen_for_a_name_that_no_archive_has(says: str) -> None:
     assert (points[later.id].evidence, links[later.id].evidence) == (Evidence.UNCERTAIN, Evidence.INFERRED)
     assert [doubt.kind for doubt in points[later.id].doubts] == [DoubtKind.UNCERTAIN]
     assert (chosen[child.id].parent, chosen[child.id].evidence) == (january.id, Evidence.INFERRED)
+
+
+def test_one_that_has_all_names_is_no_parent_where_a_later_one_carries_another_version() -> None:
+    """January has the lock file that was excluded since; February, which came between, has other contents."""
+    january, february, child = archive(FULL, 1), archive(FULL, 32), archive(INC, 33)
+    archives = (january, february, child)
+
+    def carried(_child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
+        assert (between, base) == (february, january)
+        return (b"root/keep",)
+
+    link = link_archives(archives, ProfileRules(), fits_only((child, january)), carried)[child.id]
+
+    assert (link.parent, link.evidence) == (february.id, Evidence.UNCERTAIN)
+    assert "are refuted by root/keep, which that parent carries anew: what it lacks was left out" in link.reason
 
 
 # -- proven ----------------------------------------------------------------------------------------------------------

@@ -105,8 +105,14 @@ def points_of(dumps: list[Dump], *, digests: bool) -> tuple[RestorePoint, ...]:
     def carries(archive: BackupArchive, paths: tuple[bytes, ...]) -> bool:
         return any(member.path in paths for member in members[archive.id]() if member.listing is None)
 
-    def carried(child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
-        return overruled(table(members[child.id])(), table(members[between.id])())
+    def carried(child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
+        paths = overruled(table(members[child.id])(), table(members[between.id])(), 1000)
+        if between.id.type is not BackupType.FULL:
+            return paths
+        there, here = (
+            {one.path: (one.size_bytes, one.mtime_ns // 10**9) for one in members[id]()} for id in (between.id, base.id)
+        )
+        return tuple(path for path in paths if path in here and here[path] != there[path])
 
     return restore_points(archives, link_archives(archives, ProfileRules(), compare, carried, carries))
 

@@ -83,10 +83,13 @@ def test_contents_tell_what_a_dump_was_made_from(part: int, tmp_path: Path) -> N
             return fit(lambda: by_id[child.id].members, lambda: by_id[parent.id].members, is_base=is_base)
 
         def carried(
-            child: BackupArchive, between: BackupArchive, by_id: dict[ArchiveId, Dump] = by_id
+            child: BackupArchive,
+            between: BackupArchive,
+            _base: BackupArchive,
+            by_id: dict[ArchiveId, Dump] = by_id,
         ) -> tuple[bytes, ...]:
-            tables = [table(lambda one=one: by_id[one.id].members)() for one in (child, between)]  # type: ignore[misc]
-            return overruled(*tables)
+            later, there = (table(lambda one=one: by_id[one.id].members)() for one in (child, between))  # type: ignore[misc]
+            return overruled(later, there)
 
         archives = [dump.archive for dump in dumps]
         links = link_archives(archives, ProfileRules(), compare, carried)

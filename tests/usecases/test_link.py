@@ -96,11 +96,13 @@ def carries_by_digest(archive: BackupArchive, _paths: tuple[bytes, ...]) -> bool
     return sum(map(int, archive.digests.sha256.translate(_DIGITS))) % 2 == 0
 
 
-def overruled_by_digest(child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
-    """A quarter of all pairs that can be compared overrule."""
+def overruled_by_digest(child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
+    """A quarter of all that can be compared overrule."""
     if not (has_listings(child) and has_listings(between)):
         return ()
-    number = sum(map(int, (child.digests.sha256 + between.digests.sha256)[1::2].translate(_DIGITS)))
+    number = sum(
+        map(int, (child.digests.sha256 + between.digests.sha256 + base.digests.sha256)[1::2].translate(_DIGITS))
+    )
     return (b"r/a",) if number % 4 == 0 else ()
 
 
@@ -116,8 +118,8 @@ class Watched:
     def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
         return fit_by_digest(child, parent) if self._look_at(child, parent) else Fit(FitVerdict.UNKNOWN)
 
-    def overruled(self, child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
-        return overruled_by_digest(child, between) if self._look_at(child, between) else ()
+    def overruled(self, child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
+        return overruled_by_digest(child, between, base) if self._look_at(child, between) else ()
 
     def carries(self, archive: BackupArchive, paths: tuple[bytes, ...]) -> bool:
         if archive.digests.sha256 in self.unreadable:
@@ -401,7 +403,7 @@ def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
             compared.append((child.id.name, parent.id.name))
             return Fit(FitVerdict.FITS)
 
-        def overruled(self, _child: BackupArchive, _between: BackupArchive) -> tuple[bytes, ...]:
+        def overruled(self, *_: BackupArchive) -> tuple[bytes, ...]:
             return ()
 
         def carries(self, _archive: BackupArchive, _paths: tuple[bytes, ...]) -> bool:

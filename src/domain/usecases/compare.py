@@ -7,15 +7,21 @@ of the one that builds. What could not be read is not kept: it may be there agai
 
 from __future__ import annotations
 
+from itertools import islice
+
 from attrs import define, field
 
 from ..archives import ArchiveState, BackupArchive, BackupType, Kind
 from ..chains import Fit, FitVerdict
 from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
-from ..fitting import fit, overruled
+from ..fitting import EXAMPLES, fit, overruled
 from ..name_table import NameTable
 from .record_members import RecordMembers
 
+VERSIONS_COMPARED = 100
+"""Files of which two versions are compared at most, to find one that differs."""
+
+_SECOND = 1_000_000_000
 _UNKNOWN = Fit(FitVerdict.UNKNOWN)
 
 
@@ -66,18 +72,34 @@ class Comparing:
             self._members.records.keep_fits(pair[0], self._kept)
         return found
 
-    def overruled(self, child: BackupArchive, between: BackupArchive) -> tuple[bytes, ...]:
-        """What *child* calls unchanged and *between* carries (see `fitting.overruled`)."""
+    def overruled(self, child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
+        """
+        What *child* calls unchanged and *between* carries otherwise than *base* (see `fitting.overruled`).
+
+        A FULL carries everything, changed or not: of that the versions are compared.
+        """
         if not (has_listings(child) and has_listings(between)):
             return ()
         self._count()
+        is_full = between.id.type is BackupType.FULL
         try:
-            return self._members.again(lambda: overruled(*self._tables(child, between)))
+            limit = VERSIONS_COMPARED if is_full else EXAMPLES
+            paths = self._members.again(lambda: overruled(*self._tables(child, between), limit))
+            if not is_full:
+                return paths
+            return tuple(islice((path for path in paths if self._is_another(path, between, base)), 1))
         except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
             return ()
         except TarkeepError:
             self.is_certain = False
             return ()
+
+    def _is_another(self, path: bytes, one: BackupArchive, other: BackupArchive) -> bool:
+        """Both have a member there, of another size or of another second."""
+        there, here = (self._members.last(archive, path) for archive in (one, other))
+        if there is None or here is None:
+            return False
+        return (there.size_bytes, there.mtime_ns // _SECOND) != (here.size_bytes, here.mtime_ns // _SECOND)
 
     def carries(self, archive: BackupArchive, paths: tuple[bytes, ...]) -> bool:
         """Whether *archive* has a member at one of *paths*; one that cannot be read may have."""
