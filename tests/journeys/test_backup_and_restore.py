@@ -215,7 +215,8 @@ def test_a_point_that_cannot_be_restored_is_never_another(
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", format=tarfile.PAX_FORMAT) as tar:
         info = tarfile.TarInfo("document")
-        info.type, info.pax_headers = tarfile.DIRTYPE, {"GNU.dumpdir": "Nnowhere\0\0"}
+        renamed = "Nletter\0Dx\0Rdocument/nowhere\0Tdocument/x\0\0"
+        info.type, info.pax_headers = tarfile.DIRTYPE, {"GNU.dumpdir": renamed}
         tar.addfile(info)
     last = "inc_2099-01-01_00-00-00.tar.gz"  # dated ahead of its receipt, so the latest only where it is named
     store(server, profile, "INC", last, buffer.getvalue())
