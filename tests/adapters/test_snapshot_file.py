@@ -141,7 +141,7 @@ PATTERNS = st.text(st.characters(exclude_characters="\0"), max_size=6)
 def test_what_a_dump_was_made_of_stands_behind_its_names(
     directories: dict[bytes, dict[bytes, bytes]], excluded: frozenset[str], root: str, is_whole: bool
 ) -> None:
-    """It is read as it was written, whatever it is, and is nothing that was found or deleted."""
+    """Any selection is read as it was written, and counts neither as a file that came nor as one that went."""
     after = written(directories)
     selection = Selection(root, excluded, frozenset({"acls"}), is_whole)
     kept = remembering(after, selection)

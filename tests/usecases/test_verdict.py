@@ -50,7 +50,7 @@ def source(tmp_path: Path) -> DumpSource:
 
 
 def test_what_tar_would_archive_was_forgotten_and_all_else_left_out(source: DumpSource) -> None:
-    """Whatever names are called; what is gone meanwhile is nothing that is lacking."""
+    """Names may have any bytes, and a file that is gone meanwhile does not count as forgotten."""
     forgotten = (b"document/a", b"document/odd\x1b\n\xff\\", b"document/-z", b"document/pipe", b"document")
     left_out = (b"document/x.tmp", b"document/cache", b"document/gone")
     detail = PointDetail(ID, "exact", (), (("not-archived", "some"),), (*forgotten, *left_out), 12)
