@@ -67,7 +67,8 @@ _PAX_HEADERS = frozenset((b"x", b"X", _GLOBAL))  # X is what Solaris wrote befor
 _LONG_NAME = b"L"
 _HARD_LINK, _DIRECTORY = b"1", b"5"
 _MAYBE_DIRECTORIES = frozenset((b"0", b"\0", b"7"))
-_MAY_END_IN_A_SLASH = re.compile(rb"/[\0\n]").search
+_EXTENSION_MAY_END_IN_A_SLASH = re.compile(rb"/[\0\n]").search
+_SLASH = 47
 _GOES_ON = b"M"
 _SPECIAL = _LONG_NAMES | _PAX_HEADERS | {_GOES_ON, _LABEL, _SPARSE, _DUMPDIR, _HARD_LINK, _DIRECTORY}
 _NO_PREFIX = b"\0"
@@ -265,7 +266,11 @@ class TarWalk:
                     self._note_root(_name_in(piece, position))
                     root = self._root
                 if recorder is not None:
-                    is_directory = not size and type in _MAYBE_DIRECTORIES and _name_in(piece, position)[-1:] == b"/"
+                    is_directory = (
+                        type in _MAYBE_DIRECTORIES
+                        and _may_end_in_a_slash(first)
+                        and _name_in(piece, position)[-1:] == b"/"
+                    )
                     recorder(MemberRecord(start + position, piece[position : position + BLOCK_BYTES], is_directory))
             position += BLOCK_BYTES + (size + 511 & ~511)
             if position > stop:
@@ -460,7 +465,9 @@ class TarWalk:
 
     def _ends_in_a_slash(self) -> bool:
         """The name of the member does, whose headers are there; before ustar that made a directory of it."""
-        if self._recorder is None or not any(map(_MAY_END_IN_A_SLASH, self._parts)):
+        if self._recorder is None or not (
+            _may_end_in_a_slash(self._parts[-1]) or any(map(_EXTENSION_MAY_END_IN_A_SLASH, self._parts[:-1]))
+        ):
             return False
         record = MemberRecord(self._parts_at, self._parts_global + b"".join(self._parts), False)
         try:
@@ -522,6 +529,11 @@ class TarWalk:
         if self._awaits_member or self._overrides is not None:
             raise NotATar(at, "an extension header without its member")
         self._ended = True
+
+
+def _may_end_in_a_slash(header: bytes) -> bool:
+    """A cheap look at the beginning of a member's own header, which may be wrong where it says yes."""
+    return b"/\0" in header or header[99] == _SLASH or not header[0]
 
 
 def _name_in(piece: bytes, position: int) -> bytes:

@@ -44,8 +44,8 @@ def merge(
     are proven: then no archive is missing, and a name that is called unchanged and was not there before is one that tar
     was told to leave out, or forgot where directories were renamed. It is no part of the tree, and no loss.
 
-    Each archive is opened once, and at most two are open at a time. A member whose path has ``..`` in it belongs
-    nowhere, as for tar.
+    Each archive is opened once, and at most two are open at a time. A member whose path has ``..`` in it is a gap,
+    since tar extracts nothing of it.
 
     Raises:
         TreeTooLarge: names and paths count for more than *limit_bytes*.
@@ -171,7 +171,7 @@ class _Exact:
             if self._draft.wanted[folders[path]]:
                 self._judge(table, behind, path, jobs)
         if table.has_odd_paths:
-            self._note_too_deep(table, folders)
+            self._note_odd(table, folders)
         self._follow(index, table, folders.get)
         for path in {*looked_into, *(path for _, path in with_files)}:
             if not self._draft.wanted[folders[path]]:
@@ -251,10 +251,10 @@ class _Exact:
         for slot, name in list(self._draft.still_wanted(folder)):
             self._draft.lose(folder, slot, name, GapKind.LEFT_OUT if self._is_excused else GapKind.MISSING)
 
-    def _note_too_deep(self, table: NameTable, folders: Mapping[bytes, int]) -> None:
+    def _note_odd(self, table: NameTable, folders: Mapping[bytes, int]) -> None:
         for path in _odd_paths(table):
-            if not is_placeable(path) and b".." not in path.split(b"/") and split(path)[0] in folders:
-                self._draft.gap(path, GapKind.TOO_DEEP)
+            if split(path)[0] in folders:
+                self._draft.gap_at_odd(path)
 
     def _follow(self, index: int, table: NameTable, folder_of: Callable[[bytes], int | None]) -> None:
         """Give every hard link of one archive the content of what it links to, which is in the same archive."""
@@ -304,8 +304,7 @@ class _Last:
         table = self._table
         table.renames  # noqa: B018  # what is malformed is told of, whether it matters or not
         for path in _odd_paths(table) if table.has_odd_paths else ():
-            if not is_placeable(path) and b".." not in path.split(b"/"):
-                self._draft.gap(path, GapKind.TOO_DEEP)
+            self._draft.gap_at_odd(path)
         for path in (*self._members, *_folders_of_files(table)):
             if not (table.has_odd_paths and is_odd(path)):
                 self._add(path)

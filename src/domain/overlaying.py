@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from attrs import define, field, frozen
 
-from .listings import DIRECTORY_BYTES, NAME_BYTES, is_placeable, join, split
+from .listings import DIRECTORY_BYTES, NAME_BYTES, join, split
 from .name_table import Files, NameTable, OpenTable, is_odd
 from .names import DIRECTORY, HARD_LINK
 from .tree import IMPLIED, IS_DIRECTORY, GapKind
@@ -107,7 +107,9 @@ class _Overlay:
         """Lay an archive over what is there."""
         if not (self._is_empty and self._take_at_once(index, table)):
             for at, letter, path, target in _in_order(table):
-                if not table.has_odd_paths or self._is_to_be_taken(path):
+                if table.has_odd_paths and is_odd(path):
+                    self._draft.gap_at_odd(path)
+                else:
                     self._extract(self._draft.value(index, at), letter, path, target)
         self._folders.pack()
         self._is_empty = False
@@ -210,13 +212,6 @@ class _Overlay:
         self._draft.hold(len(path) + DIRECTORY_BYTES + len(packed) + NAME_BYTES * count)
 
     # -- member by member ----------------------------------------------------------------------------------------------
-
-    def _is_to_be_taken(self, path: bytes) -> bool:
-        if not is_odd(path):
-            return True
-        if not is_placeable(path) and b".." not in path.split(b"/"):
-            self._draft.gap(path, GapKind.TOO_DEEP)
-        return False
 
     def _extract(self, value: int, letter: int, path: bytes, target: bytes) -> None:
         draft, folders = self._draft, self._folders

@@ -42,6 +42,7 @@ class GapKind(Enum):
     IN_THE_WAY = "in-the-way"  # tar cannot extract it over what is there
     NO_TARGET = "no-target"  # a hard link to nothing
     TOO_DEEP = "too-deep"  # longer or deeper than any path that tar could extract
+    UPWARDS = "upwards"  # has .. in its path
     # nothing is missing that any archive ever had
     NOT_ARCHIVED = "not-archived"  # listed and not stored: a socket, or a file that vanished or could not be read
     LEFT_OUT = "left-out"  # listed since the first archive and in none: excluded
@@ -54,7 +55,7 @@ class GapKind(Enum):
     @property
     def is_in_vain(self) -> bool:
         """An archive has it, and nobody could extract it."""
-        return self in (GapKind.IN_THE_WAY, GapKind.NO_TARGET, GapKind.TOO_DEEP)
+        return self in (GapKind.IN_THE_WAY, GapKind.NO_TARGET, GapKind.TOO_DEEP, GapKind.UPWARDS)
 
 
 @frozen

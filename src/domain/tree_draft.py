@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import compress
 
 from .errors import TreeTooLarge
-from .listings import DIRECTORY_BYTES, NAME_BYTES, join
+from .listings import DIRECTORY_BYTES, NAME_BYTES, is_placeable, join
 from .texts import PackedTexts, Texts
 from .tree import GAPS_NAMED, IMPLIED, Gap, GapKind, Tree
 
@@ -116,6 +116,10 @@ class TreeDraft:
         self._in_vain += kind.is_in_vain
         if len(self._gaps) < GAPS_NAMED:
             self._gaps.append(Gap(path, kind))
+
+    def gap_at_odd(self, path: bytes) -> None:
+        """Note that something ought to be at *path*, where tar would extract nothing (see `name_table.is_odd`)."""
+        self.gap(path, GapKind.UPWARDS if is_placeable(path) else GapKind.TOO_DEEP)
 
     def link(self, slot: int, value: int) -> None:
         """The name is a hard link, and the member with its content another. All folders are there."""

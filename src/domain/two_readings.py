@@ -2,8 +2,9 @@
 What stands in a tar that its readers do not agree on, so that one could be shown a harmless tar and another extract it.
 
 GNU tar extracts, so it is GNU tar whose reading does the harm. It steps over data behind files alone when it extracts,
-and behind everything when it lists; it believes the map of a sparse file more than its size, whatever its type; and it
-obeys a listing wherever one stands. No archiver writes such things. Whatever has one of them is not extracted by tar
+and behind everything when it lists; it believes the map of a sparse file more than its size, whatever its type; it
+obeys a listing wherever one stands; and it takes an empty name in a pax header for one, where POSIX says that such a
+record takes back an earlier one. No archiver writes such things. Whatever has one of them is not extracted by tar
 behind other archives: see `footprints`.
 """
 
@@ -23,6 +24,7 @@ _REAL_SIZE = slice(483, 495)
 _ENTRY_BYTES, _NUMBER_BYTES = 24, 12
 _DUMPDIR = b"GNU.dumpdir"
 _SPARSE_PREFIX = b"GNU.sparse."
+_NAMES = (b"path", b"linkpath", b"GNU.sparse.name")
 _MAJOR, _MINOR = b"GNU.sparse.major", b"GNU.sparse.minor"
 _SPARSE_1_0 = frozenset((_MAJOR, _MINOR, b"GNU.sparse.name", b"GNU.sparse.realsize"))  # all that it is written with
 
@@ -42,6 +44,8 @@ def disputed(header: bytes, size_bytes: int, records: Mapping[bytes, bytes], *, 
     header or by this one; *records* those of all pax headers that hold for it, by keyword.
     """
     letter = header[_TYPE]
+    if any(records.get(keyword) == b"" for keyword in _NAMES):
+        return "has an empty name in a pax header"
     if _DUMPDIR in records and letter != _DIRECTORY:
         return "has a listing where none belongs"
     sparse = {keyword for keyword in records if keyword.startswith(_SPARSE_PREFIX)}

@@ -123,18 +123,26 @@ def test_directories_of_before_ustar_are_told_by_their_slash(type: bytes, size: 
         tars.long_name(b"n" * 200 + b"/") + header(b"n" * 100, type=type),
         pax({b"path": b"p" * 200 + b"/"}) + header(b"p" * 100, type=type),
         pax({b"mtime": b"1"}) + header(b"d/", type=type),
+        header(b"n" * 99 + b"/", type=type),
+        pax({b"mtime": b"1"}) + header(b"n" * 99 + b"/", type=type),
+        header(b"", type=type, patch=(345, b"prefix")),
+        header(b"d/", 5, type) + tars.padded(b"d/ \0/"),
     ]
     files = [
         header(b"d", type=type),
         tars.long_name(b"n" * 200) + header(b"n/", type=type),
         pax({b"path": b"p" * 200}) + header(b"p/", type=type),
         header(b"d/", type=b"2"),
+        header(b"n" * 100, type=type),
+        pax({b"mtime": b"1"}) + header(b"n" * 100, type=type),
+        header(b"f", type=type, patch=(345, b"prefix/")),
+        header(b"f", 5, type) + tars.padded(b"d/ \0/"),
     ]
 
     found = recorded(*cut(b"".join(map(bytes.__add__, directories, files)) + END, size))
 
-    assert [record.is_directory for record in found] == [True, False] * 4
-    assert [read_member(record).type is MemberType.DIRECTORY for record in found] == [True, False] * 4
+    assert [record.is_directory for record in found] == [True, False] * 8
+    assert [read_member(record).type is MemberType.DIRECTORY for record in found] == [True, False] * 8
 
 
 def test_a_global_header_is_recorded_with_every_member_behind_it() -> None:

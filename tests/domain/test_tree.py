@@ -640,6 +640,16 @@ def test_what_lies_too_deep_is_a_gap_and_costs_nothing(path: bytes, is_exact: bo
     assert peak < 2 << 20
 
 
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_what_leads_upwards_is_a_gap(is_exact: bool) -> None:
+    """Of tar -P ../there, for one: GNU tar extracts nothing of it, which must not be a secret."""
+    tree = merge([archive(directory(b"", "Ya"), b"a", directory(b"../s", "Yx"), b"../s/x", b"a/../x")], is_exact)
+
+    assert {gap.path for gap in tree.gaps} == {b"../s", b"../s/x", b"a/../x"}
+    assert {gap.kind for gap in tree.gaps} == {GapKind.UPWARDS}
+    assert (len(tree), tree.losses, tree.in_vain) == (1, 0, 3)
+
+
 def test_a_listed_directory_that_lies_too_deep_is_a_gap() -> None:
     """Nor is one that only a listing tells of."""
     lowest = deep(MAX_LEVELS, b"b")

@@ -10,7 +10,7 @@ import pytest
 from tarkeep.domain.tar_headers import read_member
 from tarkeep.domain.two_readings import regions_fit
 from tests.support.members import records
-from tests.support.tars import BLOCK, END, GNU_MAGIC, header, octal, padded, write_tree
+from tests.support.tars import BLOCK, END, GNU_MAGIC, header, octal, padded, pax, write_tree
 
 
 @pytest.mark.parametrize("format", ["v7", "ustar", "oldgnu", "gnu", "posix"])
@@ -78,3 +78,14 @@ def test_a_map_of_gnu_format_goes_with_its_size(tar: bytes, is_odd: bool) -> Non
     """As GNU tar follows it."""
     disputed = read_member(records(tar)[0]).disputed
     assert bool(disputed) is is_odd, disputed
+
+
+@pytest.mark.parametrize("keyword", [b"path", b"linkpath", b"GNU.sparse.name"])
+@pytest.mark.parametrize("type", [b"x", b"g"])
+def test_an_empty_name_in_a_pax_header_is_disputed(keyword: bytes, type: bytes) -> None:
+    """GNU tar takes it for the name; POSIX takes back what a global header said before."""
+    (told,) = records(pax({keyword: b""}, type) + header(b"a") + END)
+    (plain,) = records(pax({b"comment": b""}, type) + header(b"a") + END)
+
+    assert read_member(told).disputed
+    assert not read_member(plain).disputed

@@ -1,4 +1,4 @@
-"""What nobody could extract keeps nobody from the rest: a link to nothing, too long a path, a file over a folder."""
+"""What nobody could extract keeps nobody from the rest: a link to nothing, an odd path, a file over a folder."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ def targz(*members: tuple[str, bytes, str, bytes]) -> bytes:
 GAPS = [
     (("s/b", tarfile.LNKTYPE, "s/a", b""), "s/b", "hard link to nothing"),
     (("s/ok", tarfile.REGTYPE, "", b"in the way"), "s/ok", "in its way"),
+    (("s/../../b", tarfile.REGTYPE, "", b"upwards"), "s/../../b", "has .. in it"),
     (("/".join(["s", *["n" * 200] * 25]), tarfile.REGTYPE, "", b"deep"), "s/" + "n" * 50, "longer than any"),
 ]
 
 
-@pytest.fixture(params=GAPS, ids=["link", "folder", "path"])
+@pytest.fixture(params=GAPS, ids=["link", "folder", "upwards", "path"])
 def gap(request: pytest.FixtureRequest) -> tuple[tuple[str, bytes, str, bytes], str, str]:
     found: tuple[tuple[str, bytes, str, bytes], str, str] = request.param
     return found

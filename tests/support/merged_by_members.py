@@ -181,12 +181,11 @@ def _placed(
             continue
         for member in members:
             path = member[2]
-            if b".." in path and b".." in path.split(b"/"):
-                continue
-            if is_placeable(path):
+            leads_upwards = b".." in path and b".." in path.split(b"/")
+            if is_placeable(path) and not leads_upwards:
                 yield member
             elif wanted is None or split(path)[0] in wanted:
-                tree._gap(path, GapKind.TOO_DEEP)
+                tree._gap(path, GapKind.UPWARDS if is_placeable(path) else GapKind.TOO_DEEP)
 
 
 _Wanted: TypeAlias = dict[bytes, tuple[bytes, list[bytes]]]

@@ -168,6 +168,7 @@ _IN_VAIN = {
     GapKind.NO_TARGET: "it is a hard link to nothing that is there",
     GapKind.IN_THE_WAY: "what is there before it is in its way",
     GapKind.TOO_DEEP: "its path is longer than any that can be extracted",
+    GapKind.UPWARDS: "its path has .. in it, and tar extracts nothing of that",
 }
 
 
