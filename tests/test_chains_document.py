@@ -27,7 +27,7 @@ def run(command: str, place: Path, **environment: str) -> subprocess.CompletedPr
 
 def test_the_rehearsal_restores(tmp_path: Path) -> None:
     """The script, then the rehearsal, then the lines for looking and getting back all end well; the chain is proven."""
-    script, keeping, looking, rehearsal = BLOCK.findall(PAGE.read_text())
+    script, keeping, looking, lacking, rehearsal = BLOCK.findall(PAGE.read_text())
     place = tmp_path / "place"
     place.mkdir()
     (place / "backup.sh").write_text(script)
@@ -46,6 +46,8 @@ def test_the_rehearsal_restores(tmp_path: Path) -> None:
         last = points_of(client.get("/api/v1/profiles/laptop/points").text)[-1]
         kept = run(keeping.replace("inc_2026-11-24_02-00-00.tar.gz", last), place, **home)
         looked = run(looking.replace("2026-11-24", "latest").replace("sh there", "sh elsewhere"), place, **home)
+        next((tmp_path / "data" / "archives" / "laptop" / "FULL").glob("*.tar.gz")).unlink()
+        lacked = run(lacking.replace("sh there", "sh without"), place, **home)
 
     assert done.stdout.endswith("it restores\n")
     assert [(point["restorable"], point["evidence"]) for point in points] == [(True, "proven")] * 3
@@ -54,6 +56,10 @@ def test_the_rehearsal_restores(tmp_path: Path) -> None:
     assert f'/archives/INC/{last}/snapshot"' in kept.stdout
     assert looked.returncode == 0, looked.stderr
     assert (place / "letters" / "document" / "letters").is_dir()
+    assert lacked.returncode == 3, lacked.stderr
+    assert '"gaps":1,' in lacked.stdout
+    assert "document/post/one cannot be given back: its content is in FULL/" in lacked.stderr
+    assert (place / "without" / "document" / "letters").is_dir()
 
 
 def points_of(answer: str) -> list[str]:

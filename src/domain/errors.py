@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .archives import ArchiveId, BackupType
+    from .lack_counts import Counts
 
 
 class TarkeepError(Exception):
@@ -527,12 +528,14 @@ class PointNotRestorable(TarkeepError):
     """
     The tree at this point cannot be restored from what is stored.
 
-    *reasons* is one readable line per obstacle, *nearest* are points that restore, the nearest in time first.
+    *reasons* is one readable line per obstacle, *nearest* are points that restore, the nearest in time first. *lacks*
+    counts the names that it would be given without, or not for certain, where it can be given without some.
     """
 
     id: ArchiveId
     reasons: tuple[str, ...]
     nearest: tuple[ArchiveId, ...] = ()
+    lacks: Counts | None = None
 
     def __str__(self) -> str:
         hint = f"the nearest that can is {self.nearest[0]}" if self.nearest else "no other point can"
@@ -866,11 +869,13 @@ class NotRestorable(TarkeepError):
     The tree at a time cannot be restored from what is stored.
 
     *obstacles* are a sentence each; *nearest* are points that can be, ``TYPE/NAME`` with the time, nearest first.
+    *lacks* counts the names that it would be given without, or not for certain, where it can be given without some.
     """
 
     at: str
     obstacles: tuple[str, ...]
     nearest: tuple[str, ...] = ()
+    lacks: Counts | None = None
 
     def __str__(self) -> str:
         why = "; ".join(self.obstacles) or "the server does not say why"

@@ -19,9 +19,6 @@ from attrs import field, frozen
 from .listings import canonical, join, split
 from .texts import Texts
 
-GAPS_NAMED = 1000
-"""Gaps that a tree names at most."""
-
 BLOCK_BYTES = 512
 
 # What a name has as long as it is no position of a member, which is a number from 0 on.
@@ -46,6 +43,9 @@ class GapKind(Enum):
     # nothing is missing that any archive ever had
     NOT_ARCHIVED = "not-archived"  # listed and not stored: a socket, or a file that vanished or could not be read
     LEFT_OUT = "left-out"  # listed since the first archive and in none: excluded
+    # told of names of the tree, where not all of its archives can be had (see `lacks`)
+    DAMAGED = "damaged"  # its content is in an archive whose stored bytes are damaged
+    UNCERTAIN = "uncertain"  # its content is that of an archive before one that is missing
 
     @property
     def is_loss(self) -> bool:
@@ -115,8 +115,8 @@ class Tree:
     archive``, or `IMPLIED`, *kinds* says what it is, and *contents*, where there are hard links, has the same of the
     member with the content. *root* is what the root would have.
 
-    *gaps* are names without content, the first `GAPS_NAMED` of them; *losses* counts those, named or not, that keep
-    the point from being restored, *in_vain* those that the archives have and that nobody could extract.
+    *gaps* are names without content; *losses* counts those that keep the point from being restored, *in_vain* those
+    that the archives have and that nobody could extract.
     """
 
     archives: int
@@ -134,10 +134,6 @@ class Tree:
     def __len__(self) -> int:
         """The number of names, the root not among them."""
         return len(self.values)
-
-    def named_in_vain(self) -> tuple[Gap, ...]:
-        """Of the named gaps those that the archives have, and that nobody could extract."""
-        return tuple(gap for gap in self.gaps if gap.kind.is_in_vain)
 
     def entry(self, path: bytes) -> Entry | None:
         """The name at *path*, given in any form, or None."""
@@ -219,6 +215,24 @@ class Tree:
             Taken(array("Q", sorted(own)), {at: sorted(paths) for at, paths in others.items()})
             for own, others in zip(positions, elsewhere, strict=True)
         ]
+
+    def kept_in(
+        self, archives: Set[int], directories_of: Set[int], below: bytes = b"", after: bytes | None = None
+    ) -> Iterator[tuple[bytes, int, bool]]:
+        """
+        The names at and below *below* whose content is in one of *archives*, and the directories whose members are in
+        one of *directories_of*: each with the number of the archive, and whether it is a directory. They come by
+        directories in the order of their paths, those behind the path *after*.
+        """
+        contents = self.values if self.contents is None else self.contents
+        folders = self._folders_at(below) if after is None else self._folders_behind(below, after)
+        for directory, within in folders:
+            for slot in within:
+                content = contents[slot]
+                is_directory = bool(self.kinds[slot] & IS_DIRECTORY)
+                number = content % self.archives
+                if content >= 0 and number in (directories_of if is_directory else archives):
+                    yield join(directory, self.names[slot]), number, is_directory
 
     def directory_places(self, below: bytes = b"") -> Sequence[Mapping[int, bytes]]:
         """

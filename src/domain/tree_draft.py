@@ -9,7 +9,7 @@ from itertools import compress
 from .errors import TreeTooLarge
 from .listings import DIRECTORY_BYTES, NAME_BYTES, is_placeable, join
 from .texts import PackedTexts, Texts
-from .tree import GAPS_NAMED, IMPLIED, Gap, GapKind, Tree
+from .tree import IMPLIED, Gap, GapKind, Tree
 
 WANTED = -2
 """What a name has whose content is in an earlier archive."""
@@ -114,8 +114,8 @@ class TreeDraft:
         """Note that *path* ought to be there."""
         self._losses += kind.is_loss
         self._in_vain += kind.is_in_vain
-        if len(self._gaps) < GAPS_NAMED:
-            self._gaps.append(Gap(path, kind))
+        self.hold(NAME_BYTES + len(path))
+        self._gaps.append(Gap(path, kind))
 
     def gap_at_odd(self, path: bytes) -> None:
         """Note that something ought to be at *path*, where tar would extract nothing (see `name_table.is_odd`)."""

@@ -222,7 +222,7 @@ def assemble(
     members = RecordMembers(records, read, looking, max_tree_bytes)
     links = LinkArchives(catalog, members, rules, turns or ProcessTurns())
     points = ListPoints(catalog, links, rules)
-    open_point, judge_plan = OpenPoint(points, members), JudgePlan(members)
+    open_point, judge_plan = OpenPoint(points, members, examine), JudgePlan(members)
     receive = ReceiveArchive(
         store,
         catalog,

@@ -30,7 +30,7 @@ from tarkeep.adapters.memory_store import MemoryArchiveStore
 from tarkeep.adapters.memory_uploads import MemoryUploadSessions
 from tarkeep.domain.access import Scope
 from tarkeep.domain.usecases.tokens import ListTokens, MadeToken, MakeToken, RevokeToken
-from tarkeep.entrypoints.http import access, chains, inside, original, points, uploads, v1
+from tarkeep.entrypoints.http import access, chains, gaps, inside, original, points, uploads, v1
 from tarkeep.entrypoints.http.access import ACCESS, Where, row_of
 from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings import ServerSettings, StorageSettings
@@ -54,6 +54,7 @@ ROUTES = sorted(
             *original.routes(),
             *points.routes(),
             *chains.routes(),
+            *gaps.routes(),
             *inside.routes(),
             *v1.routes(),
             *uploads.routes(),

@@ -38,7 +38,7 @@ from tarkeep.domain.access import Scope
 from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.domain.errors import InvalidName
 from tarkeep.domain.naming import ARCHIVE_NAME_MAX_BYTES, check_archive_name, check_profile
-from tarkeep.entrypoints.http import chains, inside, original, points, problems, tus_headers, uploads, v1
+from tarkeep.entrypoints.http import chains, gaps, inside, original, points, problems, tus_headers, uploads, v1
 from tarkeep.entrypoints.http.access import ACCESS
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import open_tokens
@@ -89,7 +89,7 @@ def test_the_document_lists_the_routes_that_there_are() -> None:
     """Every method and path of the router is described, and nothing else."""
     routed = {
         (method, route.path.replace(":path}", "}"))
-        for family in (original, points, chains, inside, v1, uploads)
+        for family in (original, points, chains, gaps, inside, v1, uploads)
         for route in family.routes()
         for method in route.methods or ()
     }
@@ -470,6 +470,14 @@ STORIES = [
     Request("restoreTarGz", 200, path=LAPTOP),
     Request("restoreTarGz", 404, "not-found", path=LAPTOP, query={"path": "\\xff"}),
     Request("restoreTarGz", 409, "not-restorable", path=ORPHAN),
+    Request("gaps", 200, path=LAPTOP),
+    Request("gaps", 200, path=ORPHAN, query={"limit": "1"}),
+    Request("gaps", 400, "invalid-parameter", path=LAPTOP, query={"format": "sh"}),
+    Request("gaps", 404, "not-found", path=LAPTOP, query={"path": "nowhere"}),
+    Request("plan", 200, path=ORPHAN, query={"allow_gaps": "1"}),
+    Request("plan", 400, "invalid-parameter", path=LAPTOP, query={"allow_gaps": "yes"}),
+    Request("restoreTar", 200, path=ORPHAN, query={"allow_gaps": "1"}),
+    Request("tree", 200, path=ORPHAN, query={"allow_gaps": "1"}),
     Request("tree", 200, path=LAPTOP),
     Request("tree", 200, path=LAPTOP, query={"path": "documents/", "limit": "1", "cursor": "documents/a"}),
     Request("tree", 200, path=LAPTOP, query={"recursive": "true", "limit": "1"}),

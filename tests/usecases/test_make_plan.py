@@ -39,7 +39,7 @@ def test_a_tree_that_is_too_large_keeps_nobody_from_its_plan() -> None:
     """It says that nobody has seen whether all is there; the tree itself is refused."""
     tarkeep = InMemory().tarkeep
     tarkeep.receive(Offer(ArchiveId("host", BackupType.FULL, "a.tar.gz")), [make_targz({"a": b"1", "b": b"2"})])
-    open = OpenPoint(tarkeep.points, evolve(tarkeep.record_members, max_names_bytes=10))
+    open = OpenPoint(tarkeep.points, evolve(tarkeep.record_members, max_names_bytes=10), tarkeep.examine)
     made = MakePlan(tarkeep.points, tarkeep.judge_plan, open)("host")
 
     assert [archive.id.name for archive in made.archives] == ["a.tar.gz"]

@@ -64,11 +64,12 @@ def test_few_plans_are_kept(memory: InMemory) -> None:
     plans = KeptPlans(max_plans=2)
 
     for profile in "abc":
-        plans.put(profile, None, 1, (opened.plan, opened.archives, None))
+        plans.put((profile, None, False), 1, opened.way)
 
-    assert [plans.get(profile, None, 1) is not None for profile in "abc"] == [False, True, True]
-    assert plans.get("c", None, 2) is None
-    assert plans.get("c", FULL, 1) is None
+    assert [plans.get((profile, None, False), 1) is not None for profile in "abc"] == [False, True, True]
+    assert plans.get(("c", None, False), 2) is None
+    assert plans.get(("c", None, True), 1) is None
+    assert plans.get(("c", FULL, False), 1) is None
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])

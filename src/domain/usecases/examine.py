@@ -72,6 +72,23 @@ class ExamineArchive:
                 self.notifier.damaged(archive.id, what)
         return ArchiveCorrupt(archive.id)
 
+    def is_there(self, archive: BackupArchive) -> bool:
+        """
+        Whether all bytes of *archive* are where they should be, by their number alone; that they are not is entered.
+
+        Raises:
+            BackendUnavailable: nobody can tell.
+        """
+        try:
+            size_bytes = self.store.stat(archive.id).size_bytes
+        except ArchiveNotFound:
+            self.found(archive, "its file is missing")
+            return False
+        if size_bytes != archive.size_bytes:
+            self.found(archive, _other_size(size_bytes, archive))
+            return False
+        return True
+
     @contextmanager
     def watching(self, archive: BackupArchive) -> Iterator[None]:
         """
@@ -115,7 +132,7 @@ class ExamineArchive:
         try:
             with self.store.read(archive.id) as reader, self.hasher.start() as running:
                 if reader.size_bytes != archive.size_bytes:
-                    return f"it has {counted(reader.size_bytes, 'byte')} and had {archive.size_bytes}"
+                    return _other_size(reader.size_bytes, archive)
                 for block in reader:
                     running.update(block)
                 return running.finish()
@@ -126,6 +143,10 @@ class ExamineArchive:
 
 
 _IS_WRONG = "is wrong, its bytes are not; tarkeep rebuild --check mends that"
+
+
+def _other_size(size_bytes: int, archive: BackupArchive) -> str:
+    return f"it has {counted(size_bytes, 'byte')} and had {archive.size_bytes}"
 
 
 def _difference(found: Digests, recorded: Digests) -> str:

@@ -12,10 +12,12 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from ..archives import ArchiveId, BackupArchive
-from ..errors import TreeTooLarge
+from ..errors import ArchiveCorrupt, PointNotRestorable, TreeTooLarge
+from ..lack_counts import NONE, Counts
+from ..lacks import Lacks
+from ..listings import canonical
 from ..points import Plan
 from ..standing import Fidelity
-from ..tree import Gap
 from .judge_plan import JudgePlan
 from .open_point import OpenPoint
 from .points import ListPoints
@@ -24,17 +26,21 @@ from .points import ListPoints
 @frozen
 class MadePlan:
     """
-    *plan* with its *archives*, in order. *unseen* says why nobody could see whether all names are there, if so.
+    *plan* with its *archives*, in order, for what lies at and below *path*. *is_exact* where all of them have listings.
+    *unseen* says why nobody could see whether all names are there, if so.
 
-    *gaps* counts names that the archives have and that nobody could extract, as far as the tree was merged to see;
-    *in_vain* are the first of them.
+    *counts* has how many names are not given back, or not for certain, of what was asked for, as far as the tree was
+    merged to see, and *lacks* which; *unknown* tells of those that nobody can list.
     """
 
     plan: Plan
     archives: tuple[BackupArchive, ...]
+    is_exact: bool
     unseen: str = ""
-    gaps: int = 0
-    in_vain: tuple[Gap, ...] = ()
+    counts: Counts = NONE
+    lacks: Lacks | None = None
+    unknown: tuple[str, ...] = ()
+    path: bytes = b""
 
 
 @frozen
@@ -45,25 +51,56 @@ class MakePlan:
     judge: JudgePlan
     open: OpenPoint
 
-    def __call__(self, profile: str, at: datetime | ArchiveId | None = None) -> MadePlan:
+    def __call__(
+        self, profile: str, at: datetime | ArchiveId | None = None, path: bytes = b"", *, allow_gaps: bool = False
+    ) -> MadePlan:
         """
+        The plan for the whole point, or for what lies at and below *path*; with *allow_gaps* whatever lacks of it. It
+        is refused where `RestoreTar` refuses it.
+
         Cost: that of the path, and of its tree where comparing did not tell that it is whole.
 
         Raises:
             ProfileNotFound, PointNotFound, PointNotRestorable: as `OpenPoint`, but for trees that are too large.
-            ArchiveCorrupt: an archive had to be read and is damaged.
+            PathNotFound: the tree has no such name.
+            ArchiveCorrupt: an archive had to be read and is damaged; never with *allow_gaps*.
         """
+        below = canonical(path)
+        if not below:
+            if allow_gaps:
+                self.open.find_damage(profile, at)
+            try:
+                return self._of_archives(profile, at)
+            except PointNotRestorable:
+                pass  # perhaps what is damaged holds nothing that is wanted; and else somebody is to say how much
+            except ArchiveCorrupt:
+                if not allow_gaps:
+                    raise
+        opened = self.open(profile, at, allow_gaps=allow_gaps)
+        opened.check(below, allow_gaps=allow_gaps)
+        return MadePlan(
+            evolve(opened.plan, is_sound=False),
+            opened.archives,
+            opened.way.is_exact,
+            counts=opened.count(below),
+            lacks=opened.lacks,
+            unknown=opened.way.unknown,
+            path=below,
+        )
+
+    def _of_archives(self, profile: str, at: datetime | ArchiveId | None) -> MadePlan:
+        """The plan of a point that restores whole."""
         plan = self.points.plan(profile, at)
         archives = plan.point.archives
+        is_exact = plan.point.fidelity is Fidelity.EXACT
         judged = self.judge(plan, archives)
-        is_whole = plan.point.fidelity is Fidelity.EXACT and plan.point.standing.is_whole
         # What tar is not to be trusted with may hold paths that no tree has room for.
-        if is_whole and not judged.objection:
-            return MadePlan(judged, archives)
+        if is_exact and plan.point.standing.is_whole and not judged.objection:
+            return MadePlan(judged, archives, is_exact)
         try:
-            tree = self.open.opened(plan, archives).tree
+            opened = self.open.opened(plan, archives)
         except TreeTooLarge as error:
-            return MadePlan(judged, archives, str(error))
-        if tree.in_vain:  # tar would complain of these in the middle of the restore
+            return MadePlan(judged, archives, is_exact, str(error))
+        if opened.count():  # tar would complain of these in the middle of the restore
             judged = evolve(judged, is_sound=False)
-        return MadePlan(judged, archives, "", tree.in_vain, tree.named_in_vain())
+        return MadePlan(judged, archives, is_exact, "", opened.count(), opened.lacks)

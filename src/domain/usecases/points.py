@@ -59,7 +59,7 @@ class ListPoints:
         found = self._told(profile, lambda places: list(_every(places, profile)))
         if not found:
             raise ProfileNotFound(profile)
-        return _points(found)
+        return points_of(found)
 
     def page(self, profile: str, cursor: str | None = None, limit: int = 100) -> PlacedPage:
         """
@@ -93,7 +93,7 @@ class ListPoints:
         path = self._told(id.profile, lambda places: places.path(id))
         if not path:
             raise PointNotFound(at=f"{id.type.value}/{id.name}", earliest=None)
-        return next(point for point in _points(path) if point.archive.id == id)
+        return next(point for point in points_of(path) if point.archive.id == id)
 
     def compared(self, point: RestorePoint) -> Fit | None:
         """How its archive compares with the one that it builds on; None where it builds on nothing."""
@@ -113,6 +113,16 @@ class ListPoints:
             PointNotRestorable: it says what stands in the way, and which points are nearest.
         """
 
+        found = self.way(profile, at)
+        if _is_restorable(found, despite_damage):
+            point = points_of(found)[-1]
+            is_sound = point.standing.is_sound or point.fidelity is not Fidelity.EXACT
+            return Plan(point, point.path, is_sound)
+        return plan_restore(self(profile), at)
+
+    def way(self, profile: str, at: datetime | ArchiveId | None = None) -> Sequence[Placed]:
+        """The path of the point that `plan` would be for, as far back as it is known; empty where there is no point."""
+
         def path(places: Places) -> list[Placed]:
             if isinstance(at, ArchiveId):
                 return places.path(at)
@@ -122,12 +132,17 @@ class ListPoints:
             newest = newest or places.newest_place(profile, until=at)
             return [] if newest is None else places.path(newest.archive.id)
 
-        found = self._told(profile, path)
-        if _is_restorable(found, despite_damage):
-            point = _points(found)[-1]
-            is_sound = point.standing.is_sound or point.fidelity is not Fidelity.EXACT
-            return Plan(point, point.path, is_sound)
-        return plan_restore(self(profile), at)
+        return self._told(profile, path)
+
+    def way_before(self, archive: BackupArchive) -> Sequence[Placed]:
+        """The path of the newest archive before *archive* that it could build on by rule; empty where there is none."""
+        types = base_types(archive.id.type, self.rules.of(archive.id.profile))
+
+        def path(places: Places) -> list[Placed]:
+            newest = places.newest_place(archive.id.profile, types=types, before=archive.taken_at)
+            return [] if newest is None else places.path(newest.archive.id)
+
+        return self._told(archive.id.profile, path) if types else ()
 
     def named(self, profile: str, types: Sequence[BackupType], name: str) -> ArchiveId:
         """
@@ -230,6 +245,7 @@ def _is_restorable(path: Sequence[Placed], despite_damage: bool) -> bool:
     return standing.obstructions == damaged
 
 
-def _points(places: Sequence[Placed]) -> tuple[RestorePoint, ...]:
+def points_of(places: Sequence[Placed]) -> tuple[RestorePoint, ...]:
+    """The points of *places*, which have all that these build on."""
     links: dict[ArchiveId, Link] = {place.archive.id: place.link for place in places if place.link is not None}
     return restore_points([place.archive for place in places], links)

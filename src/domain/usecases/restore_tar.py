@@ -17,16 +17,15 @@ from contextlib import closing
 from itertools import compress
 from operator import not_
 
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 
 from ..archives import ArchiveState, BackupArchive
-from ..errors import ArchiveCorrupt, PathNotFound
+from ..errors import ArchiveCorrupt
 from ..listings import canonical
 from ..members import MemberRecord
 from ..ports import UnpackedArchive, Unpacker
 from ..tar_headers import as_directory, as_hard_link, data_of, drop_times, read_member, with_mode, with_path
 from ..tree import Taken
-from ..words import counted
 from .examine import ExamineArchive
 from .open_point import OpenedPoint
 from .record_members import RecordMembers
@@ -51,41 +50,27 @@ class RestoreTar:
     unpacker: Unpacker
     examine: ExamineArchive
 
-    def __call__(self, opened: OpenedPoint, path: bytes = b"") -> Iterator[bytes]:
+    def __call__(self, opened: OpenedPoint, path: bytes = b"", *, allow_gaps: bool = False) -> Iterator[bytes]:
         """
-        The tar in pieces of at most 1 MiB; only what is at and below *path* of the tree, where that is given.
+        The tar in pieces of at most 1 MiB; only what is at and below *path* of the tree, where that is given. With
+        *allow_gaps* without the names that lack.
 
         Raises:
             PathNotFound: the tree has no such name; at the call.
-            PointNotRestorable: what was asked for is in an archive that is known to be damaged; at the call.
+            PointNotRestorable: something of what was asked for lacks, and that is not allowed; at the call.
             ArchiveCorrupt: in the middle, when a source turns out to be damaged. What came before is no whole tar, and
                 from then on the point is none that restores.
         """
         below = canonical(path)
-        if opened.tree.entry(below) is None and below:
-            raise PathNotFound(below)
-        self._check(opened, below)
+        opened.check(below, allow_gaps=allow_gaps)
         return _gathered(self._pieces(opened, below))
-
-    def _check(self, opened: OpenedPoint, below: bytes) -> None:
-        """See that nothing is wanted of an archive that is damaged."""
-        if opened.damage is None:
-            return
-        reasons = []
-        for archive, taken in zip(opened.archives, opened.tree.taken(below), strict=True):
-            if archive.state is ArchiveState.DAMAGED and taken:
-                count = len(taken.positions) + sum(map(len, taken.elsewhere.values()))
-                reasons.append(
-                    f"{counted(count, 'name')} of what was asked for {'is' if count == 1 else 'are'} in {archive.id}; "
-                    "other paths can be asked for"
-                )
-        if reasons:
-            raise evolve(opened.damage, reasons=(*opened.damage.reasons, *reasons))
 
     def _pieces(self, opened: OpenedPoint, below: bytes) -> Iterator[bytes | memoryview]:
         kept: list[bytes] = []
         jobs = [
-            (archive, taken) for archive, taken in zip(opened.archives, opened.tree.taken(below), strict=True) if taken
+            (archive, taken)
+            for archive, taken in zip(opened.archives, opened.tree.taken(below), strict=True)
+            if taken and archive.state is not ArchiveState.DAMAGED
         ]
         # The largest is inflated ahead, while the others are, and from now on.
         jobs.sort(key=lambda job: job[0].size_bytes, reverse=True)

@@ -111,6 +111,7 @@ ACCESS: dict[tuple[str, str], Row] = {
         ("GET", _PROFILE + "/points/{type}/{name}"),
         ("GET", _PROFILE + "/chains"),
         ("GET", _PROFILE + "/plan"),
+        ("GET", _PROFILE + "/gaps"),
         ("GET", _PROFILE + "/tree"),
         ("GET", _PROFILE + "/find"),
         ("GET", _PROFILE + "/history"),

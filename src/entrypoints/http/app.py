@@ -29,7 +29,7 @@ from ...domain.errors import ArchiveCorrupt, NameConflict, TarkeepError
 from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep
-from . import chains, inside, original, points, security_headers, tus_headers, uploads, v1
+from . import chains, gaps, inside, original, points, security_headers, tus_headers, uploads, v1
 from .access import VISITOR, WROTE, Guard, note_written
 from .context import Context
 from .method import effective_method, is_of_uploads, refuse_two_methods
@@ -54,6 +54,7 @@ def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> Arou
             *original.routes(),
             *points.routes(),
             *chains.routes(),
+            *gaps.routes(),
             *inside.routes(),
             *v1.routes(),
             *uploads.routes(),

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, time
+from itertools import islice
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -14,23 +15,22 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from ...domain.archives import ArchiveId, BackupArchive, BackupType
-from ...domain.chains import SHOWN_BYTES, chains
+from ...domain.chains import chains
 from ...domain.naming import check_archive_name, check_profile
 from ...domain.path_text import path_text
 from ...domain.ports import ArchiveReader
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
 from ...domain.standing import Fidelity
-from ...domain.tree import GapKind
 from ...domain.usecases.make_plan import MadePlan
 from ...domain.words import counted
 from .access import note_written, visitor_of
 from .context import Context, announced_bytes, answer_json
 from .download import StreamedResponse, attached, repr_digest
-from .parameters import checked_text, in_utc, optional_type
+from .parameters import allows_gaps, checked_text, in_utc, optional_type, requested_path
 from .plan_script import Step, plan_script
 from .problems import Problem
-from .wire import archive_location, archive_reference
+from .wire import archive_location, archive_reference, gaps_location
 
 PROFILE = "/api/v1/profiles/{profile}"
 ARCHIVE = PROFILE + "/archives/{type}/{name}"
@@ -147,29 +147,26 @@ async def plan(request: Request) -> Response:
     context, profile = Context.of(request), requested_profile(request)
     wants_script = _wants_script(request)
     steps = request.query_params.get("steps", "")
+    path, with_gaps = requested_path(request.query_params.get("path", "")), allows_gaps(request.query_params)
     if steps not in ("", "full"):
         raise Problem(400, "invalid-parameter", "steps must be full, or left out")
 
     def answer() -> Response:
-        made = context.tarkeep.make_plan(profile, requested_time(request, context, profile))
+        at = requested_time(request, context, profile)
+        made = context.tarkeep.make_plan(profile, at, path, allow_gaps=with_gaps)
         if wants_script:
             server = f"{request.url.scheme}://{request.url.netloc}"
-            return Response(_script(made, server), media_type=SCRIPT_TYPE, headers={"Vary": "Accept"})
+            script = _script(made, server, allow_gaps=with_gaps)
+            return Response(script, media_type=SCRIPT_TYPE, headers={"Vary": "Accept"})
         with_steps = steps == "full" or len(made.archives) <= MOST_STEPS
-        return answer_json(_plan(profile, made, with_steps=with_steps), headers={"Vary": "Accept"})
+        body = _plan(profile, made, with_steps=with_steps, allow_gaps=with_gaps)
+        return answer_json(body, headers={"Vary": "Accept"})
 
     return await context.run(answer)
 
 
-MOST_GAPS = 10
-"""Names that cannot be given back which a plan tells one by one."""
-
-_IN_VAIN = {
-    GapKind.NO_TARGET: "it is a hard link to nothing that is there",
-    GapKind.IN_THE_WAY: "what is there before it is in its way",
-    GapKind.TOO_DEEP: "its path is longer than any that can be extracted",
-    GapKind.UPWARDS: "its path has .. in it, and tar extracts nothing of that",
-}
+MOST_GAPS = 20
+"""Names that lack which a plan tells one by one."""
 
 
 def _wants_script(request: Request) -> bool:
@@ -180,24 +177,24 @@ def _wants_script(request: Request) -> bool:
     return asked == "sh" or (not asked and SCRIPT_TYPE in accepted)
 
 
-def _plan(profile: str, made: MadePlan, *, with_steps: bool) -> dict[str, object]:
+def _plan(profile: str, made: MadePlan, *, with_steps: bool, allow_gaps: bool) -> dict[str, object]:
     point = made.plan.point
-    at = urlencode({"at": f"{point.archive.id.type.value}/{point.archive.id.name}", "steps": "full"})
+    at = urlencode(_asked(made, allow_gaps=allow_gaps) | {"steps": "full"})
     return {
         "profile": profile,
         "point": archive_reference(point.archive.id),
         "taken_at": rfc3339(point.archive.taken_at),
-        "fidelity": point.fidelity.value,
+        "fidelity": (Fidelity.EXACT if made.is_exact else Fidelity.OVERLAY).value,
         "evidence": point.evidence.value,
-        "size": point.size_bytes,
-        "length": point.length,
+        "size": sum(archive.size_bytes for archive in made.archives),
+        "length": len(made.archives),
         "steps": [
             {
                 **archive_reference(archive.id),
                 "size": archive.size_bytes,
                 "sha256": archive.digests.sha256,
                 "url": archive_location(archive.id),
-                "incremental": point.fidelity is Fidelity.EXACT,
+                "incremental": made.is_exact,
             }
             for archive in made.archives
         ]
@@ -205,7 +202,10 @@ def _plan(profile: str, made: MadePlan, *, with_steps: bool) -> dict[str, object
         else None,
         "steps_url": f"/api/v1/profiles/{profile}/plan?{at}",
         "sound": made.plan.is_sound,
-        "gaps": made.gaps,
+        "gaps": made.counts.lacking,
+        "uncertain": made.counts.uncertain,
+        "unknown": list(made.unknown),
+        "gaps_url": gaps_location(point.archive.id, made.path) if made.counts or made.unknown else None,
         "warnings": list(_warnings(made)),
     }
 
@@ -216,12 +216,14 @@ def _warnings(made: MadePlan) -> Iterator[str]:
         yield f"whether the archives have all names of the tree was not seen: {made.unseen}"
     if plan.objection:
         yield f"tar is not to be trusted with these archives: {plan.objection}; restore.tar gives the tree"
-    elif made.gaps:
-        yield "GNU tar would complain of what it cannot extract of these archives; restore.tar leaves that out"
+    elif made.path:
+        pass  # nobody would extract whole archives for it
+    elif made.counts or made.unknown:
+        yield "GNU tar would not come to this tree from these archives; restore.tar does, but for what it lacks"
     elif not plan.is_sound:
         yield "GNU tar, extracting one of these archives after the other, would not come to this tree; restore.tar does"
     yield from _lacks(made)
-    if point.fidelity is Fidelity.OVERLAY:
+    if not made.is_exact:
         yield "plain archives are in the path: what was deleted in between comes back"
     for doubt in point.doubts:
         yield f"{doubt.archive.type.value}/{doubt.archive.name}: {doubt.reason}"
@@ -231,32 +233,47 @@ def _warnings(made: MadePlan) -> Iterator[str]:
 
 
 def _lacks(made: MadePlan) -> Iterator[str]:
-    """What cannot be given back, the first names one by one."""
-    for gap in made.in_vain[:MOST_GAPS]:
-        yield f"{path_text(gap.path[:SHOWN_BYTES])} cannot be given back: {_IN_VAIN[gap.kind]}"
-    if made.gaps > MOST_GAPS:
-        yield f"{counted(made.gaps - MOST_GAPS, 'more name')} cannot be given back either"
+    """What lacks, the first names one by one."""
+    yield from made.unknown
+    if made.lacks is None or not made.counts:
+        return
+    yield from (lack.sentence for lack in islice(made.lacks.all(made.path), MOST_GAPS))
+    more = made.counts.lacking + made.counts.uncertain - MOST_GAPS
+    if more > 0:
+        yield f"{counted(more, 'more name')} that {'lacks' if more == 1 else 'lack'} or may be out of date"
 
 
-def _script(made: MadePlan, server: str) -> str:
+def _asked(made: MadePlan, *, allow_gaps: bool) -> dict[str, str]:
+    """The query that asks for the same point, path and leave again."""
+    id = made.plan.point.archive.id
+    asked = {"at": f"{id.type.value}/{id.name}"}
+    if made.path:
+        asked["path"] = path_text(made.path)
+    return asked | ({"allow_gaps": "1"} if allow_gaps else {})
+
+
+def _script(made: MadePlan, server: str, *, allow_gaps: bool) -> str:
     point, archives = made.plan.point, made.archives
+    size = human_size(sum(archive.size_bytes for archive in archives))
     title = (
         f"Restores {point.archive.id.profile} as it was at {rfc3339(point.archive.taken_at)}: "
-        f"{counted(len(archives), 'archive')}, {human_size(point.size_bytes)}."
+        f"{counted(len(archives), 'archive')}, {size}."
     )
     steps = [
         Step(f"{archive.id.type.value}/{archive.id.name}", archive_location(archive.id), archive.digests.sha256)
         for archive in archives
     ]
     id = point.archive.id
-    merged_at = f"/api/v1/profiles/{id.profile}/restore.tar?{urlencode({'at': f'{id.type.value}/{id.name}'})}"
+    merged_at = f"/api/v1/profiles/{id.profile}/restore.tar?{urlencode(_asked(made, allow_gaps=allow_gaps))}"
+    is_long = made.counts.lacking + made.counts.uncertain > MOST_GAPS
     return plan_script(
         title,
         server,
         steps,
-        is_exact=point.fidelity is Fidelity.EXACT,
+        is_exact=made.is_exact,
         merged_at=None if made.plan.is_sound else merged_at,
         lacks=tuple(_lacks(made)),
+        named_at=gaps_location(id, made.path, format="text") if is_long else None,
     )
 
 

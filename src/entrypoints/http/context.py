@@ -119,15 +119,18 @@ class Context:
         wanted = iter(()) if request.method == "HEAD" else gathered(pieces)
         return StreamedResponse(nullcontext(wanted), self.executor, "application/json")
 
-    async def open_point(self, profile: str, at: Callable[[], datetime | ArchiveId | None]) -> OpenedPoint:
+    async def open_point(
+        self, profile: str, at: Callable[[], datetime | ArchiveId | None], allow_gaps: bool = False
+    ) -> OpenedPoint:
         """
-        The tree of *profile* at the time that *at* finds; where it has to be merged, not beside too many others.
+        The tree of *profile* at the time that *at* finds, with *allow_gaps* whatever lacks of it; where it has to be
+        merged, not beside too many others.
 
         Raises:
             Problem: as many as allowed are being merged, and none ended in time.
         """
         open_point = self.tarkeep.open_point
-        kept = await self.run(lambda: open_point.if_merged(profile, at()))
+        kept = await self.run(lambda: open_point.if_merged(profile, at(), allow_gaps=allow_gaps))
         if kept is not None:
             return kept
         try:
@@ -136,7 +139,7 @@ class Context:
         except TimeoutError:
             raise _overloaded(f"{MERGED_AT_ONCE} trees are being merged") from None
         try:  # by whoever had the turn before, perhaps, and then it is kept
-            return await self.run(lambda: open_point(profile, at()))
+            return await self.run(lambda: open_point(profile, at(), allow_gaps=allow_gaps))
         finally:
             self._merging.release()
 

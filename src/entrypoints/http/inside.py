@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,15 +12,17 @@ from starlette.routing import Route
 
 from ...domain.archives import BackupArchive
 from ...domain.members import Member, MemberType
-from ...domain.path_text import path_bytes, path_text
+from ...domain.path_text import path_text
 from ...domain.sidecar import rfc3339
+from ...domain.standing import Fidelity
 from ...domain.usecases.look_inside import Page, TreeEntry
 from ...domain.usecases.open_point import OpenedPoint
 from .chains import ARCHIVE, PROFILE, OwnPath, requested_archive, requested_profile, requested_time
 from .conditional import Representation
 from .context import Context, answer_json
 from .download import Source, StreamedResponse, attached, selected_response
-from .parameters import checked_text, whole_number
+from .gaps import count_headers, next_link
+from .parameters import allows_gaps, checked_text, requested_path, whole_number
 from .problems import Problem
 from .wire import archive_reference, nanoseconds_rfc3339
 
@@ -53,22 +55,22 @@ async def restore_tar_gz(request: Request) -> Response:
 
 async def _restored(request: Request, *, is_packed: bool) -> Response:
     context, profile = Context.of(request), requested_profile(request)
-    path = _path(request.query_params.get("path", ""))
+    path, with_gaps = requested_path(request.query_params.get("path", "")), allows_gaps(request.query_params)
 
     with ExitStack() as turn:
         turn.enter_context(context.restoring())
-        opened = await context.open_point(profile, lambda: requested_time(request, context, profile))
-        pieces = await context.run(lambda: context.tarkeep.restore_tar(opened, path))
+        opened = await context.open_point(profile, lambda: requested_time(request, context, profile), with_gaps)
+        pieces = await context.run(lambda: context.tarkeep.restore_tar(opened, path, allow_gaps=with_gaps))
+        counts = await context.run(lambda: count_headers(opened, path))
         held = turn.pop_all()  # until the last byte is sent
     point = opened.plan.point
     headers = {
         "Content-Disposition": attached(f"{profile}.tar{'.gz' if is_packed else ''}"),
         "Tarkeep-Point": f"{point.archive.id.type.value}/{quote(point.archive.id.name)}",
-        "Tarkeep-Fidelity": point.fidelity.value,
+        "Tarkeep-Fidelity": (Fidelity.EXACT if opened.way.is_exact else Fidelity.OVERLAY).value,
         "Cache-Control": "private, no-cache",
+        **counts,
     }
-    if opened.tree.in_vain:
-        headers["Tarkeep-Gaps"] = str(opened.tree.in_vain)  # the plan names them
     media_type = "application/gzip" if is_packed else "application/x-tar"
     packed = context.tarkeep.pack(pieces) if is_packed else pieces
     # of an answer to HEAD the length is not known, and nothing of it is made
@@ -81,7 +83,7 @@ async def _restored(request: Request, *, is_packed: bool) -> Response:
 
 async def tree(request: Request) -> Response:
     query = request.query_params
-    path = _path(query.get("path", ""))
+    path = requested_path(query.get("path", ""))
     asked = query.get("recursive", "")
     if asked not in ("", "true", "false"):
         raise Problem(400, "invalid-parameter", "recursive must be true or false")
@@ -104,7 +106,7 @@ async def find(request: Request) -> Response:
     text = request.query_params.get("name", "")
     if not text:
         raise Problem(400, "invalid-parameter", "name is missing: a part of a name, or a pattern such as *.conf")
-    pattern = _path(text, "name")
+    pattern = requested_path(text, "name")
     return await _listing(
         request, lambda context, opened, limit, after: context.tarkeep.browse.search(opened, pattern, limit, after), b""
     )
@@ -118,9 +120,10 @@ async def _listing(
     context, profile = Context.of(request), requested_profile(request)
     limit = whole_number(request.query_params, "limit", 100, 1, MAX_PAGE)
     cursor = request.query_params.get("cursor")
-    after = _path(cursor, "cursor") if cursor else None
+    after = requested_path(cursor, "cursor") if cursor else None
 
-    opened = await context.open_point(profile, lambda: requested_time(request, context, profile))
+    with_gaps = allows_gaps(request.query_params)
+    opened = await context.open_point(profile, lambda: requested_time(request, context, profile), with_gaps)
 
     def answer() -> Response:
         page = look(context, opened, limit, after)
@@ -133,7 +136,7 @@ async def _listing(
             "entries": [_tree_entry(entry, references) for entry in page.entries],
             "next_cursor": following,
         }
-        return answer_json(body, headers=_next_link(request, following))
+        return answer_json(body, headers=count_headers(opened, path, next_link(request, following)))
 
     return await context.run(answer)
 
@@ -167,19 +170,12 @@ def _described(member: Member | None) -> dict[str, object]:
     }
 
 
-def _next_link(request: Request, cursor: str | None) -> dict[str, str]:
-    if cursor is None:
-        return {}
-    kept = {name: value for name, value in request.query_params.items() if name != "cursor"}
-    return {"Link": f'<{quote(request.url.path)}?{urlencode(kept | {"cursor": cursor})}>; rel="next"'}
-
-
 async def history(request: Request) -> Response:
     context, profile = Context.of(request), requested_profile(request)
     text = request.query_params.get("path", "")
     if not text:
         raise Problem(400, "invalid-parameter", "path is missing: which file or directory?")
-    path = _path(text)
+    path = requested_path(text)
     return await context.answer(
         lambda: {
             "profile": profile,
@@ -218,14 +214,14 @@ async def list_members(request: Request) -> Response:
             "members": [{"path": path_text(member.path), **_described(member)} for member in page.entries],
             "next_cursor": following,
         }
-        return answer_json(body, headers=_next_link(request, following))
+        return answer_json(body, headers=next_link(request, following))
 
     return await context.run(answer)
 
 
 async def get_member(request: Request) -> Response:
     context, id = Context.of(request), requested_archive(request)
-    path = _path(checked_text(request.path_params["path"], "the path"))
+    path = requested_path(checked_text(request.path_params["path"], "the path"))
 
     def find_member() -> tuple[BackupArchive, Member]:
         archive = context.tarkeep.find(id.type, id.name, id.profile)
@@ -240,13 +236,6 @@ async def get_member(request: Request) -> Response:
 
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(path.rpartition(b'/')[2], safe='')}"}
     return await selected_response(request, what, opened, context.executor, headers, "application/octet-stream")
-
-
-def _path(text: str, what: str = "path") -> bytes:
-    try:
-        return path_bytes(checked_text(text, what))
-    except ValueError as error:
-        raise Problem(400, "invalid-parameter", f"{what}: {error}") from None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from ...domain.archives import BackupType, DeclaredDigests, Lineage, parse_diges
 from ...domain.errors import DigestInvalid
 from ...domain.naming import check_archive_name, check_profile
 from ...domain.notes import check_notes
+from ...domain.path_text import path_bytes
 from .problems import Problem
 
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -51,6 +52,32 @@ def check_target(raw_path: bytes, query: bytes) -> None:
         except UnicodeDecodeError:
             raise Problem(400, "invalid-encoding", f"{where} is not valid UTF-8") from None
         checked_text(text, where)
+
+
+def allows_gaps(query: QueryParams) -> bool:
+    """
+    The query parameter *allow_gaps*: whether names may lack of what is given back.
+
+    Raises:
+        Problem: ``invalid-parameter``.
+    """
+    asked = query.get("allow_gaps", "")
+    if asked not in ("", "0", "1", "false", "true"):
+        raise Problem(400, "invalid-parameter", "allow_gaps must be 1, or left out")
+    return asked in ("1", "true")
+
+
+def requested_path(text: str, what: str = "path") -> bytes:
+    """
+    The path in a tree that *text*, the parameter *what*, is of.
+
+    Raises:
+        Problem: ``invalid-encoding``, ``invalid-parameter``.
+    """
+    try:
+        return path_bytes(checked_text(text, what))
+    except ValueError as error:
+        raise Problem(400, "invalid-parameter", f"{what}: {error}") from None
 
 
 def optional_profile(query: QueryParams) -> str | None:

@@ -85,6 +85,11 @@ curl --fail --silent --show-error --output "$work/tree" -- "$server"{path} ||
 unpack <"$work/tree" ||
     fail "the tree could not be extracted; $target holds a part of it: empty it before you run this again"
 """
+_NAMED = """\
+curl --fail --silent --show-error --output "$work/names" -- "$server"{path} &&
+    mv -f -- "$work/names" "$target.tarkeep-gaps" &&
+    printf 'all names are in %s\\n' "$target.tarkeep-gaps" >&2
+"""
 _TAIL = "printf 'restored into %s\\n' \"$target\" >&2\n"
 
 
@@ -105,13 +110,15 @@ def plan_script(
     is_exact: bool,
     merged_at: str | None = None,
     lacks: Sequence[str] = (),
+    named_at: str | None = None,
 ) -> str:
     """
     The script. *title* is one line that says what it restores, *server* the address clients know.
 
     *is_exact* plans are extracted as incremental archives, which also deletes and renames; others lay one archive over
     the other. Where tar is not to be trusted with them, *merged_at* is the path of the merged tree, taken instead. What
-    cannot be given back is said by *lacks*, sentences that the script ends with, and with 3.
+    lacks is said by *lacks*, sentences that the script ends with, and with 3; where these do not name all, *named_at*
+    is the path of a text that does, which is put beside the directory.
     """
     check = _GNU_TAR if is_exact and merged_at is None else ""
     lines = [_HEAD.format(title=title, server=shlex.quote(server), check=check)]
@@ -126,6 +133,8 @@ def plan_script(
         lines.append("printf 'plain archives are among these: what was deleted in between has come back\\n' >&2\n")
     lines.append(_TAIL)
     lines += (f"printf '%s\\n' {shlex.quote(lack)} >&2\n" for lack in lacks)
+    if named_at is not None:
+        lines.append(_NAMED.format(path=shlex.quote(named_at)))
     if lacks:
         lines.append("exit 3\n")
     return "".join(lines)

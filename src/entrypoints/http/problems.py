@@ -104,7 +104,14 @@ def problem_of(error: errors.TarkeepError) -> Problem:
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if retry else {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="tarkeep", Basic realm="tarkeep"'
-    return Problem(status, code, str(error), extras=_extras(error), headers=headers)
+    return Problem(status, code, f"{error}{_way_out(error)}", extras=_extras(error), headers=headers)
+
+
+def _way_out(error: errors.TarkeepError) -> str:
+    """What else can be asked for, in the words of these routes."""
+    if isinstance(error, errors.PointNotRestorable) and error.lacks is not None:
+        return f"; with allow_gaps=1 it is given all the same: {error.lacks.words or 'no name lacks'}"
+    return ""
 
 
 def internal_error() -> Problem:
@@ -150,11 +157,13 @@ def _extras(error: errors.TarkeepError) -> dict[str, object]:
             return {"offset": offset}
         case errors.ParentMismatch(expected=expected):
             return {"expected": None if expected is None else _reference(expected)}
-        case errors.PointNotRestorable(id=id, reasons=reasons, nearest=nearest):
+        case errors.PointNotRestorable(id=id, reasons=reasons, nearest=nearest, lacks=lacks):
             return {
                 "point": _reference(id),
                 "obstacles": list(reasons),
                 "nearest": [_reference(one) for one in nearest],
+                "gaps": None if lacks is None else lacks.lacking,
+                "uncertain": None if lacks is None else lacks.uncertain,
             }
         case errors.MemberUnreadable(at=at):
             return {"offset": at}

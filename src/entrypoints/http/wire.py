@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
 from ...domain.chains import Link
+from ...domain.path_text import path_text
 from ...domain.ports import ListedArchive, Sums, Totals
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
@@ -200,3 +201,9 @@ def original_statistics(sums: Mapping[BackupType, Sums]) -> dict[str, object]:
             "size_human": human_size(total),
         },
     }
+
+
+def gaps_location(point: ArchiveId, path: bytes = b"", **more: str) -> str:
+    """The path of the URL that names what lacks of a point, at and below *path*."""
+    asked = {"at": f"{point.type.value}/{point.name}"} | ({"path": path_text(path)} if path else {}) | more
+    return f"/api/v1/profiles/{point.profile}/gaps?{urlencode(asked)}"
