@@ -8,9 +8,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+from attrs import astuple
 from sqlalchemy import Select
 
-from ..domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
+from ..domain.archives import (
+    AfterEnd,
+    ArchiveId,
+    ArchiveState,
+    BackupArchive,
+    BackupType,
+    Contents,
+    Digests,
+    Kind,
+    Lineage,
+)
 from ..domain.errors import BackendUnavailable, InvalidName, TarkeepError
 from ..domain.naming import check_profile
 from .sql_engine import DAMAGED
@@ -43,6 +54,7 @@ ARCHIVE = (
     _a.newest_member_us,
     _a.has_unchanged,
     _a.roots,
+    _a.after_end,
     _a.state,
     _a.parent_type,
     _a.parent_name,
@@ -57,6 +69,7 @@ _TAIL = 6  # of these: four about its lineage, and the last two
 def values_of(archive: BackupArchive, *, claimed: bool) -> Values:
     contents = archive.contents
     newest = None if contents is None else contents.newest_member
+    after_end = None if contents is None else contents.after_end
     lineage = archive.lineage
     return {
         "profile": archive.id.profile,
@@ -75,6 +88,7 @@ def values_of(archive: BackupArchive, *, claimed: bool) -> Values:
         "claimed": claimed,
         "has_unchanged": None if contents is None else contents.has_unchanged,
         "roots": json.dumps(contents.roots) if contents is not None and contents.roots else None,
+        "after_end": None if after_end is None else json.dumps(astuple(after_end)),
         "parent_type": None if lineage.parent is None else lineage.parent[0].value,
         "parent_name": None if lineage.parent is None else lineage.parent[1],
         "snapshot_before": lineage.snapshot_before,
@@ -128,7 +142,7 @@ def _told_by(row: Sequence[Any]) -> BackupArchive:
     *about_lineage, has_snapshot, notes = row[-_TAIL:]
     profile, type, name, size_bytes, md5, sha256, received_us, taken_us, *about_contents, state = row[:-_TAIL]
     contents = None
-    kind, members, unpacked, newest_us, has_unchanged, roots = about_contents
+    kind, members, unpacked, newest_us, has_unchanged, roots, after_end = about_contents
     if kind is not None:
         contents = Contents(
             _KINDS[kind],
@@ -137,6 +151,7 @@ def _told_by(row: Sequence[Any]) -> BackupArchive:
             None if newest_us is None else time_of(newest_us),
             bool(has_unchanged),
             () if roots is None else tuple(json.loads(roots)),
+            None if after_end is None else AfterEnd(*json.loads(after_end)),
         )
     return BackupArchive(
         ArchiveId(profile, TYPES[type], name),

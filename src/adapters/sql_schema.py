@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ..domain.errors import FormatUnknown
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -81,6 +81,7 @@ archives = Table(
     Column("snapshot_after", Text),
     Column("has_snapshot", Boolean),
     Column("notes", Text),  # a JSON array
+    Column("after_end", Text),  # a JSON array: bytes, and whether they are a tar
     UniqueConstraint("type", "name", "profile", name="archives_identity"),
 )
 """Claims and entries. One table for both, so that one unique constraint makes an identity taken by either."""

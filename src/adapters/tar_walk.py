@@ -11,7 +11,8 @@ Where readers of tar differ, GNU tar is followed, since it is what restores:
 - A directory has no data whatever its size says, a hard link only if a pax header says so; all other types, symbolic
   links too, are followed by as many bytes as their size says.
 - In gnu format the prefix area may hold times and sparse maps, so nothing is ever read from there.
-- The first zero block ends the archive. What follows is not looked at, be it padding, dirt or another archive.
+- The first zero block ends the archive. What follows has no members, be it padding, dirt or another archive; but it is
+  told whether it is more than zeros, since whoever sent it may take it for a part of their backup.
 
 And it is stricter than GNU tar in what would hide a loss or makes two readers see different things:
 
@@ -29,6 +30,7 @@ from struct import Struct
 from attrs import field, frozen
 from attrs.validators import ge
 
+from ..domain.archives import AfterEnd
 from ..domain.errors import ExpandsTooFar, MemberUnreadable, NotATar
 from ..domain.members import MemberRecord, MemberType
 from ..domain.ports import Recorder
@@ -104,8 +106,8 @@ class InspectionLimits:
 
 class TarWalk:
     """
-    One tar on its way; *members*, *incremental*, *has_unchanged*, *roots* and *newest_mtime* (seconds since the epoch)
-    tell what was seen so far.
+    One tar on its way; *members*, *incremental*, *has_unchanged*, *roots*, *newest_mtime* (seconds since the epoch) and
+    *after_end* tell what was seen so far.
 
     Members are what the archive's listing would show, without a volume label; *recorder* is given each. After an error
     the walk is over.
@@ -142,6 +144,8 @@ class TarWalk:
         self._global_mtime: int | None = None
         self._awaits_member = False
         self._ended = False
+        self._after_end_at: int | None = None  # the first block behind the end that is not all zeros
+        self._after_end_head = b""  # as much of that block as has come
         self._newest_field = b""
 
     @property
@@ -152,6 +156,13 @@ class TarWalk:
     @property
     def newest_mtime(self) -> int | None:
         return None if self._newest == _BEFORE_ALL_TIME else self._newest
+
+    @property
+    def after_end(self) -> AfterEnd | None:
+        """What follows the end, other than zeros."""
+        if self._after_end_at is None:
+            return None
+        return AfterEnd(self._total - self._after_end_at, self._is_header(self._after_end_head))
 
     def feed(self, piece: bytes) -> None:
         """
@@ -202,6 +213,21 @@ class TarWalk:
                 position = self._read_sparse_extension(piece, position, start)
             else:
                 position = self._read_headers(piece, position, start)
+        if self._ended:
+            self._look_behind(piece, position, start)
+
+    def _look_behind(self, piece: bytes, position: int, start: int) -> None:
+        """Note where something other than zeros begins behind the end, and its first block."""
+        if self._after_end_at is None:
+            rest = piece[position:].lstrip(b"\0")
+            if not rest:
+                return
+            at = start + len(piece) - len(rest)
+            self._after_end_at = at - at % BLOCK_BYTES
+            self._after_end_head = bytes(at % BLOCK_BYTES)
+            position = len(piece) - len(rest)
+        missing = BLOCK_BYTES - len(self._after_end_head)
+        self._after_end_head += piece[position : position + missing]
 
     def _pass_over(self, piece: bytes, position: int, stop: int) -> int:
         taken = min(self._skip, stop - position)
@@ -241,7 +267,7 @@ class TarWalk:
             if not is_right:
                 if not total:
                     self._end(start + position)
-                    position = stop
+                    position += BLOCK_BYTES
                     break
                 self._check_sum(piece[position : position + BLOCK_BYTES], unsigned, start + position)
             if overridden or type in _SPECIAL:
@@ -524,6 +550,15 @@ class TarWalk:
         signed = unsigned - 256 * sum(byte > 127 for byte in header[:_SUM_AT] + header[_SUM_END:])
         if stored not in (unsigned, signed):
             raise NotATar(at, "the header's checksum does not match")
+
+    def _is_header(self, block: bytes) -> bool:
+        if len(block) < BLOCK_BYTES:
+            return False
+        try:
+            self._check_sum(block, sum(block) - sum(block[_SUM_AT:_SUM_END]) + _SUM_OF_SPACES, 0)
+        except NotATar:
+            return False
+        return True
 
     def _end(self, at: int) -> None:
         if self._awaits_member or self._overrides is not None:

@@ -174,6 +174,7 @@ class _Pass:
             newest_member=None if newest is None else utc_from_timestamp(newest),
             has_unchanged=self._tar.has_unchanged,
             roots=tuple(path_text(root) for root in self._tar.roots),
+            after_end=self._tar.after_end,
         )
 
     def _inspect(self, chunk: memoryview) -> None:

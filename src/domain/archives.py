@@ -160,6 +160,18 @@ class DeclaredDigests:
 
 
 @frozen
+class AfterEnd:
+    """
+    What stands behind the end of a tar and is no padding: *size_bytes* up to the end of all.
+
+    *is_tar* tells whether it begins like another one.
+    """
+
+    size_bytes: int = field(validator=_not_negative)
+    is_tar: bool
+
+
+@frozen
 class Contents:
     """
     What an inspection found inside an archive.
@@ -168,7 +180,8 @@ class Contents:
     counted), *newest_member* the latest modification time among them, to the second, or None in an empty tar.
     *has_unchanged* tells whether a listing says of some name that it is unchanged and elsewhere, as none in a full dump
     does. *roots* are the first components of the members' names, in order of appearance, the first 16 of them, as text
-    with bytes that are not UTF-8 escaped by backslashes.
+    with bytes that are not UTF-8 escaped by backslashes. *after_end* is what follows the tar, and is read by nobody;
+    None where nothing but zeros does.
     """
 
     kind: Kind
@@ -177,6 +190,7 @@ class Contents:
     newest_member: datetime | None = field(default=None, validator=optional(_aware_utc))
     has_unchanged: bool = False
     roots: tuple[str, ...] = ()
+    after_end: AfterEnd | None = None
 
 
 @frozen

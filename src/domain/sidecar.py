@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
+from .archives import AfterEnd, ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
 from .errors import SidecarInvalid, TarkeepError
 
 FORMAT = 1
@@ -48,6 +48,8 @@ def encode(archive: BackupArchive) -> bytes:
             "newest_member": contents.newest_member and rfc3339(contents.newest_member),
             "has_unchanged": contents.has_unchanged,
             "roots": contents.roots,
+            "after_end": contents.after_end
+            and {"size": contents.after_end.size_bytes, "is_tar": contents.after_end.is_tar},
         },
         "parent": lineage.parent and {"type": lineage.parent[0].value, "name": lineage.parent[1]},
         "snapshot_before": lineage.snapshot_before,
@@ -89,6 +91,8 @@ def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
                 newest_member=contents["newest_member"] and _parse(contents["newest_member"]),
                 has_unchanged=_boolean(contents.get("has_unchanged", False)),
                 roots=tuple(_text(root) for root in contents.get("roots", ())),
+                after_end=(behind := contents.get("after_end"))
+                and AfterEnd(behind["size"], _boolean(behind["is_tar"])),
             ),
             lineage=Lineage(
                 parent=(parent := members.get("parent")) and (BackupType(parent["type"]), _text(parent["name"])),

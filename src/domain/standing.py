@@ -17,6 +17,7 @@ from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
 from .chains import Completeness, Evidence, Link, has_unchanged, is_whole
 from .neighbours import order
 from .sidecar import rfc3339
+from .words import counted
 
 OBSTACLES_TOLD = 10
 """Of a path, those nearest to its base. A standing is kept for every archive, and a path may be thousands long."""
@@ -66,6 +67,7 @@ class DoubtKind(Enum):
     DATED_AHEAD = "dated-ahead"
     NOT_ARCHIVED = "not-archived"
     UNCERTAIN = "uncertain"
+    AFTER_END = "after-end"
 
 
 @frozen
@@ -230,13 +232,29 @@ def _doubts(archive: BackupArchive, link: Link, parent: BackupArchive | None) ->
         if others and _roots(parent):
             reason = f"it begins at {', '.join(sorted(others))}, and {parent.id} does not"
             yield Doubt(DoubtKind.OTHER_ROOTS, archive.id, reason)
-
+    yield from doubts_about_bytes(archive)
     if archive.is_dated_ahead:
         reason = (
             f"by what its sender or its name says it was taken at {rfc3339(archive.taken_at)}, which was in the future "
             "when it was received: a clock was wrong, or the name; latest passes over it, and no dump continues from it"
         )
         yield Doubt(DoubtKind.DATED_AHEAD, archive.id, reason)
+
+
+def doubts_about_bytes(archive: BackupArchive) -> Iterator[Doubt]:
+    """Those that hold whatever it builds on."""
+    after_end = archive.contents.after_end if archive.contents is not None else None
+    if after_end is None:
+        return
+    size = counted(after_end.size_bytes, "byte")
+    if after_end.is_tar:
+        reason = (
+            f"another archive follows the end of this one, {size}, which tar does not read, so nothing of it is "
+            "restored: send it by itself; tar -xzif extracts both"
+        )
+    else:
+        reason = f"behind its end follow {size} that are neither padding nor a tar; tar does not read them"
+    yield Doubt(DoubtKind.AFTER_END, archive.id, reason)
 
 
 def _roots(archive: BackupArchive) -> frozenset[str]:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
+from tarkeep.domain.archives import AfterEnd
 from tarkeep.domain.errors import ExpandsTooFar, NotATar, TarkeepError
 from tarkeep.domain.members import MemberRecord, MemberType
 from tarkeep.domain.ports import Recorder
@@ -43,7 +44,7 @@ def outcome(*pieces: bytes, recorder: Recorder | None = None) -> object:
         tar.finish()
     except TarkeepError as error:
         return repr(error)
-    return tar.members, tar.incremental, tar.newest_mtime, tar.has_unchanged, tar.roots
+    return tar.members, tar.incremental, tar.newest_mtime, tar.has_unchanged, tar.roots, tar.after_end
 
 
 def recorded(*pieces: bytes) -> list[MemberRecord]:
@@ -143,6 +144,32 @@ def test_directories_of_before_ustar_are_told_by_their_slash(type: bytes, size: 
 
     assert [record.is_directory for record in found] == [True, False] * 8
     assert [read_member(record).type is MemberType.DIRECTORY for record in found] == [True, False] * 8
+
+
+BEHIND: dict[str, tuple[bytes, AfterEnd | None]] = {
+    "nothing": (b"", None),
+    "padding": (bytes(9 * 512), None),
+    "half a block of it": (bytes(100), None),
+    "a tar": (member(b"b", b"x") + END, AfterEnd(1024 + len(END), is_tar=True)),
+    "padding and a tar": (bytes(7 * 512) + header(b"b") + END, AfterEnd(512 + len(END), is_tar=True)),
+    "a tar that is cut": (header(b"b")[:300], AfterEnd(300, is_tar=False)),
+    "dirt": (b"dirt" * 300, AfterEnd(1200, is_tar=False)),
+    "dirt in the middle of a block": (bytes(700) + b"dirt", AfterEnd(192, is_tar=False)),
+    "a tar that is out of step": (bytes(100) + header(b"b") + END, AfterEnd(612 + len(END), is_tar=False)),
+}
+
+
+@pytest.mark.parametrize("size", [1, 100, 511, 512, 513, 1 << 20])
+@pytest.mark.parametrize("name", BEHIND)
+def test_what_follows_the_end_is_told_and_has_no_members(name: str, size: int) -> None:
+    """In whole blocks from the first that is not all zeros, whether it is a tar or not."""
+    behind, told = BEHIND[name]
+    tar = TarWalk(InspectionLimits())
+    for piece in cut(member(b"a", b"content") + bytes(512) + behind, size):
+        tar.feed(piece)
+    tar.finish()
+
+    assert (tar.members, tar.after_end) == (1, told)
 
 
 def test_a_global_header_is_recorded_with_every_member_behind_it() -> None:

@@ -15,7 +15,16 @@ from threading import Barrier
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Kind, Lineage
+from tarkeep.domain.archives import (
+    AfterEnd,
+    ArchiveId,
+    ArchiveState,
+    BackupArchive,
+    BackupType,
+    Contents,
+    Kind,
+    Lineage,
+)
 from tarkeep.domain.errors import ArchiveNotFound
 from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ListedArchive, Sums, Totals
 from tarkeep.domain.sync import InventoryEntry
@@ -66,7 +75,8 @@ class CatalogContract:
 
     def test_all_of_an_archive_is_kept(self, catalog: Catalog) -> None:
         """What was found inside, and where it comes from, whichever way it gets in."""
-        contents = Contents(Kind.INCREMENTAL, 3, 10_240, later(1), has_unchanged=True, roots=("document", "\\xff", "/"))
+        roots, after_end = ("document", "\\xff", "/"), AfterEnd(5, is_tar=True)
+        contents = Contents(Kind.INCREMENTAL, 3, 10_240, later(1), has_unchanged=True, roots=roots, after_end=after_end)
         lineages = [
             Lineage(),
             Lineage((FULL, "full.tar.gz"), "0a" * 32, "1b" * 32),

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import Contents, Kind
+from tarkeep.domain.archives import AfterEnd, Contents, Kind
 from tarkeep.domain.errors import (
     EmptyArchive,
     ExpandsTooFar,
@@ -223,6 +223,17 @@ class InspectorContract:
         assert (full.kind, full.has_unchanged) == (Kind.INCREMENTAL, False)
         assert changes.kind is Kind.INCREMENTAL
         assert full.roots == changes.roots == ("tree",)
+
+    @pytest.mark.parametrize("padding", [0, 1, 100])
+    def test_what_follows_the_end_is_told(self, make: MakeInspector, padding: int) -> None:
+        """Another archive, as cat makes it, or anything else; its members are not counted."""
+        one, other = member(b"a") + END + bytes(512 * padding), member(b"b", b"content") + END
+
+        assert inspect(make(), gz(one)).after_end is None
+        both = inspect(make(), gz(one) + gz(other))
+        assert (both.members, both.roots, both.after_end) == (1, ("a",), AfterEnd(len(other), is_tar=True))
+        dirt = inspect(make(), gz(one + b"dirt"))
+        assert (dirt.members, dirt.after_end) == (1, AfterEnd(4, is_tar=False))
 
     def test_roots_are_text(self, make: MakeInspector) -> None:
         """Whatever bytes they are."""

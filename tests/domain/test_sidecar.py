@@ -12,7 +12,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
+from tarkeep.domain.archives import AfterEnd, ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
 from tarkeep.domain.errors import SidecarInvalid
 from tarkeep.domain.sidecar import decode, encode, rfc3339
 from tests.support.archives import make_archive
@@ -44,6 +44,7 @@ archives = st.builds(
         st.none() | moments,
         st.booleans(),
         st.lists(st.sampled_from(["document", ".", "/", "\\xff", "\n"]), unique=True).map(tuple),
+        st.none() | st.builds(AfterEnd, sizes, st.booleans()),
     ),
     lineage=st.builds(
         Lineage,
@@ -92,7 +93,7 @@ def test_a_side_car_of_the_first_version_is_read() -> None:
     members = members_of(archive)
     for name in ("parent", "snapshot_before", "snapshot_after", "notes"):
         del members[name]
-    for name in ("has_unchanged", "roots"):
+    for name in ("has_unchanged", "roots", "after_end"):
         del members["contents"][name]
 
     assert decode(json.dumps(members).encode()) == archive
@@ -113,6 +114,10 @@ def test_a_side_car_of_the_first_version_is_read() -> None:
         {"contents": {"kind": "plain"}},
         {"contents": {"kind": "plain", "members": 1, "unpacked_size": 1, "newest_member": None, "roots": [1]}},
         {"contents": {"kind": "plain", "members": 1, "unpacked_size": 1, "newest_member": None, "has_unchanged": 1}},
+        *(
+            {"contents": {"kind": "plain", "members": 1, "unpacked_size": 1, "newest_member": None, "after_end": after}}
+            for after in (5, {"size": 5}, {"size": "5", "is_tar": True}, {"size": 5, "is_tar": 1}, [5, True])
+        ),
         {"parent": "full.tar.gz"},
         {"parent": {"type": "FULL"}},
         {"parent": {"type": "FULL", "name": "../x.tar.gz"}},

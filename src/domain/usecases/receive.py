@@ -52,7 +52,7 @@ from ..ports import (
 from ..room import NO_RESERVE, Reserve, check_quota, check_room
 from ..rules import NO_RULES, Rules
 from ..sizes import check_size
-from ..standing import Placed
+from ..standing import Placed, doubts_about_bytes
 from ..sums import BLOCK_BYTES, RunningSums
 from ..uploads import Upload, held_bytes
 from .points import ListPoints
@@ -106,7 +106,7 @@ class Received:
     def warnings(self) -> tuple[str, ...]:
         """What its sender should know: why it does not restore, and what about it does not go with its type."""
         if self.point is None or self.point.standing is None:
-            return ()
+            return tuple(doubt.reason for doubt in doubts_about_bytes(self.archive))
         standing = self.point.standing
         obstacles = (obstacle.reason for obstacle in standing.obstacles)
         return (*obstacles, *(doubt.reason for doubt in standing.doubts))

@@ -91,6 +91,8 @@ async def put_archive(request: Request) -> Response:
     body = msgspec.to_builtins(v1_archive(received.archive)) | {"outcome": received.outcome.value}
     if received.point is not None and received.point.link is not None:
         body |= {"link": link_json(received.point.link), "warnings": list(received.warnings)}
+    elif received.warnings:
+        body |= {"warnings": list(received.warnings)}
     return answer_json(body, 201 if new else 200, {"Location": archive_location(received.archive.id)})
 
 

@@ -1,0 +1,12 @@
+"""What follows the tar in an archive; of those that are there nobody looked."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    """Add the column, empty."""
+    op.add_column("archives", sa.Column("after_end", sa.Text))
