@@ -11,9 +11,20 @@ from urllib.parse import quote, urlencode
 from attrs import frozen
 
 from ..domain.archives import ArchiveId, BackupType
-from ..domain.client.chain import Base, PointDetail, RestorePlan, RestoreStep, StoredPoint, TreeEntry, Version
+from ..domain.client.chain import (
+    Base,
+    LackingName,
+    PointDetail,
+    RestorePlan,
+    RestoreStep,
+    StoredPoint,
+    Tell,
+    TreeEntry,
+    Version,
+)
 from ..domain.client.ports import Download
 from ..domain.errors import NotThere, Refused
+from ..domain.lack_counts import Counts
 from ..domain.path_text import path_bytes, path_text
 from .http_remote import HttpRemote, archive_path
 from .told import NotUnderstood, Pages, Told
@@ -79,8 +90,8 @@ class HttpChains:
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(snapshot))}
         self.remote.request("PUT", f"{archive_path(id)}/snapshot", headers, snapshot)
 
-    def plan(self, profile: str, at: str) -> RestorePlan:
-        told = self._asked(profile, "plan", at=at, steps="full")
+    def plan(self, profile: str, at: str, *, path: bytes = b"", allow_gaps: bool = False) -> RestorePlan:
+        told = self._asked(profile, "plan", at=at, steps="full", **_part(path, allow_gaps=allow_gaps))
         with self.remote.understood(told):
             steps = tuple(
                 RestoreStep(_id(profile, step), step.count("size"), step.text("sha256"), step.flag("incremental"))
@@ -97,23 +108,49 @@ class HttpChains:
                 steps=steps,
                 warnings=told.texts("warnings"),
                 is_sound=told.flag("sound") if told.has("sound") else True,
-                gaps=told.count("gaps") if told.has("gaps") else 0,
+                lacks=_counts(told),
+                unknown=told.texts("unknown") if told.has("unknown") else (),
             )
 
-    def tree(self, profile: str, at: str, path: bytes = b"", *, recursive: bool = False) -> Iterator[TreeEntry]:
-        query = {"at": at, "path": path_text(path)} | ({"recursive": "true"} if recursive else {})
-        return self._entries(profile, "tree", path, query)
+    def gaps(self, profile: str, at: str, path: bytes = b"") -> Iterator[LackingName]:
+        for page in self._pages(profile, "gaps", {"at": at, **_part(path)}):
+            with self.remote.understood(page):
+                names = [
+                    LackingName(
+                        path_bytes(told.text("path")),
+                        told.text("detail"),
+                        told.flag("given"),
+                        told.object_or_none("archive") is not None,
+                    )
+                    for told in page.objects("entries")
+                ]
+            yield from names
 
-    def find(self, profile: str, at: str, name: str) -> Iterator[TreeEntry]:
-        return self._entries(profile, "find", b"", {"at": at, "name": name})
+    def tree(
+        self,
+        profile: str,
+        at: str,
+        path: bytes = b"",
+        *,
+        recursive: bool = False,
+        allow_gaps: bool = False,
+        tell: Tell | None = None,
+    ) -> Iterator[TreeEntry]:
+        query = {"at": at, "path": path_text(path)} | ({"recursive": "true"} if recursive else {})
+        return self._entries(profile, "tree", path, query | _part(b"", allow_gaps=allow_gaps), tell)
+
+    def find(
+        self, profile: str, at: str, name: str, *, allow_gaps: bool = False, tell: Tell | None = None
+    ) -> Iterator[TreeEntry]:
+        return self._entries(profile, "find", b"", {"at": at, "name": name, **_part(b"", allow_gaps=allow_gaps)}, tell)
 
     def history(self, profile: str, path: bytes) -> list[Version]:
         told = self._asked(profile, "history", path=path_text(path))
         with self.remote.understood(told):
             return [_version(profile, version) for version in told.objects("versions")]
 
-    def restored(self, profile: str, at: str, path: bytes) -> Download:
-        query = urlencode({"at": at, "path": path_text(path)})
+    def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> Download:
+        query = urlencode({"at": at, "path": path_text(path), **_part(b"", allow_gaps=allow_gaps)})
         with _not_there():
             return self.remote.stream(f"/api/v1/profiles/{quote(profile)}/restore.tar?{query}")
 
@@ -122,14 +159,25 @@ class HttpChains:
         with _not_there():
             return self.remote.asked("GET", f"{target}?{urlencode(query)}" if query else target)
 
-    def _entries(self, profile: str, what: str, folder: bytes, query: Mapping[str, str]) -> Iterator[TreeEntry]:
+    def _entries(
+        self, profile: str, what: str, folder: bytes, query: Mapping[str, str], tell: Tell | None
+    ) -> Iterator[TreeEntry]:
+        for page in self._pages(profile, what, query):
+            with self.remote.understood(page):
+                entries = [_entry(profile, folder, told) for told in page.objects("entries")]
+                counts = _counts(page)
+            if tell is not None and counts:
+                tell(counts)
+                tell = None
+            yield from entries
+
+    def _pages(self, profile: str, what: str, query: Mapping[str, str]) -> Iterator[Told]:
         asked, pages = {**query, "limit": str(_PAGE)}, Pages()
         while True:
             page = self._asked(profile, what, **asked)
             with self.remote.understood(page):
-                entries = [_entry(profile, folder, told) for told in page.objects("entries")]
-                cursor = pages.next_cursor(page, len(entries))
-            yield from entries
+                cursor = pages.next_cursor(page, page.length("entries"))
+            yield page
             if cursor is None:
                 return
             asked["cursor"] = cursor
@@ -144,6 +192,18 @@ def _not_there() -> Iterator[None]:
         if (error.status, error.code) == (404, "not-found"):
             raise NotThere(error.status, error.code, error.detail) from error
         raise
+
+
+def _part(path: bytes, *, allow_gaps: bool = False) -> dict[str, str]:
+    """The parameters that ask for what lay at *path* alone, and for what there is of it, where that is so."""
+    return ({"path": path_text(path)} if path else {}) | ({"allow_gaps": "1"} if allow_gaps else {})
+
+
+def _counts(told: Told) -> Counts:
+    """How many names lack; an older server tells nothing of it, or of some of it."""
+    return Counts(
+        told.count("gaps") if told.has("gaps") else 0, told.count("uncertain") if told.has("uncertain") else 0
+    )
 
 
 def _id(profile: str, told: Told) -> ArchiveId:

@@ -50,6 +50,7 @@ from ..domain.errors import (
     UploadGone,
     UploadNotFound,
 )
+from ..domain.lack_counts import Counts
 from ..domain.ports import Totals
 from ..domain.sync import InventoryEntry, SyncReport, TypeReport
 from .proxy_page import said_by_proxy
@@ -415,6 +416,9 @@ class HttpRemote:
                     at=label(told.object("point")) if told.has("point") else at,
                     obstacles=told.sentences("obstacles") if told.has("obstacles") else (),
                     nearest=tuple(map(_point_text, told.objects("nearest"))) if told.has("nearest") else (),
+                    lacks=Counts(told.count("gaps"), told.count("uncertain") if told.has("uncertain") else 0)
+                    if told.has("gaps")
+                    else None,
                 )
         is_number = after.isascii() and after.isdigit() and len(after) < _WAIT_DIGITS
         return Refused(answer.status, code, detail, float(after) if is_number else None)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from ..adapters.durable_file import replace_file
 from ..adapters.gnu_tar import GnuTar
 from ..adapters.gzip_members import GzipMembers
 from ..adapters.http_chains import HttpChains
@@ -82,7 +83,8 @@ def dumping(
 @frozen
 class Restoring:
     """
-    Use cases and adapters of one restore. *free_bytes* tells what fits on the disk of a path that need not exist.
+    Use cases and adapters of one restore. *free_bytes* tells what fits on the disk of a path that need not exist;
+    *keep_list* puts a file in the place of whatever has its name.
 
     Archives land in what *open_work* opens, by *pull*; that is the folder of this restore, which nobody shares.
     """
@@ -96,6 +98,7 @@ class Restoring:
     part: RestorePath
     tree: LocalTree
     free_bytes: Callable[[Path], int]
+    keep_list: Callable[[Path, bytes], None]
 
 
 def restoring(client: Client, into: Path, work: Path, *, tar: str) -> Restoring:
@@ -119,6 +122,7 @@ def restoring(client: Client, into: Path, work: Path, *, tar: str) -> Restoring:
         part=RestorePath(known, members, extractor),
         tree=LocalFolderTree(into),
         free_bytes=_free_bytes,
+        keep_list=replace_file,
     )
 
 

@@ -23,7 +23,17 @@ from tarkeep.domain.archives import (
     DeclaredDigests,
     Lineage,
 )
-from tarkeep.domain.client.chain import Base, PointDetail, RestorePlan, RestoreStep, StoredPoint, TreeEntry, Version
+from tarkeep.domain.client.chain import (
+    Base,
+    LackingName,
+    PointDetail,
+    RestorePlan,
+    RestoreStep,
+    StoredPoint,
+    Tell,
+    TreeEntry,
+    Version,
+)
 from tarkeep.domain.client.ports import NO_LINEAGE, ServerFacts, UploadProgress
 from tarkeep.domain.errors import NoAnswer, NotThere, ParentMoved, UploadGone
 from tarkeep.domain.ports import Totals
@@ -253,7 +263,7 @@ class MemoryServer:
             raise NoAnswer("memory", "the line broke")
         self.snapshots[id] = snapshot
 
-    def plan(self, profile: str, at: str) -> RestorePlan:
+    def plan(self, profile: str, at: str, *, path: bytes = b"", allow_gaps: bool = False) -> RestorePlan:
         points = [
             one for one in self.points(profile) if at in ("latest", one.id.name, f"{one.id.type.value}/{one.id.name}")
         ]
@@ -270,16 +280,30 @@ class MemoryServer:
         parent = self.kept[id].lineage.parent
         return [*(self._path(ArchiveId(id.profile, *parent)) if parent is not None else ()), id]
 
-    def tree(self, profile: str, at: str, path: bytes = b"", *, recursive: bool = False) -> Iterator[TreeEntry]:
+    def gaps(self, profile: str, at: str, path: bytes = b"") -> Iterator[LackingName]:
         raise NotImplementedError
 
-    def find(self, profile: str, at: str, name: str) -> Iterator[TreeEntry]:
+    def tree(
+        self,
+        profile: str,
+        at: str,
+        path: bytes = b"",
+        *,
+        recursive: bool = False,
+        allow_gaps: bool = False,
+        tell: Tell | None = None,
+    ) -> Iterator[TreeEntry]:
+        raise NotImplementedError
+
+    def find(
+        self, profile: str, at: str, name: str, *, allow_gaps: bool = False, tell: Tell | None = None
+    ) -> Iterator[TreeEntry]:
         raise NotImplementedError
 
     def history(self, profile: str, path: bytes) -> list[Version]:
         raise NotImplementedError
 
-    def restored(self, profile: str, at: str, path: bytes) -> _Bytes:
+    def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> _Bytes:
         raise NotImplementedError
 
 

@@ -241,7 +241,7 @@ def test_a_plan_whose_archives_are_gone_is_no_plan() -> None:
 
     @define(eq=False)
     class Forgetful(MemoryServer):
-        def plan(self, profile: str, at: str) -> RestorePlan:
+        def plan(self, profile: str, at: str, *, path: bytes = b"", allow_gaps: bool = False) -> RestorePlan:
             id = ArchiveId("laptop", BackupType.FULL, "full_0.tar.gz")
             return RestorePlan(id, NOON, "exact", None, 1, (RestoreStep(id, 1, "0" * 64, True),))
 
@@ -314,7 +314,7 @@ class Sender(MemoryServer):
 
     stream: Stream = Stream(b"")
 
-    def restored(self, profile: str, at: str, path: bytes) -> Stream:  # type: ignore[override]
+    def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> Stream:  # type: ignore[override]
         return self.stream
 
 

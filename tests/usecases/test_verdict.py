@@ -26,7 +26,7 @@ def asked(source: DumpSource, detail: PointDetail, obstacles: tuple[str, ...] = 
     """The verdict on a dump of which the server tells *detail*; with *obstacles* only when it is to plan."""
 
     class Server(MemoryServer):
-        def plan(self, profile, at):  # type: ignore[no-untyped-def]
+        def plan(self, profile, at, *, path=b"", allow_gaps=False):  # type: ignore[no-untyped-def]
             if obstacles:
                 raise NotRestorable(at, obstacles)
             return super().plan(profile, at)
@@ -106,7 +106,7 @@ def test_a_full_is_of_no_use_where_the_last_one_does_not_restore_either(
     """Unless that is because its stored bytes are damaged."""
 
     class Server(MemoryServer):
-        def plan(self, profile, at):  # type: ignore[no-untyped-def]
+        def plan(self, profile, at, *, path=b"", allow_gaps=False):  # type: ignore[no-untyped-def]
             if at.startswith(refused):
                 raise NotRestorable(at, ("a path is too long",))
             return super().plan(profile, at)

@@ -7,13 +7,14 @@ the server says them, so that a newer one may have more of them. Paths are bytes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
 from ..archives import ArchiveId, BackupType, is_dated_ahead
+from ..lack_counts import NONE, Counts
 from .ports import Download
 
 LATEST = "latest"
@@ -98,8 +99,8 @@ class RestorePlan:
     The archives that restore *point*, in order; *size_bytes* is what they have together.
 
     *is_sound* is false where tar would restore something else from them, for all that they hold: a tree that only the
-    server can put together. *gaps* counts names that the archives have and that nobody could extract; the warnings name
-    them.
+    server can put together. *lacks* counts names that are not given back, or not for certain, of what was asked for;
+    *unknown* has a sentence for each reason why there may be more, which nobody can name. The warnings tell the first.
     """
 
     point: ArchiveId
@@ -110,7 +111,13 @@ class RestorePlan:
     steps: tuple[RestoreStep, ...]
     warnings: tuple[str, ...] = ()
     is_sound: bool = True
-    gaps: int = 0
+    lacks: Counts = NONE
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing lacks of what it restores, and nothing is in doubt."""
+        return not self.lacks and not self.unknown
 
     @property
     def is_exact(self) -> bool:
@@ -137,6 +144,23 @@ class TreeEntry:
     gname: str
     link: bytes
     archive: ArchiveId | None
+
+
+@frozen
+class LackingName:
+    """
+    A name that is not given back, and why; or one that is, though it may be out of date (*is_given*). *is_of_tree*
+    where the server lists it in the tree all the same.
+    """
+
+    path: bytes
+    reason: str
+    is_given: bool = False
+    is_of_tree: bool = False
+
+
+Tell: TypeAlias = Callable[[Counts], None]
+"""Is told how many names of what is listed cannot be given back, or may be out of date."""
 
 
 @frozen
@@ -174,26 +198,42 @@ class Chains(Protocol):
     def put_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
         """Give tar's snapshot file into custody."""
 
-    def plan(self, profile: str, at: str) -> RestorePlan:
+    def plan(self, profile: str, at: str, *, path: bytes = b"", allow_gaps: bool = False) -> RestorePlan:
         """
-        How to restore the tree as it was *at* some time.
+        How to restore the tree as it was *at* some time, or what lay at *path*; with *allow_gaps* whatever lacks.
 
         Raises:
             NotRestorable: it cannot be.
         """
 
-    def tree(self, profile: str, at: str, path: bytes = b"", *, recursive: bool = False) -> Iterator[TreeEntry]:
-        """What lay at and in *path*, page by page; with *recursive* everything below."""
+    def gaps(self, profile: str, at: str, path: bytes = b"") -> Iterator[LackingName]:
+        """What lacks of the tree, or of what lay at *path*, page by page."""
 
-    def find(self, profile: str, at: str, name: str) -> Iterator[TreeEntry]:
-        """What has a name like *name*, page by page."""
+    def tree(
+        self,
+        profile: str,
+        at: str,
+        path: bytes = b"",
+        *,
+        recursive: bool = False,
+        allow_gaps: bool = False,
+        tell: Tell | None = None,
+    ) -> Iterator[TreeEntry]:
+        """
+        What lay at and in *path*, page by page; with *recursive* everything below. *tell* is called where names lack.
+        """
+
+    def find(
+        self, profile: str, at: str, name: str, *, allow_gaps: bool = False, tell: Tell | None = None
+    ) -> Iterator[TreeEntry]:
+        """What has a name like *name*, page by page. *tell* is called if names of the tree lack."""
 
     def history(self, profile: str, path: bytes) -> list[Version]:
         """What each archive says of *path*, oldest first."""
 
-    def restored(self, profile: str, at: str, path: bytes) -> Download:
+    def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> Download:
         """
-        One tar of what lay at *path* and below.
+        One tar of what lay at *path* and below, with *allow_gaps* without the names that lack.
 
         Raises:
             NotRestorable: it cannot be.

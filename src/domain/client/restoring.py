@@ -114,7 +114,7 @@ class Extractor(Protocol):
 
 @frozen
 class PlannedRestore:
-    """A plan with its archives, in order."""
+    """A plan with its archives, in order; without them where tar is not to extract these."""
 
     plan: RestorePlan
     archives: tuple[BackupArchive, ...]
@@ -128,13 +128,17 @@ class PlanRestoring:
     remote: Remote
     retrying: Retrying
 
-    def point(self, profile: str, at: str, notice: Notice) -> RestorePlan:
-        """The plan for *at* by itself. Raises like calling, but `ArchiveNotFound`."""
-        return self.retrying(lambda: self.chains.plan(profile, at), on_retry=notice)
+    def point(
+        self, profile: str, at: str, notice: Notice, *, path: bytes = b"", allow_gaps: bool = False
+    ) -> RestorePlan:
+        """The plan for *at*, of what lay at *path*, by itself. Raises like calling, but `ArchiveNotFound`."""
+        return self.retrying(lambda: self.chains.plan(profile, at, path=path, allow_gaps=allow_gaps), on_retry=notice)
 
-    def __call__(self, profile: str, at: str, notice: Notice) -> PlannedRestore:
+    def __call__(self, profile: str, at: str, notice: Notice, *, allow_gaps: bool = False) -> PlannedRestore:
         """
-        The plan for *at*: a time, ``latest``, or an archive's name.
+        The plan for *at*: a time, ``latest``, or an archive's name. With *allow_gaps* names may lack.
+
+        Where tar is not to extract its archives, nobody looks for them: some may be those that are damaged.
 
         Raises:
             NotRestorable: that point cannot be restored.
@@ -142,7 +146,9 @@ class PlanRestoring:
             ArchiveNotFound: an archive of the plan is gone since it was made.
             NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
         """
-        plan = self.point(profile, at, notice)
+        plan = self.point(profile, at, notice, allow_gaps=allow_gaps)
+        if not plan.is_sound:
+            return PlannedRestore(plan, ())
         wanted = {step.id: step for step in plan.steps}
         found = self.retrying(
             lambda: {
@@ -304,11 +310,12 @@ class RestorePath:
         links: Iterable[bytes] = (),
         trail: Callable[[bytes], None] = _no_trail,
         numeric_owner: bool = False,
+        allow_gaps: bool = False,
     ) -> tuple[str, ...]:
         """
-        Extract what lay at *path*; *progress* is told of each count of bytes that came, *links* are there already.
-        Before tar gets a block, *trail* is given the records of what that adds to the directory, which may be none.
-        What tar said is returned.
+        Extract what lay at *path*, with *allow_gaps* without what lacks of it; *progress* is told of each count of
+        bytes that came, *links* are there already. Before tar gets a block, *trail* is given the records of what that
+        adds to the directory, which may be none. What tar said is returned.
 
         Raises:
             NotRestorable: that point cannot be restored.
@@ -335,7 +342,7 @@ class RestorePath:
                 yield block
                 progress(len(block))
 
-        with self.chains.restored(profile, at, path) as download:
+        with self.chains.restored(profile, at, path, allow_gaps=allow_gaps) as download:
             blocks = counted(self.members.watched(download, check))
             try:
                 return self.extractor.extract(

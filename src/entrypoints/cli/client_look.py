@@ -17,6 +17,7 @@ from ...domain.sizes import human_size
 from .client_settings import ClientSettings
 from .columns import in_columns
 from .exits import OK
+from .lacking import lacks_words
 from .moments import When, point_at
 from .opening import one_profile, opening, retry_notice
 from .output import Output
@@ -41,6 +42,7 @@ def ls(
     long: Annotated[bool, Parameter(name=["--long", "-l"])] = False,
     recursive: Annotated[bool, Parameter(name=["--recursive", "-R"])] = False,
     null: Null = False,
+    allow_gaps: bool = False,
     client: ClientSettings | None = None,
 ) -> int:
     """
@@ -63,6 +65,8 @@ def ls(
         Show everything below as well.
     null
         Print just the paths, byte by byte, each ended by a NUL byte, for xargs -0.
+    allow_gaps
+        List also what there is of a point of whose archives one is missing.
     """
     from ..client_chain_wiring import chains
 
@@ -71,7 +75,14 @@ def ls(
     profile = one_profile(profile, settings)
     at = point_at(at, output)
     with opening(settings, output) as opened:
-        entries = chains(opened).tree(profile, at, given_path(path), recursive=recursive)
+        entries = chains(opened).tree(
+            profile,
+            at,
+            given_path(path),
+            recursive=recursive,
+            allow_gaps=allow_gaps,
+            tell=lambda lacks: output.error(lacks_words(lacks)),
+        )
         return _show(output, entries, long=long, null=null)
 
 
@@ -83,6 +94,7 @@ def find(
     at: When = LATEST,
     long: Annotated[bool, Parameter(name=["--long", "-l"])] = False,
     null: Null = False,
+    allow_gaps: bool = False,
     client: ClientSettings | None = None,
 ) -> int:
     """
@@ -101,6 +113,8 @@ def find(
         Show type, mode, owner, size and time, and where links point.
     null
         Print just the paths, byte by byte, each ended by a NUL byte, for xargs -0.
+    allow_gaps
+        Look also through what there is of a point of whose archives one is missing.
     """
     from ..client_chain_wiring import chains
 
@@ -109,7 +123,14 @@ def find(
     profile = one_profile(profile, settings)
     at = point_at(at, output)
     with opening(settings, output) as opened:
-        return _show(output, chains(opened).find(profile, at, path_text(given_path(name))), long=long, null=null)
+        entries = chains(opened).find(
+            profile,
+            at,
+            path_text(given_path(name)),
+            allow_gaps=allow_gaps,
+            tell=lambda lacks: output.error(lacks_words(lacks)),
+        )
+        return _show(output, entries, long=long, null=null)
 
 
 def history(profile: str, path: str, /, *, client: ClientSettings | None = None) -> int:

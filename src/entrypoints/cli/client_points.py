@@ -53,6 +53,8 @@ def points(profile: str | None = None, /, *, client: ClientSettings | None = Non
     else:
         for line in drawn(found, datetime.now(UTC)):
             print(line.text(in_colour=_wants_colour()))
+    if restorable < len(found):
+        output.message("what there is of the others is restored by tarkeep restore --allow-gaps, which says what lacks")
     output.result(
         f"{profile}: {restorable} of {counted(len(found), 'point')} can be restored",
         summary=True,

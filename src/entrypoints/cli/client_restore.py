@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from ...domain.client.chain import LATEST
-from ...domain.errors import NotRestorable, WrongUse
-from ...domain.words import counted
+from ...domain.client.chain import LATEST, RestorePlan
+from ...domain.client.restoring import PlannedRestore
+from ...domain.errors import NoAnswer, NotRestorable, Refused, TarkeepError, WrongUse
+from ...domain.lack_counts import Counts
 from ..setting_files import expanded
 from .backup_settings import tar_program
 from .client_settings import ClientSettings
-from .exits import FAILED, OK, PARTLY, exit_code
+from .exits import DIFFERENT, FAILED, OK, PARTLY, exit_code, hint
+from .lacking import beside, lacks_words, tell_lacks
 from .moments import When, point_at
 from .opening import facts_of_server, one_profile, opening, retry_notice
 from .output import Output
@@ -31,6 +34,7 @@ def restore(
     path: str | None = None,
     merged: bool = False,
     overwrite: bool = False,
+    allow_gaps: bool = False,
     numeric_owner: bool = False,
     work: Path | None = None,
     tar: str = "tar",
@@ -44,8 +48,9 @@ def restore(
     The archives that it takes are downloaded with their digests checked, each member is looked at, and only then tar
     extracts them in order, with extended attributes and ACLs. What is cut goes on when the same command is run again,
     also where tar was extracting. When that point cannot be restored nothing is done, and those that can be are named,
-    the nearest first. Exit codes: 0 restored; 1 not, or not all of it; 10 there is no such point or path; 13 --check
-    found differences; 14 the server gave no answer; 130 interrupted.
+    the nearest first. What lies at --path is given where that is whole, whatever lacks elsewhere. Exit codes: 0
+    restored; 1 not; 3 restored, but for names that were told; 10 there is no such point or path; 13 --check found
+    differences; 14 the server gave no answer; 130 interrupted.
 
     Parameters
     ----------
@@ -65,6 +70,10 @@ def restore(
     overwrite
         Restore into a directory that holds something. What the archives hold replaces it, and in directories that they
         list completely what was not there at that time is removed.
+    allow_gaps
+        Restore what there is of a point whose archives are damaged or missing. Names that lack are told, and those that
+        are restored as they were before an archive that is missing; of more than 20 all are in a file beside the
+        directory, DIR.tarkeep-gaps.
     numeric_owner
         Give files to the numbers of their owners, whatever the names of these are on this machine.
     work
@@ -98,24 +107,52 @@ def restore(
         facts_of_server(opened, output, "restore", profile)
         how = restoring(opened, into, work, tar=tar_program(tar))
         run = RestoreRun(
-            how, output, settings, profile, into, work, left, numeric_owner=numeric_owner, overwrite=overwrite
+            how,
+            output,
+            settings,
+            profile,
+            into,
+            work,
+            left,
+            numeric_owner=numeric_owner,
+            overwrite=overwrite,
+            allow_gaps=allow_gaps,
         )
-        code, gaps = FAILED, 0
+        ask = partial(how.plan.point, profile, notice=retry_notice(output), path=wanted, allow_gaps=allow_gaps)
+        code = FAILED
         try:
-            # The point is fixed here for all that follows, whatever is stored meanwhile.
-            if path is not None:
-                point = how.plan.point(profile, at, retry_notice(output))
-                code = run.merged(point, wanted, dry_run=dry_run)
-            else:
-                planned = how.plan(profile, at, retry_notice(output))
+            while True:
+                # The point is fixed here for all that follows, whatever is stored meanwhile.
+                if path is not None:
+                    planned = PlannedRestore(ask(at), ())
+                else:
+                    planned = how.plan(profile, at, retry_notice(output), allow_gaps=allow_gaps)
                 point = planned.plan
-                code = run.whole(planned, merged=merged, dry_run=dry_run)
-                gaps = 0 if dry_run else planned.plan.gaps
+                at = label_of(point)
+                error: TarkeepError | None = None
+                try:
+                    if path is not None:
+                        code = run.part(point, wanted, dry_run=dry_run)
+                    else:
+                        code = run.whole(planned, merged=merged, dry_run=dry_run)
+                except (NoAnswer, Refused) as failed:
+                    error = failed
+                if error is None and code == OK:
+                    break
+                # Perhaps the server met damage that it had not known of: then it knows now.
+                if not allow_gaps or _lacking(ask(at)) == _lacking(point):
+                    if error is not None:
+                        raise error
+                    break
+                output.error("the server has found more damage; what is in it is left out, and the restore begins anew")
             if code == OK and check:
-                code = run.compare(wanted, label_of(point))
-            if code == OK and gaps:
-                code = PARTLY
-                output.error(f"{counted(gaps, 'name')} of it could not be given back; all else was")
+                code = run.compare(wanted, point)
+            if code in (OK, DIFFERENT) and not point.is_whole:
+                if dry_run:
+                    output.error(lacks_words(point.lacks))
+                else:
+                    tell_lacks(output, point, how.chains.gaps(profile, at, wanted), beside(into, work), how.keep_list)
+                code = code or PARTLY
         except NotRestorable as error:
             return _explain(output, profile, error)
         finally:
@@ -126,8 +163,14 @@ def restore(
     return code
 
 
+def _lacking(plan: RestorePlan) -> tuple[Counts, tuple[str, ...]]:
+    return plan.lacks, plan.unknown
+
+
 def _explain(output: Output, profile: str, error: NotRestorable) -> int:
     output.error(str(error))
+    if advice := hint(error):
+        output.error(advice)
     if error.nearest:
         output.error(f"points of {profile} that can be restored, the nearest first:")
         for point in error.nearest:
@@ -143,5 +186,7 @@ def _explain(output: Output, profile: str, error: NotRestorable) -> int:
             exit_code=exit_code(error),
             obstacles=list(error.obstacles),
             nearest=list(error.nearest),
+            gaps=None if error.lacks is None else error.lacks.lacking,
+            uncertain=None if error.lacks is None else error.lacks.uncertain,
         )
     return FAILED

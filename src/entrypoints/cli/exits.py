@@ -75,6 +75,8 @@ def hint(error: errors.TarkeepError) -> str:
     """What to do about *error*, where its own sentence does not say; or nothing."""
     if isinstance(error, errors.Refused):
         return "run the same command again later" if may_pass(error) else _REFUSED.get(error.code, "")
+    if isinstance(error, errors.NotRestorable) and error.lacks is not None:
+        return f"tarkeep restore --allow-gaps restores it all the same: {error.lacks.words or 'no name lacks'}"
     if isinstance(error, errors.ExtractFailed | errors.UnsafeMembers) and error.is_merged:
         return "restore into a new directory"
     return _row(error)[1]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,7 @@ class RestoreRun:
     _left: Left
     _numeric_owner: bool = field(kw_only=True)
     _overwrite: bool = field(kw_only=True)
+    _allow_gaps: bool = field(kw_only=True)
 
     def whole(self, planned: PlannedRestore, *, merged: bool, dry_run: bool) -> int:
         """Bring back the tree, from archives downloaded one by one where tar can do it right."""
@@ -91,7 +93,7 @@ class RestoreRun:
         if dry_run:
             return OK
         if merged or not plan.is_sound:
-            return self.merged(plan, b"", dry_run=False)
+            return self._merged(plan, b"")
         self._how.extractor.check()
         self._how.tree.make()
         with closing(self._how.open_work()) as work:
@@ -151,13 +153,20 @@ class RestoreRun:
             )
         self._tell_what_tar_said(said)
 
-    def merged(self, plan: RestorePlan, path: bytes, *, dry_run: bool) -> int:
+    def part(self, plan: RestorePlan, path: bytes, *, dry_run: bool) -> int:
         """Bring back what lay at *path*, which the server puts together."""
-        label, at = path_text(path) or "the tree", label_of(plan)
+        if not plan.is_whole:
+            for warning in plan.warnings:
+                self._output.error(warning)
         if dry_run:
-            line = f"{label} of {self._profile} as of {at} would be restored into {self._into}"
+            at = label_of(plan)
+            line = f"{path_text(path) or 'the tree'} of {self._profile} as of {at} would be restored into {self._into}"
             self._output.result(line, status="planned", profile=self._profile, path=path_text(path), at=at)
             return OK
+        return self._merged(plan, path)
+
+    def _merged(self, plan: RestorePlan, path: bytes) -> int:
+        label, at = path_text(path) or "the tree", label_of(plan)
         self._how.extractor.check()
         self._how.tree.make()
         with ExitStack() as stack:
@@ -217,6 +226,7 @@ class RestoreRun:
                 links=links,
                 trail=trail,
                 numeric_owner=self._numeric_owner,
+                allow_gaps=self._allow_gaps,
             )
 
     @contextmanager
@@ -228,7 +238,8 @@ class RestoreRun:
         def add_up() -> None:
             size = 0
             with suppress(TarkeepError):  # whoever restores meets it as well
-                for entry in self._how.chains.tree(self._profile, at, path, recursive=True):
+                tree = self._how.chains.tree
+                for entry in tree(self._profile, at, path, recursive=True, allow_gaps=self._allow_gaps):
                     if is_over.is_set():
                         return
                     size += _TAR_BLOCK + -(-entry.size_bytes // _TAR_BLOCK) * _TAR_BLOCK
@@ -241,22 +252,28 @@ class RestoreRun:
         finally:
             is_over.set()
 
-    def compare(self, path: bytes, at: str) -> int:
-        """Hold what lies here against what the server says of *path*."""
+    def compare(self, path: bytes, plan: RestorePlan) -> int:
+        """Hold what lies here against what the server says of *path*, but for names that it does not give back."""
         self._left.words = f"{self._into} was not compared to the end; --dry-run --check does that alone"
-        tree = self._how.chains.tree
+        at = label_of(plan)
+        tree = partial(self._how.chains.tree, allow_gaps=self._allow_gaps)
+        lacking: set[bytes] = set()
+        if plan.lacks.lacking:
+            names = self._how.chains.gaps(self._profile, at, path)
+            lacking.update(name.path for name in names if name.is_of_tree and not name.is_given)
         first = next(iter(tree(self._profile, at, path)), None)
         is_file = first is not None and first.path == path
         roots = [path] if path else [entry.path for entry in tree(self._profile, at)]
         # a folder that was asked for is the frame of what is compared, no part of it
         frame = path if path and not is_file else None
-        here = (entry for root in roots for entry in self._how.tree.entries(root) if entry.path != frame)
+        passed = {frame, *lacking}
+        here = (entry for root in roots for entry in self._how.tree.entries(root) if entry.path not in passed)
         compared = found = 0
 
         def there() -> Iterator[TreeEntry]:
             nonlocal compared
             for entry in [first] if is_file and first else tree(self._profile, at, path, recursive=True):
-                if entry.path != frame:
+                if entry.path not in passed:
                     compared += 1
                     yield entry
 

@@ -135,6 +135,8 @@ async def _listing(
             "path": path_text(path),
             "entries": [_tree_entry(entry, references) for entry in page.entries],
             "next_cursor": following,
+            "gaps": (counts := opened.count(path)).lacking,
+            "uncertain": counts.uncertain,
         }
         return answer_json(body, headers=count_headers(opened, path, next_link(request, following)))
 
