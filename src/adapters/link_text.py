@@ -10,8 +10,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from attrs import asdict
+
 from ..domain.archives import ArchiveId, BackupType
 from ..domain.chains import Completeness, Evidence, Link
+from ..domain.seen import CLEAR, Seen
 from ..domain.standing import Doubt, DoubtKind, Fidelity, Obstacle, ObstacleKind, Standing
 
 _TYPES = {type.value: type for type in BackupType}
@@ -35,6 +38,8 @@ def link_text(link: Link) -> str:
         told["is_sound"] = False
     if link.completeness is not Completeness.WHOLE:
         told["completeness"] = link.completeness.value
+    if not link.is_untroubled:
+        told["is_untroubled"] = False
     return _json(told)
 
 
@@ -49,6 +54,7 @@ def read_link(child: ArchiveId, text: str) -> Link:
         tuple(_id(child.profile, id) for id in told.get("tried", ())),
         told.get("is_sound", True),
         _COMPLETENESS[told.get("completeness", Completeness.WHOLE.value)],
+        told.get("is_untroubled", True),
     )
 
 
@@ -59,8 +65,12 @@ def standing_text(standing: Standing) -> str:
         "fidelity": standing.fidelity.value,
         "evidence": standing.evidence.value,
     }
-    if not standing.is_sound:
-        told["is_sound"] = False
+    if not standing.is_carried_out:
+        told["is_carried_out"] = False
+    if not standing.is_untroubled:
+        told["is_untroubled"] = False
+    if standing.seen != CLEAR:
+        told["seen"] = asdict(standing.seen)
     if standing.completeness is not Completeness.WHOLE:
         told["completeness"] = standing.completeness.value
     if standing.obstructions:
@@ -78,7 +88,7 @@ def read_standing(archive: ArchiveId, text: str) -> Standing:
         told["size"],
         _FIDELITY[told["fidelity"]],
         _EVIDENCE[told["evidence"]],
-        told.get("is_sound", True),
+        told.get("is_carried_out", True),
         _COMPLETENESS[told.get("completeness", Completeness.WHOLE.value)],
         told.get("obstructions", 0),
         tuple(
@@ -86,6 +96,8 @@ def read_standing(archive: ArchiveId, text: str) -> Standing:
             for kind, at, reason in told.get("obstacles", ())
         ),
         tuple(Doubt(_DOUBTS[kind], archive, reason) for kind, reason in told.get("doubts", ())),
+        told.get("is_untroubled", True),
+        Seen(**told["seen"]) if "seen" in told else CLEAR,
     )
 
 

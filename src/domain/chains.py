@@ -24,7 +24,7 @@ from .path_text import path_text
 from .rules import IncBase, ProfileRules
 from .words import counted
 
-RULE = 8
+RULE = 10
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -140,6 +140,7 @@ class Link:
 
     *parent* is None for an archive that builds on nothing (`is_base`) and where none is known. *tried* are the archives
     that were taken for the parent and are not. *is_sound* and *completeness* are those of the `Fit` with the parent.
+    *is_untroubled* says that no member of the child is in the way of another (see `untroubled`).
     """
 
     child: ArchiveId
@@ -149,6 +150,7 @@ class Link:
     tried: tuple[ArchiveId, ...] = ()
     is_sound: bool = True
     completeness: Completeness = Completeness.WHOLE
+    is_untroubled: bool = True
 
     @property
     def is_base(self) -> bool:

@@ -35,7 +35,7 @@ _STEPS_A_LINK = 20  # each that it does is worth so many
 _LINKS = frozenset((MemberType.SYMLINK, MemberType.HARD_LINK))
 _MOVES = (b"R", b"T", b"X")  # letters of a listing
 _TYPE, _SIZE = 156, slice(124, 135)
-_FILE, _SYMLINK, _PLAIN_DIRECTORY, _LISTED, _PAX = b"025Dx"
+_FILE, _SYMLINK, PLAIN_DIRECTORY, _LISTED, _PAX = b"025Dx"
 _NAME_BYTES = 100
 _PREFIX_AT = 345
 _MAGIC, _POSIX = slice(257, 263), b"ustar\0"
@@ -131,30 +131,51 @@ def digest_of(directories: Iterable[bytes]) -> bytes:
     return blake2b(b"\0".join(directories), digest_size=16).digest()
 
 
+@define
+class Walk:
+    """Archives extracted by tar one after the other, and the *objection* to that, once there is one."""
+
+    objection: str = ""
+    _ground: Ground = field(factory=Ground)
+    _looked_at: bytes = b""  # the digest of the directories that its own links were compared with
+
+    def take(self, footprint: Footprint) -> None:
+        """
+        Go on with the next archive.
+
+        Cost: of one without links and of one with the same directories as the one before, next to nothing.
+        """
+        if not self.objection:
+            self.objection = footprint.objection or self._crossing(footprint)
+            self._ground.links |= footprint.links
+            self._looked_at = footprint.digest
+
+    def _crossing(self, footprint: Footprint) -> str:
+        try:
+            for old, new in footprint.renames:
+                self._ground.rename(old, new)
+        except ValueError as error:
+            return str(error)
+        # Its own links it has been compared with already.
+        if self._ground.links and (footprint.renames or footprint.digest != self._looked_at):
+            crossed = self._ground.links & footprint.directories
+            if crossed:
+                return f"{shown(min(crossed))} is a link in one of these archives and a directory in another"
+        return ""
+
+
 def objection(footprints: Iterable[Footprint]) -> str:
     """
     Why archives must not be extracted by tar one after the other, in this order; nothing where they may.
 
     Cost: of archives without links, and of those with the same directories as the one before, next to nothing.
     """
-    ground = Ground()
-    looked_at = b""
+    walk = Walk()
     for footprint in footprints:
-        if footprint.objection:
-            return footprint.objection
-        try:
-            for old, new in footprint.renames:
-                ground.rename(old, new)
-        except ValueError as error:
-            return str(error)
-        # Its own links it has been compared with already.
-        if ground.links and (footprint.renames or footprint.digest != looked_at):
-            crossed = ground.links & footprint.directories
-            if crossed:
-                return f"{shown(min(crossed))} is a link in one of these archives and a directory in another"
-        ground.links |= footprint.links
-        looked_at = footprint.digest
-    return ""
+        walk.take(footprint)
+        if walk.objection:
+            break
+    return walk.objection
 
 
 def places(member: Member) -> Iterator[tuple[bytes, bool]]:
@@ -196,12 +217,12 @@ class Treading:
         """*records* in the order of the tar, each after it was looked at."""
         last = b""
         for record in records:
-            found = _plain(record.headers)
+            found = plain(record.headers)
             if found is None:
                 self._add_odd(record)
             else:
                 type, path = found
-                directory = path if type == _PLAIN_DIRECTORY else path.rpartition(b"/")[0]
+                directory = path if type == PLAIN_DIRECTORY else path.rpartition(b"/")[0]
                 if directory != last:
                     self._use(directory)
                     last = directory
@@ -265,7 +286,7 @@ class Treading:
         self._objection = self._objection or " ".join(words)
 
 
-def _plain(headers: bytes) -> tuple[int, bytes] | None:
+def plain(headers: bytes) -> tuple[int, bytes] | None:
     """
     The type and the canonical path of a file, a symbolic link or a directory of which a look at its own header is
     enough: no odd size, no odd path, no renames, nothing in a pax header that matters here. None of any other.
@@ -275,7 +296,7 @@ def _plain(headers: bytes) -> tuple[int, bytes] | None:
     own, type = headers, headers[_TYPE]
     has_listing = type == _LISTED
     if has_listing:  # which stands behind the header
-        own, type = headers[:BLOCK_BYTES], _PLAIN_DIRECTORY
+        own, type = headers[:BLOCK_BYTES], PLAIN_DIRECTORY
         if _tells_of_renames(headers, BLOCK_BYTES):
             return None
     elif type == _PAX:
@@ -289,7 +310,7 @@ def _plain(headers: bytes) -> tuple[int, bytes] | None:
         listings = headers.count(b"GNU.")
         if listings:
             at = headers.find(b" GNU.dumpdir=")
-            if listings > 1 or at < 0 or type != _PLAIN_DIRECTORY or _tells_of_renames(headers, at + 13):
+            if listings > 1 or at < 0 or type != PLAIN_DIRECTORY or _tells_of_renames(headers, at + 13):
                 return None
     elif len(headers) != BLOCK_BYTES:
         return None
@@ -298,7 +319,7 @@ def _plain(headers: bytes) -> tuple[int, bytes] | None:
         return None
     if type == _FILE:
         return None if name[-1:] == b"/" else (type, canonical(name))
-    if type == _PLAIN_DIRECTORY or (type == _SYMLINK and own[_SIZE] == _NO_SIZE):
+    if type == PLAIN_DIRECTORY or (type == _SYMLINK and own[_SIZE] == _NO_SIZE):
         return type, canonical(relative(name))
     return None
 

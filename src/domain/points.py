@@ -17,7 +17,19 @@ from .archives import ArchiveId, BackupArchive
 from .chains import Evidence, Link
 from .errors import PointNotFound, PointNotRestorable
 from .neighbours import order, sorted_archives
-from .standing import Doubt, Fidelity, Obstacle, Placed, Standing, own_obstacles, parents_first, standing_of
+from .seen import CLEAR, Seen
+from .standing import (
+    Doubt,
+    Fidelity,
+    Obstacle,
+    Placed,
+    Standing,
+    names_missing,
+    own_obstacles,
+    parents_first,
+    seen_of,
+    standing_of,
+)
 
 NEAREST_NAMED = 10
 """Restorable points that are named in place of one that is not."""
@@ -78,7 +90,8 @@ class RestorePoint:
     @property
     def obstacles(self) -> tuple[Obstacle, ...]:
         """What keeps it from being restored, all along the path; none if it is restorable."""
-        return tuple(obstacle for point in self._forward() for obstacle in point.own_obstacles)
+        found = tuple(obstacle for point in self._forward() for obstacle in point.own_obstacles)
+        return found + names_missing(self.archive.id, self.standing.seen)
 
     @property
     def doubts(self) -> tuple[Doubt, ...]:
@@ -95,25 +108,33 @@ class RestorePoint:
         return points
 
 
-def restore_points(archives: Iterable[BackupArchive], links: Mapping[ArchiveId, Link]) -> tuple[RestorePoint, ...]:
+def restore_points(
+    archives: Iterable[BackupArchive], links: Mapping[ArchiveId, Link], seen: Mapping[ArchiveId, Seen] | None = None
+) -> tuple[RestorePoint, ...]:
     """
     A point for every archive that has a link, in the order in which they were taken.
 
-    *links* are those of `link_archives` for the same archives. Cost: O(n) behind the sorting.
+    *links* are those of `link_archives` for the same archives, *seen* is what the names of points show.
+
+    Cost: O(n) behind the sorting.
     """
+    seen = seen or {}
     ordered = [archive for archive in sorted_archives(archives) if archive.id in links]
     stored = {archive.id: archive for archive in ordered}
     points: dict[ArchiveId, RestorePoint] = {}
     for id in parents_first({id: links[id].parent for id in stored}, lambda id: order(stored[id])):
         parent = links[id].parent
-        points[id] = _point(stored[id], links[id], points.get(parent) if parent is not None else None)
+        before = points.get(parent) if parent is not None else None
+        points[id] = _point(stored[id], links[id], before, seen.get(id, CLEAR))
     return tuple(points[archive.id] for archive in ordered)
 
 
-def _point(archive: BackupArchive, link: Link, before: RestorePoint | None) -> RestorePoint:
+def _point(archive: BackupArchive, link: Link, before: RestorePoint | None, seen: Seen) -> RestorePoint:
     parent = None if before is None else Placed(before.archive, before.link, before.standing)
     own = tuple(own_obstacles(archive, link, has_parent=before is not None))
-    return RestorePoint(archive, link, standing_of(archive, link, parent), own, before)
+    place = seen_of(Placed(archive, link, standing_of(archive, link, parent)), seen)
+    assert place.standing is not None
+    return RestorePoint(archive, link, place.standing, own, before)
 
 
 # -- plans -----------------------------------------------------------------------------------------------------------
@@ -124,9 +145,8 @@ class Plan:
     """
     The archives that restore *point*, to be extracted in this order into an empty directory.
 
-    *is_sound* where GNU tar, extracting them, comes to the tree of the point (see `chains.Fit`), unless there is an
-    *objection* to having tar extract them at all, a sentence (see `footprints`). The tree merged from them is right all
-    the same.
+    *is_sound* where GNU tar, extracting them, comes to the tree of the point, unless there is an *objection* to having
+    tar extract them at all, a sentence (see `footprints`). The tree merged from them is right all the same.
     """
 
     point: RestorePoint
@@ -151,7 +171,7 @@ def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None
     if not point.is_restorable:
         reasons = tuple(f"{obstacle.archive}: {obstacle.reason}" for obstacle in point.obstacles)
         raise PointNotRestorable(point.archive.id, reasons, _nearest(known, point))
-    return Plan(point, point.path)
+    return Plan(point, point.path, point.standing.is_sound, point.standing.seen.objection)
 
 
 def _chosen(points: tuple[RestorePoint, ...], at: datetime | ArchiveId | None) -> RestorePoint:

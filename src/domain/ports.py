@@ -649,7 +649,10 @@ class MemberRecords(Protocol):
         """
 
     def fits(self, child: str) -> dict[str, Fit]:
-        """What was kept of comparing *child* with others, by the SHA-256 of these. No errors."""
+        """
+        What was kept of comparing *child* with others, by the SHA-256 of these, and by its own of looking at it alone
+        (see `untroubled`). No errors.
+        """
 
     def keep_fits(self, child: str, fits: Mapping[str, Fit]) -> None:
         """Keep *fits* with the records of *child* instead of what was kept before, if it can be done. No errors."""

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
 from .chains import Completeness, Evidence, Link, has_unchanged, is_whole
 from .neighbours import order
+from .seen import CLEAR, Seen
 from .sidecar import rfc3339
 from .words import counted
 
@@ -47,6 +48,7 @@ class ObstacleKind(Enum):
     CIRCLE = "circle"  # archives that are said to build on each other
     DAMAGED = "damaged"
     OPAQUE = "opaque"
+    NAMES_MISSING = "names-missing"  # in none of the archives, though no archive is known to be missing
 
 
 @frozen
@@ -82,26 +84,43 @@ class Doubt:
 @frozen
 class Standing:
     """
+    The verdict of a point: whatever tells of it, tells this.
+
     *length* archives of *size_bytes* together restore it; *fidelity*, *evidence* and *completeness* are the worst of
-    them. *is_sound* where tar, extracting them, comes to it.
+    them. *is_carried_out* where comparing them says that tar, extracting them, comes to it, and *is_untroubled* where
+    no member of one is in the way of another of the same.
 
     *obstructions* counts what keeps it from being restored all along the path, *obstacles* are the first of these, the
-    base's first. *doubts* are about the archive itself.
+    base's first. *doubts* are about the archive itself. *seen* is what its names show, which
+    is of this point alone.
     """
 
     length: int
     size_bytes: int
     fidelity: Fidelity
     evidence: Evidence
-    is_sound: bool
+    is_carried_out: bool
     completeness: Completeness
     obstructions: int
     obstacles: tuple[Obstacle, ...]
     doubts: tuple[Doubt, ...]
+    is_untroubled: bool = True
+    seen: Seen = CLEAR
 
     @property
     def is_restorable(self) -> bool:
-        return not self.obstructions
+        return not self.obstructions and not self.seen.lost
+
+    def all_obstacles(self, id: ArchiveId) -> tuple[Obstacle, ...]:
+        """*obstacles*, and what the names show of the point, which is that of *id*."""
+        return (*self.obstacles, *names_missing(id, self.seen))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether tar, extracting the archives, comes to the tree of the point and complains of nothing."""
+        if not self.is_restorable or self.seen.gaps or self.seen.objection:
+            return False
+        return self.fidelity is not Fidelity.EXACT or (self.is_carried_out and self.is_untroubled)
 
     @property
     def is_whole(self) -> bool:
@@ -139,18 +158,31 @@ def standing_of(archive: BackupArchive, link: Link, parent: Placed | None) -> St
             len(own),
             own[:OBSTACLES_TOLD],
             doubts,
+            link.is_untroubled,
         )
     return Standing(
         before.length + 1,
         before.size_bytes + archive.size_bytes,
         max(fidelity, before.fidelity, key=lambda one: one.rank),
         max(link.evidence, before.evidence, key=lambda one: one.rank),
-        link.is_sound and before.is_sound,
+        link.is_sound and before.is_carried_out,
         max(link.completeness, before.completeness, key=lambda one: one.rank),
         before.obstructions + len(own),
         (*before.obstacles, *own)[:OBSTACLES_TOLD],
         doubts,
+        link.is_untroubled and before.is_untroubled,
     )
+
+
+def seen_of(place: Placed, seen: Seen) -> Placed:
+    """*place*, of which the names have shown *seen*."""
+    standing = place.standing
+    return place if standing is None or seen == standing.seen else evolve(place, standing=evolve(standing, seen=seen))
+
+
+def names_missing(id: ArchiveId, seen: Seen) -> tuple[Obstacle, ...]:
+    """What the names of the point of *id* say against restoring it."""
+    return (Obstacle(ObstacleKind.NAMES_MISSING, id, seen.lost),) if seen.lost else ()
 
 
 def placed(

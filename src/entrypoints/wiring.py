@@ -76,7 +76,6 @@ from ..domain.usecases.browse import CheckReadiness, ListArchives, Summarise
 from ..domain.usecases.examine import ExamineArchive
 from ..domain.usecases.fetch import FindArchive
 from ..domain.usecases.import_folder import ImportFolder
-from ..domain.usecases.judge_plan import JudgePlan
 from ..domain.usecases.link import LinkArchives
 from ..domain.usecases.look_inside import BrowseTree, ListMembers, ReadMember
 from ..domain.usecases.make_plan import MakePlan
@@ -165,7 +164,6 @@ class Tarkeep:
     adopt_snapshots: AdoptSnapshots
     read_snapshot: ReadSnapshot
     open_point: OpenPoint
-    judge_plan: JudgePlan
     make_plan: MakePlan
     restore_tar: RestoreTar
     browse: BrowseTree
@@ -222,7 +220,7 @@ def assemble(
     members = RecordMembers(records, read, looking, max_tree_bytes)
     links = LinkArchives(catalog, members, rules, turns or ProcessTurns())
     points = ListPoints(catalog, links, rules)
-    open_point, judge_plan = OpenPoint(points, members, examine), JudgePlan(members)
+    open_point = OpenPoint(points, members, examine)
     receive = ReceiveArchive(
         store,
         catalog,
@@ -266,8 +264,7 @@ def assemble(
         read_snapshot=ReadSnapshot(store, catalog, hasher, examine.notifier),
         adopt_snapshots=AdoptSnapshots(store, catalog, hasher),
         open_point=open_point,
-        judge_plan=judge_plan,
-        make_plan=MakePlan(points, judge_plan, open_point),
+        make_plan=MakePlan(points, open_point),
         restore_tar=RestoreTar(members, unpacker, examine),
         browse=BrowseTree(members),
         history=TraceHistory(points, members),

@@ -43,6 +43,13 @@ def test_a_new_archive_is_created_at_its_path(client: httpx2.Client, profile: st
     assert client.get(answer.headers["location"]).content == ONE
     assert members.pop("received_at").endswith("Z")
     assert members == {
+        "link": {"parent": None, "evidence": "proven", "reason": "a full archive builds on nothing"},
+        "warnings": [],
+        "restorable": True,
+        "fidelity": "overlay",
+        "evidence": "proven",
+        "sound": True,
+        "gaps": 0,
         "profile": profile,
         "type": "FULL",
         "name": NAME,

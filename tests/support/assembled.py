@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, TypeVar
@@ -21,10 +21,13 @@ from tarkeep.adapters.sums_folder import MemorySums
 from tarkeep.adapters.targz import TargzInspector
 from tarkeep.adapters.targz_unpacker import TargzUnpacker
 from tarkeep.adapters.upload_locks import ProcessUploadLocks
-from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
+from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Offer
 from tarkeep.domain.errors import UploadInterrupted
 from tarkeep.domain.ports import ArchiveStore, ArchiveSums, Catalog, IdSource, MemberRecords, Notifier, UploadSessions
+from tarkeep.domain.seen import CLEAR, Seen
+from tarkeep.domain.standing import Placed
 from tarkeep.domain.usecases.receive import SameName
+from tarkeep.domain.usecases.see_point import Seeing
 from tarkeep.entrypoints.wiring import Tarkeep, assemble, reading
 from tests.support.clocks import FixedClock, SequenceIds
 
@@ -80,6 +83,13 @@ class Notices:
 
     def whole(self, id: ArchiveId) -> None:
         self.told.append((str(id), "whole"))
+
+
+class NothingSeen(Seeing):
+    """Sees nothing in any point, for archives that are values alone."""
+
+    def __call__(self, place: Placed, parent: Placed | None, path: Callable[[], Sequence[BackupArchive]]) -> Seen:
+        return CLEAR
 
 
 @define

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -39,12 +39,13 @@ from tarkeep.domain.chains import Fit, FitVerdict, base_types, link_archives
 from tarkeep.domain.points import RestorePoint, restore_points
 from tarkeep.domain.ports import Catalog
 from tarkeep.domain.rules import IncBase, ProfileRules, RuleBook
+from tarkeep.domain.seen import CLEAR, Seen
 from tarkeep.domain.standing import Placed
 from tarkeep.domain.usecases.compare import EnoughCompared, has_listings
 from tarkeep.domain.usecases.link import LinkArchives
 from tarkeep.domain.usecases.points import ListPoints
 from tests.support.archives import NOON
-from tests.support.assembled import InMemory
+from tests.support.assembled import InMemory, NothingSeen
 
 PROFILE = "laptop"
 NAMES = [f"{letter}.tar.gz".rjust(8, "a") for letter in "abcd"]
@@ -106,6 +107,20 @@ def overruled_by_digest(child: BackupArchive, between: BackupArchive, base: Back
     return (b"r/a",) if number % 4 == 0 else ()
 
 
+def seen_by_digests(path: Sequence[BackupArchive]) -> Seen:
+    """What depends on every archive of a path, and on their order."""
+    number = sum(at * int(archive.digests.sha256[:4], 16) for at, archive in enumerate(path, 1))
+    return Seen("all is lost" if number % 7 == 0 else "", number % 3)
+
+
+class SeenByPath(NothingSeen):
+    """Sees what `seen_by_digests` tells."""
+
+    def __call__(self, place: Placed, parent: Placed | None, path: Callable[[], Sequence[BackupArchive]]) -> Seen:
+        assert place.standing is not None
+        return CLEAR if place.standing.obstructions else seen_by_digests(path())
+
+
 @define
 class Watched:
     """Compares as `fit_by_digest`, once *meanwhile* was done; those that are *unreadable* cannot be."""
@@ -120,6 +135,9 @@ class Watched:
 
     def overruled(self, child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
         return overruled_by_digest(child, between, base) if self._look_at(child, between) else ()
+
+    def is_untroubled(self, archive: BackupArchive) -> bool:
+        return True
 
     def carries(self, archive: BackupArchive, paths: tuple[bytes, ...]) -> bool:
         if archive.digests.sha256 in self.unreadable:
@@ -175,7 +193,14 @@ class LinksMachine(RuleBasedStateMachine):
             return Watched(self.meanwhile, self.unreadable, allowed)
 
         members = self.memory.tarkeep.record_members
-        return LinkArchives(self.catalog, members, self.book, ProcessTurns(), comparing=comparing)  # type: ignore[arg-type]  # it compares
+        return LinkArchives(
+            self.catalog,
+            members,
+            self.book,
+            ProcessTurns(),
+            comparing=comparing,  # type: ignore[arg-type]  # it compares
+            seeing=SeenByPath,
+        )
 
     @property
     def points(self) -> ListPoints:
@@ -267,7 +292,9 @@ class LinksMachine(RuleBasedStateMachine):
         links = link_archives(
             self.entries.values(), ProfileRules(self.inc_base), fit_by_digest, overruled_by_digest, carries_by_digest
         )
-        return restore_points(self.entries.values(), links)
+        points = restore_points(self.entries.values(), links)
+        seen = {one.archive.id: seen_by_digests(one.archives) for one in points if not one.standing.obstructions}
+        return restore_points(self.entries.values(), links, seen)
 
     @precondition(lambda self: not self.unreadable and not self.meanwhile)
     @rule(limit=st.integers(1, 4))
@@ -406,11 +433,21 @@ def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
         def overruled(self, *_: BackupArchive) -> tuple[bytes, ...]:
             return ()
 
+        def is_untroubled(self, _archive: BackupArchive) -> bool:
+            return True
+
         def carries(self, _archive: BackupArchive, _paths: tuple[bytes, ...]) -> bool:
             return True
 
     book = RuleBook((("*", ProfileRules()),))
-    links = LinkArchives(catalog, InMemory().tarkeep.record_members, book, turns, comparing=lambda *_: Slow())  # type: ignore[arg-type]  # it compares
+    links = LinkArchives(
+        catalog,
+        InMemory().tarkeep.record_members,
+        book,
+        turns,
+        comparing=lambda *_: Slow(),  # type: ignore[arg-type]  # it compares
+        seeing=NothingSeen,
+    )
     points = ListPoints(catalog, links, book)
     with ThreadPoolExecutor(4) as pool:
         first = pool.submit(points, PROFILE)

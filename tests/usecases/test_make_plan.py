@@ -11,10 +11,9 @@ from tarkeep.domain.archives import ArchiveId, BackupType, Offer
 from tarkeep.domain.errors import PointNotRestorable
 from tarkeep.domain.usecases.make_plan import MakePlan
 from tarkeep.domain.usecases.open_point import OpenPoint
-from tests.support.archives import make_targz
 from tests.support.assembled import InMemory
 from tests.support.histories import History
-from tests.support.tars import gz
+from tests.support.tars import END, gz, member
 
 
 def test_what_comparing_showed_to_be_whole_is_planned_without_its_tree(tmp_path: Path) -> None:
@@ -38,9 +37,12 @@ def test_what_comparing_showed_to_be_whole_is_planned_without_its_tree(tmp_path:
 def test_a_tree_that_is_too_large_keeps_nobody_from_its_plan() -> None:
     """It says that nobody has seen whether all is there; the tree itself is refused."""
     tarkeep = InMemory().tarkeep
-    tarkeep.receive(Offer(ArchiveId("host", BackupType.FULL, "a.tar.gz")), [make_targz({"a": b"1", "b": b"2"})])
-    open = OpenPoint(tarkeep.points, evolve(tarkeep.record_members, max_names_bytes=10), tarkeep.examine)
-    made = MakePlan(tarkeep.points, tarkeep.judge_plan, open)("host")
+    in_the_way = member(b"a/b", b"1") + member(b"a", b"2")
+    tarkeep.receive(Offer(ArchiveId("host", BackupType.FULL, "a.tar.gz")), [gz(in_the_way + END)])
+    members = evolve(tarkeep.record_members, max_names_bytes=10)
+    points = evolve(tarkeep.points, links=evolve(tarkeep.points.links, members=members))
+    open = OpenPoint(points, members, tarkeep.examine)
+    made = MakePlan(points, open)("host")
 
     assert [archive.id.name for archive in made.archives] == ["a.tar.gz"]
     assert made.plan.is_sound

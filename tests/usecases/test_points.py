@@ -21,7 +21,7 @@ from tarkeep.domain.usecases.compare import Comparing
 from tarkeep.domain.usecases.link import LinkArchives
 from tarkeep.domain.usecases.points import ListPoints
 from tests.domain.test_chains import DIFF, FULL, INC, START, any_fit, archive
-from tests.support.assembled import InMemory, assembled
+from tests.support.assembled import InMemory, NothingSeen, assembled
 from tests.support.clocks import FixedClock
 from tests.support.faulty import Fault, FaultyCatalog
 from tests.support.histories import History
@@ -54,13 +54,17 @@ def points_over(archives: Iterable[BackupArchive], inc_base: IncBase = IncBase.L
     """Points of these archives, each of which fits every other."""
     catalog, rules = MemoryCatalog(), RuleBook((("*", ProfileRules(inc_base)),))
     catalog.adopt(list(archives))
-    links = LinkArchives(catalog, InMemory().tarkeep.record_members, rules, ProcessTurns(), comparing=_Fitting)
+    members = InMemory().tarkeep.record_members
+    links = LinkArchives(catalog, members, rules, ProcessTurns(), comparing=_Fitting, seeing=NothingSeen)
     return ListPoints(catalog, links, rules)
 
 
 class _Fitting(Comparing):
     def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
         return any_fit(child, parent)
+
+    def is_untroubled(self, archive: BackupArchive) -> bool:
+        return True
 
 
 @pytest.mark.parametrize(

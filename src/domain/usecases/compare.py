@@ -16,6 +16,7 @@ from ..chains import Fit, FitVerdict
 from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
 from ..fitting import EXAMPLES, fit, overruled
 from ..name_table import NameTable
+from ..untroubled import alone, has_no_trouble
 from .record_members import RecordMembers
 
 VERSIONS_COMPARED = 100
@@ -60,17 +61,46 @@ class Comparing:
         if not (has_listings(child) and has_listings(parent)):
             return _UNKNOWN
         pair = (child.digests.sha256, parent.digests.sha256)
-        if self._child != pair[0]:
-            self._child, self._kept = pair[0], self._members.records.fits(pair[0])
-        found = self._kept.get(pair[1])
+        found = self._fits(pair[0]).get(pair[1])
         if found is None:
             found = self._compared(child, parent)
             if found is None:
                 self.is_certain = False
                 return _UNKNOWN
-            self._kept[pair[1]] = found
-            self._members.records.keep_fits(pair[0], self._kept)
+            self._keep(*pair, found)
         return found
+
+    def is_untroubled(self, archive: BackupArchive) -> bool:
+        """
+        Whether tar extracts *archive* alone without a complaint; what cannot be read may be troubled.
+
+        It is kept as what comparing it with itself showed.
+        """
+        if archive.contents is None or archive.contents.kind is Kind.OPAQUE or archive.state is ArchiveState.DAMAGED:
+            return True  # which is no matter: it is in the way of its point as a whole
+        found = self._fits(archive.digests.sha256).get(archive.digests.sha256)
+        if found is None:
+            try:
+                found = alone(self._members.again(lambda: self._has_no_trouble(archive)))
+            except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
+                return False
+            except TarkeepError:
+                self.is_certain = False
+                return False
+            self._keep(archive.digests.sha256, archive.digests.sha256, found)
+        return found.is_sound
+
+    def _has_no_trouble(self, archive: BackupArchive) -> bool:
+        return has_no_trouble(self._members.table(archive)) and not self._members.footprint(archive).objection
+
+    def _fits(self, child: str) -> dict[str, Fit]:
+        if self._child != child:
+            self._child, self._kept = child, self._members.records.fits(child)
+        return self._kept
+
+    def _keep(self, child: str, parent: str, found: Fit) -> None:
+        self._kept[parent] = found
+        self._members.records.keep_fits(child, self._kept)
 
     def overruled(self, child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
         """

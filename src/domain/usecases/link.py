@@ -7,22 +7,25 @@ profile: who comes meanwhile waits, and finds it done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 from attrs import evolve, frozen
 
 from .. import chains, fitting
 from ..archives import ArchiveId, ArchiveState, BackupArchive
-from ..chains import Fit, link_archive, link_archives
+from ..chains import Fit, Link, link_archive, link_archives
 from ..errors import TarkeepError
 from ..kept_links import LinkState, NewLink
 from ..neighbours import Asked, ListedNeighbours, Neighbours, NotedNeighbours
 from ..ports import Catalog, Turns
 from ..rules import Rules
-from ..standing import Placed, placed
+from ..seen import Seen
+from ..standing import Placed, placed, seen_of
 from .compare import Comparing, EnoughCompared
 from .record_members import RecordMembers
+from .see_point import EnoughMerged, Seeing
 
 ALLOWED = 60
 """Comparisons for one archive that is received; what is left over waits for somebody who wants to know."""
@@ -33,13 +36,17 @@ FEW = 20
 SETTLED_AT_ONCE = 500
 """Standings that are worked out for one archive that is received, at most."""
 
+MERGED = 2
+"""Points that are merged for one archive that is received, at most."""
+
 _ALL = 1 << 40
+_NOT_SEEN = Seen(unseen="they cannot be read now")
 _NOTHING_ASKED = Asked()
 
 
 @frozen
 class LinkArchives:
-    """Keep links up to date. *comparing* makes what compares archives."""
+    """Keep links up to date. *comparing* makes what compares archives, *seeing* what looks at the names of points."""
 
     catalog: Catalog
     members: RecordMembers
@@ -47,6 +54,7 @@ class LinkArchives:
     turns: Turns
     patience: timedelta = timedelta(seconds=5)
     comparing: Callable[..., Comparing] = Comparing
+    seeing: Callable[..., Seeing] = Seeing
 
     def __call__(self, profile: str) -> None:
         """
@@ -58,8 +66,9 @@ class LinkArchives:
         if self._is_done(profile, self.catalog.link_state(profile)):
             return
         with self.turns.take(_turn(profile)):
-            self._work_out(profile, None)
-            self._settle(profile, _ALL)
+            seeing = self.seeing(self.members)
+            self._work_out(profile, seeing, None)
+            self._settle(profile, seeing, _ALL)
 
     def version(self, profile: str) -> int | None:
         """The version of the archives of *profile*; None where something of their links is to be worked out."""
@@ -74,10 +83,11 @@ class LinkArchives:
         """
         profile = archive.id.profile
         try:
+            seeing = self.seeing(self.members, MERGED)
             with self.turns.take(_turn(profile), self.patience):
-                found = self._work_out(profile, ALLOWED).get(archive.id)
+                found = self._work_out(profile, seeing, ALLOWED).get(archive.id)
                 if found is None or found.standing is None:
-                    self._settle(profile, SETTLED_AT_ONCE)
+                    self._settle(profile, seeing, SETTLED_AT_ONCE)
                     found = self.catalog.placed([archive.id]).get(archive.id)
         except TarkeepError:
             return None
@@ -93,8 +103,10 @@ class LinkArchives:
         comparing = self.comparing(self.members)
         archives = {archive.id: archive for archive in entries}
         links = link_archives(entries, self.rules.of(profile), comparing, comparing.overruled, comparing.carries)
+        links = {id: evolve(link, is_untroubled=comparing.is_untroubled(archives[id])) for id, link in links.items()}
         found = placed((archives[id], link) for id, link in links.items())
-        return [found[id] for id in links]
+        seen = self._with_seen(found, {}, self.seeing(self.members), in_memory=True)
+        return [seen[id] for id in links]
 
     def _is_done(self, profile: str, state: LinkState) -> bool:
         is_of_these_rules = state.rules == self._rules_of(profile) or not state.version
@@ -102,9 +114,10 @@ class LinkArchives:
 
     def _rules_of(self, profile: str) -> str:
         """What links of *profile* depend on besides its archives."""
-        return f"{chains.RULE} {fitting.RULE} {self.rules.of(profile).inc_base.value}"
+        most = self.members.max_names_bytes
+        return f"{chains.RULE} {fitting.RULE} {self.rules.of(profile).inc_base.value} {most}"
 
-    def _work_out(self, profile: str, allowed: int | None) -> dict[ArchiveId, Placed]:
+    def _work_out(self, profile: str, seeing: Seeing, allowed: int | None) -> dict[ArchiveId, Placed]:
         """Link what is pending, those taken last first, with so many comparisons; those that are linked now."""
         rules = self._rules_of(profile)
         state = self.catalog.link_state(profile)
@@ -125,10 +138,9 @@ class LinkArchives:
             # What builds on these has links, and in a circle they build on that: all of it is settled together.
             found = {id: Placed(archives[id], link) for id, link in links.items()}
         else:
-            outside = {link.parent for link in links.values() if link.parent is not None} - set(links)
-            found = placed(
-                ((archives[id], link) for id, link in links.items()), self.catalog.placed(outside) if outside else None
-            )
+            known = self._parents_outside(links)
+            found = placed(((archives[id], link) for id, link in links.items()), known)
+            found = self._with_seen(found, known, seeing)
         new = [evolve(one, standing=found[one.archive].standing) if one.archive in found else one for one in new]
         if new:
             self.catalog.keep_links(profile, state.version, rules, new)
@@ -147,6 +159,7 @@ class LinkArchives:
             comparing.is_certain = True
             try:
                 link = link_archive(archive, noted, rules, comparing, comparing.overruled, comparing.carries)
+                link = evolve(link, is_untroubled=comparing.is_untroubled(archive))
             except EnoughCompared:
                 continue
             if comparing.is_certain or link != place.link:
@@ -154,7 +167,7 @@ class LinkArchives:
                 new.append(NewLink(archive.id, link, noted.asked, None, comparing.is_certain, is_another=is_another))
         return new
 
-    def _settle(self, profile: str, limit: int) -> None:
+    def _settle(self, profile: str, seeing: Seeing, limit: int) -> None:
         """Work out the standings that are not known, unless there are more than *limit*."""
         state = self.catalog.link_state(profile)
         if not state.has_unsettled:
@@ -163,14 +176,58 @@ class LinkArchives:
         if len(rows) > limit:
             return
         links = {row.archive.id: row.link for row in rows if row.link is not None}
-        outside = {link.parent for link in links.values() if link.parent is not None} - set(links)
-        found = placed(
-            ((row.archive, row.link) for row in rows if row.link is not None),
-            self.catalog.placed(outside) if outside else None,
-        )
+        known = self._parents_outside(links)
+        found = placed(((row.archive, row.link) for row in rows if row.link is not None), known)
+        found = self._with_seen(found, known, seeing)
         standings = {id: place.standing for id, place in found.items() if place.standing is not None}
         if standings:
             self.catalog.keep_standings(profile, state.version, standings)
+
+    def _parents_outside(self, links: Mapping[ArchiveId, Link]) -> dict[ArchiveId, Placed]:
+        """What *links* build on that is not among them."""
+        outside = {link.parent for link in links.values() if link.parent is not None} - set(links)
+        return self.catalog.placed(outside) if outside else {}
+
+    def _with_seen(
+        self,
+        found: Mapping[ArchiveId, Placed],
+        known: Mapping[ArchiveId, Placed],
+        seeing: Seeing,
+        *,
+        in_memory: bool = False,
+    ) -> dict[ArchiveId, Placed]:
+        """
+        *found*, parents first, with what the names of each show; *known* are those that they build on outside.
+
+        Where that is not found out there is no standing, unless it is for somebody who waits, *in_memory*.
+        """
+        judged: dict[ArchiveId, Placed] = {}
+
+        def path(id: ArchiveId) -> list[BackupArchive]:
+            way: list[BackupArchive] = []
+            at: ArchiveId | None = id
+            while at is not None and at in found:
+                way.append(found[at].archive)
+                link = found[at].link
+                at = None if link is None else link.parent
+            before = [] if at is None else [place.archive for place in self.catalog.path(at)]
+            return [*before, *reversed(way)]
+
+        for id, place in found.items():
+            parent = None
+            if place.link is not None and place.link.parent is not None:
+                parent = judged.get(place.link.parent) or known.get(place.link.parent)
+            if parent is not None and parent.standing is None:
+                judged[id] = evolve(place, standing=None)
+                continue
+            try:
+                seen = seeing(place, parent, partial(path, id))
+            except EnoughMerged:
+                seen = None
+            if seen is None and in_memory:
+                seen = _NOT_SEEN
+            judged[id] = evolve(place, standing=None) if seen is None else seen_of(place, seen)
+        return judged
 
 
 def _turn(profile: str) -> str:

@@ -12,13 +12,12 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from ..archives import ArchiveId, BackupArchive
-from ..errors import ArchiveCorrupt, PointNotRestorable, TreeTooLarge
+from ..errors import ArchiveCorrupt, PointNotRestorable
 from ..lack_counts import NONE, Counts
 from ..lacks import Lacks
 from ..listings import canonical
 from ..points import Plan
 from ..standing import Fidelity
-from .judge_plan import JudgePlan
 from .open_point import OpenPoint
 from .points import ListPoints
 
@@ -48,7 +47,6 @@ class MakePlan:
     """Plan a restore without the tree, wherever that is possible."""
 
     points: ListPoints
-    judge: JudgePlan
     open: OpenPoint
 
     def __call__(
@@ -91,16 +89,7 @@ class MakePlan:
     def _of_archives(self, profile: str, at: datetime | ArchiveId | None) -> MadePlan:
         """The plan of a point that restores whole."""
         plan = self.points.plan(profile, at)
-        archives = plan.point.archives
+        archives, seen = plan.point.archives, plan.point.standing.seen
         is_exact = plan.point.fidelity is Fidelity.EXACT
-        judged = self.judge(plan, archives)
-        # What tar is not to be trusted with may hold paths that no tree has room for.
-        if is_exact and plan.point.standing.is_whole and not judged.objection:
-            return MadePlan(judged, archives, is_exact)
-        try:
-            opened = self.open.opened(plan, archives)
-        except TreeTooLarge as error:
-            return MadePlan(judged, archives, is_exact, str(error))
-        if opened.count():  # tar would complain of these in the middle of the restore
-            judged = evolve(judged, is_sound=False)
-        return MadePlan(judged, archives, is_exact, "", opened.count(), opened.lacks)
+        lacks = self.open.opened(plan, archives).lacks if seen.gaps else None  # which names them
+        return MadePlan(plan, archives, is_exact, seen.unseen, Counts(seen.gaps), lacks)

@@ -17,15 +17,14 @@ from typing import TypeAlias
 from attrs import define, evolve, field, frozen
 
 from ..archives import ArchiveId, ArchiveState, BackupArchive
-from ..chains import SHOWN_BYTES
 from ..errors import ArchiveCorrupt, MemberUnreadable, PathNotFound, PointNotRestorable, TarkeepError, TreeTooLarge
 from ..lack_counts import Counts
 from ..lacks import Lacks
 from ..listings import canonical
 from ..merging import merge
 from ..name_table import OpenTable
-from ..path_text import path_text
 from ..points import Plan
+from ..seen import lost_names
 from ..tree import Tree
 from ..words import counted
 from .examine import ExamineArchive
@@ -238,7 +237,7 @@ class OpenPoint:
                 self.plans.put(asked, version, way)
         opened = self._opened_or_refused(way)
         if opened.tree.losses:
-            raise _lost(opened)
+            raise way.refusal or _lost(opened)
         return opened
 
     def _despite_gaps(self, profile: str, at: datetime | ArchiveId | None) -> OpenedPoint:
@@ -302,11 +301,7 @@ class OpenPoint:
 
 def _lost(opened: OpenedPoint) -> PointNotRestorable:
     """Why a point does not restore of which names are in no archive."""
-    lost = [gap for gap in opened.tree.gaps if gap.kind.is_loss]
-    shown = ", ".join(path_text(gap.path[:SHOWN_BYTES]) for gap in lost[:5])
-    are = "is" if len(lost) == 1 else "are"
-    reason = f"{counted(len(lost), 'name')} {are} in none of its archives: {shown}"
-    return PointNotRestorable(opened.plan.point.archive.id, (reason,))
+    return PointNotRestorable(opened.plan.point.archive.id, (lost_names(opened.tree),))
 
 
 def _key(way: Way) -> tuple[object, ...]:

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from attrs import frozen
 
-from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Offer
+from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind, Offer
 from ..chains import Fit, Link, base_types
 from ..errors import (
     AmbiguousType,
@@ -31,8 +31,7 @@ from ..kept_links import PlacedPage, Places
 from ..points import Plan, RestorePoint, plan_restore, restore_points
 from ..ports import Catalog
 from ..rules import Rules
-from ..standing import Fidelity, Placed
-from .compare import has_listings
+from ..standing import Placed
 from .link import LinkArchives
 from .places_in_memory import PlacesInMemory
 
@@ -104,7 +103,8 @@ class ListPoints:
         """
         How to restore *profile* as it was at a time, right after an archive was taken, or as late as is known.
 
-        With *despite_damage* also where all that stands in the way are archives that are damaged.
+        With *despite_damage* also where all that stands in the way are archives that are damaged, or names that none of
+        the archives has.
 
         Cost: that of the path.
 
@@ -116,8 +116,7 @@ class ListPoints:
         found = self.way(profile, at)
         if _is_restorable(found, despite_damage):
             point = points_of(found)[-1]
-            is_sound = point.standing.is_sound or point.fidelity is not Fidelity.EXACT
-            return Plan(point, point.path, is_sound)
+            return Plan(point, point.path, point.standing.is_sound, point.standing.seen.objection)
         return plan_restore(self(profile), at)
 
     def way(self, profile: str, at: datetime | ArchiveId | None = None) -> Sequence[Placed]:
@@ -164,11 +163,12 @@ class ListPoints:
 
     def of(self, archive: BackupArchive) -> Placed | None:
         """
-        The place of *archive*, just stored, where its listings tell what it builds on; None where they do not.
+        The place of *archive*, just stored; None of what cannot be looked into, and where it takes too long to tell.
 
         What is found out is kept, so that nobody has to wait for it later. It raises nothing: the archive is stored.
         """
-        return self.links.place(archive) if has_listings(archive) else None
+        contents = archive.contents
+        return None if contents is None or contents.kind is Kind.OPAQUE else self.links.place(archive)
 
     def base(
         self, profile: str, type: BackupType, before: datetime | None = None, *, with_snapshot: bool = False
@@ -237,15 +237,17 @@ def _every(places: Places, profile: str) -> Iterator[Placed]:
 
 
 def _is_restorable(path: Sequence[Placed], despite_damage: bool) -> bool:
-    """Whether the point at the end of *path* restores, but for archives that are damaged, if *despite_damage*."""
+    """Whether the point at the end of *path* restores, but for damage and missing names, if *despite_damage*."""
     standing = path[-1].standing if path else None
     if standing is None:
         return False
-    damaged = sum(place.archive.state is ArchiveState.DAMAGED for place in path) if despite_damage else 0
-    return standing.obstructions == damaged
+    if not despite_damage:
+        return standing.is_restorable
+    return standing.obstructions == sum(place.archive.state is ArchiveState.DAMAGED for place in path)
 
 
 def points_of(places: Sequence[Placed]) -> tuple[RestorePoint, ...]:
     """The points of *places*, which have all that these build on."""
     links: dict[ArchiveId, Link] = {place.archive.id: place.link for place in places if place.link is not None}
-    return restore_points([place.archive for place in places], links)
+    seen = {place.archive.id: place.standing.seen for place in places if place.standing is not None}
+    return restore_points([place.archive for place in places], links, seen)

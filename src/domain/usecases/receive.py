@@ -51,12 +51,14 @@ from ..ports import (
 )
 from ..room import NO_RESERVE, Reserve, check_quota, check_room
 from ..rules import NO_RULES, Rules
+from ..seen import told_of
 from ..sizes import check_size
 from ..standing import Placed, doubts_about_bytes
 from ..sums import BLOCK_BYTES, RunningSums
 from ..uploads import Upload, held_bytes
 from .points import ListPoints
 from .recover import settle_claim
+from .watched_records import WatchedRecords
 
 Looked = TypeVar("Looked")
 
@@ -95,7 +97,7 @@ class Received:
     """
     The stored archive, and how it came about.
 
-    *point* is its restore point, where it is new and has listings that tell what it builds on.
+    *point* is its restore point, where that does not take too long to tell.
     """
 
     archive: BackupArchive
@@ -109,7 +111,7 @@ class Received:
             return tuple(doubt.reason for doubt in doubts_about_bytes(self.archive))
         standing = self.point.standing
         obstacles = (obstacle.reason for obstacle in standing.obstacles)
-        return (*obstacles, *(doubt.reason for doubt in standing.doubts))
+        return (*obstacles, *told_of(standing.seen), *(doubt.reason for doubt in standing.doubts))
 
 
 @frozen
@@ -234,7 +236,7 @@ class ReceiveArchive:
         with ExitStack() as held:
             held.enter_context(writer)
             digests = held.enter_context(self.hasher.start())
-            recording = held.enter_context(self.records.begin())
+            recording = held.enter_context(WatchedRecords(self.records))
             inspection = held.enter_context(self.inspector.start(recording.write))
             sums = RunningSums(self.hasher.crc32)
             inside = held.pop_all()
@@ -273,17 +275,20 @@ class ReceiveArchive:
         with self.names.hold(archive.id, self.patience):
             existing = self._store(archive, writer, recording, instead_of)
             if isinstance(existing, Received):
-                return evolve(existing, point=self.points.of(archive)) if existing.outcome is Outcome.NEW else existing
+                return self._with_point(existing)
             if existing.digests.sha256 == archive.digests.sha256:
-                return self._known(existing, writer)
+                return self._with_point(self._known(existing, writer))
             if self.same_name is SameName.REJECT:
                 raise NameConflict(archive.id, existing.digests.sha256)
             kept = self._kept_beside(archive.id, archive.digests.sha256)
             if kept is not None:
-                return self._known(kept, writer)
+                return self._with_point(self._known(kept, writer))
             beside = self._beside(archive, existing)
             writer.seal(sidecar.encode(beside))
             return evolve(self._settle(beside, writer, recording, instead_of), outcome=Outcome.KEPT_BOTH)
+
+    def _with_point(self, received: Received) -> Received:
+        return evolve(received, point=self.points.of(received.archive))
 
     def _store(
         self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter, instead_of: Collection[str]

@@ -22,6 +22,7 @@ from ..names import Names, tables
 from ..ports import Inspector, MemberRecords, Recorder
 from ..tar_headers import read_to_show
 from .read_archive import ReadArchive
+from .watched_records import WatchedRecords
 
 NOT_IN_ORDER = (TreeTooLarge, MemberUnreadable)
 """What `RecordMembers.table` raises of an archive whose names cannot be put in order; its records can be read."""
@@ -208,7 +209,7 @@ class RecordMembers:
 
     def remake(self, archive: BackupArchive) -> None:
         """Make the records of *archive* from its bytes, in place of those that may be there. Raises like calling."""
-        with self.records.begin() as writer:
+        with WatchedRecords(self.records) as writer:
             for _ in self._inspected(archive, writer.write):
                 pass
             writer.publish(archive.digests.sha256)

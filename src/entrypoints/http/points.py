@@ -58,6 +58,8 @@ class Point(msgspec.Struct):
     kind: str | None
     state: str
     restorable: bool
+    sound: bool
+    gaps: int
     fidelity: str
     evidence: str
     link: dict[str, object]
@@ -176,7 +178,7 @@ def _with_paths(points: Sequence[RestorePoint]) -> Iterator[Point]:
         path = [*path, at] if goes_on else [number[id] for id in point.path]
         standing = point.standing
         is_all = standing.obstructions == len(standing.obstacles)
-        obstacles = standing.obstacles if is_all else point.obstacles
+        obstacles = standing.all_obstacles(point.archive.id) if is_all else point.obstacles
         told = _point(point.archive, point.link, standing, obstacles, standing.doubts)
         told.path = path
         yield told
@@ -200,7 +202,8 @@ def point_in_list(place: Placed) -> Point:
     """What a list tells of the point at *place*, without its path."""
     assert place.link is not None  # as `ListPoints` promises
     assert place.standing is not None
-    return _point(place.archive, place.link, place.standing, place.standing.obstacles, place.standing.doubts)
+    standing = place.standing
+    return _point(place.archive, place.link, standing, standing.all_obstacles(place.archive.id), standing.doubts)
 
 
 def _point(
@@ -216,6 +219,8 @@ def _point(
         archive.contents.kind.value if archive.contents else None,
         archive.state.value,
         standing.is_restorable,
+        standing.is_sound,
+        standing.seen.gaps,
         standing.fidelity.value,
         standing.evidence.value,
         link_json(link),

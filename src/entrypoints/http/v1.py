@@ -39,6 +39,7 @@ from .wire import (
     link_json,
     v1_archive,
     v1_profiles,
+    verdict_json,
 )
 
 MAX_PAGE = 1000
@@ -89,8 +90,9 @@ async def put_archive(request: Request) -> Response:
     received = await context.receive_upload(request, receive)
     new = received.outcome in (Outcome.NEW, Outcome.KEPT_BOTH)
     body = msgspec.to_builtins(v1_archive(received.archive)) | {"outcome": received.outcome.value}
-    if received.point is not None and received.point.link is not None:
+    if received.point is not None and received.point.link is not None and received.point.standing is not None:
         body |= {"link": link_json(received.point.link), "warnings": list(received.warnings)}
+        body |= verdict_json(received.point.standing)
     elif received.warnings:
         body |= {"warnings": list(received.warnings)}
     return answer_json(body, 201 if new else 200, {"Location": archive_location(received.archive.id)})

@@ -19,6 +19,7 @@ from ...domain.path_text import path_text
 from ...domain.ports import ListedArchive, Sums, Totals
 from ...domain.sidecar import rfc3339
 from ...domain.sizes import human_size
+from ...domain.standing import Standing
 
 _EPOCH = date(1970, 1, 1).toordinal()
 
@@ -126,6 +127,17 @@ def link_json(link: Link) -> dict[str, object]:
         "parent": link.parent and archive_reference(link.parent),
         "evidence": link.evidence.value,
         "reason": link.reason,
+    }
+
+
+def verdict_json(standing: Standing) -> dict[str, object]:
+    """What a point comes to, in short: what its lists and its plan tell, too."""
+    return {
+        "restorable": standing.is_restorable,
+        "fidelity": standing.fidelity.value,
+        "evidence": standing.evidence.value,
+        "sound": standing.is_sound,
+        "gaps": standing.seen.gaps,
     }
 
 

@@ -1,0 +1,163 @@
+"""
+Whether tar extracts an archive alone without a complaint, and no member of it is in the way of another.
+
+Nearly every archive is such a one. What it comes to is then known by comparing it with the one before, and nobody has
+to merge names to see. It is found out while the members pass, of an archive that builds on nothing, since putting the
+names of that in order takes longer than receiving it; of others from the table of their names.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+
+from .chains import Fit, FitVerdict
+from .errors import MemberUnreadable
+from .footprints import PLAIN_DIRECTORY, misspelt, places, plain
+from .listings import canonical, is_placeable, join, split
+from .members import MemberRecord, MemberType
+from .name_table import NameTable
+from .tar_headers import read_member
+
+MOST_FILES, MOST_DIRECTORIES = 2_000_000, 500_000
+"""That are noted of one archive: 16 and some 50 MB. One that has more is looked at in its table."""
+
+_LEANING = 100  # directories that call names unchanged, before it is asked whether most do
+
+
+class Passing:
+    """Finds it out of one archive, member by member, in the order of the tar. Paths are noted by their hashes."""
+
+    def __init__(self) -> None:
+        self._is_over = False
+        self._files = array("q")
+        self._directories = {hash(b"")}
+        self._last = b""
+        self._links: list[tuple[int, int]] = []  # what each hard link is to, and how many files are before it
+        self._listed = self._leaning = 0
+
+    def add(self, record: MemberRecord) -> None:
+        """Look at the next member."""
+        if self._is_over:
+            return
+        if record.is_directory:
+            self._listed += 1
+            if b"\0N" in record.headers:
+                self._leaning += 1
+                if self._leaning > _LEANING and 2 * self._leaning > self._listed:
+                    self._give_up()  # it builds on another, and is compared with that: its table is made anyway
+                    return
+        found = plain(record.headers)
+        if found is None:
+            self._add_odd(record)
+        elif found[0] == PLAIN_DIRECTORY:
+            self._use(found[1])
+        else:
+            self._add_file(found[1])
+
+    @property
+    def is_untroubled(self) -> bool:
+        """No complaint is to come, for certain, of the members so far."""
+        if self._is_over or not self._directories.isdisjoint(self._files):
+            return False
+        wanted = {target for target, _ in self._links}
+        first: dict[int, int] = {}
+        for number, path in enumerate(self._files) if wanted else ():
+            if path in wanted:
+                first.setdefault(path, number)
+        return all(first.get(target, before) < before for target, before in self._links)
+
+    def _add_odd(self, record: MemberRecord) -> None:
+        try:
+            member = read_member(record)
+        except MemberUnreadable:
+            self._give_up()
+            return
+        moves = member.listing is not None and (member.listing.renames or member.listing.temporaries)
+        named = [place for place, _ in places(member)]
+        if member.disputed or moves or any(misspelt(place) or not is_placeable(place) for place in named):
+            self._give_up()
+            return
+        path = canonical(member.path)
+        if member.type is MemberType.DIRECTORY:
+            self._use(path)
+            return
+        if member.type is MemberType.HARD_LINK:
+            target = canonical(member.link)
+            if target == path:
+                self._give_up()
+                return
+            self._links.append((hash(target), len(self._files)))
+        self._add_file(path)
+
+    def _add_file(self, path: bytes) -> None:
+        self._files.append(hash(path))
+        directory = path.rpartition(b"/")[0]
+        if directory != self._last:
+            self._use(directory)
+            self._last = directory
+        if len(self._files) > MOST_FILES:
+            self._give_up()
+
+    def _use(self, directory: bytes) -> None:
+        """Note *directory* and all above it."""
+        while (known := hash(directory)) not in self._directories:
+            self._directories.add(known)
+            directory = split(directory)[0]
+        if len(self._directories) > MOST_DIRECTORIES:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._is_over = True
+        self._files, self._directories = array("q"), set()
+        self._links.clear()
+
+
+def alone(is_untroubled: bool) -> Fit:
+    """That as what comparing an archive with itself shows, which is how it is kept."""
+    return Fit(FitVerdict.FITS, is_sound=is_untroubled)
+
+
+def has_no_trouble(table: NameTable) -> bool:
+    """
+    Whether no member of an archive is in the way of another, and every hard link is to a file before it.
+
+    Cost: that of finding each file among the directories.
+    """
+    if table.has_odd_paths:
+        return False
+    files, used = table.files, _with_all_above(table.files.folders)
+    for number, target in files.links(range(len(files))):
+        if not any(files.positions[one] < files.positions[number] for one in files.at(target)):
+            return False
+    return not any(path in used or table.row(path) is not None for path in _paths(table))
+
+
+def is_apart(table: NameTable, earlier: NameTable) -> bool:
+    """
+    Whether no file of the one archive has a path that the other uses as a directory, nor the other way round.
+
+    Cost: that of finding each name of *table* in *earlier*.
+    """
+    used = _with_all_above((*table.files.folders, *table.directories()))
+    used_before = _with_all_above((*earlier.files.folders, *earlier.directories()))
+    if any(path in used_before for path in _paths(table)):
+        return False
+    return not any(path and earlier.files.at(path) for path in used)
+
+
+def _with_all_above(directories: Iterable[bytes]) -> set[bytes]:
+    found = {b""}
+    for directory in directories:
+        while directory not in found:
+            found.add(directory)
+            directory = split(directory)[0]
+    return found
+
+
+def _paths(table: NameTable) -> Iterator[bytes]:
+    """The paths of all members that are no directories."""
+    files = table.files
+    for number, folder in enumerate(files.folders):
+        for name in files.names.some(files.firsts[number], files.firsts[number + 1]):
+            yield join(folder, name)
