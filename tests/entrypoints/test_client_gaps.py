@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from attrs import define
 
-from tests.support.dumper import Dump, Dumper, Seen
+from tests.support.dumper import Dump, Dumper, Seen, extracted
 from tests.support.histories import History
 from tests.support.machine import Machine
 from tests.support.server import LiveServer
@@ -196,3 +197,40 @@ def test_what_is_older_than_a_missing_archive_is_told(
     assert "root/d/new-one cannot be given back: its content is in no archive that is there" in said
     assert "root/one may be out of date: its content is that of FULL/" in said
     assert "1 name of it could not be given back and 3 names of it may be out of date; all else was given back" in said
+
+
+def test_rot_met_in_the_middle_breaks_the_tar_off_and_the_client_begins_anew(
+    live: LiveServer, machine: Machine, profile: str, tmp_path: Path
+) -> None:
+    """With ``allow_gaps`` too no tar ends cleanly then; what was extracted gives way to what is whole."""
+    (tmp_path / "source").mkdir()
+    with live.client() as client:
+        dumper = Dumper(client, profile, History(tmp_path / "source"))
+        for name in ("a", "b"):
+            (dumper.root / name).write_bytes(os.urandom(3 << 20))
+        dumps = [dumper.back_up("FULL")]
+        for name in ("b", "c"):
+            (dumper.root / name).write_bytes(os.urandom(3 << 20))
+            dumps.append(dumper.back_up("INC"))
+        chain = Chain(machine, profile, dumps, live.data / "archives" / profile)
+        content = bytearray(chain.file(1).read_bytes())
+        content[-1000] ^= 16
+        chain.file(1).chmod(0o600)
+        chain.file(1).write_bytes(content)
+
+        code, seen, said = chain.restore("--merged", "--allow-gaps")
+        assert "the restore begins anew" in said
+        assert (code, seen) == (3, without(dumps[-1].live, {b"root/b"}))
+        assert "1 name of it could not be given back" in said
+
+        content = bytearray(chain.file(0).read_bytes())
+        content[-1000] ^= 16
+        chain.file(0).chmod(0o600)
+        chain.file(0).write_bytes(content)
+        with client.stream("GET", f"{dumper.url}/restore.tar?allow_gaps=1") as answer:
+            assert (answer.status_code, answer.headers["Tarkeep-Gaps"]) == (200, "1")
+            with pytest.raises(httpx2.RemoteProtocolError):
+                answer.read()
+        tar = client.get(f"{dumper.url}/restore.tar?allow_gaps=1")
+        assert tar.headers["Tarkeep-Gaps"] == "2"
+        assert extracted(tar.content, tmp_path / "rest") == without(dumps[-1].live, {b"root/a", b"root/b"})

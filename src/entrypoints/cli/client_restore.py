@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +11,7 @@ from cyclopts import Parameter
 
 from ...domain.client.chain import LATEST, RestorePlan
 from ...domain.client.restoring import PlannedRestore
-from ...domain.errors import NoAnswer, NotRestorable, Refused, TarkeepError, WrongUse
-from ...domain.lack_counts import Counts
+from ...domain.errors import NoAnswer, NotRestorable, Refused, WrongUse
 from ..setting_files import expanded
 from .backup_settings import tar_program
 from .client_settings import ClientSettings
@@ -118,40 +117,35 @@ def restore(
             overwrite=overwrite,
             allow_gaps=allow_gaps,
         )
-        ask = partial(how.plan.point, profile, notice=retry_notice(output), path=wanted, allow_gaps=allow_gaps)
         code = FAILED
+
+        def planned(at: str) -> PlannedRestore:
+            notice = retry_notice(output)
+            if path is None:
+                return how.plan(profile, at, notice, allow_gaps=allow_gaps)
+            return PlannedRestore(how.plan.point(profile, at, notice, path=wanted, allow_gaps=allow_gaps), ())
+
+        def carry_out(planned: PlannedRestore) -> int:
+            if path is None:
+                return run.whole(planned, merged=merged, dry_run=dry_run)
+            return run.part(planned.plan, wanted, dry_run=dry_run)
+
         try:
-            while True:
-                # The point is fixed here for all that follows, whatever is stored meanwhile.
-                if path is not None:
-                    planned = PlannedRestore(ask(at), ())
-                else:
-                    planned = how.plan(profile, at, retry_notice(output), allow_gaps=allow_gaps)
-                point = planned.plan
-                at = label_of(point)
-                error: TarkeepError | None = None
-                try:
-                    if path is not None:
-                        code = run.part(point, wanted, dry_run=dry_run)
-                    else:
-                        code = run.whole(planned, merged=merged, dry_run=dry_run)
-                except (NoAnswer, Refused) as failed:
-                    error = failed
-                if error is None and code == OK:
-                    break
-                # Perhaps the server met damage that it had not known of: then it knows now.
-                if not allow_gaps or _lacking(ask(at)) == _lacking(point):
-                    if error is not None:
-                        raise error
-                    break
-                output.error("the server has found more damage; what is in it is left out, and the restore begins anew")
+            # The point is fixed here for all that follows, whatever is stored meanwhile.
+            point, code = _carried_out(planned, at, carry_out, output, allow_gaps=allow_gaps)
             if code == OK and check:
                 code = run.compare(wanted, point)
             if code in (OK, DIFFERENT) and not point.is_whole:
                 if dry_run:
                     output.error(lacks_words(point.lacks))
                 else:
-                    tell_lacks(output, point, how.chains.gaps(profile, at, wanted), beside(into, work), how.keep_list)
+                    tell_lacks(
+                        output,
+                        point,
+                        how.chains.gaps(profile, label_of(point), wanted),
+                        beside(into, work),
+                        how.keep_list,
+                    )
                 code = code or PARTLY
         except NotRestorable as error:
             return _explain(output, profile, error)
@@ -163,8 +157,38 @@ def restore(
     return code
 
 
-def _lacking(plan: RestorePlan) -> tuple[Counts, tuple[str, ...]]:
-    return plan.lacks, plan.unknown
+def _carried_out(
+    planned: Callable[[str], PlannedRestore],
+    at: str,
+    carry_out: Callable[[PlannedRestore], int],
+    output: Output,
+    *,
+    allow_gaps: bool,
+) -> tuple[RestorePlan, int]:
+    """
+    What was *planned* for *at* and carried out, and how that ended.
+
+    Where the server met damage meanwhile that it had not known of, it knows now: if that may lack, the restore begins
+    anew without it. Each time more lacks, so this comes to an end.
+    """
+    now = planned(at)
+    while True:
+        code, error = FAILED, None
+        try:
+            code = carry_out(now)
+        except (NoAnswer, Refused) as failed:
+            error = failed
+        if error is None and code == OK:
+            return now.plan, code
+        if allow_gaps:
+            again = planned(label_of(now.plan))
+            if (again.plan.lacks, again.plan.unknown) != (now.plan.lacks, now.plan.unknown):
+                output.error("the server has found more damage; what is in it is left out, and the restore begins anew")
+                now = again
+                continue
+        if error is not None:
+            raise error
+        return now.plan, code
 
 
 def _explain(output: Output, profile: str, error: NotRestorable) -> int:
