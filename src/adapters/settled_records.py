@@ -281,6 +281,11 @@ class SettledRecords:
         return bool(self._about["listings"])
 
     @property
+    def is_joined(self) -> bool:
+        told = self._about.get("joined")
+        return bool(len(self._file.numbers("d.several")) if told is None else told)
+
+    @property
     def renames(self) -> Sequence[Rename]:
         malformed = self._about["malformed"]
         if isinstance(malformed, list):

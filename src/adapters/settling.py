@@ -164,6 +164,7 @@ class _Settling:
                 "stamp": None if base is None else base.stamp,
                 "odd": maker.has_odd_paths,
                 "listings": maker.has_listings,
+                "joined": maker.is_joined,
                 "malformed": None if maker.malformed is None else [maker.malformed.at, maker.malformed.reason],
             },
         )

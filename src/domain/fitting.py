@@ -160,7 +160,9 @@ def _lacking(child: NameTable, path: bytes, parent: NameTable, was: bytes | None
     """The names that *child* calls unchanged in *path*, and *parent* does not have where that was."""
     unchanged = _marked(child, path, (Mark.UNCHANGED,))
     have = _marked(parent, was, (Mark.HERE, Mark.UNCHANGED)) if was is not None else {}
-    return [name for name in unchanged if name not in have]
+    # what an earlier one of several listings, of dumps that tar joined, calls here
+    here = _marked(child, path, (Mark.HERE,)) if unchanged and len(child.listings(path)) > 1 else {}
+    return [name for name in unchanged if name not in have and name not in here]
 
 
 def _marked(table: NameTable, path: bytes, marks: tuple[Mark, ...]) -> dict[bytes, Mark]:

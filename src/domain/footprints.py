@@ -212,6 +212,7 @@ class Treading:
         self._renames: list[tuple[bytes, bytes]] = []
         self._objection = ""
         self._held_bytes = 0
+        self._has_directories = False
 
     def on(self, records: Iterable[MemberRecord]) -> Iterator[MemberRecord]:
         """*records* in the order of the tar, each after it was looked at."""
@@ -220,9 +221,11 @@ class Treading:
             found = plain(record.headers)
             if found is None:
                 self._add_odd(record)
+                self._has_directories = self._has_directories or record.is_directory
             else:
                 type, path = found
                 directory = path if type == PLAIN_DIRECTORY else path.rpartition(b"/")[0]
+                self._has_directories = self._has_directories or type == PLAIN_DIRECTORY
                 if directory != last:
                     self._use(directory)
                     last = directory
@@ -259,6 +262,8 @@ class Treading:
         if member.listing is not None and member.listing.renames:
             if self._links:  # which of them are moved, then, nobody could say
                 self._object(f"{shown(member.path)} tells of renames behind links")
+            if self._has_directories:  # nobody has followed what tar does with them
+                self._object(f"{shown(member.path)} tells of renames in a dump that was joined to another")
             self._renames += ((canonical(rename.old), canonical(rename.new)) for rename in member.listing.renames)
         if member.type in _LINKS:
             self._link(canonical(member.path))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from attrs import define, field
 
@@ -35,7 +36,11 @@ _FEW = 4  # names that are looked for one by one
 
 
 def merge(
-    path: Sequence[OpenTable], is_exact: bool, is_proven: bool = False, limit_bytes: int = MAX_HELD_BYTES
+    path: Sequence[OpenTable],
+    is_exact: bool,
+    is_proven: bool = False,
+    limit_bytes: int = MAX_HELD_BYTES,
+    apart: Callable[[int], Sequence[NameTable]] | None = None,
 ) -> Tree:
     """
     The tree at the end of *path*, the archives of a restore point, the base first.
@@ -44,24 +49,61 @@ def merge(
     are proven: then no archive is missing, and a name that is called unchanged and was not there before is one that tar
     was told to leave out, or forgot where directories were renamed. It is no part of the tree, and no loss.
 
-    Each archive is opened once, and at most two are open at a time. A member whose path has ``..`` in it is a gap,
-    since tar extracts nothing of it.
+    *apart* gives the parts of an archive by its number, where tar joined several dumps in it (see `joined`); without it
+    those are taken for one.
+
+    Each archive is opened once, and at most two are open at a time, unless one is joined. A member whose path has
+    ``..`` in it is a gap, since tar extracts nothing of it.
 
     Raises:
         TreeTooLarge: names and paths count for more than *limit_bytes*.
         MemberUnreadable: a listing that matters is malformed.
     """
-    draft = TreeDraft(len(path), limit_bytes)
-    if path and is_exact:
-        try:
-            _Exact(draft, path, None, is_proven).merge()
-        except _NotAllIsSaid:
-            draft = TreeDraft(len(path), limit_bytes)
-            tables, kept = completed(path, limit_bytes)
-            _Exact(draft, tables, kept, is_proven).merge()
-    else:
+    if not (path and is_exact):
+        draft = TreeDraft(len(path), limit_bytes)
         laid_over(draft, path)
-    return draft.tree()
+        return draft.tree()
+    try:
+        return _merged(path, is_proven, limit_bytes, heeds_joints=apart is not None).tree()
+    except _IsJoined:
+        assert apart is not None
+        parts: list[OpenTable] = []
+        owners: list[int] = []
+        for index, opened in enumerate(path):
+            own = [partial(_given, part) for part in apart(index)] if opened().is_joined else [opened]
+            parts += own
+            owners += [index] * len(own)
+        draft = _merged(parts, is_proven, limit_bytes, heeds_joints=False)
+        draft.gather(owners, len(path))
+        return draft.tree()
+
+
+def _given(table: NameTable) -> NameTable:
+    return table
+
+
+def _merged(path: Sequence[OpenTable], is_proven: bool, limit_bytes: int, *, heeds_joints: bool) -> TreeDraft:
+    if heeds_joints:
+        path = [partial(_unjoined, opened) for opened in path]
+    try:
+        draft = TreeDraft(len(path), limit_bytes)
+        _Exact(draft, path, None, is_proven).merge()
+    except _NotAllIsSaid:
+        draft = TreeDraft(len(path), limit_bytes)
+        tables, kept = completed(path, limit_bytes)
+        _Exact(draft, tables, kept, is_proven).merge()
+    return draft
+
+
+class _IsJoined(Exception):
+    """An archive is to be taken apart first."""
+
+
+def _unjoined(opened: OpenTable) -> NameTable:
+    table = opened()
+    if table.is_joined:
+        raise _IsJoined
+    return table
 
 
 @define

@@ -135,6 +135,10 @@ class NameTable(Protocol):
         """Some path has ``..`` in it or lies too deep (see `is_odd`)."""
 
     @property
+    def is_joined(self) -> bool:
+        """Several dumps are in the archive, which tar joined: directories are listed again, or renames told later."""
+
+    @property
     def renames(self) -> Sequence[Rename]:
         """
         Those that the archive tells of. Tar writes all of them into the first listing.
@@ -205,6 +209,10 @@ def names_alone(listing: bytes) -> bytes:
     return (b"\0" + listing).replace(b"\0Y", b"\0N")
 
 
+def tells_of_renames(listing: bytes) -> bool:
+    return listing[:1] == b"R" or b"\0R" in listing
+
+
 def digest(content: bytes) -> bytes:
     return blake2b(content, digest_size=DIGEST_BYTES).digest()
 
@@ -235,6 +243,7 @@ class TableMaker:
     keep: Callable[[bytes, int, bytes, bytes], None]
     limit_bytes: int
     has_odd_paths: bool = False
+    is_joined: bool = False
     renames: Sequence[Rename] = ()
     malformed: MemberUnreadable | None = None
     _directories: dict[bytes, _Listed] = field(factory=dict)
@@ -292,6 +301,8 @@ class TableMaker:
         if not self._has_listings:
             self._has_listings = True
             self._read_renames(position, listing)
+        elif known.listings or tells_of_renames(listing):
+            self.is_joined = True
         its = digest(listing)
         if known.listings:
             known.listed, known.named = digest(known.listed + its), b""
@@ -381,6 +392,7 @@ class HeldTable:
     files: Files
     has_odd_paths: bool
     has_listings: bool
+    is_joined: bool
     _renames: Sequence[Rename]
     _malformed: MemberUnreadable | None
     _rows: dict[bytes, Row]
@@ -445,6 +457,7 @@ def held_table(archive: Iterable[Names], limit_bytes: int) -> HeldTable:
         files,
         maker.has_odd_paths,
         maker.has_listings,
+        maker.is_joined,
         maker.renames,
         maker.malformed,
         {path: row for path, row, _ in found},

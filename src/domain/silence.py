@@ -117,6 +117,10 @@ class Completed:
     def has_listings(self) -> bool:
         return self.table.has_listings
 
+    @property
+    def is_joined(self) -> bool:
+        return self.table.is_joined
+
     def directories(self) -> Sequence[bytes]:
         return sorted({*self.table.directories(), *self.kept.paths})
 

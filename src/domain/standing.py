@@ -255,7 +255,10 @@ def _doubts(archive: BackupArchive, link: Link, parent: BackupArchive | None) ->
     elif link.completeness is Completeness.LEFT_OUT:
         yield Doubt(DoubtKind.NOT_ARCHIVED, archive.id, link.reason)
     if archive.id.type is BackupType.FULL and has_unchanged(archive):
-        reason = "names in it are said to be elsewhere: they were excluded from the dump, or it is no full one"
+        reason = (
+            "names in it are said to be elsewhere: they were excluded from the dump, or it is no full one, or tar "
+            "joined several dumps in it"
+        )
         yield Doubt(DoubtKind.UNCHANGED_IN_FULL, archive.id, reason)
     if archive.id.type is not BackupType.FULL and is_whole(archive):
         yield Doubt(DoubtKind.NOTHING_UNCHANGED, archive.id, "nothing in it is unchanged: it may be a full dump")

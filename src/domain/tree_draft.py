@@ -127,6 +127,19 @@ class TreeDraft:
             self._contents = array("q", (_OWN,)) * len(self.values)
         self._contents[slot] = value
 
+    def gather(self, owners: Sequence[int], archives: int) -> None:
+        """Take the archives for parts of *archives*, each of the one that *owners* tells. All contents are there."""
+
+        def owned(value: int) -> int:
+            position, part = divmod(value, self.archives)
+            return value if value < 0 else position * archives + owners[part]
+
+        self.root = owned(self.root)
+        self.values = array("q", map(owned, self.values))
+        if self._contents is not None:
+            self._contents = array("q", map(owned, self._contents))
+        self.archives = archives
+
     def tree(self) -> Tree:
         """The tree, without the names that were lost. The last call."""
         if self._contents is not None:

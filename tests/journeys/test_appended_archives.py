@@ -8,15 +8,31 @@ and ``--update`` make one tar of which each member counts in turn, and the last 
 from __future__ import annotations
 
 import gzip
+import hashlib
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
+from hypothesis import HealthCheck, Phase, event, given, seed, settings
+from hypothesis import strategies as st
 
+from tarkeep.domain.archives import ArchiveId, BackupType, Lineage, Offer
+from tarkeep.domain.standing import DoubtKind
+from tests.support.assembled import InMemory
+from tests.support.histories import History, Step, below_root, steps
 from tests.support.server import LiveServer, live_server
 from tests.support.tar_oracle import look_at
+
+TAKEN_FROM = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def sha256_of(file: Path) -> str | None:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else None
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +110,61 @@ def test_dirt_behind_an_archive_is_told(client: httpx2.Client, tmp_path: Path, p
     assert "warnings" not in padded.json()
     told = "behind its end follow 40 bytes that are neither padding nor a tar; tar does not read them"
     assert answer.json()["warnings"] == [told]
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_dumps_that_tar_joined_restore_as_they_would_apart(part: int) -> None:
+    """A FULL and what follows, some of them joined by tar: each point is the directory as it was at the last one."""
+
+    @seed(part)
+    @settings(
+        max_examples=6,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],  # shrinking takes long: each example waits for the clock
+    )
+    @given(
+        steps(3, 14, growing=True),
+        st.lists(st.tuples(st.booleans(), st.sampled_from([True, True, False]), steps(1, 5)), min_size=1, max_size=3),
+    )
+    def each(start: list[Step], further: list[tuple[bool, bool, list[Step]]]) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            check_joined(History(Path(place)), start, further)
+
+    each()
+
+
+def check_joined(history: History, start: list[Step], further: list[tuple[bool, bool, list[Step]]]) -> None:
+    snapshot = history.place / "snapshot"
+    tarkeep = InMemory().tarkeep
+    stored: list[Path] = []
+    waiting: list[tuple[Path, str | None]] = []  # what is to be joined, each with what it started from
+    all_steps = [(False, False, start), *further]
+    for number, (posix, _, changes) in enumerate(all_steps):
+        history.go_through(changes)
+        before = sha256_of(snapshot)
+        waiting.append((history.dump(f"{number}.tar", snapshot, posix=posix), before))
+        if number + 1 < len(all_steps) and all_steps[number + 1][1]:
+            continue
+        (first, began_from), *others = waiting
+        for other, _ in others:
+            tar("--concatenate", f"--file={first}", str(other), folder=history.place)
+        waiting.clear()
+        id = ArchiveId("p", BackupType.INC if stored else BackupType.FULL, f"{number}.tar.gz")
+        stored.append(first)
+        lineage = Lineage(None, began_from, sha256_of(snapshot))
+        offer = Offer(id, taken_at=TAKEN_FROM + timedelta(days=number), lineage=lineage)
+        tarkeep.receive(offer, [gzip.compress(first.read_bytes(), 1)])
+
+        opened = tarkeep.open_point("p", id)
+        if any(doubt.kind is DoubtKind.NOT_ARCHIVED for doubt in opened.plan.point.doubts) or opened.tree.gaps:
+            event("tar did not archive what it should")
+            continue
+        target = history.place / "given"
+        found = extracted(b"".join(tarkeep.restore_tar(opened)), target)
+        shutil.rmtree(target)
+        assert found == below_root(look_at(history.root))
+        if tarkeep.make_plan("p", id).plan.is_sound:
+            event("sound" + (", joined" if others else ""))
+            assert history.restored(stored) == found

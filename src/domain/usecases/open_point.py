@@ -290,7 +290,15 @@ class OpenPoint:
             if tree is None:
                 limit_bytes = self.members.max_names_bytes
                 tables = [self._table(archive, before) for before, archive in pairwise((None, *way.archives))]
-                tree = self.members.again(lambda: merge(tables, way.is_exact, way.is_left_out, limit_bytes))
+                tree = self.members.again(
+                    lambda: merge(
+                        tables,
+                        way.is_exact,
+                        way.is_left_out,
+                        limit_bytes,
+                        lambda index: self.members.parts(way.archives[index]),
+                    )
+                )
                 self.kept.put(key, tree)
         return tree
 

@@ -15,6 +15,7 @@ from attrs import frozen
 from ..archives import BackupArchive
 from ..errors import MemberUnreadable, RecordsMissing, TreeTooLarge
 from ..footprints import Footprint, footprint_of
+from ..joined import taken_apart
 from ..listings import MAX_HELD_BYTES, NAME_BYTES, canonical
 from ..members import Member, MemberRecord
 from ..name_table import NameTable, held_table, last_at, listed_in_order
@@ -101,6 +102,10 @@ class RecordMembers:
             raise TreeTooLarge(limit_bytes)  # before anything is read
         found = self._kept(archive, lambda: self.records.table(sha256, limit_bytes, base))
         return found or held_table(tables(self._passing(archive)), limit_bytes)
+
+    def parts(self, archive: BackupArchive) -> Sequence[NameTable]:
+        """The tables of the dumps that tar joined in *archive*. Raises like `table`."""
+        return taken_apart(tables(self(archive)), self.max_names_bytes)
 
     def names(self, archive: BackupArchive, like: BackupArchive | None = None) -> Iterator[Names]:
         """The directories that have listings, with these, in the order of the tar. Raises like `table`."""

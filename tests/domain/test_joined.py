@@ -1,0 +1,55 @@
+"""Dumps that tar joined in one archive, taken apart again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tarkeep.domain.errors import MemberUnreadable
+from tarkeep.domain.joined import MAX_PARTS, taken_apart
+from tarkeep.domain.names import DIRECTORY, OTHER, Names
+
+LIMIT_BYTES = 1 << 20
+
+
+def names(*members: tuple[bytes, bytes | None]) -> list[Names]:
+    """Members in two pieces: path and listing, None for a file."""
+    half = len(members) // 2
+    return [
+        Names(
+            [512 * (start + number) for number in range(len(some))],
+            bytes(OTHER if listing is None else DIRECTORY for _, listing in some),
+            [path for path, _ in some],
+            [listing or b"" for _, listing in some],
+            [512] * len(some),
+        )
+        for start, some in ((0, members[:half]), (half, members[half:]))
+    ]
+
+
+def test_a_directory_that_is_listed_again_begins_another_dump() -> None:
+    """As do renames behind the first listing; a directory that comes again without one does not."""
+    archive = names(
+        (b"r", b"Ya\0\0"),
+        (b"r/a", None),
+        (b"r", b""),
+        (b"r", b"Yb\0Na\0\0"),
+        (b"r/b", None),
+        (b"s", b"Rx\0Ty\0Yc\0\0"),
+        (b"s/c", None),
+    )
+
+    parts = taken_apart(archive, LIMIT_BYTES)
+
+    assert [list(part.directories()) for part in parts] == [[b"r"], [b"r"], [b"s"]]
+    assert [list(part.files.positions) for part in parts] == [[1], [4], [6]]
+    assert [len(part.renames) for part in parts] == [0, 0, 1]
+    assert not any(part.is_joined for part in parts)
+
+
+def test_more_than_anybody_joins_are_not_taken_apart() -> None:
+    """Each part costs the place of its names."""
+    listing = (b"r", b"Ya\0\0")
+
+    assert len(taken_apart(names(*[listing] * MAX_PARTS), LIMIT_BYTES)) == MAX_PARTS
+    with pytest.raises(MemberUnreadable, match="more than 64 dumps"):
+        taken_apart(names(*[listing] * (MAX_PARTS + 1)), LIMIT_BYTES)
