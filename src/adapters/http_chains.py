@@ -21,6 +21,7 @@ from ..domain.client.chain import (
     Tell,
     TreeEntry,
     Version,
+    Warn,
 )
 from ..domain.client.ports import Download
 from ..domain.errors import NotThere, Refused
@@ -135,14 +136,23 @@ class HttpChains:
         recursive: bool = False,
         allow_gaps: bool = False,
         tell: Tell | None = None,
+        warn: Warn | None = None,
     ) -> Iterator[TreeEntry]:
         query = {"at": at, "path": path_text(path)} | ({"recursive": "true"} if recursive else {})
-        return self._entries(profile, "tree", path, query | _part(b"", allow_gaps=allow_gaps), tell)
+        return self._entries(profile, "tree", path, query | _part(b"", allow_gaps=allow_gaps), tell, warn)
 
     def find(
-        self, profile: str, at: str, name: str, *, allow_gaps: bool = False, tell: Tell | None = None
+        self,
+        profile: str,
+        at: str,
+        name: str,
+        *,
+        allow_gaps: bool = False,
+        tell: Tell | None = None,
+        warn: Warn | None = None,
     ) -> Iterator[TreeEntry]:
-        return self._entries(profile, "find", b"", {"at": at, "name": name, **_part(b"", allow_gaps=allow_gaps)}, tell)
+        query = {"at": at, "name": name, **_part(b"", allow_gaps=allow_gaps)}
+        return self._entries(profile, "find", b"", query, tell, warn)
 
     def history(self, profile: str, path: bytes) -> list[Version]:
         told = self._asked(profile, "history", path=path_text(path))
@@ -160,15 +170,20 @@ class HttpChains:
             return self.remote.asked("GET", f"{target}?{urlencode(query)}" if query else target)
 
     def _entries(
-        self, profile: str, what: str, folder: bytes, query: Mapping[str, str], tell: Tell | None
+        self, profile: str, what: str, folder: bytes, query: Mapping[str, str], tell: Tell | None, warn: Warn | None
     ) -> Iterator[TreeEntry]:
         for page in self._pages(profile, what, query):
             with self.remote.understood(page):
                 entries = [_entry(profile, folder, told) for told in page.objects("entries")]
                 counts = _counts(page)
+                passed_over = _passed_over(page)
             if tell is not None and counts:
                 tell(counts)
                 tell = None
+            if warn is not None:
+                for sentence in passed_over:
+                    warn(sentence)
+                warn = None
             yield from entries
 
     def _pages(self, profile: str, what: str, query: Mapping[str, str]) -> Iterator[Told]:
@@ -192,6 +207,14 @@ def _not_there() -> Iterator[None]:
         if (error.status, error.code) == (404, "not-found"):
             raise NotThere(error.status, error.code, error.detail) from error
         raise
+
+
+def _passed_over(told: Told) -> list[str]:
+    """What an answer says of points that it passed over, in sentences; nothing of an older server."""
+    if not told.has("passed_over"):
+        return []
+    found = ((one.object("archive"), one.text("reason")) for one in told.objects("passed_over"))
+    return [f"{archive.text('type')}/{archive.text('name')} was passed over: {reason}" for archive, reason in found]
 
 
 def _part(path: bytes, *, allow_gaps: bool = False) -> dict[str, str]:

@@ -294,6 +294,20 @@ def _estimated(name: str, zone: tzinfo, newest: datetime | None, received_at: da
     return min(max(received_at if received_at - end < SENT_WITHIN else told, begin), end)
 
 
+def earliest(archive: BackupArchive, zone: tzinfo = UTC) -> datetime:
+    """
+    The earliest time at which *archive* may have been taken: its own, where that is a moment that somebody stated; else
+    the beginning of the day in its name, and no time before its newest member. *zone* is that of times in names.
+    """
+    newest = archive.contents.newest_member if archive.contents is not None else None
+    name = archive.id.name
+    if time_in_name(name, zone) is not None or archive.taken_at != _estimated(name, zone, newest, archive.received_at):
+        return archive.taken_at
+    day = day_in_name(name, zone)
+    bounds = [bound for bound in (newest, day[0] if day is not None else None) if bound is not None]
+    return min(max(bounds), archive.taken_at) if bounds else archive.taken_at
+
+
 @frozen
 class Offer:
     """What is said of an archive that is sent. *received_at* is stated by an import only, never by a client."""

@@ -33,6 +33,7 @@ from tarkeep.domain.client.chain import (
     Tell,
     TreeEntry,
     Version,
+    Warn,
 )
 from tarkeep.domain.client.ports import NO_LINEAGE, ServerFacts, UploadProgress
 from tarkeep.domain.errors import NoAnswer, NotThere, ParentMoved, UploadGone
@@ -292,11 +293,19 @@ class MemoryServer:
         recursive: bool = False,
         allow_gaps: bool = False,
         tell: Tell | None = None,
+        warn: Warn | None = None,
     ) -> Iterator[TreeEntry]:
         raise NotImplementedError
 
     def find(
-        self, profile: str, at: str, name: str, *, allow_gaps: bool = False, tell: Tell | None = None
+        self,
+        profile: str,
+        at: str,
+        name: str,
+        *,
+        allow_gaps: bool = False,
+        tell: Tell | None = None,
+        warn: Warn | None = None,
     ) -> Iterator[TreeEntry]:
         raise NotImplementedError
 

@@ -162,6 +162,9 @@ class LackingName:
 Tell: TypeAlias = Callable[[Counts], None]
 """Is told how many names of what is listed cannot be given back, or may be out of date."""
 
+Warn: TypeAlias = Callable[[str], None]
+"""Is told, in a sentence, of a point that was passed over in choosing by time."""
+
 
 @frozen
 class Version:
@@ -218,15 +221,24 @@ class Chains(Protocol):
         recursive: bool = False,
         allow_gaps: bool = False,
         tell: Tell | None = None,
+        warn: Warn | None = None,
     ) -> Iterator[TreeEntry]:
         """
-        What lay at and in *path*, page by page; with *recursive* everything below. *tell* is called where names lack.
+        What lay at and in *path*, page by page; with *recursive* everything below. *tell* is called where names lack,
+        *warn* for each point that was passed over.
         """
 
     def find(
-        self, profile: str, at: str, name: str, *, allow_gaps: bool = False, tell: Tell | None = None
+        self,
+        profile: str,
+        at: str,
+        name: str,
+        *,
+        allow_gaps: bool = False,
+        tell: Tell | None = None,
+        warn: Warn | None = None,
     ) -> Iterator[TreeEntry]:
-        """What has a name like *name*, page by page. *tell* is called if names of the tree lack."""
+        """What has a name like *name*, page by page. *tell* and *warn* are as for `tree`."""
 
     def history(self, profile: str, path: bytes) -> list[Version]:
         """What each archive says of *path*, oldest first."""

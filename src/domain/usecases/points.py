@@ -28,6 +28,7 @@ from ..errors import (
     ReadOnly,
 )
 from ..kept_links import PlacedPage, Places
+from ..passed_over import PassedOver, passed_over
 from ..points import Plan, RestorePoint, plan_restore, restore_points
 from ..ports import Catalog
 from ..rules import Rules
@@ -132,6 +133,12 @@ class ListPoints:
             return [] if newest is None else places.path(newest.archive.id)
 
         return self._told(profile, path)
+
+    def passed_over(self, profile: str, at: datetime | ArchiveId | None = None) -> tuple[PassedOver, ...]:
+        """What `plan` passed over in choosing a point by a time; nothing where it was asked for by its archive."""
+        if isinstance(at, ArchiveId):
+            return ()
+        return passed_over(self.catalog, profile, at, self.rules.of(profile).time_zone)
 
     def way_before(self, archive: BackupArchive) -> Sequence[Placed]:
         """The path of the newest archive before *archive* that it could build on by rule; empty where there is none."""

@@ -82,6 +82,7 @@ def ls(
             recursive=recursive,
             allow_gaps=allow_gaps,
             tell=lambda lacks: output.error(lacks_words(lacks)),
+            warn=output.error,
         )
         return _show(output, entries, long=long, null=null)
 
@@ -129,6 +130,7 @@ def find(
             path_text(given_path(name)),
             allow_gaps=allow_gaps,
             tell=lambda lacks: output.error(lacks_words(lacks)),
+            warn=output.error,
         )
         return _show(output, entries, long=long, null=null)
 

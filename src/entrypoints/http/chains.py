@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time
 from itertools import islice
 from urllib.parse import urlencode
@@ -17,6 +17,7 @@ from starlette.types import Scope
 from ...domain.archives import ArchiveId, BackupArchive, BackupType
 from ...domain.chains import chains
 from ...domain.naming import check_archive_name, check_profile
+from ...domain.passed_over import PassedOver
 from ...domain.path_text import path_text
 from ...domain.ports import ArchiveReader
 from ...domain.sidecar import rfc3339
@@ -30,7 +31,7 @@ from .download import StreamedResponse, attached, repr_digest
 from .parameters import allows_gaps, checked_text, in_utc, optional_type, requested_path
 from .plan_script import Step, plan_script
 from .problems import Problem
-from .wire import archive_location, archive_reference, gaps_location
+from .wire import archive_location, archive_reference, gaps_location, passed_over_json
 
 PROFILE = "/api/v1/profiles/{profile}"
 ARCHIVE = PROFILE + "/archives/{type}/{name}"
@@ -154,12 +155,13 @@ async def plan(request: Request) -> Response:
     def answer() -> Response:
         at = requested_time(request, context, profile)
         made = context.tarkeep.make_plan(profile, at, path, allow_gaps=with_gaps)
+        passed_over = context.tarkeep.points.passed_over(profile, at)
         if wants_script:
             server = f"{request.url.scheme}://{request.url.netloc}"
-            script = _script(made, server, allow_gaps=with_gaps)
+            script = _script(made, passed_over, server, allow_gaps=with_gaps)
             return Response(script, media_type=SCRIPT_TYPE, headers={"Vary": "Accept"})
         with_steps = steps == "full" or len(made.archives) <= MOST_STEPS
-        body = _plan(profile, made, with_steps=with_steps, allow_gaps=with_gaps)
+        body = _plan(profile, made, passed_over, with_steps=with_steps, allow_gaps=with_gaps)
         return answer_json(body, headers={"Vary": "Accept"})
 
     return await context.run(answer)
@@ -177,7 +179,9 @@ def _wants_script(request: Request) -> bool:
     return asked == "sh" or (not asked and SCRIPT_TYPE in accepted)
 
 
-def _plan(profile: str, made: MadePlan, *, with_steps: bool, allow_gaps: bool) -> dict[str, object]:
+def _plan(
+    profile: str, made: MadePlan, passed_over: Sequence[PassedOver], *, with_steps: bool, allow_gaps: bool
+) -> dict[str, object]:
     point = made.plan.point
     at = urlencode(_asked(made, allow_gaps=allow_gaps) | {"steps": "full"})
     return {
@@ -206,7 +210,8 @@ def _plan(profile: str, made: MadePlan, *, with_steps: bool, allow_gaps: bool) -
         "uncertain": made.counts.uncertain,
         "unknown": list(made.unknown),
         "gaps_url": gaps_location(point.archive.id, made.path) if made.counts or made.unknown else None,
-        "warnings": list(_warnings(made)),
+        "passed_over": passed_over_json(passed_over),
+        "warnings": [*(one.sentence for one in passed_over), *_warnings(made)],
     }
 
 
@@ -252,7 +257,7 @@ def _asked(made: MadePlan, *, allow_gaps: bool) -> dict[str, str]:
     return asked | ({"allow_gaps": "1"} if allow_gaps else {})
 
 
-def _script(made: MadePlan, server: str, *, allow_gaps: bool) -> str:
+def _script(made: MadePlan, passed_over: Sequence[PassedOver], server: str, *, allow_gaps: bool) -> str:
     point, archives = made.plan.point, made.archives
     size = human_size(sum(archive.size_bytes for archive in archives))
     title = (
@@ -274,6 +279,7 @@ def _script(made: MadePlan, server: str, *, allow_gaps: bool) -> str:
         merged_at=None if made.plan.is_sound else merged_at,
         lacks=tuple(_lacks(made)),
         named_at=gaps_location(id, made.path, format="text") if is_long else None,
+        remarks=[one.sentence for one in passed_over],
     )
 
 

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from ...domain.archives import BackupArchive
 from ...domain.members import Member, MemberType
+from ...domain.passed_over import PassedOver
 from ...domain.path_text import path_text
 from ...domain.sidecar import rfc3339
 from ...domain.standing import Fidelity
@@ -24,7 +25,7 @@ from .download import Source, StreamedResponse, attached, selected_response
 from .gaps import count_headers, next_link
 from .parameters import allows_gaps, checked_text, requested_path, whole_number
 from .problems import Problem
-from .wire import archive_reference, nanoseconds_rfc3339
+from .wire import archive_reference, nanoseconds_rfc3339, passed_over_json
 
 MAX_PAGE = 1000
 
@@ -62,6 +63,7 @@ async def _restored(request: Request, *, is_packed: bool) -> Response:
         opened = await context.open_point(profile, lambda: requested_time(request, context, profile), with_gaps)
         pieces = await context.run(lambda: context.tarkeep.restore_tar(opened, path, allow_gaps=with_gaps))
         counts = await context.run(lambda: count_headers(opened, path))
+        passed_over = await context.run(lambda: _passed_over(request, context, profile))
         held = turn.pop_all()  # until the last byte is sent
     point = opened.plan.point
     headers = {
@@ -71,11 +73,18 @@ async def _restored(request: Request, *, is_packed: bool) -> Response:
         "Cache-Control": "private, no-cache",
         **counts,
     }
+    if passed_over:  # the plan says why
+        labels = (f"{one.archive.type.value}/{quote(one.archive.name)}" for one in passed_over)
+        headers["Tarkeep-Passed-Over"] = ", ".join(labels)
     media_type = "application/gzip" if is_packed else "application/x-tar"
     packed = context.tarkeep.pack(pieces) if is_packed else pieces
     # of an answer to HEAD the length is not known, and nothing of it is made
     sent = _closing(iter(()), packed, pieces) if request.method == "HEAD" else _closing(packed, pieces)
     return StreamedResponse(_with(held, sent), context.executor, media_type, headers=headers)
+
+
+def _passed_over(request: Request, context: Context, profile: str) -> tuple[PassedOver, ...]:
+    return context.tarkeep.points.passed_over(profile, requested_time(request, context, profile))
 
 
 # -- looking around --------------------------------------------------------------------------------------------------
@@ -137,6 +146,7 @@ async def _listing(
             "next_cursor": following,
             "gaps": (counts := opened.count(path)).lacking,
             "uncertain": counts.uncertain,
+            "passed_over": passed_over_json(_passed_over(request, context, profile)),
         }
         return answer_json(body, headers=count_headers(opened, path, next_link(request, following)))
 

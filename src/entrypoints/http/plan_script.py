@@ -111,9 +111,11 @@ def plan_script(
     merged_at: str | None = None,
     lacks: Sequence[str] = (),
     named_at: str | None = None,
+    remarks: Sequence[str] = (),
 ) -> str:
     """
-    The script. *title* is one line that says what it restores, *server* the address clients know.
+    The script. *title* is one line that says what it restores, *server* the address clients know; *remarks* are lines
+    below the title.
 
     *is_exact* plans are extracted as incremental archives, which also deletes and renames; others lay one archive over
     the other. Where tar is not to be trusted with them, *merged_at* is the path of the merged tree, taken instead. What
@@ -121,7 +123,7 @@ def plan_script(
     is the path of a text that does, which is put beside the directory.
     """
     check = _GNU_TAR if is_exact and merged_at is None else ""
-    lines = [_HEAD.format(title=title, server=shlex.quote(server), check=check)]
+    lines = [_HEAD.format(title="\n# ".join((title, *remarks)), server=shlex.quote(server), check=check)]
     if merged_at is not None:
         lines.append(_MERGED.format(archives=counted(len(steps), "archive"), path=shlex.quote(merged_at)))
     else:

@@ -15,6 +15,7 @@ import msgspec
 
 from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
 from ...domain.chains import Link
+from ...domain.passed_over import PassedOver
 from ...domain.path_text import path_text
 from ...domain.ports import ListedArchive, Sums, Totals
 from ...domain.sidecar import rfc3339
@@ -139,6 +140,11 @@ def verdict_json(standing: Standing) -> dict[str, object]:
         "sound": standing.is_sound,
         "gaps": standing.seen.gaps,
     }
+
+
+def passed_over_json(passed_over: Iterable[PassedOver]) -> list[dict[str, object]]:
+    """The points that a choice by time passed over, and why."""
+    return [{"archive": archive_reference(one.archive), "reason": one.reason} for one in passed_over]
 
 
 def archive_location(id: ArchiveId) -> str:

@@ -1,0 +1,91 @@
+"""Asking by time says what was passed over: what is dated ahead, and what may be of the time that was asked for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx2
+import pytest
+
+from tests.support.machine import Machine
+from tests.support.tars import END, gz, member
+
+TODAY = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+DAY = f"{TODAY:%Y-%m-%d}"
+
+
+def put(client: httpx2.Client, profile: str, name: str, type: str = "FULL", *, changed: datetime = TODAY) -> None:
+    tar = member(b"a", name.encode(), mtime=int(changed.timestamp())) + END
+    url = f"/api/v1/profiles/{profile}/archives/{type}/{name}"
+    assert client.put(url, content=gz(tar)).status_code == 201
+
+
+@pytest.fixture
+def dated(memory_client: httpx2.Client, profile: str) -> tuple[httpx2.Client, str]:
+    """One of a certain time, one of a day, one of years ahead."""
+    put(memory_client, profile, f"full_{TODAY - timedelta(hours=3):%Y-%m-%d_%H-%M-%S}.tar.gz")
+    put(memory_client, profile, f"full_{DAY}.tar.gz", changed=TODAY - timedelta(hours=1))
+    put(memory_client, profile, "full_2099-01-01_00-00-00.tar.gz")
+    return memory_client, profile
+
+
+def told(client: httpx2.Client, profile: str, what: str, at: str) -> tuple[str, list[str]]:
+    body = client.get(f"/api/v1/profiles/{profile}/{what}", params={"at": at}).json()
+    return body["point"]["name"], [one["archive"]["name"] for one in body["passed_over"]]
+
+
+def test_latest_passes_over_what_is_dated_ahead(dated: tuple[httpx2.Client, str]) -> None:
+    """In plans and trees, with the reason, in the script, and in the tar's headers."""
+    client, profile = dated
+    ahead = "full_2099-01-01_00-00-00.tar.gz"
+
+    for what in ("plan", "tree"):
+        assert told(client, profile, what, "latest") == (f"full_{DAY}.tar.gz", [ahead])
+    base = f"/api/v1/profiles/{profile}"
+    warnings = client.get(f"{base}/plan").json()["warnings"]
+    assert warnings[0].startswith(f"FULL/{ahead} was passed over: by what its sender or its name says")
+    assert f"# FULL/{ahead} was passed over" in client.get(f"{base}/plan", params={"format": "sh"}).text
+    assert client.get(f"{base}/restore.tar").headers["Tarkeep-Passed-Over"] == f"FULL/{ahead}"
+
+
+def test_a_time_passes_over_what_may_be_of_it(dated: tuple[httpx2.Client, str]) -> None:
+    """The newest member says from when on, and the end of the day until when."""
+    client, profile = dated
+
+    early = (TODAY - timedelta(hours=2)).isoformat()
+    assert told(client, profile, "plan", early)[1] == []
+    chosen, passed_over = told(client, profile, "plan", TODAY.isoformat())
+    assert (chosen, passed_over) == (
+        f"full_{TODAY - timedelta(hours=3):%Y-%m-%d_%H-%M-%S}.tar.gz",
+        [f"full_{DAY}.tar.gz"],
+    )
+    reason = client.get(f"/api/v1/profiles/{profile}/plan", params={"at": TODAY.isoformat()}).json()["passed_over"]
+    assert "nobody knows more of its time than that it is between" in reason[0]["reason"]
+    assert told(client, profile, "plan", f"{TODAY + timedelta(days=1):%Y-%m-%d}")[0] == f"full_{DAY}.tar.gz"
+    assert (
+        "Tarkeep-Passed-Over"
+        not in client.get(f"/api/v1/profiles/{profile}/restore.tar", params={"at": f"FULL/full_{DAY}.tar.gz"}).headers
+    )
+
+
+def test_what_is_all_there_is_was_not_passed_over(memory_client: httpx2.Client, profile: str) -> None:
+    """Where everything is dated ahead the last of it is the latest; and who names an archive is told of no other."""
+    for name in ("full_2098-01-01_00-00-00.tar.gz", "full_2099-01-01_00-00-00.tar.gz"):
+        put(memory_client, profile, name)
+
+    assert told(memory_client, profile, "plan", "latest") == ("full_2099-01-01_00-00-00.tar.gz", [])
+    assert told(memory_client, profile, "plan", "FULL/full_2098-01-01_00-00-00.tar.gz")[1] == []
+
+
+def test_the_client_warns(machine: Machine, profile: str, tmp_path: Path) -> None:
+    """Before it restores, and where it lists."""
+    with httpx2.Client(base_url=machine.url, trust_env=False) as client:
+        put(client, profile, f"full_{DAY}.tar.gz")
+        put(client, profile, "full_2099-01-01_00-00-00.tar.gz")
+
+    for command in (("restore", profile, "--into", str(tmp_path / "into"), "--dry-run"), ("ls", quote(profile))):
+        ran = machine.run(*command)
+        assert ran.returncode == 0
+        assert "FULL/full_2099-01-01_00-00-00.tar.gz was passed over" in ran.stderr
