@@ -68,6 +68,7 @@ class HttpChains:
                 ),
                 tuple(map(path_bytes, missing.texts("names"))) if missing is not None else (),
                 missing.count("count") if missing is not None else 0,
+                told.count("gaps") if told.has("gaps") else 0,
             )
 
     def base(self, profile: str, type: BackupType) -> Base | None:
@@ -255,6 +256,8 @@ def _point(profile: str, told: Told) -> StoredPoint:
         obstacles=told.sentences("obstacles"),
         doubts=told.sentences("doubts"),
         notes=told.texts("notes") if told.has("notes") else (),
+        is_sound=told.flag("sound") if told.has("sound") else True,
+        gaps=told.count("gaps") if told.has("gaps") else 0,
     )
 
 

@@ -64,6 +64,7 @@ def test_all_else_is_given_and_what_is_not_is_named(
         script = client.get(f"{base}/plan?format=sh").text
 
     assert (plan["gaps"], plan["sound"]) == (1, False)
+    assert "1 name of it cannot be given back" in machine.run("points", profile).stdout
     assert any(warning.startswith(path) and why in warning for warning in plan["warnings"])
 
     (tmp_path / "restore.sh").write_text(script)

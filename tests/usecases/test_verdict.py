@@ -141,3 +141,12 @@ def test_a_tar_that_does_not_answer_is_told(source: DumpSource, tmp_path: Path) 
     with pytest.raises(DumpFailed, match="broken"):
         GnuTar(str(broken)).archivable(source, (b"document/a",))
     assert GnuTar(str(broken)).archivable(source, ()) == ()
+
+
+def test_names_that_nobody_could_extract_are_told(source: DumpSource) -> None:
+    """It restores, but for them, as its plan says; a FULL would have no more, so none is due."""
+    verdict = asked(source, PointDetail(ID, "exact", gaps=2))
+
+    assert verdict is not None
+    assert verdict.gap == "2 names of it cannot be given back: see its plan"
+    assert verdict.is_good

@@ -27,7 +27,7 @@ class StoredPoint:
 
     *evidence* is the weakest of the path, *link_evidence* that of this archive and its *parent*, with a *reason*.
     *obstacles* say why it does not restore, *doubts* what is odd about it, a sentence each; *notes* are what its sender
-    says of it.
+    says of it. *is_sound* and *gaps* are what its plan says, too.
     """
 
     id: ArchiveId
@@ -48,6 +48,8 @@ class StoredPoint:
     obstacles: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    is_sound: bool = True
+    gaps: int = 0
 
     @property
     def is_dated_ahead(self) -> bool:
@@ -62,7 +64,7 @@ class PointDetail:
     archive itself, each with its code.
 
     *not_archived* are names that the archive leaves to the one before and that are not there either, as paths, the
-    first few of *not_archived_count*.
+    first few of *not_archived_count*. *gaps* counts names that its archives have and that nobody could extract.
     """
 
     id: ArchiveId
@@ -71,6 +73,7 @@ class PointDetail:
     doubts: tuple[tuple[str, str], ...] = ()
     not_archived: tuple[bytes, ...] = ()
     not_archived_count: int = 0
+    gaps: int = 0
 
 
 @frozen

@@ -31,7 +31,7 @@ class Verdict:
 
     *obstacles* are why it does not restore, *forgotten* names that it lacks, some of them, as paths. *left_out* are
     new names, some of *left_out_count*, that it lacks on purpose. *doubts* are what else is odd about it, *harmless*
-    those that are none to whoever made it.
+    those that are none to whoever made it. *gaps* counts names that nobody could extract.
     """
 
     obstacles: tuple[str, ...] = ()
@@ -40,6 +40,7 @@ class Verdict:
     left_out_count: int = 0
     doubts: tuple[str, ...] = ()
     harmless: tuple[str, ...] = ()
+    gaps: int = 0
 
     @property
     def is_good(self) -> bool:
@@ -59,6 +60,11 @@ class Verdict:
                 f"{names}{f' and {more} more' if more > 0 else ''}"
             )
         return ""
+
+    @property
+    def gap(self) -> str:
+        """What of it nobody could extract, a sentence without an end; another FULL would have it likewise."""
+        return f"{counted(self.gaps, 'name')} of it cannot be given back: see its plan" if self.gaps else ""
 
 
 @frozen
@@ -122,7 +128,13 @@ class AskVerdict:
         if told.fidelity != "exact":
             doubts.append(f"it restores as {told.fidelity} only: see tarkeep points {id.profile}")
         return Verdict(
-            obstacles, forgotten, left_out, told.not_archived_count - len(forgotten), tuple(doubts), harmless
+            obstacles,
+            forgotten,
+            left_out,
+            told.not_archived_count - len(forgotten),
+            tuple(doubts),
+            harmless,
+            told.gaps,
         )
 
     def _obstacles(self, id: ArchiveId, notice: Notice) -> tuple[str, ...]:

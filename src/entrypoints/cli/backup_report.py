@@ -41,6 +41,8 @@ def report(
         )
     if verdict is not None and not verdict.is_good:
         output.error(f"{archive.id}: stored, but {verdict.fault}")
+    if verdict is not None and verdict.gap:
+        output.error(f"{archive.id}: stored, but {verdict.gap}")
     changes = done.changes
     output.result(
         f"{archive.id}: stored ({human_size(archive.size_bytes)}), {on_top_of(parent)}: {reason}",
@@ -65,6 +67,7 @@ def report(
         clean=done.is_clean,
         restorable=not verdict.obstacles if verdict is not None else None,
         obstacles=list(verdict.obstacles) if verdict is not None else [],
+        gaps=verdict.gaps if verdict is not None else None,
         doubts=[*verdict.doubts, *verdict.harmless] if verdict is not None else [],
         forgotten=[path_text(path) for path in verdict.forgotten] if verdict is not None else [],
         left_out=[path_text(path) for path in verdict.left_out] if verdict is not None else [],
@@ -77,7 +80,7 @@ def report(
     for line in () if output.as_json else filter(None, lines):
         output.result(line)
     is_all = done.snapshot_error is None and done.not_whole is None and not done.unreadable
-    return OK if is_all and (verdict is None or verdict.is_good) else PARTLY
+    return OK if is_all and (verdict is None or (verdict.is_good and not verdict.gaps)) else PARTLY
 
 
 def on_top_of(parent: str | None) -> str:

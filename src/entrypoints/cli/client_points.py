@@ -102,6 +102,9 @@ def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
         yield Line(f"{indent + _label(point):{width}}  ", f"{mark:16}", "  ".join(facts), colour)
         for obstacle in point.obstacles:
             yield Line(f"{indent}    ", obstacle, colour=_RED)
+        if point.gaps:
+            lacks = f"{counted(point.gaps, 'name')} of it cannot be given back: see its plan"
+            yield Line(f"{indent}    ", lacks, colour=_YELLOW)
         for doubt in point.doubts:
             yield Line(f"{indent}    doubt: ", doubt, colour=_YELLOW)
         for note in (*point.notes[:_SHOWN_NOTES], *_more(point.notes)):
@@ -154,6 +157,8 @@ def _members(point: StoredPoint) -> dict[str, object]:
         "kind": point.kind,
         "state": point.state,
         "restorable": point.is_restorable,
+        "sound": point.is_sound,
+        "gaps": point.gaps,
         "fidelity": point.fidelity,
         "evidence": point.evidence,
         "parent": f"{point.parent.type.value}/{point.parent.name}" if point.parent is not None else None,
