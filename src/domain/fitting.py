@@ -16,7 +16,7 @@ from .chains import Fit, FitVerdict
 from .errors import TreeTooLarge
 from .listings import MAX_HELD_BYTES, Origins, is_placeable, join
 from .members import Listing, Mark
-from .name_table import NameTable
+from .name_table import NameTable, origins_between
 from .names import listing_of
 from .silence import says_nothing_of
 from .soundness import is_carried_out
@@ -56,7 +56,7 @@ def fit(
         return Fit(FitVerdict.UNKNOWN)
     if child.has_odd_paths and not all(map(is_placeable, child.directories())):
         raise TreeTooLarge(MAX_HELD_BYTES)
-    origins = Origins(child.renames, parent.renames)
+    origins = origins_between(child, parent)
     listed = _Listed(child)
     is_sound = is_carried_out(child, parent, origins)
     before = _Listed(parent)

@@ -8,8 +8,10 @@ order that cannot be carried out, and for a circle of three names they do.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
+from .dump_table import Told, entries_meant
 from .members import Rename
 
 MAX_PATH_BYTES = 4095
@@ -59,33 +61,55 @@ def join(directory: bytes, name: bytes) -> bytes:
     return directory + b"/" + name if directory else name
 
 
+Directories: TypeAlias = Callable[[], Sequence[bytes]]
+"""Gives the paths of all directories of an archive, ascending."""
+
+
 class Origins:
     """
     Where the directories of an archive's tree were in the tree before it.
 
     *renames* are those that the archive tells of, *earlier* those of the archive before it, which tar may tell again.
+    *now* gives its directories, *before* those of the archive before it; they are asked for where there are renames.
     Paths are canonical. A directory is where its parent was, under its own name, unless a rename says otherwise.
     """
 
-    def __init__(self, renames: Sequence[Rename], earlier: Sequence[Rename] = ()) -> None:
+    def __init__(
+        self,
+        renames: Sequence[Rename],
+        earlier: Sequence[Rename] = (),
+        now: Directories = tuple,
+        before: Directories = tuple,
+    ) -> None:
         self._steps, self._is_readable = _steps(renames)
-        self._renamed = _meant(self._steps)
         # Where a directory came to stand under a name that another one had, tar's snapshot file keeps that name with
         # the inode of the other. So the next dump names a circle by where its directories were before the last one,
         # and tells of the same renames again if nothing happened since.
-        told = _meant(_steps(earlier)[0])
+        told = dict(_meant(_steps(earlier)[0]))
         were = set(told.values())
         self._stood = {old: new for new, old in told.items() if new in were and old in told}
-        self._before: dict[bytes, bytes | None] = {b"": b""}
+        meant = _meant(self._steps)
+        entries = self._entries(before) if meant and self.is_plausible else ()
+        found = entries_meant([Told(*one) for one in meant], now(), entries) if entries else [None] * len(meant)
+        self._entry = {of.now: of.before for of in found if of is not None}
+        self._renamed = {new: old for (new, old), of in zip(meant, found, strict=True) if of is None}
+        self._known: dict[bytes, bytes | None] = {b"": b"", **self._entry}
+        self._before = dict(self._known)
         self._moved_from: set[bytes] = set()
-        if self._renamed:
-            self._moved_from = {before for new in self._renamed if (before := self._told(new)) is not None}
-            self._before = {b"": b""}  # some were looked up before it was known which names had become free
+        self._moved_from = {was for new in (*self._entry, *self._renamed) if (was := self._told(new)) is not None}
+        self._before = dict(self._known)  # some were looked up before it was known which names had become free
+
+    def _entries(self, before: Directories) -> Sequence[bytes]:
+        """The names that tar's snapshot file had the directories under."""
+        if not self._stood:
+            return before()
+        stood = {new: old for old, new in self._stood.items()}
+        return sorted({_with_prefix(path, stood) for path in before()})
 
     @property
     def is_trivial(self) -> bool:
         """No directory changed its name."""
-        return not self._renamed and not self._stood
+        return not self._renamed and not self._entry and not self._stood
 
     @property
     def moved_from(self) -> frozenset[bytes]:
@@ -110,7 +134,7 @@ class Origins:
 
     def _told(self, directory: bytes) -> bytes | None:
         """Where it was, in the names of tar's snapshot file."""
-        if not self._renamed:
+        if not self._renamed and not self._entry:
             return directory
         # Upwards to one that is known, and down again: recursion would end at 1,000 levels.
         climbed: dict[bytes, None] = {}
@@ -134,15 +158,18 @@ class Origins:
 
     def _since(self, path: bytes) -> bytes:
         """*path* in the names of tar's snapshot file -> in those of the tree before."""
-        if not self._stood:
-            return path
-        above, below = path, b""
-        while above:
-            if above in self._stood:
-                return self._stood[above] + below
-            above, name = split(above)
-            below = b"/" + name + below
-        return path
+        return _with_prefix(path, self._stood)
+
+
+def _with_prefix(path: bytes, others: Mapping[bytes, bytes]) -> bytes:
+    """*path*, with another name for it or for the nearest directory above it that has one in *others*."""
+    above, below = path, b""
+    while above and others:
+        if above in others:
+            return others[above] + below
+        above, name = split(above)
+        below = b"/" + name + below
+    return path
 
 
 def _steps(renames: Sequence[Rename]) -> tuple[list[tuple[bytes, bytes]], bool]:
@@ -155,13 +182,13 @@ def _steps(renames: Sequence[Rename]) -> tuple[list[tuple[bytes, bytes]], bool]:
     return steps, len(steps) == len(renames)
 
 
-def _meant(steps: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
-    """What the steps come to: the new name of a directory -> the old one. An empty name is the temporary one."""
-    renamed: dict[bytes, bytes] = {}
+def _meant(steps: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """What the steps come to: the new name of each directory, and the old one. An empty name is the temporary one."""
+    renamed: list[tuple[bytes, bytes]] = []
     aside = b""  # what waits under the temporary name
     for old, new in steps:
         if not new:
             aside = old
         else:
-            renamed[new] = old or aside
+            renamed.append((new, old or aside))
     return renamed

@@ -21,7 +21,7 @@ from attrs import define, field
 
 from .listings import MAX_HELD_BYTES, Origins, is_placeable, join, split
 from .members import Mark
-from .name_table import Files, NameTable, OpenTable, is_odd
+from .name_table import Files, NameTable, OpenTable, is_odd, origins_between
 from .names import HARD_LINK, listing_of
 from .overlaying import laid_over
 from .silence import NOTHING, Kept, changed, completed, leaves_out, says_nothing_of
@@ -152,7 +152,7 @@ class _Exact:
                 self._watch(table, behind, changed(table, behind))
                 behind = table
                 continue
-            origins = Origins(behind.renames, table.renames)
+            origins = origins_between(behind, table)
             if not origins.is_trivial:
                 self._map_back(jobs, origins)
             self._find(index, table, behind, jobs)

@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 from attrs import define, field, frozen
 
 from .errors import MemberUnreadable, TreeTooLarge
-from .listings import DIRECTORY_BYTES, MAX_LEVELS, NAME_BYTES, is_placeable, split
+from .listings import DIRECTORY_BYTES, MAX_LEVELS, NAME_BYTES, Origins, is_placeable, split
 from .members import Mark, Rename
 from .names import DIRECTORY, HARD_LINK, TABLE_MEMBERS, Names, listing_of
 from .tar_headers import BLOCK_BYTES
@@ -168,6 +168,11 @@ class NameTable(Protocol):
 
     def changed(self, other: NameTable) -> set[bytes]:
         """The directories that have other listings here than in *other*, or a member in one of the two alone."""
+
+
+def origins_between(child: NameTable, parent: NameTable) -> Origins:
+    """Where the directories of *child* were in *parent*."""
+    return Origins(child.renames, parent.renames, child.directories, parent.directories)
 
 
 OpenTable: TypeAlias = Callable[[], NameTable]

@@ -19,9 +19,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from attrs import define, field, frozen
 
 from .errors import TreeTooLarge
-from .listings import DIRECTORY_BYTES, NAME_BYTES, Origins, join, split
+from .listings import DIRECTORY_BYTES, NAME_BYTES, join, split
 from .members import Mark, Rename
-from .name_table import Files, NameTable, OpenTable, Row, digest, is_odd, mark_of
+from .name_table import Files, NameTable, OpenTable, Row, digest, is_odd, mark_of, origins_between
 from .names import listing_of
 from .tar_headers import BLOCK_BYTES
 
@@ -276,7 +276,7 @@ def _stays(directory: bytes, table: NameTable) -> bool:
 
 def _moved(table: NameTable, before: NameTable) -> dict[bytes, bytes]:
     """Where each directory that was renamed was in *before* -> where it is in *table*."""
-    origins = Origins(table.renames, before.renames)
+    origins = origins_between(table, before)
     found: dict[bytes, bytes] = {}
     if origins.is_trivial:
         return found

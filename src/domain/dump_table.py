@@ -1,0 +1,187 @@
+"""
+Which directory each record of a rename is about: GNU tar's table of directories, as it stands while tar dumps.
+
+tar tells of renames when it has seen everything, by the names that its table has then, and these need not be names of
+anything. Whenever it comes to a directory that it knows by its inode under another name, it writes the new name in
+front of *every* entry of the table that begins with the old one, be it below that directory or below one that had the
+name before it. So if ``b`` becomes ``c`` and then ``a`` becomes ``b``, what was ``a/d`` is called ``c/d`` in the end.
+Entries keep the names that they were read under for being looked up, and those are what is to be known here.
+
+The records are the end of that story. It is told again from the beginning: which directories they are about is supposed
+and the story told until its end is what the records say. (tar 1.34, incremen.c: procdir, dirlist_replace_prefix.)
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from attrs import define, field, frozen
+
+MAX_TOUCHED = 1_000_000
+"""Entries whose names are written anew, at most; what lies behind is taken by its name."""
+
+_ROUNDS = 10  # of supposing and telling
+
+
+@frozen
+class Told:
+    """A record: what the table calls a directory in the end, and what it calls the one that it was before."""
+
+    now: bytes
+    before: bytes
+
+
+@frozen
+class Meant:
+    """The directory that a record is about, by its path, and the entry of the table that it was before."""
+
+    now: bytes
+    before: bytes
+
+
+@define
+class _Supposed:
+    """As `Meant`; None where nothing is supposed."""
+
+    now: bytes | None
+    before: bytes | None
+
+
+def entries_meant(told: Sequence[Told], now: Sequence[bytes], entries: Sequence[bytes]) -> list[Meant | None]:
+    """
+    What each record of *told* is about; None where nothing can be found for it.
+
+    *now* are the directories of the archive, *entries* those of the table when the dump began; both ascending.
+
+    Cost: that of the directories below renamed ones, a few times.
+    """
+    here, known = set(now), set(entries)
+    supposed = [
+        _Supposed(one.now if one.now in here else None, one.before if one.before in known else None) for one in told
+    ]
+    for _ in range(_ROUNDS):
+        table = _Table(now, entries, known)
+        if not table.tell(supposed):
+            break
+        if not _mend(told, supposed, table, here):
+            break
+    return [Meant(one.now, one.before) if one.now is not None and one.before is not None else None for one in supposed]
+
+
+def _mend(told: Sequence[Told], supposed: list[_Supposed], table: _Table, here: Collection[bytes]) -> bool:
+    """Suppose otherwise wherever the story ended otherwise than a record says; whether there was anything."""
+    is_mended = False
+    called = table.called()
+    for one, record in zip(supposed, told, strict=True):
+        if one.now is None or table.name(one.now) != record.now:
+            taken = {other.now for other in supposed}
+            found = [path for path in called.get(record.now, ()) if path in here and path not in taken]
+            if found:
+                one.now, is_mended = found[0], True
+    for one, record in zip(supposed, told, strict=True):
+        fits = [entry for entry in _called(record.before, called, table) if entry in table.known]
+        if one.before in fits and not _stays(one.before, supposed, here):
+            continue
+        taken = {other.before for other in supposed}
+        free = [entry for entry in fits if entry not in taken and not _stays(entry, supposed, here)]
+        if free:
+            one.before, is_mended = free[0], True
+    return is_mended
+
+
+def _called(name: bytes, called: Mapping[bytes, Sequence[bytes]], table: _Table) -> list[bytes]:
+    found = list(called.get(name, ()))
+    if name in table.known and table.name(name) == name and name not in found:
+        found.insert(0, name)
+    return found
+
+
+def _stays(entry: bytes | None, supposed: Sequence[_Supposed], here: Collection[bytes]) -> bool:
+    """*entry* is where it was, or has gone along with a directory above it, so no record needs to tell of it."""
+    if entry is None:
+        return False
+    moved = {one.before: one.now for one in supposed if one.before is not None and one.now is not None}
+    at, below = entry.rpartition(b"/")[0], entry[entry.rfind(b"/") + 1 :]
+    while at:
+        if at in moved:
+            at = moved[at] or b""
+            break
+        at, name = at.rpartition(b"/")[0], at[at.rfind(b"/") + 1 :]
+        below = name + b"/" + below
+    lands = at + b"/" + below if at else below
+    return lands in here and all(one.now != lands for one in supposed)
+
+
+@define
+class _Table:
+    """The entries whose names are others than those they were read under."""
+
+    now: Sequence[bytes]
+    entries: Sequence[bytes]
+    known: Collection[bytes]
+    _names: dict[bytes, bytes] = field(factory=dict)
+    _touched: int = 0
+
+    def name(self, entry: bytes) -> bytes:
+        """What an entry is called in the end."""
+        return self._names.get(entry, entry)
+
+    def called(self) -> dict[bytes, list[bytes]]:
+        """The entries that have another name in the end, by this."""
+        found: dict[bytes, list[bytes]] = {}
+        for entry in sorted(self._names):
+            found.setdefault(self._names[entry], []).append(entry)
+        return found
+
+    def tell(self, supposed: Sequence[_Supposed]) -> bool:
+        """Tell the story, in the order in which tar came by; False where it takes too long."""
+        tops = list(_tops(self.now))
+        events = sorted((_when(one.now, tops), one.now, one.before) for one in supposed if one.now and one.before)
+        for when, path, before in events:
+            old = self.name(before)
+            if old != path:
+                self._rewrite(old + b"/", path + b"/", when, tops)
+            if self._touched > MAX_TOUCHED:
+                return False
+        return True
+
+    def _rewrite(self, old: bytes, new: bytes, when: tuple[bytes, ...], tops: Sequence[bytes]) -> None:
+        for entry, name in self._names.items():
+            if name.startswith(old):
+                self._names[entry] = new + name[len(old) :]
+        self._touched += len(self._names)
+        for entry in _below(self.entries, old):
+            self._names.setdefault(entry, new + entry[len(old) :])
+            self._touched += 1
+        for path in _below(self.now, old):  # directories that are new in the table, and that tar has come to already
+            self._touched += 1
+            if path not in self.known and path not in self._names and _when(path, tops) < when:
+                self._names[path] = new + path[len(old) :]
+
+
+def _below(paths: Sequence[bytes], prefix: bytes) -> Iterator[bytes]:
+    for place in range(bisect_left(paths, prefix), len(paths)):
+        if not paths[place].startswith(prefix):
+            return
+        yield paths[place]
+
+
+def _tops(paths: Sequence[bytes]) -> Iterator[bytes]:
+    """Those of *paths* that are below no other."""
+    top: bytes | None = None
+    for path in paths:
+        if top is None or not (not top or path.startswith(top + b"/")):
+            yield path
+            top = path
+
+
+def _when(path: bytes, tops: Sequence[bytes]) -> tuple[bytes, ...]:
+    """
+    The place of a directory in the order in which tar comes to them: a top, what is in it, then what is in each of
+    these.
+    """
+    place = bisect_left(tops, path + b"\0") - 1
+    top = tops[place] if place >= 0 and (not tops[place] or (path + b"/").startswith(tops[place] + b"/")) else b""
+    *above, name = path.split(b"/")
+    return (top, *above, b"", name)
