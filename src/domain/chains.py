@@ -24,7 +24,7 @@ from .path_text import path_text
 from .rules import IncBase, ProfileRules
 from .words import counted
 
-RULE = 10
+RULE = 11
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -73,7 +73,9 @@ class Fit:
     *is_excusable* unless directories were renamed between them: there tar is known to forget names that it should
     archive, while otherwise a name of a proven chain that is nowhere was left out on purpose. In a proven chain neither
     keeps the rest from being restored, since no archive is missing. *is_open* where some names are in directories that
-    the parent says nothing of, so that they are to be looked for before it.
+    the parent says nothing of, so that they are to be looked for before it. *overlooked* counts directories of the
+    parent that the archive names and did not look into, so that they stay as they were, *overlooked_examples* are the
+    first few of them as paths.
     """
 
     verdict: FitVerdict
@@ -82,6 +84,8 @@ class Fit:
     is_sound: bool = True
     is_excusable: bool = True
     is_open: bool = False
+    overlooked: int = 0
+    overlooked_examples: tuple[bytes, ...] = ()
 
     @property
     def completeness(self) -> Completeness:
@@ -89,7 +93,7 @@ class Fit:
         if self.is_open:
             return Completeness.UNKNOWN
         if self.verdict is FitVerdict.FITS:
-            return Completeness.WHOLE
+            return Completeness.OVERLOOKED if self.overlooked else Completeness.WHOLE
         if self.verdict is FitVerdict.CONTRADICTS:
             return Completeness.LEFT_OUT
         return Completeness.UNKNOWN
@@ -99,6 +103,7 @@ class Completeness(Enum):
     """Whether an archive's parent has what it leaves to it, from best to worst."""
 
     WHOLE = "whole"  # all of it
+    OVERLOOKED = "overlooked"  # all of it, but some directories were not looked into again
     LEFT_OUT = "left-out"  # but for names that tar or its user left out, if the chain is proven
     UNKNOWN = "unknown"
 
@@ -378,6 +383,16 @@ class _Ladder:
         found: Fit,
         tried: tuple[ArchiveId, ...] = (),
     ) -> Link:
+        if found.overlooked:
+            them, stay = (
+                ("1 directory", "it stays")
+                if found.overlooked == 1
+                else (f"{found.overlooked} directories", "they stay")
+            )
+            reason += (
+                f"; tar did not look into {them}, such as {path_text(found.overlooked_examples[0][:SHOWN_BYTES])}: "
+                f"excluded, unreadable, on another file system, or overlooked after renames; {stay} as before"
+            )
         return Link(self.child.id, parent.id, evidence, reason, tried, found.is_sound, found.completeness)
 
 

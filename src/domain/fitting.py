@@ -22,7 +22,7 @@ from .silence import says_nothing_of
 from .soundness import is_carried_out
 from .tar_headers import BLOCK_BYTES
 
-RULE = 4
+RULE = 5
 """Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
 
 EXAMPLES = 10
@@ -40,7 +40,8 @@ def fit(
     Whether *parent* has every name that *child* calls unchanged, and every directory that it calls renamed.
 
     One without any listing fits nothing and contradicts nothing. Where *parent* says nothing of a directory (see
-    `silence`) its names may be in what is before it; *is_base* says that nothing is.
+    `silence`) its names may be in what is before it; *is_base* says that nothing is. A directory of *parent* that
+    *child* calls unchanged was not looked into, and stays as it was.
 
     GNU tar calls unchanged, too, what it saw and was told to leave out (``--exclude`` and the like), so a name that
     is new and left out looks like one that is missing. *is_left_out* tells such paths apart, where a profile says what
@@ -66,6 +67,7 @@ def fit(
     count = 0
     examples: list[bytes] = []
     is_open = False
+    staying: list[bytes] = []
     for path, was in _differing(child, parent, origins):
         names = [
             name
@@ -73,8 +75,9 @@ def fit(
             # One with a listing of its own is a directory, whatever its parent's says: it was named twice to tar.
             if (whole := join(path, name)) not in listed and not (is_left_out is not None and is_left_out(whole))
         ]
-        if was is not None and not _marked(parent, was, (Mark.DIRECTORY,)).keys().isdisjoint(names):
-            is_sound = False  # tar leaves what was in it, of which the child has no listing any more
+        stay = _directories(parent, was, origins).intersection(names) if names and was is not None else ()
+        staying += (join(path, name) for name in names if name in stay)
+        names = [name for name in names if name not in stay]
         if names and was is not None and not is_base and says_nothing_of(parent, was):
             is_open = True
             continue
@@ -83,7 +86,16 @@ def fit(
     count += len(moved)
     examples += moved[: EXAMPLES - len(examples)]
     verdict = FitVerdict.CONTRADICTS if count else FitVerdict.FITS
-    return Fit(verdict, count, tuple(examples), is_sound, origins.is_trivial, is_open)
+    return Fit(
+        verdict,
+        count,
+        tuple(examples),
+        is_sound,
+        origins.is_trivial,
+        is_open,
+        len(staying),
+        tuple(staying[:EXAMPLES]),
+    )
 
 
 def overruled(child: NameTable, between: NameTable, limit: int = EXAMPLES) -> tuple[bytes, ...]:
@@ -163,6 +175,12 @@ def _lacking(child: NameTable, path: bytes, parent: NameTable, was: bytes | None
     # what an earlier one of several listings, of dumps that tar joined, calls here
     here = _marked(child, path, (Mark.HERE,)) if unchanged and len(child.listings(path)) > 1 else {}
     return [name for name in unchanged if name not in have and name not in here]
+
+
+def _directories(parent: NameTable, was: bytes, origins: Origins) -> set[bytes]:
+    """The names of directories that *parent* has in *was*, and that are not elsewhere now."""
+    moved = origins.moved_from
+    return {name for name in _marked(parent, was, (Mark.DIRECTORY,)) if join(was, name) not in moved}
 
 
 def _marked(table: NameTable, path: bytes, marks: tuple[Mark, ...]) -> dict[bytes, Mark]:

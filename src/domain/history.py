@@ -12,7 +12,7 @@ from enum import Enum
 
 from attrs import frozen
 
-from .listings import Origins, canonical, split
+from .listings import Directories, Origins, canonical, split
 from .members import Mark, Member, MemberType, Rename
 
 
@@ -23,13 +23,15 @@ class Sighting:
 
     *mark* is what the listing of its directory says, None if that does not name it or there is none. *member* is the
     one at this path, if the archive has it. *is_silent* where it says nothing of what is in that directory (see
-    `silence`). *renames* are all that the archive tells of.
+    `silence`). *renames* are all that the archive tells of, *directories* gives all that it has, as
+    far as these can be had.
     """
 
     is_silent: bool
     mark: Mark | None
     member: Member | None
     renames: tuple[Rename, ...] = ()
+    directories: Directories | None = None
 
 
 def sight(path: bytes, members: Iterable[Member]) -> Sighting:
@@ -51,7 +53,8 @@ def sight(path: bytes, members: Iterable[Member]) -> Sighting:
     is_silent = directory not in marks
     for at in above:
         if at in marks:
-            is_silent = is_silent and marks[at] is Mark.DIRECTORY
+            mark = marks[at]
+            is_silent = is_silent and mark is not None and mark.may_stay
             break
     return Sighting(is_silent, marks.get(directory), found, renames or ())
 
@@ -171,8 +174,8 @@ class _History:
         parent = self._parents[index]
         if parent is None:
             return None
-        renames, earlier = self._sighting(index, path).renames, self._sighting(parent, path).renames
-        return Origins(renames, earlier).before(path)
+        now, before = self._sighting(index, path), self._sighting(parent, path)
+        return Origins(now.renames, before.renames, now.directories, before.directories).before(path)
 
     def _is_same(self, index: int, last: _State | None, state: _State | None) -> bool:
         """

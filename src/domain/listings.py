@@ -8,10 +8,11 @@ order that cannot be carried out, and for a circle of three names they do.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from .dump_table import Told, entries_meant
+from .dump_table import Meant, Told, entries_meant
 from .members import Rename
 
 MAX_PATH_BYTES = 4095
@@ -70,7 +71,8 @@ class Origins:
     Where the directories of an archive's tree were in the tree before it.
 
     *renames* are those that the archive tells of, *earlier* those of the archive before it, which tar may tell again.
-    *now* gives its directories, *before* those of the archive before it; they are asked for where there are renames.
+    *now* gives its directories, *before* those of the archive before it; they are asked for where there are renames,
+    and None where they cannot be had.
     Paths are canonical. A directory is where its parent was, under its own name, unless a rename says otherwise.
     """
 
@@ -78,19 +80,21 @@ class Origins:
         self,
         renames: Sequence[Rename],
         earlier: Sequence[Rename] = (),
-        now: Directories = tuple,
-        before: Directories = tuple,
+        now: Directories | None = None,
+        before: Directories | None = None,
     ) -> None:
         self._steps, self._is_readable = _steps(renames)
         # Where a directory came to stand under a name that another one had, tar's snapshot file keeps that name with
         # the inode of the other. So the next dump names a circle by where its directories were before the last one,
-        # and tells of the same renames again if nothing happened since.
+        # and tells of the same renames again if nothing happened since; and where the other one comes back to that
+        # name, it tells of nothing.
         told = dict(_meant(_steps(earlier)[0]))
-        were = set(told.values())
-        self._stood = {old: new for new, old in told.items() if new in were and old in told}
+        self._stood = {old: new for new, old in told.items() if old in told}
+        self._now = now
         meant = _meant(self._steps)
-        entries = self._entries(before) if meant and self.is_plausible else ()
-        found = entries_meant([Told(*one) for one in meant], now(), entries) if entries else [None] * len(meant)
+        found: Sequence[Meant | None] = [None] * len(meant)
+        if meant and now is not None and before is not None and self.is_plausible:
+            found = entries_meant([Told(*one) for one in meant], now(), self._entries(before))
         self._entry = {of.now: of.before for of in found if of is not None}
         self._renamed = {new: old for (new, old), of in zip(meant, found, strict=True) if of is None}
         self._known: dict[bytes, bytes | None] = {b"": b"", **self._entry}
@@ -125,12 +129,21 @@ class Origins:
     def concerned(self) -> frozenset[bytes]:
         """Every path that a rename is from or to."""
         told = {path for step in self._steps for path in step}
-        return frozenset(told.union(self._stood, self._stood.values()) - {b""})
+        were = map(self._since, self._entry.values())
+        return frozenset(told.union(self._entry, were, self._stood, self._stood.values()) - {b""})
 
     def before(self, directory: bytes) -> bytes | None:
         """Where *directory* was before; None if it is new in the place of one that was moved away."""
         told = self._told(directory)
-        return self._since(told) if told is not None else None
+        if told is None:
+            return None
+        since = self._since(told)
+        if since == told or told != directory or self._now is None:
+            return since
+        now = self._now()
+        is_named = _is_among(now, directory)
+        has_stayed = since not in self._stood and _is_among(now, since) and since not in self._entry
+        return since if is_named and not has_stayed else told
 
     def _told(self, directory: bytes) -> bytes | None:
         """Where it was, in the names of tar's snapshot file."""
@@ -159,6 +172,11 @@ class Origins:
     def _since(self, path: bytes) -> bytes:
         """*path* in the names of tar's snapshot file -> in those of the tree before."""
         return _with_prefix(path, self._stood)
+
+
+def _is_among(paths: Sequence[bytes], path: bytes) -> bool:
+    place = bisect_left(paths, path)
+    return place < len(paths) and paths[place] == path
 
 
 def _with_prefix(path: bytes, others: Mapping[bytes, bytes]) -> bytes:

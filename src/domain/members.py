@@ -83,6 +83,11 @@ class Mark(Enum):
     UNCHANGED = b"N"  # in the directory, as it was before; not in this archive
     DIRECTORY = b"D"  # a directory, which has a listing of its own
 
+    @property
+    def may_stay(self) -> bool:
+        """A directory of that name, if it has no listing of its own, is said nothing of: see `silence`."""
+        return self is not Mark.HERE
+
 
 @frozen
 class Rename:

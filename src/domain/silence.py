@@ -4,7 +4,8 @@ What an archive says nothing of, and what becomes of it: it stays as the archive
 An archive speaks for the directories that it has listings of, and for the members it holds. A listing that omits a name
 says that it is gone. Of everything else nothing is said: of a directory that tar was not given again, of what is beside
 a folder that was dumped alone, of a file named as an argument that did not change, of a directory that is listed in the
-one above and could not be read itself. GNU tar, extracting, leaves all of that where it is.
+one above and was not looked into: it could not be read, is on another file system, was excluded, or tar overlooked it
+after renames; the one above calls it unchanged then. GNU tar, extracting, leaves all of that where it is.
 
 So an archive is *completed* by what the one before has: directories that it says nothing of get a listing that calls
 all files in them unchanged. Who asks a completed table is told of the whole tree, and needs no rule for silence. Mostly
@@ -38,7 +39,8 @@ def says_nothing_of(table: NameTable, directory: bytes) -> bool:
     while True:
         row = table.row(at)
         if row is not None and row.listed:
-            return at != directory and mark_of(table, join(at, name)) is Mark.DIRECTORY
+            mark = mark_of(table, join(at, name)) if at != directory else None
+            return mark is not None and mark.may_stay
         if not at:
             return True
         at, name = split(at)
@@ -218,9 +220,9 @@ class _Looking:
         for path, names in _strays(before):
             if _stays(now := _after(path, moved), table):
                 found[now] = self._with(found.get(now), names)
-        for path, names in _strays(table) if found else ():
-            for name in names:
-                self._drop(found, join(path, name))
+        for path in {above for kept in found for above in _with_those_above(kept)}:
+            if table.files.at(path):
+                self._drop(found, path)
         if found.keys() != self.kept.folders.keys() or any(
             folder is not self.kept.folders[path] for path, folder in found.items()
         ):
@@ -285,6 +287,12 @@ def _moved(table: NameTable, before: NameTable) -> dict[bytes, bytes]:
         if was is not None and was != now:
             found[was] = now
     return found
+
+
+def _with_those_above(path: bytes) -> Iterator[bytes]:
+    while path:
+        yield path
+        path = split(path)[0]
 
 
 def _below(path: bytes, table: NameTable) -> Sequence[bytes]:

@@ -14,6 +14,7 @@ matter: tar leaves it where it was.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from attrs import define, field, frozen
 
@@ -28,6 +29,8 @@ MAX_NAMES = 1_000_000
 """Beside and below renamed directories; tar is not trusted with more, since following takes 300 bytes for each."""
 
 _BEFORE, _NEW = 0, 1
+
+_Nodes: TypeAlias = dict[bytes, dict[bytes, Folder | Leaf]]
 
 
 def is_carried_out(child: NameTable, parent: NameTable, origins: Origins) -> bool:
@@ -121,9 +124,9 @@ class _Trial:
             return False
         return not self.tried.failed and self._is_as_told(child, origins, before, links)
 
-    def _begin(self, parent: NameTable) -> dict[bytes, dict[bytes, Leaf]]:
-        """Make the tree of *parent*; what is no directory in it, by directory and name, before anything moves."""
-        leaves: dict[bytes, dict[bytes, Leaf]] = {}
+    def _begin(self, parent: NameTable) -> _Nodes:
+        """Make the tree of *parent*; what is in it, by directory and name, before anything moves."""
+        nodes: _Nodes = {}
         for path in parent.directories():  # which they are, whatever the listings above them say
             if path in self.concerned:
                 self.tried.make(path)
@@ -134,9 +137,9 @@ class _Trial:
                 if mark is Mark.DIRECTORY:
                     folder.names.setdefault(name, Folder())
                 elif name not in folder.names:
-                    folder.names[name] = leaf = Leaf(MemberType.FILE, _BEFORE, 0)
-                    leaves.setdefault(path, {})[name] = leaf
-        return leaves
+                    folder.names[name] = Leaf(MemberType.FILE, _BEFORE, 0)
+                nodes.setdefault(path, {})[name] = folder.names[name]
+        return nodes
 
     def _listings(self, table: NameTable) -> Iterator[tuple[bytes, Listing]]:
         """The listings of the directories that are concerned; of one that has several, in their order."""
@@ -179,9 +182,7 @@ class _Trial:
             if path in self.concerned:
                 yield child.position(path), -1, path
 
-    def _is_as_told(
-        self, child: NameTable, origins: Origins, before: dict[bytes, dict[bytes, Leaf]], links: set[bytes]
-    ) -> bool:
+    def _is_as_told(self, child: NameTable, origins: Origins, before: _Nodes, links: set[bytes]) -> bool:
         """What came out is what the listings of *child* name."""
         named: dict[bytes, dict[bytes, Mark]] = {}
         for path, listing in self._listings(child):
@@ -202,7 +203,8 @@ class _Trial:
                     if not is_there:
                         return False
                 elif isinstance(node, Folder):
-                    if join(path, name) not in named:
+                    # one that tar did not look into stays as it was
+                    if join(path, name) not in named and (mark is not Mark.UNCHANGED or node is not had.get(name)):
                         return False
                 elif mark is Mark.UNCHANGED and join(path, name) not in links and node is not had.get(name):
                     return False

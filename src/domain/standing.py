@@ -68,6 +68,7 @@ class DoubtKind(Enum):
     OTHER_ROOTS = "other-roots"
     DATED_AHEAD = "dated-ahead"
     NOT_ARCHIVED = "not-archived"
+    OVERLOOKED = "overlooked"
     UNCERTAIN = "uncertain"
     AFTER_END = "after-end"
 
@@ -254,6 +255,8 @@ def _doubts(archive: BackupArchive, link: Link, parent: BackupArchive | None) ->
         yield Doubt(DoubtKind.UNCERTAIN, archive.id, link.reason)
     elif link.completeness is Completeness.LEFT_OUT:
         yield Doubt(DoubtKind.NOT_ARCHIVED, archive.id, link.reason)
+    elif link.completeness is Completeness.OVERLOOKED:
+        yield Doubt(DoubtKind.OVERLOOKED, archive.id, link.reason)
     if archive.id.type is BackupType.FULL and has_unchanged(archive):
         reason = (
             "names in it are said to be elsewhere: they were excluded from the dump, or it is no full one, or tar "

@@ -68,19 +68,18 @@ def test_members_before_their_directories_are_taken_as_well() -> None:
 
 
 def test_a_name_that_nobody_has_is_a_loss() -> None:
-    """It is unchanged, and the archive before does not know it, or knows it as a directory."""
-    full = archive(directory(b"r", "Ya Db"), b"r/a", directory(b"r/b"))
-    inc = archive(directory(b"r", "Na Nb Nc Dd"), directory(b"r/d", "Ne"))
+    """It is unchanged, and the archive before does not know it."""
+    full = archive(directory(b"r", "Ya"), b"r/a")
+    inc = archive(directory(b"r", "Na Nc Dd"), directory(b"r/d", "Ne"))
 
     tree, found = merged(full, inc)
 
     assert found == {b"r/a": (0, b"r/a")}
     assert set(tree.gaps) == {
-        Gap(b"r/b", GapKind.WAS_DIRECTORY),
         Gap(b"r/c", GapKind.MISSING),
         Gap(b"r/d/e", GapKind.MISSING),
     }
-    assert tree.losses == 3
+    assert tree.losses == 2
     assert tree.entry(b"r/c") is None
 
 
@@ -445,14 +444,14 @@ def test_a_child_fits_a_parent_that_has_its_unchanged_names() -> None:
 
 
 def test_a_child_contradicts_a_parent_that_lacks_names() -> None:
-    """Names that are not there, that are directories there, or whose directory is not there; the first ten are told."""
+    """Names that are not there, or whose directory is not there; the first ten are told."""
     parent = archive(directory(b"r", "Ya Db"), directory(b"r/b"))
     child = archive(directory(b"r", "Na Nb Nc Dd"), directory(b"r/d", " ".join(f"Nx{number}" for number in range(20))))
 
     found = fit(child, parent)
 
-    assert (found.verdict, found.unresolved) == (FitVerdict.CONTRADICTS, 22)
-    assert found.examples[:2] == (b"r/b", b"r/c")
+    assert (found.verdict, found.unresolved) == (FitVerdict.CONTRADICTS, 21)
+    assert found.examples[:2] == (b"r/c", b"r/d/x0")
     assert len(found.examples) == 10
 
 
@@ -521,13 +520,18 @@ def test_a_fit_tells_where_tar_would_restore_something_else(
 
 
 def test_tar_leaves_a_directory_that_is_left_out_from_now_on() -> None:
-    """It is called unchanged like a file, and so are its contents not removed; merged, it is a name without content."""
+    """It is called unchanged like a file, and nothing is said of its contents: they stay, and the fit says so."""
     parent = archive(directory(b"r", "Ya Dcache"), directory(b"r/cache", "Yx"), b"r/a", b"r/cache/x")
     child = archive(directory(b"r", "Na Ncache"))
 
     found = fit(child, parent)
 
-    assert (found.verdict, found.examples, found.is_sound) == (FitVerdict.CONTRADICTS, (b"r/cache",), False)
+    assert (found.verdict, found.overlooked_examples, found.is_sound) == (FitVerdict.FITS, (b"r/cache",), True)
+    tree, files = merged(parent, child)
+    assert files == {b"r/a": (0, b"r/a"), b"r/cache/x": (0, b"r/cache/x")}
+    entry = tree.entry(b"r/cache")
+    assert entry is not None
+    assert entry.is_directory
     assert fit(archive(directory(b"r", "Na Nx.tmp")), parent).is_sound
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from attrs import evolve, field, frozen
 
-from tarkeep.domain.listings import Origins, canonical, is_placeable, join, split
+from tarkeep.domain.listings import Origins, canonical, is_placeable, split
 from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
 from tests.support.members import directory
 
@@ -50,7 +50,9 @@ def _kept(
     index: int, members: Sequence[Member], before: Sequence[Member], kept: dict[bytes, Kept]
 ) -> dict[bytes, Kept]:
     own, earlier = _listed(members), _listed(before)
-    moved = _moved(Origins(_renames(members), _renames(before)))
+    moved = _moved(
+        Origins(_renames(members), _renames(before), lambda: _directories(members), lambda: _directories(before))
+    )
     found: dict[bytes, Kept] = {}
     for path, folder in [*sorted(kept.items()), *((path, earlier[path]) for path in sorted(earlier))]:
         if _is_silent(now := _after(path, moved), own):
@@ -59,11 +61,12 @@ def _kept(
         if _is_silent(now := _after(path, moved), own):
             folder = found.get(now, Kept(0, None, {}))
             found[now] = evolve(folder, names={**dict.fromkeys(names, Mark.UNCHANGED), **folder.names})
-    for path, names in _strays(members).items():
-        for name in names:
-            file = join(path, name)
-            found = {at: folder for at, folder in found.items() if at != file and not at.startswith(file + b"/")}
-    return found
+    files = {canonical(one.path) for one in members if one.type is not MemberType.DIRECTORY}
+    return {
+        at: folder
+        for at, folder in found.items()
+        if not any(at == file or at.startswith(file + b"/") for file in files if not _is_odd(file))
+    }
 
 
 def _is_silent(directory: bytes, listed: dict[bytes, Kept]) -> bool:
@@ -72,7 +75,7 @@ def _is_silent(directory: bytes, listed: dict[bytes, Kept]) -> bool:
     while directory:
         directory, name = split(directory)
         if directory in listed:
-            return listed[directory].last.get(name) is Mark.DIRECTORY
+            return listed[directory].last.get(name) in (Mark.DIRECTORY, Mark.UNCHANGED)
     return True
 
 
@@ -92,7 +95,7 @@ def _listed(members: Sequence[Member]) -> dict[bytes, Kept]:
             had = found[path].names if path in found else {}
             both = {name for name in had.keys() | names.keys() if Mark.DIRECTORY in (had.get(name), names.get(name))}
             merged = {**names, **had, **dict.fromkeys(both, Mark.DIRECTORY)}
-            found[path] = Kept(0, one.at, merged, names)
+            found[path] = Kept(0, one.at, merged, one.listing.names)
         elif path in found and one.type is MemberType.DIRECTORY:
             found[path] = evolve(found[path], at=one.at)
     return found
@@ -107,6 +110,10 @@ def _strays(members: Sequence[Member]) -> dict[bytes, list[bytes]]:
         if one.type is not MemberType.DIRECTORY and folder not in directories and not _is_odd(path):
             found.setdefault(folder, []).append(name)
     return found
+
+
+def _directories(members: Sequence[Member]) -> Sequence[bytes]:
+    return sorted({canonical(one.path) for one in members if one.type is MemberType.DIRECTORY})
 
 
 def _renames(members: Sequence[Member]) -> Sequence[Rename]:

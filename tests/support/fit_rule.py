@@ -23,8 +23,13 @@ def fit_by_the_rule(
     had = [(canonical(path), listing) for path, listing in parent]
     if not listed or not had:
         return FitVerdict.UNKNOWN, set(), True, False
-    origins = Origins(listed[0][1].renames, had[0][1].renames)  # tar writes all of them into the first listing
     directories = {path for path, _ in listed}
+    origins = Origins(  # tar writes all renames into the first listing
+        listed[0][1].renames,
+        had[0][1].renames,
+        lambda: sorted(directories),
+        lambda: sorted({path for path, _ in had}),
+    )
     # A directory may have several listings, where tar was given it twice.
     wanted: dict[bytes, set[bytes]] = {}
     for path, listing in listed:
@@ -32,7 +37,8 @@ def fit_by_the_rule(
             wanted.setdefault(path, set()).update(unchanged)
     have: dict[bytes, set[bytes]] = {}
     for path, listing in had:
-        here = {name for name, mark in listing.names.items() if mark in (Mark.HERE, Mark.UNCHANGED)}
+        gone = {name for name, mark in listing.names.items() if join(path, name) in origins.moved_from}
+        here = {name for name, mark in listing.names.items() if mark is not Mark.DIRECTORY or name not in gone}
         have.setdefault(path, set()).update(here)
     marks = {path: listing.names for path, listing in had}  # of several listings the last
 
@@ -42,7 +48,7 @@ def fit_by_the_rule(
         while directory:
             directory, name = split(directory)
             if directory in marks:
-                return marks[directory].get(name) is Mark.DIRECTORY
+                return marks[directory].get(name) in (Mark.DIRECTORY, Mark.UNCHANGED)
         return True
 
     lacking = {path for path in origins.moved_from if path not in have and not is_silent(path)}

@@ -7,6 +7,7 @@ What `tarkeep.domain.merging` gives is held against it.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import compress
 from typing import TypeAlias
 
@@ -167,6 +168,17 @@ def _renames(archive: ArchiveNames) -> Sequence[Rename]:
     return next((listing.renames for _, listing in listings(archive())), ())
 
 
+def _directories(archive: ArchiveNames) -> Sequence[bytes]:
+    return sorted(
+        {
+            path
+            for names in archive()
+            for letter, path in zip(names.letters, names.paths, strict=True)
+            if letter == DIRECTORY
+        }
+    )
+
+
 def _placed(
     tree: Tree, archive: Iterable[Names], wanted: Container[bytes] | None = None
 ) -> Iterator[tuple[int, int, bytes, bytes]]:
@@ -222,7 +234,8 @@ class _Exact:
             if not wanted:
                 break
             earlier = _renames(self._path[index])
-            origins = Origins(renames, earlier)
+            now, before = (partial(_directories, self._path[at]) for at in (index + 1, index))
+            origins = Origins(renames, earlier, now, before)
             if not origins.is_trivial:
                 wanted = self._mapped_back(wanted, origins)
                 self._behind.clear()

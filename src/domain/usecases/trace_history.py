@@ -85,7 +85,13 @@ class _Looks:
         except NOT_IN_ORDER:
             return sight(path, map(read_member, self.members.perhaps_named(archive, path)))
         member = None if at is None else self.members.member(archive, at)
-        return Sighting(is_silent, mark, member, renames)
+        return Sighting(is_silent, mark, member, renames, lambda: self._directories(archive, like))
+
+    def _directories(self, archive: BackupArchive, like: BackupArchive | None) -> Sequence[bytes]:
+        try:
+            return self.members.again(lambda: self.members.table(archive, like).directories())
+        except NOT_IN_ORDER:
+            return ()
 
     def _found(
         self, archive: BackupArchive, like: BackupArchive | None, path: bytes
