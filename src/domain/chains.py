@@ -75,7 +75,8 @@ class Fit:
     keeps the rest from being restored, since no archive is missing. *is_open* where some names are in directories that
     the parent says nothing of, so that they are to be looked for before it. *overlooked* counts directories of the
     parent that the archive names and did not look into, so that they stay as they were, *overlooked_examples* are the
-    first few of them as paths.
+    first few of them as paths. *unread* counts files of the parent that the archive says to have and has not, so that
+    the point lacks them, *unread_examples* are the first few of these.
     """
 
     verdict: FitVerdict
@@ -86,6 +87,8 @@ class Fit:
     is_open: bool = False
     overlooked: int = 0
     overlooked_examples: tuple[bytes, ...] = ()
+    unread: int = 0
+    unread_examples: tuple[bytes, ...] = ()
 
     @property
     def completeness(self) -> Completeness:
@@ -93,7 +96,7 @@ class Fit:
         if self.is_open:
             return Completeness.UNKNOWN
         if self.verdict is FitVerdict.FITS:
-            return Completeness.OVERLOOKED if self.overlooked else Completeness.WHOLE
+            return Completeness.OVERLOOKED if self.overlooked or self.unread else Completeness.WHOLE
         if self.verdict is FitVerdict.CONTRADICTS:
             return Completeness.LEFT_OUT
         return Completeness.UNKNOWN
@@ -103,7 +106,7 @@ class Completeness(Enum):
     """Whether an archive's parent has what it leaves to it, from best to worst."""
 
     WHOLE = "whole"  # all of it
-    OVERLOOKED = "overlooked"  # all of it, but some directories were not looked into again
+    OVERLOOKED = "overlooked"  # all of it, but tar did not look into some directories, or could not read some files
     LEFT_OUT = "left-out"  # but for names that tar or its user left out, if the chain is proven
     UNKNOWN = "unknown"
 
@@ -383,16 +386,7 @@ class _Ladder:
         found: Fit,
         tried: tuple[ArchiveId, ...] = (),
     ) -> Link:
-        if found.overlooked:
-            them, stay = (
-                ("1 directory", "it stays")
-                if found.overlooked == 1
-                else (f"{found.overlooked} directories", "they stay")
-            )
-            reason += (
-                f"; tar did not look into {them}, such as {path_text(found.overlooked_examples[0][:SHOWN_BYTES])}: "
-                f"excluded, unreadable, on another file system, or overlooked after renames; {stay} as before"
-            )
+        reason += _overlooked(found)
         return Link(self.child.id, parent.id, evidence, reason, tried, found.is_sound, found.completeness)
 
 
@@ -425,6 +419,25 @@ def is_whole(archive: BackupArchive) -> bool:
 
 def _says_where_from(archive: BackupArchive) -> bool:
     return archive.lineage.snapshot_before is not None or archive.lineage.parent is not None
+
+
+def _overlooked(found: Fit) -> str:
+    """What tar passed over, as the rest of a sentence."""
+    text = ""
+    if found.overlooked:
+        them = "it" if found.overlooked == 1 else "them"
+        text += (
+            f"; tar did not look into {counted(found.overlooked, 'directory', 'directories')}, such as "
+            f"{path_text(found.overlooked_examples[0][:SHOWN_BYTES])}: excluded, unreadable, on another file system, "
+            f"or mistaken for another one after renames; what was in {them} before stays"
+        )
+    if found.unread:
+        text += (
+            f"; tar could not read {counted(found.unread, 'file')} of those that it lists, such as "
+            f"{path_text(found.unread_examples[0][:SHOWN_BYTES])}: only earlier points have "
+            f"{'it' if found.unread == 1 else 'them'}"
+        )
+    return text
 
 
 def _example(found: Fit) -> str:

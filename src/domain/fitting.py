@@ -83,6 +83,7 @@ def fit(
             continue
         count += len(names)
         examples += (join(path, name) for name in islice(names, EXAMPLES - len(examples)))
+    unread = _unread(child, parent, origins)
     count += len(moved)
     examples += moved[: EXAMPLES - len(examples)]
     verdict = FitVerdict.CONTRADICTS if count else FitVerdict.FITS
@@ -90,11 +91,13 @@ def fit(
         verdict,
         count,
         tuple(examples),
-        is_sound,
+        is_sound and not unread,  # tar leaves what it was before
         origins.is_trivial,
         is_open,
         len(staying),
         tuple(staying[:EXAMPLES]),
+        len(unread),
+        tuple(unread[:EXAMPLES]),
     )
 
 
@@ -175,6 +178,21 @@ def _lacking(child: NameTable, path: bytes, parent: NameTable, was: bytes | None
     # what an earlier one of several listings, of dumps that tar joined, calls here
     here = _marked(child, path, (Mark.HERE,)) if unchanged and len(child.listings(path)) > 1 else {}
     return [name for name in unchanged if name not in have and name not in here]
+
+
+def _unread(child: NameTable, parent: NameTable, origins: Origins) -> list[bytes]:
+    """The files that *child* says to have and has not, and that *parent* has: tar could not read them."""
+    found: list[bytes] = []
+    for path in sorted(child.changed(parent)) if origins.is_trivial else child.directories():
+        row, was = child.row(path), origins.before(path)
+        if row is None or not row.listed or row.is_complete or was is None:
+            continue
+        had = _marked(parent, was, (Mark.HERE, Mark.UNCHANGED))
+        within = child.files.within(path)
+        names = set(child.files.names.some(within.start, within.stop))
+        lacking = (name for name in _marked(child, path, (Mark.HERE,)) if name not in names and name in had)
+        found += (whole for name in lacking if child.row(whole := join(path, name)) is None)
+    return found
 
 
 def _directories(parent: NameTable, was: bytes, origins: Origins) -> set[bytes]:
