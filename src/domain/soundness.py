@@ -50,7 +50,7 @@ def is_carried_out(child: NameTable, parent: NameTable, origins: Origins) -> boo
         return True
     if any(top in origins.moved_from and not _is_listed_above(top, child) for top in _tops(parent)):
         return False
-    trial = _Trial(_Concerned.by(origins.concerned))
+    trial = _Trial(_Concerned.by(origins.concerned, _first(child)))
     return trial.goes_well(child, parent, origins)
 
 
@@ -76,16 +76,25 @@ def _is_listed_above(path: bytes, table: NameTable) -> bool:
         path = split(path)[0]
 
 
+def _first(table: NameTable) -> bytes:
+    """The first directory of the tar: its listing tells of all renames."""
+    paths = table.directories()
+    return min(zip(table.positions(), paths, strict=True), default=(0, b""))[1]
+
+
 @frozen
 class _Concerned:
-    """Which directories renames have to do with: those renamed, those below them, and those above, by themselves."""
+    """
+    Which directories renames have to do with: those renamed, those below them, those above, by themselves, and the one
+    whose listing tells of them.
+    """
 
     at: frozenset[bytes]
     above: frozenset[bytes]
 
     @classmethod
-    def by(cls, at: frozenset[bytes]) -> _Concerned:
-        above = {b""}
+    def by(cls, at: frozenset[bytes], telling: bytes) -> _Concerned:
+        above = {b"", telling}
         for path in at:
             over = split(path)[0]
             while over not in above:
