@@ -105,11 +105,13 @@ def _stays(entry: bytes | None, supposed: Sequence[_Supposed], here: Collection[
     at, below = entry.rpartition(b"/")[0], entry[entry.rfind(b"/") + 1 :]
     while at:
         if at in moved:
-            at = moved[at] or b""
+            at = moved[at]
             break
         at, name = at.rpartition(b"/")[0], at[at.rfind(b"/") + 1 :]
         below = name + b"/" + below
-    lands = at + b"/" + below if at else below
+    else:
+        at = moved.get(b"", b"")
+    lands = _within(at) + below
     return lands in here and all(one.now != lands for one in supposed)
 
 
@@ -137,11 +139,15 @@ class _Table:
     def tell(self, supposed: Sequence[_Supposed]) -> bool:
         """Tell the story, in the order in which tar came by; False where it takes too long."""
         tops = list(_tops(self.now))
-        events = sorted((_when(one.now, tops), one.now, one.before) for one in supposed if one.now and one.before)
+        events = sorted(
+            (_when(one.now, tops), one.now, one.before)
+            for one in supposed
+            if one.now is not None and one.before is not None
+        )
         for when, path, before in events:
             old = self.name(before)
             if old != path:
-                self._rewrite(old + b"/", path + b"/", when, tops)
+                self._rewrite(_within(old), _within(path), when, tops)
             if self._touched > MAX_TOUCHED:
                 return False
         return True
@@ -158,6 +164,11 @@ class _Table:
             self._touched += 1
             if path not in self.known and path not in self._names and _when(path, tops) < when:
                 self._names[path] = new + path[len(old) :]
+
+
+def _within(path: bytes) -> bytes:
+    """What the paths in *path* begin with."""
+    return path + b"/" if path else b""
 
 
 def _below(paths: Sequence[bytes], prefix: bytes) -> Iterator[bytes]:

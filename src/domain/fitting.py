@@ -18,7 +18,7 @@ from .listings import MAX_HELD_BYTES, Origins, is_placeable, join
 from .members import Listing, Mark
 from .name_table import NameTable, origins_between
 from .names import listing_of
-from .silence import says_nothing_of
+from .silence import leaves_open
 from .soundness import is_carried_out
 from .tar_headers import BLOCK_BYTES
 
@@ -63,7 +63,7 @@ def fit(
     before = _Listed(parent)
     moved = sorted(path for path in origins.moved_from if path not in before)
     if not is_base:
-        moved = [path for path in moved if not says_nothing_of(parent, path)]
+        moved = [path for path in moved if not leaves_open(parent, path)]
     count = 0
     examples: list[bytes] = []
     is_open = False
@@ -78,7 +78,7 @@ def fit(
         stay = _directories(parent, was, origins).intersection(names) if names and was is not None else ()
         staying += (join(path, name) for name in names if name in stay)
         names = [name for name in names if name not in stay]
-        if names and was is not None and not is_base and says_nothing_of(parent, was):
+        if names and was is not None and not is_base and leaves_open(parent, was):
             is_open = True
             continue
         count += len(names)

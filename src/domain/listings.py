@@ -128,7 +128,7 @@ class Origins:
     @property
     def concerned(self) -> frozenset[bytes]:
         """Every path that a rename is from or to."""
-        told = {path for step in self._steps for path in step}
+        told = {path for step in self._steps for path in step if path}
         were = map(self._since, self._entry.values())
         return frozenset(told.union(self._entry, were, self._stood, self._stood.values()) - {b""})
 
@@ -190,23 +190,27 @@ def _with_prefix(path: bytes, others: Mapping[bytes, bytes]) -> bytes:
     return path
 
 
-def _steps(renames: Sequence[Rename]) -> tuple[list[tuple[bytes, bytes]], bool]:
+_Step: TypeAlias = tuple[bytes | None, bytes | None]
+"""An old path and a new one; None is the temporary one."""
+
+
+def _steps(renames: Sequence[Rename]) -> tuple[list[_Step], bool]:
     """*renames* with canonical paths, and whether none had to be left out."""
     steps = [
-        (canonical(rename.old), canonical(rename.new))
+        (canonical(rename.old) if rename.old else None, canonical(rename.new) if rename.new else None)
         for rename in renames
         if is_placeable(rename.old) and is_placeable(rename.new)
     ]
     return steps, len(steps) == len(renames)
 
 
-def _meant(steps: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """What the steps come to: the new name of each directory, and the old one. An empty name is the temporary one."""
+def _meant(steps: Iterable[_Step]) -> list[tuple[bytes, bytes]]:
+    """What the steps come to: the new name of each directory, and the old one."""
     renamed: list[tuple[bytes, bytes]] = []
     aside = b""  # what waits under the temporary name
     for old, new in steps:
-        if not new:
-            aside = old
+        if new is None:
+            aside = old or b""
         else:
-            renamed.append((new, old or aside))
+            renamed.append((new, aside if old is None else old))
     return renamed

@@ -92,7 +92,7 @@ class Mark(Enum):
 @frozen
 class Rename:
     """
-    A directory was renamed since the parent was taken. Both are paths from the root of the tar.
+    A directory was renamed since the parent was taken. Both are paths from the root of the tar, which is ``.`` itself.
 
     Where names change places, one of them goes through a temporary name, which is then empty here: first as *new*,
     later as *old*.

@@ -35,14 +35,36 @@ def says_nothing_of(table: NameTable, directory: bytes) -> bool:
 
     Cost: a look at each directory above it.
     """
+    said = _said_of(table, directory)
+    return said is _NOTHING or (isinstance(said, Mark) and said.may_stay)
+
+
+def leaves_open(table: NameTable, directory: bytes) -> bool:
+    """
+    Whether the next archive may call unchanged what is in *directory*, though this one says nothing of it.
+
+    Not where it calls the directory itself unchanged, or one above it: tar, which did not look into that, forgets what
+    it knew, and archives all of it when it comes by again.
+    """
+    said = _said_of(table, directory)
+    return said is _NOTHING or said is Mark.DIRECTORY
+
+
+_NOTHING = object()
+
+
+def _said_of(table: NameTable, directory: bytes) -> object:
+    """
+    What the nearest listing above *directory* says of what leads to it: a mark, None if it is gone; `_NOTHING` if there
+    is no such listing. None, too, of one that has a listing itself.
+    """
     at, name = directory, b""
     while True:
         row = table.row(at)
         if row is not None and row.listed:
-            mark = mark_of(table, join(at, name)) if at != directory else None
-            return mark is not None and mark.may_stay
+            return mark_of(table, join(at, name)) if at != directory else None
         if not at:
-            return True
+            return _NOTHING
         at, name = split(at)
 
 
@@ -164,7 +186,7 @@ def leaves_out(table: NameTable, before: NameTable, differing: Iterable[bytes]) 
     moved = _moved(table, before)
     if any(True for _ in _left(table, before, differing, moved)):
         return True
-    return any(_stays(_after(path, moved), table) for path, _ in _strays(before))
+    return any(_stays(_after(path, moved), table) for path, _ in strays(before))
 
 
 def completed(path: Sequence[OpenTable], limit_bytes: int) -> tuple[Sequence[OpenTable], Kept]:
@@ -217,7 +239,7 @@ class _Looking:
                     found[now] = self.kept.folders[path]
         for path, now in _left(table, before, differing, moved):
             found[now] = self._folder(index - 1, before.position(path), path, before)
-        for path, names in _strays(before):
+        for path, names in strays(before):
             if _stays(now := _after(path, moved), table):
                 found[now] = self._with(found.get(now), names)
         for path in {above for kept in found for above in _with_those_above(kept)}:
@@ -314,7 +336,7 @@ def _after(path: bytes, moved: Mapping[bytes, bytes]) -> bytes:
     return path
 
 
-def _strays(table: NameTable) -> Iterator[tuple[bytes, list[bytes]]]:
+def strays(table: NameTable) -> Iterator[tuple[bytes, list[bytes]]]:
     """
     Files that stand in directories which have no member: tar was given them one by one, and lists them nowhere.
 

@@ -7,8 +7,9 @@ they say so, and where they say "unchanged" the very file that was there before,
 the earlier archive lacks are nobody's: `fitting` judges these.
 
 Nothing is known here of any rename that tar carries out wrongly; it follows. Where no directory was renamed nothing
-can go wrong, and what the later archive says nothing of stays in both. One at the top that was renamed is another
-matter: tar leaves it where it was.
+can go wrong but at the top: what no listing is above of is not removed before something of another kind is extracted.
+What the later archive says nothing of stays in both. One at the top that was renamed is another matter: tar leaves it
+where it was.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from attrs import define, field, frozen
 from .extraction import Extraction, Folder, Leaf
 from .listings import Origins, join, split
 from .members import Listing, Mark, MemberType
-from .name_table import NameTable
+from .name_table import NameTable, mark_of
 from .names import listing_of
+from .silence import strays
 from .tar_headers import BLOCK_BYTES
 
 MAX_NAMES = 1_000_000
@@ -44,7 +46,7 @@ def is_carried_out(child: NameTable, parent: NameTable, origins: Origins) -> boo
 
     Cost: without renames, a step for each directory; with them, that of all names beside and below what was renamed.
     """
-    if not origins.is_plausible:
+    if not origins.is_plausible or _is_in_the_way(child, parent):
         return False
     if origins.is_trivial:
         return True
@@ -52,6 +54,14 @@ def is_carried_out(child: NameTable, parent: NameTable, origins: Origins) -> boo
         return False
     trial = _Trial(_Concerned.by(origins.concerned, _first(child)))
     return trial.goes_well(child, parent, origins)
+
+
+def _is_in_the_way(child: NameTable, parent: NameTable) -> bool:
+    """A directory of *child* at the top is a file in *parent*, or a file that no listing names is a directory there."""
+    for top in _tops(child):
+        if parent.files.at(top) or (parent.row(top) is None and mark_of(parent, top) in (Mark.HERE, Mark.UNCHANGED)):
+            return True
+    return any(parent.row(join(folder, name)) is not None for folder, names in strays(child) for name in names)
 
 
 def _tops(table: NameTable) -> Iterator[bytes]:

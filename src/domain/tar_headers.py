@@ -138,9 +138,9 @@ def _with_renames(records: list[bytes]) -> Listing:
         letter, name = record[:1], record[1:]
         order.take(letter, bool(name))
         if letter == b"R":
-            source = relative(name)
+            source = _renamed(name)
         elif letter == b"T":
-            renames.append(Rename(source, relative(name)))
+            renames.append(Rename(source, _renamed(name)))
         elif letter == b"X":
             temporaries.append(relative(name))
         elif letter and letter[0] in _MARKS:
@@ -177,6 +177,11 @@ def written_listing(listing: Listing) -> bytes:
         records += (b"R" + (rename.old or b"./"), b"T" + (rename.new or b"./"))
     records += (mark.value + name for name, mark in listing.names.items())
     return b"".join(record + b"\0" for record in records) + b"\0"
+
+
+def _renamed(name: bytes) -> bytes:
+    """A name in a rename: that of the root is ``.``, since an empty one is the temporary one's."""
+    return name if name == b"." else relative(name)
 
 
 def relative(name: bytes) -> bytes:

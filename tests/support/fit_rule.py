@@ -48,7 +48,7 @@ def fit_by_the_rule(
         while directory:
             directory, name = split(directory)
             if directory in marks:
-                return marks[directory].get(name) in (Mark.DIRECTORY, Mark.UNCHANGED)
+                return marks[directory].get(name) is Mark.DIRECTORY
         return True
 
     lacking = {path for path in origins.moved_from if path not in have and not is_silent(path)}
