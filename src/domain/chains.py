@@ -425,11 +425,11 @@ def _overlooked(found: Fit) -> str:
     """What tar passed over, as the rest of a sentence."""
     text = ""
     if found.overlooked:
-        them = "it" if found.overlooked == 1 else "them"
+        it = "it" if found.overlooked == 1 else "them"
         text += (
             f"; tar did not look into {counted(found.overlooked, 'directory', 'directories')}, such as "
-            f"{path_text(found.overlooked_examples[0][:SHOWN_BYTES])}: excluded, unreadable, on another file system, "
-            f"or mistaken for another one after renames; what was in {them} before stays"
+            f"{path_text(found.overlooked_examples[0][:SHOWN_BYTES])} (excluded, unreadable, on another file system), "
+            f"or took {it} for another one after renames: what was in {it} before stays"
         )
     if found.unread:
         text += (

@@ -22,6 +22,7 @@ MAX_TOUCHED = 1_000_000
 """Entries whose names are written anew, at most; what lies behind is taken by its name."""
 
 _ROUNDS = 10  # of supposing and telling
+_TWO = 2
 
 
 @frozen
@@ -34,10 +35,15 @@ class Told:
 
 @frozen
 class Meant:
-    """The directory that a record is about, by its path, and the entry of the table that it was before."""
+    """
+    The directory that a record is about, by its path, and the entry of the table that it was before.
+
+    *is_certain* unless another entry may be meant as well.
+    """
 
     now: bytes
     before: bytes
+    is_certain: bool
 
 
 @define
@@ -63,10 +69,16 @@ def entries_meant(told: Sequence[Told], now: Sequence[bytes], entries: Sequence[
     for _ in range(_ROUNDS):
         table = _Table(now, entries, known)
         if not table.tell(supposed):
-            break
+            return [None] * len(told)
         if not _mend(told, supposed, table, here):
             break
-    return [Meant(one.now, one.before) if one.now is not None and one.before is not None else None for one in supposed]
+    called = table.called()
+    return [
+        Meant(one.now, one.before, len(_fitting(one, record, supposed, called, table, here)) < _TWO)
+        if one.now is not None and one.before is not None
+        else None
+        for one, record in zip(supposed, told, strict=True)
+    ]
 
 
 def _mend(told: Sequence[Told], supposed: list[_Supposed], table: _Table, here: Collection[bytes]) -> bool:
@@ -80,14 +92,35 @@ def _mend(told: Sequence[Told], supposed: list[_Supposed], table: _Table, here: 
             if found:
                 one.now, is_mended = found[0], True
     for one, record in zip(supposed, told, strict=True):
-        fits = [entry for entry in _called(record.before, called, table) if entry in table.known]
-        if one.before in fits and not _stays(one.before, supposed, here):
-            continue
-        taken = {other.before for other in supposed}
-        free = [entry for entry in fits if entry not in taken and not _stays(entry, supposed, here)]
-        if free:
-            one.before, is_mended = free[0], True
+        fits = _fitting(one, record, supposed, called, table, here)
+        if fits and one.before not in fits:
+            one.before, is_mended = fits[0], True
     return is_mended
+
+
+def _fitting(
+    one: _Supposed,
+    record: Told,
+    supposed: Sequence[_Supposed],
+    called: Mapping[bytes, Sequence[bytes]],
+    table: _Table,
+    here: Collection[bytes],
+) -> list[bytes]:
+    """
+    The entries that *record* may be about, all as good as each other: what is called so in the end and is at no other
+    place; first of all what came to the place that the record tells, because a directory above it did.
+    """
+    taken = {other.before for other in supposed if other is not one}
+    moved = {each.before: each.now for each in supposed if each.before is not None and each.now is not None}
+    told = {each.now for each in supposed}
+    fits = []
+    for entry in _called(record.before, called, table):
+        lands = _lands(entry, moved)
+        if lands == one.now:
+            return [entry]
+        if entry in table.known and entry not in taken and (lands in told or lands not in here):
+            fits.append(entry)
+    return fits
 
 
 def _called(name: bytes, called: Mapping[bytes, Sequence[bytes]], table: _Table) -> list[bytes]:
@@ -97,22 +130,15 @@ def _called(name: bytes, called: Mapping[bytes, Sequence[bytes]], table: _Table)
     return found
 
 
-def _stays(entry: bytes | None, supposed: Sequence[_Supposed], here: Collection[bytes]) -> bool:
-    """*entry* is where it was, or has gone along with a directory above it, so no record needs to tell of it."""
-    if entry is None:
-        return False
-    moved = {one.before: one.now for one in supposed if one.before is not None and one.now is not None}
-    at, below = entry.rpartition(b"/")[0], entry[entry.rfind(b"/") + 1 :]
+def _lands(entry: bytes, moved: Mapping[bytes, bytes]) -> bytes:
+    """Where *entry* is when it went along with the nearest directory above it that *moved*."""
+    at, below = entry, b""
     while at:
-        if at in moved:
-            at = moved[at]
-            break
         at, name = at.rpartition(b"/")[0], at[at.rfind(b"/") + 1 :]
-        below = name + b"/" + below
-    else:
-        at = moved.get(b"", b"")
-    lands = _within(at) + below
-    return lands in here and all(one.now != lands for one in supposed)
+        below = name + b"/" + below if below else name
+        if at in moved:
+            return _within(moved[at]) + below
+    return below
 
 
 @define

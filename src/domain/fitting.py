@@ -67,7 +67,7 @@ def fit(
     count = 0
     examples: list[bytes] = []
     is_open = False
-    staying: list[bytes] = []
+    staying = [path for path in origins.uncertain if any(map(_has_unchanged, child.listings(path)))]
     for path, was in _differing(child, parent, origins):
         names = [
             name

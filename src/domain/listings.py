@@ -73,6 +73,7 @@ class Origins:
     *renames* are those that the archive tells of, *earlier* those of the archive before it, which tar may tell again.
     *now* gives its directories, *before* those of the archive before it; they are asked for where there are renames,
     and None where they cannot be had.
+    *uncertain* are directories that a rename tells of which may have been one of several.
     Paths are canonical. A directory is where its parent was, under its own name, unless a rename says otherwise.
     """
 
@@ -96,6 +97,7 @@ class Origins:
         if meant and now is not None and before is not None and self.is_plausible:
             found = entries_meant([Told(*one) for one in meant], now(), self._entries(before))
         self._entry = {of.now: of.before for of in found if of is not None}
+        self.uncertain = tuple(of.now for of in found if of is not None and not of.is_certain)
         self._renamed = {new: old for (new, old), of in zip(meant, found, strict=True) if of is None}
         self._known: dict[bytes, bytes | None] = {b"": b"", **self._entry}
         self._before = dict(self._known)
