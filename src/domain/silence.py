@@ -232,7 +232,7 @@ class _Looking:
         moved = _moved(table, before)
         differing = table.changed(before)
         found = dict(self.kept.folders)
-        if moved or any(self._is_spoken_of(path, table) for path in differing):
+        if moved or any(map(self._has_kept_below, differing)):
             found = {}
             for path in self.kept.paths:
                 if _stays(now := _after(path, moved), table):
@@ -250,10 +250,8 @@ class _Looking:
         ):
             self.kept = Kept(found)
 
-    def _is_spoken_of(self, path: bytes, table: NameTable) -> bool:
-        """Something that is kept is at or below *path*, of which the archive has a listing that is new."""
-        row = table.row(path)
-        return row is not None and bool(row.listed) and any(True for _ in self.kept.below(path))
+    def _has_kept_below(self, path: bytes) -> bool:
+        return any(True for _ in self.kept.below(path))
 
     def _folder(self, archive: int, position: int, path: bytes, table: NameTable) -> KeptFolder:
         names: dict[bytes, Mark] = {}

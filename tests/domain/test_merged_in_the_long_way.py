@@ -81,7 +81,7 @@ def where_kept(entry: Entry, kept: Mapping[bytes, Kept]) -> Entry:
 
 
 def without_content(entries: Iterable[Entry], archives: Sequence[Sequence[Member]]) -> set[Entry]:
-    """*entries*; of hard links to directories, which no tar writes, as if they were to nothing."""
+    """*entries*; of hard links to or over directories, which no tar writes, as if to nothing."""
     files = {
         (index, number * 1024)
         for index, members in enumerate(archives)
@@ -90,7 +90,7 @@ def without_content(entries: Iterable[Entry], archives: Sequence[Sequence[Member
     }
     return {
         entry
-        if entry.is_directory or (entry.content_archive, entry.content_at) in files
+        if not entry.is_directory and (entry.content_archive, entry.content_at) in files
         else evolve(entry, content_archive=entry.archive, content_at=entry.at)
         for entry in entries
     }

@@ -35,6 +35,8 @@ def fit_by_the_rule(
     for path, listing in listed:
         if unchanged := {name for name, mark in listing.names.items() if mark is Mark.UNCHANGED}:
             wanted.setdefault(path, set()).update(unchanged)
+    for path, listing in listed:  # what any of several listings calls here is in the archive
+        wanted.get(path, set()).difference_update(name for name, mark in listing.names.items() if mark is Mark.HERE)
     have: dict[bytes, set[bytes]] = {}
     for path, listing in had:
         gone = {name for name, mark in listing.names.items() if join(path, name) in origins.moved_from}
