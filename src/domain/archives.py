@@ -294,6 +294,15 @@ def _estimated(name: str, zone: tzinfo, newest: datetime | None, received_at: da
     return min(max(received_at if received_at - end < SENT_WITHIN else told, begin), end)
 
 
+def is_bound(archive: BackupArchive, zone: tzinfo = UTC) -> bool:
+    """Nobody stated when *archive* was taken, nor on which day: its time is no more than a bound."""
+    name, contents = archive.id.name, archive.contents
+    if time_in_name(name, zone) is not None or day_in_name(name, zone) is not None:
+        return False
+    newest = None if contents is None else contents.newest_member
+    return archive.taken_at == _estimated(name, zone, newest, archive.received_at)
+
+
 def earliest(archive: BackupArchive, zone: tzinfo = UTC) -> datetime:
     """
     The earliest time at which *archive* may have been taken: its own, where that is a moment that somebody stated; else

@@ -128,9 +128,8 @@ class _History:
         last: _State | None = None
         for index in range(len(self._parents)):
             state = self._state(index, path)
-            if self._is_same(index, last, state):
-                continue
-            versions.append(self._version(index, path, state, last))
+            if not self._is_same(index, last, state):
+                versions.append(self._version(index, path, state, last))
             last = state
         return tuple(versions)
 
@@ -180,13 +179,17 @@ class _History:
     def _is_same(self, index: int, last: _State | None, state: _State | None) -> bool:
         """
         The path is what it was. A FULL carries everything, changed or not, and all archives with listings carry every
-        directory: there it takes other metadata for a change. An INC or DIFF carries a file for having changed.
+        directory: there it takes other metadata for a change, as it does between two points that have the path from
+        different archives, each from its FULL for example. An INC or DIFF carries a file for having changed.
         """
         if last is None or state is None or last == state:
             return last == state
-        is_carried_by_full = state.stored_in == index and self._parents[index] is None
-        is_carried = is_carried_by_full or state.member.type is MemberType.DIRECTORY
-        return is_carried and _looks_like(last.member, state.member)
+        if state.member.type is not MemberType.DIRECTORY:
+            if state.stored_in == index and self._parents[index] is not None:
+                return False
+            if state.stored_in != index and canonical(state.member.path) != canonical(last.member.path):
+                return False  # what is here now was elsewhere then
+        return _looks_like(last.member, state.member)
 
     def _sighting(self, index: int, path: bytes) -> Sighting:
         key = (index, path)
@@ -196,12 +199,19 @@ class _History:
 
 
 def _looks_like(one: Member, other: Member) -> bool:
-    """The same type, size, owners, mode, target and time; to the second where one of the two times has no more."""
-    if (one.type, one.mode, one.uid, one.gid) != (other.type, other.mode, other.uid, other.gid):
+    """
+    The same type, size, owners, mode, target and time; to the second where one of the two times has no more.
+
+    Of the names of a file with several, the one that tar met first has its size, and the others are links to it.
+    """
+    if (one.mode, one.uid, one.gid) != (other.mode, other.uid, other.gid):
         return False
-    is_directory = one.type is MemberType.DIRECTORY
-    if not is_directory and (one.size_bytes, one.link, one.device) != (other.size_bytes, other.link, other.device):
-        return False
+    if {one.type, other.type} != {MemberType.FILE, MemberType.HARD_LINK}:
+        if one.type is not other.type:
+            return False
+        is_told = one.type not in (MemberType.DIRECTORY, MemberType.HARD_LINK)
+        if is_told and (one.size_bytes, one.link, one.device) != (other.size_bytes, other.link, other.device):
+            return False
     seconds = [time // _SECOND for time in (one.mtime_ns, other.mtime_ns)]
     has_fractions = one.mtime_ns % _SECOND and other.mtime_ns % _SECOND
     return one.mtime_ns == other.mtime_ns if has_fractions else seconds[0] == seconds[1]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.desk import Desk
+from tests.support.machine import Machine
 from tests.support.npm import installed
+from tests.support.server import LiveServer, live_server
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +21,16 @@ def tus_js(pytestconfig: pytest.Config) -> Path:
     """A folder with the scripts of ``tus_js`` and the npm packages they use."""
     assert pytestconfig.cache is not None
     return installed(Path(__file__).parent / "tus_js", pytestconfig.cache.mkdir("tus_js"))
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server for tests that keep to profiles of their own."""
+    with live_server(tmp_path_factory.mktemp("shared") / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def desk(shared_server: LiveServer, tmp_path: Path) -> Iterator[Desk]:
+    with shared_server.client() as client:
+        yield Desk(client, Machine(tmp_path, shared_server.url), f"desk-{next(_numbers)}", tmp_path)

@@ -20,7 +20,7 @@ from ..errors import PointNotRestorable
 from ..lack_counts import Counts
 from ..points import Plan
 from ..standing import Fidelity, Placed
-from .points import ListPoints, points_of
+from .points import ListPoints, last_of
 
 
 @frozen
@@ -94,7 +94,7 @@ class FindWay:
         places = self.points.way(profile, at)
         if not places:
             self.points.plan(profile, at)  # which says why
-        point = points_of(places)[-1]
+        point = last_of(places)
         found = self._extended(places)
         readable, breaks, unknown = _readable(found, unread)
         if not readable or readable[-1].id != point.archive.id:

@@ -116,7 +116,7 @@ class ListPoints:
 
         found = self.way(profile, at)
         if _is_restorable(found, despite_damage):
-            point = points_of(found)[-1]
+            point = last_of(found)
             return Plan(point, point.path, point.standing.is_sound, point.standing.seen.objection)
         return plan_restore(self(profile), at)
 
@@ -251,6 +251,11 @@ def _is_restorable(path: Sequence[Placed], despite_damage: bool) -> bool:
     if not despite_damage:
         return standing.is_restorable
     return standing.obstructions == sum(place.archive.state is ArchiveState.DAMAGED for place in path)
+
+
+def last_of(places: Sequence[Placed]) -> RestorePoint:
+    """The point at the end of a path, whatever times its archives have: one may say to be older than its parent."""
+    return next(point for point in points_of(places) if point.archive.id == places[-1].archive.id)
 
 
 def points_of(places: Sequence[Placed]) -> tuple[RestorePoint, ...]:

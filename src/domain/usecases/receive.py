@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import TypeVar
 
 from attrs import define, evolve, frozen
 
 from .. import sidecar
-from ..archives import ArchiveId, ArchiveState, BackupArchive, Contents, Digests, Kind, Offer
+from ..archives import ArchiveId, ArchiveState, BackupArchive, Contents, Digests, Kind, Offer, is_bound
+from ..chains import base_types
 from ..errors import (
     AlreadyPublished,
     ArchiveNotFound,
@@ -266,8 +267,32 @@ class ReceiveArchive:
             self.rules.of(offer.id.profile).time_zone,
             offer.notes,
         )
+        archive = evolve(archive, taken_at=max(archive.taken_at, self._not_before(archive)))
         writer.seal(sidecar.encode(archive))
         return self._settle(archive, writer, recording, instead_of)
+
+    def _not_before(self, archive: BackupArchive) -> datetime:
+        """
+        The time before which *archive* was not taken, as others tell: that of what it is known to build on.
+
+        Where nobody tells either that or a time, nor is anything by the times of its members before it, that is the
+        newest archive that it may build on by rule and that came before it: in an INC of a tree that did not change all
+        times are old.
+        """
+        among, lineage = self.catalog.neighbours(archive.id.profile), archive.lineage
+        parents: Sequence[BackupArchive | None]
+        if lineage.snapshot_before is not None:
+            parents = [one for one in among.leaving(lineage.snapshot_before) if one.id != archive.id][:1]
+        elif lineage.parent is not None:
+            parents = [among.named(ArchiveId(archive.id.profile, *lineage.parent))]
+        else:
+            rules = self.rules.of(archive.id.profile)
+            types = base_types(archive.id.type, rules)
+            if not types or not is_bound(archive, rules.time_zone) or among.newest_before(archive, types) is not None:
+                return archive.taken_at
+            parents = [among.newest_before(evolve(archive, taken_at=archive.received_at), types)]
+        times = [one.taken_at for one in parents if one is not None and not one.is_dated_ahead]
+        return max(times, default=archive.taken_at)
 
     def _settle(
         self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter, instead_of: Collection[str]

@@ -1,0 +1,157 @@
+"""
+Somebody at a desk: runs tar by hand in a directory, sends what it makes, and asks for it back in every way there is.
+
+What a point gives back is one thing, however it is asked for: by its plan, the tree, ``restore.tar``, the script and
+``tarkeep restore``. `Desk.given_back` asserts that, so a test has only to say what it must be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from attrs import define, field
+
+from tests.support.machine import Machine
+from tests.support.tar_oracle import look_at
+
+Seen = dict[bytes, tuple[str, bytes]]
+
+
+@define
+class Desk:
+    """*place* is an empty folder; what is backed up lives in ``live`` there, in which all commands run."""
+
+    client: httpx2.Client
+    machine: Machine
+    profile: str
+    place: Path
+    _count: int = field(default=0, init=False)
+
+    @property
+    def live(self) -> Path:
+        return self.place / "live"
+
+    @property
+    def url(self) -> str:
+        return f"/api/v1/profiles/{self.profile}"
+
+    def do(self, commands: str) -> None:
+        """Shell *commands*; when they end, the clock of the file system has gone on, so that tar sees what is new."""
+        self.live.mkdir(exist_ok=True)
+        subprocess.run(["bash", "-euc", commands], cwd=self.live, check=True, capture_output=True)
+        clock = self.place / "clock"
+        clock.touch()
+        now = clock.stat().st_mtime_ns
+        while clock.stat().st_mtime_ns == now:
+            time.sleep(0.001)
+            clock.touch()
+
+    def dump(
+        self,
+        type: str,
+        *arguments: str,
+        name: str | None = None,
+        proven: bool = True,
+        snapshot: str | None = "snapshot",
+        prefix: tuple[str, ...] = (),
+        may_fail: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        """
+        Send what tar makes of *arguments*; a FULL begins a new *snapshot* file, None makes a plain archive.
+
+        It is *proven* by digests of that file. Tar is run under *prefix*, and *may_fail* to read something.
+        """
+        self._count += 1
+        archive, kept = self.place / f"{self._count}.tar.gz", self.place / (snapshot or "none")
+        if type == "FULL":
+            kept.unlink(missing_ok=True)
+        said = dict(headers or {})
+        if proven and kept.exists():
+            said["Tarkeep-Snapshot-Before"] = _digest(kept)
+        options = [f"--listed-incremental={kept}"] if snapshot is not None else []
+        command = [*prefix, "tar", "-czf", str(archive), *options, *arguments]
+        ran = subprocess.run(command, cwd=self.live, capture_output=True)
+        assert may_fail or ran.returncode == 0, ran.stderr
+        if proven and kept.exists():
+            said["Tarkeep-Snapshot-After"] = _digest(kept)
+        self.do("true")
+        name = name or f"{type.lower()}_2026-01-{self._count:02d}_00-00-00.tar.gz"
+        answer = self.client.put(f"{self.url}/archives/{type}/{name}", content=archive.read_bytes(), headers=said)
+        assert answer.status_code == 201, answer.text
+        return answer
+
+    def get(self, what: str, **query: str) -> Any:
+        answer = self.client.get(f"{self.url}/{what}", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def seen(self, *without: str) -> Seen:
+        """What is there now, but for what is at and below the paths *without*."""
+        return {path: look for path, look in look_at(self.live).items() if not _is_below(path, without)}
+
+    def points(self) -> dict[str, dict[str, Any]]:
+        """Those that there are, by type and name."""
+        return {f"{point['type']}/{point['name']}": point for point in self.get("points")["points"]}
+
+    def warnings(self, at: str = "latest") -> list[str]:
+        """What the plan of a point warns of."""
+        found: list[str] = self.get("plan", at=at)["warnings"]
+        return found
+
+    def given_back(self, at: str = "latest") -> Seen | None:
+        """What each way of restoring gives, the same by all; None where each refuses."""
+        plan, tree, tar, script = (
+            self.client.get(f"{self.url}/{what}", params={"at": at, **more})
+            for what, more in (
+                ("plan", {}),
+                ("tree", {"recursive": "true"}),
+                ("restore.tar", {}),
+                ("plan", {"format": "sh"}),
+            )
+        )
+        answers = {answer.status_code for answer in (plan, tree, tar, script)}
+        assert len(answers) == 1, answers
+        point = self.points()[_label(plan.json())] if plan.status_code == 200 else self.points().get(at)
+        assert point is None or point["restorable"] is (plan.status_code == 200)
+        into = self.place / "back"
+        try:
+            (into / "merged").mkdir(parents=True)
+            restored = self.machine.run("restore", self.profile, "--at", at, "--into", str(into / "client"), "--check")
+            if plan.status_code != 200:
+                assert restored.returncode == 1, restored.stderr
+                return None
+            assert at == "latest" or _label(plan.json()) == at
+            assert restored.returncode == 0, restored.stdout + restored.stderr
+            extract = ["tar", "-xp", "-C", str(into / "merged"), "-f-"]
+            subprocess.run(extract, input=tar.content, check=True, capture_output=True)
+            (into / "restore.sh").write_bytes(script.content)
+            ran = subprocess.run(["sh", str(into / "restore.sh"), str(into / "script")], cwd=into, capture_output=True)
+            assert ran.returncode == 0, ran.stderr
+            found = look_at(into / "merged")
+            assert look_at(into / "script") == found
+            assert look_at(into / "client") == found
+            assert {entry["path"] for entry in tree.json()["entries"]} == {path.decode() for path in found}
+            return found
+        finally:
+            shutil.rmtree(into)
+
+
+def _label(plan: dict[str, Any]) -> str:
+    last = plan["steps"][-1]
+    return f"{last['type']}/{last['name']}"
+
+
+def _is_below(path: bytes, places: tuple[str, ...]) -> bool:
+    return any(path == at.encode() or path.startswith(at.encode() + b"/") for at in places)
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
