@@ -23,6 +23,9 @@ MOST_FILES, MOST_DIRECTORIES = 2_000_000, 500_000
 """That are noted of one archive: 16 and some 50 MB. One that has more is looked at in its table."""
 
 _TYPE, _FILE, _NAME_BYTES, _PREFIX_AT = 156, ord("0"), 100, 345
+_MAGIC, _GNU = slice(257, 265), b"ustar  \0"  # which has times where others have a prefix
+_NO_NAMES = (b".", b"..")
+_AT_ONCE = 1000  # members
 _LEANING = 100  # directories that call names unchanged, before it is asked whether most do
 
 
@@ -31,6 +34,7 @@ class Passing:
 
     def __init__(self) -> None:
         self._is_over = False
+        self._waiting: list[MemberRecord] = []
         self._files = array("q")
         self._directories = {hash(b"")}
         self._last = b""
@@ -38,16 +42,38 @@ class Passing:
         self._listed = self._leaning = 0
 
     def add(self, record: MemberRecord) -> None:
-        """Look at the next member."""
+        """Look at the next member, soon: many at once cost a third."""
+        self._waiting.append(record)
+        if len(self._waiting) == _AT_ONCE:
+            self._look()
+
+    def _look(self) -> None:
+        waiting, self._waiting = self._waiting, []
         if self._is_over:
             return
-        headers = record.headers
-        if len(headers) == BLOCK_BYTES and headers[_TYPE] == _FILE and not headers[_PREFIX_AT]:
-            # nearly all are such; what is out of the ordinary is told by `footprints.plain`, which takes longer
-            name = headers[:_NAME_BYTES].partition(b"\0")[0].removeprefix(b"./")
-            if name[:1] not in b"./" and name[-1:] != b"/" and b"//" not in name and b"/." not in name:
-                self._add_file(name)
+        files = self._files
+        for record in waiting:
+            headers = record.headers
+            if (
+                len(headers) == BLOCK_BYTES
+                and headers[_TYPE] == _FILE
+                and (not headers[_PREFIX_AT] or headers[_MAGIC] == _GNU)
+            ):
+                # nearly all are such, in the directory that the one before is in
+                name = headers[:_NAME_BYTES].split(b"\0", 1)[0].removeprefix(b"./")
+                directory, _, last = name.rpartition(b"/")
+                if directory == self._last and last and last not in _NO_NAMES:
+                    files.append(hash(name))
+                    continue
+            self._look_at(record)
+            if self._is_over:
                 return
+        if len(files) > MOST_FILES:
+            self._give_up()
+
+    def _look_at(self, record: MemberRecord) -> None:
+        """Look at any member; what is out of the ordinary is told by `footprints.plain`."""
+        headers = record.headers
         if record.is_directory:
             self._listed += 1
             if b"\0N" in headers:
@@ -66,6 +92,7 @@ class Passing:
     @property
     def is_untroubled(self) -> bool:
         """No complaint is to come, for certain, of the members so far."""
+        self._look()
         if self._is_over or not self._directories.isdisjoint(self._files):
             return False
         wanted = {target for target, _ in self._links}
@@ -104,8 +131,6 @@ class Passing:
         if directory != self._last:
             self._use(directory)
             self._last = directory
-        if len(self._files) > MOST_FILES:
-            self._give_up()
 
     def _use(self, directory: bytes) -> None:
         """Note *directory* and all above it."""
