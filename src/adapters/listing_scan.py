@@ -12,7 +12,7 @@ from ..domain.errors import ExpandsTooFar, NotATar
 from ..domain.rename_records import RenameRecords
 
 _UNCHANGED = 78  # N
-_OF_RENAMES = (b"R", b"T", b"X")
+_OF_RENAMES = frozenset((b"R", b"T", b"X"))
 
 
 class ListingScan:
@@ -72,13 +72,15 @@ class ListingScan:
 
     def _follow(self, data: bytes) -> None:
         """Hold records against the order of renames, from where a dumpdir has the first one."""
-        data = self._begun + data
-        if self._renames is None and any(data[:1] == letter or b"\0" + letter in data for letter in _OF_RENAMES):
-            self._renames = RenameRecords()
-        *records, begun = data.split(b"\0") if self._renames is not None else (data[data.rfind(b"\0") + 1 :],)
-        self._begun = begun[:2]
+        if self._begun:
+            data = self._begun + data
         if self._renames is None:
-            return
+            if not (data[:1] in _OF_RENAMES or b"\0R" in data or b"\0T" in data or b"\0X" in data):
+                self._begun = data[data.rfind(b"\0") + 1 :][:2] if self._left else b""
+                return
+            self._renames = RenameRecords()
+        *records, begun = data.split(b"\0")
+        self._begun = begun[:2]
         try:
             for record in records:
                 self._renames.take(record[:1], len(record) > 1)
