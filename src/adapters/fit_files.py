@@ -62,6 +62,7 @@ def _told(fit: Fit) -> dict[str, object]:
         "is_sound": fit.is_sound,
         "is_excusable": fit.is_excusable,
         "is_open": fit.is_open,
+        "earlier": fit.earlier.decode("latin-1"),
     }
 
 
@@ -76,4 +77,5 @@ def _fit(told: Mapping[str, object]) -> Fit:
         bool(told["is_sound"]),
         bool(told["is_excusable"]),
         bool(told["is_open"]),
+        str(told["earlier"]).encode("latin-1"),
     )

@@ -12,7 +12,7 @@ Pure: archives in, links out, whatever the order they come in. Archives in the t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TypeAlias
 
@@ -24,12 +24,15 @@ from .path_text import path_text
 from .rules import IncBase, ProfileRules
 from .words import counted
 
-RULE = 11
+RULE = 12
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
 """Other archives that are compared with one whose parent turned out to be none, the nearest before it first."""
 
+
+BETWEEN_TRIED = 10
+"""Archives between one and its supposed parent that are asked for what they carry, the nearest before it first."""
 
 SHOWN_BYTES = 200
 """Of a path in a sentence."""
@@ -41,7 +44,7 @@ class Evidence(Enum):
     PROVEN = "proven"
     DECLARED = "declared"
     INFERRED = "inferred"
-    UNCERTAIN = "uncertain"  # names are in no archive: they were left out of the dump, or an archive is missing
+    UNCERTAIN = "uncertain"  # names are in no archive, or directories of an earlier time: the parent may be another
     CONTRADICTED = "contradicted"
     ORPHAN = "orphan"
 
@@ -76,7 +79,8 @@ class Fit:
     the parent says nothing of, so that they are to be looked for before it. *overlooked* counts directories of the
     parent that the archive names and did not look into, so that they stay as they were, *overlooked_examples* are the
     first few of them as paths. *unread* counts files of the parent that the archive says to have and has not, so that
-    the point lacks them, *unread_examples* are the first few of these.
+    the point lacks them, *unread_examples* are the first few of these. *earlier* is a directory that is of an earlier
+    time than in the parent, b"" if there is none that was looked at (see `directory_times`).
     """
 
     verdict: FitVerdict
@@ -89,6 +93,7 @@ class Fit:
     overlooked_examples: tuple[bytes, ...] = ()
     unread: int = 0
     unread_examples: tuple[bytes, ...] = ()
+    earlier: bytes = b""
 
     @property
     def completeness(self) -> Completeness:
@@ -309,23 +314,48 @@ class _Ladder:
         """
         child = self.child
         others = set(BackupType).difference((BackupType.FULL,), base_types(child.id.type, self.rules))
-        between = self.among.newest_before(child, tuple(others)) if others else None
-        if between is None or between.id == parent.id or order(between) < order(parent):
+        newest = self.among.newest_before(child, tuple(others)) if others else None
+        if newest is None or newest.id == parent.id or order(newest) < order(parent):
             return None
-        carried = self.overruled(child, between, parent)
-        if not carried:
+        changed = self._changed_since(parent, others)
+        if changed is None:
             return None
+        between, carried = changed
         example = path_text(carried[0][:SHOWN_BYTES])
         reason = (
             f"it does not build on the {how} parent {_called(parent.id)}: it calls {example} unchanged, which "
             f"{_called(between.id)} between the two carries anew"
         )
-        found = self.fit(child, between)
-        if found.verdict is FitVerdict.FITS:
-            reason += "; that one has every name that is said to be unchanged"
-            return self._to(between, Evidence.INFERRED, reason, found, (parent.id,))
+        tried = [parent.id]
+        for candidate in self._since(between, others):
+            found = self.fit(child, candidate)
+            if found.verdict is FitVerdict.FITS:
+                which = "that one" if candidate.id == between.id else _called(candidate.id)
+                reason += f"; {which} has every name that is said to be unchanged"
+                return self._to(candidate, Evidence.INFERRED, reason, found, tuple(tried))
+            tried.append(candidate.id)
         reason += f", and that one lacks {counted(found.unresolved, 'name')} said to be unchanged{_example(found)}"
-        return Link(child.id, None, Evidence.CONTRADICTED, reason, (parent.id, between.id))
+        return Link(child.id, None, Evidence.CONTRADICTED, reason, tuple(tried))
+
+    def _since(self, first: BackupArchive, types: Container[BackupType]) -> Iterator[BackupArchive]:
+        """The archives of *types* before this one, of `BETWEEN_TRIED`, the nearest first, and *first* last."""
+        for archive in self.among.before(self.child, BETWEEN_TRIED):
+            if order(archive) < order(first):
+                return
+            if archive.id.type in types:
+                yield archive
+
+    def _changed_since(
+        self, base: BackupArchive, types: Container[BackupType] = tuple(BackupType)
+    ) -> tuple[BackupArchive, tuple[bytes, ...]] | None:
+        """The nearest archive behind *base* that carries what this one calls unchanged, and some paths of that."""
+        for between in self._since(base, types):
+            if between.id == base.id:
+                continue
+            carried = self.overruled(self.child, between, base)
+            if carried:
+                return between, carried
+        return None
 
     def _contradicted(self, parent: BackupArchive, found: Fit, how: str) -> Link:
         """
@@ -351,12 +381,8 @@ class _Ladder:
             if candidate.id == parent.id:
                 continue
             other = self.fit(child, candidate)
-            if (
-                other.verdict is FitVerdict.FITS
-                and order(candidate) < order(parent)
-                and (carried := self.overruled(child, parent, candidate))
-            ):
-                changed = changed or carried
+            if other.verdict is FitVerdict.FITS and (since := self._changed_since(candidate)):
+                changed = changed or since[1]
                 tried.append(candidate.id)
             elif other.verdict is FitVerdict.FITS:
                 fitting.append((candidate, other))
@@ -387,6 +413,12 @@ class _Ladder:
         tried: tuple[ArchiveId, ...] = (),
     ) -> Link:
         reason += _overlooked(found)
+        if found.earlier and evidence is not Evidence.PROVEN:
+            evidence = Evidence.UNCERTAIN
+            reason += (
+                f"; but {path_text(found.earlier[:SHOWN_BYTES])} is a directory of an earlier time than in that one: "
+                "its time was set back, or the archive was taken before that one"
+            )
         return Link(self.child.id, parent.id, evidence, reason, tried, found.is_sound, found.completeness)
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from attrs import evolve, frozen
@@ -31,7 +31,7 @@ from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import legacy_folder
 from tests.support.assembled import InMemory
 from tests.support.histories import History, drawn, put_together
-from tests.support.members import fit, merge, table
+from tests.support.members import earlier, fit, merge, table
 from tests.support.require import require
 from tests.support.server import in_process
 from tests.support.tar_oracle import members_of
@@ -94,13 +94,23 @@ def last_point(dumps: list[Dump], *, digests: bool) -> RestorePoint:
     return points_of(dumps, digests=digests)[-1]
 
 
-def points_of(dumps: list[Dump], *, digests: bool) -> tuple[RestorePoint, ...]:
+class Taken(Protocol):
+    """An archive, and the members of it."""
+
+    @property
+    def archive(self) -> BackupArchive: ...
+
+    def read(self) -> Sequence[Member]: ...
+
+
+def points_of(dumps: Sequence[Taken], *, digests: bool) -> tuple[RestorePoint, ...]:
     """What is said of all archives, with or without the digests of snapshot files."""
     members = {dump.archive.id: dump.read for dump in dumps}
     archives = [dump.archive if digests else evolve(dump.archive, lineage=Lineage()) for dump in dumps]
 
     def compare(child: BackupArchive, parent: BackupArchive) -> Fit:
-        return fit(members[child.id], members[parent.id], is_base=parent.id.type is BackupType.FULL)
+        found = fit(members[child.id], members[parent.id], is_base=parent.id.type is BackupType.FULL)
+        return evolve(found, earlier=earlier(members[child.id], members[parent.id]))
 
     def carries(archive: BackupArchive, paths: tuple[bytes, ...]) -> bool:
         return any(member.path in paths for member in members[archive.id]() if member.listing is None)

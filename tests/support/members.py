@@ -9,6 +9,7 @@ from attrs import evolve
 
 from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.chains import Fit
+from tarkeep.domain.directory_times import pairs
 from tarkeep.domain.fitting import fit as fit_tables
 from tarkeep.domain.listings import MAX_HELD_BYTES, canonical
 from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
@@ -86,3 +87,14 @@ def fit(
 ) -> Fit:
     """`tarkeep.domain.fitting.fit` of archives whose members are at hand."""
     return fit_tables(table(child)(), table(parent)(), is_left_out, is_base=is_base)
+
+
+def earlier(child: Callable[[], Iterable[Member]], parent: Callable[[], Iterable[Member]]) -> bytes:
+    """A directory that is of an earlier time in *child*, b"" if none is (see `tarkeep.domain.directory_times`)."""
+    here, there = ({one.at: one.mtime_ns for one in members()} for members in (child, parent))
+    found = (
+        pair.path
+        for pair in pairs(table(child)(), table(parent)())
+        if pair.is_earlier(here[pair.child_at], there[pair.parent_at])
+    )
+    return next(found, b"")

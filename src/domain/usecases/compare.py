@@ -7,15 +7,18 @@ of the one that builds. What could not be read is not kept: it may be there agai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ..archives import ArchiveState, BackupArchive, BackupType, Kind
 from ..chains import Fit, FitVerdict
+from ..directory_times import pairs
 from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
 from ..fitting import EXAMPLES, fit, overruled
 from ..name_table import NameTable
+from ..tar_headers import read_to_show
 from ..untroubled import alone, has_no_trouble
 from .record_members import RecordMembers
 
@@ -151,11 +154,32 @@ class Comparing:
         self._count()
         is_base = parent.id.type is BackupType.FULL
         try:
-            return self._members.again(lambda: fit(*self._tables(child, parent), is_base=is_base))
+            found = self._members.again(lambda: fit(*self._tables(child, parent), is_base=is_base))
+            return evolve(found, earlier=self._members.again(lambda: self._earlier(child, parent)))
         except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
             return _UNKNOWN  # it is so with these very bytes, whenever they are looked at
         except TarkeepError:
             return None
+
+    def _earlier(self, child: BackupArchive, parent: BackupArchive) -> bytes:
+        """A directory that is of an earlier time in *child*; b"" if none is."""
+        compared = pairs(*self._tables(child, parent))
+        if not compared:
+            return b""
+        here = self._times(child, [pair.child_at for pair in compared])
+        there = self._times(parent, [pair.parent_at for pair in compared])
+        earlier = (
+            pair.path
+            for pair in compared
+            if pair.child_at in here
+            and pair.parent_at in there
+            and pair.is_earlier(here[pair.child_at], there[pair.parent_at])
+        )
+        return next(earlier, b"")
+
+    def _times(self, archive: BackupArchive, positions: Sequence[int]) -> dict[int, int]:
+        """The times, in nanoseconds, of the members at *positions*."""
+        return {record.at: read_to_show(record).mtime_ns for record in self._members.at(archive, sorted(positions))}
 
     def _tables(self, child: BackupArchive, parent: BackupArchive) -> tuple[NameTable, NameTable]:
         before = self._members.table(parent)  # first, so that the child's can lean on what is told there
