@@ -119,7 +119,7 @@ def test_what_the_archives_could_reveal_is_revealed(kind: str, excludes: bool) -
 
 
 def test_directories_of_an_earlier_time_are_told(tmp_path: Path) -> None:
-    """Of two INCs in the wrong order the second is uncertain; so is one before which a directory's time was set back."""
+    """Of two INCs in the wrong order the second is uncertain; so is one behind a time that was set back."""
     history, snapshot = History(tmp_path), tmp_path / "snapshot"
     (history.root / "lasts").write_bytes(b"lasts")
     dumps = [real(history, 0, snapshot)]
@@ -141,7 +141,7 @@ def test_directories_of_an_earlier_time_are_told(tmp_path: Path) -> None:
     for point in (right[4], wrong[2]):
         (doubt,) = point["doubts"]
         assert doubt["code"] == "uncertain"
-        assert "root is a directory of an earlier time" in doubt["message"]
+        assert "root is a directory of an earlier time" in doubt["detail"]
 
 
 def test_names_that_are_left_out_and_mounts_are_no_matter_of_time(tmp_path: Path) -> None:
