@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -117,6 +118,33 @@ def test_what_lies_between_refutes_a_parent(says: str) -> None:
     assert "it calls root/a unchanged, which DIFF/diff2.tar.gz between the two carries anew" in refuted.reason
     assert (nowhere.parent, nowhere.evidence) == (None, Evidence.CONTRADICTED)
     assert untouched.parent == full.id
+
+
+def test_what_refutes_a_parent_need_not_be_in_the_newest_archive_since() -> None:
+    """A DIFF made from what the second INC left behind, in which nothing was new: the first one refutes the FULL."""
+    full, first, second, child = archive(FULL, 0), archive(INC, 1), archive(INC, 2), archive(DIFF, 3)
+
+    def carried(_child: BackupArchive, between: BackupArchive, _base: BackupArchive) -> tuple[bytes, ...]:
+        return (b"root/a",) if between == first else ()
+
+    found = link_archives((full, first, second, child), ProfileRules(), any_fit, carried)[child.id]
+    lacking = link_archives((full, first, second, child), ProfileRules(), fits_only((child, full)), carried)[child.id]
+
+    assert (found.parent, found.evidence, found.tried) == (second.id, Evidence.INFERRED, (full.id,))
+    assert (lacking.parent, lacking.evidence) == (None, Evidence.CONTRADICTED)
+    assert lacking.tried == (full.id, second.id, first.id)
+
+
+@pytest.mark.parametrize("said", [{}, {"parent": (FULL, "full0.tar.gz")}, {"before": "a"}])
+def test_a_directory_of_an_earlier_time_is_a_doubt_unless_digests_prove_the_link(said: dict[str, Any]) -> None:
+    """Inferred and declared links are uncertain then, and say which directory it is."""
+    full, child = archive(FULL, 0, after="a"), archive(INC, 1, **said)
+
+    link = link_archives((full, child), ProfileRules(), lambda *_: Fit(FitVerdict.FITS, earlier=b"root/d"))[child.id]
+
+    assert link.parent == full.id
+    assert link.evidence is (Evidence.PROVEN if said.get("before") else Evidence.UNCERTAIN)
+    assert ("root/d is a directory of an earlier time" in link.reason) is not ("before" in said)
 
 
 @pytest.mark.parametrize("says", ["rule", "client"])
