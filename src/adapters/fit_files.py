@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,24 +58,46 @@ def _told(fit: Fit) -> dict[str, object]:
     return {
         "verdict": fit.verdict.value,
         "unresolved": fit.unresolved,
-        "examples": [path.decode("latin-1") for path in fit.examples],
+        "examples": _texts(fit.examples),
         "is_sound": fit.is_sound,
         "is_excusable": fit.is_excusable,
         "is_open": fit.is_open,
-        "earlier": fit.earlier.decode("latin-1"),
+        "overlooked": fit.overlooked,
+        "overlooked_examples": _texts(fit.overlooked_examples),
+        "unread": fit.unread,
+        "unread_examples": _texts(fit.unread_examples),
+        "earlier": _texts([fit.earlier]),
     }
 
 
 def _fit(told: Mapping[str, object]) -> Fit:
-    verdict, unresolved, examples = told["verdict"], told["unresolved"], told["examples"]
-    if not isinstance(verdict, str) or not isinstance(unresolved, int) or not isinstance(examples, list):
-        raise TypeError("this is no fit")
+    (earlier,) = _paths(told["earlier"])
     return Fit(
-        _VERDICTS[verdict],
-        unresolved,
-        tuple(str(path).encode("latin-1") for path in examples),
+        _VERDICTS[str(told["verdict"])],
+        _count(told["unresolved"]),
+        _paths(told["examples"]),
         bool(told["is_sound"]),
         bool(told["is_excusable"]),
         bool(told["is_open"]),
-        str(told["earlier"]).encode("latin-1"),
+        _count(told["overlooked"]),
+        _paths(told["overlooked_examples"]),
+        _count(told["unread"]),
+        _paths(told["unread_examples"]),
+        earlier,
     )
+
+
+def _texts(paths: Iterable[bytes]) -> list[str]:
+    return [path.decode("latin-1") for path in paths]
+
+
+def _paths(told: object) -> tuple[bytes, ...]:
+    if not isinstance(told, list):
+        raise TypeError("these are no paths")
+    return tuple(str(path).encode("latin-1") for path in told)
+
+
+def _count(told: object) -> int:
+    if not isinstance(told, int):
+        raise TypeError("this is no count")
+    return told
