@@ -203,9 +203,8 @@ class MemberRecordsContract:
 
     def test_fits_go_with_the_records(self, door: RecordsDoor) -> None:
         """The last that were kept with an archive count; they are gone when its records are forgotten."""
-        contradicts = Fit(
-            FitVerdict.CONTRADICTS, 3, (b"a/b", b"\xff\n'"), is_sound=False, is_excusable=False, earlier=b"a/\xff"
-        )
+        paths = (b"a/b", b"\xff\n'")
+        contradicts = Fit(FitVerdict.CONTRADICTS, 3, paths, False, False, True, 4, paths[:1], 5, paths[1:], b"a/\xff")
         fits = {OTHER: contradicts, "2" * 64: Fit(FitVerdict.UNKNOWN)}
         publish(door.records, ONE, some(3))
         door.records.keep_fits(ONE, {OTHER: Fit(FitVerdict.FITS)})
