@@ -1,0 +1,91 @@
+"""
+What tar was told to leave out, or could not read: all else comes back in every way, and the plan says that it lacks.
+
+Each way to leave something out, at the FULL and later; by digests and without; with an INC and a DIFF.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.desk import Desk
+
+TREE = "mkdir -p src/cache/deep; echo k >src/keep; echo old >src/cache/x; echo 1 >src/cache/deep/1"
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+@pytest.mark.parametrize(("type", "proven"), [("INC", True), ("DIFF", False)], ids=["INC, digests", "DIFF, none"])
+@pytest.mark.parametrize("option", ["--exclude=*.tmp", "-X../patterns", "--exclude-ignore=patterns"])
+def test_files_that_come_and_go_while_they_are_excluded(desk: Desk, option: str, type: str, proven: bool) -> None:
+    """One is there at the FULL, one comes later."""
+    desk.do(f"{TREE}; echo '*.tmp' >../patterns; cp ../patterns src; cp ../patterns src/cache; : >src/cache/old.tmp")
+    desk.dump("FULL", option, "src", proven=proven)
+    first = desk.seen("src/cache/old.tmp")
+    desk.do("echo k2 >src/keep; : >src/new.tmp")
+    desk.dump(type, option, "src", proven=proven)
+    second = desk.seen("src/cache/old.tmp", "src/new.tmp")
+    full, other = desk.points()
+
+    assert desk.given_back(full) == first
+    assert desk.given_back(other) == second
+    assert any("excluded" in warning for warning in desk.warnings(full))
+    assert any("src/new.tmp" in warning for warning in desk.warnings(other))
+
+
+@pytest.mark.parametrize(("type", "proven"), [("INC", True), ("DIFF", False)], ids=["INC, digests", "DIFF, none"])
+@pytest.mark.parametrize(
+    ("option", "tag"),
+    [("--exclude=cache", ""), ("--exclude-tag-all=.nobackup", "touch src/cache/.nobackup"), ("--no-recursion", "")],
+)
+def test_a_folder_that_is_left_out_later(desk: Desk, option: str, tag: str, type: str, proven: bool) -> None:
+    """It is given back as it was or not at all, by all ways alike, and the plan names it; beside it all is new."""
+    desk.do(TREE)
+    desk.dump("FULL", "src", proven=proven)
+    before = desk.seen()
+    desk.do(f"echo k2 >src/keep; rm src/cache/x; echo n >src/cache/y; {tag}")
+    answer = desk.dump(type, option, "src", proven=proven)
+    last = list(desk.points())[-1]
+
+    found = desk.given_back(last)
+    assert found is not None
+    assert {path: found[path] for path in found if b"cache" not in path} == desk.seen("src/cache")
+    assert {path: found[path] for path in found if b"cache" in path}.items() <= before.items()
+    told = [*answer.json()["warnings"], *desk.warnings(last)]
+    assert sum("src/cache" in warning for warning in told) >= 2, told
+
+
+@pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
+def test_what_is_left_out_no_more_and_did_not_change(desk: Desk, proven: bool) -> None:
+    """tar saw it, so calls it unchanged: every plan that it is in says that something was left out at the FULL."""
+    desk.do(f"{TREE}; echo precious >src/disk.iso")
+    desk.dump("FULL", "--exclude=*.iso", "src", proven=proven)
+    for text in ("k2", "k3"):
+        desk.do(f"echo {text} >src/keep")
+        desk.dump("INC", "src", proven=proven)
+
+        last = list(desk.points())[-1]
+        assert desk.given_back(last) == desk.seen("src/disk.iso")
+        assert any("they were excluded from the dump" in warning for warning in desk.warnings(last))
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and setpriv")
+@pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
+@pytest.mark.parametrize("what", ["src/keep", "src/cache"])
+def test_what_an_ordinary_user_cannot_read_any_more(desk: Desk, what: str, proven: bool, tmp_path: Path) -> None:
+    """A file that changed, or a folder: no way has another state of it than the others, and the plan names it."""
+    desk.do(f"{TREE}; chown -R 65534 src")
+    for above in (tmp_path, *tmp_path.parents[:-2]):
+        above.chmod(above.stat().st_mode | 0o777 if above == tmp_path else above.stat().st_mode | 0o111)
+    desk.dump("FULL", "src", proven=proven, prefix=NOBODY)
+    desk.do(f"echo k2 >src/keep; echo n >src/new; chown 65534 src/new; chown 0 {what}; chmod go= {what}")
+    desk.dump("INC", "src", proven=proven, prefix=NOBODY, may_fail=True)
+    last = list(desk.points())[-1]
+
+    found = desk.given_back(last)
+    assert found is not None
+    assert {path: look for path, look in found.items() if not path.startswith(what.encode())} == desk.seen(what)
+    assert any(what in warning for warning in desk.warnings(last))

@@ -1,0 +1,55 @@
+"""How tar was given what it backed up: by which names, from where, all of it again or a part; or by another name."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.desk import Desk
+
+Nights = list[tuple[str, str]]
+
+TREE = "mkdir -p a/in b/deep; echo 1 >a/1; echo 2 >a/in/2; echo 3 >b/3; echo 4 >b/deep/4; echo n >notes; echo l >list"
+
+NIGHTS: dict[str, Nights] = {
+    "files and folders": [
+        ("", "notes a list b"),
+        ("echo 5 >a/5", "notes a list b"),
+        ("echo more >list", "list a b notes"),
+    ],
+    "each by itself": [("", "a b notes list"), ("echo 5 >b/5", "b"), ("rm a/1; echo more >notes", "a notes")],
+    "a folder within": [("", "a b notes list"), ("echo 6 >a/in/6; rm a/in/2", "a/in"), ("echo 7 >b/7", "b")],
+    "one that is new": [("", "a b notes list"), ("mkdir c; echo c >c/c", "c a"), ("echo d >c/d", "b c")],
+    "from one to the other": [("", "a b notes list"), ("mv a/1 b/1; mv a/in b/in", "b a notes list")],
+    "renamed": [("", "a b notes list"), ("mv a c; echo n >c/n", "c b"), ("mv c d; mv d/in d/out; rm d/1", "b d")],
+    "into another one": [("", "a b notes list"), ("mv a b/old", "b"), ("echo n >b/old/n", "b")],
+    "out of another one": [("", "a b notes list"), ("mv a/in out", "a out b"), ("rm out/2", "out a")],
+    "with a dot": [("", "./a ./b ./notes ./list"), ("echo 5 >a/5; rm b/3", "a b"), ("echo more >notes", "notes ./b/")],
+    "the directory itself": [("", "."), ("echo 5 >a/5; rm notes", "."), ("mv b/deep b/low", "./b")],
+}
+
+
+@pytest.mark.parametrize(("proven", "form"), [(True, "gnu"), (False, "posix")], ids=["digests", "no digests"])
+@pytest.mark.parametrize("nights", NIGHTS.values(), ids=NIGHTS)
+def test_whatever_tar_is_given_all_of_it_comes_back(desk: Desk, nights: Nights, proven: bool, form: str) -> None:
+    """Each night is what is there, also of what was not named again."""
+    desk.do(TREE)
+    for number, (commands, named) in enumerate(nights):
+        desk.do(commands or "true")
+        desk.dump("INC" if number else "FULL", f"--format={form}", *named.split(), proven=proven)
+    last = list(desk.points())[-1]
+
+    assert desk.given_back(last) == desk.seen()
+
+
+def test_other_names_than_before_are_told(desk: Desk) -> None:
+    """Names that tar's --transform changes from one dump on: what it calls unchanged is there by no such name."""
+    desk.do("mkdir -p src/d; echo a >src/a; echo x >src/d/x")
+    desk.dump("FULL", "src")
+    desk.do("echo n >src/n")
+    desk.dump("INC", "--transform=s,^src,moved/src,", "src")
+    last = list(desk.points())[-1]
+
+    found = desk.given_back(last)
+    assert found is not None
+    assert b"moved/src/n" in found
+    assert b"moved/src/a" in found or any("moved/src/a" in warning for warning in desk.warnings(last))
