@@ -299,7 +299,10 @@ class _Exact:
                 self._draft.gap_at_odd(path)
 
     def _follow(self, index: int, table: NameTable, folder_of: Callable[[bytes], int | None]) -> None:
-        """Give every hard link of one archive the content of what it links to, which is in the same archive."""
+        """
+        Give every hard link of one archive the content of what it links to, which is in the same archive; a link to
+        nothing is a gap.
+        """
         draft = self._draft
         to: dict[int, int] = {}
         for slot, target in self._links:
@@ -308,7 +311,8 @@ class _Exact:
             folder = folder_of(directory)
             found = draft.find(folder, name) if folder is not None else None
             content = draft.values[found] if found is not None else WANTED
-            if content < 0 or draft.archive_of(content) != index or content == value:
+            is_folder = found is not None and draft.kinds[found] & IS_DIRECTORY
+            if is_folder or content < 0 or draft.archive_of(content) != index or content == value:
                 content = self._replaced(index, table, target, value)
             to[value] = content
         for slot, _ in self._links:
@@ -317,11 +321,17 @@ class _Exact:
                 if (further := to.get(content, content)) == content:
                     break
                 content = further
-            draft.link(slot, content)
+            if content in to:
+                draft.drop(slot, GapKind.NO_TARGET)
+            else:
+                draft.link(slot, content)
         self._links.clear()
 
     def _replaced(self, index: int, table: NameTable, path: bytes, value: int) -> int:
-        """What a hard link links to whose target has other content by now: the last member there that is no link."""
+        """
+        What a hard link links to whose target has other content by now: the last member there that is no link. Its own
+        *value* where there is no such member.
+        """
         found = [number for number in table.files.at(path) if table.files.letters[number] != HARD_LINK]
         if not found or (table.has_odd_paths and is_odd(path)):
             return value

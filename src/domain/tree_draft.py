@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import compress
 
@@ -109,6 +110,14 @@ class TreeDraft:
         self.wanted[folder] -= 1
         self._has_gone = True
         self.gap(join(self.path_of(folder), name), kind)
+
+    def drop(self, slot: int, kind: GapKind) -> None:
+        """Take out a name whose member cannot be extracted."""
+        if self.values[slot] != _GONE:
+            self.values[slot] = _GONE
+            self._has_gone = True
+            folder = bisect_right(self.firsts, slot) - 1
+            self.gap(join(self.path_of(folder), self.texts()[slot]), kind)
 
     def gap(self, path: bytes, kind: GapKind) -> None:
         """Note that *path* ought to be there."""

@@ -114,6 +114,8 @@ def test_both_ways_come_to_the_same(path: list[Archive], is_exact: bool, is_prov
     root = long_way.entry(b"")
     assert root is not None
     assert tree.entry(b"") == where_kept(root, kept)
-    assert set(tree.gaps) == set(long_way.gaps)
+    # what has .. in its path is told where something is still wanted beside it, and that is not always the same
+    told, long_told = ({gap for gap in one.gaps if gap.kind is not GapKind.UPWARDS} for one in (tree, long_way))
+    assert told == long_told
     if not any(gap.kind is GapKind.TOO_DEEP for gap in tree.gaps):  # of which there is one a member in the long way
         assert tree.losses == long_way.losses

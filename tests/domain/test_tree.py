@@ -356,6 +356,23 @@ def test_links_in_an_overlay_are_to_what_is_there() -> None:
     assert tree.gaps == (Gap(b"r/c", GapKind.NO_TARGET),)
 
 
+def test_links_to_nothing_in_an_exact_path_are_gaps() -> None:
+    """To no name, to each other, or to a directory: tar could not make them either. All else is there."""
+    links = {b"r/b": b"r/nothing", b"r/c": b"r/d", b"r/d": b"r/c", b"r/e": b"r"}
+    full = archive(
+        directory(b"r", "Ya Yb Yc Yd Ye Yf"),
+        b"r/a",
+        *(member(path, HARD_LINK, link=link) for path, link in links.items()),
+        member(b"r/f", HARD_LINK, link=b"r/a"),
+    )
+    inc = archive(directory(b"r", "Na Nb Nc Nd Ne Nf"))
+
+    for path in ((full,), (full, inc)):
+        tree, found = merged(*path)
+        assert found == {b"r/a": (0, b"r/a"), b"r/f": (0, b"r/a")}
+        assert set(tree.gaps) == {Gap(link, GapKind.NO_TARGET) for link in links}
+
+
 # -- looking around --------------------------------------------------------------------------------------------------
 
 

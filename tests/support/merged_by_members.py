@@ -438,10 +438,16 @@ class _Exact:
         """Give every hard link of one archive the position of what it links to, which is in the same archive."""
         tree = self._tree
         replaced: dict[bytes, list[int]] = {}
+        folders = {
+            tree._value(index, at)
+            for names in self._path[index]()
+            for at, letter in zip(names.positions, names.letters, strict=True)
+            if letter == DIRECTORY
+        }
         for value, target in links.items():
             directory, name = split(target)
             found = (table_of(directory) or {}).get(name, _WANTED)
-            if found >= 0 and found % tree._archives == index and found != value:
+            if found >= 0 and found % tree._archives == index and found != value and found not in folders:
                 tree._links[value] = found
             else:
                 replaced.setdefault(target, []).append(value)
@@ -455,6 +461,11 @@ class _Exact:
             while (further := tree._links.get(tree._links.get(value, value))) is not None and hops < 64:
                 tree._links[value] = further
                 hops += 1
+        nothing = {value for value in links if tree._links.get(value, value) in links}
+        for folder, table in tree._tables.items() if nothing else ():
+            for name in [name for name, value in table.items() if value in nothing]:
+                del table[name]
+                tree._gap(join(folder, name), GapKind.NO_TARGET)
 
 
 def _names_alone(listing: bytes) -> bytes:
