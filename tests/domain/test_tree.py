@@ -580,7 +580,8 @@ def test_the_history_of_a_file_is_its_changes() -> None:
 def test_a_diff_looks_back_over_the_incs() -> None:
     """What a DIFF calls unchanged is the FULL's, not that of an INC between them."""
     full = archive(directory(b"r", "Ya"), b"r/a")
-    inc, diff = archive(directory(b"r", "Ya"), b"r/a"), archive(directory(b"r", "Na"))
+    changed = evolve(member(b"r/a"), mtime_ns=5)
+    inc, diff = archive(directory(b"r", "Ya"), changed), archive(directory(b"r", "Na"))
 
     assert told(b"r/a", [None, 0, 0], full, inc, diff) == [
         (0, Change.APPEARED, None, 0),
