@@ -318,6 +318,8 @@ def _with_those_above(path: bytes) -> Iterator[bytes]:
 def _below(path: bytes, table: NameTable) -> Sequence[bytes]:
     """The directories of *table* that are *path*, or below it, and some beside it whose names begin like that."""
     paths = table.directories()
+    if not path:
+        return paths
     return paths[bisect_left(paths, path) : bisect_left(paths, path + b"0")]
 
 
@@ -331,7 +333,7 @@ def _after(path: bytes, moved: Mapping[bytes, bytes]) -> bytes:
             return moved[at] + below
         at, name = split(at)
         below = b"/" + name + below
-    return path
+    return moved[b""] + below if b"" in moved else path
 
 
 def strays(table: NameTable) -> Iterator[tuple[bytes, list[bytes]]]:

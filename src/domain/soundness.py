@@ -141,7 +141,19 @@ class _Trial:
             links = self._extract(child)
         except _TooMuch:
             return False
-        return not self.tried.failed and self._is_as_told(child, origins, before, links)
+        if self.tried.failed or not self._has_moved(child, parent, origins):
+            return False
+        return self._is_as_told(child, origins, before, links)
+
+    def _has_moved(self, child: NameTable, parent: NameTable, origins: Origins) -> bool:
+        """What is said to be renamed and is not listed where it is now, as by another name, is there all the same."""
+        for now in origins.concerned:
+            was = origins.before(now)
+            if was in (None, now) or child.row(now) is not None or parent.row(was) is None:
+                continue
+            if not isinstance(self.tried.find(now), Folder):
+                return False
+        return True
 
     def _begin(self, parent: NameTable) -> _Nodes:
         """Make the tree of *parent*; what is in it, by directory and name, before anything moves."""

@@ -536,6 +536,14 @@ def test_a_fit_tells_where_tar_would_restore_something_else(
     assert fit(archive(*listed), parent).is_sound is is_sound
 
 
+def test_a_rename_told_where_nothing_is_yet_is_not_carried_out() -> None:
+    """As by --transform: tar reads the listing of a directory that it has not made, and passes over the rename."""
+    parent = archive(directory(b"s", "Dd"), directory(b"s/d", "Yf"), b"s/d/f")
+    child = archive(directory(b"m/s", "De", (b"s/d", b"s/e")), directory(b"m/s/e", "Nf"))
+
+    assert not fit(child, parent).is_sound
+
+
 def test_tar_leaves_a_directory_that_is_left_out_from_now_on() -> None:
     """It is called unchanged like a file, and nothing is said of its contents: they stay, and the fit says so."""
     parent = archive(directory(b"r", "Ya Dcache"), directory(b"r/cache", "Yx"), b"r/a", b"r/cache/x")

@@ -53,3 +53,28 @@ def test_other_names_than_before_are_told(desk: Desk) -> None:
     assert found is not None
     assert b"moved/src/n" in found
     assert b"moved/src/a" in found or any("moved/src/a" in warning for warning in desk.warnings(last))
+
+
+@pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
+def test_the_directory_itself_gets_a_name(desk: Desk, proven: bool) -> None:
+    """`-C src .` first, then `src`: to tar the root was renamed, and all that did not change is below the name now."""
+    desk.do("mkdir -p src/d; echo a >src/a; echo x >src/d/x")
+    desk.dump("FULL", "-C", "src", ".", proven=proven)
+    desk.do("echo n >src/n")
+    desk.dump("INC", "src", proven=proven)
+    last = list(desk.points())[-1]
+
+    assert desk.given_back(last) == desk.seen()
+
+
+@pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
+def test_a_name_becomes_the_directory_itself(desk: Desk, proven: bool) -> None:
+    """`src` first, then `-C src .`."""
+    desk.do("mkdir -p src/d; echo a >src/a; echo x >src/d/x")
+    desk.dump("FULL", "src", proven=proven)
+    desk.do("echo n >src/n")
+    desk.dump("INC", "-C", "src", ".", proven=proven)
+    last = list(desk.points())[-1]
+
+    below = {path.removeprefix(b"src/"): what for path, what in desk.seen().items() if path.startswith(b"src/")}
+    assert desk.given_back(last) == below

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from attrs import evolve, field, frozen
 
-from tarkeep.domain.listings import Origins, canonical, is_placeable, split
+from tarkeep.domain.listings import Origins, canonical, is_placeable, join, split
 from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
 from tests.support.members import directory
 
@@ -133,4 +133,4 @@ def _after(path: bytes, moved: dict[bytes, bytes]) -> bytes:
         if at in moved:
             return moved[at] + path[len(at) :]
         at = split(at)[0]
-    return path
+    return join(moved[b""], path) if path and b"" in moved else moved.get(path, path)
