@@ -80,7 +80,8 @@ class Fit:
     parent that the archive names and did not look into, so that they stay as they were, *overlooked_examples* are the
     first few of them as paths. *unread* counts files of the parent that the archive says to have and has not, so that
     the point lacks them, *unread_examples* are the first few of these. *earlier* is a directory that is of an earlier
-    time than in the parent, b"" if there is none that was looked at (see `directory_times`).
+    time than in the parent; it is empty where every directory that was looked at is of the same time or a later one
+    (see `directory_times`).
     """
 
     verdict: FitVerdict

@@ -14,6 +14,7 @@ and the story told until its end is what the records say. (tar 1.34, incremen.c:
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from attrs import define, field, frozen
@@ -22,7 +23,6 @@ MAX_TOUCHED = 1_000_000
 """Entries whose names are written anew, at most; what lies behind is taken by its name."""
 
 _ROUNDS = 10  # of supposing and telling
-_TWO = 2
 
 
 @frozen
@@ -72,9 +72,9 @@ def entries_meant(told: Sequence[Told], now: Sequence[bytes], entries: Sequence[
             return [None] * len(told)
         if not _mend(told, supposed, table, here):
             break
-    called = table.called()
+    fitting = _Fitting(supposed, table, here)
     return [
-        Meant(one.now, one.before, len(_fitting(one, record, supposed, called, table, here)) < _TWO)
+        Meant(one.now, one.before, len(fitting(one, record)) <= 1)
         if one.now is not None and one.before is not None
         else None
         for one, record in zip(supposed, told, strict=True)
@@ -85,49 +85,70 @@ def _mend(told: Sequence[Told], supposed: list[_Supposed], table: _Table, here: 
     """Suppose otherwise wherever the story ended otherwise than a record says; whether there was anything."""
     is_mended = False
     called = table.called()
+    taken = {one.now for one in supposed}
     for one, record in zip(supposed, told, strict=True):
         if one.now is None or table.name(one.now) != record.now:
-            taken = {other.now for other in supposed}
             found = [path for path in called.get(record.now, ()) if path in here and path not in taken]
             if found:
+                taken.discard(one.now)
+                taken.add(found[0])
                 one.now, is_mended = found[0], True
+    fitting = _Fitting(supposed, table, here)
     for one, record in zip(supposed, told, strict=True):
-        fits = _fitting(one, record, supposed, called, table, here)
+        fits = fitting(one, record)
         if fits and one.before not in fits:
-            one.before, is_mended = fits[0], True
+            fitting.suppose(one, fits[0])
+            is_mended = True
     return is_mended
 
 
-def _fitting(
-    one: _Supposed,
-    record: Told,
-    supposed: Sequence[_Supposed],
-    called: Mapping[bytes, Sequence[bytes]],
-    table: _Table,
-    here: Collection[bytes],
-) -> list[bytes]:
-    """
-    The entries that *record* may be about, all as good as each other: what is called so in the end and is at no other
-    place; first of all what came to the place that the record tells, because a directory above it did.
-    """
-    taken = {other.before for other in supposed if other is not one}
-    moved = {each.before: each.now for each in supposed if each.before is not None and each.now is not None}
-    told = {each.now for each in supposed}
-    fits = []
-    for entry in _called(record.before, called, table):
-        lands = _lands(entry, moved)
-        if lands == one.now:
-            return [entry]
-        if entry in table.known and entry not in taken and (lands in told or lands not in here):
-            fits.append(entry)
-    return fits
+@define
+class _Fitting:
+    """Finds the entries that a record may be about, given what the others are supposed to be about."""
 
+    supposed: Sequence[_Supposed]
+    table: _Table
+    here: Collection[bytes]
+    _called_so: Mapping[bytes, Sequence[bytes]] = field(init=False)
+    _moved: dict[bytes, bytes] = field(init=False)
+    _taken: Counter[bytes | None] = field(init=False)
+    _told: Collection[bytes | None] = field(init=False)
 
-def _called(name: bytes, called: Mapping[bytes, Sequence[bytes]], table: _Table) -> list[bytes]:
-    found = list(called.get(name, ()))
-    if name in table.known and table.name(name) == name and name not in found:
-        found.insert(0, name)
-    return found
+    def __attrs_post_init__(self) -> None:
+        self._called_so = self.table.called()
+        self._told = {one.now for one in self.supposed}
+        self._learn()
+
+    def _learn(self) -> None:
+        supposed = self.supposed
+        self._moved = {one.before: one.now for one in supposed if one.before is not None and one.now is not None}
+        self._taken = Counter(one.before for one in supposed)
+
+    def __call__(self, one: _Supposed, record: Told) -> list[bytes]:
+        """
+        The entries that *record* may be about, all as good as each other: what is called so in the end and is at no
+        other place; first of all what came to the place that the record tells, because a directory above it did.
+        """
+        fits = []
+        for entry in self._called(record.before):
+            lands = _lands(entry, self._moved)
+            if lands == one.now:
+                return [entry]
+            is_taken = self._taken[entry] > (entry == one.before)  # by another record
+            if entry in self.table.known and not is_taken and (lands in self._told or lands not in self.here):
+                fits.append(entry)
+        return fits
+
+    def suppose(self, one: _Supposed, entry: bytes) -> None:
+        """Suppose that *one* was *entry*."""
+        one.before = entry
+        self._learn()
+
+    def _called(self, name: bytes) -> list[bytes]:
+        found = list(self._called_so.get(name, ()))
+        if name in self.table.known and self.table.name(name) == name and name not in found:
+            found.insert(0, name)
+        return found
 
 
 def _lands(entry: bytes, moved: Mapping[bytes, bytes]) -> bytes:

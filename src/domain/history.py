@@ -23,8 +23,8 @@ class Sighting:
 
     *mark* is what the listing of its directory says, None if that does not name it or there is none. *member* is the
     one at this path, if the archive has it. *is_silent* where it says nothing of what is in that directory (see
-    `silence`). *renames* are all that the archive tells of, *directories* gives all that it has, as
-    far as these can be had.
+    `silence`). *renames* are all that the archive tells of, *directories* gives all that it has, as far as these can be
+    had.
     """
 
     is_silent: bool

@@ -72,8 +72,9 @@ class Origins:
 
     *renames* are those that the archive tells of, *earlier* those of the archive before it, which tar may tell again.
     *now* gives its directories, *before* those of the archive before it; they are asked for where there are renames,
-    and None where they cannot be had.
-    *uncertain* are directories that a rename tells of which may have been one of several.
+    and None where they cannot be had. *uncertain* are directories that a rename tells of, and that may have been either
+    of several.
+
     Paths are canonical. A directory is where its parent was, under its own name, unless a rename says otherwise.
     """
 

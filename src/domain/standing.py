@@ -92,8 +92,7 @@ class Standing:
     no member of one is in the way of another of the same.
 
     *obstructions* counts what keeps it from being restored all along the path, *obstacles* are the first of these, the
-    base's first. *doubts* are about the archive itself. *seen* is what its names show, which
-    is of this point alone.
+    base's first. *doubts* are about the archive itself. *seen* is what the names of this one point show.
     """
 
     length: int

@@ -141,7 +141,11 @@ class ListPoints:
         return passed_over(self.catalog, profile, at, self.rules.of(profile).time_zone)
 
     def way_before(self, archive: BackupArchive) -> Sequence[Placed]:
-        """The path of the newest archive before *archive* that it could build on by rule; empty where there is none."""
+        """
+        The path of the newest archive before *archive* that it could build on by rule.
+
+        It is empty if no such archive is stored.
+        """
         types = base_types(archive.id.type, self.rules.of(archive.id.profile))
 
         def path(places: Places) -> list[Placed]:
