@@ -13,6 +13,7 @@ import pytest
 from attrs import define
 
 from tests.support.dumper import Dump, Dumper, Seen, extracted
+from tests.support.harm import cut, flip
 from tests.support.histories import History
 from tests.support.machine import Machine
 from tests.support.server import LiveServer
@@ -71,18 +72,6 @@ def chain(live: LiveServer, machine: Machine, profile: str, tmp_path: Path) -> I
     with live.client() as client:
         dumper = Dumper(client, profile, History(tmp_path / "source"))
         yield Chain(machine, profile, made(dumper, files=1), live.data / "archives" / profile)
-
-
-def flip(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 16
-    file.chmod(0o600)
-    file.write_bytes(content)
-
-
-def cut(file: Path) -> None:
-    file.chmod(0o600)
-    os.truncate(file, file.stat().st_size // 2)
 
 
 def without(seen: Seen, names: set[bytes]) -> Seen:

@@ -18,6 +18,7 @@ from attrs import define
 
 from tarkeep.entrypoints.settings import StorageSettings
 from tests.support.dumper import Dump, Dumper, Seen, code, extracted
+from tests.support.harm import cut, flip
 from tests.support.histories import History
 from tests.support.server import in_process
 
@@ -84,18 +85,6 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
         for dump in chain.dumps:
             assert machine.put(dump).status_code == 201
         yield chain
-
-
-def flip(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 16
-    file.chmod(0o600)
-    file.write_bytes(content)
-
-
-def cut(file: Path) -> None:
-    file.chmod(0o600)
-    os.truncate(file, file.stat().st_size // 2)
 
 
 IN_ONE = {b"root/one", b"root/d/new-one"}

@@ -22,6 +22,7 @@ from tarkeep.domain.usecases.open_point import OpenedPoint
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import Tarkeep
 from tests.support.dumper import Dump, Dumper, Seen, extracted
+from tests.support.harm import cut, flip
 from tests.support.histories import History, Step, steps
 from tests.support.machine import Machine
 from tests.support.server import in_process, live_server
@@ -129,18 +130,6 @@ def restored(tarkeep: Tarkeep, opened: OpenedPoint, place: str) -> Seen:
 
 
 # -- on a disk ---------------------------------------------------------------------------------------------------------
-
-
-def flip(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 16
-    file.chmod(0o600)
-    file.write_bytes(content)
-
-
-def cut(file: Path) -> None:
-    file.chmod(0o600)
-    os.truncate(file, file.stat().st_size - 100)
 
 
 @pytest.mark.parametrize("harm", [flip, cut, Path.unlink], ids=["rotten", "cut", "gone"])
