@@ -113,6 +113,49 @@ def extracted(archives: list[bytes], into: Path) -> tuple[dict[bytes, tuple[str,
     return look_at(into), complained
 
 
+NIGHTS = {
+    "rotated, with a folder in one": [
+        "mkdir -p src/a/d src/b; echo 1 >src/a/d/g; echo 2 >src/a/f; echo 3 >src/b/f",
+        "mv src/b src/c; mv src/a src/b",
+        "echo 4 >src/b/d/h",
+    ],
+    "rotated, with folders of one name in both": [
+        "mkdir -p src/a/d src/b/d; echo 1 >src/a/d/g; echo 2 >src/b/d/g",
+        "mv src/b src/c; mv src/a src/b",
+    ],
+    "rotated, with deeper folders": [
+        "mkdir -p src/a/d/e src/b src/c; echo 1 >src/a/d/e/g; echo 2 >src/b/f; echo 3 >src/c/f",
+        "mv src/c aside; mv src/b src/c; mv src/a src/b; mkdir src/a; echo 4 >src/a/f",
+    ],
+    "lifted into the place of the folder above": [
+        "mkdir -p src/a/d; echo 1 >src/a/d/g; echo 2 >src/a/f",
+        "mv src/a/d src/x; mv src/a aside; mv src/x src/a",
+    ],
+    "back at a name that another had meanwhile": [
+        "mkdir -p src/a src/b; echo 1 >src/a/f; echo 2 >src/b/f",
+        "mv src/b src/c; mv src/a src/b",
+        "mv src/b aside; mv src/c src/b",
+    ],
+}
+
+
+@pytest.mark.parametrize("nights", NIGHTS.values(), ids=NIGHTS)
+def test_what_tar_tells_of_by_other_names_is_all_there(nights: list[str], tmp_path: Path) -> None:
+    """No name is missing from what the records seem to say, and nothing is contradicted."""
+    live = Live(tmp_path, ("src",))
+    archives: list[bytes] = []
+    members = []
+    for number, commands in enumerate(nights):
+        subprocess.run(["sh", "-ec", commands.replace("aside", str(live.aside / "gone"))], cwd=live.root, check=True)
+        archives.append(live.dump(tmp_path / f"{number}.tar", tmp_path / "snapshot"))
+        members.append(members_of(archives[-1]))
+        if number:
+            found = fit(partial(list, members[-1]), partial(list, members[-2]), is_base=number == 1)
+            assert found.verdict is FitVerdict.FITS
+        tree = merge([partial(list, one) for one in members], is_exact=True, is_proven=True)
+        assert put_together(tree, list(zip(members, archives, strict=True))) == look_at(live.root)
+
+
 @pytest.mark.parametrize("roots", [("src",), ("a", "b"), ("b", "a")], ids="-".join)
 @pytest.mark.parametrize("part", range(-(-HISTORIES // (2 * PER_TEST))))
 def test_the_tree_is_the_live_one_or_its_point_says_so(part: int, roots: tuple[str, ...]) -> None:
