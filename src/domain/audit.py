@@ -200,9 +200,12 @@ class _Checking:
 
 def _maybe_cut() -> re.Pattern[bytes]:
     """
-    Fits whatever a line can be the beginning of, and nothing else that is no line.
+    Fits whatever a power cut can leave of a line, and nothing else that is no line.
 
-    A file system may have noted that a file grew, and lost what was written: after a power cut NULs stand there.
+    That is what a line begins with. A file system may have noted that the file grew and lost what was written: then
+    NULs stand there, and behind them what was kept of this line or of the next ones, if their ends were lost as well.
+    One NUL alone between two parts is a bit that flipped in a space, since no sector is as short as that. Nobody hides
+    a line in this way: the next one has the digest that it had, and an end that was cut off looks as good.
     """
     character = rb'(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-f]{4}))'
     text, cut_text = rb'"%b*"' % character, rb'"%b*(?:\\(?:u[0-9a-f]{0,3})?)?' % character
@@ -215,7 +218,8 @@ def _maybe_cut() -> re.Pattern[bytes]:
             value, cut = rb"(?:null|%b)" % value, rb"(?:%b|%b)" % (_beginning(b"null"), cut)
         before = (b"{" if name == "at" else b", ") + b'"%b": ' % name.encode()
         pattern = rb"(?:%b|%b(?:%b|%b%b))" % (_beginning(before), re.escape(before), cut, value, pattern)
-    return re.compile(pattern + rb"(?:}?\x00+)?")
+    rest = rb"\x00[^\x01-\x1f]*"
+    return re.compile(rb"%b|%b(?:}?\x00(?:%b)?)?" % (rest, pattern, rest))
 
 
 def _beginning(literal: bytes) -> bytes:

@@ -80,6 +80,50 @@ def test_a_line_torn_by_a_crash_stays_and_the_next_follows_it(tmp_path: Path, li
         assert (report.lines, report.broken, report.torn, report.is_whole) == (6, None, 1, True)
 
 
+@pytest.mark.parametrize("unsynced", [1, 2])
+def test_lost_sectors_are_torn_whatever_was_kept_around_them(tmp_path: Path, lines: list[bytes], unsynced: int) -> None:
+    """In front of a tail or of a whole line, between two parts, up to the end; and the log goes on behind them."""
+    kept, tail, written = b"".join(lines[:3]), lines[2 + unsynced], b"".join(lines[3 : 3 + unsynced])
+    seen = set()
+    for first in range(0, len(lines[3]), 19):
+        # two lines whose border is lost, too: had the first its end, the second would follow one that nobody has
+        for last in range(first + 2 if unsynced == 1 else len(lines[3]), len(written) + 1, 47 if first else 1):
+            left = written[:first] + bytes(last - first) + written[last:]
+            (tmp_path / "audit.log").write_bytes(kept + left)
+            if first % 2:
+                FileAuditLog(tmp_path).append(entry())
+            seen.add((first == 0, left.endswith(tail), left.endswith(b"\n")))
+
+            report = FileAuditLog(tmp_path).check()
+            assert (report.lines, report.torn, report.is_whole) == (4 + first % 2, 1, True), left
+    assert {(True, False, True), (False, False, True)} <= seen
+    assert ((True, True, True) in seen) is ((False, True, True) in seen) is (unsynced == 2)
+
+
+def test_nuls_hide_nothing(tmp_path: Path, lines: list[bytes]) -> None:
+    """A line before others cannot be blanked, nor lines behind a torn one be passed off as following it."""
+    for at in range(4):
+        for blanked in (b"\0" + lines[at], bytes(40) + lines[at][40:], lines[at][:40] + bytes(40) + lines[at][80:]):
+            (tmp_path / "audit.log").write_bytes(b"".join([*lines[:at], blanked, *lines[at + 1 :]]))
+
+            report = FileAuditLog(tmp_path).check()
+            assert (report.torn, report.broken, report.is_whole) == (1, at + 2, False)
+
+
+@pytest.mark.parametrize("byte", [b"", b" ", b"x", b"\x01", b"\t", b"\r", b"\x1f", b"\x7f"])
+def test_what_no_power_cut_leaves_is_forged(tmp_path: Path, lines: list[bytes], byte: bytes) -> None:
+    """Other bytes where NULs would be, and also NULs with other control characters; the end of the log included."""
+    last = lines[4][:-1]
+    changed = [byte * 40 + last[40:], last[:30] + byte * 30 + b'"' + last[60:]]
+    if byte and byte < b" ":
+        changed += [b"\0" + byte + last, last[:30] + b"\0" + last[31:60] + byte + last[61:]]
+    for line in changed:
+        (tmp_path / "audit.log").write_bytes(b"".join(lines[:4]) + line + b"\n")
+
+        report = FileAuditLog(tmp_path).check()
+        assert (report.torn, report.is_whole) == (0, False), line
+
+
 def test_lines_are_whole_whoever_adds_at_once(tmp_path: Path) -> None:
     """Threads of one process and other processes, which share nothing but the file."""
     shared = FileAuditLog(tmp_path)
