@@ -282,7 +282,7 @@ class _MemoryNeighbours:
 
 def _cursor(archive: BackupArchive) -> str:
     taken, received = ((one - _EPOCH) // _MICROSECOND for one in moment(archive))
-    return after_place(_PLACE.pack(taken, received) + f"{archive.id.type.value}/{archive.id.name}".encode())
+    return after_place(_PLACE.pack(taken, received) + archive.id.label.encode())
 
 
 def _read(profile: str, cursor: str) -> _Order:

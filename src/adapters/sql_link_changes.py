@@ -102,7 +102,7 @@ def taken_key(taken_us: int) -> bytes:
 
 def position(archive: BackupArchive) -> bytes:
     """Bytes that are ordered as the archives of a profile are."""
-    return moment_key(moment(archive)) + f"{archive.id.type.value}/{archive.id.name}".encode()
+    return moment_key(moment(archive)) + archive.id.label.encode()
 
 
 def named(position: bytes) -> tuple[BackupType, str]:

@@ -213,7 +213,7 @@ class HeldArchive:
     @property
     def label(self) -> str:
         """``TYPE/NAME``, for people."""
-        return f"{self.archive.id.type.value}/{self.archive.id.name}"
+        return self.archive.id.label
 
     @property
     def sha256(self) -> str:

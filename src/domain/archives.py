@@ -117,8 +117,13 @@ class ArchiveId:
     type: BackupType = field(order=_word)
     name: str = field(validator=_names(check_archive_name))
 
+    @property
+    def label(self) -> str:
+        """``TYPE/NAME``: how requests, answers and people name an archive within its profile."""
+        return f"{self.type.value}/{self.name}"
+
     def __str__(self) -> str:
-        return f"{self.profile}/{self.type.value}/{self.name}"
+        return f"{self.profile}/{self.label}"
 
 
 @frozen

@@ -255,11 +255,11 @@ class _Ladder:
             # Not inferred from here on: whatever is stored is known not to be what this dump started from.
             where = "no stored archive left the snapshot file that it started from"
             if left_by:
-                where = f"the archive it started from, {_called(left_by[-1].id)}, is in the trash"
+                where = f"the archive it started from, {left_by[-1].id.label}, is in the trash"
             return Link(child.id, None, Evidence.ORPHAN, where)
         at = bisect_left(stored, order(child), key=order)
         parent = stored[at - 1] if at else stored[0]
-        reason = f"it started from the snapshot file that {_called(parent.id)} left behind"
+        reason = f"it started from the snapshot file that {parent.id.label} left behind"
         found = self.fit(child, parent)
         if found.verdict is FitVerdict.CONTRADICTS:
             names = f"{counted(found.unresolved, 'name')} that it calls unchanged"
@@ -284,7 +284,7 @@ class _Ladder:
         parent = self.among.named(id)
         if parent is None or parent.state is ArchiveState.TRASHED:
             where = "is not stored" if parent is None else "is in the trash"
-            return Link(child.id, None, Evidence.ORPHAN, f"the declared parent {_called(id)} {where}")
+            return Link(child.id, None, Evidence.ORPHAN, f"the declared parent {id.label} {where}")
         found = self.fit(child, parent)
         if found.verdict is FitVerdict.CONTRADICTS:
             return self._contradicted(parent, found, "declared")
@@ -324,14 +324,14 @@ class _Ladder:
         between, carried = changed
         example = path_text(carried[0][:SHOWN_BYTES])
         reason = (
-            f"it does not build on the {how} parent {_called(parent.id)}: it calls {example} unchanged, which "
-            f"{_called(between.id)} between the two carries anew"
+            f"it does not build on the {how} parent {parent.id.label}: it calls {example} unchanged, which "
+            f"{between.id.label} between the two carries anew"
         )
         tried = [parent.id]
         for candidate in self._since(between, others):
             found = self.fit(child, candidate)
             if found.verdict is FitVerdict.FITS:
-                which = "that one" if candidate.id == between.id else _called(candidate.id)
+                which = "that one" if candidate.id == between.id else candidate.id.label
                 reason += f"; {which} has every name that is said to be unchanged"
                 return self._to(candidate, Evidence.INFERRED, reason, found, tuple(tried))
             tried.append(candidate.id)
@@ -369,7 +369,7 @@ class _Ladder:
         child = self.child
         before = self.among.before(child, NEAREST_TRIED)
         names = f"{counted(found.unresolved, 'name')} that {'is' if found.unresolved == 1 else 'are'}"
-        reason = f"the {how} parent {_called(parent.id)} lacks {names} said to be unchanged"
+        reason = f"the {how} parent {parent.id.label} lacks {names} said to be unchanged"
         reason += _example(found)
         if found.is_excusable and not any(self.carries(archive, found.examples) for archive in before):
             them, were = ("it", "it was") if found.unresolved == 1 else ("them", "they were")
@@ -393,7 +393,7 @@ class _Ladder:
                 break
         if len(fitting) == 1:
             ((only, fits),) = fitting
-            reason += f"; of the archives before it only {_called(only.id)} has them all"
+            reason += f"; of the archives before it only {only.id.label} has them all"
             return self._to(only, Evidence.INFERRED, reason, fits, tuple(tried))
         if changed and not fitting and found.is_excusable:
             reason += (
@@ -475,10 +475,6 @@ def _overlooked(found: Fit) -> str:
 
 def _example(found: Fit) -> str:
     return f", such as {path_text(found.examples[0][:SHOWN_BYTES])}" if found.examples else ""
-
-
-def _called(id: ArchiveId) -> str:
-    return f"{id.type.value}/{id.name}"
 
 
 def _checked(found: Fit) -> str:

@@ -16,7 +16,7 @@ from itertools import islice
 
 from attrs import frozen
 
-from .name_table import NameTable
+from .name_table import NameTable, has_unchanged
 from .names import listing_of
 from .tar_headers import BLOCK_BYTES
 
@@ -75,17 +75,13 @@ def _names(table: NameTable, path: bytes) -> set[bytes]:
 
 def _leaves_something(child: NameTable, path: bytes) -> bool:
     """Some name in the directory or below it is called unchanged, as far as a look at the nearest tells."""
-    if any(map(_has_unchanged, child.listings(path))):
+    if any(map(has_unchanged, child.listings(path))):
         return True
     directories, below = child.directories(), path + b"/"
     first = bisect_left(directories, below)
     nearest = islice(range(first, len(directories)), COMPARED)
     return any(
-        any(map(_has_unchanged, child.listings(directories[number])))
+        any(map(has_unchanged, child.listings(directories[number])))
         for number in nearest
         if directories[number].startswith(below)
     )
-
-
-def _has_unchanged(listing: bytes) -> bool:
-    return listing[:1] == b"N" or b"\0N" in listing

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from attrs import define, field, frozen
 
@@ -185,16 +185,16 @@ class _Table:
 
     def tell(self, supposed: Sequence[_Supposed]) -> bool:
         """Tell the story, in the order in which tar came by; False where it takes too long."""
-        tops = list(_tops(self.now))
+        found = list(tops(self.now))
         events = sorted(
-            (_when(one.now, tops), one.now, one.before)
+            (_when(one.now, found), one.now, one.before)
             for one in supposed
             if one.now is not None and one.before is not None
         )
         for when, path, before in events:
             old = self.name(before)
             if old != path:
-                self._rewrite(_within(old), _within(path), when, tops)
+                self._rewrite(_within(old), _within(path), when, found)
             if self._touched > MAX_TOUCHED:
                 return False
         return True
@@ -225,8 +225,8 @@ def _below(paths: Sequence[bytes], prefix: bytes) -> Iterator[bytes]:
         yield paths[place]
 
 
-def _tops(paths: Sequence[bytes]) -> Iterator[bytes]:
-    """Those of *paths* that are below no other."""
+def tops(paths: Iterable[bytes]) -> Iterator[bytes]:
+    """Those of *paths*, which ascend, that are below no other."""
     top: bytes | None = None
     for path in paths:
         if top is None or not (not top or path.startswith(top + b"/")):

@@ -16,7 +16,7 @@ from .chains import Fit, FitVerdict
 from .errors import TreeTooLarge
 from .listings import MAX_HELD_BYTES, Origins, is_placeable, join
 from .members import Listing, Mark
-from .name_table import NameTable, origins_between
+from .name_table import NameTable, has_unchanged, origins_between
 from .names import listing_of
 from .silence import leaves_open
 from .soundness import is_carried_out
@@ -67,7 +67,7 @@ def fit(
     count = 0
     examples: list[bytes] = []
     is_open = False
-    staying = [path for path in origins.uncertain if any(map(_has_unchanged, child.listings(path)))]
+    staying = [path for path in origins.uncertain if any(map(has_unchanged, child.listings(path)))]
     for path, was in _differing(child, parent, origins):
         names = [
             name
@@ -152,7 +152,7 @@ def _differing(child: NameTable, parent: NameTable, origins: Origins) -> Iterato
         return
     taken: set[bytes] = set()
     for path in child.directories():
-        if not any(map(_has_unchanged, child.listings(path))):
+        if not any(map(has_unchanged, child.listings(path))):
             continue
         was = origins.before(path)
         if was is None or was in taken:
@@ -209,7 +209,3 @@ def _marked(table: NameTable, path: bytes, marks: tuple[Mark, ...]) -> dict[byte
 def _listings(table: NameTable, path: bytes) -> Iterator[Listing]:
     for listing in table.listings(path):
         yield listing_of(table.position(path) * BLOCK_BYTES, listing)
-
-
-def _has_unchanged(listing: bytes) -> bool:
-    return listing[:1] == b"N" or b"\0N" in listing

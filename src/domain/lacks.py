@@ -129,4 +129,4 @@ def _is_at_or_below(path: bytes, below: bytes) -> bool:
 
 
 def _called(id: ArchiveId | None) -> str:
-    return f"{id.type.value}/{id.name}" if id is not None else "an archive"
+    return id.label if id is not None else "an archive"

@@ -429,6 +429,11 @@ class HeldTable:
         return changed_rows(self, other)
 
 
+def has_unchanged(listing: bytes) -> bool:
+    """A listing, as the archive has it, calls a name unchanged."""
+    return listing[:1] == b"N" or b"\0N" in listing
+
+
 def changed_rows(one: NameTable, other: NameTable) -> set[bytes]:
     """`NameTable.changed`, by looking at every row of both."""
     paths = {*one.directories(), *other.directories()}

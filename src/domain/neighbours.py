@@ -79,7 +79,7 @@ class Asked:
 
 
 def name_key(id: ArchiveId) -> str:
-    return f"{id.type.value}/{id.name}"
+    return id.label
 
 
 def snapshot_key(digest: str) -> str:

@@ -34,7 +34,7 @@ class PassedOver:
     @property
     def sentence(self) -> str:
         """Both."""
-        return f"{self.archive.type.value}/{self.archive.name} was passed over: {self.reason}"
+        return f"{self.archive.label} was passed over: {self.reason}"
 
 
 def passed_over(places: Places, profile: str, at: datetime | None, zone: tzinfo = UTC) -> tuple[PassedOver, ...]:

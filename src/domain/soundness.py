@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from attrs import define, field, frozen
 
+from .dump_table import tops
 from .extraction import Extraction, Folder, Leaf
 from .listings import Origins, join, split
 from .members import Listing, Mark, MemberType
@@ -66,13 +67,7 @@ def _is_in_the_way(child: NameTable, parent: NameTable) -> bool:
 
 def _tops(table: NameTable) -> Iterator[bytes]:
     """The directories with a listing that are in no other one."""
-    top: bytes | None = None
-    for path in table.directories():
-        if top is None or not (not top or path.startswith(top + b"/")):
-            row = table.row(path)
-            if row is not None and row.listed:
-                yield path
-                top = path
+    return tops(path for path in table.directories() if (row := table.row(path)) is not None and row.listed)
 
 
 def _is_listed_above(path: bytes, table: NameTable) -> bool:

@@ -162,7 +162,7 @@ class PlanDump:
             change = FORGOTTEN
         if change is None:
             return planned
-        since = f"{planned.base.id.type.value}/{planned.base.id.name}"
+        since = planned.base.id.label
         if wanted is not None:
             return evolve(planned, not_whole=change.why_not_whole(since))
         full = self._planned(profile, BackupType.FULL, rule, now, notice)

@@ -70,34 +70,30 @@ def choose_type(rule: DumpRule, points: Sequence[StoredPoint], now: datetime) ->
     if not fulls:
         has_full = any(point.id.type is BackupType.FULL for point in kept)
         if ahead and not has_full:
-            reason = f"{_label(ahead[-1])} says to be of a time that has not come; see that no clock is wrong"
+            reason = f"{ahead[-1].id.label} says to be of a time that has not come; see that no clock is wrong"
             return DumpChoice(BackupType.FULL, reason)
         return DumpChoice(BackupType.FULL, "no FULL restores" if has_full else "there is no FULL to continue from")
     newest = kept[-1]
     if not newest.is_restorable:
-        return DumpChoice(BackupType.FULL, f"the chain is broken: {_label(newest)} does not restore")
+        return DumpChoice(BackupType.FULL, f"the chain is broken: {newest.id.label} does not restore")
     full = fulls[-1]
     if _is_due(full, rule.full_every, now):
-        reason = f"{_label(full)} is {_age(full, now)} old, a FULL is due every {_text(rule.full_every)}"
+        reason = f"{full.id.label} is {_age(full, now)} old, a FULL is due every {_text(rule.full_every)}"
         return DumpChoice(BackupType.FULL, reason)
     if newest.length >= rule.max_chain:
-        reason = f"{_label(newest)} needs {counted(newest.length, 'archive')}, max_chain is {rule.max_chain}"
+        reason = f"{newest.id.label} needs {counted(newest.length, 'archive')}, max_chain is {rule.max_chain}"
         return DumpChoice(BackupType.FULL, reason)
     if rule.diff_every is not None:
         whole = [point for point in usable if point.id.type is not BackupType.INC][-1]
         if _is_due(whole, rule.diff_every, now):
-            reason = f"{_label(whole)} is {_age(whole, now)} old, a DIFF is due every {_text(rule.diff_every)}"
+            reason = f"{whole.id.label} is {_age(whole, now)} old, a DIFF is due every {_text(rule.diff_every)}"
             return DumpChoice(BackupType.DIFF, reason)
-    return DumpChoice(BackupType.INC, f"neither a FULL nor a DIFF is due since {_label(full)}")
+    return DumpChoice(BackupType.INC, f"neither a FULL nor a DIFF is due since {full.id.label}")
 
 
 def _is_due(point: StoredPoint, every: timedelta, now: datetime) -> bool:
     # a little early is due: a job that starts at the same time each day never starts at the same second
     return now - point.taken_at >= every - min(_EARLY, every / 10)
-
-
-def _label(point: StoredPoint) -> str:
-    return f"{point.id.type.value}/{point.id.name}"
 
 
 def _age(point: StoredPoint, now: datetime) -> str:

@@ -52,7 +52,7 @@ def named(archives: Iterable[BackupArchive], names: Sequence[str]) -> tuple[list
     chosen = []
     found: set[str] = set()
     for archive in archives:
-        asked = wanted & {archive.id.name, f"{archive.id.type.value}/{archive.id.name}"}
+        asked = wanted & {archive.id.name, archive.id.label}
         if asked:
             chosen.append(archive)
             found |= asked

@@ -140,7 +140,7 @@ class AskVerdict:
     def _obstacles(self, id: ArchiveId, notice: Notice) -> tuple[str, ...]:
         """Why nothing can be planned that restores *id*; nothing where something can."""
         try:
-            self.retrying(lambda: self.chains.plan(id.profile, f"{id.type.value}/{id.name}"), on_retry=notice)
+            self.retrying(lambda: self.chains.plan(id.profile, id.label), on_retry=notice)
         except NotRestorable as error:
             return error.obstacles or (str(error),)
         return ()

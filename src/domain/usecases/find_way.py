@@ -99,7 +99,7 @@ class FindWay:
         readable, breaks, unknown = _readable(found, unread)
         if not readable or readable[-1].id != point.archive.id:
             reason = (
-                f"which names this point has is told by {_called(point.archive.id)} alone, and it cannot be read, so "
+                f"which names this point has is told by {point.archive.id.label} alone, and it cannot be read, so "
                 "nobody can say what of the other archives belongs to it"
             )
             earlier = refusal or PointNotRestorable(point.archive.id, ())
@@ -150,12 +150,12 @@ def _readable(places: Sequence[Placed], unread: Set[ArchiveId]) -> tuple[list[Ba
         if place.link is not None and not place.link.is_base and (before is None or place.link.parent != before):
             breaks.append(len(readable))
             unknown.append(
-                f"the archive that {_called(archive.id)} builds on is missing: names that only it has are not known"
+                f"the archive that {archive.id.label} builds on is missing: names that only it has are not known"
             )
         before = archive.id
         if archive.id in unread or archive.contents is None or archive.contents.kind is Kind.OPAQUE:
             breaks.append(len(readable))
-            unknown.append(f"{_called(archive.id)} cannot be read: names that only it has are not known")
+            unknown.append(f"{archive.id.label} cannot be read: names that only it has are not known")
             continue
         readable.append(archive)
     return readable, [at for at in breaks if at < len(readable)] or [0], unknown
@@ -167,7 +167,3 @@ def _is_base(place: Placed) -> bool:
 
 def _all_listed(archives: Sequence[BackupArchive]) -> bool:
     return all(archive.contents is not None and archive.contents.kind is Kind.INCREMENTAL for archive in archives)
-
-
-def _called(id: ArchiveId) -> str:
-    return f"{id.type.value}/{id.name}"

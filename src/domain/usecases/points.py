@@ -92,7 +92,7 @@ class ListPoints:
         """
         path = self._told(id.profile, lambda places: places.path(id))
         if not path:
-            raise PointNotFound(at=f"{id.type.value}/{id.name}", earliest=None)
+            raise PointNotFound(at=id.label, earliest=None)
         return next(point for point in points_of(path) if point.archive.id == id)
 
     def compared(self, point: RestorePoint) -> Fit | None:

@@ -134,7 +134,13 @@ class Seeing:
         limit_bytes = self._members.max_names_bytes
         try:
             tree = self._members.again(
-                lambda: merge(tables, standing.fidelity is Fidelity.EXACT, is_left_out, limit_bytes)
+                lambda: merge(
+                    tables,
+                    standing.fidelity is Fidelity.EXACT,
+                    is_left_out,
+                    limit_bytes,
+                    lambda index: self._members.parts(archives[index]),
+                )
             )
         except TreeTooLarge as error:
             return Seen(objection=objection, unseen=str(error))

@@ -49,7 +49,7 @@ def report(
         profile=archive.id.profile,
         type=archive.id.type.value,
         name=archive.id.name,
-        point=f"{archive.id.type.value}/{archive.id.name}",
+        point=archive.id.label,
         status="stored",
         size=archive.size_bytes,
         sha256=archive.digests.sha256,

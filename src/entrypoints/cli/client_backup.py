@@ -239,7 +239,7 @@ class _Backup:
             began = time.monotonic()
             full = dumps.plan(profile, source, BackupType.FULL, rule, datetime.now(UTC), notice)
             what = "does not restore" if verdict.obstacles else "lacks files"
-            reason = f"{planned.id.type.value}/{planned.id.name} {what}: this is a FULL, so that all of it is backed up"
+            reason = f"{planned.id.label} {what}: this is a FULL, so that all of it is backed up"
             return self._make(dumps, evolve(full, reason=reason), source, began, notice)[0]
 
     def _make(
@@ -290,7 +290,7 @@ class _Backup:
     @contextmanager
     def _moving(self, id: ArchiveId, size_bytes: int) -> Iterator[Progress]:
         """A bar for *id* on its way, and the pace of the settings."""
-        label = f"{id.type.value}/{id.name}"
+        label = id.label
         pace = Pace(self._settings.limit_rate)
         with self._output.bars(size_bytes) as bars:
 
@@ -304,7 +304,7 @@ class _Backup:
     def _making(self, id: ArchiveId, limits: Limits) -> Iterator[WatchedDump]:
         """A bar for *id* while it is made, and the pace of the settings."""
         with self._output.bars(None) as bars:
-            yield WatchedDump(f"{id.type.value}/{id.name}", bars, Pace(self._settings.limit_rate), self._output, limits)
+            yield WatchedDump(id.label, bars, Pace(self._settings.limit_rate), self._output, limits)
 
     def _notice(self, profile: str) -> Notice:
         return lambda error, pause: self._output.message(f"{profile}: {error}; again in {pause:.0f} s")
@@ -337,4 +337,4 @@ class _Backup:
 
 
 def _parent(planned: PlannedDump) -> str | None:
-    return f"{planned.base.id.type.value}/{planned.base.id.name}" if planned.base is not None else None
+    return planned.base.id.label if planned.base is not None else None

@@ -265,7 +265,7 @@ def _version_members(version: Version) -> dict[str, object]:
 
 
 def _label(id: ArchiveId | None) -> str | None:
-    return f"{id.type.value}/{id.name}" if id is not None else None
+    return id.label if id is not None else None
 
 
 def _time_text(mtime_ns: int | None) -> str:

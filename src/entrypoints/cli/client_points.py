@@ -54,7 +54,7 @@ def points(profile: str | None = None, /, *, client: ClientSettings | None = Non
         for line in drawn(found, datetime.now(UTC)):
             print(line.text(in_colour=_wants_colour()))
     if restorable < len(found):
-        output.message("what there is of the others is restored by tarkeep restore --allow-gaps, which says what lacks")
+        output.message("tarkeep restore --allow-gaps restores what there is of the others, and says what is missing")
     output.result(
         f"{profile}: {restorable} of {counted(len(found), 'point')} can be restored",
         summary=True,
@@ -87,7 +87,7 @@ def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
     for point in points:
         known = point.parent if point.parent in known_ids and point.id not in in_circles else None
         below.setdefault(known, []).append(point)
-    width = max((len(_label(point)) + 2 * min(point.length - 1, _DEEPEST) for point in points), default=0)
+    width = max((len(point.id.label) + 2 * min(point.length - 1, _DEEPEST) for point in points), default=0)
     waiting = [(0, point) for point in reversed(below.get(None, []))]
     while waiting:
         depth, point = waiting.pop()
@@ -99,7 +99,7 @@ def drawn(points: Sequence[StoredPoint], now: datetime) -> Iterator[Line]:
             f"{point.taken_at:%Y-%m-%d %H:%M}Z",
             age(point.taken_at, now),
         ]
-        yield Line(f"{indent + _label(point):{width}}  ", f"{mark:16}", "  ".join(facts), colour)
+        yield Line(f"{indent + point.id.label:{width}}  ", f"{mark:16}", "  ".join(facts), colour)
         for obstacle in point.obstacles:
             yield Line(f"{indent}    ", obstacle, colour=_RED)
         if point.gaps:
@@ -142,10 +142,6 @@ def _evidence(point: StoredPoint) -> str:
     return "-" if point.id.type is BackupType.FULL else point.link_evidence or "-"
 
 
-def _label(point: StoredPoint) -> str:
-    return f"{point.id.type.value}/{point.id.name}"
-
-
 def _members(point: StoredPoint) -> dict[str, object]:
     return {
         "profile": point.id.profile,
@@ -161,7 +157,7 @@ def _members(point: StoredPoint) -> dict[str, object]:
         "gaps": point.gaps,
         "fidelity": point.fidelity,
         "evidence": point.evidence,
-        "parent": f"{point.parent.type.value}/{point.parent.name}" if point.parent is not None else None,
+        "parent": point.parent.label if point.parent is not None else None,
         "link_evidence": point.link_evidence,
         "reason": point.reason,
         "length": point.length,

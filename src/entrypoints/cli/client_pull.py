@@ -80,7 +80,7 @@ class _Pull:
         missing = [ArchiveNotFound(f"{self._profile}/{name}") for name in not_there]
         for name, error in zip(not_there, missing, strict=True):
             self._tell_missing(name, error)
-        transfers = [Transfer(archive, _label(archive), archive.size_bytes) for archive in archives]
+        transfers = [Transfer(archive, archive.id.label, archive.size_bytes) for archive in archives]
         ended = run(transfers, self._receive, self._tell, self._output, self._settings)
         self._summary(ended, len(not_there))
         return ended.exit_code(self._output, missing)
@@ -97,7 +97,7 @@ class _Pull:
             self._output.result("", profile=self._profile, name=name, status="not-there", error=str(error))
 
     def _tell(self, outcome: Pulled) -> None:
-        archive, label = outcome.archive, _label(outcome.archive)
+        archive, label = outcome.archive, outcome.archive.id.label
         if outcome.error is not None:
             line = f"{label}: not pulled: {outcome.error}"
             self._output.error(line)
@@ -130,7 +130,3 @@ class _Pull:
             **{"not-there": not_there},
             unfinished=ended.unfinished,
         )
-
-
-def _label(archive: BackupArchive) -> str:
-    return f"{archive.id.type.value}/{archive.id.name}"

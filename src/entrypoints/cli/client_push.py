@@ -125,7 +125,7 @@ class _Push:
         return self._summary(Ended([*known, *ended.outcomes], ended.unfinished), unusable)
 
     def stream(self, id: ArchiveId) -> int:
-        transfer = Transfer(id, f"{id.type.value}/{id.name}", None)
+        transfer = Transfer(id, id.label, None)
         kept = "nothing is stored, and what standard input held cannot be gone on with"
         return self._summary(run([transfer], self._send_stream, self._tell, self._output, self._settings, kept))
 

@@ -21,7 +21,7 @@ from .moments import When, point_at
 from .opening import facts_of_server, one_profile, opening, retry_notice
 from .output import Output
 from .paths import given_path
-from .restore_run import Left, RestoreRun, label_of
+from .restore_run import Left, RestoreRun
 
 
 def restore(
@@ -142,7 +142,7 @@ def restore(
                     tell_lacks(
                         output,
                         point,
-                        how.chains.gaps(profile, label_of(point), wanted),
+                        how.chains.gaps(profile, point.point.label, wanted),
                         beside(into, work),
                         how.keep_list,
                     )
@@ -181,7 +181,7 @@ def _carried_out(
         if error is None and code == OK:
             return now.plan, code
         if allow_gaps:
-            again = planned(label_of(now.plan))
+            again = planned(now.plan.point.label)
             if (again.plan.lacks, again.plan.unknown) != (now.plan.lacks, now.plan.unknown):
                 output.error("the server has found more damage; what is in it is left out, and the restore begins anew")
                 now = again

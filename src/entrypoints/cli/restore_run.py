@@ -45,11 +45,6 @@ _TAR_BLOCK = 512
 _NOTHING = "nothing was restored, run the same command again"
 
 
-def label_of(plan: RestorePlan) -> str:
-    """The point that *plan* restores, as ``--at`` takes it."""
-    return f"{plan.point.type.value}/{plan.point.name}"
-
-
 @define
 class Left:
     """What is left here where a restore ends at this moment, and how to go on: *words* for a person."""
@@ -159,14 +154,14 @@ class RestoreRun:
             for warning in plan.warnings:
                 self._output.error(warning)
         if dry_run:
-            at = label_of(plan)
+            at = plan.point.label
             line = f"{path_text(path) or 'the tree'} of {self._profile} as of {at} would be restored into {self._into}"
             self._output.result(line, status="planned", profile=self._profile, path=path_text(path), at=at)
             return OK
         return self._merged(plan, path)
 
     def _merged(self, plan: RestorePlan, path: bytes) -> int:
-        label, at = path_text(path) or "the tree", label_of(plan)
+        label, at = path_text(path) or "the tree", plan.point.label
         self._how.extractor.check()
         self._how.tree.make()
         with ExitStack() as stack:
@@ -255,7 +250,7 @@ class RestoreRun:
     def compare(self, path: bytes, plan: RestorePlan) -> int:
         """Hold what lies here against what the server says of *path*, but for names that it does not give back."""
         self._left.words = f"{self._into} was not compared to the end; --dry-run --check does that alone"
-        at = label_of(plan)
+        at = plan.point.label
         tree = partial(self._how.chains.tree, allow_gaps=self._allow_gaps)
         lacking: set[bytes] = set()
         if plan.lacks.lacking:
@@ -342,9 +337,7 @@ class RestoreRun:
 
     def _download(self, work: Work, archives: Sequence[BackupArchive]) -> int:
         pull = self._how.pull(work)
-        transfers = [
-            Transfer(archive, f"{archive.id.type.value}/{archive.id.name}", archive.size_bytes) for archive in archives
-        ]
+        transfers = [Transfer(archive, archive.id.label, archive.size_bytes) for archive in archives]
 
         def receive(archive: BackupArchive, progress: Progress, notice: Notice) -> Pulled:
             try:
@@ -382,7 +375,7 @@ class RestoreRun:
     # -- what is told --------------------------------------------------------------------------------------------
 
     def _tell_plan(self, plan: RestorePlan, *, dry_run: bool) -> None:
-        first = f"{label_of(plan)} of {plan.taken_at:%Y-%m-%d %H:%M:%S}Z from {counted(len(plan.steps), 'archive')}"
+        first = f"{plan.point.label} of {plan.taken_at:%Y-%m-%d %H:%M:%S}Z from {counted(len(plan.steps), 'archive')}"
         words = f"{first}, {human_size(plan.size_bytes)}, {plan.fidelity}, {plan.evidence or 'no link to doubt'}"
         if not dry_run:
             self._output.step(words)
@@ -391,12 +384,12 @@ class RestoreRun:
         if not plan.is_exact:
             self._output.error("not all of these archives know what was deleted: files that were deleted may come back")
         if dry_run:
-            steps = [f"{step.id.type.value}/{step.id.name}" for step in plan.steps]
+            steps = [step.id.label for step in plan.steps]
             self._output.result(
                 words,
                 status="planned",
                 profile=self._profile,
-                point=label_of(plan),
+                point=plan.point.label,
                 taken_at=plan.taken_at.isoformat(),
                 fidelity=plan.fidelity,
                 evidence=plan.evidence,
@@ -429,7 +422,7 @@ class RestoreRun:
             f"{what} restored into {self._into}",
             status="restored",
             profile=self._profile,
-            point=label_of(plan),
+            point=plan.point.label,
             taken_at=plan.taken_at.isoformat(),
             into=str(self._into),
             **more,

@@ -231,10 +231,10 @@ def _warnings(made: MadePlan) -> Iterator[str]:
     if not made.is_exact:
         yield "plain archives are in the path: what was deleted in between comes back"
     for doubt in point.doubts:
-        yield f"{doubt.archive.type.value}/{doubt.archive.name}: {doubt.reason}"
+        yield f"{doubt.archive.label}: {doubt.reason}"
     for archive in made.archives:
         for note in archive.notes:
-            yield f"noted of {archive.id.type.value}/{archive.id.name}: {note}"
+            yield f"noted of {archive.id.label}: {note}"
 
 
 def _lacks(made: MadePlan) -> Iterator[str]:
@@ -251,7 +251,7 @@ def _lacks(made: MadePlan) -> Iterator[str]:
 def _asked(made: MadePlan, *, allow_gaps: bool) -> dict[str, str]:
     """The query that asks for the same point, path and leave again."""
     id = made.plan.point.archive.id
-    asked = {"at": f"{id.type.value}/{id.name}"}
+    asked = {"at": id.label}
     if made.path:
         asked["path"] = path_text(made.path)
     return asked | ({"allow_gaps": "1"} if allow_gaps else {})
@@ -264,10 +264,7 @@ def _script(made: MadePlan, passed_over: Sequence[PassedOver], server: str, *, a
         f"Restores {point.archive.id.profile} as it was at {rfc3339(point.archive.taken_at)}: "
         f"{counted(len(archives), 'archive')}, {size}."
     )
-    steps = [
-        Step(f"{archive.id.type.value}/{archive.id.name}", archive_location(archive.id), archive.digests.sha256)
-        for archive in archives
-    ]
+    steps = [Step(archive.id.label, archive_location(archive.id), archive.digests.sha256) for archive in archives]
     id = point.archive.id
     merged_at = f"/api/v1/profiles/{id.profile}/restore.tar?{urlencode(_asked(made, allow_gaps=allow_gaps))}"
     is_long = made.counts.lacking + made.counts.uncertain > MOST_GAPS

@@ -223,5 +223,5 @@ def original_statistics(sums: Mapping[BackupType, Sums]) -> dict[str, object]:
 
 def gaps_location(point: ArchiveId, path: bytes = b"", **more: str) -> str:
     """The path of the URL that names what lacks of a point, at and below *path*."""
-    asked = {"at": f"{point.type.value}/{point.name}"} | ({"path": path_text(path)} if path else {}) | more
+    asked = {"at": point.label} | ({"path": path_text(path)} if path else {}) | more
     return f"/api/v1/profiles/{point.profile}/gaps?{urlencode(asked)}"
