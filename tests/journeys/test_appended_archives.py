@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -112,6 +113,26 @@ def test_dirt_behind_an_archive_is_told(client: httpx2.Client, tmp_path: Path, p
     assert answer.json()["warnings"] == [told]
 
 
+def test_what_is_renamed_between_joined_dumps_is_no_loss(tmp_path: Path) -> None:
+    """Not in the verdict that is found out at once either, which the list of points tells."""
+    (tmp_path / "root" / "a").mkdir(parents=True)
+    (tmp_path / "root" / "a" / "x").write_text("x")
+    os.utime(tmp_path / "root" / "a" / "x", (0, 0))
+    tar("-cf", "full.tar", "--listed-incremental=snapshot", "root", folder=tmp_path)
+    (tmp_path / "root" / "a").rename(tmp_path / "root" / "b")
+    tar("-cf", "inc.tar", "--listed-incremental=snapshot", "root", folder=tmp_path)
+    tar("--concatenate", "--file=full.tar", "inc.tar", folder=tmp_path)
+    tarkeep = InMemory().tarkeep
+    id = ArchiveId("p", BackupType.FULL, "full.tar.gz")
+
+    tarkeep.receive(Offer(id), [gzip.compress((tmp_path / "full.tar").read_bytes())])
+
+    opened = tarkeep.open_point("p", id)
+    assert not opened.tree.gaps
+    assert opened.plan.point.is_restorable
+    assert opened.plan.point.standing.seen.gaps == 0
+
+
 @pytest.mark.parametrize("part", range(4))
 def test_dumps_that_tar_joined_restore_as_they_would_apart(part: int) -> None:
     """A FULL and what follows, some of them joined by tar: each point is the directory as it was at the last one."""
@@ -161,6 +182,8 @@ def check_joined(history: History, start: list[Step], further: list[tuple[bool, 
         if any(doubt.kind is DoubtKind.NOT_ARCHIVED for doubt in opened.plan.point.doubts) or opened.tree.gaps:
             event("tar did not archive what it should")
             continue
+        seen = opened.plan.point.standing.seen  # found out when the archive arrived
+        assert (seen.lost, seen.gaps, seen.unseen) == ("", 0, "")
         target = history.place / "given"
         found = extracted(b"".join(tarkeep.restore_tar(opened)), target)
         shutil.rmtree(target)
