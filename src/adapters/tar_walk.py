@@ -549,7 +549,7 @@ class TarWalk:
         # Some old tars summed up signed characters.
         signed = unsigned - 256 * sum(byte > 127 for byte in header[:_SUM_AT] + header[_SUM_END:])
         if stored not in (unsigned, signed):
-            raise NotATar(at, "the header's checksum does not match")
+            raise NotATar(at, "the header's checksum does not match", begins_as_one=at > 0)
 
     def _is_header(self, block: bytes) -> bool:
         if len(block) < BLOCK_BYTES:

@@ -157,10 +157,11 @@ class GzipDamaged(RejectedContent):
 
 @define
 class NotATar(RejectedContent):
-    """The inflated bytes are not a whole tar. *offset* is of the inflated bytes."""
+    """The inflated bytes are not a whole tar. *offset* is of the inflated bytes; some *begins_as_one* all the same."""
 
     offset: int
     reason: str
+    begins_as_one: bool = True
 
     def __str__(self) -> str:
         return f"not a whole tar at inflated byte {self.offset}: {self.reason}"

@@ -7,6 +7,7 @@ What a point gives back is one thing, however it is asked for: by its plan, the 
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import shutil
 import subprocess
@@ -62,31 +63,45 @@ class Desk:
         snapshot: str | None = "snapshot",
         prefix: tuple[str, ...] = (),
         may_fail: bool = False,
+        compress: bool = True,
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         """
         Send what tar makes of *arguments*; a FULL begins a new *snapshot* file, None makes a plain archive.
 
-        It is *proven* by digests of that file. Tar is run under *prefix*, and *may_fail* to read something.
+        It is *proven* by digests of that file. Tar is run under *prefix*, and *may_fail* to read something; what it is
+        not to *compress* is compressed behind it.
         """
-        self._count += 1
-        archive, kept = self.place / f"{self._count}.tar.gz", self.place / (snapshot or "none")
+        name = name or self.next_name(type)
+        archive, kept = self.place / name, self.place / (snapshot or "none")
         if type == "FULL":
             kept.unlink(missing_ok=True)
         said = dict(headers or {})
         if proven and kept.exists():
             said["Tarkeep-Snapshot-Before"] = _digest(kept)
         options = [f"--listed-incremental={kept}"] if snapshot is not None else []
-        command = [*prefix, "tar", "-czf", str(archive), *options, *arguments]
+        command = [*prefix, "tar", "-czf" if compress else "-cf", str(archive), *options, *arguments]
         ran = subprocess.run(command, cwd=self.live, capture_output=True)
         assert may_fail or ran.returncode == 0, ran.stderr
         if proven and kept.exists():
             said["Tarkeep-Snapshot-After"] = _digest(kept)
         self.do("true")
-        name = name or f"{type.lower()}_2026-01-{self._count:02d}_00-00-00.tar.gz"
-        answer = self.client.put(f"{self.url}/archives/{type}/{name}", content=archive.read_bytes(), headers=said)
+        content = archive.read_bytes() if compress else gzip.compress(archive.read_bytes())
+        answer = self.put(type, content, name=name, headers=said)
         assert answer.status_code == 201, answer.text
         return answer
+
+    def put(
+        self, type: str, content: bytes, *, name: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
+        """Send *content*, made in some other way; the answer may be a refusal."""
+        name = name or self.next_name(type)
+        return self.client.put(f"{self.url}/archives/{type}/{name}", content=content, headers=headers)
+
+    def next_name(self, type: str) -> str:
+        """Of another day each time."""
+        self._count += 1
+        return f"{type.lower()}_2026-01-{self._count:02d}_00-00-00.tar.gz"
 
     def get(self, what: str, **query: str) -> Any:
         answer = self.client.get(f"{self.url}/{what}", params=query)

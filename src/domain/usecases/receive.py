@@ -561,7 +561,8 @@ class Arrival:
         try:
             return look()
         except (NotAGzip, NotATar) as refusal:
-            if not self._may_be_opaque or refusal.offset:
+            begins_as_one = refusal.begins_as_one if isinstance(refusal, NotATar) else refusal.offset > 0
+            if not self._may_be_opaque or begins_as_one:
                 raise
             self._unreadable = refusal
             return None
