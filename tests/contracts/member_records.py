@@ -17,7 +17,7 @@ import pytest
 from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import MemberUnreadable, RecordsMissing
 from tarkeep.domain.footprints import footprint_of
-from tarkeep.domain.history import sight
+from tarkeep.domain.history import Looking
 from tarkeep.domain.listings import canonical, join, split
 from tarkeep.domain.members import MemberRecord
 from tarkeep.domain.name_table import NameTable, last_at, mark_of
@@ -243,7 +243,10 @@ class MemberRecordsContract:
         for sha256 in (ONE, OTHER):
             table = door.records.table(sha256, LIMIT_BYTES, ONE if sha256 is OTHER else None)
             for path in {*_PATHS, *kept, b"", b"r/none", b"none/none"}:
-                read = sight(path, map(read_member, door.records.read(sha256)))
+                looking = Looking(canonical(path))
+                for one in door.records.read(sha256):
+                    looking.take(read_member(one))
+                read = looking.sighting()
                 at = last_at(table, path)
                 assert (read.member and read.member.at, read.mark) == (at, mark_of(table, path))
                 assert read.is_silent == says_nothing_of(table, split(canonical(path))[0])

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tarkeep.domain.errors import MemberUnreadable
+from tarkeep.domain.history import sightings
 from tarkeep.domain.joined import MAX_PARTS, taken_apart
+from tarkeep.domain.members import Mark
 from tarkeep.domain.names import DIRECTORY, OTHER, Names
+from tests.support.members import directory, member
 
 LIMIT_BYTES = 1 << 20
 
@@ -53,3 +56,28 @@ def test_more_than_anybody_joins_are_not_taken_apart() -> None:
     assert len(taken_apart(names(*[listing] * MAX_PARTS), LIMIT_BYTES)) == MAX_PARTS
     with pytest.raises(MemberUnreadable, match="more than 64 dumps"):
         taken_apart(names(*[listing] * (MAX_PARTS + 1)), LIMIT_BYTES)
+
+
+def test_without_a_table_each_dump_is_seen_apart_as_well() -> None:
+    """For one path, by the directories that it is in."""
+    members = [
+        directory(b"r", "Dd Ya"),
+        directory(b"r/d", "Yx"),
+        member(b"r/d/x"),
+        directory(b"other", "Yo"),
+        directory(b"r", "De", (b"r/d", b"r/e")),
+        directory(b"r/e", "Nx"),
+        directory(b"r", "Dd"),
+        directory(b"r/d", "Yx"),
+        member(b"r/d/x"),
+    ]
+
+    found = sightings(b"r/d/x", members)
+
+    assert [(one.mark, one.member is not None, one.is_silent) for one in found] == [
+        (Mark.HERE, True, False),
+        (None, False, False),
+        (Mark.HERE, True, False),
+    ]
+    assert [len(one.renames) for one in found] == [0, 1, 0]
+    assert [one.is_silent for one in sightings(b"other/o", members)] == [False, True]

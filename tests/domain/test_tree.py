@@ -12,7 +12,7 @@ from attrs import evolve
 
 from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import TreeTooLarge
-from tarkeep.domain.history import Change, history, sight
+from tarkeep.domain.history import Change, history, sightings
 from tarkeep.domain.listings import MAX_LEVELS, Origins, canonical, join
 from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
 from tarkeep.domain.merging import merge as merge_tables
@@ -566,7 +566,7 @@ def test_tar_leaves_a_directory_that_is_left_out_from_now_on() -> None:
 def told(
     path: bytes, parents: list[int | None], *archives: Members
 ) -> list[tuple[int, Change, bytes | None, int | None]]:
-    versions = history(path, parents, lambda index, path: sight(path, archives[index]()))
+    versions = history(path, parents, lambda index, path: sightings(path, archives[index]()))
     return [(one.archive, one.change, one.was, one.stored_in) for one in versions]
 
 

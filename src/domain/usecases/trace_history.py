@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from attrs import define, field, frozen
 
 from ..archives import BackupArchive
-from ..history import Change, Sighting, history, sight
+from ..history import Change, Sighting, history, sightings
 from ..listings import split
 from ..members import Mark, Member, Rename
 from ..name_table import NameTable, last_at, mark_of
@@ -75,28 +76,44 @@ class _Looks:
     members: RecordMembers
     archives: Sequence[BackupArchive]
     parents: Sequence[int | None]
+    _apart: tuple[int, Sequence[NameTable]] | None = field(default=None, init=False)  # the last one that was joined
     _marks: dict[tuple[bytes, bytes], Mark | None] = field(factory=dict)  # by the digest of a listing, and the path
 
-    def __call__(self, index: int, path: bytes) -> Sighting:
+    def __call__(self, index: int, path: bytes) -> Sequence[Sighting]:
         archive, parent = self.archives[index], self.parents[index]
         like = None if parent is None else self.archives[parent]
         try:
-            at, mark, is_silent, renames = self.members.again(lambda: self._found(archive, like, path))
+            found = self.members.again(lambda: [self._found(each, path) for each in self._tables(index, like)])
         except NOT_IN_ORDER:
-            return sight(path, map(read_member, self.members.perhaps_named(archive, path)))
-        member = None if at is None else self.members.member(archive, at)
-        return Sighting(is_silent, mark, member, renames, lambda: self._directories(archive, like))
+            return sightings(path, map(read_member, self.members.perhaps_named(archive, path)))
+        return [
+            Sighting(
+                is_silent,
+                mark,
+                None if at is None else self.members.member(archive, at),
+                renames,
+                partial(self._directories, index, like, part),
+            )
+            for part, (at, mark, is_silent, renames) in enumerate(found)
+        ]
 
-    def _directories(self, archive: BackupArchive, like: BackupArchive | None) -> Sequence[bytes]:
+    def _tables(self, index: int, like: BackupArchive | None) -> Sequence[NameTable]:
+        """The tables of the dumps in an archive: mostly of one, else of those that tar joined in it."""
+        archive = self.archives[index]
+        table = self.members.table(archive, like)
+        if not table.is_joined:
+            return [table]
+        if self._apart is None or self._apart[0] != index:  # all of it is read for these
+            self._apart = index, self.members.parts(archive)
+        return self._apart[1]
+
+    def _directories(self, index: int, like: BackupArchive | None, part: int) -> Sequence[bytes]:
         try:
-            return self.members.again(lambda: self.members.table(archive, like).directories())
+            return self.members.again(lambda: self._tables(index, like)[part].directories())
         except NOT_IN_ORDER:
             return ()
 
-    def _found(
-        self, archive: BackupArchive, like: BackupArchive | None, path: bytes
-    ) -> tuple[int | None, Mark | None, bool, tuple[Rename, ...]]:
-        table = self.members.table(archive, like)
+    def _found(self, table: NameTable, path: bytes) -> tuple[int | None, Mark | None, bool, tuple[Rename, ...]]:
         is_silent = says_nothing_of(table, split(path)[0])
         return last_at(table, path), self._mark(table, path), is_silent, tuple(table.renames)
 
