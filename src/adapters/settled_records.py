@@ -15,6 +15,7 @@ Rows are found by bisection, or come as a dictionary where all are needed.
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator, Sequence, Set
@@ -42,6 +43,7 @@ OF_BASE = 0x8000_0000  # set in the number of a listing that the base has
 _HELD_ROWS = 50_000  # of a file, as objects: some 20 MiB
 _AT_ONCE = 64  # members that are looked up together
 IS_COMPLETE, IS_NEW = 1, 2  # of a row; new are those whose directory has none in the base
+_INCOMPLETE = re.compile(b"[%c%c]" % (0, IS_NEW))
 
 
 class _Listed(NamedTuple):
@@ -103,6 +105,10 @@ class _Rows:
         for path, listing in zip(self.paths, self._listings, strict=True):
             yield path, b"" if listing == NO_LISTING else self._listed[begin : begin + DIGEST_BYTES]
             begin += DIGEST_BYTES
+
+    def incomplete(self) -> Iterator[bytes]:
+        """The directories whose rows are not complete."""
+        return (self.paths[found.start()] for found in _INCOMPLETE.finditer(self.flags[:]))
 
     @cached_property
     def listed(self) -> dict[bytes, bytes | None]:
@@ -372,6 +378,14 @@ class SettledRecords:
             if (ours[path] if path in ours else listed_there(path))
             != (theirs[path] if path in theirs else listed_there(path))
         }
+
+    def incomplete(self) -> Iterator[bytes]:
+        yield from self.rows.incomplete()
+        if self.base is not None:
+            own = self.rows.paths
+            for path in self.base.rows.incomplete():
+                if own.find(path) is None and not self.rows.has_dropped(path):
+                    yield path
 
     def _in_order(self) -> Iterator[tuple[bytes, bytes]]:
         if self.base is None:

@@ -465,10 +465,11 @@ def _overlooked(found: Fit) -> str:
             f"or took {it} for another one after renames: what was in {it} before stays"
         )
     if found.unread:
+        are, them = ("is", "it") if found.unread == 1 else ("are", "them")
         text += (
-            f"; tar could not read {counted(found.unread, 'file')} of those that it lists, such as "
-            f"{path_text(found.unread_examples[0][:SHOWN_BYTES])}: only earlier points have "
-            f"{'it' if found.unread == 1 else 'them'}"
+            f"; {counted(found.unread, 'file')} that it lists {are} not in it, such as "
+            f"{path_text(found.unread_examples[0][:SHOWN_BYTES])} (unreadable, vanished, or a socket): only earlier "
+            f"points may have {them}"
         )
     return text
 

@@ -22,7 +22,7 @@ from .silence import leaves_open
 from .soundness import is_carried_out
 from .tar_headers import BLOCK_BYTES
 
-RULE = 6
+RULE = 7
 """Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
 
 EXAMPLES = 10
@@ -183,16 +183,25 @@ def _lacking(child: NameTable, path: bytes, parent: NameTable, was: bytes | None
 def _unread(child: NameTable, parent: NameTable, origins: Origins) -> list[bytes]:
     """The files that *child* says to have and has not, and that *parent* has: tar could not read them."""
     found: list[bytes] = []
-    for path in sorted(child.changed(parent)) if origins.is_trivial else child.directories():
+    for path in sorted(child.incomplete()):
         row, was = child.row(path), origins.before(path)
-        if row is None or not row.listed or row.is_complete or was is None:
+        if row is None or not row.listed or was is None:
             continue
-        had = _marked(parent, was, (Mark.HERE, Mark.UNCHANGED))
-        within = child.files.within(path)
-        names = set(child.files.names.some(within.start, within.stop))
-        lacking = (name for name in _marked(child, path, (Mark.HERE,)) if name not in names and name in had)
+        unchanged, here = _marked(parent, was, (Mark.UNCHANGED,)), _members(parent, was)
+        names = _members(child, path)
+        lacking = (
+            name
+            for name in _marked(child, path, (Mark.HERE,))
+            if name not in names and (name in unchanged or name in here)
+        )
         found += (whole for name in lacking if child.row(whole := join(path, name)) is None)
     return found
+
+
+def _members(table: NameTable, path: bytes) -> set[bytes]:
+    """The names of the files in *path* that the archive holds."""
+    within = table.files.within(path)
+    return set(table.files.names.some(within.start, within.stop))
 
 
 def _directories(parent: NameTable, was: bytes, origins: Origins) -> set[bytes]:

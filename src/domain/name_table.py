@@ -169,6 +169,9 @@ class NameTable(Protocol):
     def changed(self, other: NameTable) -> set[bytes]:
         """The directories that have other listings here than in *other*, or a member in one of the two alone."""
 
+    def incomplete(self) -> Iterable[bytes]:
+        """The directories whose rows are not complete, each once, in any order."""
+
 
 def origins_between(child: NameTable, parent: NameTable) -> Origins:
     """Where the directories of *child* were in *parent*."""
@@ -427,6 +430,9 @@ class HeldTable:
 
     def changed(self, other: NameTable) -> set[bytes]:
         return changed_rows(self, other)
+
+    def incomplete(self) -> Iterable[bytes]:
+        return [path for path, row in self._rows.items() if not row.is_complete]
 
 
 def has_unchanged(listing: bytes) -> bool:

@@ -166,6 +166,9 @@ class Completed:
     def changed(self, other: NameTable) -> set[bytes]:
         return changed(self, other)
 
+    def incomplete(self) -> Iterable[bytes]:
+        return [path for path in self.table.incomplete() if path not in self.kept.folders]
+
 
 def changed(one: NameTable, other: NameTable) -> set[bytes]:
     """`NameTable.changed` of tables that may be completed, and maybe some directories more."""

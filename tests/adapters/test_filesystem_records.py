@@ -155,6 +155,8 @@ def test_what_leans_on_another_tells_the_same(records: FilesystemMemberRecords) 
     assert max(sizes) > sizes[0] / 2
     tables_ = [records.table(sha256, LIMIT_BYTES) for sha256 in digests]
     for one in tables_:
+        rows = {path: one.row(path) for path in one.directories()}
+        assert sorted(one.incomplete()) == [path for path, row in rows.items() if row and not row.is_complete]
         for other in tables_:
             assert one.changed(other) == changed_rows(one, other)
 

@@ -89,3 +89,19 @@ def test_what_an_ordinary_user_cannot_read_any_more(desk: Desk, what: str, prove
     assert found is not None
     assert {path: look for path, look in found.items() if not path.startswith(what.encode())} == desk.seen(what)
     assert any(what in warning for warning in desk.warnings(last))
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and setpriv")
+@pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
+def test_what_an_ordinary_user_cannot_read_where_all_else_is_new(desk: Desk, proven: bool, tmp_path: Path) -> None:
+    """The folder is listed in the very same words as before, since all in it was changed: one file is not there."""
+    desk.do(f"{TREE}; chown -R 65534 src")
+    for above in (tmp_path, *tmp_path.parents[:-2]):
+        above.chmod(above.stat().st_mode | 0o777 if above == tmp_path else above.stat().st_mode | 0o111)
+    desk.dump("FULL", "src", proven=proven, prefix=NOBODY)
+    desk.do("touch src/keep src/cache/deep/1; chown 0 src/cache/x; chmod go= src/cache/x")
+    desk.dump("INC", "src", proven=proven, prefix=NOBODY, may_fail=True)
+    last = list(desk.points())[-1]
+
+    assert desk.given_back(last) == desk.seen("src/cache/x")
+    assert any("src/cache/x" in warning for warning in desk.warnings(last))
