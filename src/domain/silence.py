@@ -15,7 +15,7 @@ there is nothing to complete, which shows where the listings of two archives dif
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from attrs import define, field, frozen
 
@@ -234,14 +234,20 @@ class _Looking:
         """Work out what *table*, the archive number *index*, says nothing of; *before* is the one before it."""
         moved = _moved(table, before)
         differing = table.changed(before)
+        left = _by_folder(moved)
+
+        def gone(path: bytes, now: bytes) -> set[bytes]:
+            """The names of what was in *path* and has another directory, or name, than what is at *now*."""
+            return {name for name, to in left.get(path, ()) if to != join(now, name)}
+
         found = dict(self.kept.folders)
         if moved or any(map(self._has_kept_below, differing)):
             found = {}
             for path in self.kept.paths:
                 if _stays(now := _after(path, moved), table):
-                    found[now] = self.kept.folders[path]
+                    found[now] = self._without(self.kept.folders[path], gone(path, now))
         for path, now in _left(table, before, differing, moved):
-            found[now] = self._folder(index - 1, before.position(path), path, before)
+            found[now] = self._folder(index - 1, before.position(path), path, before, gone(path, now))
         for path, names in strays(before):
             if _stays(now := _after(path, moved), table):
                 found[now] = self._with(found.get(now), names)
@@ -256,13 +262,19 @@ class _Looking:
     def _has_kept_below(self, path: bytes) -> bool:
         return any(True for _ in self.kept.below(path))
 
-    def _folder(self, archive: int, position: int, path: bytes, table: NameTable) -> KeptFolder:
+    def _folder(self, archive: int, position: int, path: bytes, table: NameTable, gone: Container[bytes]) -> KeptFolder:
         names: dict[bytes, Mark] = {}
         for listing in table.listings(path):
             for name, mark in listing_of(position * BLOCK_BYTES, listing).names.items():
-                if mark is Mark.DIRECTORY or name not in names:
+                if name not in gone and (mark is Mark.DIRECTORY or name not in names):
                     names[name] = mark
         return self._held(path, KeptFolder.of(archive, position, names))
+
+    def _without(self, folder: KeptFolder, gone: Container[bytes]) -> KeptFolder:
+        """*folder*, of which directories are *gone*."""
+        known = listing_of(0, folder.listing).names if gone else {}
+        left = {name: mark for name, mark in known.items() if name not in gone}
+        return folder if len(left) == len(known) else KeptFolder.of(folder.archive, folder.position, left)
 
     def _with(self, folder: KeptFolder | None, names: Iterable[bytes]) -> KeptFolder:
         """*folder*, in which *names* are, too."""
@@ -337,6 +349,16 @@ def _after(path: bytes, moved: Mapping[bytes, bytes]) -> bytes:
         at, name = split(at)
         below = b"/" + name + below
     return moved[b""] + below if b"" in moved else path
+
+
+def _by_folder(moved: Mapping[bytes, bytes]) -> dict[bytes, list[tuple[bytes, bytes]]]:
+    """What moved, by the directory that it was in: its name there, and where it is now."""
+    found: dict[bytes, list[tuple[bytes, bytes]]] = {}
+    for was, now in moved.items():
+        if was:
+            above, name = split(was)
+            found.setdefault(above, []).append((name, now))
+    return found
 
 
 def strays(table: NameTable) -> Iterator[tuple[bytes, list[bytes]]]:

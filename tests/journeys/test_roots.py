@@ -55,6 +55,23 @@ def test_other_names_than_before_are_told(desk: Desk) -> None:
     assert b"moved/src/a" in found or any("moved/src/a" in warning for warning in desk.warnings(last))
 
 
+def test_a_directory_is_renamed_when_names_become_others(desk: Desk) -> None:
+    """tar tells of the rename by its own names: what is not named again has lost the directory, and is what it was."""
+    desk.do("mkdir -p src/d/in src/e; echo a >src/a; echo x >src/d/x; echo y >src/d/in/y")
+    desk.dump("FULL", "src")
+    desk.do("mv src/d src/e/d; mv src/e/d/in src/in; echo n >src/n")
+    desk.dump("INC", "--transform=s,^src,moved/src,", "src")
+    desk.do("echo m >src/m")
+    desk.dump("INC", "--transform=s,^src,moved/src,", "src")
+
+    for at in list(desk.points())[1:]:
+        found = desk.given_back(at)
+        assert found is not None
+        assert b"moved/src/n" in found
+        assert {b"src", b"src/a", b"src/e"} <= found.keys()
+        assert not {b"src/d", b"src/d/in"} & found.keys()
+
+
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 def test_the_directory_itself_gets_a_name(desk: Desk, proven: bool) -> None:
     """`-C src .` first, then `src`: to tar the root was renamed, and all that did not change is below the name now."""
