@@ -56,13 +56,9 @@ def _kept(
     found: dict[bytes, Kept] = {}
     for path, folder in [*sorted(kept.items()), *((path, earlier[path]) for path in sorted(earlier))]:
         if _is_silent(now := _after(path, moved), own):
-            found[now] = evolve(folder, archive=index - 1) if folder is earlier.get(path) else folder
-            names = {
-                name: mark
-                for name, mark in folder.names.items()
-                if moved.get(join(path, name), join(now, name)) == join(now, name)
-            }
-            found[now] = evolve(found[now], names=names)
+            stays = evolve(folder, archive=index - 1) if folder is earlier.get(path) else folder
+            gone = {name for name in folder.names if moved.get(join(path, name), join(now, name)) != join(now, name)}
+            found[now] = evolve(stays, names={name: mark for name, mark in folder.names.items() if name not in gone})
     for path, names in _strays(before).items():
         if _is_silent(now := _after(path, moved), own):
             folder = found.get(now, Kept(0, None, {}))
