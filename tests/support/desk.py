@@ -12,7 +12,8 @@ import hashlib
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -136,25 +137,55 @@ class Desk:
         assert len(answers) == 1, answers
         point = self.points()[_label(plan.json())] if plan.status_code == 200 else self.points().get(at)
         assert point is None or point["restorable"] is (plan.status_code == 200)
-        into = self.place / "back"
-        try:
-            (into / "merged").mkdir(parents=True)
-            restored = self.machine.run("restore", self.profile, "--at", at, "--into", str(into / "client"), "--check")
-            if plan.status_code != 200:
-                assert restored.returncode == 1, restored.stderr
-                return None
-            assert at == "latest" or _label(plan.json()) == at
-            assert restored.returncode == 0, restored.stdout + restored.stderr
-            extract = ["tar", "-xp", "-C", str(into / "merged"), "-f-"]
-            subprocess.run(extract, input=tar.content, check=True, capture_output=True)
+        if plan.status_code != 200:
+            with self._into() as into:
+                refused = self._run_client(at, into / "client")
+            assert refused.returncode == 1, refused.stderr
+            return None
+        assert at == "latest" or _label(plan.json()) == at
+        with self.restored(at) as ways:
+            found = {way: look_at(place) for way, place in ways.items()}
+        assert len({frozenset(one.items()) for one in found.values()}) == 1, found
+        assert {entry["path"] for entry in tree.json()["entries"]} == {path.decode() for path in found["script"]}
+        return found["script"]
+
+    @contextmanager
+    def restored(self, at: str = "latest", *, status: int = 0, merging: bool = False) -> Iterator[dict[str, Path]]:
+        """
+        The directories into which each way restores a point, by the names of the ways, while the context lasts.
+
+        The script and the client end with *status*; a client that ends with 0 has checked what it restored. Another
+        way is the client *merging*.
+        """
+        script, tar = (
+            self.client.get(f"{self.url}/{what}", params={"at": at, **more})
+            for what, more in (("plan", {"format": "sh"}), ("restore.tar", {}))
+        )
+        with self._into() as into:
+            ways = {way: into / way for way in ("script", "client", "merged")}
             (into / "restore.sh").write_bytes(script.content)
-            ran = subprocess.run(["sh", str(into / "restore.sh"), str(into / "script")], cwd=into, capture_output=True)
-            assert ran.returncode == 0, ran.stderr
-            found = look_at(into / "merged")
-            assert look_at(into / "script") == found
-            assert look_at(into / "client") == found
-            assert {entry["path"] for entry in tree.json()["entries"]} == {path.decode() for path in found}
-            return found
+            ran = subprocess.run(["sh", str(into / "restore.sh"), str(ways["script"])], cwd=into, capture_output=True)
+            assert ran.returncode == status, ran.stderr
+            restored = self._run_client(at, ways["client"])
+            assert restored.returncode == status, restored.stdout + restored.stderr
+            if merging:
+                ways["client, merging"] = into / "client, merging"
+                restored = self._run_client(at, ways["client, merging"], "--merged")
+                assert restored.returncode == status, restored.stdout + restored.stderr
+            ways["merged"].mkdir()
+            extract = ["tar", "-xp", "--xattrs", "--xattrs-include=*", "--acls", "-C", str(ways["merged"]), "-f-"]
+            subprocess.run(extract, input=tar.content, check=True, capture_output=True)
+            yield ways
+
+    def _run_client(self, at: str, into: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        return self.machine.run("restore", self.profile, "--at", at, "--into", str(into), "--check", *options)
+
+    @contextmanager
+    def _into(self) -> Iterator[Path]:
+        into = self.place / "back"
+        into.mkdir()
+        try:
+            yield into
         finally:
             shutil.rmtree(into)
 
