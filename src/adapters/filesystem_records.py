@@ -248,11 +248,11 @@ class _Writer:
     def _begin(self) -> PassingWriter:
         return PassingWriter(self._part.append)
 
-    def write(self, record: MemberRecord) -> None:
+    def write(self, records: Sequence[MemberRecord]) -> None:
         if self._is_over:
             return
         try:
-            self._records.write(record)
+            self._records.write(records)
         except OSError:
             self._drop()
 

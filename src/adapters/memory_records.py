@@ -73,8 +73,8 @@ class _Writer:
     _records: MemoryMemberRecords
     _written: list[MemberRecord] = field(factory=list)
 
-    def write(self, record: MemberRecord) -> None:
-        self._written.append(record)
+    def write(self, records: Sequence[MemberRecord]) -> None:
+        self._written += records
 
     def publish(self, sha256: str) -> None:
         self._records.published[sha256] = tuple(self._written)

@@ -55,16 +55,18 @@ class PassingWriter:
     _written_bytes: int = field(default=0, init=False)
     _crc: int = field(default=0, init=False)
 
-    def write(self, record: MemberRecord) -> None:
-        """Append *record*."""
-        pending = self._directories if record.is_directory else self._others
-        headers = record.headers
-        if not pending.parts:
-            pending.first = record.at
-        pending.parts += (RECORD.pack(record.at, len(headers)), headers)
-        pending.size_bytes += len(headers)
-        if pending.size_bytes >= _BLOCK_BYTES:
-            self._flush(pending)
+    def write(self, records: Sequence[MemberRecord]) -> None:
+        """Append *records*."""
+        directories, others = self._directories, self._others
+        for record in records:
+            pending = directories if record.is_directory else others
+            headers = record.headers
+            if not pending.parts:
+                pending.first = record.at
+            pending.parts += (RECORD.pack(record.at, len(headers)), headers)
+            pending.size_bytes += len(headers)
+            if pending.size_bytes >= _BLOCK_BYTES:
+                self._flush(pending)
 
     def finish(self) -> None:
         """Write what is pending, the index and the footer."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from attrs import field, frozen
 
-from ..domain.members import Member
+from ..domain.members import Member, MemberRecord
 from ..domain.tar_headers import read_member
 from .inflate import FASTEST, GzipStream
 from .tar_walk import InspectionLimits, TarWalk
@@ -32,7 +32,11 @@ class TarMembers:
         stream.finish()
 
     def watched(self, blocks: Iterable[bytes], check: Callable[[Member], None]) -> Iterator[bytes]:
-        walk = TarWalk(self.limits, lambda record: check(read_member(record)))
+        def look_at(records: Sequence[MemberRecord]) -> None:
+            for record in records:
+                check(read_member(record))
+
+        walk = TarWalk(self.limits, look_at)
         for block in blocks:
             walk.feed(block)
             yield block

@@ -71,6 +71,8 @@ _HARD_LINK, _DIRECTORY = b"1", b"5"
 _MAYBE_DIRECTORIES = frozenset((b"0", b"\0", b"7"))
 _EXTENSION_MAY_END_IN_A_SLASH = re.compile(rb"/[\0\n]").search
 _SLASH = 47
+_LARGE_BYTES = 1 << 16
+"""Headers and listings as long as that are not kept until the piece at hand has ended."""
 _GOES_ON = b"M"
 _SPECIAL = _LONG_NAMES | _PAX_HEADERS | {_GOES_ON, _LABEL, _SPARSE, _DUMPDIR, _HARD_LINK, _DIRECTORY}
 _NO_PREFIX = b"\0"
@@ -119,6 +121,7 @@ class TarWalk:
         self.roots: list[bytes] = []
         self._limits = limits
         self._recorder = recorder
+        self._passed: list[MemberRecord] = []  # in the piece at hand
         self._root = _NO_ROOT  # what a name begins with that has the same root as the one before
         self._listings = ListingScan(limits.max_members, limits.max_name_bytes)
         self._long_name: bytes | None = None
@@ -201,6 +204,15 @@ class TarWalk:
 
     def _walk(self, piece: bytes, position: int, start: int) -> None:
         """Go through *piece*, whose first byte is at *start* in the tar, from *position* on."""
+        try:
+            position = self._walk_to_the_end(piece, position, start)
+        finally:
+            self._hand_over()
+        if self._ended:
+            self._look_behind(piece, position, start)
+
+    def _walk_to_the_end(self, piece: bytes, position: int, start: int) -> int:
+        """Of the piece or of the tar; where that is."""
         stop = len(piece)
         self._held = b""
         while position < stop and not self._ended:
@@ -208,13 +220,12 @@ class TarWalk:
                 position = self._pass_over(piece, position, stop)
             elif stop - position < BLOCK_BYTES:
                 self._held = piece[position:]
-                return
+                return stop
             elif self._sparse_data is not None:
                 position = self._read_sparse_extension(piece, position, start)
             else:
                 position = self._read_headers(piece, position, start)
-        if self._ended:
-            self._look_behind(piece, position, start)
+        return position
 
     def _look_behind(self, piece: bytes, position: int, start: int) -> None:
         """Note where something other than zeros begins behind the end, and its first block."""
@@ -250,7 +261,7 @@ class TarWalk:
         last = stop - BLOCK_BYTES
         members, limit = self.members, self._limits.max_members
         newest_field = self._newest_field
-        recorder = self._recorder
+        is_recorded, passed = self._recorder is not None, self._passed
         root = self._root
         overridden = self._is_overridden()
         while position <= last:
@@ -291,13 +302,14 @@ class TarWalk:
                 if not piece.startswith(root, position) or (prefix != _NO_PREFIX and magic == _POSIX_MAGIC):
                     self._note_root(_name_in(piece, position))
                     root = self._root
-                if recorder is not None:
+                if is_recorded:
                     is_directory = (
                         type in _MAYBE_DIRECTORIES
-                        and _may_end_in_a_slash(first)
+                        and (b"/\0" in first or first[99] == _SLASH or not first[0])  # `_may_end_in_a_slash`
                         and _name_in(piece, position)[-1:] == b"/"
                     )
-                    recorder(MemberRecord(start + position, piece[position : position + BLOCK_BYTES], is_directory))
+                    header = piece[position : position + BLOCK_BYTES]
+                    passed.append(MemberRecord(start + position, header, is_directory))
             position += BLOCK_BYTES + (size + 511 & ~511)
             if position > stop:
                 self._skip = position - stop
@@ -505,8 +517,16 @@ class TarWalk:
         """All headers of the member are there."""
         if self._recorder is not None:
             headers = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-            self._recorder(MemberRecord(self._parts_at, self._parts_global + headers, is_directory))
+            self._passed.append(MemberRecord(self._parts_at, self._parts_global + headers, is_directory))
+            if len(headers) > _LARGE_BYTES:
+                self._hand_over()
         self._drop_parts()
+
+    def _hand_over(self) -> None:
+        """Give the recorder what has passed."""
+        passed, self._passed[:] = self._passed[:], ()
+        if passed and self._recorder is not None:
+            self._recorder(passed)
 
     def _drop_parts(self) -> None:
         self._parts.clear()

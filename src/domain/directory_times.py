@@ -20,7 +20,7 @@ from .name_table import NameTable, has_unchanged
 from .names import listing_of
 from .tar_headers import BLOCK_BYTES
 
-COMPARED = 100
+COMPARED = 30
 """Directories whose times are compared at most, those with other listings first."""
 
 _SECOND = 1_000_000_000
@@ -60,7 +60,10 @@ def pairs(child: NameTable, parent: NameTable) -> list[Pair]:
         row, before = child.row(path), parent.row(path)
         if row is None or before is None or not row.listed or not before.listed or not _leaves_something(child, path):
             continue
-        has_other_names = row.listed != before.listed and _names(child, path) != _names(parent, path)
+        if row.named and before.named:
+            has_other_names = row.named != before.named
+        else:  # one of them has several listings
+            has_other_names = row.listed != before.listed and _names(child, path) != _names(parent, path)
         at = (child.position(path) * BLOCK_BYTES, parent.position(path) * BLOCK_BYTES)
         found.append(Pair(path, *at, has_other_names))
         if len(found) == COMPARED:

@@ -576,16 +576,16 @@ class Inspector(Protocol):
         """
         Start on an empty stream.
 
-        *recorder* is called with every member, in the order of the tar, by one thread at a time, which need not be the
-        one that feeds; an inspector that does not look never calls it.
+        *recorder* is given every member, some at a time, in the order of the tar, by one thread at a time, which need
+        not be the one that feeds; an inspector that does not look never calls it.
         """
 
 
 # -- the members of archives -----------------------------------------------------------------------------------------
 
 
-Recorder: TypeAlias = Callable[[MemberRecord], None]
-"""Takes the record of a member. It must not raise."""
+Recorder: TypeAlias = Callable[[Sequence[MemberRecord]], None]
+"""Takes the records of members that follow one another. It must not raise."""
 
 
 class RecordsWriter(AbstractContextManager["RecordsWriter", None], Protocol):
@@ -597,8 +597,8 @@ class RecordsWriter(AbstractContextManager["RecordsWriter", None], Protocol):
     drops what is not published.
     """
 
-    def write(self, record: MemberRecord) -> None:
-        """Append *record*, which stands behind all others in the tar."""
+    def write(self, records: Sequence[MemberRecord]) -> None:
+        """Append *records*, which stand behind all others in the tar, in its order."""
 
     def publish(self, sha256: str) -> None:
         """Keep what was written, if all of it could be, as the records of the archive with this digest. Once."""

@@ -9,7 +9,7 @@ names of that in order takes longer than receiving it; of others from the table 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from .chains import Fit, FitVerdict
 from .errors import MemberUnreadable
@@ -41,10 +41,10 @@ class Passing:
         self._links: list[tuple[int, int]] = []  # what each hard link is to, and how many files are before it
         self._listed = self._leaning = 0
 
-    def add(self, record: MemberRecord) -> None:
-        """Look at the next member, soon: many at once cost a third."""
-        self._waiting.append(record)
-        if len(self._waiting) == _AT_ONCE:
+    def add(self, records: Sequence[MemberRecord]) -> None:
+        """Look at the next members, soon: many at once cost a third."""
+        self._waiting += records
+        if len(self._waiting) >= _AT_ONCE:
             self._look()
 
     def _look(self) -> None:

@@ -45,8 +45,7 @@ def test_a_file_is_found_by_its_digest(records: FilesystemMemberRecords) -> None
 def test_few_records_are_written_at_the_end_only(records: FilesystemMemberRecords) -> None:
     """A small archive that is refused has cost no file."""
     with records.begin() as writer:
-        for record in some(50):
-            writer.write(record)
+        writer.write(some(50))
 
         assert not records.path.exists()
 

@@ -49,7 +49,7 @@ def outcome(*pieces: bytes, recorder: Recorder | None = None) -> object:
 
 def recorded(*pieces: bytes) -> list[MemberRecord]:
     found: list[MemberRecord] = []
-    outcome(*pieces, recorder=found.append)
+    outcome(*pieces, recorder=found.extend)
     return found
 
 
@@ -70,7 +70,7 @@ def test_pieces_of_any_size_tell_the_same(name: str, size: int) -> None:
 @pytest.mark.parametrize("name", CORPUS)
 def test_what_is_found_does_not_depend_on_recording(name: str) -> None:
     """An archive is not refused, nor described otherwise, because somebody listens."""
-    assert outcome(CORPUS[name], recorder=list[MemberRecord]().append) == outcome(CORPUS[name])
+    assert outcome(CORPUS[name], recorder=list[MemberRecord]().extend) == outcome(CORPUS[name])
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -205,7 +205,7 @@ def test_a_global_header_is_recorded_with_every_member_behind_it() -> None:
     ],
 )
 @pytest.mark.parametrize("size", [100, 1 << 20])
-@pytest.mark.parametrize("recorder", [None, list[MemberRecord]().append])
+@pytest.mark.parametrize("recorder", [None, list[MemberRecord]().extend])
 def test_what_is_held_of_one_member_is_limited(
     limits: dict[str, int], tar: bytes, size: int, recorder: Recorder | None
 ) -> None:
@@ -229,7 +229,7 @@ def test_a_comment_for_all_may_be_long() -> None:
     assert walk(pax({b"comment": b"c" * 100_000}, b"g") + member() + END)[0] == 1
 
 
-@pytest.mark.parametrize("recorder", [None, list[MemberRecord]().append])
+@pytest.mark.parametrize("recorder", [None, list[MemberRecord]().extend])
 def test_a_huge_listing_is_held_once_and_not_without_a_recorder(recorder: Recorder | None) -> None:
     """Of a million names; putting its pieces together takes as much again for a moment."""
     listing = b"Na-name-of-some-length\0" * 8_192
@@ -317,7 +317,7 @@ def test_a_name_that_is_unchanged_is_noticed(dumpdir: bytes, has_unchanged: bool
     ],
 )
 @pytest.mark.parametrize("size", [1, 600, 1 << 20])
-@pytest.mark.parametrize("recorder", [None, list[MemberRecord]().append])
+@pytest.mark.parametrize("recorder", [None, list[MemberRecord]().extend])
 def test_roots_are_what_names_begin_with(tar: bytes, roots: list[bytes], size: int, recorder: Recorder | None) -> None:
     """Of the name that counts, in the order in which they come, and no more than sixteen."""
     walk = TarWalk(InspectionLimits(), recorder)

@@ -67,7 +67,7 @@ def recorded(inspector: Inspector, *blocks: Block) -> tuple[object, list[MemberR
     """The verdict of an inspection that records, and what it recorded."""
     records: list[MemberRecord] = []
     try:
-        with inspector.start(records.append) as inspection:
+        with inspector.start(records.extend) as inspection:
             for block in blocks:
                 inspection.feed(block)
             return inspection.finish(), records

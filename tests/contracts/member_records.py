@@ -152,8 +152,7 @@ def told(table: NameTable) -> list[tuple[int, int, bytes, bytes, int]]:
 
 def publish(records: MemberRecords, sha256: str, written: Sequence[MemberRecord]) -> None:
     with records.begin() as writer:
-        for record in written:
-            writer.write(record)
+        writer.write(written)
         writer.publish(sha256)
 
 
@@ -304,8 +303,8 @@ class MemberRecordsContract:
         """Two archives do not get into each other's way, even while both are written."""
         with door.records.begin() as one, door.records.begin() as other:
             for record, its in zip(some(400, 1), some(400, 2), strict=True):
-                one.write(record)
-                other.write(its)
+                one.write([record])
+                other.write([its])
             one.publish(ONE)
             other.publish(OTHER)
 
@@ -325,8 +324,7 @@ class MemberRecordsContract:
         """An archive that is refused leaves no records."""
         for count in (0, 1, 4_000):
             with door.records.begin() as writer:
-                for record in some(count):
-                    writer.write(record)
+                writer.write(some(count))
 
         assert door.is_empty()
 
@@ -348,8 +346,7 @@ class MemberRecordsContract:
         """What was on its way is gone after a sweep, what was published is still there or missing."""
         publish(door.records, ONE, some(10))
         writer = door.records.begin()
-        for record in some(4_000, 2):
-            writer.write(record)
+        writer.write(some(4_000, 2))
 
         door.crash()
         door.records.sweep()
@@ -361,8 +358,7 @@ class MemberRecordsContract:
     def test_a_sweep_leaves_open_writers_alone(self, door: RecordsDoor) -> None:
         """It runs at the start, and may run while archives arrive."""
         with door.records.begin() as writer:
-            for record in some(4_000):
-                writer.write(record)
+            writer.write(some(4_000))
             door.records.sweep()
             writer.publish(ONE)
 

@@ -395,7 +395,7 @@ def test_hostile_headers_are_read_or_refused(seed: int, name: str, flips: int) -
 def test_what_is_recorded_of_a_broken_tar_can_be_read(name: str) -> None:
     """Members in front of the damage are as good as others."""
     found: list[MemberRecord] = []
-    walk = TarWalk(InspectionLimits(), found.append)
+    walk = TarWalk(InspectionLimits(), found.extend)
     with suppress(NotATar):
         walk.feed(BROKEN[name])
 

@@ -36,7 +36,7 @@ LIMITS = InspectionLimits(max_unpacked_bytes=1 << 20, max_members=1000, max_reco
 def walked(*pieces: bytes) -> tuple[int, bool, bool, list[bytes], list[MemberRecord]] | str:
     """What a walk over a tar in these pieces finds, or how it refuses it."""
     records: list[MemberRecord] = []
-    walk = TarWalk(LIMITS, records.append)
+    walk = TarWalk(LIMITS, records.extend)
     try:
         for piece in pieces:
             walk.feed(piece)

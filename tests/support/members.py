@@ -23,7 +23,7 @@ from tarkeep.domain.tree import Tree
 def records(tar: bytes) -> list[MemberRecord]:
     """What is recorded of a whole tar."""
     found: list[MemberRecord] = []
-    walk = TarWalk(InspectionLimits(), found.append)
+    walk = TarWalk(InspectionLimits(), found.extend)
     walk.feed(tar)
     walk.finish()
     return found

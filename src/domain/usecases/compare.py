@@ -14,7 +14,7 @@ from attrs import define, evolve, field
 
 from ..archives import ArchiveState, BackupArchive, BackupType, Kind
 from ..chains import Fit, FitVerdict
-from ..directory_times import pairs
+from ..directory_times import Pair, pairs
 from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
 from ..fitting import EXAMPLES, fit, overruled
 from ..name_table import NameTable
@@ -154,16 +154,21 @@ class Comparing:
         self._count()
         is_base = parent.id.type is BackupType.FULL
         try:
-            found = self._members.again(lambda: fit(*self._tables(child, parent), is_base=is_base))
-            return evolve(found, earlier=self._members.again(lambda: self._earlier(child, parent)))
+            return self._members.again(lambda: self._fit(child, parent, is_base))
         except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
             return _UNKNOWN  # it is so with these very bytes, whenever they are looked at
         except TarkeepError:
             return None
 
-    def _earlier(self, child: BackupArchive, parent: BackupArchive) -> bytes:
+    def _fit(self, child: BackupArchive, parent: BackupArchive, is_base: bool) -> Fit:
+        tables = self._tables(child, parent)
+        return evolve(
+            fit(*tables, is_base=is_base),
+            earlier=self._earlier(child, parent, pairs(*tables)),
+        )
+
+    def _earlier(self, child: BackupArchive, parent: BackupArchive, compared: Sequence[Pair]) -> bytes:
         """A directory that is of an earlier time in *child*; b"" if none is."""
-        compared = pairs(*self._tables(child, parent))
         if not compared:
             return b""
         here = self._times(child, [pair.child_at for pair in compared])

@@ -221,7 +221,7 @@ class RecordMembers:
 
     def _passing(self, archive: BackupArchive) -> Iterator[MemberRecord]:
         passed: deque[MemberRecord] = deque()
-        for _ in self._inspected(archive, passed.append):
+        for _ in self._inspected(archive, passed.extend):
             while passed:
                 yield passed.popleft()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import define, field
 
 from ..members import MemberRecord
@@ -23,9 +25,9 @@ class WatchedRecords:
     def _begin(self) -> RecordsWriter:
         return self._records.begin()
 
-    def write(self, record: MemberRecord) -> None:
-        self._passing.add(record)
-        self._writer.write(record)
+    def write(self, records: Sequence[MemberRecord]) -> None:
+        self._passing.add(records)
+        self._writer.write(records)
 
     def publish(self, sha256: str) -> None:
         self._writer.publish(sha256)
