@@ -8,6 +8,7 @@ names of that in order takes longer than receiving it; of others from the table 
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -22,9 +23,9 @@ from .tar_headers import BLOCK_BYTES, read_member
 MOST_FILES, MOST_DIRECTORIES = 2_000_000, 500_000
 """That are noted of one archive: 16 and some 50 MB. One that has more is looked at in its table."""
 
-_TYPE, _FILE, _NAME_BYTES, _PREFIX_AT = 156, ord("0"), 100, 345
+_TYPE, _FILE, _LAST_OF_NAME, _PREFIX_AT = 156, ord("0"), 99, 345
 _MAGIC, _GNU = slice(257, 265), b"ustar  \0"  # which has times where others have a prefix
-_NO_NAMES = (b".", b"..")
+_MISSPELT = re.compile(rb"/\.{0,2}[/\0]").search  # of paths with a slash before each name and NUL behind the last
 _AT_ONCE = 1000  # members
 _LEANING = 100  # directories that call names unchanged, before it is asked whether most do
 
@@ -51,25 +52,37 @@ class Passing:
         waiting, self._waiting = self._waiting, []
         if self._is_over:
             return
-        files = self._files
-        for record in waiting:
-            headers = record.headers
-            if (
-                len(headers) == BLOCK_BYTES
-                and headers[_TYPE] == _FILE
-                and (not headers[_PREFIX_AT] or headers[_MAGIC] == _GNU)
-            ):
-                # nearly all are such, in the directory that the one before is in
-                name = headers[:_NAME_BYTES].split(b"\0", 1)[0].removeprefix(b"./")
-                directory, _, last = name.rpartition(b"/")
-                if directory == self._last and last and last not in _NO_NAMES:
-                    files.append(hash(name))
-                    continue
-            self._look_at(record)
+        headers = [record.headers for record in waiting]
+        odd = [
+            number
+            for number, its in enumerate(headers)
+            if its[_TYPE] != _FILE
+            or its[_LAST_OF_NAME]
+            or len(its) != BLOCK_BYTES
+            or (its[_PREFIX_AT] and its[_MAGIC] != _GNU)
+        ]
+        begin = 0
+        for number in (*odd, len(waiting)):
+            if begin < number:
+                self._look_at_files(waiting[begin:number], headers[begin:number])
+            if number < len(waiting):
+                self._look_at(waiting[number])
             if self._is_over:
                 return
-        if len(files) > MOST_FILES:
+            begin = number + 1
+        if len(self._files) > MOST_FILES:
             self._give_up()
+
+    def _look_at_files(self, records: Sequence[MemberRecord], headers: Sequence[bytes]) -> None:
+        """Look at files whose names are in the first field of one header: nearly all are such."""
+        names = [its[: its.find(0)].removeprefix(b"./") for its in headers]
+        if _MISSPELT(b"/%b\0" % b"\0/".join(names)):
+            for record in records:
+                self._look_at(record)
+            return
+        self._files.extend(map(hash, names))
+        for directory in {name.rpartition(b"/")[0] for name in names}:
+            self._use(directory)
 
     def _look_at(self, record: MemberRecord) -> None:
         """Look at any member; what is out of the ordinary is told by `footprints.plain`."""
