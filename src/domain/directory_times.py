@@ -60,10 +60,8 @@ def pairs(child: NameTable, parent: NameTable) -> list[Pair]:
         row, before = child.row(path), parent.row(path)
         if row is None or before is None or not row.listed or not before.listed or not _leaves_something(child, path):
             continue
-        if row.named and before.named:
-            has_other_names = row.named != before.named
-        else:  # one of them has several listings
-            has_other_names = row.listed != before.listed and _names(child, path) != _names(parent, path)
+        is_like = row.listed == before.listed or (row.named != b"" and row.named == before.named)
+        has_other_names = not is_like and _names(child, path) != _names(parent, path)
         at = (child.position(path) * BLOCK_BYTES, parent.position(path) * BLOCK_BYTES)
         found.append(Pair(path, *at, has_other_names))
         if len(found) == COMPARED:
