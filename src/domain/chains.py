@@ -24,7 +24,7 @@ from .path_text import path_text
 from .rules import IncBase, ProfileRules
 from .words import counted
 
-RULE = 13
+RULE = 14
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -394,7 +394,10 @@ class _Ladder:
         if len(fitting) == 1:
             ((only, fits),) = fitting
             reason += f"; of the archives before it only {only.id.label} has them all"
-            return self._to(only, Evidence.INFERRED, reason, fits, tuple(tried))
+            if not found.is_excusable:
+                return self._to(only, Evidence.INFERRED, reason, fits, tuple(tried))
+            reason += ": it builds on that one, or what the other lacks was left out of the dump"
+            return self._to(only, Evidence.UNCERTAIN, reason, fits, tuple(tried))
         if changed and not fitting and found.is_excusable:
             reason += (
                 f"; those before that have all names are refuted by {path_text(changed[0][:SHOWN_BYTES])}, which that "
