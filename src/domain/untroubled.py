@@ -159,9 +159,20 @@ class Passing:
         self._links.clear()
 
 
-def alone(is_untroubled: bool) -> Fit:
+def alone(is_untroubled: bool, *, renames_in_vain: bool = False) -> Fit:
     """That as what comparing an archive with itself shows, which is how it is kept."""
-    return Fit(FitVerdict.FITS, is_sound=is_untroubled)
+    return Fit(FitVerdict.FITS, is_sound=is_untroubled, is_excusable=not renames_in_vain)
+
+
+def renames_in_vain(table: NameTable) -> bool:
+    """
+    Whether tar, extracting it where nothing is, complains of what it tells to be renamed.
+
+    Not where the directory that tells of it, the first one, is not there yet: then tar passes over what it tells.
+    """
+    if not table.renames:
+        return False
+    return table.is_joined or (table.row(b"") is not None and table.position(b"") == min(table.positions()))
 
 
 def has_no_trouble(table: NameTable) -> bool:

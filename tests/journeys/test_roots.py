@@ -72,6 +72,26 @@ def test_a_directory_is_renamed_when_names_become_others(desk: Desk) -> None:
         assert not {b"src/d", b"src/d/in"} & found.keys()
 
 
+@pytest.mark.parametrize(("named", "is_sound"), [("src", True), ("-C src .", False)])
+def test_a_rename_in_an_archive_that_builds_on_nothing(desk: Desk, named: str, is_sound: bool) -> None:
+    """
+    All in it is new, so it holds the tree; but tar, extracting it alone, has nothing there that it could rename.
+
+    It does not try to where the directory that tells of it is not there yet.
+    """
+    desk.do("mkdir -p src/d; echo x >src/d/x")
+    desk.dump("FULL", *named.split())
+    desk.do("mv src/d src/e; echo y >src/e/x")
+    desk.profile += "-alone"
+    desk.dump("INC", *named.split(), proven=False)
+    (point,) = desk.points().values()
+
+    found = desk.given_back()
+    assert found is not None
+    assert found[b"src/e/x" if is_sound else b"e/x"] == ("file", b"y\n")
+    assert point["sound"] is is_sound
+
+
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 def test_the_directory_itself_gets_a_name(desk: Desk, proven: bool) -> None:
     """`-C src .` first, then `src`: to tar the root was renamed, and all that did not change is below the name now."""

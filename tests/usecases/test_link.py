@@ -136,7 +136,7 @@ class Watched:
     def overruled(self, child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
         return overruled_by_digest(child, between, base) if self._look_at(child, between) else ()
 
-    def is_untroubled(self, archive: BackupArchive) -> bool:
+    def is_untroubled(self, archive: BackupArchive, *, is_base: bool) -> bool:
         return True
 
     def carries(self, archive: BackupArchive, paths: tuple[bytes, ...]) -> bool:
@@ -433,7 +433,7 @@ def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
         def overruled(self, *_: BackupArchive) -> tuple[bytes, ...]:
             return ()
 
-        def is_untroubled(self, _archive: BackupArchive) -> bool:
+        def is_untroubled(self, _archive: BackupArchive, *, is_base: bool) -> bool:
             return True
 
         def carries(self, _archive: BackupArchive, _paths: tuple[bytes, ...]) -> bool:

@@ -63,7 +63,7 @@ class _Fitting(Comparing):
     def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
         return any_fit(child, parent)
 
-    def is_untroubled(self, archive: BackupArchive) -> bool:
+    def is_untroubled(self, archive: BackupArchive, *, is_base: bool) -> bool:
         return True
 
 

@@ -19,7 +19,7 @@ from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepEr
 from ..fitting import EXAMPLES, fit, overruled
 from ..name_table import NameTable
 from ..tar_headers import read_to_show
-from ..untroubled import alone, has_no_trouble
+from ..untroubled import alone, has_no_trouble, renames_in_vain
 from .record_members import RecordMembers
 
 VERSIONS_COMPARED = 100
@@ -73,28 +73,32 @@ class Comparing:
             self._keep(*pair, found)
         return found
 
-    def is_untroubled(self, archive: BackupArchive) -> bool:
+    def is_untroubled(self, archive: BackupArchive, *, is_base: bool) -> bool:
         """
-        Whether tar extracts *archive* alone without a complaint; what cannot be read may be troubled.
+        Whether tar extracts *archive* without a complaint that is not about what it builds on; what cannot be read may
+        be troubled.
 
-        It is kept as what comparing it with itself showed.
+        *is_base* says that it builds on nothing: then there is nothing either that it could rename. It is kept as what
+        comparing it with itself showed.
         """
         if archive.contents is None or archive.contents.kind is Kind.OPAQUE or archive.state is ArchiveState.DAMAGED:
             return True  # which is no matter: it is in the way of its point as a whole
         found = self._fits(archive.digests.sha256).get(archive.digests.sha256)
         if found is None:
             try:
-                found = alone(self._members.again(lambda: self._has_no_trouble(archive)))
+                found = self._members.again(lambda: self._alone(archive))
             except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
                 return False
             except TarkeepError:
                 self.is_certain = False
                 return False
             self._keep(archive.digests.sha256, archive.digests.sha256, found)
-        return found.is_sound
+        return found.is_sound and (found.is_excusable or not is_base)
 
-    def _has_no_trouble(self, archive: BackupArchive) -> bool:
-        return has_no_trouble(self._members.table(archive)) and not self._members.footprint(archive).objection
+    def _alone(self, archive: BackupArchive) -> Fit:
+        table = self._members.table(archive)
+        is_untroubled = has_no_trouble(table) and not self._members.footprint(archive).objection
+        return alone(is_untroubled, renames_in_vain=renames_in_vain(table))
 
     def _fits(self, child: str) -> dict[str, Fit]:
         if self._child != child:

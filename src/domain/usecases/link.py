@@ -103,7 +103,10 @@ class LinkArchives:
         comparing = self.comparing(self.members)
         archives = {archive.id: archive for archive in entries}
         links = link_archives(entries, self.rules.of(profile), comparing, comparing.overruled, comparing.carries)
-        links = {id: evolve(link, is_untroubled=comparing.is_untroubled(archives[id])) for id, link in links.items()}
+        links = {
+            id: evolve(link, is_untroubled=comparing.is_untroubled(archives[id], is_base=link.parent is None))
+            for id, link in links.items()
+        }
         found = placed((archives[id], link) for id, link in links.items())
         seen = self._with_seen(found, {}, self.seeing(self.members), in_memory=True)
         return [seen[id] for id in links]
@@ -159,7 +162,7 @@ class LinkArchives:
             comparing.is_certain = True
             try:
                 link = link_archive(archive, noted, rules, comparing, comparing.overruled, comparing.carries)
-                link = evolve(link, is_untroubled=comparing.is_untroubled(archive))
+                link = evolve(link, is_untroubled=comparing.is_untroubled(archive, is_base=link.parent is None))
             except EnoughCompared:
                 continue
             if comparing.is_certain or link != place.link:
