@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,6 +36,20 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.basetemp = str(place / "pytest")
         os.environ["TMPDIR"] = str(place)
         tempfile.tempdir = None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests of ``test_real_people`` counted, all parts together."""
+    counts: Counter[str] = Counter()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "real people" and report.when == "call":
+                    counts.update(value)
+    if counts:
+        terminalreporter.section("what became of what real people do")
+        for kind in sorted(counts, key=lambda kind: (not kind.startswith("ERROR"), -counts[kind])):
+            terminalreporter.line(f"{counts[kind]:6}  {kind}")
 
 
 @pytest.hookimpl(trylast=True)

@@ -79,13 +79,13 @@ class Desk:
             kept.unlink(missing_ok=True)
         said = dict(headers or {})
         if proven and kept.exists():
-            said["Tarkeep-Snapshot-Before"] = _digest(kept)
+            said["Tarkeep-Snapshot-Before"] = digest(kept)
         options = [f"--listed-incremental={kept}"] if snapshot is not None else []
         command = [*prefix, "tar", "-czf" if compress else "-cf", str(archive), *options, *arguments]
         ran = subprocess.run(command, cwd=self.live, capture_output=True)
         assert may_fail or ran.returncode == 0, ran.stderr
         if proven and kept.exists():
-            said["Tarkeep-Snapshot-After"] = _digest(kept)
+            said["Tarkeep-Snapshot-After"] = digest(kept)
         self.do("true")
         content = archive.read_bytes() if compress else gzip.compress(archive.read_bytes())
         answer = self.put(type, content, name=name, headers=said)
@@ -199,5 +199,6 @@ def _is_below(path: bytes, places: tuple[str, ...]) -> bool:
     return any(path == at.encode() or path.startswith(at.encode() + b"/") for at in places)
 
 
-def _digest(file: Path) -> str:
+def digest(file: Path) -> str:
+    """The SHA-256 of *file*, as headers have it."""
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -110,7 +110,7 @@ class History:
         if odd:
             options += ["--sparse", *["--xattrs"] * posix]
         tar(self.place, "--create", *options, "--", only)
-        self._pass()
+        self.wait()
         return archive
 
     def restored(self, archives: list[Path], *, incremental: bool = True) -> dict[bytes, tuple[str, bytes]] | None:
@@ -228,7 +228,8 @@ class History:
         self._written += 1
         return b"content %d" % self._written
 
-    def _pass(self) -> None:
+    def wait(self) -> None:
+        """Until what is written now is newer than what was."""
         # Files are stamped by a clock of some milliseconds, tar takes its start from a finer one.
         probe = self.place / "probe"
         probe.touch()
