@@ -16,7 +16,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
 from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
@@ -455,6 +455,21 @@ def is_whole(archive: BackupArchive) -> bool:
 
 def _says_where_from(archive: BackupArchive) -> bool:
     return archive.lineage.snapshot_before is not None or archive.lineage.parent is not None
+
+
+def with_own(link: Link, alone: Fit) -> Link:
+    """*link* with what its child shows alone, whatever it builds on (see `untroubled.alone`)."""
+    is_base = link.parent is None  # then there is nothing either that it could rename
+    link = evolve(link, is_untroubled=alone.is_sound and (alone.is_excusable or not is_base))
+    if not alone.unread or link.completeness is Completeness.OVERLOOKED:  # which is told of already
+        return link
+    are = "is" if alone.unread == 1 else "are"
+    told = (
+        f"; {counted(alone.unread, 'file')} that it lists {are} not in it, such as "
+        f"{path_text(alone.unread_examples[0][:SHOWN_BYTES])} (unreadable, vanished, or a socket)"
+    )
+    completeness = max(link.completeness, Completeness.LEFT_OUT, key=lambda one: one.rank)
+    return evolve(link, reason=link.reason + told, completeness=completeness)
 
 
 def _overlooked(found: Fit) -> str:

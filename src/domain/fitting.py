@@ -22,7 +22,7 @@ from .silence import leaves_open
 from .soundness import is_carried_out
 from .tar_headers import BLOCK_BYTES
 
-RULE = 8
+RULE = 9
 """Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
 
 EXAMPLES = 10
@@ -99,6 +99,21 @@ def fit(
         len(unread),
         tuple(unread[:EXAMPLES]),
     )
+
+
+def unread(table: NameTable) -> list[bytes]:
+    """
+    The files that an archive says to have and has not: sockets, and what tar could not read or what went away before.
+
+    Raises:
+        MemberUnreadable: a listing is malformed.
+
+    Cost: that of the directories that are not complete.
+    """
+    found: list[bytes] = []
+    for path in sorted(table.incomplete()):
+        found += _without_member(table, path)
+    return found
 
 
 def overruled(child: NameTable, between: NameTable, limit: int = EXAMPLES) -> tuple[bytes, ...]:
@@ -188,14 +203,18 @@ def _unread(child: NameTable, parent: NameTable, origins: Origins) -> list[bytes
         if row is None or not row.listed or was is None:
             continue
         unchanged, here = _marked(parent, was, (Mark.UNCHANGED,)), _members(parent, was)
-        names = _members(child, path)
-        lacking = (
-            name
-            for name in _marked(child, path, (Mark.HERE,))
-            if name not in names and (name in unchanged or name in here)
-        )
-        found += (whole for name in lacking if child.row(whole := join(path, name)) is None)
+        for whole in _without_member(child, path):
+            name = whole.rpartition(b"/")[2]
+            if name in unchanged or name in here:
+                found.append(whole)
     return found
+
+
+def _without_member(table: NameTable, path: bytes) -> list[bytes]:
+    """The names that a listing of *path* calls here, as paths of which the archive has no member."""
+    have = _members(table, path)
+    lacking = (name for name in _marked(table, path, (Mark.HERE,)) if name not in have)
+    return [whole for name in lacking if table.row(whole := join(path, name)) is None]
 
 
 def _members(table: NameTable, path: bytes) -> set[bytes]:

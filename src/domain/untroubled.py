@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .chains import Fit, FitVerdict
 from .errors import MemberUnreadable
+from .fitting import EXAMPLES
 from .footprints import PLAIN_DIRECTORY, misspelt, places, plain
 from .listings import canonical, is_placeable, join, split
 from .members import MemberRecord, MemberType
@@ -26,6 +27,7 @@ MOST_FILES, MOST_DIRECTORIES = 2_000_000, 500_000
 _TYPE, _FILE, _LAST_OF_NAME, _PREFIX_AT = 156, ord("0"), 99, 345
 _MAGIC, _GNU = slice(257, 265), b"ustar  \0"  # which has times where others have a prefix
 _MISSPELT = re.compile(rb"/\.{0,2}[/\0]").search  # of paths with a slash before each name and NUL behind the last
+_HERE, _HERE_IN_PAX = b"\0Y", b"GNU.dumpdir=Y"
 _AT_ONCE = 1000  # members
 _LEANING = 100  # directories that call names unchanged, before it is asked whether most do
 
@@ -41,6 +43,9 @@ class Passing:
         self._last = b""
         self._links: list[tuple[int, int]] = []  # what each hard link is to, and how many files are before it
         self._listed = self._leaning = 0
+        self._here = 0  # names that listings call here
+        self._with_listing: set[int] = set()
+        self._of_files: set[int] = set()  # directories
 
     def add(self, records: Sequence[MemberRecord]) -> None:
         """Look at the next members, soon: many at once cost a third."""
@@ -83,6 +88,7 @@ class Passing:
         self._files.extend(map(hash, names))
         for directory in {name.rpartition(b"/")[0] for name in names}:
             self._use(directory)
+            self._of_files.add(hash(directory))
 
     def _look_at(self, record: MemberRecord) -> None:
         """Look at any member; what is out of the ordinary is told by `footprints.plain`."""
@@ -99,14 +105,24 @@ class Passing:
             self._add_odd(record)
         elif found[0] == PLAIN_DIRECTORY:
             self._use(found[1])
+            self._count_listed(record, found[1])
         else:
             self._add_file(found[1])
 
+    def _count_listed(self, record: MemberRecord, path: bytes) -> None:
+        if record.is_directory and len(record.headers) > BLOCK_BYTES:
+            self._with_listing.add(hash(path))
+            self._here += record.headers.count(_HERE, BLOCK_BYTES - 1) + record.headers.count(_HERE_IN_PAX)
+
     @property
     def is_untroubled(self) -> bool:
-        """No complaint is to come, for certain, of the members so far."""
+        """No complaint is to come, for certain, of the members so far, and what listings call here is there."""
         self._look()
         if self._is_over or not self._directories.isdisjoint(self._files):
+            return False
+        if self._with_listing and not (
+            self._here == len(set(self._files)) and self._of_files.issubset(self._with_listing)
+        ):
             return False
         wanted = {target for target, _ in self._links}
         first: dict[int, int] = {}
@@ -129,6 +145,7 @@ class Passing:
         path = canonical(member.path)
         if member.type is MemberType.DIRECTORY:
             self._use(path)
+            self._count_listed(record, path)
             return
         if member.type is MemberType.HARD_LINK:
             target = canonical(member.link)
@@ -143,6 +160,7 @@ class Passing:
         directory = path.rpartition(b"/")[0]
         if directory != self._last:
             self._use(directory)
+            self._of_files.add(hash(directory))
             self._last = directory
 
     def _use(self, directory: bytes) -> None:
@@ -156,12 +174,23 @@ class Passing:
     def _give_up(self) -> None:
         self._is_over = True
         self._files, self._directories = array("q"), set()
+        self._with_listing, self._of_files = set(), set()
         self._links.clear()
 
 
-def alone(is_untroubled: bool, *, renames_in_vain: bool = False) -> Fit:
-    """That as what comparing an archive with itself shows, which is how it is kept."""
-    return Fit(FitVerdict.FITS, is_sound=is_untroubled, is_excusable=not renames_in_vain)
+def alone(is_untroubled: bool, unread: Sequence[bytes] = (), *, renames_in_vain: bool = False) -> Fit:
+    """
+    That as what comparing an archive with itself shows, which is how it is kept.
+
+    *unread* are the files that it lists and has not, *renames_in_vain* as the function.
+    """
+    return Fit(
+        FitVerdict.FITS,
+        is_sound=is_untroubled,
+        is_excusable=not renames_in_vain,
+        unread=len(unread),
+        unread_examples=tuple(unread[:EXAMPLES]),
+    )
 
 
 def renames_in_vain(table: NameTable) -> bool:

@@ -16,7 +16,7 @@ from ..archives import ArchiveState, BackupArchive, BackupType, Kind
 from ..chains import Fit, FitVerdict
 from ..directory_times import Pair, pairs
 from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
-from ..fitting import EXAMPLES, fit, overruled
+from ..fitting import EXAMPLES, fit, overruled, unread
 from ..name_table import NameTable
 from ..tar_headers import read_to_show
 from ..untroubled import alone, has_no_trouble, renames_in_vain
@@ -73,32 +73,33 @@ class Comparing:
             self._keep(*pair, found)
         return found
 
-    def is_untroubled(self, archive: BackupArchive, *, is_base: bool) -> bool:
+    def alone(self, archive: BackupArchive) -> Fit:
         """
-        Whether tar extracts *archive* without a complaint that is not about what it builds on; what cannot be read may
-        be troubled.
+        What *archive* shows alone: whether tar extracts it without a complaint that is not about what it builds on (it
+        is sound), whether it renames in vain where it builds on nothing (it is not excusable), and what it lists and
+        has not. What cannot be read may be troubled.
 
-        *is_base* says that it builds on nothing: then there is nothing either that it could rename. It is kept as what
-        comparing it with itself showed.
+        It is kept as what comparing it with itself showed.
         """
         if archive.contents is None or archive.contents.kind is Kind.OPAQUE or archive.state is ArchiveState.DAMAGED:
-            return True  # which is no matter: it is in the way of its point as a whole
+            return alone(True)  # which is no matter: it is in the way of its point as a whole
         found = self._fits(archive.digests.sha256).get(archive.digests.sha256)
         if found is None:
             try:
-                found = self._members.again(lambda: self._alone(archive))
+                found = self._members.again(lambda: self._looked_at(archive))
             except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
-                return False
+                return alone(False)
             except TarkeepError:
                 self.is_certain = False
-                return False
+                return alone(False)
             self._keep(archive.digests.sha256, archive.digests.sha256, found)
-        return found.is_sound and (found.is_excusable or not is_base)
+        return found
 
-    def _alone(self, archive: BackupArchive) -> Fit:
+    def _looked_at(self, archive: BackupArchive) -> Fit:
         table = self._members.table(archive)
         is_untroubled = has_no_trouble(table) and not self._members.footprint(archive).objection
-        return alone(is_untroubled, renames_in_vain=renames_in_vain(table))
+        lacking = unread(table) if table.has_listings else ()
+        return alone(is_untroubled, lacking, renames_in_vain=renames_in_vain(table))
 
     def _fits(self, child: str) -> dict[str, Fit]:
         if self._child != child:

@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 
 from .. import chains, fitting
 from ..archives import ArchiveId, ArchiveState, BackupArchive
-from ..chains import Fit, Link, link_archive, link_archives
+from ..chains import Fit, Link, link_archive, link_archives, with_own
 from ..errors import TarkeepError
 from ..kept_links import LinkState, NewLink
 from ..neighbours import Asked, ListedNeighbours, Neighbours, NotedNeighbours
@@ -103,10 +103,7 @@ class LinkArchives:
         comparing = self.comparing(self.members)
         archives = {archive.id: archive for archive in entries}
         links = link_archives(entries, self.rules.of(profile), comparing, comparing.overruled, comparing.carries)
-        links = {
-            id: evolve(link, is_untroubled=comparing.is_untroubled(archives[id], is_base=link.parent is None))
-            for id, link in links.items()
-        }
+        links = {id: with_own(link, comparing.alone(archives[id])) for id, link in links.items()}
         found = placed((archives[id], link) for id, link in links.items())
         seen = self._with_seen(found, {}, self.seeing(self.members), in_memory=True)
         return [seen[id] for id in links]
@@ -162,7 +159,7 @@ class LinkArchives:
             comparing.is_certain = True
             try:
                 link = link_archive(archive, noted, rules, comparing, comparing.overruled, comparing.carries)
-                link = evolve(link, is_untroubled=comparing.is_untroubled(archive, is_base=link.parent is None))
+                link = with_own(link, comparing.alone(archive))
             except EnoughCompared:
                 continue
             if comparing.is_certain or link != place.link:
