@@ -28,7 +28,6 @@ _TYPE, _FILE, _LAST_OF_NAME, _PREFIX_AT = 156, ord("0"), 99, 345
 _MAGIC, _GNU = slice(257, 265), b"ustar  \0"  # which has times where others have a prefix
 _MISSPELT = re.compile(rb"/\.{0,2}[/\0]").search  # of paths with a slash before each name and NUL behind the last
 _HERE, _HERE_IN_PAX = b"\0Y", b"GNU.dumpdir=Y"
-_AT_ONCE = 1000  # members
 _LEANING = 100  # directories that call names unchanged, before it is asked whether most do
 
 
@@ -37,7 +36,6 @@ class Passing:
 
     def __init__(self) -> None:
         self._is_over = False
-        self._waiting: list[MemberRecord] = []
         self._files = array("q")
         self._directories = {hash(b"")}
         self._last = b""
@@ -48,16 +46,10 @@ class Passing:
         self._of_files: set[int] = set()  # directories
 
     def add(self, records: Sequence[MemberRecord]) -> None:
-        """Look at the next members, soon: many at once cost a third."""
-        self._waiting += records
-        if len(self._waiting) >= _AT_ONCE:
-            self._look()
-
-    def _look(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        """Look at the next members; many at once cost less."""
         if self._is_over:
             return
-        headers = [record.headers for record in waiting]
+        headers = [record.headers for record in records]
         odd = [
             number
             for number, its in enumerate(headers)
@@ -67,11 +59,11 @@ class Passing:
             or (its[_PREFIX_AT] and its[_MAGIC] != _GNU)
         ]
         begin = 0
-        for number in (*odd, len(waiting)):
+        for number in (*odd, len(records)):
             if begin < number:
-                self._look_at_files(waiting[begin:number], headers[begin:number])
-            if number < len(waiting):
-                self._look_at(waiting[number])
+                self._look_at_files(records[begin:number], headers[begin:number])
+            if number < len(records):
+                self._look_at(records[number])
             if self._is_over:
                 return
             begin = number + 1
@@ -80,7 +72,9 @@ class Passing:
 
     def _look_at_files(self, records: Sequence[MemberRecord], headers: Sequence[bytes]) -> None:
         """Look at files whose names are in the first field of one header: nearly all are such."""
-        names = [its[: its.find(0)].removeprefix(b"./") for its in headers]
+        names = [its[: its.find(0)] for its in headers]
+        if names[0].startswith(b"./"):
+            names = [name.removeprefix(b"./") for name in names]
         if _MISSPELT(b"/%b\0" % b"\0/".join(names)):
             for record in records:
                 self._look_at(record)
@@ -117,7 +111,6 @@ class Passing:
     @property
     def is_untroubled(self) -> bool:
         """No complaint is to come, for certain, of the members so far, and what listings call here is there."""
-        self._look()
         if self._is_over or not self._directories.isdisjoint(self._files):
             return False
         if self._with_listing and not (

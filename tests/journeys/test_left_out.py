@@ -105,3 +105,27 @@ def test_what_an_ordinary_user_cannot_read_where_all_else_is_new(desk: Desk, pro
 
     assert desk.given_back(last) == desk.seen("src/cache/x")
     assert any("src/cache/x" in warning for warning in desk.warnings(last))
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and setpriv")
+@pytest.mark.parametrize("format", ["gnu", "oldgnu", "posix"])
+@pytest.mark.parametrize("kind", ["file", "socket"])
+def test_what_the_first_dump_could_not_read_is_told_from_the_first_point_on(
+    desk: Desk, kind: str, format: str, tmp_path: Path
+) -> None:
+    """A FULL builds on nothing, and lacks it all the same; so does an INC that lists such a file anew."""
+    make = {
+        "file": "echo >{0}; chmod 0 {0}",
+        "socket": "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"{0}\")'; chown 65534 {0}",
+    }[kind]
+    desk.do(f"{TREE}; chown -R 65534 src; {make.format('src/cache/secret')}")
+    for above in (tmp_path, *tmp_path.parents[:-2]):
+        above.chmod(above.stat().st_mode | 0o777 if above == tmp_path else above.stat().st_mode | 0o111)
+    desk.dump("FULL", f"--format={format}", "src", prefix=NOBODY, may_fail=True)
+    desk.do(make.format("src/cache/deep/other"))
+    desk.dump("INC", f"--format={format}", "src", prefix=NOBODY, may_fail=True)
+    full, inc = desk.points()
+
+    assert desk.given_back(full) == desk.seen("src/cache/secret", "src/cache/deep/other")
+    assert any("src/cache/secret" in warning for warning in desk.warnings(full))
+    assert any("src/cache/deep/other" in warning for warning in desk.warnings(inc))
