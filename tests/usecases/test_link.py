@@ -41,6 +41,7 @@ from tarkeep.domain.ports import Catalog
 from tarkeep.domain.rules import IncBase, ProfileRules, RuleBook
 from tarkeep.domain.seen import CLEAR, Seen
 from tarkeep.domain.standing import Placed
+from tarkeep.domain.untroubled import alone
 from tarkeep.domain.usecases.compare import EnoughCompared, has_listings
 from tarkeep.domain.usecases.link import LinkArchives
 from tarkeep.domain.usecases.points import ListPoints
@@ -136,8 +137,8 @@ class Watched:
     def overruled(self, child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
         return overruled_by_digest(child, between, base) if self._look_at(child, between) else ()
 
-    def is_untroubled(self, archive: BackupArchive, *, is_base: bool) -> bool:
-        return True
+    def alone(self, archive: BackupArchive) -> Fit:
+        return alone(True)
 
     def carries(self, archive: BackupArchive, paths: tuple[bytes, ...]) -> bool:
         if archive.digests.sha256 in self.unreadable:
@@ -433,8 +434,8 @@ def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
         def overruled(self, *_: BackupArchive) -> tuple[bytes, ...]:
             return ()
 
-        def is_untroubled(self, _archive: BackupArchive, *, is_base: bool) -> bool:
-            return True
+        def alone(self, _archive: BackupArchive) -> Fit:
+            return alone(True)
 
         def carries(self, _archive: BackupArchive, _paths: tuple[bytes, ...]) -> bool:
             return True

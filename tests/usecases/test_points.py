@@ -17,6 +17,7 @@ from tarkeep.domain import errors
 from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Offer
 from tarkeep.domain.chains import Evidence, Fit
 from tarkeep.domain.rules import IncBase, ProfileRules, RuleBook
+from tarkeep.domain.untroubled import alone
 from tarkeep.domain.usecases.compare import Comparing
 from tarkeep.domain.usecases.link import LinkArchives
 from tarkeep.domain.usecases.points import ListPoints
@@ -63,8 +64,8 @@ class _Fitting(Comparing):
     def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
         return any_fit(child, parent)
 
-    def is_untroubled(self, archive: BackupArchive, *, is_base: bool) -> bool:
-        return True
+    def alone(self, archive: BackupArchive) -> Fit:
+        return alone(True)
 
 
 @pytest.mark.parametrize(
