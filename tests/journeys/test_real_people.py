@@ -142,7 +142,7 @@ class Checked:
             kind = f"wrong, {point['evidence']}, {'told' if doubts else 'and nothing else said'}"
         elif not doubts:
             kind = WITHOUT_A_WORD
-        elif not all(map(letter.dump.is_explained, differing)):
+        elif not letter.dump.is_explained:
             kind = UNEXPLAINED
         else:
             kind = "differs, proven, told"

@@ -80,15 +80,14 @@ class Dump:
             if was is None or (path in self.folders if was[0] == "directory" else (_name(path), *was) in held):
                 yield path
 
-    def is_explained(self, path: bytes) -> bool:
+    @property
+    def is_explained(self) -> bool:
         """
-        Whether it is known why *path* may differ from what was there: tar passed over it, or over what it is in.
-
-        Or it got an absolute name, which to tar is the same and no other.
+        Whether it is known why something may differ from what was there: tar passed over some place, which may have got
+        another name since, or all got absolute names, which to tar are the same and no others.
         """
-        names = {*path.split(b"/")}
         dumps = self.path()
-        return any(names & dump.passed for dump in dumps) or len({dump.is_absolute for dump in dumps}) > 1
+        return any(dump.passed for dump in dumps) or len({dump.is_absolute for dump in dumps}) > 1
 
 
 @define
