@@ -7,8 +7,8 @@ only those that do, or whose directories were renamed, are taken apart: that is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
 
 from attrs import frozen
 
@@ -22,7 +22,7 @@ from .silence import leaves_open
 from .soundness import is_carried_out
 from .tar_headers import BLOCK_BYTES
 
-RULE = 9
+RULE = 10
 """Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
 
 EXAMPLES = 10
@@ -98,6 +98,24 @@ def fit(
         tuple(staying[:EXAMPLES]),
         len(unread),
         tuple(unread[:EXAMPLES]),
+    )
+
+
+def together(fits: Sequence[Fit]) -> Fit:
+    """What fits of dumps that tar joined, each with the one before it, come to; there is at least one."""
+    verdicts = {one.verdict for one in fits}
+    worst = next(one for one in (FitVerdict.CONTRADICTS, FitVerdict.UNKNOWN, FitVerdict.FITS) if one in verdicts)
+    return Fit(
+        worst,
+        sum(one.unresolved for one in fits),
+        tuple(islice(chain.from_iterable(one.examples for one in fits), EXAMPLES)),
+        all(one.is_sound for one in fits),
+        all(one.is_excusable for one in fits),
+        any(one.is_open for one in fits),
+        sum(one.overlooked for one in fits),
+        tuple(islice(chain.from_iterable(one.overlooked_examples for one in fits), EXAMPLES)),
+        sum(one.unread for one in fits),
+        tuple(islice(chain.from_iterable(one.unread_examples for one in fits), EXAMPLES)),
     )
 
 

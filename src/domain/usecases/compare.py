@@ -16,7 +16,7 @@ from ..archives import ArchiveState, BackupArchive, BackupType, Kind
 from ..chains import Fit, FitVerdict
 from ..directory_times import Pair, pairs
 from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
-from ..fitting import EXAMPLES, fit, overruled, unread
+from ..fitting import EXAMPLES, fit, overruled, together, unread
 from ..name_table import NameTable
 from ..tar_headers import read_to_show
 from ..untroubled import alone, has_no_trouble, renames_in_vain
@@ -166,11 +166,15 @@ class Comparing:
             return None
 
     def _fit(self, child: BackupArchive, parent: BackupArchive, is_base: bool) -> Fit:
-        tables = self._tables(child, parent)
-        return evolve(
-            fit(*tables, is_base=is_base),
-            earlier=self._earlier(child, parent, pairs(*tables)),
-        )
+        table, before = self._tables(child, parent)
+        found = fit(table, before, is_base=is_base)
+        if table.is_joined or before.is_joined:
+            parts = self._members.parts(child) if table.is_joined else [table]
+            parts = [*(self._members.parts(parent)[-1:] if before.is_joined else [before]), *parts]
+            found = together(
+                [fit(*two, is_base=is_base and two[1] is before) for two in zip(parts[1:], parts, strict=False)]
+            )
+        return evolve(found, earlier=self._earlier(child, parent, pairs(table, before)))
 
     def _earlier(self, child: BackupArchive, parent: BackupArchive, compared: Sequence[Pair]) -> bytes:
         """A directory that is of an earlier time in *child*; b"" if none is."""
