@@ -67,7 +67,7 @@ class HttpChains:
                     if not doubt.has("archive") or _id(id.profile, doubt.object("archive")) == id
                 ),
                 tuple(map(path_bytes, missing.texts("names"))) if missing is not None else (),
-                missing.count("count") if missing is not None else 0,
+                missing.count("count") if missing is not None else None,
                 told.count("gaps") if told.has("gaps") else 0,
             )
 

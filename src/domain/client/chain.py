@@ -64,7 +64,8 @@ class PointDetail:
     archive itself, each with its code.
 
     *not_archived* are names that the archive leaves to the one before and that are not there either, as paths, the
-    first few of *not_archived_count*. *gaps* counts names that its archives have and that nobody could extract.
+    first few of *not_archived_count*, which is None where the server does not tell. *gaps* counts names that its
+    archives have and that nobody could extract.
     """
 
     id: ArchiveId
@@ -72,7 +73,7 @@ class PointDetail:
     obstacles: tuple[str, ...] = ()
     doubts: tuple[tuple[str, str], ...] = ()
     not_archived: tuple[bytes, ...] = ()
-    not_archived_count: int = 0
+    not_archived_count: int | None = None
     gaps: int = 0
 
 

@@ -119,10 +119,12 @@ class AskVerdict:
         obstacles = told.obstacles or self._obstacles(id, notice)
         forgotten = self.dumper.archivable(source, told.not_archived)
         left_out = tuple(path for path in told.not_archived if path not in set(forgotten))
+        # told by their names; and of what it lists itself and has not, tar has told whoever made it
+        is_told = told.not_archived_count is not None
         doubts = [
             detail
             for code, detail in told.doubts
-            if code not in _ABOUT_TYPE and not (code == _NOT_ARCHIVED and told.not_archived)
+            if code not in _ABOUT_TYPE and not (code == _NOT_ARCHIVED and is_told)
         ]
         harmless = tuple(detail for code, detail in told.doubts if code in _ABOUT_TYPE)
         if told.fidelity != "exact":
@@ -131,7 +133,7 @@ class AskVerdict:
             obstacles,
             forgotten,
             left_out,
-            told.not_archived_count - len(forgotten),
+            (told.not_archived_count or 0) - len(forgotten),
             tuple(doubts),
             harmless,
             told.gaps,
