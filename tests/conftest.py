@@ -4,7 +4,7 @@ What every test needs before it is imported.
 A run has one temporary directory, for pytest's own folders and for whatever tests and the programs they start put into
 ``TMPDIR``; it is removed at the end, with what programs that were killed have left in it. ``TARKEEP_TEST_KEEP=1`` keeps
 it and says where it is. Signals that a shell ignores for what it starts in the background are heeded again, since tests
-send them.
+send them. No example has a deadline: how fast a machine is proves nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("no deadline", settings.default, deadline=None)  # a slow machine is no fault
+settings.load_profile("no deadline")
 
 pytest.register_assert_rewrite("tests.contracts", "tests.faults", "tests.support")
 

@@ -23,11 +23,12 @@ Archive = Sequence[Member]
 
 @st.composite
 def listed(draw: st.DrawFn) -> Member:
-    """A directory with a listing, which may be of anything, and renames."""
+    """A directory with a listing, which may be of anything, and renames, but for those into the directory itself."""
     path = draw(st.sampled_from(FOLDERS))
     listing = " ".join(letter + name for name in NAMES if (letter := draw(LETTERS)))
     renames = draw(st.lists(st.tuples(*[st.sampled_from(FOLDERS).map(str.encode)] * 2), max_size=2))
-    return directory(path.encode(), listing, *(renames if draw(st.integers(0, 5)) == 0 else ()))
+    possible = [(old, new) for old, new in renames if new == old or not new.startswith(old + b"/" if old else b"")]
+    return directory(path.encode(), listing, *(possible if draw(st.integers(0, 5)) == 0 else ()))
 
 
 @st.composite
