@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tarkeep.adapters.targz_unpacker import TargzUnpacker
+from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import open_tarkeep

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from attrs import evolve
 
-from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
-from tarkeep.adapters.sql_catalog import SqlCatalog
-from tarkeep.adapters.system import RandomIds
+from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
+from tarkeep.adapters.process.clock_and_ids import RandomIds
+from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain import sidecar
 from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
 

@@ -77,7 +77,7 @@ EXTRACTING = {"tarfile", "zipfile", "subprocess", "pty", "multiprocessing", "cty
 CALLS = {"extract", "extractall", "unpack_archive", "system", "popen", "posix_spawn", "fork", "eval", "exec", "execv"}
 EXCEPTIONS = {
     # `tarkeep tls self-signed` has a certificate made by openssl, on the server's host; no route comes to it
-    "adapters/openssl_certificate.py": {"subprocess"},
+    "adapters/process/openssl_certificate.py": {"subprocess"},
     # asks the C library to give back memory; it calls that one function, with a constant
     "entrypoints/http/heap.py": {"ctypes"},
 }
@@ -91,7 +91,7 @@ def test_nothing_in_the_server_extracts_or_starts_a_process() -> None:
     """
     commands = "tarkeep.entrypoints.cli.server_commands"
     server = build_graph("tarkeep", cache_dir=None).find_upstream_modules(commands) | {commands}
-    assert {"tarkeep.entrypoints.http.app", "tarkeep.adapters.targz_unpacker"} <= server
+    assert {"tarkeep.entrypoints.http.app", "tarkeep.adapters.targz.unpacker"} <= server
     found: dict[str, set[str]] = {}
     for module in server:
         place = ROOT / "src" / Path(*module.split(".")[1:])

@@ -8,9 +8,9 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from tarkeep.adapters.inventory_sorter import SpillingSorter
-from tarkeep.adapters.scratch import ScratchFiles
-from tarkeep.adapters.sql_catalog import SqlCatalog
+from tarkeep.adapters.filesystem.inventory_sorter import SpillingSorter
+from tarkeep.adapters.filesystem.scratch import ScratchFiles
+from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.access import ANYBODY, Scope, Visitor
 from tarkeep.domain.archives import BackupType
 from tarkeep.domain.ports import Catalog, ListedArchive

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ..adapters.durable_file import replace_file
-from ..adapters.gnu_tar import GnuTar
-from ..adapters.gzip_members import GzipMembers
-from ..adapters.http_chains import HttpChains
-from ..adapters.local_tree import LocalFolderTree
-from ..adapters.spool_folder import SpoolFolder
-from ..adapters.tar_content import file_in
-from ..adapters.work_folder import NoDigests, WorkFolder
+from ..adapters.filesystem.durable_file import replace_file
+from ..adapters.gnu_tar.content import file_in
+from ..adapters.gnu_tar.gzip_members import GzipMembers
+from ..adapters.gnu_tar.programs import GnuTar
+from ..adapters.http.chains import HttpChains
+from ..adapters.local.local_tree import LocalFolderTree
+from ..adapters.local.spool_folder import SpoolFolder
+from ..adapters.local.work_folder import NoDigests, WorkFolder
 from ..domain.client.backing_up import BackUp, FetchSnapshot, PlanDump
 from ..domain.client.chain import Chains
 from ..domain.client.comparing import LocalTree
@@ -103,7 +103,7 @@ class Restoring:
 
 def restoring(client: Client, into: Path, work: Path, *, tar: str) -> Restoring:
     """Restores from the server of *client* into a folder, over archives that land in *work*."""
-    from ..adapters.tar_members import TarMembers  # with isal, which nothing else of the client needs
+    from ..adapters.gnu_tar.members import TarMembers  # with isal, which nothing else of the client needs
 
     known = HttpChains(client.remote)
     extractor, members = GnuTar(tar), TarMembers()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ..adapters.client_memory import ClientMemory
-from ..adapters.hashing import HashlibHasher
-from ..adapters.http_remote import HttpRemote, trusted
-from ..adapters.landing_folder import LandingFolder
-from ..adapters.local_folder import LocalFolder, described
+from ..adapters.http.remote import HttpRemote, trusted
+from ..adapters.local.archive_folder import LocalFolder, described
+from ..adapters.local.landing_folder import LandingFolder
+from ..adapters.local.memory_file import ClientMemory
+from ..adapters.process.hashing import HashlibHasher
 from ..domain.archives import BackupType
 from ..domain.client.fetching import PullArchive
 from ..domain.client.ports import LocalArchive

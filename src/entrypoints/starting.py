@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..adapters.data_directory import translated
-from ..adapters.marker import MARKER
+from ..adapters.filesystem.data_directory import translated
+from ..adapters.filesystem.marker import MARKER
 from ..domain import errors
 
 _NOT_THERE = (NotADirectoryError, FileNotFoundError)

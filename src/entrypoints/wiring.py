@@ -14,37 +14,37 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
-from ..adapters import openssl_certificate
-from ..adapters.audit_file import FileAuditLog
-from ..adapters.beside import ThreadBudget
-from ..adapters.data_directory import AUDIT, AUDIT_KEY, TOKENS
-from ..adapters.filesystem_records import FilesystemMemberRecords
-from ..adapters.filesystem_store import FilesystemArchiveStore
-from ..adapters.gzip_writer import gzipped
-from ..adapters.hashing import HashlibHasher
-from ..adapters.inventory_sorter import SpillingSorter
-from ..adapters.legacy_folder import LegacyFolder
-from ..adapters.marker import MARKER
-from ..adapters.memory_audit import MemoryAuditLog
-from ..adapters.memory_catalog import MemoryCatalog
-from ..adapters.memory_records import MemoryMemberRecords
-from ..adapters.memory_store import MemoryArchiveStore
-from ..adapters.memory_tokens import MemoryGatekeeper
-from ..adapters.memory_uploads import MemoryUploadSessions
-from ..adapters.name_locks import ProcessNameLocks
-from ..adapters.openssl_certificate import MadeCertificate
-from ..adapters.scratch import ScratchFiles
-from ..adapters.seek_folder import MemorySeekIndexes, SeekFolder
-from ..adapters.seek_index import SeekIndexes
-from ..adapters.sql_catalog import SqlCatalog
-from ..adapters.sums_folder import MemorySums, SumsFolder
-from ..adapters.system import RandomIds, SystemClock
-from ..adapters.targz import InspectionLimits, NoInspector, TargzInspector
-from ..adapters.targz_unpacker import TargzUnpacker
-from ..adapters.token_file import FileGatekeeper
-from ..adapters.turns import ProcessTurns
-from ..adapters.upload_journal import FilesystemUploadSessions
-from ..adapters.upload_locks import ProcessUploadLocks
+from ..adapters.filesystem.archive_store import FilesystemArchiveStore
+from ..adapters.filesystem.archive_sums import MemorySums, SumsFolder
+from ..adapters.filesystem.audit_log import FileAuditLog
+from ..adapters.filesystem.data_directory import AUDIT, AUDIT_KEY, TOKENS
+from ..adapters.filesystem.inventory_sorter import SpillingSorter
+from ..adapters.filesystem.marker import MARKER
+from ..adapters.filesystem.scratch import ScratchFiles
+from ..adapters.filesystem.seek_indexes import MemorySeekIndexes, SeekFolder
+from ..adapters.filesystem.tokens import FileGatekeeper
+from ..adapters.filesystem.upload_sessions import FilesystemUploadSessions
+from ..adapters.local.legacy_folder import LegacyFolder
+from ..adapters.memory.audit_log import MemoryAuditLog
+from ..adapters.memory.catalog import MemoryCatalog
+from ..adapters.memory.member_records import MemoryMemberRecords
+from ..adapters.memory.store import MemoryArchiveStore
+from ..adapters.memory.tokens import MemoryGatekeeper
+from ..adapters.memory.upload_sessions import MemoryUploadSessions
+from ..adapters.process import openssl_certificate
+from ..adapters.process.background import ThreadBudget
+from ..adapters.process.clock_and_ids import RandomIds, SystemClock
+from ..adapters.process.hashing import HashlibHasher
+from ..adapters.process.name_locks import ProcessNameLocks
+from ..adapters.process.openssl_certificate import MadeCertificate
+from ..adapters.process.turns import ProcessTurns
+from ..adapters.process.upload_locks import ProcessUploadLocks
+from ..adapters.records.record_files import FilesystemMemberRecords
+from ..adapters.sql.catalog import SqlCatalog
+from ..adapters.targz.gzip_writer import gzipped
+from ..adapters.targz.inspector import InspectionLimits, NoInspector, TargzInspector
+from ..adapters.targz.seek_index import SeekIndexes
+from ..adapters.targz.unpacker import TargzUnpacker
 from ..domain.errors import InvalidSetting
 from ..domain.listings import MAX_HELD_BYTES
 from ..domain.ports import (

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tarkeep.adapters.ahead import AHEAD_PIECES, IDLE_SECONDS, Ahead, AheadBudget
+from tarkeep.adapters.process.prefetcher import AHEAD_PIECES, IDLE_SECONDS, Ahead, AheadBudget
 
 
 class Broken(Exception):

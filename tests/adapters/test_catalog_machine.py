@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.sql_catalog import SqlCatalog
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
 from tarkeep.domain.errors import ArchiveNotFound
 from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ClaimOutcome

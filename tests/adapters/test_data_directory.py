@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.data_directory import DataDirectory, translated
+from tarkeep.adapters.filesystem.data_directory import DataDirectory, translated
 from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.domain.errors import (
     ArchiveNotFound,
@@ -33,8 +33,8 @@ from tests.support.require import require
 OWN_IT = """
 import sys
 from pathlib import Path
-from tarkeep.adapters.data_directory import DataDirectory
-from tarkeep.adapters.system import RandomIds
+from tarkeep.adapters.filesystem.data_directory import DataDirectory
+from tarkeep.adapters.process.clock_and_ids import RandomIds
 owned = DataDirectory.open(Path(sys.argv[1]), ids=RandomIds())
 print("owned", flush=True)
 sys.stdin.read()

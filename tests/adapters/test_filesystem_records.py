@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
+from tarkeep.adapters.records.record_files import FilesystemMemberRecords
 from tarkeep.domain.chains import Fit, FitVerdict
 from tarkeep.domain.errors import RecordsMissing, TreeTooLarge
 from tarkeep.domain.fitting import RULE
@@ -287,7 +287,7 @@ def test_a_full_disk_is_nobodys_trouble(tmp_path: Path) -> None:
     program = """
 import json, resource, signal, sys
 from pathlib import Path
-from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
+from tarkeep.adapters.records.record_files import FilesystemMemberRecords
 from tarkeep.domain.errors import RecordsMissing
 from tests.contracts.member_records import ONE, publish, some
 from tests.support.clocks import SequenceIds
@@ -316,8 +316,8 @@ def test_a_million_members_take_little_memory_and_room(tmp_path: Path) -> None:
     program = """
 import json, resource, sys
 from pathlib import Path
-from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
-from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
+from tarkeep.adapters.records.record_files import FilesystemMemberRecords
+from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
 from tests.support.clocks import SequenceIds
 from tests.support.tars import END, header
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
+from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.domain.errors import (
     AlreadyPublished,
@@ -39,8 +39,8 @@ OTHER = ArchiveId("document", BackupType.INC, "inc_2025-11-22_09-07-19.tar.gz")
 PUBLISH_ONE = """
 import os, sys
 from pathlib import Path
-from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
-from tarkeep.adapters.system import RandomIds
+from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
+from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.domain.errors import TarkeepError
 store = FilesystemArchiveStore.open(Path(sys.argv[1]), ids=RandomIds())
@@ -58,8 +58,8 @@ except TarkeepError as error:
 SEAL_AGAIN = """
 import os, sys
 from pathlib import Path
-from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
-from tarkeep.adapters.system import RandomIds
+from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
+from tarkeep.adapters.process.clock_and_ids import RandomIds
 store = FilesystemArchiveStore.open(Path(sys.argv[1]), ids=RandomIds())
 os.write(1, b"opened\\n")
 with store.begin() as writer:

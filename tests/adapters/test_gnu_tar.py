@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.gnu_tar import GnuTar
+from tarkeep.adapters.gnu_tar.programs import GnuTar
 from tarkeep.domain.client.dumping import DumpSource
 from tarkeep.domain.errors import DumpFailed, InvalidSetting
 

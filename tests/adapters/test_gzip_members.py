@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.adapters.gzip_members import GzipMembers
+from tarkeep.adapters.gnu_tar.gzip_members import GzipMembers
 
 
 @given(

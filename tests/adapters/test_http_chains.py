@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import pytest
 from attrs import astuple, frozen
 
-from tarkeep.adapters.http_chains import HttpChains
-from tarkeep.adapters.http_remote import HttpRemote
+from tarkeep.adapters.http.chains import HttpChains
+from tarkeep.adapters.http.remote import HttpRemote
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Lineage
 from tarkeep.domain.client.chain import Base, PointDetail, RestoreStep, StoredPoint, TreeEntry, Version
 from tarkeep.domain.errors import NoAnswer, NotRestorable, NotThere, ParentMoved, Refused, TarkeepError

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tarkeep.adapters.legacy_folder import LegacyFolder
+from tarkeep.adapters.local.legacy_folder import LegacyFolder
 from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.domain.errors import InvalidSetting
 from tests.support.archives import digests_of, make_targz

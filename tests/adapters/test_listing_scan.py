@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.adapters.listing_scan import ListingScan
+from tarkeep.adapters.targz.dumpdir_scan import ListingScan
 from tarkeep.domain.errors import NotATar
 from tarkeep.domain.members import Mark
 from tarkeep.domain.tar_headers import parse_listing

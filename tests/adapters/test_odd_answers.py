@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tarkeep.adapters.http_chains import HttpChains
-from tarkeep.adapters.http_remote import HttpRemote
+from tarkeep.adapters.http.chains import HttpChains
+from tarkeep.adapters.http.remote import HttpRemote
 from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.domain.errors import Refused, TarkeepError
 from tests.support.stub_server import Answer, StubServer, stub_server

@@ -8,7 +8,7 @@ from threading import Event, Lock
 import pytest
 from attrs import define, field
 
-from tarkeep.adapters.shared_syncs import SharedSyncs
+from tarkeep.adapters.process.shared_syncs import SharedSyncs
 
 
 @define

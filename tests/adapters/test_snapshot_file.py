@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.adapters.gnu_tar import GnuTar
-from tarkeep.adapters.snapshot_file import remembered, remembering, settled
+from tarkeep.adapters.gnu_tar.programs import GnuTar
+from tarkeep.adapters.gnu_tar.snapshot_file import remembered, remembering, settled
 from tarkeep.domain.client.dumping import Changes, DumpEnd, DumpSource
 from tarkeep.domain.client.selection import Selection
 from tests.support.trees import write

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.sparse_map import SparseMap
-from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
+from tarkeep.adapters.targz.sparse_map import SparseMap
+from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.errors import ExpandsTooFar, NotATar
 from tests.support.tars import BLOCK, END, header, member, padded, pax
 

@@ -20,9 +20,9 @@ from alembic.script import ScriptDirectory
 from attrs import evolve
 from sqlalchemy import create_engine
 
-from tarkeep.adapters.sql_catalog import SqlCatalog
-from tarkeep.adapters.sql_engine import connect, meaning, safe_journal_mode, sqlite3
-from tarkeep.adapters.sql_schema import HEAD, MIGRATIONS, migrate
+from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.adapters.sql.engine import connect, meaning, safe_journal_mode, sqlite3
+from tarkeep.adapters.sql.schema import HEAD, MIGRATIONS, migrate
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
 from tarkeep.domain.chains import Evidence, Link
 from tarkeep.domain.errors import (
@@ -196,7 +196,7 @@ def test_a_catalog_opens_without_alembic_unless_it_is_old(file: Path, new: bool)
         with opened(file):
             pass
     program = (
-        "import sys; from tarkeep.adapters.sql_catalog import SqlCatalog; "
+        "import sys; from tarkeep.adapters.sql.catalog import SqlCatalog; "
         "SqlCatalog.open(sys.argv[1]).close(); print('alembic' in sys.modules)"
     )
 

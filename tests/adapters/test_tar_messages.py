@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from tarkeep.adapters.tar_messages import KEPT, TarMessages
+from tarkeep.adapters.gnu_tar.messages import KEPT, TarMessages
 
 AT_THE_END = "tar: Exiting with failure status due to previous errors\n"
 

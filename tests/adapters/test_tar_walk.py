@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
+from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.archives import AfterEnd
 from tarkeep.domain.errors import ExpandsTooFar, NotATar, TarkeepError
 from tarkeep.domain.members import MemberRecord, MemberType

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tarkeep.adapters.inflate import GzipStream, InflateEngine, Inflater, IsalInflater, ZlibInflater
-from tarkeep.adapters.targz import InspectionLimits, NoInspector, TargzInspector
+from tarkeep.adapters.targz.gzip_stream import GzipStream, InflateEngine, Inflater, IsalInflater, ZlibInflater
+from tarkeep.adapters.targz.inspector import InspectionLimits, NoInspector, TargzInspector
 from tarkeep.domain.errors import EmptyArchive
 from tests.contracts.inspector import FATES, InspectorContract, MakeInspector, verdict
 from tests.support.tars import BROKEN, WHOLE, gz, gzip_member
@@ -188,8 +188,8 @@ def test_without_isal_the_standard_library_does_it() -> None:
     """Where isal is not installed, the server starts and validates all the same."""
     program = (
         "import sys; sys.modules['isal'] = None\n"
-        "from tarkeep.adapters.inflate import FASTEST, ZlibInflater\n"
-        "from tarkeep.adapters.targz import TargzInspector\n"
+        "from tarkeep.adapters.targz.gzip_stream import FASTEST, ZlibInflater\n"
+        "from tarkeep.adapters.targz.inspector import TargzInspector\n"
         "from tests.support.archives import make_targz\n"
         "with TargzInspector().start() as running:\n"
         "    running.feed(make_targz())\n"

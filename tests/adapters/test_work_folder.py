@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.own_folder import is_at
-from tarkeep.adapters.spool_folder import SpoolFolder
-from tarkeep.adapters.work_folder import WorkFolder
+from tarkeep.adapters.local.own_folder import is_at
+from tarkeep.adapters.local.spool_folder import SpoolFolder
+from tarkeep.adapters.local.work_folder import WorkFolder
 from tarkeep.domain.errors import FolderUnusable, LocalFileChanged
 from tests.support.archives import make_archive
 from tests.support.require import require

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from attrs import define
 
-from tarkeep.adapters.sums_folder import MemorySums, SumsFolder
+from tarkeep.adapters.filesystem.archive_sums import MemorySums, SumsFolder
 from tests.contracts.archive_sums import ONE, OTHER, ArchiveSumsContract, SumsDoor, some
 from tests.support.clocks import SequenceIds
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tarkeep.adapters.audit_file import FileAuditLog
-from tarkeep.adapters.memory_audit import MemoryAuditLog
+from tarkeep.adapters.filesystem.audit_log import FileAuditLog
+from tarkeep.adapters.memory.audit_log import MemoryAuditLog
 from tarkeep.domain.audit import FIRST, KEYED, key_name, line_digest
 from tarkeep.domain.errors import BackendUnavailable
 from tarkeep.domain.ports import AuditLog

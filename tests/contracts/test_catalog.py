@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.sql_catalog import SqlCatalog
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.ports import Catalog
 from tests.contracts.catalog import CatalogContract
 

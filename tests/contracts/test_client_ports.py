@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from attrs import evolve, frozen
 
-from tarkeep.adapters.client_memory import ClientMemory
-from tarkeep.adapters.landing_folder import LandingFolder
-from tarkeep.adapters.local_folder import LocalFolder
-from tarkeep.adapters.work_folder import WorkFolder
+from tarkeep.adapters.local.archive_folder import LocalFolder
+from tarkeep.adapters.local.landing_folder import LandingFolder
+from tarkeep.adapters.local.memory_file import ClientMemory
+from tarkeep.adapters.local.work_folder import WorkFolder
 from tarkeep.domain.archives import BackupArchive
 from tarkeep.domain.client.ports import DigestCache, UploadNotes
 from tarkeep.domain.errors import FolderUnusable

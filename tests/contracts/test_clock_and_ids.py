@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tarkeep.adapters.system import RandomIds, SystemClock
+from tarkeep.adapters.process.clock_and_ids import RandomIds, SystemClock
 from tests.contracts.clock import ClockContract
 from tests.contracts.id_source import IdSourceContract
 from tests.support.clocks import FixedClock, SequenceIds

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tarkeep.adapters.data_directory import DataDirectory
-from tarkeep.adapters.memory_tokens import MemoryGatekeeper
-from tarkeep.adapters.system import RandomIds
-from tarkeep.adapters.token_file import FileGatekeeper
+from tarkeep.adapters.filesystem.data_directory import DataDirectory
+from tarkeep.adapters.filesystem.tokens import FileGatekeeper
+from tarkeep.adapters.memory.tokens import MemoryGatekeeper
+from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.domain.errors import BackendUnavailable, DataDirectoryInUse, FormatUnknown
 from tarkeep.domain.ports import Gatekeeper
 from tests.contracts.gatekeeper import NOW, GatekeeperContract, token

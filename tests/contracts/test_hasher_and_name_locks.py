@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tarkeep.adapters.beside import Beside, ThreadBudget
-from tarkeep.adapters.hashing import HashlibHasher
-from tarkeep.adapters.name_locks import ProcessNameLocks
+from tarkeep.adapters.process.background import Beside, ThreadBudget
+from tarkeep.adapters.process.hashing import HashlibHasher
+from tarkeep.adapters.process.name_locks import ProcessNameLocks
 from tarkeep.domain.ports import Block, Hasher, NameLocks
 from tests.contracts.hasher import HasherContract
 from tests.contracts.name_locks import NameLocksContract

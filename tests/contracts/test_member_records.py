@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
-from tarkeep.adapters.memory_records import MemoryMemberRecords
+from tarkeep.adapters.memory.member_records import MemoryMemberRecords
+from tarkeep.adapters.records.record_files import FilesystemMemberRecords
 from tests.contracts.member_records import MemberRecordsContract
 from tests.support.clocks import SequenceIds
 

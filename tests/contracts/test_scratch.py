@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.adapters.inventory_sorter import SpillingSorter
-from tarkeep.adapters.scratch import HELD_BYTES, ScratchFiles
+from tarkeep.adapters.filesystem.inventory_sorter import SpillingSorter
+from tarkeep.adapters.filesystem.scratch import HELD_BYTES, ScratchFiles
 from tarkeep.domain.archives import BackupType
 from tarkeep.domain.ports import Scratch
 from tarkeep.domain.sync import InventoryEntry

@@ -12,10 +12,10 @@ from types import TracebackType
 import pytest
 from attrs import define, field
 
-from tarkeep.adapters.inflate import InflateEngine, IsalInflater, ZlibInflater
-from tarkeep.adapters.seek_folder import MemorySeekIndexes, SeekFolder
-from tarkeep.adapters.seek_index import SeekIndexes
-from tarkeep.adapters.targz_unpacker import TargzUnpacker
+from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes, SeekFolder
+from tarkeep.adapters.targz.gzip_stream import InflateEngine, IsalInflater, ZlibInflater
+from tarkeep.adapters.targz.seek_index import SeekIndexes
+from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.archives import BackupArchive
 from tarkeep.domain.errors import ArchiveCorrupt, ArchiveNotFound
 from tarkeep.domain.ports import ArchiveReader

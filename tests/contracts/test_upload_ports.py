@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.memory_uploads import MemoryUploadSessions
-from tarkeep.adapters.upload_journal import FilesystemUploadSessions
-from tarkeep.adapters.upload_locks import ProcessUploadLocks
+from tarkeep.adapters.filesystem.upload_sessions import FilesystemUploadSessions
+from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
+from tarkeep.adapters.process.upload_locks import ProcessUploadLocks
 from tarkeep.domain.ports import UploadLocks, UploadSessions
 from tests.contracts.upload_locks import UploadLocksContract
 from tests.contracts.upload_sessions import NOW, UploadSessionsContract, upload

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.adapters.footprint_bytes import footprint_bytes, read_footprint
+from tarkeep.adapters.records.footprint_bytes import footprint_bytes, read_footprint
 from tarkeep.domain.client.guarding import MemberGuard
 from tarkeep.domain.errors import NotATar
 from tarkeep.domain.footprints import Footprint, Ground, footprint_of, objection

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
+from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.errors import MemberUnreadable, NotATar
 from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
 from tarkeep.domain.tar_headers import as_directory, as_hard_link, parse_listing, read_member, with_mode, with_path

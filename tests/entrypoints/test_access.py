@@ -24,10 +24,10 @@ import pytest
 from attrs import evolve, field, frozen
 from starlette.testclient import TestClient
 
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.memory_records import MemoryMemberRecords
-from tarkeep.adapters.memory_store import MemoryArchiveStore
-from tarkeep.adapters.memory_uploads import MemoryUploadSessions
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.memory.member_records import MemoryMemberRecords
+from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.domain.access import Scope
 from tarkeep.domain.usecases.tokens import ListTokens, MadeToken, MakeToken, RevokeToken
 from tarkeep.entrypoints.http import access, chains, gaps, inside, original, points, uploads, v1

@@ -13,7 +13,7 @@ from contextlib import closing
 
 import pytest
 
-from tarkeep.adapters.local_folder import described
+from tarkeep.adapters.local.archive_folder import described
 from tarkeep.domain.archives import BackupType
 from tarkeep.domain.client.unfinished import version_of
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS

@@ -18,19 +18,19 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from tarkeep.adapters.gzip_writer import gzipped
-from tarkeep.adapters.hashing import HashlibHasher
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.memory_records import MemoryMemberRecords
-from tarkeep.adapters.memory_store import MemoryArchiveStore
-from tarkeep.adapters.memory_uploads import MemoryUploadSessions
-from tarkeep.adapters.name_locks import ProcessNameLocks
-from tarkeep.adapters.seek_folder import MemorySeekIndexes
-from tarkeep.adapters.sums_folder import MemorySums
-from tarkeep.adapters.system import RandomIds, SystemClock
-from tarkeep.adapters.targz import TargzInspector
-from tarkeep.adapters.targz_unpacker import TargzUnpacker
-from tarkeep.adapters.upload_locks import ProcessUploadLocks
+from tarkeep.adapters.filesystem.archive_sums import MemorySums
+from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.memory.member_records import MemoryMemberRecords
+from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
+from tarkeep.adapters.process.clock_and_ids import RandomIds, SystemClock
+from tarkeep.adapters.process.hashing import HashlibHasher
+from tarkeep.adapters.process.name_locks import ProcessNameLocks
+from tarkeep.adapters.process.upload_locks import ProcessUploadLocks
+from tarkeep.adapters.targz.gzip_writer import gzipped
+from tarkeep.adapters.targz.inspector import TargzInspector
+from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.ports import ArchiveStore, Catalog, NameLocks
 from tarkeep.entrypoints import http
 from tarkeep.entrypoints.http import problems

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tarkeep.adapters.targz_unpacker import FAR_BYTES, TargzUnpacker
+from tarkeep.adapters.targz.unpacker import FAR_BYTES, TargzUnpacker
 from tarkeep.domain.archives import ArchiveId, BackupType, Offer
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import open_tarkeep

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.http_remote import HttpRemote
+from tarkeep.adapters.http.remote import HttpRemote
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
 from tests.support.archives import make_targz
 from tests.support.machine import LARGE, MIB, Machine, keep_the_tree, stored

@@ -17,9 +17,9 @@ import pytest
 from attrs import define, evolve, field
 from starlette.routing import Match, Route
 
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.memory_store import MemoryArchiveStore
-from tarkeep.adapters.memory_uploads import MemoryUploadSessions
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.domain.access import Scope
 from tarkeep.domain.usecases.tokens import MakeToken
 from tarkeep.entrypoints.http import access

@@ -19,7 +19,7 @@ import httpx2
 import pytest
 from attrs import define
 
-from tarkeep.adapters.openssl_certificate import self_signed_certificate
+from tarkeep.adapters.process.openssl_certificate import self_signed_certificate
 from tests.support.archives import make_targz
 from tests.support.server import LiveServer, live_server
 

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from tarkeep.adapters.memory_store import MemoryArchiveStore
+from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.domain.access import Scope
 from tarkeep.domain.errors import BackendUnavailable
 from tarkeep.entrypoints.http.app import create_app

@@ -13,7 +13,7 @@ from attrs import define, field
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.domain.archives import BackupType
 from tarkeep.domain.errors import ArchiveCorrupt, BackendUnavailable
 from tarkeep.domain.ports import ListedPage

@@ -14,7 +14,7 @@ from threading import Event
 import httpx2
 from attrs import define, field
 
-from tarkeep.adapters.audit_file import FileAuditLog
+from tarkeep.adapters.filesystem.audit_log import FileAuditLog
 from tests.faults.forked import ForkedServer
 from tests.faults.sites import Attempt, attempt, send_again
 from tests.faults.ways import WAYS, Way

@@ -18,10 +18,10 @@ from typing import TypeAlias
 
 from attrs import define, field, frozen
 
-from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
-from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.upload_journal import FilesystemUploadSessions
+from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
+from tarkeep.adapters.filesystem.upload_sessions import FilesystemUploadSessions
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.records.record_files import FilesystemMemberRecords
 from tarkeep.domain import sidecar
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
 from tarkeep.domain.errors import (

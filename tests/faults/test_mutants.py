@@ -50,7 +50,7 @@ class Mutant:
         return self.word
 
 
-STORE = "adapters/filesystem_store.py"
+STORE = "adapters/filesystem/archive_store.py"
 NO_FILE_FSYNC = Mutant(
     "no-file-fsync",
     STORE,
@@ -111,9 +111,9 @@ RENAME = Mutant(
     "os.rename(self._staged(staged, suffix), name, dst_dir_fd=directory)",
 )
 SYNCHRONOUS_NORMAL = Mutant(
-    "synchronous-normal", "adapters/sql_engine.py", "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
+    "synchronous-normal", "adapters/sql/engine.py", "PRAGMA synchronous = FULL", "PRAGMA synchronous = NORMAL"
 )
-NO_LOG_FSYNC = Mutant("no-log-fsync", "adapters/audit_file.py", "partial(os.fdatasync, log)", "lambda: None")
+NO_LOG_FSYNC = Mutant("no-log-fsync", "adapters/filesystem/audit_log.py", "partial(os.fdatasync, log)", "lambda: None")
 ANSWER_BEFORE_COMMIT = Mutant(
     "answer-before-commit",
     "domain/usecases/receive.py",

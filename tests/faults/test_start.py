@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
-from tarkeep.adapters.sql_catalog import SqlCatalog
+from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
+from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain import sidecar
 from tarkeep.domain.archives import BackupArchive, BackupType
 from tests.support.archives import make_archive

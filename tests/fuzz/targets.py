@@ -12,8 +12,8 @@ from contextlib import suppress
 
 from starlette.datastructures import Headers, QueryParams
 
-from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
-from tarkeep.adapters.targz import TargzInspector
+from tarkeep.adapters.targz.inspector import TargzInspector
+from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.archives import parse_digest
 from tarkeep.domain.errors import MemberUnreadable, TarkeepError
 from tarkeep.domain.members import Listing, Member, MemberRecord, MemberType

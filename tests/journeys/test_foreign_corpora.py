@@ -32,7 +32,7 @@ STRICTER = (
     "an impossible size",
     "exceeds max_name_bytes",
 )
-"""Reasons to refuse what GNU tar takes: see `tarkeep.adapters.tar_walk` and `tarkeep.adapters.pax_header`."""
+"""Reasons to refuse what GNU tar takes: see `tar_walk` and `pax_header` of `tarkeep.adapters.targz`."""
 ORDINARY = "plain archives are in the path: what was deleted in between comes back"
 AS_INC_TOO = 8  # one of so many
 

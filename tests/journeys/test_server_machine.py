@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.sql_catalog import SqlCatalog
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupType
 from tarkeep.domain.errors import DigestMismatch, NameConflict, RejectedContent, UploadInterrupted
 from tarkeep.domain.ports import Catalog

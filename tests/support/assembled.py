@@ -9,18 +9,18 @@ from typing import Any, TypeVar
 
 from attrs import define, evolve, field
 
-from tarkeep.adapters.gzip_writer import gzipped
-from tarkeep.adapters.hashing import HashlibHasher
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.memory_records import MemoryMemberRecords
-from tarkeep.adapters.memory_store import MemoryArchiveStore
-from tarkeep.adapters.memory_uploads import MemoryUploadSessions
-from tarkeep.adapters.name_locks import ProcessNameLocks
-from tarkeep.adapters.seek_folder import MemorySeekIndexes
-from tarkeep.adapters.sums_folder import MemorySums
-from tarkeep.adapters.targz import TargzInspector
-from tarkeep.adapters.targz_unpacker import TargzUnpacker
-from tarkeep.adapters.upload_locks import ProcessUploadLocks
+from tarkeep.adapters.filesystem.archive_sums import MemorySums
+from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.memory.member_records import MemoryMemberRecords
+from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
+from tarkeep.adapters.process.hashing import HashlibHasher
+from tarkeep.adapters.process.name_locks import ProcessNameLocks
+from tarkeep.adapters.process.upload_locks import ProcessUploadLocks
+from tarkeep.adapters.targz.gzip_writer import gzipped
+from tarkeep.adapters.targz.inspector import TargzInspector
+from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Offer
 from tarkeep.domain.errors import UploadInterrupted
 from tarkeep.domain.ports import ArchiveStore, ArchiveSums, Catalog, IdSource, MemberRecords, Notifier, UploadSessions

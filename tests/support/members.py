@@ -7,7 +7,7 @@ from itertools import islice
 
 from attrs import evolve
 
-from tarkeep.adapters.tar_walk import InspectionLimits, TarWalk
+from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.chains import Fit
 from tarkeep.domain.directory_times import pairs
 from tarkeep.domain.fitting import fit as fit_tables

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
-from tarkeep.adapters.memory_store import MemoryArchiveStore
+from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
+from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.domain.archives import ArchiveId
 from tarkeep.domain.ports import ArchiveStore
 from tests.support.clocks import SequenceIds

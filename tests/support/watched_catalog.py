@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import create_engine
 
-from tarkeep.adapters.sql_catalog import SqlCatalog
-from tarkeep.adapters.sql_engine import sqlite3
+from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.adapters.sql.engine import sqlite3
 
 Told = Callable[[str, Sequence[Any]], None]
 

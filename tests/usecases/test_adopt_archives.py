@@ -7,8 +7,8 @@ import random
 import pytest
 from attrs import evolve
 
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.memory_store import HeldArchive
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.memory.store import HeldArchive
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
 from tarkeep.domain.errors import CatalogLacks
 from tests.support.archives import make_targz

@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 from attrs import define, field
 
-from tarkeep.adapters.client_memory import ClientMemory
-from tarkeep.adapters.gnu_tar import GnuTar
-from tarkeep.adapters.gzip_members import GzipMembers
-from tarkeep.adapters.hashing import HashlibHasher
-from tarkeep.adapters.local_folder import LocalFolder
-from tarkeep.adapters.spool_folder import SpoolFolder
+from tarkeep.adapters.gnu_tar.gzip_members import GzipMembers
+from tarkeep.adapters.gnu_tar.programs import GnuTar
+from tarkeep.adapters.local.archive_folder import LocalFolder
+from tarkeep.adapters.local.memory_file import ClientMemory
+from tarkeep.adapters.local.spool_folder import SpoolFolder
+from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.domain.archives import ArchiveId, BackupType, Lineage
 from tarkeep.domain.client.backing_up import BackedUp, BackUp, FetchSnapshot, PlanDump, PlannedDump
 from tarkeep.domain.client.dump_rule import DumpRule

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.adapters.inventory_sorter import SpillingSorter
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.scratch import ScratchFiles
+from tarkeep.adapters.filesystem.inventory_sorter import SpillingSorter
+from tarkeep.adapters.filesystem.scratch import ScratchFiles
+from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.domain.access import Scope, Visitor
 from tarkeep.domain.archives import ArchiveState, BackupArchive, BackupType
 from tarkeep.domain.errors import AmbiguousName, ArchiveCorrupt, ArchiveNotFound, DuplicateEntry, ProfileNotFound

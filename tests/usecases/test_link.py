@@ -22,9 +22,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.sql_catalog import SqlCatalog
-from tarkeep.adapters.turns import ProcessTurns
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.process.turns import ProcessTurns
+from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.archives import (
     ArchiveId,
     ArchiveState,

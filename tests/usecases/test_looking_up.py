@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from attrs import define, evolve
 
-from tarkeep.adapters.memory_records import MemoryMemberRecords
+from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.domain.archives import BackupType
 from tarkeep.domain.errors import MemberNotFound
 from tarkeep.domain.history import Change

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from attrs import evolve
 
-from tarkeep.adapters.memory_catalog import MemoryCatalog
+from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.domain.archives import ArchiveState, BackupArchive, BackupType, Digests, Lineage
 from tarkeep.domain.sidecar import decode, encode
 from tests.support.archives import digests_of, make_archive, make_targz

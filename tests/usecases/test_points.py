@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.memory_store import MemoryArchiveStore
-from tarkeep.adapters.turns import ProcessTurns
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.process.turns import ProcessTurns
 from tarkeep.domain import errors
 from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Offer
 from tarkeep.domain.chains import Evidence, Fit

@@ -14,10 +14,10 @@ from attrs import define, evolve, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.adapters.client_memory import ClientMemory
-from tarkeep.adapters.hashing import HashlibHasher
-from tarkeep.adapters.landing_folder import LandingFolder
-from tarkeep.adapters.local_folder import LocalFolder, described
+from tarkeep.adapters.local.archive_folder import LocalFolder, described
+from tarkeep.adapters.local.landing_folder import LandingFolder
+from tarkeep.adapters.local.memory_file import ClientMemory
+from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.domain.archives import BackupArchive, BackupType
 from tarkeep.domain.client.fetching import Arrival, PullArchive, Pulled, named
 from tarkeep.domain.client.retrying import Retrying

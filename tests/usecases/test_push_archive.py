@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from tarkeep.adapters.client_memory import ClientMemory
-from tarkeep.adapters.hashing import HashlibHasher
-from tarkeep.adapters.local_folder import LocalFolder
-from tarkeep.adapters.local_folder import described as local_archive
+from tarkeep.adapters.local.archive_folder import LocalFolder
+from tarkeep.adapters.local.archive_folder import described as local_archive
+from tarkeep.adapters.local.memory_file import ClientMemory
+from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.domain.archives import BackupArchive, BackupType
 from tarkeep.domain.client.push import PushArchive
 from tarkeep.domain.client.retrying import Retrying

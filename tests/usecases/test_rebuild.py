@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
-from tarkeep.adapters.hashing import HashlibHasher
-from tarkeep.adapters.memory_records import MemoryMemberRecords
-from tarkeep.adapters.memory_store import HeldArchive
-from tarkeep.adapters.sql_catalog import SqlCatalog
-from tarkeep.adapters.system import RandomIds
-from tarkeep.adapters.targz import TargzInspector
+from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
+from tarkeep.adapters.memory.member_records import MemoryMemberRecords
+from tarkeep.adapters.memory.store import HeldArchive
+from tarkeep.adapters.process.clock_and_ids import RandomIds
+from tarkeep.adapters.process.hashing import HashlibHasher
+from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.adapters.targz.inspector import TargzInspector
 from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
 from tarkeep.domain.errors import BackendUnavailable, FormatUnknown, TarkeepError
 from tarkeep.domain.ports import Catalog

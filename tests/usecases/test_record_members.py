@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tarkeep.adapters.filesystem_records import FilesystemMemberRecords
-from tarkeep.adapters.memory_records import MemoryMemberRecords
-from tarkeep.adapters.targz import InspectionLimits, NoInspector, TargzInspector
+from tarkeep.adapters.memory.member_records import MemoryMemberRecords
+from tarkeep.adapters.records.record_files import FilesystemMemberRecords
+from tarkeep.adapters.targz.inspector import InspectionLimits, NoInspector, TargzInspector
 from tarkeep.domain.archives import BackupArchive
 from tarkeep.domain.errors import (
     ArchiveCorrupt,

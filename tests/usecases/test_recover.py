@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tarkeep.adapters.filesystem_store import FilesystemArchiveStore
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.memory_store import HeldArchive, MemoryArchiveStore
+from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.memory.store import HeldArchive, MemoryArchiveStore
 from tarkeep.domain.archives import BackupArchive, Lineage
 from tarkeep.domain.ports import ArchiveStore
 from tarkeep.domain.sidecar import encode

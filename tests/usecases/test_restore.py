@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from attrs import define, field, frozen
 
-from tarkeep.adapters.gnu_tar import GnuTar
-from tarkeep.adapters.hashing import HashlibHasher
-from tarkeep.adapters.local_folder import described as local_archive
-from tarkeep.adapters.local_tree import LocalFolderTree
-from tarkeep.adapters.tar_content import file_in
-from tarkeep.adapters.tar_members import TarMembers
+from tarkeep.adapters.gnu_tar.content import file_in
+from tarkeep.adapters.gnu_tar.members import TarMembers
+from tarkeep.adapters.gnu_tar.programs import GnuTar
+from tarkeep.adapters.local.archive_folder import described as local_archive
+from tarkeep.adapters.local.local_tree import LocalFolderTree
+from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.domain.archives import ArchiveId, BackupType
 from tarkeep.domain.client.chain import RestorePlan, RestoreStep
 from tarkeep.domain.client.ports import LocalArchive

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve, frozen
 
-from tarkeep.adapters.targz_unpacker import TargzUnpacker
+from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.archives import ArchiveState, BackupArchive, BackupType
 from tarkeep.domain.errors import ArchiveCorrupt
 from tarkeep.domain.ports import UnpackedArchive, Unpacker

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from attrs import define, evolve, field
 
-from tarkeep.adapters.memory_catalog import MemoryCatalog
-from tarkeep.adapters.upload_journal import FilesystemUploadSessions
+from tarkeep.adapters.filesystem.upload_sessions import FilesystemUploadSessions
+from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.domain.archives import BackupArchive
 from tarkeep.domain.errors import (
     BackendUnavailable,

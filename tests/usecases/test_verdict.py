@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tarkeep.adapters.gnu_tar import GnuTar
+from tarkeep.adapters.gnu_tar.programs import GnuTar
 from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests
 from tarkeep.domain.client.chain import PointDetail
 from tarkeep.domain.client.dumping import DumpSource

@@ -34,13 +34,7 @@ from .parameters import (
 )
 from .problems import Problem
 from .sync_report import v1_report, written
-from .wire import (
-    archive_location,
-    link_json,
-    v1_archive,
-    v1_profiles,
-    verdict_json,
-)
+from .wire import archive_location, link_json, v1_archive, v1_profiles, verdict_json
 
 MAX_PAGE = 1000
 

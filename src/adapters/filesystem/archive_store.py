@@ -1,0 +1,687 @@
+"""
+Archives as plain files in a data directory, readable with nothing but ``ls`` and ``tar``.
+
+::
+
+    DATA/archives/<profile>/<TYPE>/<name>.tar.gz         mode 0400, never written to again
+    DATA/archives/<profile>/<TYPE>/<name>.tar.gz.json    its side-car
+    DATA/archives/<profile>/<TYPE>/<name>.tar.gz.snar    tar's snapshot file as this dump left it, if it was sent
+    DATA/staging/<id>.part, <id>.json                    the same two before they are published; of a resumable upload
+                                                         the first stays between its requests
+
+An archive exists from the moment its ``.tar.gz`` has its name; the side-car is linked before and unlinked after, so
+whoever sees the archive finds the side-car. The order that makes an acknowledged archive survive a power cut: bytes and
+side-car are fsynced in staging, then linked (link, not rename: rename would silently replace a stored archive), then
+the directory is fsynced, and only then `publish` returns. A failed fsync is final, because the kernel reports it once
+and calls the lost pages clean; whatever it was for is dropped.
+
+Every name below ``archives`` is opened relative to its directory and without following symbolic links, so that none
+leads out of the store.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+from attrs import define, field, frozen
+
+from ...domain.archives import ArchiveId, BackupType
+from ...domain.errors import (
+    AlreadyPublished,
+    ArchiveCorrupt,
+    ArchiveNotFound,
+    BackendUnavailable,
+    InvalidName,
+    SnapshotNotFound,
+    StagedBytesMissing,
+)
+from ...domain.naming import check_profile
+from ...domain.ports import ArchiveReader, Block, IdSource, StoredArchive, Usage
+from ..process.shared_syncs import SharedSyncs
+from .data_directory import DataDirectory, translated
+from .durable_file import fsync_directory
+from .packed_snapshot import MAGIC, SIZE, SnapshotReader, are_equal, packed
+
+SIDECAR_SUFFIX = ".json"
+SNAPSHOT_SUFFIX = ".snar"
+
+_ARCHIVE_SUFFIX = ".tar.gz"
+_PART_SUFFIX = ".part"
+_BLOCK_BYTES = 256 << 10  # of which a slow reader holds one, and a fast one is given several at once
+_TYPE_WORDS = sorted(type.value for type in BackupType)
+
+# POSIX_FADV_DONTNEED makes the kernel start writing the dirty pages of the range and forget the clean ones: seal waits
+# for megabytes instead of for the whole archive, and a backup does not push everything else out of the page cache.
+# The range is the last two windows: the newest is sent on its way, the one before it has arrived by now and is let go.
+# 512 MiB in 1 MiB blocks on ext4 on a fast disk: 0.16 s in all and 0.00 s of it in fsync, against 0.28 s and 0.16 s
+# without; always starting from byte 0 takes 0.18 s. The price is 40 ms of calls per 512 MiB.
+_WRITE_BACK_BYTES = 8 << 20
+
+
+@define(eq=False)
+class FilesystemArchiveStore:
+    """An `ArchiveStore` in a data directory, which it owns until `close`."""
+
+    _data: DataDirectory
+    _ids: IdSource
+    _open_writers: set[str] = field(factory=set, init=False, repr=False)
+    _durable: set[tuple[str, str]] = field(factory=set, init=False, repr=False)
+    _syncs: SharedSyncs = field(factory=SharedSyncs, init=False, repr=False)
+    # Publishing and removing one archive takes turns; of two archives it rarely does, so that several share a sync.
+    _turns: tuple[threading.Lock, ...] = field(
+        factory=lambda: tuple(threading.Lock() for _ in range(64)), init=False, repr=False
+    )
+
+    @classmethod
+    def open(cls, path: Path, *, ids: IdSource) -> FilesystemArchiveStore:
+        """
+        The store in the data directory *path*, which is made if it is missing or empty.
+
+        Raises:
+            DataDirectoryInUse, FormatUnknown: as `DataDirectory.open`.
+        """
+        data = DataDirectory.open(path, ids=ids)
+        try:
+            with translated(writing=True):
+                _fsync_directories(data.archives)
+        except BaseException:
+            data.close()
+            raise
+        return cls(data, ids)
+
+    def begin(self) -> _Writer:
+        id = self._ids.new()
+        # Known as open before there is a file, so that a sweep never sees the file of an unknown writer.
+        self._open_writers.add(id)
+        try:
+            with translated(writing=True):
+                return _Writer(self, id, _create(self._staged(id, _PART_SUFFIX), 0o600))
+        except BaseException:
+            self._open_writers.discard(id)
+            raise
+
+    def resume(self, upload: str, size_bytes: int) -> _Writer:
+        self._open_writers.add(upload)
+        try:
+            with translated(writing=True), ExitStack() as undo:
+                file = undo.enter_context(_create_or_open(self._staged(upload, _PART_SUFFIX), 0o600))
+                _cut_to(file, size_bytes, upload)
+                # Its name must outlive a power cut before any byte is acknowledged.
+                fsync_directory(self._data.staging)
+                undo.pop_all()
+            return _Writer(self, upload, file, size_bytes, outlives=True)
+        except BaseException:
+            self._open_writers.discard(upload)
+            raise
+
+    def staged_bytes(self, upload: str) -> int:
+        with translated():
+            try:
+                found = os.lstat(self._staged(upload, _PART_SUFFIX))
+            except FileNotFoundError:
+                return 0
+        # of one that was published and kept its name here nothing is to be gone on with, see `_create_or_open`
+        return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
+
+    def discard(self, upload: str) -> None:
+        with translated(writing=True):
+            self._unlink_staged(upload)
+
+    def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
+        with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
+            return _reader(id, id.name, directory, start, stop)
+
+    def stat(self, id: ArchiveId) -> StoredArchive:
+        with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
+            found = _look(id, directory)
+        if found is None:
+            raise ArchiveNotFound(str(id))
+        return found
+
+    def scan(self) -> Iterator[StoredArchive]:
+        with translated():
+            profiles = _names(self._data.archives)
+        for profile in sorted(filter(_is_profile, profiles)):
+            for word in _TYPE_WORDS:
+                yield from self._scan_directory(profile, BackupType(word))
+
+    def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
+        with self.begin() as writer:
+            writer.seal(sidecar)
+            with self._turn_of(id):
+                if self.stat(id).sidecar not in (None, instead_of):
+                    raise AlreadyPublished(id)
+                with translated(writing=True), self._directory_of(id.profile, id.type) as directory:
+                    self._rename_staged(writer.id, SIDECAR_SUFFIX, id.name + SIDECAR_SUFFIX, directory)
+                    os.fsync(directory)
+
+    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
+        self.stat(id)  # nothing need be read for what is not there
+        with self.begin() as writer:
+            for block in packed(blocks):
+                writer.write(block)
+            writer.seal(b"")  # makes the bytes durable; there is no side-car to link
+            with self._turn_of(id):
+                self.stat(id)
+                with (
+                    translated(writing=True),
+                    self._directory_of(id.profile, id.type) as directory,
+                    ExitStack() as undo,
+                ):
+                    if _regular(id.name + SNAPSHOT_SUFFIX, directory) is None:
+                        self._link_staged(writer.id, _PART_SUFFIX, id.name + SNAPSHOT_SUFFIX, directory, undo)
+                    else:
+                        with _reader(id, id.name + SNAPSHOT_SUFFIX, directory) as kept:
+                            is_same = are_equal(kept, writer.staged())
+                        if not is_same and not replace:
+                            raise AlreadyPublished(id)
+                        if not is_same:
+                            self._rename_staged(writer.id, _PART_SUFFIX, id.name + SNAPSHOT_SUFFIX, directory)
+                    # also where it was there: whoever linked it may not have come to the fsync
+                    os.fsync(directory)
+                    undo.pop_all()
+
+    def snapshot(self, id: ArchiveId) -> ArchiveReader:
+        try:
+            with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
+                if _regular(id.name, directory) is not None:
+                    return _snapshot_reader(id, _reader(id, id.name + SNAPSHOT_SUFFIX, directory))
+        except ArchiveNotFound:
+            pass
+        raise SnapshotNotFound(id)
+
+    def ids(self) -> Iterator[ArchiveId]:
+        return self._ids_of("")
+
+    def snapshots(self) -> Iterator[ArchiveId]:
+        return self._ids_of(SNAPSHOT_SUFFIX)
+
+    def _ids_of(self, suffix: str) -> Iterator[ArchiveId]:
+        """Those whose name, with *suffix* behind it, is that of a file."""
+        with translated():
+            profiles = _names(self._data.archives)
+        for profile in sorted(filter(_is_profile, profiles)):
+            for word in _TYPE_WORDS:
+                yield from self._ids_in(profile, BackupType(word), suffix)
+
+    def remove(self, id: ArchiveId) -> None:
+        with (
+            self._turn_of(id),
+            translated(writing=True),
+            suppress(FileNotFoundError, NotADirectoryError),
+            self._directory_of(id.profile, id.type) as inside,
+        ):
+            _unlink(id.name, inside)
+            _unlink(id.name + SNAPSHOT_SUFFIX, inside)
+            _unlink(id.name + SIDECAR_SUFFIX, inside)
+            # Also where nothing was there any more: an earlier removal may have been cut off before its fsync.
+            os.fsync(inside)
+
+    def usage(self) -> Usage:
+        with translated():
+            medium = os.statvfs(self._data.path)
+        used = (medium.f_blocks - medium.f_bfree) * medium.f_frsize
+        return Usage(used_bytes=used, free_bytes=medium.f_bavail * medium.f_frsize)
+
+    def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
+        limit = older_than.timestamp()
+        touched: dict[str, float] = {}
+        with translated(writing=True):
+            with os.scandir(self._data.staging) as entries:
+                for entry in entries:
+                    id, dot, suffix = entry.name.rpartition(".")
+                    if dot + suffix in (_PART_SUFFIX, SIDECAR_SUFFIX) and entry.is_file(follow_symlinks=False):
+                        with suppress(FileNotFoundError):  # its writer has just ended
+                            seconds = entry.stat(follow_symlinks=False).st_mtime
+                            touched[id] = max(touched.get(id, seconds), seconds)
+            # Asked after the listing: a writer of this process is known before its file exists and never comes back.
+            abandoned = [
+                id
+                for id, seconds in touched.items()
+                if seconds < limit and id not in keeping and id not in self._open_writers
+            ]
+            for id in abandoned:
+                self._unlink_staged(id)
+        return len(abandoned)
+
+    @property
+    def staging(self) -> Path:
+        """Where bytes lie before they are published."""
+        return self._data.staging
+
+    @property
+    def members(self) -> Path:
+        """Where the records of archives' members lie."""
+        return self._data.members
+
+    @property
+    def seek(self) -> Path:
+        """Where seek indexes may be kept. It need not exist."""
+        return self._data.seek
+
+    @property
+    def sums(self) -> Path:
+        """Where sums of archives' blocks may be kept. It need not exist."""
+        return self._data.sums
+
+    def close(self) -> None:
+        self._data.close()
+
+    # -- for the writer ------------------------------------------------------------------------------------------
+
+    def _staged(self, id: str, suffix: str) -> str:
+        return f"{self._data.staging}/{id}{suffix}"
+
+    def _unlink_staged(self, id: str) -> None:
+        try:
+            _unlink(self._staged(id, _PART_SUFFIX))
+        finally:
+            _unlink(self._staged(id, SIDECAR_SUFFIX))
+
+    def _forget_writer(self, id: str) -> None:
+        self._open_writers.discard(id)
+
+    def _publish(self, staged: str, id: ArchiveId) -> None:
+        with self._turn_of(id), self._made_directory_of(id) as directory:
+            if _regular(id.name, directory) is not None:
+                raise AlreadyPublished(id)
+            # What a crash in the middle of publishing or removing leaves.
+            _unlink(id.name + SIDECAR_SUFFIX, directory)
+            _unlink(id.name + SNAPSHOT_SUFFIX, directory)
+            self._link(staged, id, directory)
+
+    def _replace(self, staged: str, id: ArchiveId) -> None:
+        with self._turn_of(id), self._made_directory_of(id) as directory:
+            _unlink(id.name, directory)
+            _unlink(id.name + SIDECAR_SUFFIX, directory)
+            self._link(staged, id, directory)
+
+    def _link(self, staged: str, id: ArchiveId, directory: int) -> None:
+        with ExitStack() as undo:
+            self._link_sidecar(staged, id, directory, undo)
+            self._link_staged(staged, _PART_SUFFIX, id.name, directory, undo)
+            self._syncs.sync((id.profile, id.type), partial(os.fsync, directory))
+            undo.pop_all()
+
+    def _link_sidecar(self, staged: str, id: ArchiveId, directory: int, undo: ExitStack) -> None:
+        self._link_staged(staged, SIDECAR_SUFFIX, id.name + SIDECAR_SUFFIX, directory, undo)
+
+    def _link_staged(self, staged: str, suffix: str, name: str, directory: int, undo: ExitStack) -> None:
+        os.link(self._staged(staged, suffix), name, dst_dir_fd=directory, follow_symlinks=False)
+        undo.callback(_unlink, name, directory)
+
+    def _rename_staged(self, staged: str, suffix: str, name: str, directory: int) -> None:
+        # What is replaced is known here to be wrong or outdated, and the new one is durable: never nothing in between.
+        os.rename(self._staged(staged, suffix), name, dst_dir_fd=directory)
+
+    # -- directories ---------------------------------------------------------------------------------------------
+
+    def _turn_of(self, id: ArchiveId) -> threading.Lock:
+        return self._turns[hash(id) % len(self._turns)]
+
+    @contextmanager
+    def _directory_of(self, profile: str, type: BackupType) -> Iterator[int]:
+        with (
+            _directory(self._data.archives) as archives,
+            _directory(profile, archives) as outer,
+            _directory(type.value, outer) as inner,
+        ):
+            yield inner
+
+    @contextmanager
+    def _made_directory_of(self, id: ArchiveId) -> Iterator[int]:
+        with ExitStack() as opened:
+            yield self._opened_or_made(id, opened)
+
+    def _opened_or_made(self, id: ArchiveId, opened: ExitStack) -> int:
+        key = (id.profile, id.type.value)
+        if key in self._durable:
+            with suppress(FileNotFoundError):  # somebody took it away since
+                return opened.enter_context(self._directory_of(id.profile, id.type))
+        archives = opened.enter_context(_directory(self._data.archives))
+        is_new = _mkdir(id.profile, archives)
+        profile = opened.enter_context(_directory(id.profile, archives))
+        is_new |= _mkdir(id.type.value, profile)
+        # Also once per process for those that were there: whoever made them may not have come to the fsync.
+        if is_new or key not in self._durable:
+            os.fsync(profile)
+            os.fsync(archives)
+            self._durable.add(key)
+        return opened.enter_context(_directory(id.type.value, profile))
+
+    def _ids_in(self, profile: str, type: BackupType, suffix: str) -> Iterator[ArchiveId]:
+        names: list[str] = []
+        with (
+            translated(),
+            suppress(FileNotFoundError, NotADirectoryError),
+            self._directory_of(profile, type) as directory,
+        ):
+            names = [name for name in _names(directory) if name.endswith(_ARCHIVE_SUFFIX + suffix)]
+        for name in names:
+            with suppress(InvalidName):
+                yield ArchiveId(profile, type, name.removesuffix(suffix))
+
+    def _scan_directory(self, profile: str, type: BackupType) -> Iterator[StoredArchive]:
+        with ExitStack() as stack:
+            with translated():
+                try:
+                    directory = stack.enter_context(self._directory_of(profile, type))
+                except (FileNotFoundError, NotADirectoryError):
+                    return
+                names = _names(directory)
+            for name in sorted(names):
+                try:
+                    id = ArchiveId(profile, type, name)
+                except InvalidName:
+                    continue
+                with translated():
+                    found = _look(id, directory)
+                if found is not None:
+                    yield found
+
+
+@define(eq=False)
+class _Writer:
+    _store: FilesystemArchiveStore
+    id: str
+    _file: io.FileIO
+    size_bytes: int = 0
+    _is_synced: bool = False
+    _is_sealed: bool = False
+    _is_published: bool = False
+    _has_failed: bool = False
+    _outlives: bool = False  # what was written stays in staging when the writer is left
+
+    def write(self, block: Block) -> None:
+        with self._step():
+            self._is_synced = self._is_sealed = False
+            rest = memoryview(block).cast("B")
+            while rest:
+                count = self._file.write(rest)
+                self._start_write_back(count)
+                rest = rest[count:]
+
+    def sync(self) -> None:
+        with self._step():
+            os.fsync(self._file.fileno())
+
+    def staged(self, start: int = 0) -> Iterator[bytes]:
+        with translated():
+            while block := os.pread(self._file.fileno(), _BLOCK_BYTES, start):
+                start += len(block)
+                yield block
+
+    def truncate(self, size_bytes: int) -> None:
+        with self._step():
+            self._is_synced = self._is_sealed = False
+            self._file.truncate(size_bytes)
+            self._file.seek(size_bytes)
+            self.size_bytes = size_bytes
+
+    def seal(self, sidecar: bytes) -> None:
+        with self._step():
+            self._is_sealed = False
+            # The name in staging is not made durable: after a power cut nobody would look for it there.
+            with _create_anew(self._store._staged(self.id, SIDECAR_SUFFIX), 0o400) as file:
+                rest = memoryview(sidecar)
+                while rest:
+                    rest = rest[file.write(rest) :]
+                # On its way before the first fsync, which lets the file system commit both inodes at once: on ext4 the
+                # two take 0.36 ms instead of 0.49 ms for an archive of 100 KB.
+                with suppress(OSError):
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                if not self._is_synced:
+                    os.fchmod(self._file.fileno(), 0o400)
+                    os.fsync(self._file.fileno())
+                    self._is_synced = True
+                os.fsync(file.fileno())
+            self._is_sealed = True
+
+    def publish(self, id: ArchiveId) -> None:
+        self._make_visible(id, self._store._publish)
+
+    def replace(self, id: ArchiveId) -> None:
+        self._make_visible(id, self._store._replace)
+
+    def _make_visible(self, id: ArchiveId, link: Callable[[str, ArchiveId], None]) -> None:
+        with self._step():
+            if not self._is_sealed:
+                raise ValueError("seal the archive before publishing it")
+            link(self.id, id)
+            self._is_published = True
+        # The archive is stored and must not be reported as failed; a name left in staging is the next sweep's business.
+        with suppress(OSError):
+            self._store._unlink_staged(self.id)
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        if self._is_published:
+            raise ValueError("this archive is published")
+        if self._has_failed:
+            raise BackendUnavailable("store", "writing this archive failed before")
+        try:
+            with translated(writing=True):
+                yield
+        except (AlreadyPublished, ValueError):
+            raise
+        except BaseException:
+            self._has_failed = True
+            raise
+
+    def _start_write_back(self, count: int) -> None:
+        before, self.size_bytes = self.size_bytes, self.size_bytes + count
+        window = self.size_bytes // _WRITE_BACK_BYTES
+        if window > before // _WRITE_BACK_BYTES:
+            start = max(0, window - 2) * _WRITE_BACK_BYTES
+            with suppress(OSError):  # advice only: the fsync of seal is what counts, and reports
+                os.posix_fadvise(self._file.fileno(), start, self.size_bytes - start, os.POSIX_FADV_DONTNEED)
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with translated(writing=True), ExitStack() as stack:
+            stack.callback(self._store._forget_writer, self.id)
+            if not self._is_published and not self._outlives:
+                stack.callback(self._store._unlink_staged, self.id)
+            stack.callback(self._file.close)
+
+
+@frozen(eq=False)
+class _Reader:
+    _id: ArchiveId
+    _file: io.FileIO
+    _start: int
+    _stop: int
+
+    @property
+    def size_bytes(self) -> int:
+        return self._stop - self._start
+
+    def __iter__(self) -> Iterator[bytes]:
+        position = self._start
+        while position < self._stop:
+            with translated():
+                block = self._block(position)
+            if not block:
+                raise ArchiveCorrupt(self._id)
+            position += len(block)
+            yield block
+
+    def _block(self, position: int) -> bytes:
+        try:
+            return os.pread(self._file.fileno(), min(_BLOCK_BYTES, self._stop - position), position)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise ArchiveCorrupt(self._id) from error  # a place of the disk that gives its bytes no more
+
+    def at(self, position: int, count: int) -> bytes:
+        """Up to *count* bytes from *position* on."""
+        with translated():
+            return os.pread(self._file.fileno(), count, position)
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+# -- files relative to an open directory -----------------------------------------------------------------------------
+
+
+@contextmanager
+def _directory(name: str | Path, parent: int | None = None) -> Iterator[int]:
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _fsync_directories(archives: Path) -> None:
+    # A process that was killed may have linked an archive without coming to the fsync. Recovery takes what it sees for
+    # stored, so what is seen is made durable first. Where nothing is pending this costs 0.1 ms a directory.
+    with _directory(archives) as outer:
+        os.fsync(outer)
+        for name in filter(_is_profile, _names(outer)):
+            with suppress(FileNotFoundError, NotADirectoryError), _directory(name, outer) as profile:
+                os.fsync(profile)
+                for word in _TYPE_WORDS:
+                    with suppress(FileNotFoundError, NotADirectoryError), _directory(word, profile) as directory:
+                        os.fsync(directory)
+
+
+def _mkdir(name: str, parent: int) -> bool:
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _names(directory: int | Path) -> list[str]:
+    with os.scandir(directory) as entries:
+        return [entry.name for entry in entries]
+
+
+def _unlink(name: str, directory: int | None = None) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
+
+
+def _create(path: str, mode: int) -> io.FileIO:
+    # FileIO adds O_CREAT | O_EXCL | O_CLOEXEC for "x", and keeps a forgotten descriptor from leaking unnoticed.
+    return io.FileIO(path, "xb+", opener=partial(os.open, mode=mode))
+
+
+def _create_anew(path: str, mode: int) -> io.FileIO:
+    try:
+        return _create(path, mode)
+    except FileExistsError:  # of a seal before
+        _unlink(path)
+        return _create(path, mode)
+
+
+def _create_or_open(path: str, mode: int) -> io.FileIO:
+    try:
+        return _create(path, mode)
+    except FileExistsError:
+        if os.lstat(path).st_nlink > 1:
+            # It was published by a process that did not come to taking this name away, and is never written to again.
+            _unlink(path)
+            return _create(path, mode)
+        Path(path).chmod(mode)  # a seal that came to nothing took the right to write away
+        return io.FileIO(path, "rb+", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
+
+
+def _cut_to(file: io.FileIO, size_bytes: int, upload: str) -> None:
+    if os.fstat(file.fileno()).st_size < size_bytes:
+        raise StagedBytesMissing(upload)
+    file.truncate(size_bytes)
+    file.seek(size_bytes)
+
+
+def _open_regular(name: str, directory: int) -> io.FileIO:
+    # O_NONBLOCK: opening a pipe that somebody put here would wait for ever; regular files do not know it.
+    extra = os.O_NOFOLLOW | os.O_NONBLOCK
+    file = io.FileIO(name, "rb", opener=lambda name, flags: os.open(name, flags | extra, dir_fd=directory))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise FileNotFoundError(errno.ENOENT, "not a regular file")
+    return file
+
+
+def _reader(id: ArchiveId, name: str, directory: int, start: int = 0, stop: int | None = None) -> _Reader:
+    """The bytes of the file *name*, which belongs to *id*. Raises FileNotFoundError."""
+    file = _open_regular(name, directory)
+    size = os.fstat(file.fileno()).st_size
+    first = min(max(start, 0), size)
+    last = size if stop is None else min(max(stop, first), size)
+    with suppress(OSError):  # advice only: reading works without it
+        os.posix_fadvise(file.fileno(), first, last - first, os.POSIX_FADV_SEQUENTIAL)
+    return _Reader(id, file, first, last)
+
+
+def _snapshot_reader(id: ArchiveId, written: _Reader) -> ArchiveReader:
+    """What a snapshot file comes to that may be packed."""
+    size_bytes = written.size_bytes
+    head, tail = written.at(0, len(MAGIC)), written.at(max(0, size_bytes - SIZE.size), SIZE.size)
+    if head == MAGIC and len(tail) == SIZE.size:
+        (size_bytes,) = SIZE.unpack(tail)
+    return SnapshotReader(id, written, size_bytes)
+
+
+def _regular(name: str, directory: int) -> os.stat_result | None:
+    try:
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
+
+
+def _look(id: ArchiveId, directory: int) -> StoredArchive | None:
+    """What is published under *id*, its side-car belonging to the very same bytes; None where nothing is."""
+    seen = _regular(id.name, directory)
+    while seen is not None:
+        sidecar = _read_whole(id.name + SIDECAR_SUFFIX, directory)
+        has_snapshot = _regular(id.name + SNAPSHOT_SUFFIX, directory) is not None
+        # Asked again, because the archive may have been removed, and even another one published, since.
+        still = _regular(id.name, directory)
+        if still is not None and (still.st_ino, still.st_mtime_ns) == (seen.st_ino, seen.st_mtime_ns):
+            return StoredArchive(id, seen.st_size, sidecar, has_snapshot)
+        seen = still
+    return None
+
+
+def _read_whole(name: str, directory: int) -> bytes | None:
+    if _regular(name, directory) is None:
+        return None
+    try:
+        with _open_regular(name, directory) as file:
+            return file.readall()
+    except FileNotFoundError:
+        return None
+
+
+def _is_profile(name: str) -> bool:
+    try:
+        check_profile(name)
+    except InvalidName:
+        return False
+    return True

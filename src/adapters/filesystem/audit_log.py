@@ -1,0 +1,212 @@
+"""
+The audit log in ``audit.log`` of the data directory, which the server and the commands of its host add to.
+
+::
+
+    DATA/audit.log    lines as in `domain.audit`
+    DATA/audit.key    the key they are sealed with, 64 hex digits, mode 0600; may lie elsewhere
+
+The rule: the log is opened for appending alone. Who adds holds its lock, so that each line is chained to the one that
+is really before it, and returns when the line is on the disk. A key is made only where there is none, together with the
+line behind which an older log goes on with it: where somebody took the seals off, the next line must not mend that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import re
+import secrets
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+from attrs import define, field
+
+from ...domain.audit import (
+    FIRST,
+    KEY_BYTES,
+    AuditEntry,
+    AuditReport,
+    check,
+    goes_on_with,
+    key_entry,
+    line_digest,
+    line_of,
+    told_as,
+)
+from ...domain.errors import BackendUnavailable
+from ..process.shared_syncs import SharedSyncs
+from .data_directory import AUDIT, AUDIT_KEY, translated
+from .durable_file import fsync_directory, give_to_owner, replace_file
+
+_LOG = logging.getLogger("tarkeep.audit")
+_ROOT = 0
+_TAIL_BYTES = 1 << 16
+_NEW = ".new"  # of a key that is being made
+_KEY = re.compile(rb"[0-9a-f]{%d}" % (2 * KEY_BYTES))
+
+
+@define(eq=False)
+class FileAuditLog:
+    """`AuditLog` in the data directory *folder*, with its key in *key_file*, by default ``audit.key`` there."""
+
+    folder: Path
+    key_file: Path = field()
+    _key: bytes | None = field(default=None, init=False, repr=False)
+    _size: int = field(default=-1, init=False)  # at which the file ends with the line that `_last` is of
+    _last: str = field(default=FIRST, init=False)
+    _is_named: bool = field(default=False, init=False)  # durably: the file may be new
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _syncs: SharedSyncs = field(factory=SharedSyncs, init=False)
+
+    @key_file.default
+    def _beside_the_log(self) -> Path:
+        return self.folder / AUDIT_KEY
+
+    def begin(self, at: datetime) -> None:
+        """
+        Make the key where there is none, *at* that time.
+
+        Raises:
+            BackendUnavailable, ReadOnly, InsufficientStorage: it cannot be read or made.
+        """
+        with self._opened() as log, self._lock, _held(log):
+            self._key_for(log, at)
+
+    def append(self, entry: AuditEntry) -> None:
+        with self._opened() as log:
+            with self._lock, _held(log):
+                self._write(log, entry, self._key_for(log, entry.at))
+            self._syncs.sync(AUDIT, partial(os.fdatasync, log))
+            if not self._is_named:  # also by whom it was there: who made it may have been killed before this
+                fsync_directory(self.folder)
+                self._is_named = True
+
+    def check(self, noted: str | None = None) -> AuditReport:
+        key = _read_key(self.key_file)
+        try:
+            with (self.folder / AUDIT).open("rb") as log, translated():
+                return check((line.removesuffix(b"\n") for line in log), noted, key)
+        except FileNotFoundError:
+            return check([], noted, key)
+
+    def has(self, result: str) -> bool:
+        with translated():
+            try:
+                with (self.folder / AUDIT).open("rb") as log:
+                    if os.fstat(log.fileno()).st_size == 0:
+                        return False
+                    with mmap(log.fileno(), 0, access=ACCESS_READ) as lines:
+                        return lines.rfind(told_as(result)) >= 0
+            except FileNotFoundError:
+                return False
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        with translated(writing=True):
+            log = os.open(self.folder / AUDIT, flags, 0o600)
+            try:
+                yield log
+            finally:
+                os.close(log)
+
+    def _key_for(self, log: int, at: datetime) -> bytes:
+        if self._key is None:
+            key = _read_key(self.key_file) or self._make_key(log, at)
+            self._check_access()
+            self._key = key
+        return self._key
+
+    def _check_access(self) -> None:
+        """
+        What the key seals proves nothing against whoever has it. Who may write it can put one in its place.
+
+        Raises:
+            BackendUnavailable: it belongs to somebody else, or others may write it.
+        """
+        found = self.key_file.stat()
+        mode = stat.S_IMODE(found.st_mode)
+        if found.st_uid not in (os.geteuid(), _ROOT, self.folder.stat().st_uid):
+            raise BackendUnavailable("audit key", f"it is another user's ({found.st_uid}); take it over with chown")
+        if mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise BackendUnavailable("audit key", f"others may write it (mode {mode:04o}); close it with: chmod 0600")
+        if mode & stat.S_IROTH or (mode & stat.S_IRGRP and found.st_gid != os.getegid()):
+            _LOG.warning(
+                "others may read the audit key (mode %04o), and seal what they like; close it with: chmod 0600 %s",
+                mode,
+                self.key_file,
+            )
+
+    def _make_key(self, log: int, at: datetime) -> bytes:
+        # under another name until the log has the line that tells of it: a crash in between makes no second one
+        new = self.key_file.with_name(self.key_file.name + _NEW)
+        key = _read_key(new)
+        if key is None:
+            key = secrets.token_bytes(KEY_BYTES)
+            replace_file(new, key.hex().encode() + b"\n")
+        if os.fstat(log).st_size and not goes_on_with(self._last_line(log), key):
+            self._write(log, key_entry(key, at), key)
+            os.fdatasync(log)
+        new.rename(self.key_file)
+        fsync_directory(self.key_file.parent)
+        return key
+
+    def _write(self, log: int, entry: AuditEntry, key: bytes) -> None:
+        size = os.fstat(log).st_size
+        if size != self._size:
+            size = self._find_last(log, size)
+        line = line_of(entry, self._last, key)
+        self._size = -1  # until all of it is there
+        left = line + b"\n"
+        while left:
+            left = left[os.write(log, left) :]
+        self._size, self._last = size + len(line) + 1, line_digest(line)
+
+    def _find_last(self, log: int, size: int) -> int:
+        """Learn what the last line is, which another process wrote; the size, after ending a line that was torn."""
+        if size == 0:
+            give_to_owner(log, self.folder)  # of a command run by root the server's user adds to it, too
+            self._last = FIRST
+            return 0
+        if os.pread(log, 1, size - 1) != b"\n":
+            os.write(log, b"\n")
+            size += 1
+        self._last = line_digest(self._last_line(log))
+        return size
+
+    @staticmethod
+    def _last_line(log: int) -> bytes:
+        """The last line, whole or torn, without its end."""
+        size = os.fstat(log).st_size
+        tail = os.pread(log, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+        return tail.removesuffix(b"\n").rpartition(b"\n")[2]
+
+
+def _read_key(file: Path) -> bytes | None:
+    """The key in *file*; None where there is none. Raises BackendUnavailable."""
+    try:
+        text = file.read_bytes().strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BackendUnavailable("audit key", os.strerror(error.errno) if error.errno else "") from error
+    if not _KEY.fullmatch(text):
+        raise BackendUnavailable("audit key", f"it is not {KEY_BYTES} bytes in hex")
+    return bytes.fromhex(text.decode())
+
+
+@contextmanager
+def _held(log: int) -> Iterator[None]:
+    fcntl.flock(log, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(log, fcntl.LOCK_UN)

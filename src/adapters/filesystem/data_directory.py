@@ -1,0 +1,277 @@
+"""
+The directory that holds everything of one server: its layout, its marker, and the lock that keeps a second process out.
+
+::
+
+    DATA/archives/   published archives and their side-cars
+    DATA/staging/    archives on their way in
+    DATA/trash/      archives on their way out
+    DATA/members/    records of archives' members, a cache
+    DATA/seek/       seek indexes, a cache
+    DATA/sums/       sums of archives' blocks, a cache
+    DATA/tokens.json     tokens; may be there before anything else
+    DATA/token-uses.json when each was last used
+    DATA/tarkeep.json    marker, see `marker`
+    DATA/lock            held with the directory itself while a process owns it, with its process id inside
+
+The rule: only a directory with a marker is ever written to, and a marker is only put into a directory that was empty,
+so that a mistyped path cannot turn a folder of other things into a store. What `translated` makes of an error of the
+operating system holds for every adapter that works on this directory.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from attrs import define, field
+
+from ...domain.archives import ArchiveId
+from ...domain.errors import (
+    ArchiveNotFound,
+    BackendUnavailable,
+    DataDirectoryInUse,
+    DataDirectoryUnsafe,
+    FormatUnknown,
+    InsufficientStorage,
+    ReadOnly,
+    TarkeepError,
+)
+from ...domain.ports import IdSource
+from .durable_file import fsync_directory
+from .marker import LOCK, MARKER, make_marker
+
+TOKENS = "tokens.json"
+TOKENS_LOCK = "tokens.lock"
+TOKEN_USES = "token-uses.json"
+AUDIT = "audit.log"
+AUDIT_KEY = "audit.key"
+
+# What an interrupted first start leaves, what is made before the first start, and what mkfs.ext4 puts into every new
+# file system.
+_NOT_FOREIGN = frozenset(
+    {
+        *(LOCK, MARKER + ".part", TOKENS, TOKENS + ".part", TOKENS_LOCK),
+        *(AUDIT, AUDIT_KEY, AUDIT_KEY + ".new", AUDIT_KEY + ".new.part", "lost+found"),
+    }
+)
+
+_LINK_PROBE = "link-probe"
+_NO_LOCKS = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+_NO_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
+_NEEDS_LINKS = (
+    "its file system has no hard links, by which archives are published; "
+    "put the data directory on one that has, such as ext4, XFS, Btrfs or ZFS"
+)
+
+_ROOT = 0
+_LOG = logging.getLogger("tarkeep.data")
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_UNWRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+# The last four say that a symbolic link, a directory, a socket or the like lies there: none of them is an archive.
+_NO_ARCHIVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO})
+
+
+@contextmanager
+def translated(*, writing: bool = False, looking_for: ArchiveId | None = None) -> Iterator[None]:
+    """
+    Turn an `OSError` of the block into the error of the domain that a caller can act on.
+
+    *writing* says that a refusal means the store cannot be written, *looking_for* that a missing file means there is
+    no such archive. The original error, which may name a path, is only the cause of the new one.
+
+    Raises:
+        InsufficientStorage, ReadOnly, ArchiveNotFound, BackendUnavailable: as the error number says.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _translation(error, writing, looking_for) from error
+
+
+def _translation(error: OSError, writing: bool, looking_for: ArchiveId | None) -> TarkeepError:
+    if error.errno in _FULL:
+        return InsufficientStorage()
+    if writing and error.errno in _UNWRITABLE:
+        return ReadOnly()
+    if looking_for is not None and error.errno in _NO_ARCHIVE:
+        return ArchiveNotFound(str(looking_for))
+    return BackendUnavailable("store", os.strerror(error.errno) if error.errno else "unknown error")
+
+
+@define
+class DataDirectory:
+    """A data directory that this process owns until `close`. *id* is what its marker says, *path* is absolute."""
+
+    path: Path
+    id: str
+    _locks: tuple[int, ...] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: Path, *, ids: IdSource) -> DataDirectory:
+        """
+        Take possession of *path*; a missing or empty directory is made into a data directory, durably.
+
+        Raises:
+            DataDirectoryInUse: another process, or another part of this one, owns it.
+            FormatUnknown: it holds other things and no marker, or its marker is not one this version understands.
+            DataDirectoryUnsafe: it belongs to another user, or everybody may write to it.
+            BackendUnavailable: its file system has no hard links, among other reasons.
+        """
+        path = path.absolute()
+        with translated(writing=True):
+            make_directory(path)
+            refuse_foreign(path)
+            _check_access(path)
+            locks = _take_locks(path)
+            try:
+                id = make_marker(path, ids)
+                for part in (path / "archives", path / "staging", path / "trash", path / "members"):
+                    make_directory(part)
+                _check_links(path / MARKER, path / "staging" / _LINK_PROBE)
+                # Also those that were there: a start that was killed may have made them and not come this far.
+                fsync_directory(path)
+            except BaseException:
+                _let_go(locks)
+                raise
+        return cls(path, id, locks)
+
+    @property
+    def archives(self) -> Path:
+        return self.path / "archives"
+
+    @property
+    def staging(self) -> Path:
+        return self.path / "staging"
+
+    @property
+    def members(self) -> Path:
+        return self.path / "members"
+
+    @property
+    def trash(self) -> Path:
+        return self.path / "trash"
+
+    @property
+    def seek(self) -> Path:
+        return self.path / "seek"
+
+    @property
+    def sums(self) -> Path:
+        return self.path / "sums"
+
+    def close(self) -> None:
+        """Give the directory up. Idempotent."""
+        locks, self._locks = self._locks, ()
+        # The file stays: unlinking a lock file lets two processes each hold a lock of that name.
+        _let_go(locks)
+
+
+def make_directory(path: Path) -> None:
+    """Make the directory *path*, durably, with those above it; one that is there stays as it is."""
+    if path.is_dir():
+        return
+    make_directory(path.parent)
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    fsync_directory(path.parent)
+
+
+def _check_links(existing: Path, probe: Path) -> None:
+    # Told at the start, and not with the first archive: network mounts and FAT lack what publishing rests on.
+    probe.unlink(missing_ok=True)
+    try:
+        os.link(existing, probe)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        raise BackendUnavailable("store", _NEEDS_LINKS) from error
+    probe.unlink()
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raises FormatUnknown where *path* holds other things and no marker."""
+    # Before the lock is taken, so that nothing at all is put into a directory of somebody else.
+    present = {entry.name for entry in path.iterdir()}
+    if MARKER not in present and not present <= _NOT_FOREIGN:
+        raise FormatUnknown(
+            f"the data directory is not empty and has no {MARKER}, so it is none of Tarkeep's",
+            "give a new or an empty directory, or put the marker back",
+        )
+
+
+def _check_access(path: Path) -> None:
+    """
+    Whoever may write to the directory can replace archives, and whoever may read it has the backups: neither is ours
+    to change, since somebody may have meant it, but it is told.
+    """
+    found = path.stat()
+    owner, mode = found.st_uid, stat.S_IMODE(found.st_mode)
+    if owner not in (os.geteuid(), _ROOT):
+        raise DataDirectoryUnsafe(
+            f"the data directory belongs to user {owner} and this is user {os.geteuid()}",
+            f"run this as that user, such as with: sudo -u '#{owner}'",
+        )
+    if mode & stat.S_IWOTH:
+        raise DataDirectoryUnsafe(
+            f"everybody may write to the data directory (mode {mode:04o})", "take that away with: chmod 0700"
+        )
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        _LOG.warning("the data directory is open to others (mode %04o); close it with: chmod 0700 %s", mode, path)
+
+
+def _take_locks(path: Path) -> tuple[int, ...]:
+    """
+    Hold the directory itself, and the file in it that tells who has it.
+
+    Of a lock file that somebody removed another can be made and held; the directory cannot be replaced under a server.
+    Network mounts that know no lock of a directory have that of the file alone.
+    """
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            _flock(directory, path)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        return directory, _take_lock_file(path)
+    except BaseException:
+        os.close(directory)
+        raise
+
+
+def _take_lock_file(path: Path) -> int:
+    lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        _flock(lock, path)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _flock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise DataDirectoryInUse(_owner(path)) from error
+
+
+def _owner(path: Path) -> str:
+    with suppress(OSError):
+        return (path / LOCK).read_bytes()[:32].decode("ascii", "replace").strip()
+    return ""
+
+
+def _let_go(locks: Iterable[int]) -> None:
+    for lock in locks:
+        os.close(lock)

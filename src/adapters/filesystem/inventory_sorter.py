@@ -1,0 +1,86 @@
+"""
+Putting inventories of any length in order: sorted runs, of which those that do not fit into memory lie in a scratch
+file, and are merged while they are read.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
+from operator import attrgetter
+
+import msgspec
+from attrs import frozen
+
+from ...domain.archives import BackupType
+from ...domain.ports import Scratch, ScratchFile
+from ...domain.sync import InventoryEntry
+
+RUN_BYTES = 16 << 20
+"""What is held in memory before it is sorted and written away."""
+
+_ENTRY_BYTES = 400  # in memory, besides what is in the name
+_CHUNK = 256  # entries that are written and read as one
+
+_by_name = attrgetter("name")
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[InventoryEntry])
+
+
+@frozen
+class SpillingSorter:
+    """An `InventorySorter` that holds *run_bytes* of entries at most, and the rest in *scratch*."""
+
+    scratch: Scratch
+    run_bytes: int = RUN_BYTES
+
+    @contextmanager
+    def in_order(self, entries: Iterable[InventoryEntry]) -> Iterator[Iterator[InventoryEntry]]:
+        with self.scratch.file() as file:
+            runs: dict[BackupType, list[Iterable[InventoryEntry]]] = {type: [] for type in BackupType}
+            held: dict[BackupType, list[InventoryEntry]] = {type: [] for type in BackupType}
+            held_bytes = 0
+            current = next(iter(BackupType))
+            those = held[current]
+            for entry in entries:
+                if entry.type is not current:
+                    current = entry.type
+                    those = held[current]
+                those.append(entry)
+                held_bytes += _ENTRY_BYTES + len(entry.name)
+                if held_bytes >= self.run_bytes:
+                    for type, some in held.items():
+                        if some:
+                            runs[type].append(_written(sorted(some, key=_by_name), file))
+                            some.clear()
+                    held_bytes = 0
+            for type, rest in held.items():
+                rest.sort(key=_by_name)
+                runs[type].append(rest)  # the last, as what is equal must come in the order it came in
+            yield chain.from_iterable(heapq.merge(*runs[type], key=_by_name) for type in BackupType)
+
+
+def _written(entries: list[InventoryEntry], file: ScratchFile) -> Iterable[InventoryEntry]:
+    """Write *entries* away; they come back as often as they are iterated over."""
+    begin = file.size_bytes
+    for at in range(0, len(entries), _CHUNK):
+        chunk = _encoder.encode(entries[at : at + _CHUNK])
+        file.append(len(chunk).to_bytes(4, "big"))
+        file.append(chunk)
+    return _Run(file, begin, file.size_bytes)
+
+
+@frozen
+class _Run:
+    _file: ScratchFile
+    _begin: int
+    _end: int
+
+    def __iter__(self) -> Iterator[InventoryEntry]:
+        position = self._begin
+        while position < self._end:
+            size = int.from_bytes(self._file.read(position, 4), "big")
+            yield from _decoder.decode(self._file.read(position + 4, size))
+            position += 4 + size

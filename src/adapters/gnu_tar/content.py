@@ -1,0 +1,59 @@
+"""The bytes of one file out of a tar that arrives, by the standard library's tarfile."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable, Iterator
+from typing import cast
+
+from ...domain.errors import NotATar, WrongUse
+from ...domain.path_text import path_text
+
+_BLOCK_BYTES = 1 << 20
+
+
+def file_in(blocks: Iterable[bytes], path: bytes) -> Iterator[bytes]:
+    """
+    The bytes of the file *path* in the tar that *blocks* are, in which nothing else lies but folders above it.
+
+    Raises:
+        WrongUse: what lies there is no file.
+        NotATar: the tar cannot be read.
+    """
+    try:
+        stream = cast(io.BufferedReader, _Reader(blocks))
+        with tarfile.open(
+            fileobj=stream, mode="r|", bufsize=_BLOCK_BYTES, errors="surrogateescape", encoding="utf-8"
+        ) as tar:
+            for member in tar:
+                name = member.name.encode(errors="surrogateescape").rstrip(b"/").removeprefix(b"./")
+                if name != path:
+                    continue
+                file = tar.extractfile(member) if member.isreg() else None
+                if file is None:
+                    kind = "a folder" if member.isdir() else "a link" if member.issym() or member.islnk() else "no file"
+                    raise WrongUse(path_text(path), f"is {kind}; tarkeep restore --path brings it back")
+                while block := file.read(_BLOCK_BYTES):
+                    yield block
+                return
+    except tarfile.TarError as error:
+        raise NotATar(0, str(error)) from error
+    raise WrongUse(path_text(path), "is not in what the server sends")
+
+
+class _Reader:
+    """*blocks* with the one method that tarfile needs of a stream."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self._held = b""
+
+    def read(self, size: int) -> bytes:
+        while len(self._held) < size:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            self._held += block
+        taken, self._held = self._held[:size], self._held[size:]
+        return taken

@@ -1,0 +1,43 @@
+"""What a tar that has come or arrives holds, read by the walk that also judges what a server receives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from attrs import field, frozen
+
+from ...domain.members import Member, MemberRecord
+from ...domain.tar_headers import read_member
+from ..targz.gzip_stream import FASTEST, GzipStream
+from ..targz.tar_walk import InspectionLimits, TarWalk
+
+_NO_LIMIT = (1 << 63) - 1
+
+
+def _limits() -> InspectionLimits:
+    # the server has let it in by limits of its own; only what is held in memory at once is limited here
+    return InspectionLimits(max_unpacked_bytes=_NO_LIMIT, max_members=_NO_LIMIT, max_records=_NO_LIMIT)
+
+
+@frozen
+class TarMembers:
+    """`Members` by `TarWalk`."""
+
+    limits: InspectionLimits = field(factory=_limits)
+
+    def unpacked(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        stream = GzipStream(FASTEST)
+        for block in blocks:
+            yield from stream.inflate(memoryview(block))
+        stream.finish()
+
+    def watched(self, blocks: Iterable[bytes], check: Callable[[Member], None]) -> Iterator[bytes]:
+        def look_at(records: Sequence[MemberRecord]) -> None:
+            for record in records:
+                check(read_member(record))
+
+        walk = TarWalk(self.limits, look_at)
+        for block in blocks:
+            walk.feed(block)
+            yield block
+        walk.finish()

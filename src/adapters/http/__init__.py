@@ -1,0 +1,1 @@
+"""A Tarkeep server over HTTP, as the client meets it."""

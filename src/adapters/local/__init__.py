@@ -1,0 +1,1 @@
+"""Folders and files of the machine that a client or an operator works on."""

@@ -1,0 +1,236 @@
+"""
+A directory of this machine that a tree is restored into and compared in.
+
+It is opened once; what is extracted goes where it was opened, whatever somebody puts in its place meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from attrs import define, field
+
+from ...domain.client.comparing import LocalEntry
+from ...domain.errors import FolderUnusable, TargetNotEmpty
+from ...domain.members import MemberType
+
+_TYPES = {
+    stat.S_IFREG: MemberType.FILE,
+    stat.S_IFDIR: MemberType.DIRECTORY,
+    stat.S_IFLNK: MemberType.SYMLINK,
+    stat.S_IFCHR: MemberType.CHARACTER_DEVICE,
+    stat.S_IFBLK: MemberType.BLOCK_DEVICE,
+    stat.S_IFIFO: MemberType.FIFO,
+}
+
+
+@define(eq=False)
+class LocalFolderTree:
+    """`LocalTree` at *folder*."""
+
+    folder: Path
+    _opened: int | None = field(default=None, init=False)
+    _made: list[Path] = field(factory=list, init=False)
+
+    def prepare(self, *, may_hold_something: bool) -> None:
+        self.make()
+        if not may_hold_something and self.names():
+            raise TargetNotEmpty(str(self.folder))
+
+    def make(self) -> None:
+        if self._opened is not None:
+            return
+        with self._told():
+            made = [folder for folder in (self.folder, *self.folder.parents) if not os.path.lexists(folder)]
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._made = made
+            self._check_owner(self.folder.lstat())
+            self._opened = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._check_owner(os.fstat(self._opened))
+
+    def unmake(self) -> None:
+        with suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
+
+    def _check_owner(self, found: os.stat_result) -> None:
+        """In a folder where everybody may make things, only what one made oneself is to be trusted."""
+        above = self.folder.parent.stat()
+        if (
+            above.st_mode & stat.S_ISVTX
+            and above.st_mode & stat.S_IWOTH
+            and found.st_uid not in (os.geteuid(), above.st_uid)
+        ):
+            reason = f"it belongs to another user (uid {found.st_uid}) in a folder that everybody may write to"
+            raise FolderUnusable(str(self.folder), f"{reason}; restore into a new directory")
+
+    @property
+    def identity(self) -> str:
+        found = os.fstat(self._folder)
+        return f"{found.st_dev}:{found.st_ino}"
+
+    @property
+    def place(self) -> str:
+        place = f"/proc/self/fd/{self._folder}"
+        return place if os.path.exists(place) else str(self.folder)  # noqa: PTH110  # no file, but a way to one
+
+    @property
+    def _folder(self) -> int:
+        self.make()
+        assert self._opened is not None
+        return self._opened
+
+    def names(self) -> list[bytes]:
+        with self._told():
+            return _names_in(self._folder)
+
+    def paths(self) -> Generator[bytes, None, None]:
+        closed: list[tuple[bytes, int]] = []
+        try:
+            for path, _ in self._below(self._folder, b"", closed):
+                yield path
+        finally:
+            for path, mode in reversed(closed):
+                with suppress(OSError):
+                    folder = _opened_below(self._folder, path)
+                    try:
+                        os.fchmod(folder, mode)
+                    finally:
+                        os.close(folder)
+
+    def links(self) -> Iterator[bytes]:
+        for path, found in self._below(self._folder, b""):
+            if stat.S_ISLNK(found.st_mode):
+                yield path
+
+    def clear(self) -> None:
+        with self._told():
+            _empty(self._folder)
+
+    def _below(
+        self, folder: int, path: bytes, closed: list[tuple[bytes, int]] | None = None
+    ) -> Iterator[tuple[bytes, os.stat_result]]:
+        """
+        Everything in *folder*, which is at *path*, with its status; links are not followed.
+
+        Where *closed* is given, directories that their owner may not look into are opened to him, and added to it with
+        their modes.
+        """
+        waiting = [path]
+        while waiting:
+            at = waiting.pop()
+            try:
+                opened = _opened_below(folder, at)
+            except OSError as error:
+                place = os.fsdecode(_below(os.fsencode(self.folder), at))
+                raise FolderUnusable(place, error.strerror or str(error)) from error
+            try:
+                for name in _names_in(opened):
+                    found = os.stat(name, dir_fd=opened, follow_symlinks=False)
+                    inside = at + b"/" + name if at else name
+                    if stat.S_ISDIR(found.st_mode):
+                        waiting.append(inside)
+                        if closed is not None and found.st_mode & 0o500 != 0o500:
+                            with suppress(OSError):
+                                os.chmod(name, 0o700, dir_fd=opened)  # relative to a descriptor
+                                closed.append((inside, stat.S_IMODE(found.st_mode)))
+                    yield inside, found
+            finally:
+                os.close(opened)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise FolderUnusable(str(self.folder), error.strerror or str(error)) from error
+
+    def entries(self, path: bytes = b"") -> Iterator[LocalEntry]:
+        root = os.fsencode(self.folder)
+        if path:
+            try:
+                found = os.lstat(_below(root, path))
+            except FileNotFoundError:
+                return
+            yield _entry(_below(root, path), path, found)
+            if not stat.S_ISDIR(found.st_mode):
+                return
+        waiting = [path]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                with os.scandir(_below(root, folder)) as listed:
+                    for one in listed:
+                        name = folder + b"/" + one.name if folder else one.name
+                        yield _entry(one.path, name, one.stat(follow_symlinks=False))
+                        if one.is_dir(follow_symlinks=False):
+                            waiting.append(name)
+            except OSError as error:
+                raise FolderUnusable(os.fsdecode(_below(root, folder)), error.strerror or str(error)) from error
+
+
+def _names_in(folder: int) -> list[bytes]:
+    with os.scandir(folder) as listed:
+        return [os.fsencode(entry.name) for entry in listed]
+
+
+def _opened_below(folder: int, path: bytes) -> int:
+    """The directory at *path* of *folder*, reached without following a link."""
+    opened = os.dup(folder)
+    for name in path.split(b"/") if path else ():
+        try:
+            inside = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=opened)
+        finally:
+            os.close(opened)
+        opened = inside
+    return opened
+
+
+def _empty(folder: int) -> None:
+    """
+    Remove everything in *folder*, following no link. Without recursion, since a tree may be deeper than the stack.
+
+    Folders may have been restored that even their owner may not write into.
+    """
+    paths: list[list[bytes]] = [[]]
+    while paths:
+        path = paths[-1]
+        opened = _opened_below(folder, b"/".join(path))
+        try:
+            inside = [name for name in _names_in(opened) if not _unlinked(name, opened)]
+        finally:
+            os.close(opened)
+        if inside:
+            paths += ([*path, name] for name in inside)
+            continue
+        paths.pop()
+        if path:
+            above = _opened_below(folder, b"/".join(path[:-1]))
+            try:
+                os.rmdir(path[-1], dir_fd=above)
+            finally:
+                os.close(above)
+
+
+def _unlinked(name: bytes, folder: int) -> bool:
+    """Remove *name* unless it is a directory, which is opened to its owner; whether it is gone."""
+    if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        with suppress(OSError):
+            os.chmod(name, 0o700, dir_fd=folder)  # relative to a descriptor
+        return False
+    os.unlink(name, dir_fd=folder)
+    return True
+
+
+def _below(root: bytes, path: bytes) -> bytes:
+    return root + b"/" + path if path else root
+
+
+def _entry(place: bytes, path: bytes, found: os.stat_result) -> LocalEntry:
+    type = _TYPES.get(stat.S_IFMT(found.st_mode), MemberType.OTHER)
+    link = os.readlink(place) if type is MemberType.SYMLINK else b""  # noqa: PTH115  # bytes
+    return LocalEntry(path, type.value, found.st_size, found.st_mtime_ns, link, found.st_ino)

@@ -1,0 +1,44 @@
+"""
+Files that a program of one's own left at a name, opened to be read or written again.
+
+Somebody may have put something else there meanwhile: a pipe, at which opening or writing waits for ever, a device, a
+folder. None of them is opened for good, and nothing is waited for.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from pathlib import Path
+
+from ...domain.errors import FolderUnusable
+
+_NO_WAITING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def open_plain(place: Path, flags: int, mode: int = 0o600, *, folder: int | None = None) -> io.FileIO:
+    """
+    The file at *place*, opened with *flags*, and made with *mode* where they say so. Where *folder* is given, it is the
+    descriptor of the folder in which the last name of *place* is looked up.
+
+    Raises:
+        FolderUnusable: it is no plain file.
+        OSError: it cannot be opened.
+    """
+    name = place if folder is None else place.name
+    try:
+        opened = os.open(name, flags | _NO_WAITING, mode, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.EISDIR):  # a pipe that nobody reads, a folder
+            raise _no_plain_file(place) from error
+        raise
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise _no_plain_file(place)
+    return io.FileIO(opened, {os.O_RDONLY: "r", os.O_WRONLY: "w", os.O_RDWR: "r+"}[flags & os.O_ACCMODE])
+
+
+def _no_plain_file(place: Path) -> FolderUnusable:
+    return FolderUnusable(str(place), "it is no plain file; remove it")

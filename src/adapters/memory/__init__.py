@@ -1,0 +1,1 @@
+"""Everything in memory: verified fakes for tests, and what the scheme ``memory:`` opens."""

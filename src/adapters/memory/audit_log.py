@@ -1,0 +1,34 @@
+"""The audit log in memory: for tests, and for servers over memory."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import deque
+
+from attrs import define, field
+
+from ...domain.audit import FIRST, KEY_BYTES, AuditEntry, AuditReport, check, line_digest, line_of, told_as
+
+
+@define(eq=False)
+class MemoryAuditLog:
+    """`AuditLog` that ends with the process. It keeps the last 10,000 lines; of more the first does not fit."""
+
+    _lines: deque[bytes] = field(factory=lambda: deque(maxlen=10_000), init=False)
+    _key: bytes = field(factory=lambda: secrets.token_bytes(KEY_BYTES), init=False, repr=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+
+    def append(self, entry: AuditEntry) -> None:
+        with self._lock:
+            before = line_digest(self._lines[-1]) if self._lines else FIRST
+            self._lines.append(line_of(entry, before, self._key))
+
+    def check(self, noted: str | None = None) -> AuditReport:
+        with self._lock:
+            return check(self._lines, noted, self._key)
+
+    def has(self, result: str) -> bool:
+        wanted = told_as(result)
+        with self._lock:
+            return any(wanted in line for line in self._lines)

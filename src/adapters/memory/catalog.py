@@ -1,0 +1,329 @@
+"""
+The catalog in memory: for tests, and for trying things out.
+
+Plain dictionaries tell what is there; two sorted lists of places tell the orders, so that a page is found by bisection.
+It keeps the promises of the port, except that nothing survives the process.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from operator import itemgetter
+from typing import TypeAlias
+
+from attrs import Factory, define, evolve
+
+from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ...domain.errors import ArchiveNotFound
+from ...domain.ports import (
+    AlreadyStored,
+    Claimed,
+    ClaimedElsewhere,
+    ClaimOutcome,
+    InventoryPage,
+    ListedArchive,
+    ListedPage,
+    Page,
+    Sums,
+    Totals,
+)
+from ...domain.sync import InventoryEntry
+from ..cursors import after_identity, after_time, read_identity, read_time
+from .links import MemoryLinks
+
+_InTime: TypeAlias = tuple[int, int]  # received, in microseconds since the epoch; running number
+_Identity: TypeAlias = tuple[str, str, str]  # type, name, profile
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@define
+class _Entries:
+    """Every entry, the hidden ones too, and the listed ones in both orders."""
+
+    numbered: dict[ArchiveId, tuple[int, BackupArchive]] = Factory(dict)
+    in_time: list[_InTime] = Factory(list)
+    by_identity: list[tuple[_Identity, int]] = Factory(list)
+    at: dict[int, ArchiveId] = Factory(dict)
+    profiles: dict[str, None] = Factory(dict)  # in the order they came
+
+    def add(self, archive: BackupArchive) -> None:
+        seq = len(self.numbered) + 1  # entries are never removed one by one
+        self.numbered[archive.id] = seq, archive
+        self.profiles[archive.id.profile] = None
+        self.at[seq] = archive.id
+        self._list(seq, archive)
+
+    def set(self, archive: BackupArchive) -> None:
+        seq, before = self.numbered[archive.id]
+        if before.state is not ArchiveState.TRASHED:
+            self.in_time.remove((_microseconds(before.received_at), seq))
+            self.by_identity.remove((_identity(archive.id), seq))
+        self.numbered[archive.id] = seq, archive
+        self._list(seq, archive)
+
+    def _list(self, seq: int, archive: BackupArchive) -> None:
+        if archive.state is not ArchiveState.TRASHED:
+            insort(self.in_time, (_microseconds(archive.received_at), seq))
+            insort(self.by_identity, (_identity(archive.id), seq))
+
+    def archive(self, seq: int) -> BackupArchive:
+        return self.numbered[self.at[seq]][1]
+
+    def from_place(
+        self, start: int, profiles: Collection[str] | None, type: BackupType | None
+    ) -> Iterator[tuple[_InTime, BackupArchive]]:
+        for position in range(start, len(self.in_time)):
+            place = self.in_time[position]
+            archive = self.archive(place[1])
+            if (profiles is None or archive.id.profile in profiles) and type in (None, archive.id.type):
+                yield place, archive
+
+    def listed(self) -> Iterator[BackupArchive]:
+        return (archive for _, archive in self.numbered.values() if archive.state is not ArchiveState.TRASHED)
+
+
+class MemoryCatalog(MemoryLinks):
+    """
+    A `Catalog` in this process's memory.
+
+    A trashed entry is hidden from `find`, `named`, `page`, `inventory` and `totals`, but keeps its identity taken:
+    `claim` answers `AlreadyStored` with it, and `mark` brings it back.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._claims: dict[ArchiveId, BackupArchive] = {}
+        self._entries = _Entries()
+
+    def claim(self, archive: BackupArchive) -> ClaimOutcome:
+        with self._lock:
+            if archive.id in self._entries.numbered:
+                return AlreadyStored(self._entries.numbered[archive.id][1])
+            if archive.id in self._claims:
+                return ClaimedElsewhere()
+            self._claims[archive.id] = archive
+            return Claimed()
+
+    def confirm(self, archive: BackupArchive) -> None:
+        with self._lock:
+            if self._claims.pop(archive.id, None) is None:
+                raise ArchiveNotFound(str(archive.id))
+            self._entries.add(archive)
+            self._changed(archive)
+
+    def release(self, id: ArchiveId) -> None:
+        with self._lock:
+            self._claims.pop(id, None)
+
+    def open_claims(self) -> list[BackupArchive]:
+        with self._lock:
+            return [self._claims[id] for id in sorted(self._claims)]
+
+    def adopt(self, archives: Sequence[BackupArchive]) -> int:
+        with self._lock:
+            entered = _enter(self._entries, archives, taken=self._claims)
+            for archive in entered:
+                self._changed(archive)
+            return len(entered)
+
+    def replace(self, archives: Iterable[BackupArchive]) -> int:
+        with self._lock:
+            entries = _Entries(profiles=dict(self._entries.profiles))
+            entered = _enter(entries, archives, taken={})
+            self._entries, self._claims, self._linked = entries, {}, {}
+            for archive in entered:
+                self._changed(archive)
+        return len(entered)
+
+    def is_sound(self) -> bool:
+        return True
+
+    def adds_up(self) -> bool:
+        return True  # sums are made of the entries whenever somebody asks
+
+    def find(self, id: ArchiveId) -> BackupArchive:
+        with self._lock:
+            _, archive = self._entries.numbered.get(id, (0, None))
+        if archive is None or archive.state is ArchiveState.TRASHED:
+            raise ArchiveNotFound(str(id))
+        return archive
+
+    def named(self, type: BackupType, name: str, *, profiles: Collection[str] | None = None) -> list[BackupArchive]:
+        with self._lock:
+            found = [a for a in self._entries.listed() if a.id.type is type and a.id.name == name]
+        return sorted(
+            (archive for archive in found if profiles is None or archive.id.profile in profiles),
+            key=lambda archive: archive.id,
+        )
+
+    def page(
+        self,
+        *,
+        profile: str | None = None,
+        profiles: Collection[str] | None = None,
+        type: BackupType | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        _check(limit)
+        if profile is not None:
+            profiles = (profile,) if profiles is None or profile in profiles else ()
+        with self._lock:
+            start = 0 if cursor is None else bisect_right(self._entries.in_time, read_time(cursor))
+            found = list(islice(self._entries.from_place(start, profiles, type), limit + 1))
+        more = len(found) > limit
+        return Page(tuple(archive for _, archive in found[:limit]), after_time(*found[limit - 1][0]) if more else None)
+
+    def listed(
+        self,
+        *,
+        profile: str | None = None,
+        profiles: Collection[str] | None = None,
+        type: BackupType | None = None,
+        cursor: str | None = None,
+        limit: int = 1000,
+    ) -> ListedPage:
+        page = self.page(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=limit)
+        return ListedPage(tuple(map(_listed_archive, page.archives)), page.next_cursor)
+
+    def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:
+        _check(limit)
+        with self._lock:
+            entries = self._entries
+            order = entries.by_identity
+            start = 0 if cursor is None else bisect_right(order, read_identity(cursor), key=itemgetter(0))
+            places = (order[position] for position in range(start, len(order)))
+            wanted = (entries.archive(seq) for (_, _, whose), seq in places if profile in (None, whose))
+            found = list(islice(wanted, limit + 1))
+        more = len(found) > limit
+        return InventoryPage(
+            tuple(_inventory_entry(archive) for archive in found[:limit]),
+            after_identity(*_identity(found[limit - 1].id)) if more else None,
+        )
+
+    def names(self, profile: str, type: BackupType, *, after: str = "", limit: int = 10_000) -> list[str]:
+        _check(limit)
+        with self._lock:
+            listed = self._entries.listed()
+            found = sorted(a.id.name for a in listed if a.id.profile == profile and a.id.type is type)
+        return [name for name in found if name > after][:limit]
+
+    def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
+        wanted = set(names)
+        with self._lock:
+            listed = [a for a in self._entries.listed() if a.id.profile == profile and a.id.type is type]
+        return [_inventory_entry(archive) for archive in listed if archive.id.name in wanted]
+
+    def totals(self, profile: str | None = None, *, profiles: Collection[str] | None = None) -> list[Totals]:
+        sums: dict[tuple[str, str], Totals] = {}
+        with self._lock:
+            for archive in self._entries.listed():
+                whose = archive.id.profile
+                if profile in (None, whose) and (profiles is None or whose in profiles):
+                    key = whose, archive.id.type.value
+                    sums[key] = _plus(sums.get(key), archive)
+        return [sums[key] for key in sorted(sums)]
+
+    def sums(self, profiles: Collection[str] | None = None) -> dict[BackupType, Sums]:
+        rows = self.totals(profiles=profiles)
+        return {
+            type: Sums(
+                sum(row.archives for row in rows if row.type is type),
+                sum(row.size_bytes for row in rows if row.type is type),
+            )
+            for type in BackupType
+        }
+
+    def profiles_since(self, mark: int) -> tuple[list[str], int]:
+        with self._lock:
+            return list(islice(self._entries.profiles, mark, None)), len(self._entries.profiles)
+
+    def mark(self, id: ArchiveId, state: ArchiveState) -> None:
+        with self._lock:
+            if id not in self._entries.numbered:
+                raise ArchiveNotFound(str(id))
+            archive = self._entries.numbered[id][1]
+            if archive.state is not state:
+                marked = evolve(archive, state=state)
+                self._entries.set(marked)
+                self._changed(marked)
+
+    def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
+        with self._lock:
+            archive = self.find(id)
+            lineage = archive.lineage if sha256 is None else evolve(archive.lineage, snapshot_after=sha256)
+            noted = evolve(archive, lineage=lineage, has_snapshot=sha256 is not None)
+            if noted != archive:
+                self._entries.set(noted)
+                self._changed(noted)
+
+    def names_without_snapshot(self, profile: str, type: BackupType) -> set[str]:
+        with self._lock:
+            return {
+                archive.id.name
+                for archive in self._entries.listed()
+                if (archive.id.profile, archive.id.type) == (profile, type) and not archive.has_snapshot
+            }
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _enter(
+    entries: _Entries, archives: Iterable[BackupArchive], taken: dict[ArchiveId, BackupArchive]
+) -> list[BackupArchive]:
+    """Those that are new."""
+    entered = []
+    for archive in archives:
+        if archive.id not in entries.numbered and archive.id not in taken:
+            entries.add(archive)
+            entered.append(archive)
+    return entered
+
+
+def _plus(so_far: Totals | None, archive: BackupArchive) -> Totals:
+    if so_far is None:
+        return Totals(archive.id.profile, archive.id.type, 1, archive.size_bytes, archive.received_at)
+    return evolve(
+        so_far,
+        archives=so_far.archives + 1,
+        size_bytes=so_far.size_bytes + archive.size_bytes,
+        newest=max(so_far.newest, archive.received_at),
+    )
+
+
+def _listed_archive(archive: BackupArchive) -> ListedArchive:
+    id, digests = archive.id, archive.digests
+    return ListedArchive(
+        id.profile,
+        id.type,
+        id.name,
+        archive.size_bytes,
+        digests.md5,
+        digests.sha256,
+        archive.received_at,
+        archive.state,
+    )
+
+
+def _inventory_entry(archive: BackupArchive) -> InventoryEntry:
+    digests = archive.digests
+    is_damaged = archive.state is ArchiveState.DAMAGED
+    return InventoryEntry(archive.id.type, archive.id.name, archive.size_bytes, digests.md5, digests.sha256, is_damaged)
+
+
+def _identity(id: ArchiveId) -> _Identity:
+    return id.type.value, id.name, id.profile
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _check(limit: int) -> None:
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")

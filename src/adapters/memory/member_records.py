@@ -1,0 +1,88 @@
+"""Records of members in memory, which end with the process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+
+from attrs import define, field
+
+from ...domain.chains import Fit
+from ...domain.errors import RecordsMissing
+from ...domain.footprints import Footprint, footprint_of
+from ...domain.members import MemberRecord
+from ...domain.name_table import NameTable, held_table
+from ...domain.names import tables
+from ...domain.ports import RecordsWriter
+
+
+@define(eq=False)
+class MemoryMemberRecords:
+    """`MemberRecords` in a dict; *published* is what it holds, by digest."""
+
+    published: dict[str, tuple[MemberRecord, ...]] = field(factory=dict)
+    _fits: dict[str, dict[str, Fit]] = field(factory=dict, init=False)
+
+    def begin(self) -> RecordsWriter:
+        return _Writer(self)
+
+    def read(self, sha256: str, *, directories_only: bool = False, start: int = 0) -> Iterator[MemberRecord]:
+        return (
+            record
+            for record in self._of(sha256)
+            if record.at >= start and (record.is_directory or not directories_only)
+        )
+
+    def at(self, sha256: str, positions: Sequence[int]) -> Iterator[MemberRecord]:
+        wanted = set(positions)
+        return (record for record in self._of(sha256) if record.at in wanted)
+
+    def table(self, sha256: str, limit_bytes: int, like: str | None = None) -> NameTable:
+        del like
+        return held_table(tables(self._of(sha256)), limit_bytes)
+
+    def footprint(self, sha256: str) -> Footprint:
+        return footprint_of(self._of(sha256))
+
+    def _of(self, sha256: str) -> tuple[MemberRecord, ...]:
+        records = self.published.get(sha256)
+        if records is None:
+            raise RecordsMissing(sha256)
+        return records
+
+    def is_whole(self, sha256: str) -> bool:
+        del sha256
+        return True
+
+    def remove(self, sha256: str) -> None:
+        self.published.pop(sha256, None)
+        self._fits.pop(sha256, None)
+
+    def fits(self, child: str) -> dict[str, Fit]:
+        return dict(self._fits.get(child, {}))
+
+    def keep_fits(self, child: str, fits: Mapping[str, Fit]) -> None:
+        self._fits[child] = dict(fits)
+
+    def sweep(self) -> None:
+        """Writers of former processes left nothing."""
+
+
+@define(eq=False)
+class _Writer:
+    _records: MemoryMemberRecords
+    _written: list[MemberRecord] = field(factory=list)
+
+    def write(self, records: Sequence[MemberRecord]) -> None:
+        self._written += records
+
+    def publish(self, sha256: str) -> None:
+        self._records.published[sha256] = tuple(self._written)
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._written.clear()

@@ -1,0 +1,282 @@
+"""
+Archives in memory, for tests and for trying things out.
+
+Keeps the promises of `ArchiveStore` but the one no memory can keep: nothing survives the process. `reopened` stands in
+for a restart, so that recovery can be tried without a disk.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from types import TracebackType
+
+from attrs import Factory, define, field, frozen
+
+from ...domain.archives import ArchiveId
+from ...domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound, StagedBytesMissing
+from ...domain.ports import ArchiveReader, ArchiveWriter, Block, Clock, StoredArchive, Usage
+from ..process.clock_and_ids import SystemClock
+
+_BLOCK_BYTES = 1 << 20
+
+
+@define(eq=False)
+class HeldArchive:
+    """What is held under one identity. Tests may change it, as a failing disk would; *sidecar* None is a lost one."""
+
+    content: bytes
+    sidecar: bytes | None
+    snapshot: bytes | None = None
+
+    def stored_as(self, id: ArchiveId) -> StoredArchive:
+        return StoredArchive(id, len(self.content), self.sidecar, self.snapshot is not None)
+
+
+@define(eq=False)
+class _Staged:
+    touched: datetime
+    upload: str = ""  # the name under which it outlives its writer, if it does
+    content: bytearray = Factory(bytearray)
+
+
+@define(eq=False)
+class MemoryArchiveStore:
+    """An `ArchiveStore` in memory. *free_bytes* is what `usage` reports; nothing is refused for want of it."""
+
+    _clock: Clock = field(factory=SystemClock)
+    free_bytes: int = 1 << 40
+    archives: dict[ArchiveId, HeldArchive] = field(factory=dict, init=False)
+    _staging: set[_Staged] = field(factory=set, init=False)
+    _open: set[_Staged] = field(factory=set, init=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+
+    def reopened(self) -> MemoryArchiveStore:
+        """The store as the next process finds it: the archives, and in staging what open writers left behind."""
+        successor = MemoryArchiveStore(self._clock, self.free_bytes)
+        with self._lock:
+            successor.archives.update(self.archives)
+            successor._staging.update(self._staging)
+        return successor
+
+    @property
+    def staging_is_empty(self) -> bool:
+        return not self._staging
+
+    def begin(self) -> ArchiveWriter:
+        staged = _Staged(self._clock.now())
+        with self._lock:
+            self._staging.add(staged)
+            self._open.add(staged)
+        return _Writer(self, staged)
+
+    def resume(self, upload: str, size_bytes: int) -> ArchiveWriter:
+        with self._lock:
+            staged = self._staged(upload) or _Staged(self._clock.now(), upload)
+            if len(staged.content) < size_bytes:
+                raise StagedBytesMissing(upload)
+            del staged.content[size_bytes:]
+            self._staging.add(staged)
+            self._open.add(staged)
+        return _Writer(self, staged)
+
+    def staged_bytes(self, upload: str) -> int:
+        with self._lock:
+            staged = self._staged(upload)
+            return 0 if staged is None else len(staged.content)
+
+    def discard(self, upload: str) -> None:
+        with self._lock:
+            staged = self._staged(upload)
+            if staged is not None:
+                self._staging.discard(staged)
+
+    def _staged(self, upload: str) -> _Staged | None:
+        return next((staged for staged in self._staging if staged.upload == upload), None)
+
+    def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
+        held = self._held(id)
+        size = len(held.content)
+        first = min(max(start, 0), size)
+        last = size if stop is None else min(max(stop, first), size)
+        return _Reader(id, held, first, last)
+
+    def stat(self, id: ArchiveId) -> StoredArchive:
+        return self._held(id).stored_as(id)
+
+    def scan(self) -> Iterator[StoredArchive]:
+        with self._lock:
+            found = [held.stored_as(id) for id, held in sorted(self.archives.items())]
+        yield from found
+
+    def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
+        held = self._held(id)
+        with self._lock:
+            if held.sidecar not in (None, instead_of):
+                raise AlreadyPublished(id)
+            held.sidecar = bytes(sidecar)
+
+    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
+        held = self._held(id)
+        snapshot = b"".join(blocks)
+        with self._lock:
+            if held.snapshot not in (None, snapshot) and not replace:
+                raise AlreadyPublished(id)
+            held.snapshot = snapshot
+
+    def snapshot(self, id: ArchiveId) -> ArchiveReader:
+        with self._lock:
+            held = self.archives.get(id)
+        if held is None or held.snapshot is None:
+            raise SnapshotNotFound(id)
+        return _Reader(id, HeldArchive(held.snapshot, None), 0, len(held.snapshot))
+
+    def ids(self) -> Iterator[ArchiveId]:
+        with self._lock:
+            found = sorted(self.archives)
+        yield from found
+
+    def snapshots(self) -> Iterator[ArchiveId]:
+        with self._lock:
+            found = [id for id, held in sorted(self.archives.items()) if held.snapshot is not None]
+        yield from found
+
+    def remove(self, id: ArchiveId) -> None:
+        with self._lock:
+            self.archives.pop(id, None)
+
+    def usage(self) -> Usage:
+        with self._lock:
+            used = sum(len(held.content) for held in self.archives.values())
+        return Usage(used, self.free_bytes)
+
+    def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
+        with self._lock:
+            abandoned = {
+                staged
+                for staged in self._staging - self._open
+                if staged.touched < older_than and staged.upload not in keeping
+            }
+            self._staging -= abandoned
+        return len(abandoned)
+
+    def close(self) -> None:
+        """There is nothing to release."""
+
+    def _held(self, id: ArchiveId) -> HeldArchive:
+        with self._lock:
+            try:
+                return self.archives[id]
+            except KeyError:
+                raise ArchiveNotFound(str(id)) from None
+
+    def _append(self, staged: _Staged, block: Block) -> None:
+        staged.content += block
+        staged.touched = self._clock.now()
+
+    def _publish(self, id: ArchiveId, staged: _Staged, sidecar: bytes) -> None:
+        with self._lock:
+            if id in self.archives:
+                raise AlreadyPublished(id)
+            self.archives[id] = HeldArchive(bytes(staged.content), sidecar)
+            self._staging.discard(staged)
+
+    def _replace(self, id: ArchiveId, staged: _Staged, sidecar: bytes) -> None:
+        with self._lock:
+            before = self.archives.get(id)
+            self.archives[id] = HeldArchive(bytes(staged.content), sidecar, before.snapshot if before else None)
+            self._staging.discard(staged)
+
+    def _drop(self, staged: _Staged) -> None:
+        with self._lock:
+            self._open.discard(staged)
+            if not staged.upload:
+                self._staging.discard(staged)
+
+
+@define(eq=False)
+class _Writer:
+    _store: MemoryArchiveStore
+    _staged: _Staged
+    _sidecar: bytes | None = None
+    _is_published: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self._staged.content)
+
+    def sync(self) -> None:
+        self._check_unpublished()
+
+    def staged(self, start: int = 0) -> Iterator[bytes]:
+        for position in range(start, self.size_bytes, _BLOCK_BYTES):
+            yield bytes(self._staged.content[position : position + _BLOCK_BYTES])
+
+    def truncate(self, size_bytes: int) -> None:
+        self._check_unpublished()
+        self._sidecar = None
+        del self._staged.content[size_bytes:]
+
+    def write(self, block: Block) -> None:
+        self._check_unpublished()
+        self._sidecar = None
+        self._store._append(self._staged, block)
+
+    def seal(self, sidecar: bytes) -> None:
+        self._check_unpublished()
+        self._sidecar = bytes(sidecar)
+
+    def publish(self, id: ArchiveId) -> None:
+        self._store._publish(id, self._staged, self._sealed())
+        self._is_published = True
+
+    def replace(self, id: ArchiveId) -> None:
+        self._store._replace(id, self._staged, self._sealed())
+        self._is_published = True
+
+    def _sealed(self) -> bytes:
+        self._check_unpublished()
+        if self._sidecar is None:
+            raise ValueError("seal the archive before publishing it")
+        return self._sidecar
+
+    def _check_unpublished(self) -> None:
+        if self._is_published:
+            raise ValueError("this archive is published")
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._store._drop(self._staged)
+
+
+@frozen(eq=False)
+class _Reader:
+    _id: ArchiveId
+    _held: HeldArchive
+    _start: int
+    _stop: int
+
+    @property
+    def size_bytes(self) -> int:
+        return self._stop - self._start
+
+    def __iter__(self) -> Iterator[bytes]:
+        for position in range(self._start, self._stop, _BLOCK_BYTES):
+            end = min(position + _BLOCK_BYTES, self._stop)
+            block = self._held.content[position:end]
+            if len(block) < end - position:
+                raise ArchiveCorrupt(self._id)
+            yield block
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """There is nothing to release."""

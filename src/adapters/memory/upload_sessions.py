@@ -1,0 +1,46 @@
+"""What is known of resumable uploads, in memory: for tests and for trying things out."""
+
+from __future__ import annotations
+
+import threading
+
+from attrs import define, field
+
+from ...domain.errors import UploadNotFound
+from ...domain.uploads import Upload
+
+
+@define(eq=False)
+class MemoryUploadSessions:
+    """`UploadSessions` that end with the process."""
+
+    _uploads: dict[str, Upload] = field(factory=dict, init=False)
+    _unfinished: dict[str, Upload] = field(factory=dict, init=False)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+
+    def save(self, upload: Upload) -> None:
+        with self._lock:
+            self._uploads[upload.id] = upload
+            if upload.is_open:
+                self._unfinished[upload.id] = upload
+            else:
+                self._unfinished.pop(upload.id, None)
+
+    def get(self, id: str) -> Upload:
+        try:
+            return self._uploads[id]
+        except KeyError:
+            raise UploadNotFound(id) from None
+
+    def all(self) -> list[Upload]:
+        with self._lock:
+            return sorted(self._uploads.values(), key=lambda upload: (upload.created_at, upload.id))
+
+    def unfinished(self) -> list[Upload]:
+        with self._lock:
+            return list(self._unfinished.values())
+
+    def remove(self, id: str) -> None:
+        with self._lock:
+            self._uploads.pop(id, None)
+            self._unfinished.pop(id, None)

@@ -1,0 +1,1 @@
+"""This process: its clock, ids, threads, locks and hashes."""

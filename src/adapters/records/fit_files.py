@@ -1,0 +1,103 @@
+"""
+What comparing archives showed, in a file beside the records of the one that builds: ``DATA/members/ab/<sha256>.fits``.
+
+A line with the CRC-32 of the rest, then JSON: for each parent that was tried, by its SHA-256, what was found. Written
+beside its place and renamed, without a sync: it can be found out again, and what a power cut tears counts as missing.
+So does what another version of the rule found.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from ...domain.chains import Fit, FitVerdict
+from ...domain.fitting import RULE
+
+FITS_SUFFIX = ".fits"
+_VERDICTS = {verdict.value: verdict for verdict in FitVerdict}
+_MAX_BYTES = 4 << 20
+
+
+def read_fits(place: Path) -> dict[str, Fit]:
+    """What the file at *place* holds; nothing where there is none, or not one that was written."""
+    try:
+        descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            crc, _, content = file.read(_MAX_BYTES).partition(b"\n")
+        if int(crc, 16) != zlib.crc32(content):
+            return {}
+        kept = json.loads(content)
+        if kept["rule"] != RULE:
+            return {}
+        return {parent: _fit(told) for parent, told in kept["fits"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def write_fits(place: Path, part: Path, fits: Mapping[str, Fit]) -> None:
+    """Have *fits* at *place*, by way of *part*. That they cannot be kept is no error."""
+    content = json.dumps({"rule": RULE, "fits": {parent: _told(fit) for parent, fit in fits.items()}}).encode()
+    try:
+        for folder in (part.parent, place.parent):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(b"%08x\n" % zlib.crc32(content) + content)
+        part.rename(place)
+    except OSError:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _told(fit: Fit) -> dict[str, object]:
+    return {
+        "verdict": fit.verdict.value,
+        "unresolved": fit.unresolved,
+        "examples": _texts(fit.examples),
+        "is_sound": fit.is_sound,
+        "is_excusable": fit.is_excusable,
+        "is_open": fit.is_open,
+        "overlooked": fit.overlooked,
+        "overlooked_examples": _texts(fit.overlooked_examples),
+        "unread": fit.unread,
+        "unread_examples": _texts(fit.unread_examples),
+        "earlier": _texts([fit.earlier]),
+    }
+
+
+def _fit(told: Mapping[str, object]) -> Fit:
+    (earlier,) = _paths(told["earlier"])
+    return Fit(
+        _VERDICTS[str(told["verdict"])],
+        _count(told["unresolved"]),
+        _paths(told["examples"]),
+        bool(told["is_sound"]),
+        bool(told["is_excusable"]),
+        bool(told["is_open"]),
+        _count(told["overlooked"]),
+        _paths(told["overlooked_examples"]),
+        _count(told["unread"]),
+        _paths(told["unread_examples"]),
+        earlier,
+    )
+
+
+def _texts(paths: Iterable[bytes]) -> list[str]:
+    return [path.decode("latin-1") for path in paths]
+
+
+def _paths(told: object) -> tuple[bytes, ...]:
+    if not isinstance(told, list):
+        raise TypeError("these are no paths")
+    return tuple(str(path).encode("latin-1") for path in told)
+
+
+def _count(told: object) -> int:
+    if not isinstance(told, int):
+        raise TypeError("this is no count")
+    return told

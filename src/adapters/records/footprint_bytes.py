@@ -1,0 +1,93 @@
+"""
+A footprint as bytes, as it lies beside the records of an archive: two parts, each compressed and with its CRC-32.
+
+The first part has the objection, the links, the renames, old and new in turn, and the digest of the directories; the
+second the directories, which are many and seldom needed. A list of paths begins with how many there are and how many
+bytes they take with a NUL behind each; no name of tar has one.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from itertools import chain, islice
+from struct import Struct
+
+from ...domain.footprints import Footprint, digest_of
+
+_MAGIC = b"TKFOOT2\n"
+_PART = Struct("<II")  # length, CRC-32
+_HEAD = Struct("<II")
+_LEVEL = 1
+
+
+def footprint_bytes(footprint: Footprint) -> bytes:
+    """*footprint*, to be read by `read_footprint`."""
+    first = _lists(
+        [footprint.objection.encode()],
+        sorted(footprint.links),
+        list(chain.from_iterable(footprint.renames)),
+    )
+    return _MAGIC + _part(footprint.digest + first) + _part(_lists(sorted(footprint.directories)))
+
+
+def read_footprint(written: bytes) -> Footprint:
+    """
+    The footprint that *written* is of. Its directories are taken out when they are asked for.
+
+    Raises:
+        ValueError: it is not, byte for byte, what was written.
+    """
+    first, behind = _read_part(written, len(_MAGIC))
+    _, end = _checked_part(written, behind)
+    if not written.startswith(_MAGIC) or end != len(written):
+        raise ValueError("not a footprint that was written")
+    size = len(digest_of(()))
+    (objection,), links, renames = _read_lists(first[size:], 3)
+    pairs = zip(islice(renames, 0, None, 2), islice(renames, 1, None, 2), strict=True)
+
+    def directories() -> frozenset[bytes]:
+        return frozenset(_read_lists(_read_part(written, behind)[0], 1)[0])
+
+    return Footprint(frozenset(links), tuple(pairs), objection.decode(), first[:size], directories)
+
+
+def _part(content: bytes) -> bytes:
+    packed = zlib.compress(content, _LEVEL)
+    return _PART.pack(len(packed), zlib.crc32(packed)) + packed
+
+
+def _checked_part(written: bytes, at: int) -> tuple[bytes, int]:
+    """The part at *at*, as it is packed, and where it ends."""
+    begin = at + _PART.size
+    if begin > len(written):
+        raise ValueError("not a footprint that was written")
+    size, crc = _PART.unpack_from(written, at)
+    packed = written[begin : begin + size]
+    if len(packed) != size or zlib.crc32(packed) != crc:
+        raise ValueError("not a footprint that was written")
+    return packed, begin + size
+
+
+def _read_part(written: bytes, at: int) -> tuple[bytes, int]:
+    packed, end = _checked_part(written, at)
+    return zlib.decompress(packed), end
+
+
+def _lists(*lists: Sequence[bytes]) -> bytes:
+    parts: list[bytes] = []
+    for paths in lists:
+        content = b"".join(path + b"\0" for path in paths)
+        parts += (_HEAD.pack(len(paths), len(content)), content)
+    return b"".join(parts)
+
+
+def _read_lists(content: bytes, count: int) -> list[list[bytes]]:
+    position = 0
+    found: list[list[bytes]] = []
+    for _ in range(count):
+        paths, size_bytes = _HEAD.unpack_from(content, position)
+        position += _HEAD.size
+        found.append(content[position : position + size_bytes].split(b"\0")[:paths])
+        position += size_bytes
+    return found

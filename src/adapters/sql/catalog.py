@@ -1,0 +1,463 @@
+"""
+The catalog in an SQL database: SQLite in a file, or PostgreSQL.
+
+Every writing method is one transaction that excludes other writers from its start, and keeps `totals` in step with
+the entries it changes. Short ones that wait at the same time share one, see `shared_transactions`. Every reading
+method is one SELECT, fetched whole before it returns: an unfinished one would keep a writer from committing in
+SQLite's rollback-journal mode. Statements are built once; what differs between databases is in `engine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+from attrs import evolve
+from sqlalchemy import (
+    Engine,
+    Executable,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ...domain.errors import ArchiveNotFound, BackendUnavailable, InvalidName
+from ...domain.naming import check_archive_name
+from ...domain.ports import (
+    AlreadyStored,
+    Claimed,
+    ClaimedElsewhere,
+    ClaimOutcome,
+    InventoryPage,
+    ListedPage,
+    Page,
+    Sums,
+    Totals,
+)
+from ...domain.sync import InventoryEntry
+from .engine import EXCLUSIVE, Writer, connect, is_one_of, reading, translated, use_log
+from .inventories import SqlInventories
+from .link_changes import LinkChanges, change_of, change_of_row
+from .links import SqlLinks
+from .pages import SqlPages
+from .rows import ARCHIVE, TYPES, Values, archive_of, as_written, identity, may_exist, sought, time_of, values_of
+from .schema import (
+    EVERYBODY,
+    HEAD,
+    LISTED,
+    OPEN_CLAIM,
+    archives,
+    asked,
+    current_revision,
+    linked_profiles,
+    links,
+    totals,
+    upgrade,
+)
+from .shared_transactions import SharedTransactions
+from .statements import Statements, Transaction
+
+_Rows: TypeAlias = Sequence[tuple[Any, ...]]
+
+_Result = TypeVar("_Result")
+
+_AT_ONCE = 10_000  # rows handed to the driver in one call: enough to make its overhead small, and a few MB
+_START = (-(2**63), 0)
+
+
+class SqlCatalog(SqlLinks):
+    """
+    A `Catalog` in a database; made by `open`.
+
+    A trashed entry is hidden from `find`, `named`, `page`, `inventory` and `totals`, but keeps its identity taken:
+    `claim` answers `AlreadyStored` with it, and `mark` brings it back.
+
+    Safe to call from any number of threads. Writers of this process wait for each other in a queue, at most
+    *busy_seconds*, because SQLite's own waiting is polling; against other processes the database waits as long again.
+    """
+
+    def __init__(self, engine: Engine, busy_seconds: float) -> None:
+        self._engine = engine
+        self._writer = Writer(engine)
+        self._writers = SharedTransactions(self._transaction, busy_seconds)
+        self._closed = False
+        self._inventories = SqlInventories(self._all)
+        self._pages = SqlPages(self._all, engine.dialect.name)
+        self._statements = Statements(engine.dialect)
+        self._links = LinkChanges(engine.dialect.name)
+        upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
+        # inline: nobody needs the row's number
+        self._enter_if_new = upsert(archives).on_conflict_do_nothing().inline()
+        counted = upsert(totals).inline()
+        self._add_to_totals = counted.on_conflict_do_update(
+            index_elements=[totals.c.profile, totals.c.type],
+            set_={
+                totals.c.archives: totals.c.archives + counted.excluded.archives,
+                totals.c.size_bytes: totals.c.size_bytes + counted.excluded.size_bytes,
+            },
+        )
+
+    @classmethod
+    def open(cls, url: str, *, busy_seconds: float = 5.0) -> SqlCatalog:
+        """
+        The catalog at *url*, ``sqlite:///PATH`` or ``postgresql+psycopg://...``, made or brought up to date if needed.
+
+        *busy_seconds* is how long a method waits for its turn before `CatalogBusy`.
+
+        Raises:
+            InvalidSetting: *url* is neither, or lacks its driver.
+            BackendUnavailable: it cannot be opened, or the folder of the file is missing.
+            FormatUnknown: a newer version made it, or it is not a catalog.
+        """
+        engine = connect(url, busy_seconds)
+        try:
+            catalog = cls(engine, busy_seconds)
+            catalog._bring_up_to_date()
+        except BaseException:
+            engine.dispose()
+            raise
+        return catalog
+
+    def claim(self, archive: BackupArchive) -> ClaimOutcome:
+        values = values_of(archive, claimed=True)
+
+        def enter(transaction: Transaction) -> ClaimOutcome:
+            if transaction.run(self._enter_if_new, values) == 1:
+                return Claimed()
+            ((claimed, *row),) = transaction.rows(_HOLDER, identity(archive.id))
+            return ClaimedElsewhere() if claimed else AlreadyStored(archive_of(row))
+
+        return self._write(enter)
+
+    def confirm(self, archive: BackupArchive) -> None:
+        values = values_of(archive, claimed=False) | sought(archive.id)
+
+        def turn_into_entry(transaction: Transaction) -> None:
+            confirmed = transaction.rows(_CONFIRM, values)
+            if not confirmed:
+                raise ArchiveNotFound(str(archive.id))
+            ((seq,),) = confirmed
+            self._links.came(transaction, [change_of(seq, archive)])
+            if archive.state is not ArchiveState.TRASHED:
+                self._count(transaction, archive.id.profile, archive.id.type.value, 1, archive.size_bytes)
+
+        self._write(turn_into_entry)
+
+    def release(self, id: ArchiveId) -> None:
+        self._write(lambda transaction: transaction.run(_RELEASE, identity(id)))
+
+    def open_claims(self) -> list[BackupArchive]:
+        return [archive_of(row) for row in self._all(_OPEN_CLAIMS, {})]
+
+    def adopt(self, archives: Sequence[BackupArchive]) -> int:
+        rows = [values_of(archive, claimed=False) for archive in archives]
+        with self._writing_alone() as transaction:
+            return self._enter(transaction, iter(rows))
+
+    def replace(self, archives: Iterable[BackupArchive]) -> int:
+        with self._writing_alone() as transaction:
+            for forget in _FORGET_EVERYTHING:
+                transaction.run(forget, {})
+            return self._enter(transaction, (values_of(archive, claimed=False) for archive in archives))
+
+    def is_sound(self) -> bool:
+        if self._engine.dialect.name == "sqlite":  # PostgreSQL verifies its pages itself
+            with translated(self._engine), self._engine.connect() as connection:
+                if connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one() != "ok":
+                    return False
+        return self.adds_up()
+
+    def adds_up(self) -> bool:
+        if self._all(_WITHOUT_LINK, {}):
+            return False
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        for profile, type, count, size_bytes in self._all(_COUNTED, {}):
+            for whose in (profile, EVERYBODY):
+                before = found.get((whose, type), (0, 0))
+                found[whose, type] = before[0] + count, before[1] + int(size_bytes)
+        told = {(profile, type): sums for profile, type, *sums in self._all(_TOLD, {})}
+        return found == {at: (count, int(size_bytes)) for at, (count, size_bytes) in told.items()}
+
+    def find(self, id: ArchiveId) -> BackupArchive:
+        rows = self._all(_FIND, identity(id))
+        if not rows:
+            raise ArchiveNotFound(str(id))
+        return archive_of(rows[0])
+
+    def named(self, type: BackupType, name: str, *, profiles: Collection[str] | None = None) -> list[BackupArchive]:
+        try:
+            check_archive_name(name)
+        except InvalidName:
+            return []  # no archive has it, and drivers refuse some texts
+        values: Values = {"type": type.value, "name": name}
+        if profiles is None:
+            rows = self._all(_NAMED, values)
+        else:
+            rows = self._all(_NAMED_IN, values | _those(profiles)) if profiles else []
+        return [archive_of(row) for row in rows]
+
+    def page(
+        self,
+        *,
+        profile: str | None = None,
+        profiles: Collection[str] | None = None,
+        type: BackupType | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        return self._pages.page(profile, profiles, type, cursor, limit)
+
+    def listed(
+        self,
+        *,
+        profile: str | None = None,
+        profiles: Collection[str] | None = None,
+        type: BackupType | None = None,
+        cursor: str | None = None,
+        limit: int = 1000,
+    ) -> ListedPage:
+        return self._pages.listed(profile, profiles, type, cursor, limit)
+
+    def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:
+        return self._inventories.page(profile, cursor, limit)
+
+    def names(self, profile: str, type: BackupType, *, after: str = "", limit: int = 10_000) -> list[str]:
+        return self._inventories.names(profile, type, after, limit)
+
+    def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
+        return self._inventories.entries(profile, type, names)
+
+    def totals(self, profile: str | None = None, *, profiles: Collection[str] | None = None) -> list[Totals]:
+        if profile is not None:
+            is_asked = may_exist(profile) and (profiles is None or profile in profiles)
+            profiles = (profile,) if is_asked else ()
+        if profiles is None:
+            rows = self._all(_TOTALS, {})
+        else:
+            rows = self._all(_TOTALS_IN, _those(profiles)) if profiles else []
+        with as_written():  # there is no newest where entries that were counted are gone
+            return [
+                Totals(profile, TYPES[type], count, size_bytes, time_of(newest_us))
+                for profile, type, count, size_bytes, newest_us in rows
+            ]
+
+    def sums(self, profiles: Collection[str] | None = None) -> dict[BackupType, Sums]:
+        wanted = frozenset((EVERYBODY,) if profiles is None else profiles)
+        ((*found,),) = self._all(_SUMS_IN, {"profiles": _in_order(wanted)})
+        return {
+            type: Sums(int(archives or 0), int(size_bytes or 0))
+            for type, archives, size_bytes in zip(BackupType, found[::2], found[1::2], strict=True)
+        }
+
+    def profiles_since(self, mark: int) -> tuple[list[str], int]:
+        rows = self._all(_PROFILES_SINCE, {"mark": mark})
+        return list(dict.fromkeys(profile for _, profile in rows)), rows[-1][0] if rows else mark
+
+    def mark(self, id: ArchiveId, state: ArchiveState) -> None:
+        def set_state(transaction: Transaction) -> None:
+            seq, was = _entry(transaction, id)
+            if was is None:
+                raise ArchiveNotFound(str(id))
+            if was.state is state:
+                return
+            transaction.run(_MARK, {"sought_seq": seq, "state": state.value})
+            self._links.changed(transaction, change_of(seq, evolve(was, state=state)))
+            change = (state is not ArchiveState.TRASHED) - (was.state is not ArchiveState.TRASHED)
+            if change:
+                self._count(transaction, id.profile, id.type.value, change, change * was.size_bytes)
+
+        self._write(set_state)
+
+    def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
+        def enter(transaction: Transaction) -> None:
+            seq, was = _entry(transaction, id)
+            if was is None or was.state is ArchiveState.TRASHED:
+                raise ArchiveNotFound(str(id))
+            row: Values = {"sought_seq": seq, "has_snapshot": sha256 is not None}
+            if sha256 is not None:
+                row["snapshot_after"] = sha256
+            transaction.run(_MARK, row)
+            if sha256 not in (None, was.lineage.snapshot_after):
+                noted = evolve(was, lineage=evolve(was.lineage, snapshot_after=sha256))
+                self._links.changed(transaction, change_of(seq, noted, was))
+
+        self._write(enter)
+
+    def names_without_snapshot(self, profile: str, type: BackupType) -> set[str]:
+        if not may_exist(profile):
+            return set()
+        return {name for (name,) in self._all(_WITHOUT_SNAPSHOT, {"profile": profile, "type": type.value})}
+
+    @property
+    def waiting_writers(self) -> int:
+        """How many threads wait for their turn to write now."""
+        return self._writers.waiting
+
+    def close(self) -> None:
+        self._closed = True
+        self._writer.close()
+        self._engine.dispose()
+
+    def _write(self, work: Callable[[Transaction], _Result]) -> _Result:
+        self._check_open()
+        with translated(self._engine):
+            return self._writers.together(work)
+
+    @contextmanager
+    def _writing_alone(self) -> Iterator[Transaction]:
+        self._check_open()
+        with translated(self._engine), self._writers.alone() as transaction:
+            yield transaction
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Transaction]:
+        with self._writer.transaction() as connection:
+            yield Transaction(connection, self._statements)
+
+    def _all(self, statement: Executable, values: Values) -> _Rows:
+        self._check_open()
+        with translated(self._engine), reading(self._engine) as connection:
+            return self._statements.run(connection, statement, values).fetchall()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise BackendUnavailable("catalog", "it is closed")
+
+    def _bring_up_to_date(self) -> None:
+        with translated(self._engine):
+            with self._engine.connect() as connection:
+                is_current = current_revision(connection) == HEAD
+            if not is_current:
+                with self._engine.begin() as connection:
+                    connection.exec_driver_sql(EXCLUSIVE[self._engine.dialect.name])
+                    upgrade(connection)
+        use_log(self._engine)
+
+    def _enter(self, transaction: Transaction, rows: Iterator[Values]) -> int:
+        new = 0
+        # The new rows are the ones numbered above all that were there: there is no other writer.
+        ((last,),) = transaction.rows(_LAST_SEQ, {})
+        while some := list(islice(rows, _AT_ONCE)):
+            transaction.run_each(self._enter_if_new, some)
+            sums: dict[tuple[str, str], tuple[int, int]] = {}
+            changes = []
+            for seq, profile, type, size_bytes, state, *row in transaction.rows(_ENTERED, {"last": last}):
+                new += 1
+                last = max(last, seq)
+                changes.append(change_of_row(seq, profile, type, state, *row))
+                if state != ArchiveState.TRASHED.value:
+                    count, total = sums.get((profile, type), (0, 0))
+                    sums[profile, type] = count + 1, total + size_bytes
+            self._links.came(transaction, changes)
+            for (profile, type), (count, total) in sorted(sums.items()):
+                self._count(transaction, profile, type, count, total)
+        return new
+
+    def _count(self, transaction: Transaction, profile: str, type: str, count: int, size_bytes: int) -> None:
+        rows: list[Values] = [
+            {"profile": whose, "type": type, "archives": count, "size_bytes": size_bytes}
+            for whose in (profile, EVERYBODY)
+        ]
+        transaction.run_each(self._add_to_totals, rows)
+
+
+def _entry(transaction: Transaction, id: ArchiveId) -> tuple[int, BackupArchive | None]:
+    """The row of the entry of *id*, and what it says; 0 and None where there is none."""
+    for seq, *row in transaction.rows(_ENTRY, identity(id)):
+        return seq, archive_of(row)
+    return 0, None
+
+
+# -- statements ------------------------------------------------------------------------------------------------------
+
+_a = archives.c
+_of_profile = _a.profile == bindparam("profile")
+_of_type = _a.type == bindparam("type")
+_of_name = _a.name == bindparam("name")
+
+_FIND = select(*ARCHIVE).where(_of_type, _of_name, _of_profile, LISTED)
+_NAMED_IN = select(*ARCHIVE).where(_of_type, _of_name, is_one_of(_a.profile, "profiles"), LISTED).order_by(_a.profile)
+_NAMED = select(*ARCHIVE).where(_of_type, _of_name, LISTED).order_by(_a.profile)
+_HOLDER = select(_a.claimed, *ARCHIVE).where(_of_type, _of_name, _of_profile)
+_WITHOUT_SNAPSHOT = select(_a.name).where(_of_profile, _of_type, _a.has_snapshot.is_not(True), LISTED)
+_ENTRY = select(_a.seq, *ARCHIVE).where(_of_type, _of_name, _of_profile, ~_a.claimed)
+_OPEN_CLAIMS = select(*ARCHIVE).where(OPEN_CLAIM).order_by(_a.profile, _a.type, _a.name)
+
+_CONFIRM = (
+    update(archives)
+    .where(
+        _a.type == bindparam("sought_type"),
+        _a.name == bindparam("sought_name"),
+        _a.profile == bindparam("sought_profile"),
+        _a.claimed,
+    )
+    .returning(_a.seq)
+)
+_MARK = update(archives).where(_a.seq == bindparam("sought_seq"))
+_RELEASE = delete(archives).where(_of_type, _of_name, _of_profile, _a.claimed)
+_FORGET_EVERYTHING = [delete(table) for table in (archives, totals, links, asked, linked_profiles)]
+
+_LAST_SEQ = select(func.coalesce(func.max(_a.seq), 0))
+# Not summed up by the database: GROUP BY would lead it through a whole index.
+_ENTERED = select(
+    _a.seq, _a.profile, _a.type, _a.size_bytes, _a.state, _a.name, _a.taken_us, _a.received_us, _a.snapshot_after
+).where(_a.seq > bindparam("last"))
+
+
+_newest_us = (
+    select(_a.received_us)
+    .where(_a.profile == totals.c.profile, _a.type == totals.c.type, LISTED)
+    .order_by(_a.received_us.desc(), _a.seq.desc())
+    .limit(literal(1))
+    .scalar_subquery()
+)
+_TOTALS = (
+    select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes, _newest_us)
+    .where(totals.c.archives > 0, totals.c.profile != literal(EVERYBODY))
+    .order_by(totals.c.profile, totals.c.type)
+)
+_COUNTED = (
+    select(_a.profile, _a.type, func.count(), func.sum(_a.size_bytes)).where(LISTED).group_by(_a.profile, _a.type)
+)
+_WITHOUT_LINK = (
+    select(_a.seq)
+    .outerjoin_from(archives, links, links.c.seq == _a.seq)
+    .where(~_a.claimed, links.c.seq.is_(None))
+    .limit(literal(1))
+)
+_TOLD = select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes).where(
+    (totals.c.archives != literal(0)) | (totals.c.size_bytes != literal(0))
+)
+_TOTALS_IN = _TOTALS.where(is_one_of(totals.c.profile, "profiles"))
+# Not grouped by type, for which the rows would have to be sorted.
+_SUMS_IN = select(
+    *(
+        func.sum(column).filter(totals.c.type == literal(type.value))
+        for type in BackupType
+        for column in (totals.c.archives, totals.c.size_bytes)
+    )
+).where(is_one_of(totals.c.profile, "profiles"))
+_PROFILES_SINCE = (
+    select(totals.c.number, totals.c.profile)
+    .where(totals.c.number > bindparam("mark"), totals.c.profile != literal(EVERYBODY))
+    .order_by(totals.c.number)
+)
+
+
+def _those(profiles: Collection[str]) -> Values:
+    return {"profiles": msgspec.json.encode(list(profiles)).decode()}
+
+
+@lru_cache(64)
+def _in_order(profiles: frozenset[str]) -> str:
+    """A JSON array: thousands that are looked up one beside the other take a fourth less time."""
+    return msgspec.json.encode(sorted(profiles)).decode()

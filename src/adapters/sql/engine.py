@@ -1,0 +1,298 @@
+"""
+What differs between databases: connecting, excluding other writers, and what their errors mean.
+
+Everything written for one database only is in this file. A transaction that writes starts with the statement of
+`EXCLUSIVE`, so that there is one writer at a time whatever the database: what it read stays true until it commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attrs import define, field
+from sqlalchemy import URL, ColumnElement, Engine, Integer, TextClause, bindparam, create_engine, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from ...domain.errors import (
+    BackendUnavailable,
+    CatalogBusy,
+    InsufficientStorage,
+    InvalidSetting,
+    ReadOnly,
+    TarkeepError,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    try:
+        from pysqlite3 import dbapi2 as sqlite3  # brings an SQLite that is new enough for `safe_journal_mode`
+    except ImportError:  # a platform it has no wheel for
+        import sqlite3
+
+__all__ = [
+    "Writer",
+    "EXCLUSIVE",
+    "connect",
+    "is_one_of",
+    "meaning",
+    "reading",
+    "safe_journal_mode",
+    "sqlite3",
+    "translated",
+    "use_log",
+]
+
+EXCLUSIVE = {
+    # IMMEDIATE: a transaction that starts by reading and then writes cannot wait for its turn, it fails at once.
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "SELECT pg_advisory_xact_lock(8386654245126367598)",
+}
+
+_POOL = 8  # one writes; reading is short and holds the GIL most of the time: more would only cost memory
+
+
+class _EachOf(FunctionElement[Any]):
+    inherit_cache = True
+
+
+class _EachNumberOf(FunctionElement[Any]):
+    inherit_cache = True
+
+
+@compiles(_EachOf, "sqlite")
+@compiles(_EachNumberOf, "sqlite")
+def _each_sqlite(element: FunctionElement[Any], compiler: SQLCompiler, **options: Any) -> str:
+    return f"(SELECT value FROM json_each({compiler.process(element.clauses, **options)}))"
+
+
+@compiles(_EachOf, "postgresql")
+def _each_postgresql(element: _EachOf, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(SELECT json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json)))"
+
+
+@compiles(_EachNumberOf, "postgresql")
+def _each_number_postgresql(element: _EachNumberOf, compiler: SQLCompiler, **options: Any) -> str:
+    return f"(SELECT json_array_elements_text(CAST({compiler.process(element.clauses, **options)} AS json))::bigint)"
+
+
+def is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """
+    *column* holds one of the texts, or numbers, in the JSON array that is bound as *name*.
+
+    So any number of them is one value of a statement that is compiled once; SQLAlchemy renders a list of its own
+    again at every call, which takes longer than the query.
+    """
+    each = _EachNumberOf if isinstance(column.type, Integer) else _EachOf
+    return column.op("IN", is_comparison=True)(each(bindparam(name)))
+
+
+@cache
+def first_of_each(dialect: str, listed: str, *, by_type: bool) -> TextClause:
+    """
+    The first ``limit`` archives of each of ``profiles``, a JSON array, behind a place: profile, time and number.
+
+    An index finds them for each profile. SQLite has no LATERAL, and takes the profiles first where it is told so.
+    """
+    chosen = f"profile = p.value {'AND type = :type' if by_type else ''} AND {listed}"
+    those = f"FROM archives WHERE {chosen} AND (received_us, seq) > (:received_us, :seq)"
+    first = f"{those} ORDER BY received_us, seq LIMIT :limit"
+    if dialect == "sqlite":
+        return text(
+            "SELECT p.value, a.received_us, a.seq FROM json_each(:profiles) p CROSS JOIN archives a "
+            f"WHERE a.seq IN (SELECT seq {first})"
+        )
+    return text(
+        "SELECT p.value, a.received_us, a.seq FROM json_array_elements_text(CAST(:profiles AS json)) p(value) "
+        f"CROSS JOIN LATERAL (SELECT received_us, seq {first}) a"
+    )
+
+
+def connect(url: str, busy_seconds: float) -> Engine:
+    """
+    An engine for *url*, ``sqlite:///PATH`` or ``postgresql+psycopg://...``; a file that is missing is made.
+
+    Raises:
+        InvalidSetting: *url* is neither, or lacks its driver.
+        BackendUnavailable: the folder of the file is missing.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InvalidSetting("catalog", "is not a database URL") from None
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        return _sqlite(parsed, busy_seconds)
+    if parsed.drivername == "postgresql+psycopg":
+        return _postgresql(parsed, busy_seconds)
+    raise InvalidSetting("catalog", "must start with sqlite:/// or postgresql+psycopg://")
+
+
+def safe_journal_mode(version: tuple[int, int, int]) -> str:
+    """
+    The journal mode in which SQLite *version* loses and corrupts nothing.
+
+    WAL is faster and lets readers and a writer pass each other, but can corrupt the database where one connection
+    writes while another resets the log, up to the fixes in 3.44.6, 3.50.7 and 3.51.3.
+    """
+    fixed = (3, 44, 6) <= version < (3, 45, 0) or (3, 50, 7) <= version < (3, 51, 0) or version >= (3, 51, 3)
+    return "wal" if fixed else "truncate"
+
+
+def use_log(engine: Engine) -> None:
+    """
+    Have an SQLite database write ahead into a log, where that is safe: one sync a commit in place of three.
+
+    No other connection may be open. On a file system without the shared memory that a log needs it stays as it is.
+    """
+    if engine.dialect.name == "sqlite" and safe_journal_mode(sqlite3.sqlite_version_info) == "wal":
+        with translated(engine), engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = wal")
+        engine.dispose()  # connections that were made before, for which it is another mode
+
+
+@define(eq=False)
+class Writer:
+    """The connection that writes, taken from the pool of *engine* once and kept; for one thread at a time."""
+
+    _engine: Engine
+    _pooled: PoolProxiedConnection | None = field(default=None, init=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator[DBAPIConnection]:
+        """A connection of the driver in a transaction that excludes other writers; an error takes everything back."""
+        if self._pooled is None:
+            self._pooled = self._engine.raw_connection()
+        connection: DBAPIConnection = self._pooled.driver_connection  # type: ignore[assignment]  # it is not closed
+        try:
+            connection.cursor().execute(EXCLUSIVE[self._engine.dialect.name])
+            yield connection
+            connection.commit()
+        except BaseException as error:
+            if isinstance(error, self._engine.dialect.loaded_dbapi.Error):
+                self._pooled.invalidate()  # nobody knows what state it is in
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give it back to the pool, which takes back what was not committed."""
+        pooled, self._pooled = self._pooled, None
+        if pooled is not None:
+            pooled.close()
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[DBAPIConnection]:
+    """A connection of the driver for one statement that changes nothing."""
+    with closing(engine.raw_connection()) as pooled:
+        yield pooled.driver_connection  # type: ignore[misc]  # as above
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Turn errors of the database into those of the domain."""
+    try:
+        yield
+    except NoConnectionFree as error:
+        raise CatalogBusy from error
+    except DBAPIError as error:
+        raise meaning(error.orig) from error
+    except engine.dialect.loaded_dbapi.Error as error:  # of the driver itself, where SQLAlchemy has no part in it
+        raise meaning(error) from error
+    except UnicodeDecodeError as error:  # what is kept as text, or what SQLite says of it
+        raise BackendUnavailable("catalog", DAMAGED) from error
+
+
+def meaning(error: BaseException | None) -> TarkeepError:
+    """What an *error* of a database driver means to us; nothing of its text is kept, it may hold SQL and paths."""
+    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
+    for prefix, translation in _MEANINGS.items():
+        if code.startswith(prefix):
+            return translation()
+    return BackendUnavailable("catalog")
+
+
+_REMEDY = "remove its file and run tarkeep rebuild"
+DAMAGED = "it is damaged; " + _REMEDY
+_MEANINGS: dict[str, Callable[[], TarkeepError]] = {
+    "SQLITE_BUSY": CatalogBusy,
+    "SQLITE_LOCKED": CatalogBusy,
+    "SQLITE_FULL": InsufficientStorage,
+    "SQLITE_READONLY": ReadOnly,
+    "SQLITE_CORRUPT": partial(BackendUnavailable, "catalog", DAMAGED),
+    "SQLITE_CONSTRAINT": partial(BackendUnavailable, "catalog", DAMAGED),  # rows that cannot be beside each other
+    "SQLITE_NOTADB": partial(BackendUnavailable, "catalog", "its file is not a database; " + _REMEDY),
+    # one of our statements does not fit the tables
+    "SQLITE_ERROR": partial(BackendUnavailable, "catalog", "its tables were changed or damaged; " + _REMEDY),
+    "SQLITE_CANTOPEN": partial(BackendUnavailable, "catalog", "its file cannot be opened"),
+    "SQLITE_IOERR": partial(BackendUnavailable, "catalog", "its file cannot be read or written"),
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html
+    "55P03": CatalogBusy,  # lock_not_available
+    "57014": CatalogBusy,  # query_canceled, by a timeout
+    "40": CatalogBusy,  # deadlock, serialization failure
+    "53100": InsufficientStorage,  # disk_full
+    "25006": ReadOnly,  # read_only_sql_transaction
+}
+
+
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
+    if not url.database or url.database == ":memory:" or url.query:
+        raise InvalidSetting("catalog", "must name a file, as in sqlite:////var/lib/tarkeep/catalog.sqlite")
+    file = Path(url.database)
+    if not file.parent.is_dir():
+        raise BackendUnavailable("catalog", "its folder does not exist")
+    return create_engine(
+        url,
+        module=sqlite3,
+        creator=partial(_sqlite_connection, file, busy_seconds),
+        pool_size=_POOL,
+        max_overflow=0,
+        pool_timeout=busy_seconds,
+        hide_parameters=True,
+    )
+
+
+def _sqlite_connection(file: Path, busy_seconds: float) -> sqlite3.Connection:
+    # isolation_level None: the driver begins nothing by itself; a lone SELECT ends with its last row, and a writer
+    # says BEGIN IMMEDIATE. Any thread may use the connection, one at a time, as the pool takes care.
+    connection = sqlite3.connect(file, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+    try:
+        _make_durable(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_durable(connection: sqlite3.Connection) -> None:
+    # A log stays with the file, so it is begun by `use_log` alone, in a database that is known to be ours.
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal" or safe_journal_mode(sqlite3.sqlite_version_info) != "wal":
+        (mode,) = connection.execute("PRAGMA journal_mode = truncate").fetchone()
+    if mode not in ("wal", "truncate"):
+        raise sqlite3.OperationalError(f"journal mode is {mode}")
+    connection.execute("PRAGMA synchronous = FULL")  # NORMAL loses acknowledged entries in a power cut
+    connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def _postgresql(url: URL, busy_seconds: float) -> Engine:
+    try:
+        return create_engine(
+            url,
+            connect_args={"options": f"-c lock_timeout={round(busy_seconds * 1000)}"},
+            pool_size=_POOL,
+            max_overflow=0,
+            pool_timeout=busy_seconds,
+            hide_parameters=True,
+        )
+    except ImportError:
+        raise InvalidSetting("catalog", "needs the Python package psycopg for PostgreSQL") from None

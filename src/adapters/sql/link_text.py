@@ -1,0 +1,114 @@
+"""
+Links and standings as the text that a catalog keeps: JSON that only the same version of the rules has to understand.
+
+Where it changes, `domain.chains.RULE` does, and everything kept before is forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import asdict
+
+from ...domain.archives import ArchiveId, BackupType
+from ...domain.chains import Completeness, Evidence, Link
+from ...domain.seen import CLEAR, Seen
+from ...domain.standing import Doubt, DoubtKind, Fidelity, Obstacle, ObstacleKind, Standing
+
+_TYPES = {type.value: type for type in BackupType}
+_EVIDENCE = {evidence.value: evidence for evidence in Evidence}
+_COMPLETENESS = {completeness.value: completeness for completeness in Completeness}
+_FIDELITY = {fidelity.value: fidelity for fidelity in Fidelity}
+_OBSTACLES = {kind.value: kind for kind in ObstacleKind}
+_DOUBTS = {kind.value: kind for kind in DoubtKind}
+
+
+def link_text(link: Link) -> str:
+    """*link* without its child."""
+    told: dict[str, object] = {
+        "parent": None if link.parent is None else _told(link.parent),
+        "evidence": link.evidence.value,
+        "reason": link.reason,
+    }
+    if link.tried:
+        told["tried"] = [_told(id) for id in link.tried]
+    if not link.is_sound:
+        told["is_sound"] = False
+    if link.completeness is not Completeness.WHOLE:
+        told["completeness"] = link.completeness.value
+    if not link.is_untroubled:
+        told["is_untroubled"] = False
+    return _json(told)
+
+
+def read_link(child: ArchiveId, text: str) -> Link:
+    told = json.loads(text)
+    parent = told["parent"]
+    return Link(
+        child,
+        None if parent is None else _id(child.profile, parent),
+        _EVIDENCE[told["evidence"]],
+        told["reason"],
+        tuple(_id(child.profile, id) for id in told.get("tried", ())),
+        told.get("is_sound", True),
+        _COMPLETENESS[told.get("completeness", Completeness.WHOLE.value)],
+        told.get("is_untroubled", True),
+    )
+
+
+def standing_text(standing: Standing) -> str:
+    told: dict[str, object] = {
+        "length": standing.length,
+        "size": standing.size_bytes,
+        "fidelity": standing.fidelity.value,
+        "evidence": standing.evidence.value,
+    }
+    if not standing.is_carried_out:
+        told["is_carried_out"] = False
+    if not standing.is_untroubled:
+        told["is_untroubled"] = False
+    if standing.seen != CLEAR:
+        told["seen"] = asdict(standing.seen)
+    if standing.completeness is not Completeness.WHOLE:
+        told["completeness"] = standing.completeness.value
+    if standing.obstructions:
+        told["obstructions"] = standing.obstructions
+        told["obstacles"] = [[one.kind.value, _told(one.archive), one.reason] for one in standing.obstacles]
+    if standing.doubts:
+        told["doubts"] = [[one.kind.value, one.reason] for one in standing.doubts]
+    return _json(told)
+
+
+def read_standing(archive: ArchiveId, text: str) -> Standing:
+    told = json.loads(text)
+    return Standing(
+        told["length"],
+        told["size"],
+        _FIDELITY[told["fidelity"]],
+        _EVIDENCE[told["evidence"]],
+        told.get("is_carried_out", True),
+        _COMPLETENESS[told.get("completeness", Completeness.WHOLE.value)],
+        told.get("obstructions", 0),
+        tuple(
+            Obstacle(_OBSTACLES[kind], _id(archive.profile, at), reason)
+            for kind, at, reason in told.get("obstacles", ())
+        ),
+        tuple(Doubt(_DOUBTS[kind], archive, reason) for kind, reason in told.get("doubts", ())),
+        told.get("is_untroubled", True),
+        Seen(**told["seen"]) if "seen" in told else CLEAR,
+    )
+
+
+def _told(id: ArchiveId) -> list[str]:
+    return [id.type.value, id.name]
+
+
+def _id(profile: str, told: list[str]) -> ArchiveId:
+    type, name = told
+    return ArchiveId(profile, _TYPES[type], name)
+
+
+def _json(told: Mapping[str, Any]) -> str:
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,192 @@
+"""
+Pages of the SQL catalog: archives in the order they were received, of all profiles, of one, or of some.
+
+Of some there may be thousands, which no index has in order together. So a page is first looked for where it most likely
+is: among the next archives of all profiles. Where few of those are of the profiles asked for, it is merged instead: one
+query finds the places of the first archives of each profile, and further ones of those whose turn is not over by then.
+Either way the cost grows with the page and with the profiles asked for, not with archives, nor with those of others.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain, product
+from operator import itemgetter
+from typing import Any, TypeAlias
+
+import msgspec
+from attrs import frozen
+from sqlalchemy import ColumnElement, Executable, Select, bindparam, select, tuple_
+
+from ...domain.archives import BackupType
+from ...domain.ports import ListedArchive, ListedPage, Page
+from ..cursors import after_time, read_time
+from .engine import first_of_each, is_one_of
+from .rows import ARCHIVE, STATES, TYPES, Values, archive_of, as_written, may_exist, one_more, time_of
+from .schema import LISTED, archives
+
+Place: TypeAlias = tuple[int, int]
+"""When an archive was received, in microseconds, and its number."""
+
+Rows: TypeAlias = Sequence[tuple[Any, ...]]
+
+FEW = 4
+"""So many profiles are merged at once: most of the next archives would be of others."""
+
+_START = (-(2**63), 0)
+_PROFILE = 2  # its column in all rows below, behind those of the place
+_encode = msgspec.json.encode
+
+
+@frozen
+class SqlPages:
+    """Answers by *all*, which runs a query on a database of *dialect* and fetches every row."""
+
+    all: Callable[[Executable, Values], Rows]
+    dialect: str
+
+    def page(
+        self,
+        profile: str | None,
+        profiles: Collection[str] | None,
+        type: BackupType | None,
+        cursor: str | None,
+        limit: int,
+    ) -> Page:
+        rows, following = self._cut(_WHOLE, _Wanted.of(profile, profiles, type), cursor, limit)
+        return Page(tuple(archive_of(row[_PROFILE:]) for row in rows), following)
+
+    def listed(
+        self,
+        profile: str | None,
+        profiles: Collection[str] | None,
+        type: BackupType | None,
+        cursor: str | None,
+        limit: int,
+    ) -> ListedPage:
+        rows, following = self._cut(_SHORT, _Wanted.of(profile, profiles, type), cursor, limit)
+        types, states = TYPES, STATES
+        with as_written():
+            found = tuple(
+                ListedArchive(profile, types[type], name, size_bytes, md5, sha256, time_of(received_us), states[state])
+                for received_us, _, profile, type, name, size_bytes, md5, sha256, state in rows
+            )
+        return ListedPage(found, following)
+
+    def _cut(self, shape: _Shape, wanted: _Wanted, cursor: str | None, limit: int) -> tuple[Rows, str | None]:
+        place, count = _START if cursor is None else read_time(cursor), one_more(limit)
+        if not isinstance(wanted.profiles, frozenset):
+            rows = self._next(shape, wanted, place, count) if may_exist(wanted.profiles) else []
+        else:
+            rows = self._of_some(shape, wanted, wanted.profiles, place, count)
+        return rows[:limit], after_time(*rows[limit - 1][:2]) if len(rows) > limit else None
+
+    def _next(self, shape: _Shape, wanted: _Wanted, place: Place, count: int) -> Rows:
+        """The next *count* rows of one profile or of all."""
+        values: Values = {"received_us": place[0], "seq": place[1], "limit": count, **wanted.values}
+        return self.all(shape.pages["profile" in values, "type" in values], values)
+
+    def _of_some(
+        self, shape: _Shape, wanted: _Wanted, profiles: frozenset[str], place: Place, count: int
+    ) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        everybody = _Wanted(None, wanted.type)
+        while len(profiles) > FEW:
+            rows = self._next(shape, everybody, place, 2 * count)
+            theirs = [row for row in rows if row[_PROFILE] in profiles]
+            found += theirs
+            if len(found) >= count or len(rows) < 2 * count:
+                return found[:count]
+            place = rows[-1][:2]
+            if 8 * len(theirs) < len(rows):
+                break
+        if profiles:
+            places = self._merged(wanted, profiles, place, count - len(found))
+            rows = self.all(shape.at, {"seqs": _encode([seq for _, seq in places]).decode()})
+            found += sorted(rows, key=itemgetter(0, 1))
+        return found
+
+    def _merged(self, wanted: _Wanted, profiles: frozenset[str], start: Place, count: int) -> list[Place]:
+        """The next *count* places of archives of *profiles*, in order."""
+        query = first_of_each(self.dialect, LISTED.text, by_type=wanted.type is not None)
+        places: dict[str, list[Place]] = {}
+        asked, each = sorted(profiles), max(1, min(count, 2 * count // len(profiles)))
+        while True:
+            values: Values = {"received_us": start[0], "seq": start[1], "limit": each, **wanted.values}
+            values["profiles"] = _encode(asked).decode()
+            for profile in asked:
+                places[profile] = []
+            for profile, received_us, seq in self.all(query, values):
+                places[profile].append((received_us, seq))
+            for profile in asked:
+                places[profile].sort()
+            first = heapq.nsmallest(count, chain.from_iterable(places.values()))
+            asked = [
+                profile
+                for profile in asked
+                if len(places[profile]) == each and (len(first) < count or places[profile][-1] < first[-1])
+            ]
+            if not asked:
+                return first
+            each = min(4 * each, count)
+
+
+@frozen
+class _Wanted:
+    """Whose archives, all (None), those of one profile or of some, and of which type."""
+
+    profiles: str | frozenset[str] | None
+    type: BackupType | None
+
+    @classmethod
+    def of(cls, profile: str | None, profiles: Collection[str] | None, type: BackupType | None) -> _Wanted:
+        if profiles is None:
+            return cls(profile, type)
+        some = frozenset(profiles)
+        if profile is not None:
+            some &= {profile}
+        return cls(next(iter(some)) if len(some) == 1 else some, type)
+
+    @property
+    def values(self) -> Values:
+        values: Values = {}
+        if isinstance(self.profiles, str):
+            values["profile"] = self.profiles
+        if self.type is not None:
+            values["type"] = self.type.value
+        return values
+
+
+# -- statements ------------------------------------------------------------------------------------------------------
+
+_a = archives.c
+
+
+@frozen
+class _Shape:
+    """The statements that give rows of some columns: pages by their filters, and the rows of some numbers."""
+
+    pages: dict[tuple[bool, bool], Select[*tuple[Any, ...]]]
+    at: Select[*tuple[Any, ...]]
+
+    @classmethod
+    def of(cls, *columns: ColumnElement[Any]) -> _Shape:
+        rows = select(_a.received_us, _a.seq, *columns).where(LISTED)
+        # The equal columns stay outside the comparison of rows: inside it, no index finds the place. SQLite looks up
+        # the time only and passes over entries of the same microsecond one by one, within the index.
+        beyond = tuple_(_a.received_us, _a.seq) > tuple_(bindparam("received_us"), bindparam("seq"))
+        filters = (_a.profile == bindparam("profile"), _a.type == bindparam("type"))
+        return cls(
+            {
+                (by_profile, by_type): rows.where(*filters[:1] * by_profile, *filters[1:] * by_type, beyond)
+                .order_by(_a.received_us, _a.seq)
+                .limit(bindparam("limit"))
+                for by_profile, by_type in product((False, True), repeat=2)
+            },
+            rows.where(is_one_of(_a.seq, "seqs")),
+        )
+
+
+_WHOLE = _Shape.of(*ARCHIVE)
+_SHORT = _Shape.of(_a.profile, _a.type, _a.name, _a.size_bytes, _a.md5, _a.sha256, _a.state)

@@ -1,0 +1,195 @@
+"""Archives as rows of the SQL catalog, and the small things that all of its queries need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+from attrs import astuple
+from sqlalchemy import Select
+
+from ...domain.archives import (
+    AfterEnd,
+    ArchiveId,
+    ArchiveState,
+    BackupArchive,
+    BackupType,
+    Contents,
+    Digests,
+    Kind,
+    Lineage,
+)
+from ...domain.errors import BackendUnavailable, InvalidName, TarkeepError
+from ...domain.naming import check_profile
+from .engine import DAMAGED
+from .schema import archives
+
+Rows: TypeAlias = Sequence[tuple[Any, ...]]
+Query: TypeAlias = Select[*tuple[Any, ...]]
+Values: TypeAlias = dict[str, str | int | bool | bytes | None]
+
+TYPES = {type.value: type for type in BackupType}
+_KINDS = {kind.value: kind for kind in Kind}
+STATES = {state.value: state for state in ArchiveState}
+_NO_LINEAGE = Lineage()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+_a = archives.c
+ARCHIVE = (
+    _a.profile,
+    _a.type,
+    _a.name,
+    _a.size_bytes,
+    _a.md5,
+    _a.sha256,
+    _a.received_us,
+    _a.taken_us,
+    _a.kind,
+    _a.members,
+    _a.unpacked_bytes,
+    _a.newest_member_us,
+    _a.has_unchanged,
+    _a.roots,
+    _a.after_end,
+    _a.state,
+    _a.parent_type,
+    _a.parent_name,
+    _a.snapshot_before,
+    _a.snapshot_after,
+    _a.has_snapshot,
+    _a.notes,
+)
+_TAIL = 6  # of these: four about its lineage, and the last two
+
+
+def values_of(archive: BackupArchive, *, claimed: bool) -> Values:
+    contents = archive.contents
+    newest = None if contents is None else contents.newest_member
+    after_end = None if contents is None else contents.after_end
+    lineage = archive.lineage
+    return {
+        "profile": archive.id.profile,
+        "type": archive.id.type.value,
+        "name": archive.id.name,
+        "size_bytes": archive.size_bytes,
+        "md5": archive.digests.md5,
+        "sha256": archive.digests.sha256,
+        "received_us": microseconds(archive.received_at),
+        "taken_us": microseconds(archive.taken_at),
+        "kind": None if contents is None else contents.kind.value,
+        "members": None if contents is None else contents.members,
+        "unpacked_bytes": None if contents is None else contents.unpacked_bytes,
+        "newest_member_us": None if newest is None else microseconds(newest),
+        "state": archive.state.value,
+        "claimed": claimed,
+        "has_unchanged": None if contents is None else contents.has_unchanged,
+        "roots": json.dumps(contents.roots) if contents is not None and contents.roots else None,
+        "after_end": None if after_end is None else json.dumps(astuple(after_end)),
+        "parent_type": None if lineage.parent is None else lineage.parent[0].value,
+        "parent_name": None if lineage.parent is None else lineage.parent[1],
+        "snapshot_before": lineage.snapshot_before,
+        "snapshot_after": lineage.snapshot_after,
+        "has_snapshot": archive.has_snapshot,
+        "notes": json.dumps(archive.notes) if archive.notes else None,
+    }
+
+
+def identity(id: ArchiveId) -> Values:
+    return {"profile": id.profile, "type": id.type.value, "name": id.name}
+
+
+def sought(id: ArchiveId) -> Values:
+    # Other names than the columns': an UPDATE takes a value named like a column as one to set.
+    return {"sought_profile": id.profile, "sought_type": id.type.value, "sought_name": id.name}
+
+
+NEVER_WRITTEN = (TarkeepError, LookupError, OverflowError, TypeError, ValueError)
+"""What comes up where a row says what was never written."""
+
+
+@contextmanager
+def as_written() -> Iterator[None]:
+    """
+    In the context rows are read for what they say.
+
+    Raises:
+        BackendUnavailable: they say what was never written, so the database was damaged.
+    """
+    try:
+        yield
+    except NEVER_WRITTEN as error:
+        raise BackendUnavailable("catalog", DAMAGED) from error
+
+
+def archive_of(row: Sequence[Any]) -> BackupArchive:
+    """
+    The archive that a row tells of.
+
+    Raises:
+        BackendUnavailable: no archive is like that, so the database was damaged.
+    """
+    try:  # not `as_written`, which takes a tenth as long as this
+        return _told_by(row)
+    except NEVER_WRITTEN as error:
+        raise BackendUnavailable("catalog", DAMAGED) from error
+
+
+def _told_by(row: Sequence[Any]) -> BackupArchive:
+    *about_lineage, has_snapshot, notes = row[-_TAIL:]
+    profile, type, name, size_bytes, md5, sha256, received_us, taken_us, *about_contents, state = row[:-_TAIL]
+    contents = None
+    kind, members, unpacked, newest_us, has_unchanged, roots, after_end = about_contents
+    if kind is not None:
+        contents = Contents(
+            _KINDS[kind],
+            members,
+            unpacked,
+            None if newest_us is None else time_of(newest_us),
+            bool(has_unchanged),
+            () if roots is None else tuple(json.loads(roots)),
+            None if after_end is None else AfterEnd(*json.loads(after_end)),
+        )
+    return BackupArchive(
+        ArchiveId(profile, TYPES[type], name),
+        size_bytes,
+        Digests(md5, sha256),
+        time_of(received_us),
+        time_of(taken_us),
+        contents,
+        STATES[state],
+        _lineage(*about_lineage),
+        bool(has_snapshot),
+        () if notes is None else tuple(json.loads(notes)),
+    )
+
+
+def _lineage(parent_type: str | None, parent_name: str | None, before: str | None, after: str | None) -> Lineage:
+    if parent_type is None and before is None and after is None:
+        return _NO_LINEAGE
+    parent = None if parent_type is None or parent_name is None else (TYPES[parent_type], parent_name)
+    return Lineage(parent, before, after)
+
+
+def microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def time_of(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def one_more(limit: int) -> int:
+    if limit < 1:
+        raise ValueError(f"limit must be at least 1, got {limit}")
+    return limit + 1  # the row more tells whether there is a next page
+
+
+def may_exist(profile: str | None) -> bool:
+    try:
+        return profile is None or bool(check_profile(profile))
+    except InvalidName:
+        return False

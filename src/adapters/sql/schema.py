@@ -1,0 +1,242 @@
+"""
+The tables of the SQL catalog, and bringing a database to them.
+
+An empty database gets the tables as they are defined here; an older one is changed by the migrations, and tests hold
+the two equal. So only a change needs Alembic, whose import costs 7 MiB and more time than the rest of opening together.
+
+Times are microseconds since the epoch in 64-bit integers: exact, ordered, and the same in every database. Text is
+ordered by code points (collation C where the database would do otherwise), as Python orders it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TextClause,
+    UniqueConstraint,
+    inspect,
+    text,
+)
+
+from ...domain.errors import FormatUnknown
+
+HEAD = "0009"
+"""The newest revision among the migrations."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_VERSION = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), primary_key=True),
+)
+"""Alembic's own table, as Alembic makes it, with the one row that says which revision the database has."""
+
+LISTED = text("NOT claimed AND state <> 'trashed'")
+"""Which rows reading methods show. Partial indexes are used by queries that hold this very text."""
+
+OPEN_CLAIM = text("claimed")
+"""Which rows are claims."""
+
+METADATA = MetaData()
+
+_sequence = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows itself only for the type INTEGER
+_words = Text().with_variant(Text(collation="C"), "postgresql")
+
+archives = Table(
+    "archives",
+    METADATA,
+    Column("seq", _sequence, primary_key=True),
+    Column("profile", _words, nullable=False),
+    Column("type", _words, nullable=False),
+    Column("name", _words, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("md5", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("received_us", BigInteger, nullable=False),
+    Column("taken_us", BigInteger, nullable=False),
+    Column("kind", Text),
+    Column("members", BigInteger),
+    Column("unpacked_bytes", BigInteger),
+    Column("newest_member_us", BigInteger),
+    Column("state", Text, nullable=False),
+    Column("claimed", Boolean, nullable=False),
+    Column("has_unchanged", Boolean),
+    Column("roots", Text),  # a JSON array
+    Column("parent_type", Text),
+    Column("parent_name", Text),
+    Column("snapshot_before", Text),
+    Column("snapshot_after", Text),
+    Column("has_snapshot", Boolean),
+    Column("notes", Text),  # a JSON array
+    Column("after_end", Text),  # a JSON array: bytes, and whether they are a tar
+    UniqueConstraint("type", "name", "profile", name="archives_identity"),
+)
+"""Claims and entries. One table for both, so that one unique constraint makes an identity taken by either."""
+
+
+def _listed_by(name: str, *columns: str) -> Index:
+    return Index(name, *(archives.c[column] for column in columns), sqlite_where=LISTED, postgresql_where=LISTED)
+
+
+# One index for each combination of filters: with the equal columns in front, the place in the order is found directly.
+_listed_by("archives_in_time", "received_us", "seq")
+_listed_by("archives_of_profile_in_time", "profile", "received_us", "seq")
+_listed_by("archives_of_type_in_time", "type", "received_us", "seq")
+_listed_by("archives_of_both_in_time", "profile", "type", "received_us", "seq")
+# Holds all that an inventory shows: looking up 100,000 rows one by one takes three times as long as reading it.
+# SQLite wants the column of the condition, too, or it looks at the row for it.
+_listed_by("archives_inventory", "profile", "type", "name", "size_bytes", "md5", "sha256", "state", "claimed")
+Index(
+    "archives_claimed",
+    archives.c.profile,
+    archives.c.type,
+    archives.c.name,
+    sqlite_where=OPEN_CLAIM,
+    postgresql_where=OPEN_CLAIM,
+)
+
+LEFT_BEHIND = text("snapshot_after IS NOT NULL AND NOT claimed")
+"""Entries that left a snapshot file behind, in the trash or not."""
+
+Index(
+    "archives_left_behind",
+    archives.c.profile,
+    archives.c.snapshot_after,
+    sqlite_where=LEFT_BEHIND,
+    postgresql_where=LEFT_BEHIND,
+)
+
+links = Table(
+    "links",
+    METADATA,
+    Column("seq", _sequence, primary_key=True, autoincrement=False),  # that of the archive
+    Column("profile", _words, nullable=False),
+    Column("type", _words, nullable=False),
+    Column("position", LargeBinary, nullable=False),  # in the order of the profile, see `link_changes.position`
+    Column("is_listed", Boolean, nullable=False),  # not in the trash
+    Column("is_pending", Boolean, nullable=False),  # the link is to be worked out
+    Column("changed", BigInteger, nullable=False),  # the version of the profile in which the archive came or changed
+    Column("parent", BigInteger),
+    Column("link", Text),  # JSON, see `link_text`
+    # From which moment on archives of a type matter to the link; NULL: of that type none does.
+    Column("since_full", LargeBinary),
+    Column("since_inc", LargeBinary),
+    Column("since_diff", LargeBinary),
+    Column("standing", Text),  # JSON
+    Column("is_restorable", Boolean),  # as the standing says
+)
+"""What each archive builds on and what its path makes of it; NULL where that is to be worked out."""
+
+LISTED_LINK = text("is_listed")
+PENDING_LINK = text("is_pending")
+UNSETTLED_LINK = text("is_listed AND standing IS NULL")
+
+
+def _links_by(name: str, where: TextClause, *columns: str) -> Index:
+    return Index(name, *(links.c[column] for column in columns), sqlite_where=where, postgresql_where=where)
+
+
+Index("links_in_order", links.c.profile, links.c.position)
+_links_by("links_of_type_in_order", LISTED_LINK, "profile", "type", "position")
+# Behind the column of the condition: of indexes that begin with the profile SQLite would take any, and go through it.
+_links_by("links_pending", PENDING_LINK, "is_pending", "profile", "position")
+_links_by("links_unsettled", UNSETTLED_LINK, "standing", "profile", "position")
+_links_by("links_of_parent", text("parent IS NOT NULL"), "parent")
+
+asked = Table(
+    "asked",
+    METADATA,
+    Column("profile", _words, primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+)
+"""What links asked about besides moments: a hash of a name or a snapshot file, and the row of the link."""
+
+Index("asked_by", asked.c.seq)
+
+linked_profiles = Table(
+    "linked_profiles",
+    METADATA,
+    Column("profile", _words, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("rules", Text),
+)
+"""Of each profile how often it changed, and the rules by which its links were made."""
+
+totals = Table(
+    "totals",
+    METADATA,
+    Column("number", _sequence, primary_key=True),
+    Column("profile", _words, nullable=False),
+    Column("type", _words, nullable=False),
+    Column("archives", BigInteger, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    UniqueConstraint("profile", "type", name="totals_identity"),
+    sqlite_autoincrement=True,  # a number is never used again, so that new profiles are known by theirs
+)
+"""
+Sums over the listed entries, changed in the transactions that change those. A pair that lost all keeps zeros.
+
+Under the profile `EVERYBODY` stand the sums of each type over all profiles.
+"""
+
+EVERYBODY = ""
+"""No profile is called that."""
+
+
+def upgrade(connection: Connection) -> None:
+    """
+    Bring the database to `HEAD`. *connection* is in a transaction that excludes other writers.
+
+    Raises:
+        FormatUnknown: it has a revision, or tables, of something else.
+    """
+    if (revision := current_revision(connection)) == HEAD:
+        return
+    if revision is None:
+        if inspect(connection).get_table_names():
+            raise FormatUnknown("the catalog database holds the tables of something else")
+        _VERSION.create(connection)
+        METADATA.create_all(connection, checkfirst=False)
+        connection.execute(_VERSION.insert(), {"version_num": HEAD})
+        return
+    migrate(connection, revision)
+
+
+def migrate(connection: Connection, revision: str | None, to: str = "head") -> None:
+    """
+    Run the migrations that follow *revision*, from None on all of them, up to the revision *to*.
+
+    Raises:
+        FormatUnknown: *revision* is none of them.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise FormatUnknown(f"the catalog has the unknown schema revision {revision[:40]!a}")
+    command.upgrade(config, to)
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision the database has, None where it has none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,0 +1,173 @@
+"""
+Transactions that writers share who wait for their turn at the same time.
+
+Making a transaction durable takes longer than what a writer does in it. So whoever has the turn takes along all who
+wait behind it, also those who come while the works of others run: all works run in one transaction, one after the
+other, and each returns when that is durable. Before it commits, it lets those run who are ready to (`let_others_come`),
+but nobody waits for others to come: a writer alone commits at once, and in its own thread.
+
+What one writer does never decides about another. Where a work fails, everything of that transaction is taken back and
+each work runs again in a transaction of its own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from threading import Lock
+from typing import Generic, TypeVar
+
+from attrs import define, field
+
+from ...domain.errors import BackendUnavailable, CatalogBusy
+from ..process.shared_syncs import let_others_come
+
+Connection = TypeVar("Connection")
+Result = TypeVar("Result")
+
+AT_MOST = 100
+"""Writers that share one: the first of them waits for all."""
+
+
+class SharedTransactions(Generic[Connection]):
+    """
+    Turns at writing, for any number of threads.
+
+    *begin* is a transaction as a context: committed and durable when it is left, taken back when it is left by an
+    error. *patience_seconds* is how long to wait for a turn.
+    """
+
+    def __init__(self, begin: Callable[[], AbstractContextManager[Connection]], patience_seconds: float) -> None:
+        self._begin = begin
+        self._patience_seconds = patience_seconds
+        self._lock = Lock()
+        self._waiting: deque[_Place[Connection]] = deque()
+        self._is_taken = False
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a turn now."""
+        with self._lock:
+            return len(self._waiting)
+
+    def together(self, work: Callable[[Connection], Result]) -> Result:
+        """
+        What *work* returns; it is durable then.
+
+        *work* may run in another thread, and a second time after all that the first one did was taken back.
+
+        Raises:
+            CatalogBusy: there was no turn in time; nothing was done.
+            Whatever *work* raises, or beginning or committing does.
+        """
+        results: list[Result] = []
+
+        def run(connection: Connection) -> None:
+            results[:] = [work(connection)]
+
+        place = _Place(run)
+        if self._has_turn(place):
+            self._lead(place)
+        if place.error is not None:
+            raise place.error
+        return results[0]
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """
+        A transaction that nobody shares, for work that is long or runs the caller's code.
+
+        Raises:
+            CatalogBusy: there was no turn in time.
+        """
+        self._has_turn(_Place(None))
+        try:
+            with self._begin() as connection:
+                yield connection
+        finally:
+            self._pass_on()
+
+    def _has_turn(self, place: _Place[Connection]) -> bool:
+        """Wait in the queue: True when it is the turn of *place*, False when another's transaction included it."""
+        with self._lock:
+            if not self._is_taken:
+                self._is_taken = True
+                return True
+            self._waiting.append(place)
+        if not place.called.acquire(timeout=self._patience_seconds):
+            with self._lock:
+                if place in self._waiting:
+                    self._waiting.remove(place)
+                    raise CatalogBusy
+            place.called.acquire()  # its transaction has begun: only its end tells what came of it
+        return place.is_leading
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            if self._waiting:
+                following = self._waiting.popleft()
+                following.is_leading = True
+                following.called.release()
+            else:
+                self._is_taken = False
+
+    def _lead(self, place: _Place[Connection]) -> None:
+        group = [place]
+        try:
+            self._run(group, self._joining(group))
+        except BaseException:  # the thread is being ended; nobody knows how far the transaction came
+            for other in group[1:]:
+                other.error = other.error or BackendUnavailable("catalog")
+            raise
+        finally:
+            self._pass_on()
+            for other in group[1:]:
+                other.called.release()
+
+    def _joining(self, group: list[_Place[Connection]]) -> Iterator[_Place[Connection]]:
+        """Those of *group*, and whoever comes while they are at work, who joins it; at most `AT_MOST` in all."""
+        for number, place in enumerate(group, 1):  # which grows meanwhile
+            yield place
+            if number == len(group):
+                let_others_come()
+            with self._lock:
+                while len(group) < AT_MOST and self._waiting and self._waiting[0].run is not None:
+                    group.append(self._waiting.popleft())
+
+    def _run(self, group: list[_Place[Connection]], coming: Iterable[_Place[Connection]]) -> None:
+        is_at_work = False
+        try:
+            with self._begin() as connection:
+                is_at_work = True
+                for place in coming:
+                    if place.run is not None:
+                        place.run(connection)
+                is_at_work = False
+        except Exception as error:
+            if is_at_work and len(group) > 1:
+                for place in group:
+                    self._run([place], [place])
+                return
+            for place in group:
+                place.error = error
+
+
+@define(eq=False)
+class _Place(Generic[Connection]):
+    """
+    A place in the queue.
+
+    *called* is released once: when it is the turn of this place, or when a transaction that included it has ended.
+    """
+
+    run: Callable[[Connection], None] | None
+    called: Lock = field(init=False)
+    is_leading: bool = field(default=False, init=False)
+    error: Exception | None = field(default=None, init=False)
+
+    @called.default
+    def _not_yet(self) -> Lock:
+        lock = Lock()
+        lock.acquire()
+        return lock

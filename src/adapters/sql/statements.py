@@ -1,0 +1,88 @@
+"""
+Statements of SQLAlchemy that are compiled once for a database, and run by its driver.
+
+SQLAlchemy says what a statement is for whatever database; its way from there to the driver, made anew for each run,
+takes several times as long as SQLite takes for a row. So a statement is compiled when it is first run with values of
+these names, and its text goes to a cursor of the driver, with the values as they are: no column needs a conversion.
+
+The rule: no statement here has a part that depends on its values, such as a list in an IN; see `engine.is_one_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from attrs import define, field, frozen
+from sqlalchemy import Dialect, Executable
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+
+from .rows import Rows, Values
+
+_Arguments: TypeAlias = Any
+"""Values in their order, or by name, as the driver has it."""
+
+
+@frozen
+class _Prepared:
+    text: str
+    arguments: Callable[[Values], _Arguments]
+
+
+@define
+class Statements:
+    """What was compiled for *dialect*, for any number of threads."""
+
+    dialect: Dialect
+    _prepared: dict[tuple[Executable, tuple[str, ...]], _Prepared] = field(factory=dict, init=False)
+
+    def run(self, connection: DBAPIConnection, statement: Executable, values: Values) -> DBAPICursor:
+        """Run *statement*; what the cursor has must be fetched whole."""
+        prepared = self._of(statement, values)
+        cursor = connection.cursor()
+        cursor.execute(prepared.text, prepared.arguments(values))
+        return cursor
+
+    def run_each(self, connection: DBAPIConnection, statement: Executable, rows: Sequence[Values]) -> DBAPICursor:
+        """Run *statement*, which gives nothing back, with each of *rows*, all of the same names; at least one."""
+        prepared = self._of(statement, rows[0])
+        cursor = connection.cursor()
+        cursor.executemany(prepared.text, [prepared.arguments(row) for row in rows])
+        return cursor
+
+    def _of(self, statement: Executable, values: Values) -> _Prepared:
+        key = (statement, tuple(values))
+        found = self._prepared.get(key)
+        if found is None:
+            found = self._prepared[key] = self._compiled(statement, key[1])
+        return found
+
+    def _compiled(self, statement: Executable, names: tuple[str, ...]) -> _Prepared:
+        compiled = statement.compile(dialect=self.dialect, column_keys=list(names))  # type: ignore[attr-defined]
+        own: Values = {name: value for name, value in compiled.params.items() if name not in names}
+        if not compiled.positional:
+            return _Prepared(str(compiled), lambda values: {**own, **values})
+        order: list[str] = compiled.positiontup
+        if not own:
+            return _Prepared(str(compiled), lambda values: [values[name] for name in order])
+        return _Prepared(str(compiled), lambda values: [values[n] if n in values else own[n] for n in order])
+
+
+@frozen
+class Transaction:
+    """A transaction under way, on a connection of the driver."""
+
+    _connection: DBAPIConnection
+    _statements: Statements
+
+    def rows(self, statement: Executable, values: Values) -> Rows:
+        """What *statement* finds, or returns of what it changed."""
+        return self._statements.run(self._connection, statement, values).fetchall()
+
+    def run(self, statement: Executable, values: Values) -> int:
+        """Change something by *statement*, which returns nothing: in how many rows."""
+        return self._statements.run(self._connection, statement, values).rowcount
+
+    def run_each(self, statement: Executable, rows: Sequence[Values]) -> int:
+        """The same with each of *rows*, none of which need be there."""
+        return self._statements.run_each(self._connection, statement, rows).rowcount if rows else 0

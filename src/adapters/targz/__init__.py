@@ -1,0 +1,1 @@
+"""Gzip and tar as streams."""

@@ -1,0 +1,104 @@
+"""
+A look through dumpdirs while they pass by: does any of them list a name that is unchanged, and so in another archive?
+
+Nothing is held. A dumpdir is records of a letter, a name and a NUL; an empty one ends it. Whoever reads a listing holds
+all of it, so what is listed is bounded here, in number and in the length of a name. Renames that no tar could carry out
+are refused here, since an archive that has them could be stored and never be restored.
+"""
+
+from __future__ import annotations
+
+from ...domain.errors import ExpandsTooFar, NotATar
+from ...domain.rename_records import RenameRecords
+
+_UNCHANGED = 78  # N
+_OF_RENAMES = frozenset((b"R", b"T", b"X"))
+
+
+class ListingScan:
+    """
+    Looks through the dumpdirs of a tar, passing by, for a name that is unchanged; *found* tells of all together.
+
+    All of them may have *max_names* names, each of at most *max_name_bytes*.
+    """
+
+    def __init__(self, max_names: int, max_name_bytes: int) -> None:
+        self.found = False
+        self._max_names = max_names
+        self._max_name_bytes = max_name_bytes
+        self._names = 0
+        self._left = 0  # bytes of the dumpdir to come
+        self._open = 0  # bytes of the record on its way
+        self._begun = b""  # its first two
+        self._renames: RenameRecords | None = None  # of a dumpdir that has any
+        self._at = 0
+
+    def begin(self, size: int, at: int) -> None:
+        """Begin a dumpdir of *size* bytes, of the member whose headers begin at *at*."""
+        self._left = size
+        self._open = 0
+        self._begun = b""
+        self._renames = None
+        self._at = at
+
+    def feed(self, data: bytes) -> None:
+        """
+        Look at the next bytes; those beyond its size are not of it.
+
+        Raises:
+            ExpandsTooFar: more names, or a longer one, than the limits.
+            NotATar: its renames are not in pairs, or use a temporary name that nothing announced.
+        """
+        if not self._left or not data:
+            return
+        data = data[: self._left]
+        self._left -= len(data)
+        if not self._open and data[0] in (0, _UNCHANGED):
+            self.found = self.found or data[0] == _UNCHANGED
+            if not data[0]:
+                self._left = 0
+                self._follow(b"")
+                return
+        end = data.find(b"\0\0")
+        if end >= 0:
+            self._left = 0
+            data = data[: end + 1]
+        self.found = self.found or data.find(b"\0N") >= 0
+        self._names += data.count(b"\0")
+        if self._names > self._max_names:
+            raise ExpandsTooFar("max_members", self._max_names)
+        self._measure(data)
+        self._follow(data)
+
+    def _follow(self, data: bytes) -> None:
+        """Hold records against the order of renames, from where a dumpdir has the first one."""
+        if self._begun:
+            data = self._begun + data
+        if self._renames is None:
+            if not (data[:1] in _OF_RENAMES or b"\0R" in data or b"\0T" in data or b"\0X" in data):
+                self._begun = data[data.rfind(b"\0") + 1 :][:2] if self._left else b""
+                return
+            self._renames = RenameRecords()
+        *records, begun = data.split(b"\0")
+        self._begun = begun[:2]
+        try:
+            for record in records:
+                self._renames.take(record[:1], len(record) > 1)
+            if not self._left:
+                if self._begun:  # nothing ends it but the dumpdir's end
+                    self._renames.take(self._begun[:1], len(self._begun) > 1)
+                self._renames.end()
+        except ValueError as error:
+            raise NotATar(self._at, f"a directory's listing has {error}") from error
+
+    def _measure(self, data: bytes) -> None:
+        """Find a record that is too long, in few steps: from NUL to the last one that is near enough."""
+        longest = self._max_name_bytes + 1  # with its letter
+        position, stop = 0, len(data)
+        while self._open + stop - position > longest:
+            nul = data.rfind(b"\0", position, position + longest - self._open + 1)
+            if nul < 0:
+                raise ExpandsTooFar("max_name_bytes", self._max_name_bytes)
+            position, self._open = nul + 1, 0
+        last = data.rfind(b"\0", position)
+        self._open = stop - last - 1 if last >= 0 else self._open + stop - position
