@@ -15,7 +15,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
-from tarkeep.domain.archives import ArchiveId, BackupType, Offer
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
 from tarkeep.domain.ports import Inspector, Recorder, RunningInspection
 from tarkeep.entrypoints.http.points import points_json
 from tarkeep.entrypoints.settings import StorageSettings

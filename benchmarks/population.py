@@ -17,8 +17,8 @@ from attrs import evolve
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.adapters.sql.catalog import SqlCatalog
-from tarkeep.domain import sidecar
-from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
+from tarkeep.domain.archives import sidecar
+from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
 
 from .corpus import Archive
 

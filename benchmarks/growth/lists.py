@@ -11,10 +11,10 @@ from pathlib import Path
 from tarkeep.adapters.filesystem.inventory_sorter import SpillingSorter
 from tarkeep.adapters.filesystem.scratch import ScratchFiles
 from tarkeep.adapters.sql.catalog import SqlCatalog
-from tarkeep.domain.access import ANYBODY, Scope, Visitor
-from tarkeep.domain.archives import BackupType
+from tarkeep.domain.access.tokens import ANYBODY, Scope, Visitor
+from tarkeep.domain.archives.archive import BackupType
+from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.ports import Catalog, ListedArchive
-from tarkeep.domain.sync import InventoryEntry
 from tarkeep.domain.usecases.browse import ListArchives, Summarise
 from tarkeep.domain.usecases.verify import VerifyInventory
 from tarkeep.domain.usecases.visible import VisibleProfiles

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from tarkeep.domain.chains import Evidence
+from tarkeep.domain.chains.links import Evidence
 from tarkeep.entrypoints.http.points import point_in_list
 from tarkeep.entrypoints.wiring import Tarkeep
 

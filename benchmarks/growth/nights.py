@@ -17,7 +17,7 @@ from pathlib import Path
 
 from isal import igzip
 
-from tarkeep.domain.archives import ArchiveId, BackupType, Offer
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import Tarkeep, open_tarkeep
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from tarkeep.domain.archives import Offer
+from tarkeep.domain.archives.archive import Offer
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import open_tarkeep
 

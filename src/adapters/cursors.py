@@ -10,9 +10,9 @@ from __future__ import annotations
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
-from ..domain.archives import ArchiveId, BackupType
+from ..domain.archives.archive import ArchiveId, BackupType
 from ..domain.errors import InvalidName
-from ..domain.naming import check_archive_name
+from ..domain.identity.naming import check_archive_name
 
 _TIME = b"t"
 _IDENTITY = b"i"

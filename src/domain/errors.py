@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from .path_text import path_text
-from .words import counted
+from .text.counted import counted
+from .text.paths import path_text
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .archives import ArchiveId, BackupType
-    from .lack_counts import Counts
+    from .archives.archive import ArchiveId, BackupType
+    from .trees.lack_counts import Counts
 
 
 class TarkeepError(Exception):

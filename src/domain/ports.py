@@ -18,16 +18,16 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from attrs import frozen
 
-from .access import Keyring, Token
-from .archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests
-from .audit import AuditEntry, AuditReport
-from .chains import Fit
-from .footprints import Footprint
-from .kept_links import KeptLinks
-from .members import MemberRecord
-from .name_table import NameTable
-from .sums import BlockSums
-from .sync import InventoryEntry
+from .access.audit import AuditEntry, AuditReport
+from .access.tokens import Keyring, Token
+from .archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests
+from .archives.block_sums import BlockSums
+from .archives.inventory import InventoryEntry
+from .chains.kept_links import KeptLinks
+from .chains.links import Fit
+from .names.footprints import Footprint
+from .names.name_table import NameTable
+from .tar.members import MemberRecord
 from .uploads import ChecksumAlgorithm, Upload
 
 Block: TypeAlias = bytes | bytearray | memoryview

@@ -18,7 +18,7 @@ from enum import Enum
 
 from attrs import evolve, frozen
 
-from .archives import ArchiveId, Offer
+from .archives.archive import ArchiveId, Offer
 from .errors import (
     BeyondLength,
     EmptyArchive,
@@ -29,7 +29,7 @@ from .errors import (
     TooManyUploads,
     UploadGone,
 )
-from .sizes import check_size
+from .text.sizes import check_size
 
 
 class ChecksumAlgorithm(Enum):

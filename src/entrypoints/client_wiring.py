@@ -15,7 +15,7 @@ from ..adapters.local.archive_folder import LocalFolder, described
 from ..adapters.local.landing_folder import LandingFolder
 from ..adapters.local.memory_file import ClientMemory
 from ..adapters.process.hashing import HashlibHasher
-from ..domain.archives import BackupType
+from ..domain.archives.archive import BackupType
 from ..domain.client.fetching import PullArchive
 from ..domain.client.ports import LocalArchive
 from ..domain.client.push import PlanPush, PushArchive

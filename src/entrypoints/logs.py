@@ -12,8 +12,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from ..domain.archives import ArchiveId
-from ..domain.path_text import printable
+from ..domain.archives.archive import ArchiveId
+from ..domain.text.paths import printable
 
 _FIELDS = "tarkeep_fields"
 

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from ..domain.errors import InvalidSetting
-from ..domain.rules import IncBase, ProfileRules, RuleBook
+from ..domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from .setting_files import read_setting_text
 from .settings import parse_size
 from .shapes import sentence, unknown_name

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from attrs import field, frozen
 from cyclopts import Group, Parameter, Token
 
-from ..domain.access import Network
+from ..domain.access.tokens import Network
 from ..domain.errors import InvalidSetting
 from .setting_files import url_with_home, with_home, with_home_if_any
 

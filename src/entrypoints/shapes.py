@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from ..domain.words import listed
+from ..domain.text.counted import listed
 from .nearest import did_you_mean
 
 _MISMATCH = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`(?: - at `\$(?P<place>[^`]*)`)?")

@@ -46,7 +46,6 @@ from ..adapters.targz.inspector import InspectionLimits, NoInspector, TargzInspe
 from ..adapters.targz.seek_index import SeekIndexes
 from ..adapters.targz.unpacker import TargzUnpacker
 from ..domain.errors import InvalidSetting
-from ..domain.listings import MAX_HELD_BYTES
 from ..domain.ports import (
     ArchiveStore,
     ArchiveSums,
@@ -67,8 +66,9 @@ from ..domain.ports import (
     UploadLocks,
     UploadSessions,
 )
-from ..domain.room import NO_RESERVE, Reserve
-from ..domain.rules import NO_RULES, CurrentRules, RuleBook, Rules
+from ..domain.profiles.capacity import NO_RESERVE, Reserve
+from ..domain.profiles.rules import NO_RULES, CurrentRules, RuleBook, Rules
+from ..domain.tar.paths import MAX_HELD_BYTES
 from ..domain.usecases.adopt_archives import AdoptArchives
 from ..domain.usecases.adopt_snapshots import AdoptSnapshots
 from ..domain.usecases.begin_upload import BeginUpload

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.filesystem.data_directory import DataDirectory, translated
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.errors import (
     ArchiveNotFound,
     BackendUnavailable,

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.records.record_files import FilesystemMemberRecords
-from tarkeep.domain.chains import Fit, FitVerdict
+from tarkeep.domain.chains.links import Fit, FitVerdict
+from tarkeep.domain.comparing.compatibility import RULE
 from tarkeep.domain.errors import RecordsMissing, TreeTooLarge
-from tarkeep.domain.fitting import RULE
-from tarkeep.domain.name_table import changed_rows
-from tarkeep.domain.names import tables
+from tarkeep.domain.names.columns import tables
+from tarkeep.domain.names.name_table import changed_rows
 from tests.contracts.member_records import LIMIT_BYTES, ONE, OTHER, flat, listed, night, publish, some, told
 from tests.support.clocks import SequenceIds
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.errors import (
     AlreadyPublished,
     BackendUnavailable,
@@ -41,7 +41,7 @@ import os, sys
 from pathlib import Path
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.process.clock_and_ids import RandomIds
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.errors import TarkeepError
 store = FilesystemArchiveStore.open(Path(sys.argv[1]), ids=RandomIds())
 os.write(1, b"opened\\n")

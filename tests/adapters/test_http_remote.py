@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tarkeep.adapters.http.remote import HttpRemote
-from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, DeclaredDigests
 from tarkeep.domain.errors import NoAnswer, Refused
 from tests.support.stub_server import Answer, stub_server
 

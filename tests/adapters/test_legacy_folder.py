@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tarkeep.adapters.local.legacy_folder import LegacyFolder
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.errors import InvalidSetting
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import InMemory

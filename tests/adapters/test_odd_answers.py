@@ -13,7 +13,7 @@ import pytest
 
 from tarkeep.adapters.http.chains import HttpChains
 from tarkeep.adapters.http.remote import HttpRemote
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.errors import Refused, TarkeepError
 from tests.support.stub_server import Answer, StubServer, stub_server
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarkeep.adapters.filesystem.packed_snapshot import MAGIC, SHORT_BYTES, BadSnapshot, are_equal, packed, unpacked
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.errors import ArchiveCorrupt
 from tests.support.store_doors import FilesystemDoor
 

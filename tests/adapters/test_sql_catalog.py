@@ -23,8 +23,10 @@ from sqlalchemy import create_engine
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.adapters.sql.engine import connect, meaning, safe_journal_mode, sqlite3
 from tarkeep.adapters.sql.schema import HEAD, MIGRATIONS, migrate
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
-from tarkeep.domain.chains import Evidence, Link
+from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
+from tarkeep.domain.chains.kept_links import NewLink
+from tarkeep.domain.chains.links import Evidence, Link
+from tarkeep.domain.chains.neighbours import EARLIEST, Asked
 from tarkeep.domain.errors import (
     ArchiveNotFound,
     BackendUnavailable,
@@ -35,8 +37,6 @@ from tarkeep.domain.errors import (
     ReadOnly,
     TarkeepError,
 )
-from tarkeep.domain.kept_links import NewLink
-from tarkeep.domain.neighbours import EARLIEST, Asked
 from tarkeep.domain.ports import Claimed, ClaimedElsewhere
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted

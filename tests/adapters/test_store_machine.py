@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.errors import AlreadyPublished, ArchiveNotFound
 from tarkeep.domain.ports import ArchiveWriter, StoredArchive
 from tests.support.store_doors import LONG_AGO, SOON, FilesystemDoor, MemoryDoor, StoreDoor

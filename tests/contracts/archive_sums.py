@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import Protocol
 
+from tarkeep.domain.archives.block_sums import BLOCK_BYTES, BlockSums
 from tarkeep.domain.ports import ArchiveSums
-from tarkeep.domain.sums import BLOCK_BYTES, BlockSums
 
 ONE, OTHER = "1" * 64, "a" * 64
 

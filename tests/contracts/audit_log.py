@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from attrs import evolve
 
-from tarkeep.domain.audit import FIRST, AuditEntry
+from tarkeep.domain.access.audit import FIRST, AuditEntry
 from tarkeep.domain.ports import AuditLog
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)

@@ -15,7 +15,7 @@ from threading import Barrier
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import (
+from tarkeep.domain.archives.archive import (
     AfterEnd,
     ArchiveId,
     ArchiveState,
@@ -25,9 +25,9 @@ from tarkeep.domain.archives import (
     Kind,
     Lineage,
 )
+from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.errors import ArchiveNotFound
 from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ListedArchive, Sums, Totals
-from tarkeep.domain.sync import InventoryEntry
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted
 

@@ -9,7 +9,7 @@ from ipaddress import ip_network
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.access import Scope, Token
+from tarkeep.domain.access.tokens import Scope, Token
 from tarkeep.domain.errors import TokenNotFound
 from tarkeep.domain.ports import Gatekeeper
 

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import AfterEnd, Contents, Kind
+from tarkeep.domain.archives.archive import AfterEnd, Contents, Kind
 from tarkeep.domain.errors import (
     EmptyArchive,
     ExpandsTooFar,
@@ -32,8 +32,8 @@ from tarkeep.domain.errors import (
     RejectedContent,
     TarkeepError,
 )
-from tarkeep.domain.members import MemberRecord
 from tarkeep.domain.ports import Block, Inspector
+from tarkeep.domain.tar.members import MemberRecord
 from tests.support import tars
 from tests.support.tars import BROKEN, END, HUGE_RECORD, WHOLE, gnu_tar, gz, gzip_member, header, member, pax
 

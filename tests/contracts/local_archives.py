@@ -8,7 +8,7 @@ from typing import Protocol
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.client.ports import DigestCache, LocalArchive, LocalArchives, UploadNotes
 from tarkeep.domain.client.unfinished import UploadNote
 from tarkeep.domain.errors import FolderUnusable, LocalFileChanged

@@ -14,17 +14,17 @@ from typing import Protocol
 
 import pytest
 
-from tarkeep.domain.chains import Fit, FitVerdict
+from tarkeep.domain.chains.links import Fit, FitVerdict
+from tarkeep.domain.comparing.silence import says_nothing_of
 from tarkeep.domain.errors import MemberUnreadable, RecordsMissing
-from tarkeep.domain.footprints import footprint_of
-from tarkeep.domain.history import Looking
-from tarkeep.domain.listings import canonical, join, split
-from tarkeep.domain.members import MemberRecord
-from tarkeep.domain.name_table import NameTable, last_at, mark_of
-from tarkeep.domain.names import DIRECTORY, Names, tables
+from tarkeep.domain.names.columns import DIRECTORY, Names, tables
+from tarkeep.domain.names.footprints import footprint_of
+from tarkeep.domain.names.name_table import NameTable, last_at, mark_of
 from tarkeep.domain.ports import MemberRecords
-from tarkeep.domain.silence import says_nothing_of
-from tarkeep.domain.tar_headers import read_member
+from tarkeep.domain.tar.headers import read_member
+from tarkeep.domain.tar.members import MemberRecord
+from tarkeep.domain.tar.paths import canonical, join, split
+from tarkeep.domain.trees.history import Looking
 from tests.support.tars import header, padded
 
 ONE, OTHER = "1" * 64, "a" * 64

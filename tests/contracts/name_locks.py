@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.errors import ReceiveInProgress
 from tarkeep.domain.ports import NameLocks
 

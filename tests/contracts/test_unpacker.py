@@ -16,7 +16,7 @@ from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes, SeekFold
 from tarkeep.adapters.targz.gzip_stream import InflateEngine, IsalInflater, ZlibInflater
 from tarkeep.adapters.targz.seek_index import SeekIndexes
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
-from tarkeep.domain.archives import BackupArchive
+from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.errors import ArchiveCorrupt, ArchiveNotFound
 from tarkeep.domain.ports import ArchiveReader
 from tests.contracts.unpacker import FAR_BYTES, SPACING_BYTES, UnpackerContract

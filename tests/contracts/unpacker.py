@@ -20,7 +20,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import ArchiveState, BackupArchive, Contents, Kind
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind
 from tarkeep.domain.errors import ArchiveCorrupt, NotAGzip
 from tarkeep.domain.ports import Unpacker
 from tests.support.archives import make_archive

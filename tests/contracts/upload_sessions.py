@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain import uploads
-from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Offer
 from tarkeep.domain.errors import UploadNotFound
 from tarkeep.domain.ports import UploadSessions
 from tarkeep.domain.uploads import Upload

@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.access import (
+from tarkeep.domain.access.tokens import (
     ANYBODY,
     Keyring,
     Scope,

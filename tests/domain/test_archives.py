@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import (
+from tarkeep.domain.archives.archive import (
     ArchiveId,
     BackupArchive,
     BackupType,

@@ -12,7 +12,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import (
+from tarkeep.domain.archives.archive import (
     ArchiveId,
     ArchiveState,
     BackupArchive,
@@ -22,7 +22,7 @@ from tarkeep.domain.archives import (
     Kind,
     Lineage,
 )
-from tarkeep.domain.chains import (
+from tarkeep.domain.chains.links import (
     NEAREST_TRIED,
     Evidence,
     Fit,
@@ -32,10 +32,10 @@ from tarkeep.domain.chains import (
     dependents,
     link_archives,
 )
+from tarkeep.domain.chains.points import RestorePoint, plan_restore, restore_points
+from tarkeep.domain.chains.standing import DoubtKind, Fidelity, ObstacleKind
 from tarkeep.domain.errors import PointNotFound, PointNotRestorable
-from tarkeep.domain.points import RestorePoint, plan_restore, restore_points
-from tarkeep.domain.rules import IncBase, ProfileRules
-from tarkeep.domain.standing import DoubtKind, Fidelity, ObstacleKind
+from tarkeep.domain.profiles.rules import IncBase, ProfileRules
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FULL, INC, DIFF = BackupType.FULL, BackupType.INC, BackupType.DIFF

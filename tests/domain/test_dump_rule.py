@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.client.chain import StoredPoint
 from tarkeep.domain.client.dump_rule import DumpRule, choose_type, parse_period
 from tarkeep.domain.errors import InvalidSetting

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tarkeep.adapters.records.footprint_bytes import footprint_bytes, read_footprint
 from tarkeep.domain.client.guarding import MemberGuard
 from tarkeep.domain.errors import NotATar
-from tarkeep.domain.footprints import Footprint, Ground, footprint_of, objection
-from tarkeep.domain.tar_headers import read_member
+from tarkeep.domain.names.footprints import Footprint, Ground, footprint_of, objection
+from tarkeep.domain.tar.headers import read_member
 from tests.support.hostile_chains import (
     HostileChain,
     directory,

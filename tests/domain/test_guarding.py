@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from tarkeep.domain.client.guarding import MemberGuard
-from tarkeep.domain.members import Listing, Member, MemberType, Rename
+from tarkeep.domain.tar.members import Listing, Member, MemberType, Rename
 
 FILE, DIRECTORY, SYMLINK, HARD_LINK = (
     MemberType.FILE,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tarkeep.domain.errors import MemberUnreadable
-from tarkeep.domain.history import sightings
-from tarkeep.domain.joined import MAX_PARTS, taken_apart
-from tarkeep.domain.members import Mark
-from tarkeep.domain.names import DIRECTORY, OTHER, Names
+from tarkeep.domain.names.columns import DIRECTORY, OTHER, Names
+from tarkeep.domain.names.joined import MAX_PARTS, taken_apart
+from tarkeep.domain.tar.members import Mark
+from tarkeep.domain.trees.history import sightings
 from tests.support.members import directory, member
 
 LIMIT_BYTES = 1 << 20

@@ -8,8 +8,8 @@ from attrs import frozen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.members import Member
-from tarkeep.domain.tree import Gap, GapKind
+from tarkeep.domain.tar.members import Member
+from tarkeep.domain.trees.tree import Gap, GapKind
 from tests.support.members import archive, directory, member, merge
 
 DIRECTORIES = ("r", "r/d", "r/e")

@@ -8,8 +8,8 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.members import Member, MemberType
-from tarkeep.domain.tree import Entry, GapKind
+from tarkeep.domain.tar.members import Member, MemberType
+from tarkeep.domain.trees.tree import Entry, GapKind
 from tests.support import merged_by_members
 from tests.support.completed_by_members import Kept, completed
 from tests.support.members import archive, directory, member, merge, names

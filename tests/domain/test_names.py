@@ -9,10 +9,8 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain.errors import MemberUnreadable
-from tarkeep.domain.listings import canonical
-from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
-from tarkeep.domain.names import DIRECTORY, HARD_LINK, OTHER, TABLE_MEMBERS, listing_of, listings, named, tables
-from tarkeep.domain.tar_headers import (
+from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, TABLE_MEMBERS, listing_of, listings, named, tables
+from tarkeep.domain.tar.headers import (
     as_directory,
     drop_times,
     parse_listing,
@@ -21,6 +19,8 @@ from tarkeep.domain.tar_headers import (
     with_path,
     written_listing,
 )
+from tarkeep.domain.tar.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
+from tarkeep.domain.tar.paths import canonical
 from tests.support import tars
 from tests.support.members import records
 from tests.support.tars import END, WHOLE, gnu_tar, header, pax

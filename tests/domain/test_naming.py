@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tarkeep.domain.errors import InvalidName
-from tarkeep.domain.naming import (
+from tarkeep.domain.identity.naming import (
     check_archive_name,
     check_profile,
     day_in_name,

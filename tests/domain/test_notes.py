@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.notes import MAX_NOTES, check_notes, fitting
+from tarkeep.domain.archives.notes import MAX_NOTES, check_notes, fitting
 
 LINES = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=2000)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.path_text import path_bytes, path_text
+from tarkeep.domain.text.paths import path_bytes, path_text
 
 
 @given(st.binary(max_size=20) | st.text(max_size=20).map(lambda text: text.encode(errors="surrogatepass")))

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tarkeep.domain.archives import BackupType
+from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.errors import InsufficientStorage, QuotaExceeded
 from tarkeep.domain.ports import Totals, Usage
-from tarkeep.domain.room import NO_RESERVE, Reserve, check_quota, check_room
-from tarkeep.domain.rules import ProfileRules
+from tarkeep.domain.profiles.capacity import NO_RESERVE, Reserve, check_quota, check_room
+from tarkeep.domain.profiles.rules import ProfileRules
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 GIB = 1 << 30

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tarkeep.domain.errors import InvalidSetting
-from tarkeep.domain.naming import time_in_name
-from tarkeep.domain.rules import IncBase, ProfileRules, RuleBook
+from tarkeep.domain.identity.naming import time_in_name
+from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from tarkeep.entrypoints.profile_rules import read_rules
 
 PARIS = ZoneInfo("Europe/Paris")

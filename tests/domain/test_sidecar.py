@@ -12,9 +12,18 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import AfterEnd, ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
+from tarkeep.domain.archives.archive import (
+    AfterEnd,
+    ArchiveId,
+    BackupArchive,
+    BackupType,
+    Contents,
+    Digests,
+    Kind,
+    Lineage,
+)
+from tarkeep.domain.archives.sidecar import decode, encode, rfc3339
 from tarkeep.domain.errors import SidecarInvalid
-from tarkeep.domain.sidecar import decode, encode, rfc3339
 from tests.support.archives import make_archive
 
 moments = st.datetimes(datetime(1970, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC))

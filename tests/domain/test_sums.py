@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.sums import BLOCK_BYTES, BlockSums, RunningSums
+from tarkeep.domain.archives.block_sums import BLOCK_BYTES, BlockSums, RunningSums
 
 CONTENT = random.Random(1).randbytes(2 * BLOCK_BYTES + 17)
 

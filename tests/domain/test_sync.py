@@ -12,9 +12,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import BackupType
+from tarkeep.domain.archives.archive import BackupType
+from tarkeep.domain.archives.inventory import JUDGED_AT_ONCE, Bucket, InventoryEntry, SyncReport, TypeReport, pair
 from tarkeep.domain.errors import DuplicateEntry
-from tarkeep.domain.sync import JUDGED_AT_ONCE, Bucket, InventoryEntry, SyncReport, TypeReport, pair
 
 BUCKETS = ("synced", "missing_remote", "extra_remote", "differing", "unverified", "damaged")
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.chains import Fit, FitVerdict
+from tarkeep.domain.chains.links import Fit, FitVerdict
 from tarkeep.domain.errors import TreeTooLarge
-from tarkeep.domain.history import Change, history, sightings
-from tarkeep.domain.listings import MAX_LEVELS, Origins, canonical, join
-from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
-from tarkeep.domain.merging import merge as merge_tables
-from tarkeep.domain.tree import Gap, GapKind, Tree
+from tarkeep.domain.tar.members import Listing, Mark, Member, MemberType, Rename
+from tarkeep.domain.tar.paths import MAX_LEVELS, Origins, canonical, join
+from tarkeep.domain.trees.history import Change, history, sightings
+from tarkeep.domain.trees.merging import merge as merge_tables
+from tarkeep.domain.trees.tree import Gap, GapKind, Tree
 from tests.support.members import archive, directory, fit, member, merge, table
 
 HARD_LINK, SYMLINK = MemberType.HARD_LINK, MemberType.SYMLINK

@@ -28,7 +28,7 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
-from tarkeep.domain.access import Scope
+from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.usecases.tokens import ListTokens, MadeToken, MakeToken, RevokeToken
 from tarkeep.entrypoints.http import access, chains, gaps, inside, original, points, uploads, v1
 from tarkeep.entrypoints.http.access import ACCESS, Where, row_of

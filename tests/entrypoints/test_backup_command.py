@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.domain.access import Scope
+from tarkeep.domain.access.tokens import Scope
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import open_tokens
 from tests.support.machine import MIB, Machine

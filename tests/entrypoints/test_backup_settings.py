@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.domain.archives import BackupType
+from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.client.dump_rule import DumpRule
 from tarkeep.domain.errors import InvalidSetting, InvalidType, TarkeepError, WrongUse
 from tarkeep.entrypoints.cli.backup_settings import BackupSettings, from_table

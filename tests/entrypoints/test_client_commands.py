@@ -14,7 +14,7 @@ from contextlib import closing
 import pytest
 
 from tarkeep.adapters.local.archive_folder import described
-from tarkeep.domain.archives import BackupType
+from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.client.unfinished import version_of
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
 from tests.support.archives import make_targz

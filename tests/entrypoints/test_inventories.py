@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import BackupType
+from tarkeep.domain.archives.archive import BackupType
+from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.errors import InvalidType
-from tarkeep.domain.sync import InventoryEntry
 from tarkeep.entrypoints.http.inventory import (
     MAX_ARCHIVE_BYTES,
     MAX_MEMBER_BYTES,

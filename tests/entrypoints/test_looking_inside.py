@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tarkeep.adapters.targz.unpacker import FAR_BYTES, TargzUnpacker
-from tarkeep.domain.archives import ArchiveId, BackupType, Offer
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import open_tarkeep
 from tests.support.server import in_process

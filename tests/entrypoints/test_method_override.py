@@ -20,7 +20,7 @@ from starlette.routing import Match, Route
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
-from tarkeep.domain.access import Scope
+from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.usecases.tokens import MakeToken
 from tarkeep.entrypoints.http import access
 from tarkeep.entrypoints.http.access import Row, Where, row_of

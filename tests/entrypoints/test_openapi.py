@@ -34,10 +34,10 @@ from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 
 from tarkeep.domain import errors
-from tarkeep.domain.access import Scope
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.access.tokens import Scope
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.errors import InvalidName
-from tarkeep.domain.naming import ARCHIVE_NAME_MAX_BYTES, check_archive_name, check_profile
+from tarkeep.domain.identity.naming import ARCHIVE_NAME_MAX_BYTES, check_archive_name, check_profile
 from tarkeep.entrypoints.http import chains, gaps, inside, original, points, problems, tus_headers, uploads, v1
 from tarkeep.entrypoints.http.access import ACCESS
 from tarkeep.entrypoints.settings import StorageSettings

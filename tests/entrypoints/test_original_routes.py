@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tarkeep.domain.sizes import human_size
+from tarkeep.domain.text.sizes import human_size
 from tests.support.archives import digests_of, make_targz
 from tests.support.forms import field_part, file_part, form, form_headers
 

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import ArchiveId, BackupType, Offer
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
 from tarkeep.domain.errors import InvalidSetting, QuotaExceeded
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import open_tarkeep

@@ -20,7 +20,7 @@ import httpx2
 import pytest
 from attrs import define, field
 
-from tarkeep.domain.sums import BLOCK_BYTES
+from tarkeep.domain.archives.block_sums import BLOCK_BYTES
 from tests.support.archives import make_targz
 from tests.support.server import LiveServer, live_server
 

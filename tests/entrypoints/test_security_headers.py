@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from tarkeep.adapters.memory.store import MemoryArchiveStore
-from tarkeep.domain.access import Scope
+from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.errors import BackendUnavailable
 from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings import StorageSettings

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.domain.archives import BackupType
+from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.errors import ArchiveCorrupt, BackendUnavailable
 from tarkeep.domain.ports import ListedPage
 from tarkeep.entrypoints.http.app import create_app

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tarkeep.domain.archives import ArchiveState, BackupArchive
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.entrypoints.http.problems import Problem
 from tarkeep.entrypoints.http.suspects import AGAIN_SECONDS, MAX_WAITING, MAX_WAITING_OF_ONE, Suspects
 from tarkeep.entrypoints.settings import StorageSettings

@@ -22,8 +22,8 @@ from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.filesystem.upload_sessions import FilesystemUploadSessions
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.records.record_files import FilesystemMemberRecords
-from tarkeep.domain import sidecar
-from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer
+from tarkeep.domain.archives import sidecar
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Offer
 from tarkeep.domain.errors import (
     BackendUnavailable,
     InsufficientStorage,

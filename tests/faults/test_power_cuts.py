@@ -15,7 +15,7 @@ from random import Random
 
 import pytest
 
-from tarkeep.domain.access import Scope
+from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.errors import TarkeepError
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import Tokens, open_tokens

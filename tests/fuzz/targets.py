@@ -14,13 +14,13 @@ from starlette.datastructures import Headers, QueryParams
 
 from tarkeep.adapters.targz.inspector import TargzInspector
 from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
-from tarkeep.domain.archives import parse_digest
+from tarkeep.domain.archives.archive import parse_digest
 from tarkeep.domain.errors import MemberUnreadable, TarkeepError
-from tarkeep.domain.members import Listing, Member, MemberRecord, MemberType
-from tarkeep.domain.naming import check_archive_name, check_profile, time_in_name, with_time
-from tarkeep.domain.path_text import path_bytes, path_text
-from tarkeep.domain.sizes import human_size
-from tarkeep.domain.tar_headers import as_directory, as_hard_link, parse_listing, read_member, with_path
+from tarkeep.domain.identity.naming import check_archive_name, check_profile, time_in_name, with_time
+from tarkeep.domain.tar.headers import as_directory, as_hard_link, parse_listing, read_member, with_path
+from tarkeep.domain.tar.members import Listing, Member, MemberRecord, MemberType
+from tarkeep.domain.text.paths import path_bytes, path_text
+from tarkeep.domain.text.sizes import human_size
 from tarkeep.entrypoints.http import tus_headers
 from tarkeep.entrypoints.http.conditional import Representation, is_not_modified, requested_range
 from tarkeep.entrypoints.http.multipart_upload import MultipartUpload, boundary_of

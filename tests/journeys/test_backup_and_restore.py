@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import BackupType
+from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.client.dump_rule import DumpRule
 from tarkeep.domain.client.dumping import DumpSource
 from tarkeep.entrypoints.client_chain_wiring import dumping, restoring

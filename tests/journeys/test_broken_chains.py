@@ -19,14 +19,23 @@ import pytest
 from attrs import evolve, frozen
 from starlette.testclient import TestClient
 
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
-from tarkeep.domain.chains import Evidence, Fit, link_archives
+from tarkeep.domain.archives.archive import (
+    ArchiveId,
+    ArchiveState,
+    BackupArchive,
+    BackupType,
+    Contents,
+    Digests,
+    Kind,
+    Lineage,
+)
+from tarkeep.domain.chains.links import Evidence, Fit, link_archives
+from tarkeep.domain.chains.points import RestorePoint, restore_points
+from tarkeep.domain.chains.standing import DoubtKind, Fidelity
+from tarkeep.domain.comparing.compatibility import overruled
 from tarkeep.domain.errors import ArchiveCorrupt
-from tarkeep.domain.fitting import overruled
-from tarkeep.domain.members import Mark, Member
-from tarkeep.domain.points import RestorePoint, restore_points
-from tarkeep.domain.rules import ProfileRules
-from tarkeep.domain.standing import DoubtKind, Fidelity
+from tarkeep.domain.profiles.rules import ProfileRules
+from tarkeep.domain.tar.members import Mark, Member
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import legacy_folder
 from tests.support.assembled import InMemory

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.domain.archives import ArchiveId, BackupType, Offer
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
 from tarkeep.domain.errors import ArchiveCorrupt, RejectedContent
 from tests.support.assembled import InMemory
 from tests.support.server import live_server

@@ -19,11 +19,11 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import BackupType, Lineage
-from tarkeep.domain.chains import Evidence
-from tarkeep.domain.listings import canonical
-from tarkeep.domain.members import MemberType
-from tarkeep.domain.points import RestorePoint
+from tarkeep.domain.archives.archive import BackupType, Lineage
+from tarkeep.domain.chains.links import Evidence
+from tarkeep.domain.chains.points import RestorePoint
+from tarkeep.domain.tar.members import MemberType
+from tarkeep.domain.tar.paths import canonical
 from tarkeep.entrypoints.settings import StorageSettings
 from tests.journeys.test_broken_chains import Dump as RealDump
 from tests.journeys.test_broken_chains import described as described_real

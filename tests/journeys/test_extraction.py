@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.chains import FitVerdict
-from tarkeep.domain.extraction import Extraction
-from tarkeep.domain.members import Member, MemberType
+from tarkeep.domain.chains.links import FitVerdict
+from tarkeep.domain.comparing.extraction import Extraction
+from tarkeep.domain.tar.members import Member, MemberType
 from tests.support.histories import History, Step, below_root, steps
 from tests.support.members import fit
 from tests.support.tar_oracle import look_at, members_of

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 from attrs import frozen
 
-from tarkeep.domain.path_text import path_bytes
+from tarkeep.domain.text.paths import path_bytes
 from tarkeep.entrypoints.settings import StorageSettings
 from tests.support.foreign_tars import PLACE, ForeignFile, Listed, extracted, files, label, listed
 from tests.support.require import require

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupType
 from tarkeep.domain.usecases.open_point import OpenedPoint
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import Tarkeep

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
-from tarkeep.domain.chains import Fit, link_archives
-from tarkeep.domain.fitting import overruled
-from tarkeep.domain.members import Mark, Member
-from tarkeep.domain.points import restore_points
-from tarkeep.domain.rules import ProfileRules
+from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
+from tarkeep.domain.chains.links import Fit, link_archives
+from tarkeep.domain.chains.points import restore_points
+from tarkeep.domain.comparing.compatibility import overruled
+from tarkeep.domain.profiles.rules import ProfileRules
+from tarkeep.domain.tar.members import Mark, Member
 from tests.support.histories import History, drawn, put_together
 from tests.support.members import fit, merge, table
 from tests.support.tar_oracle import members_of

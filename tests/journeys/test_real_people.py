@@ -31,8 +31,8 @@ import pytest
 from attrs import define, field
 
 from tarkeep.domain.errors import ExtractFailed
-from tarkeep.domain.path_text import path_text
-from tarkeep.domain.rules import IncBase
+from tarkeep.domain.profiles.rules import IncBase
+from tarkeep.domain.text.paths import path_text
 from tarkeep.entrypoints.cli.client_restore import restore
 from tarkeep.entrypoints.cli.client_settings import ClientSettings
 from tests.support.desk import Seen

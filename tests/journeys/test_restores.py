@@ -30,12 +30,12 @@ from attrs import evolve, frozen
 from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import ArchiveId, BackupType, Lineage, Offer
-from tarkeep.domain.chains import Fit, FitVerdict
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, Lineage, Offer
+from tarkeep.domain.chains.links import Fit, FitVerdict
+from tarkeep.domain.chains.standing import DoubtKind, Fidelity
 from tarkeep.domain.errors import PointNotRestorable
-from tarkeep.domain.members import Member
-from tarkeep.domain.standing import DoubtKind, Fidelity
-from tarkeep.domain.tree import Tree
+from tarkeep.domain.tar.members import Member
+from tarkeep.domain.trees.tree import Tree
 from tarkeep.entrypoints.wiring import Tarkeep
 from tests.support.assembled import InMemory
 from tests.support.histories import History, Step, steps, tar

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from tarkeep.domain.access import Scope
+from tarkeep.domain.access.tokens import Scope
 from tarkeep.entrypoints.cli.needed_scopes import SCOPES
 from tarkeep.entrypoints.settings import StorageSettings
 from tarkeep.entrypoints.wiring import open_tokens

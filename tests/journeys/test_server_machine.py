@@ -19,10 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.sql.catalog import SqlCatalog
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupType
+from tarkeep.domain.archives.inventory import InventoryEntry, SyncReport
 from tarkeep.domain.errors import DigestMismatch, NameConflict, RejectedContent, UploadInterrupted
 from tarkeep.domain.ports import Catalog
-from tarkeep.domain.sync import InventoryEntry, SyncReport
 from tarkeep.domain.usecases.receive import Outcome
 from tarkeep.entrypoints.wiring import Tarkeep
 from tests.support.archives import digests_of, make_targz

@@ -14,8 +14,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.chains import FitVerdict
-from tarkeep.domain.members import Member
+from tarkeep.domain.chains.links import FitVerdict
+from tarkeep.domain.tar.members import Member
 from tests.support.histories import History, Step, put_together, steps
 from tests.support.members import fit, merge
 from tests.support.tar_oracle import members_of

@@ -21,11 +21,11 @@ from tarkeep.adapters.process.upload_locks import ProcessUploadLocks
 from tarkeep.adapters.targz.gzip_writer import gzipped
 from tarkeep.adapters.targz.inspector import TargzInspector
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
-from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Offer
+from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Offer
+from tarkeep.domain.chains.seen import CLEAR, Seen
+from tarkeep.domain.chains.standing import Placed
 from tarkeep.domain.errors import UploadInterrupted
 from tarkeep.domain.ports import ArchiveStore, ArchiveSums, Catalog, IdSource, MemberRecords, Notifier, UploadSessions
-from tarkeep.domain.seen import CLEAR, Seen
-from tarkeep.domain.standing import Placed
 from tarkeep.domain.usecases.receive import SameName
 from tarkeep.domain.usecases.see_point import Seeing
 from tarkeep.entrypoints.wiring import Tarkeep, assemble, reading

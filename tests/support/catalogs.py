@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from tarkeep.domain.archives import BackupArchive, BackupType
+from tarkeep.domain.archives.archive import BackupArchive, BackupType
+from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.ports import Catalog, Totals
-from tarkeep.domain.sync import InventoryEntry
 
 
 def all_archives(

@@ -1,7 +1,7 @@
 """
 Archives completed in the long way by what they say nothing of: every listing of every archive is looked at.
 
-What `tarkeep.domain.silence` gives is held against it.
+What `tarkeep.domain.comparing.silence` gives is held against it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from attrs import evolve, field, frozen
 
-from tarkeep.domain.listings import Origins, canonical, is_placeable, join, split
-from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
+from tarkeep.domain.tar.members import Listing, Mark, Member, MemberType, Rename
+from tarkeep.domain.tar.paths import Origins, canonical, is_placeable, join, split
 from tests.support.members import directory
 
 Names = dict[bytes, Mark]

@@ -1,12 +1,12 @@
-"""The rule of `tarkeep.domain.fitting.fit`, told with every listing taken apart: slow, and to be compared with."""
+"""The rule of `compatibility.fit`, told with every listing taken apart: slow, and to be compared with."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tarkeep.domain.chains import FitVerdict
-from tarkeep.domain.listings import Origins, canonical, join, split
-from tarkeep.domain.members import Listing, Mark
+from tarkeep.domain.chains.links import FitVerdict
+from tarkeep.domain.tar.members import Listing, Mark
+from tarkeep.domain.tar.paths import Origins, canonical, join, split
 
 Listings = Iterable[tuple[bytes, Listing]]
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from tarkeep.domain.listings import canonical
-from tarkeep.domain.members import Member, MemberType
-from tarkeep.domain.tree import Tree
+from tarkeep.domain.tar.members import Member, MemberType
+from tarkeep.domain.tar.paths import canonical
+from tarkeep.domain.trees.tree import Tree
 
 from .tar_oracle import look_at
 

@@ -8,16 +8,16 @@ from itertools import islice
 from attrs import evolve
 
 from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
-from tarkeep.domain.chains import Fit
-from tarkeep.domain.directory_times import pairs
-from tarkeep.domain.fitting import fit as fit_tables
-from tarkeep.domain.listings import MAX_HELD_BYTES, canonical
-from tarkeep.domain.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
-from tarkeep.domain.merging import merge as merge_tables
-from tarkeep.domain.name_table import OpenTable, held_table
-from tarkeep.domain.names import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, Names
-from tarkeep.domain.tar_headers import written_listing
-from tarkeep.domain.tree import Tree
+from tarkeep.domain.chains.links import Fit
+from tarkeep.domain.comparing.compatibility import fit as fit_tables
+from tarkeep.domain.comparing.directory_times import pairs
+from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, Names
+from tarkeep.domain.names.name_table import OpenTable, held_table
+from tarkeep.domain.tar.headers import written_listing
+from tarkeep.domain.tar.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
+from tarkeep.domain.tar.paths import MAX_HELD_BYTES, canonical
+from tarkeep.domain.trees.merging import merge as merge_tables
+from tarkeep.domain.trees.tree import Tree
 
 
 def records(tar: bytes) -> list[MemberRecord]:
@@ -70,7 +70,7 @@ def _letter_and_extra(one: Member) -> tuple[int, bytes]:
 
 
 def merge(path: Sequence[Callable[[], Iterable[Member]]], is_exact: bool, is_proven: bool = False) -> Tree:
-    """`tarkeep.domain.merging.merge` of archives whose members are at hand."""
+    """`tarkeep.domain.trees.merging.merge` of archives whose members are at hand."""
     return merge_tables([table(members) for members in path], is_exact, is_proven)
 
 
@@ -85,12 +85,12 @@ def fit(
     *,
     is_base: bool = False,
 ) -> Fit:
-    """`tarkeep.domain.fitting.fit` of archives whose members are at hand."""
+    """`tarkeep.domain.comparing.compatibility.fit` of archives whose members are at hand."""
     return fit_tables(table(child)(), table(parent)(), is_left_out, is_base=is_base)
 
 
 def earlier(child: Callable[[], Iterable[Member]], parent: Callable[[], Iterable[Member]]) -> bytes:
-    """A directory that is of an earlier time in *child*, b"" if none is (see `tarkeep.domain.directory_times`)."""
+    """A directory that is of an earlier time in *child*, b"" if none is (see `directory_times`)."""
     here, there = ({one.at: one.mtime_ns for one in members()} for members in (child, parent))
     found = (
         pair.path

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import define, evolve, field, frozen
 
-from tarkeep.domain.archives import (
+from tarkeep.domain.archives.archive import (
     ArchiveId,
     ArchiveState,
     BackupArchive,
@@ -23,6 +23,7 @@ from tarkeep.domain.archives import (
     DeclaredDigests,
     Lineage,
 )
+from tarkeep.domain.archives.inventory import InventoryEntry, SyncReport
 from tarkeep.domain.client.chain import (
     Base,
     LackingName,
@@ -38,7 +39,6 @@ from tarkeep.domain.client.chain import (
 from tarkeep.domain.client.ports import NO_LINEAGE, ServerFacts, UploadProgress
 from tarkeep.domain.errors import NoAnswer, NotThere, ParentMoved, UploadGone
 from tarkeep.domain.ports import Totals
-from tarkeep.domain.sync import InventoryEntry, SyncReport
 from tests.support.archives import digests_of
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

@@ -1,7 +1,7 @@
 """
 Trees merged in the long way: every member of every archive is looked at, and every name has an entry in a dictionary.
 
-What `tarkeep.domain.merging` gives is held against it.
+What `tarkeep.domain.trees.merging` gives is held against it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from itertools import compress
 from typing import TypeAlias
 
 from tarkeep.domain.errors import TreeTooLarge
-from tarkeep.domain.listings import (
+from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, ArchiveNames, Names, listing_of, listings
+from tarkeep.domain.tar.members import Mark, Rename
+from tarkeep.domain.tar.paths import (
     DIRECTORY_BYTES,
     MAX_HELD_BYTES,
     MAX_LEVELS,
@@ -23,9 +25,7 @@ from tarkeep.domain.listings import (
     names_bytes,
     split,
 )
-from tarkeep.domain.members import Mark, Rename
-from tarkeep.domain.names import DIRECTORY, HARD_LINK, ArchiveNames, Names, listing_of, listings
-from tarkeep.domain.tree import Entry, Gap, GapKind
+from tarkeep.domain.trees.tree import Entry, Gap, GapKind
 
 GAPS_NAMED = 1000
 """Gaps that a tree names at most."""

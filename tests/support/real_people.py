@@ -19,9 +19,9 @@ from pathlib import Path
 
 from attrs import define, field, frozen
 
-from tarkeep.domain.listings import canonical
-from tarkeep.domain.members import Member, MemberType
-from tarkeep.domain.rules import IncBase
+from tarkeep.domain.profiles.rules import IncBase
+from tarkeep.domain.tar.members import Member, MemberType
+from tarkeep.domain.tar.paths import canonical
 
 from .desk import Seen, digest
 from .histories import History, drawn

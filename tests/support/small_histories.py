@@ -15,9 +15,9 @@ from itertools import count
 
 from attrs import define, evolve, field, frozen
 
-from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
-from tarkeep.domain.listings import split
-from tarkeep.domain.members import Mark, Member
+from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
+from tarkeep.domain.tar.members import Mark, Member
+from tarkeep.domain.tar.paths import split
 
 from .members import archive, directory, member
 

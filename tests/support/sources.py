@@ -7,7 +7,7 @@ from types import TracebackType
 
 from attrs import define, field, frozen
 
-from tarkeep.domain.archives import ArchiveId, BackupArchive
+from tarkeep.domain.archives.archive import ArchiveId, BackupArchive
 from tarkeep.domain.errors import ArchiveNotFound, NoAnswer
 
 BLOCK_BYTES = 1000

@@ -11,7 +11,7 @@ import os
 import stat
 from pathlib import Path
 
-from tarkeep.domain.members import Listing, Mark, Member, MemberType, Rename
+from tarkeep.domain.tar.members import Listing, Mark, Member, MemberType, Rename
 
 _TYPES = {
     b"0": MemberType.FILE,

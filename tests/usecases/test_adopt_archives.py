@@ -9,7 +9,7 @@ from attrs import evolve
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import HeldArchive
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
 from tarkeep.domain.errors import CatalogLacks
 from tests.support.archives import make_targz
 from tests.support.assembled import InMemory, offer

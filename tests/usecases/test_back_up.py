@@ -24,7 +24,7 @@ from tarkeep.adapters.local.archive_folder import LocalFolder
 from tarkeep.adapters.local.memory_file import ClientMemory
 from tarkeep.adapters.local.spool_folder import SpoolFolder
 from tarkeep.adapters.process.hashing import HashlibHasher
-from tarkeep.domain.archives import ArchiveId, BackupType, Lineage
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, Lineage
 from tarkeep.domain.client.backing_up import BackedUp, BackUp, FetchSnapshot, PlanDump, PlannedDump
 from tarkeep.domain.client.dump_rule import DumpRule
 from tarkeep.domain.client.dumping import NO_LIMITS, DumpEnd, DumpSource, Estimate, Limits, Making

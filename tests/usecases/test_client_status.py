@@ -9,7 +9,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
 from tarkeep.domain.client.ports import LocalArchive
 from tarkeep.domain.client.status import Safety, age, take_stock
 from tarkeep.domain.client.unfinished import UploadNote, unfinished_uploads

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tarkeep.adapters.filesystem.inventory_sorter import SpillingSorter
 from tarkeep.adapters.filesystem.scratch import ScratchFiles
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.domain.access import Scope, Visitor
-from tarkeep.domain.archives import ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.access.tokens import Scope, Visitor
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.archives.inventory import Bucket, InventoryEntry, SyncReport
 from tarkeep.domain.errors import AmbiguousName, ArchiveCorrupt, ArchiveNotFound, DuplicateEntry, ProfileNotFound
-from tarkeep.domain.sync import Bucket, InventoryEntry, SyncReport
 from tarkeep.domain.usecases.verify import VerifyInventory
 from tarkeep.domain.usecases.visible import VisibleProfiles
 from tests.support.archives import make_archive, make_targz

@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.process.turns import ProcessTurns
 from tarkeep.adapters.sql.catalog import SqlCatalog
-from tarkeep.domain.archives import (
+from tarkeep.domain.archives.archive import (
     ArchiveId,
     ArchiveState,
     BackupArchive,
@@ -35,13 +35,13 @@ from tarkeep.domain.archives import (
     Kind,
     Lineage,
 )
-from tarkeep.domain.chains import Fit, FitVerdict, base_types, link_archives
-from tarkeep.domain.points import RestorePoint, restore_points
+from tarkeep.domain.chains.links import Fit, FitVerdict, base_types, link_archives
+from tarkeep.domain.chains.points import RestorePoint, restore_points
+from tarkeep.domain.chains.seen import CLEAR, Seen
+from tarkeep.domain.chains.standing import Placed
+from tarkeep.domain.comparing.untroubled import alone
 from tarkeep.domain.ports import Catalog
-from tarkeep.domain.rules import IncBase, ProfileRules, RuleBook
-from tarkeep.domain.seen import CLEAR, Seen
-from tarkeep.domain.standing import Placed
-from tarkeep.domain.untroubled import alone
+from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from tarkeep.domain.usecases.compare import EnoughCompared, has_listings
 from tarkeep.domain.usecases.link import LinkArchives
 from tarkeep.domain.usecases.points import ListPoints

@@ -9,10 +9,10 @@ import pytest
 from attrs import define, evolve
 
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
-from tarkeep.domain.archives import BackupType
+from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.errors import MemberNotFound
-from tarkeep.domain.history import Change
-from tarkeep.domain.members import MemberRecord
+from tarkeep.domain.tar.members import MemberRecord
+from tarkeep.domain.trees.history import Change
 from tarkeep.entrypoints.wiring import Tarkeep
 from tests.support.assembled import InMemory, offer
 from tests.support.tars import END, gz, header, member

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import ArchiveId, BackupType, Offer
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
 from tarkeep.domain.errors import PointNotRestorable
 from tarkeep.domain.usecases.make_plan import MakePlan
 from tarkeep.domain.usecases.open_point import OpenPoint

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupType, Offer
+from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupType, Offer
 from tarkeep.domain.errors import PointNotRestorable
 from tarkeep.domain.usecases.look_inside import TreeEntry
 from tarkeep.domain.usecases.open_point import KeptPlans, OpenedPoint

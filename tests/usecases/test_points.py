@@ -14,10 +14,10 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.process.turns import ProcessTurns
 from tarkeep.domain import errors
-from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Offer
-from tarkeep.domain.chains import Evidence, Fit
-from tarkeep.domain.rules import IncBase, ProfileRules, RuleBook
-from tarkeep.domain.untroubled import alone
+from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, Offer
+from tarkeep.domain.chains.links import Evidence, Fit
+from tarkeep.domain.comparing.untroubled import alone
+from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from tarkeep.domain.usecases.compare import Comparing
 from tarkeep.domain.usecases.link import LinkArchives
 from tarkeep.domain.usecases.points import ListPoints

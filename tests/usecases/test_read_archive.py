@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import ArchiveState, BackupArchive, Digests
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Digests
+from tarkeep.domain.archives.block_sums import BLOCK_BYTES, BlockSums
 from tarkeep.domain.errors import ArchiveCorrupt, BackendUnavailable, GzipDamaged
 from tarkeep.domain.ports import ArchiveReader
-from tarkeep.domain.sums import BLOCK_BYTES, BlockSums
 from tests.support.archives import make_targz
 from tests.support.assembled import MAX_BYTES, InMemory, offer
 

@@ -17,10 +17,10 @@ from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.adapters.targz.inspector import TargzInspector
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
+from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
+from tarkeep.domain.archives.sidecar import encode
 from tarkeep.domain.errors import BackendUnavailable, FormatUnknown, TarkeepError
 from tarkeep.domain.ports import Catalog
-from tarkeep.domain.sidecar import encode
 from tarkeep.domain.usecases.mend_sidecar import MendSidecar
 from tarkeep.domain.usecases.rebuild import RebuildCatalog
 from tests.support.archives import NOON, SNAPSHOT, digests_of, make_archive, make_targz

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import ArchiveState, BackupType, Kind
+from tarkeep.domain.archives.archive import ArchiveState, BackupType, Kind
+from tarkeep.domain.archives.sidecar import encode
 from tarkeep.domain.errors import (
     BackendUnavailable,
     DigestMismatch,
@@ -25,7 +26,6 @@ from tarkeep.domain.errors import (
     TooLarge,
     UploadInterrupted,
 )
-from tarkeep.domain.sidecar import encode
 from tarkeep.domain.usecases.receive import Outcome, SameName
 from tests.support.archives import NOON, digests_of, make_targz
 from tests.support.assembled import MAX_BYTES, Crash, Fuse, InMemory, assembled, cut_off, offer, pieces

@@ -12,7 +12,7 @@ from attrs import evolve
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.records.record_files import FilesystemMemberRecords
 from tarkeep.adapters.targz.inspector import InspectionLimits, NoInspector, TargzInspector
-from tarkeep.domain.archives import BackupArchive
+from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.errors import (
     ArchiveCorrupt,
     DigestMismatch,
@@ -23,8 +23,8 @@ from tarkeep.domain.errors import (
     TreeTooLarge,
     UploadInterrupted,
 )
-from tarkeep.domain.members import MemberRecord
-from tarkeep.domain.tar_headers import read_member
+from tarkeep.domain.tar.headers import read_member
+from tarkeep.domain.tar.members import MemberRecord
 from tarkeep.domain.usecases.receive import Outcome, SameName
 from tarkeep.domain.usecases.record_members import RecordMembers
 from tests.contracts.member_records import night, told

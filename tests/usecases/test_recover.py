@@ -13,9 +13,9 @@ from attrs import evolve
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import HeldArchive, MemoryArchiveStore
-from tarkeep.domain.archives import BackupArchive, Lineage
+from tarkeep.domain.archives.archive import BackupArchive, Lineage
+from tarkeep.domain.archives.sidecar import encode
 from tarkeep.domain.ports import ArchiveStore
-from tarkeep.domain.sidecar import encode
 from tarkeep.domain.usecases.recover import RecoveryReport
 from tests.support.archives import make_archive, make_targz
 from tests.support.assembled import InMemory, assembled, offer

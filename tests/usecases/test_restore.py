@@ -19,7 +19,7 @@ from tarkeep.adapters.gnu_tar.programs import GnuTar
 from tarkeep.adapters.local.archive_folder import described as local_archive
 from tarkeep.adapters.local.local_tree import LocalFolderTree
 from tarkeep.adapters.process.hashing import HashlibHasher
-from tarkeep.domain.archives import ArchiveId, BackupType
+from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.client.chain import RestorePlan, RestoreStep
 from tarkeep.domain.client.ports import LocalArchive
 from tarkeep.domain.client.restoring import ExtractPlan, PlanRestoring, RestorePath

@@ -13,7 +13,7 @@ import pytest
 from attrs import evolve, frozen
 
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
-from tarkeep.domain.archives import ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, BackupType
 from tarkeep.domain.errors import ArchiveCorrupt
 from tarkeep.domain.ports import UnpackedArchive, Unpacker
 from tests.support.assembled import InMemory, offer

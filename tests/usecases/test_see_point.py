@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tarkeep.domain.archives import ArchiveId, ArchiveState, BackupType, Offer
-from tarkeep.domain.merging import merge
-from tarkeep.domain.name_table import OpenTable
-from tarkeep.domain.seen import Seen
-from tarkeep.domain.standing import Standing
-from tarkeep.domain.tree import Tree
+from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupType, Offer
+from tarkeep.domain.chains.seen import Seen
+from tarkeep.domain.chains.standing import Standing
+from tarkeep.domain.names.name_table import OpenTable
+from tarkeep.domain.trees.merging import merge
+from tarkeep.domain.trees.tree import Tree
 from tarkeep.domain.usecases import see_point
 from tests.support.assembled import InMemory
 from tests.support.hostile_chains import directory, link, listing

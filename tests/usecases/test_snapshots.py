@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives import ArchiveId, BackupArchive, BackupType, Lineage
+from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, Lineage
+from tarkeep.domain.archives.sidecar import decode, encode
 from tarkeep.domain.errors import DigestMismatch, SnapshotNotFound
-from tarkeep.domain.sidecar import decode, encode
 from tests.support.archives import make_targz
 from tests.support.assembled import InMemory, offer, pieces
 

@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 
 from tarkeep.adapters.filesystem.upload_sessions import FilesystemUploadSessions
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.domain.archives import BackupArchive
+from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.errors import (
     BackendUnavailable,
     TarkeepError,

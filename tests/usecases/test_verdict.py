@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from tarkeep.adapters.gnu_tar.programs import GnuTar
-from tarkeep.domain.archives import ArchiveId, BackupType, DeclaredDigests
+from tarkeep.domain.archives.archive import ArchiveId, BackupType, DeclaredDigests
 from tarkeep.domain.client.chain import PointDetail
 from tarkeep.domain.client.dumping import DumpSource
 from tarkeep.domain.client.retrying import Retrying

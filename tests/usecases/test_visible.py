@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.domain.access import ANYBODY, Scope, Visitor
+from tarkeep.domain.access.tokens import ANYBODY, Scope, Visitor
 from tarkeep.domain.usecases.visible import KEPT_PATTERNS, VisibleProfiles
 from tests.support.archives import make_archive
 

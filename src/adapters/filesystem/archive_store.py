@@ -35,7 +35,7 @@ from types import TracebackType
 
 from attrs import define, field, frozen
 
-from ...domain.archives import ArchiveId, BackupType
+from ...domain.archives.archive import ArchiveId, BackupType
 from ...domain.errors import (
     AlreadyPublished,
     ArchiveCorrupt,
@@ -45,7 +45,7 @@ from ...domain.errors import (
     SnapshotNotFound,
     StagedBytesMissing,
 )
-from ...domain.naming import check_profile
+from ...domain.identity.naming import check_profile
 from ...domain.ports import ArchiveReader, Block, IdSource, StoredArchive, Usage
 from ..process.shared_syncs import SharedSyncs
 from .data_directory import DataDirectory, translated

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from ...domain.audit import (
+from ...domain.access.audit import (
     FIRST,
     KEY_BYTES,
     AuditEntry,

@@ -32,7 +32,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from ...domain.archives import ArchiveId
+from ...domain.archives.archive import ArchiveId
 from ...domain.errors import (
     ArchiveNotFound,
     BackendUnavailable,

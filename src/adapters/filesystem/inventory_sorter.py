@@ -14,9 +14,9 @@ from operator import attrgetter
 import msgspec
 from attrs import frozen
 
-from ...domain.archives import BackupType
+from ...domain.archives.archive import BackupType
+from ...domain.archives.inventory import InventoryEntry
 from ...domain.ports import Scratch, ScratchFile
-from ...domain.sync import InventoryEntry
 
 RUN_BYTES = 16 << 20
 """What is held in memory before it is sorted and written away."""

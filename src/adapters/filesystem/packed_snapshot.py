@@ -22,7 +22,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ...domain.archives import ArchiveId
+from ...domain.archives.archive import ArchiveId
 from ...domain.errors import ArchiveCorrupt
 from ...domain.ports import ArchiveReader, Block
 

@@ -28,9 +28,9 @@ from pathlib import Path
 
 from attrs import define, evolve, field
 
-from ...domain.access import Keyring, Scope, Token
+from ...domain.access.tokens import Keyring, Scope, Token
+from ...domain.archives.sidecar import rfc3339
 from ...domain.errors import BackendUnavailable, FormatUnknown, TarkeepError, TokenNotFound
-from ...domain.sidecar import rfc3339
 from ..process.clock_and_ids import RandomIds
 from .data_directory import TOKEN_USES, TOKENS, TOKENS_LOCK, make_directory, refuse_foreign, translated
 from .durable_file import held, replace_file

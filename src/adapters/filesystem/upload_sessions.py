@@ -24,9 +24,9 @@ from pathlib import Path
 
 from attrs import define, field
 
-from ...domain.archives import ArchiveId, BackupType, DeclaredDigests, Lineage, Offer
+from ...domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Lineage, Offer
+from ...domain.archives.sidecar import rfc3339
 from ...domain.errors import TarkeepError, UploadNotFound
-from ...domain.sidecar import rfc3339
 from ...domain.uploads import Role, Upload
 from .data_directory import translated
 from .durable_file import fsync_directory

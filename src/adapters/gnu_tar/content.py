@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 from ...domain.errors import NotATar, WrongUse
-from ...domain.path_text import path_text
+from ...domain.text.paths import path_text
 
 _BLOCK_BYTES = 1 << 20
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from attrs import field, frozen
 
-from ...domain.members import Member, MemberRecord
-from ...domain.tar_headers import read_member
+from ...domain.tar.headers import read_member
+from ...domain.tar.members import Member, MemberRecord
 from ..targz.gzip_stream import FASTEST, GzipStream
 from ..targz.tar_walk import InspectionLimits, TarWalk
 

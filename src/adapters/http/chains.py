@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from attrs import frozen
 
-from ...domain.archives import ArchiveId, BackupType
+from ...domain.archives.archive import ArchiveId, BackupType
 from ...domain.client.chain import (
     Base,
     LackingName,
@@ -25,8 +25,8 @@ from ...domain.client.chain import (
 )
 from ...domain.client.ports import Download
 from ...domain.errors import NotThere, Refused
-from ...domain.lack_counts import Counts
-from ...domain.path_text import path_bytes, path_text
+from ...domain.text.paths import path_bytes, path_text
+from ...domain.trees.lack_counts import Counts
 from .remote import HttpRemote, archive_path
 from .told import NotUnderstood, Pages, Told
 

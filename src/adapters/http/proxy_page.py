@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...domain.path_text import printable
+from ...domain.text.paths import printable
 
 _WHAT_TO_SET: Mapping[int, str] = {
     401: "it wants a login of its own, which goes into the address: https://NAME:PASSWORD@HOST",

@@ -21,7 +21,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import urllib3
 from attrs import define, field, frozen
 
-from ...domain.archives import (
+from ...domain.archives.archive import (
     ArchiveId,
     ArchiveState,
     BackupArchive,
@@ -32,6 +32,7 @@ from ...domain.archives import (
     Kind,
     Lineage,
 )
+from ...domain.archives.inventory import InventoryEntry, SyncReport, TypeReport
 from ...domain.client.address import ServerAddress
 from ...domain.client.ports import NO_LINEAGE, ServerFacts, UploadProgress
 from ...domain.errors import (
@@ -50,9 +51,8 @@ from ...domain.errors import (
     UploadGone,
     UploadNotFound,
 )
-from ...domain.lack_counts import Counts
 from ...domain.ports import Totals
-from ...domain.sync import InventoryEntry, SyncReport, TypeReport
+from ...domain.trees.lack_counts import Counts
 from .proxy_page import said_by_proxy
 from .spoken_scheme import says_https, wrong_scheme
 from .told import NotUnderstood, Pages, Told, label, whole_number

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from attrs import frozen
 
-from ...domain.archives import BackupType
+from ...domain.archives.archive import BackupType
 from ...domain.client.ports import LocalArchive, LocalContents, LocalFile
 from ...domain.errors import FolderUnusable, LocalFileChanged
 

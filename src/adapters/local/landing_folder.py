@@ -18,7 +18,7 @@ from types import TracebackType
 
 from attrs import define, frozen
 
-from ...domain.archives import BackupArchive, BackupType
+from ...domain.archives.archive import BackupArchive, BackupType
 from ...domain.client.ports import LocalArchive
 from ...domain.errors import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
 from .archive_folder import described

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
-from ...domain.archives import BackupType
+from ...domain.archives.archive import BackupType
 from ...domain.errors import InvalidSetting
 from ...domain.ports import Block
 from ...domain.usecases.import_folder import ForeignArchive

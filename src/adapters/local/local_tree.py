@@ -16,7 +16,7 @@ from attrs import define, field
 
 from ...domain.client.comparing import LocalEntry
 from ...domain.errors import FolderUnusable, TargetNotEmpty
-from ...domain.members import MemberType
+from ...domain.tar.members import MemberType
 
 _TYPES = {
     stat.S_IFREG: MemberType.FILE,

@@ -18,11 +18,11 @@ from typing import Any
 
 from attrs import define, field
 
-from ...domain.archives import ArchiveId, BackupType
+from ...domain.archives.archive import ArchiveId, BackupType
 from ...domain.client.ports import LocalArchive
 from ...domain.client.unfinished import UploadNote, version_of
 from ...domain.errors import TarkeepError
-from ...domain.path_text import path_text
+from ...domain.text.paths import path_text
 
 _FRESH_NS = 2_000_000_000
 _NOTED_DAYS = 30  # no server keeps an unfinished upload for so long

@@ -16,7 +16,7 @@ from types import TracebackType
 
 from attrs import define, field
 
-from ...domain.archives import ArchiveId, BackupType, Lineage
+from ...domain.archives.archive import ArchiveId, BackupType, Lineage
 from ...domain.client.ports import LocalArchive
 from ...domain.client.spooling import Spooled
 from ...domain.errors import FolderUnusable

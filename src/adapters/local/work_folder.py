@@ -20,7 +20,7 @@ from types import TracebackType
 
 from attrs import frozen
 
-from ...domain.archives import BackupArchive
+from ...domain.archives.archive import BackupArchive
 from ...domain.client.ports import LocalArchive, LocalFile, Part
 from ...domain.errors import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
 from .archive_folder import archive_of, opened_file

@@ -8,7 +8,7 @@ from collections import deque
 
 from attrs import define, field
 
-from ...domain.audit import FIRST, KEY_BYTES, AuditEntry, AuditReport, check, line_digest, line_of, told_as
+from ...domain.access.audit import FIRST, KEY_BYTES, AuditEntry, AuditReport, check, line_digest, line_of, told_as
 
 
 @define(eq=False)

@@ -16,7 +16,8 @@ from typing import TypeAlias
 
 from attrs import Factory, define, evolve
 
-from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ...domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ...domain.archives.inventory import InventoryEntry
 from ...domain.errors import ArchiveNotFound
 from ...domain.ports import (
     AlreadyStored,
@@ -30,7 +31,6 @@ from ...domain.ports import (
     Sums,
     Totals,
 )
-from ...domain.sync import InventoryEntry
 from ..cursors import after_identity, after_time, read_identity, read_time
 from .links import MemoryLinks
 

@@ -12,11 +12,11 @@ from typing import TypeAlias
 
 from attrs import Factory, define, frozen
 
-from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
-from ...domain.chains import Link
-from ...domain.kept_links import LinkState, NewLink, PlacedPage
-from ...domain.neighbours import Asked, Neighbours, keys_of, moment, order
-from ...domain.standing import Placed, Standing
+from ...domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ...domain.chains.kept_links import LinkState, NewLink, PlacedPage
+from ...domain.chains.links import Link
+from ...domain.chains.neighbours import Asked, Neighbours, keys_of, moment, order
+from ...domain.chains.standing import Placed, Standing
 from ..cursors import after_place, read_place
 
 _Order: TypeAlias = tuple[datetime, datetime, ArchiveId]

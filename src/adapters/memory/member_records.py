@@ -7,13 +7,13 @@ from types import TracebackType
 
 from attrs import define, field
 
-from ...domain.chains import Fit
+from ...domain.chains.links import Fit
 from ...domain.errors import RecordsMissing
-from ...domain.footprints import Footprint, footprint_of
-from ...domain.members import MemberRecord
-from ...domain.name_table import NameTable, held_table
-from ...domain.names import tables
+from ...domain.names.columns import tables
+from ...domain.names.footprints import Footprint, footprint_of
+from ...domain.names.name_table import NameTable, held_table
 from ...domain.ports import RecordsWriter
+from ...domain.tar.members import MemberRecord
 
 
 @define(eq=False)

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from attrs import Factory, define, field, frozen
 
-from ...domain.archives import ArchiveId
+from ...domain.archives.archive import ArchiveId
 from ...domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound, StagedBytesMissing
 from ...domain.ports import ArchiveReader, ArchiveWriter, Block, Clock, StoredArchive, Usage
 from ..process.clock_and_ids import SystemClock

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from attrs import define, evolve, field
 
-from ...domain.access import Keyring, Token
+from ...domain.access.tokens import Keyring, Token
 from ...domain.errors import TokenNotFound
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from ...domain.archives import ArchiveId
+from ...domain.archives.archive import ArchiveId
 from ...domain.errors import ReceiveInProgress
 
 

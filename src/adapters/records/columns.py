@@ -23,7 +23,7 @@ from struct import Struct
 from typing import overload
 
 from ...domain.errors import RecordsMissing
-from ...domain.texts import Texts
+from ...domain.names.packed_texts import Texts
 from .kept_columns import Head, KeptColumns
 
 try:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import chain, islice
 from struct import Struct
 
-from ...domain.footprints import Footprint, digest_of
+from ...domain.names.footprints import Footprint, digest_of
 
 _MAGIC = b"TKFOOT2\n"
 _PART = Struct("<II")  # length, CRC-32

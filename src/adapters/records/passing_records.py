@@ -19,7 +19,7 @@ from struct import Struct
 from attrs import define, field, frozen
 
 from ...domain.errors import RecordsMissing
-from ...domain.members import MemberRecord
+from ...domain.tar.members import MemberRecord
 from .columns import compress, crc32, decompress
 from .settled_records import RECORD, records_in
 

@@ -28,13 +28,13 @@ from types import TracebackType
 
 from attrs import define, field
 
-from ...domain.chains import Fit
+from ...domain.chains.links import Fit
 from ...domain.errors import RecordsMissing, TreeTooLarge
-from ...domain.footprints import Footprint, Treading, footprint_of
-from ...domain.members import MemberRecord
-from ...domain.name_table import NameTable, held_table
-from ...domain.names import tables
+from ...domain.names.columns import tables
+from ...domain.names.footprints import Footprint, Treading, footprint_of
+from ...domain.names.name_table import NameTable, held_table
 from ...domain.ports import IdSource, RecordsWriter
+from ...domain.tar.members import MemberRecord
 from .fit_files import FITS_SUFFIX, read_fits, write_fits
 from .footprint_bytes import footprint_bytes, read_footprint
 from .kept_columns import KeptColumns

@@ -28,9 +28,9 @@ from struct import Struct
 from typing import NamedTuple
 
 from ...domain.errors import MemberUnreadable, RecordsMissing
-from ...domain.members import MemberRecord, Rename
-from ...domain.name_table import DIGEST_BYTES, Files, NameTable, Row, changed_rows
-from ...domain.tar_headers import parse_listing
+from ...domain.names.name_table import DIGEST_BYTES, Files, NameTable, Row, changed_rows
+from ...domain.tar.headers import parse_listing
+from ...domain.tar.members import MemberRecord, Rename
 from .columns import ColumnsFile, Numbers
 from .kept_columns import KeptColumns
 

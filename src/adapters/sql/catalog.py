@@ -29,9 +29,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ...domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ...domain.archives.inventory import InventoryEntry
 from ...domain.errors import ArchiveNotFound, BackendUnavailable, InvalidName
-from ...domain.naming import check_archive_name
+from ...domain.identity.naming import check_archive_name
 from ...domain.ports import (
     AlreadyStored,
     Claimed,
@@ -43,7 +44,6 @@ from ...domain.ports import (
     Sums,
     Totals,
 )
-from ...domain.sync import InventoryEntry
 from .engine import EXCLUSIVE, Writer, connect, is_one_of, reading, translated, use_log
 from .inventories import SqlInventories
 from .link_changes import LinkChanges, change_of, change_of_row

@@ -13,9 +13,9 @@ import msgspec
 from attrs import frozen
 from sqlalchemy import Select, bindparam, select, tuple_
 
-from ...domain.archives import ArchiveState, BackupType
+from ...domain.archives.archive import ArchiveState, BackupType
+from ...domain.archives.inventory import InventoryEntry
 from ...domain.ports import InventoryPage
-from ...domain.sync import InventoryEntry
 from ..cursors import after_identity, read_identity
 from .engine import is_one_of
 from .rows import TYPES, Values, as_written, may_exist, one_more

@@ -22,11 +22,11 @@ from sqlalchemy import (
     update,
 )
 
-from ...domain.archives import AHEAD, ArchiveId, BackupArchive, BackupType
+from ...domain.archives.archive import AHEAD, ArchiveId, BackupArchive, BackupType
+from ...domain.chains.kept_links import LinkState, NewLink, PlacedPage
+from ...domain.chains.neighbours import Neighbours, order
+from ...domain.chains.standing import Placed, Standing
 from ...domain.errors import BackendUnavailable
-from ...domain.kept_links import LinkState, NewLink, PlacedPage
-from ...domain.neighbours import Neighbours, order
-from ...domain.standing import Placed, Standing
 from ..cursors import after_place, read_place
 from .engine import DAMAGED, is_one_of
 from .link_changes import (

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from attrs import astuple
 from sqlalchemy import Select
 
-from ...domain.archives import (
+from ...domain.archives.archive import (
     AfterEnd,
     ArchiveId,
     ArchiveState,
@@ -23,7 +23,7 @@ from ...domain.archives import (
     Lineage,
 )
 from ...domain.errors import BackendUnavailable, InvalidName, TarkeepError
-from ...domain.naming import check_profile
+from ...domain.identity.naming import check_profile
 from .engine import DAMAGED
 from .schema import archives
 

@@ -16,10 +16,10 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ...domain.archives import Contents, Kind, utc_from_timestamp
+from ...domain.archives.archive import Contents, Kind, utc_from_timestamp
 from ...domain.errors import EmptyArchive, ExpandsTooFar, NotATar
-from ...domain.path_text import path_text
 from ...domain.ports import Block, Recorder, RunningInspection
+from ...domain.text.paths import path_text
 from ..process.background import THREAD_FROM_BYTES, Beside, ThreadBudget
 from .gzip_stream import FASTEST, GzipStream, InflateEngine
 from .tar_walk import InspectionLimits, TarWalk

@@ -30,11 +30,11 @@ from struct import Struct
 from attrs import field, frozen
 from attrs.validators import ge
 
-from ...domain.archives import AfterEnd
+from ...domain.archives.archive import AfterEnd
 from ...domain.errors import ExpandsTooFar, MemberUnreadable, NotATar
-from ...domain.members import MemberRecord, MemberType
 from ...domain.ports import Recorder
-from ...domain.tar_headers import read_member
+from ...domain.tar.headers import read_member
+from ...domain.tar.members import MemberRecord, MemberType
 from .dumpdir_scan import ListingScan
 from .pax_header import LARGEST_SIZE, ONE_VOLUME, Overrides, PaxHeader
 from .sparse_map import SparseMap

@@ -28,7 +28,7 @@ from typing import Self
 
 from attrs import define, field
 
-from ...domain.archives import ArchiveState, BackupArchive, Kind
+from ...domain.archives.archive import ArchiveState, BackupArchive, Kind
 from ...domain.errors import ArchiveCorrupt, RejectedContent, TarkeepError
 from ...domain.ports import ArchiveReader, UnpackedArchive
 from ..process.prefetcher import AheadBudget

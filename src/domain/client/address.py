@@ -13,7 +13,7 @@ from ipaddress import AddressValueError, IPv6Address
 from attrs import field, frozen
 
 from ..errors import InvalidSetting
-from ..path_text import printable
+from ..text.paths import printable
 
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})", re.ASCII)

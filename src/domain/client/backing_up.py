@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import evolve, field, frozen
 
-from ..archives import ArchiveId, BackupArchive, BackupType, Lineage
+from ..archives.archive import ArchiveId, BackupArchive, BackupType, Lineage
+from ..archives.notes import fitting
 from ..errors import NotThere, SnapshotUnusable, TarkeepError
-from ..notes import fitting
 from ..ports import Hasher
 from ..uploads import ChecksumAlgorithm
 from .chain import Base, Chains, StoredPoint

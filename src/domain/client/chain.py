@@ -13,8 +13,8 @@ from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
-from ..archives import ArchiveId, BackupType, is_dated_ahead
-from ..lack_counts import NONE, Counts
+from ..archives.archive import ArchiveId, BackupType, is_dated_ahead
+from ..trees.lack_counts import NONE, Counts
 from .ports import Download
 
 LATEST = "latest"

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ..words import counted
+from ..text.counted import counted
 from .chain import TreeEntry
 
 _HARD_LINK, _FILE, _SYMLINK, _DIRECTORY = "hard-link", "file", "symlink", "directory"

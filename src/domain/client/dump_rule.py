@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
-from ..archives import BackupType
+from ..archives.archive import BackupType
 from ..errors import InvalidSetting
-from ..words import counted
+from ..text.counted import counted
 from .chain import StoredPoint
 
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}

@@ -14,7 +14,7 @@ from typing import Protocol
 from attrs import frozen
 
 from ..errors import DumpFailed, DumpTooLarge, InvalidSetting
-from ..path_text import path_text
+from ..text.paths import path_text
 from .selection import Selection
 
 

@@ -13,7 +13,7 @@ from enum import Enum
 
 from attrs import define, field, frozen
 
-from ..archives import BackupArchive
+from ..archives.archive import BackupArchive
 from ..errors import LocalConflict, LocalFileChanged, NoAnswer, PulledBytesDiffer, TarkeepError
 from ..ports import Hasher, RunningChecksum
 from ..uploads import ChecksumAlgorithm

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 
 from attrs import define, field
 
-from ..footprints import Ground, misspelt
-from ..listings import canonical, split
-from ..members import Member, MemberType, Rename
-from ..path_text import path_text
+from ..names.footprints import Ground, misspelt
+from ..tar.members import Member, MemberType, Rename
+from ..tar.paths import canonical, split
+from ..text.paths import path_text
 
 
 @define

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
-from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Lineage
+from ..archives.archive import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Lineage
+from ..archives.inventory import InventoryEntry, SyncReport
 from ..errors import FolderUnusable
 from ..ports import Totals
-from ..sync import InventoryEntry, SyncReport
 
 if TYPE_CHECKING:
     from .unfinished import UploadNote

@@ -15,10 +15,10 @@ from enum import Enum
 
 from attrs import define, evolve, field, frozen
 
-from ..archives import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Lineage
+from ..archives.archive import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Lineage
+from ..archives.inventory import Bucket, InventoryEntry, SyncReport
 from ..errors import DigestMismatch, FolderUnusable, LocalFileChanged, TarkeepError, UploadGone, UploadNotFound
 from ..ports import Hasher, RunningChecksum
-from ..sync import Bucket, InventoryEntry, SyncReport
 from ..uploads import ChecksumAlgorithm
 from .ports import (
     NO_LINEAGE,

@@ -12,10 +12,10 @@ from typing import Protocol
 
 from attrs import define, evolve, field, frozen
 
-from ..archives import BackupArchive
+from ..archives.archive import BackupArchive
 from ..errors import ArchiveNotFound, ExtractFailed, PulledBytesDiffer, UnsafeMembers
-from ..members import Member
 from ..ports import Hasher
+from ..tar.members import Member
 from ..uploads import ChecksumAlgorithm
 from .chain import Chains, RestorePlan
 from .guarding import MemberGuard

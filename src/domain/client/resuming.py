@@ -18,8 +18,8 @@ from typing import Protocol
 
 from attrs import define, field, frozen
 
-from ..archives import BackupArchive
-from ..listings import canonical
+from ..archives.archive import BackupArchive
+from ..tar.paths import canonical
 from .ports import Landing, LocalFiles
 from .restoring import TRAIL_ASIDE, TRAIL_END, TRAIL_NEW, TRAIL_OLD, TRAIL_PATH, TRAIL_STEP, Held
 

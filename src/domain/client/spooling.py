@@ -12,9 +12,9 @@ from typing import Protocol
 
 from attrs import evolve, frozen
 
-from ..archives import ArchiveId, Lineage
+from ..archives.archive import ArchiveId, Lineage
 from ..errors import ParentMoved, TarkeepError
-from ..naming import time_in_name
+from ..identity.naming import time_in_name
 from ..ports import Hasher
 from ..uploads import ChecksumAlgorithm
 from .backing_up import BackedUp, PlannedDump

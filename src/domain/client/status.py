@@ -13,8 +13,8 @@ from enum import Enum
 
 from attrs import frozen
 
-from ..archives import ArchiveState, BackupArchive, BackupType
-from ..words import counted
+from ..archives.archive import ArchiveState, BackupArchive, BackupType
+from ..text.counted import counted
 from .ports import LocalArchive
 
 

@@ -15,11 +15,11 @@ from datetime import datetime
 
 from attrs import define, field, frozen
 
-from ..archives import ArchiveId, BackupArchive, DeclaredDigests, Lineage
+from ..archives.archive import ArchiveId, BackupArchive, DeclaredDigests, Lineage
 from ..errors import DigestMismatch, EmptyArchive, NoAnswer, TarkeepError, UploadGone
 from ..ports import Hasher, RunningChecksum
+from ..text.counted import counted
 from ..uploads import ChecksumAlgorithm
-from ..words import counted
 from .ports import NO_LINEAGE, Remote, UploadProgress
 from .push import Progress
 from .retrying import Notice, Retrying

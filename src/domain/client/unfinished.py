@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
-from ..archives import ArchiveId
+from ..archives.archive import ArchiveId
 from .ports import LocalArchive
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ..archives import ArchiveId, BackupType
+from ..archives.archive import ArchiveId, BackupType
 from ..errors import NotRestorable, NotThere
-from ..path_text import path_text
-from ..words import counted
+from ..text.counted import counted
+from ..text.paths import path_text
 from .chain import Chains
 from .dumping import Dumper, DumpSource
 from .retrying import Notice, Retrying

@@ -16,7 +16,7 @@ from itertools import groupby, islice
 
 from attrs import define, field, frozen
 
-from ..archives import ArchiveId, BackupArchive, BackupType
+from ..archives.archive import ArchiveId, BackupArchive, BackupType
 from ..errors import ArchiveNotFound, CatalogLacks, SidecarInvalid
 from ..ports import ArchiveStore, Catalog
 from .examine import ExamineArchive

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from attrs import frozen
 
-from ..archives import ArchiveId, BackupType
+from ..archives.archive import ArchiveId, BackupType
 from ..errors import TarkeepError
 from ..ports import ArchiveStore, Catalog, Hasher
 from .snapshots import note_snapshot, snapshot_digest

@@ -14,7 +14,7 @@ from datetime import timedelta
 from attrs import frozen
 
 from .. import uploads
-from ..archives import Offer
+from ..archives.archive import Offer
 from ..errors import ArchiveNotFound, NameConflict, QuotaExceeded, TooManyUploads
 from ..ports import IdSource
 from ..uploads import Upload

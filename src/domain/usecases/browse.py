@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 
 from attrs import frozen
 
-from ..access import ANYBODY, Visitor
-from ..archives import BackupType
+from ..access.tokens import ANYBODY, Visitor
+from ..archives.archive import BackupType
 from ..errors import InsufficientStorage, ProfileNotFound
-from ..naming import check_profile
+from ..identity.naming import check_profile
 from ..ports import ArchiveStore, Catalog, ListedArchive, Page, Sums, Totals
 from .visible import VisibleProfiles
 

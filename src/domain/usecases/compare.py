@@ -12,14 +12,14 @@ from itertools import islice
 
 from attrs import define, evolve, field
 
-from ..archives import ArchiveState, BackupArchive, BackupType, Kind
-from ..chains import Fit, FitVerdict
-from ..directory_times import Pair, pairs
+from ..archives.archive import ArchiveState, BackupArchive, BackupType, Kind
+from ..chains.links import Fit, FitVerdict
+from ..comparing.compatibility import EXAMPLES, fit, overruled, together, unread
+from ..comparing.directory_times import Pair, pairs
+from ..comparing.untroubled import alone, has_no_trouble, renames_in_vain
 from ..errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
-from ..fitting import EXAMPLES, fit, overruled, together, unread
-from ..name_table import NameTable
-from ..tar_headers import read_to_show
-from ..untroubled import alone, has_no_trouble, renames_in_vain
+from ..names.name_table import NameTable
+from ..tar.headers import read_to_show
 from .record_members import RecordMembers
 
 VERSIONS_COMPARED = 100

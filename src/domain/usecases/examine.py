@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 
 from attrs import evolve, frozen
 
-from .. import sidecar
-from ..archives import ArchiveState, BackupArchive, Digests
+from ..archives import sidecar
+from ..archives.archive import ArchiveState, BackupArchive, Digests
 from ..errors import (
     ArchiveCorrupt,
     ArchiveNotFound,
@@ -24,7 +24,7 @@ from ..errors import (
     TarkeepError,
 )
 from ..ports import ArchiveStore, Catalog, Hasher, Notifier
-from ..words import counted
+from ..text.counted import counted
 
 _PERHAPS_DAMAGE = (ArchiveCorrupt, RejectedContent, MemberUnreadable)
 """Errors of the domain that damaged bytes can show themselves by."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ..access import ANYBODY, Visitor
-from ..archives import ArchiveId, BackupArchive, BackupType
+from ..access.tokens import ANYBODY, Visitor
+from ..archives.archive import ArchiveId, BackupArchive, BackupType
 from ..errors import AmbiguousName, ArchiveNotFound
 from ..ports import Catalog
 from .visible import VisibleProfiles

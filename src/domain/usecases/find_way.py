@@ -14,12 +14,12 @@ from datetime import datetime
 
 from attrs import evolve, field, frozen
 
-from ..archives import ArchiveId, ArchiveState, BackupArchive, Kind
-from ..chains import Evidence
+from ..archives.archive import ArchiveId, ArchiveState, BackupArchive, Kind
+from ..chains.links import Evidence
+from ..chains.points import Plan
+from ..chains.standing import Fidelity, Placed
 from ..errors import PointNotRestorable
-from ..lack_counts import Counts
-from ..points import Plan
-from ..standing import Fidelity, Placed
+from ..trees.lack_counts import Counts
 from .points import ListPoints, last_of
 
 

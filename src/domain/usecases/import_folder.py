@@ -14,7 +14,7 @@ from typing import Protocol
 
 from attrs import define, field, frozen
 
-from ..archives import ArchiveId, BackupType, DeclaredDigests, Offer
+from ..archives.archive import ArchiveId, BackupType, DeclaredDigests, Offer
 from ..errors import TarkeepError
 from ..ports import Block
 from .receive import Outcome, ReceiveArchive

@@ -13,16 +13,17 @@ from functools import partial
 
 from attrs import evolve, frozen
 
-from .. import chains, fitting
-from ..archives import ArchiveId, ArchiveState, BackupArchive
-from ..chains import Fit, Link, link_archive, link_archives, with_own
+from ..archives.archive import ArchiveId, ArchiveState, BackupArchive
+from ..chains import links as chains
+from ..chains.kept_links import LinkState, NewLink
+from ..chains.links import Fit, Link, link_archive, link_archives, with_own
+from ..chains.neighbours import Asked, ListedNeighbours, Neighbours, NotedNeighbours
+from ..chains.seen import Seen
+from ..chains.standing import Placed, placed, seen_of
+from ..comparing import compatibility as fitting
 from ..errors import TarkeepError
-from ..kept_links import LinkState, NewLink
-from ..neighbours import Asked, ListedNeighbours, Neighbours, NotedNeighbours
 from ..ports import Catalog, Turns
-from ..rules import Rules
-from ..seen import Seen
-from ..standing import Placed, placed, seen_of
+from ..profiles.rules import Rules
 from .compare import Comparing, EnoughCompared
 from .record_members import RecordMembers
 from .see_point import EnoughMerged, Seeing

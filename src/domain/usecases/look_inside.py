@@ -12,13 +12,13 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from ..archives import BackupArchive
+from ..archives.archive import BackupArchive
 from ..errors import ArchiveCorrupt, MemberNotFound, PathNotFound
-from ..listings import canonical
-from ..members import Member, MemberType
 from ..ports import Unpacker
-from ..tar_headers import read_to_show
-from ..tree import Entry
+from ..tar.headers import read_to_show
+from ..tar.members import Member, MemberType
+from ..tar.paths import canonical
+from ..trees.tree import Entry
 from .examine import ExamineArchive
 from .open_point import OpenedPoint
 from .record_members import RecordMembers

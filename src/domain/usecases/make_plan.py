@@ -11,13 +11,13 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
-from ..archives import ArchiveId, BackupArchive
+from ..archives.archive import ArchiveId, BackupArchive
+from ..chains.points import Plan
+from ..chains.standing import Fidelity
 from ..errors import ArchiveCorrupt, PointNotRestorable
-from ..lack_counts import NONE, Counts
-from ..lacks import Lacks
-from ..listings import canonical
-from ..points import Plan
-from ..standing import Fidelity
+from ..tar.paths import canonical
+from ..trees.lack_counts import NONE, Counts
+from ..trees.lacks import Lacks
 from .open_point import OpenPoint
 from .points import ListPoints
 

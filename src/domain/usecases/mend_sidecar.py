@@ -16,11 +16,11 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
-from .. import sidecar
-from ..archives import ArchiveId, ArchiveState, BackupArchive, Contents, Digests
+from ..archives import sidecar
+from ..archives.archive import ArchiveId, ArchiveState, BackupArchive, Contents, Digests
 from ..errors import ArchiveCorrupt, ArchiveNotFound, SidecarInvalid, TarkeepError
 from ..ports import ArchiveStore, Catalog, Clock, Hasher, Inspector, StoredArchive
-from ..rules import NO_RULES, Rules
+from ..profiles.rules import NO_RULES, Rules
 
 
 @frozen

@@ -16,17 +16,17 @@ from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
 
-from ..archives import ArchiveId, ArchiveState, BackupArchive
+from ..archives.archive import ArchiveId, ArchiveState, BackupArchive
+from ..chains.points import Plan
+from ..chains.seen import lost_names
 from ..errors import ArchiveCorrupt, MemberUnreadable, PathNotFound, PointNotRestorable, TarkeepError, TreeTooLarge
-from ..lack_counts import Counts
-from ..lacks import Lacks
-from ..listings import canonical
-from ..merging import merge
-from ..name_table import OpenTable
-from ..points import Plan
-from ..seen import lost_names
-from ..tree import Tree
-from ..words import counted
+from ..names.name_table import OpenTable
+from ..tar.paths import canonical
+from ..text.counted import counted
+from ..trees.lack_counts import Counts
+from ..trees.lacks import Lacks
+from ..trees.merging import merge
+from ..trees.tree import Tree
 from .examine import ExamineArchive
 from .find_way import FindWay, Way, way_of
 from .points import ListPoints

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from attrs import define, field
 
-from ..archives import ArchiveId, BackupType
-from ..kept_links import PlacedPage
-from ..standing import Placed
+from ..archives.archive import ArchiveId, BackupType
+from ..chains.kept_links import PlacedPage
+from ..chains.standing import Placed
 
 _ALL_TYPES = tuple(BackupType)
 

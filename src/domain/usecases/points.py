@@ -14,8 +14,12 @@ from datetime import datetime
 
 from attrs import frozen
 
-from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind, Offer
-from ..chains import Fit, Link, base_types
+from ..archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind, Offer
+from ..chains.kept_links import PlacedPage, Places
+from ..chains.links import Fit, Link, base_types
+from ..chains.passed_over import PassedOver, passed_over
+from ..chains.points import Plan, RestorePoint, plan_restore, restore_points
+from ..chains.standing import Placed
 from ..errors import (
     AmbiguousType,
     ArchiveNotFound,
@@ -27,12 +31,8 @@ from ..errors import (
     ProfileNotFound,
     ReadOnly,
 )
-from ..kept_links import PlacedPage, Places
-from ..passed_over import PassedOver, passed_over
-from ..points import Plan, RestorePoint, plan_restore, restore_points
 from ..ports import Catalog
-from ..rules import Rules
-from ..standing import Placed
+from ..profiles.rules import Rules
 from .link import LinkArchives
 from .places_in_memory import PlacesInMemory
 

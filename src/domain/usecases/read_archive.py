@@ -14,12 +14,12 @@ from contextlib import suppress
 
 from attrs import define, field, frozen
 
-from ..archives import ArchiveState, BackupArchive
+from ..archives.archive import ArchiveState, BackupArchive
+from ..archives.block_sums import BLOCK_BYTES, BlockSums, RunningSums
 from ..errors import ArchiveCorrupt, ArchiveNotFound, BackendUnavailable, TarkeepError
 from ..ports import ArchiveReader, ArchiveStore, ArchiveSums, Hasher, Turns
-from ..sums import BLOCK_BYTES, BlockSums, RunningSums
+from ..text.counted import counted
 from ..uploads import ChecksumAlgorithm
-from ..words import counted
 from .examine import ExamineArchive
 from .hashed import HashedReader
 

@@ -13,8 +13,8 @@ from contextlib import suppress
 
 from attrs import define, evolve, field, frozen
 
-from .. import sidecar
-from ..archives import ArchiveId, ArchiveState, BackupArchive, BackupType, Digests
+from ..archives import sidecar
+from ..archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Digests
 from ..errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, BackendUnavailable, SidecarInvalid
 from ..ports import ArchiveStore, Catalog, Hasher, MemberRecords, StoredArchive
 from .mend_sidecar import MendSidecar, agree

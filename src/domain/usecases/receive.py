@@ -16,9 +16,12 @@ from typing import TypeVar
 
 from attrs import define, evolve, frozen
 
-from .. import sidecar
-from ..archives import ArchiveId, ArchiveState, BackupArchive, Contents, Digests, Kind, Offer, is_bound
-from ..chains import base_types
+from ..archives import sidecar
+from ..archives.archive import ArchiveId, ArchiveState, BackupArchive, Contents, Digests, Kind, Offer, is_bound
+from ..archives.block_sums import BLOCK_BYTES, RunningSums
+from ..chains.links import base_types
+from ..chains.seen import told_of
+from ..chains.standing import Placed, doubts_about_bytes
 from ..errors import (
     AlreadyPublished,
     ArchiveNotFound,
@@ -32,7 +35,7 @@ from ..errors import (
     SidecarInvalid,
     TarkeepError,
 )
-from ..naming import time_in_name, with_time
+from ..identity.naming import time_in_name, with_time
 from ..ports import (
     AlreadyStored,
     ArchiveStore,
@@ -50,12 +53,9 @@ from ..ports import (
     RunningDigests,
     RunningInspection,
 )
-from ..room import NO_RESERVE, Reserve, check_quota, check_room
-from ..rules import NO_RULES, Rules
-from ..seen import told_of
-from ..sizes import check_size
-from ..standing import Placed, doubts_about_bytes
-from ..sums import BLOCK_BYTES, RunningSums
+from ..profiles.capacity import NO_RESERVE, Reserve, check_quota, check_room
+from ..profiles.rules import NO_RULES, Rules
+from ..text.sizes import check_size
 from ..uploads import Upload, held_bytes
 from .points import ListPoints
 from .recover import settle_claim

@@ -12,16 +12,16 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from ..archives import BackupArchive
+from ..archives.archive import BackupArchive
 from ..errors import MemberUnreadable, RecordsMissing, TreeTooLarge
-from ..footprints import Footprint, footprint_of
-from ..joined import taken_apart
-from ..listings import MAX_HELD_BYTES, NAME_BYTES, canonical
-from ..members import Member, MemberRecord
-from ..name_table import NameTable, held_table, last_at, listed_in_order
-from ..names import Names, tables
+from ..names.columns import Names, tables
+from ..names.footprints import Footprint, footprint_of
+from ..names.joined import taken_apart
+from ..names.name_table import NameTable, held_table, last_at, listed_in_order
 from ..ports import Inspector, MemberRecords, Recorder
-from ..tar_headers import read_to_show
+from ..tar.headers import read_to_show
+from ..tar.members import Member, MemberRecord
+from ..tar.paths import MAX_HELD_BYTES, NAME_BYTES, canonical
 from .read_archive import ReadArchive
 from .watched_records import WatchedRecords
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
-from .. import sidecar
-from ..archives import BackupArchive
+from ..archives import sidecar
+from ..archives.archive import BackupArchive
 from ..errors import ArchiveNotFound
 from ..ports import ArchiveStore, Catalog, UploadSessions
 from ..uploads import led_nowhere

@@ -19,13 +19,13 @@ from operator import not_
 
 from attrs import define, frozen
 
-from ..archives import ArchiveState, BackupArchive
+from ..archives.archive import ArchiveState, BackupArchive
 from ..errors import ArchiveCorrupt
-from ..listings import canonical
-from ..members import MemberRecord
 from ..ports import UnpackedArchive, Unpacker
-from ..tar_headers import as_directory, as_hard_link, data_of, drop_times, read_member, with_mode, with_path
-from ..tree import Taken
+from ..tar.headers import as_directory, as_hard_link, data_of, drop_times, read_member, with_mode, with_path
+from ..tar.members import MemberRecord
+from ..tar.paths import canonical
+from ..trees.tree import Taken
 from .examine import ExamineArchive
 from .open_point import OpenedPoint
 from .record_members import RecordMembers

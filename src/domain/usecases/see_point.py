@@ -13,16 +13,16 @@ from itertools import pairwise
 
 from attrs import define, field
 
-from ..archives import ArchiveId, BackupArchive
-from ..chains import Evidence
+from ..archives.archive import ArchiveId, BackupArchive
+from ..chains.links import Evidence
+from ..chains.seen import CLEAR, Seen, lost_names
+from ..chains.standing import Fidelity, Placed, Standing
+from ..comparing.untroubled import is_apart
 from ..errors import MemberUnreadable, TarkeepError, TreeTooLarge
-from ..footprints import Footprint, Walk
-from ..lacks import Lacks
-from ..merging import merge
-from ..name_table import NameTable, OpenTable
-from ..seen import CLEAR, Seen, lost_names
-from ..standing import Fidelity, Placed, Standing
-from ..untroubled import is_apart
+from ..names.footprints import Footprint, Walk
+from ..names.name_table import NameTable, OpenTable
+from ..trees.lacks import Lacks
+from ..trees.merging import merge
 from .record_members import RecordMembers
 
 MOST_LOOKED_UP = 200_000

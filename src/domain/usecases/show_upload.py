@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from attrs import define, field, frozen
 
 from .. import uploads
-from ..archives import BackupArchive, Offer
+from ..archives.archive import BackupArchive, Offer
 from ..errors import StagedBytesMissing, TarkeepError, UploadGone, UploadLocked, UploadNotFound
 from ..ports import ArchiveStore, Clock, UploadLocks, UploadSessions
 from ..uploads import Upload

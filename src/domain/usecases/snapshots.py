@@ -13,8 +13,8 @@ from contextlib import suppress
 
 from attrs import evolve, frozen
 
-from .. import sidecar
-from ..archives import ArchiveId, BackupArchive
+from ..archives import sidecar
+from ..archives.archive import ArchiveId, BackupArchive
 from ..errors import AlreadyPublished, DigestMismatch, SnapshotConflict, SnapshotNotFound, TarkeepError
 from ..ports import ArchiveReader, ArchiveStore, Block, Catalog, Hasher, Notifier, RunningChecksum
 from ..uploads import ChecksumAlgorithm

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from attrs import frozen
 
-from ..access import (
+from ..access.audit import HOST, AuditEntry
+from ..access.tokens import (
     ID_BYTES,
     SECRET_BYTES,
     Decision,
@@ -21,7 +22,6 @@ from ..access import (
     token_id,
     token_text,
 )
-from ..audit import HOST, AuditEntry
 from ..errors import NotLetIn
 from ..ports import AuditLog, Clock, Gatekeeper
 

@@ -7,13 +7,13 @@ from functools import partial
 
 from attrs import define, field, frozen
 
-from ..archives import BackupArchive
-from ..history import Change, Sighting, history, sightings
-from ..listings import split
-from ..members import Mark, Member, Rename
-from ..name_table import NameTable, last_at, mark_of
-from ..silence import says_nothing_of
-from ..tar_headers import read_member
+from ..archives.archive import BackupArchive
+from ..comparing.silence import says_nothing_of
+from ..names.name_table import NameTable, last_at, mark_of
+from ..tar.headers import read_member
+from ..tar.members import Mark, Member, Rename
+from ..tar.paths import split
+from ..trees.history import Change, Sighting, history, sightings
 from .points import ListPoints
 from .record_members import NOT_IN_ORDER, RecordMembers
 

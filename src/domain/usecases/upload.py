@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from attrs import evolve, frozen
 
 from .. import uploads
-from ..archives import Digests, Offer
+from ..archives.archive import Digests, Offer
 from ..errors import (
     BeyondLength,
     ChecksumMismatch,

@@ -16,10 +16,10 @@ from operator import attrgetter
 
 from attrs import frozen
 
-from ..access import ANYBODY, Visitor
-from ..archives import BackupType
+from ..access.tokens import ANYBODY, Visitor
+from ..archives.archive import BackupType
+from ..archives.inventory import Bucket, InventoryEntry, Judged, bucket_of, once_each, pair
 from ..ports import Catalog, InventorySorter
-from ..sync import Bucket, InventoryEntry, Judged, bucket_of, once_each, pair
 from .visible import VisibleProfiles
 
 _by_name = attrgetter("name")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from attrs import define, field, frozen
 
-from ..access import Visitor
+from ..access.tokens import Visitor
 from ..ports import Catalog
 
 KEPT_PATTERNS = 64

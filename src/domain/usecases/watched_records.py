@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from ..members import MemberRecord
+from ..comparing.untroubled import Passing, alone
 from ..ports import MemberRecords, RecordsWriter
-from ..untroubled import Passing, alone
+from ..tar.members import MemberRecord
 
 
 @define(eq=False)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from ...domain.access import Scope, Token
-from ...domain.audit import AuditReport
+from ...domain.access.audit import AuditReport
+from ...domain.access.tokens import Scope, Token
+from ...domain.archives.sidecar import rfc3339
 from ...domain.errors import InvalidSetting, WrongUse
-from ...domain.sidecar import rfc3339
-from ...domain.words import counted
+from ...domain.text.counted import counted
 from ..setting_files import expanded
 from ..settings import StorageSettings
 from .columns import in_columns

@@ -6,9 +6,9 @@ from attrs import frozen
 
 from ...domain.client.backing_up import BackedUp
 from ...domain.client.verdict import Verdict, left_out_text
-from ...domain.path_text import path_text
-from ...domain.sizes import human_size
-from ...domain.words import counted
+from ...domain.text.counted import counted
+from ...domain.text.paths import path_text
+from ...domain.text.sizes import human_size
 from .exits import OK, PARTLY
 from .output import Output
 

@@ -14,11 +14,11 @@ from typing import TypeVar
 
 import msgspec
 
-from ...domain.archives import BackupType
+from ...domain.archives.archive import BackupType
 from ...domain.client.dump_rule import DumpRule, parse_period
 from ...domain.client.dumping import DumpSource
 from ...domain.errors import InvalidName, InvalidSetting, WrongUse
-from ...domain.naming import check_profile
+from ...domain.identity.naming import check_profile
 from ..setting_files import expanded
 from ..shapes import sentence, unknown_name
 

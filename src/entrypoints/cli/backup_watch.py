@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import define
 
 from ...domain.client.dumping import Estimate, Limits, Watch
-from ...domain.sizes import human_size
+from ...domain.text.sizes import human_size
 from .output import Output, Progress
 from .transfers import Pace
 

@@ -20,8 +20,8 @@ from rich.progress import Progress as RichProgress
 from rich.table import Column, Table
 from rich.text import Text
 
-from ...domain.path_text import printable
-from ...domain.sizes import human_size
+from ...domain.text.paths import printable
+from ...domain.text.sizes import human_size
 from .output import Progress
 
 _SHORTEST_NAME, _FAIR_NAME = 8, 14

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from attrs import evolve, frozen
 from cyclopts import Parameter
 
-from ...domain.archives import ArchiveId, BackupType
+from ...domain.archives.archive import ArchiveId, BackupType
 from ...domain.client.backing_up import BackedUp, PlannedDump
 from ...domain.client.dumping import NO_LIMITS, DumpSource, Limits
 from ...domain.client.push import Progress
@@ -21,9 +21,9 @@ from ...domain.client.retrying import Notice
 from ...domain.client.spooling import BackUpThroughFile
 from ...domain.client.verdict import Verdict
 from ...domain.errors import ParentMoved, TarkeepError, WrongUse
-from ...domain.naming import check_profile
-from ...domain.sizes import human_size
-from ...domain.words import counted
+from ...domain.identity.naming import check_profile
+from ...domain.text.counted import counted
+from ...domain.text.sizes import human_size
 from .backup_report import Course, on_top_of, report
 from .backup_settings import BackupSettings, from_table
 from .backup_watch import WatchedDump, warn_of_limit

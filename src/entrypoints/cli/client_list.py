@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...domain.archives import BackupArchive, BackupType
+from ...domain.archives.archive import BackupArchive, BackupType
 from ...domain.errors import ProfileNotFound
 from ...domain.ports import Totals
-from ...domain.sizes import human_size
-from ...domain.words import counted
+from ...domain.text.counted import counted
+from ...domain.text.sizes import human_size
 from .client_settings import ClientSettings, TypeWord
 from .columns import in_columns
 from .exits import OK

@@ -10,10 +10,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ...domain.archives import ArchiveId
+from ...domain.archives.archive import ArchiveId
 from ...domain.client.chain import LATEST, TreeEntry, Version
-from ...domain.path_text import path_text
-from ...domain.sizes import human_size
+from ...domain.text.paths import path_text
+from ...domain.text.sizes import human_size
 from .client_settings import ClientSettings
 from .columns import in_columns
 from .exits import OK

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
-from ...domain.archives import ArchiveId, BackupType
+from ...domain.archives.archive import ArchiveId, BackupType
 from ...domain.client.chain import StoredPoint
 from ...domain.client.status import age
-from ...domain.path_text import printable
-from ...domain.sizes import human_size
-from ...domain.words import counted
+from ...domain.text.counted import counted
+from ...domain.text.paths import printable
+from ...domain.text.sizes import human_size
 from .client_settings import ClientSettings
 from .exits import OK
 from .opening import one_profile, opening, retry_notice

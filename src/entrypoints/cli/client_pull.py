@@ -7,12 +7,12 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ...domain.archives import BackupArchive, BackupType
+from ...domain.archives.archive import BackupArchive, BackupType
 from ...domain.client.fetching import Arrival, PullArchive, Pulled, named
 from ...domain.client.push import Progress
 from ...domain.client.retrying import Notice
 from ...domain.errors import ArchiveNotFound, LocalConflict, ProfileNotFound, TarkeepError
-from ...domain.sizes import human_size
+from ...domain.text.sizes import human_size
 from ..setting_files import expanded
 from .client_settings import ClientSettings, TypeWord
 from .opening import one_profile, opening, retry_notice

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 from attrs import evolve, frozen
 from cyclopts import Parameter
 
-from ...domain.archives import ArchiveId, BackupArchive, BackupType
+from ...domain.archives.archive import ArchiveId, BackupArchive, BackupType
 from ...domain.client.ports import LocalArchive
 from ...domain.client.push import Fate, Progress, newest_of_each_type
 from ...domain.client.retrying import Notice
 from ...domain.errors import FolderUnusable, InvalidName, NothingToSend, Refused, StoredDiffers, TarkeepError, WrongUse
-from ...domain.naming import check_archive_name
-from ...domain.sizes import human_size
+from ...domain.identity.naming import check_archive_name
+from ...domain.text.sizes import human_size
 from .client_settings import ClientSettings, TypeWord
 from .opening import one_profile, opening, retry_notice, tell_unusable
 from .output import Output

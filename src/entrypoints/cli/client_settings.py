@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from attrs import field, frozen
 from cyclopts import Group, Parameter, Token
 
-from ...domain.archives import BackupType
+from ...domain.archives.archive import BackupType
 from ...domain.client.address import ServerAddress
 from ...domain.errors import InvalidSetting
 from ..setting_files import expanded, home_directory, read_setting_text, with_home

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ...domain.archives import utc_from_timestamp
+from ...domain.archives.archive import utc_from_timestamp
 from ...domain.client.ports import LocalArchive
 from ...domain.client.status import Safety, Stock, TypeStock, age, take_stock
 from ...domain.client.unfinished import unfinished_uploads
 from ...domain.errors import NoAnswer, ProfileNotFound, TarkeepError
-from ...domain.sizes import human_size
-from ...domain.words import counted
+from ...domain.text.counted import counted
+from ...domain.text.sizes import human_size
 from ..nearest import did_you_mean
 from .client_settings import ClientSettings
 from .columns import in_columns

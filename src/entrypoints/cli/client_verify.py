@@ -9,10 +9,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from ...domain.archives.inventory import InventoryEntry
 from ...domain.client.ports import LocalArchive
 from ...domain.client.status import Safety, take_stock
 from ...domain.errors import ProfileNotFound
-from ...domain.sync import InventoryEntry
 from .client_settings import ClientSettings
 from .exits import DIFFERENT, OK, PARTLY
 from .opening import local_digests, opening, retry_notice, tell_unusable, the_profile

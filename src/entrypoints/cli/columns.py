@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from ...domain.path_text import printable
+from ...domain.text.paths import printable
 
 Row = TypeVar("Row")
 _TOGETHER = 1000

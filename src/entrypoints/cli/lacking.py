@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ...domain.client.chain import LackingName, RestorePlan
-from ...domain.lack_counts import Counts
-from ...domain.path_text import path_text
-from ...domain.words import counted
+from ...domain.text.counted import counted
+from ...domain.text.paths import path_text
+from ...domain.trees.lack_counts import Counts
 from .output import Output
 
 SHOWN_NAMES = 20

@@ -15,7 +15,7 @@ from cyclopts import App, ArgumentCollection, Parameter
 
 from ... import __version__
 from ...domain.errors import InvalidSetting
-from ...domain.path_text import printable
+from ...domain.text.paths import printable
 from ..nearest import did_you_mean
 from ..setting_files import expanded, read_setting_text
 from ..settings import ServerSettings, StorageSettings

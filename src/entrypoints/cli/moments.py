@@ -12,10 +12,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ...domain.archives import BackupType
+from ...domain.archives.archive import BackupType
 from ...domain.client.chain import LATEST
 from ...domain.errors import WrongUse
-from ...domain.naming import check_archive_name
+from ...domain.identity.naming import check_archive_name
 from .output import Output
 
 When = Annotated[str, Parameter(allow_leading_hyphen=True)]

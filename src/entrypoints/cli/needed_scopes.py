@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ...domain.errors import Unauthorized
-from ...domain.words import listed
+from ...domain.text.counted import listed
 
 SCOPES: dict[str, tuple[str, ...]] = {
     "push": ("push", "verify"),

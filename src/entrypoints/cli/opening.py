@@ -11,7 +11,7 @@ from ...domain.client.ports import LocalArchive, LocalContents, ServerFacts
 from ...domain.client.push import digest_of
 from ...domain.client.retrying import Notice
 from ...domain.errors import FolderUnusable, LocalFileChanged, TarkeepError, WrongUse
-from ...domain.naming import check_profile
+from ...domain.identity.naming import check_profile
 from . import process
 from .client_settings import SMALL_AT_ONCE, ClientSettings, memory_file, where_to_set
 from .exits import last_words

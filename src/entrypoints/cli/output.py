@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from attrs import define, field
 
-from ...domain.path_text import printable, whole
+from ...domain.text.paths import printable, whole
 
 
 @define

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ...domain.errors import WrongUse
-from ...domain.path_text import path_bytes
+from ...domain.text.paths import path_bytes
 
 
 def given_path(text: str) -> bytes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from ...domain.archives import BackupArchive
+from ...domain.archives.archive import BackupArchive
 from ...domain.client.chain import RestorePlan, TreeEntry
 from ...domain.client.comparing import differences
 from ...domain.client.fetching import Arrival, Pulled
@@ -25,9 +25,9 @@ from ...domain.client.restoring import Held, PlannedRestore, Reached
 from ...domain.client.resuming import Begun, TrailFile, Work, goes_on_at, read_begun, strangers
 from ...domain.client.retrying import Notice
 from ...domain.errors import FolderUnusable, LocalDiskFull, NotRestorable, TarkeepError
-from ...domain.path_text import path_text
-from ...domain.sizes import human_size
-from ...domain.words import counted
+from ...domain.text.counted import counted
+from ...domain.text.paths import path_text
+from ...domain.text.sizes import human_size
 from . import process
 from .client_settings import ClientSettings
 from .exits import DIFFERENT, FAILED, OK, PARTLY

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cyclopts import Parameter
 
 from ...domain.errors import InvalidSetting
-from ...domain.path_text import printable
-from ...domain.words import counted
+from ...domain.text.counted import counted
+from ...domain.text.paths import printable
 from ..logs import Log, configure
 from ..setting_files import expanded
 from ..settings import ServerSettings, StorageSettings

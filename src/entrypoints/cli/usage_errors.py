@@ -14,7 +14,7 @@ from typing import Literal, get_args, get_origin
 from cyclopts import Argument, CoercionError, CycloptsError, MissingArgumentError, Token, UnknownOptionError
 from cyclopts.exceptions import RepeatArgumentError, UnknownCommandError, UnusedCliTokensError
 
-from ...domain.words import counted, listed
+from ...domain.text.counted import counted, listed
 from ..nearest import did_you_mean
 from ..settings import ServerSettings, StorageSettings
 from . import commands

@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope as AsgiScope
 
-from ...domain.access import Decision, Network, Scope, Verdict, Visitor, is_within
+from ...domain.access.tokens import Decision, Network, Scope, Verdict, Visitor, is_within
 from ...domain.errors import NotLetIn, ProfileNotFound, ScopeMissing
 from ...domain.uploads import Upload
 from ...domain.usecases.receive import Received

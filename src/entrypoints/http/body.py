@@ -20,7 +20,7 @@ from attrs import frozen
 from starlette.types import Message, Receive
 
 from ...domain.errors import TarkeepError, UploadInterrupted
-from ...domain.words import counted
+from ...domain.text.counted import counted
 from .problems import Problem
 
 BLOCK_BYTES = 1 << 20  # large enough that hashing, inflating and writing a block outweigh handing it over

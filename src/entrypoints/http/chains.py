@@ -14,17 +14,17 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from ...domain.archives import ArchiveId, BackupArchive, BackupType
-from ...domain.chains import chains
-from ...domain.naming import check_archive_name, check_profile
-from ...domain.passed_over import PassedOver
-from ...domain.path_text import path_text
+from ...domain.archives.archive import ArchiveId, BackupArchive, BackupType
+from ...domain.archives.sidecar import rfc3339
+from ...domain.chains.links import chains
+from ...domain.chains.passed_over import PassedOver
+from ...domain.chains.standing import Fidelity
+from ...domain.identity.naming import check_archive_name, check_profile
 from ...domain.ports import ArchiveReader
-from ...domain.sidecar import rfc3339
-from ...domain.sizes import human_size
-from ...domain.standing import Fidelity
+from ...domain.text.counted import counted
+from ...domain.text.paths import path_text
+from ...domain.text.sizes import human_size
 from ...domain.usecases.make_plan import MadePlan
-from ...domain.words import counted
 from .access import note_written, visitor_of
 from .context import Context, announced_bytes, answer_json
 from .download import StreamedResponse, attached, repr_digest

@@ -13,7 +13,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from attrs import frozen
 from starlette.datastructures import Headers
 
-from ...domain.words import counted
+from ...domain.text.counted import counted
 from .problems import Problem
 
 _RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.ASCII | re.IGNORECASE)

@@ -17,14 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from ...domain.access import Visitor
-from ...domain.archives import ArchiveId
-from ...domain.audit import AuditEntry
+from ...domain.access.audit import AuditEntry
+from ...domain.access.tokens import Visitor
+from ...domain.archives.archive import ArchiveId
 from ...domain.errors import TarkeepError, TooLarge
-from ...domain.naming import check_profile
+from ...domain.identity.naming import check_profile
 from ...domain.ports import ScratchFile
+from ...domain.text.counted import counted
 from ...domain.usecases.open_point import OpenedPoint
-from ...domain.words import counted
 from ..logs import Log
 from ..settings import ServerSettings
 from ..wiring import Tarkeep

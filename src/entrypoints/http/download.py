@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ...domain.archives import ArchiveState, BackupArchive
+from ...domain.archives.archive import ArchiveState, BackupArchive
 from ...domain.errors import ArchiveCorrupt, SnapshotNotFound, TarkeepError
 from ...domain.ports import ArchiveReader
 from ..logs import Log

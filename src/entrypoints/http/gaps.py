@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...domain.lacks import Lack
-from ...domain.listings import canonical
-from ...domain.path_text import path_text
+from ...domain.tar.paths import canonical
+from ...domain.text.paths import path_text
+from ...domain.trees.lacks import Lack
 from ...domain.usecases.open_point import OpenedPoint
 from .chains import PROFILE, requested_profile, requested_time
 from .context import Context, answer_json

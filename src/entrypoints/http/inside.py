@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...domain.archives import BackupArchive
-from ...domain.members import Member, MemberType
-from ...domain.passed_over import PassedOver
-from ...domain.path_text import path_text
-from ...domain.sidecar import rfc3339
-from ...domain.standing import Fidelity
+from ...domain.archives.archive import BackupArchive
+from ...domain.archives.sidecar import rfc3339
+from ...domain.chains.passed_over import PassedOver
+from ...domain.chains.standing import Fidelity
+from ...domain.tar.members import Member, MemberType
+from ...domain.text.paths import path_text
 from ...domain.usecases.look_inside import Page, TreeEntry
 from ...domain.usecases.open_point import OpenedPoint
 from .chains import ARCHIVE, PROFILE, OwnPath, requested_archive, requested_profile, requested_time

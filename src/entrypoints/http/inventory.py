@@ -14,9 +14,9 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 
-from ...domain.archives import BackupType, parse_digest
+from ...domain.archives.archive import BackupType, parse_digest
+from ...domain.archives.inventory import InventoryEntry
 from ...domain.errors import DigestInvalid
-from ...domain.sync import InventoryEntry
 from .problems import Problem
 
 MAX_ARCHIVE_BYTES = 1 << 16

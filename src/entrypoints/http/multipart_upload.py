@@ -18,11 +18,11 @@ from multipart import (
     parse_options_header,
 )
 
-from ...domain.access import ANYBODY, Visitor
-from ...domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer, parse_digest
+from ...domain.access.tokens import ANYBODY, Visitor
+from ...domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Offer, parse_digest
 from ...domain.errors import ProfileNotFound
-from ...domain.naming import check_archive_name, check_profile
-from ...domain.sizes import check_size
+from ...domain.identity.naming import check_archive_name, check_profile
+from ...domain.text.sizes import check_size
 from .parameters import LINEAGE, check_lineage, checked_text, lineage, stated_time
 from .problems import Problem
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from attrs import define, field
 
-from ...domain.audit import AuditEntry
+from ...domain.access.audit import AuditEntry
 from ...domain.ports import AuditLog
 from ...domain.uploads import Upload
 

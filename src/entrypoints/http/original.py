@@ -13,12 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ... import __version__
-from ...domain.archives import BackupType
+from ...domain.archives.archive import BackupType
+from ...domain.archives.sidecar import rfc3339
 from ...domain.errors import ArchiveNotFound, InvalidName
-from ...domain.naming import check_archive_name
+from ...domain.identity.naming import check_archive_name
 from ...domain.ports import ListedArchive, ScratchFile
-from ...domain.sidecar import rfc3339
-from ...domain.sizes import human_size
+from ...domain.text.sizes import human_size
 from ...domain.usecases.receive import Outcome, Received
 from .access import note_received, visitor_of
 from .context import Context, answer_json

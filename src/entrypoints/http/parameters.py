@@ -11,11 +11,11 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from starlette.datastructures import Headers, QueryParams
 
-from ...domain.archives import BackupType, DeclaredDigests, Lineage, parse_digest
+from ...domain.archives.archive import BackupType, DeclaredDigests, Lineage, parse_digest
+from ...domain.archives.notes import check_notes
 from ...domain.errors import DigestInvalid
-from ...domain.naming import check_archive_name, check_profile
-from ...domain.notes import check_notes
-from ...domain.path_text import path_bytes
+from ...domain.identity.naming import check_archive_name, check_profile
+from ...domain.text.paths import path_bytes
 from .problems import Problem
 
 _BAD_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ...domain.words import counted
+from ...domain.text.counted import counted
 
 _HEAD = """\
 #!/bin/sh

@@ -17,13 +17,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...domain.archives import ArchiveId, BackupArchive
-from ...domain.chains import Link
-from ...domain.kept_links import PlacedPage
-from ...domain.path_text import path_text
-from ...domain.points import RestorePoint
-from ...domain.sidecar import rfc3339
-from ...domain.standing import Doubt, Obstacle, Placed, Standing
+from ...domain.archives.archive import ArchiveId, BackupArchive
+from ...domain.archives.sidecar import rfc3339
+from ...domain.chains.kept_links import PlacedPage
+from ...domain.chains.links import Link
+from ...domain.chains.points import RestorePoint
+from ...domain.chains.standing import Doubt, Obstacle, Placed, Standing
+from ...domain.text.paths import path_text
 from .chains import PROFILE, requested_archive, requested_profile
 from .context import Context, answer_json
 from .parameters import whole_number

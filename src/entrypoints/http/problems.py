@@ -14,8 +14,8 @@ import msgspec
 from starlette.responses import Response
 
 from ...domain import errors
-from ...domain.archives import ArchiveId
-from ...domain.path_text import printable
+from ...domain.archives.archive import ArchiveId
+from ...domain.text.paths import printable
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 5

@@ -17,7 +17,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from ...domain.access import why_not_listen
+from ...domain.access.tokens import why_not_listen
 from ...domain.errors import InvalidSetting
 from ...domain.usecases.tokens import LetIn
 from ..logs import Log

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from attrs import define, field, frozen
 
-from ...domain.archives import ArchiveId, ArchiveState, BackupArchive
+from ...domain.archives.archive import ArchiveId, ArchiveState, BackupArchive
 from .problems import Problem
 
 AGAIN_SECONDS = 600.0

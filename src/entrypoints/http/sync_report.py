@@ -14,9 +14,9 @@ from itertools import chain
 import msgspec
 from attrs import define, field
 
-from ...domain.archives import BackupType
+from ...domain.archives.archive import BackupType
+from ...domain.archives.inventory import Bucket, Judged
 from ...domain.ports import Scratch, ScratchFile
-from ...domain.sync import Bucket, Judged
 
 BLOCK_BYTES = 256 << 10
 

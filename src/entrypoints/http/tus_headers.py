@@ -14,9 +14,9 @@ from email.utils import format_datetime
 
 from starlette.datastructures import Headers
 
-from ...domain.archives import ArchiveId, BackupType, DeclaredDigests, Offer, parse_digest
+from ...domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Offer, parse_digest
 from ...domain.errors import DigestInvalid
-from ...domain.naming import check_archive_name, check_profile
+from ...domain.identity.naming import check_archive_name, check_profile
 from ...domain.uploads import Checksum, ChecksumAlgorithm, Role, Upload
 from .parameters import checked_text, lineage, stated_time
 from .problems import Problem

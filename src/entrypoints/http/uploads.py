@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ...domain.archives import ArchiveId, Offer
+from ...domain.archives.archive import ArchiveId, Offer
+from ...domain.archives.sidecar import rfc3339
 from ...domain.errors import ProfileNotFound, TarkeepError
-from ...domain.naming import check_profile
-from ...domain.sidecar import rfc3339
+from ...domain.identity.naming import check_profile
 from ...domain.uploads import ChecksumAlgorithm, Role, Upload
 from . import tus_headers
 from .access import note_stored, note_written, visitor_of

@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ... import __version__
-from ...domain.access import Scope
-from ...domain.archives import ArchiveId, BackupArchive, BackupType, Offer
-from ...domain.naming import check_archive_name, check_profile
+from ...domain.access.tokens import Scope
+from ...domain.archives.archive import ArchiveId, BackupArchive, BackupType, Offer
+from ...domain.identity.naming import check_archive_name, check_profile
 from ...domain.ports import ScratchFile
 from ...domain.usecases.receive import Outcome, Received
 from .access import note_received, visitor_of

@@ -13,14 +13,14 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from ...domain.archives import ArchiveId, ArchiveState, BackupArchive, BackupType
-from ...domain.chains import Link
-from ...domain.passed_over import PassedOver
-from ...domain.path_text import path_text
+from ...domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ...domain.archives.sidecar import rfc3339
+from ...domain.chains.links import Link
+from ...domain.chains.passed_over import PassedOver
+from ...domain.chains.standing import Standing
 from ...domain.ports import ListedArchive, Sums, Totals
-from ...domain.sidecar import rfc3339
-from ...domain.sizes import human_size
-from ...domain.standing import Standing
+from ...domain.text.paths import path_text
+from ...domain.text.sizes import human_size
 
 _EPOCH = date(1970, 1, 1).toordinal()
 

@@ -1,0 +1,250 @@
+"""
+The audit log: one line for each write, chained to the line before and sealed with a key.
+
+The rule: lines are only ever added. Each has the SHA-256 of the line before, so that the digest of one fixes all lines
+up to it, and an HMAC of itself, which nobody makes without the key. So a line that was changed, taken out or put in is
+found, as in signed syslog (RFC 5848). Two things are not. The key stays the same, other than where a journal is sealed
+forward-secure (systemd's FSS): who has it can write any log, of the past too. And lines cut off at the end leave one
+that fits. Against both helps the digest of the newest line, the *head*, kept where the key is not: what came up to it
+is fixed then.
+
+A log that was begun without a key goes on with one behind a line that says so. That the lines before it fit together
+proves nothing of the time before; since then that line fixes them. A line torn by a crash stays, and the next one is
+chained to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from attrs import define, field, frozen
+
+from ..archives.sidecar import rfc3339
+
+HOST = "host"
+"""Who wrote, where it was somebody on the server's own host."""
+
+FIRST = "0" * 64
+"""What the first line has for the digest of the line before."""
+
+KEY_BYTES = 32
+KEYED = "the log goes on with the key"
+"""What the line behind which a log goes on with a new key tells as its result, with the name of the key."""
+
+_SEAL = b', "mac": "'
+_SEAL_BYTES = len(_SEAL) + 64 + len(b'"}')
+
+
+@frozen
+class AuditEntry:
+    """
+    One write: when, *who* (the id of a token, None where none was needed, or ``host``), *address* it came from, *what*
+    was written, the SHA-256 of its bytes where it has any, and *result*, a word.
+    """
+
+    at: datetime
+    who: str | None
+    address: str
+    what: str
+    sha256: str | None
+    result: str
+
+
+@frozen
+class AuditReport:
+    """
+    What became of checking a log: its *lines*, the digest of the *last* one, and the number of the first that is
+    *broken*, which does not follow the one before it, from 1, None where all fit. *torn* lines were cut by a crash.
+
+    *forged* is the number of the first line that is none, or has not the seal of the key and should have it. The
+    *unproven* lines, the first ones, are older than the key, which began *keyed_at*; without a key here all of them
+    are, of which *sealed* say that they were sealed. *holds_noted* tells whether a line has the digest that somebody
+    noted, *noted_line* its number.
+    """
+
+    lines: int
+    last: str
+    broken: int | None
+    torn: int
+    holds_noted: bool
+    forged: int | None = None
+    unproven: int = 0
+    keyed_at: str | None = None
+    noted_line: int | None = None
+    sealed: int = 0
+
+    @property
+    def lacks_key(self) -> bool:
+        """Lines were sealed, and nobody could check it for want of the key."""
+        return self.sealed > 0 and self.unproven == self.lines and self.forged is None
+
+    @property
+    def is_whole(self) -> bool:
+        """Nothing was found wrong, and everything that can be checked was."""
+        return self.broken is None and self.forged is None and self.holds_noted and not self.lacks_key
+
+
+def key_name(key: bytes) -> str:
+    """What *key* is called in the log; the key cannot be told from it."""
+    return hashlib.sha256(b"tarkeep audit key " + key).hexdigest()[:16]
+
+
+def key_entry(key: bytes, at: datetime) -> AuditEntry:
+    """The entry behind which a log that has lines already goes on with *key*."""
+    return AuditEntry(at, HOST, "", "audit log", None, f"{KEYED} {key_name(key)}")
+
+
+def goes_on_with(line: bytes, key: bytes) -> bool:
+    """Whether *line* is the one behind which a log goes on with *key*."""
+    told = _told(line)
+    return told is not None and told.get("result") == f"{KEYED} {key_name(key)}" and _is_sealed(line, key)
+
+
+def told_as(result: str) -> bytes:
+    """What a line has that tells *result*, and no other: quotation marks within what others gave are escaped."""
+    return b'"result": ' + json.dumps(result).encode()
+
+
+def line_of(entry: AuditEntry, before: str, key: bytes) -> bytes:
+    """The line of *entry*, without its end, after the one with the digest *before*, sealed with *key*."""
+    told = {
+        "at": rfc3339(entry.at),
+        "who": entry.who,
+        "address": entry.address,
+        "what": entry.what,
+        "sha256": entry.sha256,
+        "result": entry.result,
+        "before": before,
+    }
+    unsealed = json.dumps(told).encode()
+    return unsealed[:-1] + _SEAL + _mac(unsealed, key) + b'"}'
+
+
+def line_digest(line: bytes) -> str:
+    """The SHA-256 of *line* without its end, in lower-case hex."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def check(lines: Iterable[bytes], noted: str | None = None, key: bytes | None = None) -> AuditReport:
+    """Check *lines*, without their ends, from the first on; and whether one of them has the digest *noted*."""
+    checking = _Checking(noted, key)
+    for line in lines:
+        checking.take(line)
+    return checking.report()
+
+
+@define
+class _Checking:
+    _noted: str | None
+    _key: bytes | None
+    _last: str = field(default=FIRST, init=False)
+    _count: int = field(default=0, init=False)
+    _torn: int = field(default=0, init=False)
+    _sealed: int = field(default=0, init=False)
+    _broken: int | None = field(default=None, init=False)
+    _noted_line: int | None = field(default=None, init=False)
+    _keyed_from: int | None = field(default=None, init=False)  # the line from which on all must be sealed with the key
+    _keyed_at: str | None = field(default=None, init=False)
+    _forged: int | None = field(default=None, init=False)
+
+    def take(self, line: bytes) -> None:
+        self._count += 1
+        told = _told(line)
+        if told is None and _MAYBE_CUT.fullmatch(line):
+            self._torn += 1
+        elif told is None:
+            self._forged = self._forged or self._count
+        else:
+            self._sealed += "mac" in told
+            if told["before"] != self._last:
+                self._broken = self._broken or self._count
+            if self._key is not None and not self._is_in_order(line, told, self._key):
+                self._forged = self._forged or self._count
+        self._last = line_digest(line)
+        if self._last == self._noted:
+            self._noted_line = self._count
+
+    def _is_in_order(self, line: bytes, told: dict[str, object], key: bytes) -> bool:
+        is_right = _is_sealed(line, key)
+        if self._keyed_from is not None:
+            return is_right
+        is_first = self._count - self._torn == 1
+        if is_right and (is_first or told.get("result") == f"{KEYED} {key_name(key)}"):
+            self._keyed_from, self._keyed_at = self._count, str(told.get("at"))
+            return True
+        # older than the key, unless it has a seal: then of another key, or taken from its place
+        return "mac" not in told
+
+    def report(self) -> AuditReport:
+        has_lines = self._count > self._torn
+        if self._key is not None and self._keyed_from is None and has_lines:
+            self._forged = 1  # a log is never without the key once there is one
+        return AuditReport(
+            lines=self._count,
+            last=self._last,
+            broken=self._broken,
+            torn=self._torn,
+            holds_noted=self._noted is None or self._noted_line is not None,
+            forged=self._forged,
+            unproven=self._count if self._keyed_from is None else self._keyed_from - 1,
+            keyed_at=self._keyed_at,
+            noted_line=self._noted_line,
+            sealed=self._sealed,
+        )
+
+
+def _maybe_cut() -> re.Pattern[bytes]:
+    """
+    Fits whatever a power cut can leave of a line, and nothing else that is no line.
+
+    That is what a line begins with. A file system may have noted that the file grew and lost what was written: then
+    NULs stand there, and behind them what was kept of this line or of the next ones, if their ends were lost as well.
+    One NUL alone between two parts is a bit that flipped in a space, since no sector is as short as that. Nobody hides
+    a line in this way: the next one has the digest that it had, and an end that was cut off looks as good.
+    """
+    character = rb'(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-f]{4}))'
+    text, cut_text = rb'"%b*"' % character, rb'"%b*(?:\\(?:u[0-9a-f]{0,3})?)?' % character
+    digest, cut_digest = rb'"[0-9a-f]{64}"', rb'"[0-9a-f]{0,64}'
+    values = {"at": text, "who": text, "address": text, "what": text, "sha256": text, "result": text}
+    pattern = rb""
+    for name in reversed((*values, "before", "mac")):
+        value, cut = (text, cut_text) if name in values else (digest, cut_digest)
+        if name in ("who", "sha256"):
+            value, cut = rb"(?:null|%b)" % value, rb"(?:%b|%b)" % (_beginning(b"null"), cut)
+        before = (b"{" if name == "at" else b", ") + b'"%b": ' % name.encode()
+        pattern = rb"(?:%b|%b(?:%b|%b%b))" % (_beginning(before), re.escape(before), cut, value, pattern)
+    rest = rb"\x00[^\x01-\x1f]*"
+    return re.compile(rb"%b|%b(?:}?\x00(?:%b)?)?" % (rest, pattern, rest))
+
+
+def _beginning(literal: bytes) -> bytes:
+    """A pattern of whatever *literal* begins with, nothing and itself included."""
+    pattern = b""
+    for byte in reversed(literal):
+        pattern = b"(?:%b%b)?" % (re.escape(bytes([byte])), pattern)
+    return pattern
+
+
+_MAYBE_CUT = _maybe_cut()
+
+
+def _mac(unsealed: bytes, key: bytes) -> bytes:
+    return hmac.new(key, unsealed, hashlib.sha256).hexdigest().encode()
+
+
+def _is_sealed(line: bytes, key: bytes) -> bool:
+    unsealed, seal = line[:-_SEAL_BYTES] + b"}", line[-_SEAL_BYTES:]
+    return hmac.compare_digest(seal, _SEAL + _mac(unsealed, key) + b'"}')
+
+
+def _told(line: bytes) -> dict[str, object] | None:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) and "before" in told else None

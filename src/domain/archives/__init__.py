@@ -1,0 +1,1 @@
+"""One archive and what is known of it."""

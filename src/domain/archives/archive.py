@@ -1,0 +1,342 @@
+"""
+The nouns of Tarkeep: an archive, its identity, its digests, and what its bytes turned out to be.
+
+All values are frozen and validate themselves, so one that exists is a good one. Sizes are bytes, times are aware and
+in UTC, digests are lower-case hex.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import Enum
+
+from attrs import field, frozen
+from attrs.validators import optional
+
+from ..errors import DigestInvalid, DigestMismatch, InvalidType
+from ..identity.naming import check_archive_name, check_profile, day_in_name, time_in_name
+from .notes import check_notes
+
+_HEX_LENGTH = {"md5": 32, "sha256": 64}
+_LOWER_HEX = re.compile(r"[0-9a-f]*", re.ASCII)
+
+
+class BackupType(Enum):
+    """What an archive is said to hold relative to earlier ones."""
+
+    FULL = "FULL"
+    INC = "INC"
+    DIFF = "DIFF"
+
+    @classmethod
+    def parse(cls, text: str) -> BackupType:
+        """
+        The type named by *text*, in any case.
+
+        Raises:
+            InvalidType: it names none.
+        """
+        if not text.isascii():  # upper() would fold the ligature in "di\ufb00" into an F
+            raise InvalidType(text)
+        try:
+            return cls(text.upper())
+        except ValueError:
+            raise InvalidType(text) from None
+
+
+class Kind(Enum):
+    """What the bytes of an archive turned out to be."""
+
+    INCREMENTAL = "incremental"  # GNU dumpdirs inside: deletions are known
+    PLAIN = "plain"  # no dumpdirs: deletions unknown
+    OPAQUE = "opaque"  # not readable as tar, for example encrypted
+
+
+class ArchiveState(Enum):
+    """Where an archive is in its life."""
+
+    STORED = "stored"
+    DAMAGED = "damaged"
+    TRASHED = "trashed"
+
+
+def parse_digest(algorithm: str, text: str) -> str:
+    """
+    *text* as lower-case hex of the right length for *algorithm* (``md5`` or ``sha256``).
+
+    Raises:
+        DigestInvalid: it is not hex, or has another length.
+    """
+    length = _HEX_LENGTH[algorithm]
+    if len(text) == length and _LOWER_HEX.fullmatch(text):
+        return text
+    value = text.strip().lower()
+    if len(value) != length or not _LOWER_HEX.fullmatch(value):
+        raise DigestInvalid(algorithm, text)
+    return value
+
+
+def _check_hex(algorithm: str, value: str) -> None:
+    if not isinstance(value, str) or len(value) != _HEX_LENGTH[algorithm] or not _LOWER_HEX.fullmatch(value):
+        raise DigestInvalid(algorithm, str(value))
+
+
+def _aware_utc(_instance: object, attribute: object, value: datetime) -> None:
+    if value.utcoffset() != timedelta(0):
+        raise ValueError(f"{getattr(attribute, 'name', 'time')} must be aware and in UTC, got {value!r}")
+
+
+def _not_negative(_instance: object, attribute: object, value: int) -> None:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(f"{getattr(attribute, 'name', 'size')} must be a whole number from 0 on, got {value!r}")
+
+
+def _noted(_instance: object, _attribute: object, value: tuple[str, ...]) -> None:
+    if value:
+        check_notes(value)
+
+
+def _names(rule: Callable[[str], str]) -> Callable[[object, object, str], None]:
+    def check(_instance: object, _attribute: object, value: str) -> None:
+        rule(value)
+
+    return check
+
+
+def _word(type: BackupType) -> str:
+    return type.value
+
+
+@frozen(order=True)
+class ArchiveId:
+    """The identity of an archive: profile, type and name. Ordered by these, the type by its word."""
+
+    profile: str = field(validator=_names(check_profile))
+    type: BackupType = field(order=_word)
+    name: str = field(validator=_names(check_archive_name))
+
+    @property
+    def label(self) -> str:
+        """``TYPE/NAME``: how requests, answers and people name an archive within its profile."""
+        return f"{self.type.value}/{self.name}"
+
+    def __str__(self) -> str:
+        return f"{self.profile}/{self.label}"
+
+
+@frozen
+class Digests:
+    """MD5 and SHA-256 of the same bytes. SHA-256 is identity, MD5 is there for clients that know nothing else."""
+
+    md5: str
+    sha256: str
+
+    def __attrs_post_init__(self) -> None:
+        _check_hex("md5", self.md5)
+        _check_hex("sha256", self.sha256)
+
+
+@frozen
+class DeclaredDigests:
+    """What a client says the digests are; None where it says nothing."""
+
+    md5: str | None = None
+    sha256: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.md5 is not None:
+            _check_hex("md5", self.md5)
+        if self.sha256 is not None:
+            _check_hex("sha256", self.sha256)
+
+    def check(self, actual: Digests) -> None:
+        """
+        Compare with the digests of the received bytes.
+
+        Raises:
+            DigestMismatch: one that was declared differs; SHA-256 is looked at first.
+        """
+        if self.sha256 is not None and self.sha256 != actual.sha256:
+            raise DigestMismatch("sha256", self.sha256, actual.sha256)
+        if self.md5 is not None and self.md5 != actual.md5:
+            raise DigestMismatch("md5", self.md5, actual.md5)
+
+
+@frozen
+class AfterEnd:
+    """
+    What stands behind the end of a tar and is no padding: *size_bytes* up to the end of all.
+
+    *is_tar* tells whether it begins like another one.
+    """
+
+    size_bytes: int = field(validator=_not_negative)
+    is_tar: bool
+
+
+@frozen
+class Contents:
+    """
+    What an inspection found inside an archive.
+
+    *unpacked_bytes* is the length of the inflated tar, *members* the number of its entries (extension headers not
+    counted), *newest_member* the latest modification time among them, to the second, or None in an empty tar.
+    *has_unchanged* tells whether a listing says of some name that it is unchanged and elsewhere, as none in a full dump
+    does. *roots* are the first components of the members' names, in order of appearance, the first 16 of them, as text
+    with bytes that are not UTF-8 escaped by backslashes. *after_end* is what follows the tar, and is read by nobody;
+    None where nothing but zeros does.
+    """
+
+    kind: Kind
+    members: int = field(validator=_not_negative)
+    unpacked_bytes: int = field(validator=_not_negative)
+    newest_member: datetime | None = field(default=None, validator=optional(_aware_utc))
+    has_unchanged: bool = False
+    roots: tuple[str, ...] = ()
+    after_end: AfterEnd | None = None
+
+
+@frozen
+class Lineage:
+    """
+    What is said of where an archive comes from; None where nothing is.
+
+    *parent* is the archive it was made on top of. *snapshot_before* and *snapshot_after* are the SHA-256 of tar's
+    snapshot file as the dump found it and as it left it: None before is also what a full dump has.
+    """
+
+    parent: tuple[BackupType, str] | None = None
+    snapshot_before: str | None = None
+    snapshot_after: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.parent is not None:
+            check_archive_name(self.parent[1])
+        for digest in (self.snapshot_before, self.snapshot_after):
+            if digest is not None:
+                _check_hex("sha256", digest)
+
+
+SENT_WITHIN = timedelta(days=1)
+"""What comes so soon after its newest member was changed was taken when it came; after the day in its name, on that."""
+
+AHEAD = timedelta(days=1)
+"""So far may a time be before it has come: names tell none of zones, and clocks differ."""
+
+
+def is_dated_ahead(taken_at: datetime, received_at: datetime) -> bool:
+    """
+    Whether something received at *received_at* says to be of a time that had not come by then.
+
+    A clock was wrong, or a name. It must not be the newest of all for as long as that lies ahead.
+    """
+    return taken_at - received_at > AHEAD
+
+
+@frozen
+class BackupArchive:
+    """
+    One immutable ``.tar.gz`` and what the server knows of it.
+
+    *received_at* is the server's clock, *taken_at* the best known time of the dump. *contents* is None where
+    validation was switched off. *has_snapshot* tells whether the snapshot file that the dump left behind is kept with
+    it; `Lineage.snapshot_after` is then of that. *notes* are what its sender says of it, a line each.
+    """
+
+    id: ArchiveId
+    size_bytes: int = field(validator=_not_negative)
+    digests: Digests
+    received_at: datetime = field(validator=_aware_utc)
+    taken_at: datetime = field(validator=_aware_utc)
+    contents: Contents | None = None
+    state: ArchiveState = ArchiveState.STORED
+    lineage: Lineage = Lineage()
+    has_snapshot: bool = False
+    notes: tuple[str, ...] = field(default=(), validator=_noted)
+
+    @property
+    def is_dated_ahead(self) -> bool:
+        """Whether it says to be of a time that had not come when it was received."""
+        return is_dated_ahead(self.taken_at, self.received_at)
+
+    @classmethod
+    def described(
+        cls,
+        id: ArchiveId,
+        size_bytes: int,
+        digests: Digests,
+        received_at: datetime,
+        contents: Contents | None,
+        stated_at: datetime | None = None,
+        lineage: Lineage = Lineage(),
+        zone: tzinfo = UTC,
+        notes: tuple[str, ...] = (),
+    ) -> BackupArchive:
+        """
+        An archive with the best known time of its dump.
+
+        It was taken at the time its sender stated, else that in its name (of *zone*), else on the day in its name, else
+        no earlier than its newest member. What is no more than a bound is never later than *received_at*.
+        """
+        newest = contents.newest_member if contents is not None else None
+        taken_at = stated_at or time_in_name(id.name, zone) or _estimated(id.name, zone, newest, received_at)
+        return cls(id, size_bytes, digests, received_at, taken_at, contents, lineage=lineage, notes=notes)
+
+
+def _estimated(name: str, zone: tzinfo, newest: datetime | None, received_at: datetime) -> datetime:
+    """
+    When an archive was taken of which no moment is told: on the day in its name, or no earlier than its newest member.
+
+    Most are sent as soon as they are made, so within that bound it is *received_at*, if that is near.
+    """
+    told = newest if newest is not None and received_at - newest >= SENT_WITHIN else received_at
+    day = day_in_name(name, zone)
+    if day is None:
+        return told
+    begin, end = day
+    return min(max(received_at if received_at - end < SENT_WITHIN else told, begin), end)
+
+
+def is_bound(archive: BackupArchive, zone: tzinfo = UTC) -> bool:
+    """Nobody stated when *archive* was taken, nor on which day: its time is no more than a bound."""
+    name, contents = archive.id.name, archive.contents
+    if time_in_name(name, zone) is not None or day_in_name(name, zone) is not None:
+        return False
+    newest = None if contents is None else contents.newest_member
+    return archive.taken_at == _estimated(name, zone, newest, archive.received_at)
+
+
+def earliest(archive: BackupArchive, zone: tzinfo = UTC) -> datetime:
+    """
+    The earliest time at which *archive* may have been taken: its own, where that is a moment that somebody stated; else
+    the beginning of the day in its name, and no time before its newest member. *zone* is that of times in names.
+    """
+    newest = archive.contents.newest_member if archive.contents is not None else None
+    name = archive.id.name
+    if time_in_name(name, zone) is not None or archive.taken_at != _estimated(name, zone, newest, archive.received_at):
+        return archive.taken_at
+    day = day_in_name(name, zone)
+    bounds = [bound for bound in (newest, day[0] if day is not None else None) if bound is not None]
+    return min(max(bounds), archive.taken_at) if bounds else archive.taken_at
+
+
+@frozen
+class Offer:
+    """What is said of an archive that is sent. *received_at* is stated by an import only, never by a client."""
+
+    id: ArchiveId
+    digests: DeclaredDigests = DeclaredDigests()
+    taken_at: datetime | None = field(default=None, validator=optional(_aware_utc))
+    received_at: datetime | None = None
+    lineage: Lineage = Lineage()
+    notes: tuple[str, ...] = field(default=(), validator=_noted)
+
+
+def utc_from_timestamp(seconds: float) -> datetime | None:
+    """*seconds* since the epoch as UTC, or None where it is outside what a datetime can hold."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -1,0 +1,156 @@
+"""
+The side-car: everything the server knows of an archive, as JSON beside its bytes.
+
+The format is documented for users in ``docs/storage-format.md``. A reader ignores members it does not know, so a
+later version may add some, and those that came after the first version may be missing; ``format`` changes only when
+that is not enough. The member ``sum`` is of all others, so that a single changed bit does not pass for the truth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from ..errors import SidecarInvalid, TarkeepError
+from .archive import AfterEnd, ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
+
+FORMAT = 1
+_END = b"\n}"
+_SUMMED = b',\n  "sum": "%s"\n}\n'
+_LAID_OUT = re.compile(rb',\n  "sum": "([0-9a-f]{64})"\n}\n\Z')
+
+
+def encode(archive: BackupArchive) -> bytes:
+    """
+    The side-car of *archive*: UTF-8 JSON, indented for people, ending in a newline.
+
+    Of its state it says that it is damaged, and nothing else: whether it is in the trash shows by where it is.
+    """
+    contents, lineage = archive.contents, archive.lineage
+    members: dict[str, object] = {
+        "format": FORMAT,
+        "profile": archive.id.profile,
+        "type": archive.id.type.value,
+        "name": archive.id.name,
+        "size": archive.size_bytes,
+        "md5": archive.digests.md5,
+        "sha256": archive.digests.sha256,
+        "received_at": rfc3339(archive.received_at),
+        "taken_at": rfc3339(archive.taken_at),
+        "contents": contents
+        and {
+            "kind": contents.kind.value,
+            "members": contents.members,
+            "unpacked_size": contents.unpacked_bytes,
+            "newest_member": contents.newest_member and rfc3339(contents.newest_member),
+            "has_unchanged": contents.has_unchanged,
+            "roots": contents.roots,
+            "after_end": contents.after_end
+            and {"size": contents.after_end.size_bytes, "is_tar": contents.after_end.is_tar},
+        },
+        "parent": lineage.parent and {"type": lineage.parent[0].value, "name": lineage.parent[1]},
+        "snapshot_before": lineage.snapshot_before,
+        "snapshot_after": lineage.snapshot_after,
+        "notes": archive.notes,
+    }
+    if archive.state is ArchiveState.DAMAGED:
+        members["state"] = archive.state.value
+    text = _text_of(members)
+    return text.removesuffix(_END) + _SUMMED % _sha256(text)
+
+
+def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
+    """
+    The archive that *sidecar* describes, ``stored`` unless it is said to be damaged.
+
+    One that *is_doubtful* is read though its sum is wrong: some member of it, nobody knows which, is not what it was.
+
+    Raises:
+        SidecarInvalid: not JSON, another format, a member missing or not what it should be, or the sum.
+    """
+    try:
+        members = json.loads(sidecar)
+        _check_format(members["format"])
+        if not is_doubtful:
+            _check_sum(members, sidecar)
+        contents = members["contents"]
+        return BackupArchive(
+            id=ArchiveId(members["profile"], BackupType(members["type"]), members["name"]),
+            size_bytes=members["size"],
+            digests=Digests(md5=members["md5"], sha256=members["sha256"]),
+            received_at=_parse(members["received_at"]),
+            taken_at=_parse(members["taken_at"]),
+            contents=contents
+            and Contents(
+                kind=Kind(contents["kind"]),
+                members=contents["members"],
+                unpacked_bytes=contents["unpacked_size"],
+                newest_member=contents["newest_member"] and _parse(contents["newest_member"]),
+                has_unchanged=_boolean(contents.get("has_unchanged", False)),
+                roots=tuple(_text(root) for root in contents.get("roots", ())),
+                after_end=(behind := contents.get("after_end"))
+                and AfterEnd(behind["size"], _boolean(behind["is_tar"])),
+            ),
+            lineage=Lineage(
+                parent=(parent := members.get("parent")) and (BackupType(parent["type"]), _text(parent["name"])),
+                snapshot_before=members.get("snapshot_before"),
+                snapshot_after=members.get("snapshot_after"),
+            ),
+            state=ArchiveState(members.get("state", ArchiveState.STORED.value)),
+            notes=tuple(_text(note) for note in members.get("notes", ())),
+        )
+    except SidecarInvalid:
+        raise
+    except KeyError as error:
+        raise SidecarInvalid(f"member {error} is missing") from error
+    except (ValueError, TypeError, AttributeError, TarkeepError) as error:
+        raise SidecarInvalid(str(error)) from error
+
+
+def _text_of(members: Mapping[str, object]) -> bytes:
+    return json.dumps(members, ensure_ascii=False, indent=2).encode(errors="surrogatepass")
+
+
+def _sha256(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest().encode()
+
+
+def rfc3339(moment: datetime) -> str:
+    """*moment* as RFC 3339 in UTC ending in ``Z``; microseconds only where there are any."""
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat()[: -len("+00:00")] + "Z"
+
+
+def _check_format(found: object) -> None:
+    if found != FORMAT:
+        raise SidecarInvalid(f"format {found!r} is not {FORMAT}")
+
+
+def _check_sum(members: Mapping[str, object], sidecar: bytes) -> None:
+    """Raises SidecarInvalid where all members but ``sum``, laid out as `encode` does it, have another SHA-256."""
+    laid_out = _LAID_OUT.search(sidecar)
+    if laid_out is not None and _sha256(sidecar[: laid_out.start()] + _END) == laid_out[1]:
+        return  # the text as it stands; laying the members out anew takes 40 times as long
+    rest = {name: value for name, value in members.items() if name != "sum"}
+    if members.get("sum") not in (None, _sha256(_text_of(rest)).decode()):  # before it was added, side-cars had none
+        raise SidecarInvalid("its sum says that it was changed since it was written")
+
+
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise SidecarInvalid(f"{value!r} is neither true nor false")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise SidecarInvalid(f"{value!r} is not a text")
+    return value
+
+
+def _parse(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,1 @@
+"""Which archive builds on which, what restores, and how surely that is known."""

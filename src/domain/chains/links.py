@@ -1,0 +1,561 @@
+"""
+Which archive builds on which, and how surely that is known.
+
+Nothing inside a tar says what it builds on, so a link is found on a ladder: the digest of tar's snapshot file proves
+it, the client declares it, or a rule of the profile infers it; the last two hold only as long as the names that the
+archive calls unchanged are found in its parent. An archive whose parent cannot be found is an orphan and says so:
+GNU tar would restore wrong data from it without a word, Tarkeep never guesses.
+
+Pure: archives in, links out, whatever the order they come in. Archives in the trash are no part of it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from enum import Enum
+from typing import TypeAlias
+
+from attrs import evolve, frozen
+
+from ..archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
+from ..profiles.rules import IncBase, ProfileRules
+from ..text.counted import counted
+from ..text.paths import path_text
+from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
+
+RULE = 14
+"""Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
+
+NEAREST_TRIED = 50
+"""Other archives that are compared with one whose parent turned out to be none, the nearest before it first."""
+
+
+BETWEEN_TRIED = 10
+"""Archives between one and its supposed parent that are asked for what they carry, the nearest before it first."""
+
+SHOWN_BYTES = 200
+"""Of a path in a sentence."""
+
+
+class Evidence(Enum):
+    """How surely a parent is known, from best to worst."""
+
+    PROVEN = "proven"
+    DECLARED = "declared"
+    INFERRED = "inferred"
+    UNCERTAIN = "uncertain"  # names are in no archive, or directories of an earlier time: the parent may be another
+    CONTRADICTED = "contradicted"
+    ORPHAN = "orphan"
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return _RANKS[self]
+
+
+_RANKS = {evidence: rank for rank, evidence in enumerate(Evidence)}
+
+
+class FitVerdict(Enum):
+    """Whether one archive can build on another, as their listings tell."""
+
+    UNKNOWN = "unknown"  # one of them has no listings
+    FITS = "fits"
+    CONTRADICTS = "contradicts"
+
+
+@frozen
+class Fit:
+    """
+    What comparing the listings of an archive with those of a possible parent showed.
+
+    *unresolved* counts the names that the archive calls unchanged and the parent does not have, *examples* are the
+    first few of them as paths. *is_sound* where GNU tar, extracting the one over the tree of the other, comes to its
+    tree; else that can be merged, and tar restores something else (see `soundness`).
+    *is_excusable* unless directories were renamed between them: there tar is known to forget names that it should
+    archive, while otherwise a name of a proven chain that is nowhere was left out on purpose. In a proven chain neither
+    keeps the rest from being restored, since no archive is missing. *is_open* where some names are in directories that
+    the parent says nothing of, so that they are to be looked for before it. *overlooked* counts directories of the
+    parent that the archive names and did not look into, so that they stay as they were, *overlooked_examples* are the
+    first few of them as paths. *unread* counts files of the parent that the archive says to have and has not, so that
+    the point lacks them, *unread_examples* are the first few of these. *earlier* is a directory that is of an earlier
+    time than in the parent; it is empty where every directory that was looked at is of the same time or a later one
+    (see `directory_times`).
+    """
+
+    verdict: FitVerdict
+    unresolved: int = 0
+    examples: tuple[bytes, ...] = ()
+    is_sound: bool = True
+    is_excusable: bool = True
+    is_open: bool = False
+    overlooked: int = 0
+    overlooked_examples: tuple[bytes, ...] = ()
+    unread: int = 0
+    unread_examples: tuple[bytes, ...] = ()
+    earlier: bytes = b""
+
+    @property
+    def completeness(self) -> Completeness:
+        """What it says of the names that the one leaves to the other."""
+        if self.is_open:
+            return Completeness.UNKNOWN
+        if self.verdict is FitVerdict.FITS:
+            return Completeness.OVERLOOKED if self.overlooked or self.unread else Completeness.WHOLE
+        if self.verdict is FitVerdict.CONTRADICTS:
+            return Completeness.LEFT_OUT
+        return Completeness.UNKNOWN
+
+
+class Completeness(Enum):
+    """Whether an archive's parent has what it leaves to it, from best to worst."""
+
+    WHOLE = "whole"  # all of it
+    OVERLOOKED = "overlooked"  # all of it, but tar did not look into some directories, or could not read some files
+    LEFT_OUT = "left-out"  # but for names that tar or its user left out, if the chain is proven
+    UNKNOWN = "unknown"
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return _COMPLETENESS_RANKS[self]
+
+
+_COMPLETENESS_RANKS = {completeness: rank for rank, completeness in enumerate(Completeness)}
+
+
+Compare: TypeAlias = Callable[[BackupArchive, BackupArchive], Fit]
+"""Compares the listings of a child with those of a possible parent."""
+
+Overrule: TypeAlias = Callable[[BackupArchive, BackupArchive, BackupArchive], tuple[bytes, ...]]
+"""
+Paths that an archive calls unchanged, and that a second, taken before it, carries otherwise than a third, taken before
+that: some of them, none where the first may build on the third (see `fitting.overruled`).
+"""
+
+
+Carries: TypeAlias = Callable[[BackupArchive, tuple[bytes, ...]], bool]
+"""Whether an archive has a member at one of some canonical paths."""
+
+
+def _nothing_overruled(_child: BackupArchive, _between: BackupArchive, _base: BackupArchive) -> tuple[bytes, ...]:
+    return ()
+
+
+def _everything_carried(_archive: BackupArchive, _paths: tuple[bytes, ...]) -> bool:
+    return True
+
+
+@frozen
+class Link:
+    """
+    What *child* builds on, and why that is believed.
+
+    *parent* is None for an archive that builds on nothing (`is_base`) and where none is known. *tried* are the archives
+    that were taken for the parent and are not. *is_sound* and *completeness* are those of the `Fit` with the parent.
+    *is_untroubled* says that no member of the child is in the way of another (see `untroubled`).
+    """
+
+    child: ArchiveId
+    parent: ArchiveId | None
+    evidence: Evidence
+    reason: str
+    tried: tuple[ArchiveId, ...] = ()
+    is_sound: bool = True
+    completeness: Completeness = Completeness.WHOLE
+    is_untroubled: bool = True
+
+    @property
+    def is_base(self) -> bool:
+        """It builds on nothing, so a chain begins here."""
+        return self.parent is None and self.evidence.rank < Evidence.CONTRADICTED.rank
+
+
+def link_archives(
+    archives: Iterable[BackupArchive],
+    rules: ProfileRules,
+    fit: Compare,
+    overruled: Overrule = _nothing_overruled,
+    carries: Carries = _everything_carried,
+) -> dict[ArchiveId, Link]:
+    """
+    A link for every archive that is not in the trash, in the order in which they were taken.
+
+    *archives* are all of one profile, in any order.
+
+    Cost: O(n log n), and the calls of *fit*.
+    """
+    known = list(archives)
+    among = ListedNeighbours(known)
+    return {
+        archive.id: link_archive(archive, among, rules, fit, overruled, carries) for archive in sorted_archives(known)
+    }
+
+
+def link_archive(
+    child: BackupArchive,
+    among: Neighbours,
+    rules: ProfileRules,
+    fit: Compare,
+    overruled: Overrule = _nothing_overruled,
+    carries: Carries = _everything_carried,
+) -> Link:
+    """
+    What *child*, which is not in the trash, builds on.
+
+    ``fit(child, parent)`` compares listings; it is asked only where nothing better is known: once for a parent that is
+    declared or inferred, and of up to `NEAREST_TRIED` others when that one is contradicted. *overruled* is asked at
+    most once, where an archive of another type lies between the two; *carries* where a parent lacks names, of those
+    `NEAREST_TRIED`.
+    """
+    unchanged = has_unchanged(child)
+    if child.id.type is BackupType.FULL and not (unchanged and _says_where_from(child)):
+        if not unchanged:
+            return Link(child.id, None, Evidence.PROVEN, "a full archive builds on nothing")
+        if child.lineage.snapshot_after is not None:
+            # what builds on it is known by the snapshot file that it left behind, and so is that nothing is between
+            reason = "sent as a full archive with its snapshot's digest; what it calls unchanged was left out"
+            return Link(child.id, None, Evidence.PROVEN, reason)
+        reason = "sent as a full archive, and nothing says what else it could build on"
+        return Link(child.id, None, Evidence.INFERRED, reason)
+    link = _Ladder(child, among, rules, fit, overruled, carries).climb()
+    if link.parent is None and is_whole(child):
+        reason = f"nothing in it is left to an earlier archive, so it holds the whole tree ({link.reason})"
+        return Link(child.id, None, Evidence.INFERRED, reason, link.tried)
+    return link
+
+
+@frozen
+class _Ladder:
+    """From the best evidence to the worst, for one archive."""
+
+    child: BackupArchive
+    among: Neighbours
+    rules: ProfileRules
+    fit: Compare
+    overruled: Overrule
+    carries: Carries
+
+    def climb(self) -> Link:
+        lineage = self.child.lineage
+        if lineage.snapshot_before is not None:
+            return self._by_snapshot(lineage.snapshot_before)
+        if lineage.parent is not None:
+            return self._declared(ArchiveId(self.child.id.profile, *lineage.parent))
+        return self._inferred()
+
+    def _by_snapshot(self, before: str) -> Link:
+        child = self.child
+        left_by = [archive for archive in self.among.leaving(before) if archive.id != child.id]
+        stored = [archive for archive in left_by if archive.state is not ArchiveState.TRASHED]
+        if not stored:
+            if (unknown := self._declared_unknown()) is not None:
+                return self._declared(unknown)
+            # Not inferred from here on: whatever is stored is known not to be what this dump started from.
+            where = "no stored archive left the snapshot file that it started from"
+            if left_by:
+                where = f"the archive it started from, {left_by[-1].id.label}, is in the trash"
+            return Link(child.id, None, Evidence.ORPHAN, where)
+        at = bisect_left(stored, order(child), key=order)
+        parent = stored[at - 1] if at else stored[0]
+        reason = f"it started from the snapshot file that {parent.id.label} left behind"
+        found = self.fit(child, parent)
+        if found.verdict is FitVerdict.CONTRADICTS:
+            names = f"{counted(found.unresolved, 'name')} that it calls unchanged"
+            are = "is" if found.unresolved == 1 else "are"
+            reason += f"; {names} {are} in no archive before it{_example(found)}: excluded, or never archived by tar"
+            if not found.is_excusable:
+                reason += ", which mistakes renamed directories for each other: then a file may have another's content"
+        return self._to(parent, Evidence.PROVEN, reason, found)
+
+    def _declared_unknown(self) -> ArchiveId | None:
+        """The declared parent, if it is stored and nobody knows which snapshot file it left behind."""
+        declared = self.child.lineage.parent
+        parent = None if declared is None else self.among.named(ArchiveId(self.child.id.profile, *declared))
+        if parent is None or parent.id == self.child.id or parent.state is ArchiveState.TRASHED:
+            return None
+        return parent.id if parent.lineage.snapshot_after is None else None
+
+    def _declared(self, id: ArchiveId) -> Link:
+        child = self.child
+        if id == child.id:
+            return Link(child.id, None, Evidence.ORPHAN, "it was declared to build on itself")
+        parent = self.among.named(id)
+        if parent is None or parent.state is ArchiveState.TRASHED:
+            where = "is not stored" if parent is None else "is in the trash"
+            return Link(child.id, None, Evidence.ORPHAN, f"the declared parent {id.label} {where}")
+        found = self.fit(child, parent)
+        if found.verdict is FitVerdict.CONTRADICTS:
+            return self._contradicted(parent, found, "declared")
+        if (otherwise := self._refuted(parent, "declared")) is not None:
+            return otherwise
+        return self._to(parent, Evidence.DECLARED, f"the client declared it{_checked(found)}", found)
+
+    def _inferred(self) -> Link:
+        child = self.child
+        types = base_types(child.id.type, self.rules)
+        parent = self.among.newest_before(child, types)
+        if parent is None:
+            wanted = " or ".join(type.value for type in types)
+            return Link(child.id, None, Evidence.ORPHAN, f"no {wanted} taken before it is stored")
+        found = self.fit(child, parent)
+        if found.verdict is FitVerdict.CONTRADICTS:
+            return self._contradicted(parent, found, "inferred")
+        if (otherwise := self._refuted(parent, "inferred")) is not None:
+            return otherwise
+        rule = "the newest FULL before it" if child.id.type is BackupType.DIFF else self.rules.inc_base.value
+        return self._to(parent, Evidence.INFERRED, f"by rule ({rule}){_checked(found)}", found)
+
+    def _refuted(self, parent: BackupArchive, how: str) -> Link | None:
+        """
+        Another link, where an archive between *parent* and this one carries what this one calls unchanged.
+
+        Then it was made from the snapshot file of the one between, or of one that is missing.
+        """
+        child = self.child
+        others = set(BackupType).difference((BackupType.FULL,), base_types(child.id.type, self.rules))
+        newest = self.among.newest_before(child, tuple(others)) if others else None
+        if newest is None or newest.id == parent.id or order(newest) < order(parent):
+            return None
+        changed = self._changed_since(parent, others)
+        if changed is None:
+            return None
+        between, carried = changed
+        example = path_text(carried[0][:SHOWN_BYTES])
+        reason = (
+            f"it does not build on the {how} parent {parent.id.label}: it calls {example} unchanged, which "
+            f"{between.id.label} between the two carries anew"
+        )
+        tried = [parent.id]
+        for candidate in self._since(between, others):
+            found = self.fit(child, candidate)
+            if found.verdict is FitVerdict.FITS:
+                which = "that one" if candidate.id == between.id else candidate.id.label
+                reason += f"; {which} has every name that is said to be unchanged"
+                return self._to(candidate, Evidence.INFERRED, reason, found, tuple(tried))
+            tried.append(candidate.id)
+        reason += f", and that one lacks {counted(found.unresolved, 'name')} said to be unchanged{_example(found)}"
+        return Link(child.id, None, Evidence.CONTRADICTED, reason, tuple(tried))
+
+    def _since(self, first: BackupArchive, types: Container[BackupType]) -> Iterator[BackupArchive]:
+        """The archives of *types* before this one, of `BETWEEN_TRIED`, the nearest first, and *first* last."""
+        for archive in self.among.before(self.child, BETWEEN_TRIED):
+            if order(archive) < order(first):
+                return
+            if archive.id.type in types:
+                yield archive
+
+    def _changed_since(
+        self, base: BackupArchive, types: Container[BackupType] = tuple(BackupType)
+    ) -> tuple[BackupArchive, tuple[bytes, ...]] | None:
+        """The nearest archive behind *base* that carries what this one calls unchanged, and some paths of that."""
+        for between in self._since(base, types):
+            if between.id == base.id:
+                continue
+            carried = self.overruled(self.child, between, base)
+            if carried:
+                return between, carried
+        return None
+
+    def _contradicted(self, parent: BackupArchive, found: Fit, how: str) -> Link:
+        """
+        A link where *parent* lacks names.
+
+        Names that no archive has were left out of the dump, or are in an archive that is missing: which of the two
+        nobody can tell, and none of the archives is a better parent for them. Nor is one that has them, if *parent*,
+        which came later, carries another version of what is called unchanged.
+        """
+        child = self.child
+        before = self.among.before(child, NEAREST_TRIED)
+        names = f"{counted(found.unresolved, 'name')} that {'is' if found.unresolved == 1 else 'are'}"
+        reason = f"the {how} parent {parent.id.label} lacks {names} said to be unchanged"
+        reason += _example(found)
+        if found.is_excusable and not any(self.carries(archive, found.examples) for archive in before):
+            them, were = ("it", "it was") if found.unresolved == 1 else ("them", "they were")
+            reason += f"; no archive before it has {them}: {were} left out of the dump, or an archive is missing"
+            return self._to(parent, Evidence.UNCERTAIN, reason, found)
+        tried = [parent.id]
+        fitting: list[tuple[BackupArchive, Fit]] = []
+        changed: tuple[bytes, ...] = ()
+        for candidate in before:
+            if candidate.id == parent.id:
+                continue
+            other = self.fit(child, candidate)
+            if other.verdict is FitVerdict.FITS and (since := self._changed_since(candidate)):
+                changed = changed or since[1]
+                tried.append(candidate.id)
+            elif other.verdict is FitVerdict.FITS:
+                fitting.append((candidate, other))
+            elif other.verdict is FitVerdict.CONTRADICTS:
+                tried.append(candidate.id)
+            if len(fitting) == 2:
+                break
+        if len(fitting) == 1:
+            ((only, fits),) = fitting
+            reason += f"; of the archives before it only {only.id.label} has them all"
+            if not found.is_excusable:
+                return self._to(only, Evidence.INFERRED, reason, fits, tuple(tried))
+            reason += ": it builds on that one, or what the other lacks was left out of the dump"
+            return self._to(only, Evidence.UNCERTAIN, reason, fits, tuple(tried))
+        if changed and not fitting and found.is_excusable:
+            reason += (
+                f"; those before that have all names are refuted by {path_text(changed[0][:SHOWN_BYTES])}, which that "
+                "parent carries anew: what it lacks was left out of the dump, or an archive is missing"
+            )
+            return self._to(parent, Evidence.UNCERTAIN, reason, found, tuple(tried[1:]))
+        reason += "; several others have them all" if fitting else "; no other archive before it has them all"
+        others = (archive.id for archive, _ in fitting)
+        return Link(child.id, None, Evidence.CONTRADICTED, reason, (*tried, *others))
+
+    def _to(
+        self,
+        parent: BackupArchive,
+        evidence: Evidence,
+        reason: str,
+        found: Fit,
+        tried: tuple[ArchiveId, ...] = (),
+    ) -> Link:
+        reason += _overlooked(found)
+        if found.earlier and evidence is not Evidence.PROVEN:
+            evidence = Evidence.UNCERTAIN
+            reason += (
+                f"; but {path_text(found.earlier[:SHOWN_BYTES])} is a directory of an earlier time than in that one: "
+                "its time was set back, or the archive was taken before that one"
+            )
+        return Link(self.child.id, parent.id, evidence, reason, tried, found.is_sound, found.completeness)
+
+
+def base_types(type: BackupType, rules: ProfileRules) -> tuple[BackupType, ...]:
+    """The types of archive that one of *type* may build on by rule, none for a FULL."""
+    if type is BackupType.FULL:
+        return ()
+    if type is BackupType.DIFF or rules.inc_base is IncBase.LAST_FULL:
+        return (BackupType.FULL,)
+    if rules.inc_base is IncBase.LAST_ANY:
+        return tuple(BackupType)
+    return (BackupType.FULL, BackupType.INC)
+
+
+def has_unchanged(archive: BackupArchive) -> bool:
+    """A listing in it says of some name that it is unchanged and elsewhere."""
+    return archive.contents is not None and archive.contents.has_unchanged
+
+
+def is_whole(archive: BackupArchive) -> bool:
+    """It has listings, and holds itself whatever they name: it restores without any other."""
+    contents = archive.contents
+    return (
+        contents is not None
+        and contents.kind is Kind.INCREMENTAL
+        and contents.members > 0
+        and not contents.has_unchanged
+    )
+
+
+def _says_where_from(archive: BackupArchive) -> bool:
+    return archive.lineage.snapshot_before is not None or archive.lineage.parent is not None
+
+
+def with_own(link: Link, alone: Fit) -> Link:
+    """*link* with what its child shows alone, whatever it builds on (see `untroubled.alone`)."""
+    is_base = link.parent is None  # then there is nothing either that it could rename
+    link = evolve(link, is_untroubled=alone.is_sound and (alone.is_excusable or not is_base))
+    if not alone.unread or link.completeness is Completeness.OVERLOOKED:  # which is told of already
+        return link
+    are = "is" if alone.unread == 1 else "are"
+    told = (
+        f"; {counted(alone.unread, 'file')} that it lists {are} not in it, such as "
+        f"{path_text(alone.unread_examples[0][:SHOWN_BYTES])} (unreadable, vanished, or a socket)"
+    )
+    completeness = max(link.completeness, Completeness.LEFT_OUT, key=lambda one: one.rank)
+    return evolve(link, reason=link.reason + told, completeness=completeness)
+
+
+def _overlooked(found: Fit) -> str:
+    """What tar passed over, as the rest of a sentence."""
+    text = ""
+    if found.overlooked:
+        it = "it" if found.overlooked == 1 else "them"
+        text += (
+            f"; tar did not look into {counted(found.overlooked, 'directory', 'directories')}, such as "
+            f"{path_text(found.overlooked_examples[0][:SHOWN_BYTES])} (excluded, unreadable, on another file system), "
+            f"or took {it} for another one after renames: what was in {it} before stays"
+        )
+    if found.unread:
+        are, them = ("is", "it") if found.unread == 1 else ("are", "them")
+        text += (
+            f"; {counted(found.unread, 'file')} that it lists {are} not in it, such as "
+            f"{path_text(found.unread_examples[0][:SHOWN_BYTES])} (unreadable, vanished, or a socket): only earlier "
+            f"points may have {them}"
+        )
+    return text
+
+
+def _example(found: Fit) -> str:
+    return f", such as {path_text(found.examples[0][:SHOWN_BYTES])}" if found.examples else ""
+
+
+def _checked(found: Fit) -> str:
+    if found.verdict is FitVerdict.FITS:
+        return ", and it has every name that is said to be unchanged"
+    return ", which cannot be checked"
+
+
+# -- what follows from links -----------------------------------------------------------------------------------------
+
+
+@frozen
+class Chain:
+    """
+    An archive that builds on nothing known, and all that build on it, in the order in which they were taken.
+
+    *is_whole* unless the first of them ought to build on something and does not.
+    """
+
+    base: ArchiveId
+    archives: tuple[ArchiveId, ...]
+    is_whole: bool
+
+
+def chains(links: Mapping[ArchiveId, Link]) -> tuple[Chain, ...]:
+    """
+    The chains of a profile, in the order of their first archives, each archive in exactly one.
+
+    *links* are in the order in which the archives were taken, as `link_archives` gives them. Archives that build on
+    each other in a circle are a chain without a base: the earliest of them stands for it.
+    """
+    base_of: dict[ArchiveId, ArchiveId] = {}
+    for id in links:
+        climbed: list[ArchiveId] = []
+        at: ArchiveId = id
+        seen: set[ArchiveId] = set()
+        while at not in base_of and at not in seen:
+            seen.add(at)
+            climbed.append(at)
+            parent = links[at].parent
+            if parent is None or parent not in links:
+                break
+            at = parent
+        base = base_of.get(at, at)
+        for passed in climbed:
+            base_of[passed] = base
+    grouped: dict[ArchiveId, list[ArchiveId]] = {}
+    for id in links:
+        grouped.setdefault(base_of[id], []).append(id)
+    return tuple(Chain(base, tuple(ids), links[base].is_base) for base, ids in grouped.items())
+
+
+def dependents(links: Mapping[ArchiveId, Link], id: ArchiveId) -> tuple[ArchiveId, ...]:
+    """All that build on *id*, directly or not, in the order of *links*: what would not restore without it."""
+    children: dict[ArchiveId, list[ArchiveId]] = {}
+    for link in links.values():
+        if link.parent is not None:
+            children.setdefault(link.parent, []).append(link.child)
+    found: set[ArchiveId] = set()
+    waiting = [id]
+    while waiting:
+        new = [child for child in children.get(waiting.pop(), ()) if child not in found and child != id]
+        found.update(new)
+        waiting.extend(new)
+    return tuple(child for child in links if child in found)

@@ -1,0 +1,162 @@
+"""
+What a rule for links may ask about the other archives of a profile, and which answers a newcomer can change.
+
+A link is worked out from answers to a few questions. Whoever keeps links notes which were asked: only where an archive
+that came, went or changed is part of an answer has the link to be worked out again. This knows nothing of what the
+rule makes of the answers.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol, TypeAlias
+
+from attrs import define, field, frozen
+
+from ..archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
+
+Moment: TypeAlias = tuple[datetime, datetime]
+"""When an archive was taken and received. Archives are in the order of their moments; of equal ones, of their ids."""
+
+EARLIEST: Moment = (datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
+
+
+def moment(archive: BackupArchive) -> Moment:
+    return archive.taken_at, archive.received_at
+
+
+def order(archive: BackupArchive) -> tuple[datetime, datetime, ArchiveId]:
+    """What archives of a profile are sorted by."""
+    return archive.taken_at, archive.received_at, archive.id
+
+
+def sorted_archives(archives: Iterable[BackupArchive]) -> list[BackupArchive]:
+    """Those not in the trash, in the order in which they were taken."""
+    kept = [archive for archive in archives if archive.state is not ArchiveState.TRASHED]
+    kept.sort(key=order)
+    return kept
+
+
+class Neighbours(Protocol):
+    """The archives of one profile, as far as a rule asks for them. Those in the trash are told of by two methods."""
+
+    def named(self, id: ArchiveId) -> BackupArchive | None:
+        """The archive with this identity, in the trash or not; None where there is none."""
+
+    def leaving(self, snapshot: str) -> Sequence[BackupArchive]:
+        """Those that left the snapshot file with this digest behind, in the trash or not, in their order."""
+
+    def newest_before(self, child: BackupArchive, types: Sequence[BackupType]) -> BackupArchive | None:
+        """The last one of *types* that was taken before *child*."""
+
+    def before(self, child: BackupArchive, limit: int) -> Sequence[BackupArchive]:
+        """Up to *limit* that were taken before *child*, the nearest first."""
+
+
+# -- what was asked --------------------------------------------------------------------------------------------------
+
+
+@frozen
+class Asked:
+    """
+    Which archives were part of answers, or would be if they were there.
+
+    Those with one of *keys* (see `keys_of`), wherever they are in the order; and those taken before the one that it is
+    about, of a type in *since* and of that moment or later. A few more may be meant than were.
+    """
+
+    keys: frozenset[str] = frozenset()
+    since: Mapping[BackupType, Moment] = field(factory=dict)
+
+    def is_touched_by(self, archive: BackupArchive, child: Moment) -> bool:
+        """Whether an answer about one of the moment *child* may be another, now that *archive* came or changed."""
+        if not self.keys.isdisjoint(keys_of(archive)):
+            return True
+        since = self.since.get(archive.id.type)
+        return since is not None and since <= moment(archive) <= child
+
+
+def name_key(id: ArchiveId) -> str:
+    return id.label
+
+
+def snapshot_key(digest: str) -> str:
+    return f"snapshot {digest}"
+
+
+def keys_of(archive: BackupArchive) -> tuple[str, ...]:
+    """By which *archive* is part of answers."""
+    after = archive.lineage.snapshot_after
+    return (name_key(archive.id),) if after is None else (name_key(archive.id), snapshot_key(after))
+
+
+@define(eq=False)
+class NotedNeighbours:
+    """`Neighbours` that note what is asked of those that they have from somewhere else."""
+
+    _among: Neighbours
+    _keys: set[str] = field(factory=set, init=False)
+    _since: dict[BackupType, Moment] = field(factory=dict, init=False)
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(frozenset(self._keys), dict(self._since))
+
+    def named(self, id: ArchiveId) -> BackupArchive | None:
+        self._keys.add(name_key(id))
+        return self._among.named(id)
+
+    def leaving(self, snapshot: str) -> Sequence[BackupArchive]:
+        self._keys.add(snapshot_key(snapshot))
+        return self._among.leaving(snapshot)
+
+    def newest_before(self, child: BackupArchive, types: Sequence[BackupType]) -> BackupArchive | None:
+        found = self._among.newest_before(child, types)
+        self._note(types, EARLIEST if found is None else moment(found))
+        return found
+
+    def before(self, child: BackupArchive, limit: int) -> Sequence[BackupArchive]:
+        found = self._among.before(child, limit)
+        self._note(tuple(BackupType), EARLIEST if len(found) < limit else moment(found[-1]))
+        return found
+
+    def _note(self, types: Iterable[BackupType], since: Moment) -> None:
+        for type in types:
+            self._since[type] = min(since, self._since.get(type, since))
+
+
+# -- all of a profile at hand ----------------------------------------------------------------------------------------
+
+
+class ListedNeighbours:
+    """`Neighbours` among archives that are at hand, in any order: tables are made once, each question is a look-up."""
+
+    def __init__(self, archives: Iterable[BackupArchive]) -> None:
+        known = sorted(archives, key=order)
+        self._named = {archive.id: archive for archive in known}
+        self._leaving: dict[str, list[BackupArchive]] = {}
+        for archive in known:
+            if archive.lineage.snapshot_after is not None:
+                self._leaving.setdefault(archive.lineage.snapshot_after, []).append(archive)
+        self._ordered = [archive for archive in known if archive.state is not ArchiveState.TRASHED]
+        self._of_type: dict[BackupType, list[BackupArchive]] = {type: [] for type in BackupType}
+        for archive in self._ordered:
+            self._of_type[archive.id.type].append(archive)
+
+    def named(self, id: ArchiveId) -> BackupArchive | None:
+        return self._named.get(id)
+
+    def leaving(self, snapshot: str) -> Sequence[BackupArchive]:
+        return self._leaving.get(snapshot, ())
+
+    def newest_before(self, child: BackupArchive, types: Sequence[BackupType]) -> BackupArchive | None:
+        own = order(child)
+        lists = (self._of_type[type] for type in types)
+        before = [some[at - 1] for some in lists if (at := bisect_left(some, own, key=order))]
+        return max(before, key=order, default=None)
+
+    def before(self, child: BackupArchive, limit: int) -> Sequence[BackupArchive]:
+        at = bisect_left(self._ordered, order(child), key=order)
+        return self._ordered[max(0, at - limit) : at][::-1]

@@ -1,0 +1,298 @@
+"""
+What the path to an archive makes of its point: whether it restores, from how much, how surely, and if not why.
+
+An archive's standing follows from the archive, its link, and the standing of the one that it builds on, so it is worked
+out once for each and kept; only where something changes is it worked out again, there and behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from enum import Enum
+
+from attrs import evolve, frozen
+
+from ..archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
+from ..archives.sidecar import rfc3339
+from ..text.counted import counted
+from .links import Completeness, Evidence, Link, has_unchanged, is_whole
+from .neighbours import order
+from .seen import CLEAR, Seen
+
+OBSTACLES_TOLD = 10
+"""Of a path, those nearest to its base. A standing is kept for every archive, and a path may be thousands long."""
+
+
+class Fidelity(Enum):
+    """How much of the tree at a point the archives tell, from best to worst."""
+
+    EXACT = "exact"  # all incremental: deletions and renames are known
+    OVERLAY = "overlay"  # a plain archive is in the path: deleted names come back
+    OPAQUE = "opaque"  # an archive in the path cannot be read
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return _RANKS[self]
+
+
+_RANKS = {fidelity: rank for rank, fidelity in enumerate(Fidelity)}
+
+
+class ObstacleKind(Enum):
+    """Why a point does not restore."""
+
+    MISSING_PARENT = "missing-parent"
+    CONTRADICTED = "contradicted"
+    CIRCLE = "circle"  # archives that are said to build on each other
+    DAMAGED = "damaged"
+    OPAQUE = "opaque"
+    NAMES_MISSING = "names-missing"  # in none of the archives, though no archive is known to be missing
+
+
+@frozen
+class Obstacle:
+    """What keeps a point from being restored; *archive* is the one it was found at."""
+
+    kind: ObstacleKind
+    archive: ArchiveId
+    reason: str
+
+
+class DoubtKind(Enum):
+    """What about an archive does not go with the type it was sent as."""
+
+    UNCHANGED_IN_FULL = "unchanged-in-full"
+    NOTHING_UNCHANGED = "nothing-unchanged"
+    OTHER_ROOTS = "other-roots"
+    DATED_AHEAD = "dated-ahead"
+    NOT_ARCHIVED = "not-archived"
+    OVERLOOKED = "overlooked"
+    UNCERTAIN = "uncertain"
+    AFTER_END = "after-end"
+
+
+@frozen
+class Doubt:
+    """A warning about an archive: it may not be what it was sent as. It restores or not regardless."""
+
+    kind: DoubtKind
+    archive: ArchiveId
+    reason: str
+
+
+@frozen
+class Standing:
+    """
+    The verdict of a point: whatever tells of it, tells this.
+
+    *length* archives of *size_bytes* together restore it; *fidelity*, *evidence* and *completeness* are the worst of
+    them. *is_carried_out* where comparing them says that tar, extracting them, comes to it, and *is_untroubled* where
+    no member of one is in the way of another of the same.
+
+    *obstructions* counts what keeps it from being restored all along the path, *obstacles* are the first of these, the
+    base's first. *doubts* are about the archive itself. *seen* is what the names of this one point show.
+    """
+
+    length: int
+    size_bytes: int
+    fidelity: Fidelity
+    evidence: Evidence
+    is_carried_out: bool
+    completeness: Completeness
+    obstructions: int
+    obstacles: tuple[Obstacle, ...]
+    doubts: tuple[Doubt, ...]
+    is_untroubled: bool = True
+    seen: Seen = CLEAR
+
+    @property
+    def is_restorable(self) -> bool:
+        return not self.obstructions and not self.seen.lost
+
+    def all_obstacles(self, id: ArchiveId) -> tuple[Obstacle, ...]:
+        """*obstacles*, and what the names show of the point, which is that of *id*."""
+        return (*self.obstacles, *names_missing(id, self.seen))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether tar, extracting the archives, comes to the tree of the point and complains of nothing."""
+        if not self.is_restorable or self.seen.gaps or self.seen.objection:
+            return False
+        return self.fidelity is not Fidelity.EXACT or (self.is_carried_out and self.is_untroubled)
+
+    @property
+    def is_whole(self) -> bool:
+        """Of an exact path: merging it is known to find every name that is not left out on purpose."""
+        return self.completeness is not Completeness.UNKNOWN
+
+
+@frozen
+class Placed:
+    """An archive with its link and its standing, as far as they are worked out."""
+
+    archive: BackupArchive
+    link: Link | None = None
+    standing: Standing | None = None
+
+
+def standing_of(archive: BackupArchive, link: Link, parent: Placed | None) -> Standing:
+    """
+    The standing of *archive*. *parent* is what *link* says that it builds on, with its standing.
+
+    None for one that builds on nothing known, and for the first of archives that build on each other in a circle.
+    """
+    before = parent.standing if parent is not None else None
+    own = tuple(own_obstacles(archive, link, has_parent=before is not None))
+    doubts = tuple(_doubts(archive, link, parent.archive if parent is not None else None))
+    fidelity = _fidelity(archive)
+    if before is None:
+        return Standing(
+            1,
+            archive.size_bytes,
+            fidelity,
+            link.evidence,
+            link.is_sound,
+            link.completeness,
+            len(own),
+            own[:OBSTACLES_TOLD],
+            doubts,
+            link.is_untroubled,
+        )
+    return Standing(
+        before.length + 1,
+        before.size_bytes + archive.size_bytes,
+        max(fidelity, before.fidelity, key=lambda one: one.rank),
+        max(link.evidence, before.evidence, key=lambda one: one.rank),
+        link.is_sound and before.is_carried_out,
+        max(link.completeness, before.completeness, key=lambda one: one.rank),
+        before.obstructions + len(own),
+        (*before.obstacles, *own)[:OBSTACLES_TOLD],
+        doubts,
+        link.is_untroubled and before.is_untroubled,
+    )
+
+
+def seen_of(place: Placed, seen: Seen) -> Placed:
+    """*place*, of which the names have shown *seen*."""
+    standing = place.standing
+    return place if standing is None or seen == standing.seen else evolve(place, standing=evolve(standing, seen=seen))
+
+
+def names_missing(id: ArchiveId, seen: Seen) -> tuple[Obstacle, ...]:
+    """What the names of the point of *id* say against restoring it."""
+    return (Obstacle(ObstacleKind.NAMES_MISSING, id, seen.lost),) if seen.lost else ()
+
+
+def placed(
+    rows: Iterable[tuple[BackupArchive, Link]], known: Mapping[ArchiveId, Placed] | None = None
+) -> dict[ArchiveId, Placed]:
+    """
+    The standing of each archive in *rows*, whatever their order, given those of *known* that these build on.
+
+    One whose parent is in neither builds on nothing known; one whose parent in *known* has no standing has none either.
+    Cost: O(n log n).
+    """
+    known = known or {}
+    given = {archive.id: (archive, link) for archive, link in rows}
+    found: dict[ArchiveId, Placed] = {}
+    for id in parents_first({id: link.parent for id, (_, link) in given.items()}, lambda id: order(given[id][0])):
+        archive, link = given[id]
+        parent = None
+        if link.parent is not None:
+            parent = found.get(link.parent) if link.parent in given else known.get(link.parent)
+        is_unknown = parent is not None and parent.standing is None
+        found[id] = Placed(archive, link, None if is_unknown else standing_of(archive, link, parent))
+    return found
+
+
+def parents_first(
+    parents: Mapping[ArchiveId, ArchiveId | None], key: Callable[[ArchiveId], tuple[datetime, datetime, ArchiveId]]
+) -> Iterator[ArchiveId]:
+    """The keys of *parents*, each behind the one it builds on; of a circle the first by *key* comes first."""
+    passed: set[ArchiveId] = set()
+    for id in parents:
+        climbed: dict[ArchiveId, int] = {}
+        at: ArchiveId | None = id
+        while at is not None and at in parents and at not in passed and at not in climbed:
+            climbed[at] = len(climbed)
+            at = parents[at]
+        way = list(climbed)
+        if at is not None and at in climbed:
+            below, circle = way[: climbed[at]], way[climbed[at] :]
+            cut = circle.index(min(circle, key=key))
+            way = below + circle[cut + 1 :] + circle[: cut + 1]
+        passed.update(way)
+        yield from reversed(way)
+
+
+def _fidelity(archive: BackupArchive) -> Fidelity:
+    if archive.contents is None or archive.contents.kind is Kind.OPAQUE:
+        return Fidelity.OPAQUE
+    return Fidelity.EXACT if archive.contents.kind is Kind.INCREMENTAL else Fidelity.OVERLAY
+
+
+def own_obstacles(archive: BackupArchive, link: Link, *, has_parent: bool) -> Iterator[Obstacle]:
+    """What about *archive* itself keeps its point from being restored."""
+    if link.evidence is Evidence.CONTRADICTED:
+        yield Obstacle(ObstacleKind.CONTRADICTED, archive.id, link.reason)
+    elif link.evidence is Evidence.ORPHAN:
+        yield Obstacle(ObstacleKind.MISSING_PARENT, archive.id, link.reason)
+    elif not has_parent and not link.is_base:
+        yield Obstacle(ObstacleKind.CIRCLE, archive.id, f"what it is said to build on, {link.parent}, builds on it")
+    if archive.state is ArchiveState.DAMAGED:
+        yield Obstacle(ObstacleKind.DAMAGED, archive.id, "its stored bytes are damaged; send the same archive again")
+    if archive.contents is None:
+        yield Obstacle(ObstacleKind.OPAQUE, archive.id, "nobody has looked into it, so nobody can vouch for it")
+    elif archive.contents.kind is Kind.OPAQUE:
+        yield Obstacle(ObstacleKind.OPAQUE, archive.id, "it cannot be read as a tar; only its bytes can be given back")
+
+
+def _doubts(archive: BackupArchive, link: Link, parent: BackupArchive | None) -> Iterator[Doubt]:
+    if link.evidence is Evidence.UNCERTAIN:
+        yield Doubt(DoubtKind.UNCERTAIN, archive.id, link.reason)
+    elif link.completeness is Completeness.LEFT_OUT:
+        yield Doubt(DoubtKind.NOT_ARCHIVED, archive.id, link.reason)
+    elif link.completeness is Completeness.OVERLOOKED:
+        yield Doubt(DoubtKind.OVERLOOKED, archive.id, link.reason)
+    if archive.id.type is BackupType.FULL and has_unchanged(archive):
+        reason = (
+            "names in it are said to be elsewhere: they were excluded from the dump, or it is no full one, or tar "
+            "joined several dumps in it"
+        )
+        yield Doubt(DoubtKind.UNCHANGED_IN_FULL, archive.id, reason)
+    if archive.id.type is not BackupType.FULL and is_whole(archive):
+        yield Doubt(DoubtKind.NOTHING_UNCHANGED, archive.id, "nothing in it is unchanged: it may be a full dump")
+    if parent is not None:
+        others = _roots(archive) - _roots(parent)
+        if others and _roots(parent):
+            reason = f"it begins at {', '.join(sorted(others))}, and {parent.id} does not"
+            yield Doubt(DoubtKind.OTHER_ROOTS, archive.id, reason)
+    yield from doubts_about_bytes(archive)
+    if archive.is_dated_ahead:
+        reason = (
+            f"by what its sender or its name says it was taken at {rfc3339(archive.taken_at)}, which was in the future "
+            "when it was received: a clock was wrong, or the name; latest passes over it, and no dump continues from it"
+        )
+        yield Doubt(DoubtKind.DATED_AHEAD, archive.id, reason)
+
+
+def doubts_about_bytes(archive: BackupArchive) -> Iterator[Doubt]:
+    """Those that hold whatever it builds on."""
+    after_end = archive.contents.after_end if archive.contents is not None else None
+    if after_end is None:
+        return
+    size = counted(after_end.size_bytes, "byte")
+    if after_end.is_tar:
+        reason = (
+            f"another archive follows the end of this one, {size}, which tar does not read, so nothing of it is "
+            "restored: send it by itself; tar -xzif extracts both"
+        )
+    else:
+        reason = f"behind its end follow {size} that are neither padding nor a tar; tar does not read them"
+    yield Doubt(DoubtKind.AFTER_END, archive.id, reason)
+
+
+def _roots(archive: BackupArchive) -> frozenset[str]:
+    return frozenset(archive.contents.roots if archive.contents is not None else ())

@@ -1,0 +1,257 @@
+"""
+Whether one archive can build on another, as the listings of the two tell.
+
+From one dump to the next hardly a directory changes. Tables of names know which listings differ (see `name_table`), and
+only those that do, or whose directories were renamed, are taken apart: that is a few of thousands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, islice
+
+from attrs import frozen
+
+from ..chains.links import Fit, FitVerdict
+from ..errors import TreeTooLarge
+from ..names.columns import listing_of
+from ..names.name_table import NameTable, has_unchanged, origins_between
+from ..tar.headers import BLOCK_BYTES
+from ..tar.members import Listing, Mark
+from ..tar.paths import MAX_HELD_BYTES, Origins, is_placeable, join
+from .silence import leaves_open
+from .soundness import is_carried_out
+
+RULE = 10
+"""Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
+
+EXAMPLES = 10
+"""Paths that a fit names at most."""
+
+
+def fit(
+    child: NameTable,
+    parent: NameTable,
+    is_left_out: Callable[[bytes], bool] | None = None,
+    *,
+    is_base: bool = False,
+) -> Fit:
+    """
+    Whether *parent* has every name that *child* calls unchanged, and every directory that it calls renamed.
+
+    One without any listing fits nothing and contradicts nothing. Where *parent* says nothing of a directory (see
+    `silence`) its names may be in what is before it; *is_base* says that nothing is. A directory of *parent* that
+    *child* calls unchanged was not looked into, and stays as it was.
+
+    GNU tar calls unchanged, too, what it saw and was told to leave out (``--exclude`` and the like), so a name that
+    is new and left out looks like one that is missing. *is_left_out* tells such paths apart, where a profile says what
+    its dumps leave out.
+
+    Raises:
+        TreeTooLarge: a directory lies deeper than tar could extract it.
+        MemberUnreadable: a listing that matters is malformed.
+
+    Cost: that of finding what differs, and of that; where directories were renamed, of all of them.
+    """
+    if not child.has_listings or not parent.has_listings:
+        return Fit(FitVerdict.UNKNOWN)
+    if child.has_odd_paths and not all(map(is_placeable, child.directories())):
+        raise TreeTooLarge(MAX_HELD_BYTES)
+    origins = origins_between(child, parent)
+    listed = _Listed(child)
+    is_sound = is_carried_out(child, parent, origins)
+    before = _Listed(parent)
+    moved = sorted(path for path in origins.moved_from if path not in before)
+    if not is_base:
+        moved = [path for path in moved if not leaves_open(parent, path)]
+    count = 0
+    examples: list[bytes] = []
+    is_open = False
+    staying = [path for path in origins.uncertain if any(map(has_unchanged, child.listings(path)))]
+    for path, was in _differing(child, parent, origins):
+        names = [
+            name
+            for name in _lacking(child, path, parent, was)
+            # One with a listing of its own is a directory, whatever its parent's says: it was named twice to tar.
+            if (whole := join(path, name)) not in listed and not (is_left_out is not None and is_left_out(whole))
+        ]
+        stay = _directories(parent, was, origins).intersection(names) if names and was is not None else ()
+        staying += (join(path, name) for name in names if name in stay)
+        names = [name for name in names if name not in stay]
+        if names and was is not None and not is_base and leaves_open(parent, was):
+            is_open = True
+            continue
+        count += len(names)
+        examples += (join(path, name) for name in islice(names, EXAMPLES - len(examples)))
+    unread = _unread(child, parent, origins)
+    count += len(moved)
+    examples += moved[: EXAMPLES - len(examples)]
+    verdict = FitVerdict.CONTRADICTS if count else FitVerdict.FITS
+    return Fit(
+        verdict,
+        count,
+        tuple(examples),
+        is_sound and not unread,  # tar leaves what it was before
+        origins.is_trivial,
+        is_open,
+        len(staying),
+        tuple(staying[:EXAMPLES]),
+        len(unread),
+        tuple(unread[:EXAMPLES]),
+    )
+
+
+def together(fits: Sequence[Fit]) -> Fit:
+    """What fits of dumps that tar joined, each with the one before it, come to; there is at least one."""
+    verdicts = {one.verdict for one in fits}
+    worst = next(one for one in (FitVerdict.CONTRADICTS, FitVerdict.UNKNOWN, FitVerdict.FITS) if one in verdicts)
+    return Fit(
+        worst,
+        sum(one.unresolved for one in fits),
+        tuple(islice(chain.from_iterable(one.examples for one in fits), EXAMPLES)),
+        all(one.is_sound for one in fits),
+        all(one.is_excusable for one in fits),
+        any(one.is_open for one in fits),
+        sum(one.overlooked for one in fits),
+        tuple(islice(chain.from_iterable(one.overlooked_examples for one in fits), EXAMPLES)),
+        sum(one.unread for one in fits),
+        tuple(islice(chain.from_iterable(one.unread_examples for one in fits), EXAMPLES)),
+    )
+
+
+def unread(table: NameTable) -> list[bytes]:
+    """
+    The files that an archive says to have and has not: sockets, and what tar could not read or what went away before.
+
+    Raises:
+        MemberUnreadable: a listing is malformed.
+
+    Cost: that of the directories that are not complete.
+    """
+    found: list[bytes] = []
+    for path in sorted(table.incomplete()):
+        found += _without_member(table, path)
+    return found
+
+
+def overruled(child: NameTable, between: NameTable, limit: int = EXAMPLES) -> tuple[bytes, ...]:
+    """
+    Files that *between* carries and *child* calls unchanged, the first *limit* of them by their paths.
+
+    If *child* built on something from before *between*, these would not have changed since, and did. Where directories
+    were renamed nothing is told.
+
+    Raises:
+        MemberUnreadable: a listing is malformed.
+
+    Cost: that of the directories in which *between* carries something.
+    """
+    found: list[bytes] = []
+    files = between.files
+    if child.renames or between.renames or between.has_odd_paths:
+        return ()
+    for number, folder in enumerate(files.folders):
+        row = child.row(folder)
+        if row is None or not row.listed:
+            continue
+        unchanged = _marked(child, folder, (Mark.UNCHANGED,))
+        names = files.names.some(files.firsts[number], files.firsts[number + 1]) if unchanged else ()
+        found += (join(folder, name) for name in names if name in unchanged)
+        if len(found) >= limit:
+            break
+    return tuple(found[:limit])
+
+
+@frozen
+class _Listed:
+    """The directories of an archive that have a listing."""
+
+    table: NameTable
+
+    def __contains__(self, path: object) -> bool:
+        row = self.table.row(path) if isinstance(path, bytes) else None
+        return row is not None and bool(row.listed)
+
+
+def _differing(child: NameTable, parent: NameTable, origins: Origins) -> Iterator[tuple[bytes, bytes | None]]:
+    """
+    The directories of *child* whose names are not plainly those that they had in *parent*, each with where it was
+    there: None if it was nowhere, or another one is now where it was.
+    """
+    if origins.is_trivial:
+        for path in sorted(child.changed(parent)):
+            if not _is_plain(child, path, parent, path):
+                yield path, path
+        return
+    taken: set[bytes] = set()
+    for path in child.directories():
+        if not any(map(has_unchanged, child.listings(path))):
+            continue
+        was = origins.before(path)
+        if was is None or was in taken:
+            yield path, None
+            continue
+        taken.add(was)
+        if not _is_plain(child, path, parent, was):
+            yield path, was
+
+
+def _is_plain(child: NameTable, path: bytes, parent: NameTable, was: bytes) -> bool:
+    """The two have the same names, whatever is said of files: what the child calls unchanged was there."""
+    row, before = child.row(path), parent.row(was)
+    if row is None or not row.listed:
+        return True
+    return before is not None and row.named != b"" and row.named == before.named
+
+
+def _lacking(child: NameTable, path: bytes, parent: NameTable, was: bytes | None) -> list[bytes]:
+    """The names that *child* calls unchanged in *path*, and *parent* does not have where that was."""
+    unchanged = _marked(child, path, (Mark.UNCHANGED,))
+    have = _marked(parent, was, (Mark.HERE, Mark.UNCHANGED)) if was is not None else {}
+    # what an earlier one of several listings, of dumps that tar joined, calls here
+    here = _marked(child, path, (Mark.HERE,)) if unchanged and len(child.listings(path)) > 1 else {}
+    return [name for name in unchanged if name not in have and name not in here]
+
+
+def _unread(child: NameTable, parent: NameTable, origins: Origins) -> list[bytes]:
+    """The files that *child* says to have and has not, and that *parent* has: tar could not read them."""
+    found: list[bytes] = []
+    for path in sorted(child.incomplete()):
+        row, was = child.row(path), origins.before(path)
+        if row is None or not row.listed or was is None:
+            continue
+        unchanged, here = _marked(parent, was, (Mark.UNCHANGED,)), _members(parent, was)
+        for whole in _without_member(child, path):
+            name = whole.rpartition(b"/")[2]
+            if name in unchanged or name in here:
+                found.append(whole)
+    return found
+
+
+def _without_member(table: NameTable, path: bytes) -> list[bytes]:
+    """The names that a listing of *path* calls here, as paths of which the archive has no member."""
+    have = _members(table, path)
+    lacking = (name for name in _marked(table, path, (Mark.HERE,)) if name not in have)
+    return [whole for name in lacking if table.row(whole := join(path, name)) is None]
+
+
+def _members(table: NameTable, path: bytes) -> set[bytes]:
+    """The names of the files in *path* that the archive holds."""
+    within = table.files.within(path)
+    return set(table.files.names.some(within.start, within.stop))
+
+
+def _directories(parent: NameTable, was: bytes, origins: Origins) -> set[bytes]:
+    """The names of directories that *parent* has in *was*, and that are not elsewhere now."""
+    moved = origins.moved_from
+    return {name for name in _marked(parent, was, (Mark.DIRECTORY,)) if join(was, name) not in moved}
+
+
+def _marked(table: NameTable, path: bytes, marks: tuple[Mark, ...]) -> dict[bytes, Mark]:
+    """The names that a listing of *path* marks so; there are several where tar was given the directory twice."""
+    return {name: mark for listing in _listings(table, path) for name, mark in listing.names.items() if mark in marks}
+
+
+def _listings(table: NameTable, path: bytes) -> Iterator[Listing]:
+    for listing in table.listings(path):
+        yield listing_of(table.position(path) * BLOCK_BYTES, listing)

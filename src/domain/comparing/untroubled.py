@@ -1,0 +1,242 @@
+"""
+Whether tar extracts an archive alone without a complaint, and no member of it is in the way of another.
+
+Nearly every archive is such a one. What it comes to is then known by comparing it with the one before, and nobody has
+to merge names to see. It is found out while the members pass, of an archive that builds on nothing, since putting the
+names of that in order takes longer than receiving it; of others from the table of their names.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..chains.links import Fit, FitVerdict
+from ..errors import MemberUnreadable
+from ..names.footprints import PLAIN_DIRECTORY, misspelt, places, plain
+from ..names.name_table import NameTable
+from ..tar.headers import BLOCK_BYTES, read_member
+from ..tar.members import MemberRecord, MemberType
+from ..tar.paths import canonical, is_placeable, join, split
+from .compatibility import EXAMPLES
+
+MOST_FILES, MOST_DIRECTORIES = 2_000_000, 500_000
+"""That are noted of one archive: 16 and some 50 MB. One that has more is looked at in its table."""
+
+_TYPE, _FILE, _LAST_OF_NAME, _PREFIX_AT = 156, ord("0"), 99, 345
+_MAGIC, _GNU = slice(257, 265), b"ustar  \0"  # which has times where others have a prefix
+_MISSPELT = re.compile(rb"/\.{0,2}[/\0]").search  # of paths with a slash before each name and NUL behind the last
+_HERE, _HERE_IN_PAX = b"\0Y", b"GNU.dumpdir=Y"
+_LEANING = 100  # directories that call names unchanged, before it is asked whether most do
+
+
+class Passing:
+    """Finds it out of one archive, member by member, in the order of the tar. Paths are noted by their hashes."""
+
+    def __init__(self) -> None:
+        self._is_over = False
+        self._files = array("q")
+        self._directories = {hash(b"")}
+        self._last = b""
+        self._links: list[tuple[int, int]] = []  # what each hard link is to, and how many files are before it
+        self._listed = self._leaning = 0
+        self._here = 0  # names that listings call here
+        self._with_listing: set[int] = set()
+        self._of_files: set[int] = set()  # directories
+
+    def add(self, records: Sequence[MemberRecord]) -> None:
+        """Look at the next members; many at once cost less."""
+        if self._is_over:
+            return
+        headers = [record.headers for record in records]
+        odd = [
+            number
+            for number, its in enumerate(headers)
+            if its[_TYPE] != _FILE
+            or its[_LAST_OF_NAME]
+            or len(its) != BLOCK_BYTES
+            or (its[_PREFIX_AT] and its[_MAGIC] != _GNU)
+        ]
+        begin = 0
+        for number in (*odd, len(records)):
+            if begin < number:
+                self._look_at_files(records[begin:number], headers[begin:number])
+            if number < len(records):
+                self._look_at(records[number])
+            if self._is_over:
+                return
+            begin = number + 1
+        if len(self._files) > MOST_FILES:
+            self._give_up()
+
+    def _look_at_files(self, records: Sequence[MemberRecord], headers: Sequence[bytes]) -> None:
+        """Look at files whose names are in the first field of one header: nearly all are such."""
+        names = [its[: its.find(0)] for its in headers]
+        if names[0].startswith(b"./"):
+            names = [name.removeprefix(b"./") for name in names]
+        if _MISSPELT(b"/%b\0" % b"\0/".join(names)):
+            for record in records:
+                self._look_at(record)
+            return
+        self._files.extend(map(hash, names))
+        for directory in {name.rpartition(b"/")[0] for name in names}:
+            self._use(directory)
+            self._of_files.add(hash(directory))
+
+    def _look_at(self, record: MemberRecord) -> None:
+        """Look at any member; what is out of the ordinary is told by `footprints.plain`."""
+        headers = record.headers
+        if record.is_directory:
+            self._listed += 1
+            if b"\0N" in headers:
+                self._leaning += 1
+                if self._leaning > _LEANING and 2 * self._leaning > self._listed:
+                    self._give_up()  # it builds on another, and is compared with that: its table is made anyway
+                    return
+        found = plain(headers)
+        if found is None:
+            self._add_odd(record)
+        elif found[0] == PLAIN_DIRECTORY:
+            self._use(found[1])
+            self._count_listed(record, found[1])
+        else:
+            self._add_file(found[1])
+
+    def _count_listed(self, record: MemberRecord, path: bytes) -> None:
+        if record.is_directory and len(record.headers) > BLOCK_BYTES:
+            self._with_listing.add(hash(path))
+            self._here += record.headers.count(_HERE, BLOCK_BYTES - 1) + record.headers.count(_HERE_IN_PAX)
+
+    @property
+    def is_untroubled(self) -> bool:
+        """No complaint is to come, for certain, of the members so far, and what listings call here is there."""
+        if self._is_over or not self._directories.isdisjoint(self._files):
+            return False
+        if self._with_listing and not (
+            self._here == len(set(self._files)) and self._of_files.issubset(self._with_listing)
+        ):
+            return False
+        wanted = {target for target, _ in self._links}
+        first: dict[int, int] = {}
+        for number, path in enumerate(self._files) if wanted else ():
+            if path in wanted:
+                first.setdefault(path, number)
+        return all(first.get(target, before) < before for target, before in self._links)
+
+    def _add_odd(self, record: MemberRecord) -> None:
+        try:
+            member = read_member(record)
+        except MemberUnreadable:
+            self._give_up()
+            return
+        moves = member.listing is not None and (member.listing.renames or member.listing.temporaries)
+        named = [place for place, _ in places(member)]
+        if member.disputed or moves or any(misspelt(place) or not is_placeable(place) for place in named):
+            self._give_up()
+            return
+        path = canonical(member.path)
+        if member.type is MemberType.DIRECTORY:
+            self._use(path)
+            self._count_listed(record, path)
+            return
+        if member.type is MemberType.HARD_LINK:
+            target = canonical(member.link)
+            if target == path:
+                self._give_up()
+                return
+            self._links.append((hash(target), len(self._files)))
+        self._add_file(path)
+
+    def _add_file(self, path: bytes) -> None:
+        self._files.append(hash(path))
+        directory = path.rpartition(b"/")[0]
+        if directory != self._last:
+            self._use(directory)
+            self._of_files.add(hash(directory))
+            self._last = directory
+
+    def _use(self, directory: bytes) -> None:
+        """Note *directory* and all above it."""
+        while (known := hash(directory)) not in self._directories:
+            self._directories.add(known)
+            directory = split(directory)[0]
+        if len(self._directories) > MOST_DIRECTORIES:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._is_over = True
+        self._files, self._directories = array("q"), set()
+        self._with_listing, self._of_files = set(), set()
+        self._links.clear()
+
+
+def alone(is_untroubled: bool, unread: Sequence[bytes] = (), *, renames_in_vain: bool = False) -> Fit:
+    """
+    That as what comparing an archive with itself shows, which is how it is kept.
+
+    *unread* are the files that it lists and has not, *renames_in_vain* as the function.
+    """
+    return Fit(
+        FitVerdict.FITS,
+        is_sound=is_untroubled,
+        is_excusable=not renames_in_vain,
+        unread=len(unread),
+        unread_examples=tuple(unread[:EXAMPLES]),
+    )
+
+
+def renames_in_vain(table: NameTable) -> bool:
+    """
+    Whether tar, extracting it where nothing is, complains of what it tells to be renamed.
+
+    Not where the directory that tells of it, the first one, is not there yet: then tar passes over what it tells.
+    """
+    if not table.renames:
+        return False
+    return table.is_joined or (table.row(b"") is not None and table.position(b"") == min(table.positions()))
+
+
+def has_no_trouble(table: NameTable) -> bool:
+    """
+    Whether no member of an archive is in the way of another, and every hard link is to a file before it.
+
+    Cost: that of finding each file among the directories.
+    """
+    if table.has_odd_paths:
+        return False
+    files, used = table.files, _with_all_above(table.files.folders)
+    for number, target in files.links(range(len(files))):
+        if not any(files.positions[one] < files.positions[number] for one in files.at(target)):
+            return False
+    return not any(path in used or table.row(path) is not None for path in _paths(table))
+
+
+def is_apart(table: NameTable, earlier: NameTable) -> bool:
+    """
+    Whether no file of the one archive has a path that the other uses as a directory, nor the other way round.
+
+    Cost: that of finding each name of *table* in *earlier*.
+    """
+    used = _with_all_above((*table.files.folders, *table.directories()))
+    used_before = _with_all_above((*earlier.files.folders, *earlier.directories()))
+    if any(path in used_before for path in _paths(table)):
+        return False
+    return not any(path and earlier.files.at(path) for path in used)
+
+
+def _with_all_above(directories: Iterable[bytes]) -> set[bytes]:
+    found = {b""}
+    for directory in directories:
+        while directory not in found:
+            found.add(directory)
+            directory = split(directory)[0]
+    return found
+
+
+def _paths(table: NameTable) -> Iterator[bytes]:
+    """The paths of all members that are no directories."""
+    files = table.files
+    for number, folder in enumerate(files.folders):
+        for name in files.names.some(files.firsts[number], files.firsts[number + 1]):
+            yield join(folder, name)

@@ -1,0 +1,1 @@
+"""The names of one archive by directory, and what GNU tar's renames mean for them."""

@@ -1,0 +1,230 @@
+"""
+The names of an archive in columns: what merging trees needs of its members, and nothing else.
+
+Most directories of an incremental archive say what they said in the one before. Columns can be compared without an
+object for each name, and a listing stays as the tar has it until somebody has to know what is in it. The rule:
+whatever headers are out of the ordinary are read by `headers.read_member`, so both tell the same names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeAlias
+
+from attrs import frozen
+
+from ..errors import MemberUnreadable
+from ..tar.headers import BLOCK_BYTES, ONLY_TIMES, parse_listing, read_member, relative, written_listing
+from ..tar.members import Listing, MemberRecord, MemberType
+from ..tar.paths import canonical
+
+TABLE_MEMBERS = 4096
+"""The most members that `tables` puts into one."""
+
+DIRECTORY, HARD_LINK, OTHER = b"dh-"
+"""What `Names` tells of a member's type."""
+
+_TYPE = 156
+_PREFIX_AT = 345
+_MAGIC = slice(257, 263)
+_POSIX, _GNU = b"ustar\0", b"ustar "
+_GNU_TIMES = re.compile(rb"(?:[0-7]{11}\0){2}\0*", re.ASCII)
+_NO_PREFIX = bytes(BLOCK_BYTES - _PREFIX_AT)
+_NO_SIZE = b"00000000000"
+_PAX, _GNU_DIRECTORY, _LINK, _FILE = b"xD10"
+_IN_ONE_PIECE = frozenset(b"02346")
+_MAYBE_DIRECTORIES = b"0\x007"  # a name that ends in a slash makes them one
+_DIRECTORIES = b"5D"
+_ORDINARY = frozenset(b"0\0001234567D")
+_OCTAL = re.compile(rb"[0-7]{11}[\0 ]", re.ASCII)
+_TIMES = re.compile(b"(?:" + ONLY_TIMES + b")*")
+_NAMED = re.compile(
+    b"(?:" + ONLY_TIMES + rb")*(?P<record>(?P<length>[0-9]{1,4}) path=(?P<name>[^\0\n]+)\n)(?:" + ONLY_TIMES + b")*",
+    re.ASCII,
+)
+_DUMPDIR = re.compile(rb"([0-9]{1,9}) GNU\.dumpdir=", re.ASCII)
+_NOTHING_LISTED = b"\0"
+
+
+@frozen
+class Names:
+    """
+    Some members of an archive, in the order of its tar, in columns of one length.
+
+    For each: the position of its record; a letter for its type; its path in canonical form; an extra, which for a
+    directory is its listing as the tar has it, b"" without one, and for a hard link the canonical path it is to; and
+    its span: how many bytes of the tar, from the position on, are an ordinary member of that path as they stand,
+    headers and data with its padding; 0 where headers would have to be written anew, and negative where one header
+    stands there that only has to lose its times (see `headers.drop_times`).
+    """
+
+    positions: Sequence[int]
+    letters: bytes
+    paths: Sequence[bytes]
+    extras: Sequence[bytes]
+    spans: Sequence[int]
+
+
+ArchiveNames: TypeAlias = Callable[[], Iterable[Names]]
+"""The names of one archive, from the beginning at every call."""
+
+
+def tables(records: Iterable[MemberRecord]) -> Iterator[Names]:
+    """
+    The names of *records*.
+
+    Raises:
+        MemberUnreadable: as `read_member`.
+    """
+    rest = iter(records)
+    while some := list(islice(rest, TABLE_MEMBERS)):
+        letters, paths, extras, spans = zip(*map(named, some), strict=True)
+        yield Names([record.at for record in some], bytes(letters), paths, extras, spans)
+
+
+def listing_of(position: int, extra: bytes) -> Listing:
+    """
+    What a directory's extra says.
+
+    Raises:
+        MemberUnreadable: it is malformed.
+    """
+    try:
+        return parse_listing(extra)
+    except ValueError as error:
+        raise MemberUnreadable(position, f"its listing has {error}") from error
+
+
+def listings(archive: Iterable[Names]) -> Iterator[tuple[bytes, Listing]]:
+    """The directories of an archive that have a listing, with it. Raises like `listing_of`."""
+    for position, path, extra in raw_listings(archive):
+        yield path, listing_of(position, extra)
+
+
+def raw_listings(archive: Iterable[Names]) -> Iterator[tuple[int, bytes, bytes]]:
+    """The directories of an archive that have a listing, each with its position and the listing as the tar has it."""
+    for names in archive:
+        for position, letter, path, extra in zip(
+            names.positions, names.letters, names.paths, names.extras, strict=True
+        ):
+            if letter == DIRECTORY and extra:
+                yield position, path, extra
+
+
+def named(record: MemberRecord) -> tuple[int, bytes, bytes, int]:
+    """
+    The letter, path, extra and span of one member.
+
+    Raises:
+        MemberUnreadable: as `read_member`; but a listing need not be looked into.
+    """
+    return _ordinary(record.headers) or _any(record)
+
+
+def _any(record: MemberRecord) -> tuple[int, bytes, bytes, int]:
+    member = read_member(record)
+    path = canonical(member.path)
+    if member.type is MemberType.DIRECTORY:
+        return DIRECTORY, path, b"" if member.listing is None else written_listing(member.listing), 0
+    if member.type is MemberType.HARD_LINK:
+        return HARD_LINK, path, canonical(member.link), 0
+    return OTHER, path, b"", 0
+
+
+def _ordinary(headers: bytes) -> tuple[int, bytes, bytes, int] | None:
+    """What nearly every member is: a header, or one behind a pax header that does not touch the names."""
+    length = len(headers)
+    position, pax, extra = 0, b"", b""
+    if length < BLOCK_BYTES:
+        return None
+    letter = headers[_TYPE]
+    if letter == _PAX:
+        if not _OCTAL.fullmatch(headers, 124, 136):
+            return None
+        end = BLOCK_BYTES + int(headers[124:135], 8)
+        position = end + 511 & ~511
+        if position + BLOCK_BYTES != length:
+            return None
+        letter = headers[position + _TYPE]
+        pax = headers[BLOCK_BYTES:end]
+        if b"path=" in pax:
+            return _long_named(pax, headers[position:], position)
+        if b"GNU." in pax:
+            found = _listed(pax)
+            if found is None or letter != _DIRECTORIES[0]:
+                return None
+            extra = found
+    elif letter == _GNU_DIRECTORY:
+        if not _OCTAL.fullmatch(headers, 124, 136):
+            return None
+        size = int(headers[124:135], 8)
+        if length != BLOCK_BYTES + (size + 511 & ~511):
+            return None
+        extra = headers[BLOCK_BYTES : BLOCK_BYTES + size] or _NOTHING_LISTED
+    elif length != BLOCK_BYTES:
+        return None
+    if letter not in _ORDINARY or (headers[position + _PREFIX_AT] and headers[position:][_MAGIC] == _POSIX):
+        return None
+    name = headers[position : position + 100].partition(b"\0")[0]
+    path = canonical(relative(name))
+    if letter in _DIRECTORIES or (letter in _MAYBE_DIRECTORIES and name[-1:] == b"/"):
+        return DIRECTORY, path, extra, 0
+    if letter == _LINK:
+        return HARD_LINK, path, canonical(relative(headers[position + 157 : position + 257].partition(b"\0")[0])), 0
+    if b"size=" in pax or headers[position : position + 100] != path.ljust(100, b"\0") or not path.isascii():
+        return OTHER, path, b"", 0
+    return OTHER, path, b"", _span(headers[position:], letter, position)
+
+
+def _long_named(pax: bytes, block: bytes, length: int) -> tuple[int, bytes, bytes, int] | None:
+    """What has its name in *pax*, with nothing but times beside it, *length* bytes before its own header *block*."""
+    letter = block[_TYPE]
+    found = _NAMED.fullmatch(pax)
+    if found is None or len(found["record"]) != int(found["length"]) or letter not in _IN_ONE_PIECE:
+        return None
+    name = found["name"]
+    if name[-1:] == b"/":
+        return None
+    path = canonical(relative(name))
+    return OTHER, path, b"", _span(block, letter, length) if path == name and _is_text(name) else 0
+
+
+def _is_text(name: bytes) -> bool:
+    """Every reader finds the same name in a pax record."""
+    try:
+        return name.isascii() or bool(name.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _span(block: bytes, letter: int, length: int) -> int:
+    """The span of a member with *length* bytes of headers in front of its own, which is *block*."""
+    rest = block[_PREFIX_AT:]
+    has_times = rest != _NO_PREFIX
+    if has_times and (length or block[_MAGIC] != _GNU or not _GNU_TIMES.fullmatch(rest)):
+        return 0
+    if letter not in _IN_ONE_PIECE:
+        return 0
+    if block[154:156] != b"\0 " or not block[148:154].isdigit():  # a sum can be written in more than one way
+        return 0
+    if not block.isascii() and b"%06o" % (sum(block) - sum(block[148:156]) + 8 * 0x20) != block[148:154]:
+        return 0  # old tars summed up signed characters
+    span = length + BLOCK_BYTES
+    size_field = block[124:135]
+    if size_field != _NO_SIZE:
+        if letter != _FILE or not _OCTAL.fullmatch(block, 124, 136):
+            return 0
+        span += int(size_field, 8) + 511 & ~511
+    return -span if has_times else span
+
+
+def _listed(pax: bytes) -> bytes | None:
+    """The listing in a pax header of times and a listing; None if it is any other."""
+    times = _TIMES.match(pax)
+    begin = times.end() if times is not None else 0
+    head = _DUMPDIR.match(pax, begin)
+    if head is None or begin + int(head[1]) != len(pax) or pax[-1:] != b"\n":
+        return None
+    return pax[head.end() : -1] or _NOTHING_LISTED

@@ -1,0 +1,337 @@
+"""
+Where an archive goes when tar extracts it: the links it leaves, and the directories it goes through.
+
+tar follows a link that is there. One archive makes it, at its end, and the next writes, empties and removes through it,
+beside the directory that is restored. So the rule: **no path is a link in one archive and a directory in the same one
+or in one behind it.** That a link is removed before a directory takes its place counts for nothing, because removing
+may fail and tar goes on. Neither does it count that a link leads nowhere bad, because another one may lie there.
+
+Names are compared in canonical form (see `listings`), as the file system takes them: ``a//b``, ``a/./b`` and ``a/b/``
+are one. Absolute ones and those that lead upwards are never good: tar has its own ways with them, which differ. Renames
+of directories take the links in them along.
+
+A hard link counts as a link, since it may be to a symbolic one. That costs little: few files become directories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+
+from attrs import define, field, frozen
+
+from ..errors import MemberUnreadable
+from ..tar.headers import BLOCK_BYTES, read_member, relative
+from ..tar.members import Member, MemberRecord, MemberType
+from ..tar.paths import DIRECTORY_BYTES, MAX_HELD_BYTES, MAX_PATH_BYTES, canonical, is_placeable, split
+from ..text.paths import path_text
+
+SHOWN_BYTES = 200
+"""Of a path in a sentence."""
+
+_ASIDE = b"\0"  # what tar moves a directory to for the time between: no name of tar has a NUL
+_MOST_STEPS = 20_000_000  # of looking which links a rename takes along, of which
+_STEPS_A_LINK = 20  # each that it does is worth so many
+_LINKS = frozenset((MemberType.SYMLINK, MemberType.HARD_LINK))
+_MOVES = (b"R", b"T", b"X")  # letters of a listing
+_TYPE, _SIZE = 156, slice(124, 135)
+_FILE, _SYMLINK, PLAIN_DIRECTORY, _LISTED, _PAX = b"025Dx"
+_NAME_BYTES = 100
+_PREFIX_AT = 345
+_MAGIC, _POSIX = slice(257, 263), b"ustar\0"
+_NO_SIZE = b"00000000000"
+
+
+def misspelt(path: bytes) -> str:
+    """What is wrong with a path as it is spelt, a few words to go behind it; nothing where it leads downwards."""
+    if path.startswith(b"/"):
+        return "is absolute"
+    if b".." in path and b".." in path.split(b"/"):
+        return "leads upwards"
+    return ""
+
+
+def shown(path: bytes) -> str:
+    """*path* in a sentence."""
+    return path_text(path[:SHOWN_BYTES])
+
+
+@define
+class Ground:
+    """What the archives so far have made links, wherever renames have taken them since; a path for each."""
+
+    links: set[bytes] = field(factory=set)
+    _steps: int = field(default=0, init=False)
+
+    def rename(self, old: bytes, new: bytes) -> list[bytes]:
+        """
+        Carry out a rename, an empty path being the temporary one; the links that it makes. They stay where they were,
+        too, since tar goes on where it could not carry a rename out.
+
+        Raises:
+            ValueError: there is more to follow than any tar tells of.
+        """
+        old, new = canonical(old) or _ASIDE, canonical(new) or _ASIDE
+        below = old + b"/"
+        moved = [new + link[len(old) :] for link in self.links if link == old or link.startswith(below)]
+        moved = [link for link in moved if len(link) <= MAX_PATH_BYTES]
+        self._steps += len(self.links) + _STEPS_A_LINK * len(moved) + 1
+        self.links.update(moved)
+        if self._steps > _MOST_STEPS:
+            raise ValueError("renames more directories with links in them than can be followed")
+        return moved
+
+    def crossing(self, path: bytes) -> bytes | None:
+        """The first link on the way to *path*, which is canonical."""
+        links = self.links
+        if links:
+            at = path.find(b"/")
+            while at >= 0:
+                if path[:at] in links:
+                    return path[:at]
+                at = path.find(b"/", at + 1)
+        return None
+
+
+@frozen
+class Footprint:
+    """
+    Where one archive goes. Paths are canonical.
+
+    *links* are the paths it makes links, *renames* those that it tells of, in order, *directories* those that it uses
+    as directories, with all above them, and *digest* is one of these. *objection* says why it is not to be extracted by
+    tar, whatever archives are before it; it is empty where nothing is against it.
+    """
+
+    links: frozenset[bytes]
+    renames: tuple[tuple[bytes, bytes], ...]
+    objection: str
+    digest: bytes
+    _directories: Callable[[], frozenset[bytes]] = field(eq=False, repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        links: Iterable[bytes] = (),
+        directories: Iterable[bytes] = (),
+        renames: Iterable[tuple[bytes, bytes]] = (),
+        objection: str = "",
+    ) -> Footprint:
+        found = frozenset(directories)
+        return cls(frozenset(links), tuple(renames), objection, digest_of(sorted(found)), lambda: found)
+
+    @property
+    def directories(self) -> frozenset[bytes]:
+        """Many, and needed only where there are links; so they may have to be read."""
+        return self._directories()
+
+
+def digest_of(directories: Iterable[bytes]) -> bytes:
+    """That of a footprint with *directories*, which ascend."""
+    return blake2b(b"\0".join(directories), digest_size=16).digest()
+
+
+@define
+class Walk:
+    """Archives extracted by tar one after the other, and the *objection* to that, once there is one."""
+
+    objection: str = ""
+    _ground: Ground = field(factory=Ground)
+    _looked_at: bytes = b""  # the digest of the directories that its own links were compared with
+
+    def take(self, footprint: Footprint) -> None:
+        """
+        Go on with the next archive.
+
+        Cost: of one without links and of one with the same directories as the one before, next to nothing.
+        """
+        if not self.objection:
+            self.objection = footprint.objection or self._crossing(footprint)
+            self._ground.links |= footprint.links
+            self._looked_at = footprint.digest
+
+    def _crossing(self, footprint: Footprint) -> str:
+        try:
+            for old, new in footprint.renames:
+                self._ground.rename(old, new)
+        except ValueError as error:
+            return str(error)
+        # Its own links it has been compared with already.
+        if self._ground.links and (footprint.renames or footprint.digest != self._looked_at):
+            crossed = self._ground.links & footprint.directories
+            if crossed:
+                return f"{shown(min(crossed))} is a link in one of these archives and a directory in another"
+        return ""
+
+
+def objection(footprints: Iterable[Footprint]) -> str:
+    """
+    Why archives must not be extracted by tar one after the other, in this order; nothing where they may.
+
+    Cost: of archives without links, and of those with the same directories as the one before, next to nothing.
+    """
+    walk = Walk()
+    for footprint in footprints:
+        walk.take(footprint)
+        if walk.objection:
+            break
+    return walk.objection
+
+
+def places(member: Member) -> Iterator[tuple[bytes, bool]]:
+    """
+    The paths that tar goes to for *member*, as they are spelt, and whether it uses the path itself as a directory.
+
+    Those of its renames come last, in pairs, in their order.
+    """
+    yield member.path, member.type is MemberType.DIRECTORY
+    if member.type is MemberType.HARD_LINK:
+        yield member.link, False
+    if member.listing is not None:
+        for temporary in member.listing.temporaries:
+            yield temporary, True
+        for rename in member.listing.renames:
+            yield rename.old, False
+            yield rename.new, False
+
+
+def footprint_of(records: Iterable[MemberRecord]) -> Footprint:
+    """Where the archive with *records* goes; they are in the order of its tar."""
+    treading = Treading()
+    for _ in treading.on(records):
+        pass
+    return treading.footprint()
+
+
+class Treading:
+    """Finds out where one archive goes, member by member."""
+
+    def __init__(self) -> None:
+        self._links: set[bytes] = set()
+        self._directories: set[bytes] = {b""}
+        self._renames: list[tuple[bytes, bytes]] = []
+        self._objection = ""
+        self._held_bytes = 0
+        self._has_directories = False
+
+    def on(self, records: Iterable[MemberRecord]) -> Iterator[MemberRecord]:
+        """*records* in the order of the tar, each after it was looked at."""
+        last = b""
+        for record in records:
+            found = plain(record.headers)
+            if found is None:
+                self._add_odd(record)
+                self._has_directories = self._has_directories or record.is_directory
+            else:
+                type, path = found
+                directory = path if type == PLAIN_DIRECTORY else path.rpartition(b"/")[0]
+                self._has_directories = self._has_directories or type == PLAIN_DIRECTORY
+                if directory != last:
+                    self._use(directory)
+                    last = directory
+                if type == _SYMLINK:
+                    self._link(path)
+            yield record
+
+    def footprint(self) -> Footprint:
+        """That of all members so far."""
+        crossed = self._links & self._directories
+        if crossed:
+            self._object(f"{shown(min(crossed))} is a link and a directory in one archive")
+        if self._objection:
+            return Footprint.of(objection=self._objection)
+        return Footprint.of(self._links, self._directories, self._renames)
+
+    def _add_odd(self, record: MemberRecord) -> None:
+        try:
+            self._add_member(read_member(record))
+        except MemberUnreadable as error:
+            self._object(str(error))
+
+    def _add_member(self, member: Member) -> None:
+        if member.disputed:
+            self._object(f"{shown(member.path)} {member.disputed}")
+        for place, is_directory in places(member):
+            wrong = misspelt(place)
+            if wrong:
+                self._object(
+                    shown(member.path) + ("" if place is member.path else f" names {shown(place)}, which"), wrong
+                )
+            path = canonical(place)
+            self._use(path if is_directory else split(path)[0])
+        if member.listing is not None and member.listing.renames:
+            if self._links:  # which of them are moved, then, nobody could say
+                self._object(f"{shown(member.path)} tells of renames behind links")
+            if self._has_directories:  # nobody has followed what tar does with them
+                self._object(f"{shown(member.path)} tells of renames in a dump that was joined to another")
+            self._renames += ((canonical(rename.old), canonical(rename.new)) for rename in member.listing.renames)
+        if member.type in _LINKS:
+            self._link(canonical(member.path))
+
+    def _link(self, path: bytes) -> None:
+        self._hold(path)
+        self._links.add(path)
+
+    def _use(self, directory: bytes) -> None:
+        """Note *directory* and all above it, as long as nothing is objected to: then nothing else matters."""
+        while not self._objection and directory not in self._directories:
+            self._hold(directory)
+            self._directories.add(directory)
+            directory = split(directory)[0]
+
+    def _hold(self, path: bytes) -> None:
+        self._held_bytes += len(path) + DIRECTORY_BYTES
+        if self._held_bytes > MAX_HELD_BYTES or not is_placeable(path):
+            self._object("it has more directories and links, or deeper ones, than can be held")
+            self._links.clear()
+            self._directories = {b""}
+            self._held_bytes = 0
+
+    def _object(self, *words: str) -> None:
+        self._objection = self._objection or " ".join(words)
+
+
+def plain(headers: bytes) -> tuple[int, bytes] | None:
+    """
+    The type and the canonical path of a file, a symbolic link or a directory of which a look at its own header is
+    enough: no odd size, no odd path, no renames, nothing in a pax header that matters here. None of any other.
+    """
+    if len(headers) < BLOCK_BYTES:
+        return None
+    own, type = headers, headers[_TYPE]
+    has_listing = type == _LISTED
+    if has_listing:  # which stands behind the header
+        own, type = headers[:BLOCK_BYTES], PLAIN_DIRECTORY
+        if _tells_of_renames(headers, BLOCK_BYTES):
+            return None
+    elif type == _PAX:
+        own = headers[-BLOCK_BYTES:]
+        digits = headers[_SIZE]
+        if not digits.isdigit() or len(headers) != 2 * BLOCK_BYTES + (int(digits, 8) + 511 & ~511):
+            return None
+        if b"path=" in headers or b"size=" in headers:
+            return None
+        type = own[_TYPE]
+        listings = headers.count(b"GNU.")
+        if listings:
+            at = headers.find(b" GNU.dumpdir=")
+            if listings > 1 or at < 0 or type != PLAIN_DIRECTORY or _tells_of_renames(headers, at + 13):
+                return None
+    elif len(headers) != BLOCK_BYTES:
+        return None
+    name = own[:_NAME_BYTES].partition(b"\0")[0]
+    if name[:1] == b"/" or (own[_PREFIX_AT] and own[_MAGIC] == _POSIX) or (b".." in name and misspelt(name)):
+        return None
+    if type == _FILE:
+        return None if name[-1:] == b"/" else (type, canonical(name))
+    if type == PLAIN_DIRECTORY or (type == _SYMLINK and own[_SIZE] == _NO_SIZE):
+        return type, canonical(relative(name))
+    return None
+
+
+def _tells_of_renames(headers: bytes, listing_at: int) -> bool:
+    """Whether the listing that begins there may tell of renames."""
+    # One byte is looked for at a tenth of the price of two, and few names have any of these letters.
+    return headers[listing_at : listing_at + 1] in _MOVES or any(
+        letter in headers and b"\0" + letter in headers for letter in _MOVES
+    )

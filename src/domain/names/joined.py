@@ -1,0 +1,58 @@
+"""
+Archives that tar joined: ``tar --concatenate``, or ``--append`` with a snapshot file, puts several dumps into one tar.
+
+Tar, extracting, carries them out one after the other, so a directory that is listed twice has what the second listing
+says. Such an archive is taken apart into what it was made of, and each part is then an archive like any other: what a
+later part calls unchanged is in an earlier one, what it does not list is gone, and what it renames is renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from ..errors import MemberUnreadable
+from .columns import DIRECTORY, Names
+from .name_table import NameTable, held_table, tells_of_renames
+
+MAX_PARTS = 64
+"""Nobody joins more; each costs the place of all names that it has."""
+
+
+def taken_apart(archive: Iterable[Names], limit_bytes: int) -> Sequence[NameTable]:
+    """
+    The tables of the dumps in *archive*, in their order.
+
+    Another begins with a directory that has been listed, or with a listing that tells of renames, which stand in the
+    first one of a dump.
+
+    Raises:
+        TreeTooLarge: one has more names than *limit_bytes* allows for.
+        MemberUnreadable: there are more than `MAX_PARTS`; or as whoever gives the names.
+    """
+    parts: list[list[Names]] = [[]]
+    listed: set[bytes] = set()
+    for names in archive:
+        begin = 0
+        for place, (letter, path, extra) in enumerate(zip(names.letters, names.paths, names.extras, strict=True)):
+            if letter != DIRECTORY or not extra:
+                continue
+            if path in listed or (listed and tells_of_renames(extra)):
+                parts[-1].append(_some(names, begin, place))
+                parts.append([])
+                begin = place
+                listed.clear()
+                if len(parts) > MAX_PARTS:
+                    raise MemberUnreadable(names.positions[place], f"more than {MAX_PARTS} dumps are joined in it")
+            listed.add(path)
+        parts[-1].append(_some(names, begin, len(names.positions)))
+    return [held_table(part, limit_bytes) for part in parts]
+
+
+def _some(names: Names, begin: int, stop: int) -> Names:
+    return Names(
+        names.positions[begin:stop],
+        names.letters[begin:stop],
+        names.paths[begin:stop],
+        names.extras[begin:stop],
+        names.spans[begin:stop],
+    )

@@ -1,0 +1,66 @@
+"""
+How much may be stored: the reserve of the disk that stays free, and the quotas of profiles.
+
+The rule: whoever is refused is told what is needed and what is free, and nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from ..errors import InsufficientStorage, QuotaExceeded
+from ..ports import Totals, Usage
+from .rules import ProfileRules
+
+RESERVE_BYTES = 1 << 30
+RESERVE_SHARE = 0.05
+
+
+@frozen
+class Reserve:
+    """What stays free of the medium: *size_bytes*, or where that is None the larger of 1 GiB and 5 % of it."""
+
+    size_bytes: int | None = None
+
+    def of(self, usage: Usage) -> int:
+        """The reserve of that medium, in bytes."""
+        if self.size_bytes is not None:
+            return self.size_bytes
+        return max(RESERVE_BYTES, int((usage.used_bytes + usage.free_bytes) * RESERVE_SHARE))
+
+
+NO_RESERVE = Reserve(0)
+"""Up to the last byte."""
+
+
+def check_room(usage: Usage, reserve: Reserve, coming_bytes: int) -> None:
+    """
+    Judge whether *coming_bytes* more fit beside the reserve; 0 where nobody knows how many come.
+
+    Raises:
+        InsufficientStorage: they do not, or the reserve is touched already.
+    """
+    needed = coming_bytes + reserve.of(usage)
+    if usage.free_bytes < needed:
+        raise InsufficientStorage(needed, usage.free_bytes)
+
+
+def check_quota(
+    profile: str, rules: ProfileRules, totals: Iterable[Totals], coming_bytes: int, unfinished_bytes: int = 0
+) -> None:
+    """
+    Judge whether one more archive of *coming_bytes* fits into what *rules* allow *profile*, which holds *totals*.
+
+    *unfinished_bytes* are taken by uploads that are to become archives of it.
+
+    Raises:
+        QuotaExceeded: it does not.
+    """
+    rows = list(totals)
+    held_bytes, archives = sum(row.size_bytes for row in rows) + unfinished_bytes, sum(row.archives for row in rows)
+    if rules.max_bytes is not None and held_bytes + coming_bytes > rules.max_bytes:
+        raise QuotaExceeded(profile, "bytes", "max_bytes", rules.max_bytes, held_bytes, coming_bytes, unfinished_bytes)
+    if rules.max_archives is not None and archives + 1 > rules.max_archives:
+        raise QuotaExceeded(profile, "archives", "max_archives", rules.max_archives, archives, 1)

@@ -1,0 +1,1 @@
+"""The tar format, pure: headers, members, dumpdirs, paths."""

@@ -1,0 +1,190 @@
+"""A tree while it is merged: folders with their names come in order, what the names have comes later."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import compress
+
+from ..errors import TreeTooLarge
+from ..names.packed_texts import PackedTexts, Texts
+from ..tar.paths import DIRECTORY_BYTES, NAME_BYTES, is_placeable, join
+from .tree import IMPLIED, Gap, GapKind, Tree
+
+WANTED = -2
+"""What a name has whose content is in an earlier archive."""
+
+_GONE = -4  # not in the tree after all
+_OWN = -5  # the content is that of the name's own member
+
+
+class TreeDraft:
+    """
+    What becomes a `Tree` of that many *archives*.
+
+    A slot is the number of a name. *wanted* has for each folder how many of its names have `WANTED`.
+    """
+
+    def __init__(self, archives: int, limit_bytes: int) -> None:
+        self.archives = max(1, archives)
+        self.root = IMPLIED
+        self.folders = PackedTexts()
+        self.firsts = array("Q", (0,))
+        self.names = PackedTexts()
+        self._texts = self.names.texts()
+        self.values = array("q")
+        self.kinds = bytearray()
+        self.wanted = array("Q")
+        self._contents: array[int] | None = None
+        self._gaps: list[Gap] = []
+        self._losses = self._in_vain = 0
+        self._has_gone = False
+        self._limit_bytes = limit_bytes
+        self._held_bytes = 0
+
+    def value(self, archive: int, position: int) -> int:
+        """What a name has whose member is at a position of an archive, in blocks of 512 bytes."""
+        return position * self.archives + archive
+
+    def archive_of(self, value: int) -> int:
+        return value % self.archives
+
+    def hold(self, count_bytes: int) -> None:
+        """
+        Count what is held.
+
+        Raises:
+            TreeTooLarge: it is too much.
+        """
+        self._held_bytes += count_bytes
+        if self._held_bytes > self._limit_bytes:
+            raise TreeTooLarge(self._limit_bytes)
+
+    def let_go(self) -> None:
+        """Count from the beginning: what was held comes again."""
+        self._held_bytes = 0
+
+    def add(
+        self, path: bytes, names: Sequence[bytes], packed: bytes, values: array[int], kinds: bytes | bytearray
+    ) -> int:
+        """
+        Add the folder *path*, behind all that are there, with its *names*, ascending and as *packed* has them, too.
+
+        Returns its number.
+        """
+        self.hold(len(path) + DIRECTORY_BYTES + len(packed) + (NAME_BYTES - 1) * len(names))
+        self.folders.append(path)
+        self.names.extend_packed(packed, names)
+        self.values.extend(values)
+        self.kinds += kinds
+        self.firsts.append(len(self.values))
+        self.wanted.append(values.count(WANTED))
+        return len(self.wanted) - 1
+
+    def path_of(self, folder: int) -> bytes:
+        return self.folders.texts()[folder]
+
+    def within(self, folder: int) -> range:
+        """The slots of a folder."""
+        return range(self.firsts[folder], self.firsts[folder + 1])
+
+    def texts(self) -> Texts:
+        """The names by their slots."""
+        return self._texts
+
+    def still_wanted(self, folder: int) -> Iterator[tuple[int, bytes]]:
+        """The slots of a folder that have `WANTED`, with their names."""
+        within = self.within(folder)
+        for slot, name in zip(within, self.texts().some(within.start, within.stop), strict=True):
+            if self.values[slot] == WANTED:
+                yield slot, name
+
+    def find(self, folder: int, name: bytes) -> int | None:
+        """The slot of a name."""
+        return self._texts.find(name, self.firsts[folder], self.firsts[folder + 1])
+
+    def lose(self, folder: int, slot: int, name: bytes, kind: GapKind) -> None:
+        """Take out a name that is still wanted, since it has no content."""
+        self.values[slot] = _GONE
+        self.wanted[folder] -= 1
+        self._has_gone = True
+        self.gap(join(self.path_of(folder), name), kind)
+
+    def drop(self, slot: int, kind: GapKind) -> None:
+        """Take out a name whose member cannot be extracted."""
+        if self.values[slot] != _GONE:
+            self.values[slot] = _GONE
+            self._has_gone = True
+            folder = bisect_right(self.firsts, slot) - 1
+            self.gap(join(self.path_of(folder), self.texts()[slot]), kind)
+
+    def gap(self, path: bytes, kind: GapKind) -> None:
+        """Note that *path* ought to be there."""
+        self._losses += kind.is_loss
+        self._in_vain += kind.is_in_vain
+        self.hold(NAME_BYTES + len(path))
+        self._gaps.append(Gap(path, kind))
+
+    def gap_at_odd(self, path: bytes) -> None:
+        """Note that something ought to be at *path*, where tar would extract nothing (see `name_table.is_odd`)."""
+        self.gap(path, GapKind.UPWARDS if is_placeable(path) else GapKind.TOO_DEEP)
+
+    def link(self, slot: int, value: int) -> None:
+        """The name is a hard link, and the member with its content another. All folders are there."""
+        if self._contents is None:
+            self._contents = array("q", (_OWN,)) * len(self.values)
+        self._contents[slot] = value
+
+    def gather(self, owners: Sequence[int], archives: int) -> None:
+        """Take the archives for parts of *archives*, each of the one that *owners* tells. All contents are there."""
+
+        def owned(value: int) -> int:
+            position, part = divmod(value, self.archives)
+            return value if value < 0 else position * archives + owners[part]
+
+        self.root = owned(self.root)
+        self.values = array("q", map(owned, self.values))
+        if self._contents is not None:
+            self._contents = array("q", map(owned, self._contents))
+        self.archives = archives
+
+    def tree(self) -> Tree:
+        """The tree, without the names that were lost. The last call."""
+        if self._contents is not None:
+            pairs = zip(self._contents, self.values, strict=True)
+            self._contents = array("q", (value if content == _OWN else content for content, value in pairs))
+        if self._has_gone:
+            self._drop_gone()
+        return Tree(
+            self.archives,
+            self.folders.texts(),
+            self.firsts,
+            self._texts,
+            self.values,
+            self.kinds,
+            self.root,
+            self._contents,
+            tuple(self._gaps),
+            self._losses,
+            self._in_vain,
+        )
+
+    def _drop_gone(self) -> None:
+        names, texts, firsts = PackedTexts(), self.texts(), array("Q", (0,))
+        for folder in range(len(self.wanted)):
+            within = self.within(folder)
+            values = self.values[within.start : within.stop]
+            if _GONE not in values:
+                names.extend(texts.some(within.start, within.stop))
+                firsts.append(len(names))
+                continue
+            kept = zip(texts.some(within.start, within.stop), values, strict=True)
+            names.extend([name for name, value in kept if value != _GONE])
+            firsts.append(len(names))
+        is_kept = [value != _GONE for value in self.values]
+        self.kinds = bytearray(compress(self.kinds, is_kept))
+        if self._contents is not None:
+            self._contents = array("q", compress(self._contents, is_kept))
+        self.values = array("q", compress(self.values, is_kept))
+        self.names, self._texts, self.firsts = names, names.texts(), firsts

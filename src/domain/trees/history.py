@@ -1,0 +1,275 @@
+"""
+The versions of one path across the archives of a profile: when its content changed, where it was before, when it went.
+
+What one dump says of a path is a sighting; what happened is told by comparing each point with the one before it in
+time. Nothing is guessed: where a dump says nothing of a path, it is what it was before. Of dumps that tar joined in one
+archive each has its turn, and only what is there after the last one is a point (see `joined`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+
+from attrs import frozen
+
+from ..tar.members import Mark, Member, MemberType, Rename
+from ..tar.paths import Directories, Origins, canonical, split
+
+
+@frozen
+class Sighting:
+    """
+    What one dump says of one path.
+
+    *mark* is what the listing of its directory says, None if that does not name it or there is none. *member* is the
+    one at this path, if the archive has it. *is_silent* where it says nothing of what is in that directory (see
+    `silence`). *renames* are all that the archive tells of, *directories* gives all that it has, as far as these can be
+    had.
+    """
+
+    is_silent: bool
+    mark: Mark | None
+    member: Member | None
+    renames: tuple[Rename, ...] = ()
+    directories: Directories | None = None
+
+
+def sightings(path: bytes, members: Iterable[Member]) -> Sequence[Sighting]:
+    """
+    What an archive with these *members* says of *path*, given in any form: one sighting for each dump that is in it.
+
+    Another dump begins where a directory that *path* is in is listed again, or where renames are told again. One that
+    lists none of these says nothing of it.
+    """
+    path = canonical(path)
+    found = [Looking(path)]
+    for member in members:
+        if found[-1].is_over_with(member):
+            found.append(Looking(path))
+        found[-1].take(member)
+    return [looking.sighting() for looking in found]
+
+
+class Looking:
+    """Looks for a path, in canonical form, in the members of one dump."""
+
+    def __init__(self, path: bytes) -> None:
+        self._path = path
+        self._above = _above(path)
+        self._marks: dict[bytes, Mark | None] = {}  # what those above say of the next one
+        self._member: Member | None = None
+        self._renames: tuple[Rename, ...] | None = None
+
+    def is_over_with(self, member: Member) -> bool:
+        if member.listing is None or self._renames is None:
+            return False
+        return bool(member.listing.renames) or canonical(member.path) in self._marks
+
+    def take(self, member: Member) -> None:
+        if member.listing is not None:
+            if self._renames is None:  # tar writes all of them into the first listing
+                self._renames = member.listing.renames
+            if (listed := canonical(member.path)) in self._above:
+                self._marks[listed] = member.listing.names.get(self._above[listed])
+        if member.path.endswith(split(self._path)[1]) and canonical(member.path) == self._path:
+            self._member = member
+
+    def sighting(self) -> Sighting:
+        directory = split(self._path)[0]
+        is_silent = directory not in self._marks
+        for at in self._above:
+            if at in self._marks:
+                mark = self._marks[at]
+                is_silent = is_silent and mark is not None and mark.may_stay
+                break
+        return Sighting(is_silent, self._marks.get(directory), self._member, self._renames or ())
+
+
+def _above(path: bytes) -> dict[bytes, bytes]:
+    """The directories above *path*, the nearest first, each with the name of the next one in it."""
+    found: dict[bytes, bytes] = {}
+    while path:
+        path, name = split(path)
+        found[path] = name
+    return found
+
+
+_SECOND = 1_000_000_000
+
+
+class Change(Enum):
+    """What happened to a path."""
+
+    APPEARED = "appeared"
+    CHANGED = "changed"
+    RENAMED = "renamed"  # what was elsewhere is here now
+    DELETED = "deleted"
+
+
+@frozen
+class Version:
+    """
+    What a path became with one archive.
+
+    *archive* is the index of the archive whose point shows it first, *member* what is there then, as it stands in the
+    archive *stored_in*; both None if it was deleted. *path* is what was asked for, *was* where the same was before.
+    """
+
+    archive: int
+    change: Change
+    path: bytes
+    was: bytes | None = None
+    member: Member | None = None
+    stored_in: int | None = None
+
+
+@frozen
+class _State:
+    stored_in: int
+    member: Member
+
+
+def history(
+    path: bytes, parents: Sequence[int | None], look: Callable[[int, bytes], Sequence[Sighting]]
+) -> tuple[Version, ...]:
+    """
+    The changes of *path*, the oldest first.
+
+    *parents* has, for every archive in the order in which they were taken, the index of the one that it builds on.
+    ``look(index, path)`` gives the sightings of a path in an archive, one for each dump in it, and is asked once for
+    each; of a dump that it has none of, nothing is said. Points that do not restore are to be left out by the caller; a
+    name that is unchanged since an archive that is not there is unknown and shows no change.
+    """
+    path = canonical(path)
+    return _History(parents, look).of(path)
+
+
+_Dump = tuple[int, int]
+"""The index of an archive, and which of the dumps in it."""
+
+
+class _History:
+    def __init__(self, parents: Sequence[int | None], look: Callable[[int, bytes], Sequence[Sighting]]) -> None:
+        self._parents = parents
+        self._look = look
+        self._sightings: dict[tuple[int, bytes], Sequence[Sighting]] = {}
+        self._states: dict[tuple[_Dump, bytes], _State | None] = {}
+
+    def of(self, path: bytes) -> tuple[Version, ...]:
+        versions: list[Version] = []
+        last: _State | None = None
+        for index in range(len(self._parents)):
+            state = self._state(index, path)
+            if not self._is_same(index, last, state):
+                versions.append(self._version(index, path, state, last))
+            last = state
+        return tuple(versions)
+
+    def _version(self, index: int, path: bytes, state: _State | None, last: _State | None) -> Version:
+        if state is None:
+            return Version(index, Change.DELETED, path)
+        was = self._before_all(index, path)
+        is_here = state.stored_in == index and state.member.type is not MemberType.DIRECTORY
+        if was is not None and was != path and not is_here:
+            return Version(index, Change.RENAMED, path, was, state.member, state.stored_in)
+        change = Change.APPEARED if last is None else Change.CHANGED
+        return Version(index, change, path, None, state.member, state.stored_in)
+
+    def _state(self, index: int, path: bytes) -> _State | None:
+        """What is at *path* at the point of an archive, None if nothing is known to be."""
+        climbed: list[tuple[_Dump, bytes]] = []
+        state: _State | None = None
+        at: _Dump | None = self._last(index, path)
+        while at is not None and (at, path) not in self._states:
+            sighting = self._sighting(at, path)
+            climbed.append((at, path))
+            if sighting.member is not None:
+                state = _State(at[0], sighting.member)
+                break
+            # A directory that is listed and not in the archive was there before, if it is not new.
+            if not sighting.is_silent and sighting.mark not in (Mark.UNCHANGED, Mark.DIRECTORY):
+                break
+            before = self._before(at, path)
+            if before is None:
+                break
+            at, path = self._previous(at, path), before
+        else:
+            if at is not None:
+                state = self._states[at, path]
+        for key in climbed:
+            self._states[key] = state
+        return state
+
+    def _last(self, index: int, path: bytes) -> _Dump:
+        return index, len(self._seen(index, path)) - 1
+
+    def _previous(self, dump: _Dump, path: bytes) -> _Dump | None:
+        """The dump that one builds on, in the same archive or the one before."""
+        index, part = dump
+        if part:
+            return index, part - 1
+        parent = self._parents[index]
+        return None if parent is None else self._last(parent, path)
+
+    def _before(self, dump: _Dump, path: bytes) -> bytes | None:
+        """Where *path* was after the dump that this one builds on; None if it cannot have been there."""
+        previous = self._previous(dump, path)
+        if previous is None:
+            return None
+        now, before = self._sighting(dump, path), self._sighting(previous, path)
+        return Origins(now.renames, before.renames, now.directories, before.directories).before(path)
+
+    def _before_all(self, index: int, path: bytes) -> bytes | None:
+        """Where *path* was at the point that the archive builds on; None if it cannot have been there."""
+        was: bytes | None = path
+        for part in range(self._last(index, path)[1], -1, -1):
+            if was is None:
+                return None
+            was = self._before((index, part), was)
+        return was
+
+    def _is_same(self, index: int, last: _State | None, state: _State | None) -> bool:
+        """
+        The path is what it was. A FULL carries everything, changed or not, and all archives with listings carry every
+        directory: there it takes other metadata for a change, as it does between two points that have the path from
+        different archives, each from its FULL for example. An INC or DIFF carries a file for having changed.
+        """
+        if last is None or state is None or last == state:
+            return last == state
+        if state.member.type is not MemberType.DIRECTORY:
+            if state.stored_in == index and self._parents[index] is not None:
+                return False
+            if state.stored_in != index and canonical(state.member.path) != canonical(last.member.path):
+                return False  # what is here now was elsewhere then
+        return _looks_like(last.member, state.member)
+
+    def _sighting(self, dump: _Dump, path: bytes) -> Sighting:
+        index, part = dump
+        seen = self._seen(index, path)
+        return seen[part] if part < len(seen) else Sighting(is_silent=True, mark=None, member=None)
+
+    def _seen(self, index: int, path: bytes) -> Sequence[Sighting]:
+        key = (index, path)
+        if key not in self._sightings:
+            self._sightings[key] = self._look(index, path)
+        return self._sightings[key]
+
+
+def _looks_like(one: Member, other: Member) -> bool:
+    """
+    The same type, size, owners, mode, target and time; to the second where one of the two times has no more.
+
+    Of the names of a file with several, the one that tar met first has its size, and the others are links to it.
+    """
+    if (one.mode, one.uid, one.gid) != (other.mode, other.uid, other.gid):
+        return False
+    if {one.type, other.type} != {MemberType.FILE, MemberType.HARD_LINK}:
+        if one.type is not other.type:
+            return False
+        is_told = one.type not in (MemberType.DIRECTORY, MemberType.HARD_LINK)
+        if is_told and (one.size_bytes, one.link, one.device) != (other.size_bytes, other.link, other.device):
+            return False
+    seconds = [time // _SECOND for time in (one.mtime_ns, other.mtime_ns)]
+    has_fractions = one.mtime_ns % _SECOND and other.mtime_ns % _SECOND
+    return one.mtime_ns == other.mtime_ns if has_fractions else seconds[0] == seconds[1]

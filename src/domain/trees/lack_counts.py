@@ -1,0 +1,32 @@
+"""How many names of a point are not given back, or not for certain; servers tell it, and clients."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ..text.counted import counted
+
+
+@frozen
+class Counts:
+    """How many names are *lacking*, and how many are given as they were before an archive that is missing."""
+
+    lacking: int = 0
+    uncertain: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.lacking or self.uncertain)
+
+    @property
+    def words(self) -> str:
+        """``3 names lack``, ``2 names may be out of date``, or both."""
+        told = []
+        if self.lacking:
+            told.append(f"{counted(self.lacking, 'name')} {'lacks' if self.lacking == 1 else 'lack'}")
+        if self.uncertain:
+            told.append(f"{counted(self.uncertain, 'name')} may be out of date")
+        return ", ".join(told)
+
+
+NONE = Counts()
+"""Everything is given, for certain."""
