@@ -17,9 +17,9 @@ from attrs import evolve, frozen
 
 from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
 from tarkeep.domain.ports import Inspector, Recorder, RunningInspection
-from tarkeep.entrypoints.http.points import points_json
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import Tarkeep, open_tarkeep
+from tarkeep.entrypoints.http.routes.points import points_json
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import Tarkeep, open_tarkeep
 
 from .inflate import inflate
 

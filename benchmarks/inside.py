@@ -19,8 +19,8 @@ from pathlib import Path
 
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import open_tarkeep
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import open_tarkeep
 
 ARCHIVE = ArchiveId("bench", BackupType.FULL, "archive.tar.gz")
 _BLOCK_BYTES = 512 << 10

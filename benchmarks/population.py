@@ -138,11 +138,10 @@ def _fingerprint(profiles: Mapping[str, int]) -> str:
     digest = hashlib.sha256(repr(sorted(profiles.items())).encode())
     for path in (
         Path(__file__),
-        _SOURCE / "domain" / "sidecar.py",
-        _SOURCE / "adapters" / "data_directory.py",
-        _SOURCE / "adapters" / "filesystem_store.py",
-        *sorted(_SOURCE.glob("adapters/sql_*.py")),
-        *sorted(_SOURCE.glob("adapters/migrations/**/*.py")),
+        _SOURCE / "domain" / "archives" / "sidecar.py",
+        _SOURCE / "adapters" / "filesystem" / "data_directory.py",
+        _SOURCE / "adapters" / "filesystem" / "archive_store.py",
+        *sorted(_SOURCE.glob("adapters/sql/**/*.py")),
     ):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tarkeep.entrypoints.http.v1 import openapi
+from tarkeep.entrypoints.http.routes.archives import openapi
 
 PAGE = Path(__file__).parent.parent / "docs" / "http-api.md"
 # what any route may answer is said once, in the description of the whole

@@ -16,12 +16,12 @@ from typing import Any
 import docstring_parser
 from attrs import fields
 
-from tarkeep.entrypoints.cli import exits
-from tarkeep.entrypoints.cli.client_settings import ClientSettings
-from tarkeep.entrypoints.cli.help_page import value_word
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS, SERVER_COMMANDS, app
-from tarkeep.entrypoints.cli.needed_scopes import needs
-from tarkeep.entrypoints.settings import ServerSettings, StorageSettings
+from tarkeep.entrypoints.cli.shared.needed_scopes import needs
+from tarkeep.entrypoints.cli.terminal import exits
+from tarkeep.entrypoints.cli.terminal.help_page import value_word
+from tarkeep.entrypoints.settings.client import ClientSettings
+from tarkeep.entrypoints.settings.server import ServerSettings, StorageSettings
 
 PAGE = Path(__file__).parent.parent / "docs" / "man" / "tarkeep.1"
 HEAD = """\

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
-from tarkeep.entrypoints.settings import ServerSettings, StorageSettings
+from tarkeep.entrypoints.settings.server import ServerSettings, StorageSettings
 from tests.support.require import require
 from tests.support.server import live_server
 from tests.support.tars import END, gz, member

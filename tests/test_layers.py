@@ -89,7 +89,7 @@ def test_nothing_in_the_server_extracts_or_starts_a_process() -> None:
 
     The server is all that its commands import, directly or not; tar is run by the client.
     """
-    commands = "tarkeep.entrypoints.cli.server_commands"
+    commands = "tarkeep.entrypoints.cli.server.serve"
     server = build_graph("tarkeep", cache_dir=None).find_upstream_modules(commands) | {commands}
     assert {"tarkeep.entrypoints.http.app", "tarkeep.adapters.targz.unpacker"} <= server
     found: dict[str, set[str]] = {}

@@ -12,8 +12,8 @@ from types import ModuleType
 
 import pytest
 
-from tarkeep.entrypoints.cli import exits
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS, SERVER_COMMANDS
+from tarkeep.entrypoints.cli.terminal import exits
 from tests.support.require import require
 
 ROOT = Path(__file__).parent.parent

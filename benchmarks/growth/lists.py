@@ -15,10 +15,10 @@ from tarkeep.domain.access.tokens import ANYBODY, Scope, Visitor
 from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.ports import Catalog, ListedArchive
-from tarkeep.domain.usecases.browse import ListArchives, Summarise
-from tarkeep.domain.usecases.verify import VerifyInventory
-from tarkeep.domain.usecases.visible import VisibleProfiles
-from tarkeep.entrypoints.http.wire import listed_by_type
+from tarkeep.domain.usecases.access.visible import VisibleProfiles
+from tarkeep.domain.usecases.reading.list_archives import ListArchives, Summarise
+from tarkeep.domain.usecases.reading.verify_inventory import VerifyInventory
+from tarkeep.entrypoints.http.answers.archives import listed_by_type
 
 from ..population import archive_rows, catalog_only
 from .measure import Measure, apart, cpu_seconds, peak_mib

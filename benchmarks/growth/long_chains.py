@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from tarkeep.domain.chains.links import Evidence
-from tarkeep.entrypoints.http.points import point_in_list
-from tarkeep.entrypoints.wiring import Tarkeep
+from tarkeep.entrypoints.http.routes.points import point_in_list
+from tarkeep.entrypoints.wiring.server import Tarkeep
 
 from ..contestants import WrongAnswer
 from .measure import Measure, apart, cpu_seconds, made

@@ -18,8 +18,8 @@ from pathlib import Path
 from isal import igzip
 
 from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import Tarkeep, open_tarkeep
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import Tarkeep, open_tarkeep
 
 PROFILE = "nights"
 NIGHTLY = timedelta(days=1)

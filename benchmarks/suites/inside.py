@@ -14,8 +14,8 @@ from pathlib import Path
 from attrs import define, field, frozen
 
 from tarkeep.domain.archives.archive import Offer
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import open_tarkeep
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import open_tarkeep
 
 from ..contestants import WrongAnswer
 from ..corpus import Archive, real_archive

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.gnu_tar.programs import GnuTar
-from tarkeep.domain.client.dumping import DumpSource
+from tarkeep.domain.client.ports.dumping import DumpSource
 from tarkeep.domain.errors import DumpFailed, InvalidSetting
 
 

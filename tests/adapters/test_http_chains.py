@@ -13,7 +13,7 @@ from attrs import astuple, frozen
 from tarkeep.adapters.http.chains import HttpChains
 from tarkeep.adapters.http.remote import HttpRemote
 from tarkeep.domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Lineage
-from tarkeep.domain.client.chain import Base, PointDetail, RestoreStep, StoredPoint, TreeEntry, Version
+from tarkeep.domain.client.ports.chains import Base, PointDetail, RestoreStep, StoredPoint, TreeEntry, Version
 from tarkeep.domain.errors import NoAnswer, NotRestorable, NotThere, ParentMoved, Refused, TarkeepError
 from tests.support.stub_server import Answer, StubServer, stub_server
 

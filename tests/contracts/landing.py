@@ -7,7 +7,7 @@ from typing import Protocol
 import pytest
 
 from tarkeep.domain.archives.archive import BackupArchive, BackupType
-from tarkeep.domain.client.ports import Landing, LocalArchive
+from tarkeep.domain.client.ports.remote import Landing, LocalArchive
 from tarkeep.domain.errors import LocalConflict, PullInProgress
 from tests.support.archives import make_archive
 

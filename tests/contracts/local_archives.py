@@ -9,8 +9,8 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.client.ports import DigestCache, LocalArchive, LocalArchives, UploadNotes
-from tarkeep.domain.client.unfinished import UploadNote
+from tarkeep.domain.client.ports.remote import DigestCache, LocalArchive, LocalArchives, UploadNotes
+from tarkeep.domain.client.push.unfinished import UploadNote
 from tarkeep.domain.errors import FolderUnusable, LocalFileChanged
 
 CONTENT = bytes(range(256)) * 9000

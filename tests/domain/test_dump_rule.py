@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.client.chain import StoredPoint
-from tarkeep.domain.client.dump_rule import DumpRule, choose_type, parse_period
+from tarkeep.domain.client.backup.dump_rule import DumpRule, choose_type, parse_period
+from tarkeep.domain.client.ports.chains import StoredPoint
 from tarkeep.domain.errors import InvalidSetting
 
 NOW = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)

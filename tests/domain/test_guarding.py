@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tarkeep.domain.client.guarding import MemberGuard
+from tarkeep.domain.client.restore.member_guard import MemberGuard
 from tarkeep.domain.tar.members import Listing, Member, MemberType, Rename
 
 FILE, DIRECTORY, SYMLINK, HARD_LINK = (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.client.resuming import Begun, goes_on_at, read_begun, strangers
+from tarkeep.domain.client.restore.resuming import Begun, goes_on_at, read_begun, strangers
 
 STEPS = ("exact a", "exact b", "exact c")
 CUT = Begun("1:2", STEPS, 1)

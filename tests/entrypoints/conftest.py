@@ -16,7 +16,7 @@ from typing import Literal
 import httpx2
 import pytest
 
-from tarkeep.entrypoints.settings import StorageSettings
+from tarkeep.entrypoints.settings.server import StorageSettings
 from tests.support.dumper import Dumper, settled
 from tests.support.histories import History
 from tests.support.machine import Machine

@@ -29,12 +29,15 @@ from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.domain.access.tokens import Scope
-from tarkeep.domain.usecases.tokens import ListTokens, MadeToken, MakeToken, RevokeToken
-from tarkeep.entrypoints.http import access, chains, gaps, inside, original, points, uploads, v1
-from tarkeep.entrypoints.http.access import ACCESS, Where, row_of
+from tarkeep.domain.usecases.access.tokens import ListTokens, MadeToken, MakeToken, RevokeToken
 from tarkeep.entrypoints.http.app import create_app
-from tarkeep.entrypoints.settings import ServerSettings, StorageSettings
-from tarkeep.entrypoints.wiring import Tarkeep, Tokens, open_tokens
+from tarkeep.entrypoints.http.edge import guard as access
+from tarkeep.entrypoints.http.edge.guard import ACCESS, Where, row_of
+from tarkeep.entrypoints.http.routes import archives as v1
+from tarkeep.entrypoints.http.routes import chains, gaps, original, points, uploads
+from tarkeep.entrypoints.http.routes import trees as inside
+from tarkeep.entrypoints.settings.server import ServerSettings, StorageSettings
+from tarkeep.entrypoints.wiring.server import Tarkeep, Tokens, open_tokens
 from tests.support.archives import make_targz
 from tests.support.assembled import assembled
 from tests.support.clocks import FixedClock

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tarkeep.domain.archives.archive import BackupType
-from tarkeep.domain.client.dump_rule import DumpRule
+from tarkeep.domain.client.backup.dump_rule import DumpRule
 from tarkeep.domain.errors import InvalidSetting, InvalidType, TarkeepError, WrongUse
-from tarkeep.entrypoints.cli.backup_settings import BackupSettings, from_table
+from tarkeep.entrypoints.settings.backups import BackupSettings, from_table
 
 
 def test_each_profile_has_a_table(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from starlette.types import Message, Receive
 
 from tarkeep.domain.errors import UploadInterrupted
-from tarkeep.entrypoints.http.body import Incoming, MinimumRate, Patience, Result, with_body
-from tarkeep.entrypoints.http.problems import Problem
+from tarkeep.entrypoints.http.answers.problems import Problem
+from tarkeep.entrypoints.http.edge.body import Incoming, MinimumRate, Patience, Result, with_body
 
 SLOWEST = MinimumRate(bytes_per_second=100, window_seconds=20)
 

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import httpx2
 import pytest
 
-from tarkeep.entrypoints.settings import StorageSettings
+from tarkeep.entrypoints.settings.server import StorageSettings
 from tests.support.archives import SNAPSHOT, make_targz
 from tests.support.dumper import Dumper, change, code, digest, named, settled
 from tests.support.histories import History

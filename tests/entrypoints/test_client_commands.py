@@ -15,7 +15,7 @@ import pytest
 
 from tarkeep.adapters.local.archive_folder import described
 from tarkeep.domain.archives.archive import BackupType
-from tarkeep.domain.client.unfinished import version_of
+from tarkeep.domain.client.push.unfinished import version_of
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
 from tests.support.archives import make_targz
 from tests.support.cutting_proxy import CuttingProxy

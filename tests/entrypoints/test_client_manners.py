@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from tarkeep.entrypoints.cli import bars
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
+from tarkeep.entrypoints.cli.terminal import bars
 from tests.support.machine import LARGE, MIB, Machine, keep_the_tree, some, store
 from tests.support.server import LiveServer
 from tests.support.stub_server import Answer, stub_server

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.entrypoints.cli.columns import in_columns
+from tarkeep.entrypoints.cli.terminal.columns import in_columns
 from tests.support.machine import Machine, some, store
 from tests.support.server import LiveServer
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from attrs import fields
 
-from tarkeep.entrypoints.cli.client_settings import ClientSettings
-from tarkeep.entrypoints.settings import ServerSettings, StorageSettings, parse_size
+from tarkeep.entrypoints.settings.client import ClientSettings
+from tarkeep.entrypoints.settings.server import ServerSettings, StorageSettings, parse_size
 from tests.support.archives import make_targz
 from tests.support.require import require
 from tests.support.server import live_server

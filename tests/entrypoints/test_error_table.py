@@ -33,10 +33,10 @@ from tarkeep.adapters.targz.inspector import TargzInspector
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.ports import ArchiveStore, Catalog, NameLocks
 from tarkeep.entrypoints import http
-from tarkeep.entrypoints.http import problems
+from tarkeep.entrypoints.http.answers import problems
 from tarkeep.entrypoints.http.app import create_app
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import Tarkeep, assemble, reading
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import Tarkeep, assemble, reading
 from tests.entrypoints.error_rows import (
     FAULT_ROWS,
     GOOD,
@@ -253,7 +253,7 @@ def test_an_upload_that_outlives_the_stop_is_told(tmp_path: Path) -> None:
 def _literal_problems() -> set[tuple[int | None, str]]:
     """The status (None where computed) and code of every ``Problem(...)`` written in the HTTP package."""
     found = set()
-    for file in Path(http.__path__[0]).glob("*.py"):
+    for file in Path(http.__path__[0]).rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Problem":
                 status, code = node.args[:2]

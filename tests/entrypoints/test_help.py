@@ -15,8 +15,8 @@ from rich.console import Console
 from tarkeep.domain.errors import WrongUse
 from tarkeep.entrypoints.cli import commands
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS, app, describe
-from tarkeep.entrypoints.cli.needed_scopes import SCOPES, needs
-from tarkeep.entrypoints.cli.usage_errors import sentence
+from tarkeep.entrypoints.cli.shared.needed_scopes import SCOPES, needs
+from tarkeep.entrypoints.cli.terminal.usage_errors import sentence
 
 ROOT = Path(__file__).parent.parent.parent
 NAMES = [one.name for one in commands.named()]

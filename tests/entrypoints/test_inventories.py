@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.errors import InvalidType
-from tarkeep.entrypoints.http.inventory import (
+from tarkeep.entrypoints.http.answers.problems import Problem
+from tarkeep.entrypoints.http.requests.inventory import (
     MAX_ARCHIVE_BYTES,
     MAX_MEMBER_BYTES,
     MAX_NAME_CHARACTERS,
@@ -22,7 +23,6 @@ from tarkeep.entrypoints.http.inventory import (
     LocalArchive,
     line_entries,
 )
-from tarkeep.entrypoints.http.problems import Problem
 
 MD5, SHA256 = "0123456789abcdef" * 2, "fedcba9876543210" * 4
 BODY = json.dumps(

@@ -16,7 +16,7 @@ import httpx2
 import pytest
 from attrs import define
 
-from tarkeep.entrypoints.settings import StorageSettings
+from tarkeep.entrypoints.settings.server import StorageSettings
 from tests.support.dumper import Dump, Dumper, Seen, code, extracted
 from tests.support.harm import cut, flip
 from tests.support.histories import History

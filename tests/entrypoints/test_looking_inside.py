@@ -12,8 +12,8 @@ import pytest
 
 from tarkeep.adapters.targz.unpacker import FAR_BYTES, TargzUnpacker
 from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import open_tarkeep
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import open_tarkeep
 from tests.support.server import in_process
 from tests.support.tars import END, header, member, pax
 

@@ -21,10 +21,10 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.domain.access.tokens import Scope
-from tarkeep.domain.usecases.tokens import MakeToken
-from tarkeep.entrypoints.http import access
-from tarkeep.entrypoints.http.access import Row, Where, row_of
+from tarkeep.domain.usecases.access.tokens import MakeToken
 from tarkeep.entrypoints.http.app import AroundRequest, create_app
+from tarkeep.entrypoints.http.edge import guard as access
+from tarkeep.entrypoints.http.edge.guard import Row, Where, row_of
 from tests.entrypoints.test_access import (
     CONTENT,
     FOREIGN,

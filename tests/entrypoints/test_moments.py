@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
-from tarkeep.entrypoints.cli.moments import moment_of
+from tarkeep.entrypoints.cli.shared.moments import moment_of
 from tests.support.machine import Machine, keep_the_tree
 
 NOW = datetime(2026, 11, 28, 10, 0)  # in Paris, an hour ahead of UTC in winter and two in summer

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tarkeep.entrypoints.logs import Log, configure
-from tarkeep.entrypoints.settings import StorageSettings
+from tarkeep.entrypoints.settings.server import StorageSettings
 from tests.support.archives import make_targz
 from tests.support.server import in_process, live_server
 from tests.support.stub_server import Answer, stub_server

@@ -38,15 +38,19 @@ from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.errors import InvalidName
 from tarkeep.domain.identity.naming import ARCHIVE_NAME_MAX_BYTES, check_archive_name, check_profile
-from tarkeep.entrypoints.http import chains, gaps, inside, original, points, problems, tus_headers, uploads, v1
-from tarkeep.entrypoints.http.access import ACCESS
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import open_tokens
+from tarkeep.entrypoints.http.answers import problems
+from tarkeep.entrypoints.http.edge.guard import ACCESS
+from tarkeep.entrypoints.http.requests import tus_headers
+from tarkeep.entrypoints.http.routes import archives as v1
+from tarkeep.entrypoints.http.routes import chains, gaps, original, points, uploads
+from tarkeep.entrypoints.http.routes import trees as inside
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import open_tokens
 from tests.support.archives import SNAPSHOT, make_targz
 from tests.support.server import LiveServer, live_server
 
 ROOT = Path(__file__).parent.parent.parent
-HTTP_SOURCES = Path(v1.__file__).parent
+HTTP_SOURCES = Path(v1.__file__).parents[1]
 DOCUMENT: dict[str, Any] = v1.openapi()
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 CONTRACT = schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config())  # its defaults, whatever lies around
@@ -111,7 +115,7 @@ def test_the_document_lists_the_codes_that_there_are() -> None:
     """Every status and code that the sources can answer with is described, and nothing else."""
     raised = set(problems._TABLE.values())
     computed = []
-    for source in HTTP_SOURCES.glob("*.py"):
+    for source in HTTP_SOURCES.rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Problem":
                 status, code = node.args[:2]

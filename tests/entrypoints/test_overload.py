@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.http.context import COMPARED_AT_ONCE, MERGED_AT_ONCE, RESTORED_AT_ONCE, Context
-from tarkeep.entrypoints.settings import ServerSettings
+from tarkeep.entrypoints.settings.server import ServerSettings
 from tests.support.archives import make_targz
 from tests.support.assembled import InMemory, offer
 

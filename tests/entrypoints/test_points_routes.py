@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from tarkeep.entrypoints.http.chains import MOST_STEPS
-from tarkeep.entrypoints.http.points import SHORT_PATH
-from tarkeep.entrypoints.settings import StorageSettings
+from tarkeep.entrypoints.http.routes.chains import MOST_STEPS
+from tarkeep.entrypoints.http.routes.points import SHORT_PATH
+from tarkeep.entrypoints.settings.server import StorageSettings
 from tests.support.archives import make_targz
 from tests.support.server import in_process
 from tests.support.trees import write

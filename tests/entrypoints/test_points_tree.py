@@ -7,8 +7,8 @@ from datetime import timedelta
 from attrs import evolve
 
 from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.client.chain import StoredPoint
-from tarkeep.entrypoints.cli.client_points import Line, drawn
+from tarkeep.domain.client.ports.chains import StoredPoint
+from tarkeep.entrypoints.cli.client.points import Line, drawn
 from tests.support.archives import NOON
 
 

@@ -11,7 +11,7 @@ from attrs import define, field
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 from uvicorn.server import ServerState
 
-from tarkeep.entrypoints.http.protocol import StrictHttpProtocol
+from tarkeep.entrypoints.http.edge.protocol import StrictHttpProtocol
 
 HEAD = b"PUT /here HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 GET = b"GET /there HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -15,8 +15,8 @@ from attrs import evolve
 
 from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
 from tarkeep.domain.errors import InvalidSetting, QuotaExceeded
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import open_tarkeep
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import open_tarkeep
 from tests.support.archives import make_targz
 from tests.support.clocks import FixedClock
 from tests.support.forms import field_part, file_part, form, form_headers

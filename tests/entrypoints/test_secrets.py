@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.entrypoints.cli import streams
+from tarkeep.entrypoints.cli.terminal import streams
 from tests.support.machine import Machine, some
 
 SECRET = "xlsfoooqvxtdiqw5hnhvu4ice7shmrqppoj4eemhsryebkuj3snyfjyt3u"

@@ -17,8 +17,8 @@ from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.errors import BackendUnavailable
 from tarkeep.entrypoints.http.app import create_app
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import open_tarkeep, open_tokens
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import open_tarkeep, open_tokens
 from tests.support.assembled import assembled
 from tests.support.clocks import FixedClock
 from tests.support.faulty import Fault, FaultyCatalog

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tarkeep.entrypoints.http.tls import tls_context
+from tarkeep.entrypoints.http.edge.tls import tls_context
 from tests.support.archives import make_targz
 from tests.support.machine import Machine
 from tests.support.raw_http import RawConnection, receive_to_end, request

@@ -17,8 +17,8 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.errors import ArchiveCorrupt, BackendUnavailable
 from tarkeep.domain.ports import ListedPage
+from tarkeep.entrypoints.http.answers.download import AT_ONCE_BYTES, CUT, QUICK_SECONDS, StreamedResponse
 from tarkeep.entrypoints.http.app import create_app
-from tarkeep.entrypoints.http.download import AT_ONCE_BYTES, CUT, QUICK_SECONDS, StreamedResponse
 from tests.support.archives import make_archive
 from tests.support.assembled import InMemory
 

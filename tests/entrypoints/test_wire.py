@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.entrypoints.http.wire import nanoseconds_rfc3339
+from tarkeep.entrypoints.http.answers.archives import nanoseconds_rfc3339
 
 _FIRST, _LAST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (1, 9999))
 

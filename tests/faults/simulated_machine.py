@@ -36,7 +36,7 @@ from tarkeep.domain.errors import (
     UploadNotFound,
 )
 from tarkeep.domain.uploads import Checksum, ChecksumAlgorithm
-from tarkeep.entrypoints.wiring import Tarkeep
+from tarkeep.entrypoints.wiring.server import Tarkeep
 from tests.faults.lossy_medium import Directory, File
 from tests.faults.simulated_kernel import Failure, SimulatedKernel
 from tests.faults.ways import some_archive

@@ -17,8 +17,8 @@ import pytest
 
 from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.errors import TarkeepError
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import Tokens, open_tokens
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import Tokens, open_tokens
 from tests.faults.forked import ServerEnded, forked_server
 from tests.faults.load import Told, lost
 from tests.faults.lossy_mount import LossyMount, lossy_mount

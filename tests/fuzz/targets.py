@@ -21,11 +21,17 @@ from tarkeep.domain.tar.headers import as_directory, as_hard_link, parse_listing
 from tarkeep.domain.tar.members import Listing, Member, MemberRecord, MemberType
 from tarkeep.domain.text.paths import path_bytes, path_text
 from tarkeep.domain.text.sizes import human_size
-from tarkeep.entrypoints.http import tus_headers
-from tarkeep.entrypoints.http.conditional import Representation, is_not_modified, requested_range
-from tarkeep.entrypoints.http.multipart_upload import MultipartUpload, boundary_of
-from tarkeep.entrypoints.http.parameters import check_target, declared_digests, lineage, stated_time, whole_number
-from tarkeep.entrypoints.http.problems import Problem
+from tarkeep.entrypoints.http.answers.conditional import Representation, is_not_modified, requested_range
+from tarkeep.entrypoints.http.answers.problems import Problem
+from tarkeep.entrypoints.http.requests import tus_headers
+from tarkeep.entrypoints.http.requests.multipart_form import MultipartUpload, boundary_of
+from tarkeep.entrypoints.http.requests.parameters import (
+    check_target,
+    declared_digests,
+    lineage,
+    stated_time,
+    whole_number,
+)
 from tests.support.archives import NOON
 from tests.support.fit_rule import fit_by_the_rule
 from tests.support.members import fit, merge

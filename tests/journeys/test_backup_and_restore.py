@@ -19,10 +19,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import BackupType
-from tarkeep.domain.client.dump_rule import DumpRule
-from tarkeep.domain.client.dumping import DumpSource
-from tarkeep.entrypoints.client_chain_wiring import dumping, restoring
-from tarkeep.entrypoints.client_wiring import open_client
+from tarkeep.domain.client.backup.dump_rule import DumpRule
+from tarkeep.domain.client.ports.dumping import DumpSource
+from tarkeep.entrypoints.wiring.client import open_client
+from tarkeep.entrypoints.wiring.client_dumps import dumping, restoring
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.machine import MIB, Machine, store
 from tests.support.server import LiveServer, live_server

@@ -36,8 +36,8 @@ from tarkeep.domain.comparing.compatibility import overruled
 from tarkeep.domain.errors import ArchiveCorrupt
 from tarkeep.domain.profiles.rules import ProfileRules
 from tarkeep.domain.tar.members import Mark, Member
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import legacy_folder
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import legacy_folder
 from tests.support.assembled import InMemory
 from tests.support.histories import History, drawn, put_together
 from tests.support.members import earlier, fit, merge, table

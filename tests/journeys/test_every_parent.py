@@ -24,7 +24,7 @@ from tarkeep.domain.chains.links import Evidence
 from tarkeep.domain.chains.points import RestorePoint
 from tarkeep.domain.tar.members import MemberType
 from tarkeep.domain.tar.paths import canonical
-from tarkeep.entrypoints.settings import StorageSettings
+from tarkeep.entrypoints.settings.server import StorageSettings
 from tests.journeys.test_broken_chains import Dump as RealDump
 from tests.journeys.test_broken_chains import described as described_real
 from tests.journeys.test_broken_chains import points_of, told_by_server

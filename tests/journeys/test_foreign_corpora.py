@@ -19,7 +19,7 @@ import pytest
 from attrs import frozen
 
 from tarkeep.domain.text.paths import path_bytes
-from tarkeep.entrypoints.settings import StorageSettings
+from tarkeep.entrypoints.settings.server import StorageSettings
 from tests.support.foreign_tars import PLACE, ForeignFile, Listed, extracted, files, label, listed
 from tests.support.require import require
 from tests.support.server import in_process

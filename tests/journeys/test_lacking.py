@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupType
-from tarkeep.domain.usecases.open_point import OpenedPoint
-from tarkeep.entrypoints.settings import StorageSettings
-from tarkeep.entrypoints.wiring import Tarkeep
+from tarkeep.domain.usecases.restoring.open_point import OpenedPoint
+from tarkeep.entrypoints.settings.server import StorageSettings
+from tarkeep.entrypoints.wiring.server import Tarkeep
 from tests.support.dumper import Dump, Dumper, Seen, extracted
 from tests.support.harm import cut, flip
 from tests.support.histories import History, Step, steps

@@ -33,8 +33,8 @@ from attrs import define, field
 from tarkeep.domain.errors import ExtractFailed
 from tarkeep.domain.profiles.rules import IncBase
 from tarkeep.domain.text.paths import path_text
-from tarkeep.entrypoints.cli.client_restore import restore
-from tarkeep.entrypoints.cli.client_settings import ClientSettings
+from tarkeep.entrypoints.cli.client.restore import restore
+from tarkeep.entrypoints.settings.client import ClientSettings
 from tests.support.desk import Seen
 from tests.support.machine import Machine
 from tests.support.posting import Habit, Letter, letters, posted

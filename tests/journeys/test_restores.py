@@ -36,7 +36,7 @@ from tarkeep.domain.chains.standing import DoubtKind, Fidelity
 from tarkeep.domain.errors import PointNotRestorable
 from tarkeep.domain.tar.members import Member
 from tarkeep.domain.trees.tree import Tree
-from tarkeep.entrypoints.wiring import Tarkeep
+from tarkeep.entrypoints.wiring.server import Tarkeep
 from tests.support.assembled import InMemory
 from tests.support.histories import History, Step, steps, tar
 from tests.support.members import fit

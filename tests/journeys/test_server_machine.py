@@ -23,8 +23,8 @@ from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupType
 from tarkeep.domain.archives.inventory import InventoryEntry, SyncReport
 from tarkeep.domain.errors import DigestMismatch, NameConflict, RejectedContent, UploadInterrupted
 from tarkeep.domain.ports import Catalog
-from tarkeep.domain.usecases.receive import Outcome
-from tarkeep.entrypoints.wiring import Tarkeep
+from tarkeep.domain.usecases.receiving.receive import Outcome
+from tarkeep.entrypoints.wiring.server import Tarkeep
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import Crash, Fuse, assembled, cut_off, offer, pieces
 from tests.support.clocks import FixedClock

@@ -26,9 +26,9 @@ from tarkeep.domain.chains.seen import CLEAR, Seen
 from tarkeep.domain.chains.standing import Placed
 from tarkeep.domain.errors import UploadInterrupted
 from tarkeep.domain.ports import ArchiveStore, ArchiveSums, Catalog, IdSource, MemberRecords, Notifier, UploadSessions
-from tarkeep.domain.usecases.receive import SameName
-from tarkeep.domain.usecases.see_point import Seeing
-from tarkeep.entrypoints.wiring import Tarkeep, assemble, reading
+from tarkeep.domain.usecases.linking.see_point import Seeing
+from tarkeep.domain.usecases.receiving.receive import SameName
+from tarkeep.entrypoints.wiring.server import Tarkeep, assemble, reading
 from tests.support.clocks import FixedClock, SequenceIds
 
 Port = TypeVar("Port")

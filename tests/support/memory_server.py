@@ -24,7 +24,7 @@ from tarkeep.domain.archives.archive import (
     Lineage,
 )
 from tarkeep.domain.archives.inventory import InventoryEntry, SyncReport
-from tarkeep.domain.client.chain import (
+from tarkeep.domain.client.ports.chains import (
     Base,
     LackingName,
     PointDetail,
@@ -36,7 +36,7 @@ from tarkeep.domain.client.chain import (
     Version,
     Warn,
 )
-from tarkeep.domain.client.ports import NO_LINEAGE, ServerFacts, UploadProgress
+from tarkeep.domain.client.ports.remote import NO_LINEAGE, ServerFacts, UploadProgress
 from tarkeep.domain.errors import NoAnswer, NotThere, ParentMoved, UploadGone
 from tarkeep.domain.ports import Totals
 from tests.support.archives import digests_of

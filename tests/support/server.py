@@ -22,8 +22,8 @@ from attrs import define
 from starlette.testclient import TestClient
 
 from tarkeep.entrypoints.http.app import create_app
-from tarkeep.entrypoints.settings import ServerSettings, StorageSettings
-from tarkeep.entrypoints.wiring import Tarkeep, open_tarkeep
+from tarkeep.entrypoints.settings.server import ServerSettings, StorageSettings
+from tarkeep.entrypoints.wiring.server import Tarkeep, open_tarkeep
 
 _SERVING = re.compile(r"serving\s+url=(https?://\S+)")
 

@@ -25,14 +25,14 @@ from tarkeep.adapters.local.memory_file import ClientMemory
 from tarkeep.adapters.local.spool_folder import SpoolFolder
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.domain.archives.archive import ArchiveId, BackupType, Lineage
-from tarkeep.domain.client.backing_up import BackedUp, BackUp, FetchSnapshot, PlanDump, PlannedDump
-from tarkeep.domain.client.dump_rule import DumpRule
-from tarkeep.domain.client.dumping import NO_LIMITS, DumpEnd, DumpSource, Estimate, Limits, Making
-from tarkeep.domain.client.push import PushArchive
+from tarkeep.domain.client.backup.back_up import BackedUp, BackUp, FetchSnapshot, PlanDump, PlannedDump
+from tarkeep.domain.client.backup.dump_rule import DumpRule
+from tarkeep.domain.client.backup.through_spool import BackUpThroughFile, Spooled
+from tarkeep.domain.client.backup.verdict import AskVerdict
+from tarkeep.domain.client.ports.dumping import NO_LIMITS, DumpEnd, DumpSource, Estimate, Limits, Making
+from tarkeep.domain.client.push.push_archive import PushArchive
+from tarkeep.domain.client.push.push_stream import PushStream
 from tarkeep.domain.client.retrying import Retrying
-from tarkeep.domain.client.spooling import BackUpThroughFile, Spooled
-from tarkeep.domain.client.stream import PushStream
-from tarkeep.domain.client.verdict import AskVerdict
 from tarkeep.domain.errors import (
     DumpFailed,
     DumpTooLarge,

@@ -13,8 +13,8 @@ from tarkeep.domain.access.tokens import Scope, Visitor
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, BackupType
 from tarkeep.domain.archives.inventory import Bucket, InventoryEntry, SyncReport
 from tarkeep.domain.errors import AmbiguousName, ArchiveCorrupt, ArchiveNotFound, DuplicateEntry, ProfileNotFound
-from tarkeep.domain.usecases.verify import VerifyInventory
-from tarkeep.domain.usecases.visible import VisibleProfiles
+from tarkeep.domain.usecases.access.visible import VisibleProfiles
+from tarkeep.domain.usecases.reading.verify_inventory import VerifyInventory
 from tests.support.archives import make_archive, make_targz
 from tests.support.assembled import InMemory, offer
 

@@ -42,9 +42,9 @@ from tarkeep.domain.chains.standing import Placed
 from tarkeep.domain.comparing.untroubled import alone
 from tarkeep.domain.ports import Catalog
 from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
-from tarkeep.domain.usecases.compare import EnoughCompared, has_listings
-from tarkeep.domain.usecases.link import LinkArchives
-from tarkeep.domain.usecases.points import ListPoints
+from tarkeep.domain.usecases.linking.compare import EnoughCompared, has_listings
+from tarkeep.domain.usecases.linking.link_profile import LinkArchives
+from tarkeep.domain.usecases.restoring.list_points import ListPoints
 from tests.support.archives import NOON
 from tests.support.assembled import InMemory, NothingSeen
 

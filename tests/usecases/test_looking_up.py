@@ -13,7 +13,7 @@ from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.errors import MemberNotFound
 from tarkeep.domain.tar.members import MemberRecord
 from tarkeep.domain.trees.history import Change
-from tarkeep.entrypoints.wiring import Tarkeep
+from tarkeep.entrypoints.wiring.server import Tarkeep
 from tests.support.assembled import InMemory, offer
 from tests.support.tars import END, gz, header, member
 

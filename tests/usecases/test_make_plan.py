@@ -9,8 +9,8 @@ from attrs import evolve
 
 from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
 from tarkeep.domain.errors import PointNotRestorable
-from tarkeep.domain.usecases.make_plan import MakePlan
-from tarkeep.domain.usecases.open_point import OpenPoint
+from tarkeep.domain.usecases.restoring.make_plan import MakePlan
+from tarkeep.domain.usecases.restoring.open_point import OpenPoint
 from tests.support.assembled import InMemory
 from tests.support.histories import History
 from tests.support.tars import END, gz, member

@@ -9,9 +9,9 @@ from attrs import evolve
 
 from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupType, Offer
 from tarkeep.domain.errors import PointNotRestorable
-from tarkeep.domain.usecases.look_inside import TreeEntry
-from tarkeep.domain.usecases.open_point import KeptPlans, OpenedPoint
-from tarkeep.entrypoints.wiring import Tarkeep
+from tarkeep.domain.usecases.looking.browse_tree import TreeEntry
+from tarkeep.domain.usecases.restoring.open_point import KeptPlans, OpenedPoint
+from tarkeep.entrypoints.wiring.server import Tarkeep
 from tests.support.assembled import InMemory, offer
 from tests.support.tars import END, gz, header, member
 

@@ -18,9 +18,9 @@ from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType
 from tarkeep.domain.chains.links import Evidence, Fit
 from tarkeep.domain.comparing.untroubled import alone
 from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
-from tarkeep.domain.usecases.compare import Comparing
-from tarkeep.domain.usecases.link import LinkArchives
-from tarkeep.domain.usecases.points import ListPoints
+from tarkeep.domain.usecases.linking.compare import Comparing
+from tarkeep.domain.usecases.linking.link_profile import LinkArchives
+from tarkeep.domain.usecases.restoring.list_points import ListPoints
 from tests.domain.test_chains import DIFF, FULL, INC, START, any_fit, archive
 from tests.support.assembled import InMemory, NothingSeen, assembled
 from tests.support.clocks import FixedClock

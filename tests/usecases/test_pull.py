@@ -19,7 +19,7 @@ from tarkeep.adapters.local.landing_folder import LandingFolder
 from tarkeep.adapters.local.memory_file import ClientMemory
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.domain.archives.archive import BackupArchive, BackupType
-from tarkeep.domain.client.fetching import Arrival, PullArchive, Pulled, named
+from tarkeep.domain.client.pull.pull_archive import Arrival, PullArchive, Pulled, named
 from tarkeep.domain.client.retrying import Retrying
 from tarkeep.domain.errors import (
     ArchiveNotFound,

@@ -21,8 +21,8 @@ from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupArchi
 from tarkeep.domain.archives.sidecar import encode
 from tarkeep.domain.errors import BackendUnavailable, FormatUnknown, TarkeepError
 from tarkeep.domain.ports import Catalog
-from tarkeep.domain.usecases.mend_sidecar import MendSidecar
-from tarkeep.domain.usecases.rebuild import RebuildCatalog
+from tarkeep.domain.usecases.keeping.mend_sidecar import MendSidecar
+from tarkeep.domain.usecases.keeping.rebuild import RebuildCatalog
 from tests.support.archives import NOON, SNAPSHOT, digests_of, make_archive, make_targz
 from tests.support.assembled import InMemory, offer
 from tests.support.clocks import FixedClock

@@ -26,7 +26,7 @@ from tarkeep.domain.errors import (
     TooLarge,
     UploadInterrupted,
 )
-from tarkeep.domain.usecases.receive import Outcome, SameName
+from tarkeep.domain.usecases.receiving.receive import Outcome, SameName
 from tests.support.archives import NOON, digests_of, make_targz
 from tests.support.assembled import MAX_BYTES, Crash, Fuse, InMemory, assembled, cut_off, offer, pieces
 from tests.support.faulty import Fault, FaultyStore

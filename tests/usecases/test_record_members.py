@@ -25,8 +25,8 @@ from tarkeep.domain.errors import (
 )
 from tarkeep.domain.tar.headers import read_member
 from tarkeep.domain.tar.members import MemberRecord
-from tarkeep.domain.usecases.receive import Outcome, SameName
-from tarkeep.domain.usecases.record_members import RecordMembers
+from tarkeep.domain.usecases.reading.read_members import RecordMembers
+from tarkeep.domain.usecases.receiving.receive import Outcome, SameName
 from tests.contracts.member_records import night, told
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import InMemory, cut_off, offer, pieces

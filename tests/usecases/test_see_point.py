@@ -13,7 +13,7 @@ from tarkeep.domain.chains.standing import Standing
 from tarkeep.domain.names.name_table import OpenTable
 from tarkeep.domain.trees.merging import merge
 from tarkeep.domain.trees.tree import Tree
-from tarkeep.domain.usecases import see_point
+from tarkeep.domain.usecases.linking import see_point
 from tests.support.assembled import InMemory
 from tests.support.hostile_chains import directory, link, listing
 from tests.support.tars import END, gz, member

@@ -22,8 +22,8 @@ from tarkeep.domain.errors import (
     UploadNotFound,
 )
 from tarkeep.domain.uploads import Upload
-from tarkeep.domain.usecases.receive import SameName
-from tarkeep.entrypoints.wiring import Tarkeep, Uploads
+from tarkeep.domain.usecases.receiving.receive import SameName
+from tarkeep.entrypoints.wiring.server import Tarkeep, Uploads
 from tests.support.archives import make_targz
 from tests.support.assembled import InMemory, offer
 

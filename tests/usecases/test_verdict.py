@@ -10,10 +10,10 @@ from attrs import evolve
 
 from tarkeep.adapters.gnu_tar.programs import GnuTar
 from tarkeep.domain.archives.archive import ArchiveId, BackupType, DeclaredDigests
-from tarkeep.domain.client.chain import PointDetail
-from tarkeep.domain.client.dumping import DumpSource
+from tarkeep.domain.client.backup.verdict import AskVerdict, Verdict, left_out_text
+from tarkeep.domain.client.ports.chains import PointDetail
+from tarkeep.domain.client.ports.dumping import DumpSource
 from tarkeep.domain.client.retrying import Retrying
-from tarkeep.domain.client.verdict import AskVerdict, Verdict, left_out_text
 from tarkeep.domain.errors import DumpFailed, NotRestorable
 from tests.support.archives import make_targz
 from tests.support.memory_server import MemoryServer

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.domain.access.tokens import ANYBODY, Scope, Visitor
-from tarkeep.domain.usecases.visible import KEPT_PATTERNS, VisibleProfiles
+from tarkeep.domain.usecases.access.visible import KEPT_PATTERNS, VisibleProfiles
 from tests.support.archives import make_archive
 
 names = st.text("abw-1", min_size=1, max_size=3).filter(lambda name: not name.startswith("-"))

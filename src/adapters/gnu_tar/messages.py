@@ -16,7 +16,7 @@ from typing import IO
 
 from attrs import define, field
 
-from ...domain.client.dumping import Unreadable
+from ...domain.client.ports.dumping import Unreadable
 
 KEPT = 200
 """Messages of each sort that are kept; which files cannot be read is kept of all."""

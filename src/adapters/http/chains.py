@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from attrs import frozen
 
 from ...domain.archives.archive import ArchiveId, BackupType
-from ...domain.client.chain import (
+from ...domain.client.ports.chains import (
     Base,
     LackingName,
     PointDetail,
@@ -23,7 +23,7 @@ from ...domain.client.chain import (
     Version,
     Warn,
 )
-from ...domain.client.ports import Download
+from ...domain.client.ports.remote import Download
 from ...domain.errors import NotThere, Refused
 from ...domain.text.paths import path_bytes, path_text
 from ...domain.trees.lack_counts import Counts

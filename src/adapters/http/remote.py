@@ -34,7 +34,7 @@ from ...domain.archives.archive import (
 )
 from ...domain.archives.inventory import InventoryEntry, SyncReport, TypeReport
 from ...domain.client.address import ServerAddress
-from ...domain.client.ports import NO_LINEAGE, ServerFacts, UploadProgress
+from ...domain.client.ports.remote import NO_LINEAGE, ServerFacts, UploadProgress
 from ...domain.errors import (
     ArchiveNotFound,
     CertificateNotTrusted,

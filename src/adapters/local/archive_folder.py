@@ -13,7 +13,7 @@ from types import TracebackType
 from attrs import frozen
 
 from ...domain.archives.archive import BackupType
-from ...domain.client.ports import LocalArchive, LocalContents, LocalFile
+from ...domain.client.ports.remote import LocalArchive, LocalContents, LocalFile
 from ...domain.errors import FolderUnusable, LocalFileChanged
 
 _BLOCK_BYTES = 1 << 20

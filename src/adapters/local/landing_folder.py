@@ -19,7 +19,7 @@ from types import TracebackType
 from attrs import define, frozen
 
 from ...domain.archives.archive import BackupArchive, BackupType
-from ...domain.client.ports import LocalArchive
+from ...domain.client.ports.remote import LocalArchive
 from ...domain.errors import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
 from .archive_folder import described
 from .plain_file import open_plain

@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 from ...domain.archives.archive import BackupType
 from ...domain.errors import InvalidSetting
 from ...domain.ports import Block
-from ...domain.usecases.import_folder import ForeignArchive
+from ...domain.usecases.keeping.import_archives import ForeignArchive
 
 _BLOCK_BYTES = 1 << 20
 

@@ -19,8 +19,8 @@ from typing import Any
 from attrs import define, field
 
 from ...domain.archives.archive import ArchiveId, BackupType
-from ...domain.client.ports import LocalArchive
-from ...domain.client.unfinished import UploadNote, version_of
+from ...domain.client.ports.remote import LocalArchive
+from ...domain.client.push.unfinished import UploadNote, version_of
 from ...domain.errors import TarkeepError
 from ...domain.text.paths import path_text
 

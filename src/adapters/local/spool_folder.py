@@ -17,8 +17,8 @@ from types import TracebackType
 from attrs import define, field
 
 from ...domain.archives.archive import ArchiveId, BackupType, Lineage
-from ...domain.client.ports import LocalArchive
-from ...domain.client.spooling import Spooled
+from ...domain.client.backup.through_spool import Spooled
+from ...domain.client.ports.remote import LocalArchive
 from ...domain.errors import FolderUnusable
 from .archive_folder import described
 from .landing_folder import told_as_errors

@@ -21,7 +21,7 @@ from types import TracebackType
 from attrs import frozen
 
 from ...domain.archives.archive import BackupArchive
-from ...domain.client.ports import LocalArchive, LocalFile, Part
+from ...domain.client.ports.remote import LocalArchive, LocalFile, Part
 from ...domain.errors import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
 from .archive_folder import archive_of, opened_file
 from .landing_folder import PART_SUFFIX, told_as_errors

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from ..archives.archive import ArchiveState, BackupArchive, BackupType
 from ..text.counted import counted
-from .ports import LocalArchive
+from .ports.remote import LocalArchive
 
 
 class Safety(Enum):

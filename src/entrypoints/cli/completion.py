@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .exits import OK
+from .terminal.exits import OK
 
 # The script names its function after cyclopts, and zsh would call it only from a file of that name.
 _ZSH = """

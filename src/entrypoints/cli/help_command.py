@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...domain.errors import WrongUse
-from ..nearest import did_you_mean
+from ..settings.nearest import did_you_mean
 from . import commands
-from .exits import OK
+from .terminal.exits import OK
 
 
 def help_(*command: str) -> int:

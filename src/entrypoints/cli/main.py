@@ -16,15 +16,15 @@ from cyclopts import App, ArgumentCollection, Parameter
 from ... import __version__
 from ...domain.errors import InvalidSetting
 from ...domain.text.paths import printable
-from ..nearest import did_you_mean
-from ..setting_files import expanded, read_setting_text
-from ..settings import ServerSettings, StorageSettings
+from ..settings.client import ClientSettings, config_file
+from ..settings.files import expanded, read_setting_text
+from ..settings.nearest import did_you_mean
+from ..settings.server import ServerSettings, StorageSettings
 from . import commands, process
-from .client_settings import ClientSettings, config_file
-from .exits import FAILED, USAGE, last_words
-from .help_page import PlainPages, explanation, usage
-from .needed_scopes import needs
-from .usage_errors import sentence
+from .shared.needed_scopes import needs
+from .terminal.exits import FAILED, USAGE, last_words
+from .terminal.help_page import PlainPages, explanation, usage
+from .terminal.usage_errors import sentence
 
 ENVIRONMENT = "TARKEEP_"
 DEFAULT_FILE = Path("tarkeep.toml")

@@ -13,7 +13,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
-from . import streams
+from .terminal import streams
 
 if TYPE_CHECKING:
     import threading
@@ -95,7 +95,7 @@ def end(code: int) -> NoReturn:
     from_now_on_ctrl_c_ends_at_once()
     lost = streams.lost_output()
     if lost is not None and code == 0:
-        from .exits import without_output
+        from .terminal.exits import without_output
 
         code, line = without_output(lost, goes_on=streams.goes_on_without_output())
         if line:
@@ -173,7 +173,7 @@ def _stop_what_is_stuck(interrupts: int) -> None:
         if signal.SIGINT in signals and signal.getsignal(signal.SIGINT) is _interrupt:
             time.sleep(_STUCK_SECONDS)
             if not was_interrupted():
-                from .exits import last_words
+                from .terminal.exits import last_words
 
                 say(last_words(KeyboardInterrupt(), _command)[1])
                 os._exit(INTERRUPTED)

@@ -27,14 +27,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...domain.errors import ArchiveCorrupt, NameConflict, TarkeepError
 from ..logs import Log
-from ..settings import ServerSettings
-from ..wiring import Tarkeep
-from . import chains, gaps, inside, original, points, security_headers, tus_headers, uploads, v1
-from .access import VISITOR, WROTE, Guard, note_written
+from ..settings.server import ServerSettings
+from ..wiring.server import Tarkeep
+from .answers.problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
 from .context import Context
-from .method import effective_method, is_of_uploads, refuse_two_methods
-from .parameters import check_target
-from .problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
+from .edge import security_headers
+from .edge.guard import VISITOR, WROTE, Guard, note_written
+from .edge.method import effective_method, is_of_uploads, refuse_two_methods
+from .requests import tus_headers
+from .requests.parameters import check_target
+from .routes import archives as v1
+from .routes import chains, gaps, original, points, uploads
+from .routes import trees as inside
 
 log = Log("tarkeep.http")
 

@@ -24,18 +24,18 @@ from ...domain.errors import TarkeepError, TooLarge
 from ...domain.identity.naming import check_profile
 from ...domain.ports import ScratchFile
 from ...domain.text.counted import counted
-from ...domain.usecases.open_point import OpenedPoint
+from ...domain.usecases.restoring.open_point import OpenedPoint
 from ..logs import Log
-from ..settings import ServerSettings
-from ..wiring import Tarkeep
-from .access import VISITOR, WROTE, Written, visitor_of
-from .body import Incoming, MinimumRate, Patience, with_body
-from .download import StreamedResponse, gathered
+from ..settings.server import ServerSettings
+from ..wiring.server import Tarkeep
+from .answers.download import StreamedResponse, gathered
+from .answers.problems import RETRY_AFTER_SECONDS, Problem
+from .answers.sync_report import content_of
+from .edge.body import Incoming, MinimumRate, Patience, with_body
+from .edge.guard import VISITOR, WROTE, Written, visitor_of
 from .heap import Heap
 from .once import ToldOnce
-from .problems import RETRY_AFTER_SECONDS, Problem
-from .suspects import Suspects
-from .sync_report import content_of
+from .routes.suspects import Suspects
 
 log = Log("tarkeep.http")
 

@@ -22,9 +22,9 @@ from attrs import define, field
 
 from ...domain.errors import TarkeepError
 from ..logs import Log
-from ..settings import ServerSettings
-from ..wiring import Tarkeep
-from .tls import certificate_fingerprint, load_certificate, tls_context
+from ..settings.server import ServerSettings
+from ..wiring.server import Tarkeep
+from .edge.tls import certificate_fingerprint, load_certificate, tls_context
 
 log = Log("tarkeep")
 

@@ -19,14 +19,14 @@ from starlette.types import ASGIApp
 
 from ...domain.access.tokens import why_not_listen
 from ...domain.errors import InvalidSetting
-from ...domain.usecases.tokens import LetIn
+from ...domain.usecases.access.tokens import LetIn
 from ..logs import Log
-from ..settings import ServerSettings
-from ..wiring import Tarkeep
+from ..settings.server import ServerSettings
+from ..wiring.server import Tarkeep
 from .app import create_app
-from .protocol import StrictHttpProtocol
+from .edge.protocol import StrictHttpProtocol
+from .edge.tls import certificate_fingerprint, tls_context
 from .reload import Reloading
-from .tls import certificate_fingerprint, tls_context
 
 log = Log("tarkeep")
 

@@ -1,0 +1,122 @@
+"""
+Backing up through a file of this machine: for dumps that must not be made again because the line is bad.
+
+The dump lies in a spool until the server has both it and its snapshot file. One that a run could not send is sent first
+by the next run, going on where it was cut; it is dropped only when the server continues from another archive by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from attrs import evolve, frozen
+
+from ...archives.archive import ArchiveId, Lineage
+from ...errors import ParentMoved, TarkeepError
+from ...identity.naming import time_in_name
+from ...ports import Hasher
+from ...uploads import ChecksumAlgorithm
+from ..ports.chains import Chains
+from ..ports.dumping import NOBODY, DumpEnd, DumpSource, Making, Watch
+from ..ports.remote import LocalArchive
+from ..push.push_archive import Progress, PushArchive
+from ..retrying import Notice, Retrying
+from .back_up import BackedUp, PlannedDump
+
+
+@frozen
+class Spooled:
+    """A whole dump that lies here, with all that the server is to get with it; *notes* are what it is to say of it."""
+
+    id: ArchiveId
+    archive: LocalArchive
+    lineage: Lineage
+    snapshot: bytes
+    notes: tuple[str, ...] = ()
+
+
+class Spool(Protocol):
+    """
+    Dumps of one profile that lie on this machine, for one process at a time.
+
+    Every method may raise `LocalDiskFull` and `FolderUnusable`.
+    """
+
+    def waiting(self) -> list[Spooled]:
+        """The dumps that are whole and described, oldest first. What is neither is removed."""
+
+    def write(self, id: ArchiveId, blocks: Iterable[bytes]) -> LocalArchive:
+        """Write what *blocks* yield. Where they raise, so does this, and nothing stays."""
+
+    def describe(self, dump: Spooled) -> None:
+        """Keep what the server is to get with a dump that was written: from now on it is waiting."""
+
+    def remove(self, dump: Spooled) -> None:
+        """Remove a dump and what was kept with it."""
+
+
+@frozen
+class BackUpThroughFile:
+    """Make a dump, keep it in the spool, and store it."""
+
+    chains: Chains
+    making: Making
+    spool: Spool
+    push: PushArchive
+    hasher: Hasher
+    retrying: Retrying
+
+    def __call__(
+        self, planned: PlannedDump, source: DumpSource, progress: Progress, notice: Notice, watch: Watch = NOBODY
+    ) -> BackedUp:
+        """
+        What became of it, once the archive is stored.
+
+        Raises:
+            DumpFailed, DumpTooLarge: tar did not end well, or makes too much; nothing stays here, nothing is stored.
+            ParentMoved: another dump was stored since it was planned; nothing stays here, nothing is stored.
+            LocalDiskFull, FolderUnusable: the spool cannot take it.
+            All that `PushArchive` raises: it is not stored, and waits for the next run.
+        """
+        with self.making.dumper.start(
+            source, planned.before, watch.foresee, is_whole=planned.not_whole is None
+        ) as dump:
+            archive = self.spool.write(planned.id, self.making.blocks(dump, watch))
+            end = dump.finish()
+        base = planned.base
+        lineage = Lineage(
+            parent=(base.id.type, base.id.name) if base is not None else None,
+            snapshot_before=base.snapshot_sha256 if base is not None else None,
+            snapshot_after=self._sha256(end.snapshot),
+        )
+        waiting = Spooled(planned.id, archive, lineage, end.snapshot, planned.notes(end))
+        self.spool.describe(waiting)
+        return evolve(self.send(waiting, progress, notice, end), not_whole=planned.not_whole)
+
+    def send(self, dump: Spooled, progress: Progress, notice: Notice, end: DumpEnd | None = None) -> BackedUp:
+        """
+        Store a dump that is waiting, of which tar said what is in *end*.
+
+        Raises:
+            As above.
+        """
+        try:
+            taken_at = time_in_name(dump.id.name)
+            stored = self.push(dump.id.profile, dump.archive, progress, notice, dump.lineage, taken_at, dump.notes)
+        except ParentMoved:
+            self.spool.remove(dump)
+            raise
+        error = None
+        try:
+            self.retrying(lambda: self.chains.put_snapshot(stored.id, dump.snapshot), on_retry=notice)
+        except TarkeepError as failed:
+            error = failed
+        else:
+            self.spool.remove(dump)
+        return BackedUp(stored, end, error)
+
+    def _sha256(self, content: bytes) -> str:
+        checksum = self.hasher.checksum(ChecksumAlgorithm.SHA256)
+        checksum.update(content)
+        return checksum.digest().hex()

@@ -1,0 +1,1 @@
+"""All ports of the client."""

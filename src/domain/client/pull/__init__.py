@@ -1,0 +1,1 @@
+"""Getting archives back."""

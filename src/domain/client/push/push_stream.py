@@ -1,0 +1,162 @@
+"""
+Sending an archive that can be read only once, such as the output of tar.
+
+A short one is sent whole. A longer one goes as a resumable upload of open length; what the server may not have on disk
+yet is kept in memory, so that a cut line costs no byte as long as the server is no further behind than that. Only when
+the source has ended well is the server told where the end is: one that raises leaves no archive.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
+
+from attrs import define, field, frozen
+
+from ...archives.archive import ArchiveId, BackupArchive, DeclaredDigests, Lineage
+from ...errors import DigestMismatch, EmptyArchive, NoAnswer, TarkeepError, UploadGone
+from ...ports import Hasher, RunningChecksum
+from ...text.counted import counted
+from ...uploads import ChecksumAlgorithm
+from ..ports.remote import NO_LINEAGE, Remote, UploadProgress
+from ..retrying import Notice, Retrying
+from .push_archive import Progress
+
+WHOLE_BYTES = 8 << 20
+KEPT_BYTES = 20 << 20
+"""More than a server receives without making it durable (9 MB), and what connections and proxies hold on the way."""
+
+
+@frozen
+class PushStream:
+    """Store what an iterator yields."""
+
+    remote: Remote
+    hasher: Hasher
+    retrying: Retrying
+
+    def __call__(
+        self,
+        id: ArchiveId,
+        blocks: Iterable[bytes],
+        progress: Progress,
+        notice: Notice,
+        lineage: Lineage = NO_LINEAGE,
+        taken_at: datetime | None = None,
+        notes: Callable[[], tuple[str, ...]] = tuple,
+    ) -> BackupArchive:
+        """
+        The archive as it is stored. *notes* are asked for at the end of *blocks*.
+
+        Raises:
+            EmptyArchive: there were no bytes.
+            UploadGone: the server is further behind than what is kept.
+            NoAnswer, Refused, Unauthorized, DigestMismatch, ParentMoved: as for `PushArchive`.
+            Whatever *blocks* raises; nothing is stored then.
+        """
+        window = _Window(iter(blocks), self.hasher.checksum(ChecksumAlgorithm.SHA256), progress)
+        window.fill(WHOLE_BYTES)
+        if window.has_ended:
+            if not window.end_bytes:
+                raise EmptyArchive
+            digests = DeclaredDigests(sha256=window.sha256)
+            stored = self.retrying(
+                lambda: self.remote.put(id, window.blocks(0), window.end_bytes, digests, lineage, taken_at, notes()),
+                on_retry=notice,
+            )
+        else:
+            stored = self._resumable(
+                lambda: self.remote.create_upload(id, None, DeclaredDigests(), lineage, taken_at), window, notice, notes
+            )
+        if stored.digests.sha256 != window.sha256:
+            raise DigestMismatch("sha256", window.sha256, stored.digests.sha256)
+        return stored
+
+    def _resumable(
+        self, create: Callable[[], str], window: _Window, notice: Notice, notes: Callable[[], tuple[str, ...]]
+    ) -> BackupArchive:
+        upload = self.retrying(create, on_retry=notice)
+        try:
+            return self._sent(upload, window, notice, notes)
+        except (NoAnswer, UploadGone):  # nothing can be said to the server, or nothing is left
+            raise
+        except BaseException:
+            with suppress(TarkeepError):
+                self.remote.drop_upload(upload)
+            raise
+
+    def _sent(
+        self, upload: str, window: _Window, notice: Notice, notes: Callable[[], tuple[str, ...]]
+    ) -> BackupArchive:
+        seen = 0
+
+        def has_moved() -> bool:
+            nonlocal seen
+            moved, seen = window.end_bytes > seen, window.end_bytes
+            return moved
+
+        def send() -> UploadProgress:
+            progress = self.remote.upload_progress(upload)
+            if progress.stored is not None:
+                return progress
+            if progress.offset_bytes < window.start_bytes:
+                raise UploadGone(
+                    upload, f"the server has only {counted(progress.offset_bytes, 'byte')} of what cannot be read again"
+                )
+            if not window.has_ended or progress.offset_bytes < window.end_bytes:
+                progress = self.remote.append(upload, progress.offset_bytes, window.blocks(progress.offset_bytes), None)
+            return self.remote.append(upload, progress.offset_bytes, (), 0, window.end_bytes, notes())
+
+        stored = self.retrying(send, has_moved=has_moved, on_retry=notice).stored
+        if stored is None:
+            raise UploadGone(upload, "the server took every byte and names no archive")
+        return stored
+
+
+@define
+class _Window:
+    """The last bytes of a stream, those before them forgotten."""
+
+    _source: Iterator[bytes]
+    _checksum: RunningChecksum
+    _tell: Progress
+    _kept: deque[bytes] = field(factory=deque, init=False)
+    start_bytes: int = 0
+    end_bytes: int = 0
+    has_ended: bool = False
+
+    @property
+    def sha256(self) -> str:
+        return self._checksum.digest().hex()
+
+    def fill(self, size_bytes: int) -> None:
+        """Read on until *size_bytes* are kept or the stream ends."""
+        while self.end_bytes - self.start_bytes < size_bytes and self._read() is not None:
+            pass
+
+    def blocks(self, position: int) -> Iterator[bytes]:
+        """The bytes from *position* on, which must not be forgotten yet, to the end of the stream."""
+        start = self.start_bytes
+        for block in list(self._kept):
+            if start + len(block) > position:
+                rest = block[max(0, position - start) :]
+                yield rest
+                self._tell(start + len(block), len(rest))
+            start += len(block)
+        while (block_read := self._read()) is not None:
+            yield block_read
+            self._tell(self.end_bytes, len(block_read))
+
+    def _read(self) -> bytes | None:
+        block = next(self._source, None)
+        if block is None:
+            self.has_ended = True
+            return None
+        self._checksum.update(block)
+        self._kept.append(block)
+        self.end_bytes += len(block)
+        while self.end_bytes - self.start_bytes - len(self._kept[0]) >= KEPT_BYTES:
+            self.start_bytes += len(self._kept.popleft())
+        return block

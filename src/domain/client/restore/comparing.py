@@ -1,0 +1,115 @@
+"""
+Is what lies here what the server says the tree was? Pure: two accounts of a tree in, what differs out.
+
+Names, types, sizes, times and link targets are compared; contents were proven by the digests of the archives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from typing import Protocol
+
+from attrs import frozen
+
+from ...text.counted import counted
+from ..ports.chains import TreeEntry
+
+_HARD_LINK, _FILE, _SYMLINK, _DIRECTORY = "hard-link", "file", "symlink", "directory"
+
+
+@frozen
+class LocalEntry:
+    """What lies at *path* here, in the words of the server; *inode* tells hard links from files that are equal."""
+
+    path: bytes
+    type: str
+    size_bytes: int
+    mtime_ns: int
+    link: bytes
+    inode: int
+
+
+class LocalTree(Protocol):
+    """A directory of this machine, as something to restore into; opened once, and the same ever after."""
+
+    def prepare(self, *, may_hold_something: bool) -> None:
+        """
+        Make it where it is not there.
+
+        Raises:
+            TargetNotEmpty: it holds something, and may not.
+            FolderUnusable: it cannot be made or read, or is another user's where everybody may make some.
+        """
+
+    def make(self) -> None:
+        """Make and open it, whatever it holds. Raises like `prepare`, but `TargetNotEmpty`."""
+
+    def unmake(self) -> None:
+        """Remove what `make` made, where nothing is in it."""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from every other directory, also of the same name."""
+
+    @property
+    def place(self) -> str:
+        """Where a program of this process finds it."""
+
+    def names(self) -> list[bytes]:
+        """The names in it."""
+
+    def paths(self) -> Generator[bytes, None, None]:
+        """The paths of everything in it, at any depth, a directory before what is in it; it is left as it was."""
+
+    def links(self) -> Iterator[bytes]:
+        """The paths of all symbolic links in it, at any depth."""
+
+    def clear(self) -> None:
+        """Remove everything in it, following no link."""
+
+    def entries(self, path: bytes = b"") -> Iterator[LocalEntry]:
+        """What lies at *path* and everything below it, as paths from the directory on; not the directory itself."""
+
+
+@frozen
+class Difference:
+    """Something that is not here as the server says it was; *what* is a few words."""
+
+    path: bytes
+    what: str
+
+
+def differences(there: Iterable[TreeEntry], here: Iterable[LocalEntry]) -> Iterator[Difference]:
+    """What of *there* is missing or differs *here*, in that order, then what is *here* alone. Memory: all of *here*."""
+    left = {entry.path: entry for entry in here}
+    seen: dict[bytes, LocalEntry] = {}
+    for entry in there:
+        if not entry.path:
+            continue
+        found = left.pop(entry.path, None)
+        if found is None:
+            yield Difference(entry.path, "is missing")
+            continue
+        if entry.type != _DIRECTORY:
+            seen[entry.path] = found
+        what = ", ".join(_differing(entry, found, left.get(entry.link) or seen.get(entry.link)))
+        if what:
+            yield Difference(entry.path, what)
+    for path in left:
+        yield Difference(path, "is not in the backup")
+
+
+def _differing(there: TreeEntry, here: LocalEntry, linked: LocalEntry | None) -> Iterator[str]:
+    if there.type == _HARD_LINK:
+        if linked is None or linked.inode != here.inode:
+            yield "is no hard link to what it was"
+        return
+    if there.type != here.type:
+        yield f"is a {here.type}, was a {there.type}"
+        return
+    if there.type == _FILE and there.size_bytes != here.size_bytes:
+        yield f"has {counted(here.size_bytes, 'byte')}, had {there.size_bytes}"
+    if there.type == _SYMLINK and there.link != here.link:
+        yield "points elsewhere"
+    if there.mtime_ns is not None and there.mtime_ns != here.mtime_ns:
+        yield "has another time"

@@ -1,0 +1,147 @@
+"""Letting people in: making tokens, taking them back, and deciding by them with each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from attrs import frozen
+
+from ...access.audit import HOST, AuditEntry
+from ...access.tokens import (
+    ID_BYTES,
+    SECRET_BYTES,
+    Decision,
+    Network,
+    Scope,
+    Token,
+    Verdict,
+    Visitor,
+    admit,
+    token_digest,
+    token_id,
+    token_text,
+)
+from ...errors import NotLetIn
+from ...ports import AuditLog, Clock, Gatekeeper
+
+
+@frozen
+class MadeToken:
+    """A new token: *text* is the token itself, which exists nowhere else, *token* what is kept of it."""
+
+    text: str
+    token: Token
+
+
+@frozen
+class MakeToken:
+    """Make a token. *random_bytes* gives so many that nobody can guess."""
+
+    gatekeeper: Gatekeeper
+    clock: Clock
+    random_bytes: Callable[[int], bytes]
+    audit: AuditLog
+
+    def __call__(
+        self,
+        scopes: frozenset[Scope],
+        profiles: tuple[str, ...],
+        *,
+        note: str = "",
+        expires_at: datetime | None = None,
+        networks: tuple[Network, ...] = (),
+    ) -> MadeToken:
+        """
+        Raises:
+            ValueError: there is no scope, or a pattern that is none.
+        """
+        text = token_text(self.random_bytes(ID_BYTES), self.random_bytes(SECRET_BYTES))
+        token = Token(
+            id=token_id(text) or "",
+            sha256=token_digest(text),
+            scopes=scopes,
+            profiles=profiles,
+            created_at=self.clock.now(),
+            note=note,
+            expires_at=expires_at,
+            networks=networks,
+        )
+        self.gatekeeper.add(token)
+        scopes_told = ",".join(scope.value for scope in Scope if scope in scopes)
+        what = f"token {token.id} for {scopes_told} in {' '.join(profiles)}"
+        self.audit.append(AuditEntry(token.created_at, HOST, "", what, None, "made"))
+        return MadeToken(text, token)
+
+
+@frozen
+class ListTokens:
+    """Every token with the time of its last use, oldest first."""
+
+    gatekeeper: Gatekeeper
+
+    def __call__(self) -> list[tuple[Token, datetime | None]]:
+        uses = self.gatekeeper.uses()
+        tokens = sorted(self.gatekeeper.keyring().tokens.values(), key=lambda token: (token.created_at, token.id))
+        return [(token, uses.get(token.id)) for token in tokens]
+
+
+@frozen
+class RevokeToken:
+    """Take a token back."""
+
+    gatekeeper: Gatekeeper
+    clock: Clock
+    audit: AuditLog
+
+    def __call__(self, id: str) -> Token:
+        """
+        The token as it is then; *id* may be the whole token, too. Once more is no error.
+
+        Raises:
+            TokenNotFound: there is none.
+        """
+        now = self.clock.now()
+        token = self.gatekeeper.revoke(token_id(id) or id, now)
+        self.audit.append(AuditEntry(now, HOST, "", f"token {token.id}", None, "revoked"))
+        return token
+
+
+@frozen
+class LetIn:
+    """Decide about somebody who comes with a token, or without, and note the use of a token."""
+
+    gatekeeper: Gatekeeper
+    clock: Clock
+
+    def __call__(self, presented: str | None, address: str) -> Decision:
+        """
+        Raises:
+            BackendUnavailable: nobody can be judged now, so nobody comes in.
+        """
+        now = self.clock.now()
+        decision = admit(self.gatekeeper.keyring(), presented, address, now)
+        if decision.visitor is not None and decision.visitor.token is not None:
+            self.gatekeeper.note_use(decision.visitor.token, now)
+        return decision
+
+    def check_still(self, visitor: Visitor) -> None:
+        """
+        Judge once more whoever was let in with a token: what takes long may outlive it.
+
+        Raises:
+            NotLetIn: the token was revoked since, or is expired.
+            BackendUnavailable: as calling.
+        """
+        if visitor.token is None:
+            return
+        token = self.gatekeeper.keyring().tokens.get(visitor.token)
+        if token is None or token.revoked_at is not None:
+            raise NotLetIn(Verdict.REVOKED.value)
+        if token.expires_at is not None and token.expires_at <= self.clock.now():
+            raise NotLetIn(Verdict.EXPIRED.value)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no token was ever made."""
+        return self.gatekeeper.keyring().is_open

@@ -1,0 +1,59 @@
+"""
+Which profiles a visitor sees, of those there are.
+
+Patterns are held against the name of each profile once, when it is new; what came of it is kept by the patterns. So a
+query names the profiles it is about, and never goes through the archives of others.
+"""
+
+from __future__ import annotations
+
+from attrs import define, field, frozen
+
+from ...access.tokens import Visitor
+from ...ports import Catalog
+
+KEPT_PATTERNS = 64
+"""Of so many tokens it is kept what they see; with more, all is worked out anew now and then."""
+
+
+@frozen
+class _Known:
+    """Profiles in the order they came, up to a mark of the catalog."""
+
+    mark: int = 0
+    profiles: tuple[str, ...] = ()
+
+
+@define
+class VisibleProfiles:
+    """
+    The profiles that a visitor sees. Safe to call from several threads: whoever is first may only do work twice.
+    """
+
+    catalog: Catalog
+    _known: _Known = field(default=_Known(), init=False)
+    _seen: dict[tuple[str, ...], tuple[int, frozenset[str]]] = field(factory=dict, init=False)
+
+    def __call__(self, visitor: Visitor) -> frozenset[str] | None:
+        """The names of those that *visitor* sees; None for all. There need not be archives in each."""
+        if visitor.sees_everything:
+            return None
+        if visitor.named_profiles is not None:
+            return visitor.named_profiles
+        profiles = self.all()
+        count, seen = self._seen.get(visitor.patterns, (0, frozenset[str]()))
+        if count < len(profiles):
+            seen = seen.union(profile for profile in profiles[count:] if visitor.sees(profile))
+            if len(self._seen) >= KEPT_PATTERNS:
+                self._seen.clear()
+            self._seen[visitor.patterns] = (len(profiles), seen)
+        return seen
+
+    def all(self) -> tuple[str, ...]:
+        """Every profile that ever held an archive since the catalog was made, in the order they came."""
+        known = self._known
+        new, mark = self.catalog.profiles_since(known.mark)
+        if new:
+            known = _Known(mark, tuple(dict.fromkeys((*known.profiles, *new))))
+            self._known = known
+        return known.profiles

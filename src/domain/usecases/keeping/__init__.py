@@ -1,0 +1,1 @@
+"""What the operator and a start of the server do."""

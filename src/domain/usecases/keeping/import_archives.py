@@ -1,0 +1,85 @@
+"""
+Adopting the archives of another store, such as the folder the original server kept.
+
+Each goes through the same receive as an upload, with the digest its old record states and the time at which it was
+received then. What cannot be taken is reported with the reason and the rest goes on; running again is harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from attrs import define, field, frozen
+
+from ...archives.archive import ArchiveId, BackupType, DeclaredDigests, Offer
+from ...errors import TarkeepError
+from ...ports import Block
+from ..receiving.receive import Outcome, ReceiveArchive
+
+
+@frozen
+class ForeignArchive:
+    """
+    An archive of another store, as it is described there.
+
+    *label* names it to people. *received_at* is aware, in UTC. *open* gives its bytes. *problem* says why it cannot be
+    read as an archive at all, else None.
+    """
+
+    label: str
+    profile: str
+    type: str
+    name: str
+    md5: str | None
+    received_at: datetime
+    open: Callable[[], AbstractContextManager[Iterable[Block]]]
+    problem: str | None = None
+
+
+class ForeignStore(Protocol):
+    """Another store to import from."""
+
+    def archives(self) -> Iterator[ForeignArchive]:
+        """Every archive, in a fixed order."""
+
+
+@define
+class ImportReport:
+    """What became of each archive, by label: imported, already there, or refused with the reason."""
+
+    imported: list[str] = field(factory=list)
+    already_there: list[str] = field(factory=list)
+    refused: list[tuple[str, str]] = field(factory=list)
+
+
+@frozen
+class ImportFolder:
+    """Receive every archive of a foreign store."""
+
+    receive: ReceiveArchive
+
+    def __call__(self, source: ForeignStore) -> ImportReport:
+        report = ImportReport()
+        for foreign in source.archives():
+            if foreign.problem is not None:
+                report.refused.append((foreign.label, foreign.problem))
+                continue
+            try:
+                outcome = self._receive(foreign)
+            except TarkeepError as error:
+                report.refused.append((foreign.label, str(error)))
+            else:
+                (report.already_there if outcome is Outcome.DUPLICATE else report.imported).append(foreign.label)
+        return report
+
+    def _receive(self, foreign: ForeignArchive) -> Outcome:
+        offer = Offer(
+            ArchiveId(foreign.profile, BackupType.parse(foreign.type), foreign.name),
+            DeclaredDigests(md5=foreign.md5),
+            received_at=foreign.received_at,
+        )
+        with foreign.open() as blocks:
+            return self.receive(offer, blocks).outcome

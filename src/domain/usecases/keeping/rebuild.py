@@ -1,0 +1,205 @@
+"""
+Recreating the catalog from the store.
+
+The store is the truth: each archive's side-car says all there is to know. One that is missing, because somebody put an
+archive there by hand, or that was changed since it was written, is made anew from the bytes and whatever the catalog
+still knows. A rebuild that checks reads all bytes as well: digests are believed only as far as these agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from attrs import define, evolve, field, frozen
+
+from ...archives import sidecar
+from ...archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Digests
+from ...errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, BackendUnavailable, SidecarInvalid
+from ...ports import ArchiveStore, Catalog, Hasher, MemberRecords, StoredArchive
+from ..restoring.snapshots import snapshot_digest
+from .mend_sidecar import MendSidecar, agree
+
+
+@define
+class RebuildReport:
+    """
+    What a rebuild entered, and what needs an eye.
+
+    *damaged* are archives that are not what was recorded (and are entered as such), *described* those that nothing was
+    known of, each with how, *mended* those whose side-car was wrong, likewise, *wrong_snapshots* those whose snapshot
+    file is not the one that the dump left behind (entered as if there were none), *bad_records* those whose records of
+    members were damaged (dropped, and made anew when somebody asks), *left_out* those of which nothing can
+    be believed, with the reason. *fewer* tells of which profiles and types the catalog had more before, and how many;
+    *otherwise*, of a rebuild that checks, which archives it had described in another way than they are, and *unsound*
+    whether it did not agree with itself.
+    """
+
+    entered: int = 0
+    damaged: list[ArchiveId] = field(factory=list)
+    described: list[tuple[ArchiveId, str]] = field(factory=list)
+    mended: list[tuple[ArchiveId, str]] = field(factory=list)
+    wrong_snapshots: list[ArchiveId] = field(factory=list)
+    bad_records: list[ArchiveId] = field(factory=list)
+    left_out: list[tuple[ArchiveId, str]] = field(factory=list)
+    fewer: list[tuple[str, BackupType, int, int]] = field(factory=list)
+    otherwise: list[ArchiveId] = field(factory=list)
+    unsound: bool = False
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing was found that should not be."""
+        return not (
+            self.damaged
+            or self.mended
+            or self.wrong_snapshots
+            or self.bad_records
+            or self.left_out
+            or self.fewer
+            or self.otherwise
+            or self.unsound
+        )
+
+
+class _Doubtful(Exception):
+    """A side-car has to be mended first."""
+
+
+@frozen
+class RebuildCatalog:
+    """Replace everything in the catalog by what the store holds."""
+
+    store: ArchiveStore
+    catalog: Catalog
+    hasher: Hasher
+    mend: MendSidecar
+    records: MemberRecords
+
+    def __call__(self, *, check: bool = False) -> RebuildReport:
+        """With *check* every archive is read, and held against its side-car, which is held against the catalog."""
+        report = RebuildReport()
+        before = self._counts()
+        if check:
+            report.unsound = not self.catalog.is_sound()
+            self._mend_all(report, check=True)
+        try:
+            self._replace(report, leaving_out=check)
+        except _Doubtful:  # found while nothing of the catalog is replaced yet, which may know what the side-car said
+            self._mend_all(report, check=False)
+            report.damaged.clear()
+            report.wrong_snapshots.clear()
+            self._replace(report, leaving_out=True)
+        if report.unsound and not self.catalog.is_sound():
+            raise BackendUnavailable("catalog", "it is still damaged; remove its file and run tarkeep rebuild")
+        after = self._counts()
+        report.fewer = [(*at, had, after.get(at, 0)) for at, had in before.items() if after.get(at, 0) < had]
+        return report
+
+    def _counts(self) -> dict[tuple[str, BackupType], int]:
+        """What the catalog says it has, nothing where what it says is not to be believed."""
+        if not self.catalog.adds_up():
+            return {}
+        return {(row.profile, row.type): row.archives for row in self.catalog.totals()}
+
+    def _replace(self, report: RebuildReport, *, leaving_out: bool) -> None:
+        report.entered = self.catalog.replace(self._archives(report, leaving_out=leaving_out))
+
+    def _archives(self, report: RebuildReport, *, leaving_out: bool) -> Iterator[BackupArchive]:
+        for stored in self.store.scan():
+            try:
+                archive = described(stored)
+            except SidecarInvalid:
+                if not leaving_out:
+                    raise _Doubtful from None
+                continue  # it was tried to mend it, and is told why that is impossible
+            if archive.state is ArchiveState.DAMAGED:
+                report.damaged.append(stored.id)
+            yield self._with_snapshot(archive, stored, report) if stored.has_snapshot else archive
+
+    def _mend_all(self, report: RebuildReport, *, check: bool) -> None:
+        for stored in self.store.scan():
+            try:
+                archive = described(stored)
+            except SidecarInvalid:
+                self._mend(stored, report)
+            else:
+                if check:
+                    self._check(archive, stored, report)
+
+    def _mend(self, stored: StoredArchive, report: RebuildReport) -> None:
+        try:
+            mended = self.mend(stored)
+        except (SidecarInvalid, AlreadyPublished, ArchiveNotFound) as error:
+            report.left_out.append((stored.id, str(error)))
+        else:
+            (report.described if mended.is_new else report.mended).append((stored.id, mended.how))
+
+    def _check(self, archive: BackupArchive, stored: StoredArchive, report: RebuildReport) -> None:
+        """Hold the bytes of *archive* against its side-car, and the side-car against the catalog; read its records."""
+        if not self.records.is_whole(archive.digests.sha256):
+            self.records.remove(archive.digests.sha256)
+            report.bad_records.append(archive.id)
+        found = self._digests(archive)
+        if found is not None and found != archive.digests and agree(found, archive.digests):
+            self._mend(stored, report)
+            return
+        state = ArchiveState.STORED if found == archive.digests else ArchiveState.DAMAGED
+        if state is not archive.state and archive.size_bytes == stored.size_bytes:
+            self.store.annotate(archive.id, sidecar.encode(evolve(archive, state=state)), stored.sidecar)
+        with suppress(ArchiveNotFound):  # else it is entered now
+            if not self._is_known_as(archive):
+                report.otherwise.append(archive.id)
+
+    def _is_known_as(self, archive: BackupArchive) -> bool:
+        try:
+            return _is_the_same(self.catalog.find(archive.id), archive)
+        except BackendUnavailable:  # what the catalog says of it cannot be read
+            return False
+
+    def _digests(self, archive: BackupArchive) -> Digests | None:
+        """Those of the stored bytes, None where they cannot all be read."""
+        try:
+            with self.store.read(archive.id) as reader, self.hasher.start() as running:
+                for block in reader:
+                    running.update(block)
+                return running.finish()
+        except (ArchiveCorrupt, ArchiveNotFound):
+            return None
+
+    def _with_snapshot(self, archive: BackupArchive, stored: StoredArchive, report: RebuildReport) -> BackupArchive:
+        """*archive* as the snapshot file says that is kept with it, and the side-car from now on, too."""
+        try:
+            digest = snapshot_digest(self.store, stored.id, self.hasher)
+        except ArchiveCorrupt:
+            digest = ""
+        if archive.lineage.snapshot_after is None and digest:
+            described = evolve(archive, lineage=evolve(archive.lineage, snapshot_after=digest))
+            self.store.annotate(stored.id, sidecar.encode(described), stored.sidecar)
+            return evolve(described, has_snapshot=True)
+        if archive.lineage.snapshot_after == digest:
+            return evolve(archive, has_snapshot=True)
+        # another file than the dump is known to have left behind is as good as none, and says nothing of the chain
+        report.wrong_snapshots.append(stored.id)
+        return archive
+
+
+def described(stored: StoredArchive) -> BackupArchive:
+    """
+    The archive that the side-car of *stored* describes, damaged where its length is another.
+
+    Raises:
+        SidecarInvalid: it has none, or one that is not to be believed or describes something else.
+    """
+    if stored.sidecar is None:
+        raise SidecarInvalid("there is none")
+    archive = sidecar.decode(stored.sidecar)
+    if archive.id != stored.id:
+        raise SidecarInvalid(f"it describes {archive.id}")
+    return archive if archive.size_bytes == stored.size_bytes else evolve(archive, state=ArchiveState.DAMAGED)
+
+
+def _is_the_same(entry: BackupArchive, archive: BackupArchive) -> bool:
+    """Whether an *entry* of the catalog says what a side-car says, but for what is found out anew in any case."""
+    left = archive.lineage.snapshot_after or entry.lineage.snapshot_after
+    said = evolve(archive, lineage=evolve(archive.lineage, snapshot_after=left))
+    return evolve(entry, state=said.state, has_snapshot=said.has_snapshot) == said

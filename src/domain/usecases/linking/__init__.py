@@ -1,0 +1,1 @@
+"""What each archive builds on is worked out and kept."""

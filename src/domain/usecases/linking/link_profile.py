@@ -1,0 +1,235 @@
+"""
+Keeping the links of a profile: working out those that are pending, and the standings that follow from them.
+
+The catalog says what is pending (see `kept_links`); the rule is `chains.link_archive`. One at a time works on a
+profile: who comes meanwhile waits, and finds it done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+
+from attrs import evolve, frozen
+
+from ...archives.archive import ArchiveId, ArchiveState, BackupArchive
+from ...chains import links as chains
+from ...chains.kept_links import LinkState, NewLink
+from ...chains.links import Fit, Link, link_archive, link_archives, with_own
+from ...chains.neighbours import Asked, ListedNeighbours, Neighbours, NotedNeighbours
+from ...chains.seen import Seen
+from ...chains.standing import Placed, placed, seen_of
+from ...comparing import compatibility as fitting
+from ...errors import TarkeepError
+from ...ports import Catalog, Turns
+from ...profiles.rules import Rules
+from ..reading.read_members import RecordMembers
+from .compare import Comparing, EnoughCompared
+from .see_point import EnoughMerged, Seeing
+
+ALLOWED = 60
+"""Comparisons for one archive that is received; what is left over waits for somebody who wants to know."""
+
+FEW = 20
+"""Pending links up to which neighbours are looked up; for more, all archives of the profile are read once."""
+
+SETTLED_AT_ONCE = 500
+"""Standings that are worked out for one archive that is received, at most."""
+
+MERGED = 2
+"""Points that are merged for one archive that is received, at most."""
+
+_ALL = 1 << 40
+_NOT_SEEN = Seen(unseen="they cannot be read now")
+_NOTHING_ASKED = Asked()
+
+
+@frozen
+class LinkArchives:
+    """Keep links up to date. *comparing* makes what compares archives, *seeing* what looks at the names of points."""
+
+    catalog: Catalog
+    members: RecordMembers
+    rules: Rules
+    turns: Turns
+    patience: timedelta = timedelta(seconds=5)
+    comparing: Callable[..., Comparing] = Comparing
+    seeing: Callable[..., Seeing] = Seeing
+
+    def __call__(self, profile: str) -> None:
+        """
+        Work out all that is pending of *profile*, if anything is.
+
+        Raises:
+            CatalogBusy, InsufficientStorage, ReadOnly, BackendUnavailable: it cannot be kept.
+        """
+        if self._is_done(profile, self.catalog.link_state(profile)):
+            return
+        with self.turns.take(_turn(profile)):
+            seeing = self.seeing(self.members)
+            self._work_out(profile, seeing, None)
+            self._settle(profile, seeing, _ALL)
+
+    def version(self, profile: str) -> int | None:
+        """The version of the archives of *profile*; None where something of their links is to be worked out."""
+        state = self.catalog.link_state(profile)
+        return state.version if self._is_done(profile, state) else None
+
+    def place(self, archive: BackupArchive) -> Placed | None:
+        """
+        The place of *archive*, which was just stored; None where it takes too long to tell.
+
+        Few comparisons are made, however many archives there are. It raises nothing: the archive is stored.
+        """
+        profile = archive.id.profile
+        try:
+            seeing = self.seeing(self.members, MERGED)
+            with self.turns.take(_turn(profile), self.patience):
+                found = self._work_out(profile, seeing, ALLOWED).get(archive.id)
+                if found is None or found.standing is None:
+                    self._settle(profile, seeing, SETTLED_AT_ONCE)
+                    found = self.catalog.placed([archive.id]).get(archive.id)
+        except TarkeepError:
+            return None
+        return found if found is not None and found.standing is not None else None
+
+    def compared(self, child: BackupArchive, parent: BackupArchive) -> Fit:
+        """What the listings of two archives of a profile tell; it is mostly kept."""
+        return self.comparing(self.members)(child, parent)
+
+    def in_memory(self, profile: str) -> list[Placed]:
+        """The places of all archives of *profile* in their order, worked out from nothing and kept nowhere."""
+        entries = self.catalog.entries(profile)
+        comparing = self.comparing(self.members)
+        archives = {archive.id: archive for archive in entries}
+        links = link_archives(entries, self.rules.of(profile), comparing, comparing.overruled, comparing.carries)
+        links = {id: with_own(link, comparing.alone(archives[id])) for id, link in links.items()}
+        found = placed((archives[id], link) for id, link in links.items())
+        seen = self._with_seen(found, {}, self.seeing(self.members), in_memory=True)
+        return [seen[id] for id in links]
+
+    def _is_done(self, profile: str, state: LinkState) -> bool:
+        is_of_these_rules = state.rules == self._rules_of(profile) or not state.version
+        return is_of_these_rules and not state.has_pending and not state.has_unsettled
+
+    def _rules_of(self, profile: str) -> str:
+        """What links of *profile* depend on besides its archives."""
+        most = self.members.max_names_bytes
+        return f"{chains.RULE} {fitting.RULE} {self.rules.of(profile).inc_base.value} {most}"
+
+    def _work_out(self, profile: str, seeing: Seeing, allowed: int | None) -> dict[ArchiveId, Placed]:
+        """Link what is pending, those taken last first, with so many comparisons; those that are linked now."""
+        rules = self._rules_of(profile)
+        state = self.catalog.link_state(profile)
+        if state.rules not in (None, rules):
+            self.catalog.forget_links(profile, rules)
+            state = self.catalog.link_state(profile)
+        if not state.has_pending:
+            return {}
+        pending = self.catalog.pending(profile, FEW + 1)
+        among = self.catalog.neighbours(profile)
+        if len(pending) > FEW:
+            pending = self.catalog.pending(profile, _ALL)
+            among = ListedNeighbours(self.catalog.entries(profile))
+        new = self._links(profile, pending, among, allowed)
+        archives = {place.archive.id: place.archive for place in pending}
+        links = {one.archive: one.link for one in new if one.link is not None}
+        if any(one.is_another for one in new):
+            # What builds on these has links, and in a circle they build on that: all of it is settled together.
+            found = {id: Placed(archives[id], link) for id, link in links.items()}
+        else:
+            known = self._parents_outside(links)
+            found = placed(((archives[id], link) for id, link in links.items()), known)
+            found = self._with_seen(found, known, seeing)
+        new = [evolve(one, standing=found[one.archive].standing) if one.archive in found else one for one in new]
+        if new:
+            self.catalog.keep_links(profile, state.version, rules, new)
+        return found
+
+    def _links(self, profile: str, pending: Sequence[Placed], among: Neighbours, allowed: int | None) -> list[NewLink]:
+        rules = self.rules.of(profile)
+        comparing = self.comparing(self.members, allowed)
+        new = []
+        for place in pending:
+            archive = place.archive
+            if archive.state is ArchiveState.TRASHED:
+                new.append(NewLink(archive.id, None, _NOTHING_ASKED))
+                continue
+            noted = NotedNeighbours(among)
+            comparing.is_certain = True
+            try:
+                link = link_archive(archive, noted, rules, comparing, comparing.overruled, comparing.carries)
+                link = with_own(link, comparing.alone(archive))
+            except EnoughCompared:
+                continue
+            if comparing.is_certain or link != place.link:
+                is_another = place.link is not None
+                new.append(NewLink(archive.id, link, noted.asked, None, comparing.is_certain, is_another=is_another))
+        return new
+
+    def _settle(self, profile: str, seeing: Seeing, limit: int) -> None:
+        """Work out the standings that are not known, unless there are more than *limit*."""
+        state = self.catalog.link_state(profile)
+        if not state.has_unsettled:
+            return
+        rows = self.catalog.unsettled(profile, limit + 1)
+        if len(rows) > limit:
+            return
+        links = {row.archive.id: row.link for row in rows if row.link is not None}
+        known = self._parents_outside(links)
+        found = placed(((row.archive, row.link) for row in rows if row.link is not None), known)
+        found = self._with_seen(found, known, seeing)
+        standings = {id: place.standing for id, place in found.items() if place.standing is not None}
+        if standings:
+            self.catalog.keep_standings(profile, state.version, standings)
+
+    def _parents_outside(self, links: Mapping[ArchiveId, Link]) -> dict[ArchiveId, Placed]:
+        """What *links* build on that is not among them."""
+        outside = {link.parent for link in links.values() if link.parent is not None} - set(links)
+        return self.catalog.placed(outside) if outside else {}
+
+    def _with_seen(
+        self,
+        found: Mapping[ArchiveId, Placed],
+        known: Mapping[ArchiveId, Placed],
+        seeing: Seeing,
+        *,
+        in_memory: bool = False,
+    ) -> dict[ArchiveId, Placed]:
+        """
+        *found*, parents first, with what the names of each show; *known* are those that they build on outside.
+
+        Where that is not found out there is no standing, unless it is for somebody who waits, *in_memory*.
+        """
+        judged: dict[ArchiveId, Placed] = {}
+
+        def path(id: ArchiveId) -> list[BackupArchive]:
+            way: list[BackupArchive] = []
+            at: ArchiveId | None = id
+            while at is not None and at in found:
+                way.append(found[at].archive)
+                link = found[at].link
+                at = None if link is None else link.parent
+            before = [] if at is None else [place.archive for place in self.catalog.path(at)]
+            return [*before, *reversed(way)]
+
+        for id, place in found.items():
+            parent = None
+            if place.link is not None and place.link.parent is not None:
+                parent = judged.get(place.link.parent) or known.get(place.link.parent)
+            if parent is not None and parent.standing is None:
+                judged[id] = evolve(place, standing=None)
+                continue
+            try:
+                seen = seeing(place, parent, partial(path, id))
+            except EnoughMerged:
+                seen = None
+            if seen is None and in_memory:
+                seen = _NOT_SEEN
+            judged[id] = evolve(place, standing=None) if seen is None else seen_of(place, seen)
+        return judged
+
+
+def _turn(profile: str) -> str:
+    return f"links of {profile}"

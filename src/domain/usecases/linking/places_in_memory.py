@@ -1,0 +1,66 @@
+"""Places that were worked out for one who asks, where they cannot be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from attrs import define, field
+
+from ...archives.archive import ArchiveId, BackupType
+from ...chains.kept_links import PlacedPage
+from ...chains.standing import Placed
+
+_ALL_TYPES = tuple(BackupType)
+
+
+@define(eq=False)
+class PlacesInMemory:
+    """`Places` of one profile, from all of them in their order. Pages go on from the archive that a cursor names."""
+
+    _ordered: Sequence[Placed]
+    _by_id: dict[ArchiveId, Placed] = field(init=False)
+
+    @_by_id.default
+    def _known(self) -> dict[ArchiveId, Placed]:
+        return {place.archive.id: place for place in self._ordered}
+
+    def places(self, profile: str, *, cursor: str | None = None, limit: int = 100) -> PlacedPage:
+        del profile
+        start = 0 if cursor is None else int(cursor)
+        found = tuple(self._ordered[start : start + limit])
+        return PlacedPage(found, str(start + limit) if len(self._ordered) > start + limit else None)
+
+    def path(self, id: ArchiveId) -> list[Placed]:
+        way: dict[ArchiveId, Placed] = {}
+        at: ArchiveId | None = id
+        while at is not None and at in self._by_id and at not in way:
+            way[at] = self._by_id[at]
+            link = way[at].link
+            at = None if link is None else link.parent
+        return list(way.values())[::-1]
+
+    def newest_place(
+        self,
+        profile: str,
+        *,
+        types: Sequence[BackupType] = _ALL_TYPES,
+        until: datetime | None = None,
+        before: datetime | None = None,
+        is_restorable: bool = False,
+        has_snapshot: bool = False,
+        not_ahead: bool = False,
+    ) -> Placed | None:
+        del profile
+        for place in reversed(self._ordered):
+            archive = place.archive
+            if (
+                archive.id.type in types
+                and (until is None or archive.taken_at <= until)
+                and (before is None or archive.taken_at < before)
+                and (archive.has_snapshot or not has_snapshot)
+                and not (not_ahead and archive.is_dated_ahead)
+                and (not is_restorable or (place.standing is not None and place.standing.is_restorable))
+            ):
+                return place
+        return None

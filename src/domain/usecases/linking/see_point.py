@@ -1,0 +1,157 @@
+"""
+Seeing what the names of a point show, where comparing archives left something open; mostly it did not.
+
+Names are merged only where a name may be in none of the archives, or a member in another's way. What is left to do for
+all others is to hold the directories of an archive against the links in those before it, which is kept from one to the
+next, and of plain archives the paths against those before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from attrs import define, field
+
+from ...archives.archive import ArchiveId, BackupArchive
+from ...chains.links import Evidence
+from ...chains.seen import CLEAR, Seen, lost_names
+from ...chains.standing import Fidelity, Placed, Standing
+from ...comparing.untroubled import is_apart
+from ...errors import MemberUnreadable, TarkeepError, TreeTooLarge
+from ...names.footprints import Footprint, Walk
+from ...names.name_table import NameTable, OpenTable
+from ...trees.lacks import Lacks
+from ...trees.merging import merge
+from ..reading.read_members import RecordMembers
+
+MOST_LOOKED_UP = 200_000
+"""Names of plain archives that are looked up in those before; where there are more, merging is no dearer."""
+
+
+class EnoughMerged(Exception):
+    """As many points were merged as were allowed."""
+
+
+@define(eq=False)
+class Seeing:
+    """
+    Looks at points, for one purpose, by one thread; those of one chain best in their order.
+
+    *allowed* is how many may be merged, any number if None.
+    """
+
+    _members: RecordMembers
+    _allowed: int | None = None
+    _walks: dict[ArchiveId, Walk] = field(factory=dict, init=False)
+
+    def __call__(
+        self, place: Placed, parent: Placed | None, path: Callable[[], Sequence[BackupArchive]]
+    ) -> Seen | None:
+        """
+        What the names of the point of *place* show; *parent* is what it builds on, with its standing, and *path* gives
+        the archives that it takes. None where that could not be found out.
+
+        Raises:
+            EnoughMerged: it takes merging one more than is allowed.
+        """
+        standing = place.standing
+        if standing is None or standing.obstructions:
+            return CLEAR
+        try:
+            return self._seen(place, standing, parent, path)
+        except TarkeepError:
+            return None
+
+    def _seen(
+        self,
+        place: Placed,
+        standing: Standing,
+        parent: Placed | None,
+        path: Callable[[], Sequence[BackupArchive]],
+    ) -> Seen:
+        before = parent.standing if parent is not None else None
+        is_alone = parent is None or before is None
+        if is_alone and standing.is_untroubled:
+            return CLEAR
+        objection = self._objection(place.archive, parent, path)
+        if standing.fidelity is Fidelity.EXACT:
+            if standing.is_untroubled and standing.is_whole:
+                return Seen(objection=objection)
+        elif before is not None and self._is_laid_beside(place, before, path):
+            return Seen(gaps=before.seen.gaps, objection=objection)
+        return self._merged(standing, path(), objection)
+
+    def _objection(
+        self, archive: BackupArchive, parent: Placed | None, path: Callable[[], Sequence[BackupArchive]]
+    ) -> str:
+        """What is against having tar extract the archives."""
+        if parent is not None and parent.standing is not None and parent.standing.seen.objection:
+            return parent.standing.seen.objection
+        walk = self._walks.pop(parent.archive.id, None) if parent is not None else None
+        if walk is None:
+            own = self._members.footprint(archive)
+            if parent is not None and not (own.objection or own.renames) and self._is_like(own, parent.archive):
+                return ""  # the links before were held against these very directories, and it against its own
+            walk = Walk()
+            for one in path():
+                walk.take(self._members.footprint(one))
+        else:
+            walk.take(self._members.footprint(archive))
+        self._walks[archive.id] = walk
+        return walk.objection
+
+    def _is_like(self, footprint: Footprint, before: BackupArchive) -> bool:
+        """It has the same directories."""
+        return footprint.digest == self._members.footprint(before).digest
+
+    def _is_laid_beside(self, place: Placed, before: Standing, path: Callable[[], Sequence[BackupArchive]]) -> bool:
+        """
+        Whether a plain archive has nothing that is in the way of what is there before it, nor the other way round: then
+        it adds nothing to what the point before shows.
+        """
+        is_known = before.fidelity is not Fidelity.EXACT or (before.length == 1 and before.is_untroubled)
+        if place.link is None or not place.link.is_untroubled or not is_known or before.seen.unseen:
+            return False
+        archives = path()
+        contents = place.archive.contents
+        if contents is None or contents.members * len(archives) > MOST_LOOKED_UP:
+            return False
+
+        def look() -> bool:
+            table = self._members.table(archives[-1])
+            return all(is_apart(table, self._members.table(one)) for one in archives[:-1])
+
+        return self._members.again(look)
+
+    def _merged(self, standing: Standing, archives: Sequence[BackupArchive], objection: str) -> Seen:
+        if self._allowed is not None:
+            if not self._allowed:
+                raise EnoughMerged
+            self._allowed -= 1
+        is_left_out = standing.evidence is Evidence.PROVEN or standing.is_whole
+        tables = [self._table(archive, before) for before, archive in pairwise((None, *archives))]
+        limit_bytes = self._members.max_names_bytes
+        try:
+            tree = self._members.again(
+                lambda: merge(
+                    tables,
+                    standing.fidelity is Fidelity.EXACT,
+                    is_left_out,
+                    limit_bytes,
+                    lambda index: self._members.parts(archives[index]),
+                )
+            )
+        except TreeTooLarge as error:
+            return Seen(objection=objection, unseen=str(error))
+        except MemberUnreadable as error:
+            return Seen(lost=str(error), objection=objection)
+        return Seen(lost_names(tree), Lacks(tree, archives).count().lacking, objection)
+
+    def _table(self, archive: BackupArchive | None, before: BackupArchive | None) -> OpenTable:
+        assert archive is not None
+
+        def opened() -> NameTable:
+            return self._members.table(archive, before)
+
+        return opened

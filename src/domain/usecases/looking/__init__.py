@@ -1,0 +1,1 @@
+"""Trees and archives are looked into."""

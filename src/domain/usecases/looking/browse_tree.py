@@ -1,0 +1,200 @@
+"""
+Looking into archives and points without restoring them: directories, names, one path through time, one file.
+
+What is shown of a name (size, time, owner) is in the records of the archive that carries it; a tree knows where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from ...archives.archive import BackupArchive
+from ...errors import ArchiveCorrupt, MemberNotFound, PathNotFound
+from ...ports import Unpacker
+from ...tar.headers import read_to_show
+from ...tar.members import Member, MemberType
+from ...tar.paths import canonical
+from ...trees.tree import Entry
+from ..reading.examine import ExamineArchive
+from ..reading.read_members import RecordMembers
+from ..restoring.open_point import OpenedPoint
+
+PAGE_BYTES = 1 << 20
+"""Of names, owners and link targets that one page shows: a few members can have more of them than fit into memory."""
+
+_MAX_LINKS = 8  # from one hard link to the next; tar links to files alone
+
+Shown = TypeVar("Shown")
+
+
+@frozen
+class Page(Generic[Shown]):
+    """As many *entries* as were asked for and fit into a page; *has_more* tells whether others follow."""
+
+    entries: tuple[Shown, ...]
+    has_more: bool
+
+
+@frozen
+class TreeEntry:
+    """
+    One name of a tree. *member* tells what it is, None for a directory that no archive tells of; *archive* carries it.
+
+    Of a hard link *member* is the file it leads to.
+    """
+
+    path: bytes
+    member: Member | None
+    archive: BackupArchive | None
+
+
+@frozen
+class BrowseTree:
+    """List and search the tree at a point."""
+
+    members: RecordMembers
+
+    def directory(self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None) -> Page[TreeEntry]:
+        """
+        Up to *limit* names in the directory *path*, in the order of their bytes, those behind the name *after*.
+
+        Of a path that is no directory, just that.
+
+        Raises:
+            PathNotFound: there is no such path.
+        """
+        found = opened.tree.list(path, limit + 1, after)
+        if found is None:
+            entry = opened.tree.entry(path)
+            if entry is None:
+                raise PathNotFound(path)
+            found = (entry,) if after is None else ()
+        return self._described(opened, found, limit)
+
+    def everything(self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None) -> Page[TreeEntry]:
+        """Up to *limit* names at any depth below *path*, by directory and name, those behind the path *after*."""
+        if opened.tree.entry(path) is None:
+            raise PathNotFound(path)
+        return self._described(opened, list(islice(opened.tree.search(b"", path, after), limit + 1)), limit)
+
+    def search(self, opened: OpenedPoint, pattern: bytes, limit: int, after: bytes | None = None) -> Page[TreeEntry]:
+        """Up to *limit* names that match *pattern* (see `Tree.search`), those behind the path *after*."""
+        return self._described(opened, list(islice(opened.tree.search(pattern, after=after), limit + 1)), limit)
+
+    def _described(self, opened: OpenedPoint, entries: Sequence[Entry], limit: int) -> Page[TreeEntry]:
+        described = self._read(opened, entries[:limit])
+        page = _page((entry, len(entry.path) + _shown_bytes(entry.member)) for entry in described)
+        return Page(page, len(page) < len(entries))
+
+    def _read(self, opened: OpenedPoint, entries: Sequence[Entry]) -> Iterator[TreeEntry]:
+        """*entries* with their members, read together unless these would fill more than a page."""
+        members = self._members(opened, entries)
+        if members is None:
+            half = len(entries) // 2
+            yield from self._read(opened, entries[:half])
+            yield from self._read(opened, entries[half:])
+            return
+        for entry in entries:
+            archive, at = entry.content_archive, entry.content_at
+            if archive is None or at is None:
+                yield TreeEntry(entry.path, None, None)
+            else:
+                yield TreeEntry(entry.path, members.get((archive, at)), opened.archives[archive])
+
+    def _members(self, opened: OpenedPoint, entries: Sequence[Entry]) -> dict[tuple[int, int], Member] | None:
+        """The members of *entries*, by archive and position; None where it is better to read fewer at once."""
+        wanted: dict[int, set[int]] = {}
+        for entry in entries:
+            if entry.content_archive is not None and entry.content_at is not None:
+                wanted.setdefault(entry.content_archive, set()).add(entry.content_at)
+        members: dict[tuple[int, int], Member] = {}
+        total_bytes = 0
+        for index, places in wanted.items():
+            for record in self.members.at(opened.archives[index], sorted(places)):
+                member = members[index, record.at] = read_to_show(record)
+                total_bytes += _shown_bytes(member)
+                if total_bytes > PAGE_BYTES and len(entries) > 1:
+                    return None
+        return members
+
+
+def _shown_bytes(member: Member | None) -> int:
+    return len(member.path) + len(member.link) + len(member.uname) + len(member.gname) if member is not None else 0
+
+
+def _page(entries: Iterable[tuple[Shown, int]]) -> tuple[Shown, ...]:
+    """The first of *entries*, given with their bytes, up to the one that fills the page."""
+    page: list[Shown] = []
+    total_bytes = 0
+    for entry, size_bytes in entries:
+        page.append(entry)
+        total_bytes += size_bytes
+        if total_bytes > PAGE_BYTES:
+            break
+    return tuple(page)
+
+
+@frozen
+class ListMembers:
+    """The members of one archive, as they stand in it."""
+
+    members: RecordMembers
+
+    def __call__(self, archive: BackupArchive, limit: int, after: int = -1) -> Page[Member]:
+        """Up to *limit* members, in the order of the tar, those behind the position *after*."""
+        records = self.members(archive, start=after + 1)
+        shown = map(read_to_show, islice(records, limit))
+        page = _page((member, _shown_bytes(member)) for member in shown)
+        return Page(page, next(records, None) is not None)
+
+
+@frozen
+class ReadMember:
+    """One file out of an archive."""
+
+    members: RecordMembers
+    unpacker: Unpacker
+    examine: ExamineArchive
+
+    def find(self, archive: BackupArchive, path: bytes) -> Member:
+        """
+        The member that extracting would leave at *path*: the last of that name; of a hard link what it leads to.
+
+        Raises:
+            MemberNotFound: there is none with bytes of its own.
+        """
+        wanted = canonical(path)
+        for _ in range(_MAX_LINKS):
+            member = self.members.last(archive, wanted)
+            if member is None:
+                break
+            if member.type is MemberType.FILE and not member.is_sparse:
+                return member
+            if member.type is not MemberType.HARD_LINK:
+                break
+            wanted = canonical(member.link)
+        raise MemberNotFound(archive.id, path)
+
+    def __call__(self, archive: BackupArchive, member: Member, start: int, stop: int) -> Iterator[bytes]:
+        """
+        The bytes of *member* from *start* to *stop*.
+
+        Raises:
+            ArchiveCorrupt: at the call if it is known, else in the middle.
+        """
+        unpacked = self.unpacker.open(archive)
+
+        def blocks() -> Iterator[bytes]:
+            with self.examine.watching(archive), unpacked:
+                left = stop - start
+                for block in unpacked.read(member.data_at + start, member.data_at + stop):
+                    left -= len(block)
+                    yield block
+                if left:
+                    raise ArchiveCorrupt(archive.id)
+
+        return blocks()

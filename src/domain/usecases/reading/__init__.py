@@ -1,0 +1,1 @@
+"""Archives, inventories and members are looked up."""

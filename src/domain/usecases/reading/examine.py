@@ -1,0 +1,155 @@
+"""
+Is a stored archive what was received? This is the one place that says so.
+
+Whoever reads an archive and meets something that it should not hold, whichever error that was, comes here. What the
+bytes themselves show is entered: the archive is marked, so that it is neither served nor called safe, and whoever runs
+the server is told once, with its name. An archive that was marked and turns out to be whole is whole again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from attrs import evolve, frozen
+
+from ...archives import sidecar
+from ...archives.archive import ArchiveState, BackupArchive, Digests
+from ...errors import (
+    ArchiveCorrupt,
+    ArchiveNotFound,
+    BackendUnavailable,
+    MemberUnreadable,
+    RejectedContent,
+    TarkeepError,
+)
+from ...ports import ArchiveStore, Catalog, Hasher, Notifier
+from ...text.counted import counted
+
+_PERHAPS_DAMAGE = (ArchiveCorrupt, RejectedContent, MemberUnreadable)
+"""Errors of the domain that damaged bytes can show themselves by."""
+
+
+@frozen
+class ExamineArchive:
+    """Read the stored bytes of an archive again and enter what they are."""
+
+    store: ArchiveStore
+    catalog: Catalog
+    hasher: Hasher
+    notifier: Notifier
+
+    def __call__(self, archive: BackupArchive) -> ArchiveState:
+        """
+        The state of *archive*, as it is entered now.
+
+        Raises:
+            BackendUnavailable, and what else keeps it from being read or entered: nothing is known then.
+        """
+        found = self._digests(archive)
+        if isinstance(found, str):
+            self.found(archive, found)
+            return ArchiveState.DAMAGED
+        if found.sha256 != archive.digests.sha256:
+            self.found(archive, _difference(found, archive.digests))
+            return ArchiveState.DAMAGED
+        if found != archive.digests:
+            self.notifier.damaged(archive.id, f"the MD5 on record {_IS_WRONG}")
+        if self.catalog.find(archive.id).state is ArchiveState.DAMAGED:
+            self._mark(archive, ArchiveState.STORED)
+            self.notifier.whole(archive.id)
+        return ArchiveState.STORED
+
+    def found(self, archive: BackupArchive, what: str) -> ArchiveCorrupt:
+        """
+        Enter that *archive* is damaged, *what* being how that shows; the error for whoever wanted to read it.
+
+        Should it be impossible to enter it now, the next reader does.
+        """
+        with suppress(TarkeepError):
+            if not self._is_known(archive):
+                self._mark(archive, ArchiveState.DAMAGED)
+                self.notifier.damaged(archive.id, what)
+        return ArchiveCorrupt(archive.id)
+
+    def is_there(self, archive: BackupArchive) -> bool:
+        """
+        Whether all bytes of *archive* are where they should be, by their number alone; that they are not is entered.
+
+        Raises:
+            BackendUnavailable: nobody can tell.
+        """
+        try:
+            size_bytes = self.store.stat(archive.id).size_bytes
+        except ArchiveNotFound:
+            self.found(archive, "its file is missing")
+            return False
+        if size_bytes != archive.size_bytes:
+            self.found(archive, _other_size(size_bytes, archive))
+            return False
+        return True
+
+    @contextmanager
+    def watching(self, archive: BackupArchive) -> Iterator[None]:
+        """
+        In the context something is made of the bytes of *archive*. What goes wrong there is perhaps their fault, so
+        they are looked at before it comes through.
+
+        Raises:
+            ArchiveCorrupt: they are damaged.
+            BackendUnavailable: they are not, and yet something was told of them that only damage would explain.
+        """
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, TarkeepError) and not isinstance(error, _PERHAPS_DAMAGE):
+                raise
+            if isinstance(error, ArchiveCorrupt) and self._is_known(archive):
+                raise
+            if self(archive) is ArchiveState.DAMAGED:
+                raise ArchiveCorrupt(archive.id) from error
+            if isinstance(error, ArchiveCorrupt):
+                reason = f"{archive.id} is whole, and what is kept beside it was not; ask again"
+                raise BackendUnavailable("store", reason) from error
+            raise
+
+    def _mark(self, archive: BackupArchive, state: ArchiveState) -> None:
+        """Enter *state* into the catalog, and beside the bytes, where it outlives a lost catalog."""
+        self.catalog.mark(archive.id, state)
+        with suppress(TarkeepError):  # the file may be what is missing, or the disk full: the catalog has it
+            present = self.store.stat(archive.id).sidecar
+            if present is not None:
+                described = sidecar.decode(present)
+                self.store.annotate(archive.id, sidecar.encode(evolve(described, state=state)), present)
+
+    def _is_known(self, archive: BackupArchive) -> bool:
+        with suppress(TarkeepError):
+            return self.catalog.find(archive.id).state is ArchiveState.DAMAGED
+        return False
+
+    def _digests(self, archive: BackupArchive) -> Digests | str:
+        """Those of the stored bytes; or why these cannot be what *archive* was."""
+        try:
+            with self.store.read(archive.id) as reader, self.hasher.start() as running:
+                if reader.size_bytes != archive.size_bytes:
+                    return _other_size(reader.size_bytes, archive)
+                for block in reader:
+                    running.update(block)
+                return running.finish()
+        except ArchiveNotFound:
+            return "its file is missing"
+        except ArchiveCorrupt:
+            return "it cannot be read to its end"
+
+
+_IS_WRONG = "is wrong, its bytes are not; tarkeep rebuild --check mends that"
+
+
+def _other_size(size_bytes: int, archive: BackupArchive) -> str:
+    return f"it has {counted(size_bytes, 'byte')} and had {archive.size_bytes}"
+
+
+def _difference(found: Digests, recorded: Digests) -> str:
+    if found.md5 == recorded.md5:  # by chance it does not agree
+        return f"the SHA-256 on record {_IS_WRONG}"
+    return f"its bytes are not what was received, they have the SHA-256 {found.sha256}"

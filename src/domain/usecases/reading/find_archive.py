@@ -1,0 +1,47 @@
+"""Finding an archive by what is known of it."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ...access.tokens import ANYBODY, Visitor
+from ...archives.archive import ArchiveId, BackupArchive, BackupType
+from ...errors import AmbiguousName, ArchiveNotFound
+from ...ports import Catalog
+from ..access.visible import VisibleProfiles
+
+
+@frozen
+class FindArchive:
+    """Look an archive up by as much of its identity as the client knows."""
+
+    catalog: Catalog
+    visible: VisibleProfiles
+
+    def __call__(
+        self,
+        type: BackupType,
+        name: str,
+        profile: str | None = None,
+        visitor: Visitor = ANYBODY,
+    ) -> BackupArchive:
+        """
+        The archive of that type and name; without *profile*, in whichever one profile holds it.
+
+        A profile that *visitor* does not see is not looked into: for him there is none.
+
+        Raises:
+            ArchiveNotFound: none does.
+            AmbiguousName: several do, and none was named.
+        """
+        if profile is not None:
+            id = ArchiveId(profile, type, name)
+            if not visitor.sees(profile):
+                raise ArchiveNotFound(str(id))
+            return self.catalog.find(id)
+        found = self.catalog.named(type, name, profiles=self.visible(visitor))
+        if not found:
+            raise ArchiveNotFound(f"{type.value}/{name}")
+        if len(found) > 1:
+            raise AmbiguousName(type, name, tuple(archive.id.profile for archive in found))
+        return found[0]

@@ -1,0 +1,55 @@
+"""Bytes with the digest that they should have: the last of them come only when it is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from attrs import frozen
+
+from ...errors import ArchiveCorrupt
+from ...ports import ArchiveReader, Hasher
+from ...uploads import ChecksumAlgorithm
+
+
+@frozen
+class HashedReader:
+    """
+    An `ArchiveReader` of what *reader* gives.
+
+    Each block is given when the next is there, the last when the SHA-256 of all, in lower-case hex, is *sha256*, and
+    after calling *right*. Else, and where they cannot all be read, the error that *wrong* makes is raised in its place:
+    whoever counts bytes finds that some are missing.
+    """
+
+    reader: ArchiveReader
+    sha256: str
+    hasher: Hasher
+    wrong: Callable[[], Exception]
+    right: Callable[[], None] = lambda: None
+
+    @property
+    def size_bytes(self) -> int:
+        return self.reader.size_bytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        digest = self.hasher.checksum(ChecksumAlgorithm.SHA256)
+        held = None
+        try:
+            for block in self.reader:
+                digest.update(block)
+                if held is not None:
+                    yield held
+                held = block
+        except ArchiveCorrupt as error:
+            raise self.wrong() from error
+        if digest.digest().hex() != self.sha256:
+            raise self.wrong()
+        self.right()
+        if held is not None:
+            yield held
+
+    def __enter__(self) -> HashedReader:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.reader.__exit__(None, None, None)

@@ -1,0 +1,115 @@
+"""Listing what is stored, and how much of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from attrs import frozen
+
+from ...access.tokens import ANYBODY, Visitor
+from ...archives.archive import BackupType
+from ...errors import InsufficientStorage, ProfileNotFound
+from ...identity.naming import check_profile
+from ...ports import ArchiveStore, Catalog, ListedArchive, Page, Sums, Totals
+from ..access.visible import VisibleProfiles
+
+AT_ONCE = 1000
+READY_FREE_BYTES = 1 << 20
+"""With less than this free, a catalog's journal and one small archive may not fit."""
+
+
+@frozen
+class ListArchives:
+    """Pages of archives in the order they were received."""
+
+    catalog: Catalog
+    visible: VisibleProfiles
+
+    def __call__(
+        self,
+        *,
+        profile: str | None = None,
+        type: BackupType | None = None,
+        cursor: str | None = None,
+        limit: int = 100,
+        visitor: Visitor = ANYBODY,
+    ) -> Page:
+        """
+        One page, of what *visitor* sees: full unless it is the last one, and not followed by one that is empty.
+
+        Raises:
+            ValueError: *cursor* is not one that a page gave out.
+        """
+        profiles = self._profiles(profile, visitor)
+        return self.catalog.page(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=limit)
+
+    def all(
+        self, *, profile: str | None = None, type: BackupType | None = None, visitor: Visitor = ANYBODY
+    ) -> Iterator[Sequence[ListedArchive]]:
+        """Every archive that *visitor* sees, in pages of 1,000, none of which is empty."""
+        profiles, cursor = self._profiles(profile, visitor), None
+        while True:
+            page = self.catalog.listed(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=AT_ONCE)
+            if page.archives:
+                yield page.archives
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def _profiles(self, profile: str | None, visitor: Visitor) -> Collection[str] | None:
+        if profile is None:
+            return self.visible(visitor)
+        return None if visitor.sees(profile) else ()
+
+
+@frozen
+class Summarise:
+    """Counts, bytes and the newest archive, by profile and type."""
+
+    catalog: Catalog
+    visible: VisibleProfiles
+
+    def __call__(self, visitor: Visitor = ANYBODY) -> list[Totals]:
+        """One row for each profile and type that holds an archive and that *visitor* sees, in this order."""
+        return self.catalog.totals(profiles=self.visible(visitor))
+
+    def by_type(self, visitor: Visitor = ANYBODY) -> dict[BackupType, Sums]:
+        """What there is of each type in all that *visitor* sees."""
+        return self.catalog.sums(self.visible(visitor))
+
+    def profile(self, name: str) -> list[Totals]:
+        """
+        The rows of one profile.
+
+        Raises:
+            InvalidName: *name* cannot name a profile.
+            ProfileNotFound: it holds nothing.
+        """
+        rows = self.catalog.totals(check_profile(name))
+        if not rows:
+            raise ProfileNotFound(name)
+        return rows
+
+
+@frozen
+class CheckReadiness:
+    """Is the server able to store an archive now?"""
+
+    store: ArchiveStore
+    catalog: Catalog
+
+    def __call__(self) -> int:
+        """
+        Free bytes of the store, after the catalog answered and staging took a byte.
+
+        Raises:
+            InsufficientStorage: less than `READY_FREE_BYTES` are free.
+            BackendUnavailable, ReadOnly, CatalogBusy: what else keeps it from storing.
+        """
+        self.catalog.sums()
+        with self.store.begin() as writer:
+            writer.write(b"\0")
+        free_bytes = self.store.usage().free_bytes
+        if free_bytes < READY_FREE_BYTES:
+            raise InsufficientStorage(READY_FREE_BYTES, free_bytes)
+        return free_bytes

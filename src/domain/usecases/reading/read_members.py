@@ -1,0 +1,237 @@
+"""
+The members of a stored archive: from the records made when it arrived, or from its bytes where these are gone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+from attrs import frozen
+
+from ...archives.archive import BackupArchive
+from ...errors import MemberUnreadable, RecordsMissing, TreeTooLarge
+from ...names.columns import Names, tables
+from ...names.footprints import Footprint, footprint_of
+from ...names.joined import taken_apart
+from ...names.name_table import NameTable, held_table, last_at, listed_in_order
+from ...ports import Inspector, MemberRecords, Recorder
+from ...tar.headers import read_to_show
+from ...tar.members import Member, MemberRecord
+from ...tar.paths import MAX_HELD_BYTES, NAME_BYTES, canonical
+from .read_archive import ReadArchive
+from .watched_records import WatchedRecords
+
+NOT_IN_ORDER = (TreeTooLarge, MemberUnreadable)
+"""What `RecordMembers.table` raises of an archive whose names cannot be put in order; its records can be read."""
+
+_T = TypeVar("_T")
+_NAME_FIELD_BYTES = 90  # of a name this much stands in one piece in any header
+_FED_BYTES = (
+    16 << 10
+)  # of an archive at once where its records are not kept: no more than a thousand times as much comes
+
+
+@frozen
+class RecordMembers:
+    """
+    The records of an archive's members.
+
+    *inspector* looks at the bytes whatever the settings say of archives that arrive. Two callers that miss the same
+    records both make them. *max_names_bytes* bounds what names and paths of one archive, or of one tree, may count for.
+    """
+
+    records: MemberRecords
+    read: ReadArchive
+    inspector: Inspector
+    max_names_bytes: int = MAX_HELD_BYTES
+
+    def __call__(
+        self, archive: BackupArchive, *, directories_only: bool = False, start: int = 0
+    ) -> Iterator[MemberRecord]:
+        """
+        The records from the position *start* on, in the order of the tar; of directories only, where that is enough.
+
+        Raises:
+            ArchiveCorrupt: where the archive has to be read and is not what was received; at the call, or later if
+                records turn out to be damaged then.
+            RejectedContent, ExpandsTooFar: likewise, it is what was received, but no tar that can be looked into.
+        """
+
+        def kept(start: int) -> Iterator[MemberRecord]:
+            return self.records.read(archive.digests.sha256, directories_only=directories_only, start=start)
+
+        def passing(start: int) -> Iterator[MemberRecord]:
+            return (
+                record
+                for record in self._passing(archive)
+                if record.at >= start and (record.is_directory or not directories_only)
+            )
+
+        return self._found(archive, start, kept, passing)
+
+    def at(self, archive: BackupArchive, positions: Sequence[int]) -> Iterator[MemberRecord]:
+        """The records at *positions*, which ascend. Raises like calling."""
+
+        def kept(start: int) -> Iterator[MemberRecord]:
+            return self.records.at(archive.digests.sha256, positions[bisect_left(positions, start) :])
+
+        def passing(start: int) -> Iterator[MemberRecord]:
+            wanted = set(positions)
+            return (record for record in self._passing(archive) if record.at >= start and record.at in wanted)
+
+        return self._found(archive, 0, kept, passing)
+
+    def table(self, archive: BackupArchive, like: BackupArchive | None = None) -> NameTable:
+        """
+        What the members are called, by directory and name.
+
+        *like* is an archive that says mostly the same, such as the one that *archive* builds on. Raises like calling,
+        and whoever looks into the table has to begin anew where it raises RecordsMissing, see `again`.
+
+        Raises:
+            MemberUnreadable: a member whose headers are not.
+            TreeTooLarge: it has more names than can be held.
+        """
+        sha256, base = archive.digests.sha256, None if like is None else like.digests.sha256
+        limit_bytes = self.max_names_bytes
+        if archive.contents is not None and archive.contents.members * NAME_BYTES > limit_bytes:
+            raise TreeTooLarge(limit_bytes)  # before anything is read
+        found = self._kept(archive, lambda: self.records.table(sha256, limit_bytes, base))
+        return found or held_table(tables(self._passing(archive)), limit_bytes)
+
+    def parts(self, archive: BackupArchive) -> Sequence[NameTable]:
+        """The tables of the dumps that tar joined in *archive*. Raises like `table`."""
+        return taken_apart(tables(self(archive)), self.max_names_bytes)
+
+    def names(self, archive: BackupArchive, like: BackupArchive | None = None) -> Iterator[Names]:
+        """The directories that have listings, with these, in the order of the tar. Raises like `table`."""
+        return listed_in_order(self.table(archive, like))
+
+    def last(self, archive: BackupArchive, path: bytes) -> Member | None:
+        """
+        The last member at the canonical *path*, without its listing; None if nothing has that path. As calling.
+
+        Cost: of finding one name among those in order. They are put in order first where nobody asked for names before.
+
+        Raises:
+            MemberUnreadable: its headers cannot be read.
+        """
+        try:
+            at = self.again(lambda: last_at(self.table(archive), path))
+        except NOT_IN_ORDER:
+            found = None
+            for record in self.perhaps_named(archive, path):
+                member = read_to_show(record)
+                if canonical(member.path) == path:
+                    found = member
+            return found
+        return None if at is None else self.member(archive, at)
+
+    def member(self, archive: BackupArchive, at: int) -> Member | None:
+        """The member at the position *at*, without its listing; None if no member begins there. Raises like `last`."""
+        return next(map(read_to_show, self.at(archive, [at])), None)
+
+    def perhaps_named(self, archive: BackupArchive, path: bytes) -> Iterator[MemberRecord]:
+        """All records that may be of *path*, and those of directories. Raises like calling. Cost: of all records."""
+        # reading a record costs 30 times as much as finding that the name is not in it
+        name = path.rpartition(b"/")[2][:_NAME_FIELD_BYTES]
+        return (record for record in self(archive) if record.is_directory or name in record.headers)
+
+    def again(self, look: Callable[[], _T]) -> _T:
+        """
+        What *look* finds in tables; where one turns out to be damaged it is dropped, and *look* begins anew.
+
+        Raises:
+            RecordsMissing: the same one, again and again.
+        """
+        dropped: set[str] = set()
+        while True:
+            try:
+                return look()
+            except RecordsMissing as error:
+                if error.sha256 in dropped:
+                    raise
+                dropped.add(error.sha256)
+                self.records.remove(error.sha256)
+
+    def footprint(self, archive: BackupArchive) -> Footprint:
+        """Where tar goes when it extracts *archive*. Raises like calling."""
+        return self._kept(archive, lambda: self.records.footprint(archive.digests.sha256)) or footprint_of(
+            self._passing(archive)
+        )
+
+    def _found(
+        self,
+        archive: BackupArchive,
+        start: int,
+        kept: Callable[[int], Iterator[MemberRecord]],
+        passing: Callable[[int], Iterator[MemberRecord]],
+    ) -> Iterator[MemberRecord]:
+        """Records from *start* on that are kept, or pass; where they turn out to be damaged, from there on anew."""
+        records = self._kept(archive, lambda: kept(start))
+        return passing(start) if records is None else self._resumed(archive, records, start, kept, passing)
+
+    def _resumed(
+        self,
+        archive: BackupArchive,
+        records: Iterator[MemberRecord],
+        start: int,
+        kept: Callable[[int], Iterator[MemberRecord]],
+        passing: Callable[[int], Iterator[MemberRecord]],
+    ) -> Iterator[MemberRecord]:
+        try:
+            for record in records:
+                start = record.at + 1
+                yield record
+        except RecordsMissing as error:
+            self._remake(archive, error)
+            try:
+                for record in kept(start):
+                    start = record.at + 1
+                    yield record
+            except RecordsMissing:  # nothing lasts there
+                yield from passing(start)
+
+    def _kept(self, archive: BackupArchive, read: Callable[[], _T]) -> _T | None:
+        """What *read* finds, with records made first if there are none; None where these cannot be kept."""
+        try:
+            return read()
+        except RecordsMissing as error:
+            self._remake(archive, error)
+        with suppress(RecordsMissing):  # perhaps because the disk is full
+            return read()
+        return None
+
+    def _remake(self, archive: BackupArchive, error: RecordsMissing) -> None:
+        """Make those of *archive* anew; where *error* is of others, which they lean on, drop these first."""
+        if error.sha256 != archive.digests.sha256:
+            self.records.remove(error.sha256)
+        self.remake(archive)
+
+    def remake(self, archive: BackupArchive) -> None:
+        """Make the records of *archive* from its bytes, in place of those that may be there. Raises like calling."""
+        with WatchedRecords(self.records) as writer:
+            for _ in self._inspected(archive, writer.write):
+                pass
+            writer.publish(archive.digests.sha256)
+
+    def _passing(self, archive: BackupArchive) -> Iterator[MemberRecord]:
+        passed: deque[MemberRecord] = deque()
+        for _ in self._inspected(archive, passed.extend):
+            while passed:
+                yield passed.popleft()
+
+    def _inspected(self, archive: BackupArchive, recorder: Recorder) -> Iterator[None]:
+        """Have *archive* inspected, stopping after each piece and at the end."""
+        # only of bytes that are what was received it is worth saying what is wrong with them
+        with self.read.surely(archive) as reader, self.inspector.start(recorder) as inspection:
+            for block in reader:
+                for at in range(0, len(block), _FED_BYTES):
+                    inspection.feed(block[at : at + _FED_BYTES])
+                    yield
+            inspection.finish()
+            yield

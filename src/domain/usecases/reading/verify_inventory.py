@@ -1,0 +1,149 @@
+"""
+Comparing a client's inventory with the catalog.
+
+Both may be longer than memory is large. The client's is put in order first; the catalog's is then walked beside it, by
+names alone, and asked for more about those that both have. Where several profiles are compared with, each of which has
+an order of its own, theirs is put in order, too.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from itertools import groupby, islice
+from operator import attrgetter
+
+from attrs import frozen
+
+from ...access.tokens import ANYBODY, Visitor
+from ...archives.archive import BackupType
+from ...archives.inventory import Bucket, InventoryEntry, Judged, bucket_of, once_each, pair
+from ...ports import Catalog, InventorySorter
+from ..access.visible import VisibleProfiles
+
+_by_name = attrgetter("name")
+
+
+@frozen
+class VerifyInventory:
+    """Say for every archive of either side whether both have it, and the same; *at_once* names are compared at once."""
+
+    catalog: Catalog
+    visible: VisibleProfiles
+    sorter: InventorySorter
+    at_once: int = 5000
+
+    def __call__(
+        self,
+        inventory: Iterable[InventoryEntry],
+        profile: str | None = None,
+        visitor: Visitor = ANYBODY,
+    ) -> Iterator[Judged]:
+        """
+        Judge *inventory* (the client's) against *profile*, or against everything stored that *visitor* sees.
+
+        Without a profile, archives of the same type and name in several profiles count as one, synced when any of
+        them holds the client's bytes: such a client knows nothing of profiles.
+
+        Raises, while it is iterated:
+            DuplicateEntry: *inventory* names an archive twice in one type.
+            What *inventory* raises.
+
+        Cost: O(n log n) time in the entries of both sides, and bounded memory.
+        """
+        with self.in_order(inventory) as local:
+            yield from self.against(local, profile, visitor)
+
+    def in_order(self, inventory: Iterable[InventoryEntry]) -> AbstractContextManager[Iterator[InventoryEntry]]:
+        """*inventory*, read to its end and in the order that `against` wants it in."""
+        return self.sorter.in_order(inventory)
+
+    def against(
+        self, local: Iterator[InventoryEntry], profile: str | None = None, visitor: Visitor = ANYBODY
+    ) -> Iterator[Judged]:
+        """As a call with *local*, which is in order: for who knows the profile only after the inventory was read."""
+        profiles = self._compared(profile, visitor)
+        if len(profiles) == 1:
+            yield from self._against_one(profiles[0], local)
+            return
+        everything = (entry for one in profiles for entry in self._inventory(one))
+        with self.sorter.in_order(everything) as remote:
+            yield from pair(remote, local)
+
+    def _compared(self, profile: str | None, visitor: Visitor) -> list[str]:
+        if profile is not None:
+            return [profile] if visitor.sees(profile) else []
+        seen = self.visible(visitor)
+        return sorted(self.visible.all() if seen is None else seen)
+
+    def _inventory(self, profile: str) -> Iterator[InventoryEntry]:
+        cursor = None
+        while True:
+            page = self.catalog.inventory(profile=profile, cursor=cursor, limit=self.at_once)
+            yield from page.entries
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    # -- one profile -----------------------------------------------------------------------------------------------
+
+    def _against_one(self, profile: str, local: Iterator[InventoryEntry]) -> Iterator[Judged]:
+        by_type = groupby(once_each(local), attrgetter("type"))
+        following = next(by_type, None)
+        for type in BackupType:
+            mine: Iterator[InventoryEntry] = iter(())
+            if following is not None and following[0] is type:
+                mine = following[1]
+            for stored, some in _in_step(self._names(profile, type), _in_parts(mine, self.at_once)):
+                yield from self._judged(profile, type, stored, some)
+            if following is not None and following[0] is type:
+                following = next(by_type, None)
+
+    def _names(self, profile: str, type: BackupType) -> Iterator[list[str]]:
+        names = self.catalog.names(profile, type, limit=self.at_once)
+        while names:
+            yield names
+            if len(names) < self.at_once:
+                return
+            names = self.catalog.names(profile, type, after=names[-1], limit=self.at_once)
+
+    def _judged(
+        self, profile: str, type: BackupType, stored: list[str], mine: list[InventoryEntry]
+    ) -> Iterator[Judged]:
+        """Judge all that either side has within the same range of names."""
+        here = {entry.name for entry in mine}
+        both = here.intersection(stored)
+        extra = [name for name in stored if name not in both] if both else stored
+        if extra:
+            yield Judged(type, Bucket.EXTRA_REMOTE, extra)
+        known = {entry.name: entry for entry in self.catalog.look_up(profile, type, both)} if both else {}
+        judged: dict[Bucket, list[str]] = {bucket: [] for bucket in Bucket}
+        for entry in mine:
+            theirs = known.get(entry.name)  # None also where it was removed in this moment
+            judged[Bucket.MISSING_REMOTE if theirs is None else bucket_of(entry, theirs)].append(entry.name)
+        yield from (Judged(type, bucket, names) for bucket, names in judged.items() if names)
+
+
+def _in_parts(entries: Iterator[InventoryEntry], length: int) -> Iterator[list[InventoryEntry]]:
+    while part := list(islice(entries, length)):
+        yield part
+
+
+def _in_step(
+    names: Iterator[list[str]], parts: Iterator[list[InventoryEntry]]
+) -> Iterator[tuple[list[str], list[InventoryEntry]]]:
+    """*names* and *parts*, both in order and none empty, cut so that those given together share a range of names."""
+    stored, mine = next(names, None), next(parts, None)
+    while stored is not None and mine is not None:
+        last = min(stored[-1], mine[-1].name)
+        until, count = bisect_right(stored, last), bisect_right(mine, last, key=_by_name)
+        yield stored[:until], mine[:count]
+        stored = stored[until:] or next(names, None)
+        mine = mine[count:] or next(parts, None)
+    while stored is not None:
+        yield stored, []
+        stored = next(names, None)
+    while mine is not None:
+        yield [], mine
+        mine = next(parts, None)

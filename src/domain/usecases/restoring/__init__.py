@@ -1,0 +1,1 @@
+"""Points, plans, and trees given back."""

@@ -1,0 +1,316 @@
+"""
+The tree at a restore point, merged from the archives of its path, and kept for the next one who asks.
+
+A tree does not change: it belongs to archives that never change. So the few that were asked for last are kept, as many
+as hold a bounded number of names together. A plan may be another one whenever an archive of its profile comes, goes or
+changes, which the catalog counts; whoever walks a tree page by page has the same as long as nothing did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from contextlib import suppress
+from datetime import datetime
+from itertools import pairwise
+from typing import TypeAlias
+
+from attrs import define, evolve, field, frozen
+
+from ...archives.archive import ArchiveId, ArchiveState, BackupArchive
+from ...chains.points import Plan
+from ...chains.seen import lost_names
+from ...errors import ArchiveCorrupt, MemberUnreadable, PathNotFound, PointNotRestorable, TarkeepError, TreeTooLarge
+from ...names.name_table import OpenTable
+from ...tar.paths import canonical
+from ...text.counted import counted
+from ...trees.lack_counts import Counts
+from ...trees.lacks import Lacks
+from ...trees.merging import merge
+from ...trees.tree import Tree
+from ..reading.examine import ExamineArchive
+from ..reading.read_members import RecordMembers
+from .find_way import FindWay, Way, way_of
+from .list_points import ListPoints
+
+Asked: TypeAlias = tuple[str, datetime | ArchiveId | None, bool]
+"""A profile, a time, and whether names may lack."""
+
+
+@frozen
+class OpenedPoint:
+    """
+    A point with its tree, of what *way* has of it; the tree counts its archives from 0.
+
+    *damage* says why not all of it can be given back, and *lacks* which names are not.
+    """
+
+    way: Way
+    tree: Tree
+    lacks: Lacks
+    damage: PointNotRestorable | None = None
+
+    @property
+    def plan(self) -> Plan:
+        return self.way.plan
+
+    @property
+    def archives(self) -> tuple[BackupArchive, ...]:
+        """Those that the tree is merged from, in order."""
+        return self.way.archives
+
+    def count(self, path: bytes = b"") -> Counts:
+        """How many names lack at and below *path*. That of the whole tree is kept."""
+        below = canonical(path)
+        found = self.way.counts.get(below)
+        if found is None:
+            found = self.lacks.count(below)
+            if not below:
+                self.way.counts[below] = found
+        return found
+
+    def check(self, path: bytes = b"", *, allow_gaps: bool = False) -> None:
+        """
+        See that there is something at *path*, and that it can be given, but for what nobody could extract, or is to be
+        given without what lacks.
+
+        Raises:
+            PathNotFound: the tree has no such name.
+            PointNotRestorable: some of it lacks, and that is not allowed; it counts how much.
+        """
+        below = canonical(path)
+        if below and self.tree.entry(below) is None and not self.lacks.has(below):
+            raise PathNotFound(below)
+        if self.damage is None or allow_gaps:
+            return
+        names: dict[ArchiveId, int] = {}
+        others = 0
+        for lack in self.lacks.all(below):
+            if lack.archive is not None:
+                names[lack.archive] = names.get(lack.archive, 0) + 1
+            elif not lack.kind.is_in_vain:
+                others += 1
+        if names or others:
+            told = (
+                f"{counted(count, 'name')} of what was asked for {'is' if count == 1 else 'are'} in {id}; "
+                "other paths can be asked for"
+                for id, count in names.items()
+            )
+            raise evolve(self.damage, reasons=(*self.damage.reasons, *told), lacks=self.count(below))
+
+
+@define(eq=False)
+class KeptTrees:
+    """
+    The trees used last, as long as they have at most *max_names* names together; one larger is kept alone.
+
+    For several threads at once: each step is one operation of a dictionary.
+    """
+
+    max_names: int = 2_000_000
+    _trees: dict[tuple[object, ...], Tree] = field(factory=dict, init=False)
+
+    def get(self, key: tuple[object, ...]) -> Tree | None:
+        """The tree of *key*, which is then the one used last."""
+        tree = self._trees.pop(key, None)
+        if tree is not None:
+            self._trees[key] = tree
+        return tree
+
+    def put(self, key: tuple[object, ...], tree: Tree) -> None:
+        """Keep *tree*; those used longest ago may have to go."""
+        self._trees[key] = tree
+        kept = list(self._trees.items())
+        names = sum(len(one) for _, one in kept)
+        for oldest, one in kept:
+            if names <= self.max_names or oldest == key:
+                break
+            names -= len(one)
+            self._trees.pop(oldest, None)
+
+
+@define(eq=False)
+class KeptPlans:
+    """The plans asked for last, with their archives. For several threads at once, like `KeptTrees`."""
+
+    max_plans: int = 8
+    _plans: dict[Asked, tuple[int, Way]] = field(factory=dict, init=False)
+
+    def get(self, asked: Asked, version: int | None) -> Way | None:
+        """What was kept at *version* of the profile's archives."""
+        kept = self._plans.get(asked)
+        return kept[1] if kept is not None and kept[0] == version else None
+
+    def put(self, asked: Asked, version: int, way: Way) -> None:
+        self._plans.pop(asked, None)
+        self._plans[asked] = (version, way)
+        for oldest in list(self._plans)[: -self.max_plans]:
+            self._plans.pop(oldest, None)
+
+
+@frozen
+class OpenPoint:
+    """Plan a restore and merge its tree."""
+
+    points: ListPoints
+    members: RecordMembers
+    examine: ExamineArchive
+    kept: KeptTrees = field(factory=KeptTrees)
+    plans: KeptPlans = field(factory=KeptPlans)
+
+    def __call__(
+        self, profile: str, at: datetime | ArchiveId | None = None, *, allow_gaps: bool = False
+    ) -> OpenedPoint:
+        """
+        The point with its tree; where names lack, only with *allow_gaps*, unless archives are damaged, whose names are
+        known.
+
+        Raises:
+            ProfileNotFound, PointNotFound: as `ListPoints.plan`.
+            PointNotRestorable: as `ListPoints.plan`, and for names that none of the archives has; with *allow_gaps*
+                only where nobody knows which names the point has, or these are too many.
+            ArchiveCorrupt: an archive had to be read and is damaged, and that cannot be entered.
+        """
+        if allow_gaps:
+            return self._despite_gaps(profile, at)
+        try:
+            return self._opened_whole(profile, at)
+        except PointNotRestorable as error:
+            raise self._counted(error, profile, at) from error
+        except ArchiveCorrupt as error:  # which is entered by now
+            refusal = FindWay(self.points).whole(profile, at).refusal
+            if refusal is None:
+                raise
+            raise self._counted(refusal, profile, at) from error
+
+    def _counted(
+        self, refusal: PointNotRestorable, profile: str, at: datetime | ArchiveId | None
+    ) -> PointNotRestorable:
+        """*refusal* with how many names the point would be given without, where it can be."""
+        with suppress(TarkeepError):
+            return evolve(refusal, lacks=self._despite_gaps(profile, at).count())
+        return refusal
+
+    def find_damage(self, profile: str, at: datetime | ArchiveId | None) -> None:
+        """
+        Look whether the bytes of all archives are there. Where they are not, that is entered, and counts from here on.
+
+        Raises:
+            ProfileNotFound, PointNotFound, PointNotRestorable: as calling with *allow_gaps*.
+        """
+        for archive in FindWay(self.points).broken(profile, at).archives:
+            if archive.state is not ArchiveState.DAMAGED:
+                self.examine.is_there(archive)
+
+    def if_merged(
+        self, profile: str, at: datetime | ArchiveId | None = None, *, allow_gaps: bool = False
+    ) -> OpenedPoint | None:
+        """As calling, where the tree is kept; None where it would have to be merged."""
+        way = self.plans.get((profile, at, allow_gaps), self.points.links.version(profile))
+        if way is None or self.kept.get(_key(way)) is None:
+            return None
+        return self(profile, at, allow_gaps=allow_gaps)
+
+    def opened(self, plan: Plan, archives: tuple[BackupArchive, ...]) -> OpenedPoint:
+        """
+        The tree of *plan*, which takes *archives*.
+
+        Raises:
+            PointNotRestorable: none of the archives has certain names, or a listing that matters is malformed.
+            TreeTooLarge: it has more names than can be held.
+            ArchiveCorrupt: an archive had to be read and is damaged.
+        """
+        try:
+            opened = self._opened(way_of(plan, archives))
+        except MemberUnreadable as error:
+            raise PointNotRestorable(plan.point.archive.id, (str(error),)) from error
+        if opened.tree.losses:
+            raise _lost(opened)
+        return opened
+
+    def _opened_whole(self, profile: str, at: datetime | ArchiveId | None) -> OpenedPoint:
+        asked = (profile, at, False)
+        version = self.points.links.version(profile)  # before what is planned: what changes meanwhile counts
+        way = self.plans.get(asked, version)
+        if way is None:
+            way = FindWay(self.points).whole(profile, at)
+            if version is not None:
+                self.plans.put(asked, version, way)
+        opened = self._opened_or_refused(way)
+        if opened.tree.losses:
+            raise way.refusal or _lost(opened)
+        return opened
+
+    def _despite_gaps(self, profile: str, at: datetime | ArchiveId | None) -> OpenedPoint:
+        asked, find = (profile, at, True), FindWay(self.points)
+        kept = self.plans.get(asked, self.points.links.version(profile))
+        if kept is not None:
+            with suppress(ArchiveCorrupt):
+                return self._opened_with_damage(kept)
+        self.find_damage(profile, at)
+        unread: Set[ArchiveId] = frozenset()
+        while True:
+            version = self.points.links.version(profile)
+            way = find.broken(profile, at, unread)
+            try:
+                opened = self._opened_with_damage(way)
+            except ArchiveCorrupt as error:  # and what was known of its members is gone
+                if error.id in unread:
+                    raise
+                unread |= {error.id}
+                continue
+            if version is not None:
+                self.plans.put(asked, version, way)
+            return opened
+
+    def _opened_with_damage(self, way: Way) -> OpenedPoint:
+        opened = self._opened_or_refused(way)
+        if opened.damage is None and opened.tree.losses:
+            return evolve(opened, damage=_lost(opened))
+        return opened
+
+    def _opened_or_refused(self, way: Way) -> OpenedPoint:
+        try:
+            return self._opened(way)
+        except (TreeTooLarge, MemberUnreadable) as error:
+            earlier = way.refusal or PointNotRestorable(way.plan.point.archive.id, ())
+            raise evolve(earlier, reasons=(*earlier.reasons, str(error))) from error
+
+    def _opened(self, way: Way) -> OpenedPoint:
+        tree = self._tree(way)
+        lacks = Lacks(tree, way.archives, way.damaged, way.certain_from, way.is_broken)
+        return OpenedPoint(way, tree, lacks, way.refusal)
+
+    def _tree(self, way: Way) -> Tree:
+        key = _key(way)
+        tree = self.kept.get(key)
+        if tree is not None:
+            return tree
+        with self.points.links.turns.take(f"tree at {way.plan.point.archive.id}"):
+            tree = self.kept.get(key)  # merged by whoever had the turn before
+            if tree is None:
+                limit_bytes = self.members.max_names_bytes
+                tables = [self._table(archive, before) for before, archive in pairwise((None, *way.archives))]
+                tree = self.members.again(
+                    lambda: merge(
+                        tables,
+                        way.is_exact,
+                        way.is_left_out,
+                        limit_bytes,
+                        lambda index: self.members.parts(way.archives[index]),
+                    )
+                )
+                self.kept.put(key, tree)
+        return tree
+
+    def _table(self, archive: BackupArchive | None, before: BackupArchive | None) -> OpenTable:
+        assert archive is not None
+        return lambda: self.members.table(archive, before)
+
+
+def _lost(opened: OpenedPoint) -> PointNotRestorable:
+    """Why a point does not restore of which names are in no archive."""
+    return PointNotRestorable(opened.plan.point.archive.id, (lost_names(opened.tree),))
+
+
+def _key(way: Way) -> tuple[object, ...]:
+    return (way.is_exact, way.is_left_out, *(archive.digests.sha256 for archive in way.archives))

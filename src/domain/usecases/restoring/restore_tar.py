@@ -1,0 +1,322 @@
+"""
+One ordinary tar of the tree at a point, made of the archives of its path while they stream by.
+
+Directories come first, so that whatever reads the tar can make them before what is in them; then, from all archives,
+the members that are still of the tree, their bytes as they stand, under the names of today; and at the end the
+directories that have something in them once more, because putting a file into one changed its time, and because one
+that nobody may write to must be open until then. An end is written only when every archive that had to be read was read
+to its last byte and found whole.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence, Set
+from contextlib import closing
+from itertools import compress
+from operator import not_
+
+from attrs import define, frozen
+
+from ...archives.archive import ArchiveState, BackupArchive
+from ...errors import ArchiveCorrupt
+from ...ports import UnpackedArchive, Unpacker
+from ...tar.headers import as_directory, as_hard_link, data_of, drop_times, read_member, with_mode, with_path
+from ...tar.members import MemberRecord
+from ...tar.paths import canonical
+from ...trees.tree import Taken
+from ..reading.examine import ExamineArchive
+from ..reading.read_members import RecordMembers
+from .open_point import OpenedPoint
+
+BLOCK_BYTES = 512
+RECORD_BYTES = 20 * BLOCK_BYTES
+PIECE_BYTES = 128 << 10
+"""Shorter pieces are gathered until they have this length."""
+
+_TURN_BYTES = 1 << 20  # of an archive that is not inflated ahead, before another has a turn
+_TIMED_AT_ONCE = 4096
+
+_OWNER_MAY = 0o700
+_KEPT_BYTES = 16 << 20  # of directories' headers, so that they need not be made twice
+
+
+@frozen
+class RestoreTar:
+    """Give the tree at a point back as a tar."""
+
+    members: RecordMembers
+    unpacker: Unpacker
+    examine: ExamineArchive
+
+    def __call__(self, opened: OpenedPoint, path: bytes = b"", *, allow_gaps: bool = False) -> Iterator[bytes]:
+        """
+        The tar in pieces of at most 1 MiB; only what is at and below *path* of the tree, where that is given. With
+        *allow_gaps* without the names that lack.
+
+        Raises:
+            PathNotFound: the tree has no such name; at the call.
+            PointNotRestorable: something of what was asked for lacks, and that is not allowed; at the call.
+            ArchiveCorrupt: in the middle, when a source turns out to be damaged. What came before is no whole tar, and
+                from then on the point is none that restores.
+        """
+        below = canonical(path)
+        opened.check(below, allow_gaps=allow_gaps)
+        return _gathered(self._pieces(opened, below))
+
+    def _pieces(self, opened: OpenedPoint, below: bytes) -> Iterator[bytes | memoryview]:
+        kept: list[bytes] = []
+        jobs = [
+            (archive, taken)
+            for archive, taken in zip(opened.archives, opened.tree.taken(below), strict=True)
+            if taken and archive.state is not ArchiveState.DAMAGED
+        ]
+        # The largest is inflated ahead, while the others are, and from now on.
+        jobs.sort(key=lambda job: job[0].size_bytes, reverse=True)
+        with closing(self._members(jobs[:1])) as largest, closing(self._members(jobs[1:])) as others:
+            next(largest, None)
+            filled = opened.tree.filled(below)
+            yield from self._directories(opened, below, filled, kept)
+            yield from _in_turns(largest, others)
+        yield from kept
+        yield from self._directories_again(opened, below, filled, skipped=len(kept))
+        yield bytes(2 * BLOCK_BYTES)
+
+    def _directories(self, opened: OpenedPoint, below: bytes, filled: Set[bytes], kept: list[bytes]) -> Iterator[bytes]:
+        """The headers of all directories, *filled* ones open to their owner; the first of these are *kept*."""
+        kept_bytes = 0
+        for record, path in self._directory_records(opened, below):
+            headers = as_directory(record, path or b".")
+            if path not in filled:
+                yield headers
+                continue
+            yield with_mode(headers, _OWNER_MAY)
+            if kept_bytes < _KEPT_BYTES:
+                kept.append(headers)
+                kept_bytes += len(headers)
+
+    def _directories_again(
+        self, opened: OpenedPoint, below: bytes, filled: Set[bytes], *, skipped: int
+    ) -> Iterator[bytes]:
+        """The headers of directories that have something in them, as they are, but for the first *skipped*."""
+        if len(filled) == skipped:
+            return
+        number = 0
+        for record, path in self._directory_records(opened, below):
+            if path in filled:
+                number += 1
+                if number > skipped:
+                    yield as_directory(record, path or b".")
+
+    def _directory_records(self, opened: OpenedPoint, below: bytes) -> Iterator[tuple[MemberRecord, bytes]]:
+        """The records of directories at and below a path, with their paths in the tree."""
+        for archive, paths in zip(opened.archives, opened.tree.directory_places(below), strict=True):
+            if paths:
+                records = self.members.at(archive, sorted(paths)) if below else self._all_directories(archive)
+                for record in records:
+                    path = paths.get(record.at)
+                    if path is not None:
+                        yield record, path
+
+    def _all_directories(self, archive: BackupArchive) -> Iterator[MemberRecord]:
+        return self.members(archive, directories_only=True)
+
+    def _members(self, jobs: Iterable[tuple[BackupArchive, Taken]]) -> Generator[bytes | memoryview | None, None, None]:
+        for archive, taken in jobs:
+            with self.examine.watching(archive), self.unpacker.open(archive) as unpacked:
+                yield from self._contents(archive, unpacked, taken)
+
+    def _contents(
+        self, archive: BackupArchive, unpacked: UnpackedArchive, taken: Taken
+    ) -> Iterator[bytes | memoryview | None]:
+        """
+        The members of one archive in their places, most as they stand in it; None where others may have a turn, the
+        first time when it was begun.
+        """
+        first = min((*taken.positions[:1], *taken.elsewhere))  # most of an incremental archive is directories before it
+        source = _Source(archive, unpacked.through(first), at=first)
+        source.begin()
+        yield None
+        positions, spans = self._spans(archive, taken)
+        records = self.members.at(archive, list(compress(positions, map(not_, spans))))
+        begin = end = limit = 0  # of members side by side that can stay as they are, and how far these may go
+        timed: list[int] = []  # those that only lose the times in their headers
+        for at, span in zip(positions, spans, strict=True):
+            # As many as the piece at hand has, so that nobody waits for the next one without asking for a turn.
+            if at == end and span > 0 and end + span <= limit:
+                end += span
+                continue
+            if not span or at != end or at + abs(span) > limit or len(timed) == _TIMED_AT_ONCE:
+                if begin != end:
+                    yield from _without_times(source.take(begin, end - begin), begin, timed)
+                    timed.clear()
+                yield from source.pass_to(at)
+                if not source.is_next_there():
+                    yield None
+                begin, limit = at, source.end
+            end = at + abs(span)
+            if span < 0:
+                timed.append(at)
+            elif not span:
+                record = next(records, None)
+                if record is None or record.at != at:
+                    raise ArchiveCorrupt(archive.id)
+                yield from self._rewritten(record, taken.elsewhere.get(at), source)
+        yield from _without_times(source.take(begin, end - begin), begin, timed)
+        source.finish()
+
+    def _rewritten(
+        self, record: MemberRecord, paths: Sequence[bytes] | None, source: _Source
+    ) -> Iterator[bytes | memoryview]:
+        """A member under its own name, or under *paths*, all but the first of which become hard links to that."""
+        path, *others = paths or (canonical(read_member(record).path),)
+        data_at, stored_bytes = data_of(record)
+        yield with_path(record, path)
+        yield from source.take(data_at, -(-stored_bytes // BLOCK_BYTES) * BLOCK_BYTES)
+        for other in others:
+            yield as_hard_link(record, other, path)
+
+    def _spans(self, archive: BackupArchive, taken: Taken) -> tuple[Sequence[int], Sequence[int]]:
+        """
+        The positions of the members that are taken, ascending, and the span of each: 0 where its headers are needed,
+        for another path, or a link.
+        """
+        positions, elsewhere = taken.positions, taken.elsewhere
+        if elsewhere:
+            positions = array("Q", sorted((*positions, *elsewhere)))
+        spans = self.members.again(lambda: self.members.table(archive).files.spans_at(positions))
+        if spans is None:
+            raise ArchiveCorrupt(archive.id)
+        if elsewhere:
+            spans = array("q", (0 if at in elsewhere else span for at, span in zip(positions, spans, strict=True)))
+        return positions, spans
+
+
+def _without_times(
+    parts: Iterator[bytes | memoryview], begin: int, timed: Iterable[int]
+) -> Iterator[bytes | memoryview]:
+    """*parts* of the tar from *begin* on, the headers at the places *timed* without the times that GNU format has."""
+    waiting = deque(timed)
+    held = b""
+    for part in parts:
+        if not (waiting or held):
+            yield part
+            continue
+        block = bytearray(held) + part
+        end = begin + len(block)
+        while waiting and waiting[0] + BLOCK_BYTES <= end:
+            drop_times(block, waiting.popleft() - begin)
+        stop = min(waiting[0], end) - begin if waiting else len(block)
+        held = bytes(block[stop:])  # half a header
+        begin += stop
+        yield memoryview(block)[:stop]
+
+
+def _in_turns(*sources: Iterator[bytes | memoryview | None]) -> Iterator[bytes | memoryview]:
+    """The pieces of all, of another source after each None."""
+    waiting = deque(sources)
+    while waiting:
+        for piece in waiting[0]:
+            if piece is None:
+                waiting.rotate(-1)
+                break
+            yield piece
+        else:
+            waiting.popleft()
+
+
+def _gathered(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    """*pieces*, short ones put together, filled up to a whole number of tar's records."""
+    held: list[bytes] = []
+    size = total = 0
+    for piece in pieces:
+        total += len(piece)
+        if len(piece) >= PIECE_BYTES:
+            if held:
+                yield b"".join(held)
+                held, size = [], 0
+            yield bytes(piece)  # of bytes, which all of them are that were not cut, no copy
+            continue
+        held.append(bytes(piece))  # a copy: the cut of a piece would hold on to all of it
+        size += len(piece)
+        if size >= PIECE_BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    held.append(bytes(-total % RECORD_BYTES))
+    yield b"".join(held)
+
+
+@define
+class _Source:
+    """The inflated bytes of one archive, taken forwards."""
+
+    _archive: BackupArchive
+    _pieces: Iterator[bytes]
+    _piece: bytes = b""
+    _at: int = 0  # of the piece's first byte
+    _following: bytes = b""  # the piece after it, if somebody looked for it
+    _is_made_ahead: bool = False
+    _turn_bytes: int = 0
+
+    def begin(self) -> None:
+        """Have the archive inflated from now on."""
+        self.is_next_there()
+
+    @property
+    def end(self) -> int:
+        """Where the piece at hand ends."""
+        return self._at + len(self._piece)
+
+    def pass_to(self, start: int) -> Iterator[None]:
+        """Go to *start*, which is not before what was taken last; None is for others to have a turn."""
+        while self.end <= start:
+            if not self.is_next_there():
+                yield None
+            self._next()
+
+    def take(self, start: int, count: int) -> Iterator[bytes | memoryview]:
+        """The *count* bytes from *start* on, which is not before what was taken last."""
+        position = start - self._at
+        while count > 0:
+            while position >= len(self._piece):
+                position -= len(self._piece)
+                self._next()
+            part: bytes | memoryview = self._piece
+            if position or count < len(self._piece):
+                part = memoryview(self._piece)[position : position + count]
+            position += len(part)
+            count -= len(part)
+            yield part
+
+    def finish(self) -> None:
+        """Read to the end, which is where damage shows at the latest."""
+        for _ in self._pieces:
+            pass
+
+    def _next(self) -> None:
+        self._at = self.end
+        self._piece, self._following = self._following, b""
+        while not self._piece:  # an empty one says that it is still being made
+            piece = next(self._pieces, None)
+            if piece is None:
+                raise ArchiveCorrupt(self._archive.id)
+            self._piece = piece
+
+    def is_next_there(self) -> bool:
+        """
+        Whether the next piece is at hand, so that there is no reason for another's turn.
+
+        Of an archive that is not inflated ahead it always is; there others have a turn after so many bytes.
+        """
+        if self._following:
+            return True
+        self._following = next(self._pieces, b"")
+        if not self._following:
+            self._is_made_ahead = True
+            return False
+        self._turn_bytes += len(self._following)
+        if self._is_made_ahead or self._turn_bytes < _TURN_BYTES:
+            return True
+        self._turn_bytes = 0
+        return False

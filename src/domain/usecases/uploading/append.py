@@ -1,0 +1,344 @@
+"""
+Resumable uploads: continued over any number of requests, ended as an archive. They are begun in `begin`.
+
+What is judged is in `domain.uploads`; here bytes are moved, through the same receive as every other archive. The order
+that keeps an offset from lying: bytes are synced in staging, then the session is saved with the offset behind them,
+and only then is anybody told. Between requests an arrival rests with its digests and inspection as they stand; one that
+is lost (a restart, too many of them) is built anew from staging. What lay in staging between requests may have rotten
+there: before it becomes an archive it is read again, and held against a CRC-32 that was noted with the offset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+
+from attrs import evolve, frozen
+
+from ... import uploads
+from ...archives.archive import Digests, Offer
+from ...errors import (
+    BeyondLength,
+    ChecksumMismatch,
+    DigestMismatch,
+    ExpandsTooFar,
+    NameConflict,
+    RejectedContent,
+    StagedBytesMissing,
+    TarkeepError,
+    TooLarge,
+)
+from ...ports import ArchiveWriter, Block, Hasher
+from ...uploads import Checksum, Role, Upload
+from ..receiving.receive import Arrival, ReceiveArchive
+from .begin import BeginUpload
+from .open_uploads import BYTES_LOST, ShowUpload
+
+SYNC_BYTES = 8_000_000
+"""No more bytes than these are received without being made durable, as long as blocks are alike in length."""
+
+_FINAL_VERDICTS = (RejectedContent, ExpandsTooFar, DigestMismatch, NameConflict, TooLarge)
+
+
+def _nothing() -> None:
+    """For requests that nobody can hurry."""
+
+
+@frozen
+class AppendToUpload:
+    """Receive more bytes of an upload; with the last of them it becomes an archive, like any other."""
+
+    show: ShowUpload
+    receive: ReceiveArchive
+    hasher: Hasher
+
+    def __call__(
+        self,
+        id: str,
+        offset_bytes: int,
+        blocks: Iterable[Block],
+        *,
+        length_bytes: int | None = None,
+        announced_bytes: int | None = None,
+        checksum: Checksum | None = None,
+        is_the_rest: bool = False,
+        notes: tuple[str, ...] = (),
+        when_wanted: Callable[[], None] = _nothing,
+    ) -> Upload:
+        """
+        Append *blocks*, which begin at *offset_bytes*.
+
+        When *blocks* raise, what came before is kept, unless it was sent with a *checksum*: then all or nothing.
+        *length_bytes* declares the length, *is_the_rest* that it is where *blocks* end. *notes* take the place of those
+        of the offer. *when_wanted* as for `UploadLocks.hold`. The last bytes sent again to a finished upload are a
+        success.
+
+        Raises:
+            UploadNotFound, UploadGone, UploadLocked: nobody can append now.
+            As `uploads.start_append`: what is sent does not fit.
+            ChecksumMismatch: these bytes were dropped.
+            As `ReceiveArchive`: with the last bytes, or the first that show it. The upload is then over where sending
+                the same bytes again cannot help, else it stands where it stood.
+        """
+        with self.show.locks.hold(id, self.show.patience, when_wanted):
+            upload = self.show.current(id)
+            if upload.archive is not None and offset_bytes == upload.offset_bytes and not announced_bytes:
+                return upload
+            before = upload
+            upload = uploads.start_append(
+                before,
+                offset_bytes,
+                self.show.clock.now(),
+                max_bytes=self.receive.max_bytes,
+                length_bytes=length_bytes,
+                announced_bytes=announced_bytes,
+            )
+            self._check_growth(before, upload, announced_bytes or 0)
+            if notes and upload.offer is not None:
+                upload = evolve(upload, offer=evolve(upload.offer, notes=notes))
+            try:
+                if upload.role is Role.PARTIAL:
+                    return self._append_piece(upload, blocks, checksum)
+                return self._append(upload, blocks, checksum, is_the_rest)
+            except StagedBytesMissing:
+                self.show.end(upload, BYTES_LOST)
+                raise
+
+    def _check_growth(self, before: Upload, upload: Upload, coming_bytes: int) -> None:
+        """Judge whether there is room for what *upload* will hold and was not begun with. Raises QuotaExceeded."""
+        coming = upload
+        if upload.length_bytes is None:
+            coming = evolve(upload, offset_bytes=upload.offset_bytes + coming_bytes)
+        profile = upload.held_for
+        if profile is None or uploads.held_bytes(coming) <= uploads.held_bytes(before):
+            return
+        with self.receive.names.hold_profile(profile):
+            self.receive.check_parts(coming)
+            self.show.sessions.save(upload)  # a length that was declared counts from now on
+
+    def _append(self, upload: Upload, blocks: Iterable[Block], checksum: Checksum | None, is_the_rest: bool) -> Upload:
+        before = upload
+        with ExitStack() as held:
+            arrival = held.enter_context(self._arrival(upload))
+            try:
+                arrival.catch_up()
+                take = arrival.put_aside if checksum else arrival.take
+                upload, cut = self._stage(upload, arrival.writer, take, blocks, checksum)
+                arrival.catch_up()
+                if is_the_rest and cut is None and upload.length_bytes is None:
+                    upload = evolve(upload, length_bytes=arrival.size_bytes)
+                if cut is None and arrival.size_bytes == upload.length_bytes:
+                    self._check_rested(before, arrival)
+                    received = arrival.complete(upload.offer or _no_offer(upload), self._noting(upload))
+                    now = self.show.clock.now()
+                    upload = uploads.about_to_be_stored(upload, received.archive.digests.sha256, now)
+                    upload = uploads.stored(upload, received.archive.id, now)
+                    self.show.sessions.save(upload)
+                    held.close()
+                    # publishing leaves nothing to drop, but these bytes may have been stored before; what is stored
+                    # must not be reported as failed, and what stays here is the next sweep's business
+                    with suppress(TarkeepError):
+                        self.show.store.discard(upload.id)
+                    return upload
+                arrival.pause()
+            except _FINAL_VERDICTS as verdict:
+                self._check_rested(before, arrival)  # what was sent need not be what is wrong
+                held.close()
+                self.show.end(upload, str(verdict))
+                raise
+            if arrival.size_bytes == upload.offset_bytes:
+                held.pop_all()
+                self.show.resting.keep(upload.id, arrival)
+        if cut is not None:
+            raise cut
+        return upload
+
+    def _check_rested(self, before: Upload, arrival: Arrival) -> None:
+        """Read what lay in staging when this request came. Raises StagedBytesMissing: it is not what was sent."""
+        for _ in as_sent(before, arrival.writer, self.hasher):
+            pass
+
+    def _noting(self, upload: Upload) -> Callable[[Digests], None]:
+        def note(digests: Digests) -> None:
+            self.show.sessions.save(uploads.about_to_be_stored(upload, digests.sha256, self.show.clock.now()))
+
+        return note
+
+    def _append_piece(self, upload: Upload, blocks: Iterable[Block], checksum: Checksum | None) -> Upload:
+        with self.show.store.resume(upload.id, upload.offset_bytes) as writer:
+            upload, cut = self._stage(upload, writer, writer.write, blocks, checksum)
+        if cut is not None:
+            raise cut
+        return upload
+
+    def _arrival(self, upload: Upload) -> Arrival:
+        resting = self.show.resting.take(upload)
+        if resting is not None:
+            return resting
+        return self.receive.begin(
+            self.show.store.resume(upload.id, upload.offset_bytes),
+            may_be_opaque=upload.offer is not None and self.receive.may_be_opaque(upload.offer),
+            instead_of=(upload.id,),
+        )
+
+    def _stage(
+        self,
+        upload: Upload,
+        writer: ArchiveWriter,
+        take: Callable[[Block], None],
+        blocks: Iterable[Block],
+        checksum: Checksum | None,
+    ) -> tuple[Upload, Exception | None]:
+        """Write *blocks*; the upload with its new offset, and what the sender broke off with."""
+        running = self.hasher.checksum(checksum.algorithm) if checksum else None
+        start = synced = writer.size_bytes
+        before = crc32 = upload.crc32
+        cut: Exception | None = None
+        try:
+            for block in _from_sender(blocks, *self._room(upload, writer.size_bytes)):
+                take(block)
+                crc32 = None if crc32 is None else self.hasher.crc32(block, crc32)
+                if running is not None:
+                    running.update(block)
+                elif writer.size_bytes - synced + len(block) > SYNC_BYTES:
+                    upload = self._sync(upload, writer, crc32)
+                    synced = writer.size_bytes
+                    # what is synced stays: it goes on from there once there is room
+                    self.receive.check_room()
+                    if upload.length_bytes is None:
+                        self.receive.check_parts(upload)
+        except _SenderLeft as left:
+            cut = left.error
+        if checksum is not None and running is not None and (cut is not None or running.digest() != checksum.digest):
+            writer.truncate(start)
+            crc32 = before
+            cut = cut or ChecksumMismatch(checksum.algorithm.value)
+        return self._sync(upload, writer, crc32), cut
+
+    def _room(self, upload: Upload, staged_bytes: int) -> tuple[int | None, TarkeepError]:
+        """How many bytes may follow those that are staged (None: any number), and what is wrong with more."""
+        if upload.length_bytes is not None:
+            return upload.length_bytes - staged_bytes, BeyondLength(upload.length_bytes)
+        limit = self.receive.max_bytes
+        return (None if limit is None else limit - staged_bytes), TooLarge(limit or 0)
+
+    def _sync(self, upload: Upload, writer: ArchiveWriter, crc32: int | None) -> Upload:
+        advanced = uploads.advanced(upload, writer.size_bytes, self.show.clock.now(), crc32)
+        if advanced.offset_bytes != upload.offset_bytes:
+            writer.sync()
+        self.show.sessions.save(advanced)
+        return advanced
+
+
+@frozen
+class JoinUploads:
+    """Concatenate partial uploads to an archive."""
+
+    show: ShowUpload
+    begin: BeginUpload
+    receive: ReceiveArchive
+    hasher: Hasher
+
+    def __call__(
+        self, offer: Offer, parts: Sequence[str], *, client: str = "", metadata: str = "", owner: str | None = None
+    ) -> Upload:
+        """
+        The final upload, of *parts* in this order, stored. Asked again it gives the same one. All are of one *owner*.
+
+        Raises:
+            PartsUnusable, UploadNotFound, UploadGone, UploadLocked: by the parts.
+            StagedBytesMissing: of one of them, which is over.
+            As `ReceiveArchive`: by their bytes together. The parts stay as they are.
+        """
+        show = self.show
+        for part in parts:
+            show.check_owner(part, owner)
+        with ExitStack() as held:
+            for part in sorted(set(parts)):
+                held.enter_context(show.locks.hold(part, show.patience))
+            before = self._joined_before(parts)
+            if before is not None:
+                return before
+            pieces = [show.current(part) for part in parts]
+            max_bytes = self.receive.max_bytes
+            final = uploads.concatenation(
+                self.begin.ids.new(),
+                offer,
+                pieces,
+                show.clock.now(),
+                max_bytes=max_bytes,
+                client=client,
+                metadata=metadata,
+                owner=owner,
+            )
+            received = self.receive(offer, self._bytes_of(pieces), instead_of=parts)
+            final = uploads.about_to_be_stored(final, received.archive.digests.sha256, show.clock.now())
+            final = uploads.stored(final, received.archive.id, show.clock.now())
+            show.sessions.save(final)
+            for piece in pieces:
+                show.sessions.save(uploads.joined(piece, final, show.clock.now()))
+                show.store.discard(piece.id)
+            return final
+
+    def _joined_before(self, parts: Sequence[str]) -> Upload | None:
+        finals = {part.joined_in for part in map(self.show.known, parts)}
+        final = finals.pop() if len(finals) == 1 else None
+        if final is None:
+            return None
+        upload = self.show.sessions.get(final)
+        return upload if upload.parts == tuple(parts) else None
+
+    def _bytes_of(self, pieces: Sequence[Upload]) -> Iterator[bytes]:
+        for piece in pieces:
+            with self.show.store.resume(piece.id, piece.offset_bytes) as writer:
+                try:
+                    yield from as_sent(piece, writer, self.hasher)
+                except StagedBytesMissing:
+                    self.show.end(piece, BYTES_LOST)
+                    raise
+
+
+def as_sent(upload: Upload, writer: ArchiveWriter, hasher: Hasher) -> Iterator[bytes]:
+    """
+    The bytes of *upload* that lay in staging, which *writer* reads.
+
+    Raises:
+        StagedBytesMissing: behind the last, they are not what was sent.
+    """
+    left, crc32 = upload.offset_bytes, 0
+    for block in writer.staged() if left else ():
+        some = block[:left]
+        yield some
+        crc32 = hasher.crc32(some, crc32)
+        left -= len(some)
+        if not left:
+            break
+    if left or upload.crc32 not in (None, crc32):
+        raise StagedBytesMissing(upload.id)
+
+
+class _SenderLeft(Exception):
+    """What broke off is the sender's, not the store's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _from_sender(blocks: Iterable[Block], room_bytes: int | None, too_long: TarkeepError) -> Iterator[Block]:
+    try:
+        for block in blocks:
+            if room_bytes is not None:
+                room_bytes -= len(block)
+                if room_bytes < 0:
+                    break
+            yield block
+        else:
+            return
+    except Exception as error:
+        raise _SenderLeft(error) from error
+    raise _SenderLeft(too_long)
+
+
+def _no_offer(upload: Upload) -> Offer:
+    raise ValueError(f"upload {upload.id} is a partial one")

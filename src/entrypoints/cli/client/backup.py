@@ -1,0 +1,340 @@
+"""Backing up directories: tar makes the dump, the server says what it continues from and keeps all of it."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from attrs import evolve, frozen
+from cyclopts import Parameter
+
+from ....domain.archives.archive import ArchiveId, BackupType
+from ....domain.client.backup.back_up import BackedUp, PlannedDump
+from ....domain.client.backup.through_spool import BackUpThroughFile
+from ....domain.client.backup.verdict import Verdict
+from ....domain.client.ports.dumping import NO_LIMITS, DumpSource, Limits
+from ....domain.client.push.push_archive import Progress
+from ....domain.client.retrying import Notice
+from ....domain.errors import ParentMoved, TarkeepError, WrongUse
+from ....domain.identity.naming import check_profile
+from ....domain.text.counted import counted
+from ....domain.text.sizes import human_size
+from ...settings.backups import BackupSettings, from_table
+from ...settings.client import ClientSettings, where_to_set
+from ..shared.opening import facts_of_server, one_profile, opening
+from ..shared.transfers import Pace
+from ..terminal.exits import FAILED, INTERRUPTED, OK, PARTLY, exit_code, hint
+from ..terminal.output import Output
+from .backup_report import Course, on_top_of, report
+from .backup_watch import WatchedDump, warn_of_limit
+
+if TYPE_CHECKING:
+    from ...wiring.client import Client
+    from ...wiring.client_dumps import Dumping
+
+
+def backup(
+    profile: str | None = None,
+    directory: str | None = None,
+    /,
+    *,
+    all: bool = False,
+    type: Literal["auto", "full", "inc", "diff"] | None = None,
+    exclude: Sequence[str] = (),
+    exclude_from: Sequence[str] = (),
+    one_file_system: bool = False,
+    sparse: bool = False,
+    xattrs: bool = False,
+    acls: bool = False,
+    strict: bool = False,
+    full_every: str | None = None,
+    diff_every: str | None = None,
+    max_chain: int | None = None,
+    compress_jobs: int | None = None,
+    level: int | None = None,
+    spool: str | None = None,
+    tar: str | None = None,
+    dry_run: Annotated[bool, Parameter(name=["--dry-run", "-n"])] = False,
+    client: ClientSettings | None = None,
+) -> int:
+    """
+    Back up a directory: GNU tar dumps what has changed, straight to the server.
+
+    What the dump continues from is the server's to say, and tar's snapshot file is kept there with each archive. So a
+    dump that was not stored is never built on, and a machine installed anew goes on where the old one stopped. What tar
+    makes is called after the time in UTC, such as inc_2025-11-21_09-07-19.tar.gz, and its members begin at the
+    directory's name. It is compressed in gzip members that can be entered one by one, which pigz cannot write.
+
+    In the settings file each profile may have a table, [backup.laptop], with directory and any of the options below
+    written with underscores. Exit codes: 0 everything is stored; 1 nothing was; 3 an archive is stored without what
+    could not be read or tar forgot, or on top of one of other files, or it does not restore, or its snapshot file is
+    not stored, so that the next dump continues from the one before, or of several profiles some were not stored; 12 the
+    token may not do all that this takes; 14 the server gave no answer.
+
+    Parameters
+    ----------
+    profile
+        The profile to store it for. Default: the one of the settings.
+    directory
+        The directory to back up. Default: the one in the table of the profile.
+    all
+        Back up every profile that has a table in the settings file, one after the other.
+    type
+        auto decides by age: a FULL where nothing can be continued from, where the directory is called otherwise, what
+        is excluded has changed, or --one-file-system, --xattrs or --acls, or when one is due, then a DIFF when one is
+        due, else an INC. Default: auto.
+    exclude
+        Leave out what matches this pattern of GNU tar; may be given several times.
+    exclude_from
+        Leave out what matches a pattern in this file; may be given several times.
+    one_file_system
+        Stay in the file system of the directory.
+    sparse
+        Look for holes in files, as of disk images, and leave them out.
+    xattrs
+        Keep extended attributes.
+    acls
+        Keep access control lists.
+    strict
+        Store nothing where a file or directory cannot be read. Without it the backup goes on, and the archive is stored
+        with what could be read and a note of what could not, which the next dump tries again.
+    full_every
+        How often auto makes a FULL, such as 12h, 30d or 8w. Default: 30d.
+    diff_every
+        How often auto makes a DIFF, or never. Default: 7d.
+    max_chain
+        How many archives a restore may need at most before auto makes a FULL. Default: 40.
+    compress_jobs
+        How many threads compress. Default: as many as there are processors, at most 4.
+    level
+        How hard to compress, 1 to 9. Default: 6.
+    spool
+        Write the archive to a file below this folder first, and remove it when the server has it. What could not be
+        sent is sent first by the next run, from where it was cut. Default: straight to the server.
+    tar
+        The GNU tar to use. Default: tar.
+    dry_run
+        Say what would be done, and how large it would be; send nothing.
+    """
+    settings = client or ClientSettings()
+    output = Output(settings.json, settings.quiet)
+    said = BackupSettings(
+        directory=directory,
+        type=type,
+        exclude=tuple(exclude),
+        exclude_from=tuple(exclude_from),
+        one_file_system=one_file_system,
+        sparse=sparse,
+        xattrs=xattrs,
+        acls=acls,
+        strict=strict,
+        full_every=full_every,
+        diff_every=diff_every,
+        max_chain=max_chain,
+        compress_jobs=compress_jobs,
+        level=level,
+        spool=spool,
+        tar=tar,
+    )
+    wanted = _wanted(profile, settings, said, everything=all)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service cleans up as Ctrl-C does
+    with opening(settings, output) as opened:
+        run = _Backup(opened, output, settings, dry_run=dry_run)
+        codes = [run.or_error(profile, its) if all else run(profile, its) for profile, its in wanted.items()]
+        failed = sum(code not in (OK, PARTLY) for code in codes)
+        if all or output.as_json:
+            done = "looked at" if dry_run else "backed up"
+            output.result(
+                f"{len(codes) - failed} of {counted(len(codes), 'profile')} {done}",
+                summary=True,
+                profiles=len(codes),
+                failed=failed,
+            )
+        return _worst(codes)
+
+
+def _wanted(
+    profile: str | None, settings: ClientSettings, said: BackupSettings, *, everything: bool
+) -> dict[str, BackupSettings]:
+    """The profiles to back up, and how."""
+    from ..main import command_table
+
+    known = from_table(*command_table("backup"))
+    if not everything:
+        name = check_profile(one_profile(profile, settings))
+        return {name: said.over(known.get(name, BackupSettings()))}
+    if profile is not None:
+        raise WrongUse("--all", "takes the profiles of the settings file; name none")
+    if not known:
+        raise WrongUse("--all", f"there is no table such as [backup.laptop] in {where_to_set()}")
+    return {name: said.over(its) for name, its in known.items()}
+
+
+def _worst(codes: Sequence[int]) -> int:
+    if INTERRUPTED in codes:
+        return INTERRUPTED
+    if len(set(codes)) == 1:
+        return codes[0]
+    return PARTLY if OK in codes or PARTLY in codes else FAILED
+
+
+@frozen
+class _Backup:
+    _client: Client
+    _output: Output
+    _settings: ClientSettings
+    _dry_run: bool
+
+    def or_error(self, profile: str, how: BackupSettings) -> int:
+        """Back up one of several profiles, after which the next one has its turn."""
+        try:
+            return self(profile, how)
+        except TarkeepError as error:
+            advice = hint(error)
+            self._output.error(f"{profile}: {error}{'; ' + advice if advice else ''}")
+            if self._output.as_json:
+                self._output.result("", profile=profile, status="failed", error=str(error))
+            return exit_code(error)
+
+    def __call__(self, profile: str, how: BackupSettings) -> int:
+        from ...wiring.client_dumps import dumping
+
+        source, rule, wanted = how.source(), how.rule(), how.wanted()
+        jobs, level = how.compression()
+        spool = None if self._dry_run else how.spool_folder()
+        notice = self._notice(profile)
+        facts = facts_of_server(self._client, self._output, "backup", profile)
+        limits = NO_LIMITS if facts is None else Limits(facts.max_upload_bytes, facts.max_unpacked_bytes)
+        with dumping(
+            self._client,
+            profile,
+            tar=how.program(),
+            compress_jobs=jobs,
+            level=level,
+            spool=spool,
+            strict=how.strict,
+            limits=limits,
+        ) as dumps:
+            dumps.dumper.check()
+            if dumps.through is not None:
+                self._send_waiting(dumps, dumps.through, source, notice)
+            began = time.monotonic()
+            planned = dumps.plan(profile, source, wanted, rule, datetime.now(UTC), notice)
+            if planned.passed_over is not None:
+                self._output.error(f"{profile}: {planned.passed_over}; planned anew, {on_top_of(_parent(planned))}")
+            if self._dry_run:
+                return self._explain(dumps, planned, how)
+            code, verdict = self._make(dumps, planned, source, began, notice)
+            if verdict is None or verdict.is_good or wanted is not None or planned.base is None:
+                return code
+            no_better = dumps.judge.full_that_is_no_better(profile, verdict, notice)
+            if no_better is not None:
+                self._output.error(f"{profile}: no FULL is made at once: {no_better} does not restore either")
+                return code
+            began = time.monotonic()
+            full = dumps.plan(profile, source, BackupType.FULL, rule, datetime.now(UTC), notice)
+            what = "does not restore" if verdict.obstacles else "lacks files"
+            reason = f"{planned.id.label} {what}: this is a FULL, so that all of it is backed up"
+            return self._make(dumps, evolve(full, reason=reason), source, began, notice)[0]
+
+    def _make(
+        self, dumps: Dumping, planned: PlannedDump, source: DumpSource, began: float, notice: Notice
+    ) -> tuple[int, Verdict | None]:
+        """Make a dump, planned since *began*, and tell of it: the exit code, and what the server makes of it."""
+        self._output.step(f"{planned.id}, {on_top_of(_parent(planned))}: {planned.reason}")
+        with self._making(planned.id, dumps.limits) as making:
+            done = dumps.back_up(planned, source, making.sent, notice, making.watch())
+        course = Course(making.read_bytes, time.monotonic() - began)
+        return self._report(dumps, done, source, _parent(planned), planned.reason, course, notice)
+
+    def _report(
+        self,
+        dumps: Dumping,
+        done: BackedUp,
+        source: DumpSource,
+        parent: str | None,
+        reason: str,
+        course: Course,
+        notice: Notice,
+    ) -> tuple[int, Verdict | None]:
+        """Ask what the server makes of a dump, and tell all of it; the exit code, and what was told."""
+        try:
+            verdict = dumps.judge(done.archive.id, source, notice)
+        except TarkeepError as error:
+            report(self._output, done, parent, reason, course)
+            self._output.error(f"{done.archive.id}: stored, but whether it restores could not be asked: {error}")
+            return PARTLY, None
+        return report(self._output, done, parent, reason, course, verdict), verdict
+
+    def _send_waiting(self, dumps: Dumping, through: BackUpThroughFile, source: DumpSource, notice: Notice) -> None:
+        """Send what an earlier run could not; this run's dump continues from it."""
+        for dump in through.spool.waiting():
+            self._output.step(f"{dump.id}: waits in the spool, is sent now")
+            parent = dump.lineage.parent
+            try:
+                with self._moving(dump.id, dump.archive.size_bytes) as progress:
+                    done = through.send(dump, progress, notice)
+            except ParentMoved as error:
+                self._output.error(f"{dump.id}: dropped from the spool: {error}")
+                continue
+            for note in dump.notes:
+                self._output.error(f"{dump.id}: {note}")
+            on = f"{parent[0].value}/{parent[1]}" if parent is not None else None
+            self._report(dumps, done, source, on, "sent from the spool", Course(), notice)
+
+    @contextmanager
+    def _moving(self, id: ArchiveId, size_bytes: int) -> Iterator[Progress]:
+        """A bar for *id* on its way, and the pace of the settings."""
+        label = id.label
+        pace = Pace(self._settings.limit_rate)
+        with self._output.bars(size_bytes) as bars:
+
+            def progress(position: int, moved_bytes: int) -> None:
+                bars.at(label, position, moved_bytes, size_bytes)
+                pace.moved(moved_bytes)
+
+            yield progress
+
+    @contextmanager
+    def _making(self, id: ArchiveId, limits: Limits) -> Iterator[WatchedDump]:
+        """A bar for *id* while it is made, and the pace of the settings."""
+        with self._output.bars(None) as bars:
+            yield WatchedDump(id.label, bars, Pace(self._settings.limit_rate), self._output, limits)
+
+    def _notice(self, profile: str) -> Notice:
+        return lambda error, pause: self._output.message(f"{profile}: {error}; again in {pause:.0f} s")
+
+    def _explain(self, dumps: Dumping, planned: PlannedDump, how: BackupSettings) -> int:
+        source = how.source()
+        estimate = dumps.dumper.estimate(source, planned.before)
+        command = shlex.join(dumps.dumper.command(source))
+        members = counted(estimate.members, "file or directory", "files and directories")
+        about = f"about {members}, {human_size(estimate.size_bytes)} before compression"
+        self._output.result(
+            f"{planned.id}: would be made, {on_top_of(_parent(planned))}: {planned.reason}",
+            profile=planned.id.profile,
+            type=planned.id.type.value,
+            name=planned.id.name,
+            status="planned",
+            parent=_parent(planned),
+            reason=planned.reason,
+            not_whole=planned.not_whole,
+            command=command,
+            members=estimate.members,
+            unpacked_size=estimate.size_bytes,
+        )
+        for line in () if self._output.as_json else (command, about):
+            self._output.result(line)
+        if planned.not_whole is not None:
+            self._output.error(f"{planned.id}: {planned.not_whole}")
+        warn_of_limit(self._output, estimate, dumps.limits)
+        return OK
+
+
+def _parent(planned: PlannedDump) -> str | None:
+    return planned.base.id.label if planned.base is not None else None

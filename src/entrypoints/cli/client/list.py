@@ -1,0 +1,98 @@
+"""Seeing what a server holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ....domain.archives.archive import BackupArchive, BackupType
+from ....domain.errors import ProfileNotFound
+from ....domain.ports import Totals
+from ....domain.text.counted import counted
+from ....domain.text.sizes import human_size
+from ...settings.client import ClientSettings, TypeWord
+from ..shared.opening import opening, retry_notice, the_profile
+from ..terminal.columns import in_columns
+from ..terminal.exits import OK
+from ..terminal.output import Output
+
+if TYPE_CHECKING:
+    from ...wiring.client import Client
+
+
+def list_(profile: str | None = None, /, *, type: TypeWord | None = None, client: ClientSettings | None = None) -> int:
+    """
+    List what is stored, oldest receipt first.
+
+    Parameters
+    ----------
+    profile
+        Of this profile only. Default: the one of the settings, else all.
+    type
+        FULL, INC or DIFF only.
+    """
+    settings = client or ClientSettings()
+    output = Output(settings.json, quiet=False)
+    wanted = BackupType(type) if type else None
+    profile = the_profile(profile, settings)
+    count = size = 0
+    with opening(settings, output) as opened:
+        for archive, line in in_columns(opened.remote.archives(profile=profile, type=wanted), _cells, right=[1]):
+            count, size = count + 1, size + archive.size_bytes
+            output.result(
+                line,
+                profile=archive.id.profile,
+                type=archive.id.type.value,
+                name=archive.id.name,
+                size=archive.size_bytes,
+                sha256=archive.digests.sha256,
+                md5=archive.digests.md5,
+                received_at=archive.received_at.isoformat(),
+                taken_at=archive.taken_at.isoformat(),
+                state=archive.state.value,
+            )
+        if not count and profile is not None and (wanted is None or not _holds_any(opened, profile)):
+            raise ProfileNotFound(profile)
+    if output.as_json:
+        output.result("", summary=True, archives=count, size=size)
+    return OK
+
+
+def _cells(archive: BackupArchive) -> list[str]:
+    return [
+        f"{archive.received_at:%Y-%m-%d %H:%M:%S}Z",
+        human_size(archive.size_bytes),
+        archive.digests.sha256[:12],
+        archive.state.value,
+        str(archive.id),
+    ]
+
+
+def _holds_any(client: Client, profile: str) -> bool:
+    return next(iter(client.remote.archives(profile=profile)), None) is not None
+
+
+def stats(*, client: ClientSettings | None = None) -> int:
+    """Count what is stored, by profile and type."""
+    settings = client or ClientSettings()
+    output = Output(settings.json, quiet=False)
+    with opening(settings, output) as opened:
+        rows = opened.retrying(opened.remote.totals, on_retry=retry_notice(output))
+    for row, line in in_columns(rows, _counts, right=[2, 3]):
+        output.result(
+            line,
+            profile=row.profile,
+            type=row.type.value,
+            archives=row.archives,
+            size=row.size_bytes,
+            newest=row.newest.isoformat(),
+        )
+    size = sum(row.size_bytes for row in rows)
+    count = sum(row.archives for row in rows)
+    words = f"{counted(count, 'archive')}, {human_size(size)}"
+    output.result(words, summary=True, archives=count, size=size)
+    return OK
+
+
+def _counts(row: Totals) -> list[str]:
+    newest = f"newest {row.newest:%Y-%m-%d %H:%M:%S}Z"
+    return [row.profile, row.type.value, str(row.archives), human_size(row.size_bytes), newest]

@@ -1,0 +1,279 @@
+"""Looking into what is stored: the tree at some time, names, the history of one path, and the bytes of one file."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ....domain.archives.archive import ArchiveId
+from ....domain.client.ports.chains import LATEST, TreeEntry, Version
+from ....domain.text.paths import path_text
+from ....domain.text.sizes import human_size
+from ...settings.client import ClientSettings
+from ..shared.lacking import lacks_words
+from ..shared.moments import When, point_at
+from ..shared.opening import one_profile, opening, retry_notice
+from ..shared.paths import given_path
+from ..terminal.columns import in_columns
+from ..terminal.exits import OK
+from ..terminal.output import Output
+
+Null = Annotated[bool, Parameter(name=["--null", "-0"])]
+_LETTERS = {
+    "directory": "d",
+    "symlink": "l",
+    "character-device": "c",
+    "block-device": "b",
+    "fifo": "p",
+}
+
+
+def ls(
+    profile: str,
+    path: str = "",
+    /,
+    *,
+    at: When = LATEST,
+    long: Annotated[bool, Parameter(name=["--long", "-l"])] = False,
+    recursive: Annotated[bool, Parameter(name=["--recursive", "-R"])] = False,
+    null: Null = False,
+    allow_gaps: bool = False,
+    client: ClientSettings | None = None,
+) -> int:
+    """
+    List what lay in a folder of the tree at some time.
+
+    Names are shown with everything escaped that is not plain writing; -0 prints them as they are.
+
+    Parameters
+    ----------
+    profile
+        The profile to look into.
+    path
+        The folder or file, written as ls shows it. Default: the whole tree's root.
+    at
+        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
+        of an archive; or latest.
+    long
+        Show type, mode, owner, size and time, and where links point.
+    recursive
+        Show everything below as well.
+    null
+        Print just the paths, byte by byte, each ended by a NUL byte, for xargs -0.
+    allow_gaps
+        List also what there is of a point of whose archives one is missing.
+    """
+    from ...wiring.client_dumps import chains
+
+    settings = client or ClientSettings()
+    output = Output(settings.json, quiet=False)
+    profile = one_profile(profile, settings)
+    at = point_at(at, output)
+    with opening(settings, output) as opened:
+        entries = chains(opened).tree(
+            profile,
+            at,
+            given_path(path),
+            recursive=recursive,
+            allow_gaps=allow_gaps,
+            tell=lambda lacks: output.error(lacks_words(lacks)),
+            warn=output.error,
+        )
+        return _show(output, entries, long=long, null=null)
+
+
+def find(
+    profile: str,
+    name: str,
+    /,
+    *,
+    at: When = LATEST,
+    long: Annotated[bool, Parameter(name=["--long", "-l"])] = False,
+    null: Null = False,
+    allow_gaps: bool = False,
+    client: ClientSettings | None = None,
+) -> int:
+    """
+    Find files and folders by name in the tree at some time.
+
+    Parameters
+    ----------
+    profile
+        The profile to look into.
+    name
+        A part of the name, or a pattern such as *.jpg.
+    at
+        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
+        of an archive; or latest.
+    long
+        Show type, mode, owner, size and time, and where links point.
+    null
+        Print just the paths, byte by byte, each ended by a NUL byte, for xargs -0.
+    allow_gaps
+        Look also through what there is of a point of whose archives one is missing.
+    """
+    from ...wiring.client_dumps import chains
+
+    settings = client or ClientSettings()
+    output = Output(settings.json, quiet=False)
+    profile = one_profile(profile, settings)
+    at = point_at(at, output)
+    with opening(settings, output) as opened:
+        entries = chains(opened).find(
+            profile,
+            at,
+            path_text(given_path(name)),
+            allow_gaps=allow_gaps,
+            tell=lambda lacks: output.error(lacks_words(lacks)),
+            warn=output.error,
+        )
+        return _show(output, entries, long=long, null=null)
+
+
+def history(profile: str, path: str, /, *, client: ClientSettings | None = None) -> int:
+    """
+    Show what became of one file or folder, archive by archive.
+
+    Parameters
+    ----------
+    profile
+        The profile to look into.
+    path
+        The file or folder, written as tarkeep ls shows it.
+    """
+    from ...wiring.client_dumps import chains
+
+    settings = client or ClientSettings()
+    output = Output(settings.json, quiet=False)
+    profile = one_profile(profile, settings)
+    with opening(settings, output) as opened:
+        known, wanted = chains(opened), given_path(path)
+        versions = opened.retrying(lambda: known.history(profile, wanted), on_retry=retry_notice(output))
+    for version, line in in_columns(versions, _version_cells, right=[2]):
+        output.result(line, **_version_members(version))
+    if output.as_json:
+        output.result("", summary=True, versions=len(versions))
+    return OK
+
+
+def cat(profile: str, path: str, /, *, at: When = LATEST, client: ClientSettings | None = None) -> int:
+    """
+    Print one file as it was at some time, byte by byte, on standard output; with --json its size and SHA-256 instead.
+
+    Parameters
+    ----------
+    profile
+        The profile to look into.
+    path
+        The file, written as tarkeep ls shows it.
+    at
+        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
+        of an archive; or latest.
+    """
+    from ...wiring.client_dumps import chains, content
+
+    settings = client or ClientSettings()
+    output = Output(settings.json, settings.quiet)
+    profile = one_profile(profile, settings)
+    at = point_at(at, output)
+    with opening(settings, output) as opened:
+        size, sha256 = 0, hashlib.sha256()
+        for block in content(chains(opened), profile, at, given_path(path)):
+            size += len(block)
+            sha256.update(block)
+            if not output.as_json:
+                sys.stdout.buffer.write(block)
+        sys.stdout.buffer.flush()
+        if output.as_json:
+            output.result("", summary=True, path=path_text(given_path(path)), size=size, sha256=sha256.hexdigest())
+    return OK
+
+
+def _show(output: Output, entries: Iterable[TreeEntry], *, long: bool, null: bool) -> int:
+    if output.as_json:
+        count = 0
+        for entry in entries:
+            count += 1
+            output.result("", **_entry_members(entry))
+        output.result("", summary=True, entries=count)
+    elif null:
+        for entry in entries:
+            sys.stdout.buffer.write(entry.path + b"\0")
+    elif long:
+        for _, line in in_columns(entries, _long_cells, right=[2]):
+            output.result(line)
+    else:
+        for entry in entries:
+            output.result(path_text(entry.path) + ("/" if entry.type == "directory" else ""))
+    sys.stdout.flush()
+    return OK
+
+
+def _long_cells(entry: TreeEntry) -> list[str]:
+    owner = "-" if entry.uid is None else f"{entry.uname or entry.uid}/{entry.gname or entry.gid}"
+    size = human_size(entry.size_bytes) if entry.type == "file" else "-"
+    link = f" -> {path_text(entry.link)}" if entry.link else ""
+    return [_mode(entry), owner, size, _time_text(entry.mtime_ns), f"{path_text(entry.path)}{link}"]
+
+
+def _mode(entry: TreeEntry) -> str:
+    bits = "?????????"
+    if entry.mode is not None:
+        bits = "".join(letter if entry.mode & (1 << 8 - place) else "-" for place, letter in enumerate("rwxrwxrwx"))
+    return _LETTERS.get(entry.type, "-") + bits
+
+
+def _entry_members(entry: TreeEntry) -> dict[str, object]:
+    return {
+        "path": path_text(entry.path),
+        "type": entry.type,
+        "size": entry.size_bytes,
+        "mtime": _time(entry.mtime_ns).isoformat() if entry.mtime_ns is not None else None,
+        "mtime_ns": entry.mtime_ns,
+        "mode": f"{entry.mode:04o}" if entry.mode is not None else None,
+        "uid": entry.uid,
+        "gid": entry.gid,
+        "uname": entry.uname,
+        "gname": entry.gname,
+        "link": path_text(entry.link),
+        "archive": _label(entry.archive),
+    }
+
+
+def _version_cells(version: Version) -> list[str]:
+    size = human_size(version.size_bytes) if version.size_bytes is not None else "-"
+    event = f"{version.event} {path_text(version.other)}" if version.other is not None else version.event
+    taken = f"{version.taken_at:%Y-%m-%d %H:%M:%S}Z"
+    return [taken, event, size, f"modified {_time_text(version.mtime_ns)}", _label(version.archive) or "-"]
+
+
+def _version_members(version: Version) -> dict[str, object]:
+    return {
+        "archive": _label(version.archive),
+        "taken_at": version.taken_at.isoformat(),
+        "event": version.event,
+        "type": version.type,
+        "size": version.size_bytes,
+        "mtime": _time(version.mtime_ns).isoformat() if version.mtime_ns is not None else None,
+        "other": path_text(version.other) if version.other is not None else None,
+    }
+
+
+def _label(id: ArchiveId | None) -> str | None:
+    return id.label if id is not None else None
+
+
+def _time_text(mtime_ns: int | None) -> str:
+    return f"{_time(mtime_ns):%Y-%m-%d %H:%M:%S}Z" if mtime_ns is not None else "-"
+
+
+def _time(mtime_ns: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(mtime_ns // 1_000_000_000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return datetime.fromtimestamp(0, UTC)

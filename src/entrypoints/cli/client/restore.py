@@ -1,0 +1,216 @@
+"""Restoring a tree into a directory: the server's plan, downloads with digests, and tar."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ....domain.client.ports.chains import LATEST, RestorePlan
+from ....domain.client.restore.restore import PlannedRestore
+from ....domain.errors import NoAnswer, NotRestorable, Refused, WrongUse
+from ...settings.backups import tar_program
+from ...settings.client import ClientSettings
+from ...settings.files import expanded
+from ..shared.lacking import beside, lacks_words, tell_lacks
+from ..shared.moments import When, point_at
+from ..shared.opening import facts_of_server, one_profile, opening, retry_notice
+from ..shared.paths import given_path
+from ..terminal.exits import DIFFERENT, FAILED, OK, PARTLY, exit_code, hint
+from ..terminal.output import Output
+from .restore_run import Left, RestoreRun
+
+
+def restore(
+    profile: str | None = None,
+    /,
+    *,
+    into: Path,
+    at: When = LATEST,
+    path: str | None = None,
+    merged: bool = False,
+    overwrite: bool = False,
+    allow_gaps: bool = False,
+    numeric_owner: bool = False,
+    work: Path | None = None,
+    tar: str = "tar",
+    check: bool = False,
+    dry_run: Annotated[bool, Parameter(name=["--dry-run", "-n"])] = False,
+    client: ClientSettings | None = None,
+) -> int:
+    """
+    Restore the tree of a profile, as it was at some time, into an empty directory.
+
+    The archives that it takes are downloaded with their digests checked, each member is looked at, and only then tar
+    extracts them in order, with extended attributes and ACLs. What is cut goes on when the same command is run again,
+    also where tar was extracting. When that point cannot be restored nothing is done, and those that can be are named,
+    the nearest first. What lies at --path is given where that is whole, whatever lacks elsewhere. Exit codes: 0
+    restored; 1 not; 3 restored, but for names that were told; 10 there is no such point or path; 13 --check found
+    differences; 14 the server gave no answer; 130 interrupted.
+
+    Parameters
+    ----------
+    profile
+        The profile to restore. Default: the one of the settings.
+    into
+        The directory to restore into; made where it is not there.
+    at
+        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
+        of an archive; or latest.
+    path
+        Restore this file or folder only, written as tarkeep ls shows it.
+    merged
+        Have the server put the tree together as one tar, in place of downloading archives: it takes no space beside the
+        directory, and gets by where the tar of an ordinary user cannot go on in read-only folders. What is cut begins
+        anew.
+    overwrite
+        Restore into a directory that holds something. What the archives hold replaces it, and in directories that they
+        list completely what was not there at that time is removed.
+    allow_gaps
+        Restore what there is of a point whose archives are damaged or missing. Names that lack are told, and those that
+        are restored as they were before an archive that is missing; of more than 20 all are in a file beside the
+        directory, DIR.tarkeep-gaps.
+    numeric_owner
+        Give files to the numbers of their owners, whatever the names of these are on this machine.
+    work
+        Where to keep the archives meanwhile: a folder that only you can enter, made where it is not there. Default:
+        beside the directory, DIR.tarkeep-work.
+    tar
+        The GNU tar to use.
+    check
+        Compare names, types, sizes, times and link targets with what the server says they were; after restoring, or
+        with --dry-run without.
+    dry_run
+        Say what would be done, and do nothing.
+    """
+    from ...wiring.client_dumps import restoring
+
+    settings = client or ClientSettings()
+    output = Output(settings.json, settings.quiet)
+    profile = one_profile(profile, settings)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    into = expanded("into", into).absolute()
+    if work is None and not into.name:
+        raise WrongUse("--into", f"nothing lies beside {into}: say with --work where to keep the archives meanwhile")
+    work = expanded("work", work or into.with_name(f"{into.name}.tarkeep-work")).absolute()
+    if work == into or into in work.parents:
+        raise WrongUse("--work", "must be outside the directory to restore into")
+    at = point_at(at, output)
+    wanted = given_path(path) if path is not None else b""
+    left = Left()
+    # Told inside as well, so that the summary for programs has it.
+    with left.told(), opening(settings, output) as opened, left.told():
+        facts_of_server(opened, output, "restore", profile)
+        how = restoring(opened, into, work, tar=tar_program(tar))
+        run = RestoreRun(
+            how,
+            output,
+            settings,
+            profile,
+            into,
+            work,
+            left,
+            numeric_owner=numeric_owner,
+            overwrite=overwrite,
+            allow_gaps=allow_gaps,
+        )
+        code = FAILED
+
+        def planned(at: str) -> PlannedRestore:
+            notice = retry_notice(output)
+            if path is None:
+                return how.plan(profile, at, notice, allow_gaps=allow_gaps)
+            return PlannedRestore(how.plan.point(profile, at, notice, path=wanted, allow_gaps=allow_gaps), ())
+
+        def carry_out(planned: PlannedRestore) -> int:
+            if path is None:
+                return run.whole(planned, merged=merged, dry_run=dry_run)
+            return run.part(planned.plan, wanted, dry_run=dry_run)
+
+        try:
+            # The point is fixed here for all that follows, whatever is stored meanwhile.
+            point, code = _carried_out(planned, at, carry_out, output, allow_gaps=allow_gaps)
+            if code == OK and check:
+                code = run.compare(wanted, point)
+            if code in (OK, DIFFERENT) and not point.is_whole:
+                if dry_run:
+                    output.error(lacks_words(point.lacks))
+                else:
+                    tell_lacks(
+                        output,
+                        point,
+                        how.chains.gaps(profile, point.point.label, wanted),
+                        beside(into, work),
+                        how.keep_list,
+                    )
+                code = code or PARTLY
+        except NotRestorable as error:
+            return _explain(output, profile, error)
+        finally:
+            if code not in (OK, PARTLY):
+                how.tree.unmake()
+        if output.as_json:
+            output.result("", summary=True, exit_code=code)
+    return code
+
+
+def _carried_out(
+    planned: Callable[[str], PlannedRestore],
+    at: str,
+    carry_out: Callable[[PlannedRestore], int],
+    output: Output,
+    *,
+    allow_gaps: bool,
+) -> tuple[RestorePlan, int]:
+    """
+    What was *planned* for *at* and carried out, and how that ended.
+
+    Where the server met damage meanwhile that it had not known of, it knows now: if that may lack, the restore begins
+    anew without it. Each time more lacks, so this comes to an end.
+    """
+    now = planned(at)
+    while True:
+        code, error = FAILED, None
+        try:
+            code = carry_out(now)
+        except (NoAnswer, Refused) as failed:
+            error = failed
+        if error is None and code == OK:
+            return now.plan, code
+        if allow_gaps:
+            again = planned(now.plan.point.label)
+            if (again.plan.lacks, again.plan.unknown) != (now.plan.lacks, now.plan.unknown):
+                output.error("the server has found more damage; what is in it is left out, and the restore begins anew")
+                now = again
+                continue
+        if error is not None:
+            raise error
+        return now.plan, code
+
+
+def _explain(output: Output, profile: str, error: NotRestorable) -> int:
+    output.error(str(error))
+    if advice := hint(error):
+        output.error(advice)
+    if error.nearest:
+        output.error(f"points of {profile} that can be restored, the nearest first:")
+        for point in error.nearest:
+            output.error(f"  {point}")
+        output.error(f"restore one of them with --at NAME; tarkeep points {profile} shows all")
+    else:
+        output.error(f"no other point of {profile} can be restored either")
+    if output.as_json:
+        output.result(
+            "",
+            summary=True,
+            error=str(error),
+            exit_code=exit_code(error),
+            obstacles=list(error.obstacles),
+            nearest=list(error.nearest),
+            gaps=None if error.lacks is None else error.lacks.lacking,
+            uncertain=None if error.lacks is None else error.lacks.uncertain,
+        )
+    return FAILED

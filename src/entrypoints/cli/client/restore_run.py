@@ -1,0 +1,435 @@
+"""
+One restore, step by step: what is told meanwhile, how it goes on after a cut, and what is left where it ends early.
+
+At every moment there is a sentence about what is left here and how to go on, said when Ctrl-C is pressed and when
+something goes wrong.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+
+from ....domain.archives.archive import BackupArchive
+from ....domain.client.ports.chains import RestorePlan, TreeEntry
+from ....domain.client.pull.pull_archive import Arrival, Pulled
+from ....domain.client.push.push_archive import Progress
+from ....domain.client.restore.comparing import differences
+from ....domain.client.restore.restore import Held, PlannedRestore, Reached
+from ....domain.client.restore.resuming import Begun, TrailFile, Work, goes_on_at, read_begun, strangers
+from ....domain.client.retrying import Notice
+from ....domain.errors import FolderUnusable, LocalDiskFull, NotRestorable, TarkeepError
+from ....domain.text.counted import counted
+from ....domain.text.paths import path_text
+from ....domain.text.sizes import human_size
+from ...settings.client import ClientSettings
+from .. import process
+from ..shared.transfers import Pace, Transfer, run
+from ..terminal.exits import DIFFERENT, FAILED, OK, PARTLY
+from ..terminal.output import Output
+from ..terminal.output import Progress as Shown
+
+if TYPE_CHECKING:
+    from ...wiring.client_dumps import Restoring
+
+_SHOWN_DIFFERENCES = 100
+_SHOWN_MESSAGES = 5
+_SHOWN_NAMES = 3
+_TAR_BLOCK = 512
+_NOTHING = "nothing was restored, run the same command again"
+
+
+@define
+class Left:
+    """What is left here where a restore ends at this moment, and how to go on: *words* for a person."""
+
+    words: str = _NOTHING
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Whatever ends what is done inside also says what is left."""
+        try:
+            yield
+        except NotRestorable:
+            raise
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) or process.was_interrupted():
+                raise KeyboardInterrupt(self.words) from None
+            if isinstance(error, TarkeepError) and self.words not in (_NOTHING, *getattr(error, "__notes__", ())):
+                error.add_note(self.words)
+            raise
+
+
+@define
+class RestoreRun:
+    """Restores *profile* into *into*; *work* is the folder of this restore alone."""
+
+    _how: Restoring
+    _output: Output
+    _settings: ClientSettings
+    _profile: str
+    _into: Path
+    _work: Path
+    _left: Left
+    _numeric_owner: bool = field(kw_only=True)
+    _overwrite: bool = field(kw_only=True)
+    _allow_gaps: bool = field(kw_only=True)
+
+    def whole(self, planned: PlannedRestore, *, merged: bool, dry_run: bool) -> int:
+        """Bring back the tree, from archives downloaded one by one where tar can do it right."""
+        plan = planned.plan
+        self._tell_plan(plan, dry_run=dry_run)
+        if dry_run:
+            return OK
+        if merged or not plan.is_sound:
+            return self._merged(plan, b"")
+        self._how.extractor.check()
+        self._how.tree.make()
+        with closing(self._how.open_work()) as work:
+            begun = self._begun(work)
+            self._check_space(work, planned.archives)
+            self._left.words = (
+                f"nothing was restored yet; what has come is kept in {self._work}: "
+                "run the same command again to go on, or remove it"
+            )
+            code = self._download(work, planned.archives)
+            if code != OK:
+                return code
+            with ExitStack() as stack:
+                archives = [stack.enter_context(closing(work.hold(archive))) for archive in planned.archives]
+                self._extract(plan, archives, work, begun)
+            work.remove()
+        self._restored(f"{self._profile} of {plan.taken_at:%Y-%m-%d %H:%M:%S}Z", plan)
+        return OK
+
+    def _extract(self, plan: RestorePlan, archives: Sequence[Held], work: Work, begun: Begun | None) -> None:
+        trail = work.begin_trail()
+        with closing(trail):
+            self._extract_noted(plan, archives, work, begun, trail)
+
+    def _extract_noted(
+        self, plan: RestorePlan, archives: Sequence[Held], work: Work, begun: Begun | None, trail: TrailFile
+    ) -> None:
+        steps = tuple(f"{'exact' if plan.is_exact else 'overlay'} {archive.sha256}" for archive in archives)
+        with self._reached("looking at every member", archives) as reached:
+            links = self._how.tree.links() if self._overwrite and begun is None else ()
+            looked = self._how.extract.look(archives, reached, links, trail.add)
+        first = 0
+        if begun is not None:
+            goes_on = goes_on_at(begun, steps, looked.renames)
+            if goes_on is None:
+                self._clear(work)
+            first = goes_on or 0
+        is_noted = not self._overwrite or begun is not None
+        if is_noted:
+            trail.keep()
+
+        def begin(number: int) -> None:
+            if is_noted:
+                work.put_note(Begun(self._how.tree.identity, steps, number).written())
+            self._left.words = self._part_left(f"{self._work} the archives")
+            self._output.step(f"{archives[number].label}: extracting")
+
+        with self._reached("extracting", archives[first:]) as reached:
+            said = self._how.extract(
+                plan,
+                archives,
+                self._how.tree.place,
+                reached,
+                begin,
+                first=first,
+                numeric_owner=self._numeric_owner,
+            )
+        self._tell_what_tar_said(said)
+
+    def part(self, plan: RestorePlan, path: bytes, *, dry_run: bool) -> int:
+        """Bring back what lay at *path*, which the server puts together."""
+        if not plan.is_whole:
+            for warning in plan.warnings:
+                self._output.error(warning)
+        if dry_run:
+            at = plan.point.label
+            line = f"{path_text(path) or 'the tree'} of {self._profile} as of {at} would be restored into {self._into}"
+            self._output.result(line, status="planned", profile=self._profile, path=path_text(path), at=at)
+            return OK
+        return self._merged(plan, path)
+
+    def _merged(self, plan: RestorePlan, path: bytes) -> int:
+        label, at = path_text(path) or "the tree", plan.point.label
+        self._how.extractor.check()
+        self._how.tree.make()
+        with ExitStack() as stack:
+            work = self._work_if_possible(stack)
+            begun = self._begun(work)
+            if begun is not None and work is not None:
+                self._clear(work)
+            links = self._how.tree.links() if self._overwrite and begun is None else ()
+            steps = (f"merged {plan.steps[-1].sha256} {path_text(path)}",)
+            trail = stack.enter_context(closing(work.begin_trail())) if work is not None else None
+            is_begun = False
+
+            def left(records: bytes) -> None:
+                nonlocal is_begun
+                if trail is not None and work is not None:
+                    trail.add(records)
+                    trail.flush()
+                if is_begun:
+                    return
+                if trail is not None and work is not None:
+                    trail.keep()
+                    work.put_note(Begun(self._how.tree.identity, steps, 0).written())
+                self._left.words = self._part_left(f"{self._work} says so" if work is not None else "")
+                is_begun = True
+
+            said = self._stream(label, at, path, links, left)
+            if work is not None:
+                work.remove()
+        self._tell_what_tar_said(said)
+        self._restored(f"{label} of {self._profile}", plan, path=path_text(path))
+        return OK
+
+    def _stream(
+        self,
+        label: str,
+        at: str,
+        path: bytes,
+        links: Iterator[bytes] | tuple[()],
+        trail: Callable[[bytes], None],
+    ) -> tuple[str, ...]:
+        pace = Pace(self._settings.limit_rate)
+        position = 0
+        with self._output.bars(None) as bars, self._foreseen(at, path, bars) as foreseen:
+
+            def progress(count_bytes: int) -> None:
+                nonlocal position
+                position += count_bytes
+                bars.at(label, position, count_bytes, max(foreseen[0], position) if foreseen else None)
+                pace.moved(count_bytes)
+
+            return self._how.part(
+                self._profile,
+                at,
+                path,
+                self._how.tree.place,
+                progress,
+                links=links,
+                trail=trail,
+                numeric_owner=self._numeric_owner,
+                allow_gaps=self._allow_gaps,
+            )
+
+    @contextmanager
+    def _foreseen(self, at: str, path: bytes, bars: Shown) -> Iterator[list[int]]:
+        """How many bytes the tar of what lay at *path* has, once that is known; asked only where somebody looks."""
+        foreseen: list[int] = []
+        is_over = threading.Event()
+
+        def add_up() -> None:
+            size = 0
+            with suppress(TarkeepError):  # whoever restores meets it as well
+                tree = self._how.chains.tree
+                for entry in tree(self._profile, at, path, recursive=True, allow_gaps=self._allow_gaps):
+                    if is_over.is_set():
+                        return
+                    size += _TAR_BLOCK + -(-entry.size_bytes // _TAR_BLOCK) * _TAR_BLOCK
+                foreseen.append(size)
+
+        if bars.is_seen:
+            threading.Thread(target=add_up, name="how much there is", daemon=True).start()
+        try:
+            yield foreseen
+        finally:
+            is_over.set()
+
+    def compare(self, path: bytes, plan: RestorePlan) -> int:
+        """Hold what lies here against what the server says of *path*, but for names that it does not give back."""
+        self._left.words = f"{self._into} was not compared to the end; --dry-run --check does that alone"
+        at = plan.point.label
+        tree = partial(self._how.chains.tree, allow_gaps=self._allow_gaps)
+        lacking: set[bytes] = set()
+        if plan.lacks.lacking:
+            names = self._how.chains.gaps(self._profile, at, path)
+            lacking.update(name.path for name in names if name.is_of_tree and not name.is_given)
+        first = next(iter(tree(self._profile, at, path)), None)
+        is_file = first is not None and first.path == path
+        roots = [path] if path else [entry.path for entry in tree(self._profile, at)]
+        # a folder that was asked for is the frame of what is compared, no part of it
+        frame = path if path and not is_file else None
+        passed = {frame, *lacking}
+        here = (entry for root in roots for entry in self._how.tree.entries(root) if entry.path not in passed)
+        compared = found = 0
+
+        def there() -> Iterator[TreeEntry]:
+            nonlocal compared
+            for entry in [first] if is_file and first else tree(self._profile, at, path, recursive=True):
+                if entry.path not in passed:
+                    compared += 1
+                    yield entry
+
+        for difference in differences(there(), here):
+            found += 1
+            if found <= _SHOWN_DIFFERENCES or self._output.as_json:
+                name = path_text(difference.path)
+                self._output.result(f"{name} {difference.what}", status="different", path=name, what=difference.what)
+        if found > _SHOWN_DIFFERENCES and not self._output.as_json:
+            self._output.result(f"and {found - _SHOWN_DIFFERENCES} more")
+        self._output.result(
+            f"{counted(compared, 'name')} compared, {_found(compared, found)}",
+            status="compared",
+            compared=compared,
+            different=found,
+        )
+        return DIFFERENT if found else OK
+
+    # -- what was begun before -----------------------------------------------------------------------------------
+
+    def _work_if_possible(self, stack: ExitStack) -> Work | None:
+        """The folder of this restore, where it can be had: without it what is cut must begin in an empty directory."""
+        if self._overwrite:
+            return None
+        with suppress(FolderUnusable):
+            return stack.enter_context(closing(self._how.open_work()))
+        return None
+
+    def _begun(self, work: Work | None) -> Begun | None:
+        """
+        What was noted about this very directory, which is opened.
+
+        Raises:
+            TargetNotEmpty: it holds something that no restore has begun.
+            FolderUnusable: it holds something besides what a restore has begun.
+        """
+        tree = self._how.tree
+        begun = read_begun(work.note()) if work is not None else None
+        if begun is None or begun.target != tree.identity:
+            tree.prepare(may_hold_something=self._overwrite)
+            return None
+        if self._overwrite or work is None:
+            return begun
+        with closing(tree.paths()) as paths:
+            others = strangers(begun, work.trail(), paths)
+        if others:
+            named = ", ".join(map(path_text, others[:_SHOWN_NAMES])) + (", ..." if len(others) > _SHOWN_NAMES else "")
+            reason = f"beside the part of a restore that was cut it holds {named}; move that elsewhere"
+            raise FolderUnusable(str(self._into), f"{reason}, or remove {self._work} and restore into a new directory")
+        return begun
+
+    def _clear(self, work: Work) -> None:
+        if self._overwrite:
+            return
+        self._output.message(f"{self._into} holds a part of a restore that was cut: it is emptied, and begins anew")
+        self._how.tree.clear()
+        work.put_note(None)
+
+    # -- steps ---------------------------------------------------------------------------------------------------
+
+    def _check_space(self, work: Work, archives: Sequence[BackupArchive]) -> None:
+        needed = sum(archive.size_bytes for archive in archives if work.find(archive) is None)
+        free = self._how.free_bytes(self._work)
+        if needed > free:
+            raise LocalDiskFull(str(self._work.parent), needed, free)
+
+    def _download(self, work: Work, archives: Sequence[BackupArchive]) -> int:
+        pull = self._how.pull(work)
+        transfers = [Transfer(archive, archive.id.label, archive.size_bytes) for archive in archives]
+
+        def receive(archive: BackupArchive, progress: Progress, notice: Notice) -> Pulled:
+            try:
+                return pull(archive, progress, notice, replace=True)
+            except TarkeepError as error:
+                return Pulled(archive, Arrival.FAILED, error)
+
+        def tell(outcome: Pulled) -> None:
+            if outcome.error is not None:
+                self._output.error(f"{outcome.archive.id}: {outcome.error}")
+
+        ended = run(transfers, receive, tell, self._output, self._settings, self._left.words)
+        code = ended.exit_code(self._output)
+        if work.held_bytes == 0:
+            self._left.words = _NOTHING
+        elif code != OK and not ended.unfinished:
+            self._output.error(self._left.words)
+        if process.was_interrupted() and not ended.unfinished:
+            raise KeyboardInterrupt
+        return FAILED if code == PARTLY else code
+
+    @contextmanager
+    def _reached(self, what: str, archives: Sequence[Held]) -> Iterator[Reached]:
+        """Tells how far *archives* have come in being looked at, or extracted."""
+        self._output.step(what)
+        with self._output.bars(sum(archive.size_bytes for archive in archives)) as bars:
+
+            def reached(label: str, position: int, new_bytes: int, size_bytes: int) -> None:
+                bars.at(label, position, new_bytes, size_bytes)
+                if position == size_bytes:
+                    bars.done(label, size_bytes)
+
+            yield reached
+
+    # -- what is told --------------------------------------------------------------------------------------------
+
+    def _tell_plan(self, plan: RestorePlan, *, dry_run: bool) -> None:
+        first = f"{plan.point.label} of {plan.taken_at:%Y-%m-%d %H:%M:%S}Z from {counted(len(plan.steps), 'archive')}"
+        words = f"{first}, {human_size(plan.size_bytes)}, {plan.fidelity}, {plan.evidence or 'no link to doubt'}"
+        if not dry_run:
+            self._output.step(words)
+        for warning in plan.warnings:
+            self._output.error(warning)
+        if not plan.is_exact:
+            self._output.error("not all of these archives know what was deleted: files that were deleted may come back")
+        if dry_run:
+            steps = [step.id.label for step in plan.steps]
+            self._output.result(
+                words,
+                status="planned",
+                profile=self._profile,
+                point=plan.point.label,
+                taken_at=plan.taken_at.isoformat(),
+                fidelity=plan.fidelity,
+                evidence=plan.evidence,
+                size=plan.size_bytes,
+                steps=steps,
+                warnings=list(plan.warnings),
+            )
+            for step in () if self._output.as_json else steps:
+                self._output.result(f"  {step}")
+
+    def _part_left(self, elsewhere: str) -> str:
+        """What is left while tar extracts; *elsewhere* what is left besides."""
+        left = ", ".join(filter(None, (f"{self._into} holds a part of it", elsewhere)))
+        if self._overwrite:  # among what was there before, so there is nothing to remove
+            return f"{left}: run the same command again to go on"
+        if not elsewhere:
+            return f"{left}: empty it, then run the same command again"
+        return f"{left}: run the same command again to go on, or remove both"
+
+    def _tell_what_tar_said(self, said: Sequence[str]) -> None:
+        """tar is content, and something may be other than it was all the same, such as an attribute."""
+        for line in said[:_SHOWN_MESSAGES]:
+            self._output.message(f"tar: {line}")
+        if len(said) > _SHOWN_MESSAGES:
+            self._output.message(f"tar: and {counted(len(said) - _SHOWN_MESSAGES, 'more such line')}")
+
+    def _restored(self, what: str, plan: RestorePlan, **more: object) -> None:
+        self._left.words = f"{self._into} is restored"
+        self._output.result(
+            f"{what} restored into {self._into}",
+            status="restored",
+            profile=self._profile,
+            point=plan.point.label,
+            taken_at=plan.taken_at.isoformat(),
+            into=str(self._into),
+            **more,
+        )
+
+
+def _found(compared: int, different: int) -> str:
+    if different:
+        return f"{different} different"
+    return "all the same" if compared != 1 else "the same"

@@ -1,0 +1,129 @@
+"""Comparing the archives that lie here with those a server holds."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ....domain.archives.inventory import InventoryEntry
+from ....domain.client.ports.remote import LocalArchive
+from ....domain.client.status import Safety, take_stock
+from ....domain.errors import ProfileNotFound
+from ...settings.client import ClientSettings
+from ..shared.opening import local_digests, opening, retry_notice, tell_unusable, the_profile
+from ..terminal.exits import DIFFERENT, OK, PARTLY
+from ..terminal.output import Output
+
+_BUCKETS = {
+    "synced": "synced",
+    "missing_remote": "missing there",
+    "extra_remote": "only there",
+    "differing": "differing",
+    "unverified": "unverified",
+    "damaged": "damaged there",
+}
+
+
+def verify(
+    profile: str | None = None,
+    /,
+    *,
+    full: bool = False,
+    report: bool = False,
+    safe_to_delete: bool = False,
+    null: Annotated[bool, Parameter(name=["--null", "-0"])] = False,
+    client: ClientSettings | None = None,
+) -> int:
+    """
+    Compare the local archives with what the server holds.
+
+    Digests are remembered, so that a second run reads nothing. Exit codes: 0 all local archives are there, unchanged;
+    10 nothing lies here and there is no such profile there; 13 something differs, is damaged there or cannot be looked
+    at here. What only the server has is told, and is no difference.
+
+    Parameters
+    ----------
+    profile
+        Compare with this profile only. Default: the one of the settings, else all.
+    full
+        Read every file again, whatever is remembered.
+    report
+        List every archive, not only what differs.
+    safe_to_delete
+        Print just the paths of local archives that are stored, undamaged, with the same SHA-256; exit code 0, or 3
+        where something could not be looked at here.
+    null
+        End those paths by NUL bytes instead of line ends, for xargs -0.
+    """
+    settings = client or ClientSettings()
+    output = Output(settings.json, settings.quiet)
+    profile = the_profile(profile, settings)
+    notice = retry_notice(output)
+    with opening(settings, output) as opened:
+        contents = opened.files.look()
+        tell_unusable(output, contents)
+        archives = contents.archives
+        digests = local_digests(opened, output, archives, again=full)
+        if safe_to_delete:
+            stock = opened.retrying(
+                lambda: take_stock(digests, opened.remote.archives(profile=profile)), on_retry=notice
+            )
+            _print_paths(output, stock.having(Safety.SAFE), end="\0" if null else "\n")
+            return PARTLY if contents.unusable else OK
+        entries = [
+            InventoryEntry(archive.type, _sendable(archive.name), archive.size_bytes, sha256=digests[archive])
+            for archive in archives
+        ]
+        compared = opened.retrying(lambda: opened.remote.verify(profile, entries), on_retry=notice)
+    if profile is not None and not any(part.remote_count for part in compared.types.values()):
+        if not archives and not contents.unusable:
+            raise ProfileNotFound(profile)
+        slip = "where that is a slip, tarkeep stats shows the profiles there are"
+        output.error(f"nothing of a profile {profile} is stored yet on {opened.remote.shown_url}; {slip}")
+    safe = not contents.unusable
+    for type, part in compared.types.items():
+        if report and not settings.json:
+            output.result(f"{type.value}: {part.local_count} here, {part.remote_count} on the server")
+        for bucket, label in _BUCKETS.items():
+            for name in getattr(part, bucket):
+                if bucket != "synced" or report or settings.json:
+                    output.result(f"{label:16} {type.value}/{name}", status=bucket, type=type.value, name=name)
+        safe = safe and not (part.missing_remote or part.differing or part.unverified or part.damaged)
+    counts = {bucket: sum(len(getattr(part, bucket)) for part in compared.types.values()) for bucket in _BUCKETS}
+    words = (
+        ", ".join(f"{count} {_BUCKETS[bucket]}" for bucket, count in counts.items() if count) or "nothing to compare"
+    )
+    unusable = len(contents.unusable)
+    if unusable:
+        words += f"; {unusable} could not be looked at here"
+    output.result(
+        f"{opened.remote.shown_url}: {words}",
+        summary=True,
+        synchronized=compared.is_synchronized,
+        **counts,
+        unusable=unusable,
+    )
+    return OK if safe else DIFFERENT
+
+
+def _sendable(name: str) -> str:
+    """*name* with bytes that are not UTF-8 escaped: what JSON cannot say, and no archive on a server can be called."""
+    return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def _print_paths(output: Output, archives: Sequence[LocalArchive], *, end: str) -> None:
+    """Print the paths as they are, byte by byte; a program reads them."""
+    for archive in archives:
+        if output.as_json:
+            output.result("", path=archive.path)
+        elif end in archive.path:
+            output.error(f"{archive.path} has a line end in its name and is left out; use --null")
+        else:
+            sys.stdout.buffer.write(os.fsencode(archive.path + end))
+    if output.as_json:
+        output.result("", summary=True, safe=len(archives))
+    sys.stdout.flush()

@@ -1,0 +1,279 @@
+"""
+What an operator does on the server's host about who may come in: tokens and certificates.
+
+They work while the server runs, which takes notice within a second. Results go to standard output, what is said about
+them to standard error, so that a token can be sent straight into a file.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from ....domain.access.audit import AuditReport
+from ....domain.access.tokens import Scope, Token
+from ....domain.archives.sidecar import rfc3339
+from ....domain.errors import InvalidSetting, WrongUse
+from ....domain.text.counted import counted
+from ...settings.files import expanded
+from ...settings.server import StorageSettings
+from ..shared.moments import moment_of, tell_zone
+from ..terminal.columns import in_columns
+from ..terminal.exits import FAILED, OK
+from ..terminal.output import Output
+from ..terminal.streams import OutputLost, show
+from .serve import Unused
+
+if TYPE_CHECKING:
+    from ....domain.usecases.access.tokens import MadeToken
+    from ...wiring.server import Tokens
+
+_MOST_DAYS = 36_500
+ScopeWord = Literal["push", "pull", "list", "verify", "prune", "admin"]
+
+
+def create_token(
+    *,
+    scope: list[ScopeWord],
+    profile: list[str],
+    note: str = "",
+    expires: str | None = None,
+    network: list[str] | None = None,
+    storage: StorageSettings | None = None,
+    _server: Unused = None,
+) -> int:
+    """
+    Make a token and print it. It is shown this once; the server keeps only its SHA-256.
+
+    With the first token every route of the server needs one.
+
+    Parameters
+    ----------
+    scope
+        What it is for; give one for each. push: send archives, which are never overwritten; pull: read them;
+        list: see what there is; verify: compare; prune and admin: nothing yet.
+    profile
+        A pattern of the profiles it is for: laptop, or with * for any characters; give one for each.
+    note
+        Whose it is, for whoever lists the tokens.
+    expires
+        When it ends: a number of days such as 90d, or a day or time such as 2027-12-31, of this machine where it names
+        no zone. Default: never.
+    network
+        Where it may come from: a network such as 10.0.0.0/8, or an address; give one for each. Default: anywhere.
+    """
+    try:
+        networks = tuple(ip_network(text) for text in network or ())
+    except ValueError as error:
+        raise WrongUse("--network", str(error)) from None
+    storage = storage or StorageSettings()
+    is_new = not storage.data.exists()
+    try:
+        with _tokens(storage, may_be_new=True) as tokens:
+            made = tokens.make(
+                frozenset(map(Scope, scope)),
+                tuple(profile),
+                note=note,
+                expires_at=None if expires is None else _end(expires, datetime.now(UTC)),
+                networks=networks,
+            )
+            _show_token(tokens, made)
+    except ValueError as error:
+        raise WrongUse("token create", str(error)) from None
+    if is_new:  # before the first start of a server, or by a slip
+        print(f"tarkeep: there was no data directory {storage.data}, it is a new one", file=sys.stderr)
+    print(f"tarkeep: token {made.token.id}; it is not shown again", file=sys.stderr)
+    return OK
+
+
+@contextmanager
+def _tokens(storage: StorageSettings | None, *, may_be_new: bool = False) -> Iterator[Tokens]:
+    """The tokens of the data directory, which must be there unless it *may_be_new*; errors name it."""
+    from ...starting import starting
+    from ...wiring.server import check_data_directory, open_tokens
+
+    storage = storage or StorageSettings()
+    if not may_be_new:
+        check_data_directory(storage)
+    with starting(storage.data):
+        yield open_tokens(storage)
+
+
+def _show_token(tokens: Tokens, made: MadeToken) -> None:
+    try:
+        show(made.text)
+    except OutputLost:
+        tokens.revoke(made.token.id)  # nobody has seen it, and nobody will
+        raise
+
+
+def _end(text: str, now: datetime) -> datetime:
+    days = re.fullmatch(r"([1-9]\d{0,4})d", text, re.ASCII)
+    if days is not None:
+        return now + timedelta(days=int(days[1]))
+    try:
+        end = moment_of(text, datetime.now())
+    except ValueError:
+        raise WrongUse(
+            "--expires",
+            f"{text!r} is no time; give a number of days such as 90d, a day such as 2027-12-31, or a time such as "
+            "'2027-12-31 18:00' or 2027-12-31T18:00:00Z",
+        ) from None
+    if end <= now:
+        raise WrongUse("--expires", f"{text} is over already")
+    tell_zone("--expires", text, end, Output(as_json=False, quiet=False))
+    return end
+
+
+def list_tokens(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """List the tokens: what each is for, when it was made, when it was last used, and whether it still counts."""
+    now = datetime.now(UTC)
+    with _tokens(storage) as opened:
+        tokens = opened.all()
+    for _, line in in_columns(tokens, lambda one: _described(*one, now)):
+        print(line)
+    if not tokens:
+        print("tarkeep: no token was made; the server is open to its own machine and serves no other", file=sys.stderr)
+    return OK
+
+
+def _described(token: Token, used_at: datetime | None, now: datetime) -> list[str]:
+    if token.revoked_at is not None:
+        state = f"revoked {rfc3339(token.revoked_at)}"
+    elif token.expires_at is not None:
+        state = f"{'expired' if token.expires_at <= now else 'until'} {rfc3339(token.expires_at)}"
+    else:
+        state = "valid"
+    return [
+        token.id,
+        state,
+        ",".join(scope.value for scope in Scope if scope in token.scopes),
+        " ".join(token.profiles),
+        f"from {' '.join(map(str, token.networks))}" if token.networks else "from anywhere",
+        f"made {rfc3339(token.created_at)}",
+        f"used {rfc3339(used_at)}" if used_at else "never used",
+        token.note,
+    ]
+
+
+def revoke_token(id: str, /, *, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """
+    Take a token back; a running server lets it in no more within a second.
+
+    Parameters
+    ----------
+    id
+        The id that list shows, or the whole token.
+    """
+    with _tokens(storage) as tokens:
+        token = tokens.revoke(id)
+    print(f"revoked: {token.id}")
+    return OK
+
+
+def audit_head(*, storage: StorageSettings | None = None, _server: Unused = None) -> int:
+    """
+    Print the digest of the newest line of the audit log, to be kept on another machine for audit verify --head.
+
+    It fixes all lines up to that one, also against who has the key. A log that does not verify has no head.
+    """
+    with _tokens(storage) as tokens:
+        report = tokens.audit.check()
+    if not report.is_whole:
+        print("tarkeep: the log has no head while it does not verify; see tarkeep audit verify", file=sys.stderr)
+        return FAILED
+    print(report.last)
+    return OK
+
+
+def verify_audit(
+    *,
+    head: Annotated[str | None, Parameter(name=("--head", "--last"))] = None,
+    storage: StorageSettings | None = None,
+    _server: Unused = None,
+) -> int:
+    """
+    Check that no line of the audit log was changed, taken out or put in by anybody who has not its key.
+
+    That lines were cut off at the end is told by --head alone.
+
+    Parameters
+    ----------
+    head
+        A digest that audit head printed before: some line must still have it.
+    """
+    if head is not None:
+        head = head.strip().lower()
+        if not re.fullmatch("[0-9a-f]{64}", head):
+            raise WrongUse(
+                "--head", f"{head!r} is no digest, which has 64 hex digits; give one that audit head printed"
+            )
+    with _tokens(storage) as tokens:
+        report = tokens.audit.check(head)
+    for line in _verified(report, head):
+        print(line)
+    return OK if report.is_whole else FAILED
+
+
+def _verified(report: AuditReport, head: str | None) -> Iterator[str]:
+    yield f"{counted(report.lines, 'line')}, the last with SHA-256 {report.last}"
+    if report.torn:
+        yield f"lines cut by a crash: {report.torn}"
+    if report.lacks_key:
+        yield "not proven: the key is not here, so no seal could be checked; only that the lines follow each other was"
+    elif report.keyed_at is not None and report.unproven:
+        older = "line 1 is" if report.unproven == 1 else f"lines 1 to {report.unproven} are"
+        yield (
+            f"{older} older than the key: not proven against who could write the log before {report.keyed_at}, "
+            f"fixed since then by line {report.unproven + 1}"
+        )
+    elif report.lines and report.keyed_at is None and report.forged is None:
+        yield "not proven: the log has no key yet; the next start of the server, or the next token, makes one"
+    if report.broken is not None:
+        yield f"broken: line {report.broken} does not follow the one before it"
+    if report.forged is not None:
+        yield f"broken: line {report.forged} has not the seal of the key: it was changed, put in or sealed with another"
+    if report.noted_line is not None:
+        yield f"line {report.noted_line} has the kept head, and {report.lines - report.noted_line} came after it"
+    if not report.holds_noted:
+        yield f"broken: no line has the SHA-256 {head}: lines were cut off or changed since it was kept"
+
+
+def self_signed(
+    *name: str,
+    into: Path = Path(),
+    days: int = 825,
+    storage: Annotated[StorageSettings | None, Parameter(show=False)] = None,  # noqa: ARG001
+    _server: Unused = None,
+) -> int:
+    """
+    Make a certificate that nobody else vouches for, with its key: tarkeep-certificate.pem and tarkeep-key.pem.
+
+    Clients trust it by its fingerprint, which is printed, or with the certificate as --cacert.
+
+    Parameters
+    ----------
+    name
+        The names and addresses that clients call the server by. Default: localhost.
+    into
+        The folder to put both files into; files that are there are not replaced. Default: the working directory.
+    days
+        How long it is valid, at most a hundred years.
+    """
+    from ...wiring.server import self_signed_certificate
+
+    if not 1 <= days <= _MOST_DAYS:
+        raise InvalidSetting("days", f"must be 1 to {_MOST_DAYS}, is {days}")
+    made = self_signed_certificate(list(name) or ["localhost"], expanded("into", into), days)
+    print(f"certificate: {made.certificate}")
+    print(f"key: {made.key}")
+    print(f"fingerprint: {made.fingerprint}")
+    return OK

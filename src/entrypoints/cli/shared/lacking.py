@@ -1,0 +1,53 @@
+"""Telling what a restore is without: how much, and where all names are that do not fit on a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from ....domain.client.ports.chains import LackingName, RestorePlan
+from ....domain.text.counted import counted
+from ....domain.text.paths import path_text
+from ....domain.trees.lack_counts import Counts
+from ..terminal.output import Output
+
+SHOWN_NAMES = 20
+"""As many as the warnings of a plan name."""
+
+
+def beside(into: Path, work: Path) -> Path:
+    """Where the names are kept that lack of what was restored into *into*."""
+    return into.with_name(f"{into.name}.tarkeep-gaps") if into.name else work.with_name(f"{work.name}-gaps")
+
+
+def lacks_words(lacks: Counts, *, is_done: bool = False) -> str:
+    """How much of what is restored lacks, as a sentence; of nothing that is counted, that there may be more."""
+    told = []
+    if lacks.lacking:
+        could = "could not" if is_done else "cannot"
+        told.append(f"{counted(lacks.lacking, 'name')} of it {could} be given back")
+    if lacks.uncertain:
+        told.append(f"{counted(lacks.uncertain, 'name')} of it may be out of date")
+    if not told:
+        told.append("names of it that nobody can list may lack")
+    return f"{' and '.join(told)}; all else {'was given back' if is_done else 'can be'}"
+
+
+def tell_lacks(
+    output: Output,
+    plan: RestorePlan,
+    names: Iterable[LackingName],
+    file: Path,
+    keep: Callable[[Path, bytes], None],
+) -> None:
+    """Say what lacks of what was restored by *plan*; *file* is to *keep* all *names* where they are many."""
+    found = list(names)
+    if output.as_json:
+        for name in found:
+            status = "out-of-date" if name.is_given else "lacking"
+            output.result("", status=status, path=path_text(name.path), reason=name.reason)
+    words = lacks_words(plan.lacks, is_done=True)
+    if len(found) > SHOWN_NAMES:
+        keep(file, b"".join(f"{path_text(name.path)}\t{name.reason}\n".encode() for name in found))
+        words += f"; {file} names all of these"
+    output.error(words)

@@ -1,0 +1,125 @@
+"""
+Times as people give them on a command line, and what they mean: ``yesterday``, ``2 days ago``, ``-3d``, ``14:30``.
+
+A time that does not say its zone is one of this machine, which is told, since the server and its lists count in UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ....domain.archives.archive import BackupType
+from ....domain.client.ports.chains import LATEST
+from ....domain.errors import WrongUse
+from ....domain.identity.naming import check_archive_name
+from ..terminal.output import Output
+
+When = Annotated[str, Parameter(allow_leading_hyphen=True)]
+"""The option ``--at``: ``-3d`` is a value of it."""
+
+EXAMPLES = "2026-11-24, '2026-11-24 14:30', 2026-11-24T14:30:00Z, 14:30, yesterday, '2 days ago' or -3d"
+_LONGEST = 80
+_DAYS = {"today": 0, "yesterday": 1}
+_UNITS = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+    "month": timedelta(days=30),
+    "year": timedelta(days=365),
+}
+_SHORT = {"min": "minute", "h": "hour", "d": "day", "w": "week", "y": "year"}
+_AGO = re.compile(r"(\d{1,6}|an?)\s+([a-z]+?)s?\s+ago", re.ASCII)
+_BACK = re.compile(r"-(\d{1,6})\s*([a-z]+)", re.ASCII)
+_CLOCK = re.compile(r"\d{1,2}:\d\d(:\d\d)?", re.ASCII)
+_DAY_AND_CLOCK = re.compile(r"(today|yesterday)\s+(?:at\s+)?(\S+)")
+
+
+def point_at(text: str, output: Output) -> str:
+    """
+    What ``--at`` *text* asks of a server: ``latest``, an archive as NAME or TYPE/NAME, or a time in UTC.
+
+    Raises:
+        WrongUse, InvalidName, InvalidType: it is none of that.
+    """
+    if text.strip().lower() == LATEST:
+        return LATEST
+    word, slash, name = text.rpartition("/")
+    if name.endswith(".tar.gz"):
+        type = BackupType.parse(word).value if slash else ""
+        return f"{type}{slash}{check_archive_name(name)}"
+    try:
+        moment = moment_of(text, datetime.now())
+    except ValueError:
+        raise WrongUse(
+            "--at", f"{text[:_LONGEST]!r} is no time; give one such as {EXAMPLES}, the name of an archive, or {LATEST}"
+        ) from None
+    tell_zone("--at", text, moment, output)
+    return moment.isoformat().removesuffix("+00:00") + "Z"
+
+
+def moment_of(text: str, now: datetime) -> datetime:
+    """
+    The time in UTC that *text* means *now*, which is one of this machine and has no zone.
+
+    A day is its last moment, a time of day the last one that has been. A month is 30 days, a year 365.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    words = " ".join(text.lower().split())
+    try:
+        return (_spoken(words, now) or _dated(text.strip())).astimezone(UTC)
+    except (OverflowError, OSError) as error:
+        raise ValueError(f"{text!r} is before or after all times") from error
+
+
+def tell_zone(option: str, text: str, moment: datetime, output: Output) -> None:
+    """Tell how *text* was understood, unless it says its zone itself."""
+    if not _has_zone(text.strip()):
+        output.message(f"{option} {text} is taken as {moment.astimezone():%Y-%m-%d %H:%M:%S %z}, this machine's time")
+
+
+def _spoken(words: str, now: datetime) -> datetime | None:
+    """The time that *words* name by how long ago or when of a day it was; without a zone it is of this machine."""
+    if words == "now":
+        return now
+    if words in _DAYS:
+        return _end(now.date() - timedelta(days=_DAYS[words]))
+    if match := _DAY_AND_CLOCK.fullmatch(words):
+        return datetime.combine(now.date() - timedelta(days=_DAYS[match[1]]), _clock(match[2]))
+    if _CLOCK.fullmatch(words):
+        today = datetime.combine(now.date(), _clock(words))
+        return today if today <= now else today - timedelta(days=1)
+    if (match := _AGO.fullmatch(words) or _BACK.fullmatch(words)) is not None:
+        unit = _UNITS.get(_SHORT.get(match[2], match[2].removesuffix("s")))
+        if unit is None:
+            raise ValueError(f"{match[2]} is no unit")
+        return now.astimezone() - (int(match[1]) if match[1].isdigit() else 1) * unit
+    return None
+
+
+def _clock(text: str) -> time:
+    return time.fromisoformat(":".join(part.zfill(2) for part in text.split(":")))
+
+
+def _dated(text: str) -> datetime:
+    try:
+        return _end(date.fromisoformat(text))
+    except ValueError:
+        return datetime.fromisoformat(text)
+
+
+def _end(day: date) -> datetime:
+    return datetime.combine(day, time.max)
+
+
+def _has_zone(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False

@@ -1,0 +1,137 @@
+"""What client commands begin with: a client made of the settings, the profile, the digests of what lies here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ....domain.client.ports.remote import LocalArchive, LocalContents, ServerFacts
+from ....domain.client.push.push_archive import digest_of
+from ....domain.client.retrying import Notice
+from ....domain.errors import FolderUnusable, LocalFileChanged, TarkeepError, WrongUse
+from ....domain.identity.naming import check_profile
+from ...settings.client import SMALL_AT_ONCE, ClientSettings, memory_file, where_to_set
+from .. import process
+from ..terminal.exits import last_words
+from ..terminal.output import Output
+from .needed_scopes import check_scopes
+from .transfers import concurrently
+
+if TYPE_CHECKING:
+    from ...wiring.client import Client
+
+
+@contextmanager
+def opening(settings: ClientSettings, output: Output) -> Iterator[Client]:
+    """
+    The client of *settings*, closed at the end of the context. What ends a command early is its JSON summary, too.
+
+    Raises:
+        InvalidSetting: the token cannot be had.
+    """
+    from ...wiring.client import open_client
+
+    try:
+        with open_client(
+            settings.server,
+            settings.token(),
+            settings.backup_dir,
+            memory_file(),
+            jobs=settings.jobs or SMALL_AT_ONCE,
+            retries=settings.retries,
+            wait=settings.wait,
+            cacert=settings.cacert,
+            fingerprint=settings.fingerprint,
+        ) as client:
+            yield client
+    except BaseException as error:
+        if output.as_json:
+            code, line = last_words(error, process.command())
+            told = str(error) if isinstance(error, TarkeepError) else line
+            output.result("", summary=True, error=told, exit_code=code)
+        raise
+
+
+def facts_of_server(client: Client, output: Output, command: str, profile: str) -> ServerFacts | None:
+    """
+    What the server says of itself, None where it is too old for that.
+
+    Raises:
+        Unauthorized: the token may not do for *profile* all that *command* takes.
+    """
+    facts = client.retrying(lambda: client.remote.facts(profile), on_retry=retry_notice(output))
+    if facts is not None:
+        check_scopes(client.remote.shown_url, command, profile, facts.scopes)
+    return facts
+
+
+def retry_notice(output: Output) -> Notice:
+    """Tells that what was asked is asked again."""
+    return lambda error, pause: output.message(f"{error}; again in {pause:.0f} s")
+
+
+def the_profile(given: str | None, settings: ClientSettings) -> str | None:
+    """
+    The profile that a command is about: the one it was *given*, else that of the settings, else None.
+
+    Raises:
+        WrongUse: an archive stands where the profile should.
+        InvalidName: it can be no profile.
+    """
+    profile = given or settings.profile or None
+    if profile is None:
+        return None
+    if profile.endswith(".tar.gz") or "/" in profile:
+        raise WrongUse(profile, "this looks like an archive; the name of a profile comes before it")
+    return check_profile(profile)
+
+
+def one_profile(given: str | None, settings: ClientSettings) -> str:
+    """`the_profile`, without which the command can do nothing: WrongUse where there is none."""
+    profile = the_profile(given, settings)
+    if profile is None:
+        raise WrongUse("which profile", f"name one, or set TARKEEP_PROFILE, or profile = ... in {where_to_set()}")
+    return profile
+
+
+def tell_unusable(output: Output, contents: LocalContents) -> None:
+    """Tell, each by its name, what of the backup folder could not be looked at."""
+    for error in contents.unusable:
+        output.error(str(error))
+        if output.as_json:
+            output.result("", path=error.path, status="unusable", error=str(error))
+
+
+def local_digests(
+    client: Client, output: Output, archives: Sequence[LocalArchive], *, again: bool = False
+) -> dict[LocalArchive, str | None]:
+    """
+    The SHA-256 of each archive in lower-case hex, several read at once, with *again* whatever is remembered.
+
+    None is that of one that cannot be read, which is told, as is one with other bytes than are remembered.
+    """
+    digests = {archive: client.memory.get(archive) for archive in archives}
+    to_read = [archive for archive in archives if again or digests[archive] is None]
+    if again:
+        client.memory.forget(to_read)
+    with output.bars(sum(archive.size_bytes for archive in to_read)) as bars:
+
+        def read(archive: LocalArchive) -> tuple[LocalArchive, str | None]:
+            def tell(position: int, moved_bytes: int) -> None:
+                bars.at(archive.label, position, moved_bytes, archive.size_bytes)
+
+            try:
+                return archive, digest_of(archive, client.files, client.memory, client.hasher, tell)
+            except (LocalFileChanged, FolderUnusable) as error:
+                output.error(str(error))
+                return archive, None
+            finally:
+                bars.done(archive.label, archive.size_bytes)
+
+        for archive, sha256 in concurrently(read, to_read, os.cpu_count() or 1):
+            if sha256 is not None and digests[archive] not in (None, sha256):
+                output.error(f"{archive.path} has other bytes than before, with the same size and time")
+            digests[archive] = sha256
+    return digests

@@ -1,0 +1,136 @@
+"""Exit codes, which scripts rely on, and what a person can do about each error: one table."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from ....domain import errors
+from ....domain.client.retrying import may_pass
+from .. import process
+from .streams import OutputLost
+
+OK, FAILED, USAGE, PARTLY = 0, 1, 2, 3
+NOT_FOUND, UNAUTHORIZED, DIFFERENT, NO_ANSWER = 10, 12, 13, 14
+INTERRUPTED = process.INTERRUPTED
+NOT_READ = 141  # that of a program which a closed pipe has killed
+
+# Looked up along the class's bases.
+_TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
+    errors.InvalidSetting: (USAGE, ""),
+    errors.WrongUse: (USAGE, ""),
+    errors.InvalidName: (USAGE, ""),
+    errors.InvalidType: (USAGE, ""),
+    errors.ArchiveNotFound: (NOT_FOUND, "tarkeep list shows what is stored"),
+    errors.NotThere: (NOT_FOUND, ""),
+    errors.ExtractFailed: (
+        FAILED,
+        "where an ordinary user may not write into read-only folders, restore --merged into a new directory",
+    ),
+    errors.UnsafeMembers: (FAILED, "restore --merged into a new directory has the server put the tree together"),
+    errors.TokenNotFound: (NOT_FOUND, ""),
+    errors.ProfileNotFound: (NOT_FOUND, "tarkeep stats shows the profiles"),
+    errors.Unauthorized: (UNAUTHORIZED, "put the right token into TARKEEP_TOKEN or the file of --token-file"),
+    errors.NoAnswer: (
+        NO_ANSWER,
+        "see that it runs there and --server is right, then run the same command again; --wait waits for it",
+    ),
+    errors.TarkeepError: (FAILED, ""),
+}
+
+
+# Of refusals, by the server's code; its own sentence is for whoever runs it.
+_REFUSED = {
+    "insufficient-storage": "make room on the server, then run the same command again",
+    "quota-exceeded": "make room on the server, then run the same command again",
+    "too-large": "max_upload_bytes on the server is the limit",
+    "too-many-requests": "run the same command again later",
+}
+
+
+_INTERRUPTED = {
+    "push": "what was sent is kept, run the same command again to go on",
+    "pull": "what has come is kept, run the same command again to go on",
+    "verify": "digests that were computed are kept, run the same command again to go on",
+    "status": "digests that were computed are kept, run the same command again to go on",
+    "backup": "a dump that was not stored whole leaves nothing, run the same command again",
+    "restore": "run the same command again to go on",
+    "import": "what was imported stays, run the same command again to go on",
+    "rebuild": "run the same command again before the server is started",
+    "serve": "nothing was served yet",
+    "token": "tarkeep token list shows the tokens as they are",
+}
+_UNCHANGED = "nothing was changed, run the same command again"
+
+
+def exit_code(error: errors.TarkeepError) -> int:
+    """The exit code that *error* ends a command with. What a later run may get over is no answer."""
+    if isinstance(error, errors.Refused) and may_pass(error):
+        return NO_ANSWER
+    return _row(error)[0]
+
+
+def hint(error: errors.TarkeepError) -> str:
+    """What to do about *error*, where its own sentence does not say; or nothing."""
+    if isinstance(error, errors.Refused):
+        return "run the same command again later" if may_pass(error) else _REFUSED.get(error.code, "")
+    if isinstance(error, errors.NotRestorable) and error.lacks is not None:
+        return f"tarkeep restore --allow-gaps restores it all the same: {error.lacks.words or 'no name lacks'}"
+    if isinstance(error, errors.ExtractFailed | errors.UnsafeMembers) and error.is_merged:
+        return "restore into a new directory"
+    return _row(error)[1]
+
+
+def last_words(error: BaseException, command: str) -> tuple[int, str]:
+    """The exit code that *error*, whatever it is, ends *command* with, and the line to say, which may be empty."""
+    if isinstance(error, KeyboardInterrupt) or process.was_interrupted():
+        left = error.args[0] if isinstance(error, KeyboardInterrupt) and error.args else ""
+        return INTERRUPTED, f"interrupted; {left or _INTERRUPTED.get(command, _UNCHANGED)}"
+    match error:
+        case errors.TarkeepError():
+            advice = hint(error)
+            return exit_code(error), f"{error}{'; ' + advice if advice else ''}"
+        case OutputLost():
+            return without_output(error, goes_on=False)
+        case OSError():
+            return FAILED, _system_error(error)
+        case MemoryError():
+            return FAILED, "there is not enough memory for this"
+    return FAILED, process.fault(error)
+
+
+def without_output(lost: OutputLost, *, goes_on: bool) -> tuple[int, str]:
+    """
+    The exit code of a command that did well but for standard output, and the line to say, which may be empty.
+
+    One that *goes_on* without it has done its work; the others have nothing to show for it.
+    """
+    if not goes_on:
+        return (NOT_READ, "") if lost.reader_is_gone else (FAILED, str(lost))
+    if lost.reader_is_gone or lost.was_closed:
+        return OK, ""
+    return PARTLY, f"{lost}; the work itself was done"
+
+
+def _system_error(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else error.filename}: {reason}"
+    if error.errno == errno.ENOENT and not _is_somewhere():
+        return "the working directory is not there any more; change to another one"
+    if error.errno == errno.EMFILE:
+        return f"{reason}; allow this process more of them, see ulimit -n"
+    return reason
+
+
+def _is_somewhere() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
+
+
+def _row(error: errors.TarkeepError) -> tuple[int, str]:
+    return next(_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE)

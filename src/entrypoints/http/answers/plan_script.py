@@ -1,0 +1,142 @@
+"""
+A plan as a shell script that carries itself out: with curl, sha256sum and tar, and nothing of Tarkeep.
+
+Whatever comes from outside (names, the server's address) stands between single quotes, through `shlex.quote`, and
+nowhere else; in comments the rules for names leave nothing that could end a line.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from ....domain.text.counted import counted
+
+_HEAD = """\
+#!/bin/sh
+# {title}
+#
+#     sh restore.sh DIRECTORY
+#
+# DIRECTORY is made, or must be empty. What is downloaded lies beside it until it is extracted, or in TMPDIR. The first
+# error ends it all. TARKEEP_SERVER names the server where its address is another one from here.
+set -eu
+unset CDPATH
+
+fail() {{
+    printf 'restore: %s\\n' "$1" >&2
+    exit 1
+}}
+
+[ $# -eq 1 ] || fail 'usage: sh restore.sh DIRECTORY'
+for tool in curl sha256sum tar; do
+    command -v "$tool" >/dev/null || fail "needs $tool"
+done
+{check}server=${{TARKEEP_SERVER:-{server}}}
+case $1 in
+/*) target=$1 ;;
+*) target=./$1 ;;
+esac
+mkdir -p -- "$target"
+# Where everybody may make things, one that somebody else has put there is his to change meanwhile.
+if [ -k "$(dirname -- "$target")" ] && {{ [ -h "${{target%"${{target##*[!/]}}"}}" ] || [ ! -O "$target" ]; }}; then
+    fail "$target is not yours alone; name a directory that is not there"
+fi
+target=$(cd -- "$target" && pwd)
+[ -z "$(ls -A -- "$target")" ] || fail "$target is not empty; name another directory"
+work=$(mktemp -d "${{TMPDIR:-$(dirname -- "$target")}}/restore.XXXXXX")
+trap 'rm -rf -- "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' HUP TERM
+
+# In the target, not with --directory: where directories changed places, GNU tar makes names for the time between where
+# it was started. From standard input: a path may look like HOST:FILE. Others than GNU tar keep what they keep.
+# Directories get their times and modes last, since other programs write their files behind other directories.
+unpack() {{
+    if tar --version 2>/dev/null | grep -q 'GNU tar'; then
+        set -- --xattrs '--xattrs-include=*' --acls --delay-directory-restore "$@"
+    fi
+    (cd -- "$target" && LC_ALL=C tar --extract --preserve-permissions --file=- "$@")
+}}
+
+"""
+_STEP = """\
+# NUMBER NAME PATH SHA256
+step() {{
+    printf '%s of {total}: %s\\n' "$1" "$2" >&2
+    curl --fail --silent --show-error --retry 3 --output "$work/archive" -- "$server$3" ||
+        fail "$2 could not be downloaded; empty $target and run this again"
+    sum=$(sha256sum <"$work/archive")
+    [ "${{sum%% *}}" = "$4" ] || fail "$2 did not arrive as it is stored; empty $target and run this again"
+    unpack --gzip{incremental} <"$work/archive" ||
+        fail "$2 could not be extracted; $target holds a part of it: empty it before you run this again"
+    rm -f -- "$work/archive"
+}}
+
+"""
+_GNU_TAR = "tar --version | grep -q 'GNU tar' || fail 'needs GNU tar: the archives are incremental'\n"
+_INCREMENTAL = " --listed-incremental=/dev/null"
+_MERGED = """\
+printf '%s\\n' 'tar itself is not to be trusted with {archives}: the server merges the tree' >&2
+curl --fail --silent --show-error --output "$work/tree" -- "$server"{path} ||
+    fail "the tree could not be downloaded; empty $target and run this again"
+unpack <"$work/tree" ||
+    fail "the tree could not be extracted; $target holds a part of it: empty it before you run this again"
+"""
+_NAMED = """\
+curl --fail --silent --show-error --output "$work/names" -- "$server"{path} &&
+    mv -f -- "$work/names" "$target.tarkeep-gaps" &&
+    printf 'all names are in %s\\n' "$target.tarkeep-gaps" >&2
+"""
+_TAIL = "printf 'restored into %s\\n' \"$target\" >&2\n"
+
+
+@frozen
+class Step:
+    """One archive of a plan: how to call it, where it is on the server, and its SHA-256."""
+
+    label: str
+    path: str
+    sha256: str
+
+
+def plan_script(
+    title: str,
+    server: str,
+    steps: Sequence[Step],
+    *,
+    is_exact: bool,
+    merged_at: str | None = None,
+    lacks: Sequence[str] = (),
+    named_at: str | None = None,
+    remarks: Sequence[str] = (),
+) -> str:
+    """
+    The script. *title* is one line that says what it restores, *server* the address clients know; *remarks* are lines
+    below the title.
+
+    *is_exact* plans are extracted as incremental archives, which also deletes and renames; others lay one archive over
+    the other. Where tar is not to be trusted with them, *merged_at* is the path of the merged tree, taken instead. What
+    lacks is said by *lacks*, sentences that the script ends with, and with 3; where these do not name all, *named_at*
+    is the path of a text that does, which is put beside the directory.
+    """
+    check = _GNU_TAR if is_exact and merged_at is None else ""
+    lines = [_HEAD.format(title="\n# ".join((title, *remarks)), server=shlex.quote(server), check=check)]
+    if merged_at is not None:
+        lines.append(_MERGED.format(archives=counted(len(steps), "archive"), path=shlex.quote(merged_at)))
+    else:
+        lines.append(_STEP.format(total=len(steps), incremental=_INCREMENTAL if is_exact else ""))
+        for number, step in enumerate(steps, 1):
+            words = (str(number), shlex.quote(step.label), shlex.quote(step.path), step.sha256)
+            lines.append(f"step {' '.join(words)}\n")
+    if not is_exact:
+        lines.append("printf 'plain archives are among these: what was deleted in between has come back\\n' >&2\n")
+    lines.append(_TAIL)
+    lines += (f"printf '%s\\n' {shlex.quote(lack)} >&2\n" for lack in lacks)
+    if named_at is not None:
+        lines.append(_NAMED.format(path=shlex.quote(named_at)))
+    if lacks:
+        lines.append("exit 3\n")
+    return "".join(lines)

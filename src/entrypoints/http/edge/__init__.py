@@ -1,0 +1,1 @@
+"""What happens before a route: framing, body, guard."""

@@ -1,0 +1,190 @@
+"""The routes of version 1, under ``/api/v1``, and the server's own: health, readiness, description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache, partial
+from importlib.resources import files
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from .... import __version__
+from ....domain.access.tokens import Scope
+from ....domain.archives.archive import ArchiveId, BackupArchive, BackupType, Offer
+from ....domain.identity.naming import check_archive_name, check_profile
+from ....domain.ports import ScratchFile
+from ....domain.usecases.receiving.receive import Outcome, Received
+from ..answers.archives import archive_location, link_json, v1_archive, v1_profiles, verdict_json
+from ..answers.download import archive_response
+from ..answers.problems import Problem
+from ..answers.sync_report import v1_report, written
+from ..context import Context, announced_bytes, answer_json
+from ..edge.guard import note_received, visitor_of
+from ..requests.inventory import InventoryDocument, line_entries
+from ..requests.parameters import (
+    declared_digests,
+    lineage,
+    lineage_headers,
+    noted,
+    optional_profile,
+    optional_type,
+    stated_time,
+    whole_number,
+)
+
+MAX_PAGE = 1000
+
+
+def routes() -> list[Route]:
+    """The routes of this family."""
+    archive = "/api/v1/profiles/{profile}/archives/{type}/{name:path}"
+    return [
+        Route(archive, put_archive, methods=["PUT"]),
+        Route(archive, get_archive),
+        Route("/api/v1", facts),
+        Route("/api/v1/archives", list_archives),
+        Route("/api/v1/profiles", list_profiles),
+        Route("/api/v1/profiles/{profile}", show_profile),
+        Route("/api/v1/verify", verify, methods=["POST"]),
+        Route("/healthz", alive),
+        Route("/readyz", ready),
+        Route("/openapi.json", description),
+    ]
+
+
+def _requested_id(request: Request) -> ArchiveId:
+    parameters = request.path_params
+    return ArchiveId(
+        check_profile(parameters["profile"]),
+        BackupType.parse(parameters["type"]),
+        check_archive_name(parameters["name"]),
+    )
+
+
+async def put_archive(request: Request) -> Response:
+    context = Context.of(request)
+    if "content-range" in request.headers:
+        raise Problem(400, "invalid-parameter", "an archive is sent whole; Content-Range belongs to an upload's URL")
+    said = lineage_headers(request.headers)
+    digests, taken_at = declared_digests(request.headers), stated_time(said.get("taken_at"))
+    offer = Offer(_requested_id(request), digests, taken_at, lineage=lineage(said), notes=noted(request.headers))
+    if offer.lineage.parent is not None:  # a wrong one costs its sender not a byte of the archive
+        await context.run(lambda: context.tarkeep.receive.check(offer))
+    announced = announced_bytes(request)
+
+    def receive(blocks: Iterator[bytes]) -> Received:
+        received = context.tarkeep.receive(offer, blocks, announced)
+        note_received(request, received)
+        return received
+
+    received = await context.receive_upload(request, receive)
+    new = received.outcome in (Outcome.NEW, Outcome.KEPT_BOTH)
+    body = msgspec.to_builtins(v1_archive(received.archive)) | {"outcome": received.outcome.value}
+    if received.point is not None and received.point.link is not None and received.point.standing is not None:
+        body |= {"link": link_json(received.point.link), "warnings": list(received.warnings)}
+        body |= verdict_json(received.point.standing)
+    elif received.warnings:
+        body |= {"warnings": list(received.warnings)}
+    return answer_json(body, 201 if new else 200, {"Location": archive_location(received.archive.id)})
+
+
+async def get_archive(request: Request) -> Response:
+    context = Context.of(request)
+    id = _requested_id(request)
+    archive: BackupArchive = await context.run(lambda: context.tarkeep.find(id.type, id.name, id.profile))
+    return await archive_response(request, archive, context.tarkeep.read, context.executor, attachment=True)
+
+
+async def list_archives(request: Request) -> Response:
+    context = Context.of(request)
+    query = request.query_params
+    profile, type, visitor = optional_profile(query), optional_type(query), visitor_of(request)
+    limit = whole_number(query, "limit", 100, 1, MAX_PAGE)
+    try:
+        page = await context.run(
+            lambda: context.tarkeep.list(
+                profile=profile, type=type, cursor=query.get("cursor"), limit=limit, visitor=visitor
+            )
+        )
+    except ValueError:
+        detail = "cursor is not one that a page gave out; start without one"
+        raise Problem(400, "invalid-parameter", detail) from None
+    body = {"archives": [v1_archive(archive) for archive in page.archives], "next_cursor": page.next_cursor}
+    headers = {}
+    if page.next_cursor is not None:
+        kept = {"profile": profile, "type": type and type.value, "limit": str(limit), "cursor": page.next_cursor}
+        following = urlencode({name: value for name, value in kept.items() if value})
+        headers["Link"] = f'</api/v1/archives?{following}>; rel="next"'
+    return answer_json(body, headers=headers)
+
+
+async def list_profiles(request: Request) -> Response:
+    context = Context.of(request)
+    return await context.answer(lambda: {"profiles": v1_profiles(context.tarkeep.summarise(visitor_of(request)))})
+
+
+async def show_profile(request: Request) -> Response:
+    context = Context.of(request)
+    profile = request.path_params["profile"]
+    return await context.answer(lambda: v1_profiles(context.tarkeep.summarise.profile(profile))[0])
+
+
+async def verify(request: Request) -> Response:
+    context = Context.of(request)
+    by_line = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-ndjson"
+    asked, visitor = optional_profile(request.query_params), visitor_of(request)
+
+    def compare(blocks: Iterator[bytes]) -> ScratchFile:
+        document = InventoryDocument(blocks)
+        verify = context.tarkeep.verify
+        with verify.in_order(line_entries(blocks) if by_line else document.entries()) as local:
+            profile = context.profile(document.profile) or asked
+            judged = verify.against(local, profile, visitor)
+            answer = partial(v1_report, profile=profile)
+            return written(context.tarkeep.scratch, judged, answer, with_issues=False)
+
+    return await context.compare(request, compare)
+
+
+async def facts(request: Request) -> Response:
+    context, visitor = Context.of(request), visitor_of(request)
+    profile = optional_profile(request.query_params)
+    sees = profile is None or visitor.sees(profile)
+    return answer_json(
+        {
+            "name": "Tarkeep",
+            "version": __version__,
+            "max_upload_bytes": context.tarkeep.receive.max_bytes,
+            "max_unpacked_bytes": context.tarkeep.max_unpacked_bytes,
+            "profile": profile,
+            "scopes": [scope.value for scope in Scope if sees and visitor.may(scope)],
+        }
+    )
+
+
+async def alive(request: Request) -> Response:
+    return answer_json({"status": "alive"})
+
+
+async def ready(request: Request) -> Response:
+    context = Context.of(request)
+    return await context.answer(lambda: {"status": "ready", "free_bytes": context.tarkeep.check_readiness()})
+
+
+async def description(request: Request) -> Response:
+    return await Context.of(request).answer(openapi)
+
+
+@cache
+def openapi() -> dict[str, object]:
+    """The contract in the package, ``openapi.yaml``, as data."""
+    import yaml  # costs 20 ms, and few ask
+
+    loaded = yaml.load(
+        files(__package__.rpartition(".")[0]).joinpath("openapi.yaml").read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    )
+    return msgspec.convert(loaded, dict[str, object])

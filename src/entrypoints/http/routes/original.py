@@ -1,0 +1,171 @@
+"""
+The original server's routes, which deployed shell scripts and curl lines speak.
+
+Members may be added to their answers; none is ever removed or renamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from .... import __version__
+from ....domain.archives.archive import BackupType
+from ....domain.archives.sidecar import rfc3339
+from ....domain.errors import ArchiveNotFound, InvalidName
+from ....domain.identity.naming import check_archive_name
+from ....domain.ports import ListedArchive, ScratchFile
+from ....domain.text.sizes import human_size
+from ....domain.usecases.receiving.receive import Outcome, Received
+from ..answers.archives import listed_by_type, listed_of_type, original_statistics
+from ..answers.download import archive_response
+from ..answers.sync_report import original_report, written
+from ..context import Context, answer_json
+from ..edge.guard import note_received, visitor_of
+from ..requests.inventory import InventoryDocument
+from ..requests.multipart_form import FORM_BYTES, MultipartUpload, boundary_of
+from ..requests.parameters import optional_profile, optional_type
+
+ENDPOINTS = {
+    "GET /": "this overview",
+    "POST /upload": "store an archive: multipart form with file, type, profile",
+    "GET /list": "every archive, by type; ?type= and ?profile= narrow it",
+    "GET /list/{type}": "the archives of one type",
+    "GET /download/{type}/{name}": "the bytes of an archive",
+    "POST /verify": "compare an inventory with what is stored",
+    "GET /stats": "counts and sizes",
+    "/api/v1/...": "the current interface, described by /openapi.json",
+}
+
+
+def routes() -> list[Route]:
+    """The routes of this family."""
+    return [
+        Route("/", overview),
+        Route("/upload", upload, methods=["POST"]),
+        Route("/list", list_all),
+        Route("/list/{type}", list_type),
+        Route("/download/{type}/{name:path}", download),
+        Route("/verify", verify, methods=["POST"]),
+        Route("/stats", statistics),
+    ]
+
+
+async def overview(request: Request) -> Response:
+    return answer_json(
+        {
+            "name": "Tarkeep",
+            "version": __version__,
+            "description": "Keeps backup archives made with plain tar, and can prove that they restore",
+            "endpoints": ENDPOINTS,
+        }
+    )
+
+
+async def upload(request: Request) -> Response:
+    context = Context.of(request)
+    boundary, visitor = boundary_of(request.headers.get("content-type", "")), visitor_of(request)
+    limit = context.tarkeep.receive.max_bytes or FORM_BYTES
+
+    def receive(blocks: Iterator[bytes]) -> Received:
+        form = MultipartUpload(boundary, blocks, visitor, limit)
+        received = context.tarkeep.receive.asking_later(form.offer, form.file_blocks())
+        note_received(request, received)
+        return received
+
+    received = await context.receive_upload(request, receive, limit)
+    archive = received.archive
+    answer: dict[str, object] = {
+        "status": "success",
+        "message": _MESSAGES[received.outcome],
+        "file": archive.id.name,
+        "type": archive.id.type.value,
+        "profile": archive.id.profile,
+        "size": human_size(archive.size_bytes),
+        "size_bytes": archive.size_bytes,
+        "md5": archive.digests.md5,
+        "sha256": archive.digests.sha256,
+    }
+    if received.outcome in (Outcome.DUPLICATE, Outcome.REPAIRED):
+        answer["duplicate"] = True
+    if received.outcome is Outcome.REPAIRED:
+        answer["repaired"] = True
+    if received.outcome is Outcome.KEPT_BOTH:
+        answer["kept_both"] = True
+    if received.warnings:
+        answer["warnings"] = list(received.warnings)
+    return answer_json(answer, 201)  # also for a duplicate: deployed scripts take only 201 for success
+
+
+_MESSAGES = {
+    Outcome.NEW: "Backup stored",
+    Outcome.DUPLICATE: "Backup was stored already, with the same bytes",
+    Outcome.REPAIRED: "Backup was stored already; its damaged copy is repaired",
+    Outcome.KEPT_BOTH: "The name is taken by other bytes; stored under a name with the receive time in it",
+}
+
+
+async def list_all(request: Request) -> Response:
+    context = Context.of(request)
+    profile, only = optional_profile(request.query_params), optional_type(request.query_params)
+    visitor = visitor_of(request)
+
+    def pages(type: BackupType) -> Iterator[Sequence[ListedArchive]]:
+        is_asked = only in (None, type)
+        return context.tarkeep.list.all(profile=profile, type=type, visitor=visitor) if is_asked else iter(())
+
+    return context.stream_json(request, listed_by_type(pages))
+
+
+async def list_type(request: Request) -> Response:
+    context = Context.of(request)
+    type = BackupType.parse(request.path_params["type"])
+    profile, visitor = optional_profile(request.query_params), visitor_of(request)
+    pages = context.tarkeep.list.all(profile=profile, type=type, visitor=visitor)
+    return context.stream_json(request, listed_of_type(type, pages))
+
+
+async def download(request: Request) -> Response:
+    context = Context.of(request)
+    type = BackupType.parse(request.path_params["type"])
+    name = _possible_name(type, request.path_params["name"])
+    profile, visitor = optional_profile(request.query_params), visitor_of(request)
+    archive = await context.run(lambda: context.tarkeep.find(type, name, profile, visitor))
+    return await archive_response(request, archive, context.tarkeep.read, context.executor, attachment=True)
+
+
+def _possible_name(type: BackupType, name: str) -> str:
+    """*name*, under which an archive may be stored; what cannot be one is not there either."""
+    try:
+        return check_archive_name(name)
+    except InvalidName:
+        raise ArchiveNotFound(f"{type.value}/{name}") from None
+
+
+async def verify(request: Request) -> Response:
+    context, visitor = Context.of(request), visitor_of(request)
+
+    def compare(blocks: Iterator[bytes]) -> ScratchFile:
+        document = InventoryDocument(blocks)
+        verify = context.tarkeep.verify
+        with verify.in_order(document.entries()) as local:
+            judged = verify.against(local, context.profile(document.profile), visitor)
+            return written(context.tarkeep.scratch, judged, original_report, with_issues=True)
+
+    return await context.compare(request, compare)
+
+
+async def statistics(request: Request) -> Response:
+    context = Context.of(request)
+
+    def collect() -> dict[str, object]:
+        return {
+            "status": "success",
+            "timestamp": rfc3339(context.tarkeep.clock.now()),
+            **original_statistics(context.tarkeep.summarise.by_type(visitor_of(request))),
+        }
+
+    return await context.answer(collect)

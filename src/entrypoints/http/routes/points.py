@@ -1,0 +1,238 @@
+"""
+The routes of version 1 that tell what restores: points, page by page or all of them, and one with its whole path.
+
+A point names what it builds on and what its path comes to. Paths spelt out at every point are a square of what there
+is, so they are told where somebody asks for them, and, for clients that know of nothing else, where all points come in
+one answer and the paths are short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from urllib.parse import quote, urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ....domain.archives.archive import ArchiveId, BackupArchive
+from ....domain.archives.sidecar import rfc3339
+from ....domain.chains.kept_links import PlacedPage
+from ....domain.chains.links import Link
+from ....domain.chains.points import RestorePoint
+from ....domain.chains.standing import Doubt, Obstacle, Placed, Standing
+from ....domain.text.paths import path_text
+from ..answers.archives import archive_reference, link_json
+from ..answers.problems import Problem
+from ..context import Context, answer_json
+from ..requests.parameters import whole_number
+from .chains import PROFILE, requested_archive, requested_profile
+
+MAX_PAGE = 1000
+SHORT_PATH = 50
+"""Archives of a path that is told unasked; `tarkeep backup` makes chains of 40 by itself."""
+SHORT_PATHS = 20_000
+"""Archives of all paths together up to which each is."""
+SHORT_ANSWER = 10_000
+"""Points up to which it is."""
+
+_AT_ONCE = 200  # points that are encoded together
+_FULL_AT_ONCE = 20  # of those with their paths
+
+
+def routes() -> list[Route]:
+    """The routes of this family."""
+    return [Route(PROFILE + "/points", list_points), Route(PROFILE + "/points/{type}/{name}", show_point)]
+
+
+class Point(msgspec.Struct):
+    """A point in a list. *path* has the places of its archives among all points."""
+
+    type: str
+    name: str
+    size: int
+    taken_at: str
+    received_at: str
+    kind: str | None
+    state: str
+    restorable: bool
+    sound: bool
+    gaps: int
+    fidelity: str
+    evidence: str
+    link: dict[str, object]
+    length: int
+    path_size: int
+    has_snapshot: bool
+    obstacles: list[dict[str, object]]
+    doubts: list[dict[str, object]]
+    notes: tuple[str, ...]
+    url: str
+    path: list[int] | msgspec.UnsetType = msgspec.UNSET
+
+
+def point_location(id: ArchiveId) -> str:
+    """The path of a point's URL."""
+    return f"/api/v1/profiles/{id.profile}/points/{id.type.value}/{quote(id.name, safe='')}"
+
+
+async def list_points(request: Request) -> Response:
+    context, profile, query = Context.of(request), requested_profile(request), request.query_params
+    paths = query.get("paths", "")
+    if paths not in ("", "full"):
+        raise Problem(400, "invalid-parameter", "paths must be full, or left out")
+    if paths and "limit" not in query and "cursor" not in query:
+        points = await context.run(lambda: context.tarkeep.points(profile))
+        return context.stream_json(request, _whole(profile, _in_pieces(_with_paths(points), _FULL_AT_ONCE)))
+    is_page = "limit" in query or "cursor" in query
+    limit = whole_number(query, "limit", 100, 1, MAX_PAGE) if is_page else SHORT_ANSWER
+    try:
+        page = await context.run(lambda: context.tarkeep.points.page(profile, query.get("cursor"), limit))
+    except ValueError:
+        raise Problem(400, "invalid-parameter", "cursor is not one that a page gave out; start without one") from None
+    if not is_page:
+        return context.stream_json(request, _whole(profile, _all_of(context, profile, page)))
+    headers = {}
+    if page.next_cursor is not None:
+        following = {"paths": paths, "limit": str(limit), "cursor": page.next_cursor}
+        asked = urlencode({name: value for name, value in following.items() if value})
+        headers["Link"] = f'</api/v1/profiles/{profile}/points?{asked}>; rel="next"'
+
+    def answer() -> Response:
+        told = _page_with_paths(context, profile, page) if paths else [point_in_list(place) for place in page.places]
+        body = {"profile": profile, "points": told, "next_cursor": page.next_cursor}
+        return answer_json(body, headers=headers)
+
+    return await context.run(answer)
+
+
+async def show_point(request: Request) -> Response:
+    context, id = Context.of(request), requested_archive(request)
+
+    def answer() -> dict[str, object]:
+        point = context.tarkeep.points.point(id)
+        told: dict[str, object] = msgspec.to_builtins(
+            _point(point.archive, point.link, point.standing, point.obstacles, point.doubts)
+        )
+        path = [archive_reference(archive.id) | {"size": archive.size_bytes} for archive in point.archives]
+        fit = context.tarkeep.points.compared(point)
+        names = [] if fit is None else [path_text(name) for name in fit.examples]
+        missing = {"count": 0 if fit is None else fit.unresolved, "names": names}
+        return {"profile": id.profile} | told | {"not_archived": missing, "path": path}
+
+    return await context.answer(answer)
+
+
+# -- all in one answer -----------------------------------------------------------------------------------------------
+
+
+def points_json(points: Sequence[RestorePoint]) -> Iterator[bytes]:
+    """*points* with their paths, as a whole JSON text in pieces."""
+    return _whole(points[0].archive.id.profile, _in_pieces(_with_paths(points), _FULL_AT_ONCE))
+
+
+def _whole(profile: str, points: Iterable[Sequence[Point]]) -> Iterator[bytes]:
+    yield b'{"profile":"%s","points":[' % profile.encode()
+    is_first = True
+    for some in points:
+        encoded = msgspec.json.encode(some)[1:-1]
+        yield encoded if is_first else b"," + encoded
+        is_first = False
+    yield b'],"next_cursor":null}\n'
+
+
+def _all_of(context: Context, profile: str, page: PlacedPage) -> Iterator[Sequence[Point]]:
+    """All points of a profile, of which *page* has the first; with short paths where there are no others."""
+    if page.next_cursor is None:
+        yield from _in_pieces(_with_short_paths(page.places), _AT_ONCE)
+        return
+    while True:
+        yield from _in_pieces(map(point_in_list, page.places), _AT_ONCE)
+        if page.next_cursor is None:
+            return
+        page = context.tarkeep.points.page(profile, page.next_cursor, SHORT_ANSWER)
+
+
+def _with_short_paths(places: Sequence[Placed]) -> Iterator[Point]:
+    number = {place.archive.id: at for at, place in enumerate(places)}
+    all_paths = sum(place.standing.length for place in places if place.standing is not None)
+    longest = SHORT_PATHS if all_paths <= SHORT_PATHS else SHORT_PATH
+    for at, place in enumerate(places):
+        told = point_in_list(place)
+        if told.length <= longest:
+            told.path = path = [at]
+            while len(path) < told.length and (link := places[path[-1]].link) and link.parent in number:
+                path.append(number[link.parent])
+            path.reverse()
+        yield told
+
+
+def _with_paths(points: Sequence[RestorePoint]) -> Iterator[Point]:
+    number = {point.archive.id: at for at, point in enumerate(points)}
+    path: list[int] = []
+    for at, point in enumerate(points):
+        # Mostly one goes on from the one before, and looking up thousands again takes far longer than copying them.
+        goes_on = path and points[path[-1]].archive.id == point.link.parent and point.length == len(path) + 1
+        path = [*path, at] if goes_on else [number[id] for id in point.path]
+        standing = point.standing
+        is_all = standing.obstructions == len(standing.obstacles)
+        obstacles = standing.all_obstacles(point.archive.id) if is_all else point.obstacles
+        told = _point(point.archive, point.link, standing, obstacles, standing.doubts)
+        told.path = path
+        yield told
+
+
+def _page_with_paths(context: Context, profile: str, page: PlacedPage) -> list[Point]:
+    wanted = {(place.archive.id.type.value, place.archive.id.name) for place in page.places}
+    return [point for point in _with_paths(context.tarkeep.points(profile)) if (point.type, point.name) in wanted]
+
+
+def _in_pieces(points: Iterable[Point], size: int) -> Iterator[list[Point]]:
+    left = iter(points)
+    while some := list(islice(left, size)):
+        yield some
+
+
+# -- one -------------------------------------------------------------------------------------------------------------
+
+
+def point_in_list(place: Placed) -> Point:
+    """What a list tells of the point at *place*, without its path."""
+    assert place.link is not None  # as `ListPoints` promises
+    assert place.standing is not None
+    standing = place.standing
+    return _point(place.archive, place.link, standing, standing.all_obstacles(place.archive.id), standing.doubts)
+
+
+def _point(
+    archive: BackupArchive, link: Link, standing: Standing, obstacles: Iterable[Obstacle], doubts: Iterable[Doubt]
+) -> Point:
+    id = archive.id
+    return Point(
+        id.type.value,
+        id.name,
+        archive.size_bytes,
+        rfc3339(archive.taken_at),
+        rfc3339(archive.received_at),
+        archive.contents.kind.value if archive.contents else None,
+        archive.state.value,
+        standing.is_restorable,
+        standing.is_sound,
+        standing.seen.gaps,
+        standing.fidelity.value,
+        standing.evidence.value,
+        link_json(link),
+        standing.length,
+        standing.size_bytes,
+        archive.has_snapshot,
+        [_found(one) for one in obstacles],
+        [_found(one) for one in doubts],
+        archive.notes,
+        point_location(id),
+    )
+
+
+def _found(one: Obstacle | Doubt) -> dict[str, object]:
+    return {"code": one.kind.value, "detail": one.reason, "archive": archive_reference(one.archive)}

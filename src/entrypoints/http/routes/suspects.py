@@ -1,0 +1,76 @@
+"""
+Archives that a client doubts, because what it got of one has another SHA-256: they are read again here, and marked.
+
+Whoever may read archives may ask for this, and must not be able to keep the disk busy by it. So one archive is read at
+a time, at low priority; a few wait, of each visitor fewer; and one that was read is not read again for a while: the
+answer is then what was found.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from attrs import define, field, frozen
+
+from ....domain.archives.archive import ArchiveId, ArchiveState, BackupArchive
+from ..answers.problems import Problem
+
+AGAIN_SECONDS = 600.0
+MAX_WAITING = 16
+MAX_WAITING_OF_ONE = 4
+_KEPT = 10_000
+_NICE = 10
+
+
+@frozen
+class _Asked:
+    outcome: Future[ArchiveState]
+    whose: str
+    at: float
+
+
+@define(eq=False)
+class Suspects:
+    """Reads archives again with *examine*, one at a time; for the thread of the event loop alone."""
+
+    examine: Callable[[BackupArchive], ArchiveState]
+    clock: Callable[[], float] = time.monotonic
+    _asked: dict[ArchiveId, _Asked] = field(factory=dict)
+    _thread: ThreadPoolExecutor = field(factory=lambda: ThreadPoolExecutor(1, "suspects", _step_back))
+
+    def ask(self, archive: BackupArchive, whose: str) -> Future[ArchiveState]:
+        """
+        What reading *archive* again shows, or showed a short while ago.
+
+        Raises:
+            Problem: too many wait to be read.
+        """
+        known = self._asked.pop(archive.id, None)
+        if known is not None and (not known.outcome.done() or self._counts(known)):
+            self._asked[archive.id] = known
+            return known.outcome
+        waiting = Counter(asked.whose for asked in self._asked.values() if not asked.outcome.done())
+        if waiting.total() >= MAX_WAITING or waiting[whose] >= MAX_WAITING_OF_ONE:
+            headers = {"Retry-After": "60"}
+            raise Problem(429, "too-many-requests", "as many archives wait to be read again as may", headers=headers)
+        outcome = self._thread.submit(self.examine, archive)
+        self._asked[archive.id] = _Asked(outcome, whose, self.clock())
+        while len(self._asked) > _KEPT:
+            self._asked.pop(next(iter(self._asked)))
+        return outcome
+
+    def _counts(self, known: _Asked) -> bool:
+        return known.outcome.exception() is None and self.clock() - known.at < AGAIN_SECONDS
+
+    def close(self) -> None:
+        """Wait for the archive that is being read, and read no other."""
+        self._thread.shutdown(cancel_futures=True)
+
+
+def _step_back() -> None:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

@@ -1,0 +1,264 @@
+"""
+Resumable uploads: tus 1.0, and on the same URLs what curl alone can do.
+
+A tus client creates with POST, asks with HEAD and continues with PATCH. ``curl -C OFFSET -T FILE`` sends a PUT with
+``Content-Range``, which continues just so. GET shows a person where an upload stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ....domain.archives.archive import ArchiveId, Offer
+from ....domain.archives.sidecar import rfc3339
+from ....domain.errors import ProfileNotFound, TarkeepError
+from ....domain.identity.naming import check_profile
+from ....domain.uploads import ChecksumAlgorithm, Role, Upload
+from ..answers.archives import archive_location, v1_archive
+from ..answers.problems import Problem
+from ..context import Context, answer_json
+from ..edge.guard import note_stored, note_written, visitor_of
+from ..requests import tus_headers
+from ..requests.parameters import noted
+from ..requests.tus_headers import COLLECTION
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def routes() -> list[Route]:
+    """The routes of resumable uploads."""
+    on_collection = {"OPTIONS": describe, "POST": create}
+    on_upload = {
+        "OPTIONS": describe,
+        "HEAD": ask,
+        "GET": show,
+        "PATCH": append,
+        "PUT": put,
+        "DELETE": delete,
+    }
+    return [
+        Route(COLLECTION, _by_method(on_collection), methods=list(on_collection)),
+        Route(COLLECTION + "/{upload}", _by_method(on_upload), methods=[*on_upload, "POST"]),
+    ]
+
+
+def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
+    """One endpoint for all methods, which is the effective one here (`method.effective_method`)."""
+
+    async def dispatch(request: Request) -> Response:
+        method = request.method
+        if method not in endpoints:
+            allowed = ", ".join(sorted(endpoints))
+            detail = f"{method[:20]} is not offered here, only {allowed}"
+            raise Problem(405, "method-not-allowed", detail, headers={"Allow": allowed})
+        needs_version = method in ("POST", "PATCH", "DELETE")
+        if method != "OPTIONS":
+            tus_headers.check_version(request.headers, must_be_there=needs_version)
+        response = await endpoints[method](request)
+        response.headers["Tus-Resumable"] = tus_headers.VERSION
+        return response
+
+    return dispatch
+
+
+async def describe(request: Request) -> Response:
+    headers = {
+        "Tus-Version": tus_headers.VERSION,
+        "Tus-Extension": tus_headers.EXTENSIONS,
+        "Tus-Checksum-Algorithm": ",".join(algorithm.value for algorithm in ChecksumAlgorithm),
+    }
+    limit = Context.of(request).tarkeep.receive.max_bytes
+    if limit is not None:
+        headers["Tus-Max-Size"] = str(limit)
+    return Response(status_code=204, headers=headers)
+
+
+async def create(request: Request) -> Response:
+    context = Context.of(request)
+    uploads = context.tarkeep.uploads
+    headers = request.headers
+    role, parts = tus_headers.concatenation(headers)
+    described = tus_headers.metadata(headers)
+    client, told, owner = _client(request), headers.get("upload-metadata", ""), visitor_of(request).token
+    if role is Role.FINAL:
+        if "upload-length" in headers:
+            raise Problem(400, "invalid-parameter", "a final upload has the length of its parts; send no Upload-Length")
+        join = partial(
+            uploads.join, _seen(request, tus_headers.offer(described)), parts, client=client, metadata=told, owner=owner
+        )
+        upload = await context.receive_upload(request, lambda _blocks: _noted(request, join()))
+        return _created(context, upload)
+    length = tus_headers.declared_length(headers)
+    offer = _seen(request, tus_headers.offer(described)) if role is Role.WHOLE else None
+    profile = None if role is Role.WHOLE else _profile_of_piece(request, described)
+    begin = partial(uploads.begin, offer, length, client=client, metadata=told, owner=owner, profile=profile)
+    if _media_type(request) != tus_headers.CONTENT_TYPE:
+        return _created(context, await context.run(begin))
+    checksum = tus_headers.checksum(headers)
+    announced = tus_headers.announced_length(headers)
+
+    def begin_and_append(blocks: Iterator[bytes], when_wanted: Callable[[], None]) -> Upload:
+        upload = begin()
+        try:
+            appended = uploads.append(
+                upload.id, 0, blocks, announced_bytes=announced, checksum=checksum, when_wanted=when_wanted
+            )
+        except TarkeepError:
+            with suppress(TarkeepError):  # over already, or it expires
+                uploads.end(upload.id)  # its sender never learns where it is
+            raise
+        return _noted(request, appended)
+
+    upload = await context.receive_piece(request, begin_and_append)
+    return _created(context, upload)
+
+
+async def ask(request: Request) -> Response:
+    context = Context.of(request)
+    upload = await _current(request)
+    return Response(status_code=200, headers=_standing(context, upload))
+
+
+async def show(request: Request) -> Response:
+    context = Context.of(request)
+    upload = await _current(request)
+    return await context.answer(lambda: _told(context, upload), _standing(context, upload))
+
+
+async def append(request: Request) -> Response:
+    context = Context.of(request)
+    headers = request.headers
+    if _media_type(request) != tus_headers.CONTENT_TYPE:
+        raise Problem(415, "unsupported-media-type", f"send the bytes as Content-Type: {tus_headers.CONTENT_TYPE}")
+    upload = await _append(
+        request,
+        partial(
+            context.tarkeep.uploads.append,
+            _named(request),
+            tus_headers.needed_header(headers, "Upload-Offset"),
+            length_bytes=tus_headers.whole_header(headers, "Upload-Length"),
+            announced_bytes=tus_headers.announced_length(headers),
+            checksum=tus_headers.checksum(headers),
+            notes=noted(headers),
+        ),
+    )
+    standing = _standing(context, upload)
+    if upload.archive is not None and tus_headers.wants_representation(headers):
+        body = await context.run(lambda: _told(context, upload))
+        return answer_json(body, 200, {**standing, "Preference-Applied": tus_headers.REPRESENTATION})
+    return Response(status_code=204, headers=standing)
+
+
+async def put(request: Request) -> Response:
+    context = Context.of(request)
+    headers = request.headers
+    announced = tus_headers.announced_length(headers)
+    first, count, total = tus_headers.content_range(headers) or (0, announced, announced)
+    upload = await _append(
+        request,
+        partial(
+            context.tarkeep.uploads.append,
+            _named(request),
+            first,
+            length_bytes=total,
+            announced_bytes=count,
+            is_the_rest="content-range" not in headers,
+            notes=noted(headers),
+        ),
+    )
+    stored = _standing(context, upload)
+    if upload.archive is not None:
+        stored["Location"] = archive_location(upload.archive)
+    body = await context.run(lambda: _told(context, upload))
+    return answer_json(body, 200 if upload.archive is None else 201, stored)
+
+
+async def delete(request: Request) -> Response:
+    context = Context.of(request)
+    upload = _named(request)
+    await context.run_waiting(lambda: context.tarkeep.uploads.end(upload))
+    note_written(request, f"upload {upload}", None, "ended")
+    return Response(status_code=204)
+
+
+async def _append(request: Request, appending: Callable[..., Upload]) -> Upload:
+    return await Context.of(request).receive_piece(
+        request, lambda blocks, when_wanted: _noted(request, appending(blocks, when_wanted=when_wanted))
+    )
+
+
+def _noted(request: Request, upload: Upload) -> Upload:
+    note_stored(request, upload)
+    return upload
+
+
+async def _current(request: Request) -> Upload:
+    context = Context.of(request)
+    named = _named(request)
+    upload = await context.run_waiting(lambda: context.tarkeep.uploads.show(named))
+    # whoever asks has perhaps not been told before, since a crash came between storing it and noting that
+    note_stored(request, upload)
+    return upload
+
+
+def _named(request: Request) -> str:
+    return str(request.path_params["upload"])
+
+
+def _client(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _seen(request: Request, offer: Offer) -> Offer:
+    """*offer*, for a profile that the visitor sees."""
+    if not visitor_of(request).sees(offer.id.profile):
+        raise ProfileNotFound(offer.id.profile)
+    return offer
+
+
+def _profile_of_piece(request: Request, described: Mapping[str, str]) -> str | None:
+    """Whose quota a piece of an archive counts for: of the profile that it names, or of the only one it can be for."""
+    visitor, named = visitor_of(request), described.get("profile")
+    if not named:
+        return visitor.only_profile
+    if not visitor.sees(check_profile(named)):
+        raise ProfileNotFound(named)
+    return named
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _created(context: Context, upload: Upload) -> Response:
+    headers = {"Location": tus_headers.location(upload.id), **_standing(context, upload)}
+    return Response(status_code=201, headers=headers)
+
+
+def _standing(context: Context, upload: Upload) -> dict[str, str]:
+    fields = tus_headers.standing(upload, context.tarkeep.uploads.show.idle)
+    if upload.archive is not None:
+        fields["Tarkeep-Archive"] = archive_location(upload.archive)
+    return fields
+
+
+def _told(context: Context, upload: Upload) -> dict[str, object]:
+    return {
+        "id": upload.id,
+        "state": "stored" if upload.archive else "complete" if upload.is_complete else "unfinished",
+        "offset": upload.offset_bytes,
+        "length": upload.length_bytes,
+        "expires_at": rfc3339(upload.expires_at(context.tarkeep.uploads.show.idle)) if upload.is_open else None,
+        "archive": _archive(context, upload.archive) if upload.archive else None,
+    }
+
+
+def _archive(context: Context, id: ArchiveId) -> object:
+    return msgspec.to_builtins(v1_archive(context.tarkeep.find(id.type, id.name, id.profile)))

@@ -1,0 +1,216 @@
+"""The settings of the client; given by option, environment or ``~/.config/tarkeep/config.toml``."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+from attrs import field, frozen
+from cyclopts import Group, Parameter, Token
+
+from ...domain.archives.archive import BackupType
+from ...domain.client.address import ServerAddress
+from ...domain.errors import InvalidSetting
+from ..cli.terminal.streams import keep_secret
+from .files import expanded, home_directory, read_setting_text, with_home
+from .server import Size
+
+_TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)
+_MOST_JOBS = 64
+_LAST_WORDS_SECONDS = 1.0
+SLOWEST_RATE = 64 << 10  # below this a block takes longer than servers wait for the next byte
+
+
+def _positive(_instance: object, attribute: object, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise InvalidSetting(getattr(attribute, "name", "?"), f"must be 1 or more, is {value}")
+
+
+def _rate(_instance: object, _attribute: object, value: int | None) -> None:
+    if value is not None and value < SLOWEST_RATE:
+        raise InvalidSetting("limit_rate", f"must be at least 64K bytes per second, is {value}")
+
+
+def _fingerprint(_instance: object, _attribute: object, value: str | None) -> None:
+    if value is not None and not re.fullmatch(r"[0-9A-Fa-f]{64}", value.replace(":", ""), re.ASCII):
+        raise InvalidSetting("fingerprint", f"must be the SHA-256 of a certificate, 64 hex digits, is {value!r}")
+
+
+def _jobs(_instance: object, _attribute: object, value: int | None) -> None:
+    if value is not None and not 1 <= value <= _MOST_JOBS:
+        reason = f"must be {_MOST_JOBS} or less" if value > 0 else "must be 1 or more"
+        raise InvalidSetting("jobs", f"{reason}, is {value}")
+
+
+def _address(_instance: object, _attribute: object, value: str) -> None:
+    keep_secret(ServerAddress.parse(value).password or "")
+
+
+def _type(_type: object, tokens: Sequence[Token]) -> str:
+    return BackupType.parse(tokens[0].value).value
+
+
+TypeWord = Annotated[Literal["FULL", "INC", "DIFF"], Parameter(converter=_type)]
+"""A backup type on the command line, in any case; the words are there for completion."""
+
+
+# Small archives wait for the server's disk, and a server lets those that wait together share the waiting; large ones
+# keep a line busy with few.
+AT_ONCE = 3
+SMALL_AT_ONCE = 8
+SMALL_BYTES = 8_000_000
+
+
+BackupDir = Annotated[Path, Parameter(env_var=["TARKEEP_BACKUP_DIR", "BACKUP_DIR"])]
+
+
+def _backup_dir(path: BackupDir) -> Path:
+    """`with_home`; attrs takes what it says of its argument for what the field is, so the variables must stand here."""
+    return with_home(path)
+
+
+@Parameter(name="*", group=Group("Options of every client command", sort_key=20))
+@frozen
+class ClientSettings:
+    """What every command that talks to a server takes."""
+
+    server: Annotated[str, Parameter(env_var=["TARKEEP_SERVER", "SERVER_URL"])] = field(
+        default="http://127.0.0.1:5000", validator=_address
+    )
+    """The server's address."""
+
+    backup_dir: BackupDir = field(default=Path("backups"), converter=_backup_dir)
+    """The folder whose FULL, INC and DIFF hold the local archives."""
+
+    profile: str | None = None
+    """The profile that commands are about when they name none."""
+
+    jobs: int | None = field(default=None, validator=_jobs)
+    """How many archives are on their way at once, at most 64. Default: 3, or 8 where all are below 8 MB."""
+
+    retries: int = field(default=8, validator=_positive)
+    """How often to try again when the line breaks and nothing moves in between."""
+
+    wait: bool = False
+    """Wait for a server that cannot be reached at all, as --retries says. Default: give up after 5 seconds."""
+
+    limit_rate: Size | None = field(default=None, validator=_rate)
+    """The most bytes per second to transfer, all archives together. Units K, M, G."""
+
+    token_file: Path | None = None
+    """A file that holds the token. TARKEEP_TOKEN holds it itself; it cannot be an option, which everybody could see."""
+
+    token_command: str | None = None
+    """A command that prints the token."""
+
+    cacert: Path | None = None
+    """A PEM file with the certificates by which the server's is trusted. Default: those the system trusts."""
+
+    fingerprint: str | None = field(default=None, validator=_fingerprint)
+    """The SHA-256 of the server's certificate, which then is trusted whoever signed it, and no other."""
+
+    json: bool = False
+    """Print JSON lines: for each archive how it gets on and what became of it, last a summary."""
+
+    quiet: bool = False
+    """Print errors only; list, stats and --safe-to-delete still print what they are asked for."""
+
+    def token(self) -> str | None:
+        """
+        The token, where one is set.
+
+        Raises:
+            InvalidSetting: its file cannot be read, or its command fails.
+        """
+        if "TARKEEP_TOKEN" in os.environ:
+            text = os.environ["TARKEEP_TOKEN"]
+            return _token("TARKEEP_TOKEN", text, "") if text.strip() else None
+        if self.token_file is not None:
+            file = expanded("token_file", self.token_file)
+            try:
+                text = read_setting_text("token_file", file)
+            except FileNotFoundError as error:
+                raise InvalidSetting("token_file", f"{self.token_file}: {error.strerror}") from error
+            return _token("token_file", text, f"{self.token_file} holds no token")
+        if self.token_command is not None:
+            return _token("token_command", _printed(self.token_command), "it printed no token")
+        return None
+
+
+def _token(setting: str, text: str, without: str) -> str:
+    """The one word in *text*, which never becomes part of a message."""
+    words = text.split()
+    if not words:
+        raise InvalidSetting(setting, without)
+    if len(words) > 1 or not _TOKEN.fullmatch(words[0]):
+        raise InvalidSetting(setting, "a token is one word of plain letters, digits and signs, at most 4096 of them")
+    keep_secret(words[0])
+    return words[0]
+
+
+def _printed(command: str) -> str:
+    most_bytes = 64 << 10
+    try:
+        with (
+            _said_without_secrets() as stderr,
+            subprocess.Popen(command, shell=True, stdout=subprocess.PIPE, stderr=stderr) as running,
+        ):
+            assert running.stdout is not None
+            printed = running.stdout.read(most_bytes + 1)
+            if len(printed) > most_bytes:
+                raise InvalidSetting("token_command", "it prints more than a token")
+    except (OSError, ValueError) as error:
+        raise InvalidSetting("token_command", str(error)) from error
+    if running.returncode:
+        raise InvalidSetting("token_command", f"it ended with {running.returncode}")
+    return printed.decode(errors="replace")
+
+
+@contextmanager
+def _said_without_secrets() -> Iterator[int]:
+    """A standard error for a command, of which secrets are left out: a shell repeats what it was given."""
+    ours, theirs = os.pipe()
+
+    def pass_on() -> None:
+        with os.fdopen(ours, errors="backslashreplace") as said:
+            for line in said:
+                print(line, end="", file=sys.stderr, flush=True)
+
+    passing = threading.Thread(target=pass_on, daemon=True)
+    passing.start()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        passing.join(_LAST_WORDS_SECONDS)  # which does not wait for what the command has left running
+
+
+def config_file() -> Path | None:
+    """Where the client's settings are looked for; None for a user who has no home directory."""
+    return _below_home("XDG_CONFIG_HOME", ".config", "tarkeep/config.toml")
+
+
+def memory_file() -> Path | None:
+    """Where the client keeps what it remembers between runs; None for a user who has no home directory."""
+    return _below_home("XDG_STATE_HOME", ".local/state", "tarkeep/client.sqlite")
+
+
+def where_to_set() -> str:
+    """Where a setting can be put, for people."""
+    file = config_file()
+    return "a file that --config names" if file is None else str(file)
+
+
+def _below_home(variable: str, otherwise: str, file: str) -> Path | None:
+    named = os.environ.get(variable, "")
+    if named.startswith("/"):
+        return Path(named) / file
+    home = home_directory()
+    return None if home is None else home / otherwise / file

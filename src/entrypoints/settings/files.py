@@ -1,0 +1,132 @@
+"""
+Files that settings name, and where they are: read whole, with a bound, whatever they turn out to be.
+
+A pipe, such as ``<(pass token)`` of a shell, is waited for, and not forever; a device has no end and is given up.
+Without a home directory, as in a container whose user has no line in /etc/passwd, nothing is looked for there.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import select
+import time
+from pathlib import Path
+
+from ...domain.errors import InvalidSetting
+
+MOST_BYTES = 4 << 20
+_PATIENCE_SECONDS = 10.0
+_BLOCK_BYTES = 64 << 10
+
+
+def read_setting_file(setting: str, path: Path, most_bytes: int = MOST_BYTES) -> bytes:
+    """
+    What is in the file *path* that *setting* names.
+
+    Raises:
+        FileNotFoundError: there is none.
+        InvalidSetting: it cannot be read, is larger than *most_bytes*, or is a pipe that nobody writes into.
+    """
+    try:
+        # a pipe opened in another way waits for a writer, in some cases for good
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            return _whole(setting, path, number, most_bytes)
+        finally:
+            os.close(number)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise InvalidSetting(setting, f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def read_setting_text(setting: str, path: Path) -> str:
+    """
+    The same as text in UTF-8.
+
+    Raises:
+        FileNotFoundError, InvalidSetting: as above; or it is no such text.
+    """
+    try:
+        return read_setting_file(setting, path).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidSetting(setting, f"{path}: it is no text in UTF-8 (byte {error.start + 1})") from error
+
+
+def expanded(setting: str, path: Path) -> Path:
+    """
+    *path* with ``~`` replaced.
+
+    Raises:
+        InvalidSetting: nobody knows by what.
+    """
+    try:
+        return _expanded(path)
+    except ValueError as error:
+        raise InvalidSetting(setting, f"{path}: {error}") from None
+
+
+def with_home(path: Path) -> Path:
+    """`expanded`, to be the converter of a field: what cannot be expanded is then named in place of its setting."""
+    try:
+        return _expanded(path)
+    except ValueError as error:
+        raise InvalidSetting(str(path), str(error)) from None
+
+
+def _expanded(path: Path) -> Path:
+    if not str(path).startswith("~"):
+        return path
+    if path.parts[0] == "~":
+        home = home_directory()
+        if home is None:
+            raise ValueError("you have no home directory that could stand for ~")
+        return home.joinpath(*path.parts[1:])
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no user {path.parts[0][1:]}") from None
+
+
+def with_home_if_any(path: Path | None) -> Path | None:
+    """The same of a field that may be None."""
+    return None if path is None else with_home(path)
+
+
+def url_with_home(url: str | None) -> str | None:
+    """The same of a URL with a path, such as ``file:~/backups`` or ``sqlite:///~/catalog``."""
+    match = re.fullmatch(r"([a-z]+:/*)(~.*)", url or "", re.DOTALL)
+    return url if match is None else match[1] + str(with_home(Path(match[2])))
+
+
+def home_directory() -> Path | None:
+    """That of HOME, else that of the user, else None."""
+    named = os.environ.get("HOME")
+    if named:
+        return Path(named)
+    try:
+        found = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return None
+    return Path(found) if found else None
+
+
+def _whole(setting: str, path: Path, number: int, most_bytes: int) -> bytes:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    ready = select.poll()
+    ready.register(number, select.POLLIN)
+    content = b""
+    while len(content) <= most_bytes:
+        # a pipe that was never written into reads as if it had ended
+        if not ready.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise InvalidSetting(setting, f"{path}: nothing came out of it for {_PATIENCE_SECONDS:.0f} s")
+        try:
+            block = os.read(number, _BLOCK_BYTES)
+        except BlockingIOError:
+            continue
+        if not block:
+            return content
+        content += block
+    raise InvalidSetting(setting, f"{path}: it is larger than {most_bytes} bytes")

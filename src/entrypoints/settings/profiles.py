@@ -1,0 +1,84 @@
+"""
+The file with the rules of profiles: one table of TOML for each pattern of names, the first that fits counts.
+
+::
+
+    ["web-*"]
+    inc_base = "last-any"
+    time_zone = "Europe/Paris"
+    allow_opaque = true
+    max_bytes = "500G"
+    max_archives = 400
+
+Anything that is not a rule is an error: a misspelt one would silently not hold.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ...domain.errors import InvalidSetting
+from ...domain.profiles.rules import IncBase, ProfileRules, RuleBook
+from .files import read_setting_text
+from .server import parse_size
+from .shapes import sentence, unknown_name
+
+
+class _Table(msgspec.Struct, forbid_unknown_fields=True):
+    inc_base: IncBase = IncBase.LAST_INC_OR_FULL
+    time_zone: str = "UTC"
+    allow_opaque: bool = False
+    max_bytes: int | str | None = None
+    max_archives: int | None = None
+
+
+def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
+    """
+    The rules in *file*; none where it is missing and need not be there.
+
+    Raises:
+        InvalidSetting: it cannot be read, or says something that is not a rule.
+    """
+    try:
+        told = tomllib.loads(read_setting_text("profiles", file))
+        return RuleBook(
+            tuple((pattern, _rules(pattern, _shaped(file, pattern, table))) for pattern, table in told.items())
+        )
+    except FileNotFoundError:
+        if must_exist:
+            raise InvalidSetting("profiles", f"there is no file {file}") from None
+        return RuleBook()
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InvalidSetting("profiles", f"{file} cannot be read as TOML: {error}") from error
+
+
+def _shaped(file: Path, pattern: str, told: object) -> _Table:
+    known = [field.name for field in msgspec.structs.fields(_Table)]
+    place = f'{file}: ["{pattern}"]'
+    if isinstance(told, dict) and (wrong := unknown_name(told, known, "rule")) is not None:
+        raise InvalidSetting("profiles", f"{place} {wrong}")
+    try:
+        return msgspec.convert(told, _Table)
+    except msgspec.ValidationError as error:
+        choices = {"inc_base": [one.value for one in IncBase]}
+        raise InvalidSetting("profiles", f"{place} {sentence(error, choices)}") from error
+
+
+def _rules(pattern: str, table: _Table) -> ProfileRules:
+    try:
+        zone = UTC if table.time_zone == "UTC" else ZoneInfo(table.time_zone)
+    except (KeyError, ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError; a folder of zones is an OSError
+        detail = f'["{pattern}"] time_zone: {table.time_zone!r} is not a time zone; use one such as Europe/Paris'
+        raise InvalidSetting("profiles", detail) from None
+    try:
+        max_bytes = None if table.max_bytes is None else parse_size(str(table.max_bytes))
+    except ValueError as error:
+        raise InvalidSetting("profiles", f'["{pattern}"] max_bytes: {error}') from None
+    if table.max_archives is not None and table.max_archives < 0:
+        raise InvalidSetting("profiles", f'["{pattern}"] max_archives: must be 0 or more, is {table.max_archives}')
+    return ProfileRules(table.inc_base, zone, table.allow_opaque, max_bytes, table.max_archives)

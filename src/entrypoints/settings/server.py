@@ -1,0 +1,197 @@
+"""
+The settings of the server, each with its meaning; given by option, ``TARKEEP_...`` variable or TOML file.
+
+A setting is named once, here: the command line, its help, the environment and the file all derive from this class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+
+from attrs import field, frozen
+from cyclopts import Group, Parameter, Token
+
+from ...domain.access.tokens import Network
+from ...domain.errors import InvalidSetting
+from .files import url_with_home, with_home, with_home_if_any
+
+MEBIBYTE = 1 << 20
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def parse_size(text: str) -> int:
+    """
+    A number of bytes: ``524288000``, ``500M``, ``20GiB`` (units are powers of 1024).
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = text.strip().lower().removesuffix("b").removesuffix("i")
+    digits = number.rstrip("kmgt")
+    unit = number[len(digits) :]
+    if not digits.strip().isdecimal() or unit not in _UNITS:
+        raise ValueError(f"{text!r} is not a size such as 524288000, 500M or 20G")
+    return int(digits) * _UNITS[unit]
+
+
+def _size(_type: object, tokens: Sequence[Token]) -> int:
+    return parse_size(tokens[0].value)
+
+
+Size = Annotated[int, Parameter(converter=_size, metavar="SIZE")]
+
+
+def _positive(_instance: object, attribute: object, value: float) -> None:
+    if value <= 0:
+        raise InvalidSetting(getattr(attribute, "name", "?"), f"must be greater than 0, is {value}")
+
+
+def _positive_if_any(instance: object, attribute: object, value: int | None) -> None:
+    if value is not None:
+        _positive(instance, attribute, value)
+
+
+def _not_negative(_instance: object, attribute: object, value: float) -> None:
+    if value < 0:
+        raise InvalidSetting(getattr(attribute, "name", "?"), f"must not be negative, is {value}")
+
+
+def _port(_instance: object, _attribute: object, value: int) -> None:
+    if not 0 <= value <= 65535:
+        raise InvalidSetting("port", f"must be 0 to 65535, is {value}")
+
+
+def _networks(_instance: object, attribute: object, value: tuple[str, ...]) -> None:
+    for text in value:
+        try:
+            ip_network(text)
+        except ValueError as error:
+            reason = f"{error}; give networks such as 10.0.0.0/8 or single addresses"
+            raise InvalidSetting(getattr(attribute, "name", "?"), reason) from None
+
+
+@Parameter(name="*", group=Group("Options of the store", sort_key=20))
+@frozen
+class StorageSettings:
+    """Where archives are kept."""
+
+    data: Path = field(default=Path("tarkeep-data"), converter=with_home)
+    """The data directory: archives, catalog, staging."""
+
+    store: str | None = field(default=None, converter=url_with_home)
+    """Where archives go: file:PATH, or memory: for trials. Default: the data directory."""
+
+    catalog: str | None = field(default=None, converter=url_with_home)
+    """Where the catalog is: sqlite:///PATH, or memory:. Default: catalog.sqlite in the data directory."""
+
+    validate: Literal["full", "off"] = "full"
+    """Check while receiving that an archive is a whole gzip and a whole tar, or take whatever comes."""
+
+    max_unpacked_bytes: Size = field(default=64 << 30, validator=_positive)
+    """The most an archive may unpack to (64G); what expands further is refused. Units K, M, G, T."""
+
+    max_members: int = field(default=10_000_000, validator=_positive)
+    """The most members an archive may hold."""
+
+    same_name: Literal["reject", "keep-both"] = "reject"
+    """Other bytes under a taken name: refuse them, or keep both with the receive time in the new name."""
+
+    max_upload_bytes: Size | None = field(default=None, validator=_positive_if_any)
+    """The largest archive accepted. Units K, M, G, T. Default: 500M by POST /upload, else what there is room for."""
+
+    upload_idle_hours: float = field(default=24.0, validator=_positive)
+    """How long an unfinished resumable upload may lie untouched before it is dropped."""
+
+    max_open_uploads: int = field(default=1000, validator=_positive)
+    """The most resumable uploads that may be unfinished at a time."""
+
+    max_open_uploads_per_client: int = field(default=100, validator=_positive)
+    """The same of one address; raise it where all clients come through one proxy."""
+
+    max_open_uploads_per_token: int = field(default=100, validator=_positive)
+    """The same of one token, from wherever it is used; addresses do not count then."""
+
+    reserve_bytes: Size | None = None
+    """What stays free of the disk; uploads that would touch it are answered 507. Default: the larger of 1G and 5 %."""
+
+    profiles: Path | None = field(default=None, converter=with_home_if_any)
+    """A TOML file with rules for profiles. Default: profiles.toml in the data directory, if there is one."""
+
+    audit_key: Path | None = field(default=None, converter=with_home_if_any)
+    """The file with the key of the log of writes. Default: audit.key in the data directory, made at the first start."""
+
+    max_adopted_archives: int = field(default=100_000, validator=_positive)
+    """How many archives that the catalog lacks, as after it was lost, a start enters by itself; about 10,000 a second.
+    With more it refuses: run tarkeep rebuild."""
+
+    max_tree_bytes: Size = field(default=256 * MEBIBYTE, validator=_positive)
+    """The most names of one archive or tree that are looked into (256M), a name counted with 20 bytes more than it has,
+    a directory with 100: some 5 million names. Merging takes up to four times as much memory."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is worth a line in the log."""
+
+    log_format: Literal["text", "json"] = "text"
+    """How a line of the log looks."""
+
+
+@Parameter(name="*", group=Group("Options of listening", sort_key=21))
+@frozen
+class ServerSettings:
+    """How the server listens."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on."""
+
+    port: int = field(default=5000, validator=_port)
+    """The port to listen on; 0 takes a free one."""
+
+    tls_certificate: Path | None = field(default=None, converter=with_home_if_any)
+    """A PEM file with the certificate, and behind it those that signed it: the server then speaks https."""
+
+    tls_key: Path | None = field(default=None, converter=with_home_if_any)
+    """A PEM file with the key of the certificate, without a password."""
+
+    behind_proxy: bool = False
+    """Listen beyond this machine without TLS, because a proxy before the server does it."""
+
+    trusted_proxies: tuple[str, ...] = field(default=(), validator=_networks)
+    """Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. Default: of none."""
+
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that a server without tokens answers to, besides localhost and loopback addresses."""
+
+    max_uploads: int = field(default=64, validator=_positive)
+    """How many uploads are received at once; more wait for their turn."""
+
+    upload_wait_seconds: float = field(default=60.0, validator=_positive)
+    """How long an upload may wait for its turn before it is answered 503 with Retry-After."""
+
+    max_inventory_bytes: Size = field(default=256 * MEBIBYTE, validator=_positive)
+    """The largest inventory that may be sent for comparison (256M)."""
+
+    max_snapshot_bytes: Size = field(default=64 * MEBIBYTE, validator=_positive)
+    """The largest snapshot file of tar that is kept with an archive (64M)."""
+
+    header_seconds: float = field(default=10.0, validator=_positive)
+    """How long a client may take to send the head of a request."""
+
+    body_seconds: float = field(default=30.0, validator=_positive)
+    """How long a client may pause within the body of a request."""
+
+    min_body_rate: Size = field(default=1 << 10, validator=_not_negative)
+    """The fewest bytes per second of a body (1K) that a client may send on average; 0 takes any."""
+
+    body_rate_seconds: float = field(default=60.0, validator=_positive)
+    """Over how much time of waiting for a client that average is taken, which is also its grace at the beginning."""
+
+    stop_seconds: int = field(default=30, validator=_positive)
+    """How long running requests may take to end when the server is stopped."""
+
+    @property
+    def proxy_networks(self) -> tuple[Network, ...]:
+        """`trusted_proxies`, parsed."""
+        return tuple(map(ip_network, self.trusted_proxies))

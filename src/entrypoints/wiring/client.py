@@ -1,0 +1,112 @@
+"""The client's composition root: settings become adapters. Nothing of the server is imported."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from attrs import frozen
+
+from ...adapters.http.remote import HttpRemote, trusted
+from ...adapters.local.archive_folder import LocalFolder, described
+from ...adapters.local.landing_folder import LandingFolder
+from ...adapters.local.memory_file import ClientMemory
+from ...adapters.process.hashing import HashlibHasher
+from ...domain.archives.archive import BackupType
+from ...domain.client.ports.remote import LocalArchive
+from ...domain.client.pull.pull_archive import PullArchive
+from ...domain.client.push.push_archive import PlanPush, PushArchive
+from ...domain.client.retrying import Retrying
+from ...domain.errors import InvalidSetting, WrongUse
+from ...domain.ports import Hasher
+from ..settings.files import expanded, read_setting_text
+
+UNREACHED_SECONDS = 5.0
+
+
+@frozen
+class Client:
+    """Adapters and use cases of one command."""
+
+    remote: HttpRemote
+    files: LocalFolder
+    memory: ClientMemory
+    hasher: Hasher
+    plan: PlanPush
+    push: PushArchive
+    retrying: Retrying
+
+
+@contextmanager
+def open_client(
+    server: str,
+    token: str | None,
+    backup_dir: Path,
+    memory: Path | None,
+    *,
+    jobs: int = 1,
+    retries: int = 8,
+    wait: bool = True,
+    cacert: Path | None = None,
+    fingerprint: str | None = None,
+) -> Iterator[Client]:
+    """
+    A client of *server*, closed at the end of the context. What it remembers is kept in *memory*, None for nowhere.
+
+    With *wait* a server that cannot be reached at all is tried as often as any other.
+
+    Raises:
+        InvalidSetting: *cacert* cannot be read, or *server* is no address.
+    """
+    hasher = HashlibHasher()
+    files = LocalFolder(backup_dir)
+    unreached_seconds = None if wait else UNREACHED_SECONDS
+    retrying = Retrying(retries, time.sleep, random.random, unreached_seconds=unreached_seconds, seconds=time.monotonic)
+    remote = HttpRemote(server, token, jobs, trusted(_certificates(cacert), fingerprint))
+    with closing(remote), closing(ClientMemory(memory)) as remembered:
+        yield Client(
+            remote=remote,
+            files=files,
+            memory=remembered,
+            hasher=hasher,
+            plan=PlanPush(remote, files, remembered, hasher),
+            push=PushArchive(remote, files, remembered, remembered.notes, hasher, retrying),
+            retrying=retrying,
+        )
+
+
+def _certificates(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return read_setting_text("cacert", expanded("cacert", file))
+    except FileNotFoundError as error:
+        raise InvalidSetting("cacert", f"{file}: {error.strerror}") from error
+
+
+def local_archive(file: Path, type: BackupType) -> LocalArchive:
+    """
+    The archive that lies in *file*.
+
+    Raises:
+        WrongUse: there is no such file, or it cannot be looked at.
+    """
+    try:
+        return described(file, type)
+    except OSError as error:
+        raise WrongUse(str(file), error.strerror or str(error)) from error
+
+
+def pull_archive(client: Client, into: Path) -> PullArchive:
+    """The use case over the folder *into*."""
+    return PullArchive(
+        client.remote, LandingFolder(into), LocalFolder(into), client.memory, client.hasher, client.retrying
+    )
+
+
+def unfinished_pulls(folder: Path) -> list[Path]:
+    """The archives below *folder* of which a part has arrived."""
+    return LandingFolder(folder).unfinished()
