@@ -15,7 +15,8 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
+from tarkeep.domain.archives.archive import Offer
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports import Inspector, Recorder, RunningInspection
 from tarkeep.entrypoints.http.routes.points import points_json
 from tarkeep.entrypoints.settings.server import StorageSettings

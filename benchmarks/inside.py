@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import open_tarkeep
 

@@ -18,7 +18,9 @@ from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.archives import sidecar
-from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
+from tarkeep.domain.archives.archive import BackupArchive, Contents, Kind
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import Digests
 
 from .corpus import Archive
 

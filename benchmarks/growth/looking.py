@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tarkeep.domain.archives.archive import BackupType
+from tarkeep.domain.identity.archive_id import BackupType
 
 from ..contestants import WrongAnswer
 from .measure import Measure, apart, cpu_seconds, made

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from isal import igzip
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
+from tarkeep.domain.archives.archive import Offer
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import Tarkeep, open_tarkeep
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
-from ..domain.archives.archive import ArchiveId, BackupType
-from ..domain.errors import InvalidName
+from ..domain.identity.archive_id import ArchiveId, BackupType
+from ..domain.identity.invalid import InvalidName
 from ..domain.identity.naming import check_archive_name
 
 _TIME = b"t"

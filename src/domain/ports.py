@@ -20,11 +20,13 @@ from attrs import frozen
 
 from .access.audit import AuditEntry, AuditReport
 from .access.tokens import Keyring, Token
-from .archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests
+from .archives.archive import ArchiveState, BackupArchive, Contents
 from .archives.block_sums import BlockSums
 from .archives.inventory import InventoryEntry
 from .chains.kept_links import KeptLinks
 from .chains.links import Fit
+from .identity.archive_id import ArchiveId, BackupType
+from .identity.digests import Digests
 from .names.footprints import Footprint
 from .names.name_table import NameTable
 from .tar.members import MemberRecord

@@ -18,10 +18,10 @@ from enum import Enum
 
 from attrs import evolve, frozen
 
-from .archives.archive import ArchiveId, Offer
-from .errors import (
+from .archives.archive import Offer
+from .errors.content import EmptyArchive
+from .errors.uploads import (
     BeyondLength,
-    EmptyArchive,
     LengthMismatch,
     NotAppendable,
     OffsetMismatch,
@@ -29,6 +29,7 @@ from .errors import (
     TooManyUploads,
     UploadGone,
 )
+from .identity.archive_id import ArchiveId
 from .text.sizes import check_size
 
 

@@ -12,7 +12,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from ..domain.archives.archive import ArchiveId
+from ..domain.identity.archive_id import ArchiveId
 from ..domain.text.paths import printable
 
 _FIELDS = "tarkeep_fields"

@@ -14,7 +14,10 @@ from pathlib import Path
 
 from ..adapters.filesystem.data_directory import translated
 from ..adapters.filesystem.marker import MARKER
-from ..domain import errors
+from ..domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
+from ..domain.errors.client import FolderUnusable
+from ..domain.errors.settings import DataDirectoryInUse, DataDirectoryUnsafe, FormatUnknown, InvalidSetting
+from ..domain.tarkeep_error import TarkeepError
 
 _NOT_THERE = (NotADirectoryError, FileNotFoundError)
 
@@ -36,10 +39,10 @@ def check_is_there(folder: Path, marks: Collection[str]) -> None:
         try:
             present = {entry.name for entry in folder.iterdir()}
         except FileNotFoundError:
-            raise errors.InvalidSetting("data", f"there is no data directory {folder}") from None
+            raise InvalidSetting("data", f"there is no data directory {folder}") from None
     if not present & set(marks):
         what = "is empty; is its disk mounted?" if not present else f"has no {MARKER}"
-        raise errors.InvalidSetting("data", f"there is no data directory in {folder}, which {what}")
+        raise InvalidSetting("data", f"there is no data directory in {folder}, which {what}")
 
 
 @contextmanager
@@ -53,31 +56,31 @@ def starting(path: Path | str, setting: str = "data") -> Iterator[None]:
     """
     try:
         yield
-    except errors.FormatUnknown as error:
-        raise errors.InvalidSetting(setting, f"{path} cannot be used: {error}") from error
+    except FormatUnknown as error:
+        raise InvalidSetting(setting, f"{path} cannot be used: {error}") from error
     except (
-        errors.BackendUnavailable,
-        errors.CatalogBusy,
-        errors.DataDirectoryInUse,
-        errors.DataDirectoryUnsafe,
-        errors.InsufficientStorage,
-        errors.ReadOnly,
+        BackendUnavailable,
+        CatalogBusy,
+        DataDirectoryInUse,
+        DataDirectoryUnsafe,
+        InsufficientStorage,
+        ReadOnly,
     ) as error:
         cause = error.__cause__
         if isinstance(cause, _NOT_THERE):
-            raise errors.InvalidSetting(setting, f"{path} cannot be used: {_reason(error, path)}") from error
-        raise errors.FolderUnusable(str(path), _reason(error, path)) from error
+            raise InvalidSetting(setting, f"{path} cannot be used: {_reason(error, path)}") from error
+        raise FolderUnusable(str(path), _reason(error, path)) from error
 
 
-def _reason(error: errors.TarkeepError, path: Path | str) -> str:
+def _reason(error: TarkeepError, path: Path | str) -> str:
     match error:
-        case errors.DataDirectoryInUse() | errors.DataDirectoryUnsafe():
+        case DataDirectoryInUse() | DataDirectoryUnsafe():
             return str(error)
-        case errors.BackendUnavailable(what="token file"):
+        case BackendUnavailable(what="token file"):
             return f"{error}; {_TOKENS_ADVICE}"
     cause = error.__cause__
     said = os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else ""
-    if isinstance(error, errors.BackendUnavailable) and error.reason not in ("", said):
+    if isinstance(error, BackendUnavailable) and error.reason not in ("", said):
         return error.reason
     if not said or not isinstance(cause, OSError):
         return str(error)

@@ -17,16 +17,10 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.filesystem.data_directory import DataDirectory, translated
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.errors import (
-    ArchiveNotFound,
-    BackendUnavailable,
-    DataDirectoryInUse,
-    DataDirectoryUnsafe,
-    FormatUnknown,
-    InsufficientStorage,
-    ReadOnly,
-)
+from tarkeep.domain.errors.archives import ArchiveNotFound
+from tarkeep.domain.errors.capacity import BackendUnavailable, InsufficientStorage, ReadOnly
+from tarkeep.domain.errors.settings import DataDirectoryInUse, DataDirectoryUnsafe, FormatUnknown
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tests.support.clocks import SequenceIds
 from tests.support.require import require
 

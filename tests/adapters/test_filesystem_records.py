@@ -17,7 +17,8 @@ import pytest
 from tarkeep.adapters.records.record_files import FilesystemMemberRecords
 from tarkeep.domain.chains.links import Fit, FitVerdict
 from tarkeep.domain.comparing.compatibility import RULE
-from tarkeep.domain.errors import RecordsMissing, TreeTooLarge
+from tarkeep.domain.errors.archives import RecordsMissing
+from tarkeep.domain.errors.restoring import TreeTooLarge
 from tarkeep.domain.names.columns import tables
 from tarkeep.domain.names.name_table import changed_rows
 from tests.contracts.member_records import LIMIT_BYTES, ONE, OTHER, flat, listed, night, publish, some, told
@@ -288,7 +289,7 @@ def test_a_full_disk_is_nobodys_trouble(tmp_path: Path) -> None:
 import json, resource, signal, sys
 from pathlib import Path
 from tarkeep.adapters.records.record_files import FilesystemMemberRecords
-from tarkeep.domain.errors import RecordsMissing
+from tarkeep.domain.tarkeep_error import RecordsMissing
 from tests.contracts.member_records import ONE, publish, some
 from tests.support.clocks import SequenceIds
 

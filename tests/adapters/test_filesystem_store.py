@@ -19,14 +19,11 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.errors import (
-    AlreadyPublished,
-    BackendUnavailable,
-    DataDirectoryInUse,
-    InsufficientStorage,
-    StagedBytesMissing,
-)
+from tarkeep.domain.errors.archives import AlreadyPublished
+from tarkeep.domain.errors.capacity import BackendUnavailable, InsufficientStorage
+from tarkeep.domain.errors.settings import DataDirectoryInUse
+from tarkeep.domain.errors.uploads import StagedBytesMissing
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports import StoredArchive
 from tests.support.archives import make_targz
 from tests.support.clocks import SequenceIds
@@ -42,7 +39,7 @@ from pathlib import Path
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.errors import TarkeepError
+from tarkeep.domain.tarkeep_error import TarkeepError
 store = FilesystemArchiveStore.open(Path(sys.argv[1]), ids=RandomIds())
 os.write(1, b"opened\\n")
 try:

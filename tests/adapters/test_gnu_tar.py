@@ -10,7 +10,8 @@ import pytest
 
 from tarkeep.adapters.gnu_tar.programs import GnuTar
 from tarkeep.domain.client.ports.dumping import DumpSource
-from tarkeep.domain.errors import DumpFailed, InvalidSetting
+from tarkeep.domain.errors.client import DumpFailed
+from tarkeep.domain.errors.settings import InvalidSetting
 
 
 def names(source: DumpSource) -> list[str]:

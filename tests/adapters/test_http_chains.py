@@ -12,9 +12,12 @@ from attrs import astuple, frozen
 
 from tarkeep.adapters.http.chains import HttpChains
 from tarkeep.adapters.http.remote import HttpRemote
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Lineage
+from tarkeep.domain.archives.archive import Lineage
 from tarkeep.domain.client.ports.chains import Base, PointDetail, RestoreStep, StoredPoint, TreeEntry, Version
-from tarkeep.domain.errors import NoAnswer, NotRestorable, NotThere, ParentMoved, Refused, TarkeepError
+from tarkeep.domain.errors.client import NoAnswer, NotRestorable, NotThere, ParentMoved, Refused
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import DeclaredDigests
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tests.support.stub_server import Answer, StubServer, stub_server
 
 FULL = ArchiveId("laptop", BackupType.FULL, "full_1.tar.gz")

@@ -11,8 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tarkeep.adapters.http.remote import HttpRemote
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, DeclaredDigests
-from tarkeep.domain.errors import NoAnswer, Refused
+from tarkeep.domain.errors.client import NoAnswer, Refused
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import DeclaredDigests
 from tests.support.stub_server import Answer, stub_server
 
 ARCHIVE = ArchiveId("laptop", BackupType.FULL, "full.tar.gz")

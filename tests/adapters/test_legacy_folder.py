@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tarkeep.adapters.local.legacy_folder import LegacyFolder
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.errors import InvalidSetting
+from tarkeep.domain.errors.settings import InvalidSetting
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import InMemory
 from tests.support.require import require

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tarkeep.adapters.targz.dumpdir_scan import ListingScan
-from tarkeep.domain.errors import NotATar
+from tarkeep.domain.errors.content import NotATar
 from tarkeep.domain.tar.headers import parse_listing
 from tarkeep.domain.tar.members import Mark
 

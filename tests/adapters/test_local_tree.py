@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.local.local_tree import LocalFolderTree
-from tarkeep.domain.errors import FolderUnusable, TargetNotEmpty
+from tarkeep.domain.errors.client import FolderUnusable, TargetNotEmpty
 from tests.support.require import require
 from tests.support.trees import write
 

@@ -13,8 +13,9 @@ import pytest
 
 from tarkeep.adapters.http.chains import HttpChains
 from tarkeep.adapters.http.remote import HttpRemote
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.errors import Refused, TarkeepError
+from tarkeep.domain.errors.client import Refused
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tests.support.stub_server import Answer, StubServer, stub_server
 
 AT = "2026-11-24T02:00:00Z"

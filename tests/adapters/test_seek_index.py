@@ -13,7 +13,7 @@ import pytest
 
 from tarkeep.adapters.targz.gzip_stream import GzipStream, InflateEngine, IsalInflater, ZlibInflater, begun_inside
 from tarkeep.adapters.targz.seek_index import MAX_POINTS, SeekIndex, write_index
-from tarkeep.domain.errors import GzipDamaged
+from tarkeep.domain.errors.content import GzipDamaged
 from tests.support.archives import digests_of
 
 ENGINES = [IsalInflater, ZlibInflater]

@@ -9,7 +9,7 @@ import pytest
 
 from tarkeep.adapters.targz.sparse_map import SparseMap
 from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
-from tarkeep.domain.errors import ExpandsTooFar, NotATar
+from tarkeep.domain.errors.content import ExpandsTooFar, NotATar
 from tests.support.tars import BLOCK, END, header, member, padded, pax
 
 

@@ -23,21 +23,16 @@ from sqlalchemy import create_engine
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.adapters.sql.engine import connect, meaning, safe_journal_mode, sqlite3
 from tarkeep.adapters.sql.schema import HEAD, MIGRATIONS, migrate
-from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Lineage
 from tarkeep.domain.chains.kept_links import NewLink
 from tarkeep.domain.chains.links import Evidence, Link
 from tarkeep.domain.chains.neighbours import EARLIEST, Asked
-from tarkeep.domain.errors import (
-    ArchiveNotFound,
-    BackendUnavailable,
-    CatalogBusy,
-    FormatUnknown,
-    InsufficientStorage,
-    InvalidSetting,
-    ReadOnly,
-    TarkeepError,
-)
+from tarkeep.domain.errors.archives import ArchiveNotFound
+from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
+from tarkeep.domain.errors.settings import FormatUnknown, InvalidSetting
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports import Claimed, ClaimedElsewhere
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted
 from tests.support.watched_catalog import watched

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.errors import AlreadyPublished, ArchiveNotFound
+from tarkeep.domain.errors.archives import AlreadyPublished, ArchiveNotFound
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports import ArchiveWriter, StoredArchive
 from tests.support.store_doors import LONG_AGO, SOON, FilesystemDoor, MemoryDoor, StoreDoor
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tarkeep.adapters.targz.gzip_stream import GzipStream, InflateEngine, Inflater, IsalInflater, ZlibInflater
 from tarkeep.adapters.targz.inspector import InspectionLimits, NoInspector, TargzInspector
-from tarkeep.domain.errors import EmptyArchive
+from tarkeep.domain.errors.content import EmptyArchive
 from tests.contracts.inspector import FATES, InspectorContract, MakeInspector, verdict
 from tests.support.tars import BROKEN, WHOLE, gz, gzip_member
 

@@ -12,7 +12,7 @@ import pytest
 from tarkeep.adapters.local.own_folder import is_at
 from tarkeep.adapters.local.spool_folder import SpoolFolder
 from tarkeep.adapters.local.work_folder import WorkFolder
-from tarkeep.domain.errors import FolderUnusable, LocalFileChanged
+from tarkeep.domain.errors.client import FolderUnusable, LocalFileChanged
 from tests.support.archives import make_archive
 from tests.support.require import require
 

@@ -16,14 +16,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.errors import (
-    AlreadyPublished,
-    ArchiveCorrupt,
-    ArchiveNotFound,
-    SnapshotNotFound,
-    StagedBytesMissing,
-)
+from tarkeep.domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound
+from tarkeep.domain.errors.uploads import StagedBytesMissing
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports import ArchiveStore, Block, StoredArchive
 from tests.support.store_doors import LONG_AGO, SOON, StoreDoor
 

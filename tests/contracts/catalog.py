@@ -15,18 +15,10 @@ from threading import Barrier
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives.archive import (
-    AfterEnd,
-    ArchiveId,
-    ArchiveState,
-    BackupArchive,
-    BackupType,
-    Contents,
-    Kind,
-    Lineage,
-)
+from tarkeep.domain.archives.archive import AfterEnd, ArchiveState, BackupArchive, Contents, Kind, Lineage
 from tarkeep.domain.archives.inventory import InventoryEntry
-from tarkeep.domain.errors import ArchiveNotFound
+from tarkeep.domain.errors.archives import ArchiveNotFound
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ListedArchive, Sums, Totals
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain.access.tokens import Scope, Token
-from tarkeep.domain.errors import TokenNotFound
+from tarkeep.domain.errors.access import TokenNotFound
 from tarkeep.domain.ports import Gatekeeper
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=UTC)

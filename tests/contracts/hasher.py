@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tarkeep.domain.archives.archive import Digests
+from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.ports import Hasher
 
 LONG = random.Random(1).randbytes(5_000_000)

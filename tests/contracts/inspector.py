@@ -23,17 +23,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import AfterEnd, Contents, Kind
-from tarkeep.domain.errors import (
-    EmptyArchive,
-    ExpandsTooFar,
-    GzipDamaged,
-    NotAGzip,
-    NotATar,
-    RejectedContent,
-    TarkeepError,
-)
+from tarkeep.domain.errors.content import EmptyArchive, ExpandsTooFar, GzipDamaged, NotAGzip, NotATar, RejectedContent
 from tarkeep.domain.ports import Block, Inspector
 from tarkeep.domain.tar.members import MemberRecord
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tests.support import tars
 from tests.support.tars import BROKEN, END, HUGE_RECORD, WHOLE, gnu_tar, gz, gzip_member, header, member, pax
 

@@ -6,9 +6,10 @@ from typing import Protocol
 
 import pytest
 
-from tarkeep.domain.archives.archive import BackupArchive, BackupType
+from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.client.ports.remote import Landing, LocalArchive
-from tarkeep.domain.errors import LocalConflict, PullInProgress
+from tarkeep.domain.errors.client import LocalConflict, PullInProgress
+from tarkeep.domain.identity.archive_id import BackupType
 from tests.support.archives import make_archive
 
 CONTENT = bytes(range(256)) * 9000  # more than two blocks

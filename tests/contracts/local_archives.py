@@ -8,10 +8,10 @@ from typing import Protocol
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.client.ports.remote import DigestCache, LocalArchive, LocalArchives, UploadNotes
 from tarkeep.domain.client.push.unfinished import UploadNote
-from tarkeep.domain.errors import FolderUnusable, LocalFileChanged
+from tarkeep.domain.errors.client import FolderUnusable, LocalFileChanged
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 
 CONTENT = bytes(range(256)) * 9000
 ARCHIVE = LocalArchive(

@@ -16,7 +16,8 @@ import pytest
 
 from tarkeep.domain.chains.links import Fit, FitVerdict
 from tarkeep.domain.comparing.silence import says_nothing_of
-from tarkeep.domain.errors import MemberUnreadable, RecordsMissing
+from tarkeep.domain.errors.archives import RecordsMissing
+from tarkeep.domain.errors.content import MemberUnreadable
 from tarkeep.domain.names.columns import DIRECTORY, Names, tables
 from tarkeep.domain.names.footprints import footprint_of
 from tarkeep.domain.names.name_table import NameTable, last_at, mark_of

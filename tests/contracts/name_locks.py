@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.errors import ReceiveInProgress
+from tarkeep.domain.errors.archives import ReceiveInProgress
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports import NameLocks
 
 ID = ArchiveId("document", BackupType.FULL, "a.tar.gz")

@@ -20,7 +20,7 @@ from tarkeep.adapters.local.memory_file import ClientMemory
 from tarkeep.adapters.local.work_folder import WorkFolder
 from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.client.ports.remote import DigestCache, UploadNotes
-from tarkeep.domain.errors import FolderUnusable
+from tarkeep.domain.errors.client import FolderUnusable
 from tests.contracts.landing import ARCHIVE, LandingContract, LandingDoor
 from tests.contracts.local_archives import ARCHIVE as LOCAL
 from tests.contracts.local_archives import (

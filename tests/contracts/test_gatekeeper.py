@@ -15,7 +15,8 @@ from tarkeep.adapters.filesystem.data_directory import DataDirectory
 from tarkeep.adapters.filesystem.tokens import FileGatekeeper
 from tarkeep.adapters.memory.tokens import MemoryGatekeeper
 from tarkeep.adapters.process.clock_and_ids import RandomIds
-from tarkeep.domain.errors import BackendUnavailable, DataDirectoryInUse, FormatUnknown
+from tarkeep.domain.errors.capacity import BackendUnavailable
+from tarkeep.domain.errors.settings import DataDirectoryInUse, FormatUnknown
 from tarkeep.domain.ports import Gatekeeper
 from tests.contracts.gatekeeper import NOW, GatekeeperContract, token
 from tests.support.clocks import SequenceIds

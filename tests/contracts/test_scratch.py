@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tarkeep.adapters.filesystem.inventory_sorter import SpillingSorter
 from tarkeep.adapters.filesystem.scratch import HELD_BYTES, ScratchFiles
-from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.archives.inventory import InventoryEntry
+from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.ports import Scratch
 
 TYPES = list(BackupType)

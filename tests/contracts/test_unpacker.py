@@ -17,7 +17,7 @@ from tarkeep.adapters.targz.gzip_stream import InflateEngine, IsalInflater, Zlib
 from tarkeep.adapters.targz.seek_index import SeekIndexes
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.archives.archive import BackupArchive
-from tarkeep.domain.errors import ArchiveCorrupt, ArchiveNotFound
+from tarkeep.domain.errors.archives import ArchiveCorrupt, ArchiveNotFound
 from tarkeep.domain.ports import ArchiveReader
 from tests.contracts.unpacker import FAR_BYTES, SPACING_BYTES, UnpackerContract
 from tests.support.store_doors import FilesystemDoor, MemoryDoor, StoreDoor

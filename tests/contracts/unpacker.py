@@ -21,7 +21,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind
-from tarkeep.domain.errors import ArchiveCorrupt, NotAGzip
+from tarkeep.domain.errors.archives import ArchiveCorrupt
+from tarkeep.domain.errors.content import NotAGzip
 from tarkeep.domain.ports import Unpacker
 from tests.support.archives import make_archive
 from tests.support.store_doors import StoreDoor

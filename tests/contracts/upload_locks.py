@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from tarkeep.domain.errors import UploadLocked
+from tarkeep.domain.errors.uploads import UploadLocked
 from tarkeep.domain.ports import UploadLocks
 
 AT_ONCE = timedelta(0)

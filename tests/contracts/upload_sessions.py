@@ -9,8 +9,10 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain import uploads
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Offer
-from tarkeep.domain.errors import UploadNotFound
+from tarkeep.domain.archives.archive import Offer
+from tarkeep.domain.errors.uploads import UploadNotFound
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import DeclaredDigests
 from tarkeep.domain.ports import UploadSessions
 from tarkeep.domain.uploads import Upload
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tarkeep.domain.client.address import ServerAddress
-from tarkeep.domain.errors import InvalidSetting
+from tarkeep.domain.errors.settings import InvalidSetting
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,11 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives.archive import (
-    ArchiveId,
-    BackupArchive,
-    BackupType,
-    Contents,
-    DeclaredDigests,
-    Digests,
-    Kind,
-    parse_digest,
-    utc_from_timestamp,
-)
-from tarkeep.domain.errors import DigestInvalid, DigestMismatch, InvalidName, InvalidType
+from tarkeep.domain.archives.archive import BackupArchive, Contents, Kind
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import DeclaredDigests, Digests, parse_digest
+from tarkeep.domain.identity.invalid import DigestInvalid, DigestMismatch, InvalidName, InvalidType
+from tarkeep.domain.text.times import utc_from_timestamp
 from tests.support.archives import digests_of, make_archive
 
 

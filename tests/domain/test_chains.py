@@ -12,16 +12,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives.archive import (
-    ArchiveId,
-    ArchiveState,
-    BackupArchive,
-    BackupType,
-    Contents,
-    Digests,
-    Kind,
-    Lineage,
-)
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
 from tarkeep.domain.chains.links import (
     NEAREST_TRIED,
     Evidence,
@@ -34,7 +25,9 @@ from tarkeep.domain.chains.links import (
 )
 from tarkeep.domain.chains.points import RestorePoint, plan_restore, restore_points
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity, ObstacleKind
-from tarkeep.domain.errors import PointNotFound, PointNotRestorable
+from tarkeep.domain.errors.restoring import PointNotFound, PointNotRestorable
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.profiles.rules import IncBase, ProfileRules
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.client.backup.dump_rule import DumpRule, choose_type, parse_period
 from tarkeep.domain.client.ports.chains import StoredPoint
-from tarkeep.domain.errors import InvalidSetting
+from tarkeep.domain.errors.settings import InvalidSetting
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 
 NOW = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)
 FULL, INC, DIFF = BackupType.FULL, BackupType.INC, BackupType.DIFF

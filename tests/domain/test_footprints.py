@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tarkeep.adapters.records.footprint_bytes import footprint_bytes, read_footprint
 from tarkeep.domain.client.restore.member_guard import MemberGuard
-from tarkeep.domain.errors import NotATar
+from tarkeep.domain.errors.content import NotATar
 from tarkeep.domain.names.footprints import Footprint, Ground, footprint_of, objection
 from tarkeep.domain.tar.headers import read_member
 from tests.support.hostile_chains import (

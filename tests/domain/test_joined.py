@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tarkeep.domain.errors import MemberUnreadable
+from tarkeep.domain.errors.content import MemberUnreadable
 from tarkeep.domain.names.columns import DIRECTORY, OTHER, Names
 from tarkeep.domain.names.joined import MAX_PARTS, taken_apart
 from tarkeep.domain.tar.members import Mark

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.errors import MemberUnreadable
+from tarkeep.domain.errors.content import MemberUnreadable
 from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, TABLE_MEMBERS, listing_of, listings, named, tables
 from tarkeep.domain.tar.headers import (
     as_directory,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tarkeep.domain.errors import InvalidName
+from tarkeep.domain.identity.invalid import InvalidName
 from tarkeep.domain.identity.naming import (
     check_archive_name,
     check_profile,

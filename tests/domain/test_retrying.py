@@ -6,7 +6,8 @@ import pytest
 from attrs import define, field
 
 from tarkeep.domain.client.retrying import Retrying, may_pass
-from tarkeep.domain.errors import NoAnswer, Refused, TarkeepError
+from tarkeep.domain.errors.client import NoAnswer, Refused
+from tarkeep.domain.tarkeep_error import TarkeepError
 
 NOBODY = NoAnswer("http://backup", "Connection refused", is_unreachable=True)
 CUT = NoAnswer("http://backup", "the line broke")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tarkeep.domain.errors import InvalidSetting
+from tarkeep.domain.errors.settings import InvalidSetting
 from tarkeep.domain.identity.naming import time_in_name
 from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from tarkeep.entrypoints.settings.profiles import read_rules

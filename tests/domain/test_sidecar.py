@@ -12,18 +12,12 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives.archive import (
-    AfterEnd,
-    ArchiveId,
-    BackupArchive,
-    BackupType,
-    Contents,
-    Digests,
-    Kind,
-    Lineage,
-)
-from tarkeep.domain.archives.sidecar import decode, encode, rfc3339
-from tarkeep.domain.errors import SidecarInvalid
+from tarkeep.domain.archives.archive import AfterEnd, BackupArchive, Contents, Kind, Lineage
+from tarkeep.domain.archives.sidecar import decode, encode
+from tarkeep.domain.errors.archives import SidecarInvalid
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import Digests
+from tarkeep.domain.text.times import rfc3339
 from tests.support.archives import make_archive
 
 moments = st.datetimes(datetime(1970, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC))

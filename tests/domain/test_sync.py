@@ -12,9 +12,9 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.archives.inventory import JUDGED_AT_ONCE, Bucket, InventoryEntry, SyncReport, TypeReport, pair
-from tarkeep.domain.errors import DuplicateEntry
+from tarkeep.domain.errors.archives import DuplicateEntry
+from tarkeep.domain.identity.archive_id import BackupType
 
 BUCKETS = ("synced", "missing_remote", "extra_remote", "differing", "unverified", "damaged")
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
-from tarkeep.domain.errors import MemberUnreadable, NotATar
+from tarkeep.domain.errors.content import MemberUnreadable, NotATar
 from tarkeep.domain.tar.headers import as_directory, as_hard_link, parse_listing, read_member, with_mode, with_path
 from tarkeep.domain.tar.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
 from tests.support import tars

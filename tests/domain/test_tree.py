@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain.chains.links import Fit, FitVerdict
-from tarkeep.domain.errors import TreeTooLarge
+from tarkeep.domain.errors.restoring import TreeTooLarge
 from tarkeep.domain.tar.members import Listing, Mark, Member, MemberType, Rename
 from tarkeep.domain.tar.paths import MAX_LEVELS, Origins, canonical, join
 from tarkeep.domain.trees.history import Change, history, sightings

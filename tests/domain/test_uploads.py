@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tarkeep.domain import uploads
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
-from tarkeep.domain.errors import (
+from tarkeep.domain.archives.archive import Offer
+from tarkeep.domain.errors.content import EmptyArchive, TooLarge
+from tarkeep.domain.errors.uploads import (
     BeyondLength,
-    EmptyArchive,
     LengthMismatch,
     NotAppendable,
     OffsetMismatch,
     PartsUnusable,
-    TarkeepError,
-    TooLarge,
     TooManyUploads,
     UploadGone,
 )
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.uploads import Role, Upload
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)

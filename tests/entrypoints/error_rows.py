@@ -15,7 +15,8 @@ from collections.abc import Callable
 
 from attrs import field, frozen
 
-from tarkeep.domain import errors
+from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
+from tarkeep.domain.errors.settings import FormatUnknown
 from tests.support.archives import digests_of, make_targz
 from tests.support.faulty import Fault
 from tests.support.forms import NAME, field_part, file_part, form, form_headers
@@ -472,24 +473,20 @@ ROWS = [
 
 PUT_NEW = ("PUT", PLACE + "new.tar.gz")
 FAULT_ROWS = [
-    FaultRow(507, "insufficient-storage", Fault("write", errors.InsufficientStorage()), *PUT_NEW, part="store"),
-    FaultRow(507, "insufficient-storage", Fault("seal", errors.InsufficientStorage(10, 5)), *PUT_NEW, part="store"),
-    FaultRow(507, "insufficient-storage", Fault("claim", errors.InsufficientStorage()), *PUT_NEW),
-    FaultRow(503, "read-only", Fault("begin", errors.ReadOnly()), *PUT_NEW, part="store"),
-    FaultRow(503, "read-only", Fault("claim", errors.ReadOnly()), *PUT_NEW),
-    FaultRow(503, "catalog-busy", Fault("claim", errors.CatalogBusy()), *PUT_NEW),
-    FaultRow(503, "catalog-busy", Fault("totals", errors.CatalogBusy()), "GET", "/stats"),
-    FaultRow(503, "backend-unavailable", Fault("page", errors.BackendUnavailable("catalog")), "GET", "/list"),
-    FaultRow(503, "backend-unavailable", Fault("totals", errors.BackendUnavailable("catalog")), "GET", "/readyz"),
-    FaultRow(503, "read-only", Fault("begin", errors.ReadOnly()), "GET", "/readyz", part="store"),
-    FaultRow(
-        503, "backend-unavailable", Fault("publish", errors.BackendUnavailable("store", "gone")), *PUT_NEW, "store"
-    ),
-    FaultRow(
-        503, "backend-unavailable", Fault("read", errors.BackendUnavailable("store")), "GET", STORED_PLACE, "store"
-    ),
+    FaultRow(507, "insufficient-storage", Fault("write", InsufficientStorage()), *PUT_NEW, part="store"),
+    FaultRow(507, "insufficient-storage", Fault("seal", InsufficientStorage(10, 5)), *PUT_NEW, part="store"),
+    FaultRow(507, "insufficient-storage", Fault("claim", InsufficientStorage()), *PUT_NEW),
+    FaultRow(503, "read-only", Fault("begin", ReadOnly()), *PUT_NEW, part="store"),
+    FaultRow(503, "read-only", Fault("claim", ReadOnly()), *PUT_NEW),
+    FaultRow(503, "catalog-busy", Fault("claim", CatalogBusy()), *PUT_NEW),
+    FaultRow(503, "catalog-busy", Fault("totals", CatalogBusy()), "GET", "/stats"),
+    FaultRow(503, "backend-unavailable", Fault("page", BackendUnavailable("catalog")), "GET", "/list"),
+    FaultRow(503, "backend-unavailable", Fault("totals", BackendUnavailable("catalog")), "GET", "/readyz"),
+    FaultRow(503, "read-only", Fault("begin", ReadOnly()), "GET", "/readyz", part="store"),
+    FaultRow(503, "backend-unavailable", Fault("publish", BackendUnavailable("store", "gone")), *PUT_NEW, "store"),
+    FaultRow(503, "backend-unavailable", Fault("read", BackendUnavailable("store")), "GET", STORED_PLACE, "store"),
     FaultRow(500, "internal-error", Fault("page", RuntimeError("SELECT * FROM /srv/secret")), "GET", "/list"),
     FaultRow(500, "internal-error", Fault("publish", OSError(5, "I/O error", "/srv/secret")), *PUT_NEW, "store"),
-    FaultRow(500, "internal-error", Fault("totals", errors.FormatUnknown("/srv/secret")), "GET", "/stats"),
+    FaultRow(500, "internal-error", Fault("totals", FormatUnknown("/srv/secret")), "GET", "/stats"),
 ]
 STORED_SHA256 = digests_of(STORED).sha256

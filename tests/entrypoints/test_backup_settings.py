@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.client.backup.dump_rule import DumpRule
-from tarkeep.domain.errors import InvalidSetting, InvalidType, TarkeepError, WrongUse
+from tarkeep.domain.errors.settings import InvalidSetting, WrongUse
+from tarkeep.domain.identity.archive_id import BackupType
+from tarkeep.domain.identity.invalid import InvalidType
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.entrypoints.settings.backups import BackupSettings, from_table
 
 

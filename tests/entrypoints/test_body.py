@@ -10,7 +10,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 import pytest
 from starlette.types import Message, Receive
 
-from tarkeep.domain.errors import UploadInterrupted
+from tarkeep.domain.errors.content import UploadInterrupted
 from tarkeep.entrypoints.http.answers.problems import Problem
 from tarkeep.entrypoints.http.edge.body import Incoming, MinimumRate, Patience, Result, with_body
 

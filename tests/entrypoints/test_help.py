@@ -12,7 +12,7 @@ import cyclopts
 import pytest
 from rich.console import Console
 
-from tarkeep.domain.errors import WrongUse
+from tarkeep.domain.errors.settings import WrongUse
 from tarkeep.entrypoints.cli import commands
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS, app, describe
 from tarkeep.entrypoints.cli.shared.needed_scopes import SCOPES, needs

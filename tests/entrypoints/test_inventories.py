@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.archives.inventory import InventoryEntry
-from tarkeep.domain.errors import InvalidType
+from tarkeep.domain.identity.archive_id import BackupType
+from tarkeep.domain.identity.invalid import InvalidType
 from tarkeep.entrypoints.http.answers.problems import Problem
 from tarkeep.entrypoints.http.requests.inventory import (
     MAX_ARCHIVE_BYTES,

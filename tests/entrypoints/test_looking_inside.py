@@ -11,7 +11,8 @@ import httpx2
 import pytest
 
 from tarkeep.adapters.targz.unpacker import FAR_BYTES, TargzUnpacker
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
+from tarkeep.domain.archives.archive import Offer
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import open_tarkeep
 from tests.support.server import in_process

@@ -33,11 +33,56 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 
-from tarkeep.domain import errors
 from tarkeep.domain.access.tokens import Scope
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
-from tarkeep.domain.errors import InvalidName
+from tarkeep.domain.errors.access import NotLetIn, ScopeMissing
+from tarkeep.domain.errors.archives import (
+    AlreadyPublished,
+    AmbiguousName,
+    AmbiguousType,
+    ArchiveCorrupt,
+    ArchiveNotFound,
+    DuplicateEntry,
+    NameConflict,
+    ProfileNotFound,
+    ReceiveInProgress,
+    SnapshotConflict,
+    SnapshotNotFound,
+)
+from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, QuotaExceeded, ReadOnly
+from tarkeep.domain.errors.content import (
+    EmptyArchive,
+    ExpandsTooFar,
+    GzipDamaged,
+    MemberUnreadable,
+    NotAGzip,
+    NotATar,
+    TooLarge,
+    UploadInterrupted,
+)
+from tarkeep.domain.errors.restoring import (
+    MemberNotFound,
+    ParentMismatch,
+    PathNotFound,
+    PointNotFound,
+    PointNotRestorable,
+)
+from tarkeep.domain.errors.uploads import (
+    BeyondLength,
+    ChecksumMismatch,
+    LengthMismatch,
+    NotAppendable,
+    OffsetMismatch,
+    PartsUnusable,
+    StagedBytesMissing,
+    TooManyUploads,
+    UploadGone,
+    UploadLocked,
+    UploadNotFound,
+)
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.invalid import DigestInvalid, DigestMismatch, InvalidName, InvalidType
 from tarkeep.domain.identity.naming import ARCHIVE_NAME_MAX_BYTES, check_archive_name, check_profile
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.entrypoints.http.answers import problems
 from tarkeep.entrypoints.http.edge.guard import ACCESS
 from tarkeep.entrypoints.http.requests import tus_headers
@@ -162,60 +207,60 @@ def codes_of(schema: dict[str, Any]) -> list[str]:
 
 ID = ArchiveId("laptop", BackupType.FULL, FULL)
 EVERY_ERROR = [
-    errors.NotLetIn("this token is revoked"),
-    errors.ScopeMissing(("push", "list")),
-    errors.InvalidName("profile", "..", "must start with a letter or digit"),
-    errors.InvalidType("WEEKLY"),
-    errors.DigestInvalid("md5", "x"),
-    errors.DigestMismatch("sha256", SHA256, SHA256[::-1]),
-    errors.DuplicateEntry("local", BackupType.FULL, FULL),
-    errors.EmptyArchive(),
-    errors.NotAGzip(0),
-    errors.GzipDamaged(20, "cut"),
-    errors.NotATar(512, "cut"),
-    errors.TooLarge(1),
-    errors.ExpandsTooFar("max_members", 1),
-    errors.UploadInterrupted(5),
-    errors.UploadNotFound("x"),
-    errors.UploadGone("x", "it expired"),
-    errors.StagedBytesMissing("x"),
-    errors.UploadLocked("x"),
-    errors.OffsetMismatch("x", 5, 7),
-    errors.LengthMismatch(5, 7),
-    errors.BeyondLength(5),
-    errors.NotAppendable("x"),
-    errors.PartsUnusable("none is named"),
-    errors.ChecksumMismatch("sha1"),
-    errors.TooManyUploads(100, "max_open_uploads"),
-    errors.NameConflict(ID, SHA256),
-    errors.NameConflict(ID, None),
-    errors.ReceiveInProgress(ID),
-    errors.ArchiveNotFound(str(ID)),
-    errors.ProfileNotFound("laptop"),
-    errors.AmbiguousName(BackupType.FULL, FULL, ("desktop", "laptop")),
-    errors.AmbiguousType(FULL, (BackupType.FULL, BackupType.INC)),
-    errors.ParentMismatch(ID, ID, is_stored=False),
-    errors.ParentMismatch(ID, None, is_stored=True),
-    errors.SnapshotConflict(ID),
-    errors.SnapshotNotFound(ID),
-    errors.PointNotFound("latest", None),
-    errors.PointNotRestorable(ID, ("its parent is missing",), (ID,)),
-    errors.PathNotFound(b"documents/\xff"),
-    errors.MemberNotFound(ID, b"documents"),
-    errors.MemberUnreadable(512, "its size is no number"),
-    errors.ArchiveCorrupt(ID),
-    errors.QuotaExceeded("laptop", "bytes", "max_bytes", 10, 8, 5),
-    errors.InsufficientStorage(),
-    errors.InsufficientStorage(2, 1),
-    errors.ReadOnly(),
-    errors.CatalogBusy(),
-    errors.BackendUnavailable("store"),
-    errors.AlreadyPublished(ID),  # has no row of its own: the server is at fault
+    NotLetIn("this token is revoked"),
+    ScopeMissing(("push", "list")),
+    InvalidName("profile", "..", "must start with a letter or digit"),
+    InvalidType("WEEKLY"),
+    DigestInvalid("md5", "x"),
+    DigestMismatch("sha256", SHA256, SHA256[::-1]),
+    DuplicateEntry("local", BackupType.FULL, FULL),
+    EmptyArchive(),
+    NotAGzip(0),
+    GzipDamaged(20, "cut"),
+    NotATar(512, "cut"),
+    TooLarge(1),
+    ExpandsTooFar("max_members", 1),
+    UploadInterrupted(5),
+    UploadNotFound("x"),
+    UploadGone("x", "it expired"),
+    StagedBytesMissing("x"),
+    UploadLocked("x"),
+    OffsetMismatch("x", 5, 7),
+    LengthMismatch(5, 7),
+    BeyondLength(5),
+    NotAppendable("x"),
+    PartsUnusable("none is named"),
+    ChecksumMismatch("sha1"),
+    TooManyUploads(100, "max_open_uploads"),
+    NameConflict(ID, SHA256),
+    NameConflict(ID, None),
+    ReceiveInProgress(ID),
+    ArchiveNotFound(str(ID)),
+    ProfileNotFound("laptop"),
+    AmbiguousName(BackupType.FULL, FULL, ("desktop", "laptop")),
+    AmbiguousType(FULL, (BackupType.FULL, BackupType.INC)),
+    ParentMismatch(ID, ID, is_stored=False),
+    ParentMismatch(ID, None, is_stored=True),
+    SnapshotConflict(ID),
+    SnapshotNotFound(ID),
+    PointNotFound("latest", None),
+    PointNotRestorable(ID, ("its parent is missing",), (ID,)),
+    PathNotFound(b"documents/\xff"),
+    MemberNotFound(ID, b"documents"),
+    MemberUnreadable(512, "its size is no number"),
+    ArchiveCorrupt(ID),
+    QuotaExceeded("laptop", "bytes", "max_bytes", 10, 8, 5),
+    InsufficientStorage(),
+    InsufficientStorage(2, 1),
+    ReadOnly(),
+    CatalogBusy(),
+    BackendUnavailable("store"),
+    AlreadyPublished(ID),  # has no row of its own: the server is at fault
 ]
 
 
 @pytest.mark.parametrize("error", EVERY_ERROR, ids=lambda error: type(error).__name__)
-def test_every_error_is_answered_as_described(error: errors.TarkeepError) -> None:
+def test_every_error_is_answered_as_described(error: TarkeepError) -> None:
     """Each error of the domain becomes a problem with the members that its code promises."""
     response = problems.problem_response(problems.problem_of(error), "some-id")
 

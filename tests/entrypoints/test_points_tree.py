@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from attrs import evolve
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.client.ports.chains import StoredPoint
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.entrypoints.cli.client.points import Line, drawn
 from tests.support.archives import NOON
 

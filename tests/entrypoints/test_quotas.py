@@ -13,8 +13,10 @@ import httpx2
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
-from tarkeep.domain.errors import InvalidSetting, QuotaExceeded
+from tarkeep.domain.archives.archive import Offer
+from tarkeep.domain.errors.capacity import QuotaExceeded
+from tarkeep.domain.errors.settings import InvalidSetting
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import open_tarkeep
 from tests.support.archives import make_targz

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.domain.access.tokens import Scope
-from tarkeep.domain.errors import BackendUnavailable
+from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import open_tarkeep, open_tokens

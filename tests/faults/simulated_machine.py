@@ -23,18 +23,14 @@ from tarkeep.adapters.filesystem.upload_sessions import FilesystemUploadSessions
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.records.record_files import FilesystemMemberRecords
 from tarkeep.domain.archives import sidecar
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Offer
-from tarkeep.domain.errors import (
-    BackendUnavailable,
-    InsufficientStorage,
-    NameConflict,
-    ReadOnly,
-    RecordsMissing,
-    TarkeepError,
-    UploadGone,
-    UploadInterrupted,
-    UploadNotFound,
-)
+from tarkeep.domain.archives.archive import Offer
+from tarkeep.domain.errors.archives import NameConflict, RecordsMissing
+from tarkeep.domain.errors.capacity import BackendUnavailable, InsufficientStorage, ReadOnly
+from tarkeep.domain.errors.content import UploadInterrupted
+from tarkeep.domain.errors.uploads import UploadGone, UploadNotFound
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import DeclaredDigests
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.uploads import Checksum, ChecksumAlgorithm
 from tarkeep.entrypoints.wiring.server import Tarkeep
 from tests.faults.lossy_medium import Directory, File

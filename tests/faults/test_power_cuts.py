@@ -16,7 +16,7 @@ from random import Random
 import pytest
 
 from tarkeep.domain.access.tokens import Scope
-from tarkeep.domain.errors import TarkeepError
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import Tokens, open_tokens
 from tests.faults.forked import ServerEnded, forked_server

@@ -11,7 +11,8 @@ import pytest
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.archives import sidecar
-from tarkeep.domain.archives.archive import BackupArchive, BackupType
+from tarkeep.domain.archives.archive import BackupArchive
+from tarkeep.domain.identity.archive_id import BackupType
 from tests.support.archives import make_archive
 from tests.support.clocks import SequenceIds
 from tests.support.server import live_server

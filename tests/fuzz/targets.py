@@ -14,11 +14,12 @@ from starlette.datastructures import Headers, QueryParams
 
 from tarkeep.adapters.targz.inspector import TargzInspector
 from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
-from tarkeep.domain.archives.archive import parse_digest
-from tarkeep.domain.errors import MemberUnreadable, TarkeepError
+from tarkeep.domain.errors.content import MemberUnreadable
+from tarkeep.domain.identity.digests import parse_digest
 from tarkeep.domain.identity.naming import check_archive_name, check_profile, time_in_name, with_time
 from tarkeep.domain.tar.headers import as_directory, as_hard_link, parse_listing, read_member, with_path
 from tarkeep.domain.tar.members import Listing, Member, MemberRecord, MemberType
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.text.paths import path_bytes, path_text
 from tarkeep.domain.text.sizes import human_size
 from tarkeep.entrypoints.http.answers.conditional import Representation, is_not_modified, requested_range

@@ -22,8 +22,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, Lineage, Offer
+from tarkeep.domain.archives.archive import Lineage, Offer
 from tarkeep.domain.chains.standing import DoubtKind
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tests.support.assembled import InMemory
 from tests.support.histories import History, Step, below_root, steps
 from tests.support.server import LiveServer, live_server

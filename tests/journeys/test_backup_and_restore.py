@@ -18,9 +18,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives.archive import BackupType
 from tarkeep.domain.client.backup.dump_rule import DumpRule
 from tarkeep.domain.client.ports.dumping import DumpSource
+from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.entrypoints.wiring.client import open_client
 from tarkeep.entrypoints.wiring.client_dumps import dumping, restoring
 from tests.support.cutting_proxy import CuttingProxy

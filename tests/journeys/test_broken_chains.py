@@ -19,21 +19,14 @@ import pytest
 from attrs import evolve, frozen
 from starlette.testclient import TestClient
 
-from tarkeep.domain.archives.archive import (
-    ArchiveId,
-    ArchiveState,
-    BackupArchive,
-    BackupType,
-    Contents,
-    Digests,
-    Kind,
-    Lineage,
-)
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
 from tarkeep.domain.chains.links import Evidence, Fit, link_archives
 from tarkeep.domain.chains.points import RestorePoint, restore_points
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity
 from tarkeep.domain.comparing.compatibility import overruled
-from tarkeep.domain.errors import ArchiveCorrupt
+from tarkeep.domain.errors.archives import ArchiveCorrupt
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.profiles.rules import ProfileRules
 from tarkeep.domain.tar.members import Mark, Member
 from tarkeep.entrypoints.settings.server import StorageSettings

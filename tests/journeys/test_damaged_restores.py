@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
-from tarkeep.domain.errors import ArchiveCorrupt, RejectedContent
+from tarkeep.domain.archives.archive import Offer
+from tarkeep.domain.errors.archives import ArchiveCorrupt
+from tarkeep.domain.errors.content import RejectedContent
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tests.support.assembled import InMemory
 from tests.support.server import live_server
 from tests.support.store_doors import MemoryDoor

@@ -19,9 +19,10 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives.archive import BackupType, Lineage
+from tarkeep.domain.archives.archive import Lineage
 from tarkeep.domain.chains.links import Evidence
 from tarkeep.domain.chains.points import RestorePoint
+from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.tar.members import MemberType
 from tarkeep.domain.tar.paths import canonical
 from tarkeep.entrypoints.settings.server import StorageSettings

@@ -17,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupType
+from tarkeep.domain.archives.archive import ArchiveState
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.usecases.restoring.open_point import OpenedPoint
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import Tarkeep

@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 from attrs import frozen
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
+from tarkeep.domain.archives.archive import BackupArchive, Contents, Kind
 from tarkeep.domain.chains.links import Fit, link_archives
 from tarkeep.domain.chains.points import restore_points
 from tarkeep.domain.comparing.compatibility import overruled
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.profiles.rules import ProfileRules
 from tarkeep.domain.tar.members import Mark, Member
 from tests.support.histories import History, drawn, put_together

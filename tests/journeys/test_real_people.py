@@ -30,7 +30,7 @@ import httpx2
 import pytest
 from attrs import define, field
 
-from tarkeep.domain.errors import ExtractFailed
+from tarkeep.domain.errors.client import ExtractFailed
 from tarkeep.domain.profiles.rules import IncBase
 from tarkeep.domain.text.paths import path_text
 from tarkeep.entrypoints.cli.client.restore import restore

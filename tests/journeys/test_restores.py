@@ -30,10 +30,11 @@ from attrs import evolve, frozen
 from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, Lineage, Offer
+from tarkeep.domain.archives.archive import Lineage, Offer
 from tarkeep.domain.chains.links import Fit, FitVerdict
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity
-from tarkeep.domain.errors import PointNotRestorable
+from tarkeep.domain.errors.restoring import PointNotRestorable
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.tar.members import Member
 from tarkeep.domain.trees.tree import Tree
 from tarkeep.entrypoints.wiring.server import Tarkeep

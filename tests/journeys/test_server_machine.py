@@ -19,9 +19,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.sql.catalog import SqlCatalog
-from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupType
+from tarkeep.domain.archives.archive import ArchiveState
 from tarkeep.domain.archives.inventory import InventoryEntry, SyncReport
-from tarkeep.domain.errors import DigestMismatch, NameConflict, RejectedContent, UploadInterrupted
+from tarkeep.domain.errors.archives import NameConflict
+from tarkeep.domain.errors.content import RejectedContent, UploadInterrupted
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.invalid import DigestMismatch
 from tarkeep.domain.ports import Catalog
 from tarkeep.domain.usecases.receiving.receive import Outcome
 from tarkeep.entrypoints.wiring.server import Tarkeep

@@ -8,7 +8,9 @@ import io
 import tarfile
 from datetime import UTC, datetime
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind
+from tarkeep.domain.archives.archive import BackupArchive, Contents, Kind
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import Digests
 
 SNAPSHOT = b"GNU tar-1.34-2\n1763716039\0000\0"
 """The snapshot file of a dump that saw no directory."""

@@ -21,10 +21,12 @@ from tarkeep.adapters.process.upload_locks import ProcessUploadLocks
 from tarkeep.adapters.targz.gzip_writer import gzipped
 from tarkeep.adapters.targz.inspector import TargzInspector
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
-from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Offer
+from tarkeep.domain.archives.archive import BackupArchive, Offer
 from tarkeep.domain.chains.seen import CLEAR, Seen
 from tarkeep.domain.chains.standing import Placed
-from tarkeep.domain.errors import UploadInterrupted
+from tarkeep.domain.errors.content import UploadInterrupted
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import DeclaredDigests
 from tarkeep.domain.ports import ArchiveStore, ArchiveSums, Catalog, IdSource, MemberRecords, Notifier, UploadSessions
 from tarkeep.domain.usecases.linking.see_point import Seeing
 from tarkeep.domain.usecases.receiving.receive import SameName

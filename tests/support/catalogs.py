@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from tarkeep.domain.archives.archive import BackupArchive, BackupType
+from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.archives.inventory import InventoryEntry
+from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.ports import Catalog, Totals
 
 

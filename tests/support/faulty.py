@@ -12,8 +12,8 @@ from attrs import define, frozen
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.store import MemoryArchiveStore
-from tarkeep.domain.archives.archive import ArchiveId
-from tarkeep.domain.errors import ReceiveInProgress
+from tarkeep.domain.errors.archives import ReceiveInProgress
+from tarkeep.domain.identity.archive_id import ArchiveId
 from tarkeep.domain.ports import ArchiveReader, ArchiveWriter, Block, RecordsWriter
 
 

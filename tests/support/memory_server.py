@@ -15,14 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import define, evolve, field, frozen
 
-from tarkeep.domain.archives.archive import (
-    ArchiveId,
-    ArchiveState,
-    BackupArchive,
-    BackupType,
-    DeclaredDigests,
-    Lineage,
-)
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Lineage
 from tarkeep.domain.archives.inventory import InventoryEntry, SyncReport
 from tarkeep.domain.client.ports.chains import (
     Base,
@@ -37,7 +30,10 @@ from tarkeep.domain.client.ports.chains import (
     Warn,
 )
 from tarkeep.domain.client.ports.remote import NO_LINEAGE, ServerFacts, UploadProgress
-from tarkeep.domain.errors import NoAnswer, NotThere, ParentMoved, UploadGone
+from tarkeep.domain.errors.client import NoAnswer, NotThere, ParentMoved
+from tarkeep.domain.errors.uploads import UploadGone
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import DeclaredDigests
 from tarkeep.domain.ports import Totals
 from tests.support.archives import digests_of
 

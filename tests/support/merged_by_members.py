@@ -11,7 +11,7 @@ from functools import partial
 from itertools import compress
 from typing import TypeAlias
 
-from tarkeep.domain.errors import TreeTooLarge
+from tarkeep.domain.errors.restoring import TreeTooLarge
 from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, ArchiveNames, Names, listing_of, listings
 from tarkeep.domain.tar.members import Mark, Rename
 from tarkeep.domain.tar.paths import (

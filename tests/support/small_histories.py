@@ -15,7 +15,9 @@ from itertools import count
 
 from attrs import define, evolve, field, frozen
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
+from tarkeep.domain.archives.archive import BackupArchive, Contents, Kind, Lineage
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.tar.members import Mark, Member
 from tarkeep.domain.tar.paths import split
 

@@ -7,8 +7,10 @@ from types import TracebackType
 
 from attrs import define, field, frozen
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupArchive
-from tarkeep.domain.errors import ArchiveNotFound, NoAnswer
+from tarkeep.domain.archives.archive import BackupArchive
+from tarkeep.domain.errors.archives import ArchiveNotFound
+from tarkeep.domain.errors.client import NoAnswer
+from tarkeep.domain.identity.archive_id import ArchiveId
 
 BLOCK_BYTES = 1000
 

@@ -9,8 +9,9 @@ from attrs import evolve
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import HeldArchive
-from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
-from tarkeep.domain.errors import CatalogLacks
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
+from tarkeep.domain.errors.settings import CatalogLacks
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tests.support.archives import make_targz
 from tests.support.assembled import InMemory, offer
 from tests.support.catalogs import all_archives

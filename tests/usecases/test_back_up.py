@@ -24,7 +24,7 @@ from tarkeep.adapters.local.archive_folder import LocalFolder
 from tarkeep.adapters.local.memory_file import ClientMemory
 from tarkeep.adapters.local.spool_folder import SpoolFolder
 from tarkeep.adapters.process.hashing import HashlibHasher
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, Lineage
+from tarkeep.domain.archives.archive import Lineage
 from tarkeep.domain.client.backup.back_up import BackedUp, BackUp, FetchSnapshot, PlanDump, PlannedDump
 from tarkeep.domain.client.backup.dump_rule import DumpRule
 from tarkeep.domain.client.backup.through_spool import BackUpThroughFile, Spooled
@@ -33,15 +33,16 @@ from tarkeep.domain.client.ports.dumping import NO_LIMITS, DumpEnd, DumpSource, 
 from tarkeep.domain.client.push.push_archive import PushArchive
 from tarkeep.domain.client.push.push_stream import PushStream
 from tarkeep.domain.client.retrying import Retrying
-from tarkeep.domain.errors import (
+from tarkeep.domain.errors.client import (
     DumpFailed,
     DumpTooLarge,
     FolderUnusable,
     NoAnswer,
     ParentMoved,
     SnapshotUnusable,
-    TarkeepError,
 )
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tests.support.memory_server import MemoryServer
 from tests.support.trees import described, write
 from tests.support.weak_tar import weak_tar

@@ -10,9 +10,16 @@ from tarkeep.adapters.filesystem.inventory_sorter import SpillingSorter
 from tarkeep.adapters.filesystem.scratch import ScratchFiles
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.domain.access.tokens import Scope, Visitor
-from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, BackupType
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.archives.inventory import Bucket, InventoryEntry, SyncReport
-from tarkeep.domain.errors import AmbiguousName, ArchiveCorrupt, ArchiveNotFound, DuplicateEntry, ProfileNotFound
+from tarkeep.domain.errors.archives import (
+    AmbiguousName,
+    ArchiveCorrupt,
+    ArchiveNotFound,
+    DuplicateEntry,
+    ProfileNotFound,
+)
+from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.usecases.access.visible import VisibleProfiles
 from tarkeep.domain.usecases.reading.verify_inventory import VerifyInventory
 from tests.support.archives import make_archive, make_targz

@@ -25,21 +25,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.process.turns import ProcessTurns
 from tarkeep.adapters.sql.catalog import SqlCatalog
-from tarkeep.domain.archives.archive import (
-    ArchiveId,
-    ArchiveState,
-    BackupArchive,
-    BackupType,
-    Contents,
-    Digests,
-    Kind,
-    Lineage,
-)
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
 from tarkeep.domain.chains.links import Fit, FitVerdict, base_types, link_archives
 from tarkeep.domain.chains.points import RestorePoint, restore_points
 from tarkeep.domain.chains.seen import CLEAR, Seen
 from tarkeep.domain.chains.standing import Placed
 from tarkeep.domain.comparing.untroubled import alone
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.ports import Catalog
 from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from tarkeep.domain.usecases.linking.compare import EnoughCompared, has_listings

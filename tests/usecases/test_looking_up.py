@@ -9,8 +9,8 @@ import pytest
 from attrs import define, evolve
 
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
-from tarkeep.domain.archives.archive import BackupType
-from tarkeep.domain.errors import MemberNotFound
+from tarkeep.domain.errors.restoring import MemberNotFound
+from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.tar.members import MemberRecord
 from tarkeep.domain.trees.history import Change
 from tarkeep.entrypoints.wiring.server import Tarkeep

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, Offer
-from tarkeep.domain.errors import PointNotRestorable
+from tarkeep.domain.archives.archive import Offer
+from tarkeep.domain.errors.restoring import PointNotRestorable
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.usecases.restoring.make_plan import MakePlan
 from tarkeep.domain.usecases.restoring.open_point import OpenPoint
 from tests.support.assembled import InMemory

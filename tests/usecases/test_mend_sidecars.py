@@ -10,8 +10,10 @@ import pytest
 from attrs import evolve
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, BackupType, Digests, Lineage
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Lineage
 from tarkeep.domain.archives.sidecar import decode, encode
+from tarkeep.domain.identity.archive_id import BackupType
+from tarkeep.domain.identity.digests import Digests
 from tests.support.archives import digests_of, make_archive, make_targz
 from tests.support.assembled import InMemory, offer
 

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupType, Offer
-from tarkeep.domain.errors import PointNotRestorable
+from tarkeep.domain.archives.archive import ArchiveState, Offer
+from tarkeep.domain.errors.restoring import PointNotRestorable
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.usecases.looking.browse_tree import TreeEntry
 from tarkeep.domain.usecases.restoring.open_point import KeptPlans, OpenedPoint
 from tarkeep.entrypoints.wiring.server import Tarkeep

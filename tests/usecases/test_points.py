@@ -13,11 +13,13 @@ from attrs import evolve
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.process.turns import ProcessTurns
-from tarkeep.domain import errors
-from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, Offer
+from tarkeep.domain.archives.archive import BackupArchive, Offer
 from tarkeep.domain.chains.links import Evidence, Fit
 from tarkeep.domain.comparing.untroubled import alone
+from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.usecases.linking.compare import Comparing
 from tarkeep.domain.usecases.linking.link_profile import LinkArchives
 from tarkeep.domain.usecases.restoring.list_points import ListPoints
@@ -28,10 +30,8 @@ from tests.support.faulty import Fault, FaultyCatalog
 from tests.support.histories import History
 
 
-@pytest.mark.parametrize(
-    "error", [errors.InsufficientStorage(), errors.ReadOnly(), errors.CatalogBusy(), errors.BackendUnavailable("disk")]
-)
-def test_points_are_told_though_nothing_can_be_noted(tmp_path: Path, error: errors.TarkeepError) -> None:
+@pytest.mark.parametrize("error", [InsufficientStorage(), ReadOnly(), CatalogBusy(), BackendUnavailable("disk")])
+def test_points_are_told_though_nothing_can_be_noted(tmp_path: Path, error: TarkeepError) -> None:
     """What comparing two archives showed is kept only to save time: where it cannot be kept, the answer is the same."""
     history = History(tmp_path)
     (history.root / "a").write_text("first")

@@ -18,19 +18,20 @@ from tarkeep.adapters.local.archive_folder import LocalFolder, described
 from tarkeep.adapters.local.landing_folder import LandingFolder
 from tarkeep.adapters.local.memory_file import ClientMemory
 from tarkeep.adapters.process.hashing import HashlibHasher
-from tarkeep.domain.archives.archive import BackupArchive, BackupType
+from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.client.pull.pull_archive import Arrival, PullArchive, Pulled, named
 from tarkeep.domain.client.retrying import Retrying
-from tarkeep.domain.errors import (
-    ArchiveNotFound,
+from tarkeep.domain.errors.archives import ArchiveNotFound
+from tarkeep.domain.errors.client import (
     FolderUnusable,
     LocalConflict,
     LocalDiskFull,
     NoAnswer,
     PulledBytesDiffer,
     PullInProgress,
-    TarkeepError,
 )
+from tarkeep.domain.identity.archive_id import BackupType
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tests.support.archives import make_archive
 from tests.support.require import require
 from tests.support.sources import BLOCK_BYTES, MemorySource

@@ -15,10 +15,11 @@ from tarkeep.adapters.local.archive_folder import LocalFolder
 from tarkeep.adapters.local.archive_folder import described as local_archive
 from tarkeep.adapters.local.memory_file import ClientMemory
 from tarkeep.adapters.process.hashing import HashlibHasher
-from tarkeep.domain.archives.archive import BackupArchive, BackupType
+from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.client.push.push_archive import PushArchive
 from tarkeep.domain.client.retrying import Retrying
-from tarkeep.domain.errors import LocalFileChanged, NoAnswer
+from tarkeep.domain.errors.client import LocalFileChanged, NoAnswer
+from tarkeep.domain.identity.archive_id import BackupType
 from tests.support.archives import make_targz
 from tests.support.memory_server import MemoryServer
 

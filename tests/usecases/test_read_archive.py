@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Digests
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.archives.block_sums import BLOCK_BYTES, BlockSums
-from tarkeep.domain.errors import ArchiveCorrupt, BackendUnavailable, GzipDamaged
+from tarkeep.domain.errors.archives import ArchiveCorrupt
+from tarkeep.domain.errors.capacity import BackendUnavailable
+from tarkeep.domain.errors.content import GzipDamaged
+from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.ports import ArchiveReader
 from tests.support.archives import make_targz
 from tests.support.assembled import MAX_BYTES, InMemory, offer

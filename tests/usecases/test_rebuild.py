@@ -17,10 +17,13 @@ from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.adapters.targz.inspector import TargzInspector
-from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Lineage
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Lineage
 from tarkeep.domain.archives.sidecar import encode
-from tarkeep.domain.errors import BackendUnavailable, FormatUnknown, TarkeepError
+from tarkeep.domain.errors.capacity import BackendUnavailable
+from tarkeep.domain.errors.settings import FormatUnknown
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports import Catalog
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.usecases.keeping.mend_sidecar import MendSidecar
 from tarkeep.domain.usecases.keeping.rebuild import RebuildCatalog
 from tests.support.archives import NOON, SNAPSHOT, digests_of, make_archive, make_targz

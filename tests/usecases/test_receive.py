@@ -9,23 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives.archive import ArchiveState, BackupType, Kind
+from tarkeep.domain.archives.archive import ArchiveState, Kind
 from tarkeep.domain.archives.sidecar import encode
-from tarkeep.domain.errors import (
-    BackendUnavailable,
-    DigestMismatch,
-    EmptyArchive,
-    GzipDamaged,
-    InsufficientStorage,
-    InvalidType,
-    NameConflict,
-    NotAGzip,
-    NotATar,
-    ReceiveInProgress,
-    TarkeepError,
-    TooLarge,
-    UploadInterrupted,
-)
+from tarkeep.domain.errors.archives import NameConflict, ReceiveInProgress
+from tarkeep.domain.errors.capacity import BackendUnavailable, InsufficientStorage
+from tarkeep.domain.errors.content import EmptyArchive, GzipDamaged, NotAGzip, NotATar, TooLarge, UploadInterrupted
+from tarkeep.domain.identity.archive_id import BackupType
+from tarkeep.domain.identity.invalid import DigestMismatch, InvalidType
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.usecases.receiving.receive import Outcome, SameName
 from tests.support.archives import NOON, digests_of, make_targz
 from tests.support.assembled import MAX_BYTES, Crash, Fuse, InMemory, assembled, cut_off, offer, pieces

@@ -13,16 +13,10 @@ from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.records.record_files import FilesystemMemberRecords
 from tarkeep.adapters.targz.inspector import InspectionLimits, NoInspector, TargzInspector
 from tarkeep.domain.archives.archive import BackupArchive
-from tarkeep.domain.errors import (
-    ArchiveCorrupt,
-    DigestMismatch,
-    ExpandsTooFar,
-    NameConflict,
-    NotATar,
-    RecordsMissing,
-    TreeTooLarge,
-    UploadInterrupted,
-)
+from tarkeep.domain.errors.archives import ArchiveCorrupt, NameConflict, RecordsMissing
+from tarkeep.domain.errors.content import ExpandsTooFar, NotATar, UploadInterrupted
+from tarkeep.domain.errors.restoring import TreeTooLarge
+from tarkeep.domain.identity.invalid import DigestMismatch
 from tarkeep.domain.tar.headers import read_member
 from tarkeep.domain.tar.members import MemberRecord
 from tarkeep.domain.usecases.reading.read_members import RecordMembers

@@ -19,22 +19,22 @@ from tarkeep.adapters.gnu_tar.programs import GnuTar
 from tarkeep.adapters.local.archive_folder import described as local_archive
 from tarkeep.adapters.local.local_tree import LocalFolderTree
 from tarkeep.adapters.process.hashing import HashlibHasher
-from tarkeep.domain.archives.archive import ArchiveId, BackupType
 from tarkeep.domain.client.ports.chains import RestorePlan, RestoreStep
 from tarkeep.domain.client.ports.remote import LocalArchive
 from tarkeep.domain.client.restore.restore import ExtractPlan, PlanRestoring, RestorePath
 from tarkeep.domain.client.retrying import Retrying
-from tarkeep.domain.errors import (
-    ArchiveNotFound,
+from tarkeep.domain.errors.archives import ArchiveNotFound
+from tarkeep.domain.errors.client import (
     ExtractFailed,
     FolderUnusable,
-    GzipDamaged,
     NoAnswer,
     TargetNotEmpty,
     TarUnusable,
     UnsafeMembers,
-    WrongUse,
 )
+from tarkeep.domain.errors.content import GzipDamaged
+from tarkeep.domain.errors.settings import WrongUse
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tests.support.archives import NOON
 from tests.support.memory_server import MemoryServer
 from tests.support.trees import described, write

@@ -13,8 +13,9 @@ import pytest
 from attrs import evolve, frozen
 
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
-from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, BackupType
-from tarkeep.domain.errors import ArchiveCorrupt
+from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
+from tarkeep.domain.errors.archives import ArchiveCorrupt
+from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.ports import UnpackedArchive, Unpacker
 from tests.support.assembled import InMemory, offer
 from tests.support.members import records

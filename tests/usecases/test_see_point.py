@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from tarkeep.domain.archives.archive import ArchiveId, ArchiveState, BackupType, Offer
+from tarkeep.domain.archives.archive import ArchiveState, Offer
 from tarkeep.domain.chains.seen import Seen
 from tarkeep.domain.chains.standing import Standing
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.names.name_table import OpenTable
 from tarkeep.domain.trees.merging import merge
 from tarkeep.domain.trees.tree import Tree

@@ -9,9 +9,11 @@ from collections.abc import Callable
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.archives.archive import ArchiveId, BackupArchive, BackupType, Lineage
+from tarkeep.domain.archives.archive import BackupArchive, Lineage
 from tarkeep.domain.archives.sidecar import decode, encode
-from tarkeep.domain.errors import DigestMismatch, SnapshotNotFound
+from tarkeep.domain.errors.archives import SnapshotNotFound
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.invalid import DigestMismatch
 from tests.support.archives import make_targz
 from tests.support.assembled import InMemory, offer, pieces
 

@@ -14,13 +14,9 @@ from attrs import define, evolve, field
 from tarkeep.adapters.filesystem.upload_sessions import FilesystemUploadSessions
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.domain.archives.archive import BackupArchive
-from tarkeep.domain.errors import (
-    BackendUnavailable,
-    TarkeepError,
-    TooManyUploads,
-    UploadGone,
-    UploadNotFound,
-)
+from tarkeep.domain.errors.capacity import BackendUnavailable
+from tarkeep.domain.errors.uploads import TooManyUploads, UploadGone, UploadNotFound
+from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.uploads import Upload
 from tarkeep.domain.usecases.receiving.receive import SameName
 from tarkeep.entrypoints.wiring.server import Tarkeep, Uploads

@@ -9,12 +9,13 @@ import pytest
 from attrs import evolve
 
 from tarkeep.adapters.gnu_tar.programs import GnuTar
-from tarkeep.domain.archives.archive import ArchiveId, BackupType, DeclaredDigests
 from tarkeep.domain.client.backup.verdict import AskVerdict, Verdict, left_out_text
 from tarkeep.domain.client.ports.chains import PointDetail
 from tarkeep.domain.client.ports.dumping import DumpSource
 from tarkeep.domain.client.retrying import Retrying
-from tarkeep.domain.errors import DumpFailed, NotRestorable
+from tarkeep.domain.errors.client import DumpFailed, NotRestorable
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import DeclaredDigests
 from tests.support.archives import make_targz
 from tests.support.memory_server import MemoryServer
 from tests.support.trees import write

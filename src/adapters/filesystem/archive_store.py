@@ -35,16 +35,11 @@ from types import TracebackType
 
 from attrs import define, field, frozen
 
-from ...domain.archives.archive import ArchiveId, BackupType
-from ...domain.errors import (
-    AlreadyPublished,
-    ArchiveCorrupt,
-    ArchiveNotFound,
-    BackendUnavailable,
-    InvalidName,
-    SnapshotNotFound,
-    StagedBytesMissing,
-)
+from ...domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound
+from ...domain.errors.capacity import BackendUnavailable
+from ...domain.errors.uploads import StagedBytesMissing
+from ...domain.identity.archive_id import ArchiveId, BackupType
+from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_profile
 from ...domain.ports import ArchiveReader, Block, IdSource, StoredArchive, Usage
 from ..process.shared_syncs import SharedSyncs

@@ -41,7 +41,7 @@ from ...domain.access.audit import (
     line_of,
     told_as,
 )
-from ...domain.errors import BackendUnavailable
+from ...domain.errors.capacity import BackendUnavailable
 from ..process.shared_syncs import SharedSyncs
 from .data_directory import AUDIT, AUDIT_KEY, translated
 from .durable_file import fsync_directory, give_to_owner, replace_file

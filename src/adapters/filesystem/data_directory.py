@@ -32,18 +32,12 @@ from pathlib import Path
 
 from attrs import define, field
 
-from ...domain.archives.archive import ArchiveId
-from ...domain.errors import (
-    ArchiveNotFound,
-    BackendUnavailable,
-    DataDirectoryInUse,
-    DataDirectoryUnsafe,
-    FormatUnknown,
-    InsufficientStorage,
-    ReadOnly,
-    TarkeepError,
-)
+from ...domain.errors.archives import ArchiveNotFound
+from ...domain.errors.capacity import BackendUnavailable, InsufficientStorage, ReadOnly
+from ...domain.errors.settings import DataDirectoryInUse, DataDirectoryUnsafe, FormatUnknown
+from ...domain.identity.archive_id import ArchiveId
 from ...domain.ports import IdSource
+from ...domain.tarkeep_error import TarkeepError
 from .durable_file import fsync_directory
 from .marker import LOCK, MARKER, make_marker
 

@@ -14,8 +14,8 @@ from operator import attrgetter
 import msgspec
 from attrs import frozen
 
-from ...domain.archives.archive import BackupType
 from ...domain.archives.inventory import InventoryEntry
+from ...domain.identity.archive_id import BackupType
 from ...domain.ports import Scratch, ScratchFile
 
 RUN_BYTES = 16 << 20

@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ...domain.errors import BackendUnavailable, FormatUnknown
+from ...domain.errors.capacity import BackendUnavailable
+from ...domain.errors.settings import FormatUnknown
 from ...domain.ports import IdSource
 from .durable_file import fsync_directory, held, replace_file
 

@@ -22,8 +22,8 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ...domain.archives.archive import ArchiveId
-from ...domain.errors import ArchiveCorrupt
+from ...domain.errors.archives import ArchiveCorrupt
+from ...domain.identity.archive_id import ArchiveId
 from ...domain.ports import ArchiveReader, Block
 
 try:

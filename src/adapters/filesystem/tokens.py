@@ -29,8 +29,11 @@ from pathlib import Path
 from attrs import define, evolve, field
 
 from ...domain.access.tokens import Keyring, Scope, Token
-from ...domain.archives.sidecar import rfc3339
-from ...domain.errors import BackendUnavailable, FormatUnknown, TarkeepError, TokenNotFound
+from ...domain.errors.access import TokenNotFound
+from ...domain.errors.capacity import BackendUnavailable
+from ...domain.errors.settings import FormatUnknown
+from ...domain.tarkeep_error import TarkeepError
+from ...domain.text.times import rfc3339
 from ..process.clock_and_ids import RandomIds
 from .data_directory import TOKEN_USES, TOKENS, TOKENS_LOCK, make_directory, refuse_foreign, translated
 from .durable_file import held, replace_file

@@ -24,9 +24,12 @@ from pathlib import Path
 
 from attrs import define, field
 
-from ...domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Lineage, Offer
-from ...domain.archives.sidecar import rfc3339
-from ...domain.errors import TarkeepError, UploadNotFound
+from ...domain.archives.archive import Lineage, Offer
+from ...domain.errors.uploads import UploadNotFound
+from ...domain.identity.archive_id import ArchiveId, BackupType
+from ...domain.identity.digests import DeclaredDigests
+from ...domain.tarkeep_error import TarkeepError
+from ...domain.text.times import rfc3339
 from ...domain.uploads import Role, Upload
 from .data_directory import translated
 from .durable_file import fsync_directory

@@ -7,7 +7,8 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from typing import cast
 
-from ...domain.errors import NotATar, WrongUse
+from ...domain.errors.content import NotATar
+from ...domain.errors.settings import WrongUse
 from ...domain.text.paths import path_text
 
 _BLOCK_BYTES = 1 << 20

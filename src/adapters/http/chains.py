@@ -10,7 +10,6 @@ from urllib.parse import quote, urlencode
 
 from attrs import frozen
 
-from ...domain.archives.archive import ArchiveId, BackupType
 from ...domain.client.ports.chains import (
     Base,
     LackingName,
@@ -24,9 +23,10 @@ from ...domain.client.ports.chains import (
     Warn,
 )
 from ...domain.client.ports.remote import Download
-from ...domain.errors import NotThere, Refused
+from ...domain.errors.client import NotThere, Refused
+from ...domain.identity.archive_id import ArchiveId, BackupType
+from ...domain.text.lack_counts import Counts
 from ...domain.text.paths import path_bytes, path_text
-from ...domain.trees.lack_counts import Counts
 from .remote import HttpRemote, archive_path
 from .told import NotUnderstood, Pages, Told
 

@@ -21,38 +21,20 @@ from urllib.parse import quote, urlencode, urlsplit
 import urllib3
 from attrs import define, field, frozen
 
-from ...domain.archives.archive import (
-    ArchiveId,
-    ArchiveState,
-    BackupArchive,
-    BackupType,
-    Contents,
-    DeclaredDigests,
-    Digests,
-    Kind,
-    Lineage,
-)
+from ...domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
 from ...domain.archives.inventory import InventoryEntry, SyncReport, TypeReport
 from ...domain.client.address import ServerAddress
 from ...domain.client.ports.remote import NO_LINEAGE, ServerFacts, UploadProgress
-from ...domain.errors import (
-    ArchiveNotFound,
-    CertificateNotTrusted,
-    DigestInvalid,
-    InvalidName,
-    InvalidSetting,
-    NoAnswer,
-    NotRestorable,
-    OffsetMismatch,
-    ParentMoved,
-    Refused,
-    TarkeepError,
-    Unauthorized,
-    UploadGone,
-    UploadNotFound,
-)
+from ...domain.errors.archives import ArchiveNotFound
+from ...domain.errors.client import CertificateNotTrusted, NoAnswer, NotRestorable, ParentMoved, Refused, Unauthorized
+from ...domain.errors.settings import InvalidSetting
+from ...domain.errors.uploads import OffsetMismatch, UploadGone, UploadNotFound
+from ...domain.identity.archive_id import ArchiveId, BackupType
+from ...domain.identity.digests import DeclaredDigests, Digests
+from ...domain.identity.invalid import DigestInvalid, InvalidName
 from ...domain.ports import Totals
-from ...domain.trees.lack_counts import Counts
+from ...domain.tarkeep_error import TarkeepError
+from ...domain.text.lack_counts import Counts
 from .proxy_page import said_by_proxy
 from .spoken_scheme import says_https, wrong_scheme
 from .told import NotUnderstood, Pages, Told, label, whole_number

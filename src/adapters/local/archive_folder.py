@@ -12,9 +12,9 @@ from types import TracebackType
 
 from attrs import frozen
 
-from ...domain.archives.archive import BackupType
 from ...domain.client.ports.remote import LocalArchive, LocalContents, LocalFile
-from ...domain.errors import FolderUnusable, LocalFileChanged
+from ...domain.errors.client import FolderUnusable, LocalFileChanged
+from ...domain.identity.archive_id import BackupType
 
 _BLOCK_BYTES = 1 << 20
 _SUFFIX = ".tar.gz"

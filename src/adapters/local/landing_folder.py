@@ -18,9 +18,10 @@ from types import TracebackType
 
 from attrs import define, frozen
 
-from ...domain.archives.archive import BackupArchive, BackupType
+from ...domain.archives.archive import BackupArchive
 from ...domain.client.ports.remote import LocalArchive
-from ...domain.errors import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
+from ...domain.errors.client import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
+from ...domain.identity.archive_id import BackupType
 from .archive_folder import described
 from .plain_file import open_plain
 

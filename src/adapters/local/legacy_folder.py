@@ -15,8 +15,8 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
-from ...domain.archives.archive import BackupType
-from ...domain.errors import InvalidSetting
+from ...domain.errors.settings import InvalidSetting
+from ...domain.identity.archive_id import BackupType
 from ...domain.ports import Block
 from ...domain.usecases.keeping.import_archives import ForeignArchive
 

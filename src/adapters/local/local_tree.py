@@ -15,7 +15,7 @@ from pathlib import Path
 from attrs import define, field
 
 from ...domain.client.restore.comparing import LocalEntry
-from ...domain.errors import FolderUnusable, TargetNotEmpty
+from ...domain.errors.client import FolderUnusable, TargetNotEmpty
 from ...domain.tar.members import MemberType
 
 _TYPES = {

@@ -18,10 +18,10 @@ from typing import Any
 
 from attrs import define, field
 
-from ...domain.archives.archive import ArchiveId, BackupType
 from ...domain.client.ports.remote import LocalArchive
 from ...domain.client.push.unfinished import UploadNote, version_of
-from ...domain.errors import TarkeepError
+from ...domain.identity.archive_id import ArchiveId, BackupType
+from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.paths import path_text
 
 _FRESH_NS = 2_000_000_000

@@ -13,7 +13,7 @@ import os
 import stat
 from pathlib import Path
 
-from ...domain.errors import FolderUnusable
+from ...domain.errors.client import FolderUnusable
 
 
 def open_own_folder(path: Path, *, otherwise: str) -> int:

@@ -13,7 +13,7 @@ import os
 import stat
 from pathlib import Path
 
-from ...domain.errors import FolderUnusable
+from ...domain.errors.client import FolderUnusable
 
 _NO_WAITING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 

@@ -16,10 +16,11 @@ from types import TracebackType
 
 from attrs import define, field
 
-from ...domain.archives.archive import ArchiveId, BackupType, Lineage
+from ...domain.archives.archive import Lineage
 from ...domain.client.backup.through_spool import Spooled
 from ...domain.client.ports.remote import LocalArchive
-from ...domain.errors import FolderUnusable
+from ...domain.errors.client import FolderUnusable
+from ...domain.identity.archive_id import ArchiveId, BackupType
 from .archive_folder import described
 from .landing_folder import told_as_errors
 from .own_folder import check_own_folder

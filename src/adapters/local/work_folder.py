@@ -22,7 +22,7 @@ from attrs import frozen
 
 from ...domain.archives.archive import BackupArchive
 from ...domain.client.ports.remote import LocalArchive, LocalFile, Part
-from ...domain.errors import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
+from ...domain.errors.client import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
 from .archive_folder import archive_of, opened_file
 from .landing_folder import PART_SUFFIX, told_as_errors
 from .own_folder import is_at, open_own_folder

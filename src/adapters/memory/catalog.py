@@ -16,9 +16,10 @@ from typing import TypeAlias
 
 from attrs import Factory, define, evolve
 
-from ...domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ...domain.archives.archive import ArchiveState, BackupArchive
 from ...domain.archives.inventory import InventoryEntry
-from ...domain.errors import ArchiveNotFound
+from ...domain.errors.archives import ArchiveNotFound
+from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.ports import (
     AlreadyStored,
     Claimed,

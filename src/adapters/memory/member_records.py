@@ -8,7 +8,7 @@ from types import TracebackType
 from attrs import define, field
 
 from ...domain.chains.links import Fit
-from ...domain.errors import RecordsMissing
+from ...domain.errors.archives import RecordsMissing
 from ...domain.names.columns import tables
 from ...domain.names.footprints import Footprint, footprint_of
 from ...domain.names.name_table import NameTable, held_table

@@ -14,8 +14,9 @@ from types import TracebackType
 
 from attrs import Factory, define, field, frozen
 
-from ...domain.archives.archive import ArchiveId
-from ...domain.errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound, StagedBytesMissing
+from ...domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound
+from ...domain.errors.uploads import StagedBytesMissing
+from ...domain.identity.archive_id import ArchiveId
 from ...domain.ports import ArchiveReader, ArchiveWriter, Block, Clock, StoredArchive, Usage
 from ..process.clock_and_ids import SystemClock
 

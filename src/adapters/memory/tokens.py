@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import define, evolve, field
 
 from ...domain.access.tokens import Keyring, Token
-from ...domain.errors import TokenNotFound
+from ...domain.errors.access import TokenNotFound
 
 
 @define(eq=False)

@@ -6,7 +6,7 @@ import threading
 
 from attrs import define, field
 
-from ...domain.errors import UploadNotFound
+from ...domain.errors.uploads import UploadNotFound
 from ...domain.uploads import Upload
 
 

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from attrs import field, frozen
 
-from ...domain.archives.archive import Digests
+from ...domain.identity.digests import Digests
 from ...domain.ports import Block, RunningChecksum, RunningDigests
 from ...domain.uploads import ChecksumAlgorithm
 from .background import THREAD_FROM_BYTES, Beside, ThreadBudget

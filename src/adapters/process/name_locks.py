@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from ...domain.archives.archive import ArchiveId
-from ...domain.errors import ReceiveInProgress
+from ...domain.errors.archives import ReceiveInProgress
+from ...domain.identity.archive_id import ArchiveId
 
 
 class ProcessNameLocks:

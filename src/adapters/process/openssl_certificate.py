@@ -18,7 +18,7 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ...domain.errors import InvalidSetting
+from ...domain.errors.settings import InvalidSetting
 
 _NAME = re.compile(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9-]*)(\.[A-Za-z0-9-]+)*", re.ASCII)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from ...domain.errors import CatalogBusy
+from ...domain.errors.capacity import CatalogBusy
 
 
 class ProcessTurns:

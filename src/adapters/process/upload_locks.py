@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from attrs import define, field
 
-from ...domain.errors import UploadLocked
+from ...domain.errors.uploads import UploadLocked
 
 
 def _nothing() -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from struct import Struct
 from typing import overload
 
-from ...domain.errors import RecordsMissing
+from ...domain.errors.archives import RecordsMissing
 from ...domain.names.packed_texts import Texts
 from .kept_columns import Head, KeptColumns
 

@@ -18,7 +18,7 @@ from struct import Struct
 
 from attrs import define, field, frozen
 
-from ...domain.errors import RecordsMissing
+from ...domain.errors.archives import RecordsMissing
 from ...domain.tar.members import MemberRecord
 from .columns import compress, crc32, decompress
 from .settled_records import RECORD, records_in

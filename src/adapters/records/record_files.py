@@ -29,7 +29,8 @@ from types import TracebackType
 from attrs import define, field
 
 from ...domain.chains.links import Fit
-from ...domain.errors import RecordsMissing, TreeTooLarge
+from ...domain.errors.archives import RecordsMissing
+from ...domain.errors.restoring import TreeTooLarge
 from ...domain.names.columns import tables
 from ...domain.names.footprints import Footprint, Treading, footprint_of
 from ...domain.names.name_table import NameTable, held_table

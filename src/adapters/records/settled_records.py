@@ -27,7 +27,8 @@ from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
 
-from ...domain.errors import MemberUnreadable, RecordsMissing
+from ...domain.errors.archives import RecordsMissing
+from ...domain.errors.content import MemberUnreadable
 from ...domain.names.name_table import DIGEST_BYTES, Files, NameTable, Row, changed_rows
 from ...domain.tar.headers import parse_listing
 from ...domain.tar.members import MemberRecord, Rename

@@ -29,9 +29,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ...domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ...domain.archives.archive import ArchiveState, BackupArchive
 from ...domain.archives.inventory import InventoryEntry
-from ...domain.errors import ArchiveNotFound, BackendUnavailable, InvalidName
+from ...domain.errors.archives import ArchiveNotFound
+from ...domain.errors.capacity import BackendUnavailable
+from ...domain.identity.archive_id import ArchiveId, BackupType
+from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_archive_name
 from ...domain.ports import (
     AlreadyStored,

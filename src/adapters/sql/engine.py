@@ -23,14 +23,9 @@ from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from ...domain.errors import (
-    BackendUnavailable,
-    CatalogBusy,
-    InsufficientStorage,
-    InvalidSetting,
-    ReadOnly,
-    TarkeepError,
-)
+from ...domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
+from ...domain.errors.settings import InvalidSetting
+from ...domain.tarkeep_error import TarkeepError
 
 if TYPE_CHECKING:
     import sqlite3

@@ -13,8 +13,9 @@ import msgspec
 from attrs import frozen
 from sqlalchemy import Select, bindparam, select, tuple_
 
-from ...domain.archives.archive import ArchiveState, BackupType
+from ...domain.archives.archive import ArchiveState
 from ...domain.archives.inventory import InventoryEntry
+from ...domain.identity.archive_id import BackupType
 from ...domain.ports import InventoryPage
 from ..cursors import after_identity, read_identity
 from .engine import is_one_of

@@ -29,8 +29,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ...domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ...domain.archives.archive import ArchiveState, BackupArchive
 from ...domain.chains.neighbours import Moment, keys_of, moment, name_key, snapshot_key
+from ...domain.identity.archive_id import ArchiveId, BackupType
 from .engine import is_one_of
 from .rows import TYPES, Values, microseconds
 from .schema import LISTED_LINK, archives, asked, linked_profiles, links

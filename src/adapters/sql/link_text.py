@@ -12,10 +12,10 @@ from typing import Any
 
 from attrs import asdict
 
-from ...domain.archives.archive import ArchiveId, BackupType
 from ...domain.chains.links import Completeness, Evidence, Link
 from ...domain.chains.seen import CLEAR, Seen
 from ...domain.chains.standing import Doubt, DoubtKind, Fidelity, Obstacle, ObstacleKind, Standing
+from ...domain.identity.archive_id import ArchiveId, BackupType
 
 _TYPES = {type.value: type for type in BackupType}
 _EVIDENCE = {evidence.value: evidence for evidence in Evidence}

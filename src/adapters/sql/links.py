@@ -22,11 +22,12 @@ from sqlalchemy import (
     update,
 )
 
-from ...domain.archives.archive import AHEAD, ArchiveId, BackupArchive, BackupType
+from ...domain.archives.archive import AHEAD, BackupArchive
 from ...domain.chains.kept_links import LinkState, NewLink, PlacedPage
 from ...domain.chains.neighbours import Neighbours, order
 from ...domain.chains.standing import Placed, Standing
-from ...domain.errors import BackendUnavailable
+from ...domain.errors.capacity import BackendUnavailable
+from ...domain.identity.archive_id import ArchiveId, BackupType
 from ..cursors import after_place, read_place
 from .engine import DAMAGED, is_one_of
 from .link_changes import (

@@ -19,7 +19,7 @@ import msgspec
 from attrs import frozen
 from sqlalchemy import ColumnElement, Executable, Select, bindparam, select, tuple_
 
-from ...domain.archives.archive import BackupType
+from ...domain.identity.archive_id import BackupType
 from ...domain.ports import ListedArchive, ListedPage, Page
 from ..cursors import after_time, read_time
 from .engine import first_of_each, is_one_of

@@ -11,19 +11,13 @@ from typing import Any, TypeAlias
 from attrs import astuple
 from sqlalchemy import Select
 
-from ...domain.archives.archive import (
-    AfterEnd,
-    ArchiveId,
-    ArchiveState,
-    BackupArchive,
-    BackupType,
-    Contents,
-    Digests,
-    Kind,
-    Lineage,
-)
-from ...domain.errors import BackendUnavailable, InvalidName, TarkeepError
+from ...domain.archives.archive import AfterEnd, ArchiveState, BackupArchive, Contents, Kind, Lineage
+from ...domain.errors.capacity import BackendUnavailable
+from ...domain.identity.archive_id import ArchiveId, BackupType
+from ...domain.identity.digests import Digests
+from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_profile
+from ...domain.tarkeep_error import TarkeepError
 from .engine import DAMAGED
 from .schema import archives
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
     text,
 )
 
-from ...domain.errors import FormatUnknown
+from ...domain.errors.settings import FormatUnknown
 
 HEAD = "0009"
 """The newest revision among the migrations."""

@@ -20,7 +20,7 @@ from typing import Generic, TypeVar
 
 from attrs import define, field
 
-from ...domain.errors import BackendUnavailable, CatalogBusy
+from ...domain.errors.capacity import BackendUnavailable, CatalogBusy
 from ..process.shared_syncs import let_others_come
 
 Connection = TypeVar("Connection")

@@ -8,7 +8,7 @@ are refused here, since an archive that has them could be stored and never be re
 
 from __future__ import annotations
 
-from ...domain.errors import ExpandsTooFar, NotATar
+from ...domain.errors.content import ExpandsTooFar, NotATar
 from ...domain.tar.rename_records import RenameRecords
 
 _UNCHANGED = 78  # N

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from ...domain.errors import GzipDamaged, NotAGzip
+from ...domain.errors.content import GzipDamaged, NotAGzip
 
 try:
     from isal import igzip_lib

@@ -16,10 +16,11 @@ from typing import Self
 
 from attrs import field, frozen
 
-from ...domain.archives.archive import Contents, Kind, utc_from_timestamp
-from ...domain.errors import EmptyArchive, ExpandsTooFar, NotATar
+from ...domain.archives.archive import Contents, Kind
+from ...domain.errors.content import EmptyArchive, ExpandsTooFar, NotATar
 from ...domain.ports import Block, Recorder, RunningInspection
 from ...domain.text.paths import path_text
+from ...domain.text.times import utc_from_timestamp
 from ..process.background import THREAD_FROM_BYTES, Beside, ThreadBudget
 from .gzip_stream import FASTEST, GzipStream, InflateEngine
 from .tar_walk import InspectionLimits, TarWalk

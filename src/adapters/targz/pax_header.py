@@ -11,7 +11,7 @@ import re
 
 from attrs import define
 
-from ...domain.errors import ExpandsTooFar, NotATar
+from ...domain.errors.content import ExpandsTooFar, NotATar
 from .dumpdir_scan import ListingScan
 
 LARGEST_SIZE = (1 << 63) - 1

@@ -8,7 +8,7 @@ map that does not go with the size makes it see other members than everybody els
 
 from __future__ import annotations
 
-from ...domain.errors import NotATar
+from ...domain.errors.content import NotATar
 from ...domain.tar.two_readings import BLOCK_BYTES
 
 _LONGEST = 19  # digits of a number up to 2**63 - 1

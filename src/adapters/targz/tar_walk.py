@@ -31,7 +31,7 @@ from attrs import field, frozen
 from attrs.validators import ge
 
 from ...domain.archives.archive import AfterEnd
-from ...domain.errors import ExpandsTooFar, MemberUnreadable, NotATar
+from ...domain.errors.content import ExpandsTooFar, MemberUnreadable, NotATar
 from ...domain.ports import Recorder
 from ...domain.tar.headers import read_member
 from ...domain.tar.members import MemberRecord, MemberType

@@ -29,8 +29,10 @@ from typing import Self
 from attrs import define, field
 
 from ...domain.archives.archive import ArchiveState, BackupArchive, Kind
-from ...domain.errors import ArchiveCorrupt, RejectedContent, TarkeepError
+from ...domain.errors.archives import ArchiveCorrupt
+from ...domain.errors.content import RejectedContent
 from ...domain.ports import ArchiveReader, UnpackedArchive
+from ...domain.tarkeep_error import TarkeepError
 from ..process.prefetcher import AheadBudget
 from .gzip_stream import FASTEST, BadDeflate, GzipStream, InflateEngine, begun_inside
 from .seek_index import SPACING_BYTES, IndexUnusable, SeekIndex, SeekIndexes, SeekPoint, through, write_index

@@ -24,7 +24,7 @@ from datetime import datetime
 
 from attrs import define, field, frozen
 
-from ..archives.sidecar import rfc3339
+from ..text.times import rfc3339
 
 HOST = "host"
 """Who wrote, where it was somebody on the server's own host."""

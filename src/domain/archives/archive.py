@@ -7,43 +7,16 @@ in UTC, digests are lower-case hex.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 
 from attrs import field, frozen
 from attrs.validators import optional
 
-from ..errors import DigestInvalid, DigestMismatch, InvalidType
-from ..identity.naming import check_archive_name, check_profile, day_in_name, time_in_name
+from ..identity.archive_id import ArchiveId, BackupType
+from ..identity.digests import DeclaredDigests, Digests, check_hex
+from ..identity.naming import check_archive_name, day_in_name, time_in_name
 from .notes import check_notes
-
-_HEX_LENGTH = {"md5": 32, "sha256": 64}
-_LOWER_HEX = re.compile(r"[0-9a-f]*", re.ASCII)
-
-
-class BackupType(Enum):
-    """What an archive is said to hold relative to earlier ones."""
-
-    FULL = "FULL"
-    INC = "INC"
-    DIFF = "DIFF"
-
-    @classmethod
-    def parse(cls, text: str) -> BackupType:
-        """
-        The type named by *text*, in any case.
-
-        Raises:
-            InvalidType: it names none.
-        """
-        if not text.isascii():  # upper() would fold the ligature in "di\ufb00" into an F
-            raise InvalidType(text)
-        try:
-            return cls(text.upper())
-        except ValueError:
-            raise InvalidType(text) from None
 
 
 class Kind(Enum):
@@ -62,27 +35,6 @@ class ArchiveState(Enum):
     TRASHED = "trashed"
 
 
-def parse_digest(algorithm: str, text: str) -> str:
-    """
-    *text* as lower-case hex of the right length for *algorithm* (``md5`` or ``sha256``).
-
-    Raises:
-        DigestInvalid: it is not hex, or has another length.
-    """
-    length = _HEX_LENGTH[algorithm]
-    if len(text) == length and _LOWER_HEX.fullmatch(text):
-        return text
-    value = text.strip().lower()
-    if len(value) != length or not _LOWER_HEX.fullmatch(value):
-        raise DigestInvalid(algorithm, text)
-    return value
-
-
-def _check_hex(algorithm: str, value: str) -> None:
-    if not isinstance(value, str) or len(value) != _HEX_LENGTH[algorithm] or not _LOWER_HEX.fullmatch(value):
-        raise DigestInvalid(algorithm, str(value))
-
-
 def _aware_utc(_instance: object, attribute: object, value: datetime) -> None:
     if value.utcoffset() != timedelta(0):
         raise ValueError(f"{getattr(attribute, 'name', 'time')} must be aware and in UTC, got {value!r}")
@@ -96,72 +48,6 @@ def _not_negative(_instance: object, attribute: object, value: int) -> None:
 def _noted(_instance: object, _attribute: object, value: tuple[str, ...]) -> None:
     if value:
         check_notes(value)
-
-
-def _names(rule: Callable[[str], str]) -> Callable[[object, object, str], None]:
-    def check(_instance: object, _attribute: object, value: str) -> None:
-        rule(value)
-
-    return check
-
-
-def _word(type: BackupType) -> str:
-    return type.value
-
-
-@frozen(order=True)
-class ArchiveId:
-    """The identity of an archive: profile, type and name. Ordered by these, the type by its word."""
-
-    profile: str = field(validator=_names(check_profile))
-    type: BackupType = field(order=_word)
-    name: str = field(validator=_names(check_archive_name))
-
-    @property
-    def label(self) -> str:
-        """``TYPE/NAME``: how requests, answers and people name an archive within its profile."""
-        return f"{self.type.value}/{self.name}"
-
-    def __str__(self) -> str:
-        return f"{self.profile}/{self.label}"
-
-
-@frozen
-class Digests:
-    """MD5 and SHA-256 of the same bytes. SHA-256 is identity, MD5 is there for clients that know nothing else."""
-
-    md5: str
-    sha256: str
-
-    def __attrs_post_init__(self) -> None:
-        _check_hex("md5", self.md5)
-        _check_hex("sha256", self.sha256)
-
-
-@frozen
-class DeclaredDigests:
-    """What a client says the digests are; None where it says nothing."""
-
-    md5: str | None = None
-    sha256: str | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if self.md5 is not None:
-            _check_hex("md5", self.md5)
-        if self.sha256 is not None:
-            _check_hex("sha256", self.sha256)
-
-    def check(self, actual: Digests) -> None:
-        """
-        Compare with the digests of the received bytes.
-
-        Raises:
-            DigestMismatch: one that was declared differs; SHA-256 is looked at first.
-        """
-        if self.sha256 is not None and self.sha256 != actual.sha256:
-            raise DigestMismatch("sha256", self.sha256, actual.sha256)
-        if self.md5 is not None and self.md5 != actual.md5:
-            raise DigestMismatch("md5", self.md5, actual.md5)
 
 
 @frozen
@@ -216,7 +102,7 @@ class Lineage:
             check_archive_name(self.parent[1])
         for digest in (self.snapshot_before, self.snapshot_after):
             if digest is not None:
-                _check_hex("sha256", digest)
+                check_hex("sha256", digest)
 
 
 SENT_WITHIN = timedelta(days=1)
@@ -327,16 +213,8 @@ class Offer:
     """What is said of an archive that is sent. *received_at* is stated by an import only, never by a client."""
 
     id: ArchiveId
-    digests: DeclaredDigests = DeclaredDigests()
+    digests: DeclaredDigests = field(factory=DeclaredDigests)
     taken_at: datetime | None = field(default=None, validator=optional(_aware_utc))
     received_at: datetime | None = None
     lineage: Lineage = Lineage()
     notes: tuple[str, ...] = field(default=(), validator=_noted)
-
-
-def utc_from_timestamp(seconds: float) -> datetime | None:
-    """*seconds* since the epoch as UTC, or None where it is outside what a datetime can hold."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-from ..errors import DuplicateEntry
-from .archive import BackupType
+from ..errors.archives import DuplicateEntry
+from ..identity.archive_id import BackupType
 
 
 class InventoryEntry(NamedTuple):

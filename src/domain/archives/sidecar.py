@@ -14,8 +14,12 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from ..errors import SidecarInvalid, TarkeepError
-from .archive import AfterEnd, ArchiveId, ArchiveState, BackupArchive, BackupType, Contents, Digests, Kind, Lineage
+from ..errors.archives import SidecarInvalid
+from ..identity.archive_id import ArchiveId, BackupType
+from ..identity.digests import Digests
+from ..tarkeep_error import TarkeepError
+from ..text.times import rfc3339
+from .archive import AfterEnd, ArchiveState, BackupArchive, Contents, Kind, Lineage
 
 FORMAT = 1
 _END = b"\n}"
@@ -116,13 +120,6 @@ def _text_of(members: Mapping[str, object]) -> bytes:
 
 def _sha256(text: bytes) -> bytes:
     return hashlib.sha256(text).hexdigest().encode()
-
-
-def rfc3339(moment: datetime) -> str:
-    """*moment* as RFC 3339 in UTC ending in ``Z``; microseconds only where there are any."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return moment.isoformat()[: -len("+00:00")] + "Z"
 
 
 def _check_format(found: object) -> None:

@@ -15,7 +15,8 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ..archives.archive import ArchiveId, BackupArchive, BackupType
+from ..archives.archive import BackupArchive
+from ..identity.archive_id import ArchiveId, BackupType
 from .links import Link
 from .neighbours import Asked, Neighbours
 from .standing import Placed, Standing

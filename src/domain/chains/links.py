@@ -18,7 +18,8 @@ from typing import TypeAlias
 
 from attrs import evolve, frozen
 
-from ..archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind
+from ..archives.archive import ArchiveState, BackupArchive, Kind
+from ..identity.archive_id import ArchiveId, BackupType
 from ..profiles.rules import IncBase, ProfileRules
 from ..text.counted import counted
 from ..text.paths import path_text

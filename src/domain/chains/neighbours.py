@@ -15,7 +15,8 @@ from typing import Protocol, TypeAlias
 
 from attrs import define, field, frozen
 
-from ..archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
+from ..archives.archive import ArchiveState, BackupArchive
+from ..identity.archive_id import ArchiveId, BackupType
 
 Moment: TypeAlias = tuple[datetime, datetime]
 """When an archive was taken and received. Archives are in the order of their moments; of equal ones, of their ids."""

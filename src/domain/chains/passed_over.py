@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from attrs import frozen
 
-from ..archives.archive import ArchiveId, BackupArchive, earliest
-from ..archives.sidecar import rfc3339
+from ..archives.archive import BackupArchive, earliest
+from ..identity.archive_id import ArchiveId
+from ..text.times import rfc3339
 from .kept_links import Places
 
 MOST_TOLD = 10

@@ -13,8 +13,9 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from ..archives.archive import ArchiveId, BackupArchive
-from ..errors import PointNotFound, PointNotRestorable
+from ..archives.archive import BackupArchive
+from ..errors.restoring import PointNotFound, PointNotRestorable
+from ..identity.archive_id import ArchiveId
 from .links import Evidence, Link
 from .neighbours import order, sorted_archives
 from .seen import CLEAR, Seen

@@ -12,7 +12,7 @@ from ipaddress import AddressValueError, IPv6Address
 
 from attrs import field, frozen
 
-from ..errors import InvalidSetting
+from ..errors.settings import InvalidSetting
 from ..text.paths import printable
 
 _PORTS = {"http": 80, "https": 443}

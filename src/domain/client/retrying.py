@@ -7,7 +7,9 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from ..errors import NoAnswer, OffsetMismatch, Refused, TarkeepError
+from ..errors.client import NoAnswer, Refused
+from ..errors.uploads import OffsetMismatch
+from ..tarkeep_error import TarkeepError
 
 Result = TypeVar("Result")
 

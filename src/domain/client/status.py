@@ -13,7 +13,8 @@ from enum import Enum
 
 from attrs import frozen
 
-from ..archives.archive import ArchiveState, BackupArchive, BackupType
+from ..archives.archive import ArchiveState, BackupArchive
+from ..identity.archive_id import BackupType
 from ..text.counted import counted
 from .ports.remote import LocalArchive
 

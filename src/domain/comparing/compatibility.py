@@ -13,7 +13,7 @@ from itertools import chain, islice
 from attrs import frozen
 
 from ..chains.links import Fit, FitVerdict
-from ..errors import TreeTooLarge
+from ..errors.restoring import TreeTooLarge
 from ..names.columns import listing_of
 from ..names.name_table import NameTable, has_unchanged, origins_between
 from ..tar.headers import BLOCK_BYTES

@@ -19,7 +19,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from attrs import define, field, frozen
 
-from ..errors import TreeTooLarge
+from ..errors.restoring import TreeTooLarge
 from ..names.columns import listing_of
 from ..names.name_table import Files, NameTable, OpenTable, Row, digest, is_odd, mark_of, origins_between
 from ..tar.headers import BLOCK_BYTES

@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..chains.links import Fit, FitVerdict
-from ..errors import MemberUnreadable
+from ..errors.content import MemberUnreadable
 from ..names.footprints import PLAIN_DIRECTORY, misspelt, places, plain
 from ..names.name_table import NameTable
 from ..tar.headers import BLOCK_BYTES, read_member

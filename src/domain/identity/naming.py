@@ -12,7 +12,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from ..errors import InvalidName
+from .invalid import InvalidName
 
 ARCHIVE_SUFFIX = ".tar.gz"
 PROFILE_MAX_CHARS = 64

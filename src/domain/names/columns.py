@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from attrs import frozen
 
-from ..errors import MemberUnreadable
+from ..errors.content import MemberUnreadable
 from ..tar.headers import BLOCK_BYTES, ONLY_TIMES, parse_listing, read_member, relative, written_listing
 from ..tar.members import Listing, MemberRecord, MemberType
 from ..tar.paths import canonical

@@ -20,7 +20,7 @@ from hashlib import blake2b
 
 from attrs import define, field, frozen
 
-from ..errors import MemberUnreadable
+from ..errors.content import MemberUnreadable
 from ..tar.headers import BLOCK_BYTES, read_member, relative
 from ..tar.members import Member, MemberRecord, MemberType
 from ..tar.paths import DIRECTORY_BYTES, MAX_HELD_BYTES, MAX_PATH_BYTES, canonical, is_placeable, split

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..errors import MemberUnreadable
+from ..errors.content import MemberUnreadable
 from .columns import DIRECTORY, Names
 from .name_table import NameTable, held_table, tells_of_renames
 

@@ -19,7 +19,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from attrs import define, field, frozen
 
-from ..errors import MemberUnreadable, TreeTooLarge
+from ..errors.content import MemberUnreadable
+from ..errors.restoring import TreeTooLarge
 from ..tar.headers import BLOCK_BYTES
 from ..tar.members import Mark, Rename
 from ..tar.paths import DIRECTORY_BYTES, MAX_LEVELS, NAME_BYTES, Origins, is_placeable, split

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from ..errors import InsufficientStorage, QuotaExceeded
+from ..errors.capacity import InsufficientStorage, QuotaExceeded
 from ..ports import Totals, Usage
 from .rules import ProfileRules
 

@@ -20,7 +20,7 @@ from zlib import adler32
 
 from attrs import define, evolve, field
 
-from ..errors import MemberUnreadable
+from ..errors.content import MemberUnreadable
 from .members import Listing, Mark, Member, MemberRecord, MemberType, Rename
 from .rename_records import RenameRecords
 from .two_readings import disputed, is_of_one_member, is_sparse_map_odd

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import TooLarge
+from ..errors.content import TooLarge
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 

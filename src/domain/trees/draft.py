@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import compress
 
-from ..errors import TreeTooLarge
+from ..errors.restoring import TreeTooLarge
 from ..names.packed_texts import PackedTexts, Texts
 from ..tar.paths import DIRECTORY_BYTES, NAME_BYTES, is_placeable, join
 from .tree import IMPLIED, Gap, GapKind, Tree

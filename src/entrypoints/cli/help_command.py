@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...domain.errors import WrongUse
+from ...domain.errors.settings import WrongUse
 from ..settings.nearest import did_you_mean
 from . import commands
 from .terminal.exits import OK

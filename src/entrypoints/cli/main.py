@@ -14,7 +14,7 @@ import cyclopts
 from cyclopts import App, ArgumentCollection, Parameter
 
 from ... import __version__
-from ...domain.errors import InvalidSetting
+from ...domain.errors.settings import InvalidSetting
 from ...domain.text.paths import printable
 from ..settings.client import ClientSettings, config_file
 from ..settings.files import expanded, read_setting_text

@@ -25,7 +25,8 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ...domain.errors import ArchiveCorrupt, NameConflict, TarkeepError
+from ...domain.errors.archives import ArchiveCorrupt, NameConflict
+from ...domain.tarkeep_error import TarkeepError
 from ..logs import Log
 from ..settings.server import ServerSettings
 from ..wiring.server import Tarkeep

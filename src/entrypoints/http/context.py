@@ -19,10 +19,11 @@ from starlette.types import Scope
 
 from ...domain.access.audit import AuditEntry
 from ...domain.access.tokens import Visitor
-from ...domain.archives.archive import ArchiveId
-from ...domain.errors import TarkeepError, TooLarge
+from ...domain.errors.content import TooLarge
+from ...domain.identity.archive_id import ArchiveId
 from ...domain.identity.naming import check_profile
 from ...domain.ports import ScratchFile
+from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.counted import counted
 from ...domain.usecases.restoring.open_point import OpenedPoint
 from ..logs import Log

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from attrs import define, field
 
-from ...domain.errors import TarkeepError
+from ...domain.tarkeep_error import TarkeepError
 from ..logs import Log
 from ..settings.server import ServerSettings
 from ..wiring.server import Tarkeep

@@ -18,7 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from ...domain.access.tokens import why_not_listen
-from ...domain.errors import InvalidSetting
+from ...domain.errors.settings import InvalidSetting
 from ...domain.usecases.access.tokens import LetIn
 from ..logs import Log
 from ..settings.server import ServerSettings

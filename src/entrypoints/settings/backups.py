@@ -14,10 +14,11 @@ from typing import TypeVar
 
 import msgspec
 
-from ...domain.archives.archive import BackupType
 from ...domain.client.backup.dump_rule import DumpRule, parse_period
 from ...domain.client.ports.dumping import DumpSource
-from ...domain.errors import InvalidName, InvalidSetting, WrongUse
+from ...domain.errors.settings import InvalidSetting, WrongUse
+from ...domain.identity.archive_id import BackupType
+from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_profile
 from .files import expanded
 from .shapes import sentence, unknown_name

@@ -15,9 +15,9 @@ from typing import Annotated, Literal
 from attrs import field, frozen
 from cyclopts import Group, Parameter, Token
 
-from ...domain.archives.archive import BackupType
 from ...domain.client.address import ServerAddress
-from ...domain.errors import InvalidSetting
+from ...domain.errors.settings import InvalidSetting
+from ...domain.identity.archive_id import BackupType
 from ..cli.terminal.streams import keep_secret
 from .files import expanded, home_directory, read_setting_text, with_home
 from .server import Size

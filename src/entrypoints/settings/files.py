@@ -14,7 +14,7 @@ import select
 import time
 from pathlib import Path
 
-from ...domain.errors import InvalidSetting
+from ...domain.errors.settings import InvalidSetting
 
 MOST_BYTES = 4 << 20
 _PATIENCE_SECONDS = 10.0

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from ...domain.errors import InvalidSetting
+from ...domain.errors.settings import InvalidSetting
 from ...domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from .files import read_setting_text
 from .server import parse_size

@@ -15,7 +15,7 @@ from attrs import field, frozen
 from cyclopts import Group, Parameter, Token
 
 from ...domain.access.tokens import Network
-from ...domain.errors import InvalidSetting
+from ...domain.errors.settings import InvalidSetting
 from .files import url_with_home, with_home, with_home_if_any
 
 MEBIBYTE = 1 << 20

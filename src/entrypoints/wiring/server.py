@@ -45,7 +45,7 @@ from ...adapters.targz.gzip_writer import gzipped
 from ...adapters.targz.inspector import InspectionLimits, NoInspector, TargzInspector
 from ...adapters.targz.seek_index import SeekIndexes
 from ...adapters.targz.unpacker import TargzUnpacker
-from ...domain.errors import InvalidSetting
+from ...domain.errors.settings import InvalidSetting
 from ...domain.ports import (
     ArchiveStore,
     ArchiveSums,

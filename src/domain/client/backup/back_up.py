@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 from attrs import evolve, field, frozen
 
-from ...archives.archive import ArchiveId, BackupArchive, BackupType, Lineage
+from ...archives.archive import BackupArchive, Lineage
 from ...archives.notes import fitting
-from ...errors import NotThere, SnapshotUnusable, TarkeepError
+from ...errors.client import NotThere, SnapshotUnusable
+from ...identity.archive_id import ArchiveId, BackupType
 from ...ports import Hasher
+from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
 from ..ports.chains import Base, Chains, StoredPoint
 from ..ports.dumping import NOBODY, Changes, DumpEnd, Dumper, DumpSource, Making, Unreadable, Watch

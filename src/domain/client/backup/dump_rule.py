@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 from attrs import field, frozen
 
-from ...archives.archive import BackupType
-from ...errors import InvalidSetting
+from ...errors.settings import InvalidSetting
+from ...identity.archive_id import BackupType
 from ...text.counted import counted
 from ..ports.chains import StoredPoint
 

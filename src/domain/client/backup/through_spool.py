@@ -12,10 +12,12 @@ from typing import Protocol
 
 from attrs import evolve, frozen
 
-from ...archives.archive import ArchiveId, Lineage
-from ...errors import ParentMoved, TarkeepError
+from ...archives.archive import Lineage
+from ...errors.client import ParentMoved
+from ...identity.archive_id import ArchiveId
 from ...identity.naming import time_in_name
 from ...ports import Hasher
+from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
 from ..ports.chains import Chains
 from ..ports.dumping import NOBODY, DumpEnd, DumpSource, Making, Watch

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ...archives.archive import ArchiveId, BackupType
-from ...errors import NotRestorable, NotThere
+from ...errors.client import NotRestorable, NotThere
+from ...identity.archive_id import ArchiveId, BackupType
 from ...text.counted import counted
 from ...text.paths import path_text
 from ..ports.chains import Chains

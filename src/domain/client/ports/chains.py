@@ -13,8 +13,9 @@ from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
-from ...archives.archive import ArchiveId, BackupType, is_dated_ahead
-from ...trees.lack_counts import NONE, Counts
+from ...archives.archive import is_dated_ahead
+from ...identity.archive_id import ArchiveId, BackupType
+from ...text.lack_counts import NONE, Counts
 from .remote import Download
 
 LATEST = "latest"

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from attrs import frozen
 
-from ...errors import DumpFailed, DumpTooLarge, InvalidSetting
+from ...errors.client import DumpFailed, DumpTooLarge
+from ...errors.settings import InvalidSetting
 from ...text.paths import path_text
 from ..backup.selection import Selection
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from attrs import frozen
 
-from ...archives.archive import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Lineage
+from ...archives.archive import BackupArchive, Lineage
 from ...archives.inventory import InventoryEntry, SyncReport
-from ...errors import FolderUnusable
+from ...errors.client import FolderUnusable
+from ...identity.archive_id import ArchiveId, BackupType
+from ...identity.digests import DeclaredDigests
 from ...ports import Totals
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from enum import Enum
 from attrs import define, field, frozen
 
 from ...archives.archive import BackupArchive
-from ...errors import LocalConflict, LocalFileChanged, NoAnswer, PulledBytesDiffer, TarkeepError
+from ...errors.client import LocalConflict, LocalFileChanged, NoAnswer, PulledBytesDiffer
 from ...ports import Hasher, RunningChecksum
+from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
 from ..ports.remote import ArchiveSource, DigestCache, Landing, LocalArchive, LocalFiles, Part
 from ..push.push_archive import Progress, digest_of

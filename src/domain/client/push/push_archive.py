@@ -15,10 +15,15 @@ from enum import Enum
 
 from attrs import define, evolve, field, frozen
 
-from ...archives.archive import ArchiveId, BackupArchive, BackupType, DeclaredDigests, Lineage
+from ...archives.archive import BackupArchive, Lineage
 from ...archives.inventory import Bucket, InventoryEntry, SyncReport
-from ...errors import DigestMismatch, FolderUnusable, LocalFileChanged, TarkeepError, UploadGone, UploadNotFound
+from ...errors.client import FolderUnusable, LocalFileChanged
+from ...errors.uploads import UploadGone, UploadNotFound
+from ...identity.archive_id import ArchiveId, BackupType
+from ...identity.digests import DeclaredDigests
+from ...identity.invalid import DigestMismatch
 from ...ports import Hasher, RunningChecksum
+from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
 from ..ports.remote import (
     NO_LINEAGE,

@@ -15,9 +15,15 @@ from datetime import datetime
 
 from attrs import define, field, frozen
 
-from ...archives.archive import ArchiveId, BackupArchive, DeclaredDigests, Lineage
-from ...errors import DigestMismatch, EmptyArchive, NoAnswer, TarkeepError, UploadGone
+from ...archives.archive import BackupArchive, Lineage
+from ...errors.client import NoAnswer
+from ...errors.content import EmptyArchive
+from ...errors.uploads import UploadGone
+from ...identity.archive_id import ArchiveId
+from ...identity.digests import DeclaredDigests
+from ...identity.invalid import DigestMismatch
 from ...ports import Hasher, RunningChecksum
+from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ...uploads import ChecksumAlgorithm
 from ..ports.remote import NO_LINEAGE, Remote, UploadProgress

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import frozen
 
-from ...archives.archive import ArchiveId
+from ...identity.archive_id import ArchiveId
 from ..ports.remote import LocalArchive
 
 

@@ -13,7 +13,8 @@ from typing import Protocol
 from attrs import define, evolve, field, frozen
 
 from ...archives.archive import BackupArchive
-from ...errors import ArchiveNotFound, ExtractFailed, PulledBytesDiffer, UnsafeMembers
+from ...errors.archives import ArchiveNotFound
+from ...errors.client import ExtractFailed, PulledBytesDiffer, UnsafeMembers
 from ...ports import Hasher
 from ...tar.members import Member
 from ...uploads import ChecksumAlgorithm

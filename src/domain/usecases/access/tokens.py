@@ -22,7 +22,7 @@ from ...access.tokens import (
     token_id,
     token_text,
 )
-from ...errors import NotLetIn
+from ...errors.access import NotLetIn
 from ...ports import AuditLog, Clock, Gatekeeper
 
 

@@ -16,8 +16,10 @@ from itertools import groupby, islice
 
 from attrs import define, field, frozen
 
-from ...archives.archive import ArchiveId, BackupArchive, BackupType
-from ...errors import ArchiveNotFound, CatalogLacks, SidecarInvalid
+from ...archives.archive import BackupArchive
+from ...errors.archives import ArchiveNotFound, SidecarInvalid
+from ...errors.settings import CatalogLacks
+from ...identity.archive_id import ArchiveId, BackupType
 from ...ports import ArchiveStore, Catalog
 from ..reading.examine import ExamineArchive
 from .rebuild import described

@@ -13,9 +13,9 @@ from itertools import groupby
 
 from attrs import frozen
 
-from ...archives.archive import ArchiveId, BackupType
-from ...errors import TarkeepError
+from ...identity.archive_id import ArchiveId, BackupType
 from ...ports import ArchiveStore, Catalog, Hasher
+from ...tarkeep_error import TarkeepError
 from ..restoring.snapshots import note_snapshot, snapshot_digest
 
 

@@ -14,9 +14,11 @@ from typing import Protocol
 
 from attrs import define, field, frozen
 
-from ...archives.archive import ArchiveId, BackupType, DeclaredDigests, Offer
-from ...errors import TarkeepError
+from ...archives.archive import Offer
+from ...identity.archive_id import ArchiveId, BackupType
+from ...identity.digests import DeclaredDigests
 from ...ports import Block
+from ...tarkeep_error import TarkeepError
 from ..receiving.receive import Outcome, ReceiveArchive
 
 

@@ -17,10 +17,14 @@ from datetime import datetime
 from attrs import evolve, frozen
 
 from ...archives import sidecar
-from ...archives.archive import ArchiveId, ArchiveState, BackupArchive, Contents, Digests
-from ...errors import ArchiveCorrupt, ArchiveNotFound, SidecarInvalid, TarkeepError
+from ...archives.archive import ArchiveState, BackupArchive, Contents
+from ...errors.archives import ArchiveCorrupt, ArchiveNotFound, SidecarInvalid
+from ...identity.archive_id import ArchiveId
+from ...identity.digests import Digests
 from ...ports import ArchiveStore, Catalog, Clock, Hasher, Inspector, StoredArchive
 from ...profiles.rules import NO_RULES, Rules
+from ...tarkeep_error import TarkeepError
+from ...text.times import rfc3339
 
 
 @frozen
@@ -146,7 +150,7 @@ def _salvaged(stored: StoredArchive, found: Digests, contents: Contents | None, 
     for spoiled in ({}, *({name: default} for name, default in _DISPENSABLE.items())):
         tried = {**members, **facts, "format": sidecar.FORMAT, **spoiled}
         for one, other in (("received_at", "taken_at"), ("taken_at", "received_at")):
-            tried[one] = tried.get(one) or members.get(other) or sidecar.rfc3339(now)
+            tried[one] = tried.get(one) or members.get(other) or rfc3339(now)
         with suppress(SidecarInvalid):
             archive = sidecar.decode(json.dumps(tried).encode(), is_doubtful=True)
             return evolve(archive, contents=contents or archive.contents, state=ArchiveState.STORED)

@@ -14,8 +14,11 @@ from contextlib import suppress
 from attrs import define, evolve, field, frozen
 
 from ...archives import sidecar
-from ...archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Digests
-from ...errors import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, BackendUnavailable, SidecarInvalid
+from ...archives.archive import ArchiveState, BackupArchive
+from ...errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SidecarInvalid
+from ...errors.capacity import BackendUnavailable
+from ...identity.archive_id import ArchiveId, BackupType
+from ...identity.digests import Digests
 from ...ports import ArchiveStore, Catalog, Hasher, MemberRecords, StoredArchive
 from ..restoring.snapshots import snapshot_digest
 from .mend_sidecar import MendSidecar, agree

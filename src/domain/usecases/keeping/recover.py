@@ -13,7 +13,7 @@ from attrs import frozen
 
 from ...archives import sidecar
 from ...archives.archive import BackupArchive
-from ...errors import ArchiveNotFound
+from ...errors.archives import ArchiveNotFound
 from ...ports import ArchiveStore, Catalog, UploadSessions
 from ...uploads import led_nowhere
 

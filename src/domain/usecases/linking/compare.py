@@ -12,14 +12,17 @@ from itertools import islice
 
 from attrs import define, evolve, field
 
-from ...archives.archive import ArchiveState, BackupArchive, BackupType, Kind
+from ...archives.archive import ArchiveState, BackupArchive, Kind
 from ...chains.links import Fit, FitVerdict
 from ...comparing.compatibility import EXAMPLES, fit, overruled, together, unread
 from ...comparing.directory_times import Pair, pairs
 from ...comparing.untroubled import alone, has_no_trouble, renames_in_vain
-from ...errors import ExpandsTooFar, MemberUnreadable, RejectedContent, TarkeepError, TreeTooLarge
+from ...errors.content import ExpandsTooFar, MemberUnreadable, RejectedContent
+from ...errors.restoring import TreeTooLarge
+from ...identity.archive_id import BackupType
 from ...names.name_table import NameTable
 from ...tar.headers import read_to_show
+from ...tarkeep_error import TarkeepError
 from ..reading.read_members import RecordMembers
 
 VERSIONS_COMPARED = 100

@@ -13,7 +13,7 @@ from functools import partial
 
 from attrs import evolve, frozen
 
-from ...archives.archive import ArchiveId, ArchiveState, BackupArchive
+from ...archives.archive import ArchiveState, BackupArchive
 from ...chains import links as chains
 from ...chains.kept_links import LinkState, NewLink
 from ...chains.links import Fit, Link, link_archive, link_archives, with_own
@@ -21,9 +21,10 @@ from ...chains.neighbours import Asked, ListedNeighbours, Neighbours, NotedNeigh
 from ...chains.seen import Seen
 from ...chains.standing import Placed, placed, seen_of
 from ...comparing import compatibility as fitting
-from ...errors import TarkeepError
+from ...identity.archive_id import ArchiveId
 from ...ports import Catalog, Turns
 from ...profiles.rules import Rules
+from ...tarkeep_error import TarkeepError
 from ..reading.read_members import RecordMembers
 from .compare import Comparing, EnoughCompared
 from .see_point import EnoughMerged, Seeing

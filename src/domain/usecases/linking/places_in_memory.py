@@ -7,9 +7,9 @@ from datetime import datetime
 
 from attrs import define, field
 
-from ...archives.archive import ArchiveId, BackupType
 from ...chains.kept_links import PlacedPage
 from ...chains.standing import Placed
+from ...identity.archive_id import ArchiveId, BackupType
 
 _ALL_TYPES = tuple(BackupType)
 

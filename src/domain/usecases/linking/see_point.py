@@ -13,14 +13,17 @@ from itertools import pairwise
 
 from attrs import define, field
 
-from ...archives.archive import ArchiveId, BackupArchive
+from ...archives.archive import BackupArchive
 from ...chains.links import Evidence
 from ...chains.seen import CLEAR, Seen, lost_names
 from ...chains.standing import Fidelity, Placed, Standing
 from ...comparing.untroubled import is_apart
-from ...errors import MemberUnreadable, TarkeepError, TreeTooLarge
+from ...errors.content import MemberUnreadable
+from ...errors.restoring import TreeTooLarge
+from ...identity.archive_id import ArchiveId
 from ...names.footprints import Footprint, Walk
 from ...names.name_table import NameTable, OpenTable
+from ...tarkeep_error import TarkeepError
 from ...trees.lacks import Lacks
 from ...trees.merging import merge
 from ..reading.read_members import RecordMembers

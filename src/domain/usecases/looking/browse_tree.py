@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 from attrs import frozen
 
 from ...archives.archive import BackupArchive
-from ...errors import ArchiveCorrupt, MemberNotFound, PathNotFound
+from ...errors.archives import ArchiveCorrupt
+from ...errors.restoring import MemberNotFound, PathNotFound
 from ...ports import Unpacker
 from ...tar.headers import read_to_show
 from ...tar.members import Member, MemberType

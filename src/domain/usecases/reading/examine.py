@@ -14,16 +14,13 @@ from contextlib import contextmanager, suppress
 from attrs import evolve, frozen
 
 from ...archives import sidecar
-from ...archives.archive import ArchiveState, BackupArchive, Digests
-from ...errors import (
-    ArchiveCorrupt,
-    ArchiveNotFound,
-    BackendUnavailable,
-    MemberUnreadable,
-    RejectedContent,
-    TarkeepError,
-)
+from ...archives.archive import ArchiveState, BackupArchive
+from ...errors.archives import ArchiveCorrupt, ArchiveNotFound
+from ...errors.capacity import BackendUnavailable
+from ...errors.content import MemberUnreadable, RejectedContent
+from ...identity.digests import Digests
 from ...ports import ArchiveStore, Catalog, Hasher, Notifier
+from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 
 _PERHAPS_DAMAGE = (ArchiveCorrupt, RejectedContent, MemberUnreadable)

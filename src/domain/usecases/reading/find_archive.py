@@ -5,8 +5,9 @@ from __future__ import annotations
 from attrs import frozen
 
 from ...access.tokens import ANYBODY, Visitor
-from ...archives.archive import ArchiveId, BackupArchive, BackupType
-from ...errors import AmbiguousName, ArchiveNotFound
+from ...archives.archive import BackupArchive
+from ...errors.archives import AmbiguousName, ArchiveNotFound
+from ...identity.archive_id import ArchiveId, BackupType
 from ...ports import Catalog
 from ..access.visible import VisibleProfiles
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from attrs import frozen
 
-from ...errors import ArchiveCorrupt
+from ...errors.archives import ArchiveCorrupt
 from ...ports import ArchiveReader, Hasher
 from ...uploads import ChecksumAlgorithm
 

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 from attrs import frozen
 
 from ...access.tokens import ANYBODY, Visitor
-from ...archives.archive import BackupType
-from ...errors import InsufficientStorage, ProfileNotFound
+from ...errors.archives import ProfileNotFound
+from ...errors.capacity import InsufficientStorage
+from ...identity.archive_id import BackupType
 from ...identity.naming import check_profile
 from ...ports import ArchiveStore, Catalog, ListedArchive, Page, Sums, Totals
 from ..access.visible import VisibleProfiles

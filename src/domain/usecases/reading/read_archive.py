@@ -16,8 +16,10 @@ from attrs import define, field, frozen
 
 from ...archives.archive import ArchiveState, BackupArchive
 from ...archives.block_sums import BLOCK_BYTES, BlockSums, RunningSums
-from ...errors import ArchiveCorrupt, ArchiveNotFound, BackendUnavailable, TarkeepError
+from ...errors.archives import ArchiveCorrupt, ArchiveNotFound
+from ...errors.capacity import BackendUnavailable
 from ...ports import ArchiveReader, ArchiveStore, ArchiveSums, Hasher, Turns
+from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ...uploads import ChecksumAlgorithm
 from .examine import ExamineArchive

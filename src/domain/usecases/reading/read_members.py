@@ -13,7 +13,9 @@ from typing import TypeVar
 from attrs import frozen
 
 from ...archives.archive import BackupArchive
-from ...errors import MemberUnreadable, RecordsMissing, TreeTooLarge
+from ...errors.archives import RecordsMissing
+from ...errors.content import MemberUnreadable
+from ...errors.restoring import TreeTooLarge
 from ...names.columns import Names, tables
 from ...names.footprints import Footprint, footprint_of
 from ...names.joined import taken_apart

@@ -17,8 +17,8 @@ from operator import attrgetter
 from attrs import frozen
 
 from ...access.tokens import ANYBODY, Visitor
-from ...archives.archive import BackupType
 from ...archives.inventory import Bucket, InventoryEntry, Judged, bucket_of, once_each, pair
+from ...identity.archive_id import BackupType
 from ...ports import Catalog, InventorySorter
 from ..access.visible import VisibleProfiles
 

@@ -17,24 +17,16 @@ from typing import TypeVar
 from attrs import define, evolve, frozen
 
 from ...archives import sidecar
-from ...archives.archive import ArchiveId, ArchiveState, BackupArchive, Contents, Digests, Kind, Offer, is_bound
+from ...archives.archive import ArchiveState, BackupArchive, Contents, Kind, Offer, is_bound
 from ...archives.block_sums import BLOCK_BYTES, RunningSums
 from ...chains.links import base_types
 from ...chains.seen import told_of
 from ...chains.standing import Placed, doubts_about_bytes
-from ...errors import (
-    AlreadyPublished,
-    ArchiveNotFound,
-    EmptyArchive,
-    InvalidName,
-    NameConflict,
-    NotAGzip,
-    NotATar,
-    ReceiveInProgress,
-    RejectedContent,
-    SidecarInvalid,
-    TarkeepError,
-)
+from ...errors.archives import AlreadyPublished, ArchiveNotFound, NameConflict, ReceiveInProgress, SidecarInvalid
+from ...errors.content import EmptyArchive, NotAGzip, NotATar, RejectedContent
+from ...identity.archive_id import ArchiveId
+from ...identity.digests import Digests
+from ...identity.invalid import InvalidName
 from ...identity.naming import time_in_name, with_time
 from ...ports import (
     AlreadyStored,
@@ -55,6 +47,7 @@ from ...ports import (
 )
 from ...profiles.capacity import NO_RESERVE, Reserve, check_quota, check_room
 from ...profiles.rules import NO_RULES, Rules
+from ...tarkeep_error import TarkeepError
 from ...text.sizes import check_size
 from ...uploads import Upload, held_bytes
 from ..keeping.recover import settle_claim

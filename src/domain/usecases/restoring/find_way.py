@@ -14,12 +14,13 @@ from datetime import datetime
 
 from attrs import evolve, field, frozen
 
-from ...archives.archive import ArchiveId, ArchiveState, BackupArchive, Kind
+from ...archives.archive import ArchiveState, BackupArchive, Kind
 from ...chains.links import Evidence
 from ...chains.points import Plan
 from ...chains.standing import Fidelity, Placed
-from ...errors import PointNotRestorable
-from ...trees.lack_counts import Counts
+from ...errors.restoring import PointNotRestorable
+from ...identity.archive_id import ArchiveId
+from ...text.lack_counts import Counts
 from .list_points import ListPoints, last_of
 
 

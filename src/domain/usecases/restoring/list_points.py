@@ -14,23 +14,16 @@ from datetime import datetime
 
 from attrs import frozen
 
-from ...archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType, Kind, Offer
+from ...archives.archive import ArchiveState, BackupArchive, Kind, Offer
 from ...chains.kept_links import PlacedPage, Places
 from ...chains.links import Fit, Link, base_types
 from ...chains.passed_over import PassedOver, passed_over
 from ...chains.points import Plan, RestorePoint, plan_restore, restore_points
 from ...chains.standing import Placed
-from ...errors import (
-    AmbiguousType,
-    ArchiveNotFound,
-    BackendUnavailable,
-    CatalogBusy,
-    InsufficientStorage,
-    ParentMismatch,
-    PointNotFound,
-    ProfileNotFound,
-    ReadOnly,
-)
+from ...errors.archives import AmbiguousType, ArchiveNotFound, ProfileNotFound
+from ...errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
+from ...errors.restoring import ParentMismatch, PointNotFound
+from ...identity.archive_id import ArchiveId, BackupType
 from ...ports import Catalog
 from ...profiles.rules import Rules
 from ..linking.link_profile import LinkArchives

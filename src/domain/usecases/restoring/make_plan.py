@@ -11,12 +11,14 @@ from datetime import datetime
 
 from attrs import evolve, frozen
 
-from ...archives.archive import ArchiveId, BackupArchive
+from ...archives.archive import BackupArchive
 from ...chains.points import Plan
 from ...chains.standing import Fidelity
-from ...errors import ArchiveCorrupt, PointNotRestorable
+from ...errors.archives import ArchiveCorrupt
+from ...errors.restoring import PointNotRestorable
+from ...identity.archive_id import ArchiveId
 from ...tar.paths import canonical
-from ...trees.lack_counts import NONE, Counts
+from ...text.lack_counts import NONE, Counts
 from ...trees.lacks import Lacks
 from .list_points import ListPoints
 from .open_point import OpenPoint

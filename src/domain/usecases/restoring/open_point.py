@@ -16,14 +16,18 @@ from typing import TypeAlias
 
 from attrs import define, evolve, field, frozen
 
-from ...archives.archive import ArchiveId, ArchiveState, BackupArchive
+from ...archives.archive import ArchiveState, BackupArchive
 from ...chains.points import Plan
 from ...chains.seen import lost_names
-from ...errors import ArchiveCorrupt, MemberUnreadable, PathNotFound, PointNotRestorable, TarkeepError, TreeTooLarge
+from ...errors.archives import ArchiveCorrupt
+from ...errors.content import MemberUnreadable
+from ...errors.restoring import PathNotFound, PointNotRestorable, TreeTooLarge
+from ...identity.archive_id import ArchiveId
 from ...names.name_table import OpenTable
 from ...tar.paths import canonical
+from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
-from ...trees.lack_counts import Counts
+from ...text.lack_counts import Counts
 from ...trees.lacks import Lacks
 from ...trees.merging import merge
 from ...trees.tree import Tree

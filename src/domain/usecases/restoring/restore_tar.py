@@ -20,7 +20,7 @@ from operator import not_
 from attrs import define, frozen
 
 from ...archives.archive import ArchiveState, BackupArchive
-from ...errors import ArchiveCorrupt
+from ...errors.archives import ArchiveCorrupt
 from ...ports import UnpackedArchive, Unpacker
 from ...tar.headers import as_directory, as_hard_link, data_of, drop_times, read_member, with_mode, with_path
 from ...tar.members import MemberRecord

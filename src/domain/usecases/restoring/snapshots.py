@@ -14,9 +14,12 @@ from contextlib import suppress
 from attrs import evolve, frozen
 
 from ...archives import sidecar
-from ...archives.archive import ArchiveId, BackupArchive
-from ...errors import AlreadyPublished, DigestMismatch, SnapshotConflict, SnapshotNotFound, TarkeepError
+from ...archives.archive import BackupArchive
+from ...errors.archives import AlreadyPublished, SnapshotConflict, SnapshotNotFound
+from ...identity.archive_id import ArchiveId
+from ...identity.invalid import DigestMismatch
 from ...ports import ArchiveReader, ArchiveStore, Block, Catalog, Hasher, Notifier, RunningChecksum
+from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
 from ..reading.hashed import HashedReader
 

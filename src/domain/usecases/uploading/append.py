@@ -16,19 +16,14 @@ from contextlib import ExitStack, suppress
 from attrs import evolve, frozen
 
 from ... import uploads
-from ...archives.archive import Digests, Offer
-from ...errors import (
-    BeyondLength,
-    ChecksumMismatch,
-    DigestMismatch,
-    ExpandsTooFar,
-    NameConflict,
-    RejectedContent,
-    StagedBytesMissing,
-    TarkeepError,
-    TooLarge,
-)
+from ...archives.archive import Offer
+from ...errors.archives import NameConflict
+from ...errors.content import ExpandsTooFar, RejectedContent, TooLarge
+from ...errors.uploads import BeyondLength, ChecksumMismatch, StagedBytesMissing
+from ...identity.digests import Digests
+from ...identity.invalid import DigestMismatch
 from ...ports import ArchiveWriter, Block, Hasher
+from ...tarkeep_error import TarkeepError
 from ...uploads import Checksum, Role, Upload
 from ..receiving.receive import Arrival, ReceiveArchive
 from .begin import BeginUpload

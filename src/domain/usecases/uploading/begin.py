@@ -15,7 +15,9 @@ from attrs import frozen
 
 from ... import uploads
 from ...archives.archive import Offer
-from ...errors import ArchiveNotFound, NameConflict, QuotaExceeded, TooManyUploads
+from ...errors.archives import ArchiveNotFound, NameConflict
+from ...errors.capacity import QuotaExceeded
+from ...errors.uploads import TooManyUploads
 from ...ports import IdSource
 from ...uploads import Upload
 from ..receiving.receive import ReceiveArchive, SameName

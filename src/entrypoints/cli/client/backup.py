@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from attrs import evolve, frozen
 from cyclopts import Parameter
 
-from ....domain.archives.archive import ArchiveId, BackupType
 from ....domain.client.backup.back_up import BackedUp, PlannedDump
 from ....domain.client.backup.through_spool import BackUpThroughFile
 from ....domain.client.backup.verdict import Verdict
 from ....domain.client.ports.dumping import NO_LIMITS, DumpSource, Limits
 from ....domain.client.push.push_archive import Progress
 from ....domain.client.retrying import Notice
-from ....domain.errors import ParentMoved, TarkeepError, WrongUse
+from ....domain.errors.client import ParentMoved
+from ....domain.errors.settings import WrongUse
+from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.naming import check_profile
+from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
 from ...settings.backups import BackupSettings, from_table

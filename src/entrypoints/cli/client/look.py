@@ -10,8 +10,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ....domain.archives.archive import ArchiveId
 from ....domain.client.ports.chains import LATEST, TreeEntry, Version
+from ....domain.identity.archive_id import ArchiveId
 from ....domain.text.paths import path_text
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
-from ....domain.archives.archive import ArchiveId, BackupType
 from ....domain.client.ports.chains import StoredPoint
 from ....domain.client.status import age
+from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.text.counted import counted
 from ....domain.text.paths import printable
 from ....domain.text.sizes import human_size

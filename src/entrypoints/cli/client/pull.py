@@ -7,11 +7,14 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ....domain.archives.archive import BackupArchive, BackupType
+from ....domain.archives.archive import BackupArchive
 from ....domain.client.pull.pull_archive import Arrival, PullArchive, Pulled, named
 from ....domain.client.push.push_archive import Progress
 from ....domain.client.retrying import Notice
-from ....domain.errors import ArchiveNotFound, LocalConflict, ProfileNotFound, TarkeepError
+from ....domain.errors.archives import ArchiveNotFound, ProfileNotFound
+from ....domain.errors.client import LocalConflict
+from ....domain.identity.archive_id import BackupType
+from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings, TypeWord
 from ...settings.files import expanded

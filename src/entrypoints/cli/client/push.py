@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 from attrs import evolve, frozen
 from cyclopts import Parameter
 
-from ....domain.archives.archive import ArchiveId, BackupArchive, BackupType
+from ....domain.archives.archive import BackupArchive
 from ....domain.client.ports.remote import LocalArchive
 from ....domain.client.push.push_archive import Fate, Progress, newest_of_each_type
 from ....domain.client.retrying import Notice
-from ....domain.errors import FolderUnusable, InvalidName, NothingToSend, Refused, StoredDiffers, TarkeepError, WrongUse
+from ....domain.errors.client import FolderUnusable, NothingToSend, Refused, StoredDiffers
+from ....domain.errors.settings import WrongUse
+from ....domain.identity.archive_id import ArchiveId, BackupType
+from ....domain.identity.invalid import InvalidName
 from ....domain.identity.naming import check_archive_name
+from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings, TypeWord
 from ..shared.opening import one_profile, opening, retry_notice, tell_unusable

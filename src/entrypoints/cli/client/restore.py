@@ -11,7 +11,8 @@ from cyclopts import Parameter
 
 from ....domain.client.ports.chains import LATEST, RestorePlan
 from ....domain.client.restore.restore import PlannedRestore
-from ....domain.errors import NoAnswer, NotRestorable, Refused, WrongUse
+from ....domain.errors.client import NoAnswer, NotRestorable, Refused
+from ....domain.errors.settings import WrongUse
 from ...settings.backups import tar_program
 from ...settings.client import ClientSettings
 from ...settings.files import expanded

@@ -24,7 +24,8 @@ from ....domain.client.restore.comparing import differences
 from ....domain.client.restore.restore import Held, PlannedRestore, Reached
 from ....domain.client.restore.resuming import Begun, TrailFile, Work, goes_on_at, read_begun, strangers
 from ....domain.client.retrying import Notice
-from ....domain.errors import FolderUnusable, LocalDiskFull, NotRestorable, TarkeepError
+from ....domain.errors.client import FolderUnusable, LocalDiskFull, NotRestorable
+from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.counted import counted
 from ....domain.text.paths import path_text
 from ....domain.text.sizes import human_size

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ....domain.archives.archive import utc_from_timestamp
 from ....domain.client.ports.remote import LocalArchive
 from ....domain.client.push.unfinished import unfinished_uploads
 from ....domain.client.status import Safety, Stock, TypeStock, age, take_stock
-from ....domain.errors import NoAnswer, ProfileNotFound, TarkeepError
+from ....domain.errors.archives import ProfileNotFound
+from ....domain.errors.client import NoAnswer
+from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
+from ....domain.text.times import utc_from_timestamp
 from ...settings.client import ClientSettings
 from ...settings.nearest import did_you_mean
 from ..shared.opening import local_digests, opening, retry_notice, tell_unusable, the_profile

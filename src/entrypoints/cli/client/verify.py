@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from ....domain.archives.inventory import InventoryEntry
 from ....domain.client.ports.remote import LocalArchive
 from ....domain.client.status import Safety, take_stock
-from ....domain.errors import ProfileNotFound
+from ....domain.errors.archives import ProfileNotFound
 from ...settings.client import ClientSettings
 from ..shared.opening import local_digests, opening, retry_notice, tell_unusable, the_profile
 from ..terminal.exits import DIFFERENT, OK, PARTLY

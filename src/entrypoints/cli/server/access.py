@@ -20,9 +20,9 @@ from cyclopts import Parameter
 
 from ....domain.access.audit import AuditReport
 from ....domain.access.tokens import Scope, Token
-from ....domain.archives.sidecar import rfc3339
-from ....domain.errors import InvalidSetting, WrongUse
+from ....domain.errors.settings import InvalidSetting, WrongUse
 from ....domain.text.counted import counted
+from ....domain.text.times import rfc3339
 from ...settings.files import expanded
 from ...settings.server import StorageSettings
 from ..shared.moments import moment_of, tell_zone

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cyclopts import Parameter
 
-from ....domain.errors import InvalidSetting
+from ....domain.errors.settings import InvalidSetting
 from ....domain.text.counted import counted
 from ....domain.text.paths import printable
 from ...logs import Log, configure

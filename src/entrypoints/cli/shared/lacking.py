@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ....domain.client.ports.chains import LackingName, RestorePlan
 from ....domain.text.counted import counted
+from ....domain.text.lack_counts import Counts
 from ....domain.text.paths import path_text
-from ....domain.trees.lack_counts import Counts
 from ..terminal.output import Output
 
 SHOWN_NAMES = 20

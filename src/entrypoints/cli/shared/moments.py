@@ -12,9 +12,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ....domain.archives.archive import BackupType
 from ....domain.client.ports.chains import LATEST
-from ....domain.errors import WrongUse
+from ....domain.errors.settings import WrongUse
+from ....domain.identity.archive_id import BackupType
 from ....domain.identity.naming import check_archive_name
 from ..terminal.output import Output
 

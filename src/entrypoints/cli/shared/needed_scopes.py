@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ....domain.errors import Unauthorized
+from ....domain.errors.client import Unauthorized
 from ....domain.text.counted import listed
 
 SCOPES: dict[str, tuple[str, ...]] = {

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from ....domain.client.ports.remote import LocalArchive, LocalContents, ServerFacts
 from ....domain.client.push.push_archive import digest_of
 from ....domain.client.retrying import Notice
-from ....domain.errors import FolderUnusable, LocalFileChanged, TarkeepError, WrongUse
+from ....domain.errors.client import FolderUnusable, LocalFileChanged
+from ....domain.errors.settings import WrongUse
 from ....domain.identity.naming import check_profile
+from ....domain.tarkeep_error import TarkeepError
 from ...settings.client import SMALL_AT_ONCE, ClientSettings, memory_file, where_to_set
 from .. import process
 from ..terminal.exits import last_words

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ....domain.errors import WrongUse
+from ....domain.errors.settings import WrongUse
 from ....domain.text.paths import path_bytes
 
 

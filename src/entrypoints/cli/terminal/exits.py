@@ -6,8 +6,21 @@ import errno
 import os
 from pathlib import Path
 
-from ....domain import errors
 from ....domain.client.retrying import may_pass
+from ....domain.errors.access import TokenNotFound
+from ....domain.errors.archives import ArchiveNotFound, ProfileNotFound
+from ....domain.errors.client import (
+    ExtractFailed,
+    NoAnswer,
+    NotRestorable,
+    NotThere,
+    Refused,
+    Unauthorized,
+    UnsafeMembers,
+)
+from ....domain.errors.settings import InvalidSetting, WrongUse
+from ....domain.identity.invalid import InvalidName, InvalidType
+from ....domain.tarkeep_error import TarkeepError
 from .. import process
 from .streams import OutputLost
 
@@ -17,26 +30,26 @@ INTERRUPTED = process.INTERRUPTED
 NOT_READ = 141  # that of a program which a closed pipe has killed
 
 # Looked up along the class's bases.
-_TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
-    errors.InvalidSetting: (USAGE, ""),
-    errors.WrongUse: (USAGE, ""),
-    errors.InvalidName: (USAGE, ""),
-    errors.InvalidType: (USAGE, ""),
-    errors.ArchiveNotFound: (NOT_FOUND, "tarkeep list shows what is stored"),
-    errors.NotThere: (NOT_FOUND, ""),
-    errors.ExtractFailed: (
+_TABLE: dict[type[TarkeepError], tuple[int, str]] = {
+    InvalidSetting: (USAGE, ""),
+    WrongUse: (USAGE, ""),
+    InvalidName: (USAGE, ""),
+    InvalidType: (USAGE, ""),
+    ArchiveNotFound: (NOT_FOUND, "tarkeep list shows what is stored"),
+    NotThere: (NOT_FOUND, ""),
+    ExtractFailed: (
         FAILED,
         "where an ordinary user may not write into read-only folders, restore --merged into a new directory",
     ),
-    errors.UnsafeMembers: (FAILED, "restore --merged into a new directory has the server put the tree together"),
-    errors.TokenNotFound: (NOT_FOUND, ""),
-    errors.ProfileNotFound: (NOT_FOUND, "tarkeep stats shows the profiles"),
-    errors.Unauthorized: (UNAUTHORIZED, "put the right token into TARKEEP_TOKEN or the file of --token-file"),
-    errors.NoAnswer: (
+    UnsafeMembers: (FAILED, "restore --merged into a new directory has the server put the tree together"),
+    TokenNotFound: (NOT_FOUND, ""),
+    ProfileNotFound: (NOT_FOUND, "tarkeep stats shows the profiles"),
+    Unauthorized: (UNAUTHORIZED, "put the right token into TARKEEP_TOKEN or the file of --token-file"),
+    NoAnswer: (
         NO_ANSWER,
         "see that it runs there and --server is right, then run the same command again; --wait waits for it",
     ),
-    errors.TarkeepError: (FAILED, ""),
+    TarkeepError: (FAILED, ""),
 }
 
 
@@ -64,20 +77,20 @@ _INTERRUPTED = {
 _UNCHANGED = "nothing was changed, run the same command again"
 
 
-def exit_code(error: errors.TarkeepError) -> int:
+def exit_code(error: TarkeepError) -> int:
     """The exit code that *error* ends a command with. What a later run may get over is no answer."""
-    if isinstance(error, errors.Refused) and may_pass(error):
+    if isinstance(error, Refused) and may_pass(error):
         return NO_ANSWER
     return _row(error)[0]
 
 
-def hint(error: errors.TarkeepError) -> str:
+def hint(error: TarkeepError) -> str:
     """What to do about *error*, where its own sentence does not say; or nothing."""
-    if isinstance(error, errors.Refused):
+    if isinstance(error, Refused):
         return "run the same command again later" if may_pass(error) else _REFUSED.get(error.code, "")
-    if isinstance(error, errors.NotRestorable) and error.lacks is not None:
+    if isinstance(error, NotRestorable) and error.lacks is not None:
         return f"tarkeep restore --allow-gaps restores it all the same: {error.lacks.words or 'no name lacks'}"
-    if isinstance(error, errors.ExtractFailed | errors.UnsafeMembers) and error.is_merged:
+    if isinstance(error, ExtractFailed | UnsafeMembers) and error.is_merged:
         return "restore into a new directory"
     return _row(error)[1]
 
@@ -88,7 +101,7 @@ def last_words(error: BaseException, command: str) -> tuple[int, str]:
         left = error.args[0] if isinstance(error, KeyboardInterrupt) and error.args else ""
         return INTERRUPTED, f"interrupted; {left or _INTERRUPTED.get(command, _UNCHANGED)}"
     match error:
-        case errors.TarkeepError():
+        case TarkeepError():
             advice = hint(error)
             return exit_code(error), f"{error}{'; ' + advice if advice else ''}"
         case OutputLost():
@@ -132,5 +145,5 @@ def _is_somewhere() -> bool:
     return True
 
 
-def _row(error: errors.TarkeepError) -> tuple[int, str]:
+def _row(error: TarkeepError) -> tuple[int, str]:
     return next(_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE)

@@ -13,14 +13,15 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from ....domain.archives.archive import ArchiveId, ArchiveState, BackupArchive, BackupType
-from ....domain.archives.sidecar import rfc3339
+from ....domain.archives.archive import ArchiveState, BackupArchive
 from ....domain.chains.links import Link
 from ....domain.chains.passed_over import PassedOver
 from ....domain.chains.standing import Standing
+from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.ports import ListedArchive, Sums, Totals
 from ....domain.text.paths import path_text
 from ....domain.text.sizes import human_size
+from ....domain.text.times import rfc3339
 
 _EPOCH = date(1970, 1, 1).toordinal()
 

@@ -15,8 +15,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ....domain.archives.archive import ArchiveState, BackupArchive
-from ....domain.errors import ArchiveCorrupt, SnapshotNotFound, TarkeepError
+from ....domain.errors.archives import ArchiveCorrupt, SnapshotNotFound
 from ....domain.ports import ArchiveReader
+from ....domain.tarkeep_error import TarkeepError
 from ...logs import Log
 from .conditional import Representation, http_date, is_not_modified, requested_range
 

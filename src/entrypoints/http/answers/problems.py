@@ -13,8 +13,47 @@ from http import HTTPStatus
 import msgspec
 from starlette.responses import Response
 
-from ....domain import errors
-from ....domain.archives.archive import ArchiveId
+from ....domain.errors.access import NotLetIn, ScopeMissing
+from ....domain.errors.archives import (
+    AmbiguousName,
+    AmbiguousType,
+    ArchiveCorrupt,
+    ArchiveNotFound,
+    DuplicateEntry,
+    NameConflict,
+    ProfileNotFound,
+    ReceiveInProgress,
+    SnapshotConflict,
+    SnapshotNotFound,
+)
+from ....domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, QuotaExceeded, ReadOnly
+from ....domain.errors.content import (
+    EmptyArchive,
+    ExpandsTooFar,
+    GzipDamaged,
+    MemberUnreadable,
+    NotAGzip,
+    NotATar,
+    TooLarge,
+    UploadInterrupted,
+)
+from ....domain.errors.restoring import MemberNotFound, ParentMismatch, PathNotFound, PointNotFound, PointNotRestorable
+from ....domain.errors.uploads import (
+    BeyondLength,
+    ChecksumMismatch,
+    LengthMismatch,
+    NotAppendable,
+    OffsetMismatch,
+    PartsUnusable,
+    StagedBytesMissing,
+    TooManyUploads,
+    UploadGone,
+    UploadLocked,
+    UploadNotFound,
+)
+from ....domain.identity.archive_id import ArchiveId
+from ....domain.identity.invalid import DigestInvalid, DigestMismatch, InvalidName, InvalidType
+from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.paths import printable
 
 PROBLEM_JSON = "application/problem+json"
@@ -42,74 +81,74 @@ class Problem(Exception):
 
 
 # Looked up along the class's bases, so a subclass without a row of its own takes its parent's.
-_TABLE: dict[type[errors.TarkeepError], tuple[int, str]] = {
-    errors.NotLetIn: (401, "unauthorized"),
-    errors.ScopeMissing: (403, "insufficient-scope"),
-    errors.InvalidName: (400, "invalid-name"),
-    errors.InvalidType: (400, "invalid-type"),
-    errors.DigestInvalid: (400, "digest-invalid"),
-    errors.DigestMismatch: (400, "digest-mismatch"),
-    errors.DuplicateEntry: (422, "validation-failed"),
-    errors.EmptyArchive: (422, "empty-archive"),
-    errors.NotAGzip: (422, "not-a-gzip"),
-    errors.GzipDamaged: (422, "gzip-damaged"),
-    errors.NotATar: (422, "not-a-tar"),
-    errors.TooLarge: (413, "too-large"),
-    errors.ExpandsTooFar: (413, "too-large"),
-    errors.UploadInterrupted: (400, "upload-interrupted"),
-    errors.UploadNotFound: (404, "not-found"),
-    errors.UploadGone: (410, "gone"),
-    errors.StagedBytesMissing: (410, "gone"),
-    errors.UploadLocked: (423, "upload-locked"),
-    errors.OffsetMismatch: (409, "offset-mismatch"),
-    errors.LengthMismatch: (400, "invalid-parameter"),
-    errors.BeyondLength: (413, "too-large"),
-    errors.NotAppendable: (403, "upload-final"),
-    errors.PartsUnusable: (400, "parts-unusable"),
-    errors.ChecksumMismatch: (460, "checksum-mismatch"),
-    errors.TooManyUploads: (429, "too-many-requests"),
-    errors.NameConflict: (409, "name-conflict"),
-    errors.ReceiveInProgress: (409, "name-conflict"),
-    errors.ArchiveNotFound: (404, "not-found"),
-    errors.ProfileNotFound: (404, "not-found"),
-    errors.AmbiguousName: (409, "ambiguous-profile"),
-    errors.AmbiguousType: (409, "ambiguous-type"),
-    errors.ParentMismatch: (409, "parent-mismatch"),
-    errors.SnapshotConflict: (409, "name-conflict"),
-    errors.PointNotRestorable: (409, "not-restorable"),
-    errors.SnapshotNotFound: (404, "not-found"),
-    errors.PointNotFound: (404, "not-found"),
-    errors.PathNotFound: (404, "not-found"),
-    errors.MemberNotFound: (404, "not-found"),
-    errors.MemberUnreadable: (422, "not-a-tar"),
-    errors.ArchiveCorrupt: (500, "archive-corrupt"),
-    errors.QuotaExceeded: (507, "quota-exceeded"),
-    errors.InsufficientStorage: (507, "insufficient-storage"),
-    errors.ReadOnly: (503, "read-only"),
-    errors.CatalogBusy: (503, "catalog-busy"),
-    errors.BackendUnavailable: (503, "backend-unavailable"),
+_TABLE: dict[type[TarkeepError], tuple[int, str]] = {
+    NotLetIn: (401, "unauthorized"),
+    ScopeMissing: (403, "insufficient-scope"),
+    InvalidName: (400, "invalid-name"),
+    InvalidType: (400, "invalid-type"),
+    DigestInvalid: (400, "digest-invalid"),
+    DigestMismatch: (400, "digest-mismatch"),
+    DuplicateEntry: (422, "validation-failed"),
+    EmptyArchive: (422, "empty-archive"),
+    NotAGzip: (422, "not-a-gzip"),
+    GzipDamaged: (422, "gzip-damaged"),
+    NotATar: (422, "not-a-tar"),
+    TooLarge: (413, "too-large"),
+    ExpandsTooFar: (413, "too-large"),
+    UploadInterrupted: (400, "upload-interrupted"),
+    UploadNotFound: (404, "not-found"),
+    UploadGone: (410, "gone"),
+    StagedBytesMissing: (410, "gone"),
+    UploadLocked: (423, "upload-locked"),
+    OffsetMismatch: (409, "offset-mismatch"),
+    LengthMismatch: (400, "invalid-parameter"),
+    BeyondLength: (413, "too-large"),
+    NotAppendable: (403, "upload-final"),
+    PartsUnusable: (400, "parts-unusable"),
+    ChecksumMismatch: (460, "checksum-mismatch"),
+    TooManyUploads: (429, "too-many-requests"),
+    NameConflict: (409, "name-conflict"),
+    ReceiveInProgress: (409, "name-conflict"),
+    ArchiveNotFound: (404, "not-found"),
+    ProfileNotFound: (404, "not-found"),
+    AmbiguousName: (409, "ambiguous-profile"),
+    AmbiguousType: (409, "ambiguous-type"),
+    ParentMismatch: (409, "parent-mismatch"),
+    SnapshotConflict: (409, "name-conflict"),
+    PointNotRestorable: (409, "not-restorable"),
+    SnapshotNotFound: (404, "not-found"),
+    PointNotFound: (404, "not-found"),
+    PathNotFound: (404, "not-found"),
+    MemberNotFound: (404, "not-found"),
+    MemberUnreadable: (422, "not-a-tar"),
+    ArchiveCorrupt: (500, "archive-corrupt"),
+    QuotaExceeded: (507, "quota-exceeded"),
+    InsufficientStorage: (507, "insufficient-storage"),
+    ReadOnly: (503, "read-only"),
+    CatalogBusy: (503, "catalog-busy"),
+    BackendUnavailable: (503, "backend-unavailable"),
 }
 
 
 _WORTH_ANOTHER_TRY = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.LOCKED)
 
 
-def problem_of(error: errors.TarkeepError) -> Problem:
+def problem_of(error: TarkeepError) -> Problem:
     """The answer to a domain error; one without a row is a fault of the server."""
     row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), None)
     if row is None:
         return internal_error()
     status, code = row
-    retry = status in _WORTH_ANOTHER_TRY or isinstance(error, errors.ReceiveInProgress)
+    retry = status in _WORTH_ANOTHER_TRY or isinstance(error, ReceiveInProgress)
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if retry else {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="tarkeep", Basic realm="tarkeep"'
     return Problem(status, code, f"{error}{_way_out(error)}", extras=_extras(error), headers=headers)
 
 
-def _way_out(error: errors.TarkeepError) -> str:
+def _way_out(error: TarkeepError) -> str:
     """What else can be asked for, in the words of these routes."""
-    if isinstance(error, errors.PointNotRestorable) and error.lacks is not None:
+    if isinstance(error, PointNotRestorable) and error.lacks is not None:
         return f"; with allow_gaps=1 it is given all the same: {error.lacks.words or 'no name lacks'}"
     return ""
 
@@ -141,23 +180,23 @@ def _reference(id: ArchiveId) -> dict[str, str]:
     return {"type": id.type.value, "name": id.name}
 
 
-def _extras(error: errors.TarkeepError) -> dict[str, object]:
+def _extras(error: TarkeepError) -> dict[str, object]:
     match error:
-        case errors.ScopeMissing(needed=needed):
+        case ScopeMissing(needed=needed):
             return {"needed_scopes": list(needed)}
-        case errors.OffsetMismatch(offset_bytes=offset):
+        case OffsetMismatch(offset_bytes=offset):
             return {"upload_offset": offset}
-        case errors.TooManyUploads(limit=limit, setting=setting):
+        case TooManyUploads(limit=limit, setting=setting):
             return {"limit": limit, "setting": setting}
-        case errors.BeyondLength(length_bytes=limit) | errors.TooLarge(limit_bytes=limit):
+        case BeyondLength(length_bytes=limit) | TooLarge(limit_bytes=limit):
             return {"limit": limit}
-        case errors.ExpandsTooFar(setting=setting, limit=limit):
+        case ExpandsTooFar(setting=setting, limit=limit):
             return {"limit": limit, "setting": setting}
-        case errors.NotAGzip(offset=offset) | errors.GzipDamaged(offset=offset) | errors.NotATar(offset=offset):
+        case NotAGzip(offset=offset) | GzipDamaged(offset=offset) | NotATar(offset=offset):
             return {"offset": offset}
-        case errors.ParentMismatch(expected=expected):
+        case ParentMismatch(expected=expected):
             return {"expected": None if expected is None else _reference(expected)}
-        case errors.PointNotRestorable(id=id, reasons=reasons, nearest=nearest, lacks=lacks):
+        case PointNotRestorable(id=id, reasons=reasons, nearest=nearest, lacks=lacks):
             return {
                 "point": _reference(id),
                 "obstacles": list(reasons),
@@ -165,23 +204,23 @@ def _extras(error: errors.TarkeepError) -> dict[str, object]:
                 "gaps": None if lacks is None else lacks.lacking,
                 "uncertain": None if lacks is None else lacks.uncertain,
             }
-        case errors.MemberUnreadable(at=at):
+        case MemberUnreadable(at=at):
             return {"offset": at}
-        case errors.AmbiguousType(types=types):
+        case AmbiguousType(types=types):
             return {"types": [type.value for type in types]}
-        case errors.NameConflict(existing_sha256=sha256):
+        case NameConflict(existing_sha256=sha256):
             return {"existing_sha256": sha256}
-        case errors.DigestMismatch(algorithm=algorithm, declared=declared, actual=actual):
+        case DigestMismatch(algorithm=algorithm, declared=declared, actual=actual):
             return {"algorithm": algorithm, "declared": declared, "actual": actual}
-        case errors.AmbiguousName(profiles=profiles):
+        case AmbiguousName(profiles=profiles):
             return {"profiles": profiles}
-        case errors.DuplicateEntry():
+        case DuplicateEntry():
             return {"errors": [{"pointer": "", "detail": str(error)}]}  # the two places are apart: the whole document
-        case errors.InvalidName(what=what, rule=rule):
+        case InvalidName(what=what, rule=rule):
             return {"what": what, "rule": rule}
-        case errors.QuotaExceeded(setting=setting, limit=limit, needed=needed, free=free):
+        case QuotaExceeded(setting=setting, limit=limit, needed=needed, free=free):
             return {"setting": setting, "limit": limit, "needed": needed, "free": free}
-        case errors.InsufficientStorage(needed_bytes=int() as needed, free_bytes=int() as free):
+        case InsufficientStorage(needed_bytes=int() as needed, free_bytes=int() as free):
             return {"needed": needed, "free": free}
         case _:
             return {}

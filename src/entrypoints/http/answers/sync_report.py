@@ -14,8 +14,8 @@ from itertools import chain
 import msgspec
 from attrs import define, field
 
-from ....domain.archives.archive import BackupType
 from ....domain.archives.inventory import Bucket, Judged
+from ....domain.identity.archive_id import BackupType
 from ....domain.ports import Scratch, ScratchFile
 
 BLOCK_BYTES = 256 << 10

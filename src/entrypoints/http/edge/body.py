@@ -19,7 +19,8 @@ from typing import TypeVar
 from attrs import frozen
 from starlette.types import Message, Receive
 
-from ....domain.errors import TarkeepError, UploadInterrupted
+from ....domain.errors.content import UploadInterrupted
+from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.counted import counted
 from ..answers.problems import Problem
 

@@ -24,7 +24,8 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope as AsgiScope
 
 from ....domain.access.tokens import Decision, Network, Scope, Verdict, Visitor, is_within
-from ....domain.errors import NotLetIn, ProfileNotFound, ScopeMissing
+from ....domain.errors.access import NotLetIn, ScopeMissing
+from ....domain.errors.archives import ProfileNotFound
 from ....domain.uploads import Upload
 from ....domain.usecases.receiving.receive import Received
 from ...wiring.server import Tarkeep

@@ -6,7 +6,7 @@ import hashlib
 import ssl
 from pathlib import Path
 
-from ....domain.errors import InvalidSetting
+from ....domain.errors.settings import InvalidSetting
 
 _END = "-----END CERTIFICATE-----"
 

@@ -14,9 +14,10 @@ from typing import NoReturn, TypeVar
 
 import msgspec
 
-from ....domain.archives.archive import BackupType, parse_digest
 from ....domain.archives.inventory import InventoryEntry
-from ....domain.errors import DigestInvalid
+from ....domain.identity.archive_id import BackupType
+from ....domain.identity.digests import parse_digest
+from ....domain.identity.invalid import DigestInvalid
 from ..answers.problems import Problem
 
 MAX_ARCHIVE_BYTES = 1 << 16

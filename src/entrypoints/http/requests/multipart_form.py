@@ -19,8 +19,10 @@ from multipart import (
 )
 
 from ....domain.access.tokens import ANYBODY, Visitor
-from ....domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Offer, parse_digest
-from ....domain.errors import ProfileNotFound
+from ....domain.archives.archive import Offer
+from ....domain.errors.archives import ProfileNotFound
+from ....domain.identity.archive_id import ArchiveId, BackupType
+from ....domain.identity.digests import DeclaredDigests, parse_digest
 from ....domain.identity.naming import check_archive_name, check_profile
 from ....domain.text.sizes import check_size
 from ..answers.problems import Problem

@@ -11,9 +11,11 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from starlette.datastructures import Headers, QueryParams
 
-from ....domain.archives.archive import BackupType, DeclaredDigests, Lineage, parse_digest
+from ....domain.archives.archive import Lineage
 from ....domain.archives.notes import check_notes
-from ....domain.errors import DigestInvalid
+from ....domain.identity.archive_id import BackupType
+from ....domain.identity.digests import DeclaredDigests, parse_digest
+from ....domain.identity.invalid import DigestInvalid
 from ....domain.identity.naming import check_archive_name, check_profile
 from ....domain.text.paths import path_bytes
 from ..answers.problems import Problem

@@ -14,8 +14,10 @@ from email.utils import format_datetime
 
 from starlette.datastructures import Headers
 
-from ....domain.archives.archive import ArchiveId, BackupType, DeclaredDigests, Offer, parse_digest
-from ....domain.errors import DigestInvalid
+from ....domain.archives.archive import Offer
+from ....domain.identity.archive_id import ArchiveId, BackupType
+from ....domain.identity.digests import DeclaredDigests, parse_digest
+from ....domain.identity.invalid import DigestInvalid
 from ....domain.identity.naming import check_archive_name, check_profile
 from ....domain.uploads import Checksum, ChecksumAlgorithm, Role, Upload
 from ..answers.problems import Problem

@@ -14,7 +14,8 @@ from starlette.routing import Route
 
 from .... import __version__
 from ....domain.access.tokens import Scope
-from ....domain.archives.archive import ArchiveId, BackupArchive, BackupType, Offer
+from ....domain.archives.archive import BackupArchive, Offer
+from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.naming import check_archive_name, check_profile
 from ....domain.ports import ScratchFile
 from ....domain.usecases.receiving.receive import Outcome, Received
@@ -185,6 +186,7 @@ def openapi() -> dict[str, object]:
     import yaml  # costs 20 ms, and few ask
 
     loaded = yaml.load(
-        files(__package__.rpartition(".")[0]).joinpath("openapi.yaml").read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        files(__package__.rpartition(".")[0]).joinpath("openapi.yaml").read_bytes(),
+        getattr(yaml, "CSafeLoader", yaml.SafeLoader),
     )
     return msgspec.convert(loaded, dict[str, object])

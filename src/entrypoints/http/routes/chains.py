@@ -14,16 +14,17 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
-from ....domain.archives.archive import ArchiveId, BackupArchive, BackupType
-from ....domain.archives.sidecar import rfc3339
+from ....domain.archives.archive import BackupArchive
 from ....domain.chains.links import chains
 from ....domain.chains.passed_over import PassedOver
 from ....domain.chains.standing import Fidelity
+from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.naming import check_archive_name, check_profile
 from ....domain.ports import ArchiveReader
 from ....domain.text.counted import counted
 from ....domain.text.paths import path_text
 from ....domain.text.sizes import human_size
+from ....domain.text.times import rfc3339
 from ....domain.usecases.restoring.make_plan import MadePlan
 from ..answers.archives import archive_location, archive_reference, gaps_location, passed_over_json
 from ..answers.download import StreamedResponse, attached, repr_digest

@@ -13,12 +13,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from .... import __version__
-from ....domain.archives.archive import BackupType
-from ....domain.archives.sidecar import rfc3339
-from ....domain.errors import ArchiveNotFound, InvalidName
+from ....domain.errors.archives import ArchiveNotFound
+from ....domain.identity.archive_id import BackupType
+from ....domain.identity.invalid import InvalidName
 from ....domain.identity.naming import check_archive_name
 from ....domain.ports import ListedArchive, ScratchFile
 from ....domain.text.sizes import human_size
+from ....domain.text.times import rfc3339
 from ....domain.usecases.receiving.receive import Outcome, Received
 from ..answers.archives import listed_by_type, listed_of_type, original_statistics
 from ..answers.download import archive_response

@@ -17,13 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ....domain.archives.archive import ArchiveId, BackupArchive
-from ....domain.archives.sidecar import rfc3339
+from ....domain.archives.archive import BackupArchive
 from ....domain.chains.kept_links import PlacedPage
 from ....domain.chains.links import Link
 from ....domain.chains.points import RestorePoint
 from ....domain.chains.standing import Doubt, Obstacle, Placed, Standing
+from ....domain.identity.archive_id import ArchiveId
 from ....domain.text.paths import path_text
+from ....domain.text.times import rfc3339
 from ..answers.archives import archive_reference, link_json
 from ..answers.problems import Problem
 from ..context import Context, answer_json

@@ -17,7 +17,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from attrs import define, field, frozen
 
-from ....domain.archives.archive import ArchiveId, ArchiveState, BackupArchive
+from ....domain.archives.archive import ArchiveState, BackupArchive
+from ....domain.identity.archive_id import ArchiveId
 from ..answers.problems import Problem
 
 AGAIN_SECONDS = 600.0

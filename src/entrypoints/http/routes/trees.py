@@ -11,11 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ....domain.archives.archive import BackupArchive
-from ....domain.archives.sidecar import rfc3339
 from ....domain.chains.passed_over import PassedOver
 from ....domain.chains.standing import Fidelity
 from ....domain.tar.members import Member, MemberType
 from ....domain.text.paths import path_text
+from ....domain.text.times import rfc3339
 from ....domain.usecases.looking.browse_tree import Page, TreeEntry
 from ....domain.usecases.restoring.open_point import OpenedPoint
 from ..answers.archives import archive_reference, nanoseconds_rfc3339, passed_over_json

@@ -16,10 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ....domain.archives.archive import ArchiveId, Offer
-from ....domain.archives.sidecar import rfc3339
-from ....domain.errors import ProfileNotFound, TarkeepError
+from ....domain.archives.archive import Offer
+from ....domain.errors.archives import ProfileNotFound
+from ....domain.identity.archive_id import ArchiveId
 from ....domain.identity.naming import check_profile
+from ....domain.tarkeep_error import TarkeepError
+from ....domain.text.times import rfc3339
 from ....domain.uploads import ChecksumAlgorithm, Role, Upload
 from ..answers.archives import archive_location, v1_archive
 from ..answers.problems import Problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ..text.counted import counted
+from .counted import counted
 
 
 @frozen

@@ -1,0 +1,37 @@
+"""Who is refused, and why."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from ..tarkeep_error import TarkeepError
+
+
+@define
+class NotLetIn(TarkeepError):
+    """Somebody has no token, or none that is valid here and now."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+
+@define
+class ScopeMissing(TarkeepError):
+    """A token has not the right that is needed; *needed* are scopes, any of which would do."""
+
+    needed: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"this needs a token with the scope {' or '.join(self.needed)}"
+
+
+@define
+class TokenNotFound(TarkeepError):
+    """There is no token with this id."""
+
+    id: str
+
+    def __str__(self) -> str:
+        return f"no token {self.id[:80]!a}; tarkeep token list shows them"

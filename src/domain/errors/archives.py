@@ -1,0 +1,162 @@
+"""What is stored, is not, or is already."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from ..identity.archive_id import ArchiveId, BackupType
+from ..tarkeep_error import TarkeepError
+
+
+@define
+class DuplicateEntry(TarkeepError):
+    """An inventory names an archive twice in one type. *side* is ``local`` or ``remote``."""
+
+    side: str
+    type: BackupType
+    name: str
+
+    def __str__(self) -> str:
+        return f"the {self.side} inventory names {self.type.value}/{self.name} more than once"
+
+
+@define
+class NameConflict(TarkeepError):
+    """
+    Other bytes are stored under this identity, which is never overwritten.
+
+    *existing_sha256* is None for an archive in the store that nothing describes.
+    """
+
+    id: ArchiveId
+    existing_sha256: str | None
+
+    def __str__(self) -> str:
+        if self.existing_sha256 is None:
+            return f"the store holds a {self.id} that the catalog does not know; run tarkeep rebuild on the server"
+        return (
+            f"{self.id} is already stored with other bytes (sha256 {self.existing_sha256}) and archives are never "
+            "overwritten; send it under a new name, for example with the date in it, or set "
+            'same_name = "keep-both" on the server to have the receive time put into the name'
+        )
+
+
+@define
+class ReceiveInProgress(TarkeepError):
+    """Another upload of this very name is being received and did not end in time."""
+
+    id: ArchiveId
+    retry_after_seconds: int = 5
+
+    def __str__(self) -> str:
+        return f"{self.id} is being received by another upload; try again in {self.retry_after_seconds} s"
+
+
+@define
+class ArchiveNotFound(TarkeepError):
+    """No such archive. *name* is as much of the identity as was asked for."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"no archive {self.name}"
+
+
+@define
+class SnapshotNotFound(TarkeepError):
+    """No snapshot file of tar is kept with an archive, or none that is what it was."""
+
+    id: ArchiveId
+    is_damaged: bool = False
+
+    def __str__(self) -> str:
+        if self.is_damaged:
+            return f"the snapshot file kept with {self.id} is damaged or lost; ask anew what a dump continues from"
+        return f"no snapshot file is kept with {self.id}"
+
+
+@define
+class ProfileNotFound(TarkeepError):
+    """No archive of this profile is stored."""
+
+    profile: str
+
+    def __str__(self) -> str:
+        return f"no profile {self.profile}"
+
+
+@define
+class AmbiguousName(TarkeepError):
+    """Several profiles hold an archive of this type and name and none was chosen."""
+
+    type: BackupType
+    name: str
+    profiles: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.type.value}/{self.name} is stored for the profiles {', '.join(self.profiles)}; "
+            "choose one with ?profile="
+        )
+
+
+@define
+class ArchiveCorrupt(TarkeepError):
+    """The stored bytes are known not to be what was received."""
+
+    id: ArchiveId
+
+    def __str__(self) -> str:
+        return f"the stored bytes of {self.id} are damaged; sending the same archive again repairs it"
+
+
+@define
+class AlreadyPublished(TarkeepError):
+    """The store holds an archive under this identity; publish never overwrites."""
+
+    id: ArchiveId
+
+    def __str__(self) -> str:
+        return f"the store already holds {self.id}"
+
+
+@define
+class SidecarInvalid(TarkeepError):
+    """A side-car cannot be read as one."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"side-car not readable: {self.reason}"
+
+
+@define
+class AmbiguousType(TarkeepError):
+    """A profile holds archives of several types under one name, and no type was given."""
+
+    name: str
+    types: tuple[BackupType, ...]
+
+    def __str__(self) -> str:
+        places = ", ".join(f"{type.value}/{self.name}" for type in self.types)
+        return f"several archives have this name: {places}; name one of them so"
+
+
+@define
+class SnapshotConflict(TarkeepError):
+    """Another snapshot file of tar is kept with an archive already."""
+
+    id: ArchiveId
+
+    def __str__(self) -> str:
+        return f"another snapshot file is kept with {self.id}, and nothing is ever replaced"
+
+
+@define
+class RecordsMissing(TarkeepError):
+    """No records of the members of an archive with this SHA-256 are kept; they can be made from the archive."""
+
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"no members are recorded of the archive with SHA-256 {self.sha256}"

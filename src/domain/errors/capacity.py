@@ -1,0 +1,76 @@
+"""What the server cannot do now."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from ..tarkeep_error import TarkeepError
+from ..text.counted import counted
+
+
+@define
+class InsufficientStorage(TarkeepError):
+    """The disk, its inodes or its quota are used up; bytes where known."""
+
+    needed_bytes: int | None = None
+    free_bytes: int | None = None
+
+    def __str__(self) -> str:
+        if self.needed_bytes is None or self.free_bytes is None:
+            return "the server has no space left for this archive; free some and send it again"
+        return f"the server needs {counted(self.needed_bytes, 'byte')} for this archive and has {self.free_bytes} free"
+
+
+@define
+class QuotaExceeded(TarkeepError):
+    """
+    A profile holds as much as its rules allow. *what* is ``bytes`` or ``archives``, all numbers are of these.
+
+    *setting* names the rule, *needed* is how many more this archive is, *unfinished* how many of those held are in
+    uploads under way.
+    """
+
+    profile: str
+    what: str
+    setting: str
+    limit: int
+    held: int
+    needed: int
+    unfinished: int = 0
+
+    @property
+    def free(self) -> int:
+        """How many more there may be."""
+        return max(0, self.limit - self.held)
+
+    def __str__(self) -> str:
+        unfinished = f" beside {self.unfinished} of unfinished uploads" if self.unfinished else ""
+        return (
+            f"profile {self.profile} may hold {self.limit} {self.what} (rule {self.setting}), {self.free} of them are "
+            f"free{unfinished}, and this archive needs {self.needed}"
+        )
+
+
+class ReadOnly(TarkeepError):
+    """The store or catalog can be read but not written."""
+
+    def __str__(self) -> str:
+        return "the server's storage is read-only at the moment"
+
+
+class CatalogBusy(TarkeepError):
+    """The catalog did not become free in time."""
+
+    def __str__(self) -> str:
+        return "the catalog is busy; try again"
+
+
+@define
+class BackendUnavailable(TarkeepError):
+    """A store or catalog failed or cannot be reached. *what* is ``store`` or ``catalog``."""
+
+    what: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"the {self.what} is not available" + (f": {self.reason}" if self.reason else "")

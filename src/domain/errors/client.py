@@ -1,0 +1,291 @@
+"""What the client meets on its own machine and from a server."""
+
+from __future__ import annotations
+
+from attrs import define
+
+from ..tarkeep_error import TarkeepError
+from ..text.counted import counted
+from ..text.lack_counts import Counts
+
+
+@define
+class NoAnswer(TarkeepError):
+    """
+    The server cannot be reached, or the connection broke. *server* is its address without a password.
+
+    It *is_unreachable* where no connection came about at all, now or before.
+    """
+
+    server: str
+    reason: str
+    is_unreachable: bool = False
+
+    def __str__(self) -> str:
+        return f"no answer from {self.server}: {self.reason}"
+
+
+@define
+class CertificateNotTrusted(TarkeepError):
+    """The server cannot prove that it is who it says."""
+
+    server: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"the certificate of {self.server} is not trusted: {self.reason}; "
+            "--cacert names a file with the authority that signed it, --fingerprint the certificate itself"
+        )
+
+
+@define
+class Unauthorized(TarkeepError):
+    """The server wants a token, or another one."""
+
+    server: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.server} lets nobody in without the right token: {self.detail}"
+
+
+@define
+class Refused(TarkeepError):
+    """The server's refusal, in its own words. *retry_after_seconds* where trying again may help."""
+
+    status: int
+    code: str
+    detail: str
+    retry_after_seconds: float | None = None
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+@define
+class StoredDiffers(TarkeepError):
+    """The server stores other bytes under the name of a local archive. *name* is ``TYPE/NAME``."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"other bytes are stored under this name ({self.name}) and stay; rename the file and push it again"
+
+
+@define
+class LocalFileChanged(TarkeepError):
+    """A local archive is not what it was when it was listed."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} changed while it was read; run this again when whatever writes it is done"
+
+
+@define
+class NothingToSend(TarkeepError):
+    """There is no local archive at all."""
+
+    folder: str
+
+    def __str__(self) -> str:
+        return f"no .tar.gz in FULL, INC or DIFF below {self.folder}; name files, or set BACKUP_DIR"
+
+
+@define
+class PulledBytesDiffer(TarkeepError):
+    """What arrived, whole, does not have the SHA-256 that the server names; both in lower-case hex."""
+
+    name: str
+    expected: str
+    actual: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name} arrived with SHA-256 {self.actual}, the server says {self.expected}; nothing was kept, and "
+            "the server was asked to read it again: pull it again, or see what tarkeep list says of it"
+        )
+
+
+@define
+class LocalConflict(TarkeepError):
+    """Other bytes lie here under the name of an archive."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} has other bytes than the server; move it away, or replace it with --force"
+
+
+@define
+class LocalDiskFull(TarkeepError):
+    """The disk, or somebody's share of it, is used up; bytes where known."""
+
+    folder: str
+    needed_bytes: int | None = None
+    free_bytes: int | None = None
+
+    def __str__(self) -> str:
+        if self.needed_bytes is None:
+            sizes = ""
+        else:
+            sizes = f", which has {counted(self.free_bytes or 0, 'byte')} free and needs {self.needed_bytes}"
+        return f"no space left in {self.folder}{sizes}; free some and run the same command again, it goes on from here"
+
+
+@define
+class FolderUnusable(TarkeepError):
+    """A folder or file of this machine cannot be used as it must be."""
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path} cannot be used: {self.reason}"
+
+
+@define
+class PullInProgress(TarkeepError):
+    """Another process pulls this archive to the same place."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.path} is being pulled by another process"
+
+
+@define
+class NotThere(Refused):
+    """The server has no such thing, in its own words."""
+
+
+@define
+class NotRestorable(TarkeepError):
+    """
+    The tree at a time cannot be restored from what is stored.
+
+    *obstacles* are a sentence each; *nearest* are points that can be, ``TYPE/NAME`` with the time, nearest first.
+    *lacks* counts the names that it would be given without, or not for certain, where it can be given without some.
+    """
+
+    at: str
+    obstacles: tuple[str, ...]
+    nearest: tuple[str, ...] = ()
+    lacks: Counts | None = None
+
+    def __str__(self) -> str:
+        why = "; ".join(self.obstacles) or "the server does not say why"
+        return f"the tree as of {self.at} cannot be restored: {why}"
+
+
+@define
+class ParentMoved(TarkeepError):
+    """The server would continue from another archive than this dump does; *expected* is ``TYPE/NAME``, if any."""
+
+    detail: str
+    expected: str | None
+
+    def __str__(self) -> str:
+        return f"{self.detail}; another backup of this profile was stored meanwhile, run the same command again"
+
+
+@define
+class TarUnusable(TarkeepError):
+    """The tar of this machine is not one that makes and reads incremental archives."""
+
+    program: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.program} is not GNU tar but {self.found}; install GNU tar, or name it with --tar"
+
+
+@define
+class DumpFailed(TarkeepError):
+    """tar did not come to a good end; nothing of the dump is stored. *messages* are what it said, errors first."""
+
+    status: int
+    messages: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        how = f"was killed by signal {-self.status}" if self.status < 0 else f"ended with {self.status}"
+        said = f": {'; '.join(self.messages[:3])}" if self.messages else ""
+        more = f"; and {len(self.messages) - 3} more" if len(self.messages) > 3 else ""
+        return f"tar {how}{said}{more}; nothing of this dump was stored"
+
+
+@define
+class DumpTooLarge(TarkeepError):
+    """A dump has more bytes than the server takes, by its *setting*; nothing of it is stored."""
+
+    limit_bytes: int
+    setting: str
+
+    def __str__(self) -> str:
+        what = "before compression " if self.setting == "max_unpacked_bytes" else ""
+        return (
+            f"this dump goes on after byte {self.limit_bytes}, which {what}is the last that the server takes of one "
+            f"archive; raise {self.setting} there, or leave something out with --exclude; nothing was stored"
+        )
+
+
+@define
+class ExtractFailed(TarkeepError):
+    """
+    tar could not extract an archive; what was extracted before stays. *messages* are what it said; *is_merged* tells
+    that it was none, but a tree which the server put together.
+    """
+
+    what: str
+    status: int
+    messages: tuple[str, ...] = ()
+    is_merged: bool = False
+
+    def __str__(self) -> str:
+        how = f"killed by signal {-self.status}" if self.status < 0 else f"ended with {self.status}"
+        said = f": {'; '.join(self.messages[-3:])}" if self.messages else ""
+        return f"tar {how} at {self.what}{said}; the directory holds a part of the tree only"
+
+
+@define
+class UnsafeMembers(TarkeepError):
+    """
+    Members of an archive would be written outside the directory it is restored into; none of them was extracted.
+
+    *is_merged* tells that it is none, but a tree which the server puts together; then *is_begun* that a part of it was
+    extracted before these members came.
+    """
+
+    archive: str
+    members: tuple[str, ...]
+    is_merged: bool = False
+    is_begun: bool = False
+
+    def __str__(self) -> str:
+        what = f"{self.archive} holds what would be written outside the directory ({'; '.join(self.members)})"
+        return what if self.is_begun else f"{what}; nothing was extracted"
+
+
+@define
+class TargetNotEmpty(TarkeepError):
+    """The directory to restore into holds something already."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path} is not empty; restore into a new directory, or say --overwrite, which replaces and removes "
+            "what the archives say"
+        )
+
+
+@define
+class SnapshotUnusable(TarkeepError):
+    """The snapshot file of an archive is not there any more, or another one came."""
+
+    archive: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"the snapshot file of {self.archive} cannot be continued from: {self.reason}"
