@@ -17,7 +17,7 @@ from attrs import evolve, frozen
 
 from tarkeep.domain.archives.archive import Offer
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports import Inspector, Recorder, RunningInspection
+from tarkeep.domain.ports.inspection import Inspector, Recorder, RunningInspection
 from tarkeep.entrypoints.http.routes.points import points_json
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import Tarkeep, open_tarkeep

@@ -14,7 +14,7 @@ from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.access.tokens import ANYBODY, Scope, Visitor
 from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.identity.archive_id import BackupType
-from tarkeep.domain.ports import Catalog, ListedArchive
+from tarkeep.domain.ports.catalog import Catalog, ListedArchive
 from tarkeep.domain.usecases.access.visible import VisibleProfiles
 from tarkeep.domain.usecases.reading.list_archives import ListArchives, Summarise
 from tarkeep.domain.usecases.reading.verify_inventory import VerifyInventory

@@ -30,7 +30,7 @@ from .errors.uploads import (
     UploadGone,
 )
 from .identity.archive_id import ArchiveId
-from .text.sizes import check_size
+from .profiles.capacity import check_size
 
 
 class ChecksumAlgorithm(Enum):

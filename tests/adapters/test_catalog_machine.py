@@ -18,7 +18,7 @@ from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ClaimOutcome
+from tarkeep.domain.ports.catalog import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ClaimOutcome
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.records.record_files import FilesystemMemberRecords
-from tarkeep.domain.chains.links import Fit, FitVerdict
-from tarkeep.domain.comparing.compatibility import RULE
+from tarkeep.domain.comparing.fit import Fit, FitVerdict
+from tarkeep.domain.comparing.fitting import RULE
 from tarkeep.domain.errors.archives import RecordsMissing
 from tarkeep.domain.errors.restoring import TreeTooLarge
 from tarkeep.domain.names.columns import tables

@@ -24,7 +24,7 @@ from tarkeep.domain.errors.capacity import BackendUnavailable, InsufficientStora
 from tarkeep.domain.errors.settings import DataDirectoryInUse
 from tarkeep.domain.errors.uploads import StagedBytesMissing
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports import StoredArchive
+from tarkeep.domain.ports.store import StoredArchive
 from tests.support.archives import make_targz
 from tests.support.clocks import SequenceIds
 from tests.support.require import require

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tarkeep.adapters.gnu_tar.programs import GnuTar
 from tarkeep.adapters.gnu_tar.snapshot_file import remembered, remembering, settled
-from tarkeep.domain.client.backup.selection import Selection
 from tarkeep.domain.client.ports.dumping import Changes, DumpEnd, DumpSource
+from tarkeep.domain.client.selection import Selection
 from tests.support.trees import write
 from tests.support.weak_tar import weak_tar
 

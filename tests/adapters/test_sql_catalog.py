@@ -31,7 +31,7 @@ from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
 from tarkeep.domain.errors.settings import FormatUnknown, InvalidSetting
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports import Claimed, ClaimedElsewhere
+from tarkeep.domain.ports.catalog import Claimed, ClaimedElsewhere
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted

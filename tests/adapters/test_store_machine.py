@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tarkeep.domain.errors.archives import AlreadyPublished, ArchiveNotFound
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports import ArchiveWriter, StoredArchive
+from tarkeep.domain.ports.store import ArchiveWriter, StoredArchive
 from tests.support.store_doors import LONG_AGO, SOON, FilesystemDoor, MemoryDoor, StoreDoor
 
 IDS = st.builds(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.archives.archive import AfterEnd
 from tarkeep.domain.errors.content import ExpandsTooFar, NotATar
-from tarkeep.domain.ports import Recorder
+from tarkeep.domain.ports.inspection import Recorder
 from tarkeep.domain.tar.headers import read_member
 from tarkeep.domain.tar.members import MemberRecord, MemberType
 from tarkeep.domain.tarkeep_error import TarkeepError

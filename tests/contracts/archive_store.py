@@ -19,7 +19,7 @@ import pytest
 from tarkeep.domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound
 from tarkeep.domain.errors.uploads import StagedBytesMissing
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports import ArchiveStore, Block, StoredArchive
+from tarkeep.domain.ports.store import ArchiveStore, Block, StoredArchive
 from tests.support.store_doors import LONG_AGO, SOON, StoreDoor
 
 MIB = 1 << 20

@@ -6,7 +6,7 @@ import random
 from typing import Protocol
 
 from tarkeep.domain.archives.block_sums import BLOCK_BYTES, BlockSums
-from tarkeep.domain.ports import ArchiveSums
+from tarkeep.domain.ports.sums import ArchiveSums
 
 ONE, OTHER = "1" * 64, "a" * 64
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from attrs import evolve
 
 from tarkeep.domain.access.audit import FIRST, AuditEntry
-from tarkeep.domain.ports import AuditLog
+from tarkeep.domain.ports.access import AuditLog
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)
 

@@ -17,9 +17,10 @@ from attrs import evolve
 
 from tarkeep.domain.archives.archive import AfterEnd, ArchiveState, BackupArchive, Contents, Kind, Lineage
 from tarkeep.domain.archives.inventory import InventoryEntry
+from tarkeep.domain.archives.totals import Sums, Totals
 from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ListedArchive, Sums, Totals
+from tarkeep.domain.ports.catalog import AlreadyStored, Catalog, Claimed, ClaimedElsewhere, ListedArchive
 from tests.support.archives import NOON, make_archive
 from tests.support.catalogs import all_archives, all_entries, recounted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tarkeep.domain.ports import Clock
+from tarkeep.domain.ports.system import Clock
 
 
 class ClockContract:

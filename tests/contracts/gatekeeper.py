@@ -11,7 +11,7 @@ from attrs import evolve
 
 from tarkeep.domain.access.tokens import Scope, Token
 from tarkeep.domain.errors.access import TokenNotFound
-from tarkeep.domain.ports import Gatekeeper
+from tarkeep.domain.ports.access import Gatekeeper
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tarkeep.domain.identity.digests import Digests
-from tarkeep.domain.ports import Hasher
+from tarkeep.domain.ports.inspection import Hasher
 
 LONG = random.Random(1).randbytes(5_000_000)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 
-from tarkeep.domain.ports import IdSource
+from tarkeep.domain.ports.system import IdSource
 
 
 class IdSourceContract:

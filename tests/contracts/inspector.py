@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import AfterEnd, Contents, Kind
 from tarkeep.domain.errors.content import EmptyArchive, ExpandsTooFar, GzipDamaged, NotAGzip, NotATar, RejectedContent
-from tarkeep.domain.ports import Block, Inspector
+from tarkeep.domain.ports.inspection import Inspector
+from tarkeep.domain.ports.store import Block
 from tarkeep.domain.tar.members import MemberRecord
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tests.support import tars

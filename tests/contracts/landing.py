@@ -7,7 +7,8 @@ from typing import Protocol
 import pytest
 
 from tarkeep.domain.archives.archive import BackupArchive
-from tarkeep.domain.client.ports.remote import Landing, LocalArchive
+from tarkeep.domain.client.ports.landing import Landing
+from tarkeep.domain.client.ports.local_archives import LocalArchive
 from tarkeep.domain.errors.client import LocalConflict, PullInProgress
 from tarkeep.domain.identity.archive_id import BackupType
 from tests.support.archives import make_archive

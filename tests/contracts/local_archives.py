@@ -8,8 +8,8 @@ from typing import Protocol
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.client.ports.remote import DigestCache, LocalArchive, LocalArchives, UploadNotes
-from tarkeep.domain.client.push.unfinished import UploadNote
+from tarkeep.domain.client.ports.local_archives import LocalArchive, LocalArchives
+from tarkeep.domain.client.ports.memory import DigestCache, UploadNote, UploadNotes
 from tarkeep.domain.errors.client import FolderUnusable, LocalFileChanged
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 

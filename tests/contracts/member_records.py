@@ -14,14 +14,14 @@ from typing import Protocol
 
 import pytest
 
-from tarkeep.domain.chains.links import Fit, FitVerdict
+from tarkeep.domain.comparing.fit import Fit, FitVerdict
 from tarkeep.domain.comparing.silence import says_nothing_of
 from tarkeep.domain.errors.archives import RecordsMissing
 from tarkeep.domain.errors.content import MemberUnreadable
 from tarkeep.domain.names.columns import DIRECTORY, Names, tables
 from tarkeep.domain.names.footprints import footprint_of
 from tarkeep.domain.names.name_table import NameTable, last_at, mark_of
-from tarkeep.domain.ports import MemberRecords
+from tarkeep.domain.ports.members import MemberRecords
 from tarkeep.domain.tar.headers import read_member
 from tarkeep.domain.tar.members import MemberRecord
 from tarkeep.domain.tar.paths import canonical, join, split

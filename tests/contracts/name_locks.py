@@ -13,7 +13,7 @@ import pytest
 
 from tarkeep.domain.errors.archives import ReceiveInProgress
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports import NameLocks
+from tarkeep.domain.ports.system import NameLocks
 
 ID = ArchiveId("document", BackupType.FULL, "a.tar.gz")
 OTHER = ArchiveId("document", BackupType.INC, "a.tar.gz")

@@ -10,7 +10,7 @@ import pytest
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.sql.catalog import SqlCatalog
-from tarkeep.domain.ports import Catalog
+from tarkeep.domain.ports.catalog import Catalog
 from tests.contracts.catalog import CatalogContract
 
 

@@ -19,7 +19,7 @@ from tarkeep.adapters.local.landing_folder import LandingFolder
 from tarkeep.adapters.local.memory_file import ClientMemory
 from tarkeep.adapters.local.work_folder import WorkFolder
 from tarkeep.domain.archives.archive import BackupArchive
-from tarkeep.domain.client.ports.remote import DigestCache, UploadNotes
+from tarkeep.domain.client.ports.memory import DigestCache, UploadNotes
 from tarkeep.domain.errors.client import FolderUnusable
 from tests.contracts.landing import ARCHIVE, LandingContract, LandingDoor
 from tests.contracts.local_archives import ARCHIVE as LOCAL

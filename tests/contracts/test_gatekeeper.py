@@ -17,7 +17,7 @@ from tarkeep.adapters.memory.tokens import MemoryGatekeeper
 from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.domain.errors.settings import DataDirectoryInUse, FormatUnknown
-from tarkeep.domain.ports import Gatekeeper
+from tarkeep.domain.ports.access import Gatekeeper
 from tests.contracts.gatekeeper import NOW, GatekeeperContract, token
 from tests.support.clocks import SequenceIds
 

@@ -7,7 +7,9 @@ import pytest
 from tarkeep.adapters.process.background import Beside, ThreadBudget
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.adapters.process.name_locks import ProcessNameLocks
-from tarkeep.domain.ports import Block, Hasher, NameLocks
+from tarkeep.domain.ports.inspection import Hasher
+from tarkeep.domain.ports.store import Block
+from tarkeep.domain.ports.system import NameLocks
 from tests.contracts.hasher import HasherContract
 from tests.contracts.name_locks import NameLocksContract
 

@@ -14,7 +14,7 @@ from tarkeep.adapters.filesystem.inventory_sorter import SpillingSorter
 from tarkeep.adapters.filesystem.scratch import HELD_BYTES, ScratchFiles
 from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.identity.archive_id import BackupType
-from tarkeep.domain.ports import Scratch
+from tarkeep.domain.ports.scratch import Scratch
 
 TYPES = list(BackupType)
 

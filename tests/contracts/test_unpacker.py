@@ -18,7 +18,7 @@ from tarkeep.adapters.targz.seek_index import SeekIndexes
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.errors.archives import ArchiveCorrupt, ArchiveNotFound
-from tarkeep.domain.ports import ArchiveReader
+from tarkeep.domain.ports.store import ArchiveReader
 from tests.contracts.unpacker import FAR_BYTES, SPACING_BYTES, UnpackerContract
 from tests.support.store_doors import FilesystemDoor, MemoryDoor, StoreDoor
 

@@ -11,7 +11,7 @@ import pytest
 from tarkeep.adapters.filesystem.upload_sessions import FilesystemUploadSessions
 from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.adapters.process.upload_locks import ProcessUploadLocks
-from tarkeep.domain.ports import UploadLocks, UploadSessions
+from tarkeep.domain.ports.uploads import UploadLocks, UploadSessions
 from tests.contracts.upload_locks import UploadLocksContract
 from tests.contracts.upload_sessions import NOW, UploadSessionsContract, upload
 

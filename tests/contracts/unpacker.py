@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind
 from tarkeep.domain.errors.archives import ArchiveCorrupt
 from tarkeep.domain.errors.content import NotAGzip
-from tarkeep.domain.ports import Unpacker
+from tarkeep.domain.ports.unpacking import Unpacker
 from tests.support.archives import make_archive
 from tests.support.store_doors import StoreDoor
 from tests.support.tars import zeros_targz

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from tarkeep.domain.errors.uploads import UploadLocked
-from tarkeep.domain.ports import UploadLocks
+from tarkeep.domain.ports.uploads import UploadLocks
 
 AT_ONCE = timedelta(0)
 LONG = timedelta(minutes=1)

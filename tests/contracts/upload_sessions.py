@@ -13,7 +13,7 @@ from tarkeep.domain.archives.archive import Offer
 from tarkeep.domain.errors.uploads import UploadNotFound
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
-from tarkeep.domain.ports import UploadSessions
+from tarkeep.domain.ports.uploads import UploadSessions
 from tarkeep.domain.uploads import Upload
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=UTC)

@@ -13,18 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
-from tarkeep.domain.chains.links import (
-    NEAREST_TRIED,
-    Evidence,
-    Fit,
-    FitVerdict,
-    Link,
-    chains,
-    dependents,
-    link_archives,
-)
+from tarkeep.domain.chains.groups import chains, dependents
+from tarkeep.domain.chains.links import NEAREST_TRIED, Evidence, Link, link_archives
 from tarkeep.domain.chains.points import RestorePoint, plan_restore, restore_points
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity, ObstacleKind
+from tarkeep.domain.comparing.fit import Fit, FitVerdict
 from tarkeep.domain.errors.restoring import PointNotFound, PointNotRestorable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tarkeep.domain.client.ports.chains import TreeEntry
-from tarkeep.domain.client.restore.comparing import LocalEntry, differences
+from tarkeep.domain.client.ports.local_tree import LocalEntry
+from tarkeep.domain.client.restore.comparing import differences
 
 
 def there(path: bytes, type: str = "file", size: int = 3, mtime_ns: int | None = 5, link: bytes = b"") -> TreeEntry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.chains.links import FitVerdict
+from tarkeep.domain.comparing.fit import FitVerdict
 from tarkeep.domain.tar.members import Listing, Mark, Member, MemberType, Rename
 from tests.support.fit_rule import fit_by_the_rule
 from tests.support.members import archive, directory, fit

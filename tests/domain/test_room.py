@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tarkeep.domain.archives.totals import Totals, Usage
 from tarkeep.domain.errors.capacity import InsufficientStorage, QuotaExceeded
 from tarkeep.domain.identity.archive_id import BackupType
-from tarkeep.domain.ports import Totals, Usage
 from tarkeep.domain.profiles.capacity import NO_RESERVE, Reserve, check_quota, check_room
 from tarkeep.domain.profiles.rules import ProfileRules
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tarkeep.domain.client.backup.selection import ACLS, ONE_FILE_SYSTEM, XATTRS, Selection
+from tarkeep.domain.client.selection import ACLS, ONE_FILE_SYSTEM, XATTRS, Selection
 
 LAST = "INC/inc_1.tar.gz"
 

@@ -14,7 +14,7 @@ from contextlib import closing
 import pytest
 
 from tarkeep.adapters.local.archive_folder import described
-from tarkeep.domain.client.push.unfinished import version_of
+from tarkeep.domain.client.ports.local_archives import version_of
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
 from tests.support.archives import make_targz

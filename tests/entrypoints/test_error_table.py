@@ -31,7 +31,9 @@ from tarkeep.adapters.process.upload_locks import ProcessUploadLocks
 from tarkeep.adapters.targz.gzip_writer import gzipped
 from tarkeep.adapters.targz.inspector import TargzInspector
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
-from tarkeep.domain.ports import ArchiveStore, Catalog, NameLocks
+from tarkeep.domain.ports.catalog import Catalog
+from tarkeep.domain.ports.store import ArchiveStore
+from tarkeep.domain.ports.system import NameLocks
 from tarkeep.entrypoints import http
 from tarkeep.entrypoints.http.answers import problems
 from tarkeep.entrypoints.http.app import create_app

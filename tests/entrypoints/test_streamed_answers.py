@@ -17,7 +17,7 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.domain.errors.archives import ArchiveCorrupt
 from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.domain.identity.archive_id import BackupType
-from tarkeep.domain.ports import ListedPage
+from tarkeep.domain.ports.catalog import ListedPage
 from tarkeep.entrypoints.http.answers.download import AT_ONCE_BYTES, CUT, QUICK_SECONDS, StreamedResponse
 from tarkeep.entrypoints.http.app import create_app
 from tests.support.archives import make_archive

@@ -12,7 +12,7 @@ import pytest
 
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.entrypoints.http.answers.problems import Problem
-from tarkeep.entrypoints.http.routes.suspects import AGAIN_SECONDS, MAX_WAITING, MAX_WAITING_OF_ONE, Suspects
+from tarkeep.entrypoints.http.suspects import AGAIN_SECONDS, MAX_WAITING, MAX_WAITING_OF_ONE, Suspects
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tests.support.archives import make_archive, make_targz
 from tests.support.server import in_process

@@ -20,10 +20,11 @@ from attrs import evolve, frozen
 from starlette.testclient import TestClient
 
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
-from tarkeep.domain.chains.links import Evidence, Fit, link_archives
+from tarkeep.domain.chains.links import Evidence, link_archives
 from tarkeep.domain.chains.points import RestorePoint, restore_points
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity
-from tarkeep.domain.comparing.compatibility import overruled
+from tarkeep.domain.comparing.fit import Fit
+from tarkeep.domain.comparing.fitting import overruled
 from tarkeep.domain.errors.archives import ArchiveCorrupt
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests

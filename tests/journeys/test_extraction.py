@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.chains.links import FitVerdict
 from tarkeep.domain.comparing.extraction import Extraction
+from tarkeep.domain.comparing.fit import FitVerdict
 from tarkeep.domain.tar.members import Member, MemberType
 from tests.support.histories import History, Step, below_root, steps
 from tests.support.members import fit

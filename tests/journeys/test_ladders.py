@@ -17,9 +17,10 @@ import pytest
 from attrs import frozen
 
 from tarkeep.domain.archives.archive import BackupArchive, Contents, Kind
-from tarkeep.domain.chains.links import Fit, link_archives
+from tarkeep.domain.chains.links import link_archives
 from tarkeep.domain.chains.points import restore_points
-from tarkeep.domain.comparing.compatibility import overruled
+from tarkeep.domain.comparing.fit import Fit
+from tarkeep.domain.comparing.fitting import overruled
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.profiles.rules import ProfileRules

@@ -31,8 +31,8 @@ from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import Lineage, Offer
-from tarkeep.domain.chains.links import Fit, FitVerdict
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity
+from tarkeep.domain.comparing.fit import Fit, FitVerdict
 from tarkeep.domain.errors.restoring import PointNotRestorable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.tar.members import Member

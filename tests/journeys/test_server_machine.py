@@ -25,7 +25,7 @@ from tarkeep.domain.errors.archives import NameConflict
 from tarkeep.domain.errors.content import RejectedContent, UploadInterrupted
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.invalid import DigestMismatch
-from tarkeep.domain.ports import Catalog
+from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.usecases.receiving.receive import Outcome
 from tarkeep.entrypoints.wiring.server import Tarkeep
 from tests.support.archives import digests_of, make_targz

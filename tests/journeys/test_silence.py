@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.chains.links import FitVerdict
+from tarkeep.domain.comparing.fit import FitVerdict
 from tests.support.histories import put_together
 from tests.support.members import fit, merge
 from tests.support.tar_oracle import look_at, members_of

@@ -14,7 +14,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.chains.links import FitVerdict
+from tarkeep.domain.comparing.fit import FitVerdict
 from tarkeep.domain.tar.members import Member
 from tests.support.histories import History, Step, put_together, steps
 from tests.support.members import fit, merge

@@ -27,7 +27,13 @@ from tarkeep.domain.chains.standing import Placed
 from tarkeep.domain.errors.content import UploadInterrupted
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
-from tarkeep.domain.ports import ArchiveStore, ArchiveSums, Catalog, IdSource, MemberRecords, Notifier, UploadSessions
+from tarkeep.domain.ports.catalog import Catalog
+from tarkeep.domain.ports.members import MemberRecords
+from tarkeep.domain.ports.notifier import Notifier
+from tarkeep.domain.ports.store import ArchiveStore
+from tarkeep.domain.ports.sums import ArchiveSums
+from tarkeep.domain.ports.system import IdSource
+from tarkeep.domain.ports.uploads import UploadSessions
 from tarkeep.domain.usecases.linking.see_point import Seeing
 from tarkeep.domain.usecases.receiving.receive import SameName
 from tarkeep.entrypoints.wiring.server import Tarkeep, assemble, reading

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable
 
 from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.archives.inventory import InventoryEntry
+from tarkeep.domain.archives.totals import Totals
 from tarkeep.domain.identity.archive_id import BackupType
-from tarkeep.domain.ports import Catalog, Totals
+from tarkeep.domain.ports.catalog import Catalog
 
 
 def all_archives(

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from attrs import evolve, field, frozen
 
+from tarkeep.domain.names.renames import Origins
 from tarkeep.domain.tar.members import Listing, Mark, Member, MemberType, Rename
-from tarkeep.domain.tar.paths import Origins, canonical, is_placeable, join, split
+from tarkeep.domain.tar.paths import canonical, is_placeable, join, split
 from tests.support.members import directory
 
 Names = dict[bytes, Mark]

@@ -14,7 +14,8 @@ from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.domain.errors.archives import ReceiveInProgress
 from tarkeep.domain.identity.archive_id import ArchiveId
-from tarkeep.domain.ports import ArchiveReader, ArchiveWriter, Block, RecordsWriter
+from tarkeep.domain.ports.members import RecordsWriter
+from tarkeep.domain.ports.store import ArchiveReader, ArchiveWriter, Block
 
 
 @frozen

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tarkeep.domain.chains.links import FitVerdict
+from tarkeep.domain.comparing.fit import FitVerdict
+from tarkeep.domain.names.renames import Origins
 from tarkeep.domain.tar.members import Listing, Mark
-from tarkeep.domain.tar.paths import Origins, canonical, join, split
+from tarkeep.domain.tar.paths import canonical, join, split
 
 Listings = Iterable[tuple[bytes, Listing]]
 

@@ -8,9 +8,9 @@ from itertools import islice
 from attrs import evolve
 
 from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
-from tarkeep.domain.chains.links import Fit
-from tarkeep.domain.comparing.compatibility import fit as fit_tables
 from tarkeep.domain.comparing.directory_times import pairs
+from tarkeep.domain.comparing.fit import Fit
+from tarkeep.domain.comparing.fitting import fit as fit_tables
 from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, Names
 from tarkeep.domain.names.name_table import OpenTable, held_table
 from tarkeep.domain.tar.headers import written_listing
@@ -85,7 +85,7 @@ def fit(
     *,
     is_base: bool = False,
 ) -> Fit:
-    """`tarkeep.domain.comparing.compatibility.fit` of archives whose members are at hand."""
+    """`tarkeep.domain.comparing.fitting.fit` of archives whose members are at hand."""
     return fit_tables(table(child)(), table(parent)(), is_left_out, is_base=is_base)
 
 

@@ -17,6 +17,7 @@ from attrs import define, evolve, field, frozen
 
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Lineage
 from tarkeep.domain.archives.inventory import InventoryEntry, SyncReport
+from tarkeep.domain.archives.totals import Totals
 from tarkeep.domain.client.ports.chains import (
     Base,
     LackingName,
@@ -34,7 +35,6 @@ from tarkeep.domain.errors.client import NoAnswer, NotThere, ParentMoved
 from tarkeep.domain.errors.uploads import UploadGone
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
-from tarkeep.domain.ports import Totals
 from tests.support.archives import digests_of
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ from typing import Protocol
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.domain.identity.archive_id import ArchiveId
-from tarkeep.domain.ports import ArchiveStore
+from tarkeep.domain.ports.store import ArchiveStore
 from tests.support.clocks import SequenceIds
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=1)

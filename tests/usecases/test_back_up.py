@@ -27,9 +27,10 @@ from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.domain.archives.archive import Lineage
 from tarkeep.domain.client.backup.back_up import BackedUp, BackUp, FetchSnapshot, PlanDump, PlannedDump
 from tarkeep.domain.client.backup.dump_rule import DumpRule
-from tarkeep.domain.client.backup.through_spool import BackUpThroughFile, Spooled
+from tarkeep.domain.client.backup.through_spool import BackUpThroughFile
 from tarkeep.domain.client.backup.verdict import AskVerdict
 from tarkeep.domain.client.ports.dumping import NO_LIMITS, DumpEnd, DumpSource, Estimate, Limits, Making
+from tarkeep.domain.client.ports.spool import Spooled
 from tarkeep.domain.client.push.push_archive import PushArchive
 from tarkeep.domain.client.push.push_stream import PushStream
 from tarkeep.domain.client.retrying import Retrying

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
-from tarkeep.domain.client.ports.remote import LocalArchive
-from tarkeep.domain.client.push.unfinished import UploadNote, unfinished_uploads
+from tarkeep.domain.client.ports.local_archives import LocalArchive
+from tarkeep.domain.client.ports.memory import UploadNote
 from tarkeep.domain.client.status import Safety, age, take_stock
+from tarkeep.domain.client.unfinished import unfinished_uploads
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tests.support.archives import NOON, digests_of, make_archive
 

@@ -26,14 +26,15 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.process.turns import ProcessTurns
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
-from tarkeep.domain.chains.links import Fit, FitVerdict, base_types, link_archives
+from tarkeep.domain.chains.links import base_types, link_archives
 from tarkeep.domain.chains.points import RestorePoint, restore_points
 from tarkeep.domain.chains.seen import CLEAR, Seen
 from tarkeep.domain.chains.standing import Placed
+from tarkeep.domain.comparing.fit import Fit, FitVerdict
 from tarkeep.domain.comparing.untroubled import alone
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
-from tarkeep.domain.ports import Catalog
+from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from tarkeep.domain.usecases.linking.compare import EnoughCompared, has_listings
 from tarkeep.domain.usecases.linking.link_profile import LinkArchives

@@ -14,7 +14,7 @@ from tarkeep.domain.errors.archives import ArchiveCorrupt
 from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.domain.errors.content import GzipDamaged
 from tarkeep.domain.identity.digests import Digests
-from tarkeep.domain.ports import ArchiveReader
+from tarkeep.domain.ports.store import ArchiveReader
 from tests.support.archives import make_targz
 from tests.support.assembled import MAX_BYTES, InMemory, offer
 

@@ -22,7 +22,7 @@ from tarkeep.domain.archives.sidecar import encode
 from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.domain.errors.settings import FormatUnknown
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.ports import Catalog
+from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.usecases.keeping.mend_sidecar import MendSidecar
 from tarkeep.domain.usecases.keeping.rebuild import RebuildCatalog

@@ -15,7 +15,7 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import HeldArchive, MemoryArchiveStore
 from tarkeep.domain.archives.archive import BackupArchive, Lineage
 from tarkeep.domain.archives.sidecar import encode
-from tarkeep.domain.ports import ArchiveStore
+from tarkeep.domain.ports.store import ArchiveStore
 from tarkeep.domain.usecases.keeping.recover import RecoveryReport
 from tests.support.archives import make_archive, make_targz
 from tests.support.assembled import InMemory, assembled, offer

@@ -20,7 +20,7 @@ from tarkeep.adapters.local.archive_folder import described as local_archive
 from tarkeep.adapters.local.local_tree import LocalFolderTree
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.domain.client.ports.chains import RestorePlan, RestoreStep
-from tarkeep.domain.client.ports.remote import LocalArchive
+from tarkeep.domain.client.ports.local_archives import LocalArchive
 from tarkeep.domain.client.restore.restore import ExtractPlan, PlanRestoring, RestorePath
 from tarkeep.domain.client.retrying import Retrying
 from tarkeep.domain.errors.archives import ArchiveNotFound

@@ -16,7 +16,7 @@ from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.errors.archives import ArchiveCorrupt
 from tarkeep.domain.identity.archive_id import BackupType
-from tarkeep.domain.ports import UnpackedArchive, Unpacker
+from tarkeep.domain.ports.unpacking import UnpackedArchive, Unpacker
 from tests.support.assembled import InMemory, offer
 from tests.support.members import records
 from tests.support.tars import END, gnu_tar, gz, member, write_tree

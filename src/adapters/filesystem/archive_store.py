@@ -35,13 +35,15 @@ from types import TracebackType
 
 from attrs import define, field, frozen
 
+from ...domain.archives.totals import Usage
 from ...domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound
 from ...domain.errors.capacity import BackendUnavailable
 from ...domain.errors.uploads import StagedBytesMissing
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_profile
-from ...domain.ports import ArchiveReader, Block, IdSource, StoredArchive, Usage
+from ...domain.ports.store import ArchiveReader, Block, StoredArchive
+from ...domain.ports.system import IdSource
 from ..process.shared_syncs import SharedSyncs
 from .data_directory import DataDirectory, translated
 from .durable_file import fsync_directory

@@ -24,7 +24,7 @@ from pathlib import Path
 from attrs import define, field
 
 from ...domain.archives.block_sums import BlockSums
-from ...domain.ports import IdSource
+from ...domain.ports.system import IdSource
 
 _PART_SUFFIX = ".part"
 _FOOTER = struct.Struct("<Q32sI")  # length of the archive, its SHA-256, CRC-32 of the sums and of these two

@@ -36,7 +36,7 @@ from ...domain.errors.archives import ArchiveNotFound
 from ...domain.errors.capacity import BackendUnavailable, InsufficientStorage, ReadOnly
 from ...domain.errors.settings import DataDirectoryInUse, DataDirectoryUnsafe, FormatUnknown
 from ...domain.identity.archive_id import ArchiveId
-from ...domain.ports import IdSource
+from ...domain.ports.system import IdSource
 from ...domain.tarkeep_error import TarkeepError
 from .durable_file import fsync_directory
 from .marker import LOCK, MARKER, make_marker

@@ -16,7 +16,7 @@ from attrs import frozen
 
 from ...domain.archives.inventory import InventoryEntry
 from ...domain.identity.archive_id import BackupType
-from ...domain.ports import Scratch, ScratchFile
+from ...domain.ports.scratch import Scratch, ScratchFile
 
 RUN_BYTES = 16 << 20
 """What is held in memory before it is sorted and written away."""

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ...domain.errors.capacity import BackendUnavailable
 from ...domain.errors.settings import FormatUnknown
-from ...domain.ports import IdSource
+from ...domain.ports.system import IdSource
 from .durable_file import fsync_directory, held, replace_file
 
 FORMAT = 1

@@ -24,7 +24,7 @@ from attrs import frozen
 
 from ...domain.errors.archives import ArchiveCorrupt
 from ...domain.identity.archive_id import ArchiveId
-from ...domain.ports import ArchiveReader, Block
+from ...domain.ports.store import ArchiveReader, Block
 
 try:
     from isal import isal_zlib

@@ -12,7 +12,7 @@ from typing import IO
 
 from attrs import define, field, frozen
 
-from ...domain.ports import Block
+from ...domain.ports.store import Block
 from .data_directory import translated
 
 HELD_BYTES = 128 << 10

@@ -23,8 +23,8 @@ from typing import IO, Self
 
 from attrs import define, evolve, frozen
 
-from ...domain.client.backup.selection import ACLS, ONE_FILE_SYSTEM, XATTRS, Selection
 from ...domain.client.ports.dumping import DumpEnd, DumpSource, Estimate
+from ...domain.client.selection import ACLS, ONE_FILE_SYSTEM, XATTRS, Selection
 from ...domain.errors.client import DumpFailed, ExtractFailed, FolderUnusable, TarUnusable
 from .messages import TarMessages, unescaped
 from .snapshot_file import remembered, remembering, settled

@@ -25,8 +25,8 @@ from collections.abc import Collection, Sequence
 
 from attrs import frozen
 
-from ...domain.client.backup.selection import Selection
 from ...domain.client.ports.dumping import Changes
+from ...domain.client.selection import Selection
 
 _HEADER = re.compile(rb"GNU tar-[^\n]*-2\n\d+\0\d+\0", re.ASCII)
 _FIELDS = 6  # of a directory, before its names

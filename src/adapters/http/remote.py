@@ -23,6 +23,7 @@ from attrs import define, field, frozen
 
 from ...domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
 from ...domain.archives.inventory import InventoryEntry, SyncReport, TypeReport
+from ...domain.archives.totals import Totals
 from ...domain.client.address import ServerAddress
 from ...domain.client.ports.remote import NO_LINEAGE, ServerFacts, UploadProgress
 from ...domain.errors.archives import ArchiveNotFound
@@ -32,7 +33,6 @@ from ...domain.errors.uploads import OffsetMismatch, UploadGone, UploadNotFound
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.digests import DeclaredDigests, Digests
 from ...domain.identity.invalid import DigestInvalid, InvalidName
-from ...domain.ports import Totals
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.lack_counts import Counts
 from .proxy_page import said_by_proxy

@@ -12,7 +12,7 @@ from types import TracebackType
 
 from attrs import frozen
 
-from ...domain.client.ports.remote import LocalArchive, LocalContents, LocalFile
+from ...domain.client.ports.local_archives import LocalArchive, LocalContents, LocalFile
 from ...domain.errors.client import FolderUnusable, LocalFileChanged
 from ...domain.identity.archive_id import BackupType
 

@@ -19,7 +19,7 @@ from types import TracebackType
 from attrs import define, frozen
 
 from ...domain.archives.archive import BackupArchive
-from ...domain.client.ports.remote import LocalArchive
+from ...domain.client.ports.local_archives import LocalArchive
 from ...domain.errors.client import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
 from ...domain.identity.archive_id import BackupType
 from .archive_folder import described

@@ -17,8 +17,8 @@ from attrs import evolve, frozen
 
 from ...domain.errors.settings import InvalidSetting
 from ...domain.identity.archive_id import BackupType
-from ...domain.ports import Block
-from ...domain.usecases.keeping.import_archives import ForeignArchive
+from ...domain.ports.foreign import ForeignArchive
+from ...domain.ports.store import Block
 
 _BLOCK_BYTES = 1 << 20
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from attrs import define, field
 
-from ...domain.client.restore.comparing import LocalEntry
+from ...domain.client.ports.local_tree import LocalEntry
 from ...domain.errors.client import FolderUnusable, TargetNotEmpty
 from ...domain.tar.members import MemberType
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from attrs import define, field
 
-from ...domain.client.ports.remote import LocalArchive
-from ...domain.client.push.unfinished import UploadNote, version_of
+from ...domain.client.ports.local_archives import LocalArchive, version_of
+from ...domain.client.ports.memory import UploadNote
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.paths import path_text

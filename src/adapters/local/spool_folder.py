@@ -17,8 +17,8 @@ from types import TracebackType
 from attrs import define, field
 
 from ...domain.archives.archive import Lineage
-from ...domain.client.backup.through_spool import Spooled
-from ...domain.client.ports.remote import LocalArchive
+from ...domain.client.ports.local_archives import LocalArchive
+from ...domain.client.ports.spool import Spooled
 from ...domain.errors.client import FolderUnusable
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from .archive_folder import described

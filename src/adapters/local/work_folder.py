@@ -21,7 +21,8 @@ from types import TracebackType
 from attrs import frozen
 
 from ...domain.archives.archive import BackupArchive
-from ...domain.client.ports.remote import LocalArchive, LocalFile, Part
+from ...domain.client.ports.landing import Part
+from ...domain.client.ports.local_archives import LocalArchive, LocalFile
 from ...domain.errors.client import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
 from .archive_folder import archive_of, opened_file
 from .landing_folder import PART_SUFFIX, told_as_errors

@@ -18,9 +18,10 @@ from attrs import Factory, define, evolve
 
 from ...domain.archives.archive import ArchiveState, BackupArchive
 from ...domain.archives.inventory import InventoryEntry
+from ...domain.archives.totals import Sums, Totals
 from ...domain.errors.archives import ArchiveNotFound
 from ...domain.identity.archive_id import ArchiveId, BackupType
-from ...domain.ports import (
+from ...domain.ports.catalog import (
     AlreadyStored,
     Claimed,
     ClaimedElsewhere,
@@ -29,8 +30,6 @@ from ...domain.ports import (
     ListedArchive,
     ListedPage,
     Page,
-    Sums,
-    Totals,
 )
 from ..cursors import after_identity, after_time, read_identity, read_time
 from .links import MemoryLinks

@@ -7,12 +7,12 @@ from types import TracebackType
 
 from attrs import define, field
 
-from ...domain.chains.links import Fit
+from ...domain.comparing.fit import Fit
 from ...domain.errors.archives import RecordsMissing
 from ...domain.names.columns import tables
 from ...domain.names.footprints import Footprint, footprint_of
 from ...domain.names.name_table import NameTable, held_table
-from ...domain.ports import RecordsWriter
+from ...domain.ports.members import RecordsWriter
 from ...domain.tar.members import MemberRecord
 
 

@@ -14,10 +14,12 @@ from types import TracebackType
 
 from attrs import Factory, define, field, frozen
 
+from ...domain.archives.totals import Usage
 from ...domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound
 from ...domain.errors.uploads import StagedBytesMissing
 from ...domain.identity.archive_id import ArchiveId
-from ...domain.ports import ArchiveReader, ArchiveWriter, Block, Clock, StoredArchive, Usage
+from ...domain.ports.store import ArchiveReader, ArchiveWriter, Block, StoredArchive
+from ...domain.ports.system import Clock
 from ..process.clock_and_ids import SystemClock
 
 _BLOCK_BYTES = 1 << 20

@@ -15,7 +15,8 @@ from types import TracebackType
 from attrs import field, frozen
 
 from ...domain.identity.digests import Digests
-from ...domain.ports import Block, RunningChecksum, RunningDigests
+from ...domain.ports.inspection import RunningChecksum, RunningDigests
+from ...domain.ports.store import Block
 from ...domain.uploads import ChecksumAlgorithm
 from .background import THREAD_FROM_BYTES, Beside, ThreadBudget
 

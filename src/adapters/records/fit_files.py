@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ...domain.chains.links import Fit, FitVerdict
-from ...domain.comparing.compatibility import RULE
+from ...domain.comparing.fit import Fit, FitVerdict
+from ...domain.comparing.fitting import RULE
 
 FITS_SUFFIX = ".fits"
 _VERDICTS = {verdict.value: verdict for verdict in FitVerdict}

@@ -28,13 +28,14 @@ from types import TracebackType
 
 from attrs import define, field
 
-from ...domain.chains.links import Fit
+from ...domain.comparing.fit import Fit
 from ...domain.errors.archives import RecordsMissing
 from ...domain.errors.restoring import TreeTooLarge
 from ...domain.names.columns import tables
 from ...domain.names.footprints import Footprint, Treading, footprint_of
 from ...domain.names.name_table import NameTable, held_table
-from ...domain.ports import IdSource, RecordsWriter
+from ...domain.ports.members import RecordsWriter
+from ...domain.ports.system import IdSource
 from ...domain.tar.members import MemberRecord
 from .fit_files import FITS_SUFFIX, read_fits, write_fits
 from .footprint_bytes import footprint_bytes, read_footprint

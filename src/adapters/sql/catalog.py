@@ -31,12 +31,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ...domain.archives.archive import ArchiveState, BackupArchive
 from ...domain.archives.inventory import InventoryEntry
+from ...domain.archives.totals import Sums, Totals
 from ...domain.errors.archives import ArchiveNotFound
 from ...domain.errors.capacity import BackendUnavailable
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_archive_name
-from ...domain.ports import (
+from ...domain.ports.catalog import (
     AlreadyStored,
     Claimed,
     ClaimedElsewhere,
@@ -44,8 +45,6 @@ from ...domain.ports import (
     InventoryPage,
     ListedPage,
     Page,
-    Sums,
-    Totals,
 )
 from .engine import EXCLUSIVE, Writer, connect, is_one_of, reading, translated, use_log
 from .inventories import SqlInventories

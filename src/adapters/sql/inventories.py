@@ -16,7 +16,7 @@ from sqlalchemy import Select, bindparam, select, tuple_
 from ...domain.archives.archive import ArchiveState
 from ...domain.archives.inventory import InventoryEntry
 from ...domain.identity.archive_id import BackupType
-from ...domain.ports import InventoryPage
+from ...domain.ports.catalog import InventoryPage
 from ..cursors import after_identity, read_identity
 from .engine import is_one_of
 from .rows import TYPES, Values, as_written, may_exist, one_more

@@ -12,9 +12,10 @@ from typing import Any
 
 from attrs import asdict
 
-from ...domain.chains.links import Completeness, Evidence, Link
+from ...domain.chains.links import Evidence, Link
 from ...domain.chains.seen import CLEAR, Seen
 from ...domain.chains.standing import Doubt, DoubtKind, Fidelity, Obstacle, ObstacleKind, Standing
+from ...domain.comparing.fit import Completeness
 from ...domain.identity.archive_id import ArchiveId, BackupType
 
 _TYPES = {type.value: type for type in BackupType}

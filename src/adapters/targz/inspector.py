@@ -18,7 +18,8 @@ from attrs import field, frozen
 
 from ...domain.archives.archive import Contents, Kind
 from ...domain.errors.content import EmptyArchive, ExpandsTooFar, NotATar
-from ...domain.ports import Block, Recorder, RunningInspection
+from ...domain.ports.inspection import Recorder, RunningInspection
+from ...domain.ports.store import Block
 from ...domain.text.paths import path_text
 from ...domain.text.times import utc_from_timestamp
 from ..process.background import THREAD_FROM_BYTES, Beside, ThreadBudget

@@ -32,7 +32,7 @@ from attrs.validators import ge
 
 from ...domain.archives.archive import AfterEnd
 from ...domain.errors.content import ExpandsTooFar, MemberUnreadable, NotATar
-from ...domain.ports import Recorder
+from ...domain.ports.inspection import Recorder
 from ...domain.tar.headers import read_member
 from ...domain.tar.members import MemberRecord, MemberType
 from .dumpdir_scan import ListingScan

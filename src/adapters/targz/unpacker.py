@@ -31,7 +31,8 @@ from attrs import define, field
 from ...domain.archives.archive import ArchiveState, BackupArchive, Kind
 from ...domain.errors.archives import ArchiveCorrupt
 from ...domain.errors.content import RejectedContent
-from ...domain.ports import ArchiveReader, UnpackedArchive
+from ...domain.ports.store import ArchiveReader
+from ...domain.ports.unpacking import UnpackedArchive
 from ...domain.tarkeep_error import TarkeepError
 from ..process.prefetcher import AheadBudget
 from .gzip_stream import FASTEST, BadDeflate, GzipStream, InflateEngine, begun_inside

@@ -12,17 +12,18 @@ Pure: archives in, links out, whatever the order they come in. Archives in the t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator
 from enum import Enum
 from typing import TypeAlias
 
 from attrs import evolve, frozen
 
 from ..archives.archive import ArchiveState, BackupArchive, Kind
+from ..comparing.fit import Completeness, Fit, FitVerdict
 from ..identity.archive_id import ArchiveId, BackupType
 from ..profiles.rules import IncBase, ProfileRules
 from ..text.counted import counted
-from ..text.paths import path_text
+from ..text.paths import SHOWN_BYTES, path_text
 from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
 
 RULE = 14
@@ -34,9 +35,6 @@ NEAREST_TRIED = 50
 
 BETWEEN_TRIED = 10
 """Archives between one and its supposed parent that are asked for what they carry, the nearest before it first."""
-
-SHOWN_BYTES = 200
-"""Of a path in a sentence."""
 
 
 class Evidence(Enum):
@@ -56,74 +54,6 @@ class Evidence(Enum):
 
 
 _RANKS = {evidence: rank for rank, evidence in enumerate(Evidence)}
-
-
-class FitVerdict(Enum):
-    """Whether one archive can build on another, as their listings tell."""
-
-    UNKNOWN = "unknown"  # one of them has no listings
-    FITS = "fits"
-    CONTRADICTS = "contradicts"
-
-
-@frozen
-class Fit:
-    """
-    What comparing the listings of an archive with those of a possible parent showed.
-
-    *unresolved* counts the names that the archive calls unchanged and the parent does not have, *examples* are the
-    first few of them as paths. *is_sound* where GNU tar, extracting the one over the tree of the other, comes to its
-    tree; else that can be merged, and tar restores something else (see `soundness`).
-    *is_excusable* unless directories were renamed between them: there tar is known to forget names that it should
-    archive, while otherwise a name of a proven chain that is nowhere was left out on purpose. In a proven chain neither
-    keeps the rest from being restored, since no archive is missing. *is_open* where some names are in directories that
-    the parent says nothing of, so that they are to be looked for before it. *overlooked* counts directories of the
-    parent that the archive names and did not look into, so that they stay as they were, *overlooked_examples* are the
-    first few of them as paths. *unread* counts files of the parent that the archive says to have and has not, so that
-    the point lacks them, *unread_examples* are the first few of these. *earlier* is a directory that is of an earlier
-    time than in the parent; it is empty where every directory that was looked at is of the same time or a later one
-    (see `directory_times`).
-    """
-
-    verdict: FitVerdict
-    unresolved: int = 0
-    examples: tuple[bytes, ...] = ()
-    is_sound: bool = True
-    is_excusable: bool = True
-    is_open: bool = False
-    overlooked: int = 0
-    overlooked_examples: tuple[bytes, ...] = ()
-    unread: int = 0
-    unread_examples: tuple[bytes, ...] = ()
-    earlier: bytes = b""
-
-    @property
-    def completeness(self) -> Completeness:
-        """What it says of the names that the one leaves to the other."""
-        if self.is_open:
-            return Completeness.UNKNOWN
-        if self.verdict is FitVerdict.FITS:
-            return Completeness.OVERLOOKED if self.overlooked or self.unread else Completeness.WHOLE
-        if self.verdict is FitVerdict.CONTRADICTS:
-            return Completeness.LEFT_OUT
-        return Completeness.UNKNOWN
-
-
-class Completeness(Enum):
-    """Whether an archive's parent has what it leaves to it, from best to worst."""
-
-    WHOLE = "whole"  # all of it
-    OVERLOOKED = "overlooked"  # all of it, but tar did not look into some directories, or could not read some files
-    LEFT_OUT = "left-out"  # but for names that tar or its user left out, if the chain is proven
-    UNKNOWN = "unknown"
-
-    @property
-    def rank(self) -> int:
-        """0 for the best."""
-        return _COMPLETENESS_RANKS[self]
-
-
-_COMPLETENESS_RANKS = {completeness: rank for rank, completeness in enumerate(Completeness)}
 
 
 Compare: TypeAlias = Callable[[BackupArchive, BackupArchive], Fit]
@@ -504,59 +434,3 @@ def _checked(found: Fit) -> str:
 
 
 # -- what follows from links -----------------------------------------------------------------------------------------
-
-
-@frozen
-class Chain:
-    """
-    An archive that builds on nothing known, and all that build on it, in the order in which they were taken.
-
-    *is_whole* unless the first of them ought to build on something and does not.
-    """
-
-    base: ArchiveId
-    archives: tuple[ArchiveId, ...]
-    is_whole: bool
-
-
-def chains(links: Mapping[ArchiveId, Link]) -> tuple[Chain, ...]:
-    """
-    The chains of a profile, in the order of their first archives, each archive in exactly one.
-
-    *links* are in the order in which the archives were taken, as `link_archives` gives them. Archives that build on
-    each other in a circle are a chain without a base: the earliest of them stands for it.
-    """
-    base_of: dict[ArchiveId, ArchiveId] = {}
-    for id in links:
-        climbed: list[ArchiveId] = []
-        at: ArchiveId = id
-        seen: set[ArchiveId] = set()
-        while at not in base_of and at not in seen:
-            seen.add(at)
-            climbed.append(at)
-            parent = links[at].parent
-            if parent is None or parent not in links:
-                break
-            at = parent
-        base = base_of.get(at, at)
-        for passed in climbed:
-            base_of[passed] = base
-    grouped: dict[ArchiveId, list[ArchiveId]] = {}
-    for id in links:
-        grouped.setdefault(base_of[id], []).append(id)
-    return tuple(Chain(base, tuple(ids), links[base].is_base) for base, ids in grouped.items())
-
-
-def dependents(links: Mapping[ArchiveId, Link], id: ArchiveId) -> tuple[ArchiveId, ...]:
-    """All that build on *id*, directly or not, in the order of *links*: what would not restore without it."""
-    children: dict[ArchiveId, list[ArchiveId]] = {}
-    for link in links.values():
-        if link.parent is not None:
-            children.setdefault(link.parent, []).append(link.child)
-    found: set[ArchiveId] = set()
-    waiting = [id]
-    while waiting:
-        new = [child for child in children.get(waiting.pop(), ()) if child not in found and child != id]
-        found.update(new)
-        waiting.extend(new)
-    return tuple(child for child in links if child in found)

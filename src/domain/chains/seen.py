@@ -13,9 +13,8 @@ from itertools import islice
 from attrs import frozen
 
 from ..text.counted import counted
-from ..text.paths import path_text
+from ..text.paths import SHOWN_BYTES, path_text
 from ..trees.tree import Tree
-from .links import SHOWN_BYTES
 
 _LOST_SHOWN = 5
 

@@ -14,10 +14,11 @@ from enum import Enum
 from attrs import evolve, frozen
 
 from ..archives.archive import ArchiveState, BackupArchive, Kind
+from ..comparing.fit import Completeness
 from ..identity.archive_id import ArchiveId, BackupType
 from ..text.counted import counted
 from ..text.times import rfc3339
-from .links import Completeness, Evidence, Link, has_unchanged, is_whole
+from .links import Evidence, Link, has_unchanged, is_whole
 from .neighbours import order
 from .seen import CLEAR, Seen
 

@@ -16,7 +16,7 @@ from attrs import frozen
 from ..archives.archive import ArchiveState, BackupArchive
 from ..identity.archive_id import BackupType
 from ..text.counted import counted
-from .ports.remote import LocalArchive
+from .ports.local_archives import LocalArchive
 
 
 class Safety(Enum):

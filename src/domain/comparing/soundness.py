@@ -22,9 +22,10 @@ from attrs import define, field, frozen
 from ..names.columns import listing_of
 from ..names.dump_table import tops
 from ..names.name_table import NameTable, mark_of
+from ..names.renames import Origins
 from ..tar.headers import BLOCK_BYTES
 from ..tar.members import Listing, Mark, MemberType
-from ..tar.paths import Origins, join, split
+from ..tar.paths import join, split
 from .extraction import Extraction, Folder, Leaf
 from .silence import strays
 

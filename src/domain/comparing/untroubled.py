@@ -12,14 +12,14 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..chains.links import Fit, FitVerdict
 from ..errors.content import MemberUnreadable
 from ..names.footprints import PLAIN_DIRECTORY, misspelt, places, plain
 from ..names.name_table import NameTable
 from ..tar.headers import BLOCK_BYTES, read_member
 from ..tar.members import MemberRecord, MemberType
 from ..tar.paths import canonical, is_placeable, join, split
-from .compatibility import EXAMPLES
+from .fit import Fit, FitVerdict
+from .fitting import EXAMPLES
 
 MOST_FILES, MOST_DIRECTORIES = 2_000_000, 500_000
 """That are noted of one archive: 16 and some 50 MB. One that has more is looked at in its table."""

@@ -24,10 +24,7 @@ from ..errors.content import MemberUnreadable
 from ..tar.headers import BLOCK_BYTES, read_member, relative
 from ..tar.members import Member, MemberRecord, MemberType
 from ..tar.paths import DIRECTORY_BYTES, MAX_HELD_BYTES, MAX_PATH_BYTES, canonical, is_placeable, split
-from ..text.paths import path_text
-
-SHOWN_BYTES = 200
-"""Of a path in a sentence."""
+from ..text.paths import SHOWN_BYTES, path_text
 
 _ASIDE = b"\0"  # what tar moves a directory to for the time between: no name of tar has a NUL
 _MOST_STEPS = 20_000_000  # of looking which links a rename takes along, of which

@@ -23,9 +23,10 @@ from ..errors.content import MemberUnreadable
 from ..errors.restoring import TreeTooLarge
 from ..tar.headers import BLOCK_BYTES
 from ..tar.members import Mark, Rename
-from ..tar.paths import DIRECTORY_BYTES, MAX_LEVELS, NAME_BYTES, Origins, is_placeable, split
+from ..tar.paths import DIRECTORY_BYTES, MAX_LEVELS, NAME_BYTES, is_placeable, split
 from .columns import DIRECTORY, HARD_LINK, TABLE_MEMBERS, Names, listing_of
 from .packed_texts import PackedTexts, Texts
+from .renames import Origins
 
 DIGEST_BYTES = 16
 

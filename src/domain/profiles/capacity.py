@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
+from ..archives.totals import Totals, Usage
 from ..errors.capacity import InsufficientStorage, QuotaExceeded
-from ..ports import Totals, Usage
+from ..errors.content import TooLarge
 from .rules import ProfileRules
 
 RESERVE_BYTES = 1 << 30
@@ -64,3 +65,14 @@ def check_quota(
         raise QuotaExceeded(profile, "bytes", "max_bytes", rules.max_bytes, held_bytes, coming_bytes, unfinished_bytes)
     if rules.max_archives is not None and archives + 1 > rules.max_archives:
         raise QuotaExceeded(profile, "archives", "max_archives", rules.max_archives, archives, 1)
+
+
+def check_size(size_bytes: int, limit_bytes: int | None) -> None:
+    """
+    Judge whether one archive may have that many bytes; None is no limit but the medium's.
+
+    Raises:
+        TooLarge: it may not.
+    """
+    if limit_bytes is not None and size_bytes > limit_bytes:
+        raise TooLarge(limit_bytes)

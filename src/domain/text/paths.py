@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 
+SHOWN_BYTES = 200
+"""Of a path in a sentence."""
+
 _ESCAPE = re.compile(rb"\\(\\|x[0-9A-Fa-f]{2})?", re.DOTALL)
 
 

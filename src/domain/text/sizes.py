@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ..errors.content import TooLarge
-
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
@@ -11,14 +9,3 @@ def human_size(size_bytes: int) -> str:
     """*size_bytes* for people, 1024-based with one decimal: ``12.0 KB``."""
     unit = min(max(size_bytes.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
     return f"{size_bytes / (1 << 10 * unit):.1f} {_UNITS[unit]}"
-
-
-def check_size(size_bytes: int, limit_bytes: int | None) -> None:
-    """
-    Judge whether one archive may have that many bytes; None is no limit but the medium's.
-
-    Raises:
-        TooLarge: it may not.
-    """
-    if limit_bytes is not None and size_bytes > limit_bytes:
-        raise TooLarge(limit_bytes)

@@ -13,8 +13,9 @@ from enum import Enum
 
 from attrs import frozen
 
+from ..names.renames import Origins
 from ..tar.members import Mark, Member, MemberType, Rename
-from ..tar.paths import Directories, Origins, canonical, split
+from ..tar.paths import Directories, canonical, split
 
 
 @frozen

@@ -16,11 +16,10 @@ from typing import TypeAlias
 from attrs import define, field, frozen
 
 from ..archives.archive import BackupArchive
-from ..chains.links import SHOWN_BYTES
 from ..identity.archive_id import ArchiveId
 from ..tar.paths import split
 from ..text.lack_counts import Counts
-from ..text.paths import path_text
+from ..text.paths import SHOWN_BYTES, path_text
 from .tree import Gap, GapKind, Tree
 
 _Place: TypeAlias = tuple[bytes, bytes]

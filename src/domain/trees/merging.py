@@ -23,8 +23,9 @@ from ..comparing.silence import NOTHING, Kept, changed, completed, leaves_out, s
 from ..names.columns import HARD_LINK, listing_of
 from ..names.name_table import Files, NameTable, OpenTable, is_odd, origins_between
 from ..names.packed_texts import Texts
+from ..names.renames import Origins
 from ..tar.members import Mark
-from ..tar.paths import MAX_HELD_BYTES, Origins, is_placeable, join, split
+from ..tar.paths import MAX_HELD_BYTES, is_placeable, join, split
 from .draft import WANTED, TreeDraft
 from .overlaying import laid_over
 from .tree import BLOCK_BYTES, IMPLIED, IS_DIRECTORY, IS_MOVED, GapKind, Tree

@@ -22,7 +22,7 @@ from ...domain.access.tokens import Visitor
 from ...domain.errors.content import TooLarge
 from ...domain.identity.archive_id import ArchiveId
 from ...domain.identity.naming import check_profile
-from ...domain.ports import ScratchFile
+from ...domain.ports.scratch import ScratchFile
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.counted import counted
 from ...domain.usecases.restoring.open_point import OpenedPoint
@@ -36,7 +36,7 @@ from .edge.body import Incoming, MinimumRate, Patience, with_body
 from .edge.guard import VISITOR, WROTE, Written, visitor_of
 from .heap import Heap
 from .once import ToldOnce
-from .routes.suspects import Suspects
+from .suspects import Suspects
 
 log = Log("tarkeep.http")
 

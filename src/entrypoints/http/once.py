@@ -13,7 +13,7 @@ from datetime import datetime
 from attrs import define, field
 
 from ...domain.access.audit import AuditEntry
-from ...domain.ports import AuditLog
+from ...domain.ports.access import AuditLog
 from ...domain.uploads import Upload
 
 AT_MOST = 10_000

@@ -15,13 +15,13 @@ from ...adapters.local.archive_folder import LocalFolder, described
 from ...adapters.local.landing_folder import LandingFolder
 from ...adapters.local.memory_file import ClientMemory
 from ...adapters.process.hashing import HashlibHasher
-from ...domain.client.ports.remote import LocalArchive
+from ...domain.client.ports.local_archives import LocalArchive
 from ...domain.client.pull.pull_archive import PullArchive
 from ...domain.client.push.push_archive import PlanPush, PushArchive
 from ...domain.client.retrying import Retrying
 from ...domain.errors.settings import InvalidSetting, WrongUse
 from ...domain.identity.archive_id import BackupType
-from ...domain.ports import Hasher
+from ...domain.ports.inspection import Hasher
 from ..settings.files import expanded, read_setting_text
 
 UNREACHED_SECONDS = 5.0

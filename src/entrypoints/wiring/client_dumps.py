@@ -22,10 +22,11 @@ from ...domain.client.backup.through_spool import BackUpThroughFile
 from ...domain.client.backup.verdict import AskVerdict
 from ...domain.client.ports.chains import Chains
 from ...domain.client.ports.dumping import NO_LIMITS, Dumper, Limits, Making
+from ...domain.client.ports.extracting import Extractor
+from ...domain.client.ports.local_tree import LocalTree
 from ...domain.client.pull.pull_archive import PullArchive
 from ...domain.client.push.push_stream import PushStream
-from ...domain.client.restore.comparing import LocalTree
-from ...domain.client.restore.restore import Extractor, ExtractPlan, PlanRestoring, RestorePath
+from ...domain.client.restore.restore import ExtractPlan, PlanRestoring, RestorePath
 from ...domain.client.restore.resuming import Work
 from .client import Client
 

@@ -46,26 +46,17 @@ from ...adapters.targz.inspector import InspectionLimits, NoInspector, TargzInsp
 from ...adapters.targz.seek_index import SeekIndexes
 from ...adapters.targz.unpacker import TargzUnpacker
 from ...domain.errors.settings import InvalidSetting
-from ...domain.ports import (
-    ArchiveStore,
-    ArchiveSums,
-    AuditLog,
-    Catalog,
-    Clock,
-    Gatekeeper,
-    Hasher,
-    IdSource,
-    Inspector,
-    MemberRecords,
-    NameLocks,
-    Notifier,
-    Packer,
-    Scratch,
-    Turns,
-    Unpacker,
-    UploadLocks,
-    UploadSessions,
-)
+from ...domain.ports.access import AuditLog, Gatekeeper
+from ...domain.ports.catalog import Catalog
+from ...domain.ports.inspection import Hasher, Inspector
+from ...domain.ports.members import MemberRecords
+from ...domain.ports.notifier import Notifier
+from ...domain.ports.scratch import Scratch
+from ...domain.ports.store import ArchiveStore
+from ...domain.ports.sums import ArchiveSums
+from ...domain.ports.system import Clock, IdSource, NameLocks, Turns
+from ...domain.ports.unpacking import Packer, Unpacker
+from ...domain.ports.uploads import UploadLocks, UploadSessions
 from ...domain.profiles.capacity import NO_RESERVE, Reserve
 from ...domain.profiles.rules import NO_RULES, CurrentRules, RuleBook, Rules
 from ...domain.tar.paths import MAX_HELD_BYTES

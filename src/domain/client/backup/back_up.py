@@ -15,7 +15,7 @@ from ...archives.archive import BackupArchive, Lineage
 from ...archives.notes import fitting
 from ...errors.client import NotThere, SnapshotUnusable
 from ...identity.archive_id import ArchiveId, BackupType
-from ...ports import Hasher
+from ...ports.inspection import Hasher
 from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
 from ..ports.chains import Base, Chains, StoredPoint
@@ -23,8 +23,8 @@ from ..ports.dumping import NOBODY, Changes, DumpEnd, Dumper, DumpSource, Making
 from ..push.push_archive import Progress
 from ..push.push_stream import PushStream
 from ..retrying import Notice, Retrying
+from ..selection import FORGOTTEN
 from .dump_rule import DumpRule, choose_type
-from .selection import FORGOTTEN
 from .verdict import AskVerdict
 
 AT_ONCE = timedelta(minutes=1)

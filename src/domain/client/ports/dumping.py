@@ -16,7 +16,7 @@ from attrs import frozen
 from ...errors.client import DumpFailed, DumpTooLarge
 from ...errors.settings import InvalidSetting
 from ...text.paths import path_text
-from ..backup.selection import Selection
+from ..selection import Selection
 
 
 @frozen

@@ -15,10 +15,13 @@ from attrs import define, field, frozen
 
 from ...archives.archive import BackupArchive
 from ...errors.client import LocalConflict, LocalFileChanged, NoAnswer, PulledBytesDiffer
-from ...ports import Hasher, RunningChecksum
+from ...ports.inspection import Hasher, RunningChecksum
 from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
-from ..ports.remote import ArchiveSource, DigestCache, Landing, LocalArchive, LocalFiles, Part
+from ..ports.landing import Landing, Part
+from ..ports.local_archives import LocalArchive, LocalFiles
+from ..ports.memory import DigestCache
+from ..ports.remote import ArchiveSource
 from ..push.push_archive import Progress, digest_of
 from ..retrying import Notice, Retrying
 

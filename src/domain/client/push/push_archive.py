@@ -22,22 +22,13 @@ from ...errors.uploads import UploadGone, UploadNotFound
 from ...identity.archive_id import ArchiveId, BackupType
 from ...identity.digests import DeclaredDigests
 from ...identity.invalid import DigestMismatch
-from ...ports import Hasher, RunningChecksum
+from ...ports.inspection import Hasher, RunningChecksum
 from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
-from ..ports.remote import (
-    NO_LINEAGE,
-    DigestCache,
-    LocalArchive,
-    LocalArchives,
-    LocalFile,
-    LocalFiles,
-    Remote,
-    UploadNotes,
-    UploadProgress,
-)
+from ..ports.local_archives import LocalArchive, LocalArchives, LocalFile, LocalFiles, version_of
+from ..ports.memory import DigestCache, UploadNote, UploadNotes
+from ..ports.remote import NO_LINEAGE, Remote, UploadProgress
 from ..retrying import Notice, Retrying
-from .unfinished import UploadNote, version_of
 
 
 class Fate(Enum):

@@ -22,7 +22,7 @@ from ...errors.uploads import UploadGone
 from ...identity.archive_id import ArchiveId
 from ...identity.digests import DeclaredDigests
 from ...identity.invalid import DigestMismatch
-from ...ports import Hasher, RunningChecksum
+from ...ports.inspection import Hasher, RunningChecksum
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ...uploads import ChecksumAlgorithm

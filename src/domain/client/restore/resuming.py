@@ -20,8 +20,10 @@ from attrs import define, field, frozen
 
 from ...archives.archive import BackupArchive
 from ...tar.paths import canonical
-from ..ports.remote import Landing, LocalFiles
-from .restore import TRAIL_ASIDE, TRAIL_END, TRAIL_NEW, TRAIL_OLD, TRAIL_PATH, TRAIL_STEP, Held
+from ..ports.extracting import Held
+from ..ports.landing import Landing
+from ..ports.local_archives import LocalFiles
+from .restore import TRAIL_ASIDE, TRAIL_END, TRAIL_NEW, TRAIL_OLD, TRAIL_PATH, TRAIL_STEP
 
 _VERSION = 2
 _ASIDE = b"\0"  # the temporary name of a renamed directory: no name has a NUL

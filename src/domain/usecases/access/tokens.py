@@ -23,7 +23,8 @@ from ...access.tokens import (
     token_text,
 )
 from ...errors.access import NotLetIn
-from ...ports import AuditLog, Clock, Gatekeeper
+from ...ports.access import AuditLog, Gatekeeper
+from ...ports.system import Clock
 
 
 @frozen

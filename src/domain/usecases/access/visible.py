@@ -10,7 +10,7 @@ from __future__ import annotations
 from attrs import define, field, frozen
 
 from ...access.tokens import Visitor
-from ...ports import Catalog
+from ...ports.catalog import Catalog
 
 KEPT_PATTERNS = 64
 """Of so many tokens it is kept what they see; with more, all is worked out anew now and then."""

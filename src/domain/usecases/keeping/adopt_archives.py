@@ -20,7 +20,8 @@ from ...archives.archive import BackupArchive
 from ...errors.archives import ArchiveNotFound, SidecarInvalid
 from ...errors.settings import CatalogLacks
 from ...identity.archive_id import ArchiveId, BackupType
-from ...ports import ArchiveStore, Catalog
+from ...ports.catalog import Catalog
+from ...ports.store import ArchiveStore
 from ..reading.examine import ExamineArchive
 from .rebuild import described
 

@@ -14,7 +14,9 @@ from itertools import groupby
 from attrs import frozen
 
 from ...identity.archive_id import ArchiveId, BackupType
-from ...ports import ArchiveStore, Catalog, Hasher
+from ...ports.catalog import Catalog
+from ...ports.inspection import Hasher
+from ...ports.store import ArchiveStore
 from ...tarkeep_error import TarkeepError
 from ..restoring.snapshots import note_snapshot, snapshot_digest
 

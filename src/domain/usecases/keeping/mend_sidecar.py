@@ -21,7 +21,10 @@ from ...archives.archive import ArchiveState, BackupArchive, Contents
 from ...errors.archives import ArchiveCorrupt, ArchiveNotFound, SidecarInvalid
 from ...identity.archive_id import ArchiveId
 from ...identity.digests import Digests
-from ...ports import ArchiveStore, Catalog, Clock, Hasher, Inspector, StoredArchive
+from ...ports.catalog import Catalog
+from ...ports.inspection import Hasher, Inspector
+from ...ports.store import ArchiveStore, StoredArchive
+from ...ports.system import Clock
 from ...profiles.rules import NO_RULES, Rules
 from ...tarkeep_error import TarkeepError
 from ...text.times import rfc3339

@@ -19,7 +19,10 @@ from ...errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound
 from ...errors.capacity import BackendUnavailable
 from ...identity.archive_id import ArchiveId, BackupType
 from ...identity.digests import Digests
-from ...ports import ArchiveStore, Catalog, Hasher, MemberRecords, StoredArchive
+from ...ports.catalog import Catalog
+from ...ports.inspection import Hasher
+from ...ports.members import MemberRecords
+from ...ports.store import ArchiveStore, StoredArchive
 from ..restoring.snapshots import snapshot_digest
 from .mend_sidecar import MendSidecar, agree
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
-from ...archives import sidecar
-from ...archives.archive import BackupArchive
-from ...errors.archives import ArchiveNotFound
-from ...ports import ArchiveStore, Catalog, UploadSessions
+from ...ports.catalog import Catalog
+from ...ports.store import ArchiveStore
+from ...ports.uploads import UploadSessions
 from ...uploads import led_nowhere
+from ..receiving.claims import settle_claim
 
 _ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -47,25 +47,3 @@ class RecoverInterrupted:
         unfinished = {upload.id for upload in self.sessions.unfinished()}
         swept = self.store.sweep(_ANY_TIME, unfinished)
         return RecoveryReport(confirmed=confirmed, dropped=len(claims) - confirmed, swept=swept)
-
-
-def settle_claim(claimed: BackupArchive, store: ArchiveStore, catalog: Catalog) -> bool:
-    """
-    Confirm the open claim on *claimed* if exactly that archive is published whole, else drop it; whether it was kept.
-
-    An archive under that identity which the claim does not describe is not ours to remove: it stays for a rebuild.
-    """
-    try:
-        stored = store.stat(claimed.id)
-    except ArchiveNotFound:
-        store.remove(claimed.id)  # at most a side-car without its archive
-        catalog.release(claimed.id)
-        return False
-    ours = stored.sidecar == sidecar.encode(claimed)
-    if ours and stored.size_bytes == claimed.size_bytes:
-        catalog.confirm(claimed)
-        return True
-    if ours:
-        store.remove(claimed.id)
-    catalog.release(claimed.id)
-    return False

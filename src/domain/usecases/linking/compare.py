@@ -13,9 +13,9 @@ from itertools import islice
 from attrs import define, evolve, field
 
 from ...archives.archive import ArchiveState, BackupArchive, Kind
-from ...chains.links import Fit, FitVerdict
-from ...comparing.compatibility import EXAMPLES, fit, overruled, together, unread
 from ...comparing.directory_times import Pair, pairs
+from ...comparing.fit import Fit, FitVerdict
+from ...comparing.fitting import EXAMPLES, fit, overruled, together, unread
 from ...comparing.untroubled import alone, has_no_trouble, renames_in_vain
 from ...errors.content import ExpandsTooFar, MemberUnreadable, RejectedContent
 from ...errors.restoring import TreeTooLarge

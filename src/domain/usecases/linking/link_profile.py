@@ -16,13 +16,15 @@ from attrs import evolve, frozen
 from ...archives.archive import ArchiveState, BackupArchive
 from ...chains import links as chains
 from ...chains.kept_links import LinkState, NewLink
-from ...chains.links import Fit, Link, link_archive, link_archives, with_own
+from ...chains.links import Link, link_archive, link_archives, with_own
 from ...chains.neighbours import Asked, ListedNeighbours, Neighbours, NotedNeighbours
 from ...chains.seen import Seen
 from ...chains.standing import Placed, placed, seen_of
-from ...comparing import compatibility as fitting
+from ...comparing import fitting as fitting
+from ...comparing.fit import Fit
 from ...identity.archive_id import ArchiveId
-from ...ports import Catalog, Turns
+from ...ports.catalog import Catalog
+from ...ports.system import Turns
 from ...profiles.rules import Rules
 from ...tarkeep_error import TarkeepError
 from ..reading.read_members import RecordMembers

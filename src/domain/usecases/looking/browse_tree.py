@@ -15,7 +15,7 @@ from attrs import frozen
 from ...archives.archive import BackupArchive
 from ...errors.archives import ArchiveCorrupt
 from ...errors.restoring import MemberNotFound, PathNotFound
-from ...ports import Unpacker
+from ...ports.unpacking import Unpacker
 from ...tar.headers import read_to_show
 from ...tar.members import Member, MemberType
 from ...tar.paths import canonical

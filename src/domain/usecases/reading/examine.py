@@ -19,7 +19,10 @@ from ...errors.archives import ArchiveCorrupt, ArchiveNotFound
 from ...errors.capacity import BackendUnavailable
 from ...errors.content import MemberUnreadable, RejectedContent
 from ...identity.digests import Digests
-from ...ports import ArchiveStore, Catalog, Hasher, Notifier
+from ...ports.catalog import Catalog
+from ...ports.inspection import Hasher
+from ...ports.notifier import Notifier
+from ...ports.store import ArchiveStore
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 

@@ -8,7 +8,7 @@ from ...access.tokens import ANYBODY, Visitor
 from ...archives.archive import BackupArchive
 from ...errors.archives import AmbiguousName, ArchiveNotFound
 from ...identity.archive_id import ArchiveId, BackupType
-from ...ports import Catalog
+from ...ports.catalog import Catalog
 from ..access.visible import VisibleProfiles
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from attrs import frozen
 
 from ...errors.archives import ArchiveCorrupt
-from ...ports import ArchiveReader, Hasher
+from ...ports.inspection import Hasher
+from ...ports.store import ArchiveReader
 from ...uploads import ChecksumAlgorithm
 
 

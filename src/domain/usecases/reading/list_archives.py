@@ -7,11 +7,13 @@ from collections.abc import Collection, Iterator, Sequence
 from attrs import frozen
 
 from ...access.tokens import ANYBODY, Visitor
+from ...archives.totals import Sums, Totals
 from ...errors.archives import ProfileNotFound
 from ...errors.capacity import InsufficientStorage
 from ...identity.archive_id import BackupType
 from ...identity.naming import check_profile
-from ...ports import ArchiveStore, Catalog, ListedArchive, Page, Sums, Totals
+from ...ports.catalog import Catalog, ListedArchive, Page
+from ...ports.store import ArchiveStore
 from ..access.visible import VisibleProfiles
 
 AT_ONCE = 1000

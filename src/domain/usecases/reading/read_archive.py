@@ -18,7 +18,10 @@ from ...archives.archive import ArchiveState, BackupArchive
 from ...archives.block_sums import BLOCK_BYTES, BlockSums, RunningSums
 from ...errors.archives import ArchiveCorrupt, ArchiveNotFound
 from ...errors.capacity import BackendUnavailable
-from ...ports import ArchiveReader, ArchiveStore, ArchiveSums, Hasher, Turns
+from ...ports.inspection import Hasher
+from ...ports.store import ArchiveReader, ArchiveStore
+from ...ports.sums import ArchiveSums
+from ...ports.system import Turns
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ...uploads import ChecksumAlgorithm

@@ -20,7 +20,8 @@ from ...names.columns import Names, tables
 from ...names.footprints import Footprint, footprint_of
 from ...names.joined import taken_apart
 from ...names.name_table import NameTable, held_table, last_at, listed_in_order
-from ...ports import Inspector, MemberRecords, Recorder
+from ...ports.inspection import Inspector, Recorder
+from ...ports.members import MemberRecords
 from ...tar.headers import read_to_show
 from ...tar.members import Member, MemberRecord
 from ...tar.paths import MAX_HELD_BYTES, NAME_BYTES, canonical

@@ -19,7 +19,8 @@ from attrs import frozen
 from ...access.tokens import ANYBODY, Visitor
 from ...archives.inventory import Bucket, InventoryEntry, Judged, bucket_of, once_each, pair
 from ...identity.archive_id import BackupType
-from ...ports import Catalog, InventorySorter
+from ...ports.catalog import Catalog
+from ...ports.scratch import InventorySorter
 from ..access.visible import VisibleProfiles
 
 _by_name = attrgetter("name")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from attrs import define, field
 
 from ...comparing.untroubled import Passing, alone
-from ...ports import MemberRecords, RecordsWriter
+from ...ports.members import MemberRecords, RecordsWriter
 from ...tar.members import MemberRecord
 
 

@@ -28,31 +28,19 @@ from ...identity.archive_id import ArchiveId
 from ...identity.digests import Digests
 from ...identity.invalid import InvalidName
 from ...identity.naming import time_in_name, with_time
-from ...ports import (
-    AlreadyStored,
-    ArchiveStore,
-    ArchiveSums,
-    ArchiveWriter,
-    Block,
-    Catalog,
-    ClaimedElsewhere,
-    Clock,
-    Hasher,
-    Inspector,
-    MemberRecords,
-    NameLocks,
-    RecordsWriter,
-    RunningDigests,
-    RunningInspection,
-)
-from ...profiles.capacity import NO_RESERVE, Reserve, check_quota, check_room
+from ...ports.catalog import AlreadyStored, Catalog, ClaimedElsewhere
+from ...ports.inspection import Hasher, Inspector, RunningDigests, RunningInspection
+from ...ports.members import MemberRecords, RecordsWriter
+from ...ports.store import ArchiveStore, ArchiveWriter, Block
+from ...ports.sums import ArchiveSums
+from ...ports.system import Clock, NameLocks
+from ...profiles.capacity import NO_RESERVE, Reserve, check_quota, check_room, check_size
 from ...profiles.rules import NO_RULES, Rules
 from ...tarkeep_error import TarkeepError
-from ...text.sizes import check_size
 from ...uploads import Upload, held_bytes
-from ..keeping.recover import settle_claim
 from ..reading.watched_records import WatchedRecords
 from ..restoring.list_points import ListPoints
+from .claims import settle_claim
 
 Looked = TypeVar("Looked")
 

@@ -16,15 +16,16 @@ from attrs import frozen
 
 from ...archives.archive import ArchiveState, BackupArchive, Kind, Offer
 from ...chains.kept_links import PlacedPage, Places
-from ...chains.links import Fit, Link, base_types
+from ...chains.links import Link, base_types
 from ...chains.passed_over import PassedOver, passed_over
 from ...chains.points import Plan, RestorePoint, plan_restore, restore_points
 from ...chains.standing import Placed
+from ...comparing.fit import Fit
 from ...errors.archives import AmbiguousType, ArchiveNotFound, ProfileNotFound
 from ...errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
 from ...errors.restoring import ParentMismatch, PointNotFound
 from ...identity.archive_id import ArchiveId, BackupType
-from ...ports import Catalog
+from ...ports.catalog import Catalog
 from ...profiles.rules import Rules
 from ..linking.link_profile import LinkArchives
 from ..linking.places_in_memory import PlacesInMemory

@@ -21,7 +21,7 @@ from attrs import define, frozen
 
 from ...archives.archive import ArchiveState, BackupArchive
 from ...errors.archives import ArchiveCorrupt
-from ...ports import UnpackedArchive, Unpacker
+from ...ports.unpacking import UnpackedArchive, Unpacker
 from ...tar.headers import as_directory, as_hard_link, data_of, drop_times, read_member, with_mode, with_path
 from ...tar.members import MemberRecord
 from ...tar.paths import canonical

@@ -18,7 +18,10 @@ from ...archives.archive import BackupArchive
 from ...errors.archives import AlreadyPublished, SnapshotConflict, SnapshotNotFound
 from ...identity.archive_id import ArchiveId
 from ...identity.invalid import DigestMismatch
-from ...ports import ArchiveReader, ArchiveStore, Block, Catalog, Hasher, Notifier, RunningChecksum
+from ...ports.catalog import Catalog
+from ...ports.inspection import Hasher, RunningChecksum
+from ...ports.notifier import Notifier
+from ...ports.store import ArchiveReader, ArchiveStore, Block
 from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
 from ..reading.hashed import HashedReader

@@ -22,7 +22,8 @@ from ...errors.content import ExpandsTooFar, RejectedContent, TooLarge
 from ...errors.uploads import BeyondLength, ChecksumMismatch, StagedBytesMissing
 from ...identity.digests import Digests
 from ...identity.invalid import DigestMismatch
-from ...ports import ArchiveWriter, Block, Hasher
+from ...ports.inspection import Hasher
+from ...ports.store import ArchiveWriter, Block
 from ...tarkeep_error import TarkeepError
 from ...uploads import Checksum, Role, Upload
 from ..receiving.receive import Arrival, ReceiveArchive

@@ -18,7 +18,7 @@ from ...archives.archive import Offer
 from ...errors.archives import ArchiveNotFound, NameConflict
 from ...errors.capacity import QuotaExceeded
 from ...errors.uploads import TooManyUploads
-from ...ports import IdSource
+from ...ports.system import IdSource
 from ...uploads import Upload
 from ..receiving.receive import ReceiveArchive, SameName
 from .open_uploads import ExpireUploads, ShowUpload

@@ -18,7 +18,9 @@ from attrs import define, field, frozen
 from ... import uploads
 from ...archives.archive import BackupArchive, Offer
 from ...errors.uploads import StagedBytesMissing, UploadGone, UploadLocked, UploadNotFound
-from ...ports import ArchiveStore, Clock, UploadLocks, UploadSessions
+from ...ports.store import ArchiveStore
+from ...ports.system import Clock
+from ...ports.uploads import UploadLocks, UploadSessions
 from ...tarkeep_error import TarkeepError
 from ...uploads import Upload
 from ..receiving.receive import Arrival

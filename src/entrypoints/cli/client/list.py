@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ....domain.archives.archive import BackupArchive
+from ....domain.archives.totals import Totals
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.identity.archive_id import BackupType
-from ....domain.ports import Totals
 from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings, TypeWord

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ....domain.client.ports.remote import LocalArchive
-from ....domain.client.push.unfinished import unfinished_uploads
+from ....domain.client.ports.local_archives import LocalArchive
 from ....domain.client.status import Safety, Stock, TypeStock, age, take_stock
+from ....domain.client.unfinished import unfinished_uploads
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.errors.client import NoAnswer
 from ....domain.tarkeep_error import TarkeepError

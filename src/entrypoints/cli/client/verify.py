@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ....domain.archives.inventory import InventoryEntry
-from ....domain.client.ports.remote import LocalArchive
+from ....domain.client.ports.local_archives import LocalArchive
 from ....domain.client.status import Safety, take_stock
 from ....domain.errors.archives import ProfileNotFound
 from ...settings.client import ClientSettings

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ....domain.client.ports.remote import LocalArchive, LocalContents, ServerFacts
+from ....domain.client.ports.local_archives import LocalArchive, LocalContents
+from ....domain.client.ports.remote import ServerFacts
 from ....domain.client.push.push_archive import digest_of
 from ....domain.client.retrying import Notice
 from ....domain.errors.client import FolderUnusable, LocalFileChanged

@@ -14,11 +14,12 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from ....domain.archives.archive import ArchiveState, BackupArchive
+from ....domain.archives.totals import Sums, Totals
 from ....domain.chains.links import Link
 from ....domain.chains.passed_over import PassedOver
 from ....domain.chains.standing import Standing
 from ....domain.identity.archive_id import ArchiveId, BackupType
-from ....domain.ports import ListedArchive, Sums, Totals
+from ....domain.ports.catalog import ListedArchive
 from ....domain.text.paths import path_text
 from ....domain.text.sizes import human_size
 from ....domain.text.times import rfc3339

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from ....domain.archives.archive import ArchiveState, BackupArchive
 from ....domain.errors.archives import ArchiveCorrupt, SnapshotNotFound
-from ....domain.ports import ArchiveReader
+from ....domain.ports.store import ArchiveReader
 from ....domain.tarkeep_error import TarkeepError
 from ...logs import Log
 from .conditional import Representation, http_date, is_not_modified, requested_range

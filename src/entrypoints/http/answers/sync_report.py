@@ -16,7 +16,7 @@ from attrs import define, field
 
 from ....domain.archives.inventory import Bucket, Judged
 from ....domain.identity.archive_id import BackupType
-from ....domain.ports import Scratch, ScratchFile
+from ....domain.ports.scratch import Scratch, ScratchFile
 
 BLOCK_BYTES = 256 << 10
 

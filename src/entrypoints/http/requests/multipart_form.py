@@ -24,7 +24,7 @@ from ....domain.errors.archives import ProfileNotFound
 from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.digests import DeclaredDigests, parse_digest
 from ....domain.identity.naming import check_archive_name, check_profile
-from ....domain.text.sizes import check_size
+from ....domain.profiles.capacity import check_size
 from ..answers.problems import Problem
 from .parameters import LINEAGE, check_lineage, checked_text, lineage, stated_time
 

@@ -17,7 +17,7 @@ from ....domain.access.tokens import Scope
 from ....domain.archives.archive import BackupArchive, Offer
 from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.naming import check_archive_name, check_profile
-from ....domain.ports import ScratchFile
+from ....domain.ports.scratch import ScratchFile
 from ....domain.usecases.receiving.receive import Outcome, Received
 from ..answers.archives import archive_location, link_json, v1_archive, v1_profiles, verdict_json
 from ..answers.download import archive_response

@@ -15,12 +15,12 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from ....domain.archives.archive import BackupArchive
-from ....domain.chains.links import chains
+from ....domain.chains.groups import chains
 from ....domain.chains.passed_over import PassedOver
 from ....domain.chains.standing import Fidelity
 from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.naming import check_archive_name, check_profile
-from ....domain.ports import ArchiveReader
+from ....domain.ports.store import ArchiveReader
 from ....domain.text.counted import counted
 from ....domain.text.paths import path_text
 from ....domain.text.sizes import human_size

@@ -17,7 +17,8 @@ from ....domain.errors.archives import ArchiveNotFound
 from ....domain.identity.archive_id import BackupType
 from ....domain.identity.invalid import InvalidName
 from ....domain.identity.naming import check_archive_name
-from ....domain.ports import ListedArchive, ScratchFile
+from ....domain.ports.catalog import ListedArchive
+from ....domain.ports.scratch import ScratchFile
 from ....domain.text.sizes import human_size
 from ....domain.text.times import rfc3339
 from ....domain.usecases.receiving.receive import Outcome, Received

@@ -17,9 +17,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from attrs import define, field, frozen
 
-from ....domain.archives.archive import ArchiveState, BackupArchive
-from ....domain.identity.archive_id import ArchiveId
-from ..answers.problems import Problem
+from ...domain.archives.archive import ArchiveState, BackupArchive
+from ...domain.identity.archive_id import ArchiveId
+from .answers.problems import Problem
 
 AGAIN_SECONDS = 600.0
 MAX_WAITING = 16

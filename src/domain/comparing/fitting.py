@@ -12,13 +12,14 @@ from itertools import chain, islice
 
 from attrs import frozen
 
-from ..chains.links import Fit, FitVerdict
 from ..errors.restoring import TreeTooLarge
 from ..names.columns import listing_of
 from ..names.name_table import NameTable, has_unchanged, origins_between
+from ..names.renames import Origins
 from ..tar.headers import BLOCK_BYTES
 from ..tar.members import Listing, Mark
-from ..tar.paths import MAX_HELD_BYTES, Origins, is_placeable, join
+from ..tar.paths import MAX_HELD_BYTES, is_placeable, join
+from .fit import Fit, FitVerdict
 from .silence import leaves_open
 from .soundness import is_carried_out
 

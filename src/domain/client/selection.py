@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from ...text.paths import printable
+from ..text.paths import printable
 
 _SHOWN = 3
 

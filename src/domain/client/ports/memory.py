@@ -1,19 +1,40 @@
-"""
-Uploads that were begun and not ended, and whether a file here is what one of them is of.
-
-An upload is gone on with at the server where it was begun, for the same profile, type and name, and only where the
-bytes that were sent are those of the file: by the SHA-256 of all of it where that was known, else by that of what had
-been sent. What was sent after the last note is believed of the very file that was being sent, and of no other.
-"""
+"""What is remembered between runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from attrs import frozen
 
 from ...identity.archive_id import ArchiveId
-from ..ports.remote import LocalArchive
+from .local_archives import LocalArchive, version_of
+
+
+class DigestCache(Protocol):
+    """SHA-256 of local archives, kept between runs. Losing it costs time and nothing else."""
+
+    def get(self, archive: LocalArchive) -> str | None:
+        """The digest of exactly this version of the file, where it is known; lower-case hex."""
+
+    def put(self, archive: LocalArchive, sha256: str) -> None:
+        """Remember *sha256*; failing to is no error."""
+
+
+class UploadNotes(Protocol):
+    """Where unfinished uploads were begun, kept between runs. Losing it costs sending again and nothing else."""
+
+    def of(self, server: str, id: ArchiveId, size_bytes: int) -> Sequence[UploadNote]:
+        """What is noted at *server* of an archive of that size, that with the fewest proven bytes first."""
+
+    def put(self, note: UploadNote) -> None:
+        """Keep *note* in the place of any other of its address; failing to is no error."""
+
+    def drop(self, address: str) -> None:
+        """Forget the upload at *address*; failing to is no error."""
+
+    def all(self, server: str) -> Sequence[UploadNote]:
+        """Everything noted at *server*."""
 
 
 @frozen
@@ -48,21 +69,3 @@ class UploadNote:
         if self.proven_bytes and digest_of_first(self.proven_bytes) != self.proven_sha256:
             return False
         return offset_bytes <= self.proven_bytes or version_of(archive) == self.version
-
-
-def version_of(archive: LocalArchive) -> str:
-    """What tells one version of a file from the next, as far as the file system does."""
-    return f"{archive.size_bytes} {archive.modified_ns} {archive.changed_ns} {archive.inode}"
-
-
-def unfinished_uploads(
-    archives: Iterable[LocalArchive], notes: Iterable[UploadNote], profile: str | None = None
-) -> list[tuple[LocalArchive, UploadNote]]:
-    """Each of *notes* with the archive it is of, as far as names and sizes tell; of one *profile* or of all."""
-    here = {(archive.type, archive.name, archive.size_bytes): archive for archive in archives}
-    found = []
-    for note in notes:
-        archive = here.get((note.id.type, note.id.name, note.size_bytes))
-        if archive is not None and profile in (None, note.id.profile):
-            found.append((archive, note))
-    return found

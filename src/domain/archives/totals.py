@@ -1,0 +1,36 @@
+"""How much is stored: of a medium, of a profile and type."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import frozen
+
+from ..identity.archive_id import BackupType
+
+
+@frozen
+class Usage:
+    """Used and free bytes of the medium below a store."""
+
+    used_bytes: int
+    free_bytes: int
+
+
+@frozen
+class Totals:
+    """How many archives of one type one profile holds, their bytes, and when the newest was received."""
+
+    profile: str
+    type: BackupType
+    archives: int
+    size_bytes: int
+    newest: datetime
+
+
+@frozen
+class Sums:
+    """How many archives of one type there are, and their bytes."""
+
+    archives: int
+    size_bytes: int

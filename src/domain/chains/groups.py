@@ -1,0 +1,66 @@
+"""Links grouped: chains, and what depends on an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from ..identity.archive_id import ArchiveId
+from .links import Link
+
+
+@frozen
+class Chain:
+    """
+    An archive that builds on nothing known, and all that build on it, in the order in which they were taken.
+
+    *is_whole* unless the first of them ought to build on something and does not.
+    """
+
+    base: ArchiveId
+    archives: tuple[ArchiveId, ...]
+    is_whole: bool
+
+
+def chains(links: Mapping[ArchiveId, Link]) -> tuple[Chain, ...]:
+    """
+    The chains of a profile, in the order of their first archives, each archive in exactly one.
+
+    *links* are in the order in which the archives were taken, as `link_archives` gives them. Archives that build on
+    each other in a circle are a chain without a base: the earliest of them stands for it.
+    """
+    base_of: dict[ArchiveId, ArchiveId] = {}
+    for id in links:
+        climbed: list[ArchiveId] = []
+        at: ArchiveId = id
+        seen: set[ArchiveId] = set()
+        while at not in base_of and at not in seen:
+            seen.add(at)
+            climbed.append(at)
+            parent = links[at].parent
+            if parent is None or parent not in links:
+                break
+            at = parent
+        base = base_of.get(at, at)
+        for passed in climbed:
+            base_of[passed] = base
+    grouped: dict[ArchiveId, list[ArchiveId]] = {}
+    for id in links:
+        grouped.setdefault(base_of[id], []).append(id)
+    return tuple(Chain(base, tuple(ids), links[base].is_base) for base, ids in grouped.items())
+
+
+def dependents(links: Mapping[ArchiveId, Link], id: ArchiveId) -> tuple[ArchiveId, ...]:
+    """All that build on *id*, directly or not, in the order of *links*: what would not restore without it."""
+    children: dict[ArchiveId, list[ArchiveId]] = {}
+    for link in links.values():
+        if link.parent is not None:
+            children.setdefault(link.parent, []).append(link.child)
+    found: set[ArchiveId] = set()
+    waiting = [id]
+    while waiting:
+        new = [child for child in children.get(waiting.pop(), ()) if child not in found and child != id]
+        found.update(new)
+        waiting.extend(new)
+    return tuple(child for child in links if child in found)

@@ -1,0 +1,75 @@
+"""What comparing two archives shows: whether one can build on the other."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import frozen
+
+
+class FitVerdict(Enum):
+    """Whether one archive can build on another, as their listings tell."""
+
+    UNKNOWN = "unknown"  # one of them has no listings
+    FITS = "fits"
+    CONTRADICTS = "contradicts"
+
+
+@frozen
+class Fit:
+    """
+    What comparing the listings of an archive with those of a possible parent showed.
+
+    *unresolved* counts the names that the archive calls unchanged and the parent does not have, *examples* are the
+    first few of them as paths. *is_sound* where GNU tar, extracting the one over the tree of the other, comes to its
+    tree; else that can be merged, and tar restores something else (see `soundness`).
+    *is_excusable* unless directories were renamed between them: there tar is known to forget names that it should
+    archive, while otherwise a name of a proven chain that is nowhere was left out on purpose. In a proven chain neither
+    keeps the rest from being restored, since no archive is missing. *is_open* where some names are in directories that
+    the parent says nothing of, so that they are to be looked for before it. *overlooked* counts directories of the
+    parent that the archive names and did not look into, so that they stay as they were, *overlooked_examples* are the
+    first few of them as paths. *unread* counts files of the parent that the archive says to have and has not, so that
+    the point lacks them, *unread_examples* are the first few of these. *earlier* is a directory that is of an earlier
+    time than in the parent; it is empty where every directory that was looked at is of the same time or a later one
+    (see `directory_times`).
+    """
+
+    verdict: FitVerdict
+    unresolved: int = 0
+    examples: tuple[bytes, ...] = ()
+    is_sound: bool = True
+    is_excusable: bool = True
+    is_open: bool = False
+    overlooked: int = 0
+    overlooked_examples: tuple[bytes, ...] = ()
+    unread: int = 0
+    unread_examples: tuple[bytes, ...] = ()
+    earlier: bytes = b""
+
+    @property
+    def completeness(self) -> Completeness:
+        """What it says of the names that the one leaves to the other."""
+        if self.is_open:
+            return Completeness.UNKNOWN
+        if self.verdict is FitVerdict.FITS:
+            return Completeness.OVERLOOKED if self.overlooked or self.unread else Completeness.WHOLE
+        if self.verdict is FitVerdict.CONTRADICTS:
+            return Completeness.LEFT_OUT
+        return Completeness.UNKNOWN
+
+
+class Completeness(Enum):
+    """Whether an archive's parent has what it leaves to it, from best to worst."""
+
+    WHOLE = "whole"  # all of it
+    OVERLOOKED = "overlooked"  # all of it, but tar did not look into some directories, or could not read some files
+    LEFT_OUT = "left-out"  # but for names that tar or its user left out, if the chain is proven
+    UNKNOWN = "unknown"
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return _COMPLETENESS_RANKS[self]
+
+
+_COMPLETENESS_RANKS = {completeness: rank for rank, completeness in enumerate(Completeness)}
