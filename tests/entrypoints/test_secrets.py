@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.entrypoints.cli.terminal import streams
+from tarkeep.entrypoints.settings import secrets
 from tests.support.machine import Machine, some
 
 SECRET = "xlsfoooqvxtdiqw5hnhvu4ice7shmrqppoj4eemhsryebkuj3snyfjyt3u"
@@ -74,7 +74,7 @@ def test_a_token_that_is_made_is_shown(machine: Machine) -> None:
 def test_a_secret_is_left_out_wherever_it_stands_and_where_it_is_cut(before: str, after: str, cut: int) -> None:
     """Half of it is enough to be left out; words around it stay."""
     secret = "hush-7f3a9c-hush"
-    text = streams._without(f"{before}|{secret[: max(8, cut)]}|{after}", secret)
+    text = secrets._without(f"{before}|{secret[: max(8, cut)]}|{after}", secret)
 
     assert text == f"{before}|***|{after}"
 

@@ -14,7 +14,7 @@ import cyclopts
 from cyclopts import App, ArgumentCollection, Parameter
 
 from ... import __version__
-from ...domain.errors.settings import InvalidSetting
+from ...domain.errors.settings import InvalidSetting, WrongUse
 from ...domain.text.paths import printable
 from ..settings.client import ClientSettings, config_file
 from ..settings.files import expanded, read_setting_text
@@ -24,7 +24,7 @@ from . import commands, process
 from .shared.needed_scopes import needs
 from .terminal.exits import FAILED, USAGE, last_words
 from .terminal.help_page import PlainPages, explanation, usage
-from .terminal.usage_errors import sentence
+from .terminal.usage_errors import OptionAmongFiles, no_option, sentence
 
 ENVIRONMENT = "TARKEEP_"
 DEFAULT_FILE = Path("tarkeep.toml")
@@ -161,8 +161,10 @@ def _settings_file() -> _File | None:
 
 
 def _placed(error: BaseException) -> BaseException:
-    """*error*; where it is about a setting that comes from a file or a variable, with the place."""
+    """*error*; where it is about a word among files, or a setting from a file or a variable, with what is right."""
     file = _settings_file()
+    if isinstance(error, OptionAmongFiles):
+        return WrongUse(error.word, no_option(app, process.command(), error.word))
     if not isinstance(error, InvalidSetting):
         return error
     option, variable = "--" + error.name.replace("_", "-"), ENVIRONMENT + error.name.upper()

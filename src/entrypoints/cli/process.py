@@ -13,20 +13,18 @@ import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
+from ..settings.secrets import keep_secret, keep_secrets_in
 from .terminal import streams
+from .terminal.ending import INTERRUPTED, fault, note_interrupt, was_interrupted
 
 if TYPE_CHECKING:
     import threading
     from types import FrameType, TracebackType
 
-INTERRUPTED = 130
 SERVE = "serve"
-_WHOLE_TRACE = "TARKEEP_TRACEBACK"
-_OURS = __name__.partition(".")[0] + "."
 _AT_ONCE = b"tarkeep: interrupted before anything was done; run the same command again\n"
 _AT_THE_END = b"tarkeep: interrupted when its work was over; the same command again tells how it ended\n"
 _STUCK_SECONDS = 3.0
-_interrupts = 0
 _command = ""
 _hangups: list[int] = []
 
@@ -41,8 +39,8 @@ def begin(hangups: list[int]) -> None:
     _hangups = hangups
     _on_ctrl_c(_stop_at_once)
     streams.make_fit()
-    streams.keep_secrets_in((*sys.argv[1:], *os.environ.values()))
-    streams.keep_secret(os.environ.get("TARKEEP_TOKEN", "").strip())
+    keep_secrets_in((*sys.argv[1:], *os.environ.values()))
+    keep_secret(os.environ.get("TARKEEP_TOKEN", "").strip())
     sys.excepthook = _at_the_top
     sys.unraisablehook = _unraisable
 
@@ -85,11 +83,6 @@ def command() -> str:
     return _command
 
 
-def was_interrupted() -> bool:
-    """Whether Ctrl-C was pressed since `get_to_work`; the exception may have been lost in somebody's code."""
-    return _interrupts > 0
-
-
 def end(code: int) -> NoReturn:
     """End with *code*, which becomes another where all went well but standard output was not written."""
     from_now_on_ctrl_c_ends_at_once()
@@ -117,22 +110,6 @@ def say(line: str) -> None:
     print(f"tarkeep: {line}", file=sys.stderr, flush=True)
 
 
-def fault(error: BaseException) -> str:
-    """The line for *error*, which should not have come up here."""
-    import traceback
-
-    if os.environ.get(_WHOLE_TRACE):
-        traceback.print_exception(error)
-    places = [
-        f"{frame.f_globals['__name__']}, line {line}"
-        for frame, line in traceback.walk_tb(error.__traceback__)
-        if str(frame.f_globals.get("__name__")).startswith(_OURS)
-    ]
-    text = " ".join(str(error).split())
-    about = "".join([type(error).__name__, f" ({text})" if text else "", f" in {places[-1]}" if places else ""])
-    return f"this is a fault of tarkeep, please report it: {about}; {_WHOLE_TRACE}=1 shows more"
-
-
 def _on_ctrl_c(what: object) -> None:
     # a shell gives SIGINT ignored to what it runs in the background: that stays so
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -155,8 +132,7 @@ def _stop_at_the_end(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    global _interrupts
-    _interrupts += 1
+    note_interrupt()
     streams.hurry()
     raise KeyboardInterrupt
 

@@ -18,8 +18,8 @@ from cyclopts import Group, Parameter, Token
 from ...domain.client.address import ServerAddress
 from ...domain.errors.settings import InvalidSetting
 from ...domain.identity.archive_id import BackupType
-from ..cli.terminal.streams import keep_secret
 from .files import expanded, home_directory, read_setting_text, with_home
+from .secrets import keep_secret
 from .server import Size
 
 _TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)

@@ -30,7 +30,8 @@ from ...settings.backups import BackupSettings, from_table
 from ...settings.client import ClientSettings, where_to_set
 from ..shared.opening import facts_of_server, one_profile, opening
 from ..shared.transfers import Pace
-from ..terminal.exits import FAILED, INTERRUPTED, OK, PARTLY, exit_code, hint
+from ..terminal.ending import INTERRUPTED
+from ..terminal.exits import FAILED, OK, PARTLY, exit_code, hint
 from ..terminal.output import Output
 from .backup_report import Course, on_top_of, report
 from .backup_watch import WatchedDump, warn_of_limit

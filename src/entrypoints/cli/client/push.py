@@ -26,7 +26,7 @@ from ..shared.opening import one_profile, opening, retry_notice, tell_unusable
 from ..shared.transfers import Ended, Transfer, run
 from ..terminal.output import Output
 from ..terminal.streams import IN, input_blocks, was_closed
-from ..terminal.usage_errors import no_option
+from ..terminal.usage_errors import OptionAmongFiles
 
 if TYPE_CHECKING:
     from ...wiring.client import Client
@@ -69,7 +69,7 @@ def push(
     profile = one_profile(profile, settings)
     for file in files:
         if str(file).startswith("-") and file != STANDARD_INPUT:
-            raise WrongUse(str(file), no_option("push", str(file)))
+            raise OptionAmongFiles(str(file))
     with opening(settings, output) as opened:
         pushing = _Push(opened, output, settings, profile)
         if STANDARD_INPUT in files:

@@ -31,8 +31,8 @@ from ....domain.text.counted import counted
 from ....domain.text.paths import path_text
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings
-from .. import process
 from ..shared.transfers import Pace, Transfer, run
+from ..terminal.ending import was_interrupted
 from ..terminal.exits import DIFFERENT, FAILED, OK, PARTLY
 from ..terminal.output import Output
 from ..terminal.output import Progress as Shown
@@ -61,7 +61,7 @@ class Left:
         except NotRestorable:
             raise
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) or process.was_interrupted():
+            if isinstance(error, KeyboardInterrupt) or was_interrupted():
                 raise KeyboardInterrupt(self.words) from None
             if isinstance(error, TarkeepError) and self.words not in (_NOTHING, *getattr(error, "__notes__", ())):
                 error.add_note(self.words)
@@ -357,7 +357,7 @@ class RestoreRun:
             self._left.words = _NOTHING
         elif code != OK and not ended.unfinished:
             self._output.error(self._left.words)
-        if process.was_interrupted() and not ended.unfinished:
+        if was_interrupted() and not ended.unfinished:
             raise KeyboardInterrupt
         return FAILED if code == PARTLY else code
 

@@ -20,7 +20,8 @@ from ....domain.client.push.push_archive import Progress
 from ....domain.client.retrying import Notice
 from ....domain.tarkeep_error import TarkeepError
 from ...settings.client import AT_ONCE, SMALL_AT_ONCE, SMALL_BYTES, ClientSettings
-from ..terminal.exits import FAILED, INTERRUPTED, OK, PARTLY, exit_code, hint
+from ..terminal.ending import INTERRUPTED
+from ..terminal.exits import FAILED, OK, PARTLY, exit_code, hint
 from ..terminal.output import Output
 
 Item = TypeVar("Item")

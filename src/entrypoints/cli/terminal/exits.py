@@ -21,12 +21,11 @@ from ....domain.errors.client import (
 from ....domain.errors.settings import InvalidSetting, WrongUse
 from ....domain.identity.invalid import InvalidName, InvalidType
 from ....domain.tarkeep_error import TarkeepError
-from .. import process
+from .ending import INTERRUPTED, fault, was_interrupted
 from .streams import OutputLost
 
 OK, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 NOT_FOUND, UNAUTHORIZED, DIFFERENT, NO_ANSWER = 10, 12, 13, 14
-INTERRUPTED = process.INTERRUPTED
 NOT_READ = 141  # that of a program which a closed pipe has killed
 
 # Looked up along the class's bases.
@@ -97,7 +96,7 @@ def hint(error: TarkeepError) -> str:
 
 def last_words(error: BaseException, command: str) -> tuple[int, str]:
     """The exit code that *error*, whatever it is, ends *command* with, and the line to say, which may be empty."""
-    if isinstance(error, KeyboardInterrupt) or process.was_interrupted():
+    if isinstance(error, KeyboardInterrupt) or was_interrupted():
         left = error.args[0] if isinstance(error, KeyboardInterrupt) and error.args else ""
         return INTERRUPTED, f"interrupted; {left or _INTERRUPTED.get(command, _UNCHANGED)}"
     match error:
@@ -110,7 +109,7 @@ def last_words(error: BaseException, command: str) -> tuple[int, str]:
             return FAILED, _system_error(error)
         case MemoryError():
             return FAILED, "there is not enough memory for this"
-    return FAILED, process.fault(error)
+    return FAILED, fault(error)
 
 
 def without_output(lost: OutputLost, *, goes_on: bool) -> tuple[int, str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Literal, get_args, get_origin
 
-from cyclopts import Argument, CoercionError, CycloptsError, MissingArgumentError, Token, UnknownOptionError
+from cyclopts import App, Argument, CoercionError, CycloptsError, MissingArgumentError, Token, UnknownOptionError
 from cyclopts.exceptions import RepeatArgumentError, UnknownCommandError, UnusedCliTokensError
 
 from ....domain.text.counted import counted, listed
@@ -60,10 +60,16 @@ def _unknown_command(called: str, error: UnknownCommandError) -> str:
     return _asking(f"there is no command {word[:_SHOWN]!r}", did_you_mean(word, known), called)
 
 
-def no_option(command: str, word: str) -> str:
-    """That *word*, which stands among the words of *command*, is no option of it: what may be read behind the word."""
-    from ..main import app
+class OptionAmongFiles(Exception):
+    """*word*, which stands where files do, looks like an option."""
 
+    def __init__(self, word: str) -> None:
+        super().__init__(word)
+        self.word = word
+
+
+def no_option(app: App, command: str, word: str) -> str:
+    """That *word*, which stands among the words of *command*, is no option of it: what may be read behind the word."""
     known = [*_options(app[command].assemble_argument_collection(parse_docstring=False)), *_OWN_OPTIONS]
     called = f"tarkeep {command}"
     return _asking("there is no such option", did_you_mean(word.partition("=")[0], known), called)
