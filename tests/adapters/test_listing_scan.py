@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from tarkeep.adapters.targz.dumpdir_scan import ListingScan
 from tarkeep.domain.errors.content import NotATar
-from tarkeep.domain.tar.headers import parse_listing
-from tarkeep.domain.tar.members import Mark
+from tarkeep.domain.tar.dumpdirs import Mark, parse_listing
 
 records = st.tuples(st.sampled_from("YNDRTXQRT"), st.sampled_from(["", "a", "d/e", "name"]))
 dumpdirs = st.tuples(

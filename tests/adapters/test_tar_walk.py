@@ -16,8 +16,8 @@ from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.archives.archive import AfterEnd
 from tarkeep.domain.errors.content import ExpandsTooFar, NotATar
 from tarkeep.domain.ports.inspection import Recorder
-from tarkeep.domain.tar.headers import read_member
 from tarkeep.domain.tar.members import MemberRecord, MemberType
+from tarkeep.domain.tar.read_headers import read_member
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tests.support import tars
 from tests.support.tars import BROKEN, END, GNU_MAGIC, WHOLE, header, member, pax, pax_record, with_tarfile

@@ -22,9 +22,9 @@ from tarkeep.domain.names.columns import DIRECTORY, Names, tables
 from tarkeep.domain.names.footprints import footprint_of
 from tarkeep.domain.names.name_table import NameTable, last_at, mark_of
 from tarkeep.domain.ports.members import MemberRecords
-from tarkeep.domain.tar.headers import read_member
 from tarkeep.domain.tar.members import MemberRecord
 from tarkeep.domain.tar.paths import canonical, join, split
+from tarkeep.domain.tar.read_headers import read_member
 from tarkeep.domain.trees.history import Looking
 from tests.support.tars import header, padded
 

@@ -6,7 +6,8 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from tarkeep.domain.comparing.fit import FitVerdict
-from tarkeep.domain.tar.members import Listing, Mark, Member, MemberType, Rename
+from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename
+from tarkeep.domain.tar.members import Member, MemberType
 from tests.support.fit_rule import fit_by_the_rule
 from tests.support.members import archive, directory, fit
 

@@ -16,7 +16,7 @@ from tarkeep.adapters.records.footprint_bytes import footprint_bytes, read_footp
 from tarkeep.domain.client.restore.member_guard import MemberGuard
 from tarkeep.domain.errors.content import NotATar
 from tarkeep.domain.names.footprints import Footprint, Ground, footprint_of, objection
-from tarkeep.domain.tar.headers import read_member
+from tarkeep.domain.tar.read_headers import read_member
 from tests.support.hostile_chains import (
     HostileChain,
     directory,

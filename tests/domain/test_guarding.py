@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from tarkeep.domain.client.restore.member_guard import MemberGuard
-from tarkeep.domain.tar.members import Listing, Member, MemberType, Rename
+from tarkeep.domain.tar.dumpdirs import Listing, Rename
+from tarkeep.domain.tar.members import Member, MemberType
 
 FILE, DIRECTORY, SYMLINK, HARD_LINK = (
     MemberType.FILE,

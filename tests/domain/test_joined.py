@@ -7,7 +7,7 @@ import pytest
 from tarkeep.domain.errors.content import MemberUnreadable
 from tarkeep.domain.names.columns import DIRECTORY, OTHER, Names
 from tarkeep.domain.names.joined import MAX_PARTS, taken_apart
-from tarkeep.domain.tar.members import Mark
+from tarkeep.domain.tar.dumpdirs import Mark
 from tarkeep.domain.trees.history import sightings
 from tests.support.members import directory, member
 

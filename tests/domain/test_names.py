@@ -10,17 +10,11 @@ from attrs import evolve
 
 from tarkeep.domain.errors.content import MemberUnreadable
 from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, TABLE_MEMBERS, listing_of, listings, named, tables
-from tarkeep.domain.tar.headers import (
-    as_directory,
-    drop_times,
-    parse_listing,
-    read_member,
-    with_mode,
-    with_path,
-    written_listing,
-)
-from tarkeep.domain.tar.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
+from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename, parse_listing, written_listing
+from tarkeep.domain.tar.members import Member, MemberRecord, MemberType
 from tarkeep.domain.tar.paths import canonical
+from tarkeep.domain.tar.read_headers import read_member
+from tarkeep.domain.tar.write_headers import as_directory, drop_times, with_mode, with_path
 from tests.support import tars
 from tests.support.members import records
 from tests.support.tars import END, WHOLE, gnu_tar, header, pax

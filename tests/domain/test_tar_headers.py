@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.errors.content import MemberUnreadable, NotATar
-from tarkeep.domain.tar.headers import as_directory, as_hard_link, parse_listing, read_member, with_mode, with_path
-from tarkeep.domain.tar.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
+from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename, parse_listing
+from tarkeep.domain.tar.members import Member, MemberRecord, MemberType
+from tarkeep.domain.tar.read_headers import read_member
+from tarkeep.domain.tar.write_headers import as_directory, as_hard_link, with_mode, with_path
 from tests.support import tars
 from tests.support.members import records
 from tests.support.tars import BROKEN, END, GNU_MAGIC, NO_MAGIC, WHOLE, gnu_tar, header, member, pax, pax_record

@@ -13,7 +13,8 @@ from attrs import evolve
 from tarkeep.domain.comparing.fit import Fit, FitVerdict
 from tarkeep.domain.errors.restoring import TreeTooLarge
 from tarkeep.domain.names.renames import Origins
-from tarkeep.domain.tar.members import Listing, Mark, Member, MemberType, Rename
+from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename
+from tarkeep.domain.tar.members import Member, MemberType
 from tarkeep.domain.tar.paths import MAX_LEVELS, canonical, join
 from tarkeep.domain.trees.history import Change, history, sightings
 from tarkeep.domain.trees.merging import merge as merge_tables

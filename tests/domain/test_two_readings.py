@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.domain.tar.headers import read_member
+from tarkeep.domain.tar.read_headers import read_member
 from tarkeep.domain.tar.two_readings import regions_fit
 from tests.support.members import records
 from tests.support.tars import BLOCK, END, GNU_MAGIC, header, octal, padded, pax, write_tree

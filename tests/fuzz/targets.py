@@ -17,8 +17,10 @@ from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
 from tarkeep.domain.errors.content import MemberUnreadable
 from tarkeep.domain.identity.digests import parse_digest
 from tarkeep.domain.identity.naming import check_archive_name, check_profile, time_in_name, with_time
-from tarkeep.domain.tar.headers import as_directory, as_hard_link, parse_listing, read_member, with_path
-from tarkeep.domain.tar.members import Listing, Member, MemberRecord, MemberType
+from tarkeep.domain.tar.dumpdirs import Listing, parse_listing
+from tarkeep.domain.tar.members import Member, MemberRecord, MemberType
+from tarkeep.domain.tar.read_headers import read_member
+from tarkeep.domain.tar.write_headers import as_directory, as_hard_link, with_path
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.text.paths import path_bytes, path_text
 from tarkeep.domain.text.sizes import human_size

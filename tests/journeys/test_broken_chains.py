@@ -29,7 +29,8 @@ from tarkeep.domain.errors.archives import ArchiveCorrupt
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.profiles.rules import ProfileRules
-from tarkeep.domain.tar.members import Mark, Member
+from tarkeep.domain.tar.dumpdirs import Mark
+from tarkeep.domain.tar.members import Member
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import legacy_folder
 from tests.support.assembled import InMemory

@@ -24,7 +24,8 @@ from tarkeep.domain.comparing.fitting import overruled
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.profiles.rules import ProfileRules
-from tarkeep.domain.tar.members import Mark, Member
+from tarkeep.domain.tar.dumpdirs import Mark
+from tarkeep.domain.tar.members import Member
 from tests.support.histories import History, drawn, put_together
 from tests.support.members import fit, merge, table
 from tests.support.tar_oracle import members_of

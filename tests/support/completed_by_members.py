@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from attrs import evolve, field, frozen
 
 from tarkeep.domain.names.renames import Origins
-from tarkeep.domain.tar.members import Listing, Mark, Member, MemberType, Rename
+from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename
+from tarkeep.domain.tar.members import Member, MemberType
 from tarkeep.domain.tar.paths import canonical, is_placeable, join, split
 from tests.support.members import directory
 

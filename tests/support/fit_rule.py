@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from tarkeep.domain.comparing.fit import FitVerdict
 from tarkeep.domain.names.renames import Origins
-from tarkeep.domain.tar.members import Listing, Mark
+from tarkeep.domain.tar.dumpdirs import Listing, Mark
 from tarkeep.domain.tar.paths import canonical, join, split
 
 Listings = Iterable[tuple[bytes, Listing]]

@@ -13,8 +13,8 @@ from tarkeep.domain.comparing.fit import Fit
 from tarkeep.domain.comparing.fitting import fit as fit_tables
 from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, Names
 from tarkeep.domain.names.name_table import OpenTable, held_table
-from tarkeep.domain.tar.headers import written_listing
-from tarkeep.domain.tar.members import Listing, Mark, Member, MemberRecord, MemberType, Rename
+from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename, written_listing
+from tarkeep.domain.tar.members import Member, MemberRecord, MemberType
 from tarkeep.domain.tar.paths import MAX_HELD_BYTES, canonical
 from tarkeep.domain.trees.merging import merge as merge_tables
 from tarkeep.domain.trees.tree import Tree

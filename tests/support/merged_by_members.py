@@ -14,7 +14,7 @@ from typing import TypeAlias
 from tarkeep.domain.errors.restoring import TreeTooLarge
 from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, ArchiveNames, Names, listing_of, listings
 from tarkeep.domain.names.renames import Origins
-from tarkeep.domain.tar.members import Mark, Rename
+from tarkeep.domain.tar.dumpdirs import Mark, Rename
 from tarkeep.domain.tar.paths import (
     DIRECTORY_BYTES,
     MAX_HELD_BYTES,

@@ -18,7 +18,8 @@ from attrs import define, evolve, field, frozen
 from tarkeep.domain.archives.archive import BackupArchive, Contents, Kind, Lineage
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
-from tarkeep.domain.tar.members import Mark, Member
+from tarkeep.domain.tar.dumpdirs import Mark
+from tarkeep.domain.tar.members import Member
 from tarkeep.domain.tar.paths import split
 
 from .members import archive, directory, member

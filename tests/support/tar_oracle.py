@@ -11,7 +11,8 @@ import os
 import stat
 from pathlib import Path
 
-from tarkeep.domain.tar.members import Listing, Mark, Member, MemberType, Rename
+from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename
+from tarkeep.domain.tar.members import Member, MemberType
 
 _TYPES = {
     b"0": MemberType.FILE,

@@ -17,8 +17,8 @@ from tarkeep.domain.errors.archives import ArchiveCorrupt, NameConflict, Records
 from tarkeep.domain.errors.content import ExpandsTooFar, NotATar, UploadInterrupted
 from tarkeep.domain.errors.restoring import TreeTooLarge
 from tarkeep.domain.identity.invalid import DigestMismatch
-from tarkeep.domain.tar.headers import read_member
 from tarkeep.domain.tar.members import MemberRecord
+from tarkeep.domain.tar.read_headers import read_member
 from tarkeep.domain.usecases.reading.read_members import RecordMembers
 from tarkeep.domain.usecases.receiving.receive import Outcome, SameName
 from tests.contracts.member_records import night, told

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from attrs import field, frozen
 
-from ...domain.tar.headers import read_member
 from ...domain.tar.members import Member, MemberRecord
+from ...domain.tar.read_headers import read_member
 from ..targz.gzip_stream import FASTEST, GzipStream
 from ..targz.tar_walk import InspectionLimits, TarWalk
 

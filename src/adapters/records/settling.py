@@ -13,8 +13,8 @@ from ...domain.names.columns import DIRECTORY as IS_DIRECTORY
 from ...domain.names.columns import TABLE_MEMBERS, Names, named
 from ...domain.names.name_table import DIGEST_BYTES, Files, Row, TableMaker
 from ...domain.names.packed_texts import PackedTexts, Texts
-from ...domain.tar.headers import written_listing
-from ...domain.tar.members import Listing, MemberRecord
+from ...domain.tar.dumpdirs import Listing, written_listing
+from ...domain.tar.members import MemberRecord
 from .columns import ColumnsWriter, compress, crc32
 from .settled_records import DIRECTORY, IS_COMPLETE, IS_NEW, MAGIC, NO_LISTING, OF_BASE, RECORD, SEVERAL, SettledRecords
 

@@ -33,8 +33,8 @@ from attrs.validators import ge
 from ...domain.archives.archive import AfterEnd
 from ...domain.errors.content import ExpandsTooFar, MemberUnreadable, NotATar
 from ...domain.ports.inspection import Recorder
-from ...domain.tar.headers import read_member
 from ...domain.tar.members import MemberRecord, MemberType
+from ...domain.tar.read_headers import read_member
 from .dumpdir_scan import ListingScan
 from .pax_header import LARGEST_SIZE, ONE_VOLUME, Overrides, PaxHeader
 from .sparse_map import SparseMap

@@ -18,7 +18,7 @@ from attrs import frozen
 
 from ..names.columns import listing_of
 from ..names.name_table import NameTable, has_unchanged
-from ..tar.headers import BLOCK_BYTES
+from ..tar.layout import BLOCK_BYTES
 
 COMPARED = 30
 """Directories whose times are compared at most, those with other listings first."""

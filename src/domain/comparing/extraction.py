@@ -26,7 +26,8 @@ from typing import TypeAlias
 
 from attrs import define, field, frozen
 
-from ..tar.members import Listing, Mark, Member, MemberType, Rename
+from ..tar.dumpdirs import Listing, Mark, Rename
+from ..tar.members import Member, MemberType
 from ..tar.paths import canonical, join, split
 from ..text.paths import path_text
 

@@ -16,8 +16,8 @@ from ..errors.restoring import TreeTooLarge
 from ..names.columns import listing_of
 from ..names.name_table import NameTable, has_unchanged, origins_between
 from ..names.renames import Origins
-from ..tar.headers import BLOCK_BYTES
-from ..tar.members import Listing, Mark
+from ..tar.dumpdirs import Listing, Mark
+from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import MAX_HELD_BYTES, is_placeable, join
 from .fit import Fit, FitVerdict
 from .silence import leaves_open

@@ -22,8 +22,8 @@ from attrs import define, field, frozen
 from ..errors.restoring import TreeTooLarge
 from ..names.columns import listing_of
 from ..names.name_table import Files, NameTable, OpenTable, Row, digest, is_odd, mark_of, origins_between
-from ..tar.headers import BLOCK_BYTES
-from ..tar.members import Mark, Rename
+from ..tar.dumpdirs import Mark, Rename
+from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import DIRECTORY_BYTES, NAME_BYTES, join, split
 
 _FEW = 1000  # folders that are looked up one by one

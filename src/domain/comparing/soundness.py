@@ -23,8 +23,9 @@ from ..names.columns import listing_of
 from ..names.dump_table import tops
 from ..names.name_table import NameTable, mark_of
 from ..names.renames import Origins
-from ..tar.headers import BLOCK_BYTES
-from ..tar.members import Listing, Mark, MemberType
+from ..tar.dumpdirs import Listing, Mark
+from ..tar.layout import BLOCK_BYTES
+from ..tar.members import MemberType
 from ..tar.paths import join, split
 from .extraction import Extraction, Folder, Leaf
 from .silence import strays

@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from ..errors.content import MemberUnreadable
 from ..names.footprints import PLAIN_DIRECTORY, misspelt, places, plain
 from ..names.name_table import NameTable
-from ..tar.headers import BLOCK_BYTES, read_member
+from ..tar.layout import BLOCK_BYTES
 from ..tar.members import MemberRecord, MemberType
 from ..tar.paths import canonical, is_placeable, join, split
+from ..tar.read_headers import read_member
 from .fit import Fit, FitVerdict
 from .fitting import EXAMPLES
 

@@ -16,9 +16,11 @@ from typing import TypeAlias
 from attrs import frozen
 
 from ..errors.content import MemberUnreadable
-from ..tar.headers import BLOCK_BYTES, ONLY_TIMES, parse_listing, read_member, relative, written_listing
-from ..tar.members import Listing, MemberRecord, MemberType
-from ..tar.paths import canonical
+from ..tar.dumpdirs import Listing, parse_listing, written_listing
+from ..tar.layout import BLOCK_BYTES, ONLY_TIMES
+from ..tar.members import MemberRecord, MemberType
+from ..tar.paths import canonical, relative
+from ..tar.read_headers import read_member
 
 TABLE_MEMBERS = 4096
 """The most members that `tables` puts into one."""

@@ -21,9 +21,10 @@ from hashlib import blake2b
 from attrs import define, field, frozen
 
 from ..errors.content import MemberUnreadable
-from ..tar.headers import BLOCK_BYTES, read_member, relative
+from ..tar.layout import BLOCK_BYTES
 from ..tar.members import Member, MemberRecord, MemberType
-from ..tar.paths import DIRECTORY_BYTES, MAX_HELD_BYTES, MAX_PATH_BYTES, canonical, is_placeable, split
+from ..tar.paths import DIRECTORY_BYTES, MAX_HELD_BYTES, MAX_PATH_BYTES, canonical, is_placeable, relative, split
+from ..tar.read_headers import read_member
 from ..text.paths import SHOWN_BYTES, path_text
 
 _ASIDE = b"\0"  # what tar moves a directory to for the time between: no name of tar has a NUL

@@ -21,8 +21,8 @@ from attrs import define, field, frozen
 
 from ..errors.content import MemberUnreadable
 from ..errors.restoring import TreeTooLarge
-from ..tar.headers import BLOCK_BYTES
-from ..tar.members import Mark, Rename
+from ..tar.dumpdirs import Mark, Rename
+from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import DIRECTORY_BYTES, MAX_LEVELS, NAME_BYTES, is_placeable, split
 from .columns import DIRECTORY, HARD_LINK, TABLE_MEMBERS, Names, listing_of
 from .packed_texts import PackedTexts, Texts

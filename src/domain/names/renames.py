@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
-from ..tar.members import Rename
+from ..tar.dumpdirs import Rename
 from ..tar.paths import Directories, canonical, is_placeable, join, split
 from .dump_table import Meant, Told, entries_meant
 

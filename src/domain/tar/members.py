@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from attrs import field, frozen
+from attrs import frozen
+
+from .dumpdirs import Listing
 
 
 class MemberType(Enum):
@@ -74,44 +76,3 @@ class Member:
     is_sparse: bool
     listing: Listing | None
     disputed: str = ""
-
-
-class Mark(Enum):
-    """What a listing says of one name; the letters are GNU tar's."""
-
-    HERE = b"Y"  # in this archive
-    UNCHANGED = b"N"  # in the directory, as it was before; not in this archive
-    DIRECTORY = b"D"  # a directory, which has a listing of its own
-
-    @property
-    def may_stay(self) -> bool:
-        """A directory of that name, if it has no listing of its own, is said nothing of: see `silence`."""
-        return self is not Mark.HERE
-
-
-@frozen
-class Rename:
-    """
-    A directory was renamed since the parent was taken. Both are paths from the root of the tar, which is ``.`` itself.
-
-    Where names change places, one of them goes through a temporary name, which is then empty here: first as *new*,
-    later as *old*.
-    """
-
-    old: bytes
-    new: bytes
-
-
-@frozen
-class Listing:
-    """
-    The dumpdir of one directory: every name in it, changed or not, and the renames told at this place.
-
-    *renames* are in the order in which they are to be carried out. GNU tar tells all of an archive in the listing of
-    its first directory. *temporaries* are the directories in which tar makes its temporary names, for the time that
-    renaming takes; they are no part of what a listing means.
-    """
-
-    names: dict[bytes, Mark]
-    renames: tuple[Rename, ...] = ()
-    temporaries: tuple[bytes, ...] = field(default=(), eq=False)

@@ -58,3 +58,15 @@ def join(directory: bytes, name: bytes) -> bytes:
 
 Directories: TypeAlias = Callable[[], Sequence[bytes]]
 """Gives the paths of all directories of an archive, ascending."""
+
+
+def relative(name: bytes) -> bytes:
+    """*name* of a header or a rename as it is told everywhere: without leading ``./``, without slashes at its end."""
+    if name[-1:] == b"/":
+        name = name.rstrip(b"/") or b"/"
+    if name[:1] == b".":
+        while name[:2] == b"./":
+            name = name[2:].lstrip(b"/")
+        if name == b".":
+            return b""
+    return name

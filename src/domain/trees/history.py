@@ -14,7 +14,8 @@ from enum import Enum
 from attrs import frozen
 
 from ..names.renames import Origins
-from ..tar.members import Mark, Member, MemberType, Rename
+from ..tar.dumpdirs import Mark, Rename
+from ..tar.members import Member, MemberType
 from ..tar.paths import Directories, canonical, split
 
 

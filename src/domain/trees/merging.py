@@ -24,7 +24,7 @@ from ..names.columns import HARD_LINK, listing_of
 from ..names.name_table import Files, NameTable, OpenTable, is_odd, origins_between
 from ..names.packed_texts import Texts
 from ..names.renames import Origins
-from ..tar.members import Mark
+from ..tar.dumpdirs import Mark
 from ..tar.paths import MAX_HELD_BYTES, is_placeable, join, split
 from .draft import WANTED, TreeDraft
 from .overlaying import laid_over

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from attrs import define, field
 
 from ...names.footprints import Ground, misspelt
-from ...tar.members import Member, MemberType, Rename
+from ...tar.dumpdirs import Rename
+from ...tar.members import Member, MemberType
 from ...tar.paths import canonical, split
 from ...text.paths import path_text
 

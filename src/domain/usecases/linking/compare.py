@@ -21,7 +21,7 @@ from ...errors.content import ExpandsTooFar, MemberUnreadable, RejectedContent
 from ...errors.restoring import TreeTooLarge
 from ...identity.archive_id import BackupType
 from ...names.name_table import NameTable
-from ...tar.headers import read_to_show
+from ...tar.read_headers import read_to_show
 from ...tarkeep_error import TarkeepError
 from ..reading.read_members import RecordMembers
 

@@ -16,9 +16,9 @@ from ...archives.archive import BackupArchive
 from ...errors.archives import ArchiveCorrupt
 from ...errors.restoring import MemberNotFound, PathNotFound
 from ...ports.unpacking import Unpacker
-from ...tar.headers import read_to_show
 from ...tar.members import Member, MemberType
 from ...tar.paths import canonical
+from ...tar.read_headers import read_to_show
 from ...trees.tree import Entry
 from ..reading.examine import ExamineArchive
 from ..reading.read_members import RecordMembers

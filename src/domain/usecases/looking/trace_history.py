@@ -10,9 +10,10 @@ from attrs import define, field, frozen
 from ...archives.archive import BackupArchive
 from ...comparing.silence import says_nothing_of
 from ...names.name_table import NameTable, last_at, mark_of
-from ...tar.headers import read_member
-from ...tar.members import Mark, Member, Rename
+from ...tar.dumpdirs import Mark, Rename
+from ...tar.members import Member
 from ...tar.paths import split
+from ...tar.read_headers import read_member
 from ...trees.history import Change, Sighting, history, sightings
 from ..reading.read_members import NOT_IN_ORDER, RecordMembers
 from ..restoring.list_points import ListPoints

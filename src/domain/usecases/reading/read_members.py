@@ -22,9 +22,9 @@ from ...names.joined import taken_apart
 from ...names.name_table import NameTable, held_table, last_at, listed_in_order
 from ...ports.inspection import Inspector, Recorder
 from ...ports.members import MemberRecords
-from ...tar.headers import read_to_show
 from ...tar.members import Member, MemberRecord
 from ...tar.paths import MAX_HELD_BYTES, NAME_BYTES, canonical
+from ...tar.read_headers import read_to_show
 from .read_archive import ReadArchive
 from .watched_records import WatchedRecords
 

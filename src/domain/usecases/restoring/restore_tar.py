@@ -22,9 +22,10 @@ from attrs import define, frozen
 from ...archives.archive import ArchiveState, BackupArchive
 from ...errors.archives import ArchiveCorrupt
 from ...ports.unpacking import UnpackedArchive, Unpacker
-from ...tar.headers import as_directory, as_hard_link, data_of, drop_times, read_member, with_mode, with_path
 from ...tar.members import MemberRecord
 from ...tar.paths import canonical
+from ...tar.read_headers import read_member
+from ...tar.write_headers import as_directory, as_hard_link, data_of, drop_times, with_mode, with_path
 from ...trees.tree import Taken
 from ..reading.examine import ExamineArchive
 from ..reading.read_members import RecordMembers
