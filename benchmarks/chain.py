@@ -20,7 +20,8 @@ from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.inspection import Inspector, Recorder, RunningInspection
 from tarkeep.entrypoints.http.routes.points import points_json
 from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.server import Tarkeep, open_tarkeep
+from tarkeep.entrypoints.wiring.server import open_tarkeep
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 
 from .inflate import inflate
 

@@ -8,8 +8,8 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from tarkeep.adapters.filesystem.inventory_sorter import SpillingSorter
 from tarkeep.adapters.filesystem.scratch import ScratchFiles
+from tarkeep.adapters.process.inventory_sorter import SpillingSorter
 from tarkeep.adapters.sql.catalog import SqlCatalog
 from tarkeep.domain.access.tokens import ANYBODY, Scope, Visitor
 from tarkeep.domain.archives.inventory import InventoryEntry

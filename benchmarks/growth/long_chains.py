@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from tarkeep.domain.chains.links import Evidence
+from tarkeep.domain.chains.link import Evidence
 from tarkeep.entrypoints.http.routes.points import point_in_list
-from tarkeep.entrypoints.wiring.server import Tarkeep
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 
 from ..contestants import WrongAnswer
 from .measure import Measure, apart, cpu_seconds, made

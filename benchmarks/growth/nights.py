@@ -20,7 +20,8 @@ from isal import igzip
 from tarkeep.domain.archives.archive import Offer
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.server import Tarkeep, open_tarkeep
+from tarkeep.entrypoints.wiring.server import open_tarkeep
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 
 PROFILE = "nights"
 NIGHTLY = timedelta(days=1)

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..adapters.filesystem.data_directory import translated
 from ..adapters.filesystem.marker import MARKER
+from ..adapters.process.os_errors import translated
 from ..domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
 from ..domain.errors.client import FolderUnusable
 from ..domain.errors.settings import DataDirectoryInUse, DataDirectoryUnsafe, FormatUnknown, InvalidSetting

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.filesystem.data_directory import DataDirectory, translated
+from tarkeep.adapters.filesystem.data_directory import DataDirectory
+from tarkeep.adapters.process.os_errors import translated
 from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.errors.capacity import BackendUnavailable, InsufficientStorage, ReadOnly
 from tarkeep.domain.errors.settings import DataDirectoryInUse, DataDirectoryUnsafe, FormatUnknown

@@ -20,7 +20,7 @@ from tarkeep.domain.comparing.fitting import RULE
 from tarkeep.domain.errors.archives import RecordsMissing
 from tarkeep.domain.errors.restoring import TreeTooLarge
 from tarkeep.domain.names.columns import tables
-from tarkeep.domain.names.name_table import changed_rows
+from tarkeep.domain.names.table_maker import changed_rows
 from tests.contracts.member_records import LIMIT_BYTES, ONE, OTHER, flat, listed, night, publish, some, told
 from tests.support.clocks import SequenceIds
 

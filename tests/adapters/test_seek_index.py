@@ -11,7 +11,8 @@ from itertools import pairwise
 
 import pytest
 
-from tarkeep.adapters.targz.gzip_stream import GzipStream, InflateEngine, IsalInflater, ZlibInflater, begun_inside
+from tarkeep.adapters.targz.deflate import InflateEngine, IsalInflater, ZlibInflater, begun_inside
+from tarkeep.adapters.targz.gzip_stream import GzipStream
 from tarkeep.adapters.targz.seek_index import MAX_POINTS, SeekIndex, write_index
 from tarkeep.domain.errors.content import GzipDamaged
 from tests.support.archives import digests_of

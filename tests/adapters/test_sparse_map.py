@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tarkeep.adapters.targz.limits import InspectionLimits
 from tarkeep.adapters.targz.sparse_map import SparseMap
-from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
+from tarkeep.adapters.targz.tar_walk import TarWalk
 from tarkeep.domain.errors.content import ExpandsTooFar, NotATar
 from tests.support.tars import BLOCK, END, header, member, padded, pax
 

@@ -25,7 +25,7 @@ from tarkeep.adapters.sql.engine import connect, meaning, safe_journal_mode, sql
 from tarkeep.adapters.sql.schema import HEAD, MIGRATIONS, migrate
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Lineage
 from tarkeep.domain.chains.kept_links import NewLink
-from tarkeep.domain.chains.links import Evidence, Link
+from tarkeep.domain.chains.link import Evidence, Link
 from tarkeep.domain.chains.neighbours import EARLIEST, Asked
 from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
+from tarkeep.adapters.targz.limits import InspectionLimits
+from tarkeep.adapters.targz.tar_walk import TarWalk
 from tarkeep.domain.archives.archive import AfterEnd
 from tarkeep.domain.errors.content import ExpandsTooFar, NotATar
 from tarkeep.domain.ports.inspection import Recorder

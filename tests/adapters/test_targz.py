@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tarkeep.adapters.targz.gzip_stream import GzipStream, InflateEngine, Inflater, IsalInflater, ZlibInflater
+from tarkeep.adapters.targz.deflate import InflateEngine, Inflater, IsalInflater, ZlibInflater
+from tarkeep.adapters.targz.gzip_stream import GzipStream
 from tarkeep.adapters.targz.inspector import InspectionLimits, NoInspector, TargzInspector
 from tarkeep.domain.errors.content import EmptyArchive
 from tests.contracts.inspector import FATES, InspectorContract, MakeInspector, verdict

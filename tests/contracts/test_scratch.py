@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.adapters.filesystem.inventory_sorter import SpillingSorter
 from tarkeep.adapters.filesystem.scratch import HELD_BYTES, ScratchFiles
+from tarkeep.adapters.process.inventory_sorter import SpillingSorter
 from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.ports.scratch import Scratch

@@ -13,7 +13,7 @@ import pytest
 from attrs import define, field
 
 from tarkeep.adapters.filesystem.seek_indexes import MemorySeekIndexes, SeekFolder
-from tarkeep.adapters.targz.gzip_stream import InflateEngine, IsalInflater, ZlibInflater
+from tarkeep.adapters.targz.deflate import InflateEngine, IsalInflater, ZlibInflater
 from tarkeep.adapters.targz.seek_index import SeekIndexes
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.archives.archive import BackupArchive

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
 from tarkeep.domain.chains.groups import chains, dependents
-from tarkeep.domain.chains.links import NEAREST_TRIED, Evidence, Link, link_archives
+from tarkeep.domain.chains.link import Evidence, Link
+from tarkeep.domain.chains.links import NEAREST_TRIED, link_archives
 from tarkeep.domain.chains.points import RestorePoint, plan_restore, restore_points
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity, ObstacleKind
 from tarkeep.domain.comparing.fit import Fit, FitVerdict

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
+from tarkeep.adapters.targz.limits import InspectionLimits
+from tarkeep.adapters.targz.tar_walk import TarWalk
 from tarkeep.domain.errors.content import MemberUnreadable, NotATar
 from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename, parse_listing
 from tarkeep.domain.tar.members import Member, MemberRecord, MemberType

@@ -37,7 +37,8 @@ from tarkeep.entrypoints.http.routes import archives as v1
 from tarkeep.entrypoints.http.routes import chains, gaps, original, points, uploads
 from tarkeep.entrypoints.http.routes import trees as inside
 from tarkeep.entrypoints.settings.server import ServerSettings, StorageSettings
-from tarkeep.entrypoints.wiring.server import Tarkeep, Tokens, open_tokens
+from tarkeep.entrypoints.wiring.host import Tokens, open_tokens
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.archives import make_targz
 from tests.support.assembled import assembled
 from tests.support.clocks import FixedClock

@@ -12,7 +12,7 @@ import pytest
 
 from tarkeep.domain.access.tokens import Scope
 from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.server import open_tokens
+from tarkeep.entrypoints.wiring.host import open_tokens
 from tests.support.machine import MIB, Machine
 from tests.support.raw_http import request, talk
 from tests.support.server import LiveServer, live_server

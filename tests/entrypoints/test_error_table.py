@@ -38,7 +38,7 @@ from tarkeep.entrypoints import http
 from tarkeep.entrypoints.http.answers import problems
 from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.server import Tarkeep, assemble, reading
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, assemble, reading
 from tests.entrypoints.error_rows import (
     FAULT_ROWS,
     GOOD,

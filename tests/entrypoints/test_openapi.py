@@ -90,7 +90,7 @@ from tarkeep.entrypoints.http.routes import archives as v1
 from tarkeep.entrypoints.http.routes import chains, gaps, original, points, uploads
 from tarkeep.entrypoints.http.routes import trees as inside
 from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.server import open_tokens
+from tarkeep.entrypoints.wiring.host import open_tokens
 from tests.support.archives import SNAPSHOT, make_targz
 from tests.support.server import LiveServer, live_server
 

@@ -18,7 +18,8 @@ from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.server import open_tarkeep, open_tokens
+from tarkeep.entrypoints.wiring.host import open_tokens
+from tarkeep.entrypoints.wiring.server import open_tarkeep
 from tests.support.assembled import assembled
 from tests.support.clocks import FixedClock
 from tests.support.faulty import Fault, FaultyCatalog

@@ -32,7 +32,7 @@ from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.uploads import Checksum, ChecksumAlgorithm
-from tarkeep.entrypoints.wiring.server import Tarkeep
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.faults.lossy_medium import Directory, File
 from tests.faults.simulated_kernel import Failure, SimulatedKernel
 from tests.faults.ways import some_archive

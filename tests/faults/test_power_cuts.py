@@ -18,7 +18,7 @@ import pytest
 from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.server import Tokens, open_tokens
+from tarkeep.entrypoints.wiring.host import Tokens, open_tokens
 from tests.faults.forked import ServerEnded, forked_server
 from tests.faults.load import Told, lost
 from tests.faults.lossy_mount import LossyMount, lossy_mount

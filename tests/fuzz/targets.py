@@ -13,7 +13,8 @@ from contextlib import suppress
 from starlette.datastructures import Headers, QueryParams
 
 from tarkeep.adapters.targz.inspector import TargzInspector
-from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
+from tarkeep.adapters.targz.limits import InspectionLimits
+from tarkeep.adapters.targz.tar_walk import TarWalk
 from tarkeep.domain.errors.content import MemberUnreadable
 from tarkeep.domain.identity.digests import parse_digest
 from tarkeep.domain.identity.naming import check_archive_name, check_profile, time_in_name, with_time

@@ -20,7 +20,8 @@ from attrs import evolve, frozen
 from starlette.testclient import TestClient
 
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
-from tarkeep.domain.chains.links import Evidence, link_archives
+from tarkeep.domain.chains.link import Evidence
+from tarkeep.domain.chains.links import link_archives
 from tarkeep.domain.chains.points import RestorePoint, restore_points
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity
 from tarkeep.domain.comparing.fit import Fit
@@ -32,7 +33,7 @@ from tarkeep.domain.profiles.rules import ProfileRules
 from tarkeep.domain.tar.dumpdirs import Mark
 from tarkeep.domain.tar.members import Member
 from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.server import legacy_folder
+from tarkeep.entrypoints.wiring.host import legacy_folder
 from tests.support.assembled import InMemory
 from tests.support.histories import History, drawn, put_together
 from tests.support.members import earlier, fit, merge, table

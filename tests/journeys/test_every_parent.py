@@ -20,7 +20,7 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain.archives.archive import Lineage
-from tarkeep.domain.chains.links import Evidence
+from tarkeep.domain.chains.link import Evidence
 from tarkeep.domain.chains.points import RestorePoint
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.tar.members import MemberType

@@ -21,7 +21,7 @@ from tarkeep.domain.archives.archive import ArchiveState
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.usecases.restoring.open_point import OpenedPoint
 from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.server import Tarkeep
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.dumper import Dump, Dumper, Seen, extracted
 from tests.support.harm import cut, flip
 from tests.support.histories import History, Step, steps

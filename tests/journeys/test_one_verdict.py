@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.server import Tarkeep
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.drawn_chains import Sent, by_hand, by_tar
 from tests.support.hostile_chains import directory, listing
 from tests.support.server import in_process

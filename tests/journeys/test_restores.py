@@ -37,7 +37,7 @@ from tarkeep.domain.errors.restoring import PointNotRestorable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.tar.members import Member
 from tarkeep.domain.trees.tree import Tree
-from tarkeep.entrypoints.wiring.server import Tarkeep
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.assembled import InMemory
 from tests.support.histories import History, Step, steps, tar
 from tests.support.members import fit

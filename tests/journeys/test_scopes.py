@@ -11,7 +11,7 @@ from attrs import frozen
 from tarkeep.domain.access.tokens import Scope
 from tarkeep.entrypoints.cli.shared.needed_scopes import SCOPES
 from tarkeep.entrypoints.settings.server import StorageSettings
-from tarkeep.entrypoints.wiring.server import open_tokens
+from tarkeep.entrypoints.wiring.host import open_tokens
 from tests.support.machine import Machine, keep_the_tree
 from tests.support.server import LiveServer, live_server
 

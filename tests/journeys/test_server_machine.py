@@ -27,7 +27,7 @@ from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.invalid import DigestMismatch
 from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.usecases.receiving.receive import Outcome
-from tarkeep.entrypoints.wiring.server import Tarkeep
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import Crash, Fuse, assembled, cut_off, offer, pieces
 from tests.support.clocks import FixedClock

@@ -36,7 +36,7 @@ from tarkeep.domain.ports.system import IdSource
 from tarkeep.domain.ports.uploads import UploadSessions
 from tarkeep.domain.usecases.linking.see_point import Seeing
 from tarkeep.domain.usecases.receiving.receive import SameName
-from tarkeep.entrypoints.wiring.server import Tarkeep, assemble, reading
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, assemble, reading
 from tests.support.clocks import FixedClock, SequenceIds
 
 Port = TypeVar("Port")

@@ -7,12 +7,14 @@ from itertools import islice
 
 from attrs import evolve
 
-from tarkeep.adapters.targz.tar_walk import InspectionLimits, TarWalk
+from tarkeep.adapters.targz.limits import InspectionLimits
+from tarkeep.adapters.targz.tar_walk import TarWalk
 from tarkeep.domain.comparing.directory_times import pairs
 from tarkeep.domain.comparing.fit import Fit
 from tarkeep.domain.comparing.fitting import fit as fit_tables
 from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, Names
-from tarkeep.domain.names.name_table import OpenTable, held_table
+from tarkeep.domain.names.name_table import OpenTable
+from tarkeep.domain.names.table_maker import held_table
 from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename, written_listing
 from tarkeep.domain.tar.members import Member, MemberRecord, MemberType
 from tarkeep.domain.tar.paths import MAX_HELD_BYTES, canonical

@@ -23,7 +23,8 @@ from starlette.testclient import TestClient
 
 from tarkeep.entrypoints.http.app import create_app
 from tarkeep.entrypoints.settings.server import ServerSettings, StorageSettings
-from tarkeep.entrypoints.wiring.server import Tarkeep, open_tarkeep
+from tarkeep.entrypoints.wiring.server import open_tarkeep
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 
 _SERVING = re.compile(r"serving\s+url=(https?://\S+)")
 

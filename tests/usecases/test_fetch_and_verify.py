@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.adapters.filesystem.inventory_sorter import SpillingSorter
 from tarkeep.adapters.filesystem.scratch import ScratchFiles
 from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.process.inventory_sorter import SpillingSorter
 from tarkeep.domain.access.tokens import Scope, Visitor
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.archives.inventory import Bucket, InventoryEntry, SyncReport

@@ -13,7 +13,7 @@ from tarkeep.domain.errors.restoring import MemberNotFound
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.tar.members import MemberRecord
 from tarkeep.domain.trees.history import Change
-from tarkeep.entrypoints.wiring.server import Tarkeep
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.assembled import InMemory, offer
 from tests.support.tars import END, gz, header, member
 

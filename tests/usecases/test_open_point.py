@@ -12,7 +12,7 @@ from tarkeep.domain.errors.restoring import PointNotRestorable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.usecases.looking.browse_tree import TreeEntry
 from tarkeep.domain.usecases.restoring.open_point import KeptPlans, OpenedPoint
-from tarkeep.entrypoints.wiring.server import Tarkeep
+from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.assembled import InMemory, offer
 from tests.support.tars import END, gz, header, member
 

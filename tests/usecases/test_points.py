@@ -14,7 +14,7 @@ from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.process.turns import ProcessTurns
 from tarkeep.domain.archives.archive import BackupArchive, Offer
-from tarkeep.domain.chains.links import Evidence
+from tarkeep.domain.chains.link import Evidence
 from tarkeep.domain.comparing.fit import Fit
 from tarkeep.domain.comparing.untroubled import alone
 from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly

@@ -38,15 +38,30 @@ from attrs import define, field, frozen
 from ...domain.archives.totals import Usage
 from ...domain.errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SnapshotNotFound
 from ...domain.errors.capacity import BackendUnavailable
-from ...domain.errors.uploads import StagedBytesMissing
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.invalid import InvalidName
-from ...domain.identity.naming import check_profile
 from ...domain.ports.store import ArchiveReader, Block, StoredArchive
 from ...domain.ports.system import IdSource
+from ..process.os_errors import translated
 from ..process.shared_syncs import SharedSyncs
-from .data_directory import DataDirectory, translated
+from .data_directory import DataDirectory
 from .durable_file import fsync_directory
+from .open_files import (
+    TYPE_WORDS,
+    create,
+    create_anew,
+    create_or_open,
+    cut_to,
+    fsync_directories,
+    is_profile,
+    is_regular,
+    made_directory,
+    names_in,
+    open_regular,
+    opened_directory,
+    read_whole,
+    unlink,
+)
 from .packed_snapshot import MAGIC, SIZE, SnapshotReader, are_equal, packed
 
 SIDECAR_SUFFIX = ".json"
@@ -55,7 +70,6 @@ SNAPSHOT_SUFFIX = ".snar"
 _ARCHIVE_SUFFIX = ".tar.gz"
 _PART_SUFFIX = ".part"
 _BLOCK_BYTES = 256 << 10  # of which a slow reader holds one, and a fast one is given several at once
-_TYPE_WORDS = sorted(type.value for type in BackupType)
 
 # POSIX_FADV_DONTNEED makes the kernel start writing the dirty pages of the range and forget the clean ones: seal waits
 # for megabytes instead of for the whole archive, and a backup does not push everything else out of the page cache.
@@ -90,7 +104,7 @@ class FilesystemArchiveStore:
         data = DataDirectory.open(path, ids=ids)
         try:
             with translated(writing=True):
-                _fsync_directories(data.archives)
+                fsync_directories(data.archives)
         except BaseException:
             data.close()
             raise
@@ -102,7 +116,7 @@ class FilesystemArchiveStore:
         self._open_writers.add(id)
         try:
             with translated(writing=True):
-                return _Writer(self, id, _create(self._staged(id, _PART_SUFFIX), 0o600))
+                return _Writer(self, id, create(self._staged(id, _PART_SUFFIX), 0o600))
         except BaseException:
             self._open_writers.discard(id)
             raise
@@ -111,8 +125,8 @@ class FilesystemArchiveStore:
         self._open_writers.add(upload)
         try:
             with translated(writing=True), ExitStack() as undo:
-                file = undo.enter_context(_create_or_open(self._staged(upload, _PART_SUFFIX), 0o600))
-                _cut_to(file, size_bytes, upload)
+                file = undo.enter_context(create_or_open(self._staged(upload, _PART_SUFFIX), 0o600))
+                cut_to(file, size_bytes, upload)
                 # Its name must outlive a power cut before any byte is acknowledged.
                 fsync_directory(self._data.staging)
                 undo.pop_all()
@@ -127,7 +141,7 @@ class FilesystemArchiveStore:
                 found = os.lstat(self._staged(upload, _PART_SUFFIX))
             except FileNotFoundError:
                 return 0
-        # of one that was published and kept its name here nothing is to be gone on with, see `_create_or_open`
+        # of one that was published and kept its name here nothing is to be gone on with, see `create_or_open`
         return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
 
     def discard(self, upload: str) -> None:
@@ -140,16 +154,16 @@ class FilesystemArchiveStore:
 
     def stat(self, id: ArchiveId) -> StoredArchive:
         with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
-            found = _look(id, directory)
+            found = look_at(id, directory)
         if found is None:
             raise ArchiveNotFound(str(id))
         return found
 
     def scan(self) -> Iterator[StoredArchive]:
         with translated():
-            profiles = _names(self._data.archives)
-        for profile in sorted(filter(_is_profile, profiles)):
-            for word in _TYPE_WORDS:
+            profiles = names_in(self._data.archives)
+        for profile in sorted(filter(is_profile, profiles)):
+            for word in TYPE_WORDS:
                 yield from self._scan_directory(profile, BackupType(word))
 
     def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
@@ -175,7 +189,7 @@ class FilesystemArchiveStore:
                     self._directory_of(id.profile, id.type) as directory,
                     ExitStack() as undo,
                 ):
-                    if _regular(id.name + SNAPSHOT_SUFFIX, directory) is None:
+                    if is_regular(id.name + SNAPSHOT_SUFFIX, directory) is None:
                         self._link_staged(writer.id, _PART_SUFFIX, id.name + SNAPSHOT_SUFFIX, directory, undo)
                     else:
                         with _reader(id, id.name + SNAPSHOT_SUFFIX, directory) as kept:
@@ -191,7 +205,7 @@ class FilesystemArchiveStore:
     def snapshot(self, id: ArchiveId) -> ArchiveReader:
         try:
             with translated(looking_for=id), self._directory_of(id.profile, id.type) as directory:
-                if _regular(id.name, directory) is not None:
+                if is_regular(id.name, directory) is not None:
                     return _snapshot_reader(id, _reader(id, id.name + SNAPSHOT_SUFFIX, directory))
         except ArchiveNotFound:
             pass
@@ -206,9 +220,9 @@ class FilesystemArchiveStore:
     def _ids_of(self, suffix: str) -> Iterator[ArchiveId]:
         """Those whose name, with *suffix* behind it, is that of a file."""
         with translated():
-            profiles = _names(self._data.archives)
-        for profile in sorted(filter(_is_profile, profiles)):
-            for word in _TYPE_WORDS:
+            profiles = names_in(self._data.archives)
+        for profile in sorted(filter(is_profile, profiles)):
+            for word in TYPE_WORDS:
                 yield from self._ids_in(profile, BackupType(word), suffix)
 
     def remove(self, id: ArchiveId) -> None:
@@ -218,9 +232,9 @@ class FilesystemArchiveStore:
             suppress(FileNotFoundError, NotADirectoryError),
             self._directory_of(id.profile, id.type) as inside,
         ):
-            _unlink(id.name, inside)
-            _unlink(id.name + SNAPSHOT_SUFFIX, inside)
-            _unlink(id.name + SIDECAR_SUFFIX, inside)
+            unlink(id.name, inside)
+            unlink(id.name + SNAPSHOT_SUFFIX, inside)
+            unlink(id.name + SIDECAR_SUFFIX, inside)
             # Also where nothing was there any more: an earlier removal may have been cut off before its fsync.
             os.fsync(inside)
 
@@ -281,26 +295,26 @@ class FilesystemArchiveStore:
 
     def _unlink_staged(self, id: str) -> None:
         try:
-            _unlink(self._staged(id, _PART_SUFFIX))
+            unlink(self._staged(id, _PART_SUFFIX))
         finally:
-            _unlink(self._staged(id, SIDECAR_SUFFIX))
+            unlink(self._staged(id, SIDECAR_SUFFIX))
 
     def _forget_writer(self, id: str) -> None:
         self._open_writers.discard(id)
 
     def _publish(self, staged: str, id: ArchiveId) -> None:
         with self._turn_of(id), self._made_directory_of(id) as directory:
-            if _regular(id.name, directory) is not None:
+            if is_regular(id.name, directory) is not None:
                 raise AlreadyPublished(id)
             # What a crash in the middle of publishing or removing leaves.
-            _unlink(id.name + SIDECAR_SUFFIX, directory)
-            _unlink(id.name + SNAPSHOT_SUFFIX, directory)
+            unlink(id.name + SIDECAR_SUFFIX, directory)
+            unlink(id.name + SNAPSHOT_SUFFIX, directory)
             self._link(staged, id, directory)
 
     def _replace(self, staged: str, id: ArchiveId) -> None:
         with self._turn_of(id), self._made_directory_of(id) as directory:
-            _unlink(id.name, directory)
-            _unlink(id.name + SIDECAR_SUFFIX, directory)
+            unlink(id.name, directory)
+            unlink(id.name + SIDECAR_SUFFIX, directory)
             self._link(staged, id, directory)
 
     def _link(self, staged: str, id: ArchiveId, directory: int) -> None:
@@ -315,7 +329,7 @@ class FilesystemArchiveStore:
 
     def _link_staged(self, staged: str, suffix: str, name: str, directory: int, undo: ExitStack) -> None:
         os.link(self._staged(staged, suffix), name, dst_dir_fd=directory, follow_symlinks=False)
-        undo.callback(_unlink, name, directory)
+        undo.callback(unlink, name, directory)
 
     def _rename_staged(self, staged: str, suffix: str, name: str, directory: int) -> None:
         # What is replaced is known here to be wrong or outdated, and the new one is durable: never nothing in between.
@@ -329,9 +343,9 @@ class FilesystemArchiveStore:
     @contextmanager
     def _directory_of(self, profile: str, type: BackupType) -> Iterator[int]:
         with (
-            _directory(self._data.archives) as archives,
-            _directory(profile, archives) as outer,
-            _directory(type.value, outer) as inner,
+            opened_directory(self._data.archives) as archives,
+            opened_directory(profile, archives) as outer,
+            opened_directory(type.value, outer) as inner,
         ):
             yield inner
 
@@ -345,16 +359,16 @@ class FilesystemArchiveStore:
         if key in self._durable:
             with suppress(FileNotFoundError):  # somebody took it away since
                 return opened.enter_context(self._directory_of(id.profile, id.type))
-        archives = opened.enter_context(_directory(self._data.archives))
-        is_new = _mkdir(id.profile, archives)
-        profile = opened.enter_context(_directory(id.profile, archives))
-        is_new |= _mkdir(id.type.value, profile)
+        archives = opened.enter_context(opened_directory(self._data.archives))
+        is_new = made_directory(id.profile, archives)
+        profile = opened.enter_context(opened_directory(id.profile, archives))
+        is_new |= made_directory(id.type.value, profile)
         # Also once per process for those that were there: whoever made them may not have come to the fsync.
         if is_new or key not in self._durable:
             os.fsync(profile)
             os.fsync(archives)
             self._durable.add(key)
-        return opened.enter_context(_directory(id.type.value, profile))
+        return opened.enter_context(opened_directory(id.type.value, profile))
 
     def _ids_in(self, profile: str, type: BackupType, suffix: str) -> Iterator[ArchiveId]:
         names: list[str] = []
@@ -363,7 +377,7 @@ class FilesystemArchiveStore:
             suppress(FileNotFoundError, NotADirectoryError),
             self._directory_of(profile, type) as directory,
         ):
-            names = [name for name in _names(directory) if name.endswith(_ARCHIVE_SUFFIX + suffix)]
+            names = [name for name in names_in(directory) if name.endswith(_ARCHIVE_SUFFIX + suffix)]
         for name in names:
             with suppress(InvalidName):
                 yield ArchiveId(profile, type, name.removesuffix(suffix))
@@ -375,14 +389,14 @@ class FilesystemArchiveStore:
                     directory = stack.enter_context(self._directory_of(profile, type))
                 except (FileNotFoundError, NotADirectoryError):
                     return
-                names = _names(directory)
+                names = names_in(directory)
             for name in sorted(names):
                 try:
                     id = ArchiveId(profile, type, name)
                 except InvalidName:
                     continue
                 with translated():
-                    found = _look(id, directory)
+                    found = look_at(id, directory)
                 if found is not None:
                     yield found
 
@@ -429,7 +443,7 @@ class _Writer:
         with self._step():
             self._is_sealed = False
             # The name in staging is not made durable: after a power cut nobody would look for it there.
-            with _create_anew(self._store._staged(self.id, SIDECAR_SUFFIX), 0o400) as file:
+            with create_anew(self._store._staged(self.id, SIDECAR_SUFFIX), 0o400) as file:
                 rest = memoryview(sidecar)
                 while rest:
                     rest = rest[file.write(rest) :]
@@ -542,91 +556,9 @@ class _Reader:
 # -- files relative to an open directory -----------------------------------------------------------------------------
 
 
-@contextmanager
-def _directory(name: str | Path, parent: int | None = None) -> Iterator[int]:
-    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _fsync_directories(archives: Path) -> None:
-    # A process that was killed may have linked an archive without coming to the fsync. Recovery takes what it sees for
-    # stored, so what is seen is made durable first. Where nothing is pending this costs 0.1 ms a directory.
-    with _directory(archives) as outer:
-        os.fsync(outer)
-        for name in filter(_is_profile, _names(outer)):
-            with suppress(FileNotFoundError, NotADirectoryError), _directory(name, outer) as profile:
-                os.fsync(profile)
-                for word in _TYPE_WORDS:
-                    with suppress(FileNotFoundError, NotADirectoryError), _directory(word, profile) as directory:
-                        os.fsync(directory)
-
-
-def _mkdir(name: str, parent: int) -> bool:
-    try:
-        os.mkdir(name, 0o700, dir_fd=parent)
-    except FileExistsError:
-        return False
-    return True
-
-
-def _names(directory: int | Path) -> list[str]:
-    with os.scandir(directory) as entries:
-        return [entry.name for entry in entries]
-
-
-def _unlink(name: str, directory: int | None = None) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(name, dir_fd=directory)
-
-
-def _create(path: str, mode: int) -> io.FileIO:
-    # FileIO adds O_CREAT | O_EXCL | O_CLOEXEC for "x", and keeps a forgotten descriptor from leaking unnoticed.
-    return io.FileIO(path, "xb+", opener=partial(os.open, mode=mode))
-
-
-def _create_anew(path: str, mode: int) -> io.FileIO:
-    try:
-        return _create(path, mode)
-    except FileExistsError:  # of a seal before
-        _unlink(path)
-        return _create(path, mode)
-
-
-def _create_or_open(path: str, mode: int) -> io.FileIO:
-    try:
-        return _create(path, mode)
-    except FileExistsError:
-        if os.lstat(path).st_nlink > 1:
-            # It was published by a process that did not come to taking this name away, and is never written to again.
-            _unlink(path)
-            return _create(path, mode)
-        Path(path).chmod(mode)  # a seal that came to nothing took the right to write away
-        return io.FileIO(path, "rb+", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
-
-
-def _cut_to(file: io.FileIO, size_bytes: int, upload: str) -> None:
-    if os.fstat(file.fileno()).st_size < size_bytes:
-        raise StagedBytesMissing(upload)
-    file.truncate(size_bytes)
-    file.seek(size_bytes)
-
-
-def _open_regular(name: str, directory: int) -> io.FileIO:
-    # O_NONBLOCK: opening a pipe that somebody put here would wait for ever; regular files do not know it.
-    extra = os.O_NOFOLLOW | os.O_NONBLOCK
-    file = io.FileIO(name, "rb", opener=lambda name, flags: os.open(name, flags | extra, dir_fd=directory))
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise FileNotFoundError(errno.ENOENT, "not a regular file")
-    return file
-
-
 def _reader(id: ArchiveId, name: str, directory: int, start: int = 0, stop: int | None = None) -> _Reader:
     """The bytes of the file *name*, which belongs to *id*. Raises FileNotFoundError."""
-    file = _open_regular(name, directory)
+    file = open_regular(name, directory)
     size = os.fstat(file.fileno()).st_size
     first = min(max(start, 0), size)
     last = size if stop is None else min(max(stop, first), size)
@@ -644,41 +576,15 @@ def _snapshot_reader(id: ArchiveId, written: _Reader) -> ArchiveReader:
     return SnapshotReader(id, written, size_bytes)
 
 
-def _regular(name: str, directory: int) -> os.stat_result | None:
-    try:
-        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    return found if stat.S_ISREG(found.st_mode) else None
-
-
-def _look(id: ArchiveId, directory: int) -> StoredArchive | None:
+def look_at(id: ArchiveId, directory: int) -> StoredArchive | None:
     """What is published under *id*, its side-car belonging to the very same bytes; None where nothing is."""
-    seen = _regular(id.name, directory)
+    seen = is_regular(id.name, directory)
     while seen is not None:
-        sidecar = _read_whole(id.name + SIDECAR_SUFFIX, directory)
-        has_snapshot = _regular(id.name + SNAPSHOT_SUFFIX, directory) is not None
+        sidecar = read_whole(id.name + SIDECAR_SUFFIX, directory)
+        has_snapshot = is_regular(id.name + SNAPSHOT_SUFFIX, directory) is not None
         # Asked again, because the archive may have been removed, and even another one published, since.
-        still = _regular(id.name, directory)
+        still = is_regular(id.name, directory)
         if still is not None and (still.st_ino, still.st_mtime_ns) == (seen.st_ino, seen.st_mtime_ns):
             return StoredArchive(id, seen.st_size, sidecar, has_snapshot)
         seen = still
     return None
-
-
-def _read_whole(name: str, directory: int) -> bytes | None:
-    if _regular(name, directory) is None:
-        return None
-    try:
-        with _open_regular(name, directory) as file:
-            return file.readall()
-    except FileNotFoundError:
-        return None
-
-
-def _is_profile(name: str) -> bool:
-    try:
-        check_profile(name)
-    except InvalidName:
-        return False
-    return True

@@ -42,8 +42,9 @@ from ...domain.access.audit import (
     told_as,
 )
 from ...domain.errors.capacity import BackendUnavailable
+from ..process.os_errors import translated
 from ..process.shared_syncs import SharedSyncs
-from .data_directory import AUDIT, AUDIT_KEY, translated
+from .data_directory import AUDIT, AUDIT_KEY
 from .durable_file import fsync_directory, give_to_owner, replace_file
 
 _LOG = logging.getLogger("tarkeep.audit")

@@ -26,18 +26,16 @@ import fcntl
 import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from attrs import define, field
 
-from ...domain.errors.archives import ArchiveNotFound
-from ...domain.errors.capacity import BackendUnavailable, InsufficientStorage, ReadOnly
+from ...domain.errors.capacity import BackendUnavailable
 from ...domain.errors.settings import DataDirectoryInUse, DataDirectoryUnsafe, FormatUnknown
-from ...domain.identity.archive_id import ArchiveId
 from ...domain.ports.system import IdSource
-from ...domain.tarkeep_error import TarkeepError
+from ..process.os_errors import translated
 from .durable_file import fsync_directory
 from .marker import LOCK, MARKER, make_marker
 
@@ -66,38 +64,6 @@ _NEEDS_LINKS = (
 
 _ROOT = 0
 _LOG = logging.getLogger("tarkeep.data")
-
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_UNWRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-# The last four say that a symbolic link, a directory, a socket or the like lies there: none of them is an archive.
-_NO_ARCHIVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO})
-
-
-@contextmanager
-def translated(*, writing: bool = False, looking_for: ArchiveId | None = None) -> Iterator[None]:
-    """
-    Turn an `OSError` of the block into the error of the domain that a caller can act on.
-
-    *writing* says that a refusal means the store cannot be written, *looking_for* that a missing file means there is
-    no such archive. The original error, which may name a path, is only the cause of the new one.
-
-    Raises:
-        InsufficientStorage, ReadOnly, ArchiveNotFound, BackendUnavailable: as the error number says.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise _translation(error, writing, looking_for) from error
-
-
-def _translation(error: OSError, writing: bool, looking_for: ArchiveId | None) -> TarkeepError:
-    if error.errno in _FULL:
-        return InsufficientStorage()
-    if writing and error.errno in _UNWRITABLE:
-        return ReadOnly()
-    if looking_for is not None and error.errno in _NO_ARCHIVE:
-        return ArchiveNotFound(str(looking_for))
-    return BackendUnavailable("store", os.strerror(error.errno) if error.errno else "unknown error")
 
 
 @define

@@ -13,7 +13,7 @@ from typing import IO
 from attrs import define, field, frozen
 
 from ...domain.ports.store import Block
-from .data_directory import translated
+from ..process.os_errors import translated
 
 HELD_BYTES = 128 << 10
 """How much of a file is held in memory before it goes to the disk."""

@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from attrs import define, field, frozen
 
-from .data_directory import translated
+from ..process.os_errors import translated
 
 _PART = "being-made"
 

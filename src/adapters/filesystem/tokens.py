@@ -35,7 +35,8 @@ from ...domain.errors.settings import FormatUnknown
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.times import rfc3339
 from ..process.clock_and_ids import RandomIds
-from .data_directory import TOKEN_USES, TOKENS, TOKENS_LOCK, make_directory, refuse_foreign, translated
+from ..process.os_errors import translated
+from .data_directory import TOKEN_USES, TOKENS, TOKENS_LOCK, make_directory, refuse_foreign
 from .durable_file import held, replace_file
 from .marker import MARKER, had_tokens, note_tokens
 

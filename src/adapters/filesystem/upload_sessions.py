@@ -31,7 +31,7 @@ from ...domain.identity.digests import DeclaredDigests
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.times import rfc3339
 from ...domain.uploads import Role, Upload
-from .data_directory import translated
+from ..process.os_errors import translated
 from .durable_file import fsync_directory
 
 _SUFFIX = ".upload"

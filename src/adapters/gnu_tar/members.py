@@ -8,8 +8,10 @@ from attrs import field, frozen
 
 from ...domain.tar.members import Member, MemberRecord
 from ...domain.tar.read_headers import read_member
-from ..targz.gzip_stream import FASTEST, GzipStream
-from ..targz.tar_walk import InspectionLimits, TarWalk
+from ..targz.deflate import FASTEST
+from ..targz.gzip_stream import GzipStream
+from ..targz.limits import InspectionLimits
+from ..targz.tar_walk import TarWalk
 
 _NO_LIMIT = (1 << 63) - 1
 

@@ -21,8 +21,8 @@ from urllib.parse import quote, urlencode, urlsplit
 import urllib3
 from attrs import define, field, frozen
 
-from ...domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
-from ...domain.archives.inventory import InventoryEntry, SyncReport, TypeReport
+from ...domain.archives.archive import BackupArchive, Lineage
+from ...domain.archives.inventory import InventoryEntry, SyncReport
 from ...domain.archives.totals import Totals
 from ...domain.client.address import ServerAddress
 from ...domain.client.ports.remote import NO_LINEAGE, ServerFacts, UploadProgress
@@ -31,10 +31,11 @@ from ...domain.errors.client import CertificateNotTrusted, NoAnswer, NotRestorab
 from ...domain.errors.settings import InvalidSetting
 from ...domain.errors.uploads import OffsetMismatch, UploadGone, UploadNotFound
 from ...domain.identity.archive_id import ArchiveId, BackupType
-from ...domain.identity.digests import DeclaredDigests, Digests
+from ...domain.identity.digests import DeclaredDigests
 from ...domain.identity.invalid import DigestInvalid, InvalidName
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.lack_counts import Counts
+from .answers import by_type, cause_of, noted, point_text, read_archive, read_report, reason_of
 from .proxy_page import said_by_proxy
 from .spoken_scheme import says_https, wrong_scheme
 from .told import NotUnderstood, Pages, Told, label, whole_number
@@ -45,7 +46,7 @@ SILENCE_SECONDS = 300.0
 PROXY = "proxy"  # the code of a refusal by whoever stands between
 _TUS = {"Tus-Resumable": "1.0.0"}
 _PAGE = 1000
-_WAIT_DIGITS = 10  # nobody waits for longer
+WAIT_DIGITS = 10  # nobody waits for longer
 _BLOCK_BYTES = 1 << 20
 
 
@@ -124,7 +125,7 @@ class HttpRemote:
         headers = {"Content-Type": "application/x-ndjson"}
         answer = self.asked("POST", f"/api/v1/verify{query}", headers, "\n".join(lines).encode())
         with self.understood(answer):
-            return _report(answer.object("types"))
+            return read_report(answer.object("types"))
 
     def archives(self, *, profile: str | None = None, type: BackupType | None = None) -> Iterator[BackupArchive]:
         query = {"limit": str(_PAGE)}
@@ -136,7 +137,7 @@ class HttpRemote:
         while True:
             page = self.asked("GET", f"/api/v1/archives?{urlencode(query)}")
             with self.understood(page):
-                archives = [_archive(told) for told in page.objects("archives")]
+                archives = [read_archive(told) for told in page.objects("archives")]
                 cursor = pages.next_cursor(page, len(archives))
             yield from archives
             if cursor is None:
@@ -149,7 +150,7 @@ class HttpRemote:
             return [
                 Totals(profile.text("profile"), type, held.count("archives"), held.count("size"), held.time("newest"))
                 for profile in told.objects("profiles")
-                for type, held in _by_type(profile.object("types"))
+                for type, held in by_type(profile.object("types"))
                 if held.count("archives")
             ]
 
@@ -163,7 +164,7 @@ class HttpRemote:
         taken_at: datetime | None = None,
         notes: tuple[str, ...] = (),
     ) -> BackupArchive:
-        headers = _noted(notes)
+        headers = noted(notes)
         headers |= {} if size_bytes is None else {"Content-Length": str(size_bytes)}
         if digests.sha256:
             headers["X-Checksum-Sha256"] = digests.sha256
@@ -178,7 +179,7 @@ class HttpRemote:
             headers["Tarkeep-Taken-At"] = taken_at.isoformat()
         told = self.asked("PUT", archive_path(id), headers, blocks)
         with self.understood(told):
-            return _archive(told)
+            return read_archive(told)
 
     def facts(self, profile: str) -> ServerFacts | None:
         try:
@@ -234,7 +235,7 @@ class HttpRemote:
     ) -> UploadProgress:
         headers = {
             **_TUS,
-            **_noted(notes),
+            **noted(notes),
             "Content-Type": "application/offset+octet-stream",
             "Upload-Offset": str(offset_bytes),
             "Prefer": "return=representation",  # so that the answer says all: another may be refused meanwhile
@@ -290,7 +291,7 @@ class HttpRemote:
     def _progress(self, told: Told) -> UploadProgress:
         with self.understood(told):
             stored = told.object_or_none("archive")
-            return UploadProgress(told.count("offset"), _archive(stored) if stored is not None else None)
+            return UploadProgress(told.count("offset"), read_archive(stored) if stored is not None else None)
 
     @contextmanager
     def understood(self, answer: Told | urllib3.BaseHTTPResponse) -> Iterator[None]:
@@ -346,9 +347,9 @@ class HttpRemote:
         return self._server.url
 
     def _no_answer(self, error: urllib3.exceptions.HTTPError) -> TarkeepError:
-        cause = _cause(error)
+        cause = cause_of(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return CertificateNotTrusted(self.shown_url, _reason(error))
+            return CertificateNotTrusted(self.shown_url, reason_of(error))
         if "Fingerprints did not match" in str(error):  # by which alone urllib3 tells it from others
             return CertificateNotTrusted(self.shown_url, "its fingerprint is another than the one given")
         if not self._has_answered:
@@ -358,7 +359,7 @@ class HttpRemote:
         is_unreachable = isinstance(
             error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
         )
-        return NoAnswer(self.shown_url, _reason(error), is_unreachable=is_unreachable and not self._has_answered)
+        return NoAnswer(self.shown_url, reason_of(error), is_unreachable=is_unreachable and not self._has_answered)
 
     def _refusal(self, answer: urllib3.BaseHTTPResponse, target: str) -> TarkeepError:
         try:
@@ -397,12 +398,12 @@ class HttpRemote:
                 return NotRestorable(
                     at=label(told.object("point")) if told.has("point") else at,
                     obstacles=told.sentences("obstacles") if told.has("obstacles") else (),
-                    nearest=tuple(map(_point_text, told.objects("nearest"))) if told.has("nearest") else (),
+                    nearest=tuple(map(point_text, told.objects("nearest"))) if told.has("nearest") else (),
                     lacks=Counts(told.count("gaps"), told.count("uncertain") if told.has("uncertain") else 0)
                     if told.has("gaps")
                     else None,
                 )
-        is_number = after.isascii() and after.isdigit() and len(after) < _WAIT_DIGITS
+        is_number = after.isascii() and after.isdigit() and len(after) < WAIT_DIGITS
         return Refused(answer.status, code, detail, float(after) if is_number else None)
 
 
@@ -416,7 +417,7 @@ class _Download:
         try:
             yield from self._answer.stream(_BLOCK_BYTES)
         except urllib3.exceptions.HTTPError as error:
-            raise NoAnswer(self._remote.shown_url, _reason(error)) from error
+            raise NoAnswer(self._remote.shown_url, reason_of(error)) from error
 
     def __enter__(self) -> _Download:
         return self
@@ -427,65 +428,6 @@ class _Download:
         self._answer.close()
 
 
-def _noted(notes: tuple[str, ...]) -> dict[str, str]:
-    return {"Tarkeep-Notes": ",".join(quote(note, safe=" /:;'()") for note in notes)} if notes else {}
-
-
 def archive_path(id: ArchiveId) -> str:
     """Where the server has *id*."""
     return f"/api/v1/profiles/{quote(id.profile)}/archives/{id.type.value}/{quote(id.name, safe='')}"
-
-
-def _reason(error: urllib3.exceptions.HTTPError) -> str:
-    """What went wrong, without the object addresses and URLs in urllib3's sentences."""
-    cause = _cause(error)
-    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
-        return "it does not speak https"
-    text = getattr(cause, "verify_message", None) or getattr(cause, "strerror", None) or str(cause)
-    return text or type(cause).__name__
-
-
-def _cause(error: BaseException) -> BaseException:
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__ or error
-    return error
-
-
-def _point_text(told: Told) -> str:
-    return f"{label(told)} of {told.text('taken_at')}" if told.has("taken_at") else label(told)
-
-
-def _archive(told: Told) -> BackupArchive:
-    kind = told.text_or_none("kind")
-    contents = Contents(Kind(kind), told.count("members"), told.count("unpacked_size")) if kind else None
-    return BackupArchive(
-        ArchiveId(told.text("profile"), BackupType(told.text("type")), told.text("name")),
-        told.count("size"),
-        Digests(told.text("md5"), told.text("sha256")),
-        told.time("received_at"),
-        told.time("taken_at"),
-        contents,
-        ArchiveState(told.text("state")),
-    )
-
-
-def _by_type(types: Told) -> Iterator[tuple[BackupType, Told]]:
-    for name in types.members:
-        yield BackupType(name), types.object(name)
-
-
-def _report(types: Told) -> SyncReport:
-    buckets = ("synced", "missing_remote", "extra_remote", "differing", "unverified")
-    return SyncReport(
-        {
-            type: TypeReport(
-                type,
-                its.count("local_count"),
-                its.count("remote_count"),
-                **{bucket: its.texts(bucket) for bucket in buckets},
-                damaged=its.texts("damaged") if its.has("damaged") else (),  # which older servers do not tell
-            )
-            for type in BackupType
-            for its in (types.object(type.value),)
-        }
-    )

@@ -14,7 +14,7 @@ from attrs import Factory, define, frozen
 
 from ...domain.archives.archive import ArchiveState, BackupArchive
 from ...domain.chains.kept_links import LinkState, NewLink, PlacedPage
-from ...domain.chains.links import Link
+from ...domain.chains.link import Link
 from ...domain.chains.neighbours import Asked, Neighbours, keys_of, moment, order
 from ...domain.chains.standing import Placed, Standing
 from ...domain.identity.archive_id import ArchiveId, BackupType

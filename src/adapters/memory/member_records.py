@@ -11,7 +11,8 @@ from ...domain.comparing.fit import Fit
 from ...domain.errors.archives import RecordsMissing
 from ...domain.names.columns import tables
 from ...domain.names.footprints import Footprint, footprint_of
-from ...domain.names.name_table import NameTable, held_table
+from ...domain.names.name_table import NameTable
+from ...domain.names.table_maker import held_table
 from ...domain.ports.members import RecordsWriter
 from ...domain.tar.members import MemberRecord
 

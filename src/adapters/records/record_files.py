@@ -33,7 +33,8 @@ from ...domain.errors.archives import RecordsMissing
 from ...domain.errors.restoring import TreeTooLarge
 from ...domain.names.columns import tables
 from ...domain.names.footprints import Footprint, Treading, footprint_of
-from ...domain.names.name_table import NameTable, held_table
+from ...domain.names.name_table import NameTable
+from ...domain.names.table_maker import held_table
 from ...domain.ports.members import RecordsWriter
 from ...domain.ports.system import IdSource
 from ...domain.tar.members import MemberRecord

@@ -29,7 +29,8 @@ from typing import NamedTuple
 
 from ...domain.errors.archives import RecordsMissing
 from ...domain.errors.content import MemberUnreadable
-from ...domain.names.name_table import DIGEST_BYTES, Files, NameTable, Row, changed_rows
+from ...domain.names.name_table import DIGEST_BYTES, Files, NameTable, Row
+from ...domain.names.table_maker import changed_rows
 from ...domain.tar.dumpdirs import Rename, parse_listing
 from ...domain.tar.members import MemberRecord
 from .columns import ColumnsFile, Numbers

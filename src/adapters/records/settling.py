@@ -11,8 +11,9 @@ from attrs import define, field
 
 from ...domain.names.columns import DIRECTORY as IS_DIRECTORY
 from ...domain.names.columns import TABLE_MEMBERS, Names, named
-from ...domain.names.name_table import DIGEST_BYTES, Files, Row, TableMaker
+from ...domain.names.name_table import DIGEST_BYTES, Files, Row
 from ...domain.names.packed_texts import PackedTexts, Texts
+from ...domain.names.table_maker import TableMaker
 from ...domain.tar.dumpdirs import Listing, written_listing
 from ...domain.tar.members import MemberRecord
 from .columns import ColumnsWriter, compress, crc32

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import asdict
 
-from ...domain.chains.links import Evidence, Link
+from ...domain.chains.link import Evidence, Link
 from ...domain.chains.seen import CLEAR, Seen
 from ...domain.chains.standing import Doubt, DoubtKind, Fidelity, Obstacle, ObstacleKind, Standing
 from ...domain.comparing.fit import Completeness

@@ -23,8 +23,10 @@ from ...domain.ports.store import Block
 from ...domain.text.paths import path_text
 from ...domain.text.times import utc_from_timestamp
 from ..process.background import THREAD_FROM_BYTES, Beside, ThreadBudget
-from .gzip_stream import FASTEST, GzipStream, InflateEngine
-from .tar_walk import InspectionLimits, TarWalk
+from .deflate import FASTEST, InflateEngine
+from .gzip_stream import GzipStream
+from .limits import InspectionLimits
+from .tar_walk import TarWalk
 
 __all__ = ["InspectionLimits", "NoInspector", "TargzInspector"]
 

@@ -29,7 +29,8 @@ from typing import BinaryIO, Protocol
 
 from attrs import evolve, field, frozen
 
-from .gzip_stream import FASTEST, GzipStream, InflateEngine
+from .deflate import FASTEST, InflateEngine
+from .gzip_stream import GzipStream
 
 SPACING_BYTES = 4 << 20
 """Inflated bytes from one place to the next, at least: some 6 ms of work, for 12 KB of index."""

@@ -27,15 +27,13 @@ from __future__ import annotations
 import re
 from struct import Struct
 
-from attrs import field, frozen
-from attrs.validators import ge
-
 from ...domain.archives.archive import AfterEnd
 from ...domain.errors.content import ExpandsTooFar, MemberUnreadable, NotATar
 from ...domain.ports.inspection import Recorder
 from ...domain.tar.members import MemberRecord, MemberType
 from ...domain.tar.read_headers import read_member
 from .dumpdir_scan import ListingScan
+from .limits import InspectionLimits
 from .pax_header import LARGEST_SIZE, ONE_VOLUME, Overrides, PaxHeader
 from .sparse_map import SparseMap
 
@@ -83,27 +81,6 @@ _MAX_ROOTS = 16
 _MAX_ROOT_BYTES = 255  # no file system has longer ones
 _ANY_ROOT = b""  # what every name begins with
 _NO_ROOT = b"\0"  # what none begins with
-
-
-@frozen
-class InspectionLimits:
-    """
-    How far an archive may expand; one that goes further is refused.
-
-    *max_members* counts entries, and holds as well for the names in all listings; *max_records* counts what brings no
-    entry but takes time: extension headers, the blocks of sparse maps, and pax records, of which one header may have
-    *max_pax_records*. *max_name_bytes* is for one path, link target, listed name or owner, *max_header_bytes* for all
-    that is recorded of one member, such as the listing of a directory (of 1.5 million names), and *max_global_bytes*
-    for what global headers say of every member.
-    """
-
-    max_unpacked_bytes: int = field(default=64 << 30, validator=ge(0))
-    max_members: int = field(default=10_000_000, validator=ge(0))
-    max_name_bytes: int = field(default=65_536, validator=ge(0))
-    max_records: int = field(default=160_000_000, validator=ge(0))
-    max_pax_records: int = field(default=100_000, validator=ge(0))
-    max_header_bytes: int = field(default=32 << 20, validator=ge(0))
-    max_global_bytes: int = field(default=8 << 10, validator=ge(0))
 
 
 class TarWalk:

@@ -35,7 +35,8 @@ from ...domain.ports.store import ArchiveReader
 from ...domain.ports.unpacking import UnpackedArchive
 from ...domain.tarkeep_error import TarkeepError
 from ..process.prefetcher import AheadBudget
-from .gzip_stream import FASTEST, BadDeflate, GzipStream, InflateEngine, begun_inside
+from .deflate import FASTEST, BadDeflate, InflateEngine, begun_inside
+from .gzip_stream import GzipStream
 from .seek_index import SPACING_BYTES, IndexUnusable, SeekIndex, SeekIndexes, SeekPoint, through, write_index
 
 FAR_BYTES = 16 << 20

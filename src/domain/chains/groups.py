@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from attrs import frozen
 
 from ..identity.archive_id import ArchiveId
-from .links import Link
+from .link import Link
 
 
 @frozen

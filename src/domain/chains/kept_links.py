@@ -17,7 +17,7 @@ from attrs import frozen
 
 from ..archives.archive import BackupArchive
 from ..identity.archive_id import ArchiveId, BackupType
-from .links import Link
+from .link import Link
 from .neighbours import Asked, Neighbours
 from .standing import Placed, Standing
 

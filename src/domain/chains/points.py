@@ -16,7 +16,7 @@ from attrs import field, frozen
 from ..archives.archive import BackupArchive
 from ..errors.restoring import PointNotFound, PointNotRestorable
 from ..identity.archive_id import ArchiveId
-from .links import Evidence, Link
+from .link import Evidence, Link
 from .neighbours import order, sorted_archives
 from .seen import CLEAR, Seen
 from .standing import (

@@ -18,7 +18,8 @@ from ..comparing.fit import Completeness
 from ..identity.archive_id import ArchiveId, BackupType
 from ..text.counted import counted
 from ..text.times import rfc3339
-from .links import Evidence, Link, has_unchanged, is_whole
+from .link import Evidence, Link
+from .links import has_unchanged, is_whole
 from .neighbours import order
 from .seen import CLEAR, Seen
 

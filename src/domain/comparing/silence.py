@@ -21,7 +21,8 @@ from attrs import define, field, frozen
 
 from ..errors.restoring import TreeTooLarge
 from ..names.columns import listing_of
-from ..names.name_table import Files, NameTable, OpenTable, Row, digest, is_odd, mark_of, origins_between
+from ..names.name_table import Files, NameTable, OpenTable, Row, is_odd, mark_of, origins_between
+from ..names.table_maker import digest
 from ..tar.dumpdirs import Mark, Rename
 from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import DIRECTORY_BYTES, NAME_BYTES, join, split

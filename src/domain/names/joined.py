@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 
 from ..errors.content import MemberUnreadable
 from .columns import DIRECTORY, Names
-from .name_table import NameTable, held_table, tells_of_renames
+from .name_table import NameTable, tells_of_renames
+from .table_maker import held_table
 
 MAX_PARTS = 64
 """Nobody joins more; each costs the place of all names that it has."""

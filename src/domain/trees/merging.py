@@ -14,7 +14,7 @@ members that are there all the same are taken.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from attrs import define, field
@@ -22,16 +22,14 @@ from attrs import define, field
 from ..comparing.silence import NOTHING, Kept, changed, completed, leaves_out, says_nothing_of
 from ..names.columns import HARD_LINK, listing_of
 from ..names.name_table import Files, NameTable, OpenTable, is_odd, origins_between
-from ..names.packed_texts import Texts
 from ..names.renames import Origins
 from ..tar.dumpdirs import Mark
-from ..tar.paths import MAX_HELD_BYTES, is_placeable, join, split
+from ..tar.paths import MAX_HELD_BYTES, split
 from .draft import WANTED, TreeDraft
+from .last_archive import LastArchive, odd_paths, packed_names, values_of
 from .overlaying import laid_over
-from .tree import BLOCK_BYTES, IMPLIED, IS_DIRECTORY, IS_MOVED, GapKind, Tree
+from .tree import BLOCK_BYTES, IS_DIRECTORY, IS_MOVED, GapKind, Tree
 
-_PROMISED = -1  # it is in the archive at hand, says a listing
-_LISTED = {Mark.UNCHANGED: WANTED, Mark.HERE: _PROMISED, Mark.DIRECTORY: IMPLIED}
 _MAX_HOPS = 64  # from one hard link to the next
 _FEW = 4  # names that are looked for one by one
 
@@ -166,7 +164,7 @@ class _Exact:
 
     def _take_last(self, index: int, table: NameTable) -> _Jobs:
         draft, jobs = self._draft, _Jobs()
-        last = _Last(draft, index, table, self._kept)
+        last = LastArchive(draft, index, table, self._kept)
         folders: dict[bytes, int] = {}
         for path in last.paths():
             folder, links = last.take(path)
@@ -227,7 +225,7 @@ class _Exact:
         draft, files = self._draft, table.files
         slots = draft.within(folder)
         kind = 0 if draft.path_of(folder) == path else IS_MOVED
-        if len(within) == len(slots) and _packed(files.names, within) == _packed(draft.texts(), slots):
+        if len(within) == len(slots) and packed_names(files.names, within) == packed_names(draft.texts(), slots):
             self._take_all(index, files, folder, within, kind)
             return
         names = files.names.some(within.start, within.stop)
@@ -249,7 +247,7 @@ class _Exact:
         """Take what is wanted of a folder of which the archive has all names, once each, in the same order."""
         draft = self._draft
         slots = draft.within(folder)
-        values, have = _values(draft, index, files, within), draft.values[slots.start : slots.stop]
+        values, have = values_of(draft, index, files, within), draft.values[slots.start : slots.stop]
         is_wanted = [value == WANTED for value in have]
         if draft.wanted[folder] != len(slots):
             values = array(
@@ -295,7 +293,7 @@ class _Exact:
             self._draft.lose(folder, slot, name, GapKind.LEFT_OUT if self._is_excused else GapKind.MISSING)
 
     def _note_odd(self, table: NameTable, folders: Mapping[bytes, int]) -> None:
-        for path in _odd_paths(table):
+        for path in odd_paths(table):
             if split(path)[0] in folders:
                 self._draft.gap_at_odd(path)
 
@@ -337,168 +335,3 @@ class _Exact:
         if not found or (table.has_odd_paths and is_odd(path)):
             return value
         return self._draft.value(index, table.files.positions[found[-1]])
-
-
-class _Last:
-    """The folders of the last archive, whose names are those of the tree."""
-
-    def __init__(self, draft: TreeDraft, index: int, table: NameTable, kept: Kept) -> None:
-        self._draft = draft
-        self._index = index
-        self._table = table
-        self._kept = kept.folders
-        self._members = dict(zip(table.directories(), table.positions(), strict=True))
-        self._files = dict(zip(table.files.folders, map(range, *_bounds(table.files)), strict=True))
-        self._below: dict[bytes, list[bytes]] = {}  # directories in directories
-        self._known: set[bytes] = {b""}
-
-    def paths(self) -> list[bytes]:
-        """All directories of the tree, ascending."""
-        table = self._table
-        table.renames  # noqa: B018  # what is malformed is told of, whether it matters or not
-        for path in _odd_paths(table) if table.has_odd_paths else ():
-            self._draft.gap_at_odd(path)
-        for path in (*self._members, *_folders_of_files(table)):
-            if not (table.has_odd_paths and is_odd(path)):
-                self._add(path)
-        for path in self._members:
-            if not (table.has_odd_paths and is_odd(path)):
-                for listing in table.listings(path):
-                    if listing[:1] == b"D" or b"\0D" in listing:
-                        self._add_listed(path, listing)
-        return sorted(self._known)
-
-    def _add(self, path: bytes) -> None:
-        """Note the directory *path* with all above it."""
-        while path not in self._known:
-            self._draft.hold(len(path))
-            self._known.add(path)
-            above, name = split(path)
-            self._below.setdefault(above, []).append(name)
-            path = above
-
-    def _add_listed(self, path: bytes, listing: bytes) -> None:
-        for name, mark in listing_of(self._members[path] * BLOCK_BYTES, listing).names.items():
-            if mark is Mark.DIRECTORY:
-                if is_placeable(below := join(path, name)):
-                    self._add(below)
-                else:
-                    self._draft.gap(below, GapKind.TOO_DEEP)
-
-    def value_of_root(self) -> int:
-        return self._value(b"")
-
-    def _value(self, path: bytes) -> int:
-        """What the directory *path* has."""
-        if path in self._kept:
-            folder = self._kept[path]
-            return self._draft.value(folder.archive, folder.position) if folder.position >= 0 else IMPLIED
-        return self._draft.value(self._index, self._members[path]) if path in self._members else IMPLIED
-
-    def take(self, path: bytes) -> tuple[int, list[tuple[int, bytes]]]:
-        """Add the folder *path* to the tree: its number, and the slots of hard links, with the paths they are to."""
-        table = self._table
-        listings = table.listings(path) if path in self._members else ()
-        within = self._files.get(path, range(0))
-        if len(listings) == 1 and path not in self._below and not table.has_odd_paths:
-            folder = self._take_uniform(path, listings[0], within)
-            if folder is not None:
-                start = self._draft.firsts[folder] - within.start
-                return folder, [(start + number, to) for number, to in table.files.links(within)]
-        return self._take_any(path, listings, within)
-
-    def _take_uniform(self, path: bytes, listing: bytes, within: range) -> int | None:
-        """Add a folder all of whose files are called unchanged, or all here and are; None if it is any other."""
-        draft, files = self._draft, self._table.files
-        packed = _uniform(listing, b"Y" if within else b"N")
-        if packed is None or (within and _packed(files.names, within) != packed):
-            return None
-        names = packed.split(b"\0")[:-1]
-        if not all(map(bytes.__lt__, names, names[1:])) or b"." in names or b".." in names:
-            return None
-        values = _values(draft, self._index, files, within) if within else array("q", (WANTED,)) * len(names)
-        return draft.add(path, names, packed, values, bytes(len(names)))
-
-    def _take_any(self, path: bytes, listings: Sequence[bytes], within: range) -> tuple[int, list[tuple[int, bytes]]]:
-        draft, table, files = self._draft, self._table, self._table.files
-        found: dict[bytes, int] = {}
-        for listing in listings:
-            for name, mark in listing_of(self._members[path] * BLOCK_BYTES, listing).names.items():
-                found.setdefault(name, _LISTED[mark])
-        below = self._below.get(path, ())
-        positions = {name: self._members[at] for name in below if (at := join(path, name)) in self._members}
-        for name in below:
-            found[name] = self._value(join(path, name))
-        links: dict[bytes, int] = {}
-        for number, name in zip(within, files.names.some(within.start, within.stop), strict=True):
-            if table.has_odd_paths and is_odd(join(path, name)):
-                continue
-            if files.positions[number] > positions.get(name, -1):  # the later of two members counts
-                found[name] = draft.value(self._index, files.positions[number])
-                if files.letters[number] == HARD_LINK:
-                    links[name] = number
-                else:
-                    links.pop(name, None)
-        is_below = set(below)
-        for name in [name for name, value in found.items() if value == _PROMISED]:
-            del found[name]
-            draft.gap(join(path, name), GapKind.NOT_ARCHIVED)
-        for name in [name for name, value in found.items() if value == IMPLIED and name not in is_below]:
-            del found[name]  # listed as a directory, too deep
-        names = sorted(found)
-        kinds = bytes(IS_DIRECTORY * (name in is_below) for name in names)
-        folder = draft.add(path, names, b"".join(name + b"\0" for name in names), _array(found, names), kinds)
-        start = draft.firsts[folder]
-        targets = {number: to for number in links.values() for _, to in files.links(range(number, number + 1))}
-        return folder, [(start + slot, targets[links[name]]) for slot, name in enumerate(names) if name in links]
-
-
-def _bounds(files: Files) -> tuple[Sequence[int], Sequence[int]]:
-    """Where the files of each folder begin and end."""
-    firsts = files.firsts[:]
-    return firsts[:-1], firsts[1:]
-
-
-def _array(found: Mapping[bytes, int], names: Iterable[bytes]) -> array[int]:
-    return array("q", map(found.__getitem__, names))
-
-
-def _values(draft: TreeDraft, index: int, files: Files, within: range) -> array[int]:
-    archives = draft.archives
-    return array("q", [at * archives + index for at in files.positions[within.start : within.stop]])
-
-
-def _packed(names: Texts, within: range) -> bytes:
-    return names.packed(within.start, within.stop)
-
-
-def _uniform(listing: bytes, letter: bytes) -> bytes | None:
-    """The names, packed, of a listing that has this one letter for all of them; None of any other, or an odd one."""
-    if listing[:1] != letter or listing[-2:] != b"\0\0" or b"/" in listing:
-        return None
-    packed = (b"\0" + listing).replace(b"\0" + letter, b"\0")
-    if len(packed) - 1 != len(listing) - (listing.count(b"\0") - 1):
-        return None
-    return packed[1:-1]
-
-
-def _folders_of_files(table: NameTable) -> Iterator[bytes]:
-    """The folders that have files, but for odd ones."""
-    files = table.files
-    if not table.has_odd_paths:
-        yield from files.folders
-        return
-    for number, folder in enumerate(files.folders):
-        names = files.names.some(files.firsts[number], files.firsts[number + 1])
-        if not all(is_odd(join(folder, name)) for name in names):
-            yield folder
-
-
-def _odd_paths(table: NameTable) -> Iterator[bytes]:
-    """The paths of all members that are odd (see `is_odd`)."""
-    yield from filter(is_odd, table.directories())
-    files = table.files
-    for number, folder in enumerate(files.folders):
-        for name in files.names.some(files.firsts[number], files.firsts[number + 1]):
-            if is_odd(path := join(folder, name)):
-                yield path

@@ -29,7 +29,7 @@ from ...domain.errors.archives import ArchiveCorrupt, NameConflict
 from ...domain.tarkeep_error import TarkeepError
 from ..logs import Log
 from ..settings.server import ServerSettings
-from ..wiring.server import Tarkeep
+from ..wiring.tarkeep import Tarkeep
 from .answers.problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
 from .context import Context
 from .edge import security_headers

@@ -28,7 +28,7 @@ from ...domain.text.counted import counted
 from ...domain.usecases.restoring.open_point import OpenedPoint
 from ..logs import Log
 from ..settings.server import ServerSettings
-from ..wiring.server import Tarkeep
+from ..wiring.tarkeep import Tarkeep
 from .answers.download import StreamedResponse, gathered
 from .answers.problems import RETRY_AFTER_SECONDS, Problem
 from .answers.sync_report import content_of

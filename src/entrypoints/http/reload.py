@@ -23,7 +23,7 @@ from attrs import define, field
 from ...domain.tarkeep_error import TarkeepError
 from ..logs import Log
 from ..settings.server import ServerSettings
-from ..wiring.server import Tarkeep
+from ..wiring.tarkeep import Tarkeep
 from .edge.tls import certificate_fingerprint, load_certificate, tls_context
 
 log = Log("tarkeep")

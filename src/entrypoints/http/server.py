@@ -22,7 +22,7 @@ from ...domain.errors.settings import InvalidSetting
 from ...domain.usecases.access.tokens import LetIn
 from ..logs import Log
 from ..settings.server import ServerSettings
-from ..wiring.server import Tarkeep
+from ..wiring.tarkeep import Tarkeep
 from .app import create_app
 from .edge.protocol import StrictHttpProtocol
 from .edge.tls import certificate_fingerprint, tls_context

@@ -16,7 +16,8 @@ from attrs import evolve, frozen
 from ...archives.archive import ArchiveState, BackupArchive
 from ...chains import links as chains
 from ...chains.kept_links import LinkState, NewLink
-from ...chains.links import Link, link_archive, link_archives, with_own
+from ...chains.link import Link, with_own
+from ...chains.links import link_archive, link_archives
 from ...chains.neighbours import Asked, ListedNeighbours, Neighbours, NotedNeighbours
 from ...chains.seen import Seen
 from ...chains.standing import Placed, placed, seen_of

@@ -14,7 +14,7 @@ from itertools import pairwise
 from attrs import define, field
 
 from ...archives.archive import BackupArchive
-from ...chains.links import Evidence
+from ...chains.link import Evidence
 from ...chains.seen import CLEAR, Seen, lost_names
 from ...chains.standing import Fidelity, Placed, Standing
 from ...comparing.untroubled import is_apart

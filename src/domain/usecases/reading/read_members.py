@@ -19,7 +19,8 @@ from ...errors.restoring import TreeTooLarge
 from ...names.columns import Names, tables
 from ...names.footprints import Footprint, footprint_of
 from ...names.joined import taken_apart
-from ...names.name_table import NameTable, held_table, last_at, listed_in_order
+from ...names.name_table import NameTable, last_at, listed_in_order
+from ...names.table_maker import held_table
 from ...ports.inspection import Inspector, Recorder
 from ...ports.members import MemberRecords
 from ...tar.members import Member, MemberRecord

@@ -15,7 +15,7 @@ from datetime import datetime
 from attrs import evolve, field, frozen
 
 from ...archives.archive import ArchiveState, BackupArchive, Kind
-from ...chains.links import Evidence
+from ...chains.link import Evidence
 from ...chains.points import Plan
 from ...chains.standing import Fidelity, Placed
 from ...errors.restoring import PointNotRestorable

@@ -16,7 +16,8 @@ from attrs import frozen
 
 from ...archives.archive import ArchiveState, BackupArchive, Kind, Offer
 from ...chains.kept_links import PlacedPage, Places
-from ...chains.links import Link, base_types
+from ...chains.link import Link
+from ...chains.links import base_types
 from ...chains.passed_over import PassedOver, passed_over
 from ...chains.points import Plan, RestorePoint, plan_restore, restore_points
 from ...chains.standing import Placed

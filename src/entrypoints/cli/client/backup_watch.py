@@ -7,7 +7,8 @@ from attrs import define
 from ....domain.client.ports.dumping import Estimate, Limits, Watch
 from ....domain.text.sizes import human_size
 from ..shared.transfers import Pace
-from ..terminal.output import Output, Progress
+from ..terminal.output import Output
+from ..terminal.progress import Progress
 
 
 @define

@@ -35,7 +35,7 @@ from ..shared.transfers import Pace, Transfer, run
 from ..terminal.ending import was_interrupted
 from ..terminal.exits import DIFFERENT, FAILED, OK, PARTLY
 from ..terminal.output import Output
-from ..terminal.output import Progress as Shown
+from ..terminal.progress import Progress as Shown
 
 if TYPE_CHECKING:
     from ...wiring.client_dumps import Restoring

@@ -34,7 +34,7 @@ from .serve import Unused
 
 if TYPE_CHECKING:
     from ....domain.usecases.access.tokens import MadeToken
-    from ...wiring.server import Tokens
+    from ...wiring.host import Tokens
 
 _MOST_DAYS = 36_500
 ScopeWord = Literal["push", "pull", "list", "verify", "prune", "admin"]
@@ -98,7 +98,7 @@ def create_token(
 def _tokens(storage: StorageSettings | None, *, may_be_new: bool = False) -> Iterator[Tokens]:
     """The tokens of the data directory, which must be there unless it *may_be_new*; errors name it."""
     from ...starting import starting
-    from ...wiring.server import check_data_directory, open_tokens
+    from ...wiring.host import check_data_directory, open_tokens
 
     storage = storage or StorageSettings()
     if not may_be_new:
@@ -268,7 +268,7 @@ def self_signed(
     days
         How long it is valid, at most a hundred years.
     """
-    from ...wiring.server import self_signed_certificate
+    from ...wiring.host import self_signed_certificate
 
     if not 1 <= days <= _MOST_DAYS:
         raise InvalidSetting("days", f"must be 1 to {_MOST_DAYS}, is {days}")

@@ -58,7 +58,8 @@ def rebuild(*, check: bool = False, storage: StorageSettings | None = None, _ser
         Read every archive, and hold it against its side-car and the catalog. This takes as long as reading the disk.
     """
     from ...starting import starting
-    from ...wiring.server import check_store, open_tarkeep
+    from ...wiring.host import check_store
+    from ...wiring.server import open_tarkeep
 
     storage = storage or StorageSettings()
     _begin(storage)
@@ -112,7 +113,8 @@ def import_(
         Where the original server ran, such as Europe/Paris; its side-cars do not say. Default: this machine's zone.
     """
     from ...starting import starting
-    from ...wiring.server import legacy_folder, open_tarkeep
+    from ...wiring.host import legacy_folder
+    from ...wiring.server import open_tarkeep
 
     storage = storage or StorageSettings()
     _begin(storage)

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from ....domain.text.paths import printable
 from ....domain.text.sizes import human_size
-from .output import Progress
+from .progress import Progress
 
 _SHORTEST_NAME, _FAIR_NAME = 8, 14
 _ARCHIVE = ".tar.gz"

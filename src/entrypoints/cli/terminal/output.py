@@ -8,15 +8,14 @@ One reporter for people on a terminal (bars), one for logs (a line when somethin
 from __future__ import annotations
 
 import json
-import math
 import sys
 import threading
-import time
 from contextlib import AbstractContextManager, nullcontext
 
 from attrs import define, field
 
 from ....domain.text.paths import printable, whole
+from .progress import Lines, Progress
 
 
 @define
@@ -57,39 +56,12 @@ class Output:
         Bars on a terminal; objects for programs; nothing elsewhere.
         """
         if self.as_json:
-            return nullcontext(Lines(self))
+            return nullcontext(Lines(self.result))
         if not self.quiet and sys.stderr.isatty():
             from .bars import Bars  # rich takes longer to import than most commands take
 
             return Bars(total_bytes)
         return nullcontext(Progress())
-
-
-class Progress:
-    """Tells nobody how archives get on. *is_seen* tells whether a person looks at it."""
-
-    is_seen = False
-
-    def at(self, name: str, position: int, moved_bytes: int, size_bytes: int | None) -> None:
-        """*name* has come to *position*, by moving so many bytes; the rest was there."""
-
-    def done(self, name: str, size_bytes: int | None) -> None:
-        """*name* is done with, whatever has become of it."""
-
-
-@define
-class Lines(Progress):
-    """For programs: where an archive under way is, at most once in a second."""
-
-    _output: Output
-    _told_at: dict[str, float] = field(factory=dict, init=False)
-
-    def at(self, name: str, position: int, moved_bytes: int, size_bytes: int | None) -> None:  # noqa: ARG002
-        now = time.monotonic()
-        if position != size_bytes and now - self._told_at.get(name, -math.inf) >= 1:
-            self._told_at[name] = now
-            type, _, plain = name.partition("/")
-            self._output.result("", type=type, name=plain, status="under-way", position=position, size=size_bytes)
 
 
 def _sayable(value: object) -> object:

@@ -15,7 +15,7 @@ import msgspec
 
 from ....domain.archives.archive import ArchiveState, BackupArchive
 from ....domain.archives.totals import Sums, Totals
-from ....domain.chains.links import Link
+from ....domain.chains.link import Link
 from ....domain.chains.passed_over import PassedOver
 from ....domain.chains.standing import Standing
 from ....domain.identity.archive_id import ArchiveId, BackupType

@@ -28,7 +28,7 @@ from ....domain.errors.access import NotLetIn, ScopeMissing
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.uploads import Upload
 from ....domain.usecases.receiving.receive import Received
-from ...wiring.server import Tarkeep
+from ...wiring.tarkeep import Tarkeep
 from ..answers.problems import Problem
 
 VISITOR = "tarkeep.visitor"

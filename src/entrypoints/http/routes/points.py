@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from ....domain.archives.archive import BackupArchive
 from ....domain.chains.kept_links import PlacedPage
-from ....domain.chains.links import Link
+from ....domain.chains.link import Link
 from ....domain.chains.points import RestorePoint
 from ....domain.chains.standing import Doubt, Obstacle, Placed, Standing
 from ....domain.identity.archive_id import ArchiveId

@@ -1,0 +1,127 @@
+"""Files and directories opened by their names within an open directory, where no link is followed."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from ...domain.errors.uploads import StagedBytesMissing
+from ...domain.identity.archive_id import BackupType
+from ...domain.identity.invalid import InvalidName
+from ...domain.identity.naming import check_profile
+
+TYPE_WORDS = sorted(type.value for type in BackupType)
+
+
+@contextmanager
+def opened_directory(name: str | Path, parent: int | None = None) -> Iterator[int]:
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def fsync_directories(archives: Path) -> None:
+    # A process that was killed may have linked an archive without coming to the fsync. Recovery takes what it sees for
+    # stored, so what is seen is made durable first. Where nothing is pending this costs 0.1 ms a directory.
+    with opened_directory(archives) as outer:
+        os.fsync(outer)
+        for name in filter(is_profile, names_in(outer)):
+            with suppress(FileNotFoundError, NotADirectoryError), opened_directory(name, outer) as profile:
+                os.fsync(profile)
+                for word in TYPE_WORDS:
+                    with suppress(FileNotFoundError, NotADirectoryError), opened_directory(word, profile) as directory:
+                        os.fsync(directory)
+
+
+def made_directory(name: str, parent: int) -> bool:
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent)
+    except FileExistsError:
+        return False
+    return True
+
+
+def names_in(directory: int | Path) -> list[str]:
+    with os.scandir(directory) as entries:
+        return [entry.name for entry in entries]
+
+
+def unlink(name: str, directory: int | None = None) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
+
+
+def create(path: str, mode: int) -> io.FileIO:
+    # FileIO adds O_CREAT | O_EXCL | O_CLOEXEC for "x", and keeps a forgotten descriptor from leaking unnoticed.
+    return io.FileIO(path, "xb+", opener=partial(os.open, mode=mode))
+
+
+def create_anew(path: str, mode: int) -> io.FileIO:
+    try:
+        return create(path, mode)
+    except FileExistsError:  # of a seal before
+        unlink(path)
+        return create(path, mode)
+
+
+def create_or_open(path: str, mode: int) -> io.FileIO:
+    try:
+        return create(path, mode)
+    except FileExistsError:
+        if os.lstat(path).st_nlink > 1:
+            # It was published by a process that did not come to taking this name away, and is never written to again.
+            unlink(path)
+            return create(path, mode)
+        Path(path).chmod(mode)  # a seal that came to nothing took the right to write away
+        return io.FileIO(path, "rb+", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
+
+
+def cut_to(file: io.FileIO, size_bytes: int, upload: str) -> None:
+    if os.fstat(file.fileno()).st_size < size_bytes:
+        raise StagedBytesMissing(upload)
+    file.truncate(size_bytes)
+    file.seek(size_bytes)
+
+
+def open_regular(name: str, directory: int) -> io.FileIO:
+    # O_NONBLOCK: opening a pipe that somebody put here would wait for ever; regular files do not know it.
+    extra = os.O_NOFOLLOW | os.O_NONBLOCK
+    file = io.FileIO(name, "rb", opener=lambda name, flags: os.open(name, flags | extra, dir_fd=directory))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise FileNotFoundError(errno.ENOENT, "not a regular file")
+    return file
+
+
+def is_regular(name: str, directory: int) -> os.stat_result | None:
+    try:
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
+
+
+def read_whole(name: str, directory: int) -> bytes | None:
+    if is_regular(name, directory) is None:
+        return None
+    try:
+        with open_regular(name, directory) as file:
+            return file.readall()
+    except FileNotFoundError:
+        return None
+
+
+def is_profile(name: str) -> bool:
+    try:
+        check_profile(name)
+    except InvalidName:
+        return False
+    return True

@@ -1,0 +1,74 @@
+"""What a server answers, read: archives, reports, and why it refused."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import urllib3
+
+from ...domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind
+from ...domain.archives.inventory import SyncReport, TypeReport
+from ...domain.identity.archive_id import ArchiveId, BackupType
+from ...domain.identity.digests import Digests
+from .told import Told, label
+
+
+def noted(notes: tuple[str, ...]) -> dict[str, str]:
+    return {"Tarkeep-Notes": ",".join(quote(note, safe=" /:;'()") for note in notes)} if notes else {}
+
+
+def reason_of(error: urllib3.exceptions.HTTPError) -> str:
+    """What went wrong, without the object addresses and URLs in urllib3's sentences."""
+    cause = cause_of(error)
+    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
+        return "it does not speak https"
+    text = getattr(cause, "verify_message", None) or getattr(cause, "strerror", None) or str(cause)
+    return text or type(cause).__name__
+
+
+def cause_of(error: BaseException) -> BaseException:
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__ or error
+    return error
+
+
+def point_text(told: Told) -> str:
+    return f"{label(told)} of {told.text('taken_at')}" if told.has("taken_at") else label(told)
+
+
+def read_archive(told: Told) -> BackupArchive:
+    kind = told.text_or_none("kind")
+    contents = Contents(Kind(kind), told.count("members"), told.count("unpacked_size")) if kind else None
+    return BackupArchive(
+        ArchiveId(told.text("profile"), BackupType(told.text("type")), told.text("name")),
+        told.count("size"),
+        Digests(told.text("md5"), told.text("sha256")),
+        told.time("received_at"),
+        told.time("taken_at"),
+        contents,
+        ArchiveState(told.text("state")),
+    )
+
+
+def by_type(types: Told) -> Iterator[tuple[BackupType, Told]]:
+    for name in types.members:
+        yield BackupType(name), types.object(name)
+
+
+def read_report(types: Told) -> SyncReport:
+    buckets = ("synced", "missing_remote", "extra_remote", "differing", "unverified")
+    return SyncReport(
+        {
+            type: TypeReport(
+                type,
+                its.count("local_count"),
+                its.count("remote_count"),
+                **{bucket: its.texts(bucket) for bucket in buckets},
+                damaged=its.texts("damaged") if its.has("damaged") else (),  # which older servers do not tell
+            )
+            for type in BackupType
+            for its in (types.object(type.value),)
+        }
+    )

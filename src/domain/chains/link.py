@@ -1,0 +1,91 @@
+"""What an archive builds on, and on what evidence."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import evolve, frozen
+
+from ..comparing.fit import Completeness, Fit
+from ..identity.archive_id import ArchiveId
+from ..text.counted import counted
+from ..text.paths import SHOWN_BYTES, path_text
+
+
+class Evidence(Enum):
+    """How surely a parent is known, from best to worst."""
+
+    PROVEN = "proven"
+    DECLARED = "declared"
+    INFERRED = "inferred"
+    UNCERTAIN = "uncertain"  # names are in no archive, or directories of an earlier time: the parent may be another
+    CONTRADICTED = "contradicted"
+    ORPHAN = "orphan"
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return _RANKS[self]
+
+
+_RANKS = {evidence: rank for rank, evidence in enumerate(Evidence)}
+
+
+@frozen
+class Link:
+    """
+    What *child* builds on, and why that is believed.
+
+    *parent* is None for an archive that builds on nothing (`is_base`) and where none is known. *tried* are the archives
+    that were taken for the parent and are not. *is_sound* and *completeness* are those of the `Fit` with the parent.
+    *is_untroubled* says that no member of the child is in the way of another (see `untroubled`).
+    """
+
+    child: ArchiveId
+    parent: ArchiveId | None
+    evidence: Evidence
+    reason: str
+    tried: tuple[ArchiveId, ...] = ()
+    is_sound: bool = True
+    completeness: Completeness = Completeness.WHOLE
+    is_untroubled: bool = True
+
+    @property
+    def is_base(self) -> bool:
+        """It builds on nothing, so a chain begins here."""
+        return self.parent is None and self.evidence.rank < Evidence.CONTRADICTED.rank
+
+
+def with_own(link: Link, alone: Fit) -> Link:
+    """*link* with what its child shows alone, whatever it builds on (see `untroubled.alone`)."""
+    is_base = link.parent is None  # then there is nothing either that it could rename
+    link = evolve(link, is_untroubled=alone.is_sound and (alone.is_excusable or not is_base))
+    if not alone.unread or link.completeness is Completeness.OVERLOOKED:  # which is told of already
+        return link
+    are = "is" if alone.unread == 1 else "are"
+    told = (
+        f"; {counted(alone.unread, 'file')} that it lists {are} not in it, such as "
+        f"{path_text(alone.unread_examples[0][:SHOWN_BYTES])} (unreadable, vanished, or a socket)"
+    )
+    completeness = max(link.completeness, Completeness.LEFT_OUT, key=lambda one: one.rank)
+    return evolve(link, reason=link.reason + told, completeness=completeness)
+
+
+def overlooked_text(found: Fit) -> str:
+    """What tar passed over, as the rest of a sentence."""
+    text = ""
+    if found.overlooked:
+        it = "it" if found.overlooked == 1 else "them"
+        text += (
+            f"; tar did not look into {counted(found.overlooked, 'directory', 'directories')}, such as "
+            f"{path_text(found.overlooked_examples[0][:SHOWN_BYTES])} (excluded, unreadable, on another file system), "
+            f"or took {it} for another one after renames: what was in {it} before stays"
+        )
+    if found.unread:
+        are, them = ("is", "it") if found.unread == 1 else ("are", "them")
+        text += (
+            f"; {counted(found.unread, 'file')} that it lists {are} not in it, such as "
+            f"{path_text(found.unread_examples[0][:SHOWN_BYTES])} (unreadable, vanished, or a socket): only earlier "
+            f"points may have {them}"
+        )
+    return text

@@ -1,0 +1,85 @@
+"""What the commands on the server's host need."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import tzinfo
+from pathlib import Path
+
+from attrs import frozen
+
+from ...adapters.filesystem.data_directory import AUDIT, TOKENS
+from ...adapters.filesystem.marker import MARKER
+from ...adapters.filesystem.tokens import FileGatekeeper
+from ...adapters.local.legacy_folder import LegacyFolder
+from ...adapters.process import openssl_certificate
+from ...adapters.process.clock_and_ids import SystemClock
+from ...adapters.process.openssl_certificate import MadeCertificate
+from ...domain.errors.settings import InvalidSetting
+from ...domain.ports.access import AuditLog
+from ...domain.usecases.access.tokens import ListTokens, MakeToken, RevokeToken
+from ..settings.server import StorageSettings
+from ..starting import check_is_there
+from .server import audit_file, is_memory
+
+
+@frozen
+class Tokens:
+    """The use cases of tokens, and the log of writes, for the server's host: they work while a server runs."""
+
+    make: MakeToken
+    all: ListTokens
+    revoke: RevokeToken
+    audit: AuditLog
+
+
+def open_tokens(settings: StorageSettings) -> Tokens:
+    """
+    The tokens of the data directory.
+
+    Raises:
+        InvalidSetting: the store is memory, which ends with its process and so do its tokens.
+    """
+    if is_memory(settings):
+        raise InvalidSetting("store", "a server over memory: has no tokens and no log; give it a data directory")
+    gatekeeper, audit = FileGatekeeper(settings.data), audit_file(settings)
+    clock = SystemClock()
+    return Tokens(
+        MakeToken(gatekeeper, clock, secrets.token_bytes, audit),
+        ListTokens(gatekeeper),
+        RevokeToken(gatekeeper, clock, audit),
+        audit,
+    )
+
+
+def check_data_directory(settings: StorageSettings) -> None:
+    """
+    Judge whether there is a data directory of tokens and of the log of writes; nothing is made.
+
+    Raises:
+        InvalidSetting, FolderUnusable: there is none.
+    """
+    check_is_there(settings.data, (MARKER, TOKENS, AUDIT))
+
+
+def check_store(settings: StorageSettings) -> None:
+    """
+    Judge whether there is a store, which is in a data directory of its own; nothing is made.
+
+    Raises:
+        InvalidSetting, FolderUnusable: there is none.
+    """
+    url = settings.store or f"file:{settings.data}"
+    if url.startswith("file:"):
+        check_is_there(Path(url.removeprefix("file:").removeprefix("//")), (MARKER,))
+
+
+def self_signed_certificate(names: Sequence[str], folder: Path, days: int) -> MadeCertificate:
+    """A certificate and its key in *folder*. Raises InvalidSetting."""
+    return openssl_certificate.self_signed_certificate(names, folder, days)
+
+
+def legacy_folder(path: Path, zone: tzinfo | None, profile: str) -> LegacyFolder:
+    """The folder of the original server, to import from."""
+    return LegacyFolder(path, zone, profile)
