@@ -5,7 +5,7 @@ A schema says what a request looks like. It cannot say that bytes are a real ``.
 of these bytes, that a cursor came from this server, or that no name stands twice in an inventory. Here valid data is
 made valid in that respect too, so that the server has no excuse to refuse it. Data meant to be invalid is left alone.
 
-Loaded by schemathesis itself, which runs in a process of its own; see tests/entrypoints/test_openapi.py.
+Loaded by schemathesis itself, which runs in a process of its own; see tests/entrypoints/http/routes/test_openapi.py.
 """
 
 from __future__ import annotations

@@ -1,0 +1,41 @@
+"""What the documents name as proof is there: a promise whose test was renamed or removed is no longer shown."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = ["README.md", "SECURITY.md", "docs/promises.md"]
+_FILE = re.compile(r"\b(?:tests/[\w/]*/)?test_\w+\.py")
+_TEST = re.compile(r"\btest_[a-z0-9_]+(?![\w.*])")
+_TARGET = re.compile(r"`make ([a-z-]+)")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_named_as_proof_is_there(page: str) -> None:
+    """Every test file, test and target of make; files without their folder are in one of those named before."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("*.py")}
+    names = {path.rpartition("/")[2] for path in there}
+    code = "\n".join((ROOT / path).read_text(encoding="utf-8") for path in there)
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+    files = _FILE.findall(text)
+    assert files
+    assert [file for file in files if file not in (there if "/" in file else names)] == []
+    assert [test for test in _TEST.findall(text) if f"def {test}(" not in code and f"{test}.py" not in names] == []
+    assert [target for target in _TARGET.findall(text) if target not in targets] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_row_names_a_proof(page: str) -> None:
+    """No promise in a table stands by itself: a test, a benchmark or a page is named beside it."""
+    proof = re.compile(r"test_|bench|the same|SLOW")
+    tables = re.findall(r"(?:^\|.*\n)+", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE)
+    rows = [row for table in tables for row in table.splitlines()[2:]]
+
+    assert len(rows) >= 8
+    assert [row for row in rows if not proof.search(row.partition("|")[2].partition("|")[2])] == []

@@ -1,0 +1,164 @@
+"""
+Whatever a request says that its method is, it may do what its token is for and nothing more.
+
+Every route, by every method that is sent, with every method that ``X-HTTP-Method-Override`` may name, by every scope,
+for what is one's own and what is foreign.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from attrs import define, evolve, field
+from starlette.routing import Match, Route
+
+from tarkeep.adapters.memory.catalog import MemoryCatalog
+from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
+from tarkeep.domain.access.tokens import Scope
+from tarkeep.domain.usecases.access.tokens import MakeToken
+from tarkeep.entrypoints.http.app import AroundRequest, create_app
+from tarkeep.entrypoints.http.edge import guard as access
+from tarkeep.entrypoints.http.edge.guard import Row, Where, row_of
+from tests.entrypoints.http.edge.test_guard import (
+    CONTENT,
+    FOREIGN,
+    NAME,
+    OWN,
+    ROUTES,
+    SNAPSHOT,
+    Request,
+    metadata,
+    request,
+)
+from tests.support.asgi import Asked, ask
+from tests.support.assembled import assembled
+from tests.support.clocks import FixedClock
+from tests.support.tus import BYTES, UPLOADS
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+NAMED = (None, *METHODS, "delete", " Patch ", "CONNECT", "", "PATCH, DELETE", "D\u00c9LETE", "X" * 200)
+PATHS = sorted({path for _, path in ROUTES})
+
+
+@define
+class World:
+    """A server over memory, a token for each scope, and what is there."""
+
+    app: AroundRequest
+    store: MemoryArchiveStore
+    sessions: MemoryUploadSessions
+    runner: asyncio.Runner
+    tokens: dict[Scope, str]
+    wide: str
+    _names: Iterator[int] = field(factory=itertools.count)
+
+    def ask(self, token: str | None, asked: Request) -> Asked:
+        login = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers = [*asked.headers.items(), *login.items()]
+        return ask(self.runner, self.app, asked.method, asked.target, headers, asked.content or b"")
+
+    def begin(self, token: str, profile: str) -> str:
+        about = metadata(profile, f"begun-{next(self._names)}.tar.gz")
+        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(CONTENT)), "Upload-Metadata": about}
+        answer = self.ask(token, Request("POST", UPLOADS, headers))
+        assert answer.status == 201, answer.body
+        return answer.headers["location"].rpartition("/")[2]
+
+    def can_go_on(self, upload: str) -> bool:
+        return any(one.id == upload and one.is_open for one in self.sessions.all())
+
+    def standing(self) -> tuple[object, ...]:
+        return tuple(stored.id for stored in self.store.scan()), tuple(self.sessions.all())
+
+    def row(self, method: str, target: str) -> Row | None:
+        """The row of the route that answers *method* on *target*; None where none does."""
+        path = target.partition("?")[0]
+        for route in self.app.guard.routes:
+            if route.matches({"type": "http", "path": path, "method": method})[0] is Match.FULL:
+                assert isinstance(route, Route)
+                return row_of(method, route.path) if method in (route.methods or ()) else None
+        return None
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    clock, store, sessions = FixedClock(), MemoryArchiveStore(FixedClock()), MemoryUploadSessions()
+    tarkeep = assembled(store, MemoryCatalog(), clock, sessions=sessions)
+    make = MakeToken(tarkeep.gatekeeper, clock, secrets.token_bytes, tarkeep.audit)
+    tokens = {scope: make(frozenset({scope}), ("web-*",)).text for scope in Scope}
+    wide = make(frozenset(Scope), ("*",)).text
+    with closing(create_app(tarkeep)) as app, asyncio.Runner() as runner:
+        world = World(app, store, sessions, runner, tokens, wide)
+        for profile in (OWN, FOREIGN):
+            target = f"/api/v1/profiles/{profile}/archives/FULL/{NAME}"
+            assert world.ask(wide, Request("PUT", target, {}, CONTENT)).status == 201
+            assert world.ask(wide, Request("PUT", target + "/snapshot", {}, SNAPSHOT)).status == 201
+        yield world
+
+
+def effective(path: str, sent: str, named: str | None) -> str:
+    """The method that counts: on a POST to uploads the one named, where it is one, else the one sent."""
+    word = (named or "").strip()
+    counts = sent == "POST" and path in (access._UPLOADS, access._UPLOAD) and len(word) <= 20
+    return word.upper() if counts and word.isascii() and word.isalpha() else sent
+
+
+def made(path: str, method: str, named: str | None, profile: str, upload: str) -> Request:
+    """A request that would have its effect if it were let in, whatever it is called."""
+    as_route = method if (method, path) in ROUTES else next(one for one, other in ROUTES if other == path)
+    made = request(as_route, path, profile, upload)
+    length = {"Upload-Offset": "0", "Upload-Length": str(len(CONTENT)), "Upload-Metadata": metadata(profile, NAME)}
+    override = {} if named is None else {"X-HTTP-Method-Override": named}
+    return evolve(made, headers=BYTES | length | made.headers | override, content=made.content or CONTENT)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_request_is_judged_by_the_method_it_is_answered_by(world: World, path: str) -> None:
+    """It is refused alike however it is called, and what is refused has changed nothing."""
+    theirs, mine = world.begin(world.wide, FOREIGN), ""
+    for sent, named, scope, is_own in itertools.product(METHODS, NAMED, (None, *Scope), (True, False)):
+        method = effective(path, sent, named)
+        if "{upload}" in path and not world.can_go_on(mine):
+            mine = world.begin(world.tokens[Scope.PUSH], OWN)
+        asked = made(path, method, named, OWN if is_own else FOREIGN, mine if is_own else theirs)
+        before = world.standing()
+
+        answer = world.ask(world.tokens[scope] if scope else None, evolve(asked, method=sent))
+
+        row = world.row(method, asked.target)
+        cell = (sent, named, scope, is_own, answer.status, bytes(answer.body))
+        if row is not None and row.is_open:
+            assert answer.status == 200, cell
+        elif scope is None:
+            assert answer.status == 401, cell
+        elif row is not None and row.scopes and scope not in row.scopes:
+            assert answer.status == 403, cell
+        elif row is not None and not is_own and row.profile in (Where.PATH, Where.UPLOAD):
+            assert answer.status == 404, cell
+        elif "/uploads" in path and named is not None and named.strip().upper() != method:
+            assert answer.status == 400, cell
+        elif row is None or (method, path) == ("POST", access._UPLOAD):
+            assert answer.status == 405, cell
+        else:
+            assert answer.status not in (401, 403, 405), cell
+            assert answer.status < 500, cell
+            continue
+        assert world.standing() == before, cell
+
+
+def test_two_overrides_are_refused(world: World) -> None:
+    """Whoever stands in between may have judged by the one that is not heeded here."""
+    upload = world.begin(world.wide, OWN)
+    headers = [("Tus-Resumable", "1.0.0"), ("Authorization", f"Bearer {world.wide}")]
+    overrides = [("X-HTTP-Method-Override", "GET"), ("X-HTTP-Method-Override", "DELETE")]
+
+    answer = ask(world.runner, world.app, "POST", f"{UPLOADS}/{upload}", [*headers, *overrides])
+
+    assert answer.status == 400
+    assert world.sessions.get(upload).is_open
