@@ -289,7 +289,7 @@ def test_a_full_disk_is_nobodys_trouble(tmp_path: Path) -> None:
 import json, resource, signal, sys
 from pathlib import Path
 from tarkeep.adapters.records.record_files import FilesystemMemberRecords
-from tarkeep.domain.tarkeep_error import RecordsMissing
+from tarkeep.domain.errors.archives import RecordsMissing
 from tests.contracts.member_records import ONE, publish, some
 from tests.support.clocks import SequenceIds
 

@@ -189,7 +189,7 @@ def test_without_isal_the_standard_library_does_it() -> None:
     """Where isal is not installed, the server starts and validates all the same."""
     program = (
         "import sys; sys.modules['isal'] = None\n"
-        "from tarkeep.adapters.targz.gzip_stream import FASTEST, ZlibInflater\n"
+        "from tarkeep.adapters.targz.deflate import FASTEST; from tarkeep.adapters.targz.deflate import ZlibInflater\n"
         "from tarkeep.adapters.targz.inspector import TargzInspector\n"
         "from tests.support.archives import make_targz\n"
         "with TargzInspector().start() as running:\n"
