@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,11 +16,11 @@ from ... import __version__
 from ...domain.errors.settings import InvalidSetting, WrongUse
 from ...domain.text.paths import printable
 from ..settings.client import ClientSettings, config_file
-from ..settings.files import expanded, read_setting_text
 from ..settings.nearest import did_you_mean
 from ..settings.server import ServerSettings, StorageSettings
 from . import commands, process
 from .shared.needed_scopes import needs
+from .shared.settings_file import read_settings_file, settings_file
 from .terminal.exits import FAILED, USAGE, last_words
 from .terminal.help_page import PlainPages, explanation, usage
 from .terminal.usage_errors import OptionAmongFiles, no_option, sentence
@@ -100,8 +99,11 @@ def with_config(
     file = config or (config_file() if command in CLIENT_COMMANDS else DEFAULT_FILE)
     app.config = (_Environment(ENVIRONMENT, command=False),)
     if file is not None:
-        app.config += (_File(_table(file, must_exist=config is not None), source=str(file)),)
-    result: int = app(tokens)
+        app.config += (read_settings_file(file, must_exist=config is not None),)
+    try:
+        result: int = app(tokens)
+    except OptionAmongFiles as error:
+        raise WrongUse(error.word, no_option(app, command, error.word)) from None
     return result
 
 
@@ -125,13 +127,6 @@ def describe(words: Sequence[str]) -> None:
     called.usage = usage(name, called.assemble_argument_collection(parse_docstring=False))
 
 
-class _File(cyclopts.config.Dict):
-    """The settings of a file: all of them, one table for every command."""
-
-    def __init__(self, table: dict[str, object], source: str) -> None:
-        super().__init__(table, source=source, use_commands_as_keys=False, allow_unknown=False)
-
-
 class _Environment(cyclopts.config.Env):
     """Variables are settings, which have an option; what a command is about comes from its own line alone."""
 
@@ -140,31 +135,9 @@ class _Environment(cyclopts.config.Env):
         super().__call__(app, commands, ArgumentCollection(options))  # type: ignore[no-untyped-call]
 
 
-def command_table(name: str) -> tuple[Mapping[str, object], str]:
-    """
-    What the settings file has under the name of a command, which is no option of any; and the file.
-
-    Raises:
-        InvalidSetting: it is no table.
-    """
-    file = _settings_file()
-    if file is None:
-        return {}, "the settings file"
-    table = file.config.get(name, {})
-    if not isinstance(table, dict):
-        raise InvalidSetting(f"{name} in {file.source}", "must be a table")
-    return table, file.source
-
-
-def _settings_file() -> _File | None:
-    return next((config for config in app.config or () if isinstance(config, _File)), None)
-
-
 def _placed(error: BaseException) -> BaseException:
-    """*error*; where it is about a word among files, or a setting from a file or a variable, with what is right."""
-    file = _settings_file()
-    if isinstance(error, OptionAmongFiles):
-        return WrongUse(error.word, no_option(app, process.command(), error.word))
+    """*error*; where it is about a setting that comes from a file or a variable, with the place."""
+    file = settings_file()
     if not isinstance(error, InvalidSetting):
         return error
     option, variable = "--" + error.name.replace("_", "-"), ENVIRONMENT + error.name.upper()
@@ -175,17 +148,6 @@ def _placed(error: BaseException) -> BaseException:
     if file is not None and error.name in file.config:
         return InvalidSetting(f"{error.name} in {file.source}", error.reason)
     return error
-
-
-def _table(file: Path, *, must_exist: bool) -> dict[str, object]:
-    try:
-        return tomllib.loads(read_setting_text("config", expanded("config", file)))
-    except FileNotFoundError:
-        if must_exist:
-            raise InvalidSetting("config", f"there is no file {file}") from None
-        return {}
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InvalidSetting("config", f"{file} cannot be read as TOML: {error}") from error
 
 
 def run() -> NoReturn:

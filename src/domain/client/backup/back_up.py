@@ -20,7 +20,7 @@ from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
 from ..ports.chains import Base, Chains, StoredPoint
 from ..ports.dumping import NOBODY, Changes, DumpEnd, Dumper, DumpSource, Making, Unreadable, Watch
-from ..push.push_archive import Progress
+from ..progress import Progress
 from ..push.push_stream import PushStream
 from ..retrying import Notice, Retrying
 from ..selection import FORGOTTEN

@@ -18,7 +18,8 @@ from ...uploads import ChecksumAlgorithm
 from ..ports.chains import Chains
 from ..ports.dumping import NOBODY, DumpEnd, DumpSource, Making, Watch
 from ..ports.spool import Spool, Spooled
-from ..push.push_archive import Progress, PushArchive
+from ..progress import Progress
+from ..push.push_archive import PushArchive
 from ..retrying import Notice, Retrying
 from .back_up import BackedUp, PlannedDump
 

@@ -22,7 +22,8 @@ from ..ports.landing import Landing, Part
 from ..ports.local_archives import LocalArchive, LocalFiles
 from ..ports.memory import DigestCache
 from ..ports.remote import ArchiveSource
-from ..push.push_archive import Progress, digest_of
+from ..progress import Progress
+from ..push.push_archive import digest_of
 from ..retrying import Notice, Retrying
 
 

@@ -8,7 +8,7 @@ was cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from enum import Enum
@@ -28,6 +28,7 @@ from ...uploads import ChecksumAlgorithm
 from ..ports.local_archives import LocalArchive, LocalArchives, LocalFile, LocalFiles, version_of
 from ..ports.memory import DigestCache, UploadNote, UploadNotes
 from ..ports.remote import NO_LINEAGE, Remote, UploadProgress
+from ..progress import Progress
 from ..retrying import Notice, Retrying
 
 
@@ -39,10 +40,6 @@ class Fate(Enum):
     ALREADY_THERE = "already-there"
     CONFLICT = "conflict"
     FAILED = "failed"
-
-
-Progress = Callable[[int, int], None]
-"""Told of every piece: where in the archive the work is now, and how many bytes were transferred to come there."""
 
 
 def newest_of_each_type(archives: Iterable[LocalArchive]) -> list[LocalArchive]:

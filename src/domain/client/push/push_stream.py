@@ -27,8 +27,8 @@ from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ...uploads import ChecksumAlgorithm
 from ..ports.remote import NO_LINEAGE, Remote, UploadProgress
+from ..progress import Progress
 from ..retrying import Notice, Retrying
-from .push_archive import Progress
 
 WHOLE_BYTES = 8 << 20
 KEPT_BYTES = 20 << 20

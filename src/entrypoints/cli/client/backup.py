@@ -17,7 +17,7 @@ from ....domain.client.backup.back_up import BackedUp, PlannedDump
 from ....domain.client.backup.through_spool import BackUpThroughFile
 from ....domain.client.backup.verdict import Verdict
 from ....domain.client.ports.dumping import NO_LIMITS, DumpSource, Limits
-from ....domain.client.push.push_archive import Progress
+from ....domain.client.progress import Progress
 from ....domain.client.retrying import Notice
 from ....domain.errors.client import ParentMoved
 from ....domain.errors.settings import WrongUse
@@ -29,6 +29,7 @@ from ....domain.text.sizes import human_size
 from ...settings.backups import BackupSettings, from_table
 from ...settings.client import ClientSettings, where_to_set
 from ..shared.opening import facts_of_server, one_profile, opening
+from ..shared.settings_file import command_table
 from ..shared.transfers import Pace
 from ..terminal.ending import INTERRUPTED
 from ..terminal.exits import FAILED, OK, PARTLY, exit_code, hint
@@ -165,8 +166,6 @@ def _wanted(
     profile: str | None, settings: ClientSettings, said: BackupSettings, *, everything: bool
 ) -> dict[str, BackupSettings]:
     """The profiles to back up, and how."""
-    from ..main import command_table
-
     known = from_table(*command_table("backup"))
     if not everything:
         name = check_profile(one_profile(profile, settings))

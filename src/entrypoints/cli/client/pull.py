@@ -8,8 +8,8 @@ from pathlib import Path
 from attrs import frozen
 
 from ....domain.archives.archive import BackupArchive
+from ....domain.client.progress import Progress
 from ....domain.client.pull.pull_archive import Arrival, PullArchive, Pulled, named
-from ....domain.client.push.push_archive import Progress
 from ....domain.client.retrying import Notice
 from ....domain.errors.archives import ArchiveNotFound, ProfileNotFound
 from ....domain.errors.client import LocalConflict

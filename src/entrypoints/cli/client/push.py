@@ -12,7 +12,8 @@ from cyclopts import Parameter
 
 from ....domain.archives.archive import BackupArchive
 from ....domain.client.ports.local_archives import LocalArchive
-from ....domain.client.push.push_archive import Fate, Progress, newest_of_each_type
+from ....domain.client.progress import Progress
+from ....domain.client.push.push_archive import Fate, newest_of_each_type
 from ....domain.client.retrying import Notice
 from ....domain.errors.client import FolderUnusable, NothingToSend, Refused, StoredDiffers
 from ....domain.errors.settings import WrongUse

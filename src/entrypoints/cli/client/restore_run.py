@@ -19,8 +19,8 @@ from attrs import define, field
 from ....domain.archives.archive import BackupArchive
 from ....domain.client.ports.chains import RestorePlan, TreeEntry
 from ....domain.client.ports.extracting import Held
+from ....domain.client.progress import Progress
 from ....domain.client.pull.pull_archive import Arrival, Pulled
-from ....domain.client.push.push_archive import Progress
 from ....domain.client.restore.comparing import differences
 from ....domain.client.restore.restore import PlannedRestore, Reached
 from ....domain.client.restore.resuming import Begun, TrailFile, Work, goes_on_at, read_begun, strangers

@@ -16,7 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from attrs import define, field, frozen
 
-from ....domain.client.push.push_archive import Progress
+from ....domain.client.progress import Progress
 from ....domain.client.retrying import Notice
 from ....domain.tarkeep_error import TarkeepError
 from ...settings.client import AT_ONCE, SMALL_AT_ONCE, SMALL_BYTES, ClientSettings

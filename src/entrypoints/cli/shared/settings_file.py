@@ -1,0 +1,66 @@
+"""The settings file of one call: all of it, one table for every command."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import cyclopts
+
+from ....domain.errors.settings import InvalidSetting
+from ...settings.files import expanded, read_setting_text
+
+
+class SettingsFile(cyclopts.config.Dict):
+    """The settings of a file, for whoever reads the options of commands."""
+
+    def __init__(self, table: dict[str, object], source: str) -> None:
+        super().__init__(table, source=source, use_commands_as_keys=False, allow_unknown=False)
+
+
+_read: list[SettingsFile] = []  # the one of this call
+
+
+def read_settings_file(path: Path, *, must_exist: bool) -> SettingsFile:
+    """
+    What *path* has, which is the settings file from now on; nothing where it is not there and need not be.
+
+    Raises:
+        InvalidSetting: it is not there and must be, or cannot be read as TOML.
+    """
+    file = SettingsFile(_table(path, must_exist=must_exist), source=str(path))
+    _read[:] = [file]
+    return file
+
+
+def settings_file() -> SettingsFile | None:
+    """The one that was read."""
+    return _read[0] if _read else None
+
+
+def command_table(name: str) -> tuple[Mapping[str, object], str]:
+    """
+    What the settings file has under the name of a command, which is no option of any; and the file.
+
+    Raises:
+        InvalidSetting: it is no table.
+    """
+    file = settings_file()
+    if file is None:
+        return {}, "the settings file"
+    table = file.config.get(name, {})
+    if not isinstance(table, dict):
+        raise InvalidSetting(f"{name} in {file.source}", "must be a table")
+    return table, file.source
+
+
+def _table(file: Path, *, must_exist: bool) -> dict[str, object]:
+    try:
+        return tomllib.loads(read_setting_text("config", expanded("config", file)))
+    except FileNotFoundError:
+        if must_exist:
+            raise InvalidSetting("config", f"there is no file {file}") from None
+        return {}
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InvalidSetting("config", f"{file} cannot be read as TOML: {error}") from error
