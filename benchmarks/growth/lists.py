@@ -11,7 +11,7 @@ from pathlib import Path
 from tarkeep.adapters.filesystem.scratch import ScratchFiles
 from tarkeep.adapters.process.inventory_sorter import SpillingSorter
 from tarkeep.adapters.sql.catalog import SqlCatalog
-from tarkeep.domain.access.tokens import ANYBODY, Scope, Visitor
+from tarkeep.domain.access.tokens import ANONYMOUS, Principal, Scope
 from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.ports.catalog import Catalog, ListedArchive
@@ -69,16 +69,16 @@ def _peak(data: Path) -> float:
 
 def _pages_for(patterns: tuple[str, ...], catalog: Catalog) -> None:
     lists = ListArchives(catalog, VisibleProfiles(catalog))
-    visitor = Visitor("bench", frozenset(Scope), patterns)
+    principal = Principal("bench", frozenset(Scope), patterns)
     for _ in range(PAGES):
-        lists(visitor=visitor)
+        lists(principal=principal)
 
 
-def _statistics(visitor: Visitor, catalog: Catalog) -> None:
+def _statistics(principal: Principal, catalog: Catalog) -> None:
     summarise = Summarise(catalog, VisibleProfiles(catalog))
-    summarise.by_type(visitor)  # which profiles he sees is worked out once
+    summarise.by_type(principal)  # which profiles he sees is worked out once
     for _ in range(STATISTICS):
-        summarise.by_type(visitor)
+        summarise.by_type(principal)
 
 
 def _compared(catalog: Catalog) -> None:
@@ -92,7 +92,7 @@ def _compared(catalog: Catalog) -> None:
 
 
 _SIZES = (10_000, 100_000, 1_000_000)
-_SEES_HALF = Visitor("bench", frozenset(Scope), ("machine-*[02468]",))
+_SEES_HALF = Principal("bench", frozenset(Scope), ("machine-*[02468]",))
 
 MEASURES = (
     Measure("list", "archives", _SIZES, partial(_cost, _of_some_profiles, _whole_list), limit=8.0),
@@ -112,7 +112,7 @@ MEASURES = (
         f"statistics, {STATISTICS} times",
         "profiles",
         (100, 1_000, 10_000),
-        partial(_cost, _of_ten_each, partial(_statistics, ANYBODY)),
+        partial(_cost, _of_ten_each, partial(_statistics, ANONYMOUS)),
         power=0.2,
     ),
     Measure(

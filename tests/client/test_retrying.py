@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from attrs import define, field
 
-from tarkeep.domain.client.retrying import Retrying, may_pass
-from tarkeep.domain.errors.client import NoAnswer, Refused
+from tarkeep.domain.client.retrying import Retrying, is_transient
+from tarkeep.domain.errors.client import Refused, ServerUnreachable
 from tarkeep.domain.tarkeep_error import TarkeepError
 
-NOBODY = NoAnswer("http://backup", "Connection refused", is_unreachable=True)
-CUT = NoAnswer("http://backup", "the line broke")
+NOBODY = ServerUnreachable("http://backup", "Connection refused", is_unreachable=True)
+CUT = ServerUnreachable("http://backup", "the line broke")
 
 
 @define
@@ -39,7 +39,7 @@ class Line:
 def test_a_server_that_was_never_reached_is_given_up_soon() -> None:
     """After the seconds that are given, of which the tries themselves take some."""
     line = Line([NOBODY])
-    with pytest.raises(NoAnswer):
+    with pytest.raises(ServerUnreachable):
         line.retrying(5.0)(line.ask)
 
     assert line.pauses == [2.0, 1.0]
@@ -51,7 +51,7 @@ def test_a_server_that_was_never_reached_is_given_up_soon() -> None:
 def test_others_are_tried_as_often_as_is_said(error: TarkeepError, unreached_seconds: float | None) -> None:
     """One that is waited for, and one that has answered before."""
     line = Line([error])
-    with pytest.raises(NoAnswer):
+    with pytest.raises(ServerUnreachable):
         line.retrying(unreached_seconds)(line.ask)
 
     assert line.tries == 9
@@ -59,5 +59,5 @@ def test_others_are_tried_as_often_as_is_said(error: TarkeepError, unreached_sec
 
 def test_an_upload_that_another_has_taken_over_may_go_on() -> None:
     """The server's word for it is 400, which else is final."""
-    assert may_pass(Refused(400, "upload-interrupted", "the upload broke off after 5 bytes"))
-    assert not may_pass(Refused(400, "invalid-name", "no"))
+    assert is_transient(Refused(400, "upload-interrupted", "the upload broke off after 5 bytes"))
+    assert not is_transient(Refused(400, "invalid-name", "no"))

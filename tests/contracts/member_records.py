@@ -14,11 +14,11 @@ from typing import Protocol
 
 import pytest
 
-from tarkeep.domain.comparing.fit import Fit, FitVerdict
+from tarkeep.domain.comparing.fit import Agreement, Compatibility
 from tarkeep.domain.comparing.silence import says_nothing_of
 from tarkeep.domain.errors.archives import RecordsMissing
 from tarkeep.domain.errors.content import MemberUnreadable
-from tarkeep.domain.names.columns import DIRECTORY, Names, tables
+from tarkeep.domain.names.columns import DIRECTORY, MemberColumns, tables
 from tarkeep.domain.names.footprints import footprint_of
 from tarkeep.domain.names.name_table import NameTable, last_at, mark_of
 from tarkeep.domain.ports.members import MemberRecords
@@ -123,7 +123,7 @@ def _placed(headers: list[bytes], at: int = 0) -> list[MemberRecord]:
 LIMIT_BYTES = 1 << 30
 
 
-def flat(found: Iterable[Names]) -> list[tuple[int, int, bytes, bytes, int]]:
+def flat(found: Iterable[MemberColumns]) -> list[tuple[int, int, bytes, bytes, int]]:
     return [
         row
         for names in found
@@ -204,10 +204,12 @@ class MemberRecordsContract:
     def test_fits_go_with_the_records(self, door: RecordsDoor) -> None:
         """The last that were kept with an archive count; they are gone when its records are forgotten."""
         paths = (b"a/b", b"\xff\n'")
-        contradicts = Fit(FitVerdict.CONTRADICTS, 3, paths, False, False, True, 4, paths[:1], 5, paths[1:], b"a/\xff")
-        fits = {OTHER: contradicts, "2" * 64: Fit(FitVerdict.UNKNOWN)}
+        contradicts = Compatibility(
+            Agreement.CONTRADICTS, 3, paths, False, False, True, 4, paths[:1], 5, paths[1:], b"a/\xff"
+        )
+        fits = {OTHER: contradicts, "2" * 64: Compatibility(Agreement.UNKNOWN)}
         publish(door.records, ONE, some(3))
-        door.records.keep_fits(ONE, {OTHER: Fit(FitVerdict.FITS)})
+        door.records.keep_fits(ONE, {OTHER: Compatibility(Agreement.FITS)})
         door.records.keep_fits(ONE, fits)
 
         assert door.records.fits(ONE) == fits

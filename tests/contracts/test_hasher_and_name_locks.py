@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tarkeep.adapters.process.background import Beside, ThreadBudget
+from tarkeep.adapters.process.background import BackgroundConsumer, ThreadBudget
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.adapters.process.name_locks import ProcessNameLocks
 from tarkeep.domain.ports.inspection import Hasher
@@ -38,7 +38,7 @@ def test_an_error_beside_is_raised_in_front() -> None:
     def refuse(block: Block) -> None:
         raise ValueError("refused")
 
-    beside = Beside(refuse, name="refusing", depth=1)
+    beside = BackgroundConsumer(refuse, name="refusing", depth=1)
 
     def put_many() -> None:
         for _ in range(10):

@@ -18,7 +18,7 @@ from tarkeep.adapters.targz.tar_walk import TarWalk
 from tarkeep.domain.errors.content import MemberUnreadable
 from tarkeep.domain.identity.digests import parse_digest
 from tarkeep.domain.identity.naming import check_archive_name, check_profile, time_in_name, with_time
-from tarkeep.domain.tar.dumpdirs import Listing, parse_listing
+from tarkeep.domain.tar.dumpdirs import Dumpdir, parse_dumpdir
 from tarkeep.domain.tar.members import Member, MemberRecord, MemberType
 from tarkeep.domain.tar.read_headers import read_member
 from tarkeep.domain.tar.write_headers import as_directory, as_hard_link, with_path
@@ -106,11 +106,11 @@ def _merged(members: list[Member]) -> None:
 def listings(data: bytes) -> None:
     """Dumpdirs: parsed, compared with each other, and merged."""
     parts = data.split(b"\xff")[:8]
-    parsed: list[tuple[bytes, Listing]] = []
+    parsed: list[tuple[bytes, Dumpdir]] = []
     for part in parts:
         path, _, dumpdir = part.partition(b"\xfe")
         with suppress(ValueError):
-            parsed.append((path[:100].partition(b"\0")[0], parse_listing(dumpdir)))  # as headers are read
+            parsed.append((path[:100].partition(b"\0")[0], parse_dumpdir(dumpdir)))  # as headers are read
     half = len(parsed) // 2
     members = [
         Member(path, MemberType.DIRECTORY, 0o755, 0, 0, b"", b"", 0, 0, b"", None, at * 512, 0, 0, False, listing)

@@ -24,7 +24,7 @@ from tarkeep.domain.chains.link import Evidence
 from tarkeep.domain.chains.links import link_archives
 from tarkeep.domain.chains.points import RestorePoint, restore_points
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity
-from tarkeep.domain.comparing.fit import Fit
+from tarkeep.domain.comparing.fit import Compatibility
 from tarkeep.domain.comparing.fitting import overruled
 from tarkeep.domain.errors.archives import ArchiveCorrupt
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
@@ -113,7 +113,7 @@ def points_of(dumps: Sequence[Taken], *, digests: bool) -> tuple[RestorePoint, .
     members = {dump.archive.id: dump.read for dump in dumps}
     archives = [dump.archive if digests else evolve(dump.archive, lineage=Lineage()) for dump in dumps]
 
-    def compare(child: BackupArchive, parent: BackupArchive) -> Fit:
+    def compare(child: BackupArchive, parent: BackupArchive) -> Compatibility:
         found = fit(members[child.id], members[parent.id], is_base=parent.id.type is BackupType.FULL)
         return evolve(found, earlier=earlier(members[child.id], members[parent.id]))
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
 from tarkeep.domain.comparing.extraction import Extraction
-from tarkeep.domain.comparing.fit import FitVerdict
+from tarkeep.domain.comparing.fit import Agreement
 from tarkeep.domain.tar.members import Member, MemberType
 from tests.support.histories import History, Step, below_root, steps
 from tests.support.members import fit
@@ -133,7 +133,7 @@ def test_tar_is_trusted_where_it_comes_to_the_same_and_nowhere_else(part: int) -
                 members, parent = members_of(archives[-1]), before
                 before = members
                 found = fit(partial(list, members), partial(list, parent)) if parent else None
-                if found is not None and found.verdict is not FitVerdict.FITS:
+                if found is not None and found.verdict is not Agreement.FITS:
                     return  # tar forgot something
                 made, complained = extracted(archives, Path(place), incremental=True)
                 comes_to_it = below_root(look_at(history.root)) == made and not complained

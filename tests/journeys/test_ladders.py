@@ -19,7 +19,7 @@ from attrs import frozen
 from tarkeep.domain.archives.archive import BackupArchive, Contents, Kind
 from tarkeep.domain.chains.links import link_archives
 from tarkeep.domain.chains.points import restore_points
-from tarkeep.domain.comparing.fit import Fit
+from tarkeep.domain.comparing.fit import Compatibility
 from tarkeep.domain.comparing.fitting import overruled
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
@@ -85,7 +85,7 @@ def test_contents_tell_what_a_dump_was_made_from(part: int, tmp_path: Path) -> N
         dumps = dumps_of(History(place), random.Random(seed))
         by_id = {dump.archive.id: dump for dump in dumps}
 
-        def compare(child: BackupArchive, parent: BackupArchive, by_id: dict[ArchiveId, Dump] = by_id) -> Fit:
+        def compare(child: BackupArchive, parent: BackupArchive, by_id: dict[ArchiveId, Dump] = by_id) -> Compatibility:
             is_base = parent.id.type is BackupType.FULL
             return fit(lambda: by_id[child.id].members, lambda: by_id[parent.id].members, is_base=is_base)
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.comparing.fit import FitVerdict
+from tarkeep.domain.comparing.fit import Agreement
 from tests.support.histories import put_together
 from tests.support.members import fit, merge
 from tests.support.tar_oracle import look_at, members_of
@@ -151,7 +151,7 @@ def test_what_tar_tells_of_by_other_names_is_all_there(nights: list[str], tmp_pa
         members.append(members_of(archives[-1]))
         if number:
             found = fit(partial(list, members[-1]), partial(list, members[-2]), is_base=number == 1)
-            assert found.verdict is FitVerdict.FITS
+            assert found.verdict is Agreement.FITS
         tree = merge([partial(list, one) for one in members], is_exact=True, is_proven=True)
         assert put_together(tree, list(zip(members, archives, strict=True))) == look_at(live.root)
 
@@ -183,7 +183,7 @@ def test_the_tree_is_the_live_one_or_its_point_says_so(part: int, roots: tuple[s
                 members.append(members_of(archives[-1]))
                 if number:
                     found = fit(partial(list, members[-1]), partial(list, members[-2]), is_base=number == 1)
-                    if found.verdict is FitVerdict.CONTRADICTS or found.overlooked:
+                    if found.verdict is Agreement.CONTRADICTS or found.overlooked:
                         event("tar forgot something")
                         return
                     is_sound &= found.is_sound

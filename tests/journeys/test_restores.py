@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import Lineage, Offer
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity
-from tarkeep.domain.comparing.fit import Fit, FitVerdict
+from tarkeep.domain.comparing.fit import Agreement, Compatibility
 from tarkeep.domain.errors.restoring import PointNotRestorable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.tar.members import Member
@@ -119,10 +119,10 @@ class Dump:
     @property
     def has_all(self) -> bool:
         """Tar forgot nothing."""
-        return all(one.verdict is FitVerdict.FITS for one in self._compared)
+        return all(one.verdict is Agreement.FITS for one in self._compared)
 
     @property
-    def _compared(self) -> list[Fit]:
+    def _compared(self) -> list[Compatibility]:
         return [fit(one.read, one.parent.read) for one in self.path if one.parent is not None]
 
     def told(self, restored: Portrait) -> Portrait:

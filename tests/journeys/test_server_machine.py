@@ -26,7 +26,7 @@ from tarkeep.domain.errors.content import RejectedContent, UploadInterrupted
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.invalid import DigestMismatch
 from tarkeep.domain.ports.catalog import Catalog
-from tarkeep.domain.usecases.receiving.receive import Outcome
+from tarkeep.domain.usecases.receiving.receive import ReceiveOutcome
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import Crash, Fuse, assembled, cut_off, offer, pieces
@@ -76,7 +76,7 @@ class ServerMachine(RuleBasedStateMachine):
             assert caught.value.existing_sha256 == digests_of(known).sha256
             return
         received = self.tarkeep.receive(offered, pieces(content, 500))
-        assert received.outcome is (Outcome.DUPLICATE if id in self.stored else Outcome.NEW)
+        assert received.outcome is (ReceiveOutcome.DUPLICATE if id in self.stored else ReceiveOutcome.NEW)
         assert received.archive.digests == digests_of(content)
         self.stored[id] = content
 
@@ -138,7 +138,7 @@ class ServerMachine(RuleBasedStateMachine):
             self.tarkeep.read(archive)
         assert self.catalog.find(id) == evolve(archive, state=ArchiveState.DAMAGED)
         repaired = self.tarkeep.receive(offer(id.name, profile=id.profile, type=id.type), [self.stored[id]])
-        assert repaired.outcome is Outcome.REPAIRED
+        assert repaired.outcome is ReceiveOutcome.REPAIRED
 
     @invariant()
     def what_was_acknowledged_is_there_and_nothing_else(self) -> None:

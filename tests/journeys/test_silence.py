@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, seed, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.comparing.fit import FitVerdict
+from tarkeep.domain.comparing.fit import Agreement
 from tests.support.histories import put_together
 from tests.support.members import fit, merge
 from tests.support.tar_oracle import look_at, members_of
@@ -109,7 +109,7 @@ def test_what_is_merged_is_what_tar_leaves(part: int) -> None:
                 if number:
                     child, parent = members[-1], members[-2]
                     found = fit(partial(list, child), partial(list, parent), is_base=number == 1)
-                    if found.verdict is FitVerdict.CONTRADICTS or not found.is_sound:
+                    if found.verdict is Agreement.CONTRADICTS or not found.is_sound:
                         event("not all is there, or tar is not trusted")
                         return
                 tree = merge([partial(list, one) for one in members], is_exact=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.comparing.fit import FitVerdict
+from tarkeep.domain.comparing.fit import Agreement
 from tarkeep.domain.tar.members import Member
 from tests.support.histories import History, Step, put_together, steps
 from tests.support.members import fit, merge
@@ -79,7 +79,7 @@ def test_the_merged_tree_is_what_was_archived_and_what_tar_restores(
         path = taken[-1].path
         live = history.live()
         fits = [fit(child.read, child.parent.read) for child in path if child.parent]
-        fits_all = all(one.verdict is FitVerdict.FITS for one in fits)
+        fits_all = all(one.verdict is Agreement.FITS for one in fits)
 
         tree = merge([one.read for one in path], is_exact=True)
 

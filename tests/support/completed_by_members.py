@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from attrs import evolve, field, frozen
 
-from tarkeep.domain.names.renames import Origins
-from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename
+from tarkeep.domain.names.renames import DirectoryRenames
+from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark, Rename
 from tarkeep.domain.tar.members import Member, MemberType
 from tarkeep.domain.tar.paths import canonical, is_placeable, join, split
 from tests.support.members import directory
 
-Names = dict[bytes, Mark]
+MemberColumns = dict[bytes, Mark]
 
 
 @frozen
@@ -29,8 +29,8 @@ class Kept:
 
     archive: int
     at: int | None
-    names: Names
-    last: Names = field(factory=dict)
+    names: MemberColumns
+    last: MemberColumns = field(factory=dict)
 
 
 def completed(path: Sequence[Sequence[Member]]) -> tuple[list[list[Member]], dict[bytes, Kept]]:
@@ -45,7 +45,7 @@ def completed(path: Sequence[Sequence[Member]]) -> tuple[list[list[Member]], dic
 
 
 def _member(path: bytes, folder: Kept) -> Member:
-    return evolve(directory(path), listing=Listing(folder.names, ()))
+    return evolve(directory(path), listing=Dumpdir(folder.names, ()))
 
 
 def _kept(
@@ -53,7 +53,9 @@ def _kept(
 ) -> dict[bytes, Kept]:
     own, earlier = _listed(members), _listed(before)
     moved = _moved(
-        Origins(_renames(members), _renames(before), lambda: _directories(members), lambda: _directories(before))
+        DirectoryRenames(
+            _renames(members), _renames(before), lambda: _directories(members), lambda: _directories(before)
+        )
     )
     found: dict[bytes, Kept] = {}
     for path, folder in [*sorted(kept.items()), *((path, earlier[path]) for path in sorted(earlier))]:
@@ -124,7 +126,7 @@ def _renames(members: Sequence[Member]) -> Sequence[Rename]:
     return next((one.listing.renames for one in members if one.listing is not None), ())
 
 
-def _moved(origins: Origins) -> dict[bytes, bytes]:
+def _moved(origins: DirectoryRenames) -> dict[bytes, bytes]:
     if origins.is_trivial:
         return {}
     found = {origins.before(now): now for now in sorted(origins.concerned)}

@@ -27,7 +27,7 @@ from tests.support.raw_http import PATIENCE_SECONDS
 from tests.support.server import LiveServer
 from tests.support.tus import BYTES, TUS, UPLOADS, described
 
-Outcome = TypeVar("Outcome")
+ReceiveOutcome = TypeVar("ReceiveOutcome")
 
 WAYS = ("form", "put", "tus")
 
@@ -94,10 +94,10 @@ class Caller:
         self._connection.close()
 
 
-def at_once(server: LiveServer, count: int, call: Callable[[Caller, int], Outcome]) -> list[Outcome]:
+def at_once(server: LiveServer, count: int, call: Callable[[Caller, int], ReceiveOutcome]) -> list[ReceiveOutcome]:
     """What *call* returns for 0 to *count* - 1, each in a thread of its own with a client of its own."""
 
-    def run(number: int) -> Outcome:
+    def run(number: int) -> ReceiveOutcome:
         with closing(Caller(server)) as caller:
             return call(caller, number)
 

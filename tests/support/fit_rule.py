@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tarkeep.domain.comparing.fit import FitVerdict
-from tarkeep.domain.names.renames import Origins
-from tarkeep.domain.tar.dumpdirs import Listing, Mark
+from tarkeep.domain.comparing.fit import Agreement
+from tarkeep.domain.names.renames import DirectoryRenames
+from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark
 from tarkeep.domain.tar.paths import canonical, join, split
 
-Listings = Iterable[tuple[bytes, Listing]]
+Listings = Iterable[tuple[bytes, Dumpdir]]
 
 
 def fit_by_the_rule(
@@ -18,14 +18,14 @@ def fit_by_the_rule(
     is_left_out: Callable[[bytes], bool] = lambda _path: False,
     *,
     is_base: bool = False,
-) -> tuple[FitVerdict, set[bytes], bool, bool]:
+) -> tuple[Agreement, set[bytes], bool, bool]:
     """The verdict, every path that the parent lacks, whether it is excusable, and whether more is open."""
     listed = [(canonical(path), listing) for path, listing in child]
     had = [(canonical(path), listing) for path, listing in parent]
     if not listed or not had:
-        return FitVerdict.UNKNOWN, set(), True, False
+        return Agreement.UNKNOWN, set(), True, False
     directories = {path for path, _ in listed}
-    origins = Origins(  # tar writes all renames into the first listing
+    origins = DirectoryRenames(  # tar writes all renames into the first listing
         listed[0][1].renames,
         had[0][1].renames,
         lambda: sorted(directories),
@@ -72,5 +72,5 @@ def fit_by_the_rule(
             is_open = True
         else:
             lacking |= names
-    verdict = FitVerdict.CONTRADICTS if lacking else FitVerdict.FITS
+    verdict = Agreement.CONTRADICTS if lacking else Agreement.FITS
     return verdict, lacking, origins.is_trivial, is_open

@@ -10,12 +10,12 @@ from attrs import evolve
 from tarkeep.adapters.targz.limits import InspectionLimits
 from tarkeep.adapters.targz.tar_walk import TarWalk
 from tarkeep.domain.comparing.directory_times import pairs
-from tarkeep.domain.comparing.fit import Fit
+from tarkeep.domain.comparing.fit import Compatibility
 from tarkeep.domain.comparing.fitting import fit as fit_tables
-from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, Names
+from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, MemberColumns
 from tarkeep.domain.names.name_table import OpenTable
 from tarkeep.domain.names.table_maker import held_table
-from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename, written_listing
+from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark, Rename, written_dumpdir
 from tarkeep.domain.tar.members import Member, MemberRecord, MemberType
 from tarkeep.domain.tar.paths import MAX_HELD_BYTES, canonical
 from tarkeep.domain.trees.merging import merge as merge_tables
@@ -40,7 +40,7 @@ def member(
 def directory(path: bytes, names: str = "", *renames: tuple[bytes, bytes], mtime: int = 1) -> Member:
     """A directory with a listing; *names* such as ``"Ya Nb Dc"``."""
     marks = {name[1:].encode(): Mark(name[:1].encode()) for name in names.split()}
-    listing = Listing(marks, tuple(Rename(*rename) for rename in renames))
+    listing = Dumpdir(marks, tuple(Rename(*rename) for rename in renames))
     return Member(path, MemberType.DIRECTORY, 0o755, 0, 0, b"", b"", 0, mtime, b"", None, 0, 512, 0, False, listing)
 
 
@@ -55,19 +55,19 @@ def archive(*members: Member | bytes) -> Callable[[], Sequence[Member]]:
 def names(members: Callable[[], Iterable[Member]]) -> ArchiveNames:
     """The names of an archive as `merge` wants them, three to a table."""
 
-    def tables() -> Iterator[Names]:
+    def tables() -> Iterator[MemberColumns]:
         rest = iter(members())
         while some := list(islice(rest, 3)):
             letters, extras = zip(*map(_letter_and_extra, some), strict=True)
             paths = [canonical(one.path) for one in some]
-            yield Names([one.at for one in some], bytes(letters), paths, extras, [0] * len(some))
+            yield MemberColumns([one.at for one in some], bytes(letters), paths, extras, [0] * len(some))
 
     return tables
 
 
 def _letter_and_extra(one: Member) -> tuple[int, bytes]:
     if one.type is MemberType.DIRECTORY:
-        return DIRECTORY, b"" if one.listing is None else written_listing(one.listing)
+        return DIRECTORY, b"" if one.listing is None else written_dumpdir(one.listing)
     return (HARD_LINK, canonical(one.link)) if one.type is MemberType.HARD_LINK else (OTHER, b"")
 
 
@@ -86,7 +86,7 @@ def fit(
     is_left_out: Callable[[bytes], bool] | None = None,
     *,
     is_base: bool = False,
-) -> Fit:
+) -> Compatibility:
     """`tarkeep.domain.comparing.fitting.fit` of archives whose members are at hand."""
     return fit_tables(table(child)(), table(parent)(), is_left_out, is_base=is_base)
 

@@ -1,5 +1,6 @@
 """
-A server in memory, for use cases of the client: `Remote` and `Chains` in one, with the plainest idea of a chain.
+A server in memory, for use cases of the client: `RemoteStore` and `RemoteChains` in one, with the plainest idea of a
+chain.
 
 It keeps what it is given byte by byte, takes an INC to build on the newest archive and a DIFF on the newest FULL, and
 can be told to fail. Nothing of the real server's code is in it.
@@ -31,7 +32,7 @@ from tarkeep.domain.client.ports.chains import (
     Warn,
 )
 from tarkeep.domain.client.ports.remote import NO_LINEAGE, ServerFacts, UploadProgress
-from tarkeep.domain.errors.client import NoAnswer, NotThere, ParentMoved
+from tarkeep.domain.errors.client import ParentMoved, RemoteNotFound, ServerUnreachable
 from tarkeep.domain.errors.uploads import UploadGone
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
@@ -147,12 +148,12 @@ class MemoryServer:
         assert offset_bytes == len(it.content)
         for block in blocks:
             if self.lost_from is not None and len(it.content) >= self.lost_from:
-                raise NoAnswer("memory", "the line is dead")
+                raise ServerUnreachable("memory", "the line is dead")
             it.content += block
             self.received_bytes += len(block)
             if self.cuts and len(it.content) >= self.cuts[0]:
                 self.cuts.pop(0)
-                raise NoAnswer("memory", "the line broke")
+                raise ServerUnreachable("memory", "the line broke")
         if total_bytes is not None:
             assert it.size_bytes is None
             it.size_bytes = total_bytes
@@ -231,7 +232,7 @@ class MemoryServer:
 
     def detail(self, id: ArchiveId) -> PointDetail:
         if id not in self.kept:
-            raise NotThere(404, "not-found", "no such point")
+            raise RemoteNotFound(404, "not-found", "no such point")
         return self.details.get(id, PointDetail(id, "exact"))
 
     def base(self, profile: str, type: BackupType) -> Base | None:
@@ -251,13 +252,13 @@ class MemoryServer:
     def snapshot(self, id: ArchiveId) -> bytes:
         if id in self.damaged_snapshots:
             self.snapshots.pop(id, None)
-            raise NotThere(404, "not-found", f"the snapshot file kept with {id} is damaged or lost")
+            raise RemoteNotFound(404, "not-found", f"the snapshot file kept with {id} is damaged or lost")
         return self.snapshots[id] + (b"!" if id in self.false_snapshots else b"")
 
     def put_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
         if self.refuse_snapshots:
             self.refuse_snapshots -= 1
-            raise NoAnswer("memory", "the line broke")
+            raise ServerUnreachable("memory", "the line broke")
         self.snapshots[id] = snapshot
 
     def plan(self, profile: str, at: str, *, path: bytes = b"", allow_gaps: bool = False) -> RestorePlan:
@@ -265,7 +266,7 @@ class MemoryServer:
             one for one in self.points(profile) if at in ("latest", one.id.name, f"{one.id.type.value}/{one.id.name}")
         ]
         if not points:
-            raise NotThere(404, "not-found", "no such point")
+            raise RemoteNotFound(404, "not-found", "no such point")
         point = points[-1]
         steps = [
             RestoreStep(id, kept.archive.size_bytes, kept.archive.digests.sha256, is_incremental=True)

@@ -12,8 +12,8 @@ from itertools import compress
 from typing import TypeAlias
 
 from tarkeep.domain.errors.restoring import TreeTooLarge
-from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, ArchiveNames, Names, listing_of, listings
-from tarkeep.domain.names.renames import Origins
+from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, ArchiveNames, MemberColumns, dumpdir_of, listings
+from tarkeep.domain.names.renames import DirectoryRenames
 from tarkeep.domain.tar.dumpdirs import Mark, Rename
 from tarkeep.domain.tar.paths import (
     DIRECTORY_BYTES,
@@ -180,7 +180,7 @@ def _directories(archive: ArchiveNames) -> Sequence[bytes]:
 
 
 def _placed(
-    tree: Tree, archive: Iterable[Names], wanted: Container[bytes] | None = None
+    tree: Tree, archive: Iterable[MemberColumns], wanted: Container[bytes] | None = None
 ) -> Iterator[tuple[int, int, bytes, bytes]]:
     """
     Position, letter, path and extra of the members of *archive* that have a place in *tree*; that one has none matters
@@ -235,7 +235,7 @@ class _Exact:
                 break
             earlier = _renames(self._path[index])
             now, before = (partial(_directories, self._path[at]) for at in (index + 1, index))
-            origins = Origins(renames, earlier, now, before)
+            origins = DirectoryRenames(renames, earlier, now, before)
             if not origins.is_trivial:
                 wanted = self._mapped_back(wanted, origins)
                 self._behind.clear()
@@ -272,7 +272,7 @@ class _Exact:
                 listed_twice.add(path)
             self._behind[path] = hash(extra)
             self._names_behind[path] = hash(_names_alone(extra))
-            names = listing_of(at, extra).names
+            names = dumpdir_of(at, extra).names
             tree._hold(names_bytes(names))
             had = dict(table)
             table.update(zip(names, map(_LISTED.__getitem__, names.values()), strict=True))
@@ -344,7 +344,7 @@ class _Exact:
         for directory in [directory for directory, (_, names) in jobs.items() if not names]:
             del jobs[directory]
 
-    def _changed(self, index: int, unseen: set[bytes]) -> Iterator[Names]:
+    def _changed(self, index: int, unseen: set[bytes]) -> Iterator[MemberColumns]:
         """
         The members of the archive at *index* but for directories whose listings are those of the archive behind it,
         which are taken off *unseen*.
@@ -358,7 +358,7 @@ class _Exact:
                 yield names
             elif not all(known):
                 fresh = [number for number, is_known in enumerate(known) if not is_known]
-                yield Names(
+                yield MemberColumns(
                     [names.positions[number] for number in fresh],
                     bytes([names.letters[number] for number in fresh]),
                     [names.paths[number] for number in fresh],
@@ -388,7 +388,7 @@ class _Exact:
             elif names and (
                 was != self._names_behind[path] or any(table.get(name) == _WANTED for name in _called_here(extra))
             ):
-                promised += self._look_up(jobs, path, listing_of(at, extra).names)
+                promised += self._look_up(jobs, path, dumpdir_of(at, extra).names)
         listed.clear()
 
     def _look_up(self, jobs: _Wanted, directory: bytes, listed: dict[bytes, Mark]) -> list[tuple[bytes, bytes]]:
@@ -421,7 +421,7 @@ class _Exact:
                 del table[name]
                 self._tree._gap(join(final, name), GapKind.NOT_ARCHIVED)
 
-    def _mapped_back(self, wanted: _Wanted, origins: Origins) -> _Wanted:
+    def _mapped_back(self, wanted: _Wanted, origins: DirectoryRenames) -> _Wanted:
         """*wanted* by the names that the directories had before; those that were not there are gaps."""
         before: _Wanted = {}
         for directory, job in wanted.items():

@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 
 from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.errors.archives import ArchiveNotFound
-from tarkeep.domain.errors.client import NoAnswer
+from tarkeep.domain.errors.client import ServerUnreachable
 from tarkeep.domain.identity.archive_id import ArchiveId
 
 BLOCK_BYTES = 1000
@@ -60,7 +60,7 @@ class _Download:
         for position in range(0, len(whole), BLOCK_BYTES):
             yield whole[position : position + BLOCK_BYTES]
         if self._cut is not None:
-            raise NoAnswer("memory:", "cut")
+            raise ServerUnreachable("memory:", "cut")
 
     def __enter__(self) -> _Download:
         return self

@@ -11,7 +11,7 @@ import os
 import stat
 from pathlib import Path
 
-from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename
+from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark, Rename
 from tarkeep.domain.tar.members import Member, MemberType
 
 _TYPES = {
@@ -27,7 +27,7 @@ _TYPES = {
 }
 
 
-def listing_of(dumpdir: bytes) -> Listing:
+def dumpdir_of(dumpdir: bytes) -> Dumpdir:
     """A dumpdir by the appendix of GNU tar's manual."""
     names: dict[bytes, Mark] = {}
     renames: list[Rename] = []
@@ -43,7 +43,7 @@ def listing_of(dumpdir: bytes) -> Listing:
             temporaries.append(rest)
         elif letter in (b"Y", b"N", b"D"):
             names[rest] = Mark(letter)
-    return Listing(names, tuple(renames), tuple(temporaries))
+    return Dumpdir(names, tuple(renames), tuple(temporaries))
 
 
 def members_of(tar: bytes) -> list[Member]:
@@ -101,7 +101,7 @@ def _member(tar: bytes, start: int, at: int, pax: dict[bytes, bytes], long: dict
         data_at=at + 512,
         stored_bytes=holds,
         is_sparse=letter == b"S",
-        listing=listing_of(dumpdir) if dumpdir is not None else None,
+        listing=dumpdir_of(dumpdir) if dumpdir is not None else None,
     )
 
 

@@ -49,8 +49,8 @@ _NOTHING = Keyring({}, is_open=True)
 
 
 @define(eq=False)
-class FileGatekeeper:
-    """`Gatekeeper` in the data directory *folder*, which is made with the first token if it is not there."""
+class FileTokenStore:
+    """`TokenStore` in the data directory *folder*, which is made with the first token if it is not there."""
 
     folder: Path
     _seen: _State | None = field(default=None, init=False)  # the file that `_keyring` was read from

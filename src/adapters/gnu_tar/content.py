@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 from ...domain.errors.content import NotATar
-from ...domain.errors.settings import WrongUse
+from ...domain.errors.settings import UsageError
 from ...domain.text.paths import path_text
 
 _BLOCK_BYTES = 1 << 20
@@ -34,13 +34,13 @@ def file_in(blocks: Iterable[bytes], path: bytes) -> Iterator[bytes]:
                 file = tar.extractfile(member) if member.isreg() else None
                 if file is None:
                     kind = "a folder" if member.isdir() else "a link" if member.issym() or member.islnk() else "no file"
-                    raise WrongUse(path_text(path), f"is {kind}; tarkeep restore --path brings it back")
+                    raise UsageError(path_text(path), f"is {kind}; tarkeep restore --path brings it back")
                 while block := file.read(_BLOCK_BYTES):
                     yield block
                 return
     except tarfile.TarError as error:
         raise NotATar(0, str(error)) from error
-    raise WrongUse(path_text(path), "is not in what the server sends")
+    raise UsageError(path_text(path), "is not in what the server sends")
 
 
 class _Reader:

@@ -23,7 +23,7 @@ from ...domain.client.ports.chains import (
     Warn,
 )
 from ...domain.client.ports.remote import Download
-from ...domain.errors.client import NotThere, Refused
+from ...domain.errors.client import Refused, RemoteNotFound
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.text.lack_counts import Counts
 from ...domain.text.paths import path_bytes, path_text
@@ -36,7 +36,7 @@ _TIME = re.compile(r"(.{19})(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 @frozen
 class HttpChains:
-    """`Chains` of the server that *remote* talks to."""
+    """`RemoteChains` of the server that *remote* talks to."""
 
     remote: HttpRemote
 
@@ -74,7 +74,7 @@ class HttpChains:
     def base(self, profile: str, type: BackupType) -> Base | None:
         try:
             told = self._asked(profile, "base", type=type.value, snapshot="true")
-        except NotThere:
+        except RemoteNotFound:
             return None
         with self.remote.understood(told):
             return Base(
@@ -206,7 +206,7 @@ def _not_there() -> Iterator[None]:
         yield
     except Refused as error:
         if (error.status, error.code) == (404, "not-found"):
-            raise NotThere(error.status, error.code, error.detail) from error
+            raise RemoteNotFound(error.status, error.code, error.detail) from error
         raise
 
 

@@ -1,8 +1,8 @@
 """
 A Tarkeep server over HTTP, by urllib3, which keeps connections and is safe for several threads.
 
-Nothing is tried again here. Whatever goes wrong on the line becomes `NoAnswer`; whatever the server says, in its own
-words, one of the other errors.
+Nothing is tried again here. Whatever goes wrong on the line becomes `ServerUnreachable`; whatever the server says, in
+its own words, one of the other errors.
 """
 
 from __future__ import annotations
@@ -27,12 +27,19 @@ from ...domain.archives.totals import Totals
 from ...domain.client.address import ServerAddress
 from ...domain.client.ports.remote import NO_LINEAGE, ServerFacts, UploadProgress
 from ...domain.errors.archives import ArchiveNotFound
-from ...domain.errors.client import CertificateNotTrusted, NoAnswer, NotRestorable, ParentMoved, Refused, Unauthorized
+from ...domain.errors.client import (
+    CertificateNotTrusted,
+    NotRestorable,
+    ParentMoved,
+    Refused,
+    ServerUnreachable,
+    Unauthorized,
+)
 from ...domain.errors.settings import InvalidSetting
 from ...domain.errors.uploads import OffsetMismatch, UploadGone, UploadNotFound
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.digests import DeclaredDigests
-from ...domain.identity.invalid import DigestInvalid, InvalidName
+from ...domain.identity.invalid import InvalidDigest, InvalidName
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.lack_counts import Counts
 from .answers import by_type, cause_of, noted, point_text, read_archive, read_report, reason_of
@@ -72,7 +79,7 @@ def trusted(certificates: str | None, fingerprint: str | None) -> dict[str, Any]
 @define(eq=False)
 class HttpRemote:
     """
-    `Remote` at *url*; *connections* is how many threads will use it at once, *trust* what `trusted` gives.
+    `RemoteStore` at *url*; *connections* is how many threads will use it at once, *trust* what `trusted` gives.
 
     A login in the address (``https://NAME:PASSWORD@HOST``) is for the proxy before the server, and goes into requests
     where no token does. No address that is given out holds it. Neither goes anywhere but to the server at *url*.
@@ -300,7 +307,7 @@ class HttpRemote:
             yield
         except NotUnderstood as error:
             raise self._odd(answer, str(error)) from error
-        except (KeyError, ValueError, ArithmeticError, InvalidName, DigestInvalid) as error:
+        except (KeyError, ValueError, ArithmeticError, InvalidName, InvalidDigest) as error:
             raise self._odd(answer, "holds something that cannot be") from error
 
     def _odd(self, answer: Told | urllib3.BaseHTTPResponse, why: str) -> Refused:
@@ -359,7 +366,9 @@ class HttpRemote:
         is_unreachable = isinstance(
             error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
         )
-        return NoAnswer(self.shown_url, reason_of(error), is_unreachable=is_unreachable and not self._has_answered)
+        return ServerUnreachable(
+            self.shown_url, reason_of(error), is_unreachable=is_unreachable and not self._has_answered
+        )
 
     def _refusal(self, answer: urllib3.BaseHTTPResponse, target: str) -> TarkeepError:
         try:
@@ -417,7 +426,7 @@ class _Download:
         try:
             yield from self._answer.stream(_BLOCK_BYTES)
         except urllib3.exceptions.HTTPError as error:
-            raise NoAnswer(self._remote.shown_url, reason_of(error)) from error
+            raise ServerUnreachable(self._remote.shown_url, reason_of(error)) from error
 
     def __enter__(self) -> _Download:
         return self

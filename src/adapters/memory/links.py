@@ -119,7 +119,7 @@ class _Profile:
         if new.link is not None and new.link.parent is not None:
             self.children.setdefault(new.link.parent, set()).add(new.archive)
 
-    def catch_up(self, version: int) -> None:
+    def inspect_staged(self, version: int) -> None:
         for row in [row for row in self.rows.values() if row.changed > version]:
             self.forget_behind(row.archive, keys_of(row.archive))
 
@@ -173,7 +173,7 @@ class MemoryLinks:
                     if new.is_another:
                         known.forget_standings_behind(new.archive)
                     known.keep(new)
-            known.catch_up(version)
+            known.inspect_staged(version)
             known.rules = rules
 
     def unsettled(self, profile: str, limit: int) -> list[Placed]:
@@ -188,7 +188,7 @@ class MemoryLinks:
                 row = known.rows.get(id)
                 if row is not None and row.changed <= version and row.link is not None:
                     row.standing = standing
-            known.catch_up(version)
+            known.inspect_staged(version)
 
     def entries(self, profile: str) -> list[BackupArchive]:
         with self._lock:

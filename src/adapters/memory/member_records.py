@@ -7,7 +7,7 @@ from types import TracebackType
 
 from attrs import define, field
 
-from ...domain.comparing.fit import Fit
+from ...domain.comparing.fit import Compatibility
 from ...domain.errors.archives import RecordsMissing
 from ...domain.names.columns import tables
 from ...domain.names.footprints import Footprint, footprint_of
@@ -22,7 +22,7 @@ class MemoryMemberRecords:
     """`MemberRecords` in a dict; *published* is what it holds, by digest."""
 
     published: dict[str, tuple[MemberRecord, ...]] = field(factory=dict)
-    _fits: dict[str, dict[str, Fit]] = field(factory=dict, init=False)
+    _fits: dict[str, dict[str, Compatibility]] = field(factory=dict, init=False)
 
     def begin(self) -> RecordsWriter:
         return _Writer(self)
@@ -59,10 +59,10 @@ class MemoryMemberRecords:
         self.published.pop(sha256, None)
         self._fits.pop(sha256, None)
 
-    def fits(self, child: str) -> dict[str, Fit]:
+    def fits(self, child: str) -> dict[str, Compatibility]:
         return dict(self._fits.get(child, {}))
 
-    def keep_fits(self, child: str, fits: Mapping[str, Fit]) -> None:
+    def keep_fits(self, child: str, fits: Mapping[str, Compatibility]) -> None:
         self._fits[child] = dict(fits)
 
     def sweep(self) -> None:

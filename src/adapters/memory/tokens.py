@@ -12,8 +12,8 @@ from ...domain.errors.access import TokenNotFound
 
 
 @define(eq=False)
-class MemoryGatekeeper:
-    """`Gatekeeper` that ends with the process."""
+class MemoryTokenStore:
+    """`TokenStore` that ends with the process."""
 
     _tokens: dict[str, Token] = field(factory=dict, init=False)
     _uses: dict[str, datetime] = field(factory=dict, init=False)

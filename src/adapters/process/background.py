@@ -31,18 +31,18 @@ class ThreadBudget:
     def _all(self) -> threading.Semaphore:
         return threading.Semaphore(self.threads)
 
-    def beside(self, consume: Callable[[Block], None], *, name: str) -> Beside | None:
+    def beside(self, consume: Callable[[Block], None], *, name: str) -> BackgroundConsumer | None:
         """A thread that calls *consume*, if one is left; closing it gives it back."""
         if not self._free.acquire(blocking=False):
             return None
         try:
-            return Beside(consume, name=name, on_close=self._free.release)
+            return BackgroundConsumer(consume, name=name, on_close=self._free.release)
         except BaseException:  # no thread could be started
             self._free.release()
             raise
 
 
-class Beside:
+class BackgroundConsumer:
     """
     Calls *consume* with every block put in, in order, in a thread of its own.
 

@@ -18,7 +18,7 @@ from ...domain.identity.digests import Digests
 from ...domain.ports.inspection import RunningChecksum, RunningDigests
 from ...domain.ports.store import Block
 from ...domain.uploads import ChecksumAlgorithm
-from .background import THREAD_FROM_BYTES, Beside, ThreadBudget
+from .background import THREAD_FROM_BYTES, BackgroundConsumer, ThreadBudget
 
 
 @frozen
@@ -44,7 +44,7 @@ class _RunningHashes:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
         self._bytes_until_thread = THREAD_FROM_BYTES
-        self._beside: Beside | None = None
+        self._beside: BackgroundConsumer | None = None
 
     def update(self, block: Block) -> None:
         if self._beside is not None:

@@ -33,7 +33,7 @@ class AheadBudget:
 
     readers: int = field(factory=lambda: min(_AT_MOST, max(1, (os.cpu_count() or 1) - 1)))
     now: Callable[[], float] = time.monotonic
-    _lent: list[Ahead] = field(factory=list, init=False)
+    _lent: list[Prefetcher] = field(factory=list, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     def ahead(self, begin: Callable[[], Generator[bytes, None, None]], *, name: str) -> Generator[bytes, None, None]:
@@ -56,7 +56,7 @@ class AheadBudget:
         with closing(begin()) as pieces:
             yield from _behind(pieces, given_bytes)
 
-    def _lend(self, begin: Callable[[], Generator[bytes, None, None]], name: str) -> Ahead | None:
+    def _lend(self, begin: Callable[[], Generator[bytes, None, None]], name: str) -> Prefetcher | None:
         with self._lock:
             if len(self._lent) >= self.readers:
                 idle = next((each for each in self._lent if each.is_idle), None)
@@ -64,11 +64,11 @@ class AheadBudget:
                     return None
                 self._lent.remove(idle)
                 idle.give_way()
-            lent = Ahead(begin(), name=name, now=self.now)
+            lent = Prefetcher(begin(), name=name, now=self.now)
             self._lent.append(lent)
             return lent
 
-    def _take_back(self, lent: Ahead) -> None:
+    def _take_back(self, lent: Prefetcher) -> None:
         lent.close()
         with self._lock:
             if lent in self._lent:
@@ -83,7 +83,7 @@ def _behind(pieces: Iterator[bytes], skipped_bytes: int) -> Iterator[bytes]:
         skipped_bytes = max(0, skipped_bytes - len(piece))
 
 
-class Ahead:
+class Prefetcher:
     """
     Iterates over *pieces* in a thread of its own, at most *depth* of them ahead of the caller.
 

@@ -15,15 +15,15 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ...domain.comparing.fit import Fit, FitVerdict
+from ...domain.comparing.fit import Agreement, Compatibility
 from ...domain.comparing.fitting import RULE
 
 FITS_SUFFIX = ".fits"
-_VERDICTS = {verdict.value: verdict for verdict in FitVerdict}
+_VERDICTS = {verdict.value: verdict for verdict in Agreement}
 _MAX_BYTES = 4 << 20
 
 
-def read_fits(place: Path) -> dict[str, Fit]:
+def read_fits(place: Path) -> dict[str, Compatibility]:
     """What the file at *place* holds; nothing where there is none, or not one that was written."""
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -39,7 +39,7 @@ def read_fits(place: Path) -> dict[str, Fit]:
         return {}
 
 
-def write_fits(place: Path, part: Path, fits: Mapping[str, Fit]) -> None:
+def write_fits(place: Path, part: Path, fits: Mapping[str, Compatibility]) -> None:
     """Have *fits* at *place*, by way of *part*. That they cannot be kept is no error."""
     content = json.dumps({"rule": RULE, "fits": {parent: _told(fit) for parent, fit in fits.items()}}).encode()
     try:
@@ -54,7 +54,7 @@ def write_fits(place: Path, part: Path, fits: Mapping[str, Fit]) -> None:
             part.unlink(missing_ok=True)
 
 
-def _told(fit: Fit) -> dict[str, object]:
+def _told(fit: Compatibility) -> dict[str, object]:
     return {
         "verdict": fit.verdict.value,
         "unresolved": fit.unresolved,
@@ -70,9 +70,9 @@ def _told(fit: Fit) -> dict[str, object]:
     }
 
 
-def _fit(told: Mapping[str, object]) -> Fit:
+def _fit(told: Mapping[str, object]) -> Compatibility:
     (earlier,) = _paths(told["earlier"])
-    return Fit(
+    return Compatibility(
         _VERDICTS[str(told["verdict"])],
         _count(told["unresolved"]),
         _paths(told["examples"]),

@@ -28,7 +28,7 @@ from types import TracebackType
 
 from attrs import define, field
 
-from ...domain.comparing.fit import Fit
+from ...domain.comparing.fit import Compatibility
 from ...domain.errors.archives import RecordsMissing
 from ...domain.errors.restoring import TreeTooLarge
 from ...domain.names.columns import tables
@@ -123,10 +123,10 @@ class FilesystemMemberRecords:
             self._place(sha256).with_name(sha256 + FITS_SUFFIX).unlink(missing_ok=True)
             self._place(sha256).with_name(sha256 + _FOOTPRINT_SUFFIX).unlink(missing_ok=True)
 
-    def fits(self, child: str) -> dict[str, Fit]:
+    def fits(self, child: str) -> dict[str, Compatibility]:
         return read_fits(self._place(child).with_name(child + FITS_SUFFIX)) if _SHA256.fullmatch(child) else {}
 
-    def keep_fits(self, child: str, fits: Mapping[str, Fit]) -> None:
+    def keep_fits(self, child: str, fits: Mapping[str, Compatibility]) -> None:
         if _SHA256.fullmatch(child):
             write_fits(self._place(child).with_name(child + FITS_SUFFIX), self._part(self._ids.new()), fits)
 

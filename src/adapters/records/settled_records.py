@@ -31,7 +31,7 @@ from ...domain.errors.archives import RecordsMissing
 from ...domain.errors.content import MemberUnreadable
 from ...domain.names.name_table import DIGEST_BYTES, Files, NameTable, Row
 from ...domain.names.table_maker import changed_rows
-from ...domain.tar.dumpdirs import Rename, parse_listing
+from ...domain.tar.dumpdirs import Rename, parse_dumpdir
 from ...domain.tar.members import MemberRecord
 from .columns import ColumnsFile, Numbers
 from .kept_columns import KeptColumns
@@ -298,7 +298,7 @@ class SettledRecords:
         malformed = self._about["malformed"]
         if isinstance(malformed, list):
             raise MemberUnreadable(int(malformed[0]), str(malformed[1]))
-        return parse_listing(self._file.text("renames")[:]).renames
+        return parse_dumpdir(self._file.text("renames")[:]).renames
 
     @cached_property
     def _positions(self) -> Numbers:

@@ -10,11 +10,11 @@ from itertools import islice
 from attrs import define, field
 
 from ...domain.names.columns import DIRECTORY as IS_DIRECTORY
-from ...domain.names.columns import TABLE_MEMBERS, Names, named
+from ...domain.names.columns import TABLE_MEMBERS, MemberColumns, named
 from ...domain.names.name_table import DIGEST_BYTES, Files, Row
 from ...domain.names.packed_texts import PackedTexts, Texts
 from ...domain.names.table_maker import TableMaker
-from ...domain.tar.dumpdirs import Listing, written_listing
+from ...domain.tar.dumpdirs import Dumpdir, written_dumpdir
 from ...domain.tar.members import MemberRecord
 from .columns import ColumnsWriter, compress, crc32
 from .settled_records import DIRECTORY, IS_COMPLETE, IS_NEW, MAGIC, NO_LISTING, OF_BASE, RECORD, SEVERAL, SettledRecords
@@ -110,7 +110,7 @@ class _Settling:
 
     def add(self, records: Sequence[MemberRecord]) -> None:
         letters, paths, extras, spans = zip(*map(named, records), strict=True)
-        self._maker.add(Names([record.at for record in records], bytes(letters), paths, extras, spans))
+        self._maker.add(MemberColumns([record.at for record in records], bytes(letters), paths, extras, spans))
         for record, letter, extra in zip(records, letters, extras, strict=True):
             if not record.is_directory:
                 self._others.add(record.at, RECORD.pack(record.at, len(record.headers)), record.headers)
@@ -146,7 +146,7 @@ class _Settling:
         self._write_rows(rows)
         self._write_files(files)
         maker, base = self._maker, self._base
-        renames = written_listing(Listing({}, tuple(maker.renames))) if maker.renames else b""
+        renames = written_dumpdir(Dumpdir({}, tuple(maker.renames))) if maker.renames else b""
         self._writer.add_bytes("renames", [renames])
         self._writer.finish(
             MAGIC,

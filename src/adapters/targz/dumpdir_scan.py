@@ -15,7 +15,7 @@ _UNCHANGED = 78  # N
 _OF_RENAMES = frozenset((b"R", b"T", b"X"))
 
 
-class ListingScan:
+class DumpdirScan:
     """
     Looks through the dumpdirs of a tar, passing by, for a name that is unchanged; *found* tells of all together.
 

@@ -22,7 +22,7 @@ from ...domain.ports.inspection import Recorder, RunningInspection
 from ...domain.ports.store import Block
 from ...domain.text.paths import path_text
 from ...domain.text.times import utc_from_timestamp
-from ..process.background import THREAD_FROM_BYTES, Beside, ThreadBudget
+from ..process.background import THREAD_FROM_BYTES, BackgroundConsumer, ThreadBudget
 from .deflate import FASTEST, InflateEngine
 from .gzip_stream import GzipStream
 from .limits import InspectionLimits
@@ -87,7 +87,7 @@ class _Running:
         self._inspection = inspection
         self._budget = budget
         self._bytes_until_thread = THREAD_FROM_BYTES
-        self._beside: Beside | None = None
+        self._beside: BackgroundConsumer | None = None
         self._failure: BaseException | None = None
 
     def __enter__(self) -> Self:

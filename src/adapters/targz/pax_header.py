@@ -12,7 +12,7 @@ import re
 from attrs import define
 
 from ...domain.errors.content import ExpandsTooFar, NotATar
-from .dumpdir_scan import ListingScan
+from .dumpdir_scan import DumpdirScan
 
 LARGEST_SIZE = (1 << 63) - 1
 
@@ -61,7 +61,7 @@ class PaxHeader:
         size: int,
         max_name_bytes: int,
         max_records: int,
-        listings: ListingScan,
+        listings: DumpdirScan,
         *,
         is_global: bool,
     ) -> None:

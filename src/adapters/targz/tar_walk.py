@@ -32,7 +32,7 @@ from ...domain.errors.content import ExpandsTooFar, MemberUnreadable, NotATar
 from ...domain.ports.inspection import Recorder
 from ...domain.tar.members import MemberRecord, MemberType
 from ...domain.tar.read_headers import read_member
-from .dumpdir_scan import ListingScan
+from .dumpdir_scan import DumpdirScan
 from .limits import InspectionLimits
 from .pax_header import LARGEST_SIZE, ONE_VOLUME, Overrides, PaxHeader
 from .sparse_map import SparseMap
@@ -100,7 +100,7 @@ class TarWalk:
         self._recorder = recorder
         self._passed: list[MemberRecord] = []  # in the piece at hand
         self._root = _NO_ROOT  # what a name begins with that has the same root as the one before
-        self._listings = ListingScan(limits.max_members, limits.max_name_bytes)
+        self._listings = DumpdirScan(limits.max_members, limits.max_name_bytes)
         self._long_name: bytes | None = None
         self._parts: list[bytes] = []  # of the member on its way, from its first extension header on
         self._parts_at = 0

@@ -1,7 +1,7 @@
 """
 Who may do what: tokens, what they open, and the decisions about them, as pure functions that give their reasons.
 
-The rule: what a visitor may not see does not exist for him. Whether a name is within his patterns is decided before
+The rule: what a principal may not see does not exist for him. Whether a name is within his patterns is decided before
 anybody looks whether it is there, so that neither the answer nor its timing tells of what is stored under it.
 """
 
@@ -130,7 +130,7 @@ class Keyring:
 
 
 @frozen
-class Visitor:
+class Principal:
     """Somebody who was let in: by which token (None by none, while the server is open), for what, to which profiles."""
 
     token: str | None
@@ -138,31 +138,31 @@ class Visitor:
     patterns: tuple[str, ...]
 
     def may(self, scope: Scope) -> bool:
-        """Whether the visitor has that right."""
+        """Whether the principal has that right."""
         return scope in self.scopes
 
     def sees(self, profile: str) -> bool:
-        """Whether *profile* is within the visitor's patterns; nothing is looked up."""
+        """Whether *profile* is within the principal's patterns; nothing is looked up."""
         return any(pattern == EVERY_PROFILE or fnmatchcase(profile, pattern) for pattern in self.patterns)
 
     @property
     def sees_everything(self) -> bool:
-        """Whether no profile is hidden from the visitor."""
+        """Whether no profile is hidden from the principal."""
         return EVERY_PROFILE in self.patterns
 
     @property
     def only_profile(self) -> str | None:
-        """The one profile the visitor sees, where the patterns are a single name."""
+        """The one profile the principal sees, where the patterns are a single name."""
         named = self.named_profiles
         return next(iter(named)) if named is not None and len(named) == 1 else None
 
     @property
     def named_profiles(self) -> frozenset[str] | None:
-        """All that the visitor sees, where every pattern is a name; None where it depends on what there is."""
+        """All that the principal sees, where every pattern is a name; None where it depends on what there is."""
         return None if any(set("*?[") & set(pattern) for pattern in self.patterns) else frozenset(self.patterns)
 
 
-ANYBODY = Visitor(None, OPEN_SCOPES, (EVERY_PROFILE,))
+ANONYMOUS = Principal(None, OPEN_SCOPES, (EVERY_PROFILE,))
 """Whoever reaches a server without tokens."""
 
 
@@ -180,10 +180,10 @@ class Verdict(Enum):
 
 @frozen
 class Decision:
-    """A verdict, and the visitor where he is admitted."""
+    """A verdict, and the principal where he is admitted."""
 
     verdict: Verdict
-    visitor: Visitor | None = None
+    principal: Principal | None = None
 
 
 def admit(keyring: Keyring, presented: str | None, address: str, now: datetime) -> Decision:
@@ -194,7 +194,7 @@ def admit(keyring: Keyring, presented: str | None, address: str, now: datetime) 
     time that does not depend on them.
     """
     if keyring.is_open:
-        return Decision(Verdict.ADMITTED, ANYBODY)
+        return Decision(Verdict.ADMITTED, ANONYMOUS)
     if presented is None:
         return Decision(Verdict.MISSING)
     id = token_id(presented)
@@ -211,7 +211,7 @@ def admit(keyring: Keyring, presented: str | None, address: str, now: datetime) 
         return Decision(Verdict.EXPIRED)
     if token.networks and not is_within(address, token.networks):
         return Decision(Verdict.ELSEWHERE)
-    return Decision(Verdict.ADMITTED, Visitor(token.id, token.scopes, token.profiles))
+    return Decision(Verdict.ADMITTED, Principal(token.id, token.scopes, token.profiles))
 
 
 def is_within(address: str, networks: Iterable[Network]) -> bool:

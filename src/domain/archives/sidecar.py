@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from ..errors.archives import SidecarInvalid
+from ..errors.archives import InvalidSidecar
 from ..identity.archive_id import ArchiveId, BackupType
 from ..identity.digests import Digests
 from ..tarkeep_error import TarkeepError
@@ -106,12 +106,12 @@ def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
             state=ArchiveState(members.get("state", ArchiveState.STORED.value)),
             notes=tuple(_text(note) for note in members.get("notes", ())),
         )
-    except SidecarInvalid:
+    except InvalidSidecar:
         raise
     except KeyError as error:
-        raise SidecarInvalid(f"member {error} is missing") from error
+        raise InvalidSidecar(f"member {error} is missing") from error
     except (ValueError, TypeError, AttributeError, TarkeepError) as error:
-        raise SidecarInvalid(str(error)) from error
+        raise InvalidSidecar(str(error)) from error
 
 
 def _text_of(members: Mapping[str, object]) -> bytes:
@@ -124,7 +124,7 @@ def _sha256(text: bytes) -> bytes:
 
 def _check_format(found: object) -> None:
     if found != FORMAT:
-        raise SidecarInvalid(f"format {found!r} is not {FORMAT}")
+        raise InvalidSidecar(f"format {found!r} is not {FORMAT}")
 
 
 def _check_sum(members: Mapping[str, object], sidecar: bytes) -> None:
@@ -134,18 +134,18 @@ def _check_sum(members: Mapping[str, object], sidecar: bytes) -> None:
         return  # the text as it stands; laying the members out anew takes 40 times as long
     rest = {name: value for name, value in members.items() if name != "sum"}
     if members.get("sum") not in (None, _sha256(_text_of(rest)).decode()):  # before it was added, side-cars had none
-        raise SidecarInvalid("its sum says that it was changed since it was written")
+        raise InvalidSidecar("its sum says that it was changed since it was written")
 
 
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
-        raise SidecarInvalid(f"{value!r} is neither true nor false")
+        raise InvalidSidecar(f"{value!r} is neither true nor false")
     return value
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise SidecarInvalid(f"{value!r} is not a text")
+        raise InvalidSidecar(f"{value!r} is not a text")
     return value
 
 

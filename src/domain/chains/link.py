@@ -6,7 +6,7 @@ from enum import Enum
 
 from attrs import evolve, frozen
 
-from ..comparing.fit import Completeness, Fit
+from ..comparing.fit import Compatibility, Completeness
 from ..identity.archive_id import ArchiveId
 from ..text.counted import counted
 from ..text.paths import SHOWN_BYTES, path_text
@@ -37,8 +37,8 @@ class Link:
     What *child* builds on, and why that is believed.
 
     *parent* is None for an archive that builds on nothing (`is_base`) and where none is known. *tried* are the archives
-    that were taken for the parent and are not. *is_sound* and *completeness* are those of the `Fit` with the parent.
-    *is_untroubled* says that no member of the child is in the way of another (see `untroubled`).
+    that were taken for the parent and are not. *is_sound* and *completeness* are those of the `Compatibility` with the
+    parent. *is_untroubled* says that no member of the child is in the way of another (see `untroubled`).
     """
 
     child: ArchiveId
@@ -56,7 +56,7 @@ class Link:
         return self.parent is None and self.evidence.rank < Evidence.CONTRADICTED.rank
 
 
-def with_own(link: Link, alone: Fit) -> Link:
+def with_own(link: Link, alone: Compatibility) -> Link:
     """*link* with what its child shows alone, whatever it builds on (see `untroubled.alone`)."""
     is_base = link.parent is None  # then there is nothing either that it could rename
     link = evolve(link, is_untroubled=alone.is_sound and (alone.is_excusable or not is_base))
@@ -71,7 +71,7 @@ def with_own(link: Link, alone: Fit) -> Link:
     return evolve(link, reason=link.reason + told, completeness=completeness)
 
 
-def overlooked_text(found: Fit) -> str:
+def overlooked_text(found: Compatibility) -> str:
     """What tar passed over, as the rest of a sentence."""
     text = ""
     if found.overlooked:

@@ -18,7 +18,7 @@ from typing import TypeAlias
 from attrs import frozen
 
 from ..archives.archive import ArchiveState, BackupArchive, Kind
-from ..comparing.fit import Fit, FitVerdict
+from ..comparing.fit import Agreement, Compatibility
 from ..identity.archive_id import ArchiveId, BackupType
 from ..profiles.rules import IncBase, ProfileRules
 from ..text.counted import counted
@@ -37,7 +37,7 @@ BETWEEN_TRIED = 10
 """Archives between one and its supposed parent that are asked for what they carry, the nearest before it first."""
 
 
-Compare: TypeAlias = Callable[[BackupArchive, BackupArchive], Fit]
+Compare: TypeAlias = Callable[[BackupArchive, BackupArchive], Compatibility]
 """Compares the listings of a child with those of a possible parent."""
 
 Overrule: TypeAlias = Callable[[BackupArchive, BackupArchive, BackupArchive], tuple[bytes, ...]]
@@ -148,7 +148,7 @@ class _Ladder:
         parent = stored[at - 1] if at else stored[0]
         reason = f"it started from the snapshot file that {parent.id.label} left behind"
         found = self.fit(child, parent)
-        if found.verdict is FitVerdict.CONTRADICTS:
+        if found.verdict is Agreement.CONTRADICTS:
             names = f"{counted(found.unresolved, 'name')} that it calls unchanged"
             are = "is" if found.unresolved == 1 else "are"
             reason += f"; {names} {are} in no archive before it{_example(found)}: excluded, or never archived by tar"
@@ -173,7 +173,7 @@ class _Ladder:
             where = "is not stored" if parent is None else "is in the trash"
             return Link(child.id, None, Evidence.ORPHAN, f"the declared parent {id.label} {where}")
         found = self.fit(child, parent)
-        if found.verdict is FitVerdict.CONTRADICTS:
+        if found.verdict is Agreement.CONTRADICTS:
             return self._contradicted(parent, found, "declared")
         if (otherwise := self._refuted(parent, "declared")) is not None:
             return otherwise
@@ -187,7 +187,7 @@ class _Ladder:
             wanted = " or ".join(type.value for type in types)
             return Link(child.id, None, Evidence.ORPHAN, f"no {wanted} taken before it is stored")
         found = self.fit(child, parent)
-        if found.verdict is FitVerdict.CONTRADICTS:
+        if found.verdict is Agreement.CONTRADICTS:
             return self._contradicted(parent, found, "inferred")
         if (otherwise := self._refuted(parent, "inferred")) is not None:
             return otherwise
@@ -217,7 +217,7 @@ class _Ladder:
         tried = [parent.id]
         for candidate in self._since(between, others):
             found = self.fit(child, candidate)
-            if found.verdict is FitVerdict.FITS:
+            if found.verdict is Agreement.FITS:
                 which = "that one" if candidate.id == between.id else candidate.id.label
                 reason += f"; {which} has every name that is said to be unchanged"
                 return self._to(candidate, Evidence.INFERRED, reason, found, tuple(tried))
@@ -245,7 +245,7 @@ class _Ladder:
                 return between, carried
         return None
 
-    def _contradicted(self, parent: BackupArchive, found: Fit, how: str) -> Link:
+    def _contradicted(self, parent: BackupArchive, found: Compatibility, how: str) -> Link:
         """
         A link where *parent* lacks names.
 
@@ -263,18 +263,18 @@ class _Ladder:
             reason += f"; no archive before it has {them}: {were} left out of the dump, or an archive is missing"
             return self._to(parent, Evidence.UNCERTAIN, reason, found)
         tried = [parent.id]
-        fitting: list[tuple[BackupArchive, Fit]] = []
+        fitting: list[tuple[BackupArchive, Compatibility]] = []
         changed: tuple[bytes, ...] = ()
         for candidate in before:
             if candidate.id == parent.id:
                 continue
             other = self.fit(child, candidate)
-            if other.verdict is FitVerdict.FITS and (since := self._changed_since(candidate)):
+            if other.verdict is Agreement.FITS and (since := self._changed_since(candidate)):
                 changed = changed or since[1]
                 tried.append(candidate.id)
-            elif other.verdict is FitVerdict.FITS:
+            elif other.verdict is Agreement.FITS:
                 fitting.append((candidate, other))
-            elif other.verdict is FitVerdict.CONTRADICTS:
+            elif other.verdict is Agreement.CONTRADICTS:
                 tried.append(candidate.id)
             if len(fitting) == 2:
                 break
@@ -300,7 +300,7 @@ class _Ladder:
         parent: BackupArchive,
         evidence: Evidence,
         reason: str,
-        found: Fit,
+        found: Compatibility,
         tried: tuple[ArchiveId, ...] = (),
     ) -> Link:
         reason += overlooked_text(found)
@@ -344,12 +344,12 @@ def _says_where_from(archive: BackupArchive) -> bool:
     return archive.lineage.snapshot_before is not None or archive.lineage.parent is not None
 
 
-def _example(found: Fit) -> str:
+def _example(found: Compatibility) -> str:
     return f", such as {path_text(found.examples[0][:SHOWN_BYTES])}" if found.examples else ""
 
 
-def _checked(found: Fit) -> str:
-    if found.verdict is FitVerdict.FITS:
+def _checked(found: Compatibility) -> str:
+    if found.verdict is Agreement.FITS:
         return ", and it has every name that is said to be unchanged"
     return ", which cannot be checked"
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from ..errors.client import NoAnswer, Refused
+from ..errors.client import Refused, ServerUnreachable
 from ..errors.uploads import OffsetMismatch
 from ..tarkeep_error import TarkeepError
 
@@ -57,10 +57,10 @@ class Retrying:
                 return attempt()
             except TarkeepError as error:
                 failures = 1 if has_moved() else failures + 1
-                if failures > self.retries or not may_pass(error):
+                if failures > self.retries or not is_transient(error):
                     raise
                 pause = self._pause(failures, error)
-                if self.unreached_seconds is not None and isinstance(error, NoAnswer) and error.is_unreachable:
+                if self.unreached_seconds is not None and isinstance(error, ServerUnreachable) and error.is_unreachable:
                     left = began_at + self.unreached_seconds - self.seconds()
                     if left <= 0:
                         raise
@@ -74,7 +74,7 @@ class Retrying:
         return max(drawn, asked or 0.0)
 
 
-def may_pass(error: TarkeepError) -> bool:
+def is_transient(error: TarkeepError) -> bool:
     """Whether the same request may succeed a little later."""
     if isinstance(error, Refused):
         # a server says that an upload broke off to a sender in whose place another has come: both may end well
@@ -83,4 +83,4 @@ def may_pass(error: TarkeepError) -> bool:
             or error.status in (408, 502, 503, 504)
             or error.code == "upload-interrupted"
         )
-    return isinstance(error, NoAnswer | OffsetMismatch)
+    return isinstance(error, ServerUnreachable | OffsetMismatch)

@@ -16,7 +16,7 @@ from itertools import islice
 
 from attrs import frozen
 
-from ..names.columns import listing_of
+from ..names.columns import dumpdir_of
 from ..names.name_table import NameTable, has_unchanged
 from ..tar.layout import BLOCK_BYTES
 
@@ -71,7 +71,7 @@ def pairs(child: NameTable, parent: NameTable) -> list[Pair]:
 
 def _names(table: NameTable, path: bytes) -> set[bytes]:
     at = table.position(path) * BLOCK_BYTES
-    return {name for listing in table.listings(path) for name in listing_of(at, listing).names}
+    return {name for listing in table.listings(path) for name in dumpdir_of(at, listing).names}
 
 
 def _leaves_something(child: NameTable, path: bytes) -> bool:

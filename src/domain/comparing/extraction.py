@@ -26,7 +26,7 @@ from typing import TypeAlias
 
 from attrs import define, field, frozen
 
-from ..tar.dumpdirs import Listing, Mark, Rename
+from ..tar.dumpdirs import Dumpdir, Mark, Rename
 from ..tar.members import Member, MemberType
 from ..tar.paths import canonical, join, split
 from ..text.paths import path_text
@@ -106,7 +106,7 @@ class Extraction:
 
     # -- members, by canonical paths ---------------------------------------------------------------------------------
 
-    def make(self, path: bytes, listing: Listing | None = None) -> None:
+    def make(self, path: bytes, listing: Dumpdir | None = None) -> None:
         """Extract a directory, after what its *listing* tells of was carried out."""
         if listing is not None:
             self._purge(path, listing)
@@ -149,7 +149,7 @@ class Extraction:
 
     # -- listings ----------------------------------------------------------------------------------------------------
 
-    def _purge(self, path: bytes, listing: Listing) -> None:
+    def _purge(self, path: bytes, listing: Dumpdir) -> None:
         """Carry out what *listing* tells of the directory *path*: renames, and what is gone."""
         there = self.find(path)
         if there is None:
@@ -168,7 +168,7 @@ class Extraction:
             if mark is None or mark is (Mark.HERE if is_folder else Mark.DIRECTORY):
                 self._remove(join(path, name))
 
-    def _rename_all(self, path: bytes, listing: Listing) -> bool:
+    def _rename_all(self, path: bytes, listing: Dumpdir) -> bool:
         """Whether all went well; tar goes no further where one did not."""
         temporaries = iter(listing.temporaries)
         temporary = b""

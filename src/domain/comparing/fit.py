@@ -7,7 +7,7 @@ from enum import Enum
 from attrs import frozen
 
 
-class FitVerdict(Enum):
+class Agreement(Enum):
     """Whether one archive can build on another, as their listings tell."""
 
     UNKNOWN = "unknown"  # one of them has no listings
@@ -16,7 +16,7 @@ class FitVerdict(Enum):
 
 
 @frozen
-class Fit:
+class Compatibility:
     """
     What comparing the listings of an archive with those of a possible parent showed.
 
@@ -34,7 +34,7 @@ class Fit:
     (see `directory_times`).
     """
 
-    verdict: FitVerdict
+    verdict: Agreement
     unresolved: int = 0
     examples: tuple[bytes, ...] = ()
     is_sound: bool = True
@@ -51,9 +51,9 @@ class Fit:
         """What it says of the names that the one leaves to the other."""
         if self.is_open:
             return Completeness.UNKNOWN
-        if self.verdict is FitVerdict.FITS:
+        if self.verdict is Agreement.FITS:
             return Completeness.OVERLOOKED if self.overlooked or self.unread else Completeness.WHOLE
-        if self.verdict is FitVerdict.CONTRADICTS:
+        if self.verdict is Agreement.CONTRADICTS:
             return Completeness.LEFT_OUT
         return Completeness.UNKNOWN
 

@@ -13,13 +13,13 @@ from itertools import chain, islice
 from attrs import frozen
 
 from ..errors.restoring import TreeTooLarge
-from ..names.columns import listing_of
+from ..names.columns import dumpdir_of
 from ..names.name_table import NameTable, has_unchanged, origins_between
-from ..names.renames import Origins
-from ..tar.dumpdirs import Listing, Mark
+from ..names.renames import DirectoryRenames
+from ..tar.dumpdirs import Dumpdir, Mark
 from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import MAX_HELD_BYTES, is_placeable, join
-from .fit import Fit, FitVerdict
+from .fit import Agreement, Compatibility
 from .silence import leaves_open
 from .soundness import is_carried_out
 
@@ -36,7 +36,7 @@ def fit(
     is_left_out: Callable[[bytes], bool] | None = None,
     *,
     is_base: bool = False,
-) -> Fit:
+) -> Compatibility:
     """
     Whether *parent* has every name that *child* calls unchanged, and every directory that it calls renamed.
 
@@ -55,7 +55,7 @@ def fit(
     Cost: that of finding what differs, and of that; where directories were renamed, of all of them.
     """
     if not child.has_listings or not parent.has_listings:
-        return Fit(FitVerdict.UNKNOWN)
+        return Compatibility(Agreement.UNKNOWN)
     if child.has_odd_paths and not all(map(is_placeable, child.directories())):
         raise TreeTooLarge(MAX_HELD_BYTES)
     origins = origins_between(child, parent)
@@ -87,8 +87,8 @@ def fit(
     unread = _unread(child, parent, origins)
     count += len(moved)
     examples += moved[: EXAMPLES - len(examples)]
-    verdict = FitVerdict.CONTRADICTS if count else FitVerdict.FITS
-    return Fit(
+    verdict = Agreement.CONTRADICTS if count else Agreement.FITS
+    return Compatibility(
         verdict,
         count,
         tuple(examples),
@@ -102,11 +102,11 @@ def fit(
     )
 
 
-def together(fits: Sequence[Fit]) -> Fit:
+def together(fits: Sequence[Compatibility]) -> Compatibility:
     """What fits of dumps that tar joined, each with the one before it, come to; there is at least one."""
     verdicts = {one.verdict for one in fits}
-    worst = next(one for one in (FitVerdict.CONTRADICTS, FitVerdict.UNKNOWN, FitVerdict.FITS) if one in verdicts)
-    return Fit(
+    worst = next(one for one in (Agreement.CONTRADICTS, Agreement.UNKNOWN, Agreement.FITS) if one in verdicts)
+    return Compatibility(
         worst,
         sum(one.unresolved for one in fits),
         tuple(islice(chain.from_iterable(one.examples for one in fits), EXAMPLES)),
@@ -174,7 +174,7 @@ class _Listed:
         return row is not None and bool(row.listed)
 
 
-def _differing(child: NameTable, parent: NameTable, origins: Origins) -> Iterator[tuple[bytes, bytes | None]]:
+def _differing(child: NameTable, parent: NameTable, origins: DirectoryRenames) -> Iterator[tuple[bytes, bytes | None]]:
     """
     The directories of *child* whose names are not plainly those that they had in *parent*, each with where it was
     there: None if it was nowhere, or another one is now where it was.
@@ -214,7 +214,7 @@ def _lacking(child: NameTable, path: bytes, parent: NameTable, was: bytes | None
     return [name for name in unchanged if name not in have and name not in here]
 
 
-def _unread(child: NameTable, parent: NameTable, origins: Origins) -> list[bytes]:
+def _unread(child: NameTable, parent: NameTable, origins: DirectoryRenames) -> list[bytes]:
     """The files that *child* says to have and has not, and that *parent* has: tar could not read them."""
     found: list[bytes] = []
     for path in sorted(child.incomplete()):
@@ -242,7 +242,7 @@ def _members(table: NameTable, path: bytes) -> set[bytes]:
     return set(table.files.names.some(within.start, within.stop))
 
 
-def _directories(parent: NameTable, was: bytes, origins: Origins) -> set[bytes]:
+def _directories(parent: NameTable, was: bytes, origins: DirectoryRenames) -> set[bytes]:
     """The names of directories that *parent* has in *was*, and that are not elsewhere now."""
     moved = origins.moved_from
     return {name for name in _marked(parent, was, (Mark.DIRECTORY,)) if join(was, name) not in moved}
@@ -253,6 +253,6 @@ def _marked(table: NameTable, path: bytes, marks: tuple[Mark, ...]) -> dict[byte
     return {name: mark for listing in _listings(table, path) for name, mark in listing.names.items() if mark in marks}
 
 
-def _listings(table: NameTable, path: bytes) -> Iterator[Listing]:
+def _listings(table: NameTable, path: bytes) -> Iterator[Dumpdir]:
     for listing in table.listings(path):
-        yield listing_of(table.position(path) * BLOCK_BYTES, listing)
+        yield dumpdir_of(table.position(path) * BLOCK_BYTES, listing)

@@ -20,7 +20,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from attrs import define, field, frozen
 
 from ..errors.restoring import TreeTooLarge
-from ..names.columns import listing_of
+from ..names.columns import dumpdir_of
 from ..names.name_table import Files, NameTable, OpenTable, Row, is_odd, mark_of, origins_between
 from ..names.table_maker import digest
 from ..tar.dumpdirs import Mark, Rename
@@ -266,20 +266,20 @@ class _Looking:
     def _folder(self, archive: int, position: int, path: bytes, table: NameTable, gone: Container[bytes]) -> KeptFolder:
         names: dict[bytes, Mark] = {}
         for listing in table.listings(path):
-            for name, mark in listing_of(position * BLOCK_BYTES, listing).names.items():
+            for name, mark in dumpdir_of(position * BLOCK_BYTES, listing).names.items():
                 if name not in gone and (mark is Mark.DIRECTORY or name not in names):
                     names[name] = mark
         return self._held(path, KeptFolder.of(archive, position, names))
 
     def _without(self, folder: KeptFolder, gone: Container[bytes]) -> KeptFolder:
         """*folder*, of which directories are *gone*."""
-        known = listing_of(0, folder.listing).names if gone else {}
+        known = dumpdir_of(0, folder.listing).names if gone else {}
         left = {name: mark for name, mark in known.items() if name not in gone}
         return folder if len(left) == len(known) else KeptFolder.of(folder.archive, folder.position, left)
 
     def _with(self, folder: KeptFolder | None, names: Iterable[bytes]) -> KeptFolder:
         """*folder*, in which *names* are, too."""
-        known = dict(listing_of(0, folder.listing).names) if folder is not None else {}
+        known = dict(dumpdir_of(0, folder.listing).names) if folder is not None else {}
         new = {name: Mark.UNCHANGED for name in names if name not in known}
         if folder is not None and not new:
             return folder

@@ -19,11 +19,11 @@ from typing import TypeAlias
 
 from attrs import define, field, frozen
 
-from ..names.columns import listing_of
+from ..names.columns import dumpdir_of
 from ..names.dump_table import tops
 from ..names.name_table import NameTable, mark_of
-from ..names.renames import Origins
-from ..tar.dumpdirs import Listing, Mark
+from ..names.renames import DirectoryRenames
+from ..tar.dumpdirs import Dumpdir, Mark
 from ..tar.layout import BLOCK_BYTES
 from ..tar.members import MemberType
 from ..tar.paths import join, split
@@ -38,7 +38,7 @@ _BEFORE, _NEW = 0, 1
 _Nodes: TypeAlias = dict[bytes, dict[bytes, Folder | Leaf]]
 
 
-def is_carried_out(child: NameTable, parent: NameTable, origins: Origins) -> bool:
+def is_carried_out(child: NameTable, parent: NameTable, origins: DirectoryRenames) -> bool:
     """
     Tar, extracting *child* over the tree of *parent*, comes to the tree of *child*.
 
@@ -131,7 +131,7 @@ class _Trial:
     tried: Extraction = field(factory=Extraction)
     _names: int = 0
 
-    def goes_well(self, child: NameTable, parent: NameTable, origins: Origins) -> bool:
+    def goes_well(self, child: NameTable, parent: NameTable, origins: DirectoryRenames) -> bool:
         """Tar comes to the tree of *child*, and there is no more to it than is followed."""
         try:
             before = self._begin(parent)
@@ -142,7 +142,7 @@ class _Trial:
             return False
         return self._is_as_told(child, origins, before, links)
 
-    def _has_moved(self, child: NameTable, parent: NameTable, origins: Origins) -> bool:
+    def _has_moved(self, child: NameTable, parent: NameTable, origins: DirectoryRenames) -> bool:
         """What is said to be renamed and is not listed where it is now, as by another name, is there all the same."""
         for now in origins.concerned:
             was = origins.before(now)
@@ -169,12 +169,12 @@ class _Trial:
                 nodes.setdefault(path, {})[name] = folder.names[name]
         return nodes
 
-    def _listings(self, table: NameTable) -> Iterator[tuple[bytes, Listing]]:
+    def _listings(self, table: NameTable) -> Iterator[tuple[bytes, Dumpdir]]:
         """The listings of the directories that are concerned; of one that has several, in their order."""
         for path in table.directories():
             if path in self.concerned:
                 for raw in table.listings(path):
-                    listing = listing_of(table.position(path) * BLOCK_BYTES, raw)
+                    listing = dumpdir_of(table.position(path) * BLOCK_BYTES, raw)
                     self._count(len(listing.names))
                     yield path, listing
 
@@ -187,7 +187,7 @@ class _Trial:
             if number < 0:
                 listings = child.listings(path)
                 for raw in listings:
-                    self.tried.make(path, listing_of(position * BLOCK_BYTES, raw))
+                    self.tried.make(path, dumpdir_of(position * BLOCK_BYTES, raw))
                 if not listings:
                     self.tried.make(path)
             elif number in targets and split(targets[number])[0] in self.concerned:
@@ -210,7 +210,7 @@ class _Trial:
             if path in self.concerned:
                 yield child.position(path), -1, path
 
-    def _is_as_told(self, child: NameTable, origins: Origins, before: _Nodes, links: set[bytes]) -> bool:
+    def _is_as_told(self, child: NameTable, origins: DirectoryRenames, before: _Nodes, links: set[bytes]) -> bool:
         """What came out is what the listings of *child* name."""
         named: dict[bytes, dict[bytes, Mark]] = {}
         for path, listing in self._listings(child):

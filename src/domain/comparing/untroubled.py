@@ -19,7 +19,7 @@ from ..tar.layout import BLOCK_BYTES
 from ..tar.members import MemberRecord, MemberType
 from ..tar.paths import canonical, is_placeable, join, split
 from ..tar.read_headers import read_member
-from .fit import Fit, FitVerdict
+from .fit import Agreement, Compatibility
 from .fitting import EXAMPLES
 
 MOST_FILES, MOST_DIRECTORIES = 2_000_000, 500_000
@@ -172,14 +172,14 @@ class Passing:
         self._links.clear()
 
 
-def alone(is_untroubled: bool, unread: Sequence[bytes] = (), *, renames_in_vain: bool = False) -> Fit:
+def alone(is_untroubled: bool, unread: Sequence[bytes] = (), *, renames_in_vain: bool = False) -> Compatibility:
     """
     That as what comparing an archive with itself shows, which is how it is kept.
 
     *unread* are the files that it lists and has not, *renames_in_vain* as the function.
     """
-    return Fit(
-        FitVerdict.FITS,
+    return Compatibility(
+        Agreement.FITS,
         is_sound=is_untroubled,
         is_excusable=not renames_in_vain,
         unread=len(unread),

@@ -8,7 +8,7 @@ from ..tarkeep_error import TarkeepError
 
 
 @define
-class NotLetIn(TarkeepError):
+class NotAuthenticated(TarkeepError):
     """Somebody has no token, or none that is valid here and now."""
 
     why: str

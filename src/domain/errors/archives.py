@@ -121,7 +121,7 @@ class AlreadyPublished(TarkeepError):
 
 
 @define
-class SidecarInvalid(TarkeepError):
+class InvalidSidecar(TarkeepError):
     """A side-car cannot be read as one."""
 
     reason: str

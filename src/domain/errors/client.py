@@ -10,7 +10,7 @@ from ..text.lack_counts import Counts
 
 
 @define
-class NoAnswer(TarkeepError):
+class ServerUnreachable(TarkeepError):
     """
     The server cannot be reached, or the connection broke. *server* is its address without a password.
 
@@ -64,7 +64,7 @@ class Refused(TarkeepError):
 
 
 @define
-class StoredDiffers(TarkeepError):
+class RemoteConflict(TarkeepError):
     """The server stores other bytes under the name of a local archive. *name* is ``TYPE/NAME``."""
 
     name: str
@@ -156,7 +156,7 @@ class PullInProgress(TarkeepError):
 
 
 @define
-class NotThere(Refused):
+class RemoteNotFound(Refused):
     """The server has no such thing, in its own words."""
 
 

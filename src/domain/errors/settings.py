@@ -67,7 +67,7 @@ class InvalidSetting(TarkeepError):
 
 
 @define
-class WrongUse(TarkeepError):
+class UsageError(TarkeepError):
     """A command cannot do what its line asks for. *what* is the word of the line, the reason says what would do."""
 
     what: str

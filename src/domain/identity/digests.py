@@ -6,7 +6,7 @@ import re
 
 from attrs import frozen
 
-from .invalid import DigestInvalid, DigestMismatch
+from .invalid import DigestMismatch, InvalidDigest
 
 _HEX_LENGTH = {"md5": 32, "sha256": 64}
 
@@ -26,13 +26,13 @@ def parse_digest(algorithm: str, text: str) -> str:
         return text
     value = text.strip().lower()
     if len(value) != length or not _LOWER_HEX.fullmatch(value):
-        raise DigestInvalid(algorithm, text)
+        raise InvalidDigest(algorithm, text)
     return value
 
 
 def check_hex(algorithm: str, value: str) -> None:
     if not isinstance(value, str) or len(value) != _HEX_LENGTH[algorithm] or not _LOWER_HEX.fullmatch(value):
-        raise DigestInvalid(algorithm, str(value))
+        raise InvalidDigest(algorithm, str(value))
 
 
 @frozen

@@ -31,7 +31,7 @@ class InvalidType(TarkeepError):
 
 
 @define
-class DigestInvalid(TarkeepError):
+class InvalidDigest(TarkeepError):
     """A declared digest is not readable as one."""
 
     algorithm: str

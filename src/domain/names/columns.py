@@ -16,7 +16,7 @@ from typing import TypeAlias
 from attrs import frozen
 
 from ..errors.content import MemberUnreadable
-from ..tar.dumpdirs import Listing, parse_listing, written_listing
+from ..tar.dumpdirs import Dumpdir, parse_dumpdir, written_dumpdir
 from ..tar.layout import BLOCK_BYTES, ONLY_TIMES
 from ..tar.members import MemberRecord, MemberType
 from ..tar.paths import canonical, relative
@@ -26,7 +26,7 @@ TABLE_MEMBERS = 4096
 """The most members that `tables` puts into one."""
 
 DIRECTORY, HARD_LINK, OTHER = b"dh-"
-"""What `Names` tells of a member's type."""
+"""What `MemberColumns` tells of a member's type."""
 
 _TYPE = 156
 _PREFIX_AT = 345
@@ -51,7 +51,7 @@ _NOTHING_LISTED = b"\0"
 
 
 @frozen
-class Names:
+class MemberColumns:
     """
     Some members of an archive, in the order of its tar, in columns of one length.
 
@@ -69,11 +69,11 @@ class Names:
     spans: Sequence[int]
 
 
-ArchiveNames: TypeAlias = Callable[[], Iterable[Names]]
+ArchiveNames: TypeAlias = Callable[[], Iterable[MemberColumns]]
 """The names of one archive, from the beginning at every call."""
 
 
-def tables(records: Iterable[MemberRecord]) -> Iterator[Names]:
+def tables(records: Iterable[MemberRecord]) -> Iterator[MemberColumns]:
     """
     The names of *records*.
 
@@ -83,10 +83,10 @@ def tables(records: Iterable[MemberRecord]) -> Iterator[Names]:
     rest = iter(records)
     while some := list(islice(rest, TABLE_MEMBERS)):
         letters, paths, extras, spans = zip(*map(named, some), strict=True)
-        yield Names([record.at for record in some], bytes(letters), paths, extras, spans)
+        yield MemberColumns([record.at for record in some], bytes(letters), paths, extras, spans)
 
 
-def listing_of(position: int, extra: bytes) -> Listing:
+def dumpdir_of(position: int, extra: bytes) -> Dumpdir:
     """
     What a directory's extra says.
 
@@ -94,18 +94,18 @@ def listing_of(position: int, extra: bytes) -> Listing:
         MemberUnreadable: it is malformed.
     """
     try:
-        return parse_listing(extra)
+        return parse_dumpdir(extra)
     except ValueError as error:
         raise MemberUnreadable(position, f"its listing has {error}") from error
 
 
-def listings(archive: Iterable[Names]) -> Iterator[tuple[bytes, Listing]]:
-    """The directories of an archive that have a listing, with it. Raises like `listing_of`."""
+def listings(archive: Iterable[MemberColumns]) -> Iterator[tuple[bytes, Dumpdir]]:
+    """The directories of an archive that have a listing, with it. Raises like `dumpdir_of`."""
     for position, path, extra in raw_listings(archive):
-        yield path, listing_of(position, extra)
+        yield path, dumpdir_of(position, extra)
 
 
-def raw_listings(archive: Iterable[Names]) -> Iterator[tuple[int, bytes, bytes]]:
+def raw_listings(archive: Iterable[MemberColumns]) -> Iterator[tuple[int, bytes, bytes]]:
     """The directories of an archive that have a listing, each with its position and the listing as the tar has it."""
     for names in archive:
         for position, letter, path, extra in zip(
@@ -129,7 +129,7 @@ def _any(record: MemberRecord) -> tuple[int, bytes, bytes, int]:
     member = read_member(record)
     path = canonical(member.path)
     if member.type is MemberType.DIRECTORY:
-        return DIRECTORY, path, b"" if member.listing is None else written_listing(member.listing), 0
+        return DIRECTORY, path, b"" if member.listing is None else written_dumpdir(member.listing), 0
     if member.type is MemberType.HARD_LINK:
         return HARD_LINK, path, canonical(member.link), 0
     return OTHER, path, b"", 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..errors.content import MemberUnreadable
-from .columns import DIRECTORY, Names
+from .columns import DIRECTORY, MemberColumns
 from .name_table import NameTable, tells_of_renames
 from .table_maker import held_table
 
@@ -19,7 +19,7 @@ MAX_PARTS = 64
 """Nobody joins more; each costs the place of all names that it has."""
 
 
-def taken_apart(archive: Iterable[Names], limit_bytes: int) -> Sequence[NameTable]:
+def taken_apart(archive: Iterable[MemberColumns], limit_bytes: int) -> Sequence[NameTable]:
     """
     The tables of the dumps in *archive*, in their order.
 
@@ -30,7 +30,7 @@ def taken_apart(archive: Iterable[Names], limit_bytes: int) -> Sequence[NameTabl
         TreeTooLarge: one has more names than *limit_bytes* allows for.
         MemberUnreadable: there are more than `MAX_PARTS`; or as whoever gives the names.
     """
-    parts: list[list[Names]] = [[]]
+    parts: list[list[MemberColumns]] = [[]]
     listed: set[bytes] = set()
     for names in archive:
         begin = 0
@@ -49,8 +49,8 @@ def taken_apart(archive: Iterable[Names], limit_bytes: int) -> Sequence[NameTabl
     return [held_table(part, limit_bytes) for part in parts]
 
 
-def _some(names: Names, begin: int, stop: int) -> Names:
-    return Names(
+def _some(names: MemberColumns, begin: int, stop: int) -> MemberColumns:
+    return MemberColumns(
         names.positions[begin:stop],
         names.letters[begin:stop],
         names.paths[begin:stop],

@@ -21,9 +21,9 @@ from attrs import frozen
 from ..tar.dumpdirs import Mark, Rename
 from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import MAX_LEVELS, is_placeable, split
-from .columns import DIRECTORY, TABLE_MEMBERS, Names, listing_of
+from .columns import DIRECTORY, TABLE_MEMBERS, MemberColumns, dumpdir_of
 from .packed_texts import Texts
-from .renames import Origins
+from .renames import DirectoryRenames
 
 DIGEST_BYTES = 16
 
@@ -51,9 +51,9 @@ class Files:
 
     *folders* are the directories that they are in, ascending; those in the folder number n are the ones from
     ``firsts[n]`` to ``firsts[n + 1]``, ascending by their *names*, those of one name in the order of the tar.
-    *positions* and *spans* are those of `Names` in blocks of 512 bytes, *letters* as there. *order* has their numbers
-    in the order of the tar.
-    *link_numbers* are those of hard links, ascending, *link_targets* the paths these are to.
+    *positions* and *spans* are those of `MemberColumns` in blocks of 512 bytes, *letters* as there. *order* has their
+    numbers in the order of the tar. *link_numbers* are those of hard links, ascending, *link_targets* the paths these
+    are to.
     """
 
     folders: Texts
@@ -172,9 +172,9 @@ class NameTable(Protocol):
         """The directories whose rows are not complete, each once, in any order."""
 
 
-def origins_between(child: NameTable, parent: NameTable) -> Origins:
+def origins_between(child: NameTable, parent: NameTable) -> DirectoryRenames:
     """Where the directories of *child* were in *parent*."""
-    return Origins(child.renames, parent.renames, child.directories, parent.directories)
+    return DirectoryRenames(child.renames, parent.renames, child.directories, parent.directories)
 
 
 OpenTable: TypeAlias = Callable[[], NameTable]
@@ -203,7 +203,7 @@ def mark_of(table: NameTable, path: bytes) -> Mark | None:
     """
     directory, name = split(path)
     listings = table.listings(directory) if path else ()
-    return listing_of(table.position(directory) * BLOCK_BYTES, listings[-1]).names.get(name) if listings else None
+    return dumpdir_of(table.position(directory) * BLOCK_BYTES, listings[-1]).names.get(name) if listings else None
 
 
 def is_odd(path: bytes) -> bool:
@@ -225,7 +225,7 @@ def has_unchanged(listing: bytes) -> bool:
     return listing[:1] == b"N" or b"\0N" in listing
 
 
-def listed_in_order(table: NameTable) -> Iterator[Names]:
+def listed_in_order(table: NameTable) -> Iterator[MemberColumns]:
     """The directories of *table* that have listings, with these, in the order of the tar."""
     places = sorted(zip(table.positions(), table.directories(), strict=True))
     for begin in range(0, len(places), TABLE_MEMBERS):
@@ -234,7 +234,7 @@ def listed_in_order(table: NameTable) -> Iterator[Names]:
             for position, path in places[begin : begin + TABLE_MEMBERS]
             for listing in table.listings(path)
         ]
-        yield Names(
+        yield MemberColumns(
             [position for position, _, _ in found],
             bytes((DIRECTORY,)) * len(found),
             [path for _, path, _ in found],

@@ -14,7 +14,7 @@ MAX_STEPS = 1000
 """Renames of one archive that tar is trusted with: finding out whether it may be costs the square of their number."""
 
 
-class Origins:
+class DirectoryRenames:
     """
     Where the directories of an archive's tree were in the tree before it.
 

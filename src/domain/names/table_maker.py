@@ -14,7 +14,7 @@ from ..errors.restoring import TreeTooLarge
 from ..tar.dumpdirs import Rename
 from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import DIRECTORY_BYTES, MAX_LEVELS, NAME_BYTES
-from .columns import DIRECTORY, HARD_LINK, Names, listing_of
+from .columns import DIRECTORY, HARD_LINK, MemberColumns, dumpdir_of
 from .name_table import DIGEST_BYTES, Files, NameTable, Row, is_odd, names_alone, tells_of_renames
 from .packed_texts import PackedTexts, Texts
 
@@ -37,7 +37,7 @@ class _Listed:
 @define(eq=False)
 class TableMaker:
     """
-    Makes the table of an archive of its `Names`, which pass in the order of the tar.
+    Makes the table of an archive of its `MemberColumns`, which pass in the order of the tar.
 
     *keep* is told of each listing: the directory's path, which of its listings it is, counted from 0, the digest, and
     the listing.
@@ -62,7 +62,7 @@ class TableMaker:
     _links: dict[int, bytes] = field(factory=dict)
     _held_bytes: int = 0
 
-    def add(self, names: Names) -> None:
+    def add(self, names: MemberColumns) -> None:
         """Take the next members in."""
         last, numbers = b"", None
         count = len(self._positions)
@@ -122,7 +122,7 @@ class TableMaker:
 
     def _read_renames(self, position: int, listing: bytes) -> None:
         try:
-            self.renames = listing_of(position, listing).renames
+            self.renames = dumpdir_of(position, listing).renames
         except MemberUnreadable as error:
             self.malformed = error
         self._hold(sum(len(rename.old) + len(rename.new) for rename in self.renames))
@@ -243,7 +243,7 @@ def _listed(row: Row | None) -> bytes | None:
     return None if row is None else row.listed
 
 
-def held_table(archive: Iterable[Names], limit_bytes: int) -> HeldTable:
+def held_table(archive: Iterable[MemberColumns], limit_bytes: int) -> HeldTable:
     """
     The table of an archive whose names are at hand.
 

@@ -9,7 +9,7 @@ from ..access.audit import AuditEntry, AuditReport
 from ..access.tokens import Keyring, Token
 
 
-class Gatekeeper(Protocol):
+class TokenStore(Protocol):
     """
     The tokens that there are.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from ..comparing.fit import Fit
+from ..comparing.fit import Compatibility
 from ..names.footprints import Footprint
 from ..names.name_table import NameTable
 from ..tar.members import MemberRecord
@@ -72,13 +72,13 @@ class MemberRecords(Protocol):
             TreeTooLarge: there are more names than *limit_bytes* allows for.
         """
 
-    def fits(self, child: str) -> dict[str, Fit]:
+    def fits(self, child: str) -> dict[str, Compatibility]:
         """
         What was kept of comparing *child* with others, by the SHA-256 of these, and by its own of looking at it alone
         (see `untroubled`). No errors.
         """
 
-    def keep_fits(self, child: str, fits: Mapping[str, Fit]) -> None:
+    def keep_fits(self, child: str, fits: Mapping[str, Compatibility]) -> None:
         """Keep *fits* with the records of *child* instead of what was kept before, if it can be done. No errors."""
 
     def footprint(self, sha256: str) -> Footprint:

@@ -37,7 +37,7 @@ class Rename:
 
 
 @frozen
-class Listing:
+class Dumpdir:
     """
     The dumpdir of one directory: every name in it, changed or not, and the renames told at this place.
 
@@ -54,7 +54,7 @@ class Listing:
 _MARKS = {mark.value[0]: mark for mark in Mark}
 
 
-def parse_listing(dumpdir: bytes) -> Listing:
+def parse_dumpdir(dumpdir: bytes) -> Dumpdir:
     """
     The listing in the bytes of a dumpdir: records ``letter name NUL``, up to an empty one.
 
@@ -68,16 +68,16 @@ def parse_listing(dumpdir: bytes) -> Listing:
     """
     end = dumpdir.find(b"\0\0")
     if dumpdir[:1] == b"\0":
-        return Listing({})
+        return Dumpdir({})
     records = (dumpdir[:end] if end >= 0 else dumpdir.rstrip(b"\0")).split(b"\0")
     try:
         names = {record[1:]: _MARKS[record[0]] for record in records}
     except (KeyError, IndexError):  # an unknown letter, or a rename; nothing at all
         return _with_renames(records)
-    return Listing(_possible(names, dumpdir))
+    return Dumpdir(_possible(names, dumpdir))
 
 
-def _with_renames(records: list[bytes]) -> Listing:
+def _with_renames(records: list[bytes]) -> Dumpdir:
     names: dict[bytes, Mark] = {}
     renames: list[Rename] = []
     temporaries: list[bytes] = []
@@ -95,7 +95,7 @@ def _with_renames(records: list[bytes]) -> Listing:
         elif letter and letter[0] in _MARKS:
             names[name] = _MARKS[letter[0]]
     order.end()
-    return Listing(_possible(names, b"/"), tuple(renames), tuple(temporaries))
+    return Dumpdir(_possible(names, b"/"), tuple(renames), tuple(temporaries))
 
 
 def _possible(names: dict[bytes, Mark], dumpdir: bytes) -> dict[bytes, Mark]:
@@ -107,8 +107,8 @@ def _possible(names: dict[bytes, Mark], dumpdir: bytes) -> dict[bytes, Mark]:
     return names
 
 
-def written_listing(listing: Listing) -> bytes:
-    """A dumpdir that `parse_listing` reads as *listing*."""
+def written_dumpdir(listing: Dumpdir) -> bytes:
+    """A dumpdir that `parse_dumpdir` reads as *listing*."""
     records: list[bytes] = []
     for rename in listing.renames:
         # A spelling of the empty name that needs no directory announced: it is the temporary name's.

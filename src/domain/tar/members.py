@@ -12,7 +12,7 @@ from enum import Enum
 
 from attrs import frozen
 
-from .dumpdirs import Listing
+from .dumpdirs import Dumpdir
 
 
 class MemberType(Enum):
@@ -74,5 +74,5 @@ class Member:
     data_at: int
     stored_bytes: int
     is_sparse: bool
-    listing: Listing | None
+    listing: Dumpdir | None
     disputed: str = ""

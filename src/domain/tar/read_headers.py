@@ -19,7 +19,7 @@ from functools import lru_cache
 from attrs import define, evolve, field
 
 from ..errors.content import MemberUnreadable
-from .dumpdirs import Listing, parse_listing
+from .dumpdirs import Dumpdir, parse_dumpdir
 from .layout import (
     BLOCK_BYTES,
     DUMPDIR,
@@ -255,9 +255,9 @@ def _read(
     )
 
 
-def _listing(at: int, dumpdir: bytes) -> Listing:
+def _listing(at: int, dumpdir: bytes) -> Dumpdir:
     try:
-        return parse_listing(dumpdir)
+        return parse_dumpdir(dumpdir)
     except ValueError as error:
         raise MemberUnreadable(at, f"its listing has {error}") from error
 

@@ -13,7 +13,7 @@ from enum import Enum
 
 from attrs import frozen
 
-from ..names.renames import Origins
+from ..names.renames import DirectoryRenames
 from ..tar.dumpdirs import Mark, Rename
 from ..tar.members import Member, MemberType
 from ..tar.paths import Directories, canonical, split
@@ -220,7 +220,7 @@ class _History:
         if previous is None:
             return None
         now, before = self._sighting(dump, path), self._sighting(previous, path)
-        return Origins(now.renames, before.renames, now.directories, before.directories).before(path)
+        return DirectoryRenames(now.renames, before.renames, now.directories, before.directories).before(path)
 
     def _before_all(self, index: int, path: bytes) -> bytes | None:
         """Where *path* was at the point that the archive builds on; None if it cannot have been there."""

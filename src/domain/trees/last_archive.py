@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..comparing.silence import Kept
-from ..names.columns import HARD_LINK, listing_of
+from ..names.columns import HARD_LINK, dumpdir_of
 from ..names.name_table import Files, NameTable, is_odd
 from ..names.packed_texts import Texts
 from ..tar.dumpdirs import Mark
@@ -59,7 +59,7 @@ class LastArchive:
             path = above
 
     def _add_listed(self, path: bytes, listing: bytes) -> None:
-        for name, mark in listing_of(self._members[path] * BLOCK_BYTES, listing).names.items():
+        for name, mark in dumpdir_of(self._members[path] * BLOCK_BYTES, listing).names.items():
             if mark is Mark.DIRECTORY:
                 if is_placeable(below := join(path, name)):
                     self._add(below)
@@ -104,7 +104,7 @@ class LastArchive:
         draft, table, files = self._draft, self._table, self._table.files
         found: dict[bytes, int] = {}
         for listing in listings:
-            for name, mark in listing_of(self._members[path] * BLOCK_BYTES, listing).names.items():
+            for name, mark in dumpdir_of(self._members[path] * BLOCK_BYTES, listing).names.items():
                 found.setdefault(name, LISTED[mark])
         below = self._below.get(path, ())
         positions = {name: self._members[at] for name in below if (at := join(path, name)) in self._members}

@@ -20,9 +20,9 @@ from functools import partial
 from attrs import define, field
 
 from ..comparing.silence import NOTHING, Kept, changed, completed, leaves_out, says_nothing_of
-from ..names.columns import HARD_LINK, listing_of
+from ..names.columns import HARD_LINK, dumpdir_of
 from ..names.name_table import Files, NameTable, OpenTable, is_odd, origins_between
-from ..names.renames import Origins
+from ..names.renames import DirectoryRenames
 from ..tar.dumpdirs import Mark
 from ..tar.paths import MAX_HELD_BYTES, split
 from .draft import WANTED, TreeDraft
@@ -180,7 +180,7 @@ class _Exact:
 
     # -- those before ------------------------------------------------------------------------------------------------
 
-    def _map_back(self, jobs: _Jobs, origins: Origins) -> None:
+    def _map_back(self, jobs: _Jobs, origins: DirectoryRenames) -> None:
         """Have *jobs* by the paths that the directories had before; names in those that were not there are gaps."""
         before: dict[bytes, int] = {}
         jobs.moved.clear()
@@ -275,7 +275,7 @@ class _Exact:
             return  # the same names, and those that it calls here were taken: what is wanted is called unchanged
         draft = self._draft
         for listing in table.listings(path):
-            marks = listing_of(table.position(path) * BLOCK_BYTES, listing).names
+            marks = dumpdir_of(table.position(path) * BLOCK_BYTES, listing).names
             for slot, name in list(draft.still_wanted(folder)):
                 mark = marks.get(name)
                 if mark is Mark.HERE:

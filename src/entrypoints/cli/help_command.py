@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...domain.errors.settings import WrongUse
+from ...domain.errors.settings import UsageError
 from ..settings.nearest import did_you_mean
 from . import commands
 from .terminal.exits import OK
@@ -25,7 +25,9 @@ def help_(*command: str) -> int:
         rest = command[len(explained)]
         below = [words[-1] for words in known if words[:-1] == explained]
         question = did_you_mean(rest, below)
-        raise WrongUse(rest, f"{' '.join(explained)} has no such command{question}" if below else "is a word too many")
+        raise UsageError(
+            rest, f"{' '.join(explained)} has no such command{question}" if below else "is a word too many"
+        )
     if command:
         describe(command)
         app([*command, "--help"])

@@ -13,7 +13,7 @@ import cyclopts
 from cyclopts import App, ArgumentCollection, Parameter
 
 from ... import __version__
-from ...domain.errors.settings import InvalidSetting, WrongUse
+from ...domain.errors.settings import InvalidSetting, UsageError
 from ...domain.text.paths import printable
 from ..settings.client import ClientSettings, config_file
 from ..settings.nearest import did_you_mean
@@ -103,7 +103,7 @@ def with_config(
     try:
         result: int = app(tokens)
     except OptionAmongFiles as error:
-        raise WrongUse(error.word, no_option(app, command, error.word)) from None
+        raise UsageError(error.word, no_option(app, command, error.word)) from None
     return result
 
 

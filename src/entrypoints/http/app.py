@@ -33,7 +33,7 @@ from ..wiring.tarkeep import Tarkeep
 from .answers.problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
 from .context import Context
 from .edge import security_headers
-from .edge.guard import VISITOR, WROTE, Guard, note_written
+from .edge.guard import PRINCIPAL, WROTE, Guard, note_written
 from .edge.method import effective_method, is_of_uploads, refuse_two_methods
 from .requests import tus_headers
 from .requests.parameters import check_target
@@ -273,12 +273,12 @@ class _Exchange:
         """Write the log's line, and let go of what a large body took."""
         if max(self._received_bytes, self._sent_bytes) > MUCH_BYTES:
             self._context.heap.eased()
-        client, visitor = self._scope.get("client"), self._scope.get(VISITOR)
+        client, principal = self._scope.get("client"), self._scope.get(PRINCIPAL)
         log.info(
             "request",
             id=self.request_id,
             client=client[0] if client else None,
-            token=visitor.token if visitor is not None else None,
+            token=principal.token if principal is not None else None,
             method=self._scope["method"],
             path=self._scope["path"],
             status=self._status,

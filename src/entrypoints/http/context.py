@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from ...domain.access.audit import AuditEntry
-from ...domain.access.tokens import Visitor
+from ...domain.access.tokens import Principal
 from ...domain.errors.content import TooLarge
 from ...domain.identity.archive_id import ArchiveId
 from ...domain.identity.naming import check_profile
@@ -33,7 +33,7 @@ from .answers.download import StreamedResponse, gathered
 from .answers.problems import RETRY_AFTER_SECONDS, Problem
 from .answers.sync_report import content_of
 from .edge.body import Incoming, MinimumRate, Patience, with_body
-from .edge.guard import VISITOR, WROTE, Written, visitor_of
+from .edge.guard import PRINCIPAL, WROTE, Written, principal_of
 from .heap import Heap
 from .once import ToldOnce
 from .suspects import Suspects
@@ -259,10 +259,10 @@ class Context:
         written: Written | None = scope.pop(WROTE, None)
         if written is None:
             return
-        visitor: Visitor = scope[VISITOR]
+        principal: Principal = scope[PRINCIPAL]
         address = scope["client"][0] if scope.get("client") else ""
         now = self.tarkeep.clock.now()
-        entry = AuditEntry(now, visitor.token, address, written.what, written.sha256, written.result)
+        entry = AuditEntry(now, principal.token, address, written.what, written.sha256, written.result)
         try:
             if written.upload is None:
                 self.tarkeep.audit.append(entry)
@@ -301,12 +301,12 @@ class Context:
             if turns is self._inventories:
                 what = f"{INVENTORIES_AT_ONCE} inventories are being received"
             raise _overloaded(what) from None
-        visitor = visitor_of(request)
+        principal = principal_of(request)
 
         def while_let_in(blocks: Iterator[bytes]) -> Iterator[bytes]:
             yield from blocks
             # a body may take hours: nothing is made of it for a token that was revoked meanwhile
-            self.tarkeep.let_in.check_still(visitor)
+            self.tarkeep.authenticate.check_still(principal)
 
         def work_and_enter(blocks: Iterator[bytes]) -> Result:
             result = work(while_let_in(blocks))

@@ -73,7 +73,7 @@ class Reloading:
         """Read everything anew, and say in the log what came of it."""
         told: dict[str, object] = {}
         told["rules"] = self._tried("rules", self.tarkeep.reload_rules)
-        told["tokens"] = self._tried("tokens", lambda: len(self.tarkeep.gatekeeper.keyring().tokens))
+        told["tokens"] = self._tried("tokens", lambda: len(self.tarkeep.token_store.keyring().tokens))
         if self.secured is not None:
             told["fingerprint"] = self._tried("certificate", self._load_certificate)
         good = {name: value for name, value in told.items() if value is not None}

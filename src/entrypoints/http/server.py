@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from ...domain.access.tokens import why_not_listen
 from ...domain.errors.settings import InvalidSetting
-from ...domain.usecases.access.tokens import LetIn
+from ...domain.usecases.access.tokens import Authenticate
 from ..logs import Log
 from ..settings.server import ServerSettings
 from ..wiring.tarkeep import Tarkeep
@@ -59,7 +59,9 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     listener = _listen(family, address)
     app = create_app(tarkeep, settings)
     reloading = Reloading(tarkeep, settings, secured)
-    server = _Server(_config(app, settings, secured), listener, tarkeep.let_in, settings.tls_certificate, reloading)
+    server = _Server(
+        _config(app, settings, secured), listener, tarkeep.authenticate, settings.tls_certificate, reloading
+    )
     # before uvicorn takes the signals over, and after: it stops gracefully and then raises the signal once more
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
@@ -82,7 +84,7 @@ def _adopt(tarkeep: Tarkeep) -> None:
 def _check_address(tarkeep: Tarkeep, settings: ServerSettings, host: str) -> None:
     reason = why_not_listen(
         is_loopback=ip_address(host.partition("%")[0]).is_loopback,
-        is_open=tarkeep.let_in.is_open,
+        is_open=tarkeep.authenticate.is_open,
         has_tls=settings.tls_certificate is not None,
         behind_proxy=settings.behind_proxy,
     )
@@ -113,7 +115,7 @@ def _expiring(tarkeep: Tarkeep) -> Iterator[None]:
 
     def expire() -> None:
         while not ended.wait(TIDY_SECONDS):
-            tarkeep.gatekeeper.keep_uses()
+            tarkeep.token_store.keep_uses()
             tarkeep.uploads.expire()
 
     thread = threading.Thread(target=expire, name="expire")
@@ -132,13 +134,13 @@ class _Server(uvicorn.Server):
         self,
         config: uvicorn.Config,
         listener: socket.socket,
-        let_in: LetIn,
+        authenticate: Authenticate,
         certificate: Path | None,
         reloading: Reloading,
     ) -> None:
         super().__init__(config)
         self._listener = listener
-        self._let_in = let_in
+        self._let_in = authenticate
         self._certificate = certificate
         self._reloading = reloading
 

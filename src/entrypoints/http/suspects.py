@@ -2,7 +2,7 @@
 Archives that a client doubts, because what it got of one has another SHA-256: they are read again here, and marked.
 
 Whoever may read archives may ask for this, and must not be able to keep the disk busy by it. So one archive is read at
-a time, at low priority; a few wait, of each visitor fewer; and one that was read is not read again for a while: the
+a time, at low priority; a few wait, of each principal fewer; and one that was read is not read again for a while: the
 answer is then what was found.
 """
 

@@ -16,7 +16,7 @@ import msgspec
 
 from ...domain.client.backup.dump_rule import DumpRule, parse_period
 from ...domain.client.ports.dumping import DumpSource
-from ...domain.errors.settings import InvalidSetting, WrongUse
+from ...domain.errors.settings import InvalidSetting, UsageError
 from ...domain.identity.archive_id import BackupType
 from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_profile
@@ -81,7 +81,7 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             InvalidSetting: there is no such directory, or no such list of patterns.
         """
         if self.directory is None:
-            raise WrongUse("directory", "name the one to back up, or set it in the table of the profile")
+            raise UsageError("directory", "name the one to back up, or set it in the table of the profile")
         directory = expanded("directory", Path(self.directory)).resolve()
         if not directory.is_dir():
             raise InvalidSetting("directory", f"{directory} is no directory")

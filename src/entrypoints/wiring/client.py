@@ -19,7 +19,7 @@ from ...domain.client.ports.local_archives import LocalArchive
 from ...domain.client.pull.pull_archive import PullArchive
 from ...domain.client.push.push_archive import PlanPush, PushArchive
 from ...domain.client.retrying import Retrying
-from ...domain.errors.settings import InvalidSetting, WrongUse
+from ...domain.errors.settings import InvalidSetting, UsageError
 from ...domain.identity.archive_id import BackupType
 from ...domain.ports.inspection import Hasher
 from ..settings.files import expanded, read_setting_text
@@ -97,7 +97,7 @@ def local_archive(file: Path, type: BackupType) -> LocalArchive:
     try:
         return described(file, type)
     except OSError as error:
-        raise WrongUse(str(file), error.strerror or str(error)) from error
+        raise UsageError(str(file), error.strerror or str(error)) from error
 
 
 def pull_archive(client: Client, into: Path) -> PullArchive:

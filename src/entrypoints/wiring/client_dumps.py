@@ -20,7 +20,7 @@ from ...adapters.local.work_folder import NoDigests, WorkFolder
 from ...domain.client.backup.back_up import BackUp, FetchSnapshot, PlanDump
 from ...domain.client.backup.through_spool import BackUpThroughFile
 from ...domain.client.backup.verdict import AskVerdict
-from ...domain.client.ports.chains import Chains
+from ...domain.client.ports.chains import RemoteChains
 from ...domain.client.ports.dumping import NO_LIMITS, Dumper, Limits, Making
 from ...domain.client.ports.extracting import Extractor
 from ...domain.client.ports.local_tree import LocalTree
@@ -43,12 +43,12 @@ class Dumping:
     through: BackUpThroughFile | None
 
 
-def chains(client: Client) -> Chains:
+def chains(client: Client) -> RemoteChains:
     """What the server of *client* knows of chains."""
     return HttpChains(client.remote)
 
 
-def content(known: Chains, profile: str, at: str, path: bytes) -> Iterator[bytes]:
+def content(known: RemoteChains, profile: str, at: str, path: bytes) -> Iterator[bytes]:
     """The bytes of the file that lay at *path*, in blocks."""
     with known.restored(profile, at, path) as download:
         yield from file_in(download, path)
@@ -90,7 +90,7 @@ class Restoring:
     Archives land in what *open_work* opens, by *pull*; that is the folder of this restore, which nobody shares.
     """
 
-    chains: Chains
+    chains: RemoteChains
     plan: PlanRestoring
     open_work: Callable[[], Work]
     pull: Callable[[Work], PullArchive]

@@ -11,7 +11,7 @@ from attrs import frozen
 
 from ...adapters.filesystem.data_directory import AUDIT, TOKENS
 from ...adapters.filesystem.marker import MARKER
-from ...adapters.filesystem.tokens import FileGatekeeper
+from ...adapters.filesystem.tokens import FileTokenStore
 from ...adapters.local.legacy_folder import LegacyFolder
 from ...adapters.process import openssl_certificate
 from ...adapters.process.clock_and_ids import SystemClock
@@ -43,12 +43,12 @@ def open_tokens(settings: StorageSettings) -> Tokens:
     """
     if is_memory(settings):
         raise InvalidSetting("store", "a server over memory: has no tokens and no log; give it a data directory")
-    gatekeeper, audit = FileGatekeeper(settings.data), audit_file(settings)
+    token_store, audit = FileTokenStore(settings.data), audit_file(settings)
     clock = SystemClock()
     return Tokens(
-        MakeToken(gatekeeper, clock, secrets.token_bytes, audit),
-        ListTokens(gatekeeper),
-        RevokeToken(gatekeeper, clock, audit),
+        MakeToken(token_store, clock, secrets.token_bytes, audit),
+        ListTokens(token_store),
+        RevokeToken(token_store, clock, audit),
         audit,
     )
 

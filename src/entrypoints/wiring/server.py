@@ -19,13 +19,13 @@ from ...adapters.filesystem.audit_log import FileAuditLog
 from ...adapters.filesystem.data_directory import AUDIT_KEY
 from ...adapters.filesystem.scratch import ScratchFiles
 from ...adapters.filesystem.seek_indexes import MemorySeekIndexes, SeekFolder
-from ...adapters.filesystem.tokens import FileGatekeeper
+from ...adapters.filesystem.tokens import FileTokenStore
 from ...adapters.filesystem.upload_sessions import FilesystemUploadSessions
 from ...adapters.memory.audit_log import MemoryAuditLog
 from ...adapters.memory.catalog import MemoryCatalog
 from ...adapters.memory.member_records import MemoryMemberRecords
 from ...adapters.memory.store import MemoryArchiveStore
-from ...adapters.memory.tokens import MemoryGatekeeper
+from ...adapters.memory.tokens import MemoryTokenStore
 from ...adapters.memory.upload_sessions import MemoryUploadSessions
 from ...adapters.process.background import ThreadBudget
 from ...adapters.process.clock_and_ids import RandomIds, SystemClock
@@ -39,7 +39,7 @@ from ...adapters.targz.inspector import InspectionLimits, NoInspector, TargzInsp
 from ...adapters.targz.seek_index import SeekIndexes
 from ...adapters.targz.unpacker import TargzUnpacker
 from ...domain.errors.settings import InvalidSetting
-from ...domain.ports.access import AuditLog, Gatekeeper
+from ...domain.ports.access import AuditLog, TokenStore
 from ...domain.ports.catalog import Catalog
 from ...domain.ports.inspection import Inspector
 from ...domain.ports.members import MemberRecords
@@ -111,12 +111,12 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
             max_unpacked_bytes=settings.max_unpacked_bytes if settings.validate == "full" else None,
             max_adopted=settings.max_adopted_archives,
             max_tree_bytes=settings.max_tree_bytes,
-            gatekeeper=_gatekeeper(settings),
+            token_store=_gatekeeper(settings),
             scratch=kept.scratch,
             audit=_audit(settings, clock),
         )
         opened.callback(tarkeep.uploads.close)
-        opened.callback(tarkeep.gatekeeper.keep_uses)
+        opened.callback(tarkeep.token_store.keep_uses)
         yield evolve(tarkeep, reload_rules=reload_rules)
 
 
@@ -129,13 +129,13 @@ def is_memory(settings: StorageSettings) -> bool:
     return settings.store is not None and settings.store.startswith("memory:")
 
 
-def _gatekeeper(settings: StorageSettings) -> Gatekeeper:
+def _gatekeeper(settings: StorageSettings) -> TokenStore:
     if is_memory(settings):
-        return MemoryGatekeeper()
-    gatekeeper = FileGatekeeper(settings.data)
+        return MemoryTokenStore()
+    token_store = FileTokenStore(settings.data)
     with starting(settings.data):
-        gatekeeper.note_tokens()
-    return gatekeeper
+        token_store.note_tokens()
+    return token_store
 
 
 def _audit(settings: StorageSettings, clock: Clock) -> AuditLog:

@@ -9,10 +9,10 @@ from attrs import frozen
 
 from ...adapters.filesystem.scratch import ScratchFiles
 from ...adapters.memory.audit_log import MemoryAuditLog
-from ...adapters.memory.tokens import MemoryGatekeeper
+from ...adapters.memory.tokens import MemoryTokenStore
 from ...adapters.process.inventory_sorter import SpillingSorter
 from ...adapters.process.turns import ProcessTurns
-from ...domain.ports.access import AuditLog, Gatekeeper
+from ...domain.ports.access import AuditLog, TokenStore
 from ...domain.ports.catalog import Catalog
 from ...domain.ports.inspection import Hasher, Inspector
 from ...domain.ports.members import MemberRecords
@@ -26,7 +26,7 @@ from ...domain.ports.uploads import UploadLocks, UploadSessions
 from ...domain.profiles.capacity import NO_RESERVE, Reserve
 from ...domain.profiles.rules import NO_RULES, Rules
 from ...domain.tar.paths import MAX_HELD_BYTES
-from ...domain.usecases.access.tokens import LetIn
+from ...domain.usecases.access.tokens import Authenticate
 from ...domain.usecases.access.visible import VisibleProfiles
 from ...domain.usecases.keeping.adopt_archives import AdoptArchives
 from ...domain.usecases.keeping.adopt_snapshots import AdoptSnapshots
@@ -41,7 +41,7 @@ from ...domain.usecases.reading.examine import ExamineArchive
 from ...domain.usecases.reading.find_archive import FindArchive
 from ...domain.usecases.reading.list_archives import CheckReadiness, ListArchives, Summarise
 from ...domain.usecases.reading.read_archive import ReadArchive
-from ...domain.usecases.reading.read_members import RecordMembers
+from ...domain.usecases.reading.read_members import ReadMembers
 from ...domain.usecases.reading.verify_inventory import VerifyInventory
 from ...domain.usecases.receiving.receive import ReceiveArchive, SameName
 from ...domain.usecases.restoring.list_points import ListPoints
@@ -51,7 +51,7 @@ from ...domain.usecases.restoring.restore_tar import RestoreTar
 from ...domain.usecases.restoring.snapshots import KeepSnapshot, ReadSnapshot
 from ...domain.usecases.uploading.append import AppendToUpload, JoinUploads
 from ...domain.usecases.uploading.begin import BeginUpload
-from ...domain.usecases.uploading.open_uploads import EndUpload, ExpireUploads, RestingArrivals, ShowUpload
+from ...domain.usecases.uploading.open_uploads import EndUpload, ExpireUploads, ParkedIntakes, ShowUpload
 from ..logs import Log, LoggedNotices
 
 
@@ -96,15 +96,15 @@ class Tarkeep:
 
     clock: Clock
     ids: IdSource
-    gatekeeper: Gatekeeper
-    let_in: LetIn
+    token_store: TokenStore
+    authenticate: Authenticate
     audit: AuditLog
     receive: ReceiveArchive
     uploads: Uploads
     find: FindArchive
     read: ReadArchive
     examine: ExamineArchive
-    record_members: RecordMembers
+    record_members: ReadMembers
     list: ListArchives
     summarise: Summarise
     verify: VerifyInventory
@@ -153,7 +153,7 @@ def assemble(
     upload_limits: UploadLimits = UploadLimits(),
     rules: Rules = NO_RULES,
     reserve: Reserve = NO_RESERVE,
-    gatekeeper: Gatekeeper | None = None,
+    token_store: TokenStore | None = None,
     audit: AuditLog | None = None,
     scratch: Scratch | None = None,
     max_unpacked_bytes: int | None = None,
@@ -162,16 +162,16 @@ def assemble(
     turns: Turns | None = None,
 ) -> Tarkeep:
     """
-    Tarkeep over any adapters. Close its `uploads` before them. Without a *gatekeeper* it is open.
+    Tarkeep over any adapters. Close its `uploads` before them. Without a *token_store* it is open.
 
     *read*, of `reading`, is what everything that looks at stored bytes goes through, *unpacker* too. *inspector* looks
     at archives that arrive, or does not; *looking* does in any case, at stored ones.
     """
-    gatekeeper = gatekeeper or MemoryGatekeeper()
+    token_store = token_store or MemoryTokenStore()
     scratch = scratch or ScratchFiles(None)
     visible = VisibleProfiles(catalog)
     examine = read.examine
-    members = RecordMembers(records, read, looking, max_tree_bytes)
+    members = ReadMembers(records, read, looking, max_tree_bytes)
     links = LinkArchives(catalog, members, rules, turns or ProcessTurns())
     points = ListPoints(catalog, links, rules)
     open_point = OpenPoint(points, members, examine)
@@ -194,8 +194,8 @@ def assemble(
     return Tarkeep(
         clock=clock,
         ids=ids,
-        gatekeeper=gatekeeper,
-        let_in=LetIn(gatekeeper, clock),
+        token_store=token_store,
+        authenticate=Authenticate(token_store, clock),
         audit=audit or MemoryAuditLog(),
         receive=receive,
         uploads=_uploads(receive, store, hasher, clock, ids, sessions, upload_locks, upload_limits),
@@ -249,7 +249,7 @@ def _uploads(
     locks: UploadLocks,
     limits: UploadLimits,
 ) -> Uploads:
-    show = ShowUpload(store, receive.stored_as, sessions, locks, RestingArrivals(), clock, limits.idle)
+    show = ShowUpload(store, receive.stored_as, sessions, locks, ParkedIntakes(), clock, limits.idle)
     expire = ExpireUploads(show)
     begin = BeginUpload(
         show, ids, expire, receive, limits.max_open, limits.max_open_per_client, limits.max_open_per_token

@@ -14,7 +14,7 @@ from tarkeep.adapters.http.chains import HttpChains
 from tarkeep.adapters.http.remote import HttpRemote
 from tarkeep.domain.archives.archive import Lineage
 from tarkeep.domain.client.ports.chains import Base, PointDetail, RestoreStep, StoredPoint, TreeEntry, Version
-from tarkeep.domain.errors.client import NoAnswer, NotRestorable, NotThere, ParentMoved, Refused
+from tarkeep.domain.errors.client import NotRestorable, ParentMoved, Refused, RemoteNotFound, ServerUnreachable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
 from tarkeep.domain.tarkeep_error import TarkeepError
@@ -149,7 +149,7 @@ def test_a_point_is_told_alone(asked: Asked) -> None:
     obstacles = ("FULL/full_1.tar.gz: its bytes are wrong",)
     assert asked.chains.detail(INC) == PointDetail(INC, "exact", obstacles, own, (b"src/x.tmp", b"src/\xff"), 12)
     assert asked.chains.detail(INC) == PointDetail(INC, "exact", (), own)
-    with pytest.raises(NotThere):
+    with pytest.raises(RemoteNotFound):
         asked.chains.detail(INC)
     assert set(asked.stub.lines) == {"GET /api/v1/profiles/laptop/points/INC/inc%202.tar.gz"}
 
@@ -301,7 +301,7 @@ def test_one_tar_is_streamed(asked: Asked) -> None:
     assert asked.stub.lines == ["GET /api/v1/profiles/laptop/restore.tar?at=latest&path=d%2Fa+b"]
 
     asked.stub.first = [Answer(200, b"tar", {"Content-Length": "1000"})]
-    with asked.chains.restored("laptop", "latest", b"d/a b") as download, pytest.raises(NoAnswer):
+    with asked.chains.restored("laptop", "latest", b"d/a b") as download, pytest.raises(ServerUnreachable):
         b"".join(download)
 
 
@@ -322,7 +322,7 @@ def test_one_tar_is_streamed(asked: Asked) -> None:
                 (f"INC/inc 2.tar.gz of {AT}", "FULL/full_1.tar.gz"),
             ),
         ),
-        (404, {"code": "not-found", "detail": "no such point"}, NotThere(404, "not-found", "no such point")),
+        (404, {"code": "not-found", "detail": "no such point"}, RemoteNotFound(404, "not-found", "no such point")),
         (200, {"surprise": 1}, None),
     ],
 )
@@ -339,7 +339,7 @@ def test_a_refusal_in_place_of_a_stream_is_read(asked: Asked) -> None:
     """It is no tar and no snapshot file, whatever the answer was meant to be."""
     asked.stub.answer = says({"code": "not-found", "detail": "there is no d/a in the tree"}, 404)
     for ask in (lambda: asked.chains.restored("laptop", "latest", b"d/a"), lambda: asked.chains.snapshot(FULL)):
-        with pytest.raises(NotThere, match="there is no d/a in the tree"):
+        with pytest.raises(RemoteNotFound, match="there is no d/a in the tree"):
             ask()
 
     asked.stub.answer = says({"code": "not-restorable", "detail": "no", "obstacles": ["damaged"]}, 409)

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tarkeep.adapters.http.remote import HttpRemote
-from tarkeep.domain.errors.client import NoAnswer, Refused
+from tarkeep.domain.errors.client import Refused, ServerUnreachable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
 from tests.support.stub_server import Answer, stub_server
@@ -85,7 +85,7 @@ def test_a_server_that_has_answered_is_not_called_unreachable() -> None:
         met.totals()
     told = []
     for remote in (met, stranger):
-        with closing(remote), pytest.raises(NoAnswer) as caught:
+        with closing(remote), pytest.raises(ServerUnreachable) as caught:
             remote.totals()
         told.append(caught.value.is_unreachable)
 

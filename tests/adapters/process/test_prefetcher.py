@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tarkeep.adapters.process.prefetcher import AHEAD_PIECES, IDLE_SECONDS, Ahead, AheadBudget
+from tarkeep.adapters.process.prefetcher import AHEAD_PIECES, IDLE_SECONDS, AheadBudget, Prefetcher
 
 
 class Broken(Exception):
@@ -81,7 +81,7 @@ def test_closing_ends_the_thread_and_the_source_and_gives_the_thread_back(thread
 def test_no_more_than_the_depth_is_made_ahead() -> None:
     """A slow reader does not fill the memory."""
     counts: list[int] = []
-    ahead = Ahead(counted(counts, 1_000, threading.Event()), name="ahead", depth=3)
+    ahead = Prefetcher(counted(counts, 1_000, threading.Event()), name="ahead", depth=3)
     pieces = made(iter(ahead))
     for taken in range(1, 11):
         next(pieces)
@@ -101,7 +101,7 @@ def test_an_empty_piece_says_that_the_next_is_not_there_yet(depth: int) -> None:
         may_go_on.wait()
         yield b"last"
 
-    pieces = iter(Ahead(slow(), name="ahead", depth=depth))
+    pieces = iter(Prefetcher(slow(), name="ahead", depth=depth))
     found = [next(pieces)]
     if not found[0]:  # then nothing was made so far
         may_go_on.set()
@@ -128,7 +128,7 @@ def test_a_reader_and_a_maker_of_any_speed_come_to_the_end(depth: int) -> None:
                 yield b"%d" % number
 
         taken = []
-        ahead = Ahead(source(), name="ahead", depth=depth)
+        ahead = Prefetcher(source(), name="ahead", depth=depth)
         slowness = random.Random(seed + 1)
         for piece in made(iter(ahead)):
             if slowness.random() < 0.1:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.records.record_files import FilesystemMemberRecords
-from tarkeep.domain.comparing.fit import Fit, FitVerdict
+from tarkeep.domain.comparing.fit import Agreement, Compatibility
 from tarkeep.domain.comparing.fitting import RULE
 from tarkeep.domain.errors.archives import RecordsMissing
 from tarkeep.domain.errors.restoring import TreeTooLarge
@@ -227,7 +227,7 @@ def test_what_versions_before_left_is_read_and_swept(records: FilesystemMemberRe
 
 def test_fits_that_are_damaged_are_missing(records: FilesystemMemberRecords) -> None:
     """Wherever the bit is that was flipped, or the file was cut; they can be found out again."""
-    fits = {OTHER: Fit(FitVerdict.CONTRADICTS, 2, (b"r/a", b"r/\xff"))}
+    fits = {OTHER: Compatibility(Agreement.CONTRADICTS, 2, (b"r/a", b"r/\xff"))}
     records.keep_fits(ONE, fits)
     (file,) = records.path.rglob("*.fits")
     content = file.read_bytes()
@@ -243,7 +243,7 @@ def test_fits_that_are_damaged_are_missing(records: FilesystemMemberRecords) -> 
 
 def test_fits_of_another_rule_are_missing(records: FilesystemMemberRecords) -> None:
     """What an older version found is worth nothing to one that judges otherwise."""
-    records.keep_fits(ONE, {OTHER: Fit(FitVerdict.FITS)})
+    records.keep_fits(ONE, {OTHER: Compatibility(Agreement.FITS)})
     (file,) = records.path.rglob("*.fits")
     content = file.read_bytes().partition(b"\n")[2].replace(b'"rule": %d' % RULE, b'"rule": 999')
     file.write_bytes(b"%08x\n" % zlib.crc32(content) + content)
@@ -276,7 +276,7 @@ def test_what_cannot_be_kept_is_nobodys_trouble(tmp_path: Path, in_the_way: str)
     (tmp_path / in_the_way).write_bytes(b"")
 
     publish(records, ONE, some(4_000))
-    records.keep_fits(ONE, {OTHER: Fit(FitVerdict.FITS)})
+    records.keep_fits(ONE, {OTHER: Compatibility(Agreement.FITS)})
 
     with pytest.raises(RecordsMissing):
         records.read(ONE)

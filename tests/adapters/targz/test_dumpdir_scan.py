@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tarkeep.adapters.targz.dumpdir_scan import ListingScan
+from tarkeep.adapters.targz.dumpdir_scan import DumpdirScan
 from tarkeep.domain.errors.content import NotATar
-from tarkeep.domain.tar.dumpdirs import Mark, parse_listing
+from tarkeep.domain.tar.dumpdirs import Mark, parse_dumpdir
 
 records = st.tuples(st.sampled_from("YNDRTXQRT"), st.sampled_from(["", "a", "d/e", "name"]))
 dumpdirs = st.tuples(
@@ -25,7 +25,7 @@ def test_what_cannot_be_carried_out_is_refused_however_it_is_cut(
     dumpdir: bytes, steps: list[int], before: bytes
 ) -> None:
     """Exactly what reading the whole listing refuses, and names that are unchanged are seen."""
-    scan = ListingScan(1000, 1000)
+    scan = DumpdirScan(1000, 1000)
     try:
         scan.begin(len(before), 0)
         scan.feed(before)
@@ -45,15 +45,15 @@ def test_what_cannot_be_carried_out_is_refused_however_it_is_cut(
     if refused is not None:
         assert refused.offset == 512
         with pytest.raises(ValueError, match=refused.reason.rpartition(" has ")[2]):
-            parse_listing(dumpdir)
-    elif Mark.UNCHANGED in parse_listing(dumpdir).names.values():
+            parse_dumpdir(dumpdir)
+    elif Mark.UNCHANGED in parse_dumpdir(dumpdir).names.values():
         assert scan.found
 
 
 @pytest.mark.parametrize("dumpdir", [b"Rold\0\0", b"Rold\0Ya\0\0", b"Tnew\0\0", b"Xd\0Xd\0\0", b"R\0Tnew\0\0"])
 def test_half_a_rename_is_refused(dumpdir: bytes) -> None:
     """With what is wrong and where."""
-    scan = ListingScan(10, 10)
+    scan = DumpdirScan(10, 10)
     scan.begin(len(dumpdir), 0)
 
     with pytest.raises(NotATar, match="a directory's listing has"):

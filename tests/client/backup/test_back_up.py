@@ -38,8 +38,8 @@ from tarkeep.domain.errors.client import (
     DumpFailed,
     DumpTooLarge,
     FolderUnusable,
-    NoAnswer,
     ParentMoved,
+    ServerUnreachable,
     SnapshotUnusable,
 )
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
@@ -191,7 +191,7 @@ def test_a_dump_that_did_not_arrive_is_never_built_on(machine: Machine, tmp_path
     machine.back_up()
     write(machine.tree, {"noise": some_bytes(24 * MIB)})
     machine.server.lost_from = 9 * MIB
-    with pytest.raises(NoAnswer):
+    with pytest.raises(ServerUnreachable):
         machine.back_up()
     assert len(machine.server.kept) == 1
     machine.server.lost_from = None
@@ -461,7 +461,7 @@ def test_notes_wait_in_the_spool_with_their_dump(spooling: Machine, tmp_path: Pa
     write(spooling.tree, {"noise": some_bytes(4 * MIB), "secret": b"s"})
     (spooling.tree / "secret").chmod(0)
     spooling.server.lost_from = MIB
-    with pytest.raises(NoAnswer):
+    with pytest.raises(ServerUnreachable):
         spooling.back_up()
     spooling.server.lost_from = None
     (spooling.tree / "secret").chmod(0o600)
@@ -616,7 +616,7 @@ def test_what_could_not_be_sent_goes_on_with_the_next_run(spooling: Machine, tmp
     spooling.back_up()
     write(spooling.tree, {"noise": some_bytes(24 * MIB)})
     spooling.server.lost_from = 9 * MIB
-    with pytest.raises(NoAnswer):
+    with pytest.raises(ServerUnreachable):
         spooling.back_up()
     [upload] = spooling.server.uploads.values()
     name = "inc_2026-11-26_02-00-00.tar.gz"
@@ -637,7 +637,7 @@ def test_what_the_server_would_not_continue_from_is_dropped(spooling: Machine) -
     spooling.back_up()
     write(spooling.tree, {"noise": some_bytes(8 * MIB)})
     spooling.server.lost_from = MIB
-    with pytest.raises(NoAnswer):
+    with pytest.raises(ServerUnreachable):
         spooling.back_up()
     spooling.server.lost_from = None
     spooling.server.uploads.clear()

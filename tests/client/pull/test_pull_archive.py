@@ -19,16 +19,16 @@ from tarkeep.adapters.local.landing_folder import LandingFolder
 from tarkeep.adapters.local.memory_file import ClientMemory
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.domain.archives.archive import BackupArchive
-from tarkeep.domain.client.pull.pull_archive import Arrival, PullArchive, Pulled, named
+from tarkeep.domain.client.pull.pull_archive import PullArchive, Pulled, PullOutcome, named
 from tarkeep.domain.client.retrying import Retrying
 from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.errors.client import (
     FolderUnusable,
     LocalConflict,
     LocalDiskFull,
-    NoAnswer,
     PulledBytesDiffer,
     PullInProgress,
+    ServerUnreachable,
 )
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.tarkeep_error import TarkeepError
@@ -96,7 +96,7 @@ def flipped(content: bytes, at: int) -> bytes:
 
 def test_an_archive_arrives_and_is_known_from_then_on(receiver: Receiver) -> None:
     """Under its name, without a part; its digest is remembered; every byte was told of once."""
-    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.pull().arrival is PullOutcome.PULLED
 
     assert receiver.place.read_bytes() == CONTENT
     assert not receiver.part.exists()
@@ -109,7 +109,7 @@ def test_what_is_here_is_not_asked_for(receiver: Receiver) -> None:
     """Found by its bytes, whoever put it there."""
     receiver.lay(receiver.place, CONTENT)
 
-    assert receiver.pull().arrival is Arrival.ALREADY_HERE
+    assert receiver.pull().arrival is PullOutcome.ALREADY_HERE
     assert receiver.source.asked == []
 
 
@@ -117,7 +117,7 @@ def test_a_cut_costs_no_byte(receiver: Receiver) -> None:
     """Each try goes on where the last one stopped, and one that moves nothing counts against the patience."""
     receiver.source.cuts_bytes = [2500, 0, 3000]
 
-    assert receiver.pull(retries=2).arrival is Arrival.PULLED
+    assert receiver.pull(retries=2).arrival is PullOutcome.PULLED
     assert receiver.source.asked == [0, 2500, 2500, 5500]
     assert len(receiver.notices) == 3
     assert receiver.place.read_bytes() == CONTENT
@@ -126,13 +126,13 @@ def test_a_cut_costs_no_byte(receiver: Receiver) -> None:
 def test_patience_ends_when_nothing_moves(receiver: Receiver) -> None:
     """What has arrived is kept for the next run, which reads it without calling it transferred."""
     receiver.source.cuts_bytes = [2500, 0, 0, 0]
-    with pytest.raises(NoAnswer):
+    with pytest.raises(ServerUnreachable):
         receiver.pull(retries=2)
     assert receiver.part.read_bytes() == CONTENT[:2500]
     receiver.source.cuts_bytes = []
     receiver.told.clear()
 
-    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.pull().arrival is PullOutcome.PULLED
     assert receiver.source.asked[-1] == 2500
     assert receiver.told[0] == (2500, 0)
     assert sum(moved for _, moved in receiver.told) == len(CONTENT) - 2500
@@ -143,7 +143,7 @@ def test_a_flipped_bit_in_a_part_is_found(receiver: Receiver, kept: int) -> None
     """Then everything comes again, once, and the archive is right."""
     receiver.lay(receiver.part, flipped(CONTENT[:kept], kept // 2))
 
-    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.pull().arrival is PullOutcome.PULLED
     assert receiver.place.read_bytes() == CONTENT
     assert receiver.source.asked == ([kept, 0] if kept < len(CONTENT) else [0])
 
@@ -152,7 +152,7 @@ def test_a_part_that_is_whole_is_published_without_a_byte(receiver: Receiver) ->
     """As after a crash before the archive got its name."""
     receiver.lay(receiver.part, CONTENT)
 
-    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.pull().arrival is PullOutcome.PULLED
     assert receiver.source.asked == []
 
 
@@ -160,7 +160,7 @@ def test_a_part_longer_than_the_archive_is_dropped(receiver: Receiver) -> None:
     """It is of something else."""
     receiver.lay(receiver.part, CONTENT + b"more")
 
-    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.pull().arrival is PullOutcome.PULLED
     assert receiver.source.asked == [0]
 
 
@@ -169,7 +169,7 @@ def test_a_server_that_ignores_ranges_sends_all_again(receiver: Receiver) -> Non
     receiver.lay(receiver.part, CONTENT[:2500])
     receiver.source.knows_ranges = False
 
-    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.pull().arrival is PullOutcome.PULLED
     assert receiver.source.asked == [2500]
     assert receiver.place.read_bytes() == CONTENT
 
@@ -178,7 +178,7 @@ def test_bytes_that_end_early_are_asked_for_again(receiver: Receiver) -> None:
     """An orderly end is no proof that all has come."""
     receiver.source.ends_bytes = [3000]
 
-    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.pull().arrival is PullOutcome.PULLED
     assert receiver.source.asked == [0, 3000]
     assert "ended early" in str(receiver.notices[0])
 
@@ -215,11 +215,11 @@ def test_other_bytes_under_the_name_stay_unless_told_otherwise(receiver: Receive
     assert receiver.place.read_bytes() == b"mine"
     assert receiver.source.asked == []
     receiver.source.cuts_bytes = [2500]
-    with pytest.raises(NoAnswer):
+    with pytest.raises(ServerUnreachable):
         receiver.pull(replace=True, retries=0)
     assert receiver.place.read_bytes() == b"mine"
 
-    assert receiver.pull(replace=True).arrival is Arrival.PULLED
+    assert receiver.pull(replace=True).arrival is PullOutcome.PULLED
     assert receiver.place.read_bytes() == CONTENT
 
 
@@ -243,10 +243,10 @@ def test_two_pulls_at_once_do_not_mix(receiver: Receiver, tmp_path: Path) -> Non
         refused.append(told.value)
 
     receiver.source.on_read = come_second
-    assert receiver.pull().arrival is Arrival.PULLED
+    assert receiver.pull().arrival is PullOutcome.PULLED
     assert len(refused) == 1
     assert receiver.place.read_bytes() == CONTENT
-    assert receiver.pull().arrival is Arrival.ALREADY_HERE
+    assert receiver.pull().arrival is PullOutcome.ALREADY_HERE
 
 
 def test_a_folder_that_is_a_file_is_told(receiver: Receiver) -> None:
@@ -299,7 +299,7 @@ def test_a_disk_that_fills_up_meanwhile_keeps_what_it_has(small_receiver: Receiv
     filler.unlink()
     small_receiver.source.on_read = lambda: None
 
-    assert small_receiver.pull(archive).arrival is Arrival.PULLED
+    assert small_receiver.pull(archive).arrival is PullOutcome.PULLED
     assert small_receiver.source.asked == [0, kept]
     assert small_receiver.place.read_bytes() == content
 

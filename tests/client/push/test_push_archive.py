@@ -18,7 +18,7 @@ from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.client.push.push_archive import PushArchive
 from tarkeep.domain.client.retrying import Retrying
-from tarkeep.domain.errors.client import LocalFileChanged, NoAnswer
+from tarkeep.domain.errors.client import LocalFileChanged, ServerUnreachable
 from tarkeep.domain.identity.archive_id import BackupType
 from tests.support.archives import make_targz
 from tests.support.memory_server import MemoryServer
@@ -67,7 +67,7 @@ class Sender:
     def push_half(self, server: MemoryServer, *, proven_every_bytes: int = MIB) -> None:
         """What a push leaves that is cut after 3 MiB."""
         server.lost_from = 3 * MIB
-        with pytest.raises(NoAnswer):
+        with pytest.raises(ServerUnreachable):
             self.push(server, proven_every_bytes=proven_every_bytes)
         server.lost_from = None
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from tarkeep.domain.client.restore.member_guard import MemberGuard
-from tarkeep.domain.tar.dumpdirs import Listing, Rename
+from tarkeep.domain.tar.dumpdirs import Dumpdir, Rename
 from tarkeep.domain.tar.members import Member, MemberType
 
 FILE, DIRECTORY, SYMLINK, HARD_LINK = (
@@ -21,7 +21,7 @@ FILE, DIRECTORY, SYMLINK, HARD_LINK = (
 def member(
     path: bytes, type: MemberType = FILE, link: bytes = b"", renames: Sequence[tuple[bytes, bytes]] = ()
 ) -> Member:
-    listing = Listing({}, tuple(Rename(old, new) for old, new in renames)) if renames else None
+    listing = Dumpdir({}, tuple(Rename(old, new) for old, new in renames)) if renames else None
     return Member(path, type, 0o644, 0, 0, b"", b"", 0, 0, link, None, 0, 512, 0, is_sparse=False, listing=listing)
 
 

@@ -27,13 +27,13 @@ from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.errors.client import (
     ExtractFailed,
     FolderUnusable,
-    NoAnswer,
+    ServerUnreachable,
     TargetNotEmpty,
     TarUnusable,
     UnsafeMembers,
 )
 from tarkeep.domain.errors.content import GzipDamaged
-from tarkeep.domain.errors.settings import WrongUse
+from tarkeep.domain.errors.settings import UsageError
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tests.support.archives import NOON
 from tests.support.memory_server import MemoryServer
@@ -355,8 +355,8 @@ def test_one_path_comes_as_one_tar(restore_path: Callable[[Stream], int], into: 
 def test_a_stream_that_breaks_is_no_success(restore_path: Callable[[Stream], int]) -> None:
     """Even where tar has seen a whole file."""
     content = tar_of(("document/a", tarfile.REGTYPE, "", b"hello"))
-    with pytest.raises(NoAnswer):
-        restore_path(Stream(content[:1024], NoAnswer("here", "the line broke")))
+    with pytest.raises(ServerUnreachable):
+        restore_path(Stream(content[:1024], ServerUnreachable("here", "the line broke")))
 
 
 def test_a_stream_is_looked_at_before_tar_gets_it(restore_path: Callable[[Stream], int], into: Path) -> None:
@@ -376,9 +376,9 @@ def test_the_bytes_of_one_file_come_alone() -> None:
     )
 
     assert b"".join(file_in(Stream(content), b"document/a")) == b"hello" * 1000
-    with pytest.raises(WrongUse, match="is a folder"):
+    with pytest.raises(UsageError, match="is a folder"):
         list(file_in(Stream(content), b"document"))
-    with pytest.raises(WrongUse, match="is a link"):
+    with pytest.raises(UsageError, match="is a link"):
         list(file_in(Stream(content), b"document/l"))
-    with pytest.raises(NoAnswer):
-        list(file_in(Stream(content[:1024], NoAnswer("here", "broke")), b"document/a"))
+    with pytest.raises(ServerUnreachable):
+        list(file_in(Stream(content[:1024], ServerUnreachable("here", "broke")), b"document/a"))

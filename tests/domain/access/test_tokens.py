@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tarkeep.domain.access.tokens import (
-    ANYBODY,
+    ANONYMOUS,
     Keyring,
+    Principal,
     Scope,
     Token,
     Verdict,
-    Visitor,
     admit,
     is_within,
     token_digest,
@@ -63,10 +63,10 @@ def test_without_a_token_made_everybody_comes_in() -> None:
     """For what is never harmful, and never for removing or administering; a token shown is not looked at."""
     for presented in (None, TEXT, "nonsense"):
         decision = admit(Keyring({}, is_open=True), presented, "127.0.0.1", NOW)
-        assert decision.visitor is ANYBODY
+        assert decision.principal is ANONYMOUS
 
-    assert ANYBODY.scopes == {Scope.PUSH, Scope.PULL, Scope.LIST, Scope.VERIFY}
-    assert ANYBODY.sees("anything")
+    assert ANONYMOUS.scopes == {Scope.PUSH, Scope.PULL, Scope.LIST, Scope.VERIFY}
+    assert ANONYMOUS.sees("anything")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_token_lets_in_while_and_where_it_counts(token: Token, address: str, v
     decision = admit(keyring(token), TEXT, address, NOW)
 
     assert decision.verdict is verdict
-    assert (decision.visitor is not None) is (verdict is Verdict.ADMITTED)
+    assert (decision.principal is not None) is (verdict is Verdict.ADMITTED)
 
 
 def test_nobody_comes_in_without_a_token_where_there_are_some() -> None:
@@ -113,14 +113,14 @@ def test_nobody_comes_in_without_a_token_where_there_are_some() -> None:
 )
 def test_a_visitor_sees_what_fits_a_pattern(patterns: tuple[str, ...], profile: str, sees: bool) -> None:
     """As the patterns of the rules for profiles: whole names, case counts."""
-    assert Visitor("a", frozenset(Scope), patterns).sees(profile) is sees
+    assert Principal("a", frozenset(Scope), patterns).sees(profile) is sees
 
 
 def test_an_only_profile_is_a_plain_name() -> None:
     """With which everything can be looked up at once."""
-    assert Visitor("a", frozenset(Scope), ("laptop",)).only_profile == "laptop"
+    assert Principal("a", frozenset(Scope), ("laptop",)).only_profile == "laptop"
     for patterns in (("*",), ("web-?",), ("a", "b"), ("[ab]",)):
-        assert Visitor("a", frozenset(Scope), patterns).only_profile is None
+        assert Principal("a", frozenset(Scope), patterns).only_profile is None
 
 
 @pytest.mark.parametrize("pattern", ["", "a/b", "a b", "é", "x" * 101])

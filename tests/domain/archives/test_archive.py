@@ -11,7 +11,7 @@ from attrs import evolve
 from tarkeep.domain.archives.archive import BackupArchive, Contents, Kind
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests, Digests, parse_digest
-from tarkeep.domain.identity.invalid import DigestInvalid, DigestMismatch, InvalidName, InvalidType
+from tarkeep.domain.identity.invalid import DigestMismatch, InvalidDigest, InvalidName, InvalidType
 from tarkeep.domain.text.times import utc_from_timestamp
 from tests.support.archives import digests_of, make_archive
 
@@ -52,7 +52,7 @@ def test_an_identity_is_made_of_good_names_only() -> None:
 @pytest.mark.parametrize("value", ["", "0" * 31, "0" * 33, "G" * 32, "A" * 32, None])
 def test_digests_are_lower_case_hex_of_the_right_length(value: str) -> None:
     """Both are always there."""
-    with pytest.raises(DigestInvalid):
+    with pytest.raises(InvalidDigest):
         Digests(md5=value, sha256="0" * 64)
 
 

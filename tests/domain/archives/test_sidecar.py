@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import AfterEnd, BackupArchive, Contents, Kind, Lineage
 from tarkeep.domain.archives.sidecar import decode, encode
-from tarkeep.domain.errors.archives import SidecarInvalid
+from tarkeep.domain.errors.archives import InvalidSidecar
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
 from tarkeep.domain.text.times import rfc3339
@@ -136,14 +136,14 @@ def test_a_wrong_member_makes_it_unreadable(change: dict[str, object]) -> None:
     """A side-car that cannot be trusted whole is not trusted in part."""
     members = members_of(make_archive()) | change
 
-    with pytest.raises(SidecarInvalid):
+    with pytest.raises(InvalidSidecar):
         decode(json.dumps(members).encode())
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 1}', b"1"])
 def test_anything_else_is_refused(content: bytes) -> None:
     """Cut, empty and foreign files are not side-cars."""
-    with pytest.raises(SidecarInvalid):
+    with pytest.raises(InvalidSidecar):
         decode(content)
 
 
@@ -158,7 +158,7 @@ def test_no_changed_byte_passes_for_the_truth() -> None:
             changed[position] ^= 1 << bit
             try:
                 assert decode(bytes(changed)) == archive, (position, bit)
-            except SidecarInvalid:
+            except InvalidSidecar:
                 continue
             unnoticed += 1  # a space that became another, for example
 
@@ -170,7 +170,7 @@ def test_a_doubtful_one_is_read_when_it_is_asked_for() -> None:
     archive = make_archive()
     changed = encode(archive).replace(b"2026-11-23", b"2026-11-24")
 
-    with pytest.raises(SidecarInvalid, match="changed"):
+    with pytest.raises(InvalidSidecar, match="changed"):
         decode(changed)
     assert decode(changed, is_doubtful=True).received_at == archive.received_at + timedelta(days=1)
 
@@ -182,7 +182,7 @@ def test_the_sum_is_that_of_the_rest_whatever_it_is_called() -> None:
     summed = json.dumps({**members, "sum": hashlib.sha256(text).hexdigest()}).encode()
 
     assert decode(summed) == make_archive()
-    with pytest.raises(SidecarInvalid):
+    with pytest.raises(InvalidSidecar):
         decode(summed.replace(b"somewhen", b"somewher"))
 
 

@@ -18,7 +18,7 @@ from tarkeep.domain.chains.link import Evidence, Link
 from tarkeep.domain.chains.links import NEAREST_TRIED, link_archives
 from tarkeep.domain.chains.points import RestorePoint, plan_restore, restore_points
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity, ObstacleKind
-from tarkeep.domain.comparing.fit import Fit, FitVerdict
+from tarkeep.domain.comparing.fit import Agreement, Compatibility
 from tarkeep.domain.errors.restoring import PointNotFound, PointNotRestorable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
@@ -26,7 +26,7 @@ from tarkeep.domain.profiles.rules import IncBase, ProfileRules
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 FULL, INC, DIFF = BackupType.FULL, BackupType.INC, BackupType.DIFF
-Fits = Callable[[BackupArchive, BackupArchive], Fit]
+Fits = Callable[[BackupArchive, BackupArchive], Compatibility]
 
 
 def archive(
@@ -56,12 +56,12 @@ def archive(
     )
 
 
-def any_fit(child: BackupArchive, parent: BackupArchive) -> Fit:
-    return Fit(FitVerdict.FITS)
+def any_fit(child: BackupArchive, parent: BackupArchive) -> Compatibility:
+    return Compatibility(Agreement.FITS)
 
 
-def no_fit(child: BackupArchive, parent: BackupArchive) -> Fit:
-    return Fit(FitVerdict.CONTRADICTS, 2, (b"root/a", b"root/\xff"))
+def no_fit(child: BackupArchive, parent: BackupArchive) -> Compatibility:
+    return Compatibility(Agreement.CONTRADICTS, 2, (b"root/a", b"root/\xff"))
 
 
 def fits_only(*pairs: tuple[BackupArchive, BackupArchive]) -> Fits:
@@ -70,7 +70,7 @@ def fits_only(*pairs: tuple[BackupArchive, BackupArchive]) -> Fits:
     return lambda child, parent: any_fit(child, parent) if (child.id, parent.id) in known else no_fit(child, parent)
 
 
-def never_asked(child: BackupArchive, parent: BackupArchive) -> Fit:
+def never_asked(child: BackupArchive, parent: BackupArchive) -> Compatibility:
     raise AssertionError(f"{child.id} was compared with {parent.id}")
 
 
@@ -127,7 +127,9 @@ def test_a_directory_of_an_earlier_time_is_a_doubt_unless_digests_prove_the_link
     """Inferred and declared links are uncertain then, and say which directory it is."""
     full, child = archive(FULL, 0, after="a"), archive(INC, 1, **said)
 
-    link = link_archives((full, child), ProfileRules(), lambda *_: Fit(FitVerdict.FITS, earlier=b"root/d"))[child.id]
+    link = link_archives((full, child), ProfileRules(), lambda *_: Compatibility(Agreement.FITS, earlier=b"root/d"))[
+        child.id
+    ]
 
     assert link.parent == full.id
     assert link.evidence is (Evidence.PROVEN if said.get("before") else Evidence.UNCERTAIN)
@@ -182,7 +184,7 @@ def test_the_same_snapshot_digest_proves_a_parent() -> None:
         archive(INC, 3, before="1"),
     )
 
-    for fit in (any_fit, lambda *_: Fit(FitVerdict.CONTRADICTS, 1, (b"left/out",))):
+    for fit in (any_fit, lambda *_: Compatibility(Agreement.CONTRADICTS, 1, (b"left/out",))):
         links = link_archives((second, full, first), ProfileRules(), fit)
 
         assert (links[first.id].parent, links[first.id].evidence) == (full.id, Evidence.PROVEN)
@@ -192,7 +194,7 @@ def test_the_same_snapshot_digest_proves_a_parent() -> None:
 def test_names_that_tar_forgot_keep_nobody_from_the_rest() -> None:
     """Where directories were renamed tar may have forgotten what is nowhere; no archive is missing, and all is told."""
     full, child = archive(FULL, 1, after="1"), archive(INC, 2, before="1")
-    forgotten = Fit(FitVerdict.CONTRADICTS, 2, (b"r/forgotten", b"r/too"), is_excusable=False)
+    forgotten = Compatibility(Agreement.CONTRADICTS, 2, (b"r/forgotten", b"r/too"), is_excusable=False)
 
     links = link_archives((full, child), ProfileRules(), lambda *_: forgotten)
     point = restore_points((full, child), links)[-1]
@@ -320,7 +322,7 @@ def test_archives_without_listings_are_linked_by_rule() -> None:
     """A plain chain cannot be checked and is still a chain."""
     full, child = archive(FULL, 1, kind=Kind.PLAIN), archive(INC, 2, kind=Kind.PLAIN)
 
-    found = link(child, (full, child), lambda child, parent: Fit(FitVerdict.UNKNOWN))
+    found = link(child, (full, child), lambda child, parent: Compatibility(Agreement.UNKNOWN))
 
     assert (found.parent, found.evidence) == (full.id, Evidence.INFERRED)
     assert "cannot be checked" in found.reason
@@ -369,7 +371,7 @@ def test_a_bounded_number_of_others_is_tried() -> None:
     child = archives[-1]
     asked: list[ArchiveId] = []
 
-    def fit(one: BackupArchive, parent: BackupArchive) -> Fit:
+    def fit(one: BackupArchive, parent: BackupArchive) -> Compatibility:
         if one.id != child.id:
             return any_fit(one, parent)
         asked.append(parent.id)
@@ -425,9 +427,14 @@ def test_what_a_full_left_out_makes_its_chain_no_less_proven() -> None:
 
 def test_names_that_no_archive_has_are_told_of_a_proven_chain() -> None:
     """They were excluded, or tar did not see them change: the point restores, and says so."""
-    lacking = Fit(FitVerdict.CONTRADICTS, 2, (b"src/a",))
+    lacking = Compatibility(Agreement.CONTRADICTS, 2, (b"src/a",))
     full, inc, later = archive(FULL, 1, after="1"), archive(INC, 2, before="1", after="2"), archive(INC, 3, before="2")
-    points = points_of(full, inc, later, fit=lambda child, parent: lacking if child == inc else Fit(FitVerdict.FITS))
+    points = points_of(
+        full,
+        inc,
+        later,
+        fit=lambda child, parent: lacking if child == inc else Compatibility(Agreement.FITS),
+    )
 
     for name in ("inc2", "inc3"):
         assert points[name].is_restorable
@@ -659,10 +666,10 @@ def profiles(draw: st.DrawFn) -> list[BackupArchive]:
     ]
 
 
-def by_name(child: BackupArchive, parent: BackupArchive) -> Fit:
+def by_name(child: BackupArchive, parent: BackupArchive) -> Compatibility:
     """A fit that depends on the two and on nothing else."""
-    verdicts = list(FitVerdict)
-    return Fit(verdicts[sum(map(ord, child.id.name + parent.id.type.value + parent.id.name)) % 3])
+    verdicts = list(Agreement)
+    return Compatibility(verdicts[sum(map(ord, child.id.name + parent.id.type.value + parent.id.name)) % 3])
 
 
 @given(profiles(), st.randoms(use_true_random=False), st.sampled_from(IncBase))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from tarkeep.domain.comparing.fit import FitVerdict
-from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename
+from tarkeep.domain.comparing.fit import Agreement
+from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark, Rename
 from tarkeep.domain.tar.members import Member, MemberType
 from tests.support.fit_rule import fit_by_the_rule
 from tests.support.members import archive, directory, fit
@@ -33,7 +33,7 @@ def listed(path: bytes, names: dict[bytes, Mark], renames: tuple[Rename, ...]) -
         512,
         0,
         False,
-        Listing(names, renames),
+        Dumpdir(names, renames),
     )
 
 
@@ -52,7 +52,7 @@ def archives(draw: st.DrawFn) -> list[Member]:
     return [listed(path, draw(names), renames if told == number else ()) for number, path in enumerate(paths)]
 
 
-def listings(members: list[Member]) -> list[tuple[bytes, Listing]]:
+def listings(members: list[Member]) -> list[tuple[bytes, Dumpdir]]:
     return [(one.path, one.listing) for one in members if one.listing is not None]
 
 
@@ -67,6 +67,6 @@ def test_a_fit_is_what_the_rule_says(child: list[Member], parent: list[Member], 
     event(verdict.value)
     assert found.verdict is verdict
     assert set(found.examples) <= lacking
-    assert bool(found.examples) is (verdict is FitVerdict.CONTRADICTS)
-    if verdict is not FitVerdict.UNKNOWN:
+    assert bool(found.examples) is (verdict is Agreement.CONTRADICTS)
+    if verdict is not Agreement.UNKNOWN:
         assert (found.is_excusable, found.is_open) == (is_excusable, is_open)

@@ -9,8 +9,8 @@ import pytest
 from attrs import evolve
 
 from tarkeep.domain.errors.content import MemberUnreadable
-from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, TABLE_MEMBERS, listing_of, listings, named, tables
-from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename, parse_listing, written_listing
+from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, TABLE_MEMBERS, dumpdir_of, listings, named, tables
+from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark, Rename, parse_dumpdir, written_dumpdir
 from tarkeep.domain.tar.members import Member, MemberRecord, MemberType
 from tarkeep.domain.tar.paths import canonical
 from tarkeep.domain.tar.read_headers import read_member
@@ -40,7 +40,7 @@ def is_told(record: MemberRecord, member: Member) -> bool:
     if path != canonical(member.path):
         return False
     if member.type is MemberType.DIRECTORY:
-        listing = listing_of(record.at, extra) if extra else None
+        listing = dumpdir_of(record.at, extra) if extra else None
         return letter == DIRECTORY and listing == member.listing
     if member.type is MemberType.HARD_LINK:
         return letter == HARD_LINK and extra == canonical(member.link)
@@ -103,7 +103,7 @@ def test_a_listing_that_is_malformed_is_found_when_it_is_read() -> None:
 
     assert (letter, path) == (DIRECTORY, b"d")
     with pytest.raises(MemberUnreadable, match="its listing has a rename without its new name"):
-        listing_of(record.at, extra)
+        dumpdir_of(record.at, extra)
 
 
 def test_an_empty_listing_is_a_listing() -> None:
@@ -114,7 +114,7 @@ def test_an_empty_listing_is_a_listing() -> None:
         header(b"d/", 1, b"D") + tars.padded(b"\0"),
         header(b"d/", 0, b"D"),
     ):
-        assert list(listings(tables(records(tar + END)))) == [(b"d", Listing({}))]
+        assert list(listings(tables(records(tar + END)))) == [(b"d", Dumpdir({}))]
     assert list(listings(tables(records(header(b"d/", 0, b"5") + END)))) == []
 
 
@@ -130,18 +130,18 @@ def test_tables_are_of_bounded_length() -> None:
 
 def test_a_listing_that_is_written_reads_as_it_was() -> None:
     """With a circle of renames through the temporary name."""
-    listing = Listing(
+    listing = Dumpdir(
         {b"a": Mark.HERE, b"b": Mark.UNCHANGED, b"c": Mark.DIRECTORY},
         (Rename(b"r/x", b""), Rename(b"r/y", b"r/x"), Rename(b"", b"r/y"), Rename(b"r/p", b"r/q")),
     )
 
-    odd = Listing(
+    odd = Dumpdir(
         {}, (Rename(b"", b""), Rename(b"", b"r/y"), Rename(b"r/x", b""), Rename(b"r/z", b""), Rename(b"", b"r/x"))
     )
 
-    assert parse_listing(written_listing(listing)) == listing
-    assert parse_listing(written_listing(odd)) == odd
-    assert parse_listing(written_listing(Listing({}))) == Listing({})
+    assert parse_dumpdir(written_dumpdir(listing)) == listing
+    assert parse_dumpdir(written_dumpdir(odd)) == odd
+    assert parse_dumpdir(written_dumpdir(Dumpdir({}))) == Dumpdir({})
 
 
 @pytest.mark.parametrize("name", sorted(WHOLE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tarkeep.domain.errors.content import MemberUnreadable
-from tarkeep.domain.names.columns import DIRECTORY, OTHER, Names
+from tarkeep.domain.names.columns import DIRECTORY, OTHER, MemberColumns
 from tarkeep.domain.names.joined import MAX_PARTS, taken_apart
 from tarkeep.domain.tar.dumpdirs import Mark
 from tarkeep.domain.trees.history import sightings
@@ -14,11 +14,11 @@ from tests.support.members import directory, member
 LIMIT_BYTES = 1 << 20
 
 
-def names(*members: tuple[bytes, bytes | None]) -> list[Names]:
+def names(*members: tuple[bytes, bytes | None]) -> list[MemberColumns]:
     """Members in two pieces: path and listing, None for a file."""
     half = len(members) // 2
     return [
-        Names(
+        MemberColumns(
             [512 * (start + number) for number in range(len(some))],
             bytes(OTHER if listing is None else DIRECTORY for _, listing in some),
             [path for path, _ in some],

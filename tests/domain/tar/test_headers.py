@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tarkeep.adapters.targz.limits import InspectionLimits
 from tarkeep.adapters.targz.tar_walk import TarWalk
 from tarkeep.domain.errors.content import MemberUnreadable, NotATar
-from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename, parse_listing
+from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark, Rename, parse_dumpdir
 from tarkeep.domain.tar.members import Member, MemberRecord, MemberType
 from tarkeep.domain.tar.read_headers import read_member
 from tarkeep.domain.tar.write_headers import as_directory, as_hard_link, with_mode, with_path
@@ -211,7 +211,7 @@ def test_unchanged_names_are_marked(tmp_path: Path) -> None:
     top = members(gnu_tar(*create))[0]
 
     assert top.path == b"tree"
-    assert top.listing == Listing({b"folder": Mark.DIRECTORY, b"new": Mark.HERE, b"old": Mark.UNCHANGED})
+    assert top.listing == Dumpdir({b"folder": Mark.DIRECTORY, b"new": Mark.HERE, b"old": Mark.UNCHANGED})
 
 
 @pytest.mark.parametrize(
@@ -412,29 +412,29 @@ def test_what_is_recorded_of_a_broken_tar_can_be_read(name: str) -> None:
 @pytest.mark.parametrize(
     ("dumpdir", "listing"),
     [
-        (b"", Listing({})),
-        (b"\0", Listing({})),
-        (b"Ya\0\0", Listing({b"a": Mark.HERE})),
-        (b"Ya\0", Listing({b"a": Mark.HERE})),
-        (b"Ya\0Nb\0Dc\0\0", Listing({b"a": Mark.HERE, b"b": Mark.UNCHANGED, b"c": Mark.DIRECTORY})),
-        (b"Ya\0\0Nb\0\0", Listing({b"a": Mark.HERE})),
-        (b"\0Nb\0\0", Listing({})),
-        (b"Na\0Ya\0\0", Listing({b"a": Mark.HERE})),
-        (b"?a\0Y\xff\0\0", Listing({b"\xff": Mark.HERE})),
-        (b"Ya\0N..\0Y.\0D\0Da/b\0N/c\0\0", Listing({b"a": Mark.HERE})),
-        (b"D../x\0Ra\0Tb\0N..\0Yc\0\0", Listing({b"c": Mark.HERE}, (Rename(b"a", b"b"),))),
-        (b"R./a\0T./b\0\0", Listing({}, (Rename(b"a", b"b"),))),
-        (b"Da\0Rx/a\0Tx/b\0Nz\0\0", Listing({b"a": Mark.DIRECTORY, b"z": Mark.UNCHANGED}, (Rename(b"x/a", b"x/b"),))),
-        (b"X.\0Ra\0T\0Rb\0Ta\0R\0Tb\0\0", Listing({}, (Rename(b"a", b""), Rename(b"b", b"a"), Rename(b"", b"b")))),
+        (b"", Dumpdir({})),
+        (b"\0", Dumpdir({})),
+        (b"Ya\0\0", Dumpdir({b"a": Mark.HERE})),
+        (b"Ya\0", Dumpdir({b"a": Mark.HERE})),
+        (b"Ya\0Nb\0Dc\0\0", Dumpdir({b"a": Mark.HERE, b"b": Mark.UNCHANGED, b"c": Mark.DIRECTORY})),
+        (b"Ya\0\0Nb\0\0", Dumpdir({b"a": Mark.HERE})),
+        (b"\0Nb\0\0", Dumpdir({})),
+        (b"Na\0Ya\0\0", Dumpdir({b"a": Mark.HERE})),
+        (b"?a\0Y\xff\0\0", Dumpdir({b"\xff": Mark.HERE})),
+        (b"Ya\0N..\0Y.\0D\0Da/b\0N/c\0\0", Dumpdir({b"a": Mark.HERE})),
+        (b"D../x\0Ra\0Tb\0N..\0Yc\0\0", Dumpdir({b"c": Mark.HERE}, (Rename(b"a", b"b"),))),
+        (b"R./a\0T./b\0\0", Dumpdir({}, (Rename(b"a", b"b"),))),
+        (b"Da\0Rx/a\0Tx/b\0Nz\0\0", Dumpdir({b"a": Mark.DIRECTORY, b"z": Mark.UNCHANGED}, (Rename(b"x/a", b"x/b"),))),
+        (b"X.\0Ra\0T\0Rb\0Ta\0R\0Tb\0\0", Dumpdir({}, (Rename(b"a", b""), Rename(b"b", b"a"), Rename(b"", b"b")))),
         (
             b"X\0Ra\0T\0R\0Tb\0X\0Rc\0T\0R\0Td\0\0",
-            Listing({}, (Rename(b"a", b""), Rename(b"", b"b"), Rename(b"c", b""), Rename(b"", b"d"))),
+            Dumpdir({}, (Rename(b"a", b""), Rename(b"", b"b"), Rename(b"c", b""), Rename(b"", b"d"))),
         ),
     ],
 )
-def test_a_listing_is_read(dumpdir: bytes, listing: Listing) -> None:
+def test_a_listing_is_read(dumpdir: bytes, listing: Dumpdir) -> None:
     """Records up to the empty one; letters that nobody knows and names that are none are passed over."""
-    assert parse_listing(dumpdir) == listing
+    assert parse_dumpdir(dumpdir) == listing
 
 
 @pytest.mark.parametrize(
@@ -444,7 +444,7 @@ def test_a_listing_is_read(dumpdir: bytes, listing: Listing) -> None:
 def test_renames_that_gnu_tar_refuses_are_refused(dumpdir: bytes) -> None:
     """It then carries out none of them and removes nothing, so the tree would not be what the archive says."""
     with pytest.raises(ValueError, match="name"):
-        parse_listing(dumpdir)
+        parse_dumpdir(dumpdir)
     with pytest.raises(NotATar, match="listing"):
         one(header(b"d/", len(dumpdir), b"D") + tars.padded(dumpdir))
     with pytest.raises(NotATar, match="listing"):

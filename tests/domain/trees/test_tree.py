@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.comparing.fit import Fit, FitVerdict
+from tarkeep.domain.comparing.fit import Agreement, Compatibility
 from tarkeep.domain.errors.restoring import TreeTooLarge
-from tarkeep.domain.names.renames import Origins
-from tarkeep.domain.tar.dumpdirs import Listing, Mark, Rename
+from tarkeep.domain.names.renames import DirectoryRenames
+from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark, Rename
 from tarkeep.domain.tar.members import Member, MemberType
 from tarkeep.domain.tar.paths import MAX_LEVELS, canonical, join
 from tarkeep.domain.trees.history import Change, history, sightings
@@ -269,9 +269,9 @@ def test_a_new_directory_at_a_name_that_became_free_was_not_there_before() -> No
 def test_renames_of_any_depth_and_shape_end() -> None:
     """Deep paths do not exhaust the stack, and renames that nest in each other do not loop."""
     deep = b"/".join([b"d"] * 3 * sys.getrecursionlimit())
-    assert Origins([Rename(b"d", b"e")]).before(b"e" + deep[1:]) == deep
+    assert DirectoryRenames([Rename(b"d", b"e")]).before(b"e" + deep[1:]) == deep
 
-    tangled = Origins([Rename(b"b/x", b"a"), Rename(b"a/y", b"b")])
+    tangled = DirectoryRenames([Rename(b"b/x", b"a"), Rename(b"a/y", b"b")])
     assert tangled.before(b"a") is None
     assert tangled.before(b"other") == b"other"
 
@@ -459,7 +459,7 @@ def test_a_child_fits_a_parent_that_has_its_unchanged_names() -> None:
         directory(b"r/made"),
     )
 
-    assert fit(child, parent) == Fit(FitVerdict.FITS)
+    assert fit(child, parent) == Compatibility(Agreement.FITS)
 
 
 def test_a_child_contradicts_a_parent_that_lacks_names() -> None:
@@ -469,7 +469,7 @@ def test_a_child_contradicts_a_parent_that_lacks_names() -> None:
 
     found = fit(child, parent)
 
-    assert (found.verdict, found.unresolved) == (FitVerdict.CONTRADICTS, 21)
+    assert (found.verdict, found.unresolved) == (Agreement.CONTRADICTS, 21)
     assert found.examples[:2] == (b"r/c", b"r/d/x0")
     assert len(found.examples) == 10
 
@@ -478,7 +478,7 @@ def test_a_child_contradicts_a_parent_without_the_directories_it_renames() -> No
     """Even if it has nothing unchanged in them."""
     child = archive(directory(b"r", "Dc", (b"r/nowhere", b"r/c")), directory(b"r/c"))
 
-    expected = Fit(FitVerdict.CONTRADICTS, 1, (b"r/nowhere",), is_sound=False, is_excusable=False)
+    expected = Compatibility(Agreement.CONTRADICTS, 1, (b"r/nowhere",), is_sound=False, is_excusable=False)
     assert fit(child, BEFORE) == expected
 
 
@@ -486,7 +486,7 @@ def test_a_directory_that_tar_was_given_twice_is_one() -> None:
     """Its parent calls it unchanged, and it has a listing of its own."""
     child = archive(directory(b"r", "Na Db"), directory(b"r/a", "Nf Dx"), directory(b"r/a/x", "Ng"), directory(b"r/b"))
 
-    assert fit(child, BEFORE).verdict is FitVerdict.FITS
+    assert fit(child, BEFORE).verdict is Agreement.FITS
     assert not merged(BEFORE, child)[0].gaps
 
 
@@ -494,16 +494,16 @@ def test_archives_without_listings_neither_fit_nor_contradict() -> None:
     """Plain ones cannot be compared."""
     plain = archive(b"r/a")
 
-    assert fit(plain, BEFORE).verdict is FitVerdict.UNKNOWN
-    assert fit(BEFORE, plain).verdict is FitVerdict.UNKNOWN
+    assert fit(plain, BEFORE).verdict is Agreement.UNKNOWN
+    assert fit(BEFORE, plain).verdict is Agreement.UNKNOWN
 
 
 def test_names_that_a_profile_leaves_out_are_no_contradiction() -> None:
     """They come and go without being archived, and tar calls them unchanged."""
     parent, child = archive(directory(b"r", "Ya")), archive(directory(b"r", "Na Nb.tmp"))
 
-    assert fit(child, parent).verdict is FitVerdict.CONTRADICTS
-    assert fit(child, parent, lambda path: path.endswith(b".tmp")).verdict is FitVerdict.FITS
+    assert fit(child, parent).verdict is Agreement.CONTRADICTS
+    assert fit(child, parent, lambda path: path.endswith(b".tmp")).verdict is Agreement.FITS
 
 
 @pytest.mark.parametrize(
@@ -553,7 +553,11 @@ def test_tar_leaves_a_directory_that_is_left_out_from_now_on() -> None:
 
     found = fit(child, parent)
 
-    assert (found.verdict, found.overlooked_examples, found.is_sound) == (FitVerdict.FITS, (b"r/cache",), True)
+    assert (found.verdict, found.overlooked_examples, found.is_sound) == (
+        Agreement.FITS,
+        (b"r/cache",),
+        True,
+    )
     tree, files = merged(parent, child)
     assert files == {b"r/a": (0, b"r/a"), b"r/cache/x": (0, b"r/cache/x")}
     entry = tree.entry(b"r/cache")
@@ -647,9 +651,9 @@ def test_a_plain_archive_tells_of_nothing_that_it_does_not_hold() -> None:
 # -- what only harm could have made ----------------------------------------------------------------------------------
 
 
-LONG_NAMES = Listing({b"%d" % number + b"n" * 60_000: Mark.HERE for number in range(10)})
-SHORT_DIRECTORIES = Listing({b"%d" % number: Mark.DIRECTORY for number in range(100_000)})
-LONG_UNCHANGED = Listing(dict.fromkeys(LONG_NAMES.names, Mark.UNCHANGED))
+LONG_NAMES = Dumpdir({b"%d" % number + b"n" * 60_000: Mark.HERE for number in range(10)})
+SHORT_DIRECTORIES = Dumpdir({b"%d" % number: Mark.DIRECTORY for number in range(100_000)})
+LONG_UNCHANGED = Dumpdir(dict.fromkeys(LONG_NAMES.names, Mark.UNCHANGED))
 
 
 def deep(levels: int, first: bytes = b"d") -> bytes:
@@ -744,7 +748,7 @@ def test_names_that_are_missing_are_counted_and_the_first_told() -> None:
 
     found = fit(child, archive(directory(b"")))
 
-    assert (found.verdict, found.unresolved, len(found.examples)) == (FitVerdict.CONTRADICTS, 250, 10)
+    assert (found.verdict, found.unresolved, len(found.examples)) == (Agreement.CONTRADICTS, 250, 10)
 
 
 def test_very_many_renames_are_taken_for_unsound() -> None:
@@ -752,13 +756,13 @@ def test_very_many_renames_are_taken_for_unsound() -> None:
     count = 50_000
     renames = tuple(Rename(b"o%d" % number, b"n%d" % number) for number in range(count))
     names = {b"n%d" % number: Mark.DIRECTORY for number in range(count)}
-    child = evolve(directory(b""), listing=Listing(names, renames))
+    child = evolve(directory(b""), listing=Dumpdir(names, renames))
     after = [directory(b"n%d" % number) for number in range(2_000)]
     before = [directory(b"o%d" % number) for number in range(count)]
 
     found = fit(archive(child, *after), archive(directory(b""), *before))
 
-    assert found.verdict is FitVerdict.FITS
+    assert found.verdict is Agreement.FITS
     assert not found.is_sound
 
 
@@ -773,5 +777,5 @@ def test_renames_of_paths_that_lie_too_deep_are_not_followed() -> None:
     finally:
         tracemalloc.stop()
 
-    assert (found.verdict, found.is_sound) == (FitVerdict.FITS, False)
+    assert (found.verdict, found.is_sound) == (Agreement.FITS, False)
     assert peak < 2 << 20

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tarkeep.domain.client.backup.dump_rule import DumpRule
-from tarkeep.domain.errors.settings import InvalidSetting, WrongUse
+from tarkeep.domain.errors.settings import InvalidSetting, UsageError
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.identity.invalid import InvalidType
 from tarkeep.domain.tarkeep_error import TarkeepError
@@ -91,7 +91,7 @@ def test_what_is_to_be_dumped_must_be_there(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
 
     assert BackupSettings(directory=str(tmp_path / "link")).source().directory == str(tmp_path / "real")
-    with pytest.raises(WrongUse):
+    with pytest.raises(UsageError):
         BackupSettings().source()
     with pytest.raises(InvalidSetting, match="is no directory"):
         BackupSettings(directory=str(tmp_path / "none")).source()

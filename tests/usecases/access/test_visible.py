@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
-from tarkeep.domain.access.tokens import ANYBODY, Scope, Visitor
+from tarkeep.domain.access.tokens import ANONYMOUS, Principal, Scope
 from tarkeep.domain.usecases.access.visible import KEPT_PATTERNS, VisibleProfiles
 from tests.support.archives import make_archive
 
@@ -14,8 +14,8 @@ names = st.text("abw-1", min_size=1, max_size=3).filter(lambda name: not name.st
 patterns = st.sampled_from(["a", "w-1", "a*", "?", "*b", "[ab]*", "w-*", "nobody*", "*"])
 
 
-class Counted(Visitor):
-    """A `Visitor` who counts how often a name is held against his patterns."""
+class Counted(Principal):
+    """A `Principal` who counts how often a name is held against his patterns."""
 
     count = 0
 
@@ -24,8 +24,8 @@ class Counted(Visitor):
         return super().sees(profile)
 
 
-def visitor(*patterns: str) -> Visitor:
-    return Visitor("t", frozenset(Scope), patterns)
+def principal(*patterns: str) -> Principal:
+    return Principal("t", frozenset(Scope), patterns)
 
 
 @given(st.lists(st.tuples(names, st.lists(patterns, min_size=1, max_size=3)), max_size=12))
@@ -38,7 +38,7 @@ def test_they_are_those_that_fit_of_all_there_are(steps: list[tuple[str, list[st
         catalog.adopt([make_archive(f"a{number}.tar.gz", profile=profile)])
         there.add(profile)
         for _, asking in steps[number:] + steps[:number]:
-            who = visitor(*asking)
+            who = principal(*asking)
             seen = visible(who)
             if "*" in asking:
                 assert seen is None
@@ -46,7 +46,7 @@ def test_they_are_those_that_fit_of_all_there_are(steps: list[tuple[str, list[st
                 assert seen is not None
                 assert seen & there == {name for name in there if who.sees(name)}
                 assert all(who.sees(name) for name in seen)
-        assert visible(visitor(*several)) == visible(visitor(*several))
+        assert visible(principal(*several)) == visible(principal(*several))
         assert set(visible.all()) == there
 
 
@@ -72,7 +72,7 @@ def test_of_no_number_of_patterns_more_is_kept() -> None:
 
     for _ in range(2):
         for number in range(3 * KEPT_PATTERNS):
-            assert f"p{number}" in (visible(visitor(f"p{number}*")) or ())
+            assert f"p{number}" in (visible(principal(f"p{number}*")) or ())
             assert len(visible._seen) <= KEPT_PATTERNS
 
 
@@ -80,6 +80,6 @@ def test_all_and_names_need_no_look_at_what_there_is() -> None:
     """Who sees everything sees what comes, and who has names has those."""
     visible = VisibleProfiles(MemoryCatalog())
 
-    assert visible(ANYBODY) is None
-    assert visible(visitor("a", "*")) is None
-    assert visible(visitor("laptop", "web")) == frozenset({"laptop", "web"})
+    assert visible(ANONYMOUS) is None
+    assert visible(principal("a", "*")) is None
+    assert visible(principal("laptop", "web")) == frozenset({"laptop", "web"})

@@ -30,7 +30,7 @@ from tarkeep.domain.chains.links import base_types, link_archives
 from tarkeep.domain.chains.points import RestorePoint, restore_points
 from tarkeep.domain.chains.seen import CLEAR, Seen
 from tarkeep.domain.chains.standing import Placed
-from tarkeep.domain.comparing.fit import Fit, FitVerdict
+from tarkeep.domain.comparing.fit import Agreement, Compatibility
 from tarkeep.domain.comparing.untroubled import alone
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
@@ -74,14 +74,14 @@ def archives(draw: st.DrawFn) -> BackupArchive:
     )
 
 
-def fit_by_digest(child: BackupArchive, parent: BackupArchive) -> Fit:
+def fit_by_digest(child: BackupArchive, parent: BackupArchive) -> Compatibility:
     """A fit that depends on the bytes of the two and on nothing else, as a real one."""
     if not (has_listings(child) and has_listings(parent)):
-        return Fit(FitVerdict.UNKNOWN)
+        return Compatibility(Agreement.UNKNOWN)
     number = sum(map(int, (child.digests.sha256 + parent.digests.sha256)[::2].translate(_DIGITS)))
     if number % 3:
-        return Fit(FitVerdict.FITS, is_sound=number % 5 != 0, is_excusable=number % 2 == 0)
-    return Fit(FitVerdict.CONTRADICTS, number, (b"r/a",), is_excusable=number % 2 == 0)
+        return Compatibility(Agreement.FITS, is_sound=number % 5 != 0, is_excusable=number % 2 == 0)
+    return Compatibility(Agreement.CONTRADICTS, number, (b"r/a",), is_excusable=number % 2 == 0)
 
 
 _DIGITS = {ord(letter): str(ord(letter) % 10) for letter in "abcdef"}
@@ -125,13 +125,13 @@ class Watched:
     allowed: int | None = None
     is_certain: bool = True
 
-    def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
-        return fit_by_digest(child, parent) if self._look_at(child, parent) else Fit(FitVerdict.UNKNOWN)
+    def __call__(self, child: BackupArchive, parent: BackupArchive) -> Compatibility:
+        return fit_by_digest(child, parent) if self._look_at(child, parent) else Compatibility(Agreement.UNKNOWN)
 
     def overruled(self, child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
         return overruled_by_digest(child, between, base) if self._look_at(child, between) else ()
 
-    def alone(self, archive: BackupArchive) -> Fit:
+    def alone(self, archive: BackupArchive) -> Compatibility:
         return alone(True)
 
     def carries(self, archive: BackupArchive, paths: tuple[bytes, ...]) -> bool:
@@ -419,16 +419,16 @@ def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
     class Slow:
         is_certain: bool = True
 
-        def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
+        def __call__(self, child: BackupArchive, parent: BackupArchive) -> Compatibility:
             begun.set()
             go_on.wait(60)
             compared.append((child.id.name, parent.id.name))
-            return Fit(FitVerdict.FITS)
+            return Compatibility(Agreement.FITS)
 
         def overruled(self, *_: BackupArchive) -> tuple[bytes, ...]:
             return ()
 
-        def alone(self, _archive: BackupArchive) -> Fit:
+        def alone(self, _archive: BackupArchive) -> Compatibility:
             return alone(True)
 
         def carries(self, _archive: BackupArchive, _paths: tuple[bytes, ...]) -> bool:

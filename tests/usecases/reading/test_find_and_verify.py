@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tarkeep.adapters.filesystem.scratch import ScratchFiles
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.process.inventory_sorter import SpillingSorter
-from tarkeep.domain.access.tokens import Scope, Visitor
+from tarkeep.domain.access.tokens import Principal, Scope
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.archives.inventory import Bucket, InventoryEntry, SyncReport
 from tarkeep.domain.errors.archives import (
@@ -186,15 +186,15 @@ def test_verify_says_the_same_however_little_is_compared_at_once(
     damaged = {drawn for number, drawn in enumerate(here) if number in broken}
     for drawn in damaged:
         catalog.mark(drawn_archive(*drawn).id, ArchiveState.DAMAGED)
-    visitor = Visitor("t", frozenset(Scope), patterns)
+    principal = Principal("t", frozenset(Scope), patterns)
     local = [entry(drawn_archive("any", *drawn)) for drawn in there]
 
     verify = VerifyInventory(
         catalog, VisibleProfiles(catalog), SpillingSorter(ScratchFiles(None), run_bytes=500), at_once
     )
-    report = SyncReport.of(verify(iter(local), profile, visitor))
+    report = SyncReport.of(verify(iter(local), profile, principal))
 
-    seen = [name for name in PROFILES if visitor.sees(name) and profile in (None, name)]
+    seen = [name for name in PROFILES if principal.sees(name) and profile in (None, name)]
     for type in BackupType:
         mine = {name: content for of, name, content in there if of is type}
         theirs: dict[int, list[tuple[bool, bool]]] = {}

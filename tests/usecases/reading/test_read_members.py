@@ -19,8 +19,8 @@ from tarkeep.domain.errors.restoring import TreeTooLarge
 from tarkeep.domain.identity.invalid import DigestMismatch
 from tarkeep.domain.tar.members import MemberRecord
 from tarkeep.domain.tar.read_headers import read_member
-from tarkeep.domain.usecases.reading.read_members import RecordMembers
-from tarkeep.domain.usecases.receiving.receive import Outcome, SameName
+from tarkeep.domain.usecases.reading.read_members import ReadMembers
+from tarkeep.domain.usecases.receiving.receive import ReceiveOutcome, SameName
 from tests.contracts.member_records import night, told
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import InMemory, cut_off, offer, pieces
@@ -93,7 +93,7 @@ def test_an_archive_kept_beside_another_has_records(memory: InMemory) -> None:
 
     received = memory.tarkeep.receive(offer(), pieces(OTHER))
 
-    assert received.outcome is Outcome.KEPT_BOTH
+    assert received.outcome is ReceiveOutcome.KEPT_BOTH
     assert held(memory) == {digests_of(CONTENT).sha256, digests_of(OTHER).sha256}
 
 
@@ -103,7 +103,7 @@ def test_records_that_cannot_be_kept_are_no_reason_to_refuse(memory: InMemory) -
 
     received = memory.tarkeep.receive(offer(), pieces(CONTENT))
 
-    assert received.outcome is Outcome.NEW
+    assert received.outcome is ReceiveOutcome.NEW
     assert paths(list(memory.tarkeep.record_members(received.archive))) == [b"document/a", b"document/b"]
 
 
@@ -187,7 +187,7 @@ def test_an_archive_that_is_no_tar_says_so(memory: InMemory) -> None:
 
 def test_limits_hold_for_stored_archives(memory: InMemory, archive: BackupArchive) -> None:
     """They may be lower than when it arrived."""
-    limited = RecordMembers(
+    limited = ReadMembers(
         MemoryMemberRecords(),
         memory.tarkeep.read,
         TargzInspector(limits=InspectionLimits(max_members=10)),
@@ -201,9 +201,7 @@ def test_more_names_than_can_be_held_are_refused_before_anything_is_read(
     memory: InMemory, archive: BackupArchive
 ) -> None:
     """How many members an archive has is known."""
-    limited = RecordMembers(
-        MemoryMemberRecords(), memory.tarkeep.read, TargzInspector(), max_names_bytes=6_000 * 20 - 1
-    )
+    limited = ReadMembers(MemoryMemberRecords(), memory.tarkeep.read, TargzInspector(), max_names_bytes=6_000 * 20 - 1)
     memory.store.remove(archive.id)
 
     with pytest.raises(TreeTooLarge):
@@ -241,7 +239,7 @@ def test_whoever_meets_damaged_records_makes_them_anew(memory: InMemory, tmp_pat
         ).archive
         for number, records in enumerate(nights)
     )
-    looks: list[Callable[[RecordMembers], object]] = [
+    looks: list[Callable[[ReadMembers], object]] = [
         lambda members: list(members(archive)),
         lambda members: list(members(archive, directories_only=True, start=9_000)),
         lambda members: list(members.at(archive, positions)),

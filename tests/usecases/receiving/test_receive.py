@@ -17,7 +17,7 @@ from tarkeep.domain.errors.content import EmptyArchive, GzipDamaged, NotAGzip, N
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.identity.invalid import DigestMismatch, InvalidType
 from tarkeep.domain.tarkeep_error import TarkeepError
-from tarkeep.domain.usecases.receiving.receive import Outcome, SameName
+from tarkeep.domain.usecases.receiving.receive import ReceiveOutcome, SameName
 from tests.support.archives import NOON, digests_of, make_targz
 from tests.support.assembled import MAX_BYTES, Crash, Fuse, InMemory, assembled, cut_off, offer, pieces
 from tests.support.faulty import Fault, FaultyStore
@@ -43,7 +43,7 @@ def test_an_archive_is_stored_with_all_that_is_known_of_it(memory: InMemory) -> 
     received = memory.tarkeep.receive(offer(type=BackupType.INC), pieces(CONTENT))
 
     archive = received.archive
-    assert received.outcome is Outcome.NEW
+    assert received.outcome is ReceiveOutcome.NEW
     assert archive.digests == digests_of(CONTENT)
     assert archive.size_bytes == len(CONTENT)
     assert archive.received_at == NOON
@@ -77,10 +77,10 @@ def test_the_offer_may_come_after_the_bytes(memory: InMemory) -> None:
         yield CONTENT
         asked.append("end of bytes")
 
-    received = memory.tarkeep.receive.asking_later(lambda: asked.append("offer") or offer(), blocks())  # type: ignore[func-returns-value]
+    received = memory.tarkeep.receive.with_late_offer(lambda: asked.append("offer") or offer(), blocks())  # type: ignore[func-returns-value]
 
     assert asked == ["end of bytes", "offer"]
-    assert received.outcome is Outcome.NEW
+    assert received.outcome is ReceiveOutcome.NEW
 
 
 @pytest.mark.parametrize("wrong", [{"md5": "0" * 32}, {"sha256": "0" * 64}])
@@ -145,7 +145,7 @@ def test_an_offer_that_turns_out_wrong_leaves_nothing(memory: InMemory) -> None:
         raise InvalidType("WEEKLY")
 
     with pytest.raises(InvalidType):
-        memory.tarkeep.receive.asking_later(wrong, [CONTENT])  # type: ignore[arg-type]
+        memory.tarkeep.receive.with_late_offer(wrong, [CONTENT])  # type: ignore[arg-type]
 
     assert_nothing_is_left(memory)
 
@@ -157,7 +157,7 @@ def test_the_same_bytes_again_are_a_success(memory: InMemory) -> None:
 
     again = memory.tarkeep.receive(offer(), [CONTENT])
 
-    assert again == evolve(first, outcome=Outcome.DUPLICATE)
+    assert again == evolve(first, outcome=ReceiveOutcome.DUPLICATE)
     assert len(memory.catalog.page().archives) == 1
 
 
@@ -183,7 +183,7 @@ def test_the_same_name_in_two_profiles_and_types_never_meets(memory: InMemory) -
 
             received = memory.tarkeep.receive(offer(profile=profile, type=type), [content])
 
-            assert received.outcome is Outcome.NEW
+            assert received.outcome is ReceiveOutcome.NEW
     assert len(list(memory.store.scan())) == 6
 
 
@@ -201,7 +201,7 @@ class TestKeepBoth:
 
         received = memory.tarkeep.receive(offer("backup.tar.gz"), [OTHER])
 
-        assert received.outcome is Outcome.KEPT_BOTH
+        assert received.outcome is ReceiveOutcome.KEPT_BOTH
         assert received.archive.id.name == "backup.2026-11-24T02-03-04Z.tar.gz"
         assert memory.store.stat(received.archive.id).sidecar == encode(received.archive)
         assert [archive.digests for archive in memory.catalog.page().archives] == [
@@ -218,7 +218,7 @@ class TestKeepBoth:
 
         again = memory.tarkeep.receive(offer("backup.tar.gz"), [OTHER])
 
-        assert (again.archive, again.outcome) == (kept, Outcome.DUPLICATE)
+        assert (again.archive, again.outcome) == (kept, ReceiveOutcome.DUPLICATE)
 
     def test_a_name_with_no_room_for_the_time_is_a_conflict(self, memory: InMemory) -> None:
         """Names are at most 200 bytes; none is cut to fit."""
@@ -245,7 +245,7 @@ class TestRepair:
 
         received = memory.tarkeep.receive(offer(), [CONTENT])
 
-        assert received.outcome is Outcome.REPAIRED
+        assert received.outcome is ReceiveOutcome.REPAIRED
         assert received.archive == archive
         assert memory.catalog.find(archive.id) == archive
         with memory.tarkeep.read(archive) as reader:
@@ -271,7 +271,7 @@ class TestUncatalogued:
 
         received = memory.tarkeep.receive(offer(), [CONTENT])
 
-        assert (received.archive, received.outcome) == (archive, Outcome.DUPLICATE)
+        assert (received.archive, received.outcome) == (archive, ReceiveOutcome.DUPLICATE)
         assert memory.catalog.find(archive.id) == archive
 
     def test_other_bytes_are_a_conflict(self, memory: InMemory) -> None:
@@ -319,7 +319,7 @@ def test_a_claim_left_over_does_not_block_its_name(memory: InMemory) -> None:
 
     received = memory.tarkeep.receive(offer(), [OTHER])
 
-    assert received.outcome is Outcome.NEW
+    assert received.outcome is ReceiveOutcome.NEW
     assert memory.catalog.open_claims() == []
 
 
@@ -352,7 +352,7 @@ def test_a_confirm_that_fails_once_is_made_good(memory: InMemory, after: bool) -
 
     received = assembled(memory.store, catalog, memory.clock).receive(offer(), [CONTENT])  # type: ignore[arg-type]
 
-    assert received.outcome is Outcome.NEW
+    assert received.outcome is ReceiveOutcome.NEW
     assert memory.catalog.find(received.archive.id) == received.archive
 
 

@@ -15,7 +15,7 @@ from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.adapters.process.turns import ProcessTurns
 from tarkeep.domain.archives.archive import BackupArchive, Offer
 from tarkeep.domain.chains.link import Evidence
-from tarkeep.domain.comparing.fit import Fit
+from tarkeep.domain.comparing.fit import Compatibility
 from tarkeep.domain.comparing.untroubled import alone
 from tarkeep.domain.errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
@@ -62,10 +62,10 @@ def points_over(archives: Iterable[BackupArchive], inc_base: IncBase = IncBase.L
 
 
 class _Fitting(Comparing):
-    def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
+    def __call__(self, child: BackupArchive, parent: BackupArchive) -> Compatibility:
         return any_fit(child, parent)
 
-    def alone(self, archive: BackupArchive) -> Fit:
+    def alone(self, archive: BackupArchive) -> Compatibility:
         return alone(True)
 
 

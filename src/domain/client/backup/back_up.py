@@ -13,12 +13,12 @@ from attrs import evolve, field, frozen
 
 from ...archives.archive import BackupArchive, Lineage
 from ...archives.notes import fitting
-from ...errors.client import NotThere, SnapshotUnusable
+from ...errors.client import RemoteNotFound, SnapshotUnusable
 from ...identity.archive_id import ArchiveId, BackupType
 from ...ports.inspection import Hasher
 from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
-from ..ports.chains import Base, Chains, StoredPoint
+from ..ports.chains import Base, RemoteChains, StoredPoint
 from ..ports.dumping import NOBODY, Changes, DumpEnd, Dumper, DumpSource, Making, Unreadable, Watch
 from ..progress import Progress
 from ..push.push_stream import PushStream
@@ -98,7 +98,7 @@ class BackedUp:
 class FetchSnapshot:
     """Get the snapshot file that a dump continues from."""
 
-    chains: Chains
+    chains: RemoteChains
     hasher: Hasher
     retrying: Retrying
 
@@ -114,7 +114,7 @@ class FetchSnapshot:
             return None
         try:
             snapshot = self.retrying(lambda: self.chains.snapshot(base.id), on_retry=notice)
-        except NotThere as error:
+        except RemoteNotFound as error:
             raise SnapshotUnusable(str(base.id), "it is damaged or lost there") from error
         checksum = self.hasher.checksum(ChecksumAlgorithm.SHA256)
         checksum.update(snapshot)
@@ -127,7 +127,7 @@ class FetchSnapshot:
 class PlanDump:
     """Decide what the next dump of a profile is, and get what it continues from."""
 
-    chains: Chains
+    chains: RemoteChains
     fetch_snapshot: FetchSnapshot
     retrying: Retrying
     dumper: Dumper
@@ -218,7 +218,7 @@ class PlanDump:
     def _points(self, profile: str) -> list[StoredPoint]:
         try:
             return self.chains.points(profile)
-        except NotThere:  # nothing of this profile is stored yet
+        except RemoteNotFound:  # nothing of this profile is stored yet
             return []
 
 
@@ -235,7 +235,7 @@ def _an(type: BackupType) -> str:
 class BackUp:
     """Make a dump and store it, straight from tar to the server."""
 
-    chains: Chains
+    chains: RemoteChains
     making: Making
     push: PushStream
     retrying: Retrying

@@ -15,7 +15,7 @@ from ...identity.naming import time_in_name
 from ...ports.inspection import Hasher
 from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
-from ..ports.chains import Chains
+from ..ports.chains import RemoteChains
 from ..ports.dumping import NOBODY, DumpEnd, DumpSource, Making, Watch
 from ..ports.spool import Spool, Spooled
 from ..progress import Progress
@@ -28,7 +28,7 @@ from .back_up import BackedUp, PlannedDump
 class BackUpThroughFile:
     """Make a dump, keep it in the spool, and store it."""
 
-    chains: Chains
+    chains: RemoteChains
     making: Making
     spool: Spool
     push: PushArchive

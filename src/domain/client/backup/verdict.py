@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ...errors.client import NotRestorable, NotThere
+from ...errors.client import NotRestorable, RemoteNotFound
 from ...identity.archive_id import ArchiveId, BackupType
 from ...text.counted import counted
 from ...text.paths import path_text
-from ..ports.chains import Chains
+from ..ports.chains import RemoteChains
 from ..ports.dumping import Dumper, DumpSource
 from ..retrying import Notice, Retrying
 
@@ -71,7 +71,7 @@ class Verdict:
 class AskVerdict:
     """Ask the server what it makes of a dump."""
 
-    chains: Chains
+    chains: RemoteChains
     dumper: Dumper
     retrying: Retrying
 
@@ -84,7 +84,7 @@ class AskVerdict:
         """
         try:
             told = self.retrying(lambda: self.chains.detail(id), on_retry=notice)
-        except NotThere:
+        except RemoteNotFound:
             return False
         return bool(self.dumper.archivable(source, told.not_archived))
 
@@ -114,7 +114,7 @@ class AskVerdict:
         """
         try:
             told = self.retrying(lambda: self.chains.detail(id), on_retry=notice)
-        except NotThere:
+        except RemoteNotFound:
             return None
         obstacles = told.obstacles or self._obstacles(id, notice)
         forgotten = self.dumper.archivable(source, told.not_archived)

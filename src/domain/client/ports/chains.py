@@ -184,11 +184,12 @@ class Version:
     other: bytes | None
 
 
-class Chains(Protocol):
+class RemoteChains(Protocol):
     """
     A server's knowledge of chains, over whatever line. *at* is a time, ``latest``, or an archive's name.
 
-    Every method may raise `NoAnswer`, `Unauthorized` and `Refused`; where there is no such thing, `NotThere`.
+    Every method may raise `ServerUnreachable`, `Unauthorized` and `Refused`, and where there is no such thing
+    `RemoteNotFound`.
     """
 
     def points(self, profile: str) -> list[StoredPoint]:

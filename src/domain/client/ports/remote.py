@@ -2,8 +2,8 @@
 What the client's use cases need: a server to talk to, a folder of archives, digests computed before, somebody to tell.
 
 Like the server's ports (`domain.ports`) these are protocols whose promises the contract tests prove for each adapter.
-Errors are those of `domain.errors`; every method of `Remote` may raise `NoAnswer` (worth another try), `Unauthorized`
-and `Refused`.
+Errors are those of `domain.errors`; every method of `RemoteStore` may raise `ServerUnreachable` (worth another try),
+`Unauthorized` and `Refused`.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class ServerFacts:
     scopes: frozenset[str]
 
 
-class Remote(ArchiveSource, Protocol):
+class RemoteStore(ArchiveSource, Protocol):
     """A Tarkeep server, over whatever line."""
 
     def facts(self, profile: str) -> ServerFacts | None:

@@ -14,7 +14,7 @@ from enum import Enum
 from attrs import define, field, frozen
 
 from ...archives.archive import BackupArchive
-from ...errors.client import LocalConflict, LocalFileChanged, NoAnswer, PulledBytesDiffer
+from ...errors.client import LocalConflict, LocalFileChanged, PulledBytesDiffer, ServerUnreachable
 from ...ports.inspection import Hasher, RunningChecksum
 from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
@@ -27,7 +27,7 @@ from ..push.push_archive import digest_of
 from ..retrying import Notice, Retrying
 
 
-class Arrival(Enum):
+class PullOutcome(Enum):
     """What became of one archive."""
 
     PULLED = "pulled"
@@ -41,7 +41,7 @@ class Pulled:
     """What became of *archive*, and which *error* kept it from being here."""
 
     archive: BackupArchive
-    arrival: Arrival
+    arrival: PullOutcome
     error: TarkeepError | None = None
 
 
@@ -88,7 +88,7 @@ class PullArchive:
         here = self.landing.find(archive)
         if here is not None:
             if self._is_equal(here, archive):
-                return Pulled(archive, Arrival.ALREADY_HERE)
+                return Pulled(archive, PullOutcome.ALREADY_HERE)
             if not replace:
                 raise LocalConflict(here.path)
         with self.landing.begin(archive) as part:
@@ -105,7 +105,7 @@ class PullArchive:
                 raise
             landed = part.publish(replace=replace)
         self.cache.put(landed, archive.digests.sha256)
-        return Pulled(archive, Arrival.PULLED)
+        return Pulled(archive, PullOutcome.PULLED)
 
     def _is_equal(self, here: LocalArchive, archive: BackupArchive) -> bool:
         if here.size_bytes != archive.size_bytes:
@@ -185,7 +185,7 @@ class _Arriving:
                 if self._hashed_bytes > self._archive.size_bytes:
                     break
         if self._part.size_bytes < self._archive.size_bytes:
-            raise NoAnswer(self._pull.remote.shown_url, f"the bytes of {self._archive.id} ended early")
+            raise ServerUnreachable(self._pull.remote.shown_url, f"the bytes of {self._archive.id} ended early")
         return missing_from
 
     def _is_right(self) -> bool:

@@ -27,12 +27,12 @@ from ...tarkeep_error import TarkeepError
 from ...uploads import ChecksumAlgorithm
 from ..ports.local_archives import LocalArchive, LocalArchives, LocalFile, LocalFiles, version_of
 from ..ports.memory import DigestCache, UploadNote, UploadNotes
-from ..ports.remote import NO_LINEAGE, Remote, UploadProgress
+from ..ports.remote import NO_LINEAGE, RemoteStore, UploadProgress
 from ..progress import Progress
 from ..retrying import Notice, Retrying
 
 
-class Fate(Enum):
+class PushOutcome(Enum):
     """What became of one archive."""
 
     SENT = "sent"
@@ -60,7 +60,7 @@ class PushPlan:
     *damaged* are those to send of which the server has a damaged copy.
     """
 
-    known: Mapping[LocalArchive, Fate]
+    known: Mapping[LocalArchive, PushOutcome]
     to_send: tuple[LocalArchive, ...]
     damaged: frozenset[LocalArchive]
 
@@ -69,7 +69,7 @@ class PushPlan:
 class PlanPush:
     """Ask the server once what it has of some archives."""
 
-    remote: Remote
+    remote: RemoteStore
     files: LocalArchives
     cache: DigestCache
     hasher: Hasher
@@ -103,7 +103,10 @@ class PlanPush:
         return self.remote.verify(profile, entries)
 
 
-_FATES: dict[Bucket | None, Fate] = {Bucket.SYNCED: Fate.ALREADY_THERE, Bucket.DIFFERING: Fate.CONFLICT}
+_FATES: dict[Bucket | None, PushOutcome] = {
+    Bucket.SYNCED: PushOutcome.ALREADY_THERE,
+    Bucket.DIFFERING: PushOutcome.CONFLICT,
+}
 
 
 def _place(archive: LocalArchive) -> tuple[BackupType, str]:
@@ -141,7 +144,7 @@ def digest_of(
 class PushArchive:
     """Send one archive until it is stored."""
 
-    remote: Remote
+    remote: RemoteStore
     files: LocalArchives
     cache: DigestCache
     notes: UploadNotes

@@ -16,7 +16,7 @@ from datetime import datetime
 from attrs import define, field, frozen
 
 from ...archives.archive import BackupArchive, Lineage
-from ...errors.client import NoAnswer
+from ...errors.client import ServerUnreachable
 from ...errors.content import EmptyArchive
 from ...errors.uploads import UploadGone
 from ...identity.archive_id import ArchiveId
@@ -26,7 +26,7 @@ from ...ports.inspection import Hasher, RunningChecksum
 from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 from ...uploads import ChecksumAlgorithm
-from ..ports.remote import NO_LINEAGE, Remote, UploadProgress
+from ..ports.remote import NO_LINEAGE, RemoteStore, UploadProgress
 from ..progress import Progress
 from ..retrying import Notice, Retrying
 
@@ -39,7 +39,7 @@ KEPT_BYTES = 20 << 20
 class PushStream:
     """Store what an iterator yields."""
 
-    remote: Remote
+    remote: RemoteStore
     hasher: Hasher
     retrying: Retrying
 
@@ -86,7 +86,7 @@ class PushStream:
         upload = self.retrying(create, on_retry=notice)
         try:
             return self._sent(upload, window, notice, notes)
-        except (NoAnswer, UploadGone):  # nothing can be said to the server, or nothing is left
+        except (ServerUnreachable, UploadGone):  # nothing can be said to the server, or nothing is left
             raise
         except BaseException:
             with suppress(TarkeepError):

@@ -17,9 +17,9 @@ from ...errors.client import ExtractFailed, PulledBytesDiffer, UnsafeMembers
 from ...ports.inspection import Hasher
 from ...tar.members import Member
 from ...uploads import ChecksumAlgorithm
-from ..ports.chains import Chains, RestorePlan
+from ..ports.chains import RemoteChains, RestorePlan
 from ..ports.extracting import Extractor, Held, Members
-from ..ports.remote import Remote
+from ..ports.remote import RemoteStore
 from ..retrying import Notice, Retrying
 from .member_guard import MemberGuard
 
@@ -57,8 +57,8 @@ class PlannedRestore:
 class PlanRestoring:
     """Ask what restores a profile at some time."""
 
-    chains: Chains
-    remote: Remote
+    chains: RemoteChains
+    remote: RemoteStore
     retrying: Retrying
 
     def point(
@@ -228,7 +228,7 @@ def _passing(archive: Held, reached: Reached, see: Callable[[bytes], None] | Non
 class RestorePath:
     """Bring back one file or folder of a tree, as one tar that the server makes."""
 
-    chains: Chains
+    chains: RemoteChains
     members: Members
     extractor: Extractor
 

@@ -13,17 +13,17 @@ from ...access.tokens import (
     SECRET_BYTES,
     Decision,
     Network,
+    Principal,
     Scope,
     Token,
     Verdict,
-    Visitor,
     admit,
     token_digest,
     token_id,
     token_text,
 )
-from ...errors.access import NotLetIn
-from ...ports.access import AuditLog, Gatekeeper
+from ...errors.access import NotAuthenticated
+from ...ports.access import AuditLog, TokenStore
 from ...ports.system import Clock
 
 
@@ -39,7 +39,7 @@ class MadeToken:
 class MakeToken:
     """Make a token. *random_bytes* gives so many that nobody can guess."""
 
-    gatekeeper: Gatekeeper
+    token_store: TokenStore
     clock: Clock
     random_bytes: Callable[[int], bytes]
     audit: AuditLog
@@ -68,7 +68,7 @@ class MakeToken:
             expires_at=expires_at,
             networks=networks,
         )
-        self.gatekeeper.add(token)
+        self.token_store.add(token)
         scopes_told = ",".join(scope.value for scope in Scope if scope in scopes)
         what = f"token {token.id} for {scopes_told} in {' '.join(profiles)}"
         self.audit.append(AuditEntry(token.created_at, HOST, "", what, None, "made"))
@@ -79,11 +79,11 @@ class MakeToken:
 class ListTokens:
     """Every token with the time of its last use, oldest first."""
 
-    gatekeeper: Gatekeeper
+    token_store: TokenStore
 
     def __call__(self) -> list[tuple[Token, datetime | None]]:
-        uses = self.gatekeeper.uses()
-        tokens = sorted(self.gatekeeper.keyring().tokens.values(), key=lambda token: (token.created_at, token.id))
+        uses = self.token_store.uses()
+        tokens = sorted(self.token_store.keyring().tokens.values(), key=lambda token: (token.created_at, token.id))
         return [(token, uses.get(token.id)) for token in tokens]
 
 
@@ -91,7 +91,7 @@ class ListTokens:
 class RevokeToken:
     """Take a token back."""
 
-    gatekeeper: Gatekeeper
+    token_store: TokenStore
     clock: Clock
     audit: AuditLog
 
@@ -103,16 +103,16 @@ class RevokeToken:
             TokenNotFound: there is none.
         """
         now = self.clock.now()
-        token = self.gatekeeper.revoke(token_id(id) or id, now)
+        token = self.token_store.revoke(token_id(id) or id, now)
         self.audit.append(AuditEntry(now, HOST, "", f"token {token.id}", None, "revoked"))
         return token
 
 
 @frozen
-class LetIn:
+class Authenticate:
     """Decide about somebody who comes with a token, or without, and note the use of a token."""
 
-    gatekeeper: Gatekeeper
+    token_store: TokenStore
     clock: Clock
 
     def __call__(self, presented: str | None, address: str) -> Decision:
@@ -121,12 +121,12 @@ class LetIn:
             BackendUnavailable: nobody can be judged now, so nobody comes in.
         """
         now = self.clock.now()
-        decision = admit(self.gatekeeper.keyring(), presented, address, now)
-        if decision.visitor is not None and decision.visitor.token is not None:
-            self.gatekeeper.note_use(decision.visitor.token, now)
+        decision = admit(self.token_store.keyring(), presented, address, now)
+        if decision.principal is not None and decision.principal.token is not None:
+            self.token_store.note_use(decision.principal.token, now)
         return decision
 
-    def check_still(self, visitor: Visitor) -> None:
+    def check_still(self, principal: Principal) -> None:
         """
         Judge once more whoever was let in with a token: what takes long may outlive it.
 
@@ -134,15 +134,15 @@ class LetIn:
             NotLetIn: the token was revoked since, or is expired.
             BackendUnavailable: as calling.
         """
-        if visitor.token is None:
+        if principal.token is None:
             return
-        token = self.gatekeeper.keyring().tokens.get(visitor.token)
+        token = self.token_store.keyring().tokens.get(principal.token)
         if token is None or token.revoked_at is not None:
-            raise NotLetIn(Verdict.REVOKED.value)
+            raise NotAuthenticated(Verdict.REVOKED.value)
         if token.expires_at is not None and token.expires_at <= self.clock.now():
-            raise NotLetIn(Verdict.EXPIRED.value)
+            raise NotAuthenticated(Verdict.EXPIRED.value)
 
     @property
     def is_open(self) -> bool:
         """Whether no token was ever made."""
-        return self.gatekeeper.keyring().is_open
+        return self.token_store.keyring().is_open

@@ -1,5 +1,5 @@
 """
-Which profiles a visitor sees, of those there are.
+Which profiles a principal sees, of those there are.
 
 Patterns are held against the name of each profile once, when it is new; what came of it is kept by the patterns. So a
 query names the profiles it is about, and never goes through the archives of others.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from attrs import define, field, frozen
 
-from ...access.tokens import Visitor
+from ...access.tokens import Principal
 from ...ports.catalog import Catalog
 
 KEPT_PATTERNS = 64
@@ -27,26 +27,26 @@ class _Known:
 @define
 class VisibleProfiles:
     """
-    The profiles that a visitor sees. Safe to call from several threads: whoever is first may only do work twice.
+    The profiles that a principal sees. Safe to call from several threads: whoever is first may only do work twice.
     """
 
     catalog: Catalog
     _known: _Known = field(default=_Known(), init=False)
     _seen: dict[tuple[str, ...], tuple[int, frozenset[str]]] = field(factory=dict, init=False)
 
-    def __call__(self, visitor: Visitor) -> frozenset[str] | None:
-        """The names of those that *visitor* sees; None for all. There need not be archives in each."""
-        if visitor.sees_everything:
+    def __call__(self, principal: Principal) -> frozenset[str] | None:
+        """The names of those that *principal* sees; None for all. There need not be archives in each."""
+        if principal.sees_everything:
             return None
-        if visitor.named_profiles is not None:
-            return visitor.named_profiles
+        if principal.named_profiles is not None:
+            return principal.named_profiles
         profiles = self.all()
-        count, seen = self._seen.get(visitor.patterns, (0, frozenset[str]()))
+        count, seen = self._seen.get(principal.patterns, (0, frozenset[str]()))
         if count < len(profiles):
-            seen = seen.union(profile for profile in profiles[count:] if visitor.sees(profile))
+            seen = seen.union(profile for profile in profiles[count:] if principal.sees(profile))
             if len(self._seen) >= KEPT_PATTERNS:
                 self._seen.clear()
-            self._seen[visitor.patterns] = (len(profiles), seen)
+            self._seen[principal.patterns] = (len(profiles), seen)
         return seen
 
     def all(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from itertools import groupby, islice
 from attrs import define, field, frozen
 
 from ...archives.archive import BackupArchive
-from ...errors.archives import ArchiveNotFound, SidecarInvalid
+from ...errors.archives import ArchiveNotFound, InvalidSidecar
 from ...errors.settings import CatalogLacks
 from ...identity.archive_id import ArchiveId, BackupType
 from ...ports.catalog import Catalog
@@ -116,7 +116,7 @@ class AdoptArchives:
         for id in ids:
             try:
                 yield described(self.store.stat(id))
-            except SidecarInvalid:
+            except InvalidSidecar:
                 report.unclear.append(id)
             except ArchiveNotFound:  # a folder or a link of that name
                 continue

@@ -14,7 +14,7 @@ from ...identity.archive_id import ArchiveId, BackupType
 from ...identity.digests import DeclaredDigests
 from ...ports.foreign import ForeignArchive, ForeignStore
 from ...tarkeep_error import TarkeepError
-from ..receiving.receive import Outcome, ReceiveArchive
+from ..receiving.receive import ReceiveArchive, ReceiveOutcome
 
 
 @define
@@ -43,10 +43,10 @@ class ImportFolder:
             except TarkeepError as error:
                 report.refused.append((foreign.label, str(error)))
             else:
-                (report.already_there if outcome is Outcome.DUPLICATE else report.imported).append(foreign.label)
+                (report.already_there if outcome is ReceiveOutcome.DUPLICATE else report.imported).append(foreign.label)
         return report
 
-    def _receive(self, foreign: ForeignArchive) -> Outcome:
+    def _receive(self, foreign: ForeignArchive) -> ReceiveOutcome:
         offer = Offer(
             ArchiveId(foreign.profile, BackupType.parse(foreign.type), foreign.name),
             DeclaredDigests(md5=foreign.md5),

@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 
 from ...archives import sidecar
 from ...archives.archive import ArchiveState, BackupArchive, Contents
-from ...errors.archives import ArchiveCorrupt, ArchiveNotFound, SidecarInvalid
+from ...errors.archives import ArchiveCorrupt, ArchiveNotFound, InvalidSidecar
 from ...identity.archive_id import ArchiveId
 from ...identity.digests import Digests
 from ...ports.catalog import Catalog
@@ -99,9 +99,9 @@ class MendSidecar:
 
     def _anew(self, stored: StoredArchive, found: Digests | None, contents: Contents | None) -> Mended:
         if found is None:
-            raise SidecarInvalid("there is none that can be read, nor can the archive")
+            raise InvalidSidecar("there is none that can be read, nor can the archive")
         if stored.sidecar is not None and contents is None:
-            raise SidecarInvalid("it cannot be read, and its archive is no whole .tar.gz")
+            raise InvalidSidecar("it cannot be read, and its archive is no whole .tar.gz")
         zone = self.rules.of(stored.id.profile).time_zone
         archive = BackupArchive.described(stored.id, stored.size_bytes, found, self.clock.now(), contents, zone=zone)
         if stored.sidecar is not None:
@@ -154,7 +154,7 @@ def _salvaged(stored: StoredArchive, found: Digests, contents: Contents | None, 
         tried = {**members, **facts, "format": sidecar.FORMAT, **spoiled}
         for one, other in (("received_at", "taken_at"), ("taken_at", "received_at")):
             tried[one] = tried.get(one) or members.get(other) or rfc3339(now)
-        with suppress(SidecarInvalid):
+        with suppress(InvalidSidecar):
             archive = sidecar.decode(json.dumps(tried).encode(), is_doubtful=True)
             return evolve(archive, contents=contents or archive.contents, state=ArchiveState.STORED)
     return None
@@ -193,17 +193,17 @@ def _refuse_foreign(stored: StoredArchive) -> None:
     """
     try:
         said = sidecar.decode(stored.sidecar or b"")
-    except SidecarInvalid:
+    except InvalidSidecar:
         return
     if said.id != stored.id:
-        raise SidecarInvalid(f"it describes {said.id}")
+        raise InvalidSidecar(f"it describes {said.id}")
 
 
 def _damaged(stored: StoredArchive, entry: BackupArchive | None) -> Mended | None:
     """What is known of an archive, none of whose bytes' digests it names: then these are wrong."""
     known = entry
     if known is None:
-        with suppress(SidecarInvalid):
+        with suppress(InvalidSidecar):
             known = sidecar.decode(stored.sidecar or b"", is_doubtful=True)
     if known is None:
         return None

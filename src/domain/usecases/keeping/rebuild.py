@@ -15,7 +15,7 @@ from attrs import define, evolve, field, frozen
 
 from ...archives import sidecar
 from ...archives.archive import ArchiveState, BackupArchive
-from ...errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, SidecarInvalid
+from ...errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, InvalidSidecar
 from ...errors.capacity import BackendUnavailable
 from ...identity.archive_id import ArchiveId, BackupType
 from ...identity.digests import Digests
@@ -114,7 +114,7 @@ class RebuildCatalog:
         for stored in self.store.scan():
             try:
                 archive = described(stored)
-            except SidecarInvalid:
+            except InvalidSidecar:
                 if not leaving_out:
                     raise _Doubtful from None
                 continue  # it was tried to mend it, and is told why that is impossible
@@ -126,7 +126,7 @@ class RebuildCatalog:
         for stored in self.store.scan():
             try:
                 archive = described(stored)
-            except SidecarInvalid:
+            except InvalidSidecar:
                 self._mend(stored, report)
             else:
                 if check:
@@ -135,7 +135,7 @@ class RebuildCatalog:
     def _mend(self, stored: StoredArchive, report: RebuildReport) -> None:
         try:
             mended = self.mend(stored)
-        except (SidecarInvalid, AlreadyPublished, ArchiveNotFound) as error:
+        except (InvalidSidecar, AlreadyPublished, ArchiveNotFound) as error:
             report.left_out.append((stored.id, str(error)))
         else:
             (report.described if mended.is_new else report.mended).append((stored.id, mended.how))
@@ -197,10 +197,10 @@ def described(stored: StoredArchive) -> BackupArchive:
         SidecarInvalid: it has none, or one that is not to be believed or describes something else.
     """
     if stored.sidecar is None:
-        raise SidecarInvalid("there is none")
+        raise InvalidSidecar("there is none")
     archive = sidecar.decode(stored.sidecar)
     if archive.id != stored.id:
-        raise SidecarInvalid(f"it describes {archive.id}")
+        raise InvalidSidecar(f"it describes {archive.id}")
     return archive if archive.size_bytes == stored.size_bytes else evolve(archive, state=ArchiveState.DAMAGED)
 
 

@@ -14,7 +14,7 @@ from attrs import define, evolve, field
 
 from ...archives.archive import ArchiveState, BackupArchive, Kind
 from ...comparing.directory_times import Pair, pairs
-from ...comparing.fit import Fit, FitVerdict
+from ...comparing.fit import Agreement, Compatibility
 from ...comparing.fitting import EXAMPLES, fit, overruled, together, unread
 from ...comparing.untroubled import alone, has_no_trouble, renames_in_vain
 from ...errors.content import ExpandsTooFar, MemberUnreadable, RejectedContent
@@ -23,13 +23,13 @@ from ...identity.archive_id import BackupType
 from ...names.name_table import NameTable
 from ...tar.read_headers import read_to_show
 from ...tarkeep_error import TarkeepError
-from ..reading.read_members import RecordMembers
+from ..reading.read_members import ReadMembers
 
 VERSIONS_COMPARED = 100
 """Files of which two versions are compared at most, to find one that differs."""
 
 _SECOND = 1_000_000_000
-_UNKNOWN = Fit(FitVerdict.UNKNOWN)
+_UNKNOWN = Compatibility(Agreement.UNKNOWN)
 
 
 def has_listings(archive: BackupArchive) -> bool:
@@ -57,13 +57,13 @@ class Comparing:
         EnoughCompared: at a pair more than are allowed.
     """
 
-    _members: RecordMembers
+    _members: ReadMembers
     _allowed: int | None = None
     is_certain: bool = True
     _child: str = ""
-    _kept: dict[str, Fit] = field(factory=dict)
+    _kept: dict[str, Compatibility] = field(factory=dict)
 
-    def __call__(self, child: BackupArchive, parent: BackupArchive) -> Fit:
+    def __call__(self, child: BackupArchive, parent: BackupArchive) -> Compatibility:
         if not (has_listings(child) and has_listings(parent)):
             return _UNKNOWN
         pair = (child.digests.sha256, parent.digests.sha256)
@@ -76,7 +76,7 @@ class Comparing:
             self._keep(*pair, found)
         return found
 
-    def alone(self, archive: BackupArchive) -> Fit:
+    def alone(self, archive: BackupArchive) -> Compatibility:
         """
         What *archive* shows alone: whether tar extracts it without a complaint that is not about what it builds on (it
         is sound), whether it renames in vain where it builds on nothing (it is not excusable), and what it lists and
@@ -98,18 +98,18 @@ class Comparing:
             self._keep(archive.digests.sha256, archive.digests.sha256, found)
         return found
 
-    def _looked_at(self, archive: BackupArchive) -> Fit:
+    def _looked_at(self, archive: BackupArchive) -> Compatibility:
         table = self._members.table(archive)
         is_untroubled = has_no_trouble(table) and not self._members.footprint(archive).objection
         lacking = unread(table) if table.has_listings else ()
         return alone(is_untroubled, lacking, renames_in_vain=renames_in_vain(table))
 
-    def _fits(self, child: str) -> dict[str, Fit]:
+    def _fits(self, child: str) -> dict[str, Compatibility]:
         if self._child != child:
             self._child, self._kept = child, self._members.records.fits(child)
         return self._kept
 
-    def _keep(self, child: str, parent: str, found: Fit) -> None:
+    def _keep(self, child: str, parent: str, found: Compatibility) -> None:
         self._kept[parent] = found
         self._members.records.keep_fits(child, self._kept)
 
@@ -158,7 +158,7 @@ class Comparing:
                 raise EnoughCompared
             self._allowed -= 1
 
-    def _compared(self, child: BackupArchive, parent: BackupArchive) -> Fit | None:
+    def _compared(self, child: BackupArchive, parent: BackupArchive) -> Compatibility | None:
         self._count()
         is_base = parent.id.type is BackupType.FULL
         try:
@@ -168,7 +168,7 @@ class Comparing:
         except TarkeepError:
             return None
 
-    def _fit(self, child: BackupArchive, parent: BackupArchive, is_base: bool) -> Fit:
+    def _fit(self, child: BackupArchive, parent: BackupArchive, is_base: bool) -> Compatibility:
         table, before = self._tables(child, parent)
         found = fit(table, before, is_base=is_base)
         if table.is_joined or before.is_joined:

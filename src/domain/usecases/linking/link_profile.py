@@ -22,13 +22,13 @@ from ...chains.neighbours import Asked, ListedNeighbours, Neighbours, NotedNeigh
 from ...chains.seen import Seen
 from ...chains.standing import Placed, placed, seen_of
 from ...comparing import fitting as fitting
-from ...comparing.fit import Fit
+from ...comparing.fit import Compatibility
 from ...identity.archive_id import ArchiveId
 from ...ports.catalog import Catalog
 from ...ports.system import Turns
 from ...profiles.rules import Rules
 from ...tarkeep_error import TarkeepError
-from ..reading.read_members import RecordMembers
+from ..reading.read_members import ReadMembers
 from .compare import Comparing, EnoughCompared
 from .see_point import EnoughMerged, Seeing
 
@@ -54,7 +54,7 @@ class LinkArchives:
     """Keep links up to date. *comparing* makes what compares archives, *seeing* what looks at the names of points."""
 
     catalog: Catalog
-    members: RecordMembers
+    members: ReadMembers
     rules: Rules
     turns: Turns
     patience: timedelta = timedelta(seconds=5)
@@ -98,7 +98,7 @@ class LinkArchives:
             return None
         return found if found is not None and found.standing is not None else None
 
-    def compared(self, child: BackupArchive, parent: BackupArchive) -> Fit:
+    def compared(self, child: BackupArchive, parent: BackupArchive) -> Compatibility:
         """What the listings of two archives of a profile tell; it is mostly kept."""
         return self.comparing(self.members)(child, parent)
 

@@ -26,7 +26,7 @@ from ...names.name_table import NameTable, OpenTable
 from ...tarkeep_error import TarkeepError
 from ...trees.lacks import Lacks
 from ...trees.merging import merge
-from ..reading.read_members import RecordMembers
+from ..reading.read_members import ReadMembers
 
 MOST_LOOKED_UP = 200_000
 """Names of plain archives that are looked up in those before; where there are more, merging is no dearer."""
@@ -44,7 +44,7 @@ class Seeing:
     *allowed* is how many may be merged, any number if None.
     """
 
-    _members: RecordMembers
+    _members: ReadMembers
     _allowed: int | None = None
     _walks: dict[ArchiveId, Walk] = field(factory=dict, init=False)
 

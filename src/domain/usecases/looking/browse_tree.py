@@ -21,7 +21,7 @@ from ...tar.paths import canonical
 from ...tar.read_headers import read_to_show
 from ...trees.tree import Entry
 from ..reading.examine import ExamineArchive
-from ..reading.read_members import RecordMembers
+from ..reading.read_members import ReadMembers
 from ..restoring.open_point import OpenedPoint
 
 PAGE_BYTES = 1 << 20
@@ -57,7 +57,7 @@ class TreeEntry:
 class BrowseTree:
     """List and search the tree at a point."""
 
-    members: RecordMembers
+    members: ReadMembers
 
     def directory(self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None) -> Page[TreeEntry]:
         """
@@ -143,7 +143,7 @@ def _page(entries: Iterable[tuple[Shown, int]]) -> tuple[Shown, ...]:
 class ListMembers:
     """The members of one archive, as they stand in it."""
 
-    members: RecordMembers
+    members: ReadMembers
 
     def __call__(self, archive: BackupArchive, limit: int, after: int = -1) -> Page[Member]:
         """Up to *limit* members, in the order of the tar, those behind the position *after*."""
@@ -157,7 +157,7 @@ class ListMembers:
 class ReadMember:
     """One file out of an archive."""
 
-    members: RecordMembers
+    members: ReadMembers
     unpacker: Unpacker
     examine: ExamineArchive
 

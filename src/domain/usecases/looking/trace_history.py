@@ -15,7 +15,7 @@ from ...tar.members import Member
 from ...tar.paths import split
 from ...tar.read_headers import read_member
 from ...trees.history import Change, Sighting, history, sightings
-from ..reading.read_members import NOT_IN_ORDER, RecordMembers
+from ..reading.read_members import NOT_IN_ORDER, ReadMembers
 from ..restoring.list_points import ListPoints
 
 
@@ -40,7 +40,7 @@ class TraceHistory:
     """The history of one path across the archives of a profile."""
 
     points: ListPoints
-    members: RecordMembers
+    members: ReadMembers
 
     def __call__(self, profile: str, path: bytes) -> list[PathVersion]:
         """
@@ -74,7 +74,7 @@ class TraceHistory:
 class _Looks:
     """Looks for one path in *archives*, each of which builds on the one that *parents* tells."""
 
-    members: RecordMembers
+    members: ReadMembers
     archives: Sequence[BackupArchive]
     parents: Sequence[int | None]
     _apart: tuple[int, Sequence[NameTable]] | None = field(default=None, init=False)  # the last one that was joined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ...access.tokens import ANYBODY, Visitor
+from ...access.tokens import ANONYMOUS, Principal
 from ...archives.archive import BackupArchive
 from ...errors.archives import AmbiguousName, ArchiveNotFound
 from ...identity.archive_id import ArchiveId, BackupType
@@ -24,12 +24,12 @@ class FindArchive:
         type: BackupType,
         name: str,
         profile: str | None = None,
-        visitor: Visitor = ANYBODY,
+        principal: Principal = ANONYMOUS,
     ) -> BackupArchive:
         """
         The archive of that type and name; without *profile*, in whichever one profile holds it.
 
-        A profile that *visitor* does not see is not looked into: for him there is none.
+        A profile that *principal* does not see is not looked into: for him there is none.
 
         Raises:
             ArchiveNotFound: none does.
@@ -37,10 +37,10 @@ class FindArchive:
         """
         if profile is not None:
             id = ArchiveId(profile, type, name)
-            if not visitor.sees(profile):
+            if not principal.sees(profile):
                 raise ArchiveNotFound(str(id))
             return self.catalog.find(id)
-        found = self.catalog.named(type, name, profiles=self.visible(visitor))
+        found = self.catalog.named(type, name, profiles=self.visible(principal))
         if not found:
             raise ArchiveNotFound(f"{type.value}/{name}")
         if len(found) > 1:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from attrs import frozen
 
-from ...access.tokens import ANYBODY, Visitor
+from ...access.tokens import ANONYMOUS, Principal
 from ...archives.totals import Sums, Totals
 from ...errors.archives import ProfileNotFound
 from ...errors.capacity import InsufficientStorage
@@ -35,22 +35,22 @@ class ListArchives:
         type: BackupType | None = None,
         cursor: str | None = None,
         limit: int = 100,
-        visitor: Visitor = ANYBODY,
+        principal: Principal = ANONYMOUS,
     ) -> Page:
         """
-        One page, of what *visitor* sees: full unless it is the last one, and not followed by one that is empty.
+        One page, of what *principal* sees: full unless it is the last one, and not followed by one that is empty.
 
         Raises:
             ValueError: *cursor* is not one that a page gave out.
         """
-        profiles = self._profiles(profile, visitor)
+        profiles = self._profiles(profile, principal)
         return self.catalog.page(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=limit)
 
     def all(
-        self, *, profile: str | None = None, type: BackupType | None = None, visitor: Visitor = ANYBODY
+        self, *, profile: str | None = None, type: BackupType | None = None, principal: Principal = ANONYMOUS
     ) -> Iterator[Sequence[ListedArchive]]:
-        """Every archive that *visitor* sees, in pages of 1,000, none of which is empty."""
-        profiles, cursor = self._profiles(profile, visitor), None
+        """Every archive that *principal* sees, in pages of 1,000, none of which is empty."""
+        profiles, cursor = self._profiles(profile, principal), None
         while True:
             page = self.catalog.listed(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=AT_ONCE)
             if page.archives:
@@ -59,10 +59,10 @@ class ListArchives:
             if cursor is None:
                 return
 
-    def _profiles(self, profile: str | None, visitor: Visitor) -> Collection[str] | None:
+    def _profiles(self, profile: str | None, principal: Principal) -> Collection[str] | None:
         if profile is None:
-            return self.visible(visitor)
-        return None if visitor.sees(profile) else ()
+            return self.visible(principal)
+        return None if principal.sees(profile) else ()
 
 
 @frozen
@@ -72,13 +72,13 @@ class Summarise:
     catalog: Catalog
     visible: VisibleProfiles
 
-    def __call__(self, visitor: Visitor = ANYBODY) -> list[Totals]:
-        """One row for each profile and type that holds an archive and that *visitor* sees, in this order."""
-        return self.catalog.totals(profiles=self.visible(visitor))
+    def __call__(self, principal: Principal = ANONYMOUS) -> list[Totals]:
+        """One row for each profile and type that holds an archive and that *principal* sees, in this order."""
+        return self.catalog.totals(profiles=self.visible(principal))
 
-    def by_type(self, visitor: Visitor = ANYBODY) -> dict[BackupType, Sums]:
-        """What there is of each type in all that *visitor* sees."""
-        return self.catalog.sums(self.visible(visitor))
+    def by_type(self, principal: Principal = ANONYMOUS) -> dict[BackupType, Sums]:
+        """What there is of each type in all that *principal* sees."""
+        return self.catalog.sums(self.visible(principal))
 
     def profile(self, name: str) -> list[Totals]:
         """

@@ -16,7 +16,7 @@ from ...archives.archive import BackupArchive
 from ...errors.archives import RecordsMissing
 from ...errors.content import MemberUnreadable
 from ...errors.restoring import TreeTooLarge
-from ...names.columns import Names, tables
+from ...names.columns import MemberColumns, tables
 from ...names.footprints import Footprint, footprint_of
 from ...names.joined import taken_apart
 from ...names.name_table import NameTable, last_at, listed_in_order
@@ -30,7 +30,7 @@ from .read_archive import ReadArchive
 from .watched_records import WatchedRecords
 
 NOT_IN_ORDER = (TreeTooLarge, MemberUnreadable)
-"""What `RecordMembers.table` raises of an archive whose names cannot be put in order; its records can be read."""
+"""What `ReadMembers.table` raises of an archive whose names cannot be put in order; its records can be read."""
 
 _T = TypeVar("_T")
 _NAME_FIELD_BYTES = 90  # of a name this much stands in one piece in any header
@@ -40,7 +40,7 @@ _FED_BYTES = (
 
 
 @frozen
-class RecordMembers:
+class ReadMembers:
     """
     The records of an archive's members.
 
@@ -111,7 +111,7 @@ class RecordMembers:
         """The tables of the dumps that tar joined in *archive*. Raises like `table`."""
         return taken_apart(tables(self(archive)), self.max_names_bytes)
 
-    def names(self, archive: BackupArchive, like: BackupArchive | None = None) -> Iterator[Names]:
+    def names(self, archive: BackupArchive, like: BackupArchive | None = None) -> Iterator[MemberColumns]:
         """The directories that have listings, with these, in the order of the tar. Raises like `table`."""
         return listed_in_order(self.table(archive, like))
 

@@ -16,7 +16,7 @@ from operator import attrgetter
 
 from attrs import frozen
 
-from ...access.tokens import ANYBODY, Visitor
+from ...access.tokens import ANONYMOUS, Principal
 from ...archives.inventory import Bucket, InventoryEntry, Judged, bucket_of, once_each, pair
 from ...identity.archive_id import BackupType
 from ...ports.catalog import Catalog
@@ -39,10 +39,10 @@ class VerifyInventory:
         self,
         inventory: Iterable[InventoryEntry],
         profile: str | None = None,
-        visitor: Visitor = ANYBODY,
+        principal: Principal = ANONYMOUS,
     ) -> Iterator[Judged]:
         """
-        Judge *inventory* (the client's) against *profile*, or against everything stored that *visitor* sees.
+        Judge *inventory* (the client's) against *profile*, or against everything stored that *principal* sees.
 
         Without a profile, archives of the same type and name in several profiles count as one, synced when any of
         them holds the client's bytes: such a client knows nothing of profiles.
@@ -54,17 +54,17 @@ class VerifyInventory:
         Cost: O(n log n) time in the entries of both sides, and bounded memory.
         """
         with self.in_order(inventory) as local:
-            yield from self.against(local, profile, visitor)
+            yield from self.against(local, profile, principal)
 
     def in_order(self, inventory: Iterable[InventoryEntry]) -> AbstractContextManager[Iterator[InventoryEntry]]:
         """*inventory*, read to its end and in the order that `against` wants it in."""
         return self.sorter.in_order(inventory)
 
     def against(
-        self, local: Iterator[InventoryEntry], profile: str | None = None, visitor: Visitor = ANYBODY
+        self, local: Iterator[InventoryEntry], profile: str | None = None, principal: Principal = ANONYMOUS
     ) -> Iterator[Judged]:
         """As a call with *local*, which is in order: for who knows the profile only after the inventory was read."""
-        profiles = self._compared(profile, visitor)
+        profiles = self._compared(profile, principal)
         if len(profiles) == 1:
             yield from self._against_one(profiles[0], local)
             return
@@ -72,10 +72,10 @@ class VerifyInventory:
         with self.sorter.in_order(everything) as remote:
             yield from pair(remote, local)
 
-    def _compared(self, profile: str | None, visitor: Visitor) -> list[str]:
+    def _compared(self, profile: str | None, principal: Principal) -> list[str]:
         if profile is not None:
-            return [profile] if visitor.sees(profile) else []
-        seen = self.visible(visitor)
+            return [profile] if principal.sees(profile) else []
+        seen = self.visible(principal)
         return sorted(self.visible.all() if seen is None else seen)
 
     def _inventory(self, profile: str) -> Iterator[InventoryEntry]:

@@ -22,7 +22,7 @@ from ...archives.block_sums import BLOCK_BYTES, RunningSums
 from ...chains.links import base_types
 from ...chains.seen import told_of
 from ...chains.standing import Placed, doubts_about_bytes
-from ...errors.archives import AlreadyPublished, ArchiveNotFound, NameConflict, ReceiveInProgress, SidecarInvalid
+from ...errors.archives import AlreadyPublished, ArchiveNotFound, InvalidSidecar, NameConflict, ReceiveInProgress
 from ...errors.content import EmptyArchive, NotAGzip, NotATar, RejectedContent
 from ...identity.archive_id import ArchiveId
 from ...identity.digests import Digests
@@ -65,7 +65,7 @@ class SameName(Enum):
     KEEP_BOTH = "keep-both"
 
 
-class Outcome(Enum):
+class ReceiveOutcome(Enum):
     """How a receive ended well."""
 
     NEW = "new"
@@ -83,7 +83,7 @@ class Received:
     """
 
     archive: BackupArchive
-    outcome: Outcome
+    outcome: ReceiveOutcome
     point: Placed | None = None
 
     @property
@@ -142,7 +142,7 @@ class ReceiveArchive:
         self.check(offer, announced_bytes, instead_of)
         return self._receive(lambda: offer, blocks, self.may_be_opaque(offer), instead_of)
 
-    def asking_later(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:
+    def with_late_offer(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:
         """Like calling, for a sender that says what it sends only after the bytes: *offered* is called at their end."""
         return self._receive(offered, blocks, self.rules.may_allow_opaque)
 
@@ -208,7 +208,7 @@ class ReceiveArchive:
         """Whether the profile of *offer* takes in what cannot be read."""
         return self.rules.of(offer.id.profile).allow_opaque
 
-    def begin(self, writer: ArchiveWriter, *, may_be_opaque: bool = False, instead_of: Collection[str] = ()) -> Arrival:
+    def begin(self, writer: ArchiveWriter, *, may_be_opaque: bool = False, instead_of: Collection[str] = ()) -> Intake:
         """
         An archive that arrives piece by piece, staged by *writer*, which the arrival closes.
 
@@ -222,7 +222,7 @@ class ReceiveArchive:
             inspection = held.enter_context(self.inspector.start(recording.write))
             sums = RunningSums(self.hasher.crc32)
             inside = held.pop_all()
-            return Arrival(self, writer, digests, sums, recording, inspection, inside, may_be_opaque, instead_of)
+            return Intake(self, writer, digests, sums, recording, inspection, inside, may_be_opaque, instead_of)
 
     def finish(
         self,
@@ -291,7 +291,7 @@ class ReceiveArchive:
                 return self._with_point(self._known(kept, writer))
             beside = self._beside(archive, existing)
             writer.seal(sidecar.encode(beside))
-            return evolve(self._settle(beside, writer, recording, instead_of), outcome=Outcome.KEPT_BOTH)
+            return evolve(self._settle(beside, writer, recording, instead_of), outcome=ReceiveOutcome.KEPT_BOTH)
 
     def _with_point(self, received: Received) -> Received:
         return evolve(received, point=self.points.of(received.archive))
@@ -387,32 +387,32 @@ class ReceiveArchive:
                 kept = True  # no claim is open any more: what failed had taken effect
             if not kept:
                 raise
-        return Received(archive, Outcome.NEW)
+        return Received(archive, ReceiveOutcome.NEW)
 
     def _adopt_uncatalogued(self, archive: BackupArchive) -> Received:
         """The store holds the identity and the catalog knows nothing of it: take it in if it is these very bytes."""
         stored = self.store.stat(archive.id)
         try:
             found = sidecar.decode(stored.sidecar or b"")
-        except SidecarInvalid:
+        except InvalidSidecar:
             raise NameConflict(archive.id, None) from None
         if found.id != archive.id:  # copied here by hand from the place it describes
             raise NameConflict(archive.id, None)
         if found.digests.sha256 != archive.digests.sha256 or stored.size_bytes != archive.size_bytes:
             raise NameConflict(archive.id, found.digests.sha256)
         self.catalog.adopt([found])
-        return Received(found, Outcome.DUPLICATE)
+        return Received(found, ReceiveOutcome.DUPLICATE)
 
     def _known(self, existing: BackupArchive, writer: ArchiveWriter) -> Received:
         """These bytes are stored already; put them back if the stored copy is not what it was."""
         if existing.state is ArchiveState.STORED and self._size_in_store(existing.id) == existing.size_bytes:
-            return Received(existing, Outcome.DUPLICATE)
+            return Received(existing, ReceiveOutcome.DUPLICATE)
         whole = evolve(existing, state=ArchiveState.STORED)
         self.catalog.mark(existing.id, ArchiveState.DAMAGED)
         writer.seal(sidecar.encode(whole))
         writer.replace(existing.id)
         self.catalog.mark(existing.id, ArchiveState.STORED)
-        return Received(whole, Outcome.REPAIRED)
+        return Received(whole, ReceiveOutcome.REPAIRED)
 
     def _stored(self, id: ArchiveId) -> BackupArchive | None:
         try:
@@ -453,7 +453,7 @@ class ReceiveArchive:
 
 
 @define(eq=False)
-class Arrival:
+class Intake:
     """
     An archive on its way in: staged, hashed and inspected up to `size_bytes`, by one thread at a time.
 
@@ -489,13 +489,13 @@ class Arrival:
         self._look_at(block)
         self.writer.write(block)
 
-    def put_aside(self, block: Block) -> None:
-        """Stage the next bytes without looking at them: `catch_up` does, unless the writer is truncated first."""
+    def stage_unseen(self, block: Block) -> None:
+        """Stage the next bytes without looking at them: `inspect_staged` does, unless the writer is truncated first."""
         self._check_size(self.size_bytes + len(block))
         self._check_room(len(block))
         self.writer.write(block)
 
-    def catch_up(self) -> None:
+    def inspect_staged(self) -> None:
         """Look at what is staged and was not looked at yet. Raises like `take`."""
         for block in self.writer.staged(self._seen_bytes):
             self._look_at(block)
@@ -514,7 +514,7 @@ class Arrival:
             contents = Contents(Kind.OPAQUE, members=0, unpacked_bytes=0)
         beforehand(digests)
         received = self._receive.finish(offer, self.writer, digests, contents, self._recording, self._instead_of)
-        if received.outcome is not Outcome.DUPLICATE and self.size_bytes > BLOCK_BYTES:
+        if received.outcome is not ReceiveOutcome.DUPLICATE and self.size_bytes > BLOCK_BYTES:
             self._receive.sums.put(digests.sha256, self._sums.finish())
         return received
 
@@ -555,7 +555,7 @@ class Arrival:
         """Let go of everything."""
         self._held.close()
 
-    def __enter__(self) -> Arrival:
+    def __enter__(self) -> Intake:
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -21,7 +21,7 @@ from ...chains.links import base_types
 from ...chains.passed_over import PassedOver, passed_over
 from ...chains.points import Plan, RestorePoint, plan_restore, restore_points
 from ...chains.standing import Placed
-from ...comparing.fit import Fit
+from ...comparing.fit import Compatibility
 from ...errors.archives import AmbiguousType, ArchiveNotFound, ProfileNotFound
 from ...errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
 from ...errors.restoring import ParentMismatch, PointNotFound
@@ -90,7 +90,7 @@ class ListPoints:
             raise PointNotFound(at=id.label, earliest=None)
         return next(point for point in points_of(path) if point.archive.id == id)
 
-    def compared(self, point: RestorePoint) -> Fit | None:
+    def compared(self, point: RestorePoint) -> Compatibility | None:
         """How its archive compares with the one that it builds on; None where it builds on nothing."""
         before = next((one for one in point.archives if one.id == point.link.parent), None)
         return None if before is None else self.links.compared(point.archive, before)

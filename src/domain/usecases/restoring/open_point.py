@@ -32,7 +32,7 @@ from ...trees.lacks import Lacks
 from ...trees.merging import merge
 from ...trees.tree import Tree
 from ..reading.examine import ExamineArchive
-from ..reading.read_members import RecordMembers
+from ..reading.read_members import ReadMembers
 from .find_way import FindWay, Way, way_of
 from .list_points import ListPoints
 
@@ -156,7 +156,7 @@ class OpenPoint:
     """Plan a restore and merge its tree."""
 
     points: ListPoints
-    members: RecordMembers
+    members: ReadMembers
     examine: ExamineArchive
     kept: KeptTrees = field(factory=KeptTrees)
     plans: KeptPlans = field(factory=KeptPlans)

@@ -28,7 +28,7 @@ from ...tar.read_headers import read_member
 from ...tar.write_headers import as_directory, as_hard_link, data_of, drop_times, with_mode, with_path
 from ...trees.tree import Taken
 from ..reading.examine import ExamineArchive
-from ..reading.read_members import RecordMembers
+from ..reading.read_members import ReadMembers
 from .open_point import OpenedPoint
 
 BLOCK_BYTES = 512
@@ -47,7 +47,7 @@ _KEPT_BYTES = 16 << 20  # of directories' headers, so that they need not be made
 class RestoreTar:
     """Give the tree at a point back as a tar."""
 
-    members: RecordMembers
+    members: ReadMembers
     unpacker: Unpacker
     examine: ExamineArchive
 

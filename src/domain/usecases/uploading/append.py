@@ -26,7 +26,7 @@ from ...ports.inspection import Hasher
 from ...ports.store import ArchiveWriter, Block
 from ...tarkeep_error import TarkeepError
 from ...uploads import Checksum, Role, Upload
-from ..receiving.receive import Arrival, ReceiveArchive
+from ..receiving.receive import Intake, ReceiveArchive
 from .begin import BeginUpload
 from .open_uploads import BYTES_LOST, ShowUpload
 
@@ -117,10 +117,10 @@ class AppendToUpload:
         with ExitStack() as held:
             arrival = held.enter_context(self._arrival(upload))
             try:
-                arrival.catch_up()
-                take = arrival.put_aside if checksum else arrival.take
+                arrival.inspect_staged()
+                take = arrival.stage_unseen if checksum else arrival.take
                 upload, cut = self._stage(upload, arrival.writer, take, blocks, checksum)
-                arrival.catch_up()
+                arrival.inspect_staged()
                 if is_the_rest and cut is None and upload.length_bytes is None:
                     upload = evolve(upload, length_bytes=arrival.size_bytes)
                 if cut is None and arrival.size_bytes == upload.length_bytes:
@@ -149,7 +149,7 @@ class AppendToUpload:
             raise cut
         return upload
 
-    def _check_rested(self, before: Upload, arrival: Arrival) -> None:
+    def _check_rested(self, before: Upload, arrival: Intake) -> None:
         """Read what lay in staging when this request came. Raises StagedBytesMissing: it is not what was sent."""
         for _ in as_sent(before, arrival.writer, self.hasher):
             pass
@@ -167,7 +167,7 @@ class AppendToUpload:
             raise cut
         return upload
 
-    def _arrival(self, upload: Upload) -> Arrival:
+    def _arrival(self, upload: Upload) -> Intake:
         resting = self.show.resting.take(upload)
         if resting is not None:
             return resting

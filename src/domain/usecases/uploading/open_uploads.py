@@ -23,7 +23,7 @@ from ...ports.system import Clock
 from ...ports.uploads import UploadLocks, UploadSessions
 from ...tarkeep_error import TarkeepError
 from ...uploads import Upload
-from ..receiving.receive import Arrival
+from ..receiving.receive import Intake
 
 OVER_KEPT, OVER_AT_MOST = timedelta(minutes=1), 1_000
 STORED_KEPT, STORED_AT_MOST = timedelta(hours=1), 10_000
@@ -34,7 +34,7 @@ BYTES_LOST = "its bytes are lost"
 
 
 @define(eq=False)
-class RestingArrivals:
+class ParkedIntakes:
     """
     Arrivals between two requests, the *limit* that came last.
 
@@ -42,9 +42,9 @@ class RestingArrivals:
     """
 
     limit: int = 32
-    _arrivals: dict[str, Arrival] = field(factory=dict, init=False)
+    _arrivals: dict[str, Intake] = field(factory=dict, init=False)
 
-    def take(self, upload: Upload) -> Arrival | None:
+    def take(self, upload: Upload) -> Intake | None:
         """The arrival of *upload*, if one rests here that stands where the upload does."""
         arrival = self._arrivals.pop(upload.id, None)
         if arrival is not None and arrival.size_bytes != upload.offset_bytes:
@@ -52,7 +52,7 @@ class RestingArrivals:
             return None
         return arrival
 
-    def keep(self, id: str, arrival: Arrival) -> None:
+    def keep(self, id: str, arrival: Intake) -> None:
         """Let *arrival* rest until it is taken; the one that rests longest may have to go."""
         self._arrivals[id] = arrival
         for oldest in list(self._arrivals)[: -self.limit]:
@@ -102,7 +102,7 @@ class ShowUpload:
     stored_as: Callable[[Offer, str], BackupArchive | None]
     sessions: UploadSessions
     locks: UploadLocks
-    resting: RestingArrivals
+    resting: ParkedIntakes
     clock: Clock
     idle: timedelta = timedelta(hours=24)
     patience: timedelta = timedelta(seconds=5)

@@ -20,7 +20,7 @@ from ....domain.client.ports.dumping import NO_LIMITS, DumpSource, Limits
 from ....domain.client.progress import Progress
 from ....domain.client.retrying import Notice
 from ....domain.errors.client import ParentMoved
-from ....domain.errors.settings import WrongUse
+from ....domain.errors.settings import UsageError
 from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.naming import check_profile
 from ....domain.tarkeep_error import TarkeepError
@@ -28,7 +28,7 @@ from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
 from ...settings.backups import BackupSettings, from_table
 from ...settings.client import ClientSettings, where_to_set
-from ..shared.opening import facts_of_server, one_profile, opening
+from ..shared.opening import facts_of_server, opening, required_profile
 from ..shared.settings_file import command_table
 from ..shared.transfers import Pace
 from ..terminal.ending import INTERRUPTED
@@ -168,12 +168,12 @@ def _wanted(
     """The profiles to back up, and how."""
     known = from_table(*command_table("backup"))
     if not everything:
-        name = check_profile(one_profile(profile, settings))
+        name = check_profile(required_profile(profile, settings))
         return {name: said.over(known.get(name, BackupSettings()))}
     if profile is not None:
-        raise WrongUse("--all", "takes the profiles of the settings file; name none")
+        raise UsageError("--all", "takes the profiles of the settings file; name none")
     if not known:
-        raise WrongUse("--all", f"there is no table such as [backup.laptop] in {where_to_set()}")
+        raise UsageError("--all", f"there is no table such as [backup.laptop] in {where_to_set()}")
     return {name: said.over(its) for name, its in known.items()}
 
 

@@ -11,7 +11,7 @@ from ....domain.identity.archive_id import BackupType
 from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings, TypeWord
-from ..shared.opening import opening, retry_notice, the_profile
+from ..shared.opening import opening, optional_profile, retry_notice
 from ..terminal.columns import in_columns
 from ..terminal.exits import OK
 from ..terminal.output import Output
@@ -34,7 +34,7 @@ def list_(profile: str | None = None, /, *, type: TypeWord | None = None, client
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
     wanted = BackupType(type) if type else None
-    profile = the_profile(profile, settings)
+    profile = optional_profile(profile, settings)
     count = size = 0
     with opening(settings, output) as opened:
         for archive, line in in_columns(opened.remote.archives(profile=profile, type=wanted), _cells, right=[1]):

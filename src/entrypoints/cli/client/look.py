@@ -17,7 +17,7 @@ from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings
 from ..shared.lacking import lacks_words
 from ..shared.moments import When, point_at
-from ..shared.opening import one_profile, opening, retry_notice
+from ..shared.opening import opening, required_profile, retry_notice
 from ..shared.paths import given_path
 from ..terminal.columns import in_columns
 from ..terminal.exits import OK
@@ -72,7 +72,7 @@ def ls(
 
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
-    profile = one_profile(profile, settings)
+    profile = required_profile(profile, settings)
     at = point_at(at, output)
     with opening(settings, output) as opened:
         entries = chains(opened).tree(
@@ -121,7 +121,7 @@ def find(
 
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
-    profile = one_profile(profile, settings)
+    profile = required_profile(profile, settings)
     at = point_at(at, output)
     with opening(settings, output) as opened:
         entries = chains(opened).find(
@@ -150,7 +150,7 @@ def history(profile: str, path: str, /, *, client: ClientSettings | None = None)
 
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
-    profile = one_profile(profile, settings)
+    profile = required_profile(profile, settings)
     with opening(settings, output) as opened:
         known, wanted = chains(opened), given_path(path)
         versions = opened.retrying(lambda: known.history(profile, wanted), on_retry=retry_notice(output))
@@ -179,7 +179,7 @@ def cat(profile: str, path: str, /, *, at: When = LATEST, client: ClientSettings
 
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
-    profile = one_profile(profile, settings)
+    profile = required_profile(profile, settings)
     at = point_at(at, output)
     with opening(settings, output) as opened:
         size, sha256 = 0, hashlib.sha256()

@@ -16,7 +16,7 @@ from ....domain.text.counted import counted
 from ....domain.text.paths import printable
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings
-from ..shared.opening import one_profile, opening, retry_notice
+from ..shared.opening import opening, required_profile, retry_notice
 from ..terminal.exits import OK
 from ..terminal.output import Output
 
@@ -42,7 +42,7 @@ def points(profile: str | None = None, /, *, client: ClientSettings | None = Non
 
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)
-    profile = one_profile(profile, settings)
+    profile = required_profile(profile, settings)
     with opening(settings, output) as opened:
         known = chains(opened)
         found = opened.retrying(lambda: known.points(profile), on_retry=retry_notice(output))

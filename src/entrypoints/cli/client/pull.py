@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ....domain.archives.archive import BackupArchive
 from ....domain.client.progress import Progress
-from ....domain.client.pull.pull_archive import Arrival, PullArchive, Pulled, named
+from ....domain.client.pull.pull_archive import PullArchive, Pulled, PullOutcome, named
 from ....domain.client.retrying import Notice
 from ....domain.errors.archives import ArchiveNotFound, ProfileNotFound
 from ....domain.errors.client import LocalConflict
@@ -18,7 +18,7 @@ from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings, TypeWord
 from ...settings.files import expanded
-from ..shared.opening import one_profile, opening, retry_notice
+from ..shared.opening import opening, required_profile, retry_notice
 from ..shared.transfers import Ended, Transfer, run
 from ..terminal.output import Output
 
@@ -57,7 +57,7 @@ def pull(
 
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
-    profile = one_profile(profile, settings)
+    profile = required_profile(profile, settings)
     wanted = BackupType(type) if type else None
     with opening(settings, output) as opened:
         stored = opened.retrying(
@@ -92,7 +92,9 @@ class _Pull:
         try:
             return self._pull(archive, progress, notice, replace=self._replace)
         except TarkeepError as error:
-            return Pulled(archive, Arrival.CONFLICT if isinstance(error, LocalConflict) else Arrival.FAILED, error)
+            return Pulled(
+                archive, PullOutcome.CONFLICT if isinstance(error, LocalConflict) else PullOutcome.FAILED, error
+            )
 
     def _tell_missing(self, name: str, error: ArchiveNotFound) -> None:
         self._output.error(f"{name}: not pulled: {error}")
@@ -104,7 +106,7 @@ class _Pull:
         if outcome.error is not None:
             line = f"{label}: not pulled: {outcome.error}"
             self._output.error(line)
-        elif outcome.arrival is Arrival.ALREADY_HERE:
+        elif outcome.arrival is PullOutcome.ALREADY_HERE:
             line = f"{label}: here already"
         else:
             line = f"{label}: pulled ({human_size(archive.size_bytes)})"
@@ -122,14 +124,14 @@ class _Pull:
 
     def _summary(self, ended: Ended[Pulled], not_there: int) -> None:
         counts = Counter(outcome.arrival for outcome in ended.outcomes)
-        failed = counts[Arrival.CONFLICT] + counts[Arrival.FAILED]
+        failed = counts[PullOutcome.CONFLICT] + counts[PullOutcome.FAILED]
         self._output.result(
-            f"{self._profile} from {self._pull.remote.shown_url}: {counts[Arrival.PULLED]} pulled, "
-            f"{counts[Arrival.ALREADY_HERE]} here already, {failed} failed"
+            f"{self._profile} from {self._pull.remote.shown_url}: {counts[PullOutcome.PULLED]} pulled, "
+            f"{counts[PullOutcome.ALREADY_HERE]} here already, {failed} failed"
             + (f", {not_there} not there" if not_there else "")
             + (f", {ended.unfinished} unfinished" if ended.unfinished else ""),
             summary=True,
-            **{arrival.value: counts[arrival] for arrival in Arrival},
+            **{arrival.value: counts[arrival] for arrival in PullOutcome},
             **{"not-there": not_there},
             unfinished=ended.unfinished,
         )

@@ -13,17 +13,17 @@ from cyclopts import Parameter
 from ....domain.archives.archive import BackupArchive
 from ....domain.client.ports.local_archives import LocalArchive
 from ....domain.client.progress import Progress
-from ....domain.client.push.push_archive import Fate, newest_of_each_type
+from ....domain.client.push.push_archive import PushOutcome, newest_of_each_type
 from ....domain.client.retrying import Notice
-from ....domain.errors.client import FolderUnusable, NothingToSend, Refused, StoredDiffers
-from ....domain.errors.settings import WrongUse
+from ....domain.errors.client import FolderUnusable, NothingToSend, Refused, RemoteConflict
+from ....domain.errors.settings import UsageError
 from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.invalid import InvalidName
 from ....domain.identity.naming import check_archive_name
 from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings, TypeWord
-from ..shared.opening import one_profile, opening, retry_notice, tell_unusable
+from ..shared.opening import opening, required_profile, retry_notice, tell_unusable
 from ..shared.transfers import Ended, Transfer, run
 from ..terminal.output import Output
 from ..terminal.streams import IN, input_blocks, was_closed
@@ -67,7 +67,7 @@ def push(
     """
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
-    profile = one_profile(profile, settings)
+    profile = required_profile(profile, settings)
     for file in files:
         if str(file).startswith("-") and file != STANDARD_INPUT:
             raise OptionAmongFiles(str(file))
@@ -91,7 +91,7 @@ class Pushed:
     type: BackupType
     name: str
     size_bytes: int | None
-    fate: Fate
+    fate: PushOutcome
     stored: BackupArchive | None = None
     error: TarkeepError | None = None
 
@@ -112,7 +112,7 @@ class _Push:
                 check_archive_name(archive.name)
                 good.append(archive)
             except InvalidName as error:
-                known.append(Pushed(archive.type, archive.name, archive.size_bytes, Fate.FAILED, error=error))
+                known.append(Pushed(archive.type, archive.name, archive.size_bytes, PushOutcome.FAILED, error=error))
         plan = self._client.retrying(
             lambda: self._client.plan(self._profile, good), on_retry=retry_notice(self._output)
         )
@@ -123,8 +123,8 @@ class _Push:
 
         def send(archive: LocalArchive, progress: Progress, notice: Notice) -> Pushed:
             outcome = self._send(archive, progress, notice)
-            is_repaired = outcome.fate is Fate.SENT and archive in plan.damaged
-            return evolve(outcome, fate=Fate.REPAIRED) if is_repaired else outcome
+            is_repaired = outcome.fate is PushOutcome.SENT and archive in plan.damaged
+            return evolve(outcome, fate=PushOutcome.REPAIRED) if is_repaired else outcome
 
         ended = run(to_send, send, self._tell, self._output, self._settings)
         return self._summary(Ended([*known, *ended.outcomes], ended.unfinished), unusable)
@@ -134,8 +134,8 @@ class _Push:
         kept = "nothing is stored, and what standard input held cannot be gone on with"
         return self._summary(run([transfer], self._send_stream, self._tell, self._output, self._settings, kept))
 
-    def _known(self, archive: LocalArchive, fate: Fate) -> Pushed:
-        error = StoredDiffers(archive.label) if fate is Fate.CONFLICT else None
+    def _known(self, archive: LocalArchive, fate: PushOutcome) -> Pushed:
+        error = RemoteConflict(archive.label) if fate is PushOutcome.CONFLICT else None
         return Pushed(archive.type, archive.name, archive.size_bytes, fate, error=error)
 
     def _send(self, archive: LocalArchive, progress: Progress, notice: Notice) -> Pushed:
@@ -157,12 +157,12 @@ class _Push:
         if outcome.error is not None:
             line = f"{label}: not stored: {outcome.error}"
             self._output.error(line)
-        elif outcome.fate is Fate.ALREADY_THERE:
+        elif outcome.fate is PushOutcome.ALREADY_THERE:
             line = f"{label}: stored already"
         elif stored_name != outcome.name:
             line = f"{label}: stored as {stored_name}"
         else:
-            word = "repaired" if outcome.fate is Fate.REPAIRED else "stored"
+            word = "repaired" if outcome.fate is PushOutcome.REPAIRED else "stored"
             line = f"{label}: {word} ({human_size(size_bytes or 0)})"
         if outcome.error is None or self._output.as_json:
             self._output.result(
@@ -177,15 +177,15 @@ class _Push:
 
     def _summary(self, ended: Ended[Pushed], unusable: Sequence[FolderUnusable] = ()) -> int:
         counts = Counter(outcome.fate for outcome in ended.outcomes)
-        failed = counts[Fate.CONFLICT] + counts[Fate.FAILED]
-        repaired = f"{counts[Fate.REPAIRED]} repaired, " if counts[Fate.REPAIRED] else ""
+        failed = counts[PushOutcome.CONFLICT] + counts[PushOutcome.FAILED]
+        repaired = f"{counts[PushOutcome.REPAIRED]} repaired, " if counts[PushOutcome.REPAIRED] else ""
         self._output.result(
-            f"{self._profile} at {self._client.remote.shown_url}: {counts[Fate.SENT]} stored, "
-            f"{repaired}{counts[Fate.ALREADY_THERE]} stored already, {failed} failed"
+            f"{self._profile} at {self._client.remote.shown_url}: {counts[PushOutcome.SENT]} stored, "
+            f"{repaired}{counts[PushOutcome.ALREADY_THERE]} stored already, {failed} failed"
             + (f", {len(unusable)} could not be looked at" if unusable else "")
             + (f", {ended.unfinished} unfinished" if ended.unfinished else ""),
             summary=True,
-            **{fate.value: counts[fate] for fate in Fate},
+            **{fate.value: counts[fate] for fate in PushOutcome},
             unfinished=ended.unfinished,
             unusable=len(unusable),
         )
@@ -194,10 +194,10 @@ class _Push:
 
 def _outcome(about: tuple[BackupType, str, int | None], send: Callable[[], BackupArchive]) -> Pushed:
     try:
-        return Pushed(*about, Fate.SENT, send())
+        return Pushed(*about, PushOutcome.SENT, send())
     except TarkeepError as error:
         is_conflict = isinstance(error, Refused) and error.code == "name-conflict"
-        return Pushed(*about, Fate.CONFLICT if is_conflict else Fate.FAILED, error=error)
+        return Pushed(*about, PushOutcome.CONFLICT if is_conflict else PushOutcome.FAILED, error=error)
 
 
 def _named(file: Path, type: TypeWord | None) -> LocalArchive:
@@ -206,15 +206,15 @@ def _named(file: Path, type: TypeWord | None) -> LocalArchive:
     said = [type] if type else [file.absolute().parent.name, file.name.partition("_")[0]]
     word = next((word.upper() for word in said if word.upper() in BackupType.__members__), None)
     if word is None:
-        raise WrongUse(str(file), "neither folder nor name says FULL, INC or DIFF; give --type")
+        raise UsageError(str(file), "neither folder nor name says FULL, INC or DIFF; give --type")
     return local_archive(file, BackupType(word))
 
 
 def _described(profile: str, files: Sequence[Path], type: TypeWord | None, name: str | None) -> ArchiveId:
     if len(files) > 1:
-        raise WrongUse("-", "it stands alone: one archive comes from standard input")
+        raise UsageError("-", "it stands alone: one archive comes from standard input")
     if name is None or type is None:
-        raise WrongUse("-", "standard input has no name: give --name NAME.tar.gz and --type FULL, INC or DIFF")
+        raise UsageError("-", "standard input has no name: give --name NAME.tar.gz and --type FULL, INC or DIFF")
     return ArchiveId(profile, BackupType(type), check_archive_name(name))
 
 

@@ -11,14 +11,14 @@ from cyclopts import Parameter
 
 from ....domain.client.ports.chains import LATEST, RestorePlan
 from ....domain.client.restore.restore import PlannedRestore
-from ....domain.errors.client import NoAnswer, NotRestorable, Refused
-from ....domain.errors.settings import WrongUse
+from ....domain.errors.client import NotRestorable, Refused, ServerUnreachable
+from ....domain.errors.settings import UsageError
 from ...settings.backups import tar_program
 from ...settings.client import ClientSettings
 from ...settings.files import expanded
 from ..shared.lacking import beside, lacks_words, tell_lacks
 from ..shared.moments import When, point_at
-from ..shared.opening import facts_of_server, one_profile, opening, retry_notice
+from ..shared.opening import facts_of_server, opening, required_profile, retry_notice
 from ..shared.paths import given_path
 from ..terminal.exits import DIFFERENT, FAILED, OK, PARTLY, exit_code, hint
 from ..terminal.output import Output
@@ -91,14 +91,14 @@ def restore(
 
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
-    profile = one_profile(profile, settings)
+    profile = required_profile(profile, settings)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     into = expanded("into", into).absolute()
     if work is None and not into.name:
-        raise WrongUse("--into", f"nothing lies beside {into}: say with --work where to keep the archives meanwhile")
+        raise UsageError("--into", f"nothing lies beside {into}: say with --work where to keep the archives meanwhile")
     work = expanded("work", work or into.with_name(f"{into.name}.tarkeep-work")).absolute()
     if work == into or into in work.parents:
-        raise WrongUse("--work", "must be outside the directory to restore into")
+        raise UsageError("--work", "must be outside the directory to restore into")
     at = point_at(at, output)
     wanted = given_path(path) if path is not None else b""
     left = Left()
@@ -177,7 +177,7 @@ def _carried_out(
         code, error = FAILED, None
         try:
             code = carry_out(now)
-        except (NoAnswer, Refused) as failed:
+        except (ServerUnreachable, Refused) as failed:
             error = failed
         if error is None and code == OK:
             return now.plan, code

@@ -20,7 +20,7 @@ from ....domain.archives.archive import BackupArchive
 from ....domain.client.ports.chains import RestorePlan, TreeEntry
 from ....domain.client.ports.extracting import Held
 from ....domain.client.progress import Progress
-from ....domain.client.pull.pull_archive import Arrival, Pulled
+from ....domain.client.pull.pull_archive import Pulled, PullOutcome
 from ....domain.client.restore.comparing import differences
 from ....domain.client.restore.restore import PlannedRestore, Reached
 from ....domain.client.restore.resuming import Begun, TrailFile, Work, goes_on_at, read_begun, strangers
@@ -345,7 +345,7 @@ class RestoreRun:
             try:
                 return pull(archive, progress, notice, replace=True)
             except TarkeepError as error:
-                return Pulled(archive, Arrival.FAILED, error)
+                return Pulled(archive, PullOutcome.FAILED, error)
 
         def tell(outcome: Pulled) -> None:
             if outcome.error is not None:

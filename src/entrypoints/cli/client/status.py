@@ -10,14 +10,14 @@ from ....domain.client.ports.local_archives import LocalArchive
 from ....domain.client.status import Safety, Stock, TypeStock, age, take_stock
 from ....domain.client.unfinished import unfinished_uploads
 from ....domain.errors.archives import ProfileNotFound
-from ....domain.errors.client import NoAnswer
+from ....domain.errors.client import ServerUnreachable
 from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
 from ....domain.text.times import utc_from_timestamp
 from ...settings.client import ClientSettings
 from ...settings.nearest import did_you_mean
-from ..shared.opening import local_digests, opening, retry_notice, tell_unusable, the_profile
+from ..shared.opening import local_digests, opening, optional_profile, retry_notice, tell_unusable
 from ..terminal.columns import in_columns
 from ..terminal.exits import DIFFERENT, OK
 from ..terminal.output import Output
@@ -51,7 +51,7 @@ def status(profile: str | None = None, /, *, client: ClientSettings | None = Non
 
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
-    profile = the_profile(profile, settings)
+    profile = optional_profile(profile, settings)
     with opening(settings, output) as opened:
         contents = opened.files.look()
         tell_unusable(output, contents)
@@ -130,7 +130,7 @@ def _show_unfinished_uploads(
     for archive, note in unfinished_uploads(archives, client.memory.notes.all(client.remote.shown_url), profile):
         try:
             progress = client.remote.upload_progress(note.address)
-        except NoAnswer:
+        except ServerUnreachable:
             raise
         except TarkeepError:  # expired or ended: the next push begins anew, and nothing is unfinished
             continue

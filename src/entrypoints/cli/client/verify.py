@@ -14,7 +14,7 @@ from ....domain.client.ports.local_archives import LocalArchive
 from ....domain.client.status import Safety, take_stock
 from ....domain.errors.archives import ProfileNotFound
 from ...settings.client import ClientSettings
-from ..shared.opening import local_digests, opening, retry_notice, tell_unusable, the_profile
+from ..shared.opening import local_digests, opening, optional_profile, retry_notice, tell_unusable
 from ..terminal.exits import DIFFERENT, OK, PARTLY
 from ..terminal.output import Output
 
@@ -61,7 +61,7 @@ def verify(
     """
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
-    profile = the_profile(profile, settings)
+    profile = optional_profile(profile, settings)
     notice = retry_notice(output)
     with opening(settings, output) as opened:
         contents = opened.files.look()

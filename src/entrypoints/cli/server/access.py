@@ -20,7 +20,7 @@ from cyclopts import Parameter
 
 from ....domain.access.audit import AuditReport
 from ....domain.access.tokens import Scope, Token
-from ....domain.errors.settings import InvalidSetting, WrongUse
+from ....domain.errors.settings import InvalidSetting, UsageError
 from ....domain.text.counted import counted
 from ....domain.text.times import rfc3339
 from ...settings.files import expanded
@@ -73,7 +73,7 @@ def create_token(
     try:
         networks = tuple(ip_network(text) for text in network or ())
     except ValueError as error:
-        raise WrongUse("--network", str(error)) from None
+        raise UsageError("--network", str(error)) from None
     storage = storage or StorageSettings()
     is_new = not storage.data.exists()
     try:
@@ -87,7 +87,7 @@ def create_token(
             )
             _show_token(tokens, made)
     except ValueError as error:
-        raise WrongUse("token create", str(error)) from None
+        raise UsageError("token create", str(error)) from None
     if is_new:  # before the first start of a server, or by a slip
         print(f"tarkeep: there was no data directory {storage.data}, it is a new one", file=sys.stderr)
     print(f"tarkeep: token {made.token.id}; it is not shown again", file=sys.stderr)
@@ -122,13 +122,13 @@ def _end(text: str, now: datetime) -> datetime:
     try:
         end = moment_of(text, datetime.now())
     except ValueError:
-        raise WrongUse(
+        raise UsageError(
             "--expires",
             f"{text!r} is no time; give a number of days such as 90d, a day such as 2027-12-31, or a time such as "
             "'2027-12-31 18:00' or 2027-12-31T18:00:00Z",
         ) from None
     if end <= now:
-        raise WrongUse("--expires", f"{text} is over already")
+        raise UsageError("--expires", f"{text} is over already")
     tell_zone("--expires", text, end, Output(as_json=False, quiet=False))
     return end
 
@@ -213,7 +213,7 @@ def verify_audit(
     if head is not None:
         head = head.strip().lower()
         if not re.fullmatch("[0-9a-f]{64}", head):
-            raise WrongUse(
+            raise UsageError(
                 "--head", f"{head!r} is no digest, which has 64 hex digits; give one that audit head printed"
             )
     with _tokens(storage) as tokens:

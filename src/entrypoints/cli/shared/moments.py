@@ -13,7 +13,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ....domain.client.ports.chains import LATEST
-from ....domain.errors.settings import WrongUse
+from ....domain.errors.settings import UsageError
 from ....domain.identity.archive_id import BackupType
 from ....domain.identity.naming import check_archive_name
 from ..terminal.output import Output
@@ -55,7 +55,7 @@ def point_at(text: str, output: Output) -> str:
     try:
         moment = moment_of(text, datetime.now())
     except ValueError:
-        raise WrongUse(
+        raise UsageError(
             "--at", f"{text[:_LONGEST]!r} is no time; give one such as {EXAMPLES}, the name of an archive, or {LATEST}"
         ) from None
     tell_zone("--at", text, moment, output)

@@ -12,7 +12,7 @@ from ....domain.client.ports.remote import ServerFacts
 from ....domain.client.push.push_archive import digest_of
 from ....domain.client.retrying import Notice
 from ....domain.errors.client import FolderUnusable, LocalFileChanged
-from ....domain.errors.settings import WrongUse
+from ....domain.errors.settings import UsageError
 from ....domain.identity.naming import check_profile
 from ....domain.tarkeep_error import TarkeepError
 from ...settings.client import SMALL_AT_ONCE, ClientSettings, memory_file, where_to_set
@@ -75,7 +75,7 @@ def retry_notice(output: Output) -> Notice:
     return lambda error, pause: output.message(f"{error}; again in {pause:.0f} s")
 
 
-def the_profile(given: str | None, settings: ClientSettings) -> str | None:
+def optional_profile(given: str | None, settings: ClientSettings) -> str | None:
     """
     The profile that a command is about: the one it was *given*, else that of the settings, else None.
 
@@ -87,15 +87,15 @@ def the_profile(given: str | None, settings: ClientSettings) -> str | None:
     if profile is None:
         return None
     if profile.endswith(".tar.gz") or "/" in profile:
-        raise WrongUse(profile, "this looks like an archive; the name of a profile comes before it")
+        raise UsageError(profile, "this looks like an archive; the name of a profile comes before it")
     return check_profile(profile)
 
 
-def one_profile(given: str | None, settings: ClientSettings) -> str:
-    """`the_profile`, without which the command can do nothing: WrongUse where there is none."""
-    profile = the_profile(given, settings)
+def required_profile(given: str | None, settings: ClientSettings) -> str:
+    """`optional_profile`, without which the command can do nothing: WrongUse where there is none."""
+    profile = optional_profile(given, settings)
     if profile is None:
-        raise WrongUse("which profile", f"name one, or set TARKEEP_PROFILE, or profile = ... in {where_to_set()}")
+        raise UsageError("which profile", f"name one, or set TARKEEP_PROFILE, or profile = ... in {where_to_set()}")
     return profile
 
 

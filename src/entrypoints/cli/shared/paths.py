@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ....domain.errors.settings import WrongUse
+from ....domain.errors.settings import UsageError
 from ....domain.text.paths import path_bytes
 
 
@@ -19,7 +19,7 @@ def given_path(text: str) -> bytes:
         # what is not UTF-8 in an argument stands for itself
         path = path_bytes(os.fsencode(text).decode(errors="backslashreplace"))
     except ValueError as error:
-        raise WrongUse(ascii(text), str(error)) from error
+        raise UsageError(ascii(text), str(error)) from error
     path = path.rstrip(b"/")
     while path.startswith(b"./"):
         path = path[2:]

@@ -6,19 +6,19 @@ import errno
 import os
 from pathlib import Path
 
-from ....domain.client.retrying import may_pass
+from ....domain.client.retrying import is_transient
 from ....domain.errors.access import TokenNotFound
 from ....domain.errors.archives import ArchiveNotFound, ProfileNotFound
 from ....domain.errors.client import (
     ExtractFailed,
-    NoAnswer,
     NotRestorable,
-    NotThere,
     Refused,
+    RemoteNotFound,
+    ServerUnreachable,
     Unauthorized,
     UnsafeMembers,
 )
-from ....domain.errors.settings import InvalidSetting, WrongUse
+from ....domain.errors.settings import InvalidSetting, UsageError
 from ....domain.identity.invalid import InvalidName, InvalidType
 from ....domain.tarkeep_error import TarkeepError
 from .ending import INTERRUPTED, fault, was_interrupted
@@ -31,11 +31,11 @@ NOT_READ = 141  # that of a program which a closed pipe has killed
 # Looked up along the class's bases.
 _TABLE: dict[type[TarkeepError], tuple[int, str]] = {
     InvalidSetting: (USAGE, ""),
-    WrongUse: (USAGE, ""),
+    UsageError: (USAGE, ""),
     InvalidName: (USAGE, ""),
     InvalidType: (USAGE, ""),
     ArchiveNotFound: (NOT_FOUND, "tarkeep list shows what is stored"),
-    NotThere: (NOT_FOUND, ""),
+    RemoteNotFound: (NOT_FOUND, ""),
     ExtractFailed: (
         FAILED,
         "where an ordinary user may not write into read-only folders, restore --merged into a new directory",
@@ -44,7 +44,7 @@ _TABLE: dict[type[TarkeepError], tuple[int, str]] = {
     TokenNotFound: (NOT_FOUND, ""),
     ProfileNotFound: (NOT_FOUND, "tarkeep stats shows the profiles"),
     Unauthorized: (UNAUTHORIZED, "put the right token into TARKEEP_TOKEN or the file of --token-file"),
-    NoAnswer: (
+    ServerUnreachable: (
         NO_ANSWER,
         "see that it runs there and --server is right, then run the same command again; --wait waits for it",
     ),
@@ -78,7 +78,7 @@ _UNCHANGED = "nothing was changed, run the same command again"
 
 def exit_code(error: TarkeepError) -> int:
     """The exit code that *error* ends a command with. What a later run may get over is no answer."""
-    if isinstance(error, Refused) and may_pass(error):
+    if isinstance(error, Refused) and is_transient(error):
         return NO_ANSWER
     return _row(error)[0]
 
@@ -86,7 +86,7 @@ def exit_code(error: TarkeepError) -> int:
 def hint(error: TarkeepError) -> str:
     """What to do about *error*, where its own sentence does not say; or nothing."""
     if isinstance(error, Refused):
-        return "run the same command again later" if may_pass(error) else _REFUSED.get(error.code, "")
+        return "run the same command again later" if is_transient(error) else _REFUSED.get(error.code, "")
     if isinstance(error, NotRestorable) and error.lacks is not None:
         return f"tarkeep restore --allow-gaps restores it all the same: {error.lacks.words or 'no name lacks'}"
     if isinstance(error, ExtractFailed | UnsafeMembers) and error.is_merged:

@@ -13,7 +13,7 @@ from http import HTTPStatus
 import msgspec
 from starlette.responses import Response
 
-from ....domain.errors.access import NotLetIn, ScopeMissing
+from ....domain.errors.access import NotAuthenticated, ScopeMissing
 from ....domain.errors.archives import (
     AmbiguousName,
     AmbiguousType,
@@ -52,7 +52,7 @@ from ....domain.errors.uploads import (
     UploadNotFound,
 )
 from ....domain.identity.archive_id import ArchiveId
-from ....domain.identity.invalid import DigestInvalid, DigestMismatch, InvalidName, InvalidType
+from ....domain.identity.invalid import DigestMismatch, InvalidDigest, InvalidName, InvalidType
 from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.paths import printable
 
@@ -82,11 +82,11 @@ class Problem(Exception):
 
 # Looked up along the class's bases, so a subclass without a row of its own takes its parent's.
 _TABLE: dict[type[TarkeepError], tuple[int, str]] = {
-    NotLetIn: (401, "unauthorized"),
+    NotAuthenticated: (401, "unauthorized"),
     ScopeMissing: (403, "insufficient-scope"),
     InvalidName: (400, "invalid-name"),
     InvalidType: (400, "invalid-type"),
-    DigestInvalid: (400, "digest-invalid"),
+    InvalidDigest: (400, "digest-invalid"),
     DigestMismatch: (400, "digest-mismatch"),
     DuplicateEntry: (422, "validation-failed"),
     EmptyArchive: (422, "empty-archive"),

@@ -23,15 +23,15 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope as AsgiScope
 
-from ....domain.access.tokens import Decision, Network, Scope, Verdict, Visitor, is_within
-from ....domain.errors.access import NotLetIn, ScopeMissing
+from ....domain.access.tokens import Decision, Network, Principal, Scope, Verdict, is_within
+from ....domain.errors.access import NotAuthenticated, ScopeMissing
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.uploads import Upload
 from ....domain.usecases.receiving.receive import Received
 from ...wiring.tarkeep import Tarkeep
 from ..answers.problems import Problem
 
-VISITOR = "tarkeep.visitor"
+PRINCIPAL = "tarkeep.principal"
 WROTE = "tarkeep.wrote"
 
 FAILURES = 30  # wrong tokens an address may show at once; one more every FAILURE_SECONDS
@@ -46,13 +46,13 @@ class Where(Enum):
 
     PATH = "in its path: judged here"
     UPLOAD = "nowhere, but an upload, which belongs to who began it: judged here"
-    HANDLER = "in its query, form or metadata, or nowhere: the handler shows and takes only what the visitor sees"
+    HANDLER = "in its query, form or metadata, or nowhere: the handler shows and takes only what the principal sees"
     NONE = "nowhere: it is about no profile"
 
 
 @frozen
 class Row:
-    """Any of *scopes* is needed; with none any visitor will do. *is_open* needs nobody to be known at all."""
+    """Any of *scopes* is needed; with none any principal will do. *is_open* needs nobody to be known at all."""
 
     scopes: tuple[Scope, ...] = ()
     profile: Where = Where.NONE
@@ -125,10 +125,10 @@ ACCESS: dict[tuple[str, str], Row] = {
 """Method and path of every route; HEAD is GET where it has no row of its own."""
 
 
-def visitor_of(request: Request) -> Visitor:
+def principal_of(request: Request) -> Principal:
     """Who makes *request*, as the guard let him in."""
-    visitor: Visitor = request.scope[VISITOR]
-    return visitor
+    principal: Principal = request.scope[PRINCIPAL]
+    return principal
 
 
 @frozen
@@ -192,7 +192,7 @@ class Guard:
 
     def judge(self, scope: AsgiScope) -> None:
         """
-        Let the request in, with its visitor in *scope*, or not.
+        Let the request in, with its principal in *scope*, or not.
 
         Raises:
             NotLetIn, ScopeMissing, ProfileNotFound, UploadNotFound: he is not.
@@ -206,25 +206,25 @@ class Guard:
             return
         presented, is_basic = _presented(headers)
         address = scope["client"][0] if scope.get("client") else ""
-        decision = self.tarkeep.let_in(presented, address)
-        visitor = decision.visitor
-        if visitor is None:
+        decision = self.tarkeep.authenticate(presented, address)
+        principal = decision.principal
+        if principal is None:
             raise self._refusal(decision, address)
-        if visitor.token is None:
+        if principal.token is None:
             self._refuse_foreign_host(headers)
-        if visitor.token is None or is_basic:  # what a browser sends along by itself
+        if principal.token is None or is_basic:  # what a browser sends along by itself
             self._refuse_foreign_page(headers)
-        scope[VISITOR] = visitor
+        scope[PRINCIPAL] = principal
         if row is not None:
-            self._judge_row(row, visitor, parameters)
+            self._judge_row(row, principal, parameters)
 
-    def _judge_row(self, row: Row, visitor: Visitor, parameters: dict[str, str]) -> None:
-        if row.scopes and not any(visitor.may(scope) for scope in row.scopes):
+    def _judge_row(self, row: Row, principal: Principal, parameters: dict[str, str]) -> None:
+        if row.scopes and not any(principal.may(scope) for scope in row.scopes):
             raise ScopeMissing(tuple(scope.value for scope in row.scopes))
-        if row.profile is Where.PATH and not visitor.sees(parameters["profile"]):
+        if row.profile is Where.PATH and not principal.sees(parameters["profile"]):
             raise ProfileNotFound(parameters["profile"])
         if row.profile is Where.UPLOAD:
-            self.tarkeep.uploads.check_owner(parameters["upload"], visitor.token)
+            self.tarkeep.uploads.check_owner(parameters["upload"], principal.token)
 
     def _row(self, scope: AsgiScope) -> tuple[Row | None, dict[str, str]]:
         """The row of the route that will answer; None where none will."""
@@ -243,7 +243,7 @@ class Guard:
             headers = {"Retry-After": str(int(wait) + 1)}
             detail = "too many wrong tokens came from this address; wait a little"
             return Problem(429, "too-many-requests", detail, headers=headers)
-        return NotLetIn(decision.verdict.value)
+        return NotAuthenticated(decision.verdict.value)
 
     def _see_through_proxies(self, scope: AsgiScope, headers: Headers) -> None:
         """Take the address and scheme of the client from the headers of a proxy that is trusted, and of no other."""

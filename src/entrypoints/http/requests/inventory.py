@@ -17,7 +17,7 @@ import msgspec
 from ....domain.archives.inventory import InventoryEntry
 from ....domain.identity.archive_id import BackupType
 from ....domain.identity.digests import parse_digest
-from ....domain.identity.invalid import DigestInvalid
+from ....domain.identity.invalid import InvalidDigest
 from ..answers.problems import Problem
 
 MAX_ARCHIVE_BYTES = 1 << 16
@@ -337,7 +337,7 @@ def _size(value: float, pointer: str) -> int:
 def _digest(algorithm: str, value: str, pointer: str, index: int) -> str:
     try:
         return parse_digest(algorithm, value)
-    except DigestInvalid as error:
+    except InvalidDigest as error:
         raise _wrong_shape(str(error), f"{pointer}/{index}/{algorithm}") from error
 
 

@@ -18,7 +18,7 @@ from multipart import (
     parse_options_header,
 )
 
-from ....domain.access.tokens import ANYBODY, Visitor
+from ....domain.access.tokens import ANONYMOUS, Principal
 from ....domain.archives.archive import Offer
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.identity.archive_id import ArchiveId, BackupType
@@ -67,7 +67,7 @@ class MultipartUpload:
 
     boundary: str
     body: Iterable[bytes]
-    visitor: Visitor = ANYBODY
+    principal: Principal = ANONYMOUS
     limit_bytes: int = FORM_BYTES
     _fields: dict[str, str] = field(factory=dict, init=False)
     _filename: str | None = field(default=None, init=False)
@@ -123,7 +123,7 @@ class MultipartUpload:
         What the form says of the file; after `file_blocks` has ended.
 
         Raises:
-            ProfileNotFound: it is for a profile that the visitor does not see.
+            ProfileNotFound: it is for a profile that the principal does not see.
         """
         return Offer(
             ArchiveId(
@@ -140,7 +140,7 @@ class MultipartUpload:
         )
 
     def _seen(self, profile: str) -> str:
-        if not self.visitor.sees(profile):
+        if not self.principal.sees(profile):
             raise ProfileNotFound(profile)
         return profile
 

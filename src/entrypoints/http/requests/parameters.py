@@ -15,7 +15,7 @@ from ....domain.archives.archive import Lineage
 from ....domain.archives.notes import check_notes
 from ....domain.identity.archive_id import BackupType
 from ....domain.identity.digests import DeclaredDigests, parse_digest
-from ....domain.identity.invalid import DigestInvalid
+from ....domain.identity.invalid import InvalidDigest
 from ....domain.identity.naming import check_archive_name, check_profile
 from ....domain.text.paths import path_bytes
 from ..answers.problems import Problem
@@ -222,7 +222,7 @@ def _repr_digest(value: str) -> list[tuple[str, str]]:
     for item in value.split(","):
         match = _DIGEST_ITEM.fullmatch(item.strip())
         if match is None:
-            raise DigestInvalid("Repr-Digest", value)
+            raise InvalidDigest("Repr-Digest", value)
         algorithm = _ALGORITHMS.get(match[1])
         if algorithm is not None:
             known.append((algorithm, _from_base64(algorithm, match[2])))
@@ -236,4 +236,4 @@ def _from_base64(algorithm: str, text: str) -> str:
     try:
         return parse_digest(algorithm, base64.b64decode(text, validate=True).hex())
     except ValueError:  # binascii.Error is one; so is the complaint about characters beyond ASCII
-        raise DigestInvalid(algorithm, text) from None
+        raise InvalidDigest(algorithm, text) from None

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from ....domain.archives.archive import Offer
 from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.digests import DeclaredDigests, parse_digest
-from ....domain.identity.invalid import DigestInvalid
+from ....domain.identity.invalid import InvalidDigest
 from ....domain.identity.naming import check_archive_name, check_profile
 from ....domain.uploads import Checksum, ChecksumAlgorithm, Role, Upload
 from ..answers.problems import Problem
@@ -133,7 +133,7 @@ def checksum(headers: Headers) -> Checksum | None:
         raise Problem(400, "digest-unsupported", detail, extras={"supported": supported}) from None
     digest = _base64(text.strip())
     if digest is None or len(digest) != _DIGEST_BYTES[algorithm]:
-        raise DigestInvalid(word, text)
+        raise InvalidDigest(word, text)
     return Checksum(algorithm, digest)
 
 

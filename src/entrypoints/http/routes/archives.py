@@ -18,13 +18,13 @@ from ....domain.archives.archive import BackupArchive, Offer
 from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.naming import check_archive_name, check_profile
 from ....domain.ports.scratch import ScratchFile
-from ....domain.usecases.receiving.receive import Outcome, Received
+from ....domain.usecases.receiving.receive import Received, ReceiveOutcome
 from ..answers.archives import archive_location, link_json, v1_archive, v1_profiles, verdict_json
 from ..answers.download import archive_response
 from ..answers.problems import Problem
 from ..answers.sync_report import v1_report, written
 from ..context import Context, announced_bytes, answer_json
-from ..edge.guard import note_received, visitor_of
+from ..edge.guard import note_received, principal_of
 from ..requests.inventory import InventoryDocument, line_entries
 from ..requests.parameters import (
     declared_digests,
@@ -83,7 +83,7 @@ async def put_archive(request: Request) -> Response:
         return received
 
     received = await context.receive_upload(request, receive)
-    new = received.outcome in (Outcome.NEW, Outcome.KEPT_BOTH)
+    new = received.outcome in (ReceiveOutcome.NEW, ReceiveOutcome.KEPT_BOTH)
     body = msgspec.to_builtins(v1_archive(received.archive)) | {"outcome": received.outcome.value}
     if received.point is not None and received.point.link is not None and received.point.standing is not None:
         body |= {"link": link_json(received.point.link), "warnings": list(received.warnings)}
@@ -103,12 +103,12 @@ async def get_archive(request: Request) -> Response:
 async def list_archives(request: Request) -> Response:
     context = Context.of(request)
     query = request.query_params
-    profile, type, visitor = optional_profile(query), optional_type(query), visitor_of(request)
+    profile, type, principal = optional_profile(query), optional_type(query), principal_of(request)
     limit = whole_number(query, "limit", 100, 1, MAX_PAGE)
     try:
         page = await context.run(
             lambda: context.tarkeep.list(
-                profile=profile, type=type, cursor=query.get("cursor"), limit=limit, visitor=visitor
+                profile=profile, type=type, cursor=query.get("cursor"), limit=limit, principal=principal
             )
         )
     except ValueError:
@@ -125,7 +125,7 @@ async def list_archives(request: Request) -> Response:
 
 async def list_profiles(request: Request) -> Response:
     context = Context.of(request)
-    return await context.answer(lambda: {"profiles": v1_profiles(context.tarkeep.summarise(visitor_of(request)))})
+    return await context.answer(lambda: {"profiles": v1_profiles(context.tarkeep.summarise(principal_of(request)))})
 
 
 async def show_profile(request: Request) -> Response:
@@ -137,14 +137,14 @@ async def show_profile(request: Request) -> Response:
 async def verify(request: Request) -> Response:
     context = Context.of(request)
     by_line = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/x-ndjson"
-    asked, visitor = optional_profile(request.query_params), visitor_of(request)
+    asked, principal = optional_profile(request.query_params), principal_of(request)
 
     def compare(blocks: Iterator[bytes]) -> ScratchFile:
         document = InventoryDocument(blocks)
         verify = context.tarkeep.verify
         with verify.in_order(line_entries(blocks) if by_line else document.entries()) as local:
             profile = context.profile(document.profile) or asked
-            judged = verify.against(local, profile, visitor)
+            judged = verify.against(local, profile, principal)
             answer = partial(v1_report, profile=profile)
             return written(context.tarkeep.scratch, judged, answer, with_issues=False)
 
@@ -152,9 +152,9 @@ async def verify(request: Request) -> Response:
 
 
 async def facts(request: Request) -> Response:
-    context, visitor = Context.of(request), visitor_of(request)
+    context, principal = Context.of(request), principal_of(request)
     profile = optional_profile(request.query_params)
-    sees = profile is None or visitor.sees(profile)
+    sees = profile is None or principal.sees(profile)
     return answer_json(
         {
             "name": "Tarkeep",
@@ -162,7 +162,7 @@ async def facts(request: Request) -> Response:
             "max_upload_bytes": context.tarkeep.receive.max_bytes,
             "max_unpacked_bytes": context.tarkeep.max_unpacked_bytes,
             "profile": profile,
-            "scopes": [scope.value for scope in Scope if sees and visitor.may(scope)],
+            "scopes": [scope.value for scope in Scope if sees and principal.may(scope)],
         }
     )
 

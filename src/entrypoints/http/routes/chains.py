@@ -31,7 +31,7 @@ from ..answers.download import StreamedResponse, attached, repr_digest
 from ..answers.plan_script import Step, plan_script
 from ..answers.problems import Problem
 from ..context import Context, announced_bytes, answer_json
-from ..edge.guard import note_written, visitor_of
+from ..edge.guard import note_written, principal_of
 from ..requests.parameters import allows_gaps, checked_text, in_utc, optional_type, requested_path
 
 PROFILE = "/api/v1/profiles/{profile}"
@@ -343,8 +343,8 @@ async def suspect(request: Request) -> Response:
     """What a client got of an archive has another SHA-256: have it read again."""
     context, id = Context.of(request), requested_archive(request)
     archive = await context.run(lambda: context.tarkeep.find(id.type, id.name, id.profile))
-    visitor = visitor_of(request)
-    whose = visitor.token or (request.client.host if request.client else "")
+    principal = principal_of(request)
+    whose = principal.token or (request.client.host if request.client else "")
     outcome = context.suspects.ask(archive, whose)
     done, _ = await asyncio.wait([asyncio.wrap_future(outcome)], timeout=SUSPECT_SECONDS)
     if not done:

@@ -21,12 +21,12 @@ from ....domain.ports.catalog import ListedArchive
 from ....domain.ports.scratch import ScratchFile
 from ....domain.text.sizes import human_size
 from ....domain.text.times import rfc3339
-from ....domain.usecases.receiving.receive import Outcome, Received
+from ....domain.usecases.receiving.receive import Received, ReceiveOutcome
 from ..answers.archives import listed_by_type, listed_of_type, original_statistics
 from ..answers.download import archive_response
 from ..answers.sync_report import original_report, written
 from ..context import Context, answer_json
-from ..edge.guard import note_received, visitor_of
+from ..edge.guard import note_received, principal_of
 from ..requests.inventory import InventoryDocument
 from ..requests.multipart_form import FORM_BYTES, MultipartUpload, boundary_of
 from ..requests.parameters import optional_profile, optional_type
@@ -69,12 +69,12 @@ async def overview(request: Request) -> Response:
 
 async def upload(request: Request) -> Response:
     context = Context.of(request)
-    boundary, visitor = boundary_of(request.headers.get("content-type", "")), visitor_of(request)
+    boundary, principal = boundary_of(request.headers.get("content-type", "")), principal_of(request)
     limit = context.tarkeep.receive.max_bytes or FORM_BYTES
 
     def receive(blocks: Iterator[bytes]) -> Received:
-        form = MultipartUpload(boundary, blocks, visitor, limit)
-        received = context.tarkeep.receive.asking_later(form.offer, form.file_blocks())
+        form = MultipartUpload(boundary, blocks, principal, limit)
+        received = context.tarkeep.receive.with_late_offer(form.offer, form.file_blocks())
         note_received(request, received)
         return received
 
@@ -91,11 +91,11 @@ async def upload(request: Request) -> Response:
         "md5": archive.digests.md5,
         "sha256": archive.digests.sha256,
     }
-    if received.outcome in (Outcome.DUPLICATE, Outcome.REPAIRED):
+    if received.outcome in (ReceiveOutcome.DUPLICATE, ReceiveOutcome.REPAIRED):
         answer["duplicate"] = True
-    if received.outcome is Outcome.REPAIRED:
+    if received.outcome is ReceiveOutcome.REPAIRED:
         answer["repaired"] = True
-    if received.outcome is Outcome.KEPT_BOTH:
+    if received.outcome is ReceiveOutcome.KEPT_BOTH:
         answer["kept_both"] = True
     if received.warnings:
         answer["warnings"] = list(received.warnings)
@@ -103,21 +103,21 @@ async def upload(request: Request) -> Response:
 
 
 _MESSAGES = {
-    Outcome.NEW: "Backup stored",
-    Outcome.DUPLICATE: "Backup was stored already, with the same bytes",
-    Outcome.REPAIRED: "Backup was stored already; its damaged copy is repaired",
-    Outcome.KEPT_BOTH: "The name is taken by other bytes; stored under a name with the receive time in it",
+    ReceiveOutcome.NEW: "Backup stored",
+    ReceiveOutcome.DUPLICATE: "Backup was stored already, with the same bytes",
+    ReceiveOutcome.REPAIRED: "Backup was stored already; its damaged copy is repaired",
+    ReceiveOutcome.KEPT_BOTH: "The name is taken by other bytes; stored under a name with the receive time in it",
 }
 
 
 async def list_all(request: Request) -> Response:
     context = Context.of(request)
     profile, only = optional_profile(request.query_params), optional_type(request.query_params)
-    visitor = visitor_of(request)
+    principal = principal_of(request)
 
     def pages(type: BackupType) -> Iterator[Sequence[ListedArchive]]:
         is_asked = only in (None, type)
-        return context.tarkeep.list.all(profile=profile, type=type, visitor=visitor) if is_asked else iter(())
+        return context.tarkeep.list.all(profile=profile, type=type, principal=principal) if is_asked else iter(())
 
     return context.stream_json(request, listed_by_type(pages))
 
@@ -125,8 +125,8 @@ async def list_all(request: Request) -> Response:
 async def list_type(request: Request) -> Response:
     context = Context.of(request)
     type = BackupType.parse(request.path_params["type"])
-    profile, visitor = optional_profile(request.query_params), visitor_of(request)
-    pages = context.tarkeep.list.all(profile=profile, type=type, visitor=visitor)
+    profile, principal = optional_profile(request.query_params), principal_of(request)
+    pages = context.tarkeep.list.all(profile=profile, type=type, principal=principal)
     return context.stream_json(request, listed_of_type(type, pages))
 
 
@@ -134,8 +134,8 @@ async def download(request: Request) -> Response:
     context = Context.of(request)
     type = BackupType.parse(request.path_params["type"])
     name = _possible_name(type, request.path_params["name"])
-    profile, visitor = optional_profile(request.query_params), visitor_of(request)
-    archive = await context.run(lambda: context.tarkeep.find(type, name, profile, visitor))
+    profile, principal = optional_profile(request.query_params), principal_of(request)
+    archive = await context.run(lambda: context.tarkeep.find(type, name, profile, principal))
     return await archive_response(request, archive, context.tarkeep.read, context.executor, attachment=True)
 
 
@@ -148,13 +148,13 @@ def _possible_name(type: BackupType, name: str) -> str:
 
 
 async def verify(request: Request) -> Response:
-    context, visitor = Context.of(request), visitor_of(request)
+    context, principal = Context.of(request), principal_of(request)
 
     def compare(blocks: Iterator[bytes]) -> ScratchFile:
         document = InventoryDocument(blocks)
         verify = context.tarkeep.verify
         with verify.in_order(document.entries()) as local:
-            judged = verify.against(local, context.profile(document.profile), visitor)
+            judged = verify.against(local, context.profile(document.profile), principal)
             return written(context.tarkeep.scratch, judged, original_report, with_issues=True)
 
     return await context.compare(request, compare)
@@ -167,7 +167,7 @@ async def statistics(request: Request) -> Response:
         return {
             "status": "success",
             "timestamp": rfc3339(context.tarkeep.clock.now()),
-            **original_statistics(context.tarkeep.summarise.by_type(visitor_of(request))),
+            **original_statistics(context.tarkeep.summarise.by_type(principal_of(request))),
         }
 
     return await context.answer(collect)

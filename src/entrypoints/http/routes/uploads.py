@@ -26,7 +26,7 @@ from ....domain.uploads import ChecksumAlgorithm, Role, Upload
 from ..answers.archives import archive_location, v1_archive
 from ..answers.problems import Problem
 from ..context import Context, answer_json
-from ..edge.guard import note_stored, note_written, visitor_of
+from ..edge.guard import note_stored, note_written, principal_of
 from ..requests import tus_headers
 from ..requests.parameters import noted
 from ..requests.tus_headers import COLLECTION
@@ -88,7 +88,7 @@ async def create(request: Request) -> Response:
     headers = request.headers
     role, parts = tus_headers.concatenation(headers)
     described = tus_headers.metadata(headers)
-    client, told, owner = _client(request), headers.get("upload-metadata", ""), visitor_of(request).token
+    client, told, owner = _client(request), headers.get("upload-metadata", ""), principal_of(request).token
     if role is Role.FINAL:
         if "upload-length" in headers:
             raise Problem(400, "invalid-parameter", "a final upload has the length of its parts; send no Upload-Length")
@@ -219,18 +219,18 @@ def _client(request: Request) -> str:
 
 
 def _seen(request: Request, offer: Offer) -> Offer:
-    """*offer*, for a profile that the visitor sees."""
-    if not visitor_of(request).sees(offer.id.profile):
+    """*offer*, for a profile that the principal sees."""
+    if not principal_of(request).sees(offer.id.profile):
         raise ProfileNotFound(offer.id.profile)
     return offer
 
 
 def _profile_of_piece(request: Request, described: Mapping[str, str]) -> str | None:
     """Whose quota a piece of an archive counts for: of the profile that it names, or of the only one it can be for."""
-    visitor, named = visitor_of(request), described.get("profile")
+    principal, named = principal_of(request), described.get("profile")
     if not named:
-        return visitor.only_profile
-    if not visitor.sees(check_profile(named)):
+        return principal.only_profile
+    if not principal.sees(check_profile(named)):
         raise ProfileNotFound(named)
     return named
 

@@ -12,7 +12,7 @@ import cyclopts
 import pytest
 from rich.console import Console
 
-from tarkeep.domain.errors.settings import WrongUse
+from tarkeep.domain.errors.settings import UsageError
 from tarkeep.entrypoints.cli import commands
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS, app, describe
 from tarkeep.entrypoints.cli.shared.needed_scopes import SCOPES, needs
@@ -137,7 +137,7 @@ def test_what_is_wrong_is_said_in_a_sentence(words: str, said: str) -> None:
 )
 def test_so_is_what_is_wrong_with_words_that_may_be_anything(words: str, said: str) -> None:
     """Names of files, and of commands that are asked about."""
-    with pytest.raises(WrongUse) as raised:
+    with pytest.raises(UsageError) as raised:
         app.meta(words.split())
     assert str(raised.value) == said
 

@@ -284,9 +284,9 @@ def noting() -> Iterator[tuple[Served, str, str]]:
     """A server over adapters that note what is asked of them, and a token for everything and one for a part."""
     clock = FixedClock()
     tarkeep = assembled(NotingStore(clock), NotingCatalog(), clock, sessions=NotingSessions(), records=NotingRecords())
-    make = MakeToken(tarkeep.gatekeeper, clock, secrets.token_bytes, tarkeep.audit)
+    make = MakeToken(tarkeep.token_store, clock, secrets.token_bytes, tarkeep.audit)
     tokens = Tokens(
-        make, ListTokens(tarkeep.gatekeeper), RevokeToken(tarkeep.gatekeeper, clock, tarkeep.audit), tarkeep.audit
+        make, ListTokens(tarkeep.token_store), RevokeToken(tarkeep.token_store, clock, tarkeep.audit), tarkeep.audit
     )
     with closing(create_app(tarkeep)) as app, TestClient(app, raise_server_exceptions=False) as client:
         served = Served(client, tarkeep, tokens)
@@ -495,7 +495,7 @@ def test_the_last_use_is_kept(served: Served) -> None:
     made = served.tokens.make(frozenset({Scope.LIST}), ("*",))
     served.ask(made.text, Request("GET", "/list"))
 
-    served.tarkeep.gatekeeper.keep_uses()
+    served.tarkeep.token_store.keep_uses()
 
     used_at = next(used for token, used in served.tokens.all() if token.id == made.token.id)
     assert used_at is not None

@@ -90,7 +90,7 @@ class World:
 def world() -> Iterator[World]:
     clock, store, sessions = FixedClock(), MemoryArchiveStore(FixedClock()), MemoryUploadSessions()
     tarkeep = assembled(store, MemoryCatalog(), clock, sessions=sessions)
-    make = MakeToken(tarkeep.gatekeeper, clock, secrets.token_bytes, tarkeep.audit)
+    make = MakeToken(tarkeep.token_store, clock, secrets.token_bytes, tarkeep.audit)
     tokens = {scope: make(frozenset({scope}), ("web-*",)).text for scope in Scope}
     wide = make(frozenset(Scope), ("*",)).text
     with closing(create_app(tarkeep)) as app, asyncio.Runner() as runner:

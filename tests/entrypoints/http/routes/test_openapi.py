@@ -34,7 +34,7 @@ from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 
 from tarkeep.domain.access.tokens import Scope
-from tarkeep.domain.errors.access import NotLetIn, ScopeMissing
+from tarkeep.domain.errors.access import NotAuthenticated, ScopeMissing
 from tarkeep.domain.errors.archives import (
     AlreadyPublished,
     AmbiguousName,
@@ -80,7 +80,7 @@ from tarkeep.domain.errors.uploads import (
     UploadNotFound,
 )
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
-from tarkeep.domain.identity.invalid import DigestInvalid, DigestMismatch, InvalidName, InvalidType
+from tarkeep.domain.identity.invalid import DigestMismatch, InvalidDigest, InvalidName, InvalidType
 from tarkeep.domain.identity.naming import ARCHIVE_NAME_MAX_BYTES, check_archive_name, check_profile
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.entrypoints.http.answers import problems
@@ -207,11 +207,11 @@ def codes_of(schema: dict[str, Any]) -> list[str]:
 
 ID = ArchiveId("laptop", BackupType.FULL, FULL)
 EVERY_ERROR = [
-    NotLetIn("this token is revoked"),
+    NotAuthenticated("this token is revoked"),
     ScopeMissing(("push", "list")),
     InvalidName("profile", "..", "must start with a letter or digit"),
     InvalidType("WEEKLY"),
-    DigestInvalid("md5", "x"),
+    InvalidDigest("md5", "x"),
     DigestMismatch("sha256", SHA256, SHA256[::-1]),
     DuplicateEntry("local", BackupType.FULL, FULL),
     EmptyArchive(),

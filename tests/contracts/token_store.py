@@ -1,4 +1,4 @@
-"""What a `Gatekeeper` promises."""
+"""What a `TokenStore` promises."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attrs import evolve
 
 from tarkeep.domain.access.tokens import Scope, Token
 from tarkeep.domain.errors.access import TokenNotFound
-from tarkeep.domain.ports.access import Gatekeeper
+from tarkeep.domain.ports.access import TokenStore
 
 NOW = datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=UTC)
 
@@ -21,9 +21,9 @@ def token(id: str = "aaaaaaaa") -> Token:
 
 
 class GatekeeperContract:
-    """A subclass gives the fixture *another*: called, it gives the gatekeeper of one more process."""
+    """A subclass gives the fixture *another*: called, it gives the token store of one more process."""
 
-    def test_it_is_open_until_the_first_token(self, another: Callable[[], Gatekeeper]) -> None:
+    def test_it_is_open_until_the_first_token(self, another: Callable[[], TokenStore]) -> None:
         """For a process that asked before, too; and never again, whatever becomes of that token."""
         server, command = another(), another()
         assert server.keyring().is_open
@@ -35,7 +35,7 @@ class GatekeeperContract:
         assert not server.keyring().is_open
         assert not another().keyring().is_open
 
-    def test_a_token_is_kept_in_every_detail(self, another: Callable[[], Gatekeeper]) -> None:
+    def test_a_token_is_kept_in_every_detail(self, another: Callable[[], TokenStore]) -> None:
         """Whatever it has, at once and in every process."""
         networks = ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")
         kept = [
@@ -50,7 +50,7 @@ class GatekeeperContract:
         for asked in (keeper, other, another()):
             assert asked.keyring().tokens == {one.id: one for one in kept}
 
-    def test_no_two_tokens_have_one_id(self, another: Callable[[], Gatekeeper]) -> None:
+    def test_no_two_tokens_have_one_id(self, another: Callable[[], TokenStore]) -> None:
         """The second is refused and the first stays."""
         another().add(token())
 
@@ -59,7 +59,7 @@ class GatekeeperContract:
 
         assert another().keyring().tokens["aaaaaaaa"] == token()
 
-    def test_a_revoked_token_is_known_as_that_at_once(self, another: Callable[[], Gatekeeper]) -> None:
+    def test_a_revoked_token_is_known_as_that_at_once(self, another: Callable[[], TokenStore]) -> None:
         """In every process; and since the first time."""
         server, command = another(), another()
         command.add(token())
@@ -71,14 +71,14 @@ class GatekeeperContract:
         assert first == again == server.keyring().tokens["aaaaaaaa"]
         assert first.revoked_at == NOW
 
-    def test_what_is_not_there_cannot_be_revoked(self, another: Callable[[], Gatekeeper]) -> None:
+    def test_what_is_not_there_cannot_be_revoked(self, another: Callable[[], TokenStore]) -> None:
         """And trying opens or closes nothing."""
         with pytest.raises(TokenNotFound):
             another().revoke("aaaaaaaa", NOW)
 
         assert another().keyring().is_open
 
-    def test_uses_are_told_to_the_minute(self, another: Callable[[], Gatekeeper]) -> None:
+    def test_uses_are_told_to_the_minute(self, another: Callable[[], TokenStore]) -> None:
         """The last one of each token; after keeping them in every process, and a later one does not lose the others."""
         server = another()
         server.add(token())

@@ -12,32 +12,32 @@ import pytest
 from attrs import evolve
 
 from tarkeep.adapters.filesystem.data_directory import DataDirectory
-from tarkeep.adapters.filesystem.tokens import FileGatekeeper
-from tarkeep.adapters.memory.tokens import MemoryGatekeeper
+from tarkeep.adapters.filesystem.tokens import FileTokenStore
+from tarkeep.adapters.memory.tokens import MemoryTokenStore
 from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.domain.errors.settings import DataDirectoryInUse, FormatUnknown
-from tarkeep.domain.ports.access import Gatekeeper
-from tests.contracts.gatekeeper import NOW, GatekeeperContract, token
+from tarkeep.domain.ports.access import TokenStore
+from tests.contracts.token_store import NOW, GatekeeperContract, token
 from tests.support.clocks import SequenceIds
 
 
 class TestMemoryGatekeeper(GatekeeperContract):
     @pytest.fixture
-    def another(self) -> Callable[[], Gatekeeper]:
-        gatekeeper = MemoryGatekeeper()
-        return lambda: gatekeeper
+    def another(self) -> Callable[[], TokenStore]:
+        token_store = MemoryTokenStore()
+        return lambda: token_store
 
 
 class TestFileGatekeeper(GatekeeperContract):
     @pytest.fixture
-    def another(self, tmp_path: Path) -> Callable[[], Gatekeeper]:
-        return lambda: FileGatekeeper(tmp_path / "data")
+    def another(self, tmp_path: Path) -> Callable[[], TokenStore]:
+        return lambda: FileTokenStore(tmp_path / "data")
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     """Of the directory, too, where it has to be made; and nothing half written lies beside it."""
-    FileGatekeeper(tmp_path / "data").add(token())
+    FileTokenStore(tmp_path / "data").add(token())
 
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()}
     assert modes == dict.fromkeys(("lock", "tarkeep.json", "tokens.json", "tokens.lock"), 0o600)
@@ -58,7 +58,7 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
 )
 def test_a_file_that_cannot_be_understood_lets_nobody_in(tmp_path: Path, content: bytes | None) -> None:
     """Nor does one that is gone: losing it must not open a running server. Once it is back, it counts."""
-    keeper = FileGatekeeper(tmp_path)
+    keeper = FileTokenStore(tmp_path)
     keeper.add(token())
     assert keeper.keyring().tokens
     before = (tmp_path / "tokens.json").read_bytes()
@@ -77,36 +77,36 @@ def test_a_file_that_cannot_be_understood_lets_nobody_in(tmp_path: Path, content
 
 def test_a_file_that_was_lost_lets_nobody_in_who_starts_later(tmp_path: Path) -> None:
     """A copy that left it out, or a tidy-up, must not open a server, whoever owned the folder meanwhile."""
-    FileGatekeeper(tmp_path).add(token())
+    FileTokenStore(tmp_path).add(token())
     DataDirectory.open(tmp_path, ids=SequenceIds()).close()
     (tmp_path / "tokens.json").unlink()
 
     for _ in range(2):
         with pytest.raises(BackendUnavailable, match="it is gone"):
-            FileGatekeeper(tmp_path).keyring()
+            FileTokenStore(tmp_path).keyring()
     with pytest.raises(BackendUnavailable):
-        FileGatekeeper(tmp_path).revoke("aaaaaaaa", NOW)
+        FileTokenStore(tmp_path).revoke("aaaaaaaa", NOW)
 
 
 def test_a_token_made_after_the_loss_is_the_only_one(tmp_path: Path) -> None:
     """The way out where there is no copy; whoever waited is let in by it."""
-    FileGatekeeper(tmp_path).add(token())
+    FileTokenStore(tmp_path).add(token())
     (tmp_path / "tokens.json").unlink()
-    server = FileGatekeeper(tmp_path)
+    server = FileTokenStore(tmp_path)
     with pytest.raises(BackendUnavailable):
         server.keyring()
 
-    FileGatekeeper(tmp_path).add(token("bbbbbbbb"))
+    FileTokenStore(tmp_path).add(token("bbbbbbbb"))
 
     assert list(server.keyring().tokens) == ["bbbbbbbb"]
 
 
 def test_tokens_of_an_older_version_are_noted(tmp_path: Path) -> None:
     """Which left nothing in the marker; what else is in it stays."""
-    FileGatekeeper(tmp_path).add(token())
+    FileTokenStore(tmp_path).add(token())
     (tmp_path / "tarkeep.json").write_text('{"format": 1, "id": "old", "more": [1]}')
 
-    FileGatekeeper(tmp_path).note_tokens()
+    FileTokenStore(tmp_path).note_tokens()
 
     assert json.loads((tmp_path / "tarkeep.json").read_text()) == {
         "format": 1,
@@ -118,8 +118,8 @@ def test_tokens_of_an_older_version_are_noted(tmp_path: Path) -> None:
 
 def test_a_flipped_bit_opens_nothing(tmp_path: Path) -> None:
     """Wherever it is: nobody is let in, or the tokens are what they were."""
-    FileGatekeeper(tmp_path).add(evolve(token(), profiles=("j",), expires_at=NOW))
-    before = FileGatekeeper(tmp_path).keyring()
+    FileTokenStore(tmp_path).add(evolve(token(), profiles=("j",), expires_at=NOW))
+    before = FileTokenStore(tmp_path).keyring()
     file = tmp_path / "tokens.json"
     whole = file.read_bytes()
 
@@ -128,42 +128,42 @@ def test_a_flipped_bit_opens_nothing(tmp_path: Path) -> None:
         flipped[bit // 8] ^= 1 << bit % 8
         file.write_bytes(flipped)
         try:
-            assert FileGatekeeper(tmp_path).keyring() == before
+            assert FileTokenStore(tmp_path).keyring() == before
         except BackendUnavailable:
             continue
 
 
 def test_a_file_without_a_sum_is_believed_and_gets_one(tmp_path: Path) -> None:
     """As of a version before, or of somebody who changed it by hand and took the sum out; with the next start."""
-    FileGatekeeper(tmp_path).add(evolve(token(), profiles=("j",)))
+    FileTokenStore(tmp_path).add(evolve(token(), profiles=("j",)))
     file = tmp_path / "tokens.json"
     told = json.loads(file.read_text())
     told["tokens"][0]["profiles"] = ["k"]
     file.write_text(json.dumps(told))
     with pytest.raises(BackendUnavailable, match='if you changed it by hand, remove its line "sum"'):
-        FileGatekeeper(tmp_path).keyring()
+        FileTokenStore(tmp_path).keyring()
 
     del told["sum"]
     file.write_text(json.dumps(told))
-    (found,) = FileGatekeeper(tmp_path).keyring().tokens.values()
+    (found,) = FileTokenStore(tmp_path).keyring().tokens.values()
     assert found.profiles == ("k",)
-    FileGatekeeper(tmp_path).note_tokens()
+    FileTokenStore(tmp_path).note_tokens()
     assert "sum" in json.loads(file.read_text())
-    assert FileGatekeeper(tmp_path).keyring().tokens == {found.id: found}
+    assert FileTokenStore(tmp_path).keyring().tokens == {found.id: found}
 
 
 def test_without_a_token_nothing_is_noted(tmp_path: Path) -> None:
     """Nor made; and a server stays open to its machine."""
-    FileGatekeeper(tmp_path).note_tokens()
+    FileTokenStore(tmp_path).note_tokens()
 
-    assert FileGatekeeper(tmp_path).keyring().is_open
+    assert FileTokenStore(tmp_path).keyring().is_open
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("marker", ["{", '{"format": 2, "id": "x"}', "[]"])
 def test_a_marker_that_cannot_be_understood_opens_nothing(tmp_path: Path, marker: str) -> None:
     """It may have told of tokens."""
-    server = FileGatekeeper(tmp_path)
+    server = FileTokenStore(tmp_path)
     assert server.keyring().is_open
     (tmp_path / "tarkeep.json").write_text(marker)
 
@@ -176,7 +176,7 @@ def test_the_first_token_and_the_first_start_make_one_marker(tmp_path: Path) -> 
     for number in range(20):
         folder = tmp_path / str(number)
         folder.mkdir(mode=0o700)
-        maker = threading.Thread(target=FileGatekeeper(folder).add, args=(token(),))
+        maker = threading.Thread(target=FileTokenStore(folder).add, args=(token(),))
         maker.start()
         try:
             with closing(DataDirectory.open(folder, ids=RandomIds())) as data:
@@ -195,7 +195,7 @@ def test_a_folder_of_other_things_gets_no_tokens(tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
 
     with pytest.raises(FormatUnknown):
-        FileGatekeeper(tmp_path).add(token())
+        FileTokenStore(tmp_path).add(token())
 
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
@@ -203,19 +203,19 @@ def test_a_folder_of_other_things_gets_no_tokens(tmp_path: Path) -> None:
 def test_tokens_made_at_once_are_all_there(tmp_path: Path) -> None:
     """By several commands that know nothing of each other."""
     makers = [
-        threading.Thread(target=lambda id=id: FileGatekeeper(tmp_path).add(token(id))) for id in map(str, range(8))
+        threading.Thread(target=lambda id=id: FileTokenStore(tmp_path).add(token(id))) for id in map(str, range(8))
     ]
     for maker in makers:
         maker.start()
     for maker in makers:
         maker.join()
 
-    assert set(FileGatekeeper(tmp_path).keyring().tokens) == set(map(str, range(8)))
+    assert set(FileTokenStore(tmp_path).keyring().tokens) == set(map(str, range(8)))
 
 
 def test_the_uses_may_be_lost(tmp_path: Path) -> None:
     """They are for people: what cannot be read is none, and what cannot be kept is no error."""
-    keeper = FileGatekeeper(tmp_path)
+    keeper = FileTokenStore(tmp_path)
     (tmp_path / "token-uses.json").write_text("[1")
     assert keeper.uses() == {}
 
@@ -223,7 +223,7 @@ def test_the_uses_may_be_lost(tmp_path: Path) -> None:
     keeper.keep_uses()
     assert list(json.loads((tmp_path / "token-uses.json").read_bytes())) == ["a"]
 
-    lost = FileGatekeeper(tmp_path / "missing")
+    lost = FileTokenStore(tmp_path / "missing")
     lost.note_use("a", NOW)
     lost.keep_uses()
     assert list(lost.uses()) == ["a"]
