@@ -23,7 +23,7 @@ from tarkeep.adapters.targz.inspector import TargzInspector
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.archives.archive import BackupArchive, Offer
 from tarkeep.domain.chains.seen import CLEAR, Seen
-from tarkeep.domain.chains.standing import Placed
+from tarkeep.domain.chains.standing import PlacedArchive
 from tarkeep.domain.errors.content import UploadInterrupted
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
@@ -96,7 +96,9 @@ class Notices:
 class NothingSeen(Seeing):
     """Sees nothing in any point, for archives that are values alone."""
 
-    def __call__(self, place: Placed, parent: Placed | None, path: Callable[[], Sequence[BackupArchive]]) -> Seen:
+    def __call__(
+        self, place: PlacedArchive, parent: PlacedArchive | None, path: Callable[[], Sequence[BackupArchive]]
+    ) -> Seen:
         return CLEAR
 
 

@@ -23,12 +23,12 @@ from tarkeep.domain.client.ports.chains import (
     Base,
     LackingName,
     PointDetail,
+    RemoteTreeEntry,
+    RemoteVersion,
     RestorePlan,
     RestoreStep,
     StoredPoint,
     Tell,
-    TreeEntry,
-    Version,
     Warn,
 )
 from tarkeep.domain.client.ports.remote import NO_LINEAGE, ServerFacts, UploadProgress
@@ -291,7 +291,7 @@ class MemoryServer:
         allow_gaps: bool = False,
         tell: Tell | None = None,
         warn: Warn | None = None,
-    ) -> Iterator[TreeEntry]:
+    ) -> Iterator[RemoteTreeEntry]:
         raise NotImplementedError
 
     def find(
@@ -303,10 +303,10 @@ class MemoryServer:
         allow_gaps: bool = False,
         tell: Tell | None = None,
         warn: Warn | None = None,
-    ) -> Iterator[TreeEntry]:
+    ) -> Iterator[RemoteTreeEntry]:
         raise NotImplementedError
 
-    def history(self, profile: str, path: bytes) -> list[Version]:
+    def history(self, profile: str, path: bytes) -> list[RemoteVersion]:
         raise NotImplementedError
 
     def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> _Bytes:

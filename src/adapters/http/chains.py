@@ -14,12 +14,12 @@ from ...domain.client.ports.chains import (
     Base,
     LackingName,
     PointDetail,
+    RemoteTreeEntry,
+    RemoteVersion,
     RestorePlan,
     RestoreStep,
     StoredPoint,
     Tell,
-    TreeEntry,
-    Version,
     Warn,
 )
 from ...domain.client.ports.remote import Download
@@ -138,7 +138,7 @@ class HttpChains:
         allow_gaps: bool = False,
         tell: Tell | None = None,
         warn: Warn | None = None,
-    ) -> Iterator[TreeEntry]:
+    ) -> Iterator[RemoteTreeEntry]:
         query = {"at": at, "path": path_text(path)} | ({"recursive": "true"} if recursive else {})
         return self._entries(profile, "tree", path, query | _part(b"", allow_gaps=allow_gaps), tell, warn)
 
@@ -151,11 +151,11 @@ class HttpChains:
         allow_gaps: bool = False,
         tell: Tell | None = None,
         warn: Warn | None = None,
-    ) -> Iterator[TreeEntry]:
+    ) -> Iterator[RemoteTreeEntry]:
         query = {"at": at, "name": name, **_part(b"", allow_gaps=allow_gaps)}
         return self._entries(profile, "find", b"", query, tell, warn)
 
-    def history(self, profile: str, path: bytes) -> list[Version]:
+    def history(self, profile: str, path: bytes) -> list[RemoteVersion]:
         told = self._asked(profile, "history", path=path_text(path))
         with self.remote.understood(told):
             return [_version(profile, version) for version in told.objects("versions")]
@@ -172,7 +172,7 @@ class HttpChains:
 
     def _entries(
         self, profile: str, what: str, folder: bytes, query: Mapping[str, str], tell: Tell | None, warn: Warn | None
-    ) -> Iterator[TreeEntry]:
+    ) -> Iterator[RemoteTreeEntry]:
         for page in self._pages(profile, what, query):
             with self.remote.understood(page):
                 entries = [_entry(profile, folder, told) for told in page.objects("entries")]
@@ -261,14 +261,14 @@ def _point(profile: str, told: Told) -> StoredPoint:
     )
 
 
-def _entry(profile: str, folder: bytes, told: Told) -> TreeEntry:
+def _entry(profile: str, folder: bytes, told: Told) -> RemoteTreeEntry:
     if told.has("path"):
         path = path_bytes(told.text("path"))
     else:
         name = path_bytes(told.text("name"))
         path = folder + b"/" + name if folder else name
     mtime, mode, archive = told.text_or_none("mtime"), told.text_or_none("mode"), told.object_or_none("archive")
-    return TreeEntry(
+    return RemoteTreeEntry(
         path=path,
         type=told.text("type"),
         size_bytes=told.count_or_none("size") or 0,
@@ -283,9 +283,9 @@ def _entry(profile: str, folder: bytes, told: Told) -> TreeEntry:
     )
 
 
-def _version(profile: str, told: Told) -> Version:
+def _version(profile: str, told: Told) -> RemoteVersion:
     other = next((told.text(name) for name in ("renamed_to", "renamed_from") if told.has(name)), None)
-    return Version(
+    return RemoteVersion(
         archive=_id(profile, told.object("archive")),
         taken_at=told.time("taken_at"),
         event=told.text("event"),

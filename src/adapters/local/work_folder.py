@@ -81,7 +81,7 @@ class WorkFolder:
         """
         return opened_file(archive, lambda: self._opened(Path(archive.path).name))
 
-    def hold(self, archive: BackupArchive) -> HeldArchive:
+    def hold(self, archive: BackupArchive) -> FetchedArchive:
         """
         *archive*, which has come, open until `close`.
 
@@ -90,7 +90,7 @@ class WorkFolder:
         """
         name = _name(archive)
         try:
-            return HeldArchive(archive, self._opened(name))
+            return FetchedArchive(archive, self._opened(name))
         except OSError as error:
             if error.errno != errno.EMFILE or not _may_open_more():
                 reason = error.strerror or str(error)
@@ -205,7 +205,7 @@ def _may_open_more() -> bool:
 
 
 @frozen(eq=False)
-class HeldArchive:
+class FetchedArchive:
     """An archive that has come, open: what is read again is what was read before."""
 
     archive: BackupArchive

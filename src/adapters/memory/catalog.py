@@ -23,13 +23,13 @@ from ...domain.errors.archives import ArchiveNotFound
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.ports.catalog import (
     AlreadyStored,
+    ArchivePage,
     Claimed,
     ClaimedElsewhere,
     ClaimOutcome,
     InventoryPage,
     ListedArchive,
     ListedPage,
-    Page,
 )
 from ..cursors import after_identity, after_time, read_identity, read_time
 from .links import MemoryLinks
@@ -168,7 +168,7 @@ class MemoryCatalog(MemoryLinks):
         type: BackupType | None = None,
         cursor: str | None = None,
         limit: int = 100,
-    ) -> Page:
+    ) -> ArchivePage:
         _check(limit)
         if profile is not None:
             profiles = (profile,) if profiles is None or profile in profiles else ()
@@ -176,7 +176,9 @@ class MemoryCatalog(MemoryLinks):
             start = 0 if cursor is None else bisect_right(self._entries.in_time, read_time(cursor))
             found = list(islice(self._entries.from_place(start, profiles, type), limit + 1))
         more = len(found) > limit
-        return Page(tuple(archive for _, archive in found[:limit]), after_time(*found[limit - 1][0]) if more else None)
+        return ArchivePage(
+            tuple(archive for _, archive in found[:limit]), after_time(*found[limit - 1][0]) if more else None
+        )
 
     def listed(
         self,

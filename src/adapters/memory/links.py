@@ -16,7 +16,7 @@ from ...domain.archives.archive import ArchiveState, BackupArchive
 from ...domain.chains.kept_links import LinkState, NewLink, PlacedPage
 from ...domain.chains.link import Link
 from ...domain.chains.neighbours import Asked, Neighbours, keys_of, moment, order
-from ...domain.chains.standing import Placed, Standing
+from ...domain.chains.standing import PlacedArchive, Standing
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ..cursors import after_place, read_place
 
@@ -46,8 +46,8 @@ class _Row:
         return self.archive.state is not ArchiveState.TRASHED
 
     @property
-    def placed(self) -> Placed:
-        return Placed(self.archive, self.link, self.standing)
+    def placed(self) -> PlacedArchive:
+        return PlacedArchive(self.archive, self.link, self.standing)
 
 
 @define
@@ -151,7 +151,7 @@ class MemoryLinks:
     def neighbours(self, profile: str) -> Neighbours:
         return _MemoryNeighbours(self, profile)
 
-    def pending(self, profile: str, limit: int) -> list[Placed]:
+    def pending(self, profile: str, limit: int) -> list[PlacedArchive]:
         with self._lock:
             rows = [row for row in self._profile(profile).rows.values() if row.is_pending]
             rows.sort(key=lambda row: order(row.archive), reverse=True)
@@ -176,7 +176,7 @@ class MemoryLinks:
             known.inspect_staged(version)
             known.rules = rules
 
-    def unsettled(self, profile: str, limit: int) -> list[Placed]:
+    def unsettled(self, profile: str, limit: int) -> list[PlacedArchive]:
         with self._lock:
             rows = self._profile(profile).in_order()
             return [row.placed for row in rows if row.link is not None and row.standing is None][:limit]
@@ -194,7 +194,7 @@ class MemoryLinks:
         with self._lock:
             return [row.archive for row in self._profile(profile).rows.values()]
 
-    def placed(self, ids: Iterable[ArchiveId]) -> dict[ArchiveId, Placed]:
+    def placed(self, ids: Iterable[ArchiveId]) -> dict[ArchiveId, PlacedArchive]:
         with self._lock:
             rows = {id: self._profile(id.profile).rows.get(id) for id in ids}
             return {id: row.placed for id, row in rows.items() if row is not None and row.is_listed}
@@ -209,10 +209,10 @@ class MemoryLinks:
         more = len(found) > limit
         return PlacedPage(tuple(found[:limit]), _cursor(found[limit - 1].archive) if more else None)
 
-    def path(self, id: ArchiveId) -> list[Placed]:
+    def path(self, id: ArchiveId) -> list[PlacedArchive]:
         with self._lock:
             rows = self._profile(id.profile).rows
-            way: dict[ArchiveId, Placed] = {}
+            way: dict[ArchiveId, PlacedArchive] = {}
             at: ArchiveId | None = id
             while at is not None and at not in way and at in rows and rows[at].is_listed:
                 way[at] = rows[at].placed
@@ -230,7 +230,7 @@ class MemoryLinks:
         is_restorable: bool = False,
         has_snapshot: bool = False,
         not_ahead: bool = False,
-    ) -> Placed | None:
+    ) -> PlacedArchive | None:
         with self._lock:
             for row in reversed(self._profile(profile).in_order()):
                 taken_at = row.archive.taken_at

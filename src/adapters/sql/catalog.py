@@ -39,12 +39,12 @@ from ...domain.identity.invalid import InvalidName
 from ...domain.identity.naming import check_archive_name
 from ...domain.ports.catalog import (
     AlreadyStored,
+    ArchivePage,
     Claimed,
     ClaimedElsewhere,
     ClaimOutcome,
     InventoryPage,
     ListedPage,
-    Page,
 )
 from .engine import EXCLUSIVE, Writer, connect, is_one_of, reading, translated, use_log
 from .inventories import SqlInventories
@@ -215,7 +215,7 @@ class SqlCatalog(SqlLinks):
         type: BackupType | None = None,
         cursor: str | None = None,
         limit: int = 100,
-    ) -> Page:
+    ) -> ArchivePage:
         return self._pages.page(profile, profiles, type, cursor, limit)
 
     def listed(

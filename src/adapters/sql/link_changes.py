@@ -45,7 +45,7 @@ _ZERO = 1 << 63  # so that times before 1970 are in order, too
 
 
 @frozen
-class Change:
+class LinkChange:
     """
     An archive that came or changed: the row, and what links may have asked about it.
 
@@ -61,10 +61,10 @@ class Change:
     is_listed: bool
 
 
-def change_of(seq: int, archive: BackupArchive, was: BackupArchive | None = None) -> Change:
+def change_of(seq: int, archive: BackupArchive, was: BackupArchive | None = None) -> LinkChange:
     """*archive* in the row *seq*, which *was* another one before."""
     keys = {*keys_of(archive), *(keys_of(was) if was is not None else ())}
-    return Change(
+    return LinkChange(
         seq,
         archive.id.profile,
         archive.id.type,
@@ -84,7 +84,7 @@ def change_of_row(
     taken_us: int,
     received_us: int,
     snapshot_after: str | None,
-) -> Change:
+) -> LinkChange:
     """The same of an archive that is entered, from what its row says."""
     at = _MOMENT.pack(taken_us + _ZERO, received_us + _ZERO)
     return _found(profile, seq, at + f"{type}/{name}".encode(), state != ArchiveState.TRASHED.value, snapshot_after)
@@ -126,9 +126,9 @@ class LinkChanges:
             index_elements=list(linked_profiles.primary_key), set_={"version": linked_profiles.c.version + 1}
         ).returning(linked_profiles.c.version)
 
-    def came(self, transaction: Transaction, changes: Sequence[Change]) -> None:
+    def came(self, transaction: Transaction, changes: Sequence[LinkChange]) -> None:
         """New entries, of any profiles."""
-        by_profile: dict[str, list[Change]] = {}
+        by_profile: dict[str, list[LinkChange]] = {}
         for change in changes:
             by_profile.setdefault(change.profile, []).append(change)
         for profile, new in by_profile.items():
@@ -140,7 +140,7 @@ class LinkChanges:
                 for change in new:
                     forget(transaction, behind(transaction, change))
 
-    def changed(self, transaction: Transaction, change: Change) -> None:
+    def changed(self, transaction: Transaction, change: LinkChange) -> None:
         """An entry that is there, in the trash or not, is another one now."""
         row = _row(change, self._version(transaction, change.profile))
         transaction.run(_RESTART, {"sought": row.pop("seq"), **_NOTHING, **row})
@@ -151,14 +151,14 @@ class LinkChanges:
         return int(version)
 
 
-def apply_again(transaction: Transaction, change: Change) -> None:
+def apply_again(transaction: Transaction, change: LinkChange) -> None:
     """Forget what follows from an archive that was there before."""
     touched = behind(transaction, change)
     forget_standings_behind(transaction, [change.seq])
     forget(transaction, touched)
 
 
-def behind(transaction: Transaction, change: Change) -> list[int]:
+def behind(transaction: Transaction, change: LinkChange) -> list[int]:
     """The rows whose links asked about an archive."""
     found = transaction.rows(_BEHIND[change.type], {"of_profile": change.profile, "moment": change.moment})
     for key in change.keys:
@@ -190,21 +190,21 @@ def forget_all(transaction: Transaction, profile: str) -> None:
     transaction.run(_FORGET_ASKED, {"of_profile": profile})
 
 
-def changed_since(transaction: Transaction, profile: str, version: int) -> list[Change]:
+def changed_since(transaction: Transaction, profile: str, version: int) -> list[LinkChange]:
     """The archives of *profile*, in the trash or not, that came or changed after *version*."""
     found = transaction.rows(_CHANGED_SINCE, {"of_profile": profile, "version": version})
     return [_found(profile, *row) for row in found]
 
 
-def _found(profile: str, seq: int, at: bytes, is_listed: bool, snapshot_after: str | None) -> Change:
+def _found(profile: str, seq: int, at: bytes, is_listed: bool, snapshot_after: str | None) -> LinkChange:
     type, name = named(at)
     keys = [name_key(ArchiveId(profile, type, name))]
     if snapshot_after is not None:
         keys.append(snapshot_key(snapshot_after))
-    return Change(seq, profile, type, at[: _MOMENT.size], at, tuple(map(hashed, keys)), bool(is_listed))
+    return LinkChange(seq, profile, type, at[: _MOMENT.size], at, tuple(map(hashed, keys)), bool(is_listed))
 
 
-def _row(change: Change, version: int) -> Values:
+def _row(change: LinkChange, version: int) -> Values:
     return {
         "seq": change.seq,
         "profile": change.profile,

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from ...domain.archives.archive import AHEAD, BackupArchive
 from ...domain.chains.kept_links import LinkState, NewLink, PlacedPage
 from ...domain.chains.neighbours import Neighbours, order
-from ...domain.chains.standing import Placed, Standing
+from ...domain.chains.standing import PlacedArchive, Standing
 from ...domain.errors.capacity import BackendUnavailable
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ..cursors import after_place, read_place
@@ -79,10 +79,10 @@ class SqlLinks:
         rows = self._all(_ENTRIES, {"of_profile": profile}) if may_exist(profile) else []
         return [archive_of(row) for row in rows]
 
-    def pending(self, profile: str, limit: int) -> list[Placed]:
+    def pending(self, profile: str, limit: int) -> list[PlacedArchive]:
         return self._placed(_PENDING, {"of_profile": profile, "limit": limit}) if may_exist(profile) else []
 
-    def unsettled(self, profile: str, limit: int) -> list[Placed]:
+    def unsettled(self, profile: str, limit: int) -> list[PlacedArchive]:
         return self._placed(_UNSETTLED, {"of_profile": profile, "limit": limit}) if may_exist(profile) else []
 
     def forget_links(self, profile: str, rules: str) -> None:
@@ -138,7 +138,7 @@ class SqlLinks:
             for change in changed_since(transaction, profile, version):
                 apply_again(transaction, change)
 
-    def placed(self, ids: Iterable[ArchiveId]) -> dict[ArchiveId, Placed]:
+    def placed(self, ids: Iterable[ArchiveId]) -> dict[ArchiveId, PlacedArchive]:
         wanted = set(ids)
         if len(wanted) > MANY:
             profile = next(iter(wanted)).profile
@@ -146,7 +146,7 @@ class SqlLinks:
         found = [one for id in wanted for one in self._placed(_PLACED, identity(id))]
         return {one.archive.id: one for one in found}
 
-    def _every_place(self, profile: str) -> Iterator[Placed]:
+    def _every_place(self, profile: str) -> Iterator[PlacedArchive]:
         cursor = None
         while True:
             page = self.places(profile, cursor=cursor, limit=10_000)
@@ -163,9 +163,9 @@ class SqlLinks:
             return PlacedPage(tuple(found), None)
         return PlacedPage(tuple(found[:limit]), after_place(position(found[limit - 1].archive)))
 
-    def path(self, id: ArchiveId) -> list[Placed]:
+    def path(self, id: ArchiveId) -> list[PlacedArchive]:
         found = {one.archive.id: one for one in self._placed(_PATH, identity(id))}
-        way: dict[ArchiveId, Placed] = {}
+        way: dict[ArchiveId, PlacedArchive] = {}
         at: ArchiveId | None = id
         while at is not None and at in found and at not in way:
             way[at] = found[at]
@@ -183,7 +183,7 @@ class SqlLinks:
         is_restorable: bool = False,
         has_snapshot: bool = False,
         not_ahead: bool = False,
-    ) -> Placed | None:
+    ) -> PlacedArchive | None:
         if not types or not may_exist(profile):
             return None
         end = _BEHIND_ALL
@@ -195,7 +195,7 @@ class SqlLinks:
         found = self._placed(statement, {"of_profile": profile, "before": end})
         return found[0] if found else None
 
-    def _placed(self, statement: Query, values: Values) -> list[Placed]:
+    def _placed(self, statement: Query, values: Values) -> list[PlacedArchive]:
         return [_place(row) for row in self._all(statement, values)]
 
 
@@ -225,11 +225,11 @@ class _SqlNeighbours:
         return [archive_of(row) for row in self._all(statement, values)]
 
 
-def _place(row: Sequence[Any]) -> Placed:
+def _place(row: Sequence[Any]) -> PlacedArchive:
     *about_archive, link, standing = row
     archive = archive_of(about_archive)
     try:
-        return Placed(
+        return PlacedArchive(
             archive,
             None if link is None else read_link(archive.id, link),
             None if standing is None else read_standing(archive.id, standing),

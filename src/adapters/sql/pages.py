@@ -20,7 +20,7 @@ from attrs import frozen
 from sqlalchemy import ColumnElement, Executable, Select, bindparam, select, tuple_
 
 from ...domain.identity.archive_id import BackupType
-from ...domain.ports.catalog import ListedArchive, ListedPage, Page
+from ...domain.ports.catalog import ArchivePage, ListedArchive, ListedPage
 from ..cursors import after_time, read_time
 from .engine import first_of_each, is_one_of
 from .rows import ARCHIVE, STATES, TYPES, Values, archive_of, as_written, may_exist, one_more, time_of
@@ -53,9 +53,9 @@ class SqlPages:
         type: BackupType | None,
         cursor: str | None,
         limit: int,
-    ) -> Page:
+    ) -> ArchivePage:
         rows, following = self._cut(_WHOLE, _Wanted.of(profile, profiles, type), cursor, limit)
-        return Page(tuple(archive_of(row[_PROFILE:]) for row in rows), following)
+        return ArchivePage(tuple(archive_of(row[_PROFILE:]) for row in rows), following)
 
     def listed(
         self,

@@ -166,7 +166,7 @@ ANONYMOUS = Principal(None, OPEN_SCOPES, (EVERY_PROFILE,))
 """Whoever reaches a server without tokens."""
 
 
-class Verdict(Enum):
+class Admission(Enum):
     """What came of somebody's wish to be let in; the value is the sentence for him."""
 
     ADMITTED = "let in"
@@ -182,7 +182,7 @@ class Verdict(Enum):
 class Decision:
     """A verdict, and the principal where he is admitted."""
 
-    verdict: Verdict
+    verdict: Admission
     principal: Principal | None = None
 
 
@@ -194,24 +194,24 @@ def admit(keyring: Keyring, presented: str | None, address: str, now: datetime) 
     time that does not depend on them.
     """
     if keyring.is_open:
-        return Decision(Verdict.ADMITTED, ANONYMOUS)
+        return Decision(Admission.ADMITTED, ANONYMOUS)
     if presented is None:
-        return Decision(Verdict.MISSING)
+        return Decision(Admission.MISSING)
     id = token_id(presented)
     if id is None:
-        return Decision(Verdict.MALFORMED)
+        return Decision(Admission.MALFORMED)
     token = keyring.tokens.get(id)
     # also where there is no such id, so that its existence takes no other time
     is_right = hmac.compare_digest(token_digest(presented), token.sha256 if token is not None else "0" * 64)
     if token is None or not is_right:
-        return Decision(Verdict.UNKNOWN)
+        return Decision(Admission.UNKNOWN)
     if token.revoked_at is not None:
-        return Decision(Verdict.REVOKED)
+        return Decision(Admission.REVOKED)
     if token.expires_at is not None and token.expires_at <= now:
-        return Decision(Verdict.EXPIRED)
+        return Decision(Admission.EXPIRED)
     if token.networks and not is_within(address, token.networks):
-        return Decision(Verdict.ELSEWHERE)
-    return Decision(Verdict.ADMITTED, Principal(token.id, token.scopes, token.profiles))
+        return Decision(Admission.ELSEWHERE)
+    return Decision(Admission.ADMITTED, Principal(token.id, token.scopes, token.profiles))
 
 
 def is_within(address: str, networks: Iterable[Network]) -> bool:

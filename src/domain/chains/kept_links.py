@@ -19,7 +19,7 @@ from ..archives.archive import BackupArchive
 from ..identity.archive_id import ArchiveId, BackupType
 from .link import Link
 from .neighbours import Asked, Neighbours
-from .standing import Placed, Standing
+from .standing import PlacedArchive, Standing
 
 
 @frozen
@@ -59,7 +59,7 @@ class NewLink:
 class PlacedPage:
     """Some archives in the order in which they were taken, and where the next page begins: None at the end."""
 
-    places: tuple[Placed, ...]
+    places: tuple[PlacedArchive, ...]
     next_cursor: str | None
 
 
@@ -74,7 +74,7 @@ class Places(Protocol):
             ValueError: *cursor* is not one of this catalog's, or *limit* is below 1.
         """
 
-    def path(self, id: ArchiveId) -> list[Placed]:
+    def path(self, id: ArchiveId) -> list[PlacedArchive]:
         """*id* and all that it builds on, the base first; of a circle each once. Empty where there is no such entry."""
 
     def newest_place(
@@ -87,7 +87,7 @@ class Places(Protocol):
         is_restorable: bool = False,
         has_snapshot: bool = False,
         not_ahead: bool = False,
-    ) -> Placed | None:
+    ) -> PlacedArchive | None:
         """
         The last archive of *types* that was taken *until* then or *before* then.
 
@@ -112,7 +112,7 @@ class KeptLinks(Places, Protocol):
     def entries(self, profile: str) -> list[BackupArchive]:
         """Every archive of a profile, in the trash or not, in any order."""
 
-    def pending(self, profile: str, limit: int) -> list[Placed]:
+    def pending(self, profile: str, limit: int) -> list[PlacedArchive]:
         """
         Up to *limit* archives whose links are to be worked out, those taken last first.
 
@@ -129,11 +129,11 @@ class KeptLinks(Places, Protocol):
         What changed meanwhile counts: a link that had asked about it is not kept, but pending, and so for standings.
         """
 
-    def unsettled(self, profile: str, limit: int) -> list[Placed]:
+    def unsettled(self, profile: str, limit: int) -> list[PlacedArchive]:
         """Up to *limit* archives with a link and without a standing."""
 
     def keep_standings(self, profile: str, version: int, standings: Mapping[ArchiveId, Standing]) -> None:
         """Keep *standings*, which follow from what was read since the catalog told *version*. As `keep_links`."""
 
-    def placed(self, ids: Iterable[ArchiveId]) -> dict[ArchiveId, Placed]:
+    def placed(self, ids: Iterable[ArchiveId]) -> dict[ArchiveId, PlacedArchive]:
         """Those of *ids*, all of one profile, that have an entry, with what is kept of them."""

@@ -23,7 +23,7 @@ from .standing import (
     Doubt,
     Fidelity,
     Obstacle,
-    Placed,
+    PlacedArchive,
     Standing,
     names_missing,
     own_obstacles,
@@ -131,9 +131,9 @@ def restore_points(
 
 
 def _point(archive: BackupArchive, link: Link, before: RestorePoint | None, seen: Seen) -> RestorePoint:
-    parent = None if before is None else Placed(before.archive, before.link, before.standing)
+    parent = None if before is None else PlacedArchive(before.archive, before.link, before.standing)
     own = tuple(own_obstacles(archive, link, has_parent=before is not None))
-    place = seen_of(Placed(archive, link, standing_of(archive, link, parent)), seen)
+    place = seen_of(PlacedArchive(archive, link, standing_of(archive, link, parent)), seen)
     assert place.standing is not None
     return RestorePoint(archive, link, place.standing, own, before)
 

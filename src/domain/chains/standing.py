@@ -132,7 +132,7 @@ class Standing:
 
 
 @frozen
-class Placed:
+class PlacedArchive:
     """An archive with its link and its standing, as far as they are worked out."""
 
     archive: BackupArchive
@@ -140,7 +140,7 @@ class Placed:
     standing: Standing | None = None
 
 
-def standing_of(archive: BackupArchive, link: Link, parent: Placed | None) -> Standing:
+def standing_of(archive: BackupArchive, link: Link, parent: PlacedArchive | None) -> Standing:
     """
     The standing of *archive*. *parent* is what *link* says that it builds on, with its standing.
 
@@ -177,7 +177,7 @@ def standing_of(archive: BackupArchive, link: Link, parent: Placed | None) -> St
     )
 
 
-def seen_of(place: Placed, seen: Seen) -> Placed:
+def seen_of(place: PlacedArchive, seen: Seen) -> PlacedArchive:
     """*place*, of which the names have shown *seen*."""
     standing = place.standing
     return place if standing is None or seen == standing.seen else evolve(place, standing=evolve(standing, seen=seen))
@@ -189,8 +189,8 @@ def names_missing(id: ArchiveId, seen: Seen) -> tuple[Obstacle, ...]:
 
 
 def placed(
-    rows: Iterable[tuple[BackupArchive, Link]], known: Mapping[ArchiveId, Placed] | None = None
-) -> dict[ArchiveId, Placed]:
+    rows: Iterable[tuple[BackupArchive, Link]], known: Mapping[ArchiveId, PlacedArchive] | None = None
+) -> dict[ArchiveId, PlacedArchive]:
     """
     The standing of each archive in *rows*, whatever their order, given those of *known* that these build on.
 
@@ -199,14 +199,14 @@ def placed(
     """
     known = known or {}
     given = {archive.id: (archive, link) for archive, link in rows}
-    found: dict[ArchiveId, Placed] = {}
+    found: dict[ArchiveId, PlacedArchive] = {}
     for id in parents_first({id: link.parent for id, (_, link) in given.items()}, lambda id: order(given[id][0])):
         archive, link = given[id]
         parent = None
         if link.parent is not None:
             parent = found.get(link.parent) if link.parent in given else known.get(link.parent)
         is_unknown = parent is not None and parent.standing is None
-        found[id] = Placed(archive, link, None if is_unknown else standing_of(archive, link, parent))
+        found[id] = PlacedArchive(archive, link, None if is_unknown else standing_of(archive, link, parent))
     return found
 
 

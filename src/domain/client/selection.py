@@ -36,23 +36,23 @@ class Selection:
     options: frozenset[str] = frozenset()
     is_whole: bool = True
 
-    def change_since(self, before: Selection) -> Change | None:
+    def change_since(self, before: Selection) -> SelectionChange | None:
         """What is otherwise than for a dump of *before*, or wrong with that itself; None where nothing is."""
         if self.root != before.root:
             what = f"the directory is called {printable(self.root)} and was {printable(before.root)} for {{since}}"
-            return Change(what, _OTHERS)
+            return SelectionChange(what, _OTHERS)
         if self.excluded != before.excluded:
             no_more, new = before.excluded - self.excluded, self.excluded - before.excluded
             told = [f"no longer {_some(no_more)}"] * bool(no_more) + [f"now {_some(new)}"] * bool(new)
             what = f"what is excluded has changed since {{since}} ({', '.join(told)})"
-            return Change(what, _LEFT_OUT if no_more else _STAYS)
+            return SelectionChange(what, _LEFT_OUT if no_more else _STAYS)
         if ONE_FILE_SYSTEM in self.options ^ before.options:
             how = "given now, and was not" if ONE_FILE_SYSTEM in self.options else "no longer given, as it was"
-            return Change(f"--one-file-system is {how} for {{since}}", _OTHERS)
+            return SelectionChange(f"--one-file-system is {how} for {{since}}", _OTHERS)
         for option in (XATTRS, ACLS):  # what was kept and is so no longer does no harm
             if option in self.options - before.options:
-                return Change(f"--{option} is given now, and was not for {{since}}", _ATTRIBUTES)
-        return None if before.is_whole else Change("{since} is not whole itself", _OTHERS)
+                return SelectionChange(f"--{option} is given now, and was not for {{since}}", _ATTRIBUTES)
+        return None if before.is_whole else SelectionChange("{since} is not whole itself", _OTHERS)
 
 
 @frozen
@@ -64,7 +64,7 @@ class Consequence:
 
 
 @frozen
-class Change:
+class SelectionChange:
     """*what* keeps a dump from going on with the one before, which it has as ``{since}``, and what follows from it."""
 
     what: str
@@ -93,7 +93,7 @@ _ATTRIBUTES = Consequence("so that all files have theirs", "files that have not 
 _OTHERS = Consequence("so that all of it is backed up", "files that have not changed may be missing from it, or be old")
 
 
-FORGOTTEN = Change(
+FORGOTTEN = SelectionChange(
     "tar has left files out of {since}, having mistaken renamed directories for each other",
     Consequence("so that all of it is backed up", "it lacks them, too"),
 )

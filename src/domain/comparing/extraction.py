@@ -55,7 +55,7 @@ Node: TypeAlias = Leaf | Folder
 
 
 @frozen
-class Placed:
+class ExtractedAt:
     """What is under a name: its type, and the member it came from, by archive and position; a directory of none."""
 
     type: MemberType
@@ -91,7 +91,7 @@ class Extraction:
                 self.place(path, Leaf(member.type, self._archives, member.at))
         self._archives += 1
 
-    def tree(self) -> dict[bytes, Placed]:
+    def tree(self) -> dict[bytes, ExtractedAt]:
         """Everything by its path, canonical, without the directory itself."""
         return dict(_below(b"", self.top))
 
@@ -253,14 +253,14 @@ def _told(rename: Rename) -> str:
     return f"{path_text(rename.old) or 'what has a temporary name'}"
 
 
-def _below(path: bytes, folder: Folder) -> Iterator[tuple[bytes, Placed]]:
+def _below(path: bytes, folder: Folder) -> Iterator[tuple[bytes, ExtractedAt]]:
     waiting = [(path, folder)]
     while waiting:
         above, at = waiting.pop()
         for name, node in at.names.items():
             under = join(above, name)
             if isinstance(node, Folder):
-                yield under, Placed(MemberType.DIRECTORY)
+                yield under, ExtractedAt(MemberType.DIRECTORY)
                 waiting.append((under, node))
             else:
-                yield under, Placed(node.type, node.archive, node.at)
+                yield under, ExtractedAt(node.type, node.archive, node.at)

@@ -26,7 +26,7 @@ _ROUNDS = 10  # of supposing and telling
 
 
 @frozen
-class Told:
+class ToldRename:
     """A record: what the table calls a directory in the end, and what it calls the one that it was before."""
 
     now: bytes
@@ -54,7 +54,7 @@ class _Supposed:
     before: bytes | None
 
 
-def entries_meant(told: Sequence[Told], now: Sequence[bytes], entries: Sequence[bytes]) -> list[Meant | None]:
+def entries_meant(told: Sequence[ToldRename], now: Sequence[bytes], entries: Sequence[bytes]) -> list[Meant | None]:
     """
     What each record of *told* is about; None where nothing can be found for it.
 
@@ -81,7 +81,7 @@ def entries_meant(told: Sequence[Told], now: Sequence[bytes], entries: Sequence[
     ]
 
 
-def _mend(told: Sequence[Told], supposed: list[_Supposed], table: _Table, here: Collection[bytes]) -> bool:
+def _mend(told: Sequence[ToldRename], supposed: list[_Supposed], table: _Table, here: Collection[bytes]) -> bool:
     """Suppose otherwise wherever the story ended otherwise than a record says; whether there was anything."""
     is_mended = False
     called = table.called()
@@ -124,7 +124,7 @@ class _Fitting:
         self._moved = {one.before: one.now for one in supposed if one.before is not None and one.now is not None}
         self._taken = Counter(one.before for one in supposed)
 
-    def __call__(self, one: _Supposed, record: Told) -> list[bytes]:
+    def __call__(self, one: _Supposed, record: ToldRename) -> list[bytes]:
         """
         The entries that *record* may be about, all as good as each other: what is called so in the end and is at no
         other place; first of all what came to the place that the record tells, because a directory above it did.

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from ..tar.dumpdirs import Rename
 from ..tar.paths import Directories, canonical, is_placeable, join, split
-from .dump_table import Meant, Told, entries_meant
+from .dump_table import Meant, ToldRename, entries_meant
 
 MAX_STEPS = 1000
 """Renames of one archive that tar is trusted with: finding out whether it may be costs the square of their number."""
@@ -44,7 +44,7 @@ class DirectoryRenames:
         meant = _meant(self._steps)
         found: Sequence[Meant | None] = [None] * len(meant)
         if meant and now is not None and before is not None and self.is_plausible:
-            found = entries_meant([Told(*one) for one in meant], now(), self._entries(before))
+            found = entries_meant([ToldRename(*one) for one in meant], now(), self._entries(before))
         self._entry = {of.now: of.before for of in found if of is not None}
         self.uncertain = tuple(of.now for of in found if of is not None and not of.is_certain)
         self._renamed = {new: old for (new, old), of in zip(meant, found, strict=True) if of is None}

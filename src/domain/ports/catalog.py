@@ -36,7 +36,7 @@ ClaimOutcome: TypeAlias = Claimed | AlreadyStored | ClaimedElsewhere
 
 
 @frozen
-class Page:
+class ArchivePage:
     """Some archives in order, and where the next page begins: None at the end."""
 
     archives: tuple[BackupArchive, ...]
@@ -58,7 +58,7 @@ class ListedArchive(NamedTuple):
 
 @frozen
 class ListedPage:
-    """Like `Page`, with what lists show and nothing else."""
+    """Like `ArchivePage`, with what lists show and nothing else."""
 
     archives: tuple[ListedArchive, ...]
     next_cursor: str | None
@@ -66,7 +66,7 @@ class ListedPage:
 
 @frozen
 class InventoryPage:
-    """Like `Page`, with the entries a comparison needs and nothing else."""
+    """Like `ArchivePage`, with the entries a comparison needs and nothing else."""
 
     entries: tuple[InventoryEntry, ...]
     next_cursor: str | None
@@ -145,7 +145,7 @@ class Catalog(KeptLinks, Protocol):
         type: BackupType | None = None,
         cursor: str | None = None,
         limit: int = 100,
-    ) -> Page:
+    ) -> ArchivePage:
         """
         At most *limit* entries, by `received_at` ascending (equal times in a fixed order), from *cursor* on.
 

@@ -100,7 +100,7 @@ def _above(path: bytes) -> dict[bytes, bytes]:
 _SECOND = 1_000_000_000
 
 
-class Change(Enum):
+class HistoryEvent(Enum):
     """What happened to a path."""
 
     APPEARED = "appeared"
@@ -110,7 +110,7 @@ class Change(Enum):
 
 
 @frozen
-class Version:
+class ContentVersion:
     """
     What a path became with one archive.
 
@@ -119,7 +119,7 @@ class Version:
     """
 
     archive: int
-    change: Change
+    change: HistoryEvent
     path: bytes
     was: bytes | None = None
     member: Member | None = None
@@ -134,7 +134,7 @@ class _State:
 
 def history(
     path: bytes, parents: Sequence[int | None], look: Callable[[int, bytes], Sequence[Sighting]]
-) -> tuple[Version, ...]:
+) -> tuple[ContentVersion, ...]:
     """
     The changes of *path*, the oldest first.
 
@@ -158,8 +158,8 @@ class _History:
         self._sightings: dict[tuple[int, bytes], Sequence[Sighting]] = {}
         self._states: dict[tuple[_Dump, bytes], _State | None] = {}
 
-    def of(self, path: bytes) -> tuple[Version, ...]:
-        versions: list[Version] = []
+    def of(self, path: bytes) -> tuple[ContentVersion, ...]:
+        versions: list[ContentVersion] = []
         last: _State | None = None
         for index in range(len(self._parents)):
             state = self._state(index, path)
@@ -168,15 +168,15 @@ class _History:
             last = state
         return tuple(versions)
 
-    def _version(self, index: int, path: bytes, state: _State | None, last: _State | None) -> Version:
+    def _version(self, index: int, path: bytes, state: _State | None, last: _State | None) -> ContentVersion:
         if state is None:
-            return Version(index, Change.DELETED, path)
+            return ContentVersion(index, HistoryEvent.DELETED, path)
         was = self._before_all(index, path)
         is_here = state.stored_in == index and state.member.type is not MemberType.DIRECTORY
         if was is not None and was != path and not is_here:
-            return Version(index, Change.RENAMED, path, was, state.member, state.stored_in)
-        change = Change.APPEARED if last is None else Change.CHANGED
-        return Version(index, change, path, None, state.member, state.stored_in)
+            return ContentVersion(index, HistoryEvent.RENAMED, path, was, state.member, state.stored_in)
+        change = HistoryEvent.APPEARED if last is None else HistoryEvent.CHANGED
+        return ContentVersion(index, change, path, None, state.member, state.stored_in)
 
     def _state(self, index: int, path: bytes) -> _State | None:
         """What is at *path* at the point of an archive, None if nothing is known to be."""

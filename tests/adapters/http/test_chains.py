@@ -13,7 +13,14 @@ from attrs import astuple, frozen
 from tarkeep.adapters.http.chains import HttpChains
 from tarkeep.adapters.http.remote import HttpRemote
 from tarkeep.domain.archives.archive import Lineage
-from tarkeep.domain.client.ports.chains import Base, PointDetail, RestoreStep, StoredPoint, TreeEntry, Version
+from tarkeep.domain.client.ports.chains import (
+    Base,
+    PointDetail,
+    RemoteTreeEntry,
+    RemoteVersion,
+    RestoreStep,
+    StoredPoint,
+)
 from tarkeep.domain.errors.client import NotRestorable, ParentMoved, Refused, RemoteNotFound, ServerUnreachable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
@@ -249,7 +256,7 @@ def test_a_tree_comes_page_by_page(asked: Asked) -> None:
     ]
     first, second = asked.chains.tree("laptop", "latest", b"d/\xff")
 
-    assert first == TreeEntry(
+    assert first == RemoteTreeEntry(
         b"d/\xff/latin-\xe9", "file", 3, 1_795_485_600_123_456_789, 0o644, 1000, 1000, "me", "us", b"", FULL
     )
     assert (second.path, second.link, second.mtime_ns) == (b"d/\xff/x", b"\\t", -500_000_000)
@@ -276,7 +283,7 @@ def test_what_no_archive_tells_of_a_directory_is_unknown(asked: Asked) -> None:
     asked.stub.answer = says({"entries": [told], "next_cursor": None})
 
     [entry] = asked.chains.tree("laptop", "latest")
-    assert entry == TreeEntry(b"d", "directory", 0, None, None, None, None, "", "", b"", None)
+    assert entry == RemoteTreeEntry(b"d", "directory", 0, None, None, None, None, "", "", b"", None)
 
 
 def test_a_history_is_read(asked: Asked) -> None:
@@ -288,8 +295,8 @@ def test_a_history_is_read(asked: Asked) -> None:
     asked.stub.answer = says({"profile": "laptop", "path": "a", "versions": versions})
 
     assert asked.chains.history("laptop", b"a") == [
-        Version(FULL, MOMENT, "added", "file", 3, 1_795_485_600_000_000_000, None),
-        Version(INC, MOMENT, "renamed", None, None, None, b"b\xff"),
+        RemoteVersion(FULL, MOMENT, "added", "file", 3, 1_795_485_600_000_000_000, None),
+        RemoteVersion(INC, MOMENT, "renamed", None, None, None, b"b\xff"),
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from tarkeep.adapters.gnu_tar.programs import GnuTar
-from tarkeep.domain.client.backup.verdict import AskVerdict, Verdict, left_out_text
+from tarkeep.domain.client.backup.verdict import AskVerdict, DumpVerdict, left_out_text
 from tarkeep.domain.client.ports.chains import PointDetail
 from tarkeep.domain.client.ports.dumping import DumpSource
 from tarkeep.domain.client.retrying import Retrying
@@ -23,7 +23,7 @@ from tests.support.trees import write
 ID = ArchiveId("laptop", BackupType.INC, "inc_2026-11-24.tar.gz")
 
 
-def asked(source: DumpSource, detail: PointDetail, obstacles: tuple[str, ...] = ()) -> Verdict | None:
+def asked(source: DumpSource, detail: PointDetail, obstacles: tuple[str, ...] = ()) -> DumpVerdict | None:
     """The verdict on a dump of which the server tells *detail*; with *obstacles* only when it is to plan."""
 
     class Server(MemoryServer):
@@ -57,7 +57,7 @@ def test_what_tar_would_archive_was_forgotten_and_all_else_left_out(source: Dump
     detail = PointDetail(ID, "exact", (), (("not-archived", "some"),), (*forgotten, *left_out), 12)
     verdict = asked(source, detail)
 
-    assert verdict == Verdict((), forgotten, left_out, 7, ())
+    assert verdict == DumpVerdict((), forgotten, left_out, 7, ())
     assert not verdict.is_good
     assert verdict.fault.startswith("tar mistook renamed directories for each other, so that it lacks files")
     assert verdict.fault.endswith(
@@ -81,7 +81,7 @@ def test_of_an_older_server_a_doubt_is_told_as_it_is(source: DumpSource) -> None
     """It names nothing that tar could be asked about."""
     verdict = asked(source, PointDetail(ID, "exact", (), (("not-archived", "one name is nowhere"),)))
 
-    assert verdict == Verdict(doubts=("one name is nowhere",))
+    assert verdict == DumpVerdict(doubts=("one name is nowhere",))
     assert left_out_text(verdict) == ""
 
 
@@ -119,11 +119,11 @@ def test_a_full_is_of_no_use_where_the_last_one_does_not_restore_either(
         server.damage(full)
     ask = AskVerdict(server, GnuTar(), Retrying(1, lambda _: None, lambda: 0.0))
 
-    def no_better(verdict: Verdict) -> ArchiveId | None:
+    def no_better(verdict: DumpVerdict) -> ArchiveId | None:
         return ask.full_that_is_no_better("laptop", verdict, lambda _error, _pause: None)
 
-    assert no_better(Verdict(obstacles=("a path is too long",))) == (full if is_no_better else None)
-    assert no_better(Verdict(forgotten=(b"document/a",))) is None
+    assert no_better(DumpVerdict(obstacles=("a path is too long",))) == (full if is_no_better else None)
+    assert no_better(DumpVerdict(forgotten=(b"document/a",))) is None
 
 
 def test_a_server_that_does_not_tell_of_points_is_asked_nothing_more(source: DumpSource) -> None:

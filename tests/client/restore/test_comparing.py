@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from tarkeep.domain.client.ports.chains import TreeEntry
+from tarkeep.domain.client.ports.chains import RemoteTreeEntry
 from tarkeep.domain.client.ports.local_tree import LocalEntry
 from tarkeep.domain.client.restore.comparing import differences
 
 
-def there(path: bytes, type: str = "file", size: int = 3, mtime_ns: int | None = 5, link: bytes = b"") -> TreeEntry:
-    return TreeEntry(path, type, size, mtime_ns, 0o644, 0, 0, "", "", link, None)
+def there(
+    path: bytes, type: str = "file", size: int = 3, mtime_ns: int | None = 5, link: bytes = b""
+) -> RemoteTreeEntry:
+    return RemoteTreeEntry(path, type, size, mtime_ns, 0o644, 0, 0, "", "", link, None)
 
 
 def here(

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tarkeep.domain.access.tokens import (
     ANONYMOUS,
+    Admission,
     Keyring,
     Principal,
     Scope,
     Token,
-    Verdict,
     admit,
     is_within,
     token_digest,
@@ -56,7 +56,7 @@ def test_a_mistyped_token_is_told_without_looking(at: int, character: str) -> No
 def test_what_is_no_token_is_none(text: str) -> None:
     """Cut off, too long, or something else."""
     assert token_id(text) is None
-    assert admit(keyring(TOKEN), text, "127.0.0.1", NOW).verdict is Verdict.MALFORMED
+    assert admit(keyring(TOKEN), text, "127.0.0.1", NOW).verdict is Admission.MALFORMED
 
 
 def test_without_a_token_made_everybody_comes_in() -> None:
@@ -72,32 +72,32 @@ def test_without_a_token_made_everybody_comes_in() -> None:
 @pytest.mark.parametrize(
     ("token", "address", "verdict"),
     [
-        (TOKEN, "192.0.2.1", Verdict.ADMITTED),
-        (evolve(TOKEN, expires_at=NOW + timedelta(seconds=1)), "192.0.2.1", Verdict.ADMITTED),
-        (evolve(TOKEN, expires_at=NOW), "192.0.2.1", Verdict.EXPIRED),
-        (evolve(TOKEN, revoked_at=NOW), "192.0.2.1", Verdict.REVOKED),
-        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "10.1.2.3", Verdict.ADMITTED),
-        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "::ffff:10.1.2.3", Verdict.ADMITTED),
-        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "192.0.2.1", Verdict.ELSEWHERE),
-        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "", Verdict.ELSEWHERE),
-        (evolve(TOKEN, sha256="0" * 64), "192.0.2.1", Verdict.UNKNOWN),
+        (TOKEN, "192.0.2.1", Admission.ADMITTED),
+        (evolve(TOKEN, expires_at=NOW + timedelta(seconds=1)), "192.0.2.1", Admission.ADMITTED),
+        (evolve(TOKEN, expires_at=NOW), "192.0.2.1", Admission.EXPIRED),
+        (evolve(TOKEN, revoked_at=NOW), "192.0.2.1", Admission.REVOKED),
+        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "10.1.2.3", Admission.ADMITTED),
+        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "::ffff:10.1.2.3", Admission.ADMITTED),
+        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "192.0.2.1", Admission.ELSEWHERE),
+        (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "", Admission.ELSEWHERE),
+        (evolve(TOKEN, sha256="0" * 64), "192.0.2.1", Admission.UNKNOWN),
         # what has become of a token is told only to whom has its secret
-        (evolve(TOKEN, sha256="0" * 64, revoked_at=NOW, expires_at=NOW), "192.0.2.1", Verdict.UNKNOWN),
-        (evolve(TOKEN, id="other"), "192.0.2.1", Verdict.UNKNOWN),
+        (evolve(TOKEN, sha256="0" * 64, revoked_at=NOW, expires_at=NOW), "192.0.2.1", Admission.UNKNOWN),
+        (evolve(TOKEN, id="other"), "192.0.2.1", Admission.UNKNOWN),
     ],
 )
-def test_a_token_lets_in_while_and_where_it_counts(token: Token, address: str, verdict: Verdict) -> None:
+def test_a_token_lets_in_while_and_where_it_counts(token: Token, address: str, verdict: Admission) -> None:
     """Each reason by itself."""
     decision = admit(keyring(token), TEXT, address, NOW)
 
     assert decision.verdict is verdict
-    assert (decision.principal is not None) is (verdict is Verdict.ADMITTED)
+    assert (decision.principal is not None) is (verdict is Admission.ADMITTED)
 
 
 def test_nobody_comes_in_without_a_token_where_there_are_some() -> None:
     """Also where none of them counts any more."""
     for ring in (keyring(TOKEN), keyring(evolve(TOKEN, revoked_at=NOW)), keyring()):
-        assert admit(ring, None, "127.0.0.1", NOW).verdict is Verdict.MISSING
+        assert admit(ring, None, "127.0.0.1", NOW).verdict is Admission.MISSING
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from tarkeep.domain.names.renames import DirectoryRenames
 from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark, Rename
 from tarkeep.domain.tar.members import Member, MemberType
 from tarkeep.domain.tar.paths import MAX_LEVELS, canonical, join
-from tarkeep.domain.trees.history import Change, history, sightings
+from tarkeep.domain.trees.history import HistoryEvent, history, sightings
 from tarkeep.domain.trees.merging import merge as merge_tables
 from tarkeep.domain.trees.tree import Gap, GapKind, Tree
 from tests.support.members import archive, directory, fit, member, merge, table
@@ -571,7 +571,7 @@ def test_tar_leaves_a_directory_that_is_left_out_from_now_on() -> None:
 
 def told(
     path: bytes, parents: list[int | None], *archives: Members
-) -> list[tuple[int, Change, bytes | None, int | None]]:
+) -> list[tuple[int, HistoryEvent, bytes | None, int | None]]:
     versions = history(path, parents, lambda index, path: sightings(path, archives[index]()))
     return [(one.archive, one.change, one.was, one.stored_in) for one in versions]
 
@@ -583,10 +583,10 @@ def test_the_history_of_a_file_is_its_changes() -> None:
     )]  # fmt: skip
 
     assert told(b"./r/a", [None, 0, 1, 2, 3, 4], *archives) == [
-        (1, Change.APPEARED, None, 1),
-        (3, Change.CHANGED, None, 3),
-        (4, Change.DELETED, None, None),
-        (5, Change.APPEARED, None, 5),
+        (1, HistoryEvent.APPEARED, None, 1),
+        (3, HistoryEvent.CHANGED, None, 3),
+        (4, HistoryEvent.DELETED, None, None),
+        (5, HistoryEvent.APPEARED, None, 5),
     ]
     assert told(b"r/never", [None, 0, 1, 2, 3, 4], *archives) == []
 
@@ -598,9 +598,9 @@ def test_a_diff_looks_back_over_the_incs() -> None:
     inc, diff = archive(directory(b"r", "Ya"), changed), archive(directory(b"r", "Na"))
 
     assert told(b"r/a", [None, 0, 0], full, inc, diff) == [
-        (0, Change.APPEARED, None, 0),
-        (1, Change.CHANGED, None, 1),
-        (2, Change.CHANGED, None, 0),
+        (0, HistoryEvent.APPEARED, None, 0),
+        (1, HistoryEvent.CHANGED, None, 1),
+        (2, HistoryEvent.CHANGED, None, 0),
     ]
 
 
@@ -613,16 +613,22 @@ def test_a_renamed_directory_brings_what_was_elsewhere() -> None:
         directory(b"r/b", "Nf"),
     )
 
-    assert told(b"r/c/x/g", [None, 0], BEFORE, inc) == [(1, Change.RENAMED, b"r/a/x/g", 0)]
-    assert told(b"r/a/x/g", [None, 0], BEFORE, inc) == [(0, Change.APPEARED, None, 0), (1, Change.DELETED, None, None)]
-    assert told(b"r/c", [None, 0], BEFORE, inc) == [(1, Change.RENAMED, b"r/a", 1)]
+    assert told(b"r/c/x/g", [None, 0], BEFORE, inc) == [(1, HistoryEvent.RENAMED, b"r/a/x/g", 0)]
+    assert told(b"r/a/x/g", [None, 0], BEFORE, inc) == [
+        (0, HistoryEvent.APPEARED, None, 0),
+        (1, HistoryEvent.DELETED, None, None),
+    ]
+    assert told(b"r/c", [None, 0], BEFORE, inc) == [(1, HistoryEvent.RENAMED, b"r/a", 1)]
 
 
 def test_a_directory_changes_only_if_it_does() -> None:
     """It is in every archive, and a version only where its owner, mode or time differ."""
     archives = [archive(directory(b"r", "Dd"), directory(b"r/d", mtime=time)) for time in (1, 1, 2)]
 
-    assert told(b"r/d", [None, 0, 1], *archives) == [(0, Change.APPEARED, None, 0), (2, Change.CHANGED, None, 2)]
+    assert told(b"r/d", [None, 0, 1], *archives) == [
+        (0, HistoryEvent.APPEARED, None, 0),
+        (2, HistoryEvent.CHANGED, None, 2),
+    ]
 
 
 def test_a_full_carries_what_did_not_change() -> None:
@@ -633,18 +639,18 @@ def test_a_full_carries_what_did_not_change() -> None:
 
     for same in (posix, gnu):
         fulls = [archive(directory(b"r", "Ya"), one) for one in (posix, same, posix)]
-        assert told(b"r/a", [None] * 3, *fulls) == [(0, Change.APPEARED, None, 0)]
+        assert told(b"r/a", [None] * 3, *fulls) == [(0, HistoryEvent.APPEARED, None, 0)]
         assert len(told(b"r/a", [None, 0, 1], *fulls)) == 3
     for other in others:
         fulls = [archive(directory(b"r", "Ya"), one) for one in (posix, other)]
-        assert told(b"r/a", [None] * 2, *fulls)[1:] == [(1, Change.CHANGED, None, 1)]
+        assert told(b"r/a", [None] * 2, *fulls)[1:] == [(1, HistoryEvent.CHANGED, None, 1)]
 
 
 def test_a_plain_archive_tells_of_nothing_that_it_does_not_hold() -> None:
     """No deletion is made up."""
     assert told(b"r/a", [None, 0, 1], archive(b"r/a"), archive(b"r/b"), archive(b"r/a")) == [
-        (0, Change.APPEARED, None, 0),
-        (2, Change.CHANGED, None, 2),
+        (0, HistoryEvent.APPEARED, None, 0),
+        (2, HistoryEvent.CHANGED, None, 2),
     ]
 
 

@@ -29,7 +29,7 @@ from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Content
 from tarkeep.domain.chains.links import base_types, link_archives
 from tarkeep.domain.chains.points import RestorePoint, restore_points
 from tarkeep.domain.chains.seen import CLEAR, Seen
-from tarkeep.domain.chains.standing import Placed
+from tarkeep.domain.chains.standing import PlacedArchive
 from tarkeep.domain.comparing.fit import Agreement, Compatibility
 from tarkeep.domain.comparing.untroubled import alone
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
@@ -111,7 +111,9 @@ def seen_by_digests(path: Sequence[BackupArchive]) -> Seen:
 class SeenByPath(NothingSeen):
     """Sees what `seen_by_digests` tells."""
 
-    def __call__(self, place: Placed, parent: Placed | None, path: Callable[[], Sequence[BackupArchive]]) -> Seen:
+    def __call__(
+        self, place: PlacedArchive, parent: PlacedArchive | None, path: Callable[[], Sequence[BackupArchive]]
+    ) -> Seen:
         assert place.standing is not None
         return CLEAR if place.standing.obstructions else seen_by_digests(path())
 
@@ -298,7 +300,7 @@ class LinksMachine(RuleBasedStateMachine):
         expected = self.expected()
         if not expected:
             return
-        walked: list[Placed] = []
+        walked: list[PlacedArchive] = []
         cursor = None
         while True:
             page = self.points.page(PROFILE, cursor, limit)

@@ -12,7 +12,7 @@ from tarkeep.adapters.memory.member_records import MemoryMemberRecords
 from tarkeep.domain.errors.restoring import MemberNotFound
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.tar.members import MemberRecord
-from tarkeep.domain.trees.history import Change
+from tarkeep.domain.trees.history import HistoryEvent
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.assembled import InMemory, offer
 from tests.support.tars import END, gz, header, member
@@ -83,9 +83,9 @@ def test_a_history_is_told(looked_into: tuple[Tarkeep, CountedRecords, bool]) ->
     versions = tarkeep.history("document", b"./a")
 
     assert [(one.change, one.member and one.member.size_bytes) for one in versions] == [
-        (Change.APPEARED, 6),
-        (Change.CHANGED, 5),
-        (Change.DELETED, None),
+        (HistoryEvent.APPEARED, 6),
+        (HistoryEvent.CHANGED, 5),
+        (HistoryEvent.DELETED, None),
     ]
-    assert [one.change for one in tarkeep.history("document", b"b")] == [Change.APPEARED, Change.DELETED]
+    assert [one.change for one in tarkeep.history("document", b"b")] == [HistoryEvent.APPEARED, HistoryEvent.DELETED]
     assert (records.readings == 0) is is_in_order

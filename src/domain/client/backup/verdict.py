@@ -25,7 +25,7 @@ _ABOUT_TYPE = frozenset({"nothing-unchanged", "unchanged-in-full"})
 
 
 @frozen
-class Verdict:
+class DumpVerdict:
     """
     What is to be said of a dump.
 
@@ -88,7 +88,7 @@ class AskVerdict:
             return False
         return bool(self.dumper.archivable(source, told.not_archived))
 
-    def full_that_is_no_better(self, profile: str, verdict: Verdict, notice: Notice) -> ArchiveId | None:
+    def full_that_is_no_better(self, profile: str, verdict: DumpVerdict, notice: Notice) -> ArchiveId | None:
         """
         The newest FULL, where it does not restore either though its archives are good, so that another would not help.
 
@@ -105,7 +105,7 @@ class AskVerdict:
             return None
         return fulls[-1].id
 
-    def __call__(self, id: ArchiveId, source: DumpSource, notice: Notice) -> Verdict | None:
+    def __call__(self, id: ArchiveId, source: DumpSource, notice: Notice) -> DumpVerdict | None:
         """
         What is to be said of *id*, a dump of *source*; None where the server does not tell of single points.
 
@@ -129,7 +129,7 @@ class AskVerdict:
         harmless = tuple(detail for code, detail in told.doubts if code in _ABOUT_TYPE)
         if told.fidelity != "exact":
             doubts.append(f"it restores as {told.fidelity} only: see tarkeep points {id.profile}")
-        return Verdict(
+        return DumpVerdict(
             obstacles,
             forgotten,
             left_out,
@@ -148,7 +148,7 @@ class AskVerdict:
         return ()
 
 
-def left_out_text(verdict: Verdict) -> str:
+def left_out_text(verdict: DumpVerdict) -> str:
     """What a dump lacks on purpose, for people; nothing where that is nothing new."""
     if not verdict.left_out:
         return ""

@@ -131,7 +131,7 @@ class RestorePlan:
 
 
 @frozen
-class TreeEntry:
+class RemoteTreeEntry:
     """
     What lay at *path* at some time; *mtime_ns* is nanoseconds since the epoch, *mode* permission bits.
 
@@ -172,7 +172,7 @@ Warn: TypeAlias = Callable[[str], None]
 
 
 @frozen
-class Version:
+class RemoteVersion:
     """What one archive says of a path; *other* is where it was renamed to or from."""
 
     archive: ArchiveId
@@ -228,7 +228,7 @@ class RemoteChains(Protocol):
         allow_gaps: bool = False,
         tell: Tell | None = None,
         warn: Warn | None = None,
-    ) -> Iterator[TreeEntry]:
+    ) -> Iterator[RemoteTreeEntry]:
         """
         What lay at and in *path*, page by page; with *recursive* everything below. *tell* is called where names lack,
         *warn* for each point that was passed over.
@@ -243,10 +243,10 @@ class RemoteChains(Protocol):
         allow_gaps: bool = False,
         tell: Tell | None = None,
         warn: Warn | None = None,
-    ) -> Iterator[TreeEntry]:
+    ) -> Iterator[RemoteTreeEntry]:
         """What has a name like *name*, page by page. *tell* and *warn* are as for `tree`."""
 
-    def history(self, profile: str, path: bytes) -> list[Version]:
+    def history(self, profile: str, path: bytes) -> list[RemoteVersion]:
         """What each archive says of *path*, oldest first."""
 
     def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> Download:

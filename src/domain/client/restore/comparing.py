@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from attrs import frozen
 
 from ...text.counted import counted
-from ..ports.chains import TreeEntry
+from ..ports.chains import RemoteTreeEntry
 from ..ports.local_tree import LocalEntry
 
 _HARD_LINK, _FILE, _SYMLINK, _DIRECTORY = "hard-link", "file", "symlink", "directory"
@@ -25,7 +25,7 @@ class Difference:
     what: str
 
 
-def differences(there: Iterable[TreeEntry], here: Iterable[LocalEntry]) -> Iterator[Difference]:
+def differences(there: Iterable[RemoteTreeEntry], here: Iterable[LocalEntry]) -> Iterator[Difference]:
     """What of *there* is missing or differs *here*, in that order, then what is *here* alone. Memory: all of *here*."""
     left = {entry.path: entry for entry in here}
     seen: dict[bytes, LocalEntry] = {}
@@ -45,7 +45,7 @@ def differences(there: Iterable[TreeEntry], here: Iterable[LocalEntry]) -> Itera
         yield Difference(path, "is not in the backup")
 
 
-def _differing(there: TreeEntry, here: LocalEntry, linked: LocalEntry | None) -> Iterator[str]:
+def _differing(there: RemoteTreeEntry, here: LocalEntry, linked: LocalEntry | None) -> Iterator[str]:
     if there.type == _HARD_LINK:
         if linked is None or linked.inode != here.inode:
             yield "is no hard link to what it was"

@@ -11,12 +11,12 @@ from ...access.audit import HOST, AuditEntry
 from ...access.tokens import (
     ID_BYTES,
     SECRET_BYTES,
+    Admission,
     Decision,
     Network,
     Principal,
     Scope,
     Token,
-    Verdict,
     admit,
     token_digest,
     token_id,
@@ -138,9 +138,9 @@ class Authenticate:
             return
         token = self.token_store.keyring().tokens.get(principal.token)
         if token is None or token.revoked_at is not None:
-            raise NotAuthenticated(Verdict.REVOKED.value)
+            raise NotAuthenticated(Admission.REVOKED.value)
         if token.expires_at is not None and token.expires_at <= self.clock.now():
-            raise NotAuthenticated(Verdict.EXPIRED.value)
+            raise NotAuthenticated(Admission.EXPIRED.value)
 
     @property
     def is_open(self) -> bool:

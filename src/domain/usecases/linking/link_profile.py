@@ -20,7 +20,7 @@ from ...chains.link import Link, with_own
 from ...chains.links import link_archive, link_archives
 from ...chains.neighbours import Asked, ListedNeighbours, Neighbours, NotedNeighbours
 from ...chains.seen import Seen
-from ...chains.standing import Placed, placed, seen_of
+from ...chains.standing import PlacedArchive, placed, seen_of
 from ...comparing import fitting as fitting
 from ...comparing.fit import Compatibility
 from ...identity.archive_id import ArchiveId
@@ -80,7 +80,7 @@ class LinkArchives:
         state = self.catalog.link_state(profile)
         return state.version if self._is_done(profile, state) else None
 
-    def place(self, archive: BackupArchive) -> Placed | None:
+    def place(self, archive: BackupArchive) -> PlacedArchive | None:
         """
         The place of *archive*, which was just stored; None where it takes too long to tell.
 
@@ -102,7 +102,7 @@ class LinkArchives:
         """What the listings of two archives of a profile tell; it is mostly kept."""
         return self.comparing(self.members)(child, parent)
 
-    def in_memory(self, profile: str) -> list[Placed]:
+    def in_memory(self, profile: str) -> list[PlacedArchive]:
         """The places of all archives of *profile* in their order, worked out from nothing and kept nowhere."""
         entries = self.catalog.entries(profile)
         comparing = self.comparing(self.members)
@@ -122,7 +122,7 @@ class LinkArchives:
         most = self.members.max_names_bytes
         return f"{chains.RULE} {fitting.RULE} {self.rules.of(profile).inc_base.value} {most}"
 
-    def _work_out(self, profile: str, seeing: Seeing, allowed: int | None) -> dict[ArchiveId, Placed]:
+    def _work_out(self, profile: str, seeing: Seeing, allowed: int | None) -> dict[ArchiveId, PlacedArchive]:
         """Link what is pending, those taken last first, with so many comparisons; those that are linked now."""
         rules = self._rules_of(profile)
         state = self.catalog.link_state(profile)
@@ -141,7 +141,7 @@ class LinkArchives:
         links = {one.archive: one.link for one in new if one.link is not None}
         if any(one.is_another for one in new):
             # What builds on these has links, and in a circle they build on that: all of it is settled together.
-            found = {id: Placed(archives[id], link) for id, link in links.items()}
+            found = {id: PlacedArchive(archives[id], link) for id, link in links.items()}
         else:
             known = self._parents_outside(links)
             found = placed(((archives[id], link) for id, link in links.items()), known)
@@ -151,7 +151,9 @@ class LinkArchives:
             self.catalog.keep_links(profile, state.version, rules, new)
         return found
 
-    def _links(self, profile: str, pending: Sequence[Placed], among: Neighbours, allowed: int | None) -> list[NewLink]:
+    def _links(
+        self, profile: str, pending: Sequence[PlacedArchive], among: Neighbours, allowed: int | None
+    ) -> list[NewLink]:
         rules = self.rules.of(profile)
         comparing = self.comparing(self.members, allowed)
         new = []
@@ -188,25 +190,25 @@ class LinkArchives:
         if standings:
             self.catalog.keep_standings(profile, state.version, standings)
 
-    def _parents_outside(self, links: Mapping[ArchiveId, Link]) -> dict[ArchiveId, Placed]:
+    def _parents_outside(self, links: Mapping[ArchiveId, Link]) -> dict[ArchiveId, PlacedArchive]:
         """What *links* build on that is not among them."""
         outside = {link.parent for link in links.values() if link.parent is not None} - set(links)
         return self.catalog.placed(outside) if outside else {}
 
     def _with_seen(
         self,
-        found: Mapping[ArchiveId, Placed],
-        known: Mapping[ArchiveId, Placed],
+        found: Mapping[ArchiveId, PlacedArchive],
+        known: Mapping[ArchiveId, PlacedArchive],
         seeing: Seeing,
         *,
         in_memory: bool = False,
-    ) -> dict[ArchiveId, Placed]:
+    ) -> dict[ArchiveId, PlacedArchive]:
         """
         *found*, parents first, with what the names of each show; *known* are those that they build on outside.
 
         Where that is not found out there is no standing, unless it is for somebody who waits, *in_memory*.
         """
-        judged: dict[ArchiveId, Placed] = {}
+        judged: dict[ArchiveId, PlacedArchive] = {}
 
         def path(id: ArchiveId) -> list[BackupArchive]:
             way: list[BackupArchive] = []

@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import define, field
 
 from ...chains.kept_links import PlacedPage
-from ...chains.standing import Placed
+from ...chains.standing import PlacedArchive
 from ...identity.archive_id import ArchiveId, BackupType
 
 _ALL_TYPES = tuple(BackupType)
@@ -18,11 +18,11 @@ _ALL_TYPES = tuple(BackupType)
 class PlacesInMemory:
     """`Places` of one profile, from all of them in their order. Pages go on from the archive that a cursor names."""
 
-    _ordered: Sequence[Placed]
-    _by_id: dict[ArchiveId, Placed] = field(init=False)
+    _ordered: Sequence[PlacedArchive]
+    _by_id: dict[ArchiveId, PlacedArchive] = field(init=False)
 
     @_by_id.default
-    def _known(self) -> dict[ArchiveId, Placed]:
+    def _known(self) -> dict[ArchiveId, PlacedArchive]:
         return {place.archive.id: place for place in self._ordered}
 
     def places(self, profile: str, *, cursor: str | None = None, limit: int = 100) -> PlacedPage:
@@ -31,8 +31,8 @@ class PlacesInMemory:
         found = tuple(self._ordered[start : start + limit])
         return PlacedPage(found, str(start + limit) if len(self._ordered) > start + limit else None)
 
-    def path(self, id: ArchiveId) -> list[Placed]:
-        way: dict[ArchiveId, Placed] = {}
+    def path(self, id: ArchiveId) -> list[PlacedArchive]:
+        way: dict[ArchiveId, PlacedArchive] = {}
         at: ArchiveId | None = id
         while at is not None and at in self._by_id and at not in way:
             way[at] = self._by_id[at]
@@ -50,7 +50,7 @@ class PlacesInMemory:
         is_restorable: bool = False,
         has_snapshot: bool = False,
         not_ahead: bool = False,
-    ) -> Placed | None:
+    ) -> PlacedArchive | None:
         del profile
         for place in reversed(self._ordered):
             archive = place.archive

@@ -16,7 +16,7 @@ from attrs import define, field
 from ...archives.archive import BackupArchive
 from ...chains.link import Evidence
 from ...chains.seen import CLEAR, Seen, lost_names
-from ...chains.standing import Fidelity, Placed, Standing
+from ...chains.standing import Fidelity, PlacedArchive, Standing
 from ...comparing.untroubled import is_apart
 from ...errors.content import MemberUnreadable
 from ...errors.restoring import TreeTooLarge
@@ -49,7 +49,7 @@ class Seeing:
     _walks: dict[ArchiveId, Walk] = field(factory=dict, init=False)
 
     def __call__(
-        self, place: Placed, parent: Placed | None, path: Callable[[], Sequence[BackupArchive]]
+        self, place: PlacedArchive, parent: PlacedArchive | None, path: Callable[[], Sequence[BackupArchive]]
     ) -> Seen | None:
         """
         What the names of the point of *place* show; *parent* is what it builds on, with its standing, and *path* gives
@@ -68,9 +68,9 @@ class Seeing:
 
     def _seen(
         self,
-        place: Placed,
+        place: PlacedArchive,
         standing: Standing,
-        parent: Placed | None,
+        parent: PlacedArchive | None,
         path: Callable[[], Sequence[BackupArchive]],
     ) -> Seen:
         before = parent.standing if parent is not None else None
@@ -86,7 +86,7 @@ class Seeing:
         return self._merged(standing, path(), objection)
 
     def _objection(
-        self, archive: BackupArchive, parent: Placed | None, path: Callable[[], Sequence[BackupArchive]]
+        self, archive: BackupArchive, parent: PlacedArchive | None, path: Callable[[], Sequence[BackupArchive]]
     ) -> str:
         """What is against having tar extract the archives."""
         if parent is not None and parent.standing is not None and parent.standing.seen.objection:
@@ -108,7 +108,9 @@ class Seeing:
         """It has the same directories."""
         return footprint.digest == self._members.footprint(before).digest
 
-    def _is_laid_beside(self, place: Placed, before: Standing, path: Callable[[], Sequence[BackupArchive]]) -> bool:
+    def _is_laid_beside(
+        self, place: PlacedArchive, before: Standing, path: Callable[[], Sequence[BackupArchive]]
+    ) -> bool:
         """
         Whether a plain archive has nothing that is in the way of what is there before it, nor the other way round: then
         it adds nothing to what the point before shows.

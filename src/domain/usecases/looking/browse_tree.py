@@ -33,7 +33,7 @@ Shown = TypeVar("Shown")
 
 
 @frozen
-class Page(Generic[Shown]):
+class ShownPage(Generic[Shown]):
     """As many *entries* as were asked for and fit into a page; *has_more* tells whether others follow."""
 
     entries: tuple[Shown, ...]
@@ -59,7 +59,9 @@ class BrowseTree:
 
     members: ReadMembers
 
-    def directory(self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None) -> Page[TreeEntry]:
+    def directory(
+        self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None
+    ) -> ShownPage[TreeEntry]:
         """
         Up to *limit* names in the directory *path*, in the order of their bytes, those behind the name *after*.
 
@@ -76,20 +78,24 @@ class BrowseTree:
             found = (entry,) if after is None else ()
         return self._described(opened, found, limit)
 
-    def everything(self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None) -> Page[TreeEntry]:
+    def everything(
+        self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None
+    ) -> ShownPage[TreeEntry]:
         """Up to *limit* names at any depth below *path*, by directory and name, those behind the path *after*."""
         if opened.tree.entry(path) is None:
             raise PathNotFound(path)
         return self._described(opened, list(islice(opened.tree.search(b"", path, after), limit + 1)), limit)
 
-    def search(self, opened: OpenedPoint, pattern: bytes, limit: int, after: bytes | None = None) -> Page[TreeEntry]:
+    def search(
+        self, opened: OpenedPoint, pattern: bytes, limit: int, after: bytes | None = None
+    ) -> ShownPage[TreeEntry]:
         """Up to *limit* names that match *pattern* (see `Tree.search`), those behind the path *after*."""
         return self._described(opened, list(islice(opened.tree.search(pattern, after=after), limit + 1)), limit)
 
-    def _described(self, opened: OpenedPoint, entries: Sequence[Entry], limit: int) -> Page[TreeEntry]:
+    def _described(self, opened: OpenedPoint, entries: Sequence[Entry], limit: int) -> ShownPage[TreeEntry]:
         described = self._read(opened, entries[:limit])
         page = _page((entry, len(entry.path) + _shown_bytes(entry.member)) for entry in described)
-        return Page(page, len(page) < len(entries))
+        return ShownPage(page, len(page) < len(entries))
 
     def _read(self, opened: OpenedPoint, entries: Sequence[Entry]) -> Iterator[TreeEntry]:
         """*entries* with their members, read together unless these would fill more than a page."""
@@ -145,12 +151,12 @@ class ListMembers:
 
     members: ReadMembers
 
-    def __call__(self, archive: BackupArchive, limit: int, after: int = -1) -> Page[Member]:
+    def __call__(self, archive: BackupArchive, limit: int, after: int = -1) -> ShownPage[Member]:
         """Up to *limit* members, in the order of the tar, those behind the position *after*."""
         records = self.members(archive, start=after + 1)
         shown = map(read_to_show, islice(records, limit))
         page = _page((member, _shown_bytes(member)) for member in shown)
-        return Page(page, next(records, None) is not None)
+        return ShownPage(page, next(records, None) is not None)
 
 
 @frozen

@@ -14,7 +14,7 @@ from ...tar.dumpdirs import Mark, Rename
 from ...tar.members import Member
 from ...tar.paths import split
 from ...tar.read_headers import read_member
-from ...trees.history import Change, Sighting, history, sightings
+from ...trees.history import HistoryEvent, Sighting, history, sightings
 from ..reading.read_members import NOT_IN_ORDER, ReadMembers
 from ..restoring.list_points import ListPoints
 
@@ -28,7 +28,7 @@ class PathVersion:
     """
 
     archive: BackupArchive
-    change: Change
+    change: HistoryEvent
     path: bytes
     was: bytes | None
     member: Member | None

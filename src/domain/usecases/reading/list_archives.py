@@ -12,7 +12,7 @@ from ...errors.archives import ProfileNotFound
 from ...errors.capacity import InsufficientStorage
 from ...identity.archive_id import BackupType
 from ...identity.naming import check_profile
-from ...ports.catalog import Catalog, ListedArchive, Page
+from ...ports.catalog import ArchivePage, Catalog, ListedArchive
 from ...ports.store import ArchiveStore
 from ..access.visible import VisibleProfiles
 
@@ -36,7 +36,7 @@ class ListArchives:
         cursor: str | None = None,
         limit: int = 100,
         principal: Principal = ANONYMOUS,
-    ) -> Page:
+    ) -> ArchivePage:
         """
         One page, of what *principal* sees: full unless it is the last one, and not followed by one that is empty.
 

@@ -21,7 +21,7 @@ from ...archives.archive import ArchiveState, BackupArchive, Contents, Kind, Off
 from ...archives.block_sums import BLOCK_BYTES, RunningSums
 from ...chains.links import base_types
 from ...chains.seen import told_of
-from ...chains.standing import Placed, doubts_about_bytes
+from ...chains.standing import PlacedArchive, doubts_about_bytes
 from ...errors.archives import AlreadyPublished, ArchiveNotFound, InvalidSidecar, NameConflict, ReceiveInProgress
 from ...errors.content import EmptyArchive, NotAGzip, NotATar, RejectedContent
 from ...identity.archive_id import ArchiveId
@@ -84,7 +84,7 @@ class Received:
 
     archive: BackupArchive
     outcome: ReceiveOutcome
-    point: Placed | None = None
+    point: PlacedArchive | None = None
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from attrs import evolve, field, frozen
 from ...archives.archive import ArchiveState, BackupArchive, Kind
 from ...chains.link import Evidence
 from ...chains.points import Plan
-from ...chains.standing import Fidelity, Placed
+from ...chains.standing import Fidelity, PlacedArchive
 from ...errors.restoring import PointNotRestorable
 from ...identity.archive_id import ArchiveId
 from ...text.lack_counts import Counts
@@ -121,7 +121,7 @@ class FindWay:
             unknown=tuple(unknown),
         )
 
-    def _extended(self, places: Sequence[Placed]) -> list[Placed]:
+    def _extended(self, places: Sequence[PlacedArchive]) -> list[PlacedArchive]:
         """*places*, and before each that builds on nothing known the path of what comes nearest to that."""
         found = list(places)
         while not _is_base(found[0]):
@@ -141,7 +141,9 @@ def _refusal(points: ListPoints, profile: str, at: datetime | ArchiveId | None) 
     return None
 
 
-def _readable(places: Sequence[Placed], unread: Set[ArchiveId]) -> tuple[list[BackupArchive], list[int], list[str]]:
+def _readable(
+    places: Sequence[PlacedArchive], unread: Set[ArchiveId]
+) -> tuple[list[BackupArchive], list[int], list[str]]:
     """The archives of *places* that can be read; the numbers of those that come behind a break; what is not known."""
     readable: list[BackupArchive] = []
     breaks, unknown = [0], []
@@ -162,7 +164,7 @@ def _readable(places: Sequence[Placed], unread: Set[ArchiveId]) -> tuple[list[Ba
     return readable, [at for at in breaks if at < len(readable)] or [0], unknown
 
 
-def _is_base(place: Placed) -> bool:
+def _is_base(place: PlacedArchive) -> bool:
     return place.link is not None and place.link.is_base
 
 

@@ -20,7 +20,7 @@ from ...chains.link import Link
 from ...chains.links import base_types
 from ...chains.passed_over import PassedOver, passed_over
 from ...chains.points import Plan, RestorePoint, plan_restore, restore_points
-from ...chains.standing import Placed
+from ...chains.standing import PlacedArchive
 from ...comparing.fit import Compatibility
 from ...errors.archives import AmbiguousType, ArchiveNotFound, ProfileNotFound
 from ...errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
@@ -68,7 +68,7 @@ class ListPoints:
         """
         told: list[PlacedPage] = []
 
-        def read(places: Places) -> Sequence[Placed]:
+        def read(places: Places) -> Sequence[PlacedArchive]:
             told[:] = [places.places(profile, cursor=cursor, limit=limit)]
             return told[0].places
 
@@ -115,10 +115,10 @@ class ListPoints:
             return Plan(point, point.path, point.standing.is_sound, point.standing.seen.objection)
         return plan_restore(self(profile), at)
 
-    def way(self, profile: str, at: datetime | ArchiveId | None = None) -> Sequence[Placed]:
+    def way(self, profile: str, at: datetime | ArchiveId | None = None) -> Sequence[PlacedArchive]:
         """The path of the point that `plan` would be for, as far back as it is known; empty where there is no point."""
 
-        def path(places: Places) -> list[Placed]:
+        def path(places: Places) -> list[PlacedArchive]:
             if isinstance(at, ArchiveId):
                 return places.path(at)
             newest = None
@@ -135,7 +135,7 @@ class ListPoints:
             return ()
         return passed_over(self.catalog, profile, at, self.rules.of(profile).time_zone)
 
-    def way_before(self, archive: BackupArchive) -> Sequence[Placed]:
+    def way_before(self, archive: BackupArchive) -> Sequence[PlacedArchive]:
         """
         The path of the newest archive before *archive* that it could build on by rule.
 
@@ -143,7 +143,7 @@ class ListPoints:
         """
         types = base_types(archive.id.type, self.rules.of(archive.id.profile))
 
-        def path(places: Places) -> list[Placed]:
+        def path(places: Places) -> list[PlacedArchive]:
             newest = places.newest_place(archive.id.profile, types=types, before=archive.taken_at)
             return [] if newest is None else places.path(newest.archive.id)
 
@@ -167,7 +167,7 @@ class ListPoints:
             raise AmbiguousType(name, tuple(id.type for id in found))
         return found[0]
 
-    def of(self, archive: BackupArchive) -> Placed | None:
+    def of(self, archive: BackupArchive) -> PlacedArchive | None:
         """
         The place of *archive*, just stored; None of what cannot be looked into, and where it takes too long to tell.
 
@@ -178,7 +178,7 @@ class ListPoints:
 
     def base(
         self, profile: str, type: BackupType, before: datetime | None = None, *, with_snapshot: bool = False
-    ) -> Placed | None:
+    ) -> PlacedArchive | None:
         """
         What a dump of *type*, taken after *before* or now, continues from; None where a FULL is due.
 
@@ -188,7 +188,7 @@ class ListPoints:
         """
         types = base_types(type, self.rules.of(profile))
 
-        def read(places: Places) -> list[Placed]:
+        def read(places: Places) -> list[PlacedArchive]:
             newest = places.newest_place(
                 profile, types=types, before=before, is_restorable=True, has_snapshot=with_snapshot, not_ahead=True
             )
@@ -219,7 +219,7 @@ class ListPoints:
             found = None if expected is None else expected.archive.id
             raise ParentMismatch(parent, found, is_stored=stated is not None)
 
-    def _told(self, profile: str, read: Callable[[Places], Sequence[Placed]]) -> Sequence[Placed]:
+    def _told(self, profile: str, read: Callable[[Places], Sequence[PlacedArchive]]) -> Sequence[PlacedArchive]:
         """What *read* finds among places that are all worked out."""
         for _ in range(_TRIES):
             try:
@@ -232,7 +232,7 @@ class ListPoints:
         return read(PlacesInMemory(self.links.in_memory(profile)))
 
 
-def _every(places: Places, profile: str) -> Iterator[Placed]:
+def _every(places: Places, profile: str) -> Iterator[PlacedArchive]:
     cursor = None
     while True:
         page = places.places(profile, cursor=cursor, limit=_PAGE)
@@ -242,7 +242,7 @@ def _every(places: Places, profile: str) -> Iterator[Placed]:
             return
 
 
-def _is_restorable(path: Sequence[Placed], despite_damage: bool) -> bool:
+def _is_restorable(path: Sequence[PlacedArchive], despite_damage: bool) -> bool:
     """Whether the point at the end of *path* restores, but for damage and missing names, if *despite_damage*."""
     standing = path[-1].standing if path else None
     if standing is None:
@@ -252,12 +252,12 @@ def _is_restorable(path: Sequence[Placed], despite_damage: bool) -> bool:
     return standing.obstructions == sum(place.archive.state is ArchiveState.DAMAGED for place in path)
 
 
-def last_of(places: Sequence[Placed]) -> RestorePoint:
+def last_of(places: Sequence[PlacedArchive]) -> RestorePoint:
     """The point at the end of a path, whatever times its archives have: one may say to be older than its parent."""
     return next(point for point in points_of(places) if point.archive.id == places[-1].archive.id)
 
 
-def points_of(places: Sequence[Placed]) -> tuple[RestorePoint, ...]:
+def points_of(places: Sequence[PlacedArchive]) -> tuple[RestorePoint, ...]:
     """The points of *places*, which have all that these build on."""
     links: dict[ArchiveId, Link] = {place.archive.id: place.link for place in places if place.link is not None}
     seen = {place.archive.id: place.standing.seen for place in places if place.standing is not None}

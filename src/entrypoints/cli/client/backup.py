@@ -15,7 +15,7 @@ from cyclopts import Parameter
 
 from ....domain.client.backup.back_up import BackedUp, PlannedDump
 from ....domain.client.backup.through_spool import BackUpThroughFile
-from ....domain.client.backup.verdict import Verdict
+from ....domain.client.backup.verdict import DumpVerdict
 from ....domain.client.ports.dumping import NO_LIMITS, DumpSource, Limits
 from ....domain.client.progress import Progress
 from ....domain.client.retrying import Notice
@@ -246,7 +246,7 @@ class _Backup:
 
     def _make(
         self, dumps: Dumping, planned: PlannedDump, source: DumpSource, began: float, notice: Notice
-    ) -> tuple[int, Verdict | None]:
+    ) -> tuple[int, DumpVerdict | None]:
         """Make a dump, planned since *began*, and tell of it: the exit code, and what the server makes of it."""
         self._output.step(f"{planned.id}, {on_top_of(_parent(planned))}: {planned.reason}")
         with self._making(planned.id, dumps.limits) as making:
@@ -263,7 +263,7 @@ class _Backup:
         reason: str,
         course: Course,
         notice: Notice,
-    ) -> tuple[int, Verdict | None]:
+    ) -> tuple[int, DumpVerdict | None]:
         """Ask what the server makes of a dump, and tell all of it; the exit code, and what was told."""
         try:
             verdict = dumps.judge(done.archive.id, source, notice)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from ....domain.client.backup.back_up import BackedUp
-from ....domain.client.backup.verdict import Verdict, left_out_text
+from ....domain.client.backup.verdict import DumpVerdict, left_out_text
 from ....domain.text.counted import counted
 from ....domain.text.paths import path_text
 from ....domain.text.sizes import human_size
@@ -24,7 +24,7 @@ class Course:
 
 
 def report(
-    output: Output, done: BackedUp, parent: str | None, reason: str, course: Course, verdict: Verdict | None = None
+    output: Output, done: BackedUp, parent: str | None, reason: str, course: Course, verdict: DumpVerdict | None = None
 ) -> int:
     """Tell all of it, and what the server makes of it where it tells; the exit code."""
     archive = done.archive

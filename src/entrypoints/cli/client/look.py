@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ....domain.client.ports.chains import LATEST, TreeEntry, Version
+from ....domain.client.ports.chains import LATEST, RemoteTreeEntry, RemoteVersion
 from ....domain.identity.archive_id import ArchiveId
 from ....domain.text.paths import path_text
 from ....domain.text.sizes import human_size
@@ -194,7 +194,7 @@ def cat(profile: str, path: str, /, *, at: When = LATEST, client: ClientSettings
     return OK
 
 
-def _show(output: Output, entries: Iterable[TreeEntry], *, long: bool, null: bool) -> int:
+def _show(output: Output, entries: Iterable[RemoteTreeEntry], *, long: bool, null: bool) -> int:
     if output.as_json:
         count = 0
         for entry in entries:
@@ -214,21 +214,21 @@ def _show(output: Output, entries: Iterable[TreeEntry], *, long: bool, null: boo
     return OK
 
 
-def _long_cells(entry: TreeEntry) -> list[str]:
+def _long_cells(entry: RemoteTreeEntry) -> list[str]:
     owner = "-" if entry.uid is None else f"{entry.uname or entry.uid}/{entry.gname or entry.gid}"
     size = human_size(entry.size_bytes) if entry.type == "file" else "-"
     link = f" -> {path_text(entry.link)}" if entry.link else ""
     return [_mode(entry), owner, size, _time_text(entry.mtime_ns), f"{path_text(entry.path)}{link}"]
 
 
-def _mode(entry: TreeEntry) -> str:
+def _mode(entry: RemoteTreeEntry) -> str:
     bits = "?????????"
     if entry.mode is not None:
         bits = "".join(letter if entry.mode & (1 << 8 - place) else "-" for place, letter in enumerate("rwxrwxrwx"))
     return _LETTERS.get(entry.type, "-") + bits
 
 
-def _entry_members(entry: TreeEntry) -> dict[str, object]:
+def _entry_members(entry: RemoteTreeEntry) -> dict[str, object]:
     return {
         "path": path_text(entry.path),
         "type": entry.type,
@@ -245,14 +245,14 @@ def _entry_members(entry: TreeEntry) -> dict[str, object]:
     }
 
 
-def _version_cells(version: Version) -> list[str]:
+def _version_cells(version: RemoteVersion) -> list[str]:
     size = human_size(version.size_bytes) if version.size_bytes is not None else "-"
     event = f"{version.event} {path_text(version.other)}" if version.other is not None else version.event
     taken = f"{version.taken_at:%Y-%m-%d %H:%M:%S}Z"
     return [taken, event, size, f"modified {_time_text(version.mtime_ns)}", _label(version.archive) or "-"]
 
 
-def _version_members(version: Version) -> dict[str, object]:
+def _version_members(version: RemoteVersion) -> dict[str, object]:
     return {
         "archive": _label(version.archive),
         "taken_at": version.taken_at.isoformat(),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from ....domain.archives.archive import BackupArchive
-from ....domain.client.ports.chains import RestorePlan, TreeEntry
+from ....domain.client.ports.chains import RemoteTreeEntry, RestorePlan
 from ....domain.client.ports.extracting import Held
 from ....domain.client.progress import Progress
 from ....domain.client.pull.pull_archive import Pulled, PullOutcome
@@ -267,7 +267,7 @@ class RestoreRun:
         here = (entry for root in roots for entry in self._how.tree.entries(root) if entry.path not in passed)
         compared = found = 0
 
-        def there() -> Iterator[TreeEntry]:
+        def there() -> Iterator[RemoteTreeEntry]:
             nonlocal compared
             for entry in [first] if is_file and first else tree(self._profile, at, path, recursive=True):
                 if entry.path not in passed:

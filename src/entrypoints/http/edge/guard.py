@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Scope as AsgiScope
 
-from ....domain.access.tokens import Decision, Network, Principal, Scope, Verdict, is_within
+from ....domain.access.tokens import Admission, Decision, Network, Principal, Scope, is_within
 from ....domain.errors.access import NotAuthenticated, ScopeMissing
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.uploads import Upload
@@ -51,7 +51,7 @@ class Where(Enum):
 
 
 @frozen
-class Row:
+class AccessRow:
     """Any of *scopes* is needed; with none any principal will do. *is_open* needs nobody to be known at all."""
 
     scopes: tuple[Scope, ...] = ()
@@ -66,12 +66,12 @@ _UPLOADS = "/api/v1/uploads"
 _UPLOAD = _UPLOADS + "/{upload}"
 
 
-def _rows(scopes: Sequence[Scope], profile: Where, *routes: tuple[str, str]) -> dict[tuple[str, str], Row]:
-    return dict.fromkeys(routes, Row(tuple(scopes), profile))
+def _rows(scopes: Sequence[Scope], profile: Where, *routes: tuple[str, str]) -> dict[tuple[str, str], AccessRow]:
+    return dict.fromkeys(routes, AccessRow(tuple(scopes), profile))
 
 
-ACCESS: dict[tuple[str, str], Row] = {
-    ("GET", "/healthz"): Row(is_open=True),
+ACCESS: dict[tuple[str, str], AccessRow] = {
+    ("GET", "/healthz"): AccessRow(is_open=True),
     **_rows((), Where.NONE, ("GET", "/"), ("GET", "/readyz"), ("GET", "/openapi.json"), ("GET", "/api/v1")),
     **_rows((), Where.NONE, ("OPTIONS", _UPLOADS), ("OPTIONS", _UPLOAD)),
     **_rows((Scope.PUSH,), Where.HANDLER, ("POST", "/upload"), ("POST", _UPLOADS)),
@@ -218,7 +218,7 @@ class Guard:
         if row is not None:
             self._judge_row(row, principal, parameters)
 
-    def _judge_row(self, row: Row, principal: Principal, parameters: dict[str, str]) -> None:
+    def _judge_row(self, row: AccessRow, principal: Principal, parameters: dict[str, str]) -> None:
         if row.scopes and not any(principal.may(scope) for scope in row.scopes):
             raise ScopeMissing(tuple(scope.value for scope in row.scopes))
         if row.profile is Where.PATH and not principal.sees(parameters["profile"]):
@@ -226,7 +226,7 @@ class Guard:
         if row.profile is Where.UPLOAD:
             self.tarkeep.uploads.check_owner(parameters["upload"], principal.token)
 
-    def _row(self, scope: AsgiScope) -> tuple[Row | None, dict[str, str]]:
+    def _row(self, scope: AsgiScope) -> tuple[AccessRow | None, dict[str, str]]:
         """The row of the route that will answer; None where none will."""
         for route in self.routes:
             match, found = route.matches(scope)
@@ -238,7 +238,7 @@ class Guard:
 
     def _refusal(self, decision: Decision, address: str) -> Exception:
         # a right token comes in all the same: behind one address there may be many, and none of them is to blame
-        wait = self._failures.take(address) if decision.verdict is not Verdict.MISSING else 0.0
+        wait = self._failures.take(address) if decision.verdict is not Admission.MISSING else 0.0
         if wait:
             headers = {"Retry-After": str(int(wait) + 1)}
             detail = "too many wrong tokens came from this address; wait a little"
@@ -301,7 +301,7 @@ def _is_named_or_loopback(netloc: str, names: frozenset[str]) -> bool:
         return False
 
 
-def row_of(method: str, path: str) -> Row:
+def row_of(method: str, path: str) -> AccessRow:
     """The row of a route; closed to everybody where it has none, which a test does not let happen."""
     row = ACCESS.get((method, path))
     if row is None and method == "HEAD":

@@ -29,7 +29,7 @@ MAX_MEMBER_BYTES = 1 << 20
 MAX_NAME_CHARACTERS = 1024
 
 
-class LocalArchive(msgspec.Struct):
+class SentArchive(msgspec.Struct):
     """One archive of a client's inventory."""
 
     name: str
@@ -38,7 +38,7 @@ class LocalArchive(msgspec.Struct):
     sha256: str | None = None
 
 
-class LocalArchiveLine(LocalArchive, kw_only=True):
+class LocalArchiveLine(SentArchive, kw_only=True):
     """One line of an inventory sent as NDJSON."""
 
     type: str
@@ -58,8 +58,8 @@ _read_types = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _read_text = msgspec.json.Decoder(str)
 _read_profile = msgspec.json.Decoder(str | None)
 _read_anything = msgspec.json.Decoder(msgspec.Raw)
-_read_archives = msgspec.json.Decoder(list[LocalArchive])
-_read_archive = msgspec.json.Decoder(LocalArchive)
+_read_archives = msgspec.json.Decoder(list[SentArchive])
+_read_archive = msgspec.json.Decoder(SentArchive)
 _read_line = msgspec.json.Decoder(LocalArchiveLine)
 
 _PATH_STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
@@ -307,7 +307,7 @@ def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
 # -- one archive -----------------------------------------------------------------------------------------------------
 
 
-def entry_of(type: BackupType, local: LocalArchive, pointer: str, index: int) -> InventoryEntry:
+def entry_of(type: BackupType, local: SentArchive, pointer: str, index: int) -> InventoryEntry:
     """
     What a client said of an archive, which stands at *index* below *pointer*, validated.
 

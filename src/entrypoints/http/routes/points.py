@@ -21,7 +21,7 @@ from ....domain.archives.archive import BackupArchive
 from ....domain.chains.kept_links import PlacedPage
 from ....domain.chains.link import Link
 from ....domain.chains.points import RestorePoint
-from ....domain.chains.standing import Doubt, Obstacle, Placed, Standing
+from ....domain.chains.standing import Doubt, Obstacle, PlacedArchive, Standing
 from ....domain.identity.archive_id import ArchiveId
 from ....domain.text.paths import path_text
 from ....domain.text.times import rfc3339
@@ -156,7 +156,7 @@ def _all_of(context: Context, profile: str, page: PlacedPage) -> Iterator[Sequen
         page = context.tarkeep.points.page(profile, page.next_cursor, SHORT_ANSWER)
 
 
-def _with_short_paths(places: Sequence[Placed]) -> Iterator[Point]:
+def _with_short_paths(places: Sequence[PlacedArchive]) -> Iterator[Point]:
     number = {place.archive.id: at for at, place in enumerate(places)}
     all_paths = sum(place.standing.length for place in places if place.standing is not None)
     longest = SHORT_PATHS if all_paths <= SHORT_PATHS else SHORT_PATH
@@ -199,7 +199,7 @@ def _in_pieces(points: Iterable[Point], size: int) -> Iterator[list[Point]]:
 # -- one -------------------------------------------------------------------------------------------------------------
 
 
-def point_in_list(place: Placed) -> Point:
+def point_in_list(place: PlacedArchive) -> Point:
     """What a list tells of the point at *place*, without its path."""
     assert place.link is not None  # as `ListPoints` promises
     assert place.standing is not None

@@ -16,7 +16,7 @@ from ....domain.chains.standing import Fidelity
 from ....domain.tar.members import Member, MemberType
 from ....domain.text.paths import path_text
 from ....domain.text.times import rfc3339
-from ....domain.usecases.looking.browse_tree import Page, TreeEntry
+from ....domain.usecases.looking.browse_tree import ShownPage, TreeEntry
 from ....domain.usecases.restoring.open_point import OpenedPoint
 from ..answers.archives import archive_reference, nanoseconds_rfc3339, passed_over_json
 from ..answers.conditional import Representation
@@ -123,7 +123,7 @@ async def find(request: Request) -> Response:
 
 async def _listing(
     request: Request,
-    look: Callable[[Context, OpenedPoint, int, bytes | None], Page[TreeEntry]],
+    look: Callable[[Context, OpenedPoint, int, bytes | None], ShownPage[TreeEntry]],
     path: bytes,
 ) -> Response:
     context, profile = Context.of(request), requested_profile(request)

@@ -24,7 +24,7 @@ from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.usecases.access.tokens import MakeToken
 from tarkeep.entrypoints.http.app import AroundRequest, create_app
 from tarkeep.entrypoints.http.edge import guard as access
-from tarkeep.entrypoints.http.edge.guard import Row, Where, row_of
+from tarkeep.entrypoints.http.edge.guard import AccessRow, Where, row_of
 from tests.entrypoints.http.edge.test_guard import (
     CONTENT,
     FOREIGN,
@@ -76,7 +76,7 @@ class World:
     def standing(self) -> tuple[object, ...]:
         return tuple(stored.id for stored in self.store.scan()), tuple(self.sessions.all())
 
-    def row(self, method: str, target: str) -> Row | None:
+    def row(self, method: str, target: str) -> AccessRow | None:
         """The row of the route that answers *method* on *target*; None where none does."""
         path = target.partition("?")[0]
         for route in self.app.guard.routes:

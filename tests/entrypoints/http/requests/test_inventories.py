@@ -20,7 +20,7 @@ from tarkeep.entrypoints.http.requests.inventory import (
     MAX_MEMBER_BYTES,
     MAX_NAME_CHARACTERS,
     InventoryDocument,
-    LocalArchive,
+    SentArchive,
     line_entries,
 )
 
@@ -41,7 +41,7 @@ BODY = json.dumps(
 class Whole(msgspec.Struct):
     """An inventory, for reading it whole."""
 
-    local_backups: dict[str, list[LocalArchive]]
+    local_backups: dict[str, list[SentArchive]]
     profile: str | None = None
 
 
