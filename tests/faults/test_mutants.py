@@ -116,7 +116,7 @@ SYNCHRONOUS_NORMAL = Mutant(
 NO_LOG_FSYNC = Mutant("no-log-fsync", "adapters/filesystem/audit_log.py", "partial(os.fdatasync, log)", "lambda: None")
 ANSWER_BEFORE_COMMIT = Mutant(
     "answer-before-commit",
-    "domain/usecases/receiving/receive.py",
+    "domain/usecases/receiving/settle.py",
     "            self.catalog.confirm(archive)\n",
     "            __import__('threading').Timer(1, self.catalog.confirm, [archive]).start()\n",
 )

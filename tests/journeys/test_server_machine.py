@@ -26,7 +26,7 @@ from tarkeep.domain.errors.content import RejectedContent, UploadInterrupted
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.invalid import DigestMismatch
 from tarkeep.domain.ports.catalog import Catalog
-from tarkeep.domain.usecases.receiving.receive import ReceiveOutcome
+from tarkeep.domain.usecases.receiving.outcome import ReceiveOutcome
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import Crash, Fuse, assembled, cut_off, offer, pieces

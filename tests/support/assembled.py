@@ -35,7 +35,7 @@ from tarkeep.domain.ports.sums import ArchiveSums
 from tarkeep.domain.ports.system import IdSource
 from tarkeep.domain.ports.uploads import UploadSessions
 from tarkeep.domain.usecases.linking.see_point import Seeing
-from tarkeep.domain.usecases.receiving.receive import SameName
+from tarkeep.domain.usecases.receiving.outcome import SameName
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, assemble, reading
 from tests.support.clocks import FixedClock, SequenceIds
 
@@ -77,7 +77,8 @@ def assembled(
         pack=gzipped,
         same_name=same_name,
     )
-    return evolve(tarkeep, receive=evolve(tarkeep.receive, patience=timedelta(0)))
+    settle = evolve(tarkeep.receive.settle, patience=timedelta(0))
+    return evolve(tarkeep, receive=evolve(tarkeep.receive, settle=settle))
 
 
 @define

@@ -170,19 +170,19 @@ class Context:
             InsufficientStorage: there is no room for it; no byte was read.
             Problem: as many bodies as allowed are being received, and none ended in time.
         """
-        limit = self.tarkeep.receive.max_bytes if limit_bytes is None else limit_bytes
+        limit = self.tarkeep.receive.admit.max_bytes if limit_bytes is None else limit_bytes
         announced = announced_bytes(request)
         if limit is not None and announced > limit + FORM_OVERHEAD_BYTES:
             raise TooLarge(limit)
         if announced <= FIRST_BYTES and not _waits_for_word(request):  # it comes in any case: no way to a thread for it
             return await self._with_body(request, partial(self._within_room, work, announced))
-        await self.run(lambda: self.tarkeep.receive.check_room(announced))
+        await self.run(lambda: self.tarkeep.receive.admit.room(announced))
         return await self._with_body(request, work)
 
     def _within_room(
         self, work: Callable[[Iterator[bytes]], Result], announced: int, blocks: Iterator[bytes]
     ) -> Result:
-        self.tarkeep.receive.check_room(announced)
+        self.tarkeep.receive.admit.room(announced)
         return work(blocks)
 
     async def receive_piece(

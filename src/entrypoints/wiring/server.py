@@ -50,7 +50,7 @@ from ...domain.ports.system import Clock, IdSource
 from ...domain.ports.uploads import UploadSessions
 from ...domain.profiles.capacity import Reserve
 from ...domain.profiles.rules import CurrentRules, RuleBook
-from ...domain.usecases.receiving.receive import SameName
+from ...domain.usecases.receiving.outcome import SameName
 from ..settings.profiles import read_rules
 from ..settings.server import StorageSettings
 from ..starting import starting

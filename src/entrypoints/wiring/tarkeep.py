@@ -43,7 +43,10 @@ from ...domain.usecases.reading.list_archives import CheckReadiness, ListArchive
 from ...domain.usecases.reading.read_archive import ReadArchive
 from ...domain.usecases.reading.read_members import ReadMembers
 from ...domain.usecases.reading.verify_inventory import VerifyInventory
-from ...domain.usecases.receiving.receive import ReceiveArchive, SameName
+from ...domain.usecases.receiving.admission import AdmitOffer
+from ...domain.usecases.receiving.outcome import SameName
+from ...domain.usecases.receiving.receive import ReceiveArchive
+from ...domain.usecases.receiving.settle import StoreArchive
 from ...domain.usecases.restoring.list_points import ListPoints
 from ...domain.usecases.restoring.make_plan import MakePlan
 from ...domain.usecases.restoring.open_point import OpenPoint
@@ -175,22 +178,9 @@ def assemble(
     links = LinkArchives(catalog, members, rules, turns or ProcessTurns())
     points = ListPoints(catalog, links, rules)
     open_point = OpenPoint(points, members, examine)
-    receive = ReceiveArchive(
-        store,
-        catalog,
-        hasher,
-        inspector,
-        records,
-        clock,
-        names,
-        max_bytes,
-        points,
-        read.sums,
-        same_name,
-        rules=rules,
-        reserve=reserve,
-        unfinished=sessions.unfinished,
-    )
+    admit = AdmitOffer(store, catalog, points, max_bytes, rules, reserve, sessions.unfinished)
+    settle = StoreArchive(store, catalog, clock, names, points, admit, same_name)
+    receive = ReceiveArchive(admit, settle, store, hasher, inspector, records, read.sums)
     return Tarkeep(
         clock=clock,
         ids=ids,
@@ -249,7 +239,7 @@ def _uploads(
     locks: UploadLocks,
     limits: UploadLimits,
 ) -> Uploads:
-    show = ShowUpload(store, receive.stored_as, sessions, locks, ParkedIntakes(), clock, limits.idle)
+    show = ShowUpload(store, receive.settle.stored_as, sessions, locks, ParkedIntakes(), clock, limits.idle)
     expire = ExpireUploads(show)
     begin = BeginUpload(
         show, ids, expire, receive, limits.max_open, limits.max_open_per_client, limits.max_open_per_token

@@ -18,7 +18,7 @@ from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.domain.errors.uploads import TooManyUploads, UploadGone, UploadNotFound
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.uploads import Upload
-from tarkeep.domain.usecases.receiving.receive import SameName
+from tarkeep.domain.usecases.receiving.outcome import SameName
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, Uploads
 from tests.support.archives import make_targz
 from tests.support.assembled import InMemory, offer

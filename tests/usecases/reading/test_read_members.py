@@ -20,7 +20,7 @@ from tarkeep.domain.identity.invalid import DigestMismatch
 from tarkeep.domain.tar.members import MemberRecord
 from tarkeep.domain.tar.read_headers import read_member
 from tarkeep.domain.usecases.reading.read_members import ReadMembers
-from tarkeep.domain.usecases.receiving.receive import ReceiveOutcome, SameName
+from tarkeep.domain.usecases.receiving.outcome import ReceiveOutcome, SameName
 from tests.contracts.member_records import night, told
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import InMemory, cut_off, offer, pieces

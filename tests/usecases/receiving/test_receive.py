@@ -17,7 +17,7 @@ from tarkeep.domain.errors.content import EmptyArchive, GzipDamaged, NotAGzip, N
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.identity.invalid import DigestMismatch, InvalidType
 from tarkeep.domain.tarkeep_error import TarkeepError
-from tarkeep.domain.usecases.receiving.receive import ReceiveOutcome, SameName
+from tarkeep.domain.usecases.receiving.outcome import ReceiveOutcome, SameName
 from tests.support.archives import NOON, digests_of, make_targz
 from tests.support.assembled import MAX_BYTES, Crash, Fuse, InMemory, assembled, cut_off, offer, pieces
 from tests.support.faulty import Fault, FaultyStore
@@ -303,7 +303,7 @@ def test_a_name_that_another_receive_holds_is_refused_after_a_while(memory: InMe
     """Two uploads of one name at once: the second waits its patience, and is told to come back."""
     tarkeep = memory.tarkeep
     with (
-        tarkeep.receive.names.hold(offer().id, timedelta(0)),
+        tarkeep.receive.settle.names.hold(offer().id, timedelta(0)),
         pytest.raises(ReceiveInProgress),
     ):
         tarkeep.receive(offer(), [CONTENT])

@@ -14,7 +14,8 @@ from ...identity.archive_id import ArchiveId, BackupType
 from ...identity.digests import DeclaredDigests
 from ...ports.foreign import ForeignArchive, ForeignStore
 from ...tarkeep_error import TarkeepError
-from ..receiving.receive import ReceiveArchive, ReceiveOutcome
+from ..receiving.outcome import ReceiveOutcome
+from ..receiving.receive import ReceiveArchive
 
 
 @define

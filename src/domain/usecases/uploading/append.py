@@ -3,7 +3,7 @@ Resumable uploads: continued over any number of requests, ended as an archive. T
 
 What is judged is in `domain.uploads`; here bytes are moved, through the same receive as every other archive. The order
 that keeps an offset from lying: bytes are synced in staging, then the session is saved with the offset behind them,
-and only then is anybody told. Between requests an arrival rests with its digests and inspection as they stand; one that
+and only then is anybody told. Between requests an intake rests with its digests and inspection as they stand; one that
 is lost (a restart, too many of them) is built anew from staging. What lay in staging between requests may have rotten
 there: before it becomes an archive it is read again, and held against a CRC-32 that was noted with the offset.
 """
@@ -26,7 +26,8 @@ from ...ports.inspection import Hasher
 from ...ports.store import ArchiveWriter, Block
 from ...tarkeep_error import TarkeepError
 from ...uploads import Checksum, Role, Upload
-from ..receiving.receive import Intake, ReceiveArchive
+from ..receiving.intake import Intake
+from ..receiving.receive import ReceiveArchive
 from .begin import BeginUpload
 from .open_uploads import BYTES_LOST, ShowUpload
 
@@ -85,7 +86,7 @@ class AppendToUpload:
                 before,
                 offset_bytes,
                 self.show.clock.now(),
-                max_bytes=self.receive.max_bytes,
+                max_bytes=self.receive.admit.max_bytes,
                 length_bytes=length_bytes,
                 announced_bytes=announced_bytes,
             )
@@ -108,24 +109,24 @@ class AppendToUpload:
         profile = upload.held_for
         if profile is None or uploads.held_bytes(coming) <= uploads.held_bytes(before):
             return
-        with self.receive.names.hold_profile(profile):
-            self.receive.check_parts(coming)
+        with self.receive.settle.names.hold_profile(profile):
+            self.receive.admit.upload(coming)
             self.show.sessions.save(upload)  # a length that was declared counts from now on
 
     def _append(self, upload: Upload, blocks: Iterable[Block], checksum: Checksum | None, is_the_rest: bool) -> Upload:
         before = upload
         with ExitStack() as held:
-            arrival = held.enter_context(self._arrival(upload))
+            intake = held.enter_context(self._intake(upload))
             try:
-                arrival.inspect_staged()
-                take = arrival.stage_unseen if checksum else arrival.take
-                upload, cut = self._stage(upload, arrival.writer, take, blocks, checksum)
-                arrival.inspect_staged()
+                intake.inspect_staged()
+                take = intake.stage_unseen if checksum else intake.take
+                upload, cut = self._stage(upload, intake.writer, take, blocks, checksum)
+                intake.inspect_staged()
                 if is_the_rest and cut is None and upload.length_bytes is None:
-                    upload = evolve(upload, length_bytes=arrival.size_bytes)
-                if cut is None and arrival.size_bytes == upload.length_bytes:
-                    self._check_rested(before, arrival)
-                    received = arrival.complete(upload.offer or _no_offer(upload), self._noting(upload))
+                    upload = evolve(upload, length_bytes=intake.size_bytes)
+                if cut is None and intake.size_bytes == upload.length_bytes:
+                    self._check_rested(before, intake)
+                    received = intake.complete(upload.offer or _no_offer(upload), self._noting(upload))
                     now = self.show.clock.now()
                     upload = uploads.about_to_be_stored(upload, received.archive.digests.sha256, now)
                     upload = uploads.stored(upload, received.archive.id, now)
@@ -136,22 +137,22 @@ class AppendToUpload:
                     with suppress(TarkeepError):
                         self.show.store.discard(upload.id)
                     return upload
-                arrival.pause()
+                intake.pause()
             except _FINAL_VERDICTS as verdict:
-                self._check_rested(before, arrival)  # what was sent need not be what is wrong
+                self._check_rested(before, intake)  # what was sent need not be what is wrong
                 held.close()
                 self.show.end(upload, str(verdict))
                 raise
-            if arrival.size_bytes == upload.offset_bytes:
+            if intake.size_bytes == upload.offset_bytes:
                 held.pop_all()
-                self.show.resting.keep(upload.id, arrival)
+                self.show.resting.keep(upload.id, intake)
         if cut is not None:
             raise cut
         return upload
 
-    def _check_rested(self, before: Upload, arrival: Intake) -> None:
+    def _check_rested(self, before: Upload, intake: Intake) -> None:
         """Read what lay in staging when this request came. Raises StagedBytesMissing: it is not what was sent."""
-        for _ in as_sent(before, arrival.writer, self.hasher):
+        for _ in as_sent(before, intake.writer, self.hasher):
             pass
 
     def _noting(self, upload: Upload) -> Callable[[Digests], None]:
@@ -167,13 +168,13 @@ class AppendToUpload:
             raise cut
         return upload
 
-    def _arrival(self, upload: Upload) -> Intake:
+    def _intake(self, upload: Upload) -> Intake:
         resting = self.show.resting.take(upload)
         if resting is not None:
             return resting
         return self.receive.begin(
             self.show.store.resume(upload.id, upload.offset_bytes),
-            may_be_opaque=upload.offer is not None and self.receive.may_be_opaque(upload.offer),
+            may_be_opaque=upload.offer is not None and self.receive.admit.may_be_opaque(upload.offer),
             instead_of=(upload.id,),
         )
 
@@ -200,9 +201,9 @@ class AppendToUpload:
                     upload = self._sync(upload, writer, crc32)
                     synced = writer.size_bytes
                     # what is synced stays: it goes on from there once there is room
-                    self.receive.check_room()
+                    self.receive.admit.room()
                     if upload.length_bytes is None:
-                        self.receive.check_parts(upload)
+                        self.receive.admit.upload(upload)
         except _SenderLeft as left:
             cut = left.error
         if checksum is not None and running is not None and (cut is not None or running.digest() != checksum.digest):
@@ -215,7 +216,7 @@ class AppendToUpload:
         """How many bytes may follow those that are staged (None: any number), and what is wrong with more."""
         if upload.length_bytes is not None:
             return upload.length_bytes - staged_bytes, BeyondLength(upload.length_bytes)
-        limit = self.receive.max_bytes
+        limit = self.receive.admit.max_bytes
         return (None if limit is None else limit - staged_bytes), TooLarge(limit or 0)
 
     def _sync(self, upload: Upload, writer: ArchiveWriter, crc32: int | None) -> Upload:
@@ -256,7 +257,7 @@ class JoinUploads:
             if before is not None:
                 return before
             pieces = [show.current(part) for part in parts]
-            max_bytes = self.receive.max_bytes
+            max_bytes = self.receive.admit.max_bytes
             final = uploads.concatenation(
                 self.begin.ids.new(),
                 offer,

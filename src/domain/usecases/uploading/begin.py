@@ -20,7 +20,8 @@ from ...errors.capacity import QuotaExceeded
 from ...errors.uploads import TooManyUploads
 from ...ports.system import IdSource
 from ...uploads import Upload
-from ..receiving.receive import ReceiveArchive, SameName
+from ..receiving.outcome import SameName
+from ..receiving.receive import ReceiveArchive
 from .open_uploads import ExpireUploads, ShowUpload
 
 GIVES_WAY_AFTER = timedelta(minutes=1)
@@ -57,7 +58,7 @@ class BeginUpload:
         Raises:
             TooLarge, EmptyArchive: by the length.
             TooManyUploads: unfinished ones, of this *client* or in total.
-            ParentMismatch: as `ReceiveArchive.check`.
+            ParentMismatch: as `AdmitOffer`.
             NameConflict: other bytes are stored under that name, as the declared SHA-256 tells beforehand.
             InsufficientStorage, QuotaExceeded: there is no room for it, or none for its profile.
         """
@@ -67,16 +68,16 @@ class BeginUpload:
             offer,
             length_bytes,
             self.show.clock.now(),
-            max_bytes=self.receive.max_bytes,
+            max_bytes=self.receive.admit.max_bytes,
             client=client,
             metadata=metadata,
             owner=owner,
             profile=profile,
         )
         if offer is not None:
-            self.receive.check_parent(offer)
+            self.receive.admit.parent(offer)
             self._refuse_other_bytes(offer)
-        self.receive.check_room(length_bytes or 0)
+        self.receive.admit.room(length_bytes or 0)
         self._save(upload)
         return upload
 
@@ -102,12 +103,12 @@ class BeginUpload:
 
     def _save(self, upload: Upload) -> None:
         profile = upload.held_for
-        if profile is None or not self.receive.rules.has_quota(profile):
+        if profile is None or not self.receive.admit.rules.has_quota(profile):
             self.show.sessions.save(upload)
             return
-        with self.receive.names.hold_profile(profile):
+        with self.receive.settle.names.hold_profile(profile):
             try:
-                self.receive.check_parts(upload)
+                self.receive.admit.upload(upload)
             except QuotaExceeded as refusal:
                 self._make_room(refusal, upload)
             self.show.sessions.save(upload)
@@ -120,7 +121,7 @@ class BeginUpload:
         for one in idle:
             self._gives_way(one)
             try:
-                self.receive.check_parts(upload)
+                self.receive.admit.upload(upload)
             except QuotaExceeded:
                 continue
             return
@@ -136,10 +137,10 @@ class BeginUpload:
 
     def _refuse_other_bytes(self, offer: Offer) -> None:
         declared = offer.digests.sha256
-        if declared is None or self.receive.same_name is not SameName.REJECT:
+        if declared is None or self.receive.settle.same_name is not SameName.REJECT:
             return
         try:
-            existing = self.receive.catalog.find(offer.id)
+            existing = self.receive.settle.catalog.find(offer.id)
         except ArchiveNotFound:
             return
         if existing.digests.sha256 != declared:

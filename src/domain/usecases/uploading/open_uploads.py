@@ -23,7 +23,7 @@ from ...ports.system import Clock
 from ...ports.uploads import UploadLocks, UploadSessions
 from ...tarkeep_error import TarkeepError
 from ...uploads import Upload
-from ..receiving.receive import Intake
+from ..receiving.intake import Intake
 
 OVER_KEPT, OVER_AT_MOST = timedelta(minutes=1), 1_000
 STORED_KEPT, STORED_AT_MOST = timedelta(hours=1), 10_000
@@ -36,37 +36,37 @@ BYTES_LOST = "its bytes are lost"
 @define(eq=False)
 class ParkedIntakes:
     """
-    Arrivals between two requests, the *limit* that came last.
+    Intakes between two requests, the *limit* that came last.
 
-    For several threads at once: each step is one operation of a dictionary, and an arrival belongs to who popped it.
+    For several threads at once: each step is one operation of a dictionary, and an intake belongs to who popped it.
     """
 
     limit: int = 32
-    _arrivals: dict[str, Intake] = field(factory=dict, init=False)
+    _intakes: dict[str, Intake] = field(factory=dict, init=False)
 
     def take(self, upload: Upload) -> Intake | None:
-        """The arrival of *upload*, if one rests here that stands where the upload does."""
-        arrival = self._arrivals.pop(upload.id, None)
-        if arrival is not None and arrival.size_bytes != upload.offset_bytes:
-            arrival.close()
+        """The intake of *upload*, if one rests here that stands where the upload does."""
+        intake = self._intakes.pop(upload.id, None)
+        if intake is not None and intake.size_bytes != upload.offset_bytes:
+            intake.close()
             return None
-        return arrival
+        return intake
 
-    def keep(self, id: str, arrival: Intake) -> None:
+    def keep(self, id: str, intake: Intake) -> None:
         """Let *arrival* rest until it is taken; the one that rests longest may have to go."""
-        self._arrivals[id] = arrival
-        for oldest in list(self._arrivals)[: -self.limit]:
+        self._intakes[id] = intake
+        for oldest in list(self._intakes)[: -self.limit]:
             self.drop(oldest)
 
     def drop(self, id: str) -> None:
         """Let go of the arrival of *id*, if it rests here."""
-        arrival = self._arrivals.pop(id, None)
-        if arrival is not None:
-            arrival.close()
+        intake = self._intakes.pop(id, None)
+        if intake is not None:
+            intake.close()
 
     def close(self) -> None:
         """Let go of all of them."""
-        for id in list(self._arrivals):
+        for id in list(self._intakes):
             self.drop(id)
 
 
@@ -94,7 +94,7 @@ class ShowUpload:
     Where an upload stands.
 
     A request that is sending for it and has gone silent is made to let go first, so that the answer is as far as
-    anybody can go on from; one at work is not disturbed. *stored_as* is `ReceiveArchive.stored_as`, *idle* is how long
+    anybody can go on from; one at work is not disturbed. *stored_as* is `StoreArchive.stored_as`, *idle* is how long
     an upload may lie untouched.
     """
 

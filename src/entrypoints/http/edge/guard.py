@@ -27,7 +27,7 @@ from ....domain.access.tokens import Admission, Decision, Network, Principal, Sc
 from ....domain.errors.access import NotAuthenticated, ScopeMissing
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.uploads import Upload
-from ....domain.usecases.receiving.receive import Received
+from ....domain.usecases.receiving.outcome import Received
 from ...wiring.tarkeep import Tarkeep
 from ..answers.problems import Problem
 

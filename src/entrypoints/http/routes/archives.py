@@ -18,7 +18,7 @@ from ....domain.archives.archive import BackupArchive, Offer
 from ....domain.identity.archive_id import ArchiveId, BackupType
 from ....domain.identity.naming import check_archive_name, check_profile
 from ....domain.ports.scratch import ScratchFile
-from ....domain.usecases.receiving.receive import Received, ReceiveOutcome
+from ....domain.usecases.receiving.outcome import Received, ReceiveOutcome
 from ..answers.archives import archive_location, link_json, v1_archive, v1_profiles, verdict_json
 from ..answers.download import archive_response
 from ..answers.problems import Problem
@@ -74,7 +74,7 @@ async def put_archive(request: Request) -> Response:
     digests, taken_at = declared_digests(request.headers), stated_time(said.get("taken_at"))
     offer = Offer(_requested_id(request), digests, taken_at, lineage=lineage(said), notes=noted(request.headers))
     if offer.lineage.parent is not None:  # a wrong one costs its sender not a byte of the archive
-        await context.run(lambda: context.tarkeep.receive.check(offer))
+        await context.run(lambda: context.tarkeep.receive.admit(offer))
     announced = announced_bytes(request)
 
     def receive(blocks: Iterator[bytes]) -> Received:
@@ -159,7 +159,7 @@ async def facts(request: Request) -> Response:
         {
             "name": "Tarkeep",
             "version": __version__,
-            "max_upload_bytes": context.tarkeep.receive.max_bytes,
+            "max_upload_bytes": context.tarkeep.receive.admit.max_bytes,
             "max_unpacked_bytes": context.tarkeep.max_unpacked_bytes,
             "profile": profile,
             "scopes": [scope.value for scope in Scope if sees and principal.may(scope)],

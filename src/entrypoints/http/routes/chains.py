@@ -325,7 +325,7 @@ async def put_snapshot(request: Request) -> Response:
         note_written(request, f"snapshot file of {id}", archive.lineage.snapshot_after, result)
         return answer_json(body, 201 if is_new else 200, {"Location": archive_location(id) + "/snapshot"})
 
-    await context.run(lambda: context.tarkeep.receive.check_room(announced_bytes(request)))
+    await context.run(lambda: context.tarkeep.receive.admit.room(announced_bytes(request)))
     limit = context.settings.max_snapshot_bytes
     return await context.take(request, "snapshot file", limit, "max_snapshot_bytes", keep)
 

@@ -21,7 +21,7 @@ from ....domain.ports.catalog import ListedArchive
 from ....domain.ports.scratch import ScratchFile
 from ....domain.text.sizes import human_size
 from ....domain.text.times import rfc3339
-from ....domain.usecases.receiving.receive import Received, ReceiveOutcome
+from ....domain.usecases.receiving.outcome import Received, ReceiveOutcome
 from ..answers.archives import listed_by_type, listed_of_type, original_statistics
 from ..answers.download import archive_response
 from ..answers.sync_report import original_report, written
@@ -70,7 +70,7 @@ async def overview(request: Request) -> Response:
 async def upload(request: Request) -> Response:
     context = Context.of(request)
     boundary, principal = boundary_of(request.headers.get("content-type", "")), principal_of(request)
-    limit = context.tarkeep.receive.max_bytes or FORM_BYTES
+    limit = context.tarkeep.receive.admit.max_bytes or FORM_BYTES
 
     def receive(blocks: Iterator[bytes]) -> Received:
         form = MultipartUpload(boundary, blocks, principal, limit)

@@ -1,0 +1,142 @@
+"""An archive on its way in: staged, hashed and inspected, however many requests it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from typing import TypeVar
+
+from attrs import define
+
+from ...archives.archive import Contents, Kind, Offer
+from ...archives.block_sums import BLOCK_BYTES, RunningSums
+from ...errors.content import NotAGzip, NotATar, RejectedContent
+from ...identity.digests import Digests
+from ...ports.inspection import RunningDigests, RunningInspection
+from ...ports.members import RecordsWriter
+from ...ports.store import ArchiveWriter, Block
+from ...ports.sums import ArchiveSums
+from .admission import AdmitOffer
+from .outcome import Received, ReceiveOutcome
+from .settle import StoreArchive
+
+Looked = TypeVar("Looked")
+
+ROOM_BYTES = 8 << 20
+"""After so many bytes it is looked again whether there is room for more."""
+
+
+def _nothing(_digests: Digests) -> None:
+    """For what nobody notes anything about."""
+
+
+@define(eq=False)
+class Intake:
+    """
+    An archive on its way in: staged, hashed and inspected up to `size_bytes`, by one thread at a time.
+
+    Leaving the context lets go of everything; what stays in staging is up to the writer.
+    """
+
+    _admit: AdmitOffer
+    _settle: StoreArchive
+    _kept_sums: ArchiveSums
+    writer: ArchiveWriter
+    _digests: RunningDigests
+    _sums: RunningSums
+    _recording: RecordsWriter
+    _inspection: RunningInspection
+    _held: ExitStack
+    _may_be_opaque: bool
+    _instead_of: Collection[str] = ()
+    _seen_bytes: int = 0
+    _unreadable: RejectedContent | None = None  # why it cannot be looked into, if that may be all right
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes staged."""
+        return self.writer.size_bytes
+
+    def take(self, block: Block) -> None:
+        """
+        The next bytes; they must not change afterwards.
+
+        Raises:
+            TooLarge, RejectedContent, ExpandsTooFar: by the bytes.
+            InsufficientStorage: there is no room for them.
+        """
+        self._check_room(len(block))
+        self._look_at(block)
+        self.writer.write(block)
+
+    def stage_unseen(self, block: Block) -> None:
+        """Stage the next bytes without looking at them: `inspect_staged` does, unless the writer is truncated first."""
+        self._check_size(self.size_bytes + len(block))
+        self._check_room(len(block))
+        self.writer.write(block)
+
+    def inspect_staged(self) -> None:
+        """Look at what is staged and was not looked at yet. Raises like `take`."""
+        for block in self.writer.staged(self._seen_bytes):
+            self._look_at(block)
+
+    def pause(self) -> None:
+        """Hold no thread until the next bytes come. Raises like `take`."""
+        self._inspect(self._inspection.pause)
+        self._digests.pause()
+
+    def complete(self, offer: Offer, beforehand: Callable[[Digests], None] = _nothing) -> Received:
+        """These were all the bytes: store them, as `ReceiveArchive` does. *beforehand* is called with their digests."""
+        digests, contents = self._digests.finish(), self._inspect(self._inspection.finish)
+        if self._unreadable is not None:
+            if not self._admit.may_be_opaque(offer):
+                raise self._unreadable
+            contents = Contents(Kind.OPAQUE, members=0, unpacked_bytes=0)
+        beforehand(digests)
+        received = self._settle(offer, self.writer, digests, contents, self._recording, self._instead_of)
+        if received.outcome is not ReceiveOutcome.DUPLICATE and self.size_bytes > BLOCK_BYTES:
+            self._kept_sums.put(digests.sha256, self._sums.finish())
+        return received
+
+    def _look_at(self, block: Block) -> None:
+        self._check_size(self._seen_bytes + len(block))
+        # the two that may work beside this thread first, so that they run while it writes
+        self._inspect(lambda: self._inspection.feed(block))
+        self._digests.update(block)
+        self._sums.update(block)
+        self._seen_bytes += len(block)
+
+    def _check_room(self, length: int) -> None:
+        # what is taken by all that come at once is seen by each of them soon enough
+        if self.size_bytes // ROOM_BYTES != (self.size_bytes + length) // ROOM_BYTES or not self.size_bytes:
+            self._admit.room(length)
+
+    def _inspect(self, look: Callable[[], Looked]) -> Looked | None:
+        """
+        *look* at the bytes, unless they are known to be unreadable.
+
+        A gzip that is damaged, or a tar that begins as one and does not end as one, is never taken for something else.
+        """
+        if self._unreadable is not None:
+            return None
+        try:
+            return look()
+        except (NotAGzip, NotATar) as refusal:
+            begins_as_one = refusal.begins_as_one if isinstance(refusal, NotATar) else refusal.offset > 0
+            if not self._may_be_opaque or begins_as_one:
+                raise
+            self._unreadable = refusal
+            return None
+
+    def _check_size(self, size_bytes: int) -> None:
+        self._admit.size(size_bytes)
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._held.close()
+
+    def __enter__(self) -> Intake:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()

@@ -1,0 +1,256 @@
+"""
+Storing what has come in whole, under its name: the second half of a receive.
+
+Make it durable, claim the identity, publish, confirm. The same bytes under the name are a success, and repair a stored
+copy that is not what it was; other bytes are a conflict, or are kept beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+
+from attrs import evolve, frozen
+
+from ...archives import sidecar
+from ...archives.archive import ArchiveState, BackupArchive, Contents, Kind, Offer, is_bound
+from ...chains.links import base_types
+from ...errors.archives import AlreadyPublished, ArchiveNotFound, InvalidSidecar, NameConflict, ReceiveInProgress
+from ...identity.archive_id import ArchiveId
+from ...identity.digests import Digests
+from ...identity.invalid import InvalidName
+from ...identity.naming import with_time
+from ...ports.catalog import AlreadyStored, Catalog, ClaimedElsewhere
+from ...ports.members import RecordsWriter
+from ...ports.store import ArchiveStore, ArchiveWriter
+from ...ports.system import Clock, NameLocks
+from ...tarkeep_error import TarkeepError
+from ..restoring.list_points import ListPoints
+from .admission import AdmitOffer
+from .claims import settle_claim
+from .outcome import Received, ReceiveOutcome, SameName
+
+_BESIDE_AT_ONCE = 500
+
+
+@frozen
+class StoreArchive:
+    """
+    Store an archive that is staged, or find it stored.
+
+    *patience* is how long to wait for another receive of the same identity.
+    """
+
+    store: ArchiveStore
+    catalog: Catalog
+    clock: Clock
+    names: NameLocks
+    points: ListPoints
+    admit: AdmitOffer
+    same_name: SameName = SameName.REJECT
+    patience: timedelta = timedelta(seconds=10)
+
+    def __call__(
+        self,
+        offer: Offer,
+        writer: ArchiveWriter,
+        digests: Digests,
+        contents: Contents | None,
+        recording: RecordsWriter,
+        instead_of: Collection[str] = (),
+    ) -> Received:
+        """Check, seal and publish what *writer* holds; *recording* has the members of it, if *contents* are known."""
+        offer.digests.check(digests)
+        self.admit(offer, writer.size_bytes, instead_of)
+        received_at = offer.received_at or self.clock.now()
+        archive = BackupArchive.described(
+            offer.id,
+            writer.size_bytes,
+            digests,
+            received_at,
+            contents,
+            offer.taken_at,
+            offer.lineage,
+            self.admit.rules.of(offer.id.profile).time_zone,
+            offer.notes,
+        )
+        archive = evolve(archive, taken_at=max(archive.taken_at, self._not_before(archive)))
+        writer.seal(sidecar.encode(archive))
+        return self._settle(archive, writer, recording, instead_of)
+
+    def _not_before(self, archive: BackupArchive) -> datetime:
+        """
+        The time before which *archive* was not taken, as others tell: that of what it is known to build on.
+
+        Where nobody tells either that or a time, nor is anything by the times of its members before it, that is the
+        newest archive that it may build on by rule and that came before it: in an INC of a tree that did not change all
+        times are old.
+        """
+        among, lineage = self.catalog.neighbours(archive.id.profile), archive.lineage
+        parents: Sequence[BackupArchive | None]
+        if lineage.snapshot_before is not None:
+            parents = [one for one in among.leaving(lineage.snapshot_before) if one.id != archive.id][:1]
+        elif lineage.parent is not None:
+            parents = [among.named(ArchiveId(archive.id.profile, *lineage.parent))]
+        else:
+            rules = self.admit.rules.of(archive.id.profile)
+            types = base_types(archive.id.type, rules)
+            if not types or not is_bound(archive, rules.time_zone) or among.newest_before(archive, types) is not None:
+                return archive.taken_at
+            parents = [among.newest_before(evolve(archive, taken_at=archive.received_at), types)]
+        times = [one.taken_at for one in parents if one is not None and not one.is_dated_ahead]
+        return max(times, default=archive.taken_at)
+
+    def _settle(
+        self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter, instead_of: Collection[str]
+    ) -> Received:
+        with self.names.hold(archive.id, self.patience):
+            existing = self._store(archive, writer, recording, instead_of)
+            if isinstance(existing, Received):
+                return self._with_point(existing)
+            if existing.digests.sha256 == archive.digests.sha256:
+                return self._with_point(self._known(existing, writer))
+            if self.same_name is SameName.REJECT:
+                raise NameConflict(archive.id, existing.digests.sha256)
+            kept = self._kept_beside(archive.id, archive.digests.sha256)
+            if kept is not None:
+                return self._with_point(self._known(kept, writer))
+            beside = self._beside(archive, existing)
+            writer.seal(sidecar.encode(beside))
+            return evolve(self._settle(beside, writer, recording, instead_of), outcome=ReceiveOutcome.KEPT_BOTH)
+
+    def _with_point(self, received: Received) -> Received:
+        return evolve(received, point=self.points.of(received.archive))
+
+    def _store(
+        self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter, instead_of: Collection[str]
+    ) -> Received | BackupArchive:
+        """Claim the identity of *archive* and publish it: what came of that, or else the archive that has it."""
+        with self._room_for(archive, instead_of):
+            existing = self._claim(archive)
+            return self._publish(archive, writer, recording) if existing is None else existing
+
+    @contextmanager
+    def _room_for(self, archive: BackupArchive, instead_of: Collection[str]) -> Iterator[None]:
+        """In the context the quota of its profile has room for *archive*, and nothing else is added to the profile."""
+        if not self.admit.rules.has_quota(archive.id.profile):
+            yield
+            return
+        with self.names.hold_profile(archive.id.profile):
+            if self.admit.stored(archive.id) is None:
+                self.admit.quota(archive.id.profile, archive.size_bytes, instead_of)
+            yield
+
+    def stored_as(self, offer: Offer, sha256: str) -> BackupArchive | None:
+        """
+        The archive that bytes with *sha256*, offered as *offer*, are stored as; None where they are not, or not whole.
+
+        What a receive of them left open whose end failed is settled first.
+        """
+        with suppress(ReceiveInProgress), self.names.hold(offer.id, timedelta(0)):
+            for claim in self.catalog.open_claims():
+                if claim.digests.sha256 == sha256 and self._may_be_kept_as(offer.id, claim.id):
+                    settle_claim(claim, self.store, self.catalog)
+        existing = self.admit.stored(offer.id)
+        if existing is not None and existing.digests.sha256 != sha256:
+            existing = self._kept_beside(offer.id, sha256) if self.same_name is SameName.KEEP_BOTH else None
+        # a damaged copy is not what was sent: it waits for being repaired
+        return existing if existing is not None and existing.state is ArchiveState.STORED else None
+
+    def _may_be_kept_as(self, offered: ArchiveId, id: ArchiveId) -> bool:
+        return (id.profile, id.type) == (offered.profile, offered.type) and (
+            id.name == offered.name or id.name.startswith(self._stem_beside(offered))
+        )
+
+    def _claim(self, archive: BackupArchive) -> BackupArchive | None:
+        """Claim the identity of *archive*: None when it is ours, else the archive that has it."""
+        outcome = self.catalog.claim(archive)
+        if isinstance(outcome, ClaimedElsewhere):
+            # nobody else holds the name here, so the claim is left over from a receive whose end failed
+            for stale in self.catalog.open_claims():
+                if stale.id == archive.id:
+                    settle_claim(stale, self.store, self.catalog)
+            outcome = self.catalog.claim(archive)
+        if isinstance(outcome, ClaimedElsewhere):
+            raise ReceiveInProgress(archive.id)
+        return outcome.archive if isinstance(outcome, AlreadyStored) else None
+
+    def _publish(self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter) -> Received:
+        try:
+            writer.publish(archive.id)
+        except AlreadyPublished:
+            self.catalog.release(archive.id)
+            return self._adopt_uncatalogued(archive)
+        except Exception:
+            self.catalog.release(archive.id)
+            raise
+        if archive.contents is not None and archive.contents.kind is not Kind.OPAQUE:
+            recording.publish(archive.digests.sha256)
+        try:
+            self.catalog.confirm(archive)
+        except TarkeepError:
+            # once more, or take it back; failing that, the open claim waits for the next receive or start
+            try:
+                kept = settle_claim(archive, self.store, self.catalog)
+            except ArchiveNotFound:
+                kept = True  # no claim is open any more: what failed had taken effect
+            if not kept:
+                raise
+        return Received(archive, ReceiveOutcome.NEW)
+
+    def _adopt_uncatalogued(self, archive: BackupArchive) -> Received:
+        """The store holds the identity and the catalog knows nothing of it: take it in if it is these very bytes."""
+        stored = self.store.stat(archive.id)
+        try:
+            found = sidecar.decode(stored.sidecar or b"")
+        except InvalidSidecar:
+            raise NameConflict(archive.id, None) from None
+        if found.id != archive.id:  # copied here by hand from the place it describes
+            raise NameConflict(archive.id, None)
+        if found.digests.sha256 != archive.digests.sha256 or stored.size_bytes != archive.size_bytes:
+            raise NameConflict(archive.id, found.digests.sha256)
+        self.catalog.adopt([found])
+        return Received(found, ReceiveOutcome.DUPLICATE)
+
+    def _known(self, existing: BackupArchive, writer: ArchiveWriter) -> Received:
+        """These bytes are stored already; put them back if the stored copy is not what it was."""
+        if existing.state is ArchiveState.STORED and self._size_in_store(existing.id) == existing.size_bytes:
+            return Received(existing, ReceiveOutcome.DUPLICATE)
+        whole = evolve(existing, state=ArchiveState.STORED)
+        self.catalog.mark(existing.id, ArchiveState.DAMAGED)
+        writer.seal(sidecar.encode(whole))
+        writer.replace(existing.id)
+        self.catalog.mark(existing.id, ArchiveState.STORED)
+        return Received(whole, ReceiveOutcome.REPAIRED)
+
+    def _size_in_store(self, id: ArchiveId) -> int | None:
+        try:
+            return self.store.stat(id).size_bytes
+        except ArchiveNotFound:
+            return None
+
+    def _kept_beside(self, id: ArchiveId, sha256: str) -> BackupArchive | None:
+        """The archive as which bytes were kept beside the name of *id*: a retry must not keep them twice."""
+        stem = self._stem_beside(id)
+        names = self.catalog.names(id.profile, id.type, after=stem, limit=_BESIDE_AT_ONCE)
+        while names:
+            beside = [name for name in names if name.startswith(stem)]
+            for entry in self.catalog.look_up(id.profile, id.type, beside) if beside else []:
+                if entry.sha256 == sha256:
+                    return self.catalog.find(evolve(id, name=entry.name))
+            if beside != names:
+                return None
+            names = self.catalog.names(id.profile, id.type, after=names[-1], limit=_BESIDE_AT_ONCE)
+        return None
+
+    def _stem_beside(self, id: ArchiveId) -> str:
+        """What a name begins with under which something is kept beside *id*."""
+        return with_time(id.name, self.clock.now())[: -len("YYYY-MM-DDTHH-MM-SSZ.tar.gz")]
+
+    def _beside(self, archive: BackupArchive, existing: BackupArchive) -> BackupArchive:
+        """*archive* under the name that has its receive time in it."""
+        try:
+            return evolve(archive, id=evolve(archive.id, name=with_time(archive.id.name, archive.received_at)))
+        except InvalidName:  # no room for the time within the longest name
+            raise NameConflict(archive.id, existing.digests.sha256) from None
