@@ -38,8 +38,6 @@ DATA_MODULES = {
 LONG = {
     "adapters/filesystem/archive_store.py",
     "adapters/http/remote.py",
-    "adapters/records/settled_records.py",
-    "adapters/sql/catalog.py",
     "adapters/targz/tar_walk.py",
     "entrypoints/cli/client/restore_run.py",
 }

@@ -15,9 +15,6 @@ Rows are found by bisection, or come as a dictionary where all are needed.
 
 from __future__ import annotations
 
-import re
-from array import array
-from bisect import bisect_right
 from collections.abc import Callable, Container, Iterator, Sequence, Set
 from functools import cached_property
 from heapq import merge
@@ -25,133 +22,21 @@ from itertools import groupby
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from struct import Struct
-from typing import NamedTuple
 
 from ...domain.errors.archives import RecordsMissing
 from ...domain.errors.content import MemberUnreadable
-from ...domain.names.name_table import DIGEST_BYTES, Files, NameTable, Row
+from ...domain.names.name_table import Files, NameTable, Row
 from ...domain.names.table_maker import changed_rows
 from ...domain.tar.dumpdirs import Rename, parse_dumpdir
 from ...domain.tar.members import MemberRecord
 from .columns import ColumnsFile, Numbers
 from .kept_columns import KeptColumns
+from .settled_rows import DIRECTORY, IS_NEW, NO_LISTING, SEVERAL, Blocks, ListedAs, Rows
 
 MAGIC = b"TKMEMB3\n"
 RECORD = Struct("<QI")  # place in the tar, length of the headers
-DIRECTORY = Struct("<QIII")  # place in the tar, listing, lengths of the headers before and behind it
-NO_LISTING = 0xFFFF_FFFF  # in the place of the number of one
-SEVERAL = 0xFFFF_FFFE
 OF_BASE = 0x8000_0000  # set in the number of a listing that the base has
-_HELD_ROWS = 50_000  # of a file, as objects: some 20 MiB
 _AT_ONCE = 64  # members that are looked up together
-IS_COMPLETE, IS_NEW = 1, 2  # of a row; new are those whose directory has none in the base
-_INCOMPLETE = re.compile(b"[%c%c]" % (0, IS_NEW))
-
-
-class _Listed(NamedTuple):
-    """A row with the number of its listing."""
-
-    row: Row
-    listing: int
-
-
-class _Rows:
-    """The rows that stand in one file."""
-
-    def __init__(self, file: ColumnsFile) -> None:
-        self.paths = file.texts("d.paths")
-        self._listed = file.text("d.listed")
-        self._named = file.text("d.named")
-        self.flags = file.text("d.flags")
-        self._listings = file.numbers("d.listings")
-        self.dropped = file.texts("d.dropped")
-        self._has_dropped = len(self.dropped) > 0
-        self._last: tuple[int, bytes | None, _Listed | None] = (-1, None, None)  # that was found
-
-    def find(self, path: bytes) -> _Listed | None:
-        if "by_path" in self.__dict__:
-            return self.by_path.get(path)
-        number, last, found = self._last
-        if path == last:
-            return found
-        number += 1  # mostly they are asked for in their order
-        if number == len(self.paths) or self.paths[number] != path:
-            number = self.paths.place(path)
-        if number == len(self.paths) or self.paths[number] != path:
-            return None
-        at = slice(number * DIGEST_BYTES, (number + 1) * DIGEST_BYTES)
-        found = _listed(self._listed[at], self._named[at], self.flags[number], self._listings[number])
-        self._last = (number, path, found)
-        return found
-
-    def has_dropped(self, path: bytes) -> bool:
-        return self._has_dropped and self.dropped.find(path) is not None
-
-    def expect_many(self) -> None:
-        """Many of the rows will be looked for, in any order."""
-        if len(self.paths) <= _HELD_ROWS:
-            self.by_path  # noqa: B018  # made now and kept, so that `find` has a dictionary
-
-    @cached_property
-    def by_path(self) -> dict[bytes, _Listed]:
-        listed, named = self._listed[:], self._named[:]
-        places = [slice(at, at + DIGEST_BYTES) for at in range(0, len(listed), DIGEST_BYTES)]
-        rows = map(
-            _listed, map(listed.__getitem__, places), map(named.__getitem__, places), self.flags[:], self._listings[:]
-        )
-        return dict(zip(self.paths, rows, strict=True))
-
-    def in_order(self) -> Iterator[tuple[bytes, bytes]]:
-        """The directories with the digests of their listings, ascending."""
-        begin = 0
-        for path, listing in zip(self.paths, self._listings, strict=True):
-            yield path, b"" if listing == NO_LISTING else self._listed[begin : begin + DIGEST_BYTES]
-            begin += DIGEST_BYTES
-
-    def incomplete(self) -> Iterator[bytes]:
-        """The directories whose rows are not complete."""
-        return (self.paths[found.start()] for found in _INCOMPLETE.finditer(self.flags[:]))
-
-    @cached_property
-    def listed(self) -> dict[bytes, bytes | None]:
-        """The digests of listings by their directories; None for those that only the base has."""
-        found: dict[bytes, bytes | None] = {path: one.row.listed for path, one in self.by_path.items()}
-        return found | dict.fromkeys(self.dropped)
-
-
-def _listed(listed: bytes, named: bytes, flags: int, listing: int) -> _Listed:
-    has_one = listing not in (NO_LISTING, SEVERAL)
-    return _Listed(
-        Row(b"" if listing == NO_LISTING else listed, named if has_one else b"", bool(flags & IS_COMPLETE)), listing
-    )
-
-
-class _Blocks:
-    """Compressed blocks of one kind, and the first number or position in each."""
-
-    def __init__(self, file: ColumnsFile, kind: str) -> None:
-        self._file = file
-        self._kind = kind
-        self._last: tuple[int, bytes] = (-1, b"")
-
-    def __len__(self) -> int:
-        return len(self._column("firsts"))
-
-    def _column(self, name: str) -> array[int]:
-        return self._file.kept_numbers(f"{self._kind}.{name}")
-
-    def with_number(self, first: int) -> int:
-        """The block that *first* is in or would be; -1 before all."""
-        return bisect_right(self._column("firsts"), first) - 1
-
-    def __getitem__(self, number: int) -> bytes:
-        known = self._last
-        if known[0] == number:
-            return known[1]
-        size, start, crc = (self._column(name)[number] for name in ("sizes", "starts", "crcs"))
-        content = self._file.block(size, start, crc)
-        self._last = (number, content)
-        return content
 
 
 class SettledRecords:
@@ -176,9 +61,9 @@ class SettledRecords:
                 raise RecordsMissing(sha256)
 
     @cached_property
-    def rows(self) -> _Rows:
+    def rows(self) -> Rows:
         """Those of the directories that do not stand in the base alone."""
-        return _Rows(self._file)
+        return Rows(self._file)
 
     @property
     def stamp(self) -> int:
@@ -199,29 +84,29 @@ class SettledRecords:
 
     def read(self, *, directories_only: bool = False, start: int = 0) -> Iterator[MemberRecord]:
         """As `MemberRecords.read`."""
-        directories = self._directories_from(_Blocks(self._file, "r"), start)
+        directories = self._directories_from(Blocks(self._file, "r"), start)
         if directories_only:
             return directories
-        return merge(directories, _others_from(_Blocks(self._file, "o"), start), key=attrgetter("at"))
+        return merge(directories, others_from(Blocks(self._file, "o"), start), key=attrgetter("at"))
 
     def at(self, positions: Sequence[int]) -> Iterator[MemberRecord]:
         """As `MemberRecords.at`."""
-        directories, others = _Blocks(self._file, "r"), _Blocks(self._file, "o")
+        directories, others = Blocks(self._file, "r"), Blocks(self._file, "o")
         for begin in range(0, len(positions), _AT_ONCE):
             some = positions[begin : begin + _AT_ONCE]
-            found = {record.at: record for record in _others_at(others, some)}
+            found = {record.at: record for record in others_at(others, some)}
             if len(found) < len(some):  # of most that are asked for none is a directory
                 rest = [at for at in some if at not in found]
                 found.update((record.at, record) for record in self._directories_at(directories, rest))
             yield from (found[at] for at in some if at in found)
 
-    def _directories_from(self, blocks: _Blocks, start: int) -> Iterator[MemberRecord]:
+    def _directories_from(self, blocks: Blocks, start: int) -> Iterator[MemberRecord]:
         for number in range(max(0, blocks.with_number(start)), len(blocks)):
             for record in self._directories_in(blocks[number]):
                 if record.at >= start:
                     yield record
 
-    def _directories_at(self, blocks: _Blocks, positions: Sequence[int]) -> Iterator[MemberRecord]:
+    def _directories_at(self, blocks: Blocks, positions: Sequence[int]) -> Iterator[MemberRecord]:
         for number, group in groupby(positions, key=blocks.with_number):
             if number >= 0:
                 yield from self._directories_in(blocks[number], set(group))
@@ -242,8 +127,8 @@ class SettledRecords:
     # -- listings ----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _listing_blocks(self) -> _Blocks:
-        return _Blocks(self._file, "l")
+    def _listing_blocks(self) -> Blocks:
+        return Blocks(self._file, "l")
 
     @cached_property
     def _offsets(self) -> Numbers:
@@ -328,7 +213,7 @@ class SettledRecords:
         new = sum(flags & IS_NEW for flags in self.rows.flags[:own]) // IS_NEW
         return self._positions[self.base.rows.paths.place(path) + new - self.rows.dropped.place(path)]
 
-    def _find(self, path: bytes) -> tuple[SettledRecords, _Listed] | None:
+    def _find(self, path: bytes) -> tuple[SettledRecords, ListedAs] | None:
         """The row of *path*, and whose it is."""
         found = self.rows.find(path)
         if found is not None:
@@ -365,7 +250,7 @@ class SettledRecords:
         if not isinstance(other, SettledRecords):
             return changed_rows(self, other)
         if (self.base or self).sha256 != (other.base or other).sha256:
-            return set(_differing(self._in_order(), other._in_order()))
+            return set(differing(self._in_order(), other._in_order()))
         rows = (self.base or self).rows
         rows.expect_many()
 
@@ -396,7 +281,7 @@ class SettledRecords:
         return merge((row for row in self.base.rows.in_order() if row[0] not in own), self.rows.in_order())
 
 
-def _differing(one: Iterator[tuple[bytes, bytes]], other: Iterator[tuple[bytes, bytes]]) -> Iterator[bytes]:
+def differing(one: Iterator[tuple[bytes, bytes]], other: Iterator[tuple[bytes, bytes]]) -> Iterator[bytes]:
     """The paths, ascending in both, that have another digest in *one* than in *other*, or stand in one alone."""
     for path, rows in groupby(merge(one, other), key=itemgetter(0)):
         digests = [digest for _, digest in rows]
@@ -404,14 +289,14 @@ def _differing(one: Iterator[tuple[bytes, bytes]], other: Iterator[tuple[bytes, 
             yield path
 
 
-def _others_from(blocks: _Blocks, start: int) -> Iterator[MemberRecord]:
+def others_from(blocks: Blocks, start: int) -> Iterator[MemberRecord]:
     for number in range(max(0, blocks.with_number(start)), len(blocks)):
         for record in records_in(blocks[number], is_directory=False):
             if record.at >= start:
                 yield record
 
 
-def _others_at(blocks: _Blocks, positions: Sequence[int]) -> Iterator[MemberRecord]:
+def others_at(blocks: Blocks, positions: Sequence[int]) -> Iterator[MemberRecord]:
     for number, group in groupby(positions, key=blocks.with_number):
         if number >= 0:
             yield from records_in(blocks[number], is_directory=False, wanted=set(group))

@@ -17,7 +17,8 @@ from ...domain.names.table_maker import TableMaker
 from ...domain.tar.dumpdirs import Dumpdir, written_dumpdir
 from ...domain.tar.members import MemberRecord
 from .columns import ColumnsWriter, compress, crc32
-from .settled_records import DIRECTORY, IS_COMPLETE, IS_NEW, MAGIC, NO_LISTING, OF_BASE, RECORD, SEVERAL, SettledRecords
+from .settled_records import MAGIC, OF_BASE, RECORD, SettledRecords
+from .settled_rows import DIRECTORY, IS_COMPLETE, IS_NEW, NO_LISTING, SEVERAL
 
 _LEVEL = 1
 _RECORDS_BYTES = 128 << 10  # of headers, before they are compressed: what has to be inflated for one member

@@ -11,21 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
 
-import msgspec
 from attrs import evolve
 from sqlalchemy import (
     Engine,
     Executable,
-    bindparam,
-    delete,
-    func,
-    literal,
-    select,
-    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -46,22 +38,41 @@ from ...domain.ports.catalog import (
     InventoryPage,
     ListedPage,
 )
-from .engine import EXCLUSIVE, Writer, connect, is_one_of, reading, translated, use_log
+from .engine import EXCLUSIVE, Writer, connect, reading, translated, use_log
 from .inventories import SqlInventories
 from .link_changes import LinkChanges, change_of, change_of_row
 from .links import SqlLinks
 from .pages import SqlPages
-from .rows import ARCHIVE, TYPES, Values, archive_of, as_written, identity, may_exist, sought, time_of, values_of
+from .queries import (
+    CONFIRM,
+    COUNTED,
+    ENTERED,
+    ENTRY,
+    FIND,
+    FORGET_EVERYTHING,
+    HOLDER,
+    LAST_SEQ,
+    MARK,
+    NAMED,
+    NAMED_IN,
+    OPEN_CLAIMS,
+    PROFILES_SINCE,
+    RELEASE,
+    SUMS_IN,
+    TOLD,
+    TOTALS,
+    TOTALS_IN,
+    WITHOUT_LINK,
+    WITHOUT_SNAPSHOT,
+    in_order,
+    those,
+)
+from .rows import TYPES, Values, archive_of, as_written, identity, may_exist, sought, time_of, values_of
 from .schema import (
     EVERYBODY,
     HEAD,
-    LISTED,
-    OPEN_CLAIM,
     archives,
-    asked,
     current_revision,
-    linked_profiles,
-    links,
     totals,
     upgrade,
 )
@@ -135,7 +146,7 @@ class SqlCatalog(SqlLinks):
         def enter(transaction: Transaction) -> ClaimOutcome:
             if transaction.run(self._enter_if_new, values) == 1:
                 return Claimed()
-            ((claimed, *row),) = transaction.rows(_HOLDER, identity(archive.id))
+            ((claimed, *row),) = transaction.rows(HOLDER, identity(archive.id))
             return ClaimedElsewhere() if claimed else AlreadyStored(archive_of(row))
 
         return self._write(enter)
@@ -144,7 +155,7 @@ class SqlCatalog(SqlLinks):
         values = values_of(archive, claimed=False) | sought(archive.id)
 
         def turn_into_entry(transaction: Transaction) -> None:
-            confirmed = transaction.rows(_CONFIRM, values)
+            confirmed = transaction.rows(CONFIRM, values)
             if not confirmed:
                 raise ArchiveNotFound(str(archive.id))
             ((seq,),) = confirmed
@@ -155,10 +166,10 @@ class SqlCatalog(SqlLinks):
         self._write(turn_into_entry)
 
     def release(self, id: ArchiveId) -> None:
-        self._write(lambda transaction: transaction.run(_RELEASE, identity(id)))
+        self._write(lambda transaction: transaction.run(RELEASE, identity(id)))
 
     def open_claims(self) -> list[BackupArchive]:
-        return [archive_of(row) for row in self._all(_OPEN_CLAIMS, {})]
+        return [archive_of(row) for row in self._all(OPEN_CLAIMS, {})]
 
     def adopt(self, archives: Sequence[BackupArchive]) -> int:
         rows = [values_of(archive, claimed=False) for archive in archives]
@@ -167,7 +178,7 @@ class SqlCatalog(SqlLinks):
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
         with self._writing_alone() as transaction:
-            for forget in _FORGET_EVERYTHING:
+            for forget in FORGET_EVERYTHING:
                 transaction.run(forget, {})
             return self._enter(transaction, (values_of(archive, claimed=False) for archive in archives))
 
@@ -179,18 +190,18 @@ class SqlCatalog(SqlLinks):
         return self.adds_up()
 
     def adds_up(self) -> bool:
-        if self._all(_WITHOUT_LINK, {}):
+        if self._all(WITHOUT_LINK, {}):
             return False
         found: dict[tuple[str, str], tuple[int, int]] = {}
-        for profile, type, count, size_bytes in self._all(_COUNTED, {}):
+        for profile, type, count, size_bytes in self._all(COUNTED, {}):
             for whose in (profile, EVERYBODY):
                 before = found.get((whose, type), (0, 0))
                 found[whose, type] = before[0] + count, before[1] + int(size_bytes)
-        told = {(profile, type): sums for profile, type, *sums in self._all(_TOLD, {})}
+        told = {(profile, type): sums for profile, type, *sums in self._all(TOLD, {})}
         return found == {at: (count, int(size_bytes)) for at, (count, size_bytes) in told.items()}
 
     def find(self, id: ArchiveId) -> BackupArchive:
-        rows = self._all(_FIND, identity(id))
+        rows = self._all(FIND, identity(id))
         if not rows:
             raise ArchiveNotFound(str(id))
         return archive_of(rows[0])
@@ -202,9 +213,9 @@ class SqlCatalog(SqlLinks):
             return []  # no archive has it, and drivers refuse some texts
         values: Values = {"type": type.value, "name": name}
         if profiles is None:
-            rows = self._all(_NAMED, values)
+            rows = self._all(NAMED, values)
         else:
-            rows = self._all(_NAMED_IN, values | _those(profiles)) if profiles else []
+            rows = self._all(NAMED_IN, values | those(profiles)) if profiles else []
         return [archive_of(row) for row in rows]
 
     def page(
@@ -242,10 +253,8 @@ class SqlCatalog(SqlLinks):
         if profile is not None:
             is_asked = may_exist(profile) and (profiles is None or profile in profiles)
             profiles = (profile,) if is_asked else ()
-        if profiles is None:
-            rows = self._all(_TOTALS, {})
-        else:
-            rows = self._all(_TOTALS_IN, _those(profiles)) if profiles else []
+        asked = (TOTALS, {}) if profiles is None else (TOTALS_IN, those(profiles))
+        rows = self._all(*asked) if profiles is None or profiles else []
         with as_written():  # there is no newest where entries that were counted are gone
             return [
                 Totals(profile, TYPES[type], count, size_bytes, time_of(newest_us))
@@ -254,14 +263,14 @@ class SqlCatalog(SqlLinks):
 
     def sums(self, profiles: Collection[str] | None = None) -> dict[BackupType, Sums]:
         wanted = frozenset((EVERYBODY,) if profiles is None else profiles)
-        ((*found,),) = self._all(_SUMS_IN, {"profiles": _in_order(wanted)})
+        ((*found,),) = self._all(SUMS_IN, {"profiles": in_order(wanted)})
         return {
             type: Sums(int(archives or 0), int(size_bytes or 0))
             for type, archives, size_bytes in zip(BackupType, found[::2], found[1::2], strict=True)
         }
 
     def profiles_since(self, mark: int) -> tuple[list[str], int]:
-        rows = self._all(_PROFILES_SINCE, {"mark": mark})
+        rows = self._all(PROFILES_SINCE, {"mark": mark})
         return list(dict.fromkeys(profile for _, profile in rows)), rows[-1][0] if rows else mark
 
     def mark(self, id: ArchiveId, state: ArchiveState) -> None:
@@ -271,7 +280,7 @@ class SqlCatalog(SqlLinks):
                 raise ArchiveNotFound(str(id))
             if was.state is state:
                 return
-            transaction.run(_MARK, {"sought_seq": seq, "state": state.value})
+            transaction.run(MARK, {"sought_seq": seq, "state": state.value})
             self._links.changed(transaction, change_of(seq, evolve(was, state=state)))
             change = (state is not ArchiveState.TRASHED) - (was.state is not ArchiveState.TRASHED)
             if change:
@@ -287,7 +296,7 @@ class SqlCatalog(SqlLinks):
             row: Values = {"sought_seq": seq, "has_snapshot": sha256 is not None}
             if sha256 is not None:
                 row["snapshot_after"] = sha256
-            transaction.run(_MARK, row)
+            transaction.run(MARK, row)
             if sha256 not in (None, was.lineage.snapshot_after):
                 noted = evolve(was, lineage=evolve(was.lineage, snapshot_after=sha256))
                 self._links.changed(transaction, change_of(seq, noted, was))
@@ -297,7 +306,7 @@ class SqlCatalog(SqlLinks):
     def names_without_snapshot(self, profile: str, type: BackupType) -> set[str]:
         if not may_exist(profile):
             return set()
-        return {name for (name,) in self._all(_WITHOUT_SNAPSHOT, {"profile": profile, "type": type.value})}
+        return {name for (name,) in self._all(WITHOUT_SNAPSHOT, {"profile": profile, "type": type.value})}
 
     @property
     def waiting_writers(self) -> int:
@@ -347,12 +356,12 @@ class SqlCatalog(SqlLinks):
     def _enter(self, transaction: Transaction, rows: Iterator[Values]) -> int:
         new = 0
         # The new rows are the ones numbered above all that were there: there is no other writer.
-        ((last,),) = transaction.rows(_LAST_SEQ, {})
+        ((last,),) = transaction.rows(LAST_SEQ, {})
         while some := list(islice(rows, _AT_ONCE)):
             transaction.run_each(self._enter_if_new, some)
             sums: dict[tuple[str, str], tuple[int, int]] = {}
             changes = []
-            for seq, profile, type, size_bytes, state, *row in transaction.rows(_ENTERED, {"last": last}):
+            for seq, profile, type, size_bytes, state, *row in transaction.rows(ENTERED, {"last": last}):
                 new += 1
                 last = max(last, seq)
                 changes.append(change_of_row(seq, profile, type, state, *row))
@@ -374,92 +383,9 @@ class SqlCatalog(SqlLinks):
 
 def _entry(transaction: Transaction, id: ArchiveId) -> tuple[int, BackupArchive | None]:
     """The row of the entry of *id*, and what it says; 0 and None where there is none."""
-    for seq, *row in transaction.rows(_ENTRY, identity(id)):
+    for seq, *row in transaction.rows(ENTRY, identity(id)):
         return seq, archive_of(row)
     return 0, None
 
 
 # -- statements ------------------------------------------------------------------------------------------------------
-
-_a = archives.c
-_of_profile = _a.profile == bindparam("profile")
-_of_type = _a.type == bindparam("type")
-_of_name = _a.name == bindparam("name")
-
-_FIND = select(*ARCHIVE).where(_of_type, _of_name, _of_profile, LISTED)
-_NAMED_IN = select(*ARCHIVE).where(_of_type, _of_name, is_one_of(_a.profile, "profiles"), LISTED).order_by(_a.profile)
-_NAMED = select(*ARCHIVE).where(_of_type, _of_name, LISTED).order_by(_a.profile)
-_HOLDER = select(_a.claimed, *ARCHIVE).where(_of_type, _of_name, _of_profile)
-_WITHOUT_SNAPSHOT = select(_a.name).where(_of_profile, _of_type, _a.has_snapshot.is_not(True), LISTED)
-_ENTRY = select(_a.seq, *ARCHIVE).where(_of_type, _of_name, _of_profile, ~_a.claimed)
-_OPEN_CLAIMS = select(*ARCHIVE).where(OPEN_CLAIM).order_by(_a.profile, _a.type, _a.name)
-
-_CONFIRM = (
-    update(archives)
-    .where(
-        _a.type == bindparam("sought_type"),
-        _a.name == bindparam("sought_name"),
-        _a.profile == bindparam("sought_profile"),
-        _a.claimed,
-    )
-    .returning(_a.seq)
-)
-_MARK = update(archives).where(_a.seq == bindparam("sought_seq"))
-_RELEASE = delete(archives).where(_of_type, _of_name, _of_profile, _a.claimed)
-_FORGET_EVERYTHING = [delete(table) for table in (archives, totals, links, asked, linked_profiles)]
-
-_LAST_SEQ = select(func.coalesce(func.max(_a.seq), 0))
-# Not summed up by the database: GROUP BY would lead it through a whole index.
-_ENTERED = select(
-    _a.seq, _a.profile, _a.type, _a.size_bytes, _a.state, _a.name, _a.taken_us, _a.received_us, _a.snapshot_after
-).where(_a.seq > bindparam("last"))
-
-
-_newest_us = (
-    select(_a.received_us)
-    .where(_a.profile == totals.c.profile, _a.type == totals.c.type, LISTED)
-    .order_by(_a.received_us.desc(), _a.seq.desc())
-    .limit(literal(1))
-    .scalar_subquery()
-)
-_TOTALS = (
-    select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes, _newest_us)
-    .where(totals.c.archives > 0, totals.c.profile != literal(EVERYBODY))
-    .order_by(totals.c.profile, totals.c.type)
-)
-_COUNTED = (
-    select(_a.profile, _a.type, func.count(), func.sum(_a.size_bytes)).where(LISTED).group_by(_a.profile, _a.type)
-)
-_WITHOUT_LINK = (
-    select(_a.seq)
-    .outerjoin_from(archives, links, links.c.seq == _a.seq)
-    .where(~_a.claimed, links.c.seq.is_(None))
-    .limit(literal(1))
-)
-_TOLD = select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes).where(
-    (totals.c.archives != literal(0)) | (totals.c.size_bytes != literal(0))
-)
-_TOTALS_IN = _TOTALS.where(is_one_of(totals.c.profile, "profiles"))
-# Not grouped by type, for which the rows would have to be sorted.
-_SUMS_IN = select(
-    *(
-        func.sum(column).filter(totals.c.type == literal(type.value))
-        for type in BackupType
-        for column in (totals.c.archives, totals.c.size_bytes)
-    )
-).where(is_one_of(totals.c.profile, "profiles"))
-_PROFILES_SINCE = (
-    select(totals.c.number, totals.c.profile)
-    .where(totals.c.number > bindparam("mark"), totals.c.profile != literal(EVERYBODY))
-    .order_by(totals.c.number)
-)
-
-
-def _those(profiles: Collection[str]) -> Values:
-    return {"profiles": msgspec.json.encode(list(profiles)).decode()}
-
-
-@lru_cache(64)
-def _in_order(profiles: frozenset[str]) -> str:
-    """A JSON array: thousands that are looked up one beside the other take a fourth less time."""
-    return msgspec.json.encode(sorted(profiles)).decode()

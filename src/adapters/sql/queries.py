@@ -1,0 +1,147 @@
+"""What the catalog asks its database, each made once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import lru_cache
+
+import msgspec
+from sqlalchemy import bindparam, delete, func, literal, select, update
+
+from ...domain.identity.archive_id import BackupType
+from .engine import is_one_of
+from .rows import ARCHIVE, Values
+from .schema import (
+    EVERYBODY,
+    LISTED,
+    OPEN_CLAIM,
+    archives,
+    asked,
+    linked_profiles,
+    links,
+    totals,
+)
+
+_a = archives.c
+
+
+_of_profile = _a.profile == bindparam("profile")
+
+
+_of_type = _a.type == bindparam("type")
+
+
+_of_name = _a.name == bindparam("name")
+
+
+FIND = select(*ARCHIVE).where(_of_type, _of_name, _of_profile, LISTED)
+
+
+NAMED_IN = select(*ARCHIVE).where(_of_type, _of_name, is_one_of(_a.profile, "profiles"), LISTED).order_by(_a.profile)
+
+
+NAMED = select(*ARCHIVE).where(_of_type, _of_name, LISTED).order_by(_a.profile)
+
+
+HOLDER = select(_a.claimed, *ARCHIVE).where(_of_type, _of_name, _of_profile)
+
+
+WITHOUT_SNAPSHOT = select(_a.name).where(_of_profile, _of_type, _a.has_snapshot.is_not(True), LISTED)
+
+
+ENTRY = select(_a.seq, *ARCHIVE).where(_of_type, _of_name, _of_profile, ~_a.claimed)
+
+
+OPEN_CLAIMS = select(*ARCHIVE).where(OPEN_CLAIM).order_by(_a.profile, _a.type, _a.name)
+
+
+CONFIRM = (
+    update(archives)
+    .where(
+        _a.type == bindparam("sought_type"),
+        _a.name == bindparam("sought_name"),
+        _a.profile == bindparam("sought_profile"),
+        _a.claimed,
+    )
+    .returning(_a.seq)
+)
+
+
+MARK = update(archives).where(_a.seq == bindparam("sought_seq"))
+
+
+RELEASE = delete(archives).where(_of_type, _of_name, _of_profile, _a.claimed)
+
+
+FORGET_EVERYTHING = [delete(table) for table in (archives, totals, links, asked, linked_profiles)]
+
+
+LAST_SEQ = select(func.coalesce(func.max(_a.seq), 0))
+
+
+# Not summed up by the database: GROUP BY would lead it through a whole index.
+ENTERED = select(
+    _a.seq, _a.profile, _a.type, _a.size_bytes, _a.state, _a.name, _a.taken_us, _a.received_us, _a.snapshot_after
+).where(_a.seq > bindparam("last"))
+
+
+_newest_us = (
+    select(_a.received_us)
+    .where(_a.profile == totals.c.profile, _a.type == totals.c.type, LISTED)
+    .order_by(_a.received_us.desc(), _a.seq.desc())
+    .limit(literal(1))
+    .scalar_subquery()
+)
+
+
+TOTALS = (
+    select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes, _newest_us)
+    .where(totals.c.archives > 0, totals.c.profile != literal(EVERYBODY))
+    .order_by(totals.c.profile, totals.c.type)
+)
+
+
+COUNTED = select(_a.profile, _a.type, func.count(), func.sum(_a.size_bytes)).where(LISTED).group_by(_a.profile, _a.type)
+
+
+WITHOUT_LINK = (
+    select(_a.seq)
+    .outerjoin_from(archives, links, links.c.seq == _a.seq)
+    .where(~_a.claimed, links.c.seq.is_(None))
+    .limit(literal(1))
+)
+
+
+TOLD = select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_bytes).where(
+    (totals.c.archives != literal(0)) | (totals.c.size_bytes != literal(0))
+)
+
+
+TOTALS_IN = TOTALS.where(is_one_of(totals.c.profile, "profiles"))
+
+
+# Not grouped by type, for which the rows would have to be sorted.
+SUMS_IN = select(
+    *(
+        func.sum(column).filter(totals.c.type == literal(type.value))
+        for type in BackupType
+        for column in (totals.c.archives, totals.c.size_bytes)
+    )
+).where(is_one_of(totals.c.profile, "profiles"))
+
+
+PROFILES_SINCE = (
+    select(totals.c.number, totals.c.profile)
+    .where(totals.c.number > bindparam("mark"), totals.c.profile != literal(EVERYBODY))
+    .order_by(totals.c.number)
+)
+
+
+def those(profiles: Collection[str]) -> Values:
+    return {"profiles": msgspec.json.encode(list(profiles)).decode()}
+
+
+@lru_cache(64)
+def in_order(profiles: frozenset[str]) -> str:
+    """A JSON array: thousands that are looked up one beside the other take a fourth less time."""
+    return msgspec.json.encode(sorted(profiles)).decode()
