@@ -36,9 +36,7 @@ DATA_MODULES = {
     "zlib",
 }
 LONG = {
-    "adapters/filesystem/archive_store.py",
     "adapters/http/remote.py",
-    "adapters/targz/tar_walk.py",
     "entrypoints/cli/client/restore_run.py",
 }
 """Modules that are to be taken apart yet; none may come to them."""
@@ -144,7 +142,7 @@ def test_folders_and_files_can_be_taken_in() -> None:
         str(file.relative_to(ROOT / "src"))
         for file in sources
         if len(file.read_text().splitlines()) > 400
-        and "one file" not in (ast.get_docstring(ast.parse(file.read_text())) or "")
+        and "one file" not in (ast.get_docstring(ast.parse(file.read_text())) or "").split("\n\n")[0].replace("\n", " ")
     }
 
     assert crowded == set()

@@ -18,18 +18,18 @@ from tarkeep.adapters.process.clock_and_ids import RandomIds
 from tarkeep.domain.errors.capacity import BackendUnavailable
 from tarkeep.domain.errors.settings import DataDirectoryInUse, FormatUnknown
 from tarkeep.domain.ports.access import TokenStore
-from tests.contracts.token_store import NOW, GatekeeperContract, token
+from tests.contracts.token_store import NOW, TokenStoreContract, token
 from tests.support.clocks import SequenceIds
 
 
-class TestMemoryGatekeeper(GatekeeperContract):
+class TestMemoryTokenStore(TokenStoreContract):
     @pytest.fixture
     def another(self) -> Callable[[], TokenStore]:
         token_store = MemoryTokenStore()
         return lambda: token_store
 
 
-class TestFileGatekeeper(GatekeeperContract):
+class TestFileTokenStore(TokenStoreContract):
     @pytest.fixture
     def another(self, tmp_path: Path) -> Callable[[], TokenStore]:
         return lambda: FileTokenStore(tmp_path / "data")

@@ -20,7 +20,7 @@ def token(id: str = "aaaaaaaa") -> Token:
     return Token(id, "0" * 64, frozenset({Scope.PUSH}), ("laptop",), NOW)
 
 
-class GatekeeperContract:
+class TokenStoreContract:
     """A subclass gives the fixture *another*: called, it gives the token store of one more process."""
 
     def test_it_is_open_until_the_first_token(self, another: Callable[[], TokenStore]) -> None:

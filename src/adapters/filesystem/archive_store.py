@@ -1,5 +1,6 @@
 """
-Archives as plain files in a data directory, readable with nothing but ``ls`` and ``tar``.
+Archives as plain files in a data directory, readable with nothing but ``ls`` and ``tar``. It is one file, long as it
+is: staging, sealing and publishing keep one promise together, and each knows what the others have made durable.
 
 ::
 

@@ -1,5 +1,6 @@
 """
 A walk over the headers of a tar that passes by, piece by piece; data of files is stepped over, never looked at.
+It is one file, long as it is: every member goes through one loop, and all that the loop calls shares its state.
 
 Pure: no I/O, no thread. It reads v7, ustar, gnu and pax headers and both incremental encodings of GNU tar, holds less
 than one block or one short pax record at a time, and spends as few operations per member as it can, because it runs
