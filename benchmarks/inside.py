@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tarkeep.adapters.targz.unpacker import TargzUnpacker
+from tarkeep.domain.access.tokens import ANONYMOUS
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import open_tarkeep
@@ -44,7 +45,7 @@ def main(way: str, place: Path, name: str, start: int, stop: int) -> dict[str, o
     if way == "tarfile":
         return _measured(by_tarfile(place, name), time.perf_counter(), before)
     with open_tarkeep(StorageSettings(data=place)) as tarkeep:
-        archive = tarkeep.find(ARCHIVE.type, ARCHIVE.name, ARCHIVE.profile)
+        archive = tarkeep.find(ARCHIVE.type, ARCHIVE.name, ARCHIVE.profile, principal=ANONYMOUS)
         before = _peak_mib()
         begin = time.perf_counter()
         with tarkeep.unpacker.open(archive) as unpacked:

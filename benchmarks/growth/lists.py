@@ -52,7 +52,7 @@ def _whole_list(catalog: Catalog) -> None:
     lists = ListArchives(catalog, VisibleProfiles(catalog))
 
     def pages(type: BackupType) -> Iterator[tuple[ListedArchive, ...]]:
-        yield from map(tuple, lists.all(type=type))
+        yield from map(tuple, lists.all(type=type, principal=ANONYMOUS))
 
     for _ in listed_by_type(pages):
         pass
@@ -76,9 +76,9 @@ def _pages_for(patterns: tuple[str, ...], catalog: Catalog) -> None:
 
 def _statistics(principal: Principal, catalog: Catalog) -> None:
     summarise = Summarise(catalog, VisibleProfiles(catalog))
-    summarise.by_type(principal)  # which profiles he sees is worked out once
+    summarise.by_type(principal=principal)  # which profiles he sees is worked out once
     for _ in range(STATISTICS):
-        summarise.by_type(principal)
+        summarise.by_type(principal=principal)
 
 
 def _compared(catalog: Catalog) -> None:
@@ -87,7 +87,7 @@ def _compared(catalog: Catalog) -> None:
         InventoryEntry(row.id.type, row.id.name, row.size_bytes, row.digests.md5, row.digests.sha256) for row in rows
     ]
     verify = VerifyInventory(catalog, VisibleProfiles(catalog), SpillingSorter(ScratchFiles(None)))
-    for _ in verify(mine, "rest"):
+    for _ in verify(mine, "rest", principal=ANONYMOUS):
         pass
 
 

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, QueryParams
 from tarkeep.adapters.targz.inspector import TargzInspector
 from tarkeep.adapters.targz.limits import InspectionLimits
 from tarkeep.adapters.targz.tar_walk import TarWalk
+from tarkeep.domain.access.tokens import ANONYMOUS
 from tarkeep.domain.errors.content import MemberUnreadable
 from tarkeep.domain.identity.digests import parse_digest
 from tarkeep.domain.identity.naming import check_archive_name, check_profile, time_in_name, with_time
@@ -142,7 +143,9 @@ def multipart(data: bytes) -> None:
     for step in (len(body) or 1, 3):
         try:
             upload = MultipartUpload(
-                boundary_of(first.decode("latin-1")), [body[at : at + step] for at in range(0, len(body), step)]
+                boundary_of(first.decode("latin-1")),
+                [body[at : at + step] for at in range(0, len(body), step)],
+                ANONYMOUS,
             )
             outcomes.append((b"".join(upload.file_blocks()), upload.offer()))
         except (Problem, TarkeepError) as error:

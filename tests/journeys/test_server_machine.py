@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.sql.catalog import SqlCatalog
+from tarkeep.domain.access.tokens import ANONYMOUS
 from tarkeep.domain.archives.archive import ArchiveState
 from tarkeep.domain.archives.inventory import InventoryEntry, SyncReport
 from tarkeep.domain.errors.archives import NameConflict
@@ -144,7 +145,11 @@ class ServerMachine(RuleBasedStateMachine):
     def what_was_acknowledged_is_there_and_nothing_else(self) -> None:
         if not hasattr(self, "tarkeep"):
             return
-        ids = [ArchiveId(one.profile, one.type, one.name) for page in self.tarkeep.list.all() for one in page]
+        ids = [
+            ArchiveId(one.profile, one.type, one.name)
+            for page in self.tarkeep.list.all(principal=ANONYMOUS)
+            for one in page
+        ]
         listed = {id: self.catalog.find(id) for id in ids}
         assert listed.keys() == self.stored.keys()
         assert [stored.id for stored in self.door.store.scan()] == sorted(self.stored)
@@ -164,7 +169,7 @@ class ServerMachine(RuleBasedStateMachine):
                 for id, content in self.stored.items()
                 if id.profile == profile
             ]
-            assert SyncReport.of(self.tarkeep.verify(mine, profile)).is_synchronized
+            assert SyncReport.of(self.tarkeep.verify(mine, profile, principal=ANONYMOUS)).is_synchronized
 
     tarkeep: Tarkeep
 

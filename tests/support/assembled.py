@@ -76,6 +76,7 @@ def assembled(
         unpacker=TargzUnpacker(read.surely, MemorySeekIndexes()),
         pack=gzipped,
         same_name=same_name,
+        token_store=None,
     )
     settle = evolve(tarkeep.receive.settle, patience=timedelta(0))
     return evolve(tarkeep, receive=evolve(tarkeep.receive, settle=settle))

@@ -13,6 +13,7 @@ from attrs import evolve
 from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import HeldArchive, MemoryArchiveStore
+from tarkeep.domain.access.tokens import ANONYMOUS
 from tarkeep.domain.archives.archive import BackupArchive, Lineage
 from tarkeep.domain.archives.sidecar import encode
 from tarkeep.domain.ports.store import ArchiveStore
@@ -73,12 +74,17 @@ def test_a_snapshot_file_that_a_crash_left_is_entered(
 
         assert (tarkeep.adopt_snapshots(), tarkeep.adopt_snapshots()) == (1, 0)
 
-        assert [tarkeep.find(id.type, id.name, id.profile).has_snapshot for id in (kept, noted, plain)] == [
+        assert [
+            tarkeep.find(id.type, id.name, id.profile, principal=ANONYMOUS).has_snapshot for id in (kept, noted, plain)
+        ] == [
             True,
             True,
             False,
         ]
-        assert tarkeep.find(kept.type, kept.name, kept.profile).lineage.snapshot_after == SNAPSHOT_SHA256
+        assert (
+            tarkeep.find(kept.type, kept.name, kept.profile, principal=ANONYMOUS).lineage.snapshot_after
+            == SNAPSHOT_SHA256
+        )
 
 
 def test_another_snapshot_file_than_the_dump_left_is_passed_over(memory: InMemory) -> None:

@@ -9,6 +9,7 @@ import pytest
 from attrs import define, evolve
 
 from tarkeep.adapters.memory.member_records import MemoryMemberRecords
+from tarkeep.domain.access.tokens import ANONYMOUS
 from tarkeep.domain.errors.restoring import MemberNotFound
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.tar.members import MemberRecord
@@ -65,7 +66,7 @@ def looked_into(request: pytest.FixtureRequest) -> tuple[Tarkeep, CountedRecords
 def test_a_member_is_found(looked_into: tuple[Tarkeep, CountedRecords, bool]) -> None:
     """The last of its name, which is also where a hard link leads; no directory, and nothing that is not there."""
     tarkeep, records, is_in_order = looked_into
-    archive = tarkeep.find(BackupType.FULL, "night0.tar.gz", "document")
+    archive = tarkeep.find(BackupType.FULL, "night0.tar.gz", "document", principal=ANONYMOUS)
 
     for path in (b"a", b"./b", b"//a"):
         found = tarkeep.read_member.find(archive, path)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tarkeep.adapters.filesystem.scratch import ScratchFiles
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.process.inventory_sorter import SpillingSorter
-from tarkeep.domain.access.tokens import Principal, Scope
+from tarkeep.domain.access.tokens import ANONYMOUS, Principal, Scope
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.archives.inventory import Bucket, InventoryEntry, SyncReport
 from tarkeep.domain.errors.archives import (
@@ -45,8 +45,8 @@ def entry(archive: BackupArchive) -> InventoryEntry:
 
 def test_an_archive_is_found_without_its_profile_when_only_one_has_it(memory: InMemory, archive: BackupArchive) -> None:
     """The original's clients know nothing of profiles when they download."""
-    assert memory.tarkeep.find(FULL, "a.tar.gz") == archive
-    assert memory.tarkeep.find(FULL, "a.tar.gz", "document") == archive
+    assert memory.tarkeep.find(FULL, "a.tar.gz", principal=ANONYMOUS) == archive
+    assert memory.tarkeep.find(FULL, "a.tar.gz", "document", principal=ANONYMOUS) == archive
 
 
 def test_an_ambiguous_name_names_the_profiles(memory: InMemory, archive: BackupArchive) -> None:
@@ -54,7 +54,7 @@ def test_an_ambiguous_name_names_the_profiles(memory: InMemory, archive: BackupA
     memory.tarkeep.receive(offer(profile="other"), [CONTENT])
 
     with pytest.raises(AmbiguousName) as caught:
-        memory.tarkeep.find(FULL, "a.tar.gz")
+        memory.tarkeep.find(FULL, "a.tar.gz", principal=ANONYMOUS)
 
     assert caught.value.profiles == ("document", "other")
 
@@ -63,7 +63,7 @@ def test_an_ambiguous_name_names_the_profiles(memory: InMemory, archive: BackupA
 def test_what_is_not_there_is_not_found(memory: InMemory, profile: str | None) -> None:
     """Whether or not a profile is named."""
     with pytest.raises(ArchiveNotFound):
-        memory.tarkeep.find(FULL, "a.tar.gz", profile)
+        memory.tarkeep.find(FULL, "a.tar.gz", profile, principal=ANONYMOUS)
 
 
 @pytest.mark.parametrize("harm", ["lost", "cut", "grown"])
@@ -94,7 +94,10 @@ def test_verify_covers_one_profile_or_all(memory: InMemory, archive: BackupArchi
     """What other profiles hold is extra only when no profile is named."""
     memory.tarkeep.receive(offer("b.tar.gz", profile="other"), [CONTENT])
 
-    one, all = (SyncReport.of(memory.tarkeep.verify([entry(archive)], profile)) for profile in ("document", None))
+    one, all = (
+        SyncReport.of(memory.tarkeep.verify([entry(archive)], profile, principal=ANONYMOUS))
+        for profile in ("document", None)
+    )
 
     assert one.is_synchronized
     assert all.types[FULL].extra_remote == ("b.tar.gz",)
@@ -109,7 +112,7 @@ def test_verify_without_a_profile_takes_the_profile_that_matches(memory: InMemor
     }
 
     for mine in stored.values():
-        report = SyncReport.of(memory.tarkeep.verify([entry(mine)]))
+        report = SyncReport.of(memory.tarkeep.verify([entry(mine)], principal=ANONYMOUS))
 
         assert report.is_synchronized
         assert report.types[FULL].remote_count == 1
@@ -122,17 +125,17 @@ def test_verify_without_a_profile_takes_the_copy_that_is_whole(memory: InMemory)
     ]
 
     for damaged, archive in enumerate(copies):
-        report = SyncReport.of(memory.tarkeep.verify([entry(archive)])).types[archive.id.type]
+        report = SyncReport.of(memory.tarkeep.verify([entry(archive)], principal=ANONYMOUS)).types[archive.id.type]
         assert (report.synced, report.damaged) == ((archive.id.name,), ()), damaged
         memory.catalog.mark(archive.id, ArchiveState.DAMAGED)
-    report = SyncReport.of(memory.tarkeep.verify([entry(copies[0])])).types[copies[0].id.type]
+    report = SyncReport.of(memory.tarkeep.verify([entry(copies[0])], principal=ANONYMOUS)).types[copies[0].id.type]
     assert (report.synced, report.damaged) == ((), (copies[0].id.name,))
 
 
 def test_verify_refuses_a_name_given_twice(memory: InMemory, archive: BackupArchive) -> None:
     """The client's mistake is said, not guessed around."""
     with pytest.raises(DuplicateEntry):
-        list(memory.tarkeep.verify([entry(archive), entry(archive)]))
+        list(memory.tarkeep.verify([entry(archive), entry(archive)], principal=ANONYMOUS))
 
 
 def test_verify_reads_the_catalog_in_batches(memory: InMemory) -> None:
@@ -140,7 +143,7 @@ def test_verify_reads_the_catalog_in_batches(memory: InMemory) -> None:
     archives = [make_archive(f"a{number}.tar.gz") for number in range(25_000)]
     memory.catalog.adopt(archives)
 
-    report = SyncReport.of(memory.tarkeep.verify([entry(archive) for archive in archives[1:]]))
+    report = SyncReport.of(memory.tarkeep.verify([entry(archive) for archive in archives[1:]], principal=ANONYMOUS))
 
     assert report.types[FULL].extra_remote == ("a0.tar.gz",)
     assert len(report.types[FULL].synced) == 24_999
@@ -192,7 +195,7 @@ def test_verify_says_the_same_however_little_is_compared_at_once(
     verify = VerifyInventory(
         catalog, VisibleProfiles(catalog), SpillingSorter(ScratchFiles(None), run_bytes=500), at_once
     )
-    report = SyncReport.of(verify(iter(local), profile, principal))
+    report = SyncReport.of(verify(iter(local), profile, principal=principal))
 
     seen = [name for name in PROFILES if principal.sees(name) and profile in (None, name)]
     for type in BackupType:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ...access.tokens import ANONYMOUS, Principal
+from ...access.tokens import Principal
 from ...archives.archive import BackupArchive
 from ...errors.archives import AmbiguousName, ArchiveNotFound
 from ...identity.archive_id import ArchiveId, BackupType
@@ -24,7 +24,8 @@ class FindArchive:
         type: BackupType,
         name: str,
         profile: str | None = None,
-        principal: Principal = ANONYMOUS,
+        *,
+        principal: Principal,
     ) -> BackupArchive:
         """
         The archive of that type and name; without *profile*, in whichever one profile holds it.

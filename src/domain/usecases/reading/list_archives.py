@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from attrs import frozen
 
-from ...access.tokens import ANONYMOUS, Principal
+from ...access.tokens import Principal
 from ...archives.totals import Sums, Totals
 from ...errors.archives import ProfileNotFound
 from ...errors.capacity import InsufficientStorage
@@ -35,7 +35,7 @@ class ListArchives:
         type: BackupType | None = None,
         cursor: str | None = None,
         limit: int = 100,
-        principal: Principal = ANONYMOUS,
+        principal: Principal,
     ) -> ArchivePage:
         """
         One page, of what *principal* sees: full unless it is the last one, and not followed by one that is empty.
@@ -47,7 +47,7 @@ class ListArchives:
         return self.catalog.page(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=limit)
 
     def all(
-        self, *, profile: str | None = None, type: BackupType | None = None, principal: Principal = ANONYMOUS
+        self, *, profile: str | None = None, type: BackupType | None = None, principal: Principal
     ) -> Iterator[Sequence[ListedArchive]]:
         """Every archive that *principal* sees, in pages of 1,000, none of which is empty."""
         profiles, cursor = self._profiles(profile, principal), None
@@ -72,11 +72,11 @@ class Summarise:
     catalog: Catalog
     visible: VisibleProfiles
 
-    def __call__(self, principal: Principal = ANONYMOUS) -> list[Totals]:
+    def __call__(self, *, principal: Principal) -> list[Totals]:
         """One row for each profile and type that holds an archive and that *principal* sees, in this order."""
         return self.catalog.totals(profiles=self.visible(principal))
 
-    def by_type(self, principal: Principal = ANONYMOUS) -> dict[BackupType, Sums]:
+    def by_type(self, *, principal: Principal) -> dict[BackupType, Sums]:
         """What there is of each type in all that *principal* sees."""
         return self.catalog.sums(self.visible(principal))
 

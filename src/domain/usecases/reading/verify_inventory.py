@@ -16,7 +16,7 @@ from operator import attrgetter
 
 from attrs import frozen
 
-from ...access.tokens import ANONYMOUS, Principal
+from ...access.tokens import Principal
 from ...archives.inventory import Bucket, InventoryEntry, Judged, bucket_of, once_each, pair
 from ...identity.archive_id import BackupType
 from ...ports.catalog import Catalog
@@ -39,7 +39,8 @@ class VerifyInventory:
         self,
         inventory: Iterable[InventoryEntry],
         profile: str | None = None,
-        principal: Principal = ANONYMOUS,
+        *,
+        principal: Principal,
     ) -> Iterator[Judged]:
         """
         Judge *inventory* (the client's) against *profile*, or against everything stored that *principal* sees.
@@ -54,14 +55,14 @@ class VerifyInventory:
         Cost: O(n log n) time in the entries of both sides, and bounded memory.
         """
         with self.in_order(inventory) as local:
-            yield from self.against(local, profile, principal)
+            yield from self.against(local, profile, principal=principal)
 
     def in_order(self, inventory: Iterable[InventoryEntry]) -> AbstractContextManager[Iterator[InventoryEntry]]:
         """*inventory*, read to its end and in the order that `against` wants it in."""
         return self.sorter.in_order(inventory)
 
     def against(
-        self, local: Iterator[InventoryEntry], profile: str | None = None, principal: Principal = ANONYMOUS
+        self, local: Iterator[InventoryEntry], profile: str | None = None, *, principal: Principal
     ) -> Iterator[Judged]:
         """As a call with *local*, which is in order: for who knows the profile only after the inventory was read."""
         profiles = self._compared(profile, principal)

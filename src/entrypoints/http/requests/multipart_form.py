@@ -18,7 +18,7 @@ from multipart import (
     parse_options_header,
 )
 
-from ....domain.access.tokens import ANONYMOUS, Principal
+from ....domain.access.tokens import Principal
 from ....domain.archives.archive import Offer
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.identity.archive_id import ArchiveId, BackupType
@@ -67,7 +67,7 @@ class MultipartUpload:
 
     boundary: str
     body: Iterable[bytes]
-    principal: Principal = ANONYMOUS
+    principal: Principal
     limit_bytes: int = FORM_BYTES
     _fields: dict[str, str] = field(factory=dict, init=False)
     _filename: str | None = field(default=None, init=False)

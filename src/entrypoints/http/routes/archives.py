@@ -96,7 +96,9 @@ async def put_archive(request: Request) -> Response:
 async def get_archive(request: Request) -> Response:
     context = Context.of(request)
     id = _requested_id(request)
-    archive: BackupArchive = await context.run(lambda: context.tarkeep.find(id.type, id.name, id.profile))
+    archive: BackupArchive = await context.run(
+        lambda: context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
+    )
     return await archive_response(request, archive, context.tarkeep.read, context.executor, attachment=True)
 
 
@@ -125,7 +127,9 @@ async def list_archives(request: Request) -> Response:
 
 async def list_profiles(request: Request) -> Response:
     context = Context.of(request)
-    return await context.answer(lambda: {"profiles": v1_profiles(context.tarkeep.summarise(principal_of(request)))})
+    return await context.answer(
+        lambda: {"profiles": v1_profiles(context.tarkeep.summarise(principal=principal_of(request)))}
+    )
 
 
 async def show_profile(request: Request) -> Response:
@@ -144,7 +148,7 @@ async def verify(request: Request) -> Response:
         verify = context.tarkeep.verify
         with verify.in_order(line_entries(blocks) if by_line else document.entries()) as local:
             profile = context.profile(document.profile) or asked
-            judged = verify.against(local, profile, principal)
+            judged = verify.against(local, profile, principal=principal)
             answer = partial(v1_report, profile=profile)
             return written(context.tarkeep.scratch, judged, answer, with_issues=False)
 

@@ -319,7 +319,7 @@ async def put_snapshot(request: Request) -> Response:
 
     def keep(blocks: Iterator[bytes]) -> Response:
         is_new = context.tarkeep.keep_snapshot(id, _not_empty(blocks))
-        archive = context.tarkeep.find(id.type, id.name, id.profile)
+        archive = context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
         body = {**archive_reference(id), "snapshot": {"sha256": archive.lineage.snapshot_after}}
         result = "new" if is_new else "duplicate"
         note_written(request, f"snapshot file of {id}", archive.lineage.snapshot_after, result)
@@ -342,7 +342,9 @@ def _not_empty(blocks: Iterator[bytes]) -> Iterator[bytes]:
 async def suspect(request: Request) -> Response:
     """What a client got of an archive has another SHA-256: have it read again."""
     context, id = Context.of(request), requested_archive(request)
-    archive = await context.run(lambda: context.tarkeep.find(id.type, id.name, id.profile))
+    archive = await context.run(
+        lambda: context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
+    )
     principal = principal_of(request)
     whose = principal.token or (request.client.host if request.client else "")
     outcome = context.suspects.ask(archive, whose)
@@ -356,7 +358,7 @@ async def get_snapshot(request: Request) -> Response:
     context, id = Context.of(request), requested_archive(request)
 
     def opened() -> tuple[BackupArchive, ArchiveReader]:
-        archive = context.tarkeep.find(id.type, id.name, id.profile)
+        archive = context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
         return archive, context.tarkeep.read_snapshot(id)
 
     archive, reader = await context.run(opened)

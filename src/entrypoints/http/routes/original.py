@@ -135,7 +135,7 @@ async def download(request: Request) -> Response:
     type = BackupType.parse(request.path_params["type"])
     name = _possible_name(type, request.path_params["name"])
     profile, principal = optional_profile(request.query_params), principal_of(request)
-    archive = await context.run(lambda: context.tarkeep.find(type, name, profile, principal))
+    archive = await context.run(lambda: context.tarkeep.find(type, name, profile, principal=principal))
     return await archive_response(request, archive, context.tarkeep.read, context.executor, attachment=True)
 
 
@@ -154,7 +154,7 @@ async def verify(request: Request) -> Response:
         document = InventoryDocument(blocks)
         verify = context.tarkeep.verify
         with verify.in_order(document.entries()) as local:
-            judged = verify.against(local, context.profile(document.profile), principal)
+            judged = verify.against(local, context.profile(document.profile), principal=principal)
             return written(context.tarkeep.scratch, judged, original_report, with_issues=True)
 
     return await context.compare(request, compare)
@@ -167,7 +167,7 @@ async def statistics(request: Request) -> Response:
         return {
             "status": "success",
             "timestamp": rfc3339(context.tarkeep.clock.now()),
-            **original_statistics(context.tarkeep.summarise.by_type(principal_of(request))),
+            **original_statistics(context.tarkeep.summarise.by_type(principal=principal_of(request))),
         }
 
     return await context.answer(collect)

@@ -23,6 +23,7 @@ from ..answers.conditional import Representation
 from ..answers.download import Source, StreamedResponse, attached, selected_response
 from ..answers.problems import Problem
 from ..context import Context, answer_json
+from ..edge.guard import principal_of
 from ..requests.parameters import allows_gaps, checked_text, requested_path, whole_number
 from .chains import ARCHIVE, PROFILE, OwnPath, requested_archive, requested_profile, requested_time
 from .gaps import count_headers, next_link
@@ -219,7 +220,7 @@ async def list_members(request: Request) -> Response:
     after = whole_number(query, "cursor", -1, 0, 1 << 62)
 
     def answer() -> Response:
-        archive = context.tarkeep.find(id.type, id.name, id.profile)
+        archive = context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
         page = context.tarkeep.list_members(archive, limit, after)
         following = str(page.entries[-1].at) if page.has_more else None
         body = {
@@ -236,7 +237,7 @@ async def get_member(request: Request) -> Response:
     path = requested_path(checked_text(request.path_params["path"], "the path"))
 
     def find_member() -> tuple[BackupArchive, Member]:
-        archive = context.tarkeep.find(id.type, id.name, id.profile)
+        archive = context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
         return archive, context.tarkeep.read_member.find(archive, path)
 
     archive, member = await context.run(find_member)

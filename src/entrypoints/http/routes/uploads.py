@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ....domain.access.tokens import Principal
 from ....domain.archives.archive import Offer
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.identity.archive_id import ArchiveId
@@ -131,7 +132,7 @@ async def ask(request: Request) -> Response:
 async def show(request: Request) -> Response:
     context = Context.of(request)
     upload = await _current(request)
-    return await context.answer(lambda: _told(context, upload), _standing(context, upload))
+    return await context.answer(lambda: _told(context, upload, principal_of(request)), _standing(context, upload))
 
 
 async def append(request: Request) -> Response:
@@ -153,7 +154,7 @@ async def append(request: Request) -> Response:
     )
     standing = _standing(context, upload)
     if upload.archive is not None and tus_headers.wants_representation(headers):
-        body = await context.run(lambda: _told(context, upload))
+        body = await context.run(lambda: _told(context, upload, principal_of(request)))
         return answer_json(body, 200, {**standing, "Preference-Applied": tus_headers.REPRESENTATION})
     return Response(status_code=204, headers=standing)
 
@@ -178,7 +179,7 @@ async def put(request: Request) -> Response:
     stored = _standing(context, upload)
     if upload.archive is not None:
         stored["Location"] = archive_location(upload.archive)
-    body = await context.run(lambda: _told(context, upload))
+    body = await context.run(lambda: _told(context, upload, principal_of(request)))
     return answer_json(body, 200 if upload.archive is None else 201, stored)
 
 
@@ -251,16 +252,16 @@ def _standing(context: Context, upload: Upload) -> dict[str, str]:
     return fields
 
 
-def _told(context: Context, upload: Upload) -> dict[str, object]:
+def _told(context: Context, upload: Upload, principal: Principal) -> dict[str, object]:
     return {
         "id": upload.id,
         "state": "stored" if upload.archive else "complete" if upload.is_complete else "unfinished",
         "offset": upload.offset_bytes,
         "length": upload.length_bytes,
         "expires_at": rfc3339(upload.expires_at(context.tarkeep.uploads.show.idle)) if upload.is_open else None,
-        "archive": _archive(context, upload.archive) if upload.archive else None,
+        "archive": _archive(context, upload.archive, principal) if upload.archive else None,
     }
 
 
-def _archive(context: Context, id: ArchiveId) -> object:
-    return msgspec.to_builtins(v1_archive(context.tarkeep.find(id.type, id.name, id.profile)))
+def _archive(context: Context, id: ArchiveId, principal: Principal) -> object:
+    return msgspec.to_builtins(v1_archive(context.tarkeep.find(id.type, id.name, id.profile, principal=principal)))

@@ -148,6 +148,7 @@ def tarkeep_over(
         upload_locks=ProcessUploadLocks(),
         unpacker=TargzUnpacker(read.surely, MemorySeekIndexes()),
         pack=gzipped,
+        token_store=None,
     )
 
 
