@@ -103,3 +103,17 @@ def test_what_is_left_out_no_more_is_named_until_it_is_archived(desk: Desk, patt
         desk.do("touch src/disk.iso")
         desk.dump("INC", "src", proven=proven)
         assert desk.given_back() == desk.seen()
+
+
+@pytest.mark.parametrize("appears", ["at the INC", "at the DIFF"])
+def test_nor_does_it_hide_the_parent_that_there_is(desk: Desk, appears: str) -> None:
+    """An INC made on top of a DIFF, where by rule it would be on top of the FULL: what the DIFF carries tells."""
+    desk.do("mkdir src; echo 1 >src/a; echo 1 >src/b")
+    desk.dump("FULL", "--exclude=*.tmp", "src", proven=False)
+    desk.do(f"echo 2 >src/a; {': >src/x.tmp' if appears == 'at the DIFF' else 'true'}")
+    desk.dump("DIFF", "--exclude=*.tmp", "src", proven=False)
+    desk.do(f"echo 3 >src/b; {': >src/x.tmp' if appears == 'at the INC' else 'true'}")
+    desk.dump("INC", "--exclude=*.tmp", "src", proven=False)
+    last = list(desk.points())[-1]
+
+    assert desk.given_back(last) == desk.seen("src/x.tmp")

@@ -58,6 +58,11 @@ NIGHTS: dict[str, Nights] = {
     ],
     "the DIFF deletes": [("DIFF", "rm src/a; echo n >src/n", 0), ("INC", "echo 3 >src/b", 1)],
     "the DIFF renames": [("DIFF", "mv src/d src/e; echo n >src/e/n", 0), ("INC", "echo 3 >src/b", 1)],
+    "the INC renames": [("DIFF", "echo 2 >src/a", 0), ("INC", "echo 3 >src/b; mv src/d src/y", 1)],
+    "what the DIFF renamed goes": [
+        ("DIFF", "echo 2 >src/a; mv src/d src/y", 0),
+        ("INC", "echo 3 >src/b; rm -r src/y", 1),
+    ],
     "in a folder": [("DIFF", "echo 2 >src/d/c; echo n >src/d/n", 0), ("INC", "echo 3 >src/b", 1)],
 }
 

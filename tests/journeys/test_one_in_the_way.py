@@ -33,6 +33,7 @@ LATER: list[Member] = [
     ("s/ok", tarfile.DIRTYPE, "", b""),
     ("s/ok/f", tarfile.REGTYPE, "", b"f2"),
 ]
+LONG = "s/" + "n" * 256
 DEEP = "/".join(["s", *["n" * 200] * 25])
 
 
@@ -56,6 +57,10 @@ CASES = {
     "link over a folder": InTheWay([("s/ok", tarfile.SYMTYPE, "z", b"")], ["s/ok"]),
     "fifo over a folder": InTheWay([("s/ok", tarfile.FIFOTYPE, "", b"")], ["s/ok"]),
     "upwards": InTheWay([("s/../../b", tarfile.REGTYPE, "", b"up")], ["s/../../b"]),
+    "name too long": InTheWay([(LONG, tarfile.REGTYPE, "", b"long")], [LONG]),
+    "folder's name too long": InTheWay(
+        [(LONG, tarfile.DIRTYPE, "", b""), (f"{LONG}/f", tarfile.REGTYPE, "", b"f")], [LONG, f"{LONG}/f"]
+    ),
     "too deep": InTheWay([(DEEP, tarfile.REGTYPE, "", b"deep")], [DEEP]),
 }
 

@@ -12,7 +12,7 @@ Pure: archives in, links out, whatever the order they come in. Archives in the t
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from attrs import frozen
@@ -26,7 +26,7 @@ from ..text.paths import SHOWN_BYTES, path_text
 from .link import Evidence, Link, overlooked_text
 from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
 
-RULE = 14
+RULE = 15
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -194,11 +194,12 @@ class _Ladder:
         rule = "the newest FULL before it" if child.id.type is BackupType.DIFF else self.rules.inc_base.value
         return self._to(parent, Evidence.INFERRED, f"by rule ({rule}){_checked(found)}", found)
 
-    def _refuted(self, parent: BackupArchive, how: str) -> Link | None:
+    def _refuted(self, parent: BackupArchive, how: str, lacking: Sequence[BackupArchive] = ()) -> Link | None:
         """
         Another link, where an archive between *parent* and this one carries what this one calls unchanged.
 
-        Then it was made from the snapshot file of the one between, or of one that is missing.
+        Then it was made from the snapshot file of the one between, or of one that is missing. *lacking* are archives
+        none of which has what *parent* lacks: what the one between lacks likewise is no reason against it.
         """
         child = self.child
         others = set(BackupType).difference((BackupType.FULL,), base_types(child.id.type, self.rules))
@@ -221,6 +222,13 @@ class _Ladder:
                 which = "that one" if candidate.id == between.id else candidate.id.label
                 reason += f"; {which} has every name that is said to be unchanged"
                 return self._to(candidate, Evidence.INFERRED, reason, found, tuple(tried))
+            is_left_out = found.is_excusable and not any(self.carries(one, found.examples) for one in lacking)
+            if lacking and found.verdict is Agreement.CONTRADICTS and is_left_out:
+                names = f"{counted(found.unresolved, 'name')} said to be unchanged{_example(found)}"
+                reason += (
+                    f"; {candidate.id.label} lacks {names}, as all do: left out of the dump, or an archive is missing"
+                )
+                return self._to(candidate, Evidence.UNCERTAIN, reason, found, tuple(tried))
             tried.append(candidate.id)
         reason += f", and that one lacks {counted(found.unresolved, 'name')} said to be unchanged{_example(found)}"
         return Link(child.id, None, Evidence.CONTRADICTED, reason, tuple(tried))
@@ -255,10 +263,13 @@ class _Ladder:
         """
         child = self.child
         before = self.among.before(child, NEAREST_TRIED)
+        is_left_out = found.is_excusable and not any(self.carries(archive, found.examples) for archive in before)
+        if is_left_out and (otherwise := self._refuted(parent, how, before)) is not None:
+            return otherwise
         names = f"{counted(found.unresolved, 'name')} that {'is' if found.unresolved == 1 else 'are'}"
         reason = f"the {how} parent {parent.id.label} lacks {names} said to be unchanged"
         reason += _example(found)
-        if found.is_excusable and not any(self.carries(archive, found.examples) for archive in before):
+        if is_left_out:
             them, were = ("it", "it was") if found.unresolved == 1 else ("them", "they were")
             reason += f"; no archive before it has {them}: {were} left out of the dump, or an archive is missing"
             return self._to(parent, Evidence.UNCERTAIN, reason, found)

@@ -7,7 +7,7 @@ only those that do, or whose directories were renamed, are taken apart: that is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import chain, islice
 
 from attrs import frozen
@@ -18,12 +18,12 @@ from ..names.name_table import NameTable, has_unchanged, origins_between
 from ..names.renames import DirectoryRenames
 from ..tar.dumpdirs import Dumpdir, Mark
 from ..tar.layout import BLOCK_BYTES
-from ..tar.paths import MAX_HELD_BYTES, is_placeable, join
+from ..tar.paths import MAX_HELD_BYTES, canonical, is_placeable, join, split
 from .fit import Agreement, Compatibility
 from .silence import leaves_open
 from .soundness import is_carried_out
 
-RULE = 10
+RULE = 11
 """Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
 
 EXAMPLES = 10
@@ -139,8 +139,8 @@ def overruled(child: NameTable, between: NameTable, limit: int = EXAMPLES) -> tu
     """
     Files that *between* carries and *child* calls unchanged, the first *limit* of them by their paths.
 
-    If *child* built on something from before *between*, these would not have changed since, and did. Where directories
-    were renamed nothing is told.
+    If *child* built on something from before *between*, these would not have changed since, and did. Nothing is told of
+    directories that either archive tells to be renamed, nor of what is below them: there one path may be of two.
 
     Raises:
         MemberUnreadable: a listing is malformed.
@@ -149,11 +149,12 @@ def overruled(child: NameTable, between: NameTable, limit: int = EXAMPLES) -> tu
     """
     found: list[bytes] = []
     files = between.files
-    if child.renames or between.renames or between.has_odd_paths:
+    if between.has_odd_paths:
         return ()
+    renamed = {canonical(path) for one in (*child.renames, *between.renames) for path in (one.old, one.new)}
     for number, folder in enumerate(files.folders):
         row = child.row(folder)
-        if row is None or not row.listed:
+        if row is None or not row.listed or (renamed and _is_within(folder, renamed)):
             continue
         unchanged = _marked(child, folder, (Mark.UNCHANGED,))
         names = files.names.some(files.firsts[number], files.firsts[number + 1]) if unchanged else ()
@@ -161,6 +162,15 @@ def overruled(child: NameTable, between: NameTable, limit: int = EXAMPLES) -> tu
         if len(found) >= limit:
             break
     return tuple(found[:limit])
+
+
+def _is_within(path: bytes, directories: Container[bytes]) -> bool:
+    """*path*, or a directory above it, is one of *directories*."""
+    while path not in directories:
+        if not path:
+            return False
+        path = split(path)[0]
+    return True
 
 
 @frozen

@@ -20,7 +20,7 @@ from attrs import frozen
 
 from ..tar.dumpdirs import Mark, Rename
 from ..tar.layout import BLOCK_BYTES
-from ..tar.paths import MAX_LEVELS, is_placeable, split
+from ..tar.paths import MAX_NAME_BYTES, is_placeable, split
 from .columns import DIRECTORY, TABLE_MEMBERS, MemberColumns, dumpdir_of
 from .packed_texts import Texts
 from .renames import DirectoryRenames
@@ -208,7 +208,7 @@ def mark_of(table: NameTable, path: bytes) -> Mark | None:
 
 def is_odd(path: bytes) -> bool:
     """*path* has ``..`` in it, so that tar extracts nothing of it, or it lies too deep for any tar."""
-    return (len(path) > MAX_LEVELS and not is_placeable(path)) or (b".." in path and b".." in path.split(b"/"))
+    return (len(path) > MAX_NAME_BYTES and not is_placeable(path)) or (b".." in path and b".." in path.split(b"/"))
 
 
 def names_alone(listing: bytes) -> bytes:

@@ -11,6 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeAlias
 
+MAX_NAME_BYTES = 255
+"""A name takes that much in every file system of Linux."""
+
 MAX_PATH_BYTES = 4095
 """Longer paths cannot be given to Linux in one piece, so tar cannot extract them either."""
 
@@ -37,8 +40,14 @@ def canonical(path: bytes) -> bytes:
 
 
 def is_placeable(path: bytes) -> bool:
-    """*path* is none that only harm could have made."""
-    return len(path) <= MAX_LEVELS or (len(path) <= MAX_PATH_BYTES and path.count(b"/") <= MAX_LEVELS)
+    """Tar could extract something at *path*; unless only a hostile archive, or another system, can contain it."""
+    if len(path) <= MAX_NAME_BYTES:
+        return True
+    return (
+        len(path) <= MAX_PATH_BYTES
+        and path.count(b"/") <= MAX_LEVELS
+        and max(map(len, path.split(b"/"))) <= MAX_NAME_BYTES
+    )
 
 
 def names_bytes(names: Collection[bytes]) -> int:

@@ -47,7 +47,7 @@ class Lack:
             case GapKind.IN_THE_WAY:
                 return "what is there before it is in its way"
             case GapKind.TOO_DEEP:
-                return "its path is longer than any that can be extracted"
+                return "its path, or a name in it, is longer than any that can be extracted"
             case GapKind.UPWARDS:
                 return "its path has .. in it, and tar extracts nothing of that"
             case GapKind.DAMAGED:
