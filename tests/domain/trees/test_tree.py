@@ -713,7 +713,8 @@ def test_what_lay_too_deep_before_does_not_matter_to_names_that_are_elsewhere() 
     assert not tree.gaps
 
 
-FLOOD = [deep(500, b"%d" % number + b"n" * 3_000) for number in range(400)]  # 2 MB of directories' paths for each
+LONG_WAY = b"/".join([b"n" * 250] * 12)
+FLOOD = [deep(490, b"%d/%b" % (number, LONG_WAY)) for number in range(400)]  # 2 MB of directories' paths for each
 
 
 @pytest.mark.parametrize(
