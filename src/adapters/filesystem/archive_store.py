@@ -554,9 +554,6 @@ class _Reader:
         self._file.close()
 
 
-# -- files relative to an open directory -----------------------------------------------------------------------------
-
-
 def _reader(id: ArchiveId, name: str, directory: int, start: int = 0, stop: int | None = None) -> _Reader:
     """The bytes of the file *name*, which belongs to *id*. Raises FileNotFoundError."""
     file = open_regular(name, directory)

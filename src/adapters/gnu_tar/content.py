@@ -19,7 +19,7 @@ def file_in(blocks: Iterable[bytes], path: bytes) -> Iterator[bytes]:
     The bytes of the file *path* in the tar that *blocks* are, in which nothing else lies but folders above it.
 
     Raises:
-        WrongUse: what lies there is no file.
+        UsageError: what lies there is no file.
         NotATar: the tar cannot be read.
     """
     try:

@@ -386,6 +386,3 @@ def _entry(transaction: Transaction, id: ArchiveId) -> tuple[int, BackupArchive 
     for seq, *row in transaction.rows(ENTRY, identity(id)):
         return seq, archive_of(row)
     return 0, None
-
-
-# -- statements ------------------------------------------------------------------------------------------------------

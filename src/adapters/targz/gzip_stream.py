@@ -1,5 +1,5 @@
 """
-Gzip as a stream of members, inflated by isal or, as fallback, by the standard library's zlib.
+Gzip as a stream of members, whatever engine inflates them (see `deflate`).
 
 An engine knows raw deflate only; member headers, trailers and padding are read here, once for all engines, so that
 the same bytes are accepted by each. For damaged data the reason may differ: isal goes on after some broken Huffman

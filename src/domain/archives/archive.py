@@ -1,5 +1,5 @@
 """
-The nouns of Tarkeep: an archive, its identity, its digests, and what its bytes turned out to be.
+An archive, and what is known of it: what its bytes turned out to be, where it came from, in which state it is.
 
 All values are frozen and validate themselves, so one that exists is a good one. Sizes are bytes, times are aware and
 in UTC, digests are lower-case hex.

@@ -73,7 +73,7 @@ def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
     One that *is_doubtful* is read though its sum is wrong: some member of it, nobody knows which, is not what it was.
 
     Raises:
-        SidecarInvalid: not JSON, another format, a member missing or not what it should be, or the sum.
+        InvalidSidecar: not JSON, another format, a member missing or not what it should be, or the sum.
     """
     try:
         members = json.loads(sidecar)
@@ -128,7 +128,7 @@ def _check_format(found: object) -> None:
 
 
 def _check_sum(members: Mapping[str, object], sidecar: bytes) -> None:
-    """Raises SidecarInvalid where all members but ``sum``, laid out as `encode` does it, have another SHA-256."""
+    """Raises InvalidSidecar where all members but ``sum``, laid out as `encode` does it, have another SHA-256."""
     laid_out = _LAID_OUT.search(sidecar)
     if laid_out is not None and _sha256(sidecar[: laid_out.start()] + _END) == laid_out[1]:
         return  # the text as it stands; laying the members out anew takes 40 times as long

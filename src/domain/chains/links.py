@@ -363,6 +363,3 @@ def _checked(found: Compatibility) -> str:
     if found.verdict is Agreement.FITS:
         return ", and it has every name that is said to be unchanged"
     return ", which cannot be checked"
-
-
-# -- what follows from links -----------------------------------------------------------------------------------------

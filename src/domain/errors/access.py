@@ -19,7 +19,7 @@ class NotAuthenticated(TarkeepError):
 
 @define
 class ScopeMissing(TarkeepError):
-    """A token has not the right that is needed; *needed* are scopes, any of which would do."""
+    """The token lacks a required scope; any of *needed* would do."""
 
     needed: tuple[str, ...]
 

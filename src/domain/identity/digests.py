@@ -19,7 +19,7 @@ def parse_digest(algorithm: str, text: str) -> str:
     *text* as lower-case hex of the right length for *algorithm* (``md5`` or ``sha256``).
 
     Raises:
-        DigestInvalid: it is not hex, or has another length.
+        InvalidDigest: it is not hex, or has another length.
     """
     length = _HEX_LENGTH[algorithm]
     if len(text) == length and _LOWER_HEX.fullmatch(text):

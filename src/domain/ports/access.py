@@ -38,7 +38,7 @@ class TokenStore(Protocol):
         Let *id* be revoked since *at*, unless it is already; the token as it is then.
 
         Raises:
-            TokenNotFound: there is none.
+            TokenNotFound: no token has that id.
         """
 
     def note_use(self, id: str, at: datetime) -> None:

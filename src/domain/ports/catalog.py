@@ -131,7 +131,7 @@ class Catalog(KeptLinks, Protocol):
         The entry of *id*.
 
         Raises:
-            ArchiveNotFound: there is none.
+            ArchiveNotFound: no archive is stored under that identity.
         """
 
     def named(self, type: BackupType, name: str, *, profiles: Collection[str] | None = None) -> list[BackupArchive]:
@@ -205,7 +205,7 @@ class Catalog(KeptLinks, Protocol):
         Set the state of the entry of *id*.
 
         Raises:
-            ArchiveNotFound: there is none.
+            ArchiveNotFound: no archive is stored under that identity.
         """
 
     def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:

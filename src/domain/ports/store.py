@@ -1,12 +1,5 @@
 """
-What the use cases need from the outside world, and what they may rely on.
-
-Each port is a `typing.Protocol`: an adapter implements it by having its methods, not by inheriting. The promises are
-written here; the contract test of the same name under ``tests/contracts`` proves them for every adapter. All ports are
-synchronous and, unless said otherwise, safe to call from several threads at once.
-
-Errors are those of `domain.errors`; besides the ones named at a method, every method of a store or catalog may raise
-`BackendUnavailable`, and every writing one `InsufficientStorage` or `ReadOnly`.
+The store: the bytes of archives and their side-cars by identity. It is the truth; all else can be made again from it.
 """
 
 from __future__ import annotations
@@ -23,9 +16,6 @@ from ..identity.archive_id import ArchiveId
 
 Block: TypeAlias = bytes | bytearray | memoryview
 """A piece of an archive of any length. Unless the method says otherwise it may be kept only until the call returns."""
-
-
-# -- the store -------------------------------------------------------------------------------------------------------
 
 
 @frozen
@@ -188,7 +178,7 @@ class ArchiveStore(Protocol):
         The bytes of the snapshot file kept with *id*.
 
         Raises:
-            SnapshotNotFound: there is none, or no such archive.
+            SnapshotNotFound: the archive is not stored, or no snapshot file is kept with it.
         """
 
     def ids(self) -> Iterator[ArchiveId]:
@@ -220,27 +210,3 @@ class ArchiveStore(Protocol):
 
     def close(self) -> None:
         """Release what the store holds, such as its lock. Idempotent."""
-
-
-# -- the catalog -----------------------------------------------------------------------------------------------------
-
-
-# -- more than fits into memory --------------------------------------------------------------------------------------
-
-
-# -- looking at bytes while they pass --------------------------------------------------------------------------------
-
-
-# -- the members of archives -----------------------------------------------------------------------------------------
-
-
-# -- looking inside --------------------------------------------------------------------------------------------------
-
-
-# -- resumable uploads -----------------------------------------------------------------------------------------------
-
-
-# -- who comes in ----------------------------------------------------------------------------------------------------
-
-
-# -- small ones ------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ class UploadSessions(Protocol):
         The upload *id*.
 
         Raises:
-            UploadNotFound: there is none.
+            UploadNotFound: no upload has that id.
         """
 
     def all(self) -> list[Upload]:

@@ -1,5 +1,5 @@
 """
-What a tar holds: its members, and the listings of directories that GNU tar's incremental archives carry.
+What a tar holds: its members, as they were recorded and as they are read.
 
 Names are bytes, byte for byte as the archive has them, so names that are not UTF-8 survive. Only what spells one name
 in two ways is taken off: ``./`` in front, and the slash that ends a directory's. So ``tar -C DIR .`` and ``tar -C DIR

@@ -40,7 +40,7 @@ def canonical(path: bytes) -> bytes:
 
 
 def is_placeable(path: bytes) -> bool:
-    """Tar could extract something at *path*; unless only a hostile archive, or another system, can contain it."""
+    """Tar can extract something at *path*: the path, each name in it and its depth are within what Linux takes."""
     if len(path) <= MAX_NAME_BYTES:
         return True
     return (

@@ -1,14 +1,10 @@
 """
-The headers of a tar, read and written: what a record says of its member, and the same headers for another name.
+A member, read from the headers recorded of it.
 
 Pure and per record: no position in an archive, no file. Where readers of tar differ GNU tar is followed, since it is
-what restores; see `adapters.tar_walk` for which types have data. Names are told as one name space: without leading
-``./``, without the slash that ends a directory's, the root of ``tar -C DIR .`` being empty; absolute ones stay so. What
-cannot be read raises, a number that only informs is 0 instead.
-
-Headers are written so that every reader of tar finds the same in them: names longer than their field, or not ASCII,
-are in a pax record, those that are not UTF-8 in a GNU long name, because a pax record is UTF-8 to most readers. The
-prefix area is empty: GNU tar keeps times there that others take for the beginning of the name.
+what restores; see `adapters.targz.tar_walk` for which types have data. Names are told as one name space: without
+leading ``./``, without the slash that ends a directory's, the root of ``tar -C DIR .`` being empty; absolute ones stay
+so. What cannot be read raises, a number that only informs is 0 instead.
 """
 
 from __future__ import annotations
@@ -331,6 +327,3 @@ def read_pax_records(at: int, data: bytes) -> list[tuple[bytes, bytes]]:
         found.append((keyword, data[equals + 1 : end - 1]))
         position = end
     return found
-
-
-# -- writing ---------------------------------------------------------------------------------------------------------

@@ -1,4 +1,10 @@
-"""The headers of a member for another name, mode or kind, so that its data need not be touched."""
+"""
+The headers of a member for another name, mode or kind, so that its data need not be touched.
+
+They are written so that every reader of tar finds the same in them: names longer than their field, or not ASCII, are
+in a pax record, those that are not UTF-8 in a GNU long name, because a pax record is UTF-8 to most readers. The prefix
+area is empty: GNU tar keeps times there that others take for the beginning of the name.
+"""
 
 from __future__ import annotations
 

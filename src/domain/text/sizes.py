@@ -1,4 +1,4 @@
-"""Numbers of bytes: the most that one archive may have, and how people read them."""
+"""Numbers of bytes as people read them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def read_setting_file(setting: str, path: Path, most_bytes: int = MOST_BYTES) ->
     What is in the file *path* that *setting* names.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: no file is at that path.
         InvalidSetting: it cannot be read, is larger than *most_bytes*, or is a pipe that nobody writes into.
     """
     try:

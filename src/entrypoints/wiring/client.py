@@ -92,7 +92,7 @@ def local_archive(file: Path, type: BackupType) -> LocalArchive:
     The archive that lies in *file*.
 
     Raises:
-        WrongUse: there is no such file, or it cannot be looked at.
+        UsageError: there is no such file, or it cannot be looked at.
     """
     try:
         return described(file, type)

@@ -58,7 +58,7 @@ def check_data_directory(settings: StorageSettings) -> None:
     Judge whether there is a data directory of tokens and of the log of writes; nothing is made.
 
     Raises:
-        InvalidSetting, FolderUnusable: there is none.
+        InvalidSetting, FolderUnusable: the directory is not there or is no data directory of Tarkeep.
     """
     check_is_there(settings.data, (MARKER, TOKENS, AUDIT))
 
@@ -68,7 +68,7 @@ def check_store(settings: StorageSettings) -> None:
     Judge whether there is a store, which is in a data directory of its own; nothing is made.
 
     Raises:
-        InvalidSetting, FolderUnusable: there is none.
+        InvalidSetting, FolderUnusable: the directory is not there or is no data directory of Tarkeep.
     """
     url = settings.store or f"file:{settings.data}"
     if url.startswith("file:"):

@@ -108,7 +108,7 @@ class FetchSnapshot:
 
         Raises:
             SnapshotUnusable: it is damaged or lost, or what comes is not what the server names.
-            NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+            ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may help.
         """
         if base is None:
             return None
@@ -152,7 +152,7 @@ class PlanDump:
         older clients, and does not count then.
 
         Raises:
-            NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+            ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may help.
             FolderUnusable: a file of patterns cannot be read.
         """
         planned = self._usable(profile, wanted, rule, now, notice)

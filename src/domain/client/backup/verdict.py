@@ -80,7 +80,7 @@ class AskVerdict:
         Whether tar forgot files of *source* in *id*; false where the server does not tell.
 
         Raises:
-            NoAnswer, Refused, Unauthorized: as calling.
+            ServerUnreachable, Refused, Unauthorized: as calling.
         """
         try:
             told = self.retrying(lambda: self.chains.detail(id), on_retry=notice)
@@ -95,7 +95,7 @@ class AskVerdict:
         None where a FULL is what puts right what *verdict* tells.
 
         Raises:
-            NoAnswer, Refused, Unauthorized: as calling.
+            ServerUnreachable, Refused, Unauthorized: as calling.
         """
         if not verdict.obstacles:
             return None
@@ -110,7 +110,7 @@ class AskVerdict:
         What is to be said of *id*, a dump of *source*; None where the server does not tell of single points.
 
         Raises:
-            NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+            ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may help.
         """
         try:
             told = self.retrying(lambda: self.chains.detail(id), on_retry=notice)

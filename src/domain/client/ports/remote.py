@@ -1,9 +1,7 @@
 """
-What the client's use cases need: a server to talk to, a folder of archives, digests computed before, somebody to tell.
+A server to send archives to and to get them from, over whatever line.
 
-Like the server's ports (`domain.ports`) these are protocols whose promises the contract tests prove for each adapter.
-Errors are those of `domain.errors`; every method of `RemoteStore` may raise `ServerUnreachable` (worth another try),
-`Unauthorized` and `Refused`.
+Every method of `RemoteStore` may raise `ServerUnreachable` (worth another try), `Unauthorized` and `Refused`.
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ class PullArchive:
         Raises:
             LocalConflict: other bytes lie here under its name.
             PulledBytesDiffer: the bytes that come are not those the server names.
-            ArchiveNotFound, NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+            ArchiveNotFound, ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may
+                help.
             PullInProgress, LocalDiskFull, FolderUnusable: it cannot be written.
         """
         here = self.landing.find(archive)

@@ -167,7 +167,7 @@ class PushArchive:
         The archive as it is stored, with *notes* for people.
 
         Raises:
-            NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+            ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may help.
             ParentMoved: the server would continue from another archive than the one in *lineage*.
             LocalFileChanged: it is not the version that was listed.
             DigestMismatch: the server stored other bytes than were read.

@@ -59,7 +59,7 @@ class PushStream:
         Raises:
             EmptyArchive: there were no bytes.
             UploadGone: the server is further behind than what is kept.
-            NoAnswer, Refused, Unauthorized, DigestMismatch, ParentMoved: as for `PushArchive`.
+            ServerUnreachable, Refused, Unauthorized, DigestMismatch, ParentMoved: as for `PushArchive`.
             Whatever *blocks* raises; nothing is stored then.
         """
         window = _Window(iter(blocks), self.hasher.checksum(ChecksumAlgorithm.SHA256), progress)

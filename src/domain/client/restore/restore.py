@@ -75,9 +75,9 @@ class PlanRestoring:
 
         Raises:
             NotRestorable: that point cannot be restored.
-            NotThere: there is none.
+            RemoteNotFound: the server knows no such point.
             ArchiveNotFound: an archive of the plan is gone since it was made.
-            NoAnswer, Refused, Unauthorized: the server, after trying again where that may help.
+            ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may help.
         """
         plan = self.point(profile, at, notice, allow_gaps=allow_gaps)
         if not plan.is_sound:
@@ -253,7 +253,7 @@ class RestorePath:
         Raises:
             NotRestorable: that point cannot be restored.
             UnsafeMembers: a member would write elsewhere; those in blocks before were extracted.
-            NoAnswer: the line broke; a part was extracted.
+            ServerUnreachable: the line broke; a part was extracted.
             ExtractFailed: tar gave up; a part was extracted.
         """
         guard = MemberGuard(links)

@@ -100,7 +100,7 @@ class RevokeToken:
         The token as it is then; *id* may be the whole token, too. Once more is no error.
 
         Raises:
-            TokenNotFound: there is none.
+            TokenNotFound: no token has that id.
         """
         now = self.clock.now()
         token = self.token_store.revoke(token_id(id) or id, now)
@@ -131,7 +131,7 @@ class Authenticate:
         Judge once more whoever was let in with a token: what takes long may outlive it.
 
         Raises:
-            NotLetIn: the token was revoked since, or is expired.
+            NotAuthenticated: the token was revoked since, or is expired.
             BackendUnavailable: as calling.
         """
         if principal.token is None:

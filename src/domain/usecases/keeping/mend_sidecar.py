@@ -55,7 +55,7 @@ class MendSidecar:
         What *stored* is, which its side-car says from now on.
 
         Raises:
-            SidecarInvalid: nothing that is known of it can be believed.
+            InvalidSidecar: nothing that is known of it can be believed.
         """
         entry = self._entry(stored.id)
         found, contents = self._looked_at(stored)
@@ -99,7 +99,7 @@ class MendSidecar:
 
     def _anew(self, stored: StoredArchive, found: Digests | None, contents: Contents | None) -> Mended:
         if found is None:
-            raise InvalidSidecar("there is none that can be read, nor can the archive")
+            raise InvalidSidecar("neither it nor its archive can be read; restore both from another copy")
         if stored.sidecar is not None and contents is None:
             raise InvalidSidecar("it cannot be read, and its archive is no whole .tar.gz")
         zone = self.rules.of(stored.id.profile).time_zone
@@ -189,7 +189,7 @@ _MEMBER_BEGINS = re.compile(r'\n  (?=")')  # as a side-car is laid out: what bel
 def _refuse_foreign(stored: StoredArchive) -> None:
     """
     Raises:
-        SidecarInvalid: the side-car is one that nobody changed, of another archive.
+        InvalidSidecar: the side-car is one that nobody changed, of another archive.
     """
     try:
         said = sidecar.decode(stored.sidecar or b"")

@@ -194,10 +194,10 @@ def described(stored: StoredArchive) -> BackupArchive:
     The archive that the side-car of *stored* describes, damaged where its length is another.
 
     Raises:
-        SidecarInvalid: it has none, or one that is not to be believed or describes something else.
+        InvalidSidecar: it has none, or one that is not to be believed or describes something else.
     """
     if stored.sidecar is None:
-        raise InvalidSidecar("there is none")
+        raise InvalidSidecar("the file is missing")
     archive = sidecar.decode(stored.sidecar)
     if archive.id != stored.id:
         raise InvalidSidecar(f"it describes {archive.id}")

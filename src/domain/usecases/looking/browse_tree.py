@@ -172,7 +172,7 @@ class ReadMember:
         The member that extracting would leave at *path*: the last of that name; of a hard link what it leads to.
 
         Raises:
-            MemberNotFound: there is none with bytes of its own.
+            MemberNotFound: no member at that path has bytes of its own.
         """
         wanted = canonical(path)
         for _ in range(_MAX_LINKS):

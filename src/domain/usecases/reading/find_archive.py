@@ -30,7 +30,7 @@ class FindArchive:
         """
         The archive of that type and name; without *profile*, in whichever one profile holds it.
 
-        A profile that *principal* does not see is not looked into: for him there is none.
+        A profile that *principal* may not see is not looked into, as if it did not exist.
 
         Raises:
             ArchiveNotFound: none does.

@@ -32,7 +32,7 @@ def snapshot_digest(store: ArchiveStore, id: ArchiveId, hasher: Hasher) -> str:
     The SHA-256 of the snapshot file kept with *id*, in lower-case hex.
 
     Raises:
-        SnapshotNotFound: there is none.
+        SnapshotNotFound: no snapshot file is kept with the archive.
     """
     running = hasher.checksum(ChecksumAlgorithm.SHA256)
     with store.snapshot(id) as blocks:
@@ -111,7 +111,8 @@ class ReadSnapshot:
         Its bytes; the caller leaves the reader's context. One that turns out to be damaged is not offered any more.
 
         Raises:
-            ArchiveNotFound, SnapshotNotFound: there is none; the latter also in the place of the last bytes.
+            ArchiveNotFound, SnapshotNotFound: the archive or its snapshot file is not stored; the latter also in the
+                place of the last bytes.
         """
         archive = self.catalog.find(id)
         if not archive.has_snapshot or archive.lineage.snapshot_after is None:

@@ -111,7 +111,7 @@ class ShowUpload:
     def __call__(self, id: str) -> Upload:
         """
         Raises:
-            UploadNotFound, UploadGone: there is none, or it is over.
+            UploadNotFound, UploadGone: no upload has that id, or it is over.
             StagedBytesMissing: it is over from now on, since its bytes are lost.
             CatalogBusy, BackendUnavailable, ...: whether it is stored cannot be told now, nor where it stands.
         """
@@ -163,7 +163,7 @@ class ShowUpload:
 
     def check_owner(self, id: str, owner: str | None) -> None:
         """
-        Judge whether the upload *id* was begun with the token *owner*; None is none.
+        Judge whether the upload *id* was begun with the token *owner*, None for no token.
 
         Raises:
             UploadNotFound: it was not, or there is none.
@@ -191,7 +191,7 @@ class EndUpload:
     def __call__(self, id: str) -> None:
         """
         Raises:
-            UploadNotFound, UploadGone: there is none, or it is over.
+            UploadNotFound, UploadGone: no upload has that id, or it is over.
             UploadLocked: a request is sending for it.
         """
         with self.show.locks.hold(id, self.show.patience):

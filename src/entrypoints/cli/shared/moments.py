@@ -44,7 +44,7 @@ def point_at(text: str, output: Output) -> str:
     What ``--at`` *text* asks of a server: ``latest``, an archive as NAME or TYPE/NAME, or a time in UTC.
 
     Raises:
-        WrongUse, InvalidName, InvalidType: it is none of that.
+        UsageError, InvalidName, InvalidType: it is none of that.
     """
     if text.strip().lower() == LATEST:
         return LATEST

@@ -80,7 +80,7 @@ def optional_profile(given: str | None, settings: ClientSettings) -> str | None:
     The profile that a command is about: the one it was *given*, else that of the settings, else None.
 
     Raises:
-        WrongUse: an archive stands where the profile should.
+        UsageError: an archive stands where the profile should.
         InvalidName: it can be no profile.
     """
     profile = given or settings.profile or None
@@ -92,7 +92,7 @@ def optional_profile(given: str | None, settings: ClientSettings) -> str | None:
 
 
 def required_profile(given: str | None, settings: ClientSettings) -> str:
-    """`optional_profile`, without which the command can do nothing: WrongUse where there is none."""
+    """`optional_profile`, without which the command can do nothing: UsageError where there is none."""
     profile = optional_profile(given, settings)
     if profile is None:
         raise UsageError("which profile", f"name one, or set TARKEEP_PROFILE, or profile = ... in {where_to_set()}")

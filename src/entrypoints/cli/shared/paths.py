@@ -13,7 +13,7 @@ def given_path(text: str) -> bytes:
     The path that an argument names, written as ``tarkeep ls`` shows it or byte for byte.
 
     Raises:
-        WrongUse: a backslash stands alone.
+        UsageError: a backslash stands alone.
     """
     try:
         # what is not UTF-8 in an argument stands for itself

@@ -34,7 +34,7 @@ class Lines(Progress):
     tell: Tell
     _told_at: dict[str, float] = field(factory=dict, init=False)
 
-    def at(self, name: str, position: int, moved_bytes: int, size_bytes: int | None) -> None:  # noqa: ARG002
+    def at(self, name: str, position: int, moved_bytes: int, size_bytes: int | None) -> None:  # noqa: ARG002  # the signature is that of `Progress.at`
         now = time.monotonic()
         if position != size_bytes and now - self._told_at.get(name, -math.inf) >= 1:
             self._told_at[name] = now

@@ -195,7 +195,7 @@ class Guard:
         Let the request in, with its principal in *scope*, or not.
 
         Raises:
-            NotLetIn, ScopeMissing, ProfileNotFound, UploadNotFound: he is not.
+            NotAuthenticated, ScopeMissing, ProfileNotFound, UploadNotFound: he is not.
             BackendUnavailable: the tokens cannot be read.
             Problem: too many wrong tokens came from there, or the request was made by a web page of another site.
         """

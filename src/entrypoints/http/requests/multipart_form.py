@@ -78,7 +78,7 @@ class MultipartUpload:
 
         Raises:
             Problem: the form is broken or not what is expected.
-            InvalidName, InvalidType, DigestInvalid, ProfileNotFound: by what the fields say.
+            InvalidName, InvalidType, InvalidDigest, ProfileNotFound: by what the fields say.
             TooLarge: by the bytes.
         """
         parser = PushMultipartParser(

@@ -114,7 +114,7 @@ def declared_digests(headers: Headers) -> DeclaredDigests:
     The digests a request declares: ``Repr-Digest`` (RFC 9530), ``X-Checksum-Sha256`` (hex), ``Content-MD5`` (RFC 1864).
 
     Raises:
-        DigestInvalid: one is not readable.
+        InvalidDigest: one is not readable.
         Problem: ``digest-unsupported`` where a Repr-Digest has no algorithm known here; ``digest-invalid`` where two
             differ.
     """
@@ -159,7 +159,7 @@ def lineage(said: Mapping[str, str]) -> Lineage:
     Where an archive comes from, by what its sender *said*; what is empty is not said.
 
     Raises:
-        InvalidType, InvalidName, DigestInvalid: by what is not readable.
+        InvalidType, InvalidName, InvalidDigest: by what is not readable.
         Problem: ``invalid-parameter``: a parent that is not ``TYPE/NAME``.
     """
     parent = None

@@ -119,7 +119,7 @@ def checksum(headers: Headers) -> Checksum | None:
 
     Raises:
         Problem: ``digest-unsupported``.
-        DigestInvalid: not readable.
+        InvalidDigest: not readable.
     """
     value = headers.get("upload-checksum")
     if value is None:
@@ -185,7 +185,7 @@ def offer(described: Mapping[str, str]) -> Offer:
     The archive that a creation's metadata describe.
 
     Raises:
-        InvalidName, InvalidType, DigestInvalid: by what they say.
+        InvalidName, InvalidType, InvalidDigest: by what they say.
         Problem: something is missing, or a time not readable.
     """
     missing = [name for name in ("filename", "profile", "type") if not described.get(name)]
