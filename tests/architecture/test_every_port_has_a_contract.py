@@ -30,7 +30,6 @@ PARTS = {
 LACKING = {
     # tested by their one adapter, and by use cases over it
     "ArchiveSource",
-    "Compressor",
     "Dumper",
     "Extractor",
     "ForeignStore",

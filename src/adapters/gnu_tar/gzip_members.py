@@ -43,13 +43,16 @@ class GzipMembers:
                     future.cancel()
 
     def _pieces(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        """*blocks* as pieces of *member_bytes*, the last one shorter; none where *blocks* raise before their end."""
+        """
+        *blocks* as pieces of *member_bytes*, the last one shorter or as long; that is held until *blocks* have ended
+        well, since whoever has all of an archive takes it for whole.
+        """
         held: list[bytes] = []
         size = 0
         for block in blocks:
             held.append(block)
             size += len(block)
-            while size >= self.member_bytes:
+            while size > self.member_bytes:
                 joined = b"".join(held)
                 yield joined[: self.member_bytes]
                 held, size = [joined[self.member_bytes :]], size - self.member_bytes
