@@ -48,10 +48,15 @@ class LoggedNotices:
         self._log.warning("whole again", archive=id)
 
 
+def line_format(format: str) -> logging.Formatter:
+    """What makes lines of events; *format* is ``text`` or ``json``."""
+    return _Json() if format == "json" else _Text()
+
+
 def configure(level: str, format: str) -> None:
-    """Set up logging of the process. *format* is ``text`` or ``json``."""
+    """Set up logging of the process, in lines of *format*."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if format == "json" else _Text())
+    handler.setFormatter(line_format(format))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # Nothing of this is written; finding it out takes a third of the time of a line.
     logging._srcfile = None  # as the manual of logging has it, under Optimization

@@ -32,16 +32,11 @@ LACKING = {
     "ArchiveSource",
     "Dumper",
     "Extractor",
-    "ForeignStore",
-    "InventorySorter",
     "LocalTree",
     "Members",
-    "Notifier",
     "RemoteChains",
     "RemoteStore",
-    "Scratch",
     "Spool",
-    "Turns",
 }
 
 

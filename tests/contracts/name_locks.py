@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -14,27 +11,12 @@ import pytest
 from tarkeep.domain.errors.archives import ReceiveInProgress
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.system import NameLocks
+from tests.support.alone import each_holds_alone
 
 ID = ArchiveId("document", BackupType.FULL, "a.tar.gz")
 OTHER = ArchiveId("document", BackupType.INC, "a.tar.gz")
 AT_ONCE = timedelta(0)
 LONG = timedelta(minutes=1)
-
-
-def each_holds_alone(hold: Callable[[int], AbstractContextManager[None]]) -> bool:
-    """Of eight threads that hold something ten times each, no two do at once."""
-    alone = threading.Lock()
-
-    def take(number: int) -> bool:
-        with hold(number):
-            free = alone.acquire(blocking=False)
-            if free:
-                time.sleep(0.001)  # for another to come in, if it could
-                alone.release()
-            return free
-
-    with ThreadPoolExecutor(8) as pool:
-        return all(list(pool.map(take, range(80))))
 
 
 class NameLocksContract:

@@ -13,11 +13,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from attrs import frozen
 
 from tarkeep.adapters.local.legacy_folder import LegacyFolder
 from tarkeep.domain.access.tokens import ANONYMOUS
 from tarkeep.domain.errors.settings import InvalidSetting
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tests.contracts.foreign_store import ForeignDoor, ForeignStoreContract, Laid
 from tests.support.archives import digests_of, make_targz
 from tests.support.assembled import InMemory
 from tests.support.require import require
@@ -43,6 +45,37 @@ def put(folder: Path, type: str, name: str, content: bytes, **sidecar: object) -
             **sidecar,
         }
         (folder / type / f"{name.removesuffix('.gz')}.json").write_text(json.dumps(members, indent=2))
+
+
+@frozen
+class _Door:
+    store: LegacyFolder
+
+    def clear(self) -> None:
+        shutil.rmtree(self.store.path, ignore_errors=True)
+        (self.store.path / "FULL").mkdir(parents=True)
+
+    def lay(self, archive: Laid) -> None:
+        local = archive.received_at.astimezone(PARIS).replace(tzinfo=None).isoformat()
+        put(
+            self.store.path,
+            archive.type.value,
+            archive.name,
+            archive.content,
+            profile=archive.profile,
+            uploaded_at=local,
+        )
+
+    def spoil(self, archive: Laid) -> None:
+        (self.store.path / archive.type.value / f"{archive.name.removesuffix('.gz')}.json").write_text("{")
+
+
+class TestLegacyFolder(ForeignStoreContract):
+    @pytest.fixture
+    def door(self, tmp_path: Path) -> ForeignDoor:
+        door = _Door(LegacyFolder(tmp_path / "remote_backups", PARIS))
+        door.clear()
+        return door
 
 
 @pytest.fixture

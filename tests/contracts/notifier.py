@@ -1,0 +1,62 @@
+"""What every `Notifier` promises."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.ports.notifier import Notifier
+
+INHERITED = settings(suppress_health_check=[HealthCheck.differing_executors, HealthCheck.function_scoped_fixture])
+ONE = ArchiveId("document", BackupType.FULL, "a.tar.gz")
+OTHER = ArchiveId("laptop", BackupType.INC, "b.tar.gz")
+
+
+class NotifierDoor(Protocol):
+    """A notifier, and what has come of what it told."""
+
+    @property
+    def notifier(self) -> Notifier: ...
+
+    def told(self) -> list[str]:
+        """A text for each thing, in their order, as far as they have come through."""
+
+    def break_down(self) -> None:
+        """Let nothing come through any more, if that can happen."""
+
+
+class NotifierContract:
+    """A subclass gives the fixture *door*."""
+
+    def test_each_thing_is_told_with_its_archive(self, door: NotifierDoor) -> None:
+        """In the order in which they were found, and the same again if it is found again."""
+        door.notifier.damaged(ONE, "bytes of it are wrong")
+        door.notifier.damaged(OTHER, "its snapshot file is lost")
+        door.notifier.whole(ONE)
+        door.notifier.damaged(ONE, "bytes of it are wrong")
+        first, second, third, fourth = door.told()
+
+        assert str(ONE) in first
+        assert "bytes of it are wrong" in first
+        assert str(OTHER) in second
+        assert "its snapshot file is lost" in second
+        assert str(ONE) in third
+        assert "wrong" not in third
+        assert fourth == first
+
+    @INHERITED
+    @given(st.text(st.characters()))
+    def test_nothing_that_is_told_is_too_odd(self, door: NotifierDoor, what: str) -> None:
+        """It comes through as one thing, lines, controls and halves of characters in it or not."""
+        before = len(door.told())
+        door.notifier.damaged(ONE, what)
+        assert len(door.told()) == before + 1
+
+    def test_nothing_is_raised_where_nothing_comes_through(self, door: NotifierDoor) -> None:
+        """Whoever found the damage goes on with what he was asked for."""
+        door.break_down()
+        door.notifier.damaged(ONE, "bytes of it are wrong")
+        door.notifier.whole(ONE)

@@ -1,0 +1,67 @@
+"""The contract of `Notifier`, run for the one that writes log lines and for that of tests."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+
+import pytest
+from attrs import field, frozen
+
+from tarkeep.entrypoints.logs import Log, LoggedNotices, line_format
+from tests.contracts.notifier import NotifierContract, NotifierDoor
+from tests.support.assembled import Notices
+
+
+@frozen
+class _LogDoor:
+    """A log of its own, written as the server writes its own."""
+
+    format: str
+    notifier: LoggedNotices = field(factory=lambda: LoggedNotices(Log("tarkeep-tests-notices")))
+    _written: io.BytesIO = field(factory=io.BytesIO)
+    _handler: logging.StreamHandler[io.TextIOWrapper] = field(init=False)
+
+    @_handler.default
+    def _writing(self) -> logging.StreamHandler[io.TextIOWrapper]:
+        handler: logging.StreamHandler[io.TextIOWrapper] = logging.StreamHandler(
+            io.TextIOWrapper(self._written, encoding="utf-8", errors="backslashreplace")
+        )
+        handler.setFormatter(line_format(self.format))
+        logging.getLogger("tarkeep-tests-notices").addHandler(handler)
+        return handler
+
+    def told(self) -> list[str]:
+        return self._written.getvalue().decode().splitlines()
+
+    def break_down(self) -> None:
+        self._handler.stream.detach()
+
+    def close(self) -> None:
+        logging.getLogger("tarkeep-tests-notices").removeHandler(self._handler)
+
+
+@frozen
+class _MemoryDoor:
+    notifier: Notices
+
+    def told(self) -> list[str]:
+        return [" ".join(one) for one in self.notifier.told]
+
+    def break_down(self) -> None:
+        """Memory takes everything."""
+
+
+class TestLoggedNotices(NotifierContract):
+    @pytest.fixture(params=["text", "json"])
+    def door(self, request: pytest.FixtureRequest) -> Iterator[NotifierDoor]:
+        door = _LogDoor(request.param)
+        yield door
+        door.close()
+
+
+class TestNotices(NotifierContract):
+    @pytest.fixture
+    def door(self) -> NotifierDoor:
+        return _MemoryDoor(Notices())
