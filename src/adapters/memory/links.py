@@ -233,11 +233,11 @@ class MemoryLinks:
     ) -> PlacedArchive | None:
         with self._lock:
             for row in reversed(self._profile(profile).in_order()):
-                taken_at = row.archive.taken_at
+                placed_at = row.archive.placed_at
                 if (
                     row.archive.id.type in types
-                    and (until is None or taken_at <= until)
-                    and (before is None or taken_at < before)
+                    and (until is None or placed_at <= until)
+                    and (before is None or placed_at < before)
                     and (row.archive.has_snapshot or not has_snapshot)
                     and not (not_ahead and row.archive.is_dated_ahead)
                     and (not is_restorable or (row.standing is not None and row.standing.is_restorable))

@@ -12,6 +12,7 @@ what was read at some version; in the transaction that keeps it, everything that
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from hashlib import blake2b
 from struct import Struct
 
@@ -29,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ...domain.archives.archive import ArchiveState, BackupArchive
+from ...domain.archives.archive import AHEAD, ArchiveState, BackupArchive
 from ...domain.chains.neighbours import Moment, keys_of, moment, name_key, snapshot_key
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from .engine import is_one_of
@@ -41,6 +42,7 @@ MANY = 50
 """More archives at once than these, and a profile is gone through as a whole instead of looking up each."""
 
 _MOMENT = Struct(">QQ")
+_MICROSECOND = timedelta(microseconds=1)
 _ZERO = 1 << 63  # so that times before 1970 are in order, too
 
 
@@ -86,19 +88,20 @@ def change_of_row(
     snapshot_after: str | None,
 ) -> LinkChange:
     """The same of an archive that is entered, from what its row says."""
-    at = _MOMENT.pack(taken_us + _ZERO, received_us + _ZERO)
+    placed_us = received_us if taken_us - received_us > AHEAD // _MICROSECOND else taken_us
+    at = _MOMENT.pack(placed_us + _ZERO, received_us + _ZERO)
     return _found(profile, seq, at + f"{type}/{name}".encode(), state != ArchiveState.TRASHED.value, snapshot_after)
 
 
 def moment_key(moment: Moment) -> bytes:
     """16 bytes that are ordered as moments are."""
-    taken_at, received_at = moment
-    return _MOMENT.pack(microseconds(taken_at) + _ZERO, microseconds(received_at) + _ZERO)
+    placed_at, received_at = moment
+    return _MOMENT.pack(microseconds(placed_at) + _ZERO, microseconds(received_at) + _ZERO)
 
 
-def taken_key(taken_us: int) -> bytes:
-    """The first moment at which an archive can have been taken at that time, in microseconds since the epoch."""
-    return _MOMENT.pack(taken_us + _ZERO, 0)
+def placed_key(placed_us: int) -> bytes:
+    """The first moment at which an archive can be placed at that time, in microseconds since the epoch."""
+    return _MOMENT.pack(placed_us + _ZERO, 0)
 
 
 def position(archive: BackupArchive) -> bytes:

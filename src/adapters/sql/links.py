@@ -40,8 +40,8 @@ from .link_changes import (
     hashed,
     moment_key,
     named,
+    placed_key,
     position,
-    taken_key,
     these,
 )
 from .link_text import link_text, read_link, read_standing, standing_text
@@ -188,9 +188,9 @@ class SqlLinks:
             return None
         end = _BEHIND_ALL
         if before is not None:
-            end = taken_key(microseconds(before))
+            end = placed_key(microseconds(before))
         if until is not None:
-            end = min(end, taken_key(microseconds(until) + 1))
+            end = min(end, placed_key(microseconds(until) + 1))
         statement = _newest(tuple(types), is_restorable, has_snapshot, not_ahead)
         found = self._placed(statement, {"of_profile": profile, "before": end})
         return found[0] if found else None

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from ...domain.errors.settings import FormatUnknown
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest revision among the migrations."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

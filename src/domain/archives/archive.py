@@ -147,6 +147,15 @@ class BackupArchive:
         """Whether it says to be of a time that had not come when it was received."""
         return is_dated_ahead(self.taken_at, self.received_at)
 
+    @property
+    def placed_at(self) -> datetime:
+        """
+        The time by which it is in the order of its profile: that of its dump, but its receipt where it is dated ahead.
+
+        A wrong clock is told, not believed: nothing was taken later than it came.
+        """
+        return self.received_at if self.is_dated_ahead else self.taken_at
+
     @classmethod
     def described(
         cls,
@@ -198,8 +207,12 @@ def earliest(archive: BackupArchive, zone: tzinfo = UTC) -> datetime:
     """
     The earliest time at which *archive* may have been taken: its own, where that is a moment that somebody stated; else
     the beginning of the day in its name, and no time before its newest member. *zone* is that of times in names.
+
+    Of what is dated ahead nobody knows more than its newest member tells.
     """
     newest = archive.contents.newest_member if archive.contents is not None else None
+    if archive.is_dated_ahead:
+        return archive.received_at if newest is None else min(newest, archive.received_at)
     name = archive.id.name
     if time_in_name(name, zone) is not None or archive.taken_at != _estimated(name, zone, newest, archive.received_at):
         return archive.taken_at

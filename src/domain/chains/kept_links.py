@@ -89,7 +89,7 @@ class Places(Protocol):
         not_ahead: bool = False,
     ) -> PlacedArchive | None:
         """
-        The last archive of *types* that was taken *until* then or *before* then.
+        The last archive of *types* that was taken *until* then or *before* then, by the time that places it.
 
         *is_restorable* looks at those only whose standing says so, *has_snapshot* at those whose snapshot file is kept.
         *not_ahead* passes over those that are dated ahead of their receipt.

@@ -19,18 +19,18 @@ from ..archives.archive import ArchiveState, BackupArchive
 from ..identity.archive_id import ArchiveId, BackupType
 
 Moment: TypeAlias = tuple[datetime, datetime]
-"""When an archive was taken and received. Archives are in the order of their moments; of equal ones, of their ids."""
+"""When an archive was taken, as far as that is believed, and received. Of equal moments the ids decide the order."""
 
 EARLIEST: Moment = (datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
 
 
 def moment(archive: BackupArchive) -> Moment:
-    return archive.taken_at, archive.received_at
+    return archive.placed_at, archive.received_at
 
 
 def order(archive: BackupArchive) -> tuple[datetime, datetime, ArchiveId]:
     """What archives of a profile are sorted by."""
-    return archive.taken_at, archive.received_at, archive.id
+    return archive.placed_at, archive.received_at, archive.id
 
 
 def sorted_archives(archives: Iterable[BackupArchive]) -> list[BackupArchive]:

@@ -1,9 +1,10 @@
 """
 Points that a choice by time passed over, although they are nearer in some sense, and why.
 
-A point is chosen by the best known time of its dump. Where that lies ahead of the receipt a clock was wrong, or a name,
-so that nobody knows when it was; and where it is only within a day or no earlier than something, the dump may have been
-made before the time that was asked for. Whoever asked is told of both, and can have these points by their names.
+A point is chosen by the best known time of its dump. Where that is only within a day or no earlier than something, the
+dump may have been made before the time that was asked for; where it lies ahead of the receipt, a clock was wrong, or a
+name, so that nobody knows when it was. Whoever asked is told of both, and can have these points by their names. The
+latest point is the last one in the order of the profile, so nothing was passed over for it.
 """
 
 from __future__ import annotations
@@ -45,26 +46,17 @@ def passed_over(places: Places, profile: str, at: datetime | None, zone: tzinfo 
 
     Cost: a look-up for each point behind the one that was chosen, of few.
     """
-    found = [_ahead(archive) for archive in _dated_ahead(places, profile, at)]
-    if at is not None:
-        end = min(at, datetime.max.replace(tzinfo=UTC) - _WITHIN) + _WITHIN
-        for archive in _back(places, profile, until=end):
-            if archive.taken_at <= at:
-                break
-            if not archive.is_dated_ahead and (first := earliest(archive, zone)) <= at:
-                found.append(PassedOver(archive.id, _uncertain(archive, first)))
+    if at is None:
+        return ()
+    found = []
+    end = min(at, datetime.max.replace(tzinfo=UTC) - _WITHIN) + _WITHIN
+    for archive in _back(places, profile, until=end):
+        if archive.placed_at <= at:
+            break
+        if (first := earliest(archive, zone)) <= at:
+            reason = _ahead(archive) if archive.is_dated_ahead else _uncertain(archive, first)
+            found.append(PassedOver(archive.id, reason))
     return tuple(found[:MOST_TOLD])
-
-
-def _dated_ahead(places: Places, profile: str, at: datetime | None) -> Iterator[BackupArchive]:
-    """Those at the end that are dated ahead and had come by then; none for the latest where there is nothing else."""
-    if at is None and places.newest_place(profile, not_ahead=True) is None:
-        return
-    for archive in _back(places, profile):
-        if not archive.is_dated_ahead or (at is not None and archive.taken_at <= at):
-            return
-        if at is None or archive.received_at <= at:
-            yield archive
 
 
 def _back(places: Places, profile: str, until: datetime | None = None) -> Iterator[BackupArchive]:
@@ -74,15 +66,15 @@ def _back(places: Places, profile: str, until: datetime | None = None) -> Iterat
         if place is None:
             return
         yield place.archive
-        place = places.newest_place(profile, before=place.archive.taken_at)
+        place = places.newest_place(profile, before=place.archive.placed_at)
 
 
-def _ahead(archive: BackupArchive) -> PassedOver:
-    reason = (
+def _ahead(archive: BackupArchive) -> str:
+    return (
         f"by what its sender or its name says it was taken at {rfc3339(archive.taken_at)}, which was in the future "
-        f"when it was received, at {rfc3339(archive.received_at)}; it can be asked for by its name"
+        f"when it was received, at {rfc3339(archive.received_at)}, so nobody knows when it was; it can be asked for by "
+        "its name"
     )
-    return PassedOver(archive.id, reason)
 
 
 def _uncertain(archive: BackupArchive, first: datetime) -> str:

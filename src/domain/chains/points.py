@@ -160,8 +160,8 @@ def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None
     """
     How to restore the tree as it was at a time, right after an archive was taken, or (None) as late as is known.
 
-    What is dated ahead of its receipt is the latest only where everything is. A time means the newest point taken then
-    or before, whether it restores or not: an older state is never given for the one that was asked for.
+    A time means the newest point taken then or before, whether it restores or not: an older state is never given for
+    the one that was asked for. What is dated ahead counts as of its receipt.
 
     Raises:
         PointNotFound: no point at or before that time, or for that archive.
@@ -177,19 +177,19 @@ def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None
 
 def _chosen(points: tuple[RestorePoint, ...], at: datetime | ArchiveId | None) -> RestorePoint:
     if at is None:
-        candidates = tuple(point for point in points if not point.archive.is_dated_ahead) or points
+        candidates = points
     elif isinstance(at, ArchiveId):
         candidates = tuple(point for point in points if point.archive.id == at)
     else:
-        candidates = tuple(point for point in points if point.archive.taken_at <= at)
+        candidates = tuple(point for point in points if point.archive.placed_at <= at)
     if not candidates:
         raise PointNotFound(
-            at=str(at) if at is not None else "latest", earliest=points[0].archive.taken_at if points else None
+            at=str(at) if at is not None else "latest", earliest=points[0].archive.placed_at if points else None
         )
     return candidates[-1]
 
 
 def _nearest(points: tuple[RestorePoint, ...], to: RestorePoint) -> tuple[ArchiveId, ...]:
     restorable = [point for point in points if point.is_restorable]
-    restorable.sort(key=lambda point: (abs(point.archive.taken_at - to.archive.taken_at), point.archive.id))
+    restorable.sort(key=lambda point: (abs(point.archive.placed_at - to.archive.placed_at), point.archive.id))
     return tuple(point.archive.id for point in restorable[:NEAREST_NAMED])

@@ -595,21 +595,38 @@ def test_a_time_before_everything_has_no_point() -> None:
 
 
 def test_what_is_dated_ahead_of_its_receipt_hides_nothing() -> None:
-    """A clock that was wrong, a slip in a name: it is the latest only where all are, and nothing continues from it."""
+    """A clock that was wrong, a slip in a name: it counts as of its receipt."""
     ahead = evolve(archive(FULL, 300), received_at=START + timedelta(days=2))
     slightly = evolve(archive(FULL, 5), received_at=START + timedelta(days=4))
     points = tuple(points_of(archive(FULL, 1), archive(INC, 3), ahead).values())
     only = tuple(points_of(ahead).values())
 
     assert plan_restore(points).point.archive.id.name == "inc3.tar.gz"
-    assert plan_restore(points, START + timedelta(days=299)).point.archive.id.name == "inc3.tar.gz"
+    assert plan_restore(points, START + timedelta(days=301)).point.archive.id.name == "inc3.tar.gz"
     assert plan_restore(points, ahead.id).point.archive == ahead
-    assert plan_restore(points, START + timedelta(days=300)).point.archive == ahead
+    assert plan_restore(points, START + timedelta(days=2)).point.archive == ahead
     assert plan_restore(only).point.archive == ahead
     [doubt] = only[0].doubts
     assert doubt.kind is DoubtKind.DATED_AHEAD
     assert "in the future when it was received: a clock was wrong, or the name" in doubt.reason
     assert plan_restore(points_of(archive(FULL, 4), slightly).values()).point.archive == slightly
+
+
+def test_what_is_dated_ahead_stands_in_the_order_by_its_receipt() -> None:
+    """The next INC builds on it, and an INC of a FULL that is dated ahead finds it."""
+    inc_ahead = evolve(archive(INC, 900), received_at=START + timedelta(days=3))
+    full_ahead = evolve(archive(FULL, 900), received_at=START + timedelta(days=1))
+
+    middle = points_of(archive(FULL, 1), archive(INC, 2), inc_ahead, archive(INC, 4))
+    first = points_of(full_ahead, archive(INC, 2))
+
+    assert [id.name for id in middle["inc4"].path] == [
+        "full1.tar.gz",
+        "inc2.tar.gz",
+        "inc900.tar.gz",
+        "inc4.tar.gz",
+    ]
+    assert [id.name for id in first["inc2"].path] == ["full900.tar.gz", "inc2.tar.gz"]
 
 
 # -- what follows ----------------------------------------------------------------------------------------------------

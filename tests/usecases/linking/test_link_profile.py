@@ -328,7 +328,7 @@ class LinksMachine(RuleBasedStateMachine):
             for point in self.expected()
             if point.archive.id.type in base_types(type, ProfileRules(self.inc_base))
             and point.is_restorable
-            and (before is None or point.archive.taken_at < before)
+            and (before is None or point.archive.placed_at < before)
             and (point.archive.has_snapshot or not with_snapshot)
             and not point.archive.is_dated_ahead
         ]

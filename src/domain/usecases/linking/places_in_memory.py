@@ -56,8 +56,8 @@ class PlacesInMemory:
             archive = place.archive
             if (
                 archive.id.type in types
-                and (until is None or archive.taken_at <= until)
-                and (before is None or archive.taken_at < before)
+                and (until is None or archive.placed_at <= until)
+                and (before is None or archive.placed_at < before)
                 and (archive.has_snapshot or not has_snapshot)
                 and not (not_ahead and archive.is_dated_ahead)
                 and (not is_restorable or (place.standing is not None and place.standing.is_restorable))

@@ -99,7 +99,7 @@ class StoreArchive:
             if not types or not is_bound(archive, rules.time_zone) or among.newest_before(archive, types) is not None:
                 return archive.taken_at
             parents = [among.newest_before(evolve(archive, taken_at=archive.received_at), types)]
-        times = [one.taken_at for one in parents if one is not None and not one.is_dated_ahead]
+        times = [one.placed_at for one in parents if one is not None]
         return max(times, default=archive.taken_at)
 
     def _settle(

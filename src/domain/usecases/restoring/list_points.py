@@ -121,10 +121,7 @@ class ListPoints:
         def path(places: Places) -> list[PlacedArchive]:
             if isinstance(at, ArchiveId):
                 return places.path(at)
-            newest = None
-            if at is None:  # what is dated ahead of its receipt is the latest only where everything is
-                newest = places.newest_place(profile, not_ahead=True)
-            newest = newest or places.newest_place(profile, until=at)
+            newest = places.newest_place(profile, until=at)
             return [] if newest is None else places.path(newest.archive.id)
 
         return self._told(profile, path)
@@ -144,7 +141,7 @@ class ListPoints:
         types = base_types(archive.id.type, self.rules.of(archive.id.profile))
 
         def path(places: Places) -> list[PlacedArchive]:
-            newest = places.newest_place(archive.id.profile, types=types, before=archive.taken_at)
+            newest = places.newest_place(archive.id.profile, types=types, before=archive.placed_at)
             return [] if newest is None else places.path(newest.archive.id)
 
         return self._told(archive.id.profile, path) if types else ()

@@ -1,10 +1,9 @@
-"""Asking by time says what was passed over: what is dated ahead, and what may be of the time that was asked for."""
+"""Asking by time says what was passed over, since it may be of the time that was asked for."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -36,22 +35,26 @@ def told(client: httpx2.Client, profile: str, what: str, at: str) -> tuple[str, 
     return body["point"]["name"], [one["archive"]["name"] for one in body["passed_over"]]
 
 
-def test_latest_passes_over_what_is_dated_ahead(dated: tuple[httpx2.Client, str]) -> None:
-    """In plans and trees, with the reason, in the script, and in the tar's headers."""
+def test_what_is_dated_ahead_counts_as_of_its_receipt(dated: tuple[httpx2.Client, str]) -> None:
+    """A time shortly before passes over it, which plans, trees, the script and the headers of the tar say."""
     client, profile = dated
     ahead = "full_2099-01-01_00-00-00.tar.gz"
 
+    assert told(client, profile, "plan", "latest") == (ahead, [])
+    before = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
     for what in ("plan", "tree"):
-        assert told(client, profile, what, "latest") == (f"full_{DAY}.tar.gz", [ahead])
-    base = f"/api/v1/profiles/{profile}"
-    warnings = client.get(f"{base}/plan").json()["warnings"]
+        assert told(client, profile, what, before) == (f"full_{DAY}.tar.gz", [ahead])
+    base, at = f"/api/v1/profiles/{profile}", {"at": before}
+    warnings = client.get(f"{base}/plan", params=at).json()["warnings"]
     assert warnings[0].startswith(f"FULL/{ahead} was passed over: by what its sender or its name says")
-    assert f"# FULL/{ahead} was passed over" in client.get(f"{base}/plan", params={"format": "sh"}).text
-    assert client.get(f"{base}/restore.tar").headers["Tarkeep-Passed-Over"] == f"FULL/{ahead}"
+    assert f"# FULL/{ahead} was passed over" in client.get(f"{base}/plan", params={"format": "sh", **at}).text
+    assert client.get(f"{base}/restore.tar", params=at).headers["Tarkeep-Passed-Over"] == f"FULL/{ahead}"
+    put(client, profile, "full_now.tar.gz", changed=datetime.now(UTC))
+    assert told(client, profile, "plan", "latest") == ("full_now.tar.gz", [])
 
 
 def test_a_time_passes_over_what_may_be_of_it(dated: tuple[httpx2.Client, str]) -> None:
-    """The newest member says from when on, and the end of the day until when."""
+    """The newest member says from when on, and the end of the day, or the receipt, until when."""
     client, profile = dated
 
     early = (TODAY - timedelta(hours=2)).isoformat()
@@ -59,11 +62,11 @@ def test_a_time_passes_over_what_may_be_of_it(dated: tuple[httpx2.Client, str]) 
     chosen, passed_over = told(client, profile, "plan", TODAY.isoformat())
     assert (chosen, passed_over) == (
         f"full_{TODAY - timedelta(hours=3):%Y-%m-%d_%H-%M-%S}.tar.gz",
-        [f"full_{DAY}.tar.gz"],
+        ["full_2099-01-01_00-00-00.tar.gz", f"full_{DAY}.tar.gz"],
     )
     reason = client.get(f"/api/v1/profiles/{profile}/plan", params={"at": TODAY.isoformat()}).json()["passed_over"]
-    assert "nobody knows more of its time than that it is between" in reason[0]["reason"]
-    assert told(client, profile, "plan", f"{TODAY + timedelta(days=1):%Y-%m-%d}")[0] == f"full_{DAY}.tar.gz"
+    assert "nobody knows more of its time than that it is between" in reason[1]["reason"]
+    assert told(client, profile, "plan", DAY)[0] == f"full_{DAY}.tar.gz"
     assert (
         "Tarkeep-Passed-Over"
         not in client.get(f"/api/v1/profiles/{profile}/restore.tar", params={"at": f"FULL/full_{DAY}.tar.gz"}).headers
@@ -71,7 +74,7 @@ def test_a_time_passes_over_what_may_be_of_it(dated: tuple[httpx2.Client, str]) 
 
 
 def test_what_is_all_there_is_was_not_passed_over(memory_client: httpx2.Client, profile: str) -> None:
-    """Where everything is dated ahead the last of it is the latest; and who names an archive is told of no other."""
+    """The latest passes over nothing, nor does a question that names an archive."""
     for name in ("full_2098-01-01_00-00-00.tar.gz", "full_2099-01-01_00-00-00.tar.gz"):
         put(memory_client, profile, name)
 
@@ -85,7 +88,8 @@ def test_the_client_warns(machine: Machine, profile: str, tmp_path: Path) -> Non
         put(client, profile, f"full_{DAY}.tar.gz")
         put(client, profile, "full_2099-01-01_00-00-00.tar.gz")
 
-    for command in (("restore", profile, "--into", str(tmp_path / "into"), "--dry-run"), ("ls", quote(profile))):
+    at = ("--at", (datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    for command in (("restore", profile, "--into", str(tmp_path / "into"), "--dry-run", *at), ("ls", profile, *at)):
         ran = machine.run(*command)
         assert ran.returncode == 0
         assert "FULL/full_2099-01-01_00-00-00.tar.gz was passed over" in ran.stderr
