@@ -32,7 +32,6 @@ LACKING = {
     "ArchiveSource",
     "Dumper",
     "Extractor",
-    "LocalTree",
     "Members",
     "RemoteChains",
     "RemoteStore",

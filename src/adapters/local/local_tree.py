@@ -6,6 +6,7 @@ It is opened once; what is extracted goes where it was opened, whatever somebody
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Generator, Iterator
@@ -26,6 +27,8 @@ _TYPES = {
     stat.S_IFBLK: MemberType.BLOCK_DEVICE,
     stat.S_IFIFO: MemberType.FIFO,
 }
+
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # a name that is not there, or below a file or a link
 
 
 @define(eq=False)
@@ -91,7 +94,7 @@ class LocalFolderTree:
     def paths(self) -> Generator[bytes, None, None]:
         closed: list[tuple[bytes, int]] = []
         try:
-            for path, _ in self._below(self._folder, b"", closed):
+            for path, _, _ in self._below(self._folder, b"", closed):
                 yield path
         finally:
             for path, mode in reversed(closed):
@@ -103,7 +106,7 @@ class LocalFolderTree:
                         os.close(folder)
 
     def links(self) -> Iterator[bytes]:
-        for path, found in self._below(self._folder, b""):
+        for path, found, _ in self._below(self._folder, b""):
             if stat.S_ISLNK(found.st_mode):
                 yield path
 
@@ -111,11 +114,34 @@ class LocalFolderTree:
         with self._told():
             _empty(self._folder)
 
+    def entries(self, path: bytes = b"") -> Iterator[LocalEntry]:
+        if path:
+            above, _, name = path.rpartition(b"/")
+            try:
+                opened = _opened_below(self._folder, above)
+            except OSError as error:
+                if error.errno in _NOT_THERE:
+                    return
+                raise self._unusable(above, error) from error
+            try:
+                found = os.stat(name, dir_fd=opened, follow_symlinks=False)
+                entry = _entry(path, found, opened)
+            except FileNotFoundError:
+                return
+            finally:
+                os.close(opened)
+            yield entry
+            if not stat.S_ISDIR(found.st_mode):
+                return
+        for inside, found, opened in self._below(self._folder, path):
+            yield _entry(inside, found, opened)
+
     def _below(
         self, folder: int, path: bytes, closed: list[tuple[bytes, int]] | None = None
-    ) -> Iterator[tuple[bytes, os.stat_result]]:
+    ) -> Iterator[tuple[bytes, os.stat_result, int]]:
         """
-        Everything in *folder*, which is at *path*, with its status; links are not followed.
+        Everything in *folder*, which is at *path*, with its status, and the descriptor of the directory it lies in, for
+        as long as this stands there; links are not followed.
 
         Where *closed* is given, directories that their owner may not look into are opened to him, and added to it with
         their modes.
@@ -126,21 +152,27 @@ class LocalFolderTree:
             try:
                 opened = _opened_below(folder, at)
             except OSError as error:
-                place = os.fsdecode(_below(os.fsencode(self.folder), at))
-                raise FolderUnusable(place, error.strerror or str(error)) from error
+                raise self._unusable(at, error) from error
             try:
                 for name in _names_in(opened):
-                    found = os.stat(name, dir_fd=opened, follow_symlinks=False)
                     inside = at + b"/" + name if at else name
+                    try:
+                        found = os.stat(name, dir_fd=opened, follow_symlinks=False)
+                    except OSError as error:
+                        raise self._unusable(inside, error) from error
                     if stat.S_ISDIR(found.st_mode):
                         waiting.append(inside)
                         if closed is not None and found.st_mode & 0o500 != 0o500:
                             with suppress(OSError):
                                 os.chmod(name, 0o700, dir_fd=opened)  # relative to a descriptor
                                 closed.append((inside, stat.S_IMODE(found.st_mode)))
-                    yield inside, found
+                    yield inside, found, opened
             finally:
                 os.close(opened)
+
+    def _unusable(self, path: bytes, error: OSError) -> FolderUnusable:
+        place = os.fsencode(self.folder) + (b"/" + path if path else b"")
+        return FolderUnusable(os.fsdecode(place), error.strerror or str(error))
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -148,29 +180,6 @@ class LocalFolderTree:
             yield
         except OSError as error:
             raise FolderUnusable(str(self.folder), error.strerror or str(error)) from error
-
-    def entries(self, path: bytes = b"") -> Iterator[LocalEntry]:
-        root = os.fsencode(self.folder)
-        if path:
-            try:
-                found = os.lstat(_below(root, path))
-            except FileNotFoundError:
-                return
-            yield _entry(_below(root, path), path, found)
-            if not stat.S_ISDIR(found.st_mode):
-                return
-        waiting = [path]
-        while waiting:
-            folder = waiting.pop()
-            try:
-                with os.scandir(_below(root, folder)) as listed:
-                    for one in listed:
-                        name = folder + b"/" + one.name if folder else one.name
-                        yield _entry(one.path, name, one.stat(follow_symlinks=False))
-                        if one.is_dir(follow_symlinks=False):
-                            waiting.append(name)
-            except OSError as error:
-                raise FolderUnusable(os.fsdecode(_below(root, folder)), error.strerror or str(error)) from error
 
 
 def _names_in(folder: int) -> list[bytes]:
@@ -226,11 +235,8 @@ def _unlinked(name: bytes, folder: int) -> bool:
     return True
 
 
-def _below(root: bytes, path: bytes) -> bytes:
-    return root + b"/" + path if path else root
-
-
-def _entry(place: bytes, path: bytes, found: os.stat_result) -> LocalEntry:
+def _entry(path: bytes, found: os.stat_result, folder: int) -> LocalEntry:
+    """What lies at *path*, in *folder*, and has the status *found*."""
     type = _TYPES.get(stat.S_IFMT(found.st_mode), MemberType.OTHER)
-    link = os.readlink(place) if type is MemberType.SYMLINK else b""  # noqa: PTH115  # bytes
+    link = os.readlink(path.rpartition(b"/")[2], dir_fd=folder) if type is MemberType.SYMLINK else b""
     return LocalEntry(path, type.value, found.st_size, found.st_mtime_ns, link, found.st_ino)

@@ -17,7 +17,6 @@ from tarkeep.adapters.gnu_tar.content import file_in
 from tarkeep.adapters.gnu_tar.members import TarMembers
 from tarkeep.adapters.gnu_tar.programs import GnuTar
 from tarkeep.adapters.local.archive_folder import described as local_archive
-from tarkeep.adapters.local.local_tree import LocalFolderTree
 from tarkeep.adapters.process.hashing import HashlibHasher
 from tarkeep.domain.client.ports.chains import RestorePlan, RestoreStep
 from tarkeep.domain.client.ports.local_archives import LocalArchive
@@ -26,10 +25,7 @@ from tarkeep.domain.client.retrying import Retrying
 from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.errors.client import (
     ExtractFailed,
-    FolderUnusable,
     ServerUnreachable,
-    TargetNotEmpty,
-    TarUnusable,
     UnsafeMembers,
 )
 from tarkeep.domain.errors.content import GzipDamaged
@@ -223,19 +219,6 @@ def test_the_first_error_of_tar_ends_it(chain: Chain, into: Path, tmp_path: Path
     assert wanted | {"--listed-incremental=/dev/null"} <= set(call.split())
 
 
-def test_only_gnu_tar_will_do(tmp_path: Path) -> None:
-    """Another one is named, and so is one that is not there."""
-    other = tmp_path / "bsdtar"
-    other.write_text('#!/bin/sh\necho "bsdtar 3.6.2 - libarchive"\n')
-    other.chmod(0o755)
-
-    with pytest.raises(TarUnusable, match=r"bsdtar 3\.6\.2"):
-        GnuTar(str(other)).check()
-    with pytest.raises(TarUnusable, match="not there"):
-        GnuTar(str(tmp_path / "none")).check()
-    GnuTar().check()
-
-
 def test_a_plan_whose_archives_are_gone_is_no_plan() -> None:
     """Removed between the two questions, or stored anew with other bytes."""
 
@@ -250,38 +233,6 @@ def test_a_plan_whose_archives_are_gone_is_no_plan() -> None:
 
     with pytest.raises(ArchiveNotFound):
         ask("laptop", "latest", lambda _error, _pause: None)
-
-
-def test_the_target_is_empty_or_that_is_said(tmp_path: Path) -> None:
-    """A new one is made; a file is none."""
-    tree = LocalFolderTree(tmp_path / "new" / "target")
-    tree.prepare(may_hold_something=False)
-    tree.prepare(may_hold_something=False)
-    (tree.folder / "x").write_bytes(b"")
-
-    with pytest.raises(TargetNotEmpty):
-        tree.prepare(may_hold_something=False)
-    tree.prepare(may_hold_something=True)
-    with pytest.raises(FolderUnusable):
-        LocalFolderTree(tree.folder / "x").prepare(may_hold_something=False)
-
-
-def test_a_tree_is_told_whole(chain: Chain) -> None:
-    """Every name once, from the directory on, links not followed."""
-    (chain.tree / "out").symlink_to("..")
-    tree = LocalFolderTree(chain.home)
-
-    found = {entry.path: entry for entry in tree.entries(b"document")}
-    assert set(found) == {
-        b"document",
-        b"document/a",
-        b"document/folder",
-        b"document/folder/b",
-        b"document/folder/gone",
-        b"document/out",
-    }
-    assert (found[b"document/out"].type, found[b"document/out"].link) == ("symlink", b"..")
-    assert list(tree.entries(b"nothing")) == []
 
 
 # -- one path, straight from a server --------------------------------------------------------------------------------

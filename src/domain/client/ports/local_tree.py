@@ -59,4 +59,7 @@ class LocalTree(Protocol):
         """Remove everything in it, following no link."""
 
     def entries(self, path: bytes = b"") -> Iterator[LocalEntry]:
-        """What lies at *path* and everything below it, as paths from the directory on; not the directory itself."""
+        """
+        What lies at *path* and everything below it, as paths from the directory on; not the directory itself. Nothing
+        where *path* is not there, or only by way of a link.
+        """
