@@ -30,12 +30,8 @@ PARTS = {
 LACKING = {
     # tested by their one adapter, and by use cases over it
     "ArchiveSource",
-    "Dumper",
-    "Extractor",
-    "Members",
     "RemoteChains",
     "RemoteStore",
-    "Spool",
 }
 
 

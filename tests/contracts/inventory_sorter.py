@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tarkeep.domain.archives.inventory import InventoryEntry
 from tarkeep.domain.identity.archive_id import BackupType
 from tarkeep.domain.ports.scratch import InventorySorter
-from tests.contracts.scratch import open_files
+from tests.support.processes import open_files
 
 MIB = 1 << 20
 TYPES = list(BackupType)

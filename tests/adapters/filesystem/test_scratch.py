@@ -8,7 +8,8 @@ import pytest
 from attrs import frozen
 
 from tarkeep.adapters.filesystem.scratch import HELD_BYTES, ScratchFiles
-from tests.contracts.scratch import ScratchContract, ScratchDoor, open_files
+from tests.contracts.scratch import ScratchContract, ScratchDoor
+from tests.support.processes import open_files
 
 
 @frozen

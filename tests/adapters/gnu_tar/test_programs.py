@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from pathlib import Path
 
 import pytest
 
 from tarkeep.adapters.gnu_tar.programs import GnuTar
 from tarkeep.domain.client.ports.dumping import DumpSource
-from tarkeep.domain.errors.client import DumpFailed
+from tarkeep.domain.errors.client import TarUnusable
 from tarkeep.domain.errors.settings import InvalidSetting
+from tests.contracts.client.dumper import DumperContract, dumped
+from tests.contracts.client.dumper import names as names_in
+from tests.contracts.client.extractor import ExtractorContract
+from tests.support.weak_tar import weak_tar
+
+
+@pytest.fixture
+def unusable(tmp_path: Path) -> GnuTar:
+    """A program that is no GNU tar."""
+    other = tmp_path / "bsdtar"
+    other.write_text('#!/bin/sh\necho "bsdtar 3.6.2 - libarchive"\n')
+    other.chmod(0o755)
+    return GnuTar(str(other))
+
+
+class TestGnuTarDumps(DumperContract):
+    @pytest.fixture
+    def dumper(self) -> GnuTar:
+        return GnuTar()
+
+    @pytest.fixture
+    def weak(self, tmp_path: Path) -> GnuTar:
+        return GnuTar(weak_tar(tmp_path))
+
+
+class TestGnuTarExtracts(ExtractorContract):
+    @pytest.fixture
+    def extractor(self) -> GnuTar:
+        return GnuTar()
 
 
 def names(source: DumpSource) -> list[str]:
     """What a full dump of *source* holds."""
-    with GnuTar().start(source, None) as dump:
-        content = b"".join(dump)
-        dump.finish()
-    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
-        return tar.getnames()
+    return names_in(dumped(GnuTar(), source)[0])
+
+
+def test_only_gnu_tar_will_do(unusable: GnuTar, tmp_path: Path) -> None:
+    """Another one is named, and so is one that is not there."""
+    with pytest.raises(TarUnusable, match=r"bsdtar 3\.6\.2"):
+        unusable.check()
+    with pytest.raises(TarUnusable, match="not there"):
+        GnuTar(str(tmp_path / "none")).check()
 
 
 @pytest.mark.parametrize("name", ["document", "-rf", "--exclude=x", "a b", "*", "ü\n", "\udcff"])
@@ -31,18 +62,6 @@ def test_a_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
     (folder / "file").write_bytes(b"x")
 
     assert names(DumpSource(str(folder))) == [name, f"{name}/file"]
-
-
-def test_what_is_excluded_is_not_there(tmp_path: Path) -> None:
-    """By pattern, and by patterns from a file."""
-    for name in ("keep", "a.tmp", ".cache", "secret"):
-        (tmp_path / "document" / name).parent.mkdir(exist_ok=True)
-        (tmp_path / "document" / name).write_bytes(b"x")
-    listed = tmp_path / "list"
-    listed.write_text("secret\n")
-    source = DumpSource(str(tmp_path / "document"), ("*.tmp", ".cache"), (str(listed),))
-
-    assert names(source) == ["document", "document/keep"]
 
 
 def test_the_root_of_the_machine_has_no_name() -> None:
@@ -62,13 +81,7 @@ def test_the_environment_changes_nothing(tmp_path: Path, monkeypatch: pytest.Mon
     assert names(DumpSource(str(tmp_path / "document"))) == ["document", "document/file"]
 
 
-def test_a_directory_that_is_gone_is_no_dump(tmp_path: Path) -> None:
-    """Nor an estimate."""
-    source = DumpSource(str(tmp_path / "gone"))
-
-    with pytest.raises(DumpFailed, match="No such file"):
-        names(source)
-    with pytest.raises(DumpFailed, match="No such file"):
-        GnuTar().estimate(source, None)
+def test_a_directory_is_named_from_the_root_on() -> None:
+    """Where the program runs says nothing of what is to be dumped."""
     with pytest.raises(InvalidSetting):
         DumpSource("relative")

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tarkeep.adapters.local.own_folder import is_at
-from tarkeep.adapters.local.spool_folder import SpoolFolder
 from tarkeep.adapters.local.work_folder import WorkFolder
 from tarkeep.domain.errors.client import FolderUnusable, LocalFileChanged
 from tests.support.archives import make_archive
@@ -131,23 +130,6 @@ def test_what_is_planted_is_neither_followed_nor_waited_for(tmp_path: Path) -> N
     assert outside.read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize("name", ["lock", "FULL/full_1.tar.gz.snapshot", "FULL/full_1.tar.gz.json"])
-def test_nor_is_it_in_a_spool(tmp_path: Path, name: str) -> None:
-    """Whatever is read there or written."""
-    place = tmp_path / "spool" / "laptop" / name
-    place.parent.mkdir(parents=True, mode=0o700)
-    (tmp_path / "spool" / "laptop").chmod(0o700)
-    for file in ("", ".snapshot", ".json"):
-        whole = tmp_path / "spool" / "laptop" / "FULL" / f"full_1.tar.gz{file}"
-        whole.parent.mkdir(exist_ok=True)
-        whole.write_bytes(b'{"parent": null, "snapshot_before": null, "snapshot_after": null}')
-    place.unlink(missing_ok=True)
-    os.mkfifo(place)
-
-    with pytest.raises(FolderUnusable, match="no plain file"), SpoolFolder(tmp_path / "spool", "laptop") as spool:
-        spool.waiting()
-
-
 def test_an_archive_that_changed_is_not_read_as_the_one_that_was_found(tmp_path: Path) -> None:
     """As of any local archive."""
     with WorkFolder(tmp_path / "work") as work:
@@ -232,22 +214,3 @@ def test_a_long_chain_may_take_more_files_than_a_process_usually_has(tmp_path: P
             for one in held:
                 one.close()
     assert len(held) == 40
-
-
-@pytest.mark.parametrize("where", ["spool/laptop", "spool"])
-def test_a_spool_is_nobody_elses_either(tmp_path: Path, where: str) -> None:
-    """What waits there to be sent is what will be restored one day; nor may others exchange it as a whole."""
-    (tmp_path / "spool" / "laptop").mkdir(parents=True, mode=0o700)
-    (tmp_path / where).chmod(0o777)
-
-    with pytest.raises(FolderUnusable, match="others may"):
-        SpoolFolder(tmp_path / "spool", "laptop")
-
-
-def test_a_spool_may_lie_where_everybody_has_one(tmp_path: Path) -> None:
-    """With the sticky bit nobody can move what others have there."""
-    (tmp_path / "spool").mkdir()
-    (tmp_path / "spool").chmod(0o1777)
-
-    with SpoolFolder(tmp_path / "spool", "laptop") as spool:
-        assert spool.waiting() == []
