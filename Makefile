@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: help serve test test-long test-faults fuzz check bench growth lock clean
+.PHONY: help serve test test-long test-faults fuzz coverage matrix check bench growth lock clean
 
 help:  ## this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -28,6 +28,13 @@ test-faults: $(VENV)/.development  ## what survives power cuts, kills and failin
 fuzz: $(VENV)/.development  ## a minute of fuzzing for each target of tests/fuzz
 	FUZZ_SECONDS=60 $(BIN)/python -m pytest -n auto tests/fuzz
 
+coverage: $(VENV)/.development  ## which lines the tests run, in the programs that they start, too; twice as long as make test
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n auto; tested=$$?; $(BIN)/coverage combine -q && $(BIN)/coverage report && exit $$tested
+
+matrix:  ## the tests on each Python from 3.11 to 3.13 that this machine has
+	scripts/matrix
+
 check: $(VENV)/.development  ## ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -44,7 +51,7 @@ lock: $(VENV)/.development  ## renew the hashed locks from pyproject.toml
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-annotate --no-header pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 
 clean:  ## remove the environment and what builds leave behind
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .matrix .coverage* dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tarkeep needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
