@@ -145,7 +145,47 @@ def test_upgrading(tmp_path: Path) -> None:
 
 
 def test_the_readme(tmp_path: Path) -> None:
-    """README.md: the first hour of somebody who has backups made by tar."""
+    """README.md: the first minutes of a stranger. That `make serve` is a target is asked of make itself."""
+    home = tmp_path / "home"
+    home.mkdir()
+    with live_server(tmp_path / "data") as server:
+        sandbox = Sandbox(
+            home,
+            {"http://127.0.0.1:5000": server.url, "/home/me": str(home)},
+            scripts={"make": f'exec {shutil.which("make")} -C {ROOT} -n "$@"'},
+        )
+        prepare(
+            sandbox,
+            f"""\
+            mkdir documents; echo dear >documents/letter.txt; head -c 40000 /dev/urandom >documents/scan.pdf
+            echo 'export TARKEEP_SERVER={server.url}' >.server
+            """,
+        )
+
+        played = sandbox.play(page_commands("README.md"), before={"tarkeep backup": ". ./.server"})
+
+    check(played, sandbox)
+    assert (home / "back" / "documents" / "letter.txt").read_text() == "dear\none more line\n"
+
+
+def test_the_readme_can_be_read_to_its_end() -> None:
+    """A stranger has a minute. What is longer has a page in docs/, and every page there is one click away."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert len(text.splitlines()) <= 120
+    assert text.index("![") < text.index("## Start")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name if page.parent != ROOT / "scripts" else "scripts")
+def test_links_lead_somewhere(page: Path) -> None:
+    """Pages and pictures of this tree that a page links to are there."""
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_first_week(tmp_path: Path) -> None:
+    """docs/first-week.md: the first days of somebody who has backups made by tar."""
     home = tmp_path / "home"
     home.mkdir()
     (home / "scripts").symlink_to(ROOT / "scripts")
@@ -164,7 +204,7 @@ def test_the_readme(tmp_path: Path) -> None:
         )
 
         played = sandbox.play(
-            page_commands("README.md"),
+            page_commands("docs/first-week.md"),
             before={
                 "curl -F file=@full": f"export TARKEEP_SERVER={server.url} SERVER_URL={server.url}",
                 "scripts/upload.sh": "cp full_2026-11-23_02-00-00.tar.gz backups/FULL;" + night.format(24),
