@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import shutil
 import subprocess
 import time
@@ -24,6 +25,9 @@ from tests.support.machine import Machine
 from tests.support.tar_oracle import look_at
 
 Seen = dict[bytes, tuple[str, bytes]]
+
+NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+"""What a command is run under to be that of an ordinary user, by root."""
 
 
 @define
@@ -150,35 +154,51 @@ class Desk:
         return found["script"]
 
     @contextmanager
-    def restored(self, at: str = "latest", *, status: int = 0, merging: bool = False) -> Iterator[dict[str, Path]]:
+    def restored(
+        self, at: str = "latest", *, status: int = 0, merging: bool = False, as_nobody: bool = False
+    ) -> Iterator[dict[str, Path]]:
         """
         The directories into which each way restores a point, by the names of the ways, while the context lasts.
 
         The script and the client end with *status*; a client that ends with 0 has checked what it restored. Another
-        way is the client *merging*.
+        way is the client *merging*. All of them are run by root, or *as_nobody*.
         """
         script, tar = (
             self.client.get(f"{self.url}/{what}", params={"at": at, **more})
             for what, more in (("plan", {"format": "sh"}), ("restore.tar", {}))
         )
+        prefix = NOBODY if as_nobody else ()
         with self._into() as into:
             ways = {way: into / way for way in ("script", "client", "merged")}
             (into / "restore.sh").write_bytes(script.content)
-            ran = subprocess.run(["sh", str(into / "restore.sh"), str(ways["script"])], cwd=into, capture_output=True)
+            ways["merged"].mkdir()
+            if as_nobody:
+                self._give_to_nobody(into, ways["merged"])
+            command = [*prefix, "sh", str(into / "restore.sh"), str(ways["script"])]
+            ran = subprocess.run(command, cwd=into, capture_output=True, env={**os.environ, "TMPDIR": str(into)})
             assert ran.returncode == status, ran.stderr
-            restored = self._run_client(at, ways["client"])
+            restored = self._run_client(at, ways["client"], prefix=prefix)
             assert restored.returncode == status, restored.stdout + restored.stderr
             if merging:
                 ways["client, merging"] = into / "client, merging"
-                restored = self._run_client(at, ways["client, merging"], "--merged")
+                restored = self._run_client(at, ways["client, merging"], "--merged", prefix=prefix)
                 assert restored.returncode == status, restored.stdout + restored.stderr
-            ways["merged"].mkdir()
             extract = ["tar", "-xp", "--xattrs", "--xattrs-include=*", "--acls", "-C", str(ways["merged"]), "-f-"]
-            subprocess.run(extract, input=tar.content, check=True, capture_output=True)
+            subprocess.run([*prefix, *extract], input=tar.content, check=True, capture_output=True)
             yield ways
 
-    def _run_client(self, at: str, into: Path, *options: str) -> subprocess.CompletedProcess[str]:
-        return self.machine.run("restore", self.profile, "--at", at, "--into", str(into), "--check", *options)
+    def _give_to_nobody(self, *places: Path) -> None:
+        """Let an ordinary user come to *places*, which become theirs."""
+        for above in (self.place, *self.place.parents[:-2]):
+            above.chmod(above.stat().st_mode | 0o111)
+        for path in places:
+            os.chown(path, 65534, 65534)
+
+    def _run_client(
+        self, at: str, into: Path, *options: str, prefix: tuple[str, ...] = ()
+    ) -> subprocess.CompletedProcess[str]:
+        restore = ("restore", self.profile, "--at", at, "--into", str(into), "--check", *options)
+        return self.machine.run(*restore, prefix=prefix, environment={"TMPDIR": str(into.parent)})
 
     @contextmanager
     def _into(self) -> Iterator[Path]:

@@ -1,9 +1,10 @@
 """
 A footprint as bytes, as it lies beside the records of an archive: two parts, each compressed and with its CRC-32.
 
-The first part has the objection, the links, the renames, old and new in turn, and the digest of the directories; the
-second the directories, which are many and seldom needed. A list of paths begins with how many there are and how many
-bytes they take with a NUL behind each; no name of tar has one.
+The first part has the objection, the links, the renames, old and new in turn, the peculiar directories, each with what
+is so about it in turn, and the digest of the directories; the second the directories, which are many and seldom needed.
+A list of paths begins with how many there are and how many bytes they take with a NUL behind each; no name of tar has
+one.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from itertools import chain, islice
 from struct import Struct
 
 from ...domain.names.footprints import Footprint, digest_of
+from ...domain.names.peculiar import read_peculiar
 
-_MAGIC = b"TKFOOT2\n"
+_MAGIC = b"TKFOOT3\n"
 _PART = Struct("<II")  # length, CRC-32
 _HEAD = Struct("<II")
 _LEVEL = 1
@@ -27,6 +29,7 @@ def footprint_bytes(footprint: Footprint) -> bytes:
         [footprint.objection.encode()],
         sorted(footprint.links),
         list(chain.from_iterable(footprint.renames)),
+        list(chain.from_iterable((path, its.written) for path, its in footprint.peculiar.items())),
     )
     return _MAGIC + _part(footprint.digest + first) + _part(_lists(sorted(footprint.directories)))
 
@@ -43,13 +46,14 @@ def read_footprint(written: bytes) -> Footprint:
     if not written.startswith(_MAGIC) or end != len(written):
         raise ValueError("not a footprint that was written")
     size = len(digest_of(()))
-    (objection,), links, renames = _read_lists(first[size:], 3)
+    (objection,), links, renames, told = _read_lists(first[size:], 4)
+    peculiar = dict(zip(islice(told, 0, None, 2), map(read_peculiar, islice(told, 1, None, 2)), strict=True))
     pairs = zip(islice(renames, 0, None, 2), islice(renames, 1, None, 2), strict=True)
 
     def directories() -> frozenset[bytes]:
         return frozenset(_read_lists(_read_part(written, behind)[0], 1)[0])
 
-    return Footprint(frozenset(links), tuple(pairs), objection.decode(), first[:size], directories)
+    return Footprint(frozenset(links), tuple(pairs), objection.decode(), peculiar, first[:size], directories)
 
 
 def _part(content: bytes) -> bytes:

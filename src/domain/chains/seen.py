@@ -24,13 +24,15 @@ class Seen:
     """
     *lost* says why the point does not restore, though its archives are there: which names none of them has. *gaps*
     counts names that they have and that nobody could extract. *objection* says why tar is not to be trusted with them
-    (see `footprints`). *unseen* is why nobody could see whether all names are there.
+    (see `footprints`). *unseen* is why nobody could see whether all names are there. *traces* is what tar would leave
+    otherwise than it was (see `traces`), from the first archive on at which it would.
     """
 
     lost: str = ""
     gaps: int = 0
     objection: str = ""
     unseen: str = ""
+    traces: str = ""
 
 
 CLEAR = Seen()

@@ -121,7 +121,7 @@ class Standing:
     @property
     def is_sound(self) -> bool:
         """Whether tar, extracting the archives, comes to the tree of the point and complains of nothing."""
-        if not self.is_restorable or self.seen.gaps or self.seen.objection:
+        if not self.is_restorable or self.seen.gaps or self.seen.objection or self.seen.traces:
             return False
         return self.fidelity is not Fidelity.EXACT or (self.is_carried_out and self.is_untroubled)
 

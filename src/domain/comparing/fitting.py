@@ -23,7 +23,7 @@ from .fit import Agreement, Compatibility
 from .silence import leaves_open
 from .soundness import is_carried_out
 
-RULE = 11
+RULE = 12
 """Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
 
 EXAMPLES = 10

@@ -187,10 +187,10 @@ def leaves_out(table: NameTable, before: NameTable, differing: Iterable[bytes]) 
     *differing* are directories that have other listings in the two, or a listing in one alone: all of them but those
     that have one in *table*.
     """
-    moved = _moved(table, before)
+    moved = moved_between(table, before)
     if any(True for _ in _left(table, before, differing, moved)):
         return True
-    return any(_stays(_after(path, moved), table) for path, _ in strays(before))
+    return any(_stays(after(path, moved), table) for path, _ in strays(before))
 
 
 def completed(path: Sequence[OpenTable], limit_bytes: int) -> tuple[Sequence[OpenTable], Kept]:
@@ -233,7 +233,7 @@ class _Looking:
 
     def go_on(self, index: int, table: NameTable, before: NameTable) -> None:
         """Work out what *table*, the archive number *index*, says nothing of; *before* is the one before it."""
-        moved = _moved(table, before)
+        moved = moved_between(table, before)
         differing = table.changed(before)
         left = _by_folder(moved)
 
@@ -245,12 +245,12 @@ class _Looking:
         if moved or any(map(self._has_kept_below, differing)):
             found = {}
             for path in self.kept.paths:
-                if _stays(now := _after(path, moved), table):
+                if _stays(now := after(path, moved), table):
                     found[now] = self._without(self.kept.folders[path], gone(path, now))
         for path, now in _left(table, before, differing, moved):
             found[now] = self._folder(index - 1, before.position(path), path, before, gone(path, now))
         for path, names in strays(before):
-            if _stays(now := _after(path, moved), table):
+            if _stays(now := after(path, moved), table):
                 found[now] = self._with(found.get(now), names)
         for path in {above for kept in found for above in _with_those_above(kept)}:
             if table.files.at(path):
@@ -304,7 +304,7 @@ def _left(
     """The directories of *before* that *table* says nothing of, with where they are there."""
     for path in sorted({*differing}.union(*(_below(path, before) for path in moved))):
         row = before.row(path)
-        if row is not None and row.listed and not is_odd(path) and _stays(now := _after(path, moved), table):
+        if row is not None and row.listed and not is_odd(path) and _stays(now := after(path, moved), table):
             yield path, now
 
 
@@ -312,7 +312,7 @@ def _stays(directory: bytes, table: NameTable) -> bool:
     return not is_odd(directory) and says_nothing_of(table, directory)
 
 
-def _moved(table: NameTable, before: NameTable) -> dict[bytes, bytes]:
+def moved_between(table: NameTable, before: NameTable) -> dict[bytes, bytes]:
     """Where each directory that was renamed was in *before* -> where it is in *table*."""
     origins = origins_between(table, before)
     found: dict[bytes, bytes] = {}
@@ -339,7 +339,7 @@ def _below(path: bytes, table: NameTable) -> Sequence[bytes]:
     return paths[bisect_left(paths, path) : bisect_left(paths, path + b"0")]
 
 
-def _after(path: bytes, moved: Mapping[bytes, bytes]) -> bytes:
+def after(path: bytes, moved: Mapping[bytes, bytes]) -> bytes:
     """Where *path* is when directories have *moved*."""
     if not moved:
         return path

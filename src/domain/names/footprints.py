@@ -15,7 +15,7 @@ A hard link counts as a link, since it may be to a symbolic one. That costs litt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 
 from attrs import define, field, frozen
@@ -26,6 +26,7 @@ from ..tar.members import Member, MemberRecord, MemberType
 from ..tar.paths import DIRECTORY_BYTES, MAX_HELD_BYTES, MAX_PATH_BYTES, canonical, is_placeable, relative, split
 from ..tar.read_headers import read_member
 from ..text.paths import SHOWN_BYTES, path_text
+from .peculiar import Peculiar, peculiar_of
 
 _ASIDE = b"\0"  # what tar moves a directory to for the time between: no name of tar has a NUL
 _MOST_STEPS = 20_000_000  # of looking which links a rename takes along, of which
@@ -98,12 +99,14 @@ class Footprint:
 
     *links* are the paths it makes links, *renames* those that it tells of, in order, *directories* those that it uses
     as directories, with all above them, and *digest* is one of these. *objection* says why it is not to be extracted by
-    tar, whatever archives are before it; it is empty where nothing is against it.
+    tar, whatever archives are before it; it is empty where nothing is against it. *peculiar* are those of its
+    directories that are (see `peculiar`).
     """
 
     links: frozenset[bytes]
     renames: tuple[tuple[bytes, bytes], ...]
     objection: str
+    peculiar: Mapping[bytes, Peculiar]
     digest: bytes
     _directories: Callable[[], frozenset[bytes]] = field(eq=False, repr=False)
 
@@ -114,9 +117,11 @@ class Footprint:
         directories: Iterable[bytes] = (),
         renames: Iterable[tuple[bytes, bytes]] = (),
         objection: str = "",
+        peculiar: Mapping[bytes, Peculiar] | None = None,
     ) -> Footprint:
         found = frozenset(directories)
-        return cls(frozenset(links), tuple(renames), objection, digest_of(sorted(found)), lambda: found)
+        digest = digest_of(sorted(found))
+        return cls(frozenset(links), tuple(renames), objection, peculiar or {}, digest, lambda: found)
 
     @property
     def directories(self) -> frozenset[bytes]:
@@ -208,6 +213,7 @@ class Treading:
         self._links: set[bytes] = set()
         self._directories: set[bytes] = {b""}
         self._renames: list[tuple[bytes, bytes]] = []
+        self._peculiar: dict[bytes, Peculiar] = {}
         self._objection = ""
         self._held_bytes = 0
         self._has_directories = False
@@ -229,6 +235,8 @@ class Treading:
                     last = directory
                 if type == _SYMLINK:
                     self._link(path)
+                elif type == PLAIN_DIRECTORY:
+                    self._look_at_directory(record, path)
             yield record
 
     def footprint(self) -> Footprint:
@@ -238,15 +246,15 @@ class Treading:
             self._object(f"{shown(min(crossed))} is a link and a directory in one archive")
         if self._objection:
             return Footprint.of(objection=self._objection)
-        return Footprint.of(self._links, self._directories, self._renames)
+        return Footprint.of(self._links, self._directories, self._renames, peculiar=self._peculiar)
 
     def _add_odd(self, record: MemberRecord) -> None:
         try:
-            self._add_member(read_member(record))
+            self._add_member(record, read_member(record))
         except MemberUnreadable as error:
             self._object(str(error))
 
-    def _add_member(self, member: Member) -> None:
+    def _add_member(self, record: MemberRecord, member: Member) -> None:
         if member.disputed:
             self._object(f"{shown(member.path)} {member.disputed}")
         for place, is_directory in places(member):
@@ -265,6 +273,20 @@ class Treading:
             self._renames += ((canonical(rename.old), canonical(rename.new)) for rename in member.listing.renames)
         if member.type in _LINKS:
             self._link(canonical(member.path))
+        elif member.type is MemberType.DIRECTORY:
+            self._look_at_directory(record, canonical(member.path))
+
+    def _look_at_directory(self, record: MemberRecord, path: bytes) -> None:
+        try:
+            its = peculiar_of(record)
+        except MemberUnreadable as error:
+            self._object(str(error))
+            return
+        if its:
+            self._hold(path)
+            self._peculiar[path] = its
+        elif self._peculiar:
+            self._peculiar.pop(path, None)  # it has another member before
 
     def _link(self, path: bytes) -> None:
         self._hold(path)
@@ -282,6 +304,7 @@ class Treading:
         if self._held_bytes > MAX_HELD_BYTES or not is_placeable(path):
             self._object("it has more directories and links, or deeper ones, than can be held")
             self._links.clear()
+            self._peculiar.clear()
             self._directories = {b""}
             self._held_bytes = 0
 

@@ -98,7 +98,7 @@ def test_ordinary_archives_are_not_merged(merged: list[int]) -> None:
         listed.tarkeep.receive(Offer(id_of(number + 1)), [gz(tar)])
     plain = stored(
         directory(b"top", None) + member(b"top/a", b"x") + link(b"top/b", b"top/a", b"1") + END,
-        member(b"top/c/d", b"x") + END,
+        directory(b"top", None) + member(b"top/c/d", b"x") + END,
         member(b"top/c/e", b"x") + END,
     )
 

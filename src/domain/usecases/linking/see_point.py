@@ -3,20 +3,22 @@ Seeing what the names of a point show, where comparing archives left something o
 
 Names are merged only where a name may be in none of the archives, or a member in another's way. What is left to do for
 all others is to hold the directories of an archive against the links in those before it, which is kept from one to the
-next, and of plain archives the paths against those before.
+next, and of plain archives the paths against those before; and to see what tar would leave of directories that it
+finds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from ...archives.archive import BackupArchive
 from ...chains.link import Evidence
 from ...chains.seen import CLEAR, Seen, lost_names
 from ...chains.standing import Fidelity, PlacedArchive, Standing
+from ...comparing.traces import Layer, traces
 from ...comparing.untroubled import is_apart
 from ...errors.content import MemberUnreadable
 from ...errors.restoring import TreeTooLarge
@@ -77,13 +79,13 @@ class Seeing:
         is_alone = parent is None or before is None
         if is_alone and standing.is_untroubled:
             return CLEAR
-        objection = self._objection(place.archive, parent, path)
+        seen = Seen(objection=self._objection(place.archive, parent, path), traces=self._traces(place, parent, path))
         if standing.fidelity is Fidelity.EXACT:
             if standing.is_untroubled and standing.is_whole:
-                return Seen(objection=objection)
+                return seen
         elif before is not None and self._is_laid_beside(place, before, path):
-            return Seen(gaps=before.seen.gaps, objection=objection)
-        return self._merged(standing, path(), objection)
+            return evolve(seen, gaps=before.seen.gaps)
+        return self._merged(standing, path(), seen)
 
     def _objection(
         self, archive: BackupArchive, parent: PlacedArchive | None, path: Callable[[], Sequence[BackupArchive]]
@@ -103,6 +105,32 @@ class Seeing:
             walk.take(self._members.footprint(archive))
         self._walks[archive.id] = walk
         return walk.objection
+
+    def _traces(
+        self, place: PlacedArchive, parent: PlacedArchive | None, path: Callable[[], Sequence[BackupArchive]]
+    ) -> str:
+        """What tar would leave otherwise than it was."""
+        if parent is None or parent.standing is None or place.standing is None:
+            return ""
+        if parent.standing.seen.traces:
+            return parent.standing.seen.traces
+        is_exact = place.standing.fidelity is Fidelity.EXACT
+
+        def before() -> Iterator[Layer]:
+            yield self._layer(parent.archive)
+            yield from map(self._layer, path()[-3::-1])  # mostly the parent is enough, and nobody asks for the path
+
+        try:
+            return self._members.again(lambda: traces(self._layer(place.archive), before(), is_exact=is_exact))
+        except (MemberUnreadable, TreeTooLarge):
+            return ""  # which is told by merging
+
+    def _layer(self, archive: BackupArchive) -> Layer:
+        return Layer(
+            archive.id.label,
+            lambda: self._members.table(archive),
+            lambda: self._members.footprint(archive).peculiar,
+        )
 
     def _is_like(self, footprint: Footprint, before: BackupArchive) -> bool:
         """It has the same directories."""
@@ -129,7 +157,7 @@ class Seeing:
 
         return self._members.again(look)
 
-    def _merged(self, standing: Standing, archives: Sequence[BackupArchive], objection: str) -> Seen:
+    def _merged(self, standing: Standing, archives: Sequence[BackupArchive], seen: Seen) -> Seen:
         if self._allowed is not None:
             if not self._allowed:
                 raise EnoughMerged
@@ -148,10 +176,10 @@ class Seeing:
                 )
             )
         except TreeTooLarge as error:
-            return Seen(objection=objection, unseen=str(error))
+            return evolve(seen, unseen=str(error))
         except MemberUnreadable as error:
-            return Seen(lost=str(error), objection=objection)
-        return Seen(lost_names(tree), Lacks(tree, archives).count().lacking, objection)
+            return evolve(seen, lost=str(error))
+        return evolve(seen, lost=lost_names(tree), gaps=Lacks(tree, archives).count().lacking)
 
     def _table(self, archive: BackupArchive | None, before: BackupArchive | None) -> OpenTable:
         assert archive is not None

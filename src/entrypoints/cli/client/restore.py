@@ -65,8 +65,7 @@ def restore(
         Restore this file or folder only, written as tarkeep ls shows it.
     merged
         Have the server put the tree together as one tar, in place of downloading archives: it takes no space beside the
-        directory, and gets by where the tar of an ordinary user cannot go on in read-only folders. What is cut begins
-        anew.
+        directory. It does so unasked where tar would not come to the tree. What is cut begins anew.
     overwrite
         Restore into a directory that holds something. What the archives hold replaces it, and in directories that they
         list completely what was not there at that time is removed.

@@ -36,10 +36,7 @@ _TABLE: dict[type[TarkeepError], tuple[int, str]] = {
     InvalidType: (USAGE, ""),
     ArchiveNotFound: (NOT_FOUND, "tarkeep list shows what is stored"),
     RemoteNotFound: (NOT_FOUND, ""),
-    ExtractFailed: (
-        FAILED,
-        "where an ordinary user may not write into read-only folders, restore --merged into a new directory",
-    ),
+    ExtractFailed: (FAILED, ""),
     UnsafeMembers: (FAILED, "restore --merged into a new directory has the server put the tree together"),
     TokenNotFound: (NOT_FOUND, ""),
     ProfileNotFound: (NOT_FOUND, "tarkeep stats shows the profiles"),

@@ -79,7 +79,7 @@ step() {{
 _GNU_TAR = "tar --version | grep -q 'GNU tar' || fail 'needs GNU tar: the archives are incremental'\n"
 _INCREMENTAL = " --listed-incremental=/dev/null"
 _MERGED = """\
-printf '%s\\n' 'tar itself is not to be trusted with {archives}: the server merges the tree' >&2
+printf '%s\\n' {told} >&2
 curl --fail --silent --show-error --output "$work/tree" -- "$server"{path} ||
     fail "the tree could not be downloaded; empty $target and run this again"
 unpack <"$work/tree" ||
@@ -109,6 +109,7 @@ def plan_script(
     *,
     is_exact: bool,
     merged_at: str | None = None,
+    distrust: str = "",
     lacks: Sequence[str] = (),
     named_at: str | None = None,
     remarks: Sequence[str] = (),
@@ -118,14 +119,17 @@ def plan_script(
     below the title.
 
     *is_exact* plans are extracted as incremental archives, which also deletes and renames; others lay one archive over
-    the other. Where tar is not to be trusted with them, *merged_at* is the path of the merged tree, taken instead. What
-    lacks is said by *lacks*, sentences that the script ends with, and with 3; where these do not name all, *named_at*
-    is the path of a text that does, which is put beside the directory.
+    the other. Where tar is not to be trusted with them, *merged_at* is the path of the merged tree, taken instead, and
+    *distrust* says why, as far as there is more to say. What lacks is said by *lacks*, sentences that the script ends
+    with, and with 3; where these do not name all, *named_at* is the path of a text that does, which is put beside the
+    directory.
     """
     check = _GNU_TAR if is_exact and merged_at is None else ""
     lines = [_HEAD.format(title="\n# ".join((title, *remarks)), server=shlex.quote(server), check=check)]
     if merged_at is not None:
-        lines.append(_MERGED.format(archives=counted(len(steps), "archive"), path=shlex.quote(merged_at)))
+        told = f"tar itself is not to be trusted with {counted(len(steps), 'archive')}: the server merges the tree"
+        told += f" ({distrust})" if distrust else ""
+        lines.append(_MERGED.format(told=shlex.quote(told), path=shlex.quote(merged_at)))
     else:
         lines.append(_STEP.format(total=len(steps), incremental=_INCREMENTAL if is_exact else ""))
         for number, step in enumerate(steps, 1):

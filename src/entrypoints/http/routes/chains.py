@@ -227,7 +227,11 @@ def _warnings(made: MadePlan) -> Iterator[str]:
     elif made.counts or made.unknown:
         yield "GNU tar would not come to this tree from these archives; restore.tar does, but for what it lacks"
     elif not plan.is_sound:
-        yield "GNU tar, extracting one of these archives after the other, would not come to this tree; restore.tar does"
+        because = f": {point.standing.seen.traces}" if point.standing.seen.traces else ""
+        yield (
+            f"GNU tar, extracting one of these archives after the other, would not come to this tree{because}; "
+            "restore.tar does"
+        )
     yield from _lacks(made)
     if not made.is_exact:
         yield "plain archives are in the path: what was deleted in between comes back"
@@ -275,6 +279,7 @@ def _script(made: MadePlan, passed_over: Sequence[PassedOver], server: str, *, a
         steps,
         is_exact=made.is_exact,
         merged_at=None if made.plan.is_sound else merged_at,
+        distrust=made.plan.objection or point.standing.seen.traces,
         lacks=tuple(_lacks(made)),
         named_at=gaps_location(id, made.path, format="text") if is_long else None,
         remarks=[one.sentence for one in passed_over],

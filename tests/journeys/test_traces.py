@@ -1,0 +1,244 @@
+"""
+What tar leaves of directories that it finds: their times, attributes they have no more, and what is read-only.
+
+The oracle is restore.tar, which comes into an empty directory: the script and the client give the same, and where tar
+could not, the plan says so and why.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from tests.journeys.test_attributes import KEEP_ALL, Look, attributes
+from tests.support.desk import Desk
+
+AS_NOBODY = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and setpriv of util-linux"
+)
+WITH_ATTRIBUTES = pytest.mark.skipif(shutil.which("setfattr") is None, reason="needs setfattr and setfacl")
+
+OLD = "find src -depth -exec touch -h -d 2011-11-11 {} +"
+TREE = f"mkdir -p src/d/e src/f; echo x >src/d/x; echo y >src/d/e/y; echo z >src/f/z; {OLD}"
+
+Found = dict[bytes, Look]
+
+
+def given_alike(desk: Desk, at: str = "latest", *, as_nobody: bool = False) -> Found:
+    """What all ways give, down to the times of directories."""
+    with desk.restored(at, merging=True, as_nobody=as_nobody) as ways:
+        found = {way: attributes(place) for way, place in ways.items()}
+    for way, one in found.items():
+        assert one == found["merged"], (way, {path for path in one if one[path] != found["merged"].get(path)})
+    return found["merged"]
+
+
+def untrusted(desk: Desk, at: str = "latest") -> str:
+    """Why tar is not trusted with a point; nothing where it is."""
+    plan = desk.get("plan", at=at)
+    told = [warning for warning in plan["warnings"] if "would not come to this tree" in warning]
+    assert bool(told) is not plan["sound"]
+    return "".join(told)
+
+
+def times(found: Found) -> dict[str, int]:
+    """Of directories that are as old as the tree was at the beginning."""
+    return {path.decode(): look.time for path, look in found.items()}
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["with listings", "plain"])
+@pytest.mark.parametrize(
+    ("named", "touched"),
+    [
+        (("src/d/x",), "src/d"),
+        (("src/d/e/y", "src/f/z"), "src/d/e"),
+        (("--no-recursion", "src/d", "src/d/e/y"), "src/d/e"),
+    ],
+    ids=["one file", "files of several folders", "one folder is held, another not"],
+)
+def test_a_file_is_put_into_a_folder_that_its_archive_does_not_hold(
+    desk: Desk, listed: bool, named: tuple[str, ...], touched: str
+) -> None:
+    """The folder keeps the time that an archive tells of."""
+    desk.do(TREE)
+    desk.dump("FULL", "--format=posix", "src", snapshot="snapshot" if listed else None)
+    first = attributes(desk.live)
+    desk.do("echo X >src/d/x; echo Y >src/d/e/y; echo Z >src/f/z")
+    desk.dump("INC", "--format=posix", *named, snapshot=None)
+    full, inc = desk.points()
+
+    assert given_alike(desk, full) == first
+    assert not untrusted(desk, full)
+    assert times(given_alike(desk, inc))[touched] == times(first)[touched]
+    assert f"{touched} would have the time of the restore" in untrusted(desk, inc)
+
+
+@pytest.mark.parametrize("more", ["", "src/f"], ids=["alone", "beside another folder"])
+def test_a_file_is_named_to_tar_beside_the_snapshot_file(desk: Desk, more: str) -> None:
+    """With listings all along, where anything but the file is named; else it is a plain archive."""
+    desk.do(TREE)
+    desk.dump("FULL", "--format=posix", "src")
+    first = attributes(desk.live)
+    desk.do("echo X >src/d/x")
+    desk.dump("INC", "--format=posix", "src/d/x", *more.split())
+
+    assert times(given_alike(desk))["src/d"] == times(first)["src/d"]
+    assert "src/d would have the time of the restore" in untrusted(desk)
+
+
+def test_a_folder_comes_new_into_one_that_was_not_dumped_again(desk: Desk) -> None:
+    """And what is in it changes later, which touches it alone."""
+    desk.do(TREE)
+    desk.dump("FULL", "--format=posix", "src")
+    first = attributes(desk.live)
+    desk.do("echo n >src/f/n")
+    desk.dump("INC", "--format=posix", "src/f")
+    desk.do("mkdir src/d/new; echo n >src/d/new/n")
+    desk.dump("INC", "--format=posix", "src/d/new")
+    desk.do("echo m >src/d/new/m")
+    desk.dump("INC", "--format=posix", "src/d/new")
+    _, beside, new, again = desk.points()
+
+    assert not untrusted(desk, beside)
+    for point in (new, again):
+        assert times(given_alike(desk, point))["src/d"] == times(first)["src/d"]
+        assert "src/d would have the time of the restore" in untrusted(desk, point)
+
+
+def test_nobody_is_alarmed_where_all_comes_right(desk: Desk) -> None:
+    """Ordinary dumps; files of folders that no archive ever held; roots in turn, and ones that come new."""
+    desk.do(f"{TREE}; mkdir other; echo o >other/o")
+    desk.dump("FULL", "--format=posix", "src", "other")
+    desk.do("echo X >src/d/x; rm src/f/z; mkdir src/new; echo n >src/new/n; mv src/d/e src/e")
+    desk.dump("INC", "--format=posix", "src")
+    desk.do("echo p >other/p; mkdir third; echo t >third/t")
+    desk.dump("INC", "--format=posix", "other", "third")
+    desk.do("echo Y >src/e/y")
+    desk.dump("INC", "--format=posix", "src")
+    for point in desk.points():
+        assert not untrusted(desk, point)
+        given_alike(desk, point)
+
+
+def test_nobody_is_alarmed_by_files_alone(desk: Desk) -> None:
+    """Whose folders no archive tells of, so that they have the time of the restore by every way."""
+    desk.do(TREE)
+    desk.dump("FULL", "src/d/x", "src/f/z", snapshot=None)
+    desk.do("echo X >src/d/x")
+    desk.dump("INC", "src/d/x", snapshot=None)
+
+    assert not untrusted(desk)
+    assert desk.given_back() is not None
+
+
+@WITH_ATTRIBUTES
+@pytest.mark.parametrize("listed", [True, False], ids=["with listings", "plain"])
+@pytest.mark.parametrize("keep", [True, False], ids=["kept", "not kept any more"])
+def test_an_attribute_that_a_folder_has_no_more(desk: Desk, listed: bool, keep: bool) -> None:
+    """It does not come back, whether it was taken off or the later archive was made without attributes."""
+    snapshot = "snapshot" if listed else None
+    desk.do(f"{TREE}; setfattr -n user.gone -v 1 src/d; setfattr -n user.kept -v 2 src/d")
+    desk.dump("FULL", "--format=posix", *KEEP_ALL, "src", snapshot=snapshot)
+    first = attributes(desk.live)
+    desk.do("setfattr -x user.gone src/d; touch src/d; echo n >src/f/n")
+    desk.dump("INC", "--format=posix", *(KEEP_ALL if keep else ()), "src", snapshot=snapshot)
+    desk.do("echo o >src/f/o")
+    desk.dump("INC", "--format=posix", *KEEP_ALL, "src", snapshot=snapshot)
+    full, inc, last = desk.points()
+
+    assert given_alike(desk, full) == first
+    assert not untrusted(desk, full)
+    assert set(given_alike(desk, inc)[b"src/d"].attributes) == ({"user.kept"} if keep else set())
+    assert set(given_alike(desk, last)[b"src/d"].attributes) == {"user.kept"}
+    assert "src/d would keep the attribute user." in untrusted(desk, inc)
+
+
+@WITH_ATTRIBUTES
+def test_an_attribute_behind_an_archive_that_says_nothing_of_its_folder(desk: Desk) -> None:
+    """And of a folder that was renamed meanwhile; one that changed, or came, is no matter."""
+    desk.do(f"{TREE}; mkdir other; setfattr -n user.a -v 1 src/d/e; setfattr -n user.b -v 2 src/f")
+    desk.dump("FULL", "--format=posix", *KEEP_ALL, "src", "other")
+    desk.do("echo o >other/o")
+    desk.dump("INC", "--format=posix", *KEEP_ALL, "other")
+    desk.do("setfattr -n user.b -v 3 src/f; setfattr -n user.c -v 4 src/f")
+    desk.dump("INC", "--format=posix", *KEEP_ALL, "src")
+    desk.do("mv src/d/e src/e; setfattr -x user.a src/e")
+    desk.dump("INC", "--format=posix", *KEEP_ALL, "src")
+    _, beside, changed, renamed = desk.points()
+
+    assert not untrusted(desk, beside) + untrusted(desk, changed)
+    assert "src/e would keep the attribute user.a" in untrusted(desk, renamed)
+    for point in (beside, changed):
+        given_alike(desk, point)
+    assert given_alike(desk, renamed) == attributes(desk.live)
+
+
+@WITH_ATTRIBUTES
+def test_an_acl_that_a_folder_has_no_more(desk: Desk) -> None:
+    """tar takes that off, and is trusted."""
+    desk.do(f"{TREE}; setfacl -m u:1:rwx,d:u:2:rx src/d")
+    desk.dump("FULL", "--format=posix", *KEEP_ALL, "src")
+    desk.do("setfacl -b src/d; touch src/d")
+    desk.dump("INC", "--format=posix", *KEEP_ALL, "src")
+
+    assert not untrusted(desk)
+    assert given_alike(desk) == attributes(desk.live)
+
+
+CLOSED = {
+    "a file changes": ("echo 2 >src/ro/x", True),
+    "a file comes": ("echo n >src/ro/n", True),
+    "a file goes": ("rm src/ro/x", True),
+    "a folder comes": ("mkdir src/ro/new", True),
+    "it goes": ("rm -r src/ro", True),
+    "it is moved": ("mv src/ro src/d/ro", True),
+    "it is renamed": ("mv src/ro src/rw", False),
+    "something below it changes": ("chmod u+w src/ro/sub; echo 2 >src/ro/sub/y; chmod 700 src/ro/sub", False),
+    "something beside it changes": ("echo 2 >src/f/z", False),
+}
+
+
+@AS_NOBODY
+@pytest.mark.parametrize("mode", ["555", "500"])
+@pytest.mark.parametrize(("change", "matters"), CLOSED.values(), ids=CLOSED)
+def test_an_ordinary_user_and_a_read_only_folder(desk: Desk, change: str, matters: bool, mode: str) -> None:
+    """By every way, of several archives, though tar opens nothing that an archive before has made read-only."""
+    closed = f"if [ -d src/ro ]; then chmod {mode} src/ro; fi; find src ! -uid 65534 -exec chown 65534:65534 {{}} +"
+    desk.do(f"{TREE}; mkdir -p src/ro/sub; echo x >src/ro/x; echo y >src/ro/sub/y; {closed}")
+    desk.dump("FULL", "--format=posix", "src")
+    desk.do(f"{change}; {closed}")
+    desk.dump("INC", "--format=posix", "src")
+
+    assert ("an ordinary user's tar could not change src/" in untrusted(desk)) is matters
+    assert given_alike(desk, as_nobody=True) == attributes(desk.live)
+
+
+@AS_NOBODY
+@pytest.mark.parametrize(
+    ("mode", "change"),
+    [("300", "echo n >src/f/n"), ("600", "echo n >src/f/n"), ("500", "echo 2 >src/ro/x"), ("500", "mkdir src/ro/sub")],
+)
+@pytest.mark.parametrize("listed", [True, False], ids=["with listings", "plain"])
+def test_a_folder_that_its_owner_may_not_even_look_into(desk: Desk, mode: str, change: str, listed: bool) -> None:
+    snapshot = "snapshot" if listed else None
+    closed = f"chmod {mode} src/ro; chown -R 65534:65534 src"
+    desk.do(f"{TREE}; mkdir -p src/ro; echo x >src/ro/x; {closed}")
+    desk.dump("FULL", "--format=posix", "src", snapshot=snapshot)
+    desk.do(f"{change}; {closed}")
+    desk.dump("INC", "--format=posix", "src", snapshot=snapshot)
+
+    assert "an ordinary user's tar could not change src/ro" in untrusted(desk)
+    # who may not look into a folder cannot compare what is in it
+    if mode == "500":
+        assert given_alike(desk, as_nobody=True) == attributes(desk.live)
+
+
+def test_the_script_says_why_the_server_merges(desk: Desk) -> None:
+    desk.do(TREE)
+    desk.dump("FULL", "src")
+    desk.dump("INC", "src/d/x", snapshot=None)
+    script = desk.client.get(f"{desk.url}/plan", params={"format": "sh"}).text
+
+    assert "src/d would have the time of the restore" in script
