@@ -14,7 +14,7 @@ from typing import Protocol
 
 import pytest
 
-from tarkeep.domain.comparing.fit import Agreement, Compatibility
+from tarkeep.domain.comparing.fit import Agreement, Compatibility, Renamed
 from tarkeep.domain.comparing.silence import says_nothing_of
 from tarkeep.domain.errors.archives import RecordsMissing
 from tarkeep.domain.errors.content import MemberUnreadable
@@ -205,7 +205,7 @@ class MemberRecordsContract:
         """The last that were kept with an archive count; they are gone when its records are forgotten."""
         paths = (b"a/b", b"\xff\n'")
         contradicts = Compatibility(
-            Agreement.CONTRADICTS, 3, paths, False, False, True, 4, paths[:1], 5, paths[1:], b"a/\xff"
+            Agreement.CONTRADICTS, 3, paths, False, Renamed.IN_VAIN, True, 4, paths[:1], 5, paths[1:], b"a/\xff"
         )
         fits = {OTHER: contradicts, "2" * 64: Compatibility(Agreement.UNKNOWN)}
         publish(door.records, ONE, some(3))

@@ -59,6 +59,26 @@ def test_a_folder_that_is_left_out_later(desk: Desk, option: str, tag: str, type
 
 
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
+@pytest.mark.parametrize("type", ["INC", "DIFF"])
+@pytest.mark.parametrize(
+    "move", ["mv src/cache src/other", "mv src/cache/deep src/cache/deeper", "mv src/cache src/b; mkdir src/cache"]
+)
+def test_one_left_out_that_is_new_beside_a_folder_that_was_renamed(
+    desk: Desk, type: str, proven: bool, move: str
+) -> None:
+    """What was renamed is in an archive, so nothing says that another one is missing: no more than a doubt is left."""
+    desk.do(TREE)
+    desk.dump("FULL", "--exclude=*.iso", "src", proven=proven)
+    desk.do(f"{move}; echo k2 >src/keep; for folder in $(find src -type d); do echo large >$folder/new.iso; done")
+    left_out = [line.decode() for line in desk.seen() if line.endswith(b".iso")]
+    desk.dump(type, "--exclude=*.iso", "src", proven=proven)
+
+    last = list(desk.points())[-1]
+    assert desk.given_back(last) == desk.seen(*left_out)
+    assert any("new.iso" in warning for warning in desk.warnings(last))
+
+
+@pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 def test_what_is_left_out_no_more_and_did_not_change(desk: Desk, proven: bool) -> None:
     """tar saw it, so calls it unchanged: every plan that it is in says that something was left out at the FULL."""
     desk.do(f"{TREE}; echo precious >src/disk.iso")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tarkeep.domain.comparing.fit import Agreement
+from tarkeep.domain.comparing.fit import Agreement, Renamed
 from tarkeep.domain.names.renames import DirectoryRenames
 from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark
 from tarkeep.domain.tar.paths import canonical, join, split
@@ -18,12 +18,12 @@ def fit_by_the_rule(
     is_left_out: Callable[[bytes], bool] = lambda _path: False,
     *,
     is_base: bool = False,
-) -> tuple[Agreement, set[bytes], bool, bool]:
-    """The verdict, every path that the parent lacks, whether it is excusable, and whether more is open."""
+) -> tuple[Agreement, set[bytes], Renamed, bool]:
+    """The verdict, every path that the parent lacks, what was renamed, and whether more is open."""
     listed = [(canonical(path), listing) for path, listing in child]
     had = [(canonical(path), listing) for path, listing in parent]
     if not listed or not had:
-        return Agreement.UNKNOWN, set(), True, False
+        return Agreement.UNKNOWN, set(), Renamed.NOTHING, False
     directories = {path for path, _ in listed}
     origins = DirectoryRenames(  # tar writes all renames into the first listing
         listed[0][1].renames,
@@ -55,6 +55,7 @@ def fit_by_the_rule(
         return True
 
     lacking = {path for path in origins.moved_from if path not in have and not is_silent(path)}
+    renamed = Renamed.IN_VAIN if lacking else Renamed.NOTHING if origins.is_trivial else Renamed.FOUND
     taken: set[bytes] = set()
     is_open = False
     for path in sorted(wanted):
@@ -73,4 +74,4 @@ def fit_by_the_rule(
         else:
             lacking |= names
     verdict = Agreement.CONTRADICTS if lacking else Agreement.FITS
-    return verdict, lacking, origins.is_trivial, is_open
+    return verdict, lacking, renamed, is_open

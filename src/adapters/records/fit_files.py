@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from ...domain.comparing.fit import Agreement, Compatibility
+from ...domain.comparing.fit import Agreement, Compatibility, Renamed
 from ...domain.comparing.fitting import RULE
 
 FITS_SUFFIX = ".fits"
 _VERDICTS = {verdict.value: verdict for verdict in Agreement}
+_RENAMED = {renamed.value: renamed for renamed in Renamed}
 _MAX_BYTES = 4 << 20
 
 
@@ -60,7 +61,7 @@ def _told(fit: Compatibility) -> dict[str, object]:
         "unresolved": fit.unresolved,
         "examples": _texts(fit.examples),
         "is_sound": fit.is_sound,
-        "is_excusable": fit.is_excusable,
+        "renamed": fit.renamed.value,
         "is_open": fit.is_open,
         "overlooked": fit.overlooked,
         "overlooked_examples": _texts(fit.overlooked_examples),
@@ -77,7 +78,7 @@ def _fit(told: Mapping[str, object]) -> Compatibility:
         _count(told["unresolved"]),
         _paths(told["examples"]),
         bool(told["is_sound"]),
-        bool(told["is_excusable"]),
+        _RENAMED[str(told["renamed"])],
         bool(told["is_open"]),
         _count(told["overlooked"]),
         _paths(told["overlooked_examples"]),

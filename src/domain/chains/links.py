@@ -18,7 +18,7 @@ from typing import TypeAlias
 from attrs import frozen
 
 from ..archives.archive import ArchiveState, BackupArchive, Kind
-from ..comparing.fit import Agreement, Compatibility
+from ..comparing.fit import Agreement, Compatibility, Renamed
 from ..identity.archive_id import ArchiveId, BackupType
 from ..profiles.rules import IncBase, ProfileRules
 from ..text.counted import counted
@@ -26,7 +26,7 @@ from ..text.paths import SHOWN_BYTES, path_text
 from .link import Evidence, Link, overlooked_text
 from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
 
-RULE = 16
+RULE = 17
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50
@@ -152,7 +152,7 @@ class _Ladder:
             names = f"{counted(found.unresolved, 'name')} that it calls unchanged"
             are = "is" if found.unresolved == 1 else "are"
             reason += f"; {names} {are} in no archive before it{_example(found)}: excluded, or never archived by tar"
-            if not found.is_excusable:
+            if found.renamed is not Renamed.NOTHING:
                 reason += ", which mistakes renamed directories for each other: then a file may have another's content"
         return self._to(parent, Evidence.PROVEN, reason, found)
 

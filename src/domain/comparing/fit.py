@@ -15,36 +15,60 @@ class Agreement(Enum):
     CONTRADICTS = "contradicts"
 
 
+class Renamed(Enum):
+    """What an archive tells of directories that have another name now, as its parent shows."""
+
+    NOTHING = "nothing"
+    FOUND = "found"  # the parent has all of those, or may have
+    IN_VAIN = "in-vain"  # some are in no archive before, so that tar cannot rename them
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return _RENAMED_RANKS[self]
+
+
+_RENAMED_RANKS = {renamed: rank for rank, renamed in enumerate(Renamed)}
+
+
 @frozen
 class Compatibility:
     """
     What comparing the listings of an archive with those of a possible parent showed.
 
     *unresolved* counts the names that the archive calls unchanged and the parent does not have, *examples* are the
-    first few of them as paths. *is_sound* where GNU tar, extracting the one over the tree of the other, comes to its
-    tree; else that can be merged, and tar restores something else (see `soundness`).
-    *is_excusable* unless directories were renamed between them: there tar is known to forget names that it should
-    archive, while otherwise a name of a proven chain that is nowhere was left out on purpose. In a proven chain neither
-    keeps the rest from being restored, since no archive is missing. *is_open* where some names are in directories that
-    the parent says nothing of, so that they are to be looked for before it. *overlooked* counts directories of the
-    parent that the archive names and did not look into, so that they stay as they were, *overlooked_examples* are the
-    first few of them as paths. *unread* counts files of the parent that the archive says to have and has not, so that
-    the point lacks them, *unread_examples* are the first few of these. *earlier* is a directory that is of an earlier
-    time than in the parent; it is empty where every directory that was looked at is of the same time or a later one
-    (see `directory_times`).
+    first few of them as paths. *is_sound* where GNU tar, extracting the one over the tree of the other, comes to
+    its tree; else that can be merged, and tar restores something else (see `soundness`). *renamed* tells of
+    directories that were renamed between them: then tar is known to forget names that it should archive, while
+    otherwise a name of a proven chain that is nowhere was left out on purpose. *is_open* where some names are in
+    directories that the parent says nothing of, so that they are to be looked for before it. *overlooked* counts
+    directories of the parent that the archive names and did not look into, so that they stay as they were,
+    *overlooked_examples* are the first few of them as paths. *unread* counts files of the parent that the archive
+    says to have and has not, so that the point lacks them, *unread_examples* are the first few of these. *earlier*
+    is a directory that is of an earlier time than in the parent; it is empty where every directory that was looked
+    at is of the same time or a later one (see `directory_times`).
     """
 
     verdict: Agreement
     unresolved: int = 0
     examples: tuple[bytes, ...] = ()
     is_sound: bool = True
-    is_excusable: bool = True
+    renamed: Renamed = Renamed.NOTHING
     is_open: bool = False
     overlooked: int = 0
     overlooked_examples: tuple[bytes, ...] = ()
     unread: int = 0
     unread_examples: tuple[bytes, ...] = ()
     earlier: bytes = b""
+
+    @property
+    def is_excusable(self) -> bool:
+        """
+        All that the parent lacks may have been left out of the dump, with no archive missing.
+
+        A directory that is told to be renamed was in tar's snapshot file, and so in an archive.
+        """
+        return self.renamed is not Renamed.IN_VAIN
 
     @property
     def completeness(self) -> Completeness:

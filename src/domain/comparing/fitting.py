@@ -19,7 +19,7 @@ from ..names.renames import DirectoryRenames
 from ..tar.dumpdirs import Dumpdir, Mark
 from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import MAX_HELD_BYTES, canonical, is_placeable, join, split
-from .fit import Agreement, Compatibility
+from .fit import Agreement, Compatibility, Renamed
 from .silence import leaves_open
 from .soundness import is_carried_out
 
@@ -93,7 +93,7 @@ def fit(
         count,
         tuple(examples),
         is_sound and not unread,  # tar leaves what it was before
-        origins.is_trivial,
+        Renamed.IN_VAIN if moved else Renamed.NOTHING if origins.is_trivial else Renamed.FOUND,
         is_open,
         len(staying),
         tuple(staying[:EXAMPLES]),
@@ -111,7 +111,7 @@ def together(fits: Sequence[Compatibility]) -> Compatibility:
         sum(one.unresolved for one in fits),
         tuple(islice(chain.from_iterable(one.examples for one in fits), EXAMPLES)),
         all(one.is_sound for one in fits),
-        all(one.is_excusable for one in fits),
+        max((one.renamed for one in fits), key=lambda one: one.rank),
         any(one.is_open for one in fits),
         sum(one.overlooked for one in fits),
         tuple(islice(chain.from_iterable(one.overlooked_examples for one in fits), EXAMPLES)),

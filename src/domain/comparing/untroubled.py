@@ -19,7 +19,7 @@ from ..tar.layout import BLOCK_BYTES
 from ..tar.members import MemberRecord, MemberType
 from ..tar.paths import canonical, is_placeable, join, split
 from ..tar.read_headers import read_member
-from .fit import Agreement, Compatibility
+from .fit import Agreement, Compatibility, Renamed
 from .fitting import EXAMPLES
 
 MOST_FILES, MOST_DIRECTORIES = 2_000_000, 500_000
@@ -181,7 +181,7 @@ def alone(is_untroubled: bool, unread: Sequence[bytes] = (), *, renames_in_vain:
     return Compatibility(
         Agreement.FITS,
         is_sound=is_untroubled,
-        is_excusable=not renames_in_vain,
+        renamed=Renamed.IN_VAIN if renames_in_vain else Renamed.NOTHING,
         unread=len(unread),
         unread_examples=tuple(unread[:EXAMPLES]),
     )

@@ -18,7 +18,7 @@ from tarkeep.domain.chains.link import Evidence, Link
 from tarkeep.domain.chains.links import NEAREST_TRIED, link_archives
 from tarkeep.domain.chains.points import RestorePoint, plan_restore, restore_points
 from tarkeep.domain.chains.standing import DoubtKind, Fidelity, ObstacleKind
-from tarkeep.domain.comparing.fit import Agreement, Compatibility
+from tarkeep.domain.comparing.fit import Agreement, Compatibility, Renamed
 from tarkeep.domain.errors.restoring import PointNotFound, PointNotRestorable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
@@ -194,7 +194,7 @@ def test_the_same_snapshot_digest_proves_a_parent() -> None:
 def test_names_that_tar_forgot_keep_nobody_from_the_rest() -> None:
     """Where directories were renamed tar may have forgotten what is nowhere; no archive is missing, and all is told."""
     full, child = archive(FULL, 1, after="1"), archive(INC, 2, before="1")
-    forgotten = Compatibility(Agreement.CONTRADICTS, 2, (b"r/forgotten", b"r/too"), is_excusable=False)
+    forgotten = Compatibility(Agreement.CONTRADICTS, 2, (b"r/forgotten", b"r/too"), renamed=Renamed.FOUND)
 
     links = link_archives((full, child), ProfileRules(), lambda *_: forgotten)
     point = restore_points((full, child), links)[-1]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from attrs import evolve
 
-from tarkeep.domain.comparing.fit import Agreement, Compatibility
+from tarkeep.domain.comparing.fit import Agreement, Compatibility, Renamed
 from tarkeep.domain.errors.restoring import TreeTooLarge
 from tarkeep.domain.names.renames import DirectoryRenames
 from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark, Rename
@@ -478,7 +478,7 @@ def test_a_child_contradicts_a_parent_without_the_directories_it_renames() -> No
     """Even if it has nothing unchanged in them."""
     child = archive(directory(b"r", "Dc", (b"r/nowhere", b"r/c")), directory(b"r/c"))
 
-    expected = Compatibility(Agreement.CONTRADICTS, 1, (b"r/nowhere",), is_sound=False, is_excusable=False)
+    expected = Compatibility(Agreement.CONTRADICTS, 1, (b"r/nowhere",), is_sound=False, renamed=Renamed.IN_VAIN)
     assert fit(child, BEFORE) == expected
 
 

@@ -30,7 +30,7 @@ from tarkeep.domain.chains.links import base_types, link_archives
 from tarkeep.domain.chains.points import RestorePoint, restore_points
 from tarkeep.domain.chains.seen import CLEAR, Seen
 from tarkeep.domain.chains.standing import PlacedArchive
-from tarkeep.domain.comparing.fit import Agreement, Compatibility
+from tarkeep.domain.comparing.fit import Agreement, Compatibility, Renamed
 from tarkeep.domain.comparing.untroubled import alone
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import Digests
@@ -79,9 +79,10 @@ def fit_by_digest(child: BackupArchive, parent: BackupArchive) -> Compatibility:
     if not (has_listings(child) and has_listings(parent)):
         return Compatibility(Agreement.UNKNOWN)
     number = sum(map(int, (child.digests.sha256 + parent.digests.sha256)[::2].translate(_DIGITS)))
+    renamed = (Renamed.NOTHING, Renamed.FOUND, Renamed.IN_VAIN)[number % 5 % 3]
     if number % 3:
-        return Compatibility(Agreement.FITS, is_sound=number % 5 != 0, is_excusable=number % 2 == 0)
-    return Compatibility(Agreement.CONTRADICTS, number, (b"r/a",), is_excusable=number % 2 == 0)
+        return Compatibility(Agreement.FITS, is_sound=number % 5 != 0, renamed=renamed)
+    return Compatibility(Agreement.CONTRADICTS, number, (b"r/a",), renamed=renamed)
 
 
 _DIGITS = {ord(letter): str(ord(letter) % 10) for letter in "abcdef"}
