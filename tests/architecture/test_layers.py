@@ -36,7 +36,6 @@ DATA_MODULES = {
     "zlib",
 }
 LONG = {
-    "adapters/http/remote.py",
     "entrypoints/cli/client/restore_run.py",
 }
 """Modules that are to be taken apart yet; none may come to them."""

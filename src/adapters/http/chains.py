@@ -27,7 +27,8 @@ from ...domain.errors.client import Refused, RemoteNotFound
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.text.lack_counts import Counts
 from ...domain.text.paths import path_bytes, path_text
-from .remote import HttpRemote, archive_path
+from .connection import HttpConnection
+from .remote import archive_path
 from .told import NotUnderstood, Pages, Told
 
 _PAGE = 1000
@@ -36,16 +37,16 @@ _TIME = re.compile(r"(.{19})(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 @frozen
 class HttpChains:
-    """`RemoteChains` of the server that *remote* talks to."""
+    """`RemoteChains` of the server that *connection* leads to."""
 
-    remote: HttpRemote
+    connection: HttpConnection
 
     def points(self, profile: str) -> list[StoredPoint]:
         found: list[StoredPoint] = []
         asked, pages = {"limit": str(_PAGE)}, Pages()
         while True:
             told = self._asked(profile, "points", **asked)
-            with self.remote.understood(told):
+            with self.connection.understood(told):
                 points = [_point(profile, point) for point in told.objects("points")]
                 cursor = pages.next_cursor(told, len(points))  # a server that knows no pages has told all
             found += points
@@ -55,7 +56,7 @@ class HttpChains:
 
     def detail(self, id: ArchiveId) -> PointDetail:
         told = self._asked(id.profile, f"points/{id.type.value}/{quote(id.name, safe='')}")
-        with self.remote.understood(told):
+        with self.connection.understood(told):
             missing = told.object_or_none("not_archived") if told.has("not_archived") else None  # of an older server
             return PointDetail(
                 id,
@@ -76,7 +77,7 @@ class HttpChains:
             told = self._asked(profile, "base", type=type.value, snapshot="true")
         except RemoteNotFound:
             return None
-        with self.remote.understood(told):
+        with self.connection.understood(told):
             return Base(
                 _id(profile, told.object("parent")),
                 told.time("taken_at"),
@@ -85,16 +86,16 @@ class HttpChains:
             )
 
     def snapshot(self, id: ArchiveId) -> bytes:
-        with _not_there(), self.remote.stream(f"{archive_path(id)}/snapshot") as download:
+        with _not_there(), self.connection.stream(f"{archive_path(id)}/snapshot") as download:
             return b"".join(download)
 
     def put_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(len(snapshot))}
-        self.remote.request("PUT", f"{archive_path(id)}/snapshot", headers, snapshot)
+        self.connection.request("PUT", f"{archive_path(id)}/snapshot", headers, snapshot)
 
     def plan(self, profile: str, at: str, *, path: bytes = b"", allow_gaps: bool = False) -> RestorePlan:
         told = self._asked(profile, "plan", at=at, steps="full", **_part(path, allow_gaps=allow_gaps))
-        with self.remote.understood(told):
+        with self.connection.understood(told):
             steps = tuple(
                 RestoreStep(_id(profile, step), step.count("size"), step.text("sha256"), step.flag("incremental"))
                 for step in told.objects("steps")
@@ -116,7 +117,7 @@ class HttpChains:
 
     def gaps(self, profile: str, at: str, path: bytes = b"") -> Iterator[LackingName]:
         for page in self._pages(profile, "gaps", {"at": at, **_part(path)}):
-            with self.remote.understood(page):
+            with self.connection.understood(page):
                 names = [
                     LackingName(
                         path_bytes(told.text("path")),
@@ -157,24 +158,24 @@ class HttpChains:
 
     def history(self, profile: str, path: bytes) -> list[RemoteVersion]:
         told = self._asked(profile, "history", path=path_text(path))
-        with self.remote.understood(told):
+        with self.connection.understood(told):
             return [_version(profile, version) for version in told.objects("versions")]
 
     def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> Download:
         query = urlencode({"at": at, "path": path_text(path), **_part(b"", allow_gaps=allow_gaps)})
         with _not_there():
-            return self.remote.stream(f"/api/v1/profiles/{quote(profile)}/restore.tar?{query}")
+            return self.connection.stream(f"/api/v1/profiles/{quote(profile)}/restore.tar?{query}")
 
     def _asked(self, profile: str, what: str, **query: str) -> Told:
         target = f"/api/v1/profiles/{quote(profile)}/{what}"
         with _not_there():
-            return self.remote.asked("GET", f"{target}?{urlencode(query)}" if query else target)
+            return self.connection.asked("GET", f"{target}?{urlencode(query)}" if query else target)
 
     def _entries(
         self, profile: str, what: str, folder: bytes, query: Mapping[str, str], tell: Tell | None, warn: Warn | None
     ) -> Iterator[RemoteTreeEntry]:
         for page in self._pages(profile, what, query):
-            with self.remote.understood(page):
+            with self.connection.understood(page):
                 entries = [_entry(profile, folder, told) for told in page.objects("entries")]
                 counts = _counts(page)
                 passed_over = _passed_over(page)
@@ -191,7 +192,7 @@ class HttpChains:
         asked, pages = {**query, "limit": str(_PAGE)}, Pages()
         while True:
             page = self._asked(profile, what, **asked)
-            with self.remote.understood(page):
+            with self.connection.understood(page):
                 cursor = pages.next_cursor(page, page.length("entries"))
             yield page
             if cursor is None:

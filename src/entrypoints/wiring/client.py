@@ -10,7 +10,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from ...adapters.http.remote import HttpRemote, trusted
+from ...adapters.http.connection import HttpConnection, trusted
+from ...adapters.http.remote import HttpRemote
 from ...adapters.local.archive_folder import LocalFolder, described
 from ...adapters.local.landing_folder import LandingFolder
 from ...adapters.local.memory_file import ClientMemory
@@ -31,6 +32,7 @@ UNREACHED_SECONDS = 5.0
 class Client:
     """Adapters and use cases of one command."""
 
+    connection: HttpConnection
     remote: HttpRemote
     files: LocalFolder
     memory: ClientMemory
@@ -65,9 +67,11 @@ def open_client(
     files = LocalFolder(backup_dir)
     unreached_seconds = None if wait else UNREACHED_SECONDS
     retrying = Retrying(retries, time.sleep, random.random, unreached_seconds=unreached_seconds, seconds=time.monotonic)
-    remote = HttpRemote(server, token, jobs, trusted(_certificates(cacert), fingerprint))
-    with closing(remote), closing(ClientMemory(memory)) as remembered:
+    connection = HttpConnection(server, token, jobs, trusted(_certificates(cacert), fingerprint))
+    with closing(connection), closing(ClientMemory(memory)) as remembered:
+        remote = HttpRemote(connection)
         yield Client(
+            connection=connection,
             remote=remote,
             files=files,
             memory=remembered,

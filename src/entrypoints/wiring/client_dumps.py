@@ -45,7 +45,7 @@ class Dumping:
 
 def chains(client: Client) -> RemoteChains:
     """What the server of *client* knows of chains."""
-    return HttpChains(client.remote)
+    return HttpChains(client.connection)
 
 
 def content(known: RemoteChains, profile: str, at: str, path: bytes) -> Iterator[bytes]:
@@ -67,7 +67,7 @@ def dumping(
     limits: Limits = NO_LIMITS,
 ) -> Iterator[Dumping]:
     """Backups of *profile* to the server of *client* by the program *tar*; a *spool* is held until the context ends."""
-    known = HttpChains(client.remote)
+    known = HttpChains(client.connection)
     making = Making(GnuTar(tar), GzipMembers(level, compress_jobs), strict, limits)
     fetch = FetchSnapshot(known, client.hasher, client.retrying)
     judge = AskVerdict(known, making.dumper, client.retrying)
@@ -106,7 +106,7 @@ def restoring(client: Client, into: Path, work: Path, *, tar: str) -> Restoring:
     """Restores from the server of *client* into a folder, over archives that land in *work*."""
     from ...adapters.gnu_tar.members import TarMembers  # with isal, which nothing else of the client needs
 
-    known = HttpChains(client.remote)
+    known = HttpChains(client.connection)
     extractor, members = GnuTar(tar), TarMembers()
 
     def pull(landing: Work) -> PullArchive:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -25,6 +24,7 @@ from tarkeep.domain.errors.client import NotRestorable, ParentMoved, Refused, Re
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
 from tarkeep.domain.tarkeep_error import TarkeepError
+from tests.support.remotes import remote_at
 from tests.support.stub_server import Answer, StubServer, stub_server
 
 FULL = ArchiveId("laptop", BackupType.FULL, "full_1.tar.gz")
@@ -45,13 +45,13 @@ class Asked:
 
     @property
     def remote(self) -> HttpRemote:
-        return self.chains.remote
+        return HttpRemote(self.chains.connection)
 
 
 @pytest.fixture
 def asked() -> Iterator[Asked]:
-    with stub_server(Answer(200)) as stub, closing(HttpRemote(stub.url)) as remote:
-        yield Asked(stub, HttpChains(remote))
+    with stub_server(Answer(200)) as stub, remote_at(stub.url) as remote:
+        yield Asked(stub, HttpChains(remote.connection))
 
 
 def fields_of(error: TarkeepError) -> tuple[object, ...]:

@@ -6,7 +6,6 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from tarkeep.adapters.http.remote import HttpRemote
 from tarkeep.domain.errors.client import Refused
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.tarkeep_error import TarkeepError
+from tests.support.remotes import remote_at
 from tests.support.stub_server import Answer, StubServer, stub_server
 
 AT = "2026-11-24T02:00:00Z"
@@ -92,6 +92,12 @@ BASE = {"parent": FULL, "taken_at": AT, "snapshot": {"sha256": SHA256}, "chain_l
 HELD = {"FULL": {"archives": 1, "size": 10, "newest": AT}}
 FACTS = {"max_upload_bytes": None, "max_unpacked_bytes": 5, "scopes": ["push"]}
 
+
+def remote(chains: HttpChains) -> HttpRemote:
+    """Of the same connection."""
+    return HttpRemote(chains.connection)
+
+
 Ask = Callable[[HttpChains], object]
 ASKED: dict[str, tuple[dict[str, Any], Ask]] = {
     "points": ({"points": [POINT], "next_cursor": None}, lambda to: to.points("laptop")),
@@ -101,11 +107,14 @@ ASKED: dict[str, tuple[dict[str, Any], Ask]] = {
     "tree": ({"entries": [ENTRY], "next_cursor": None}, lambda to: list(to.tree("laptop", "latest"))),
     "find": ({"entries": [ENTRY], "next_cursor": None}, lambda to: list(to.find("laptop", "latest", "a"))),
     "history": ({"versions": [VERSION]}, lambda to: to.history("laptop", b"a")),
-    "archives": ({"archives": [ARCHIVE], "next_cursor": None}, lambda to: list(to.remote.archives())),
-    "verify": ({"types": TYPES}, lambda to: to.remote.verify("laptop", [])),
-    "totals": ({"profiles": [{"profile": "laptop", "types": HELD}]}, lambda to: to.remote.totals()),
-    "facts": (FACTS, lambda to: to.remote.facts("laptop")),
-    "progress": ({"offset": 10, "archive": ARCHIVE}, lambda to: to.remote.upload_progress("/api/v1/uploads/1")),
+    "archives": ({"archives": [ARCHIVE], "next_cursor": None}, lambda to: list(HttpRemote(to.connection).archives())),
+    "verify": ({"types": TYPES}, lambda to: remote(to).verify("laptop", [])),
+    "totals": ({"profiles": [{"profile": "laptop", "types": HELD}]}, lambda to: remote(to).totals()),
+    "facts": (FACTS, lambda to: remote(to).facts("laptop")),
+    "progress": (
+        {"offset": 10, "archive": ARCHIVE},
+        lambda to: remote(to).upload_progress("/api/v1/uploads/1"),
+    ),
 }
 ODD: tuple[Any, ...] = ("", "x", "\ud800", "\\", "../..", -1, 2**70, 1.5, True, None, [], [None], [[]], {}, {"a": 1})
 DEEP = b"[" * 200_000
@@ -120,8 +129,8 @@ def stub() -> Iterator[StubServer]:
 
 @pytest.fixture
 def chains(stub: StubServer) -> Iterator[HttpChains]:
-    with closing(HttpRemote(stub.url)) as remote:
-        yield HttpChains(remote)
+    with remote_at(stub.url) as remote:
+        yield HttpChains(remote.connection)
 
 
 def variants(told: Any) -> Iterator[Any]:
@@ -188,7 +197,10 @@ def test_what_is_no_answer_at_all_is_told(stub: StubServer, chains: HttpChains, 
 def test_an_odd_refusal_is_told_as_well(stub: StubServer, chains: HttpChains, problem: dict[str, Any]) -> None:
     """Of whichever kind."""
     stub.answer = Answer(problem["status"], json.dumps({"detail": "no", **problem}).encode())
-    for ask in (lambda: chains.plan("laptop", "latest"), lambda: chains.remote.upload_progress("/api/v1/uploads/1")):
+    for ask in (
+        lambda: chains.plan("laptop", "latest"),
+        lambda: remote(chains).upload_progress("/api/v1/uploads/1"),
+    ):
         with pytest.raises(Refused, match="a Tarkeep server"):
             ask()
 

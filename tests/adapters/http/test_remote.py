@@ -10,10 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tarkeep.adapters.http.connection import HttpConnection
 from tarkeep.adapters.http.remote import HttpRemote
 from tarkeep.domain.errors.client import Refused, ServerUnreachable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
+from tests.support.remotes import remote_at
 from tests.support.stub_server import Answer, stub_server
 
 ARCHIVE = ArchiveId("laptop", BackupType.FULL, "full.tar.gz")
@@ -66,11 +68,12 @@ def test_the_login_in_an_address_is_sent_and_not_handed_on(
 ) -> None:
     """A proxy that asks for a login gets it; what is shown or noted between runs holds no password."""
     address = f"127.0.0.1:{web.server_port}"
-    remote = HttpRemote(f"http://{login}{address}/", token)
+    connection = HttpConnection(f"http://{login}{address}/", token)
+    remote = HttpRemote(connection)
     try:
         upload = remote.create_upload(ARCHIVE, 1, DeclaredDigests())
     finally:
-        remote.close()
+        connection.close()
 
     assert web.authorization == authorization
     assert upload == f"http://{address}/api/v1/uploads/1"
@@ -81,12 +84,12 @@ def test_the_login_in_an_address_is_sent_and_not_handed_on(
 def test_a_server_that_has_answered_is_not_called_unreachable() -> None:
     """It was there, so it may come back: the line is what is bad."""
     with stub_server(Answer(200, b'{"profiles": []}')) as stub:
-        met, stranger = HttpRemote(stub.url), HttpRemote(stub.url)
-        met.totals()
+        met, stranger = HttpConnection(stub.url), HttpConnection(stub.url)
+        HttpRemote(met).totals()
     told = []
-    for remote in (met, stranger):
-        with closing(remote), pytest.raises(ServerUnreachable) as caught:
-            remote.totals()
+    for connection in (met, stranger):
+        with closing(connection), pytest.raises(ServerUnreachable) as caught:
+            HttpRemote(connection).totals()
         told.append(caught.value.is_unreachable)
 
     assert told == [False, True]
@@ -110,7 +113,7 @@ def test_an_upload_is_at_the_server_it_was_begun_at(location: str, path: str) ->
     with stub_server(Answer(201, b"")) as stub:
         port = stub.url.rpartition(":")[2]
         stub.answer = Answer(201, b"", {"Location": location.replace("PORT", port)})
-        with closing(HttpRemote(stub.url + path, "s3cret")) as remote:
+        with remote_at(stub.url + path, "s3cret") as remote:
             upload = remote.create_upload(ARCHIVE, 1, DeclaredDigests())
 
     assert upload == f"{stub.url}{path}/api/v1/uploads/1"
@@ -122,7 +125,7 @@ def test_a_redirect_is_not_followed_with_a_token(status: int, same_host: bool) -
     """Nor without: it is told where it points to."""
     with stub_server(Answer(200, b'{"profiles": []}')) as other, stub_server(Answer(200)) as stub:
         stub.answer = Answer(status, b"", {"Location": f"{(stub if same_host else other).url}/elsewhere"})
-        with closing(HttpRemote(stub.url, "s3cret")) as remote:
+        with remote_at(stub.url, "s3cret") as remote:
             with pytest.raises(Refused, match="points to"):
                 remote.totals()
             with pytest.raises(Refused, match="points to"):
@@ -137,7 +140,7 @@ def test_a_token_goes_to_no_other_host() -> None:
     with (
         stub_server(Answer(204, b"")) as stub,
         stub_server(Answer(204, b"")) as other,
-        closing(HttpRemote(f"{stub.url}/below", "s3cret")) as remote,
+        remote_at(f"{stub.url}/below", "s3cret") as remote,
     ):
         remote.drop_upload(f"{stub.url}/below/api/v1/uploads/1")
         remote.drop_upload(f"{stub.url}/beside/api/v1/uploads/1")

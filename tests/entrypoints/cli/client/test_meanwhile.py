@@ -8,15 +8,14 @@ import os
 import random
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tarkeep.adapters.http.remote import HttpRemote
 from tarkeep.entrypoints.cli.main import CLIENT_COMMANDS
 from tests.support.archives import make_targz
 from tests.support.machine import LARGE, MIB, Machine, keep_the_tree, stored
+from tests.support.remotes import remote_at
 from tests.support.server import LiveServer, live_server
 from tests.support.stub_server import Answer, stub_server
 
@@ -244,7 +243,7 @@ def test_the_answer_to_the_last_bytes_says_all(machine: Machine) -> None:
         "state": "stored",
     }
     body = json.dumps({"offset": 5, "archive": archive}).encode()
-    with stub_server(Answer(401, b"{}")) as stub, closing(HttpRemote(stub.url)) as remote:
+    with stub_server(Answer(401, b"{}")) as stub, remote_at(stub.url) as remote:
         stub.first = [Answer(200, body, {"Tarkeep-Archive": "/there"})]
         progress = remote.append(f"{stub.url}/api/v1/uploads/1", 0, [b"12345"], 5)
 

@@ -1,0 +1,259 @@
+"""
+The connection to a Tarkeep server, by urllib3, which keeps connections and is safe for several threads.
+
+Nothing is tried again here. Whatever goes wrong on the line becomes `ServerUnreachable`; whatever the server says, in
+its own words, one of the other errors.
+"""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+from attrs import define, field, frozen
+
+from ...domain.client.address import ServerAddress
+from ...domain.errors.client import (
+    CertificateNotTrusted,
+    NotRestorable,
+    ParentMoved,
+    Refused,
+    ServerUnreachable,
+    Unauthorized,
+)
+from ...domain.errors.settings import InvalidSetting
+from ...domain.errors.uploads import OffsetMismatch, UploadGone, UploadNotFound
+from ...domain.identity.invalid import InvalidDigest, InvalidName
+from ...domain.tarkeep_error import TarkeepError
+from ...domain.text.lack_counts import Counts
+from .answers import cause_of, point_text, reason_of
+from .proxy_page import said_by_proxy
+from .spoken_scheme import says_https, wrong_scheme
+from .told import NotUnderstood, Told, label
+
+CONNECT_SECONDS = 20.0
+SILENCE_SECONDS = 300.0
+
+PROXY = "proxy"  # the code of a refusal by whoever stands between
+WAIT_DIGITS = 10  # nobody waits for longer
+BLOCK_BYTES = 1 << 20
+
+
+def trusted(certificates: str | None, fingerprint: str | None) -> dict[str, Any]:
+    """
+    What a connection to a server is made with, that is trusted by *certificates* in PEM, or by its *fingerprint*.
+
+    By a fingerprint no name and nobody's signature is looked at: it is this certificate or none.
+
+    Raises:
+        InvalidSetting: there is no certificate among them.
+    """
+    if fingerprint is not None:
+        return {"assert_fingerprint": fingerprint, "cert_reqs": "CERT_NONE"}
+    if certificates is None:
+        return {}
+    try:
+        return {"ssl_context": ssl.create_default_context(cadata=certificates)}
+    except (ssl.SSLError, ValueError):
+        raise InvalidSetting("cacert", "the file holds no certificates in PEM") from None
+
+
+@define(eq=False)
+class HttpConnection:
+    """
+    To the server at *url*; *connections* is how many threads will use it at once, *trust* what `trusted` gives.
+
+    A login in the address (``https://NAME:PASSWORD@HOST``) is for the proxy before the server, and goes into requests
+    where no token does. No address that is given out holds it. Neither goes anywhere but to the server at *url*.
+
+    Raises:
+        InvalidSetting: *url* can be no address.
+    """
+
+    url: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    connections: int = 4
+    trust: Mapping[str, Any] = field(factory=dict, repr=False)
+    _server: ServerAddress = field(init=False)
+    _has_answered: bool = field(default=False, init=False)
+    _authorization: dict[str, str] = field(init=False, repr=False)
+    _pool: urllib3.PoolManager = field(init=False)
+
+    @_server.default
+    def _parsed(self) -> ServerAddress:
+        return ServerAddress.parse(self.url)
+
+    @_authorization.default
+    def _authorized(self) -> dict[str, str]:
+        if self.token:
+            return {"Authorization": f"Bearer {self.token}"}
+        if self._server.login is not None:
+            return {"Authorization": f"Basic {base64.b64encode(self._server.login).decode()}"}
+        return {}
+
+    @_pool.default
+    def _connected(self) -> urllib3.PoolManager:
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=SILENCE_SECONDS)
+        return urllib3.PoolManager(
+            maxsize=self.connections, timeout=timeout, retries=False, blocksize=BLOCK_BYTES, **self.trust
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.clear()
+
+    def asked(
+        self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | Iterable[bytes] = b""
+    ) -> Told:
+        """The JSON object that answers a request."""
+        return self.told(self.request(method, target, headers or {}, body))
+
+    def told(self, answer: urllib3.BaseHTTPResponse) -> Told:
+        with self.understood(answer):
+            return Told.read(answer.data, answer.url or "")
+
+    @contextmanager
+    def understood(self, answer: Told | urllib3.BaseHTTPResponse) -> Iterator[None]:
+        """Raises Refused where *answer* is read inside and is not what a Tarkeep server says."""
+        try:
+            yield
+        except NotUnderstood as error:
+            raise self._odd(answer, str(error)) from error
+        except (KeyError, ValueError, ArithmeticError, InvalidName, InvalidDigest) as error:
+            raise self._odd(answer, "holds something that cannot be") from error
+
+    def _odd(self, answer: Told | urllib3.BaseHTTPResponse, why: str) -> Refused:
+        place = urlsplit(answer.url or "").path
+        detail = f"the answer to {place} is not what it should be: it {why}; is {self.shown_url} a Tarkeep server?"
+        return Refused(200, "", detail)
+
+    def _not_understood(self, status: int) -> Refused:
+        return Refused(status, "", f"unexpected answer {status}; is {self.shown_url} a Tarkeep server?")
+
+    def request(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes] = b"",
+        *,
+        preload: bool = True,
+    ) -> urllib3.BaseHTTPResponse:
+        """A good answer, of which with *preload* everything was read. *target* is a path, or a whole address."""
+        url = target if target.startswith(("http://", "https://")) else self.shown_url + target
+        authorization = self._authorization if url.startswith(self.shown_url + "/") else {}
+        try:
+            answer = self._pool.request(
+                method,
+                url,
+                headers={**headers, **authorization},
+                body=body or None,
+                preload_content=preload,
+                redirect=False,
+            )
+            if answer.status >= 400 and not preload:
+                answer.read(cache_content=True)
+        except urllib3.exceptions.HTTPError as error:
+            raise self._no_answer(error) from error
+        self._has_answered = True
+        if answer.status >= 300:
+            raise self._refusal(answer, target)
+        return answer
+
+    @property
+    def shown_url(self) -> str:
+        """The address without a login."""
+        return self._server.url
+
+    def _no_answer(self, error: urllib3.exceptions.HTTPError) -> TarkeepError:
+        cause = cause_of(error)
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return CertificateNotTrusted(self.shown_url, reason_of(error))
+        if "Fingerprints did not match" in str(error):  # by which alone urllib3 tells it from others
+            return CertificateNotTrusted(self.shown_url, "its fingerprint is another than the one given")
+        if not self._has_answered:
+            wrong = wrong_scheme(self._server, cause)
+            if wrong is not None:
+                return InvalidSetting("server", wrong)
+        is_unreachable = isinstance(
+            error, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError
+        )
+        return ServerUnreachable(
+            self.shown_url, reason_of(error), is_unreachable=is_unreachable and not self._has_answered
+        )
+
+    def _refusal(self, answer: urllib3.BaseHTTPResponse, target: str) -> TarkeepError:
+        try:
+            told = Told.read(answer.data)
+            code, detail = told.text("code"), told.text("detail")
+        except NotUnderstood:
+            told = Told({})
+            code, detail = "", str(self._not_understood(answer.status))
+            wrong = says_https(self._server) if (self._server.scheme, answer.status) == ("http", 400) else None
+            if wrong is not None:
+                return InvalidSetting("server", wrong)
+            of_proxy = said_by_proxy(answer.status, answer.headers.get("Server"), self.shown_url)
+            if of_proxy is not None:
+                code, detail = ("" if answer.status == 401 else PROXY), of_proxy
+            if answer.status < 400 and "Location" in answer.headers:
+                detail = f"{self.shown_url} points to {answer.headers['Location']}; use the address that it points to"
+        with self.understood(answer):
+            return self._named(answer, target, code, detail, told)
+
+    def _named(self, answer: urllib3.BaseHTTPResponse, target: str, code: str, detail: str, told: Told) -> TarkeepError:
+        after = answer.headers.get("Retry-After", "")
+        is_upload = "/api/v1/uploads/" in target
+        match answer.status, code:
+            case (401 | 403, "" | "unauthorized" | "insufficient-scope"):
+                return Unauthorized(self.shown_url, detail)
+            case (404, "not-found") if is_upload:
+                return UploadNotFound(target.rpartition("/")[2])
+            case (410, "gone"):
+                return UploadGone(target.rpartition("/")[2], detail)
+            case (409, "offset-mismatch"):
+                return OffsetMismatch(target.rpartition("/")[2], told.count("upload_offset"), -1)
+            case (409, "parent-mismatch"):
+                return ParentMoved(detail, label(told.object("expected")) if told.has("expected") else None)
+            case (409, "not-restorable"):
+                at = told.text("at") if told.has("at") else "then"
+                return NotRestorable(
+                    at=label(told.object("point")) if told.has("point") else at,
+                    obstacles=told.sentences("obstacles") if told.has("obstacles") else (),
+                    nearest=tuple(map(point_text, told.objects("nearest"))) if told.has("nearest") else (),
+                    lacks=Counts(told.count("gaps"), told.count("uncertain") if told.has("uncertain") else 0)
+                    if told.has("gaps")
+                    else None,
+                )
+        is_number = after.isascii() and after.isdigit() and len(after) < WAIT_DIGITS
+        return Refused(answer.status, code, detail, float(after) if is_number else None)
+
+    def stream(self, target: str) -> HttpDownload:
+        """What is at *target*, from its beginning, in blocks."""
+        return HttpDownload(self, 0, self.request("GET", target, {}, preload=False))
+
+
+@frozen(eq=False)
+class HttpDownload:
+    _at: HttpConnection
+    start_bytes: int
+    _answer: urllib3.BaseHTTPResponse
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._answer.stream(BLOCK_BYTES)
+        except urllib3.exceptions.HTTPError as error:
+            raise ServerUnreachable(self._at.shown_url, reason_of(error)) from error
+
+    def __enter__(self) -> HttpDownload:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._answer.close()
