@@ -33,7 +33,7 @@ from attrs import define, field
 from tarkeep.domain.errors.client import ExtractFailed
 from tarkeep.domain.profiles.rules import IncBase
 from tarkeep.domain.text.paths import path_text
-from tarkeep.entrypoints.cli.client.restore import restore
+from tarkeep.entrypoints.cli.client.restore.command import restore
 from tarkeep.entrypoints.settings.client import ClientSettings
 from tests.support.desk import Seen
 from tests.support.machine import Machine

@@ -23,7 +23,7 @@ class Command:
 
 GROUPS: dict[str, tuple[Command, ...]] = {
     "Back up and send": (
-        Command("backup", "client.backup:backup", "Back up a directory with GNU tar, straight to the server."),
+        Command("backup", "client.backup.command:backup", "Back up a directory with GNU tar, straight to the server."),
         Command("push", "client.push:push", "Send archives that the server does not have yet."),
     ),
     "See that it is safe": (
@@ -40,7 +40,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("cat", "client.look:cat", "Print one file as it was at some time."),
     ),
     "Get it back": (
-        Command("restore", "client.restore:restore", "Restore a tree, or a part of it, into a directory."),
+        Command("restore", "client.restore.command:restore", "Restore a tree, or a part of it, into a directory."),
         Command("pull", "client.pull:pull", "Get archives back as they are stored."),
     ),
     "Run a server": (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from ....domain.client.backup.back_up import BackedUp
-from ....domain.client.backup.verdict import DumpVerdict, left_out_text
-from ....domain.text.counted import counted
-from ....domain.text.paths import path_text
-from ....domain.text.sizes import human_size
-from ..terminal.exits import OK, PARTLY
-from ..terminal.output import Output
+from .....domain.client.backup.back_up import BackedUp
+from .....domain.client.backup.verdict import DumpVerdict, left_out_text
+from .....domain.text.counted import counted
+from .....domain.text.paths import path_text
+from .....domain.text.sizes import human_size
+from ...terminal.exits import OK, PARTLY
+from ...terminal.output import Output
 
 _SHOWN = 20
 

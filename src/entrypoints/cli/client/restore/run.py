@@ -10,37 +10,34 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from ....domain.archives.archive import BackupArchive
-from ....domain.client.ports.chains import RemoteTreeEntry, RestorePlan
-from ....domain.client.ports.extracting import Held
-from ....domain.client.progress import Progress
-from ....domain.client.pull.pull_archive import Pulled, PullOutcome
-from ....domain.client.restore.comparing import differences
-from ....domain.client.restore.restore import PlannedRestore, Reached
-from ....domain.client.restore.resuming import Begun, TrailFile, Work, goes_on_at, read_begun, strangers
-from ....domain.client.retrying import Notice
-from ....domain.errors.client import FolderUnusable, LocalDiskFull, NotRestorable
-from ....domain.tarkeep_error import TarkeepError
-from ....domain.text.counted import counted
-from ....domain.text.paths import path_text
-from ....domain.text.sizes import human_size
-from ...settings.client import ClientSettings
-from ..shared.transfers import Pace, Transfer, run
-from ..terminal.ending import was_interrupted
-from ..terminal.exits import DIFFERENT, FAILED, OK, PARTLY
-from ..terminal.output import Output
-from ..terminal.progress import Progress as Shown
+from .....domain.archives.archive import BackupArchive
+from .....domain.client.ports.chains import RestorePlan
+from .....domain.client.ports.extracting import Held
+from .....domain.client.progress import Progress
+from .....domain.client.pull.pull_archive import Pulled, PullOutcome
+from .....domain.client.restore.restore import PlannedRestore, Reached
+from .....domain.client.restore.resuming import Begun, TrailFile, Work, goes_on_at, read_begun, strangers
+from .....domain.client.retrying import Notice
+from .....domain.errors.client import FolderUnusable, LocalDiskFull, NotRestorable
+from .....domain.tarkeep_error import TarkeepError
+from .....domain.text.counted import counted
+from .....domain.text.paths import path_text
+from .....domain.text.sizes import human_size
+from ....settings.client import ClientSettings
+from ...shared.transfers import Pace, Transfer, run
+from ...terminal.ending import was_interrupted
+from ...terminal.exits import FAILED, OK, PARTLY
+from ...terminal.output import Output
+from ...terminal.progress import Progress as Shown
 
 if TYPE_CHECKING:
-    from ...wiring.client_dumps import Restoring
+    from ....wiring.client_dumps import Restoring
 
-_SHOWN_DIFFERENCES = 100
 _SHOWN_MESSAGES = 5
 _SHOWN_NAMES = 3
 _TAR_BLOCK = 512
@@ -249,46 +246,6 @@ class RestoreRun:
         finally:
             is_over.set()
 
-    def compare(self, path: bytes, plan: RestorePlan) -> int:
-        """Hold what lies here against what the server says of *path*, but for names that it does not give back."""
-        self._left.words = f"{self._into} was not compared to the end; --dry-run --check does that alone"
-        at = plan.point.label
-        tree = partial(self._how.chains.tree, allow_gaps=self._allow_gaps)
-        lacking: set[bytes] = set()
-        if plan.lacks.lacking:
-            names = self._how.chains.gaps(self._profile, at, path)
-            lacking.update(name.path for name in names if name.is_of_tree and not name.is_given)
-        first = next(iter(tree(self._profile, at, path)), None)
-        is_file = first is not None and first.path == path
-        roots = [path] if path else [entry.path for entry in tree(self._profile, at)]
-        # a folder that was asked for is the frame of what is compared, no part of it
-        frame = path if path and not is_file else None
-        passed = {frame, *lacking}
-        here = (entry for root in roots for entry in self._how.tree.entries(root) if entry.path not in passed)
-        compared = found = 0
-
-        def there() -> Iterator[RemoteTreeEntry]:
-            nonlocal compared
-            for entry in [first] if is_file and first else tree(self._profile, at, path, recursive=True):
-                if entry.path not in passed:
-                    compared += 1
-                    yield entry
-
-        for difference in differences(there(), here):
-            found += 1
-            if found <= _SHOWN_DIFFERENCES or self._output.as_json:
-                name = path_text(difference.path)
-                self._output.result(f"{name} {difference.what}", status="different", path=name, what=difference.what)
-        if found > _SHOWN_DIFFERENCES and not self._output.as_json:
-            self._output.result(f"and {found - _SHOWN_DIFFERENCES} more")
-        self._output.result(
-            f"{counted(compared, 'name')} compared, {_found(compared, found)}",
-            status="compared",
-            compared=compared,
-            different=found,
-        )
-        return DIFFERENT if found else OK
-
     # -- what was begun before -----------------------------------------------------------------------------------
 
     def _work_if_possible(self, stack: ExitStack) -> Work | None:
@@ -429,9 +386,3 @@ class RestoreRun:
             into=str(self._into),
             **more,
         )
-
-
-def _found(compared: int, different: int) -> str:
-    if different:
-        return f"{different} different"
-    return "all the same" if compared != 1 else "the same"

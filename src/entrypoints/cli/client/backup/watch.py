@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from attrs import define
 
-from ....domain.client.ports.dumping import Estimate, Limits, Watch
-from ....domain.text.sizes import human_size
-from ..shared.transfers import Pace
-from ..terminal.output import Output
-from ..terminal.progress import Progress
+from .....domain.client.ports.dumping import Estimate, Limits, Watch
+from .....domain.text.sizes import human_size
+from ...shared.transfers import Pace
+from ...terminal.output import Output
+from ...terminal.progress import Progress
 
 
 @define

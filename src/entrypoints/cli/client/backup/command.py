@@ -13,33 +13,33 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from attrs import evolve, frozen
 from cyclopts import Parameter
 
-from ....domain.client.backup.back_up import BackedUp, PlannedDump
-from ....domain.client.backup.through_spool import BackUpThroughFile
-from ....domain.client.backup.verdict import DumpVerdict
-from ....domain.client.ports.dumping import NO_LIMITS, DumpSource, Limits
-from ....domain.client.progress import Progress
-from ....domain.client.retrying import Notice
-from ....domain.errors.client import ParentMoved
-from ....domain.errors.settings import UsageError
-from ....domain.identity.archive_id import ArchiveId, BackupType
-from ....domain.identity.naming import check_profile
-from ....domain.tarkeep_error import TarkeepError
-from ....domain.text.counted import counted
-from ....domain.text.sizes import human_size
-from ...settings.backups import BackupSettings, from_table
-from ...settings.client import ClientSettings, where_to_set
-from ..shared.opening import facts_of_server, opening, required_profile
-from ..shared.settings_file import command_table
-from ..shared.transfers import Pace
-from ..terminal.ending import INTERRUPTED
-from ..terminal.exits import FAILED, OK, PARTLY, exit_code, hint
-from ..terminal.output import Output
-from .backup_report import Course, on_top_of, report
-from .backup_watch import WatchedDump, warn_of_limit
+from .....domain.client.backup.back_up import BackedUp, PlannedDump
+from .....domain.client.backup.through_spool import BackUpThroughFile
+from .....domain.client.backup.verdict import DumpVerdict
+from .....domain.client.ports.dumping import NO_LIMITS, DumpSource, Limits
+from .....domain.client.progress import Progress
+from .....domain.client.retrying import Notice
+from .....domain.errors.client import ParentMoved
+from .....domain.errors.settings import UsageError
+from .....domain.identity.archive_id import ArchiveId, BackupType
+from .....domain.identity.naming import check_profile
+from .....domain.tarkeep_error import TarkeepError
+from .....domain.text.counted import counted
+from .....domain.text.sizes import human_size
+from ....settings.backups import BackupSettings, from_table
+from ....settings.client import ClientSettings, where_to_set
+from ...shared.opening import facts_of_server, opening, required_profile
+from ...shared.settings_file import command_table
+from ...shared.transfers import Pace
+from ...terminal.ending import INTERRUPTED
+from ...terminal.exits import FAILED, OK, PARTLY, exit_code, hint
+from ...terminal.output import Output
+from .report import Course, on_top_of, report
+from .watch import WatchedDump, warn_of_limit
 
 if TYPE_CHECKING:
-    from ...wiring.client import Client
-    from ...wiring.client_dumps import Dumping
+    from ....wiring.client import Client
+    from ....wiring.client_dumps import Dumping
 
 
 def backup(
@@ -204,7 +204,7 @@ class _Backup:
             return exit_code(error)
 
     def __call__(self, profile: str, how: BackupSettings) -> int:
-        from ...wiring.client_dumps import dumping
+        from ....wiring.client_dumps import dumping
 
         source, rule, wanted = how.source(), how.rule(), how.wanted()
         jobs, level = how.compression()

@@ -9,20 +9,21 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ....domain.client.ports.chains import LATEST, RestorePlan
-from ....domain.client.restore.restore import PlannedRestore
-from ....domain.errors.client import NotRestorable, Refused, ServerUnreachable
-from ....domain.errors.settings import UsageError
-from ...settings.backups import tar_program
-from ...settings.client import ClientSettings
-from ...settings.files import expanded
-from ..shared.lacking import beside, lacks_words, tell_lacks
-from ..shared.moments import When, point_at
-from ..shared.opening import facts_of_server, opening, required_profile, retry_notice
-from ..shared.paths import given_path
-from ..terminal.exits import DIFFERENT, FAILED, OK, PARTLY, exit_code, hint
-from ..terminal.output import Output
-from .restore_run import Left, RestoreRun
+from .....domain.client.ports.chains import LATEST, RestorePlan
+from .....domain.client.restore.restore import PlannedRestore
+from .....domain.errors.client import NotRestorable, Refused, ServerUnreachable
+from .....domain.errors.settings import UsageError
+from ....settings.backups import tar_program
+from ....settings.client import ClientSettings
+from ....settings.files import expanded
+from ...shared.lacking import beside, lacks_words, tell_lacks
+from ...shared.moments import When, point_at
+from ...shared.opening import facts_of_server, opening, required_profile, retry_notice
+from ...shared.paths import given_path
+from ...terminal.exits import DIFFERENT, FAILED, OK, PARTLY, exit_code, hint
+from ...terminal.output import Output
+from .check import check as compare
+from .run import Left, RestoreRun
 
 
 def restore(
@@ -86,7 +87,7 @@ def restore(
     dry_run
         Say what would be done, and do nothing.
     """
-    from ...wiring.client_dumps import restoring
+    from ....wiring.client_dumps import restoring
 
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
@@ -134,7 +135,8 @@ def restore(
             # The point is fixed here for all that follows, whatever is stored meanwhile.
             point, code = _carried_out(planned, at, carry_out, output, allow_gaps=allow_gaps)
             if code == OK and check:
-                code = run.compare(wanted, point)
+                left.words = f"{into} was not compared to the end; --dry-run --check does that alone"
+                code = compare(how, output, profile, wanted, point, allow_gaps=allow_gaps)
             if code in (OK, DIFFERENT) and not point.is_whole:
                 if dry_run:
                     output.error(lacks_words(point.lacks))
