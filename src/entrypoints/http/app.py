@@ -33,6 +33,7 @@ from ..wiring.tarkeep import Tarkeep
 from .answers.problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
 from .context import Context
 from .edge import security_headers
+from .edge.access import GuardedRoute
 from .edge.guard import PRINCIPAL, WROTE, Guard, note_written
 from .edge.method import effective_method, is_of_uploads, refuse_two_methods
 from .requests import tus_headers
@@ -50,20 +51,25 @@ DRAIN_SECONDS = 2.0
 DRAIN_BYTES = 64 << 20
 
 
+def routes() -> list[GuardedRoute]:
+    """Every route; the first that fits counts, since an archive's name may be followed by more."""
+    return [
+        *original.routes(),
+        *points.routes(),
+        *chains.routes(),
+        *gaps.routes(),
+        *inside.routes(),
+        *v1.routes(),
+        *uploads.routes(),
+    ]
+
+
 def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> AroundRequest:
     """The application over *tarkeep*. The caller closes it, and then what *tarkeep* stands on."""
     settings = settings or ServerSettings()
+    declared = routes()
     app = Starlette(
-        # the first that fits counts: an archive's name may be followed by more
-        routes=[
-            *original.routes(),
-            *points.routes(),
-            *chains.routes(),
-            *gaps.routes(),
-            *inside.routes(),
-            *v1.routes(),
-            *uploads.routes(),
-        ],
+        routes=declared,
         exception_handlers={
             TarkeepError: _on_domain_error,
             Problem: _on_problem,
@@ -80,7 +86,7 @@ def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> Arou
         waiters=ThreadPoolExecutor(READ_THREADS, thread_name_prefix="wait"),
     )
     guard = Guard(
-        tarkeep, app.routes, frozenset(name.lower() for name in settings.allowed_hosts), settings.proxy_networks
+        tarkeep, declared, frozenset(name.lower() for name in settings.allowed_hosts), settings.proxy_networks
     )
     return AroundRequest(app, context, guard)
 

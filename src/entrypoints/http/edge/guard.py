@@ -1,8 +1,8 @@
 """
-Who may call which route: one table, and the guard that asks it before every request.
+The guard, which judges every request by what the route that will answer it says of who may ask (see `access`).
 
 The rule: a request is judged by its head alone, before a byte of its body is read and before anything is looked up for
-it. A route that has no row in the table is closed to everybody, and a test fails.
+it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import binascii
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from enum import Enum
 from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -20,16 +19,17 @@ from urllib.parse import urlsplit
 from attrs import define, field, frozen
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import Match
 from starlette.types import Scope as AsgiScope
 
-from ....domain.access.tokens import Admission, Decision, Network, Principal, Scope, is_within
+from ....domain.access.tokens import Admission, Decision, Network, Principal, is_within
 from ....domain.errors.access import NotAuthenticated, ScopeMissing
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.uploads import Upload
 from ....domain.usecases.receiving.outcome import Received
 from ...wiring.tarkeep import Tarkeep
 from ..answers.problems import Problem
+from .access import Access, GuardedRoute, Where
 
 PRINCIPAL = "tarkeep.principal"
 WROTE = "tarkeep.wrote"
@@ -39,90 +39,6 @@ FAILURE_SECONDS = 2.0
 MAX_ADDRESSES = 10_000
 
 _LOCAL_NAME = "localhost"
-
-
-class Where(Enum):
-    """Where a request names the profile it is about."""
-
-    PATH = "in its path: judged here"
-    UPLOAD = "nowhere, but an upload, which belongs to who began it: judged here"
-    HANDLER = "in its query, form or metadata, or nowhere: the handler shows and takes only what the principal sees"
-    NONE = "nowhere: it is about no profile"
-
-
-@frozen
-class AccessRow:
-    """Any of *scopes* is needed; with none any principal will do. *is_open* needs nobody to be known at all."""
-
-    scopes: tuple[Scope, ...] = ()
-    profile: Where = Where.NONE
-    is_open: bool = False
-
-
-_PROFILE = "/api/v1/profiles/{profile}"
-_ARCHIVE = _PROFILE + "/archives/{type}/{name}"
-_WHOLE_ARCHIVE = _PROFILE + "/archives/{type}/{name:path}"
-_UPLOADS = "/api/v1/uploads"
-_UPLOAD = _UPLOADS + "/{upload}"
-
-
-def _rows(scopes: Sequence[Scope], profile: Where, *routes: tuple[str, str]) -> dict[tuple[str, str], AccessRow]:
-    return dict.fromkeys(routes, AccessRow(tuple(scopes), profile))
-
-
-ACCESS: dict[tuple[str, str], AccessRow] = {
-    ("GET", "/healthz"): AccessRow(is_open=True),
-    **_rows((), Where.NONE, ("GET", "/"), ("GET", "/readyz"), ("GET", "/openapi.json"), ("GET", "/api/v1")),
-    **_rows((), Where.NONE, ("OPTIONS", _UPLOADS), ("OPTIONS", _UPLOAD)),
-    **_rows((Scope.PUSH,), Where.HANDLER, ("POST", "/upload"), ("POST", _UPLOADS)),
-    **_rows((Scope.PUSH,), Where.PATH, ("PUT", _WHOLE_ARCHIVE), ("PUT", _ARCHIVE + "/snapshot")),
-    # HEAD has a row of its own on these, and POST is answered 405 unless it names another (`method.effective_method`)
-    **_rows(
-        (Scope.PUSH,),
-        Where.UPLOAD,
-        *((method, _UPLOAD) for method in ("HEAD", "GET", "PATCH", "PUT", "DELETE", "POST")),
-    ),
-    # whether an archive is there, and with which digest: who sends it is told so anyway, by a duplicate or a conflict
-    **_rows((Scope.PULL, Scope.LIST, Scope.VERIFY, Scope.PUSH), Where.PATH, ("HEAD", _WHOLE_ARCHIVE)),
-    **_rows((Scope.PULL,), Where.HANDLER, ("GET", "/download/{type}/{name:path}")),
-    **_rows(
-        (Scope.PULL,),
-        Where.PATH,
-        ("GET", _WHOLE_ARCHIVE),
-        ("GET", _ARCHIVE + "/snapshot"),
-        ("POST", _ARCHIVE + "/suspect"),
-        ("GET", _ARCHIVE + "/members/{path:path}"),
-        ("GET", _PROFILE + "/restore.tar"),
-        ("GET", _PROFILE + "/restore.tar.gz"),
-    ),
-    **_rows(
-        (Scope.LIST,),
-        Where.HANDLER,
-        ("GET", "/list"),
-        ("GET", "/list/{type}"),
-        ("GET", "/stats"),
-        ("GET", "/api/v1/archives"),
-        ("GET", "/api/v1/profiles"),
-    ),
-    **_rows(
-        (Scope.LIST,),
-        Where.PATH,
-        ("GET", _PROFILE),
-        ("GET", _PROFILE + "/points"),
-        ("GET", _PROFILE + "/points/{type}/{name}"),
-        ("GET", _PROFILE + "/chains"),
-        ("GET", _PROFILE + "/plan"),
-        ("GET", _PROFILE + "/gaps"),
-        ("GET", _PROFILE + "/tree"),
-        ("GET", _PROFILE + "/find"),
-        ("GET", _PROFILE + "/history"),
-        ("GET", _ARCHIVE + "/members"),
-    ),
-    # who makes archives must know what to continue from
-    **_rows((Scope.PUSH, Scope.LIST), Where.PATH, ("GET", _PROFILE + "/base")),
-    **_rows((Scope.VERIFY,), Where.HANDLER, ("POST", "/verify"), ("POST", "/api/v1/verify")),
-}
-"""Method and path of every route; HEAD is GET where it has no row of its own."""
 
 
 def principal_of(request: Request) -> Principal:
@@ -185,7 +101,7 @@ class Guard:
     """Judges requests. *names* are hosts that an open server may be called by, besides its loopback addresses."""
 
     tarkeep: Tarkeep
-    routes: Sequence[BaseRoute]
+    routes: Sequence[GuardedRoute]
     names: frozenset[str] = frozenset()
     proxies: tuple[Network, ...] = ()
     _failures: Failures = field(factory=Failures, init=False)
@@ -201,8 +117,8 @@ class Guard:
         """
         headers = Headers(scope=scope)
         self._see_through_proxies(scope, headers)
-        row, parameters = self._row(scope)
-        if row is not None and row.is_open:
+        access, parameters = self._access(scope)
+        if access is not None and access.is_open:
             return
         presented, is_basic = _presented(headers)
         address = scope["client"][0] if scope.get("client") else ""
@@ -215,25 +131,24 @@ class Guard:
         if principal.token is None or is_basic:  # what a browser sends along by itself
             self._refuse_foreign_page(headers)
         scope[PRINCIPAL] = principal
-        if row is not None:
-            self._judge_row(row, principal, parameters)
+        if access is not None:
+            self._judge(access, principal, parameters)
 
-    def _judge_row(self, row: AccessRow, principal: Principal, parameters: dict[str, str]) -> None:
-        if row.scopes and not any(principal.may(scope) for scope in row.scopes):
-            raise ScopeMissing(tuple(scope.value for scope in row.scopes))
-        if row.profile is Where.PATH and not principal.sees(parameters["profile"]):
+    def _judge(self, access: Access, principal: Principal, parameters: dict[str, str]) -> None:
+        if access.scopes and not any(principal.may(scope) for scope in access.scopes):
+            raise ScopeMissing(tuple(scope.value for scope in access.scopes))
+        if access.profile is Where.PATH and not principal.sees(parameters["profile"]):
             raise ProfileNotFound(parameters["profile"])
-        if row.profile is Where.UPLOAD:
+        if access.profile is Where.UPLOAD:
             self.tarkeep.uploads.check_owner(parameters["upload"], principal.token)
 
-    def _row(self, scope: AsgiScope) -> tuple[AccessRow | None, dict[str, str]]:
-        """The row of the route that will answer; None where none will."""
+    def _access(self, scope: AsgiScope) -> tuple[Access | None, dict[str, str]]:
+        """What the route that will answer says; None where none will."""
         for route in self.routes:
             match, found = route.matches(scope)
-            if match is Match.FULL and isinstance(route, Route):
-                if scope["method"] not in (route.methods or ()):  # answered 405 there
-                    break
-                return row_of(scope["method"], route.path), found["path_params"]
+            if match is Match.FULL:
+                # a method that it does not have is answered 405 there
+                return route.accesses.get(scope["method"]), found["path_params"]
         return None, {}
 
     def _refusal(self, decision: Decision, address: str) -> Exception:
@@ -299,16 +214,6 @@ def _is_named_or_loopback(netloc: str, names: frozenset[str]) -> bool:
         return ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def row_of(method: str, path: str) -> AccessRow:
-    """The row of a route; closed to everybody where it has none, which a test does not let happen."""
-    row = ACCESS.get((method, path))
-    if row is None and method == "HEAD":
-        row = ACCESS.get(("GET", path))
-    if row is None:
-        raise LookupError(f"{method} {path} has no row in the table of who may call what")
-    return row
 
 
 def _netloc(origin: str) -> str | None:

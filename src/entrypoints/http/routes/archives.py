@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from .... import __version__
 from ....domain.access.tokens import Scope
@@ -24,6 +23,7 @@ from ..answers.download import archive_response
 from ..answers.problems import Problem
 from ..answers.sync_report import v1_report, written
 from ..context import Context, announced_bytes, answer_json
+from ..edge.access import ANY_PRINCIPAL, OPEN, GuardedRoute, Where, get, needs, post, put
 from ..edge.guard import note_received, principal_of
 from ..requests.inventory import InventoryDocument, line_entries
 from ..requests.parameters import (
@@ -40,20 +40,21 @@ from ..requests.parameters import (
 MAX_PAGE = 1000
 
 
-def routes() -> list[Route]:
+def routes() -> list[GuardedRoute]:
     """The routes of this family."""
     archive = "/api/v1/profiles/{profile}/archives/{type}/{name:path}"
     return [
-        Route(archive, put_archive, methods=["PUT"]),
-        Route(archive, get_archive),
-        Route("/api/v1", facts),
-        Route("/api/v1/archives", list_archives),
-        Route("/api/v1/profiles", list_profiles),
-        Route("/api/v1/profiles/{profile}", show_profile),
-        Route("/api/v1/verify", verify, methods=["POST"]),
-        Route("/healthz", alive),
-        Route("/readyz", ready),
-        Route("/openapi.json", description),
+        put(archive, needs(Scope.PUSH), put_archive),
+        # who sends an archive is told by a duplicate or a conflict that it is there, and with which digest
+        get(archive, needs(Scope.PULL), get_archive, head=needs(Scope.PULL, Scope.LIST, Scope.VERIFY, Scope.PUSH)),
+        get("/api/v1", ANY_PRINCIPAL, facts),
+        get("/api/v1/archives", needs(Scope.LIST, profile=Where.HANDLER), list_archives),
+        get("/api/v1/profiles", needs(Scope.LIST, profile=Where.HANDLER), list_profiles),
+        get("/api/v1/profiles/{profile}", needs(Scope.LIST), show_profile),
+        post("/api/v1/verify", needs(Scope.VERIFY, profile=Where.HANDLER), verify),
+        get("/healthz", OPEN, alive),
+        get("/readyz", ANY_PRINCIPAL, ready),
+        get("/openapi.json", ANY_PRINCIPAL, description),
     ]
 
 

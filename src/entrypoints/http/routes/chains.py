@@ -11,9 +11,8 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
-from starlette.types import Scope
 
+from ....domain.access.tokens import Scope
 from ....domain.archives.archive import BackupArchive
 from ....domain.chains.groups import chains
 from ....domain.chains.passed_over import PassedOver
@@ -31,6 +30,7 @@ from ..answers.download import StreamedResponse, attached, repr_digest
 from ..answers.plan_script import Step, plan_script
 from ..answers.problems import Problem
 from ..context import Context, announced_bytes, answer_json
+from ..edge.access import GuardedRoute, get, needs, post, put
 from ..edge.guard import note_written, principal_of
 from ..requests.parameters import allows_gaps, checked_text, in_utc, optional_type, requested_path
 
@@ -46,24 +46,17 @@ MOST_STEPS = 100
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-def routes() -> list[Route]:
+def routes() -> list[GuardedRoute]:
     """The routes of this family."""
     return [
-        Route(PROFILE + "/chains", list_chains),
-        Route(PROFILE + "/plan", plan),
-        Route(PROFILE + "/base", base),
-        Route(ARCHIVE + "/snapshot", put_snapshot, methods=["PUT"]),
-        OwnPath(ARCHIVE + "/snapshot", get_snapshot),
-        OwnPath(ARCHIVE + "/suspect", suspect, methods=["POST"]),
+        get(PROFILE + "/chains", needs(Scope.LIST), list_chains),
+        get(PROFILE + "/plan", needs(Scope.LIST), plan),
+        # who makes archives must know what to continue from
+        get(PROFILE + "/base", needs(Scope.PUSH, Scope.LIST), base),
+        put(ARCHIVE + "/snapshot", needs(Scope.PUSH), put_snapshot),
+        get(ARCHIVE + "/snapshot", needs(Scope.PULL), get_snapshot, is_own=True),
+        post(ARCHIVE + "/suspect", needs(Scope.PULL), suspect, is_own=True),
     ]
-
-
-class OwnPath(Route):
-    """A route whose path may look like the end of an archive's name: what it does not offer, no other route does."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        match, child = super().matches(scope)
-        return (Match.FULL if match is Match.PARTIAL else match), child
 
 
 def requested_profile(request: Request) -> str:

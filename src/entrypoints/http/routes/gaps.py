@@ -14,8 +14,8 @@ from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from ....domain.access.tokens import Scope
 from ....domain.tar.paths import canonical
 from ....domain.text.paths import path_text
 from ....domain.trees.lacks import Lack
@@ -24,15 +24,16 @@ from ..answers.archives import archive_reference, gaps_location
 from ..answers.download import StreamedResponse, gathered
 from ..answers.problems import Problem
 from ..context import Context, answer_json
+from ..edge.access import GuardedRoute, get, needs
 from ..requests.parameters import requested_path, whole_number
 from .chains import PROFILE, requested_profile, requested_time
 
 MAX_PAGE = 1000
 
 
-def routes() -> list[Route]:
+def routes() -> list[GuardedRoute]:
     """The routes of this family."""
-    return [Route(PROFILE + "/gaps", list_gaps)]
+    return [get(PROFILE + "/gaps", needs(Scope.LIST), list_gaps)]
 
 
 async def list_gaps(request: Request) -> Response:

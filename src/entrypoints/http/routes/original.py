@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from .... import __version__
+from ....domain.access.tokens import Scope
 from ....domain.errors.archives import ArchiveNotFound
 from ....domain.identity.archive_id import BackupType
 from ....domain.identity.invalid import InvalidName
@@ -26,6 +26,7 @@ from ..answers.archives import listed_by_type, listed_of_type, original_statisti
 from ..answers.download import archive_response
 from ..answers.sync_report import original_report, written
 from ..context import Context, answer_json
+from ..edge.access import ANY_PRINCIPAL, GuardedRoute, Where, get, needs, post
 from ..edge.guard import note_received, principal_of
 from ..requests.inventory import InventoryDocument
 from ..requests.multipart_form import FORM_BYTES, MultipartUpload, boundary_of
@@ -43,16 +44,16 @@ ENDPOINTS = {
 }
 
 
-def routes() -> list[Route]:
+def routes() -> list[GuardedRoute]:
     """The routes of this family."""
     return [
-        Route("/", overview),
-        Route("/upload", upload, methods=["POST"]),
-        Route("/list", list_all),
-        Route("/list/{type}", list_type),
-        Route("/download/{type}/{name:path}", download),
-        Route("/verify", verify, methods=["POST"]),
-        Route("/stats", statistics),
+        get("/", ANY_PRINCIPAL, overview),
+        post("/upload", needs(Scope.PUSH, profile=Where.HANDLER), upload),
+        get("/list", needs(Scope.LIST, profile=Where.HANDLER), list_all),
+        get("/list/{type}", needs(Scope.LIST, profile=Where.HANDLER), list_type),
+        get("/download/{type}/{name:path}", needs(Scope.PULL, profile=Where.HANDLER), download),
+        post("/verify", needs(Scope.VERIFY, profile=Where.HANDLER), verify),
+        get("/stats", needs(Scope.LIST, profile=Where.HANDLER), statistics),
     ]
 
 

@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from ....domain.access.tokens import Scope
 from ....domain.archives.archive import BackupArchive
 from ....domain.chains.kept_links import PlacedPage
 from ....domain.chains.link import Link
@@ -28,6 +28,7 @@ from ....domain.text.times import rfc3339
 from ..answers.archives import archive_reference, link_json
 from ..answers.problems import Problem
 from ..context import Context, answer_json
+from ..edge.access import GuardedRoute, get, needs
 from ..requests.parameters import whole_number
 from .chains import PROFILE, requested_archive, requested_profile
 
@@ -43,9 +44,12 @@ _AT_ONCE = 200  # points that are encoded together
 _FULL_AT_ONCE = 20  # of those with their paths
 
 
-def routes() -> list[Route]:
+def routes() -> list[GuardedRoute]:
     """The routes of this family."""
-    return [Route(PROFILE + "/points", list_points), Route(PROFILE + "/points/{type}/{name}", show_point)]
+    return [
+        get(PROFILE + "/points", needs(Scope.LIST), list_points),
+        get(PROFILE + "/points/{type}/{name}", needs(Scope.LIST), show_point),
+    ]
 
 
 class Point(msgspec.Struct):

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
+from ....domain.access.tokens import Scope
 from ....domain.archives.archive import BackupArchive
 from ....domain.chains.passed_over import PassedOver
 from ....domain.chains.standing import Fidelity
@@ -23,24 +23,25 @@ from ..answers.conditional import Representation
 from ..answers.download import Source, StreamedResponse, attached, selected_response
 from ..answers.problems import Problem
 from ..context import Context, answer_json
+from ..edge.access import GuardedRoute, get, needs
 from ..edge.guard import principal_of
 from ..requests.parameters import allows_gaps, checked_text, requested_path, whole_number
-from .chains import ARCHIVE, PROFILE, OwnPath, requested_archive, requested_profile, requested_time
+from .chains import ARCHIVE, PROFILE, requested_archive, requested_profile, requested_time
 from .gaps import count_headers, next_link
 
 MAX_PAGE = 1000
 
 
-def routes() -> list[Route]:
+def routes() -> list[GuardedRoute]:
     """The routes of this family."""
     return [
-        Route(PROFILE + "/restore.tar", restore_tar),
-        Route(PROFILE + "/restore.tar.gz", restore_tar_gz),
-        Route(PROFILE + "/tree", tree),
-        Route(PROFILE + "/find", find),
-        Route(PROFILE + "/history", history),
-        OwnPath(ARCHIVE + "/members", list_members),
-        OwnPath(ARCHIVE + "/members/{path:path}", get_member),
+        get(PROFILE + "/restore.tar", needs(Scope.PULL), restore_tar),
+        get(PROFILE + "/restore.tar.gz", needs(Scope.PULL), restore_tar_gz),
+        get(PROFILE + "/tree", needs(Scope.LIST), tree),
+        get(PROFILE + "/find", needs(Scope.LIST), find),
+        get(PROFILE + "/history", needs(Scope.LIST), history),
+        get(ARCHIVE + "/members", needs(Scope.LIST), list_members, is_own=True),
+        get(ARCHIVE + "/members/{path:path}", needs(Scope.PULL), get_member, is_own=True),
     ]
 
 

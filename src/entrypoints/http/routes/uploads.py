@@ -7,16 +7,15 @@ A tus client creates with POST, asks with HEAD and continues with PATCH. ``curl 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from ....domain.access.tokens import Principal
+from ....domain.access.tokens import Principal, Scope
 from ....domain.archives.archive import Offer
 from ....domain.errors.archives import ProfileNotFound
 from ....domain.identity.archive_id import ArchiveId
@@ -27,33 +26,42 @@ from ....domain.uploads import ChecksumAlgorithm, Role, Upload
 from ..answers.archives import archive_location, v1_archive
 from ..answers.problems import Problem
 from ..context import Context, answer_json
+from ..edge.access import ANY_PRINCIPAL, Access, Endpoint, GuardedRoute, Where, needs
 from ..edge.guard import note_stored, note_written, principal_of
 from ..requests import tus_headers
 from ..requests.parameters import noted
 from ..requests.tus_headers import COLLECTION
 
-Endpoint = Callable[[Request], Awaitable[Response]]
 
-
-def routes() -> list[Route]:
+def routes() -> list[GuardedRoute]:
     """The routes of resumable uploads."""
-    on_collection = {"OPTIONS": describe, "POST": create}
-    on_upload = {
-        "OPTIONS": describe,
-        "HEAD": ask,
-        "GET": show,
-        "PATCH": append,
-        "PUT": put,
-        "DELETE": delete,
-    }
+    own = needs(Scope.PUSH, profile=Where.UPLOAD)
     return [
-        Route(COLLECTION, _by_method(on_collection), methods=list(on_collection)),
-        Route(COLLECTION + "/{upload}", _by_method(on_upload), methods=[*on_upload, "POST"]),
+        _by_method(
+            COLLECTION,
+            {
+                "OPTIONS": (ANY_PRINCIPAL, describe),
+                "POST": (needs(Scope.PUSH, profile=Where.HANDLER), create),
+            },
+        ),
+        _by_method(
+            COLLECTION + "/{upload}",
+            {
+                "OPTIONS": (ANY_PRINCIPAL, describe),
+                "HEAD": (own, ask),
+                "GET": (own, show),
+                "PATCH": (own, append),
+                "PUT": (own, put),
+                "DELETE": (own, delete),
+                "POST": (own, None),  # answered 405, unless it names another method (`method.effective_method`)
+            },
+        ),
     ]
 
 
-def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
-    """One endpoint for all methods, which is the effective one here (`method.effective_method`)."""
+def _by_method(path: str, offered: Mapping[str, tuple[Access, Endpoint | None]]) -> GuardedRoute:
+    """One route for all methods, which is the effective one here (`method.effective_method`)."""
+    endpoints = {method: endpoint for method, (_, endpoint) in offered.items() if endpoint is not None}
 
     async def dispatch(request: Request) -> Response:
         method = request.method
@@ -68,7 +76,7 @@ def _by_method(endpoints: Mapping[str, Endpoint]) -> Endpoint:
         response.headers["Tus-Resumable"] = tus_headers.VERSION
         return response
 
-    return dispatch
+    return GuardedRoute(path, dispatch, {method: access for method, (access, _) in offered.items()})
 
 
 async def describe(request: Request) -> Response:

@@ -15,7 +15,7 @@ from contextlib import closing
 
 import pytest
 from attrs import define, evolve, field
-from starlette.routing import Match, Route
+from starlette.routing import Match
 
 from tarkeep.adapters.memory.catalog import MemoryCatalog
 from tarkeep.adapters.memory.store import MemoryArchiveStore
@@ -23,8 +23,7 @@ from tarkeep.adapters.memory.upload_sessions import MemoryUploadSessions
 from tarkeep.domain.access.tokens import Scope
 from tarkeep.domain.usecases.access.tokens import MakeToken
 from tarkeep.entrypoints.http.app import AroundRequest, create_app
-from tarkeep.entrypoints.http.edge import guard as access
-from tarkeep.entrypoints.http.edge.guard import AccessRow, Where, row_of
+from tarkeep.entrypoints.http.edge.access import Access, Where
 from tests.entrypoints.http.edge.test_guard import (
     CONTENT,
     FOREIGN,
@@ -36,6 +35,7 @@ from tests.entrypoints.http.edge.test_guard import (
     metadata,
     request,
 )
+from tests.support.access_expected import UPLOAD
 from tests.support.asgi import Asked, ask
 from tests.support.assembled import assembled
 from tests.support.clocks import FixedClock
@@ -76,13 +76,12 @@ class World:
     def standing(self) -> tuple[object, ...]:
         return tuple(stored.id for stored in self.store.scan()), tuple(self.sessions.all())
 
-    def row(self, method: str, target: str) -> AccessRow | None:
+    def row(self, method: str, target: str) -> Access | None:
         """The row of the route that answers *method* on *target*; None where none does."""
         path = target.partition("?")[0]
         for route in self.app.guard.routes:
             if route.matches({"type": "http", "path": path, "method": method})[0] is Match.FULL:
-                assert isinstance(route, Route)
-                return row_of(method, route.path) if method in (route.methods or ()) else None
+                return route.accesses.get(method)
         return None
 
 
@@ -105,7 +104,7 @@ def world() -> Iterator[World]:
 def effective(path: str, sent: str, named: str | None) -> str:
     """The method that counts: on a POST to uploads the one named, where it is one, else the one sent."""
     word = (named or "").strip()
-    counts = sent == "POST" and path in (access._UPLOADS, access._UPLOAD) and len(word) <= 20
+    counts = sent == "POST" and path in (UPLOADS, UPLOAD) and len(word) <= 20
     return word.upper() if counts and word.isascii() and word.isalpha() else sent
 
 
@@ -143,7 +142,7 @@ def test_a_request_is_judged_by_the_method_it_is_answered_by(world: World, path:
             assert answer.status == 404, cell
         elif "/uploads" in path and named is not None and named.strip().upper() != method:
             assert answer.status == 400, cell
-        elif row is None or (method, path) == ("POST", access._UPLOAD):
+        elif row is None or (method, path) == ("POST", UPLOAD):
             assert answer.status == 405, cell
         else:
             assert answer.status not in (401, 403, 405), cell

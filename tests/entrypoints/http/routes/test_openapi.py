@@ -84,11 +84,10 @@ from tarkeep.domain.identity.invalid import DigestMismatch, InvalidDigest, Inval
 from tarkeep.domain.identity.naming import ARCHIVE_NAME_MAX_BYTES, check_archive_name, check_profile
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.entrypoints.http.answers import problems
-from tarkeep.entrypoints.http.edge.guard import ACCESS
+from tarkeep.entrypoints.http.app import routes
+from tarkeep.entrypoints.http.edge.access import access_table
 from tarkeep.entrypoints.http.requests import tus_headers
 from tarkeep.entrypoints.http.routes import archives as v1
-from tarkeep.entrypoints.http.routes import chains, gaps, original, points, uploads
-from tarkeep.entrypoints.http.routes import trees as inside
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.host import open_tokens
 from tests.support.archives import SNAPSHOT, make_targz
@@ -136,13 +135,7 @@ def test_the_document_is_openapi_3_1() -> None:
 
 def test_the_document_lists_the_routes_that_there_are() -> None:
     """Every method and path of the router is described, and nothing else."""
-    routed = {
-        (method, route.path.replace(":path}", "}"))
-        for family in (original, points, chains, gaps, inside, v1, uploads)
-        for route in family.routes()
-        for method in route.methods or ()
-    }
-
+    routed = {(method, path.replace(":path}", "}")) for method, path in access_table(routes())}
     implied = {(method, path) for method, path in routed if method == "HEAD"} - set(operations().values())
     assert set(operations().values()) == routed - implied
     assert {path for _, path in implied} <= {path for method, path in operations().values() if method == "GET"}
@@ -716,8 +709,8 @@ def test_schemathesis_finds_no_difference(tmp_path: Path, scopes: list[str] | No
 
 def may_ask(method: str, path: str, scopes: list[str] | None) -> bool:
     """Whether a token for these *scopes*, None being no token for a server without any, opens a route."""
-    rows = {(method, path.replace(":path}", "}")): row for (method, path), row in ACCESS.items()}
-    row = rows.get((method, path)) or rows["GET", path]
+    rows = {(method, path.replace(":path}", "}")): row for (method, path), row in access_table(routes()).items()}
+    row = rows[method, path]
     return scopes is None or not row.scopes or any(scope.value in scopes for scope in row.scopes)
 
 

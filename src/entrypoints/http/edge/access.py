@@ -1,0 +1,93 @@
+"""
+Routes as they are declared: method, path, who may ask, and what answers, in one place.
+
+The guard judges a request by the route that will answer it (see `guard`), so nothing is answered that does not say who
+may ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from enum import Enum
+from typing import TypeAlias
+
+from attrs import frozen
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope as AsgiScope
+
+from ....domain.access.tokens import Scope
+
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+class Where(Enum):
+    """Where a request names the profile it is about."""
+
+    PATH = "in its path: the guard judges it"
+    UPLOAD = "nowhere, but an upload, which belongs to whoever began it: the guard judges it"
+    HANDLER = "in its query, form or metadata, or nowhere: the handler shows and takes only what the principal sees"
+    NONE = "nowhere: it is about no profile"
+
+
+@frozen
+class Access:
+    """Any of *scopes* is needed; with none any principal will do. *is_open* needs nobody to be known at all."""
+
+    scopes: tuple[Scope, ...] = ()
+    profile: Where = Where.NONE
+    is_open: bool = False
+
+
+ANY_PRINCIPAL = Access()
+OPEN = Access(is_open=True)
+
+
+def needs(*scopes: Scope, profile: Where = Where.PATH) -> Access:
+    """Any of *scopes*, for a profile that is named as *profile* says."""
+    return Access(scopes, profile)
+
+
+class GuardedRoute(Route):
+    """A path with the access of each of its methods. HEAD is GET, unless it has an access of its own."""
+
+    def __init__(self, path: str, endpoint: Endpoint, accesses: Mapping[str, Access]) -> None:
+        super().__init__(path, endpoint, methods=list(accesses))
+        self.accesses = {method: accesses.get(method) or accesses["GET"] for method in self.methods or ()}
+
+
+class _OwnPath(GuardedRoute):
+    """A path that may look like the end of an archive's name: what it does not offer, no other route does."""
+
+    def matches(self, scope: AsgiScope) -> tuple[Match, AsgiScope]:
+        match, child = super().matches(scope)
+        return (Match.FULL if match is Match.PARTIAL else match), child
+
+
+def get(
+    path: str, access: Access, endpoint: Endpoint, *, head: Access | None = None, is_own: bool = False
+) -> GuardedRoute:
+    """
+    A route for GET, and for HEAD, which may be open to others: *head*.
+
+    A path that *is_own* may look like the end of an archive's name: what it does not offer, no other route does.
+    """
+    kind = _OwnPath if is_own else GuardedRoute
+    return kind(path, endpoint, {"GET": access} | ({} if head is None else {"HEAD": head}))
+
+
+def put(path: str, access: Access, endpoint: Endpoint) -> GuardedRoute:
+    """A route for PUT."""
+    return GuardedRoute(path, endpoint, {"PUT": access})
+
+
+def post(path: str, access: Access, endpoint: Endpoint, *, is_own: bool = False) -> GuardedRoute:
+    """A route for POST; *is_own* as in `get`."""
+    kind = _OwnPath if is_own else GuardedRoute
+    return kind(path, endpoint, {"POST": access})
+
+
+def access_table(routes: Iterable[GuardedRoute]) -> dict[tuple[str, str], Access]:
+    """Who may call what, by method and path."""
+    return {(method, route.path): access for route in routes for method, access in route.accesses.items()}

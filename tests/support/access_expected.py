@@ -1,0 +1,69 @@
+"""Who may call which route, written down a second time: a slip where a route is declared makes the two differ."""
+
+from __future__ import annotations
+
+from tarkeep.domain.access.tokens import Scope
+from tarkeep.entrypoints.http.edge.access import Access, Where
+
+PROFILE = "/api/v1/profiles/{profile}"
+ARCHIVE = PROFILE + "/archives/{type}/{name}"
+WHOLE_ARCHIVE = PROFILE + "/archives/{type}/{name:path}"
+UPLOADS = "/api/v1/uploads"
+UPLOAD = UPLOADS + "/{upload}"
+
+
+def _rows(scopes: tuple[Scope, ...], profile: Where, *routes: str) -> dict[tuple[str, str], Access]:
+    """*routes* as ``METHOD /path``; those for GET are for HEAD, too."""
+    found = {}
+    for route in routes:
+        method, _, path = route.partition(" ")
+        found[method, path] = Access(scopes, profile)
+        if method == "GET":
+            found.setdefault(("HEAD", path), Access(scopes, profile))
+    return found
+
+
+EXPECTED: dict[tuple[str, str], Access] = {
+    ("GET", "/healthz"): Access(is_open=True),
+    ("HEAD", "/healthz"): Access(is_open=True),
+    **_rows((), Where.NONE, "GET /", "GET /readyz", "GET /openapi.json", "GET /api/v1"),
+    **_rows((), Where.NONE, f"OPTIONS {UPLOADS}", f"OPTIONS {UPLOAD}"),
+    **_rows((Scope.PUSH,), Where.HANDLER, "POST /upload", f"POST {UPLOADS}"),
+    **_rows((Scope.PUSH,), Where.PATH, f"PUT {WHOLE_ARCHIVE}", f"PUT {ARCHIVE}/snapshot"),
+    **_rows(
+        (Scope.PUSH,),
+        Where.UPLOAD,
+        *(f"{method} {UPLOAD}" for method in ("HEAD", "GET", "PATCH", "PUT", "DELETE", "POST")),
+    ),
+    **_rows((Scope.PULL,), Where.HANDLER, "GET /download/{type}/{name:path}"),
+    **_rows(
+        (Scope.PULL,),
+        Where.PATH,
+        f"GET {WHOLE_ARCHIVE}",
+        f"GET {ARCHIVE}/snapshot",
+        f"POST {ARCHIVE}/suspect",
+        f"GET {ARCHIVE}/members/{{path:path}}",
+        f"GET {PROFILE}/restore.tar",
+        f"GET {PROFILE}/restore.tar.gz",
+    ),
+    **_rows((Scope.PULL, Scope.LIST, Scope.VERIFY, Scope.PUSH), Where.PATH, f"HEAD {WHOLE_ARCHIVE}"),
+    **_rows(
+        (Scope.LIST,),
+        Where.HANDLER,
+        "GET /list",
+        "GET /list/{type}",
+        "GET /stats",
+        "GET /api/v1/archives",
+        "GET /api/v1/profiles",
+    ),
+    **_rows(
+        (Scope.LIST,),
+        Where.PATH,
+        f"GET {PROFILE}",
+        *(f"GET {PROFILE}/{last}" for last in ("points", "points/{type}/{name}", "chains", "plan", "gaps")),
+        *(f"GET {PROFILE}/{last}" for last in ("tree", "find", "history")),
+        f"GET {ARCHIVE}/members",
+    ),
+    **_rows((Scope.PUSH, Scope.LIST), Where.PATH, f"GET {PROFILE}/base"),
+    **_rows((Scope.VERIFY,), Where.HANDLER, "POST /verify", "POST /api/v1/verify"),
+}
