@@ -1,5 +1,5 @@
 """
-What every `Inspector` that looks promises.
+What every `Inspector` promises, and besides, every one that looks.
 
 A test module runs the contract for an adapter by subclassing it with a fixture ``make`` that gives an inspector with
 the named limits. The corpora are made by `tests.support.tars`.
@@ -41,11 +41,15 @@ class MakeInspector(Protocol):
     def __call__(self, **limits: int) -> Inspector: ...
 
 
-def inspect(inspector: Inspector, *blocks: Block) -> Contents:
+def looked_at(inspector: Inspector, *blocks: Block) -> Contents | None:
     with inspector.start() as inspection:
         for block in blocks:
             inspection.feed(block)
-        contents = inspection.finish()
+        return inspection.finish()
+
+
+def inspect(inspector: Inspector, *blocks: Block) -> Contents:
+    contents = looked_at(inspector, *blocks)
     assert contents is not None
     return contents
 
@@ -122,6 +126,70 @@ EXPECTED: dict[str, type[TarkeepError] | None] = {
 
 
 class InspectorContract:
+    """Of every inspector, also of one that does not look. A subclass gives the fixture *make*."""
+
+    def test_nothing_at_all_is_an_empty_archive(self, make: MakeInspector) -> None:
+        """No block, or only empty ones, is told apart from damage."""
+        for blocks in ([], [b""], [b"", b""]):
+            with pytest.raises(EmptyArchive):
+                looked_at(make(), *blocks)
+
+    @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+    def test_any_kind_of_block_will_do(self, make: MakeInspector, kind: Callable[[bytes], Block]) -> None:
+        """Bytes, byte arrays and views are taken alike."""
+        whole = FATES["whole"]
+        contents = looked_at(make(), *(kind(whole[at : at + MIB]) for at in range(0, len(whole), MIB)))
+
+        assert contents is None or contents.members == 2
+
+    def test_an_inspection_may_pause(self, make: MakeInspector) -> None:
+        """Wherever it stands; and holds no thread meanwhile."""
+        before = set(threading.enumerate())
+        whole = FATES["whole"]
+        with make().start() as inspection:
+            for at in range(0, len(whole), MIB):
+                inspection.feed(whole[at : at + MIB])
+                inspection.pause()
+                assert threads_besides(before) == set()
+            contents = inspection.finish()
+
+        assert contents is None or contents == looked_at(make(), whole)
+
+    def test_every_member_is_recorded_or_none(self, make: MakeInspector) -> None:
+        """Who does not look has nothing to tell."""
+        found, records = recorded(make(), FATES["whole"])
+        assert len(records) == (0 if found is None else 2)
+
+    def test_no_thread_is_left_after_finish(self, make: MakeInspector) -> None:
+        """A finished inspection has ended all it began."""
+        before = set(threading.enumerate())
+        with make().start() as inspection:
+            inspection.feed(FATES["whole"])
+            inspection.finish()
+
+            assert threads_besides(before) == set()
+
+    @pytest.mark.parametrize("fed", [0, 1, 4])
+    def test_no_thread_is_left_after_leaving_in_the_middle(self, make: MakeInspector, fed: int) -> None:
+        """An upload that breaks off takes its inspection with it, whatever is still queued."""
+        before = set(threading.enumerate())
+        bomb = gz(bytes(MIB)) * 1_000
+
+        def break_off() -> None:
+            with make().start() as inspection:
+                for _ in range(fed):
+                    inspection.feed(bomb)
+                raise UserWarning
+
+        with pytest.raises((UserWarning, RejectedContent)):
+            break_off()
+
+        assert threads_besides(before) == set()
+
+
+class LookingInspectorContract(InspectorContract):
+    """Of every inspector that looks."""
+
     # -- whole archives ------------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("name", WHOLE)
@@ -304,12 +372,6 @@ class InspectorContract:
         assert contents == Contents(Kind.PLAIN, members=0, unpacked_bytes=10_240, newest_member=None)
 
     # -- gzip ----------------------------------------------------------------------------------------------------------
-
-    def test_nothing_at_all_is_an_empty_archive(self, make: MakeInspector) -> None:
-        """No block, or only empty ones, is told apart from damage."""
-        for blocks in ([], [b""], [b"", b""]):
-            with pytest.raises(EmptyArchive):
-                inspect(make(), *blocks)
 
     @pytest.mark.parametrize(
         "content", [b"x", b"PK\3\4", bytes(1000), b"\x1fx", b"\x1f\x8b\7" + bytes(50), b"\n" + gz(END)]
@@ -571,13 +633,6 @@ class InspectorContract:
 
         assert verdict(make(), *single) == verdict(make(), content)
 
-    @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-    def test_any_kind_of_block_will_do(self, make: MakeInspector, kind: Callable[[bytes], Block]) -> None:
-        """Bytes, byte arrays and views are taken alike."""
-        contents = inspect(make(), *(kind(FATES["whole"][at : at + MIB]) for at in range(0, len(FATES["whole"]), MIB)))
-
-        assert contents.members == 2
-
     def test_an_inspection_that_failed_stays_failed(self, make: MakeInspector) -> None:
         """After an error each call raises it again, and feeding on does not block."""
         damaged = gz(member() + END) + b"x" * MIB
@@ -595,32 +650,6 @@ class InspectorContract:
                 inspection.finish()
 
         assert str(first.value) == str(second.value) == str(third.value)
-
-    def test_no_thread_is_left_after_finish(self, make: MakeInspector) -> None:
-        """A finished inspection has ended all it began."""
-        before = set(threading.enumerate())
-        with make().start() as inspection:
-            inspection.feed(FATES["whole"])
-            inspection.finish()
-
-            assert threads_besides(before) == set()
-
-    @pytest.mark.parametrize("fed", [0, 1, 4])
-    def test_no_thread_is_left_after_leaving_in_the_middle(self, make: MakeInspector, fed: int) -> None:
-        """An upload that breaks off takes its inspection with it, whatever is still queued."""
-        before = set(threading.enumerate())
-        bomb = gz(bytes(MIB)) * 1_000
-
-        def break_off() -> None:
-            with make().start() as inspection:
-                for _ in range(fed):
-                    inspection.feed(bomb)
-                raise UserWarning
-
-        with pytest.raises((UserWarning, RejectedContent)):
-            break_off()
-
-        assert threads_besides(before) == set()
 
     def test_inspections_do_not_disturb_each_other(self, make: MakeInspector) -> None:
         """Two inspections of one inspector, fed in turns, know nothing of each other."""

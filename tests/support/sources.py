@@ -11,13 +11,17 @@ from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.errors.archives import ArchiveNotFound
 from tarkeep.domain.errors.client import ServerUnreachable
 from tarkeep.domain.identity.archive_id import ArchiveId
+from tests.support.archives import digests_of
 
 BLOCK_BYTES = 1000
 
 
 @define
 class MemorySource:
-    """`ArchiveSource` of *contents*. *asked* is from which byte on each download began, as it was asked for."""
+    """
+    `ArchiveSource` of *contents*, which it takes for what they were when it was made, whatever becomes of them. *asked*
+    is from which byte on each download began, as it was asked for.
+    """
 
     contents: dict[ArchiveId, bytes]
     knows_ranges: bool = True
@@ -29,6 +33,15 @@ class MemorySource:
     """Called when a download begins."""
     asked: list[int] = field(factory=list, init=False)
     suspected: list[ArchiveId] = field(factory=list, init=False)
+    _sha256s: dict[ArchiveId, str] = field(init=False)
+
+    @_sha256s.default
+    def _as_they_were(self) -> dict[ArchiveId, str]:
+        return {id: digests_of(content).sha256 for id, content in self.contents.items()}
+
+    def keep(self, id: ArchiveId, content: bytes) -> None:
+        """Have *content* be stored."""
+        self.contents[id], self._sha256s[id] = content, digests_of(content).sha256
 
     @property
     def shown_url(self) -> str:
@@ -40,7 +53,7 @@ class MemorySource:
     def read(self, archive: BackupArchive, start: int = 0) -> _Download:
         self.asked.append(start)
         self.on_read()
-        if archive.id not in self.contents:
+        if archive.id not in self.contents or self._sha256s[archive.id] != archive.digests.sha256:
             raise ArchiveNotFound(str(archive.id))
         start = start if self.knows_ranges else 0
         rest = self.contents[archive.id][start:]

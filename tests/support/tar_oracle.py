@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from decimal import Decimal
 from pathlib import Path
 
 from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark, Rename
@@ -94,7 +95,7 @@ def _member(tar: bytes, start: int, at: int, pax: dict[bytes, bytes], long: dict
         uname=_text(block[265:297]),
         gname=_text(block[297:329]),
         size_bytes=holds,
-        mtime_ns=int(float(pax.get(b"mtime", b"%d" % _number(block[136:148]))) * 10**9),
+        mtime_ns=int(Decimal(pax.get(b"mtime", b"%d" % _number(block[136:148])).decode()) * 10**9),
         link=pax.get(b"linkpath", long.get(b"K", _text(block[157:257]))),
         device=None,
         at=start,

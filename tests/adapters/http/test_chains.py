@@ -24,6 +24,7 @@ from tarkeep.domain.errors.client import NotRestorable, ParentMoved, Refused, Re
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
 from tarkeep.domain.tarkeep_error import TarkeepError
+from tests.contracts.client.remote_chains import RemoteChainsContract
 from tests.support.remotes import remote_at
 from tests.support.stub_server import Answer, StubServer, stub_server
 
@@ -34,6 +35,10 @@ INC_REF = {"type": "INC", "name": "inc 2.tar.gz"}
 AT = "2026-11-24T02:00:00Z"
 MOMENT = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)
 SHA256 = "ab" * 32
+
+
+class TestHttpChains(RemoteChainsContract):
+    """With a real server behind it."""
 
 
 @frozen
@@ -374,11 +379,3 @@ def test_what_an_archive_builds_on_is_sent_before_its_bytes(asked: Asked) -> Non
     metadata = dict(pair.split(" ") for pair in created["upload-metadata"].split(","))
     assert set(metadata) == {"filename", "profile", "type", "parent", "snapshot_before", "snapshot_after", "taken_at"}
     assert metadata["parent"] == "SU5DL2luYyAyLnRhci5neg=="
-
-
-def test_an_upload_is_dropped(asked: Asked) -> None:
-    """By its address."""
-    asked.stub.answer = Answer(204, b"")
-    asked.remote.drop_upload(f"{asked.stub.url}/api/v1/uploads/x")
-
-    assert asked.stub.lines == ["DELETE /api/v1/uploads/x"]

@@ -15,10 +15,15 @@ from tarkeep.adapters.http.remote import HttpRemote
 from tarkeep.domain.errors.client import Refused, ServerUnreachable
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
+from tests.contracts.client.remote_store import RemoteStoreContract
 from tests.support.remotes import remote_at
 from tests.support.stub_server import Answer, stub_server
 
 ARCHIVE = ArchiveId("laptop", BackupType.FULL, "full.tar.gz")
+
+
+class TestHttpRemote(RemoteStoreContract):
+    """With a real server behind it."""
 
 
 class _Web(ThreadingHTTPServer):

@@ -289,7 +289,7 @@ def test_a_disk_that_fills_up_meanwhile_keeps_what_it_has(small_receiver: Receiv
     """The same command goes on once there is room."""
     content = random.Random(8).randbytes(900 << 10)
     archive = make_archive(content=content)
-    small_receiver.source.contents[archive.id] = content
+    small_receiver.source.keep(archive.id, content)
     filler = small_receiver.folder / "filler"
     small_receiver.source.on_read = lambda: small_receiver.lay(filler, bytes(500 << 10))
     with pytest.raises(LocalDiskFull):

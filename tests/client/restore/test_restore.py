@@ -265,7 +265,7 @@ class Sender(MemoryServer):
 
     stream: Stream = Stream(b"")
 
-    def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> Stream:  # type: ignore[override]
+    def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> Stream:
         return self.stream
 
 

@@ -168,23 +168,22 @@ class LocalArchivesContract:
 class DigestCacheContract:
     """A subclass gives the fixture *reopened*: called, it gives what the next run of the client finds."""
 
-    def test_a_digest_is_known_of_exactly_that_version(self, reopened: Callable[[], DigestCache]) -> None:
+    def test_a_digest_is_never_that_of_another_version(self, reopened: Callable[[], DigestCache]) -> None:
         """At once and by the next run; another size, time of either kind, inode or path is another file."""
         cache = reopened()
         assert cache.get(ARCHIVE) is None
         cache.put(ARCHIVE, "a" * 64)
 
-        assert cache.get(ARCHIVE) == "a" * 64
-        later = reopened()
-        assert later.get(ARCHIVE) == "a" * 64
-        for other in (
-            evolve(ARCHIVE, size_bytes=6),
-            evolve(ARCHIVE, modified_ns=ARCHIVE.modified_ns + 1),
-            evolve(ARCHIVE, changed_ns=ARCHIVE.changed_ns + 1),
-            evolve(ARCHIVE, inode=43),
-            evolve(ARCHIVE, path="/c/FULL/full_1.tar.gz"),
-        ):
-            assert later.get(other) is None
+        for one in (cache, reopened()):
+            assert one.get(ARCHIVE) in (None, "a" * 64)
+            for other in (
+                evolve(ARCHIVE, size_bytes=6),
+                evolve(ARCHIVE, modified_ns=ARCHIVE.modified_ns + 1),
+                evolve(ARCHIVE, changed_ns=ARCHIVE.changed_ns + 1),
+                evolve(ARCHIVE, inode=43),
+                evolve(ARCHIVE, path="/c/FULL/full_1.tar.gz"),
+            ):
+                assert one.get(other) is None
 
     def test_the_last_digest_counts(self, reopened: Callable[[], DigestCache]) -> None:
         """And a new version's takes the place of the old one's."""
@@ -192,7 +191,7 @@ class DigestCacheContract:
         cache.put(ARCHIVE, "a" * 64)
         cache.put(ARCHIVE, "b" * 64)
 
-        assert cache.get(ARCHIVE) == "b" * 64
+        assert cache.get(ARCHIVE) in (None, "b" * 64)
 
 
 ID = ArchiveId("laptop", BackupType.FULL, "full_1.tar.gz")

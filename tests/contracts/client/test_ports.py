@@ -17,7 +17,7 @@ from attrs import evolve, frozen
 from tarkeep.adapters.local.archive_folder import LocalFolder
 from tarkeep.adapters.local.landing_folder import LandingFolder
 from tarkeep.adapters.local.memory_file import ClientMemory
-from tarkeep.adapters.local.work_folder import WorkFolder
+from tarkeep.adapters.local.work_folder import NoDigests, WorkFolder
 from tarkeep.domain.archives.archive import BackupArchive
 from tarkeep.domain.client.ports.memory import DigestCache, UploadNotes
 from tarkeep.domain.errors.client import FolderUnusable
@@ -165,6 +165,12 @@ class TestClientMemoryOfDigests(DigestCacheContract):
         return memory
 
 
+class TestNoDigests(DigestCacheContract):
+    @pytest.fixture
+    def reopened(self) -> Callable[[], DigestCache]:
+        return NoDigests
+
+
 class TestClientMemoryOfUploads(UploadNotesContract):
     @pytest.fixture
     def reopened(self, memory: Callable[[], ClientMemory]) -> Callable[[], UploadNotes]:
@@ -273,6 +279,15 @@ def test_what_older_versions_remembered_is_worth_nothing(tmp_path: Path) -> None
         other.execute("INSERT INTO digest VALUES (?, ?, ?)", (LOCAL.path, version, "a" * 64))
     with closing(ClientMemory(file)) as memory:
         assert memory.get(LOCAL) is None
+
+
+def test_digests_are_remembered(memory: Callable[[], ClientMemory]) -> None:
+    """At once and by the next run; else every run would read everything again."""
+    cache = memory()
+    cache.put(LOCAL, "a" * 64)
+    assert cache.get(LOCAL) == memory().get(LOCAL) == "a" * 64
+    memory().put(LOCAL, "b" * 64)
+    assert cache.get(LOCAL) == "b" * 64
 
 
 def test_paths_that_are_no_text_are_remembered(tmp_path: Path) -> None:

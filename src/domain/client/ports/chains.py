@@ -196,7 +196,7 @@ class RemoteChains(Protocol):
         """Every restore point, oldest first."""
 
     def detail(self, id: ArchiveId) -> PointDetail:
-        """The point of one archive."""
+        """The point of one archive, whether it restores or not."""
 
     def base(self, profile: str, type: BackupType) -> Base | None:
         """What the next dump of *type* continues from, of which the server has the snapshot file."""
@@ -230,8 +230,8 @@ class RemoteChains(Protocol):
         warn: Warn | None = None,
     ) -> Iterator[RemoteTreeEntry]:
         """
-        What lay at and in *path*, page by page; with *recursive* everything below. *tell* is called where names lack,
-        *warn* for each point that was passed over.
+        What lay in *path*, page by page, or at it where that was no directory; with *recursive* everything below *path*
+        and nothing else. *tell* is called where names lack, *warn* for each point that was passed over.
         """
 
     def find(
@@ -244,10 +244,12 @@ class RemoteChains(Protocol):
         tell: Tell | None = None,
         warn: Warn | None = None,
     ) -> Iterator[RemoteTreeEntry]:
-        """What has a name like *name*, page by page. *tell* and *warn* are as for `tree`."""
+        """
+        What has a name like *name*, a part of one or a pattern, page by page. *tell* and *warn* are as for `tree`.
+        """
 
     def history(self, profile: str, path: bytes) -> list[RemoteVersion]:
-        """What each archive says of *path*, oldest first."""
+        """What became of *path* with each archive that changed it, oldest first; nothing where it never was."""
 
     def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> Download:
         """

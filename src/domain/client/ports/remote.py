@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from attrs import frozen
 
@@ -18,9 +18,6 @@ from ...archives.inventory import InventoryEntry, SyncReport
 from ...archives.totals import Totals
 from ...identity.archive_id import ArchiveId, BackupType
 from ...identity.digests import DeclaredDigests
-
-if TYPE_CHECKING:
-    pass
 
 NO_LINEAGE = Lineage()
 """Of an archive of which nothing is said."""
@@ -133,7 +130,7 @@ class RemoteStore(ArchiveSource, Protocol):
         Where *upload* stands.
 
         Raises:
-            UploadGone: expired, ended, or never there: begin anew.
+            UploadGone, UploadNotFound: ended without an archive, or nothing is known of it: begin anew.
         """
 
     def append(
@@ -153,5 +150,5 @@ class RemoteStore(ArchiveSource, Protocol):
 
         Raises:
             OffsetMismatch: the server is elsewhere; ask `upload_progress`.
-            UploadGone: as there.
+            UploadGone, UploadNotFound: as there.
         """

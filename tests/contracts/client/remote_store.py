@@ -1,0 +1,258 @@
+"""What every `RemoteStore` promises, besides what it does as an `ArchiveSource`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Protocol
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tarkeep.domain.archives.archive import ArchiveState, Lineage
+from tarkeep.domain.archives.inventory import Bucket, InventoryEntry
+from tarkeep.domain.client.ports.remote import RemoteStore
+from tarkeep.domain.errors.client import ParentMoved, Refused
+from tarkeep.domain.errors.uploads import OffsetMismatch, UploadGone, UploadNotFound
+from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.identity.digests import DeclaredDigests
+from tests.contracts.client.archive_source import INHERITED, LARGE, ArchiveSourceContract, SourceDoor, full
+from tests.support.archives import digests_of, make_targz
+
+AT = datetime(2026, 11, 20, 2, 3, 4, tzinfo=UTC)
+SMALL = make_targz({"small": b"small"})
+NO_DIGESTS = DeclaredDigests()
+
+
+class RemoteDoor(SourceDoor, Protocol):
+    """A server, and what it stores."""
+
+    @property
+    def source(self) -> RemoteStore: ...
+
+    @property
+    def fresh_profile(self) -> str:
+        """A profile of which nothing is stored, another one each time."""
+
+    def bytes_of(self, id: ArchiveId) -> bytes | None:
+        """What is stored under *id*."""
+
+
+def blocks_of(content: bytes, size: int = 100_000) -> Iterator[bytes]:
+    return (content[at : at + size] for at in range(0, len(content), size))
+
+
+def inc(profile: str, name: str = "inc_2026-11-21.tar.gz") -> ArchiveId:
+    return ArchiveId(profile, BackupType.INC, name)
+
+
+def broken(content: bytes) -> Iterator[bytes]:
+    yield content
+    raise ValueError("broke")
+
+
+class RemoteStoreContract(ArchiveSourceContract):
+    """A subclass gives the fixture *door*."""
+
+    # -- what it says of itself and of what it has ---------------------------------------------------------------------
+
+    def test_it_tells_what_it_takes_and_grants(self, door: RemoteDoor) -> None:
+        """Limits in bytes, where it has some, and the scopes by their names."""
+        facts = door.source.facts(door.profile)
+        assert facts is not None
+        assert {"push", "list", "pull"} <= facts.scopes
+        assert all(limit is None or limit > 0 for limit in (facts.max_upload_bytes, facts.max_unpacked_bytes))
+
+    def test_archives_are_told_oldest_first(self, door: RemoteDoor) -> None:
+        """All, those of a profile, and those of a type; each as it was stored."""
+        ids = [full(door.profile, "b.tar.gz"), inc(door.profile, "a.tar.gz"), full(door.profile, "a.tar.gz")]
+        laid = [door.lay(id, SMALL) for id in ids]
+
+        assert list(door.source.archives(profile=door.profile)) == laid
+        fulls = [archive for archive in laid if archive.id.type is BackupType.FULL]
+        assert list(door.source.archives(profile=door.profile, type=BackupType.FULL)) == fulls
+        assert [archive for archive in door.source.archives() if archive.id.profile == door.profile] == laid
+        assert list(door.source.archives(profile=door.fresh_profile)) == []
+
+    def test_totals_are_told_by_profile_and_type(self, door: RemoteDoor) -> None:
+        """With the time of the newest; what has no archive is not told of."""
+        first, second = door.lay(full(door.profile, "a.tar.gz"), SMALL), door.lay(full(door.profile), LARGE)
+        third = door.lay(inc(door.profile), SMALL)
+
+        found = {one.type: one for one in door.source.totals() if one.profile == door.profile}
+        assert found.keys() == {BackupType.FULL, BackupType.INC}
+        fulls, incs = found[BackupType.FULL], found[BackupType.INC]
+        assert (fulls.archives, fulls.size_bytes) == (2, first.size_bytes + second.size_bytes)
+        assert (fulls.newest, incs.newest) == (second.received_at, third.received_at)
+        assert (incs.archives, incs.size_bytes) == (1, len(SMALL))
+
+    @INHERITED
+    @given(st.lists(st.sampled_from(["none", "same", "md5", "size", "name", "other", "longer"]), max_size=6))
+    def test_what_is_here_is_compared_with_what_is_there(self, door: RemoteDoor, states: list[str]) -> None:
+        """Every name of either side is in exactly one bucket."""
+        profile, digests = door.fresh_profile, digests_of(SMALL)
+        entries, expected = [], {}
+        for number, state in enumerate(states):
+            id = full(profile, f"{number}.tar.gz")
+            door.lay(id, SMALL)
+            entry = InventoryEntry(id.type, id.name, len(SMALL), digests.md5, digests.sha256)
+            given = {
+                "same": entry,
+                "md5": entry._replace(sha256=None, size_bytes=None),
+                "size": entry._replace(sha256=None, md5=None),
+                "name": InventoryEntry(id.type, id.name),
+                "other": entry._replace(sha256="0" * 64, md5=None),
+                "longer": entry._replace(size_bytes=len(SMALL) + 1, sha256=None, md5=None),
+            }
+            if state in given:
+                entries.append(given[state])
+            expected[id.type, id.name] = {
+                "none": Bucket.EXTRA_REMOTE,
+                "same": Bucket.SYNCED,
+                "md5": Bucket.SYNCED,
+                "size": Bucket.UNVERIFIED,
+                "name": Bucket.UNVERIFIED,
+                "other": Bucket.DIFFERING,
+                "longer": Bucket.DIFFERING,
+            }[state]
+        entries.append(InventoryEntry(BackupType.DIFF, "here.tar.gz", 1, None, digests.sha256))
+        expected[BackupType.DIFF, "here.tar.gz"] = Bucket.MISSING_REMOTE
+        report = door.source.verify(profile, iter(entries))
+
+        assert report.places() == expected
+        assert report.types[BackupType.FULL].remote_count == len(states)
+        assert report.types[BackupType.DIFF].local_count == 1
+
+    # -- sent at once --------------------------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("is_length_known", [True, False])
+    @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
+    def test_an_archive_is_sent(self, door: RemoteDoor, content: bytes, is_length_known: bool) -> None:
+        """And is what was sent, with the time and the notes that came with it."""
+        size_bytes = len(content) if is_length_known else None
+        id, digests = full(door.profile), DeclaredDigests(sha256=digests_of(content).sha256)
+        notes = ("two files, ü", "made by hand")
+        stored = door.source.put(id, blocks_of(content), size_bytes, digests, taken_at=AT, notes=notes)
+
+        assert (stored.id, stored.size_bytes, stored.digests) == (id, len(content), digests_of(content))
+        assert (stored.taken_at, stored.state) == (AT, ArchiveState.STORED)
+        assert door.bytes_of(id) == content
+        assert list(door.source.archives(profile=door.profile)) == [stored]
+
+    def test_sending_again_is_no_error(self, door: RemoteDoor) -> None:
+        """The same bytes are there already, and stay what they are."""
+        first, second = (
+            door.source.put(full(door.profile), blocks_of(SMALL), len(SMALL), NO_DIGESTS) for _ in range(2)
+        )
+        assert first == second
+
+    def test_what_cannot_be_taken_is_refused(self, door: RemoteDoor) -> None:
+        """Other bytes than were declared, what is no archive, and other bytes under a name that is taken."""
+        stored, taken = full(door.profile), full(door.profile, "taken.tar.gz")
+        door.lay(taken, SMALL)
+        for id, content, digests in (
+            (stored, SMALL, DeclaredDigests(sha256="0" * 64)),
+            (stored, b"This is no archive.", NO_DIGESTS),
+            (stored, SMALL[:-1], NO_DIGESTS),
+            (taken, LARGE, NO_DIGESTS),
+        ):
+            with pytest.raises(Refused):
+                door.source.put(id, blocks_of(content), len(content), digests)
+        assert (door.bytes_of(stored), door.bytes_of(taken)) == (None, SMALL)
+
+    @pytest.mark.parametrize("is_length_known", [True, False])
+    def test_a_source_that_breaks_leaves_nothing(self, door: RemoteDoor, is_length_known: bool) -> None:
+        """What it raises comes through."""
+        size_bytes = len(LARGE) if is_length_known else None
+        with pytest.raises(ValueError, match="broke"):
+            door.source.put(full(door.profile), broken(LARGE[: len(LARGE) // 2]), size_bytes, NO_DIGESTS)
+        assert door.bytes_of(full(door.profile)) is None
+
+    def test_what_would_build_on_another_is_refused(self, door: RemoteDoor) -> None:
+        """Before its bytes are sent, in every way of sending."""
+        door.lay(full(door.profile), SMALL)
+        lineage = Lineage((BackupType.FULL, "another.tar.gz"))
+        with pytest.raises(ParentMoved):
+            door.source.put(inc(door.profile), blocks_of(LARGE), len(LARGE), NO_DIGESTS, lineage)
+        with pytest.raises(ParentMoved):
+            door.source.create_upload(inc(door.profile), len(LARGE), NO_DIGESTS, lineage)
+        assert door.bytes_of(inc(door.profile)) is None
+
+    # -- sent in several requests --------------------------------------------------------------------------------------
+
+    @INHERITED
+    @given(
+        st.lists(st.integers(0, len(LARGE)), max_size=4),
+        st.booleans(),
+        st.booleans(),
+    )
+    def test_an_upload_comes_in_pieces(
+        self, door: RemoteDoor, places: Sequence[int], is_length_known: bool, is_each_known: bool
+    ) -> None:
+        """Where it stands is told all along; with its last byte it is stored."""
+        id = full(door.fresh_profile)
+        declared = DeclaredDigests(sha256=digests_of(LARGE).sha256)
+        upload = door.source.create_upload(id, len(LARGE) if is_length_known else None, declared, taken_at=AT)
+        assert door.source.upload_progress(upload).offset_bytes == 0
+        for start, stop in pairwise([0, *sorted(places), len(LARGE)]):
+            is_last = stop == len(LARGE)
+            progress = door.source.append(
+                upload,
+                start,
+                blocks_of(LARGE[start:stop]),
+                stop - start if is_each_known else None,
+                len(LARGE) if is_last and not is_length_known else None,
+                ("a note",) if is_last else (),
+            )
+            if progress.stored is not None:
+                break
+            assert progress.offset_bytes == stop
+            assert door.source.upload_progress(upload) == progress
+
+        assert progress.stored is not None
+        assert (progress.stored.id, progress.stored.digests, progress.stored.taken_at) == (id, digests_of(LARGE), AT)
+        assert progress.offset_bytes == len(LARGE)
+        assert door.bytes_of(id) == LARGE
+
+    def test_an_upload_goes_on_where_it_stands(self, door: RemoteDoor) -> None:
+        """After a source that broke; from elsewhere it is refused, and harmed by nothing of that."""
+        upload = door.source.create_upload(full(door.profile), len(LARGE), NO_DIGESTS)
+        with pytest.raises(ValueError, match="broke"):
+            door.source.append(upload, 0, broken(LARGE[:200_000]), len(LARGE))
+        for wrong in (200_001, len(LARGE)):
+            with pytest.raises(OffsetMismatch):
+                door.source.append(upload, wrong, blocks_of(LARGE[wrong:]), len(LARGE) - wrong)
+
+        stored = None
+        while stored is None:
+            at = door.source.upload_progress(upload).offset_bytes
+            assert at <= 200_000
+            with suppress(OffsetMismatch):  # a server may still take in what had come before the line broke
+                stored = door.source.append(upload, at, blocks_of(LARGE[at:]), len(LARGE) - at).stored
+        assert door.bytes_of(full(door.profile)) == LARGE
+
+    def test_an_upload_that_is_dropped_is_over(self, door: RemoteDoor) -> None:
+        """Nothing is stored, nothing can be sent any more, and its name is free. So is one that never was."""
+        upload = door.source.create_upload(full(door.profile), len(LARGE), NO_DIGESTS)
+        door.source.append(upload, 0, [LARGE[:1000]], 1000)
+        door.source.drop_upload(upload)
+
+        for one in (upload, upload[:-1] + ("1" if upload[-1] == "0" else "0")):
+            with pytest.raises((UploadGone, UploadNotFound)):
+                door.source.upload_progress(one)
+            with pytest.raises((UploadGone, UploadNotFound)):
+                door.source.append(one, 1000, [LARGE[1000:]], len(LARGE) - 1000)
+        assert door.bytes_of(full(door.profile)) is None
+        door.source.put(full(door.profile), blocks_of(SMALL), len(SMALL), NO_DIGESTS)
+
+    def test_what_ended_well_tells_what_it_became(self, door: RemoteDoor) -> None:
+        """Whoever missed the answer asks once more."""
+        upload = door.source.create_upload(full(door.profile), len(SMALL), NO_DIGESTS)
+        stored = door.source.append(upload, 0, [SMALL], len(SMALL)).stored
+
+        assert stored is not None
+        assert stored.received_at - stored.taken_at < timedelta(days=30)
+        assert door.source.upload_progress(upload).stored == stored
