@@ -25,6 +25,7 @@ from tarkeep.domain.errors.archives import ArchiveCorrupt
 from tarkeep.domain.errors.content import NotAGzip
 from tarkeep.domain.ports.unpacking import Unpacker
 from tests.support.archives import make_archive
+from tests.support.pieces import made
 from tests.support.store_doors import StoreDoor
 from tests.support.tars import zeros_targz
 
@@ -134,7 +135,7 @@ def read(door: UnpackerDoor, archive: BackupArchive, start: int, stop: int) -> b
 
 def through(door: UnpackerDoor, archive: BackupArchive) -> bytes:
     with door.unpacker.open(archive) as unpacked:
-        return b"".join(unpacked.through())
+        return b"".join(made(unpacked.through()))
 
 
 def indexed(door: UnpackerDoor, content: bytes, name: str = "a.tar.gz") -> BackupArchive:
@@ -168,7 +169,7 @@ class UnpackerContract:
         archive = store(door, SHAPES[shape])
 
         with door.unpacker.open(archive) as unpacked:
-            pieces = list(unpacked.through())
+            pieces = list(made(unpacked.through()))
 
         assert b"".join(pieces) == UNPACKED[shape]
         assert max(map(len, pieces)) <= PIECE_BYTES
@@ -182,7 +183,7 @@ class UnpackerContract:
         for _ in range(2):
             for start in starts:
                 with door.unpacker.open(archive) as unpacked:
-                    pieces = list(unpacked.through(start))
+                    pieces = list(made(unpacked.through(start)))
                 assert b"".join(pieces) == whole[start:]
                 assert max(map(len, pieces), default=0) <= PIECE_BYTES
             door.settle()
@@ -221,7 +222,7 @@ class UnpackerContract:
             door.store.change(archive.id, flipped(content, place))
             seen: list[bytes] = []
             with door.unpacker.open(archive) as unpacked, pytest.raises(ArchiveCorrupt) as caught:
-                counted(unpacked.through(), seen)
+                counted(made(unpacked.through()), seen)
 
             assert caught.value.id == archive.id
             assert sum(map(len, seen)) < len(TEXT)
@@ -271,7 +272,7 @@ class UnpackerContract:
         tracemalloc.start()
         try:
             with door.unpacker.open(archive) as unpacked:
-                total = sum(map(len, unpacked.through()))
+                total = sum(map(len, made(unpacked.through())))
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()

@@ -17,6 +17,8 @@ from contextlib import closing
 
 from attrs import define, field
 
+from ...domain.ports.unpacking import NOT_YET, NotYet
+
 AHEAD_PIECES = 256
 """Pieces that are made ahead of who takes them, at most: of an archive 32 MiB, some 30 ms of inflating."""
 
@@ -36,7 +38,9 @@ class AheadBudget:
     _lent: list[Prefetcher] = field(factory=list, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
-    def ahead(self, begin: Callable[[], Generator[bytes, None, None]], *, name: str) -> Generator[bytes, None, None]:
+    def ahead(
+        self, begin: Callable[[], Generator[bytes, None, None]], *, name: str
+    ) -> Generator[bytes | NotYet, None, None]:
         """
         The pieces that *begin* gives, made ahead of the caller in a thread while that is lent to him.
 
@@ -47,7 +51,8 @@ class AheadBudget:
         if lent is not None:
             try:
                 for piece in lent:
-                    given_bytes += len(piece)
+                    if piece is not NOT_YET:
+                        given_bytes += len(piece)
                     yield piece
             finally:
                 self._take_back(lent)
@@ -87,9 +92,9 @@ class Prefetcher:
     """
     Iterates over *pieces* in a thread of its own, at most *depth* of them ahead of the caller.
 
-    An empty piece says that the next is still being made: asking for it waits, and whoever has something else to do
-    does that first. Who waits is woken for several pieces at once, because every change of threads costs both. An
-    error is raised where it stands among the pieces. Closing ends the thread, and closes *pieces*.
+    Where the next piece is still being made, `NOT_YET` comes before it. Who waits is woken for several pieces at once,
+    because every change of threads costs both. An error is raised where it stands among the pieces. Closing ends the
+    thread, and closes *pieces*.
     """
 
     def __init__(
@@ -126,11 +131,11 @@ class Prefetcher:
             self._ended = True
             self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | NotYet]:
         made = self._made
         while True:
             if not made and not self._ended:
-                yield b""
+                yield NOT_YET
                 with self._changed:
                     self._changed.wait_for(lambda: len(made) >= min(_WOKEN_FOR, self._depth) or self._ended)
             try:

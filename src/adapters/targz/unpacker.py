@@ -32,7 +32,7 @@ from ...domain.archives.archive import ArchiveState, BackupArchive, Kind
 from ...domain.errors.archives import ArchiveCorrupt
 from ...domain.errors.content import RejectedContent
 from ...domain.ports.store import ArchiveReader
-from ...domain.ports.unpacking import UnpackedArchive
+from ...domain.ports.unpacking import NotYet, UnpackedArchive
 from ...domain.tarkeep_error import TarkeepError
 from ..process.prefetcher import AheadBudget
 from .deflate import FASTEST, BadDeflate, InflateEngine, begun_inside
@@ -137,7 +137,9 @@ class _Unpacked:
     _unpacker: TargzUnpacker
     _archive: BackupArchive
     _index: SeekIndex | None = None
-    _given: Generator[bytes, None, None] | None = None  # the iterator of the moment, which may hold the archive open
+    _given: Generator[bytes | NotYet, None, None] | None = (
+        None  # the iterator of the moment, which may hold the archive open
+    )
     _opened: ExitStack = field(factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -149,15 +151,14 @@ class _Unpacked:
         self._opened.callback(self._end)
         self._opened.close()
 
-    def through(self, start: int = 0) -> Iterator[bytes]:
-        return self._begin(self._unpacker.ahead.ahead(partial(self._all, start), name="inflate-ahead"))
+    def through(self, start: int = 0) -> Iterator[bytes | NotYet]:
+        self._end()
+        self._given = pieces = self._unpacker.ahead.ahead(partial(self._all, start), name="inflate-ahead")
+        return pieces
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
-        return self._begin(self._range(start, stop))
-
-    def _begin(self, pieces: Generator[bytes, None, None]) -> Iterator[bytes]:
         self._end()
-        self._given = pieces
+        self._given = pieces = self._range(start, stop)
         return pieces
 
     def _end(self) -> None:

@@ -9,7 +9,9 @@ whatever headers are out of the ordinary are read by `headers.read_member`, so b
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
 from itertools import islice
 from typing import TypeAlias
 
@@ -58,8 +60,7 @@ class MemberColumns:
     For each: the position of its record; a letter for its type; its path in canonical form; an extra, which for a
     directory is its listing as the tar has it, b"" without one, and for a hard link the canonical path it is to; and
     its span: how many bytes of the tar, from the position on, are an ordinary member of that path as they stand,
-    headers and data with its padding; 0 where headers would have to be written anew, and negative where one header
-    stands there that only has to lose its times (see `headers.drop_times`).
+    headers and data with its padding, and what becomes of these headers. Both are one number, see `Spans.of`.
     """
 
     positions: Sequence[int]
@@ -67,6 +68,29 @@ class MemberColumns:
     paths: Sequence[bytes]
     extras: Sequence[bytes]
     spans: Sequence[int]
+
+
+class Headers(Enum):
+    """What becomes of a member's headers in another tar, where the member has the same path."""
+
+    STAND = "stand"
+    LOSE_TIMES = "lose their times"  # the one header does, which has some in GNU format, see `drop_times`
+    ANEW = "are written anew"  # then nobody knows the span
+
+
+@frozen
+class Spans:
+    """How many bytes of the tar some members take up, 0 where nobody knows, and what becomes of the headers of each."""
+
+    lengths: Sequence[int]
+    headers: Sequence[Headers]
+
+    @classmethod
+    def of(cls, numbers: Sequence[int]) -> Spans:
+        """Those that *numbers* of blocks stand for: above 0 where headers stand, below where they lose their times."""
+        stand, lose_times, anew = Headers
+        lengths = array("q", [number * (BLOCK_BYTES if number > 0 else -BLOCK_BYTES) for number in numbers])
+        return cls(lengths, [stand if number > 0 else lose_times if number else anew for number in numbers])
 
 
 ArchiveNames: TypeAlias = Callable[[], Iterable[MemberColumns]]
@@ -202,7 +226,7 @@ def _is_text(name: bytes) -> bool:
 
 
 def _span(block: bytes, letter: int, length: int) -> int:
-    """The span of a member with *length* bytes of headers in front of its own, which is *block*."""
+    """The span, as a number, of a member with *length* bytes of headers in front of its own, which is *block*."""
     rest = block[_PREFIX_AT:]
     has_times = rest != _NO_PREFIX
     if has_times and (length or block[_MAGIC] != _GNU or not _GNU_TIMES.fullmatch(rest)):

@@ -11,9 +11,9 @@ A table is in memory (`HeldTable`), or in a file that an adapter reads.
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress
 from typing import NamedTuple, Protocol, TypeAlias
 
 from attrs import frozen
@@ -21,7 +21,7 @@ from attrs import frozen
 from ..tar.dumpdirs import Mark, Rename
 from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import MAX_NAME_BYTES, is_placeable, split
-from .columns import DIRECTORY, TABLE_MEMBERS, MemberColumns, dumpdir_of
+from .columns import DIRECTORY, TABLE_MEMBERS, MemberColumns, Spans, dumpdir_of
 from .packed_texts import Texts
 from .renames import DirectoryRenames
 
@@ -86,28 +86,21 @@ class Files:
             stop += 1
         return range(first, stop)
 
-    def spans_at(self, positions: Sequence[int]) -> array[int] | None:
-        """
-        The spans, in bytes, of the members at *positions*, in bytes, too, which ascend; None if some are not there.
-        """
+    def spans_at(self, positions: Sequence[int]) -> Spans | None:
+        """The spans of the members at *positions*, which are in bytes and ascend; None if some are not there."""
         if len(positions) < len(self) / _FEW:
-            found = array("q", map(self._span_at, positions))
-            return None if -1 in found else found
-        spans, wanted = self.spans[:], iter(positions)
-        found, next_wanted = array("q"), next(wanted, -1)
-        for position, span in zip(
-            map(self.positions[:].__getitem__, self.order), map(spans.__getitem__, self.order), strict=True
-        ):
-            if position * BLOCK_BYTES == next_wanted:
-                found.append(span * BLOCK_BYTES)
-                next_wanted = next(wanted, -1)
-        return found if len(found) == len(positions) else None
+            few = [number for number in map(self._span_at, positions) if number is not None]
+            return Spans.of(few) if len(few) == len(positions) else None
+        order, wanted = self.order[:], {position // BLOCK_BYTES for position in positions}
+        are_wanted = map(wanted.__contains__, map(self.positions[:].__getitem__, order))
+        found = list(compress(map(self.spans[:].__getitem__, order), are_wanted))
+        return Spans.of(found) if len(found) == len(positions) else None
 
-    def _span_at(self, position: int) -> int:
+    def _span_at(self, position: int) -> int | None:
         place = bisect_left(self.order, position // BLOCK_BYTES, key=self.positions.__getitem__)
         if place == len(self) or self.positions[self.order[place]] * BLOCK_BYTES != position:
-            return -1
-        return self.spans[self.order[place]] * BLOCK_BYTES
+            return None
+        return self.spans[self.order[place]]
 
     def links(self, within: range) -> Iterator[tuple[int, bytes]]:
         """The hard links among these numbers, with the paths they are to."""

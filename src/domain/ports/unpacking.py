@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias
+from enum import Enum
+from typing import Final, Literal, Protocol, TypeAlias
 
 from ..archives.archive import BackupArchive
+
+
+class Ahead(Enum):
+    """What stands in the place of a piece that is made ahead of whoever takes it."""
+
+    NOT_YET = "not yet"
+    """It is still being made: asking for it waits, and whoever has something else to do does that first."""
+
+
+NotYet: TypeAlias = Literal[Ahead.NOT_YET]
+NOT_YET: Final = Ahead.NOT_YET
 
 
 class UnpackedArchive(AbstractContextManager["UnpackedArchive", None], Protocol):
@@ -22,14 +34,13 @@ class UnpackedArchive(AbstractContextManager["UnpackedArchive", None], Protocol)
             says that it ever was a gzip.
     """
 
-    def through(self, start: int = 0) -> Iterator[bytes]:
+    def through(self, start: int = 0) -> Iterator[bytes | NotYet]:
         """
         All of it, from the inflated byte *start* on. An end without an error says that the file was read to its last
         byte and is whole: CRC and length of every gzip member were right. Where a seek index leads to a place far from
         the beginning, what is before that is not inflated, and whole as far as whoever opens the bytes checks them.
 
-        It may be inflated ahead of the caller. Then an empty piece says that the next is still being made: asking for
-        it waits.
+        It may be inflated ahead of the caller, who is then told by `NOT_YET` where the next piece is still being made.
         """
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:

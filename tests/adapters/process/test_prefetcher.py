@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tarkeep.adapters.process.prefetcher import AHEAD_PIECES, IDLE_SECONDS, AheadBudget, Prefetcher
+from tarkeep.domain.ports.unpacking import NOT_YET, NotYet
+from tests.support.pieces import made
 
 
 class Broken(Exception):
@@ -29,11 +31,6 @@ def counted(made: list[int], stop: int, closed: threading.Event) -> Generator[by
 def breaking() -> Iterator[bytes]:
     yield b"first"
     raise Broken
-
-
-def made(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Those that are not only there to say that the next is on its way."""
-    return filter(None, pieces)
 
 
 @pytest.mark.parametrize("threads", [0, 1])
@@ -103,16 +100,16 @@ def test_an_empty_piece_says_that_the_next_is_not_there_yet(depth: int) -> None:
 
     pieces = iter(Prefetcher(slow(), name="ahead", depth=depth))
     found = [next(pieces)]
-    if not found[0]:  # then nothing was made so far
+    if found[0] is NOT_YET:  # then nothing was made so far
         may_go_on.set()
     else:
         found.append(next(pieces))
-        assert found[1] == b""
+        assert found[1] is NOT_YET
         may_go_on.set()
     found += pieces
 
-    assert [piece for piece in found if piece] == [b"first", b"last"]
-    assert b"" in found
+    assert list(made(iter(found))) == [b"first", b"last"]
+    assert NOT_YET in found
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 8, 64])
@@ -159,7 +156,7 @@ class Readers:
         self.begun = 0
         self.budget = AheadBudget(1, now=lambda: self.seconds)
 
-    def begin(self) -> Generator[bytes, None, None]:
+    def begin(self) -> Generator[bytes | NotYet, None, None]:
         def source() -> Generator[bytes, None, None]:
             self.begun += 1
             yield from self.pieces
@@ -248,7 +245,7 @@ def test_readers_that_take_from_each_other_all_get_every_byte() -> None:
     def read(seed: int) -> bool:
         rng = random.Random(seed)
         taken = []
-        for piece in budget.ahead(source, name="ahead"):
+        for piece in made(budget.ahead(source, name="ahead")):
             taken.append(piece)
             if rng.random() < 0.01:
                 time.sleep(rng.random() / 500)

@@ -16,9 +16,10 @@ from tarkeep.adapters.targz.unpacker import TargzUnpacker
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive
 from tarkeep.domain.errors.archives import ArchiveCorrupt
 from tarkeep.domain.identity.archive_id import BackupType
-from tarkeep.domain.ports.unpacking import UnpackedArchive, Unpacker
+from tarkeep.domain.ports.unpacking import NOT_YET, NotYet, UnpackedArchive, Unpacker
 from tests.support.assembled import InMemory, offer
 from tests.support.members import records
+from tests.support.pieces import made
 from tests.support.tars import END, gnu_tar, gz, member, write_tree
 
 LARGE = 1 << 20
@@ -68,14 +69,14 @@ class CutArchive(AbstractContextManager["CutArchive", None]):
     def __exit__(self, *_error: object) -> None:
         self.inner.__exit__(None, None, None)
 
-    def through(self, start: int = 0) -> Iterator[bytes]:
-        rest = b"".join(self.inner.through(start))
+    def through(self, start: int = 0) -> Iterator[bytes | NotYet]:
+        rest = b"".join(made(self.inner.through(start)))
         while rest:
             length = self.rng.choice((1, 100, 511, 512, 700, 5_000))
             yield rest[:length]
             rest = rest[length:]
             if self.rng.random() < 0.1:
-                yield b""
+                yield NOT_YET
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         return self.inner.read(start, stop)

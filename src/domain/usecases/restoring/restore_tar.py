@@ -14,14 +14,15 @@ from array import array
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence, Set
 from contextlib import closing
-from itertools import compress
-from operator import not_
+from enum import Enum
+from typing import Final, Literal, TypeAlias
 
 from attrs import define, frozen
 
 from ...archives.archive import ArchiveState, BackupArchive
 from ...errors.archives import ArchiveCorrupt
-from ...ports.unpacking import UnpackedArchive, Unpacker
+from ...names.columns import Headers, Spans
+from ...ports.unpacking import NOT_YET, NotYet, UnpackedArchive, Unpacker
 from ...tar.members import MemberRecord
 from ...tar.paths import canonical
 from ...tar.read_headers import read_member
@@ -39,8 +40,22 @@ PIECE_BYTES = 128 << 10
 _TURN_BYTES = 1 << 20  # of an archive that is not inflated ahead, before another has a turn
 _TIMED_AT_ONCE = 4096
 
+_STAND, _LOSE_TIMES, _ANEW = Headers.STAND, Headers.LOSE_TIMES, Headers.ANEW
+
 _OWNER_MAY = 0o700
 _KEPT_BYTES = 16 << 20  # of directories' headers, so that they need not be made twice
+
+
+class Turn(Enum):
+    """Whose turn it is to give pieces, of several sources that go on side by side."""
+
+    OTHERS = "others'"
+    """Another source may give some before this one goes on."""
+
+
+OTHERS_TURN: Final = Turn.OTHERS
+Piece: TypeAlias = bytes | memoryview
+PieceOrTurn: TypeAlias = Piece | Literal[Turn.OTHERS]
 
 
 @frozen
@@ -66,7 +81,7 @@ class RestoreTar:
         opened.check(below, allow_gaps=allow_gaps)
         return _gathered(self._pieces(opened, below))
 
-    def _pieces(self, opened: OpenedPoint, below: bytes) -> Iterator[bytes | memoryview]:
+    def _pieces(self, opened: OpenedPoint, below: bytes) -> Iterator[Piece]:
         kept: list[bytes] = []
         jobs = [
             (archive, taken)
@@ -123,43 +138,43 @@ class RestoreTar:
     def _all_directories(self, archive: BackupArchive) -> Iterator[MemberRecord]:
         return self.members(archive, directories_only=True)
 
-    def _members(self, jobs: Iterable[tuple[BackupArchive, Taken]]) -> Generator[bytes | memoryview | None, None, None]:
+    def _members(self, jobs: Iterable[tuple[BackupArchive, Taken]]) -> Generator[PieceOrTurn, None, None]:
         for archive, taken in jobs:
             with self.examine.watching(archive), self.unpacker.open(archive) as unpacked:
                 yield from self._contents(archive, unpacked, taken)
 
-    def _contents(
-        self, archive: BackupArchive, unpacked: UnpackedArchive, taken: Taken
-    ) -> Iterator[bytes | memoryview | None]:
+    def _contents(self, archive: BackupArchive, unpacked: UnpackedArchive, taken: Taken) -> Iterator[PieceOrTurn]:
         """
-        The members of one archive in their places, most as they stand in it; None where others may have a turn, the
-        first time when it was begun.
+        The members of one archive in their places, most as they stand in it. Others have a turn now and then, the first
+        time when it was begun.
         """
         first = min((*taken.positions[:1], *taken.elsewhere))  # most of an incremental archive is directories before it
         source = _Source(archive, unpacked.through(first), at=first)
         source.begin()
-        yield None
+        yield OTHERS_TURN
         positions, spans = self._spans(archive, taken)
-        records = self.members.at(archive, list(compress(positions, map(not_, spans))))
+        anew = [at for at, headers in zip(positions, spans.headers, strict=True) if headers is _ANEW]
+        records = self.members.at(archive, anew)
         begin = end = limit = 0  # of members side by side that can stay as they are, and how far these may go
         timed: list[int] = []  # those that only lose the times in their headers
-        for at, span in zip(positions, spans, strict=True):
+        for at, length, headers in zip(positions, spans.lengths, spans.headers, strict=True):
             # As many as the piece at hand has, so that nobody waits for the next one without asking for a turn.
-            if at == end and span > 0 and end + span <= limit:
-                end += span
+            if at == end and headers is _STAND and end + length <= limit:
+                end += length
                 continue
-            if not span or at != end or at + abs(span) > limit or len(timed) == _TIMED_AT_ONCE:
+            if headers is _ANEW or at != end or at + length > limit or len(timed) == _TIMED_AT_ONCE:
                 if begin != end:
                     yield from _without_times(source.take(begin, end - begin), begin, timed)
                     timed.clear()
                 yield from source.pass_to(at)
                 if not source.is_next_there():
-                    yield None
+                    yield OTHERS_TURN
                 begin, limit = at, source.end
-            end = at + abs(span)
-            if span < 0:
+            end = at + length
+            if headers is _LOSE_TIMES:
                 timed.append(at)
-            elif not span:
+            elif headers is _ANEW:
+                end = at
                 record = next(records, None)
                 if record is None or record.at != at:
                     raise ArchiveCorrupt(archive.id)
@@ -167,9 +182,7 @@ class RestoreTar:
         yield from _without_times(source.take(begin, end - begin), begin, timed)
         source.finish()
 
-    def _rewritten(
-        self, record: MemberRecord, paths: Sequence[bytes] | None, source: _Source
-    ) -> Iterator[bytes | memoryview]:
+    def _rewritten(self, record: MemberRecord, paths: Sequence[bytes] | None, source: _Source) -> Iterator[Piece]:
         """A member under its own name, or under *paths*, all but the first of which become hard links to that."""
         path, *others = paths or (canonical(read_member(record).path),)
         data_at, stored_bytes = data_of(record)
@@ -178,10 +191,10 @@ class RestoreTar:
         for other in others:
             yield as_hard_link(record, other, path)
 
-    def _spans(self, archive: BackupArchive, taken: Taken) -> tuple[Sequence[int], Sequence[int]]:
+    def _spans(self, archive: BackupArchive, taken: Taken) -> tuple[Sequence[int], Spans]:
         """
-        The positions of the members that are taken, ascending, and the span of each: 0 where its headers are needed,
-        for another path, or a link.
+        The positions of the members that are taken, ascending, and their spans. Headers are written anew for another
+        path, too.
         """
         positions, elsewhere = taken.positions, taken.elsewhere
         if elsewhere:
@@ -190,13 +203,12 @@ class RestoreTar:
         if spans is None:
             raise ArchiveCorrupt(archive.id)
         if elsewhere:
-            spans = array("q", (0 if at in elsewhere else span for at, span in zip(positions, spans, strict=True)))
+            own = zip(positions, spans.headers, strict=True)
+            spans = Spans(spans.lengths, [_ANEW if at in elsewhere else headers for at, headers in own])
         return positions, spans
 
 
-def _without_times(
-    parts: Iterator[bytes | memoryview], begin: int, timed: Iterable[int]
-) -> Iterator[bytes | memoryview]:
+def _without_times(parts: Iterator[Piece], begin: int, timed: Iterable[int]) -> Iterator[Piece]:
     """*parts* of the tar from *begin* on, the headers at the places *timed* without the times that GNU format has."""
     waiting = deque(timed)
     held = b""
@@ -214,12 +226,12 @@ def _without_times(
         yield memoryview(block)[:stop]
 
 
-def _in_turns(*sources: Iterator[bytes | memoryview | None]) -> Iterator[bytes | memoryview]:
-    """The pieces of all, of another source after each None."""
+def _in_turns(*sources: Iterator[PieceOrTurn]) -> Iterator[Piece]:
+    """The pieces of all, of another source whenever it is the others' turn."""
     waiting = deque(sources)
     while waiting:
         for piece in waiting[0]:
-            if piece is None:
+            if piece is OTHERS_TURN:
                 waiting.rotate(-1)
                 break
             yield piece
@@ -227,7 +239,7 @@ def _in_turns(*sources: Iterator[bytes | memoryview | None]) -> Iterator[bytes |
             waiting.popleft()
 
 
-def _gathered(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+def _gathered(pieces: Iterable[Piece]) -> Iterator[bytes]:
     """*pieces*, short ones put together, filled up to a whole number of tar's records."""
     held: list[bytes] = []
     size = total = 0
@@ -253,10 +265,10 @@ class _Source:
     """The inflated bytes of one archive, taken forwards."""
 
     _archive: BackupArchive
-    _pieces: Iterator[bytes]
+    _pieces: Iterator[bytes | NotYet]
     _piece: bytes = b""
     _at: int = 0  # of the piece's first byte
-    _following: bytes = b""  # the piece after it, if somebody looked for it
+    _following: bytes | None = None  # the piece after it, if somebody looked for it and it was there
     _is_made_ahead: bool = False
     _turn_bytes: int = 0
 
@@ -269,21 +281,21 @@ class _Source:
         """Where the piece at hand ends."""
         return self._at + len(self._piece)
 
-    def pass_to(self, start: int) -> Iterator[None]:
-        """Go to *start*, which is not before what was taken last; None is for others to have a turn."""
+    def pass_to(self, start: int) -> Iterator[Literal[Turn.OTHERS]]:
+        """Go to *start*, which is not before what was taken last, with turns for others."""
         while self.end <= start:
             if not self.is_next_there():
-                yield None
+                yield OTHERS_TURN
             self._next()
 
-    def take(self, start: int, count: int) -> Iterator[bytes | memoryview]:
+    def take(self, start: int, count: int) -> Iterator[Piece]:
         """The *count* bytes from *start* on, which is not before what was taken last."""
         position = start - self._at
         while count > 0:
             while position >= len(self._piece):
                 position -= len(self._piece)
                 self._next()
-            part: bytes | memoryview = self._piece
+            part: Piece = self._piece
             if position or count < len(self._piece):
                 part = memoryview(self._piece)[position : position + count]
             position += len(part)
@@ -296,13 +308,13 @@ class _Source:
             pass
 
     def _next(self) -> None:
-        self._at = self.end
-        self._piece, self._following = self._following, b""
-        while not self._piece:  # an empty one says that it is still being made
-            piece = next(self._pieces, None)
-            if piece is None:
-                raise ArchiveCorrupt(self._archive.id)
-            self._piece = piece
+        piece: bytes | NotYet | None = self._following
+        while piece is None or piece is NOT_YET:
+            try:
+                piece = next(self._pieces)
+            except StopIteration:
+                raise ArchiveCorrupt(self._archive.id) from None
+        self._at, self._piece, self._following = self.end, piece, None
 
     def is_next_there(self) -> bool:
         """
@@ -310,13 +322,16 @@ class _Source:
 
         Of an archive that is not inflated ahead it always is; there others have a turn after so many bytes.
         """
-        if self._following:
+        if self._following is not None:
             return True
-        self._following = next(self._pieces, b"")
-        if not self._following:
+        piece = next(self._pieces, None)
+        if piece is None:  # there is none to wait for
+            return True
+        if piece is NOT_YET:
             self._is_made_ahead = True
             return False
-        self._turn_bytes += len(self._following)
+        self._following = piece
+        self._turn_bytes += len(piece)
         if self._is_made_ahead or self._turn_bytes < _TURN_BYTES:
             return True
         self._turn_bytes = 0
