@@ -62,6 +62,13 @@ CASES = {
         [(LONG, tarfile.DIRTYPE, "", b""), (f"{LONG}/f", tarfile.REGTYPE, "", b"f")], [LONG, f"{LONG}/f"]
     ),
     "too deep": InTheWay([(DEEP, tarfile.REGTYPE, "", b"deep")], [DEEP]),
+    "symlink to an empty target": InTheWay([("s/l", tarfile.SYMTYPE, "", b"")], ["s/l"]),
+    "symlink to a long target": InTheWay([("s/ok/l", tarfile.SYMTYPE, "t/" * 2048, b"")], ["s/ok/l"]),
+    "link to a symlink that is none": InTheWay(
+        [("s/l", tarfile.SYMTYPE, "", b""), ("s/m", tarfile.LNKTYPE, "s/l", b"")], ["s/l", "s/m"]
+    ),
+    "empty name": InTheWay([("", tarfile.REGTYPE, "", b"none")], [""]),
+    "name of the directory itself": InTheWay([(".", tarfile.SYMTYPE, "z", b"")], [""]),
 }
 
 

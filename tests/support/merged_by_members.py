@@ -217,6 +217,7 @@ class _Exact:
         self._tree = tree
         self._path = path
         self._is_excused = is_proven  # names that are missing in the archive at hand were left out
+        self._listed: list[tuple[bytes, bytes]] = []  # directories, by where they are and their names
         # Hashes of listings by their directories: of those that call unchanged what is wanted.
         self._behind: dict[bytes, int] = {}
         self._names_behind: dict[bytes, int] = {}  # of the same ones, whatever they say of files
@@ -279,6 +280,7 @@ class _Exact:
             table.update(had)
             if Mark.DIRECTORY in names.values():
                 self._take_directories(path, table, names)
+        self._drop_listed()
         for path in listed_twice:  # names are wanted of either listing
             del self._behind[path], self._names_behind[path]
         self._drop_promised(
@@ -292,14 +294,20 @@ class _Exact:
         self._follow(last, links, lambda directory: tree._tables.get(directory))
 
     def _take_directories(self, path: bytes, table: dict[bytes, int], names: dict[bytes, Mark]) -> None:
-        """Those of *names*, a listing of *path*, that are directories, whether they have a member or not."""
+        """Those of *names*, a listing of *path*, that are directories; of which no member tells are none in the end."""
         for name, mark in names.items():
-            if mark is Mark.DIRECTORY:
-                if is_placeable(below := join(path, name)):
-                    self._tree._directory(below)
-                else:
-                    del table[name]
-                    self._tree._gap(below, GapKind.TOO_DEEP)
+            if mark is Mark.DIRECTORY and table[name] < 0:
+                table[name] = _IMPLIED
+                self._listed.append((path, name))
+
+    def _drop_listed(self) -> None:
+        """Take out what is a directory by its listing alone."""
+        tables = self._tree._tables
+        for path, name in self._listed:
+            whole = join(path, name)
+            if whole not in tables and tables[path].get(name) == _IMPLIED:
+                del tables[path][name]
+                self._tree._gap(whole, GapKind.NOT_ARCHIVED if is_placeable(whole) else GapKind.TOO_DEEP)
 
     def _find(self, index: int, jobs: _Wanted) -> None:
         """Take from the archive at *index* what it has of the names in *jobs*, and leave there what is still wanted."""

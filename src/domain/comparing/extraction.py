@@ -28,7 +28,7 @@ from attrs import define, field, frozen
 
 from ..tar.dumpdirs import Dumpdir, Mark, Rename
 from ..tar.members import Member, MemberType
-from ..tar.paths import canonical, join, split
+from ..tar.paths import canonical, is_target, join, split
 from ..text.paths import path_text
 
 FAILURES_NAMED = 20
@@ -83,6 +83,8 @@ class Extraction:
             path = canonical(member.path)
             if b".." in member.path.split(b"/"):
                 self._fail(path, "its name leads upwards")
+            elif member.type is MemberType.SYMLINK and not is_target(member.link):
+                self._fail(path, "it is a symbolic link to what none can be to")
             elif member.type is MemberType.DIRECTORY:
                 self.make(path, member.listing if incremental else None)
             elif member.type is MemberType.HARD_LINK:

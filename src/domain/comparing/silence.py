@@ -374,5 +374,5 @@ def strays(table: NameTable) -> Iterator[tuple[bytes, list[bytes]]]:
     for number, folder in enumerate(folders):
         if (folder in alone if alone is not None else table.row(folder) is None) and not is_odd(folder):
             names = files.names.some(files.firsts[number], files.firsts[number + 1])
-            if names := [name for name in names if name not in (b".", b"..")]:
+            if names := [name for name in names if name not in (b"", b".", b"..")]:
                 yield folder, names

@@ -163,6 +163,8 @@ class _Trial:
             assert isinstance(folder, Folder)
             for name, mark in listing.names.items():
                 if mark is Mark.DIRECTORY:
+                    if parent.row(join(path, name)) is None:
+                        continue  # by its name alone tar makes none
                     folder.names.setdefault(name, Folder())
                 elif name not in folder.names:
                     folder.names[name] = Leaf(MemberType.FILE, _BEFORE, 0)

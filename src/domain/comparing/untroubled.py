@@ -13,11 +13,11 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..errors.content import MemberUnreadable
-from ..names.footprints import PLAIN_DIRECTORY, misspelt, places, plain
+from ..names.footprints import PLAIN_DIRECTORY, SYMLINK, misspelt, places, plain
 from ..names.name_table import NameTable
 from ..tar.layout import BLOCK_BYTES
 from ..tar.members import MemberRecord, MemberType
-from ..tar.paths import canonical, is_placeable, join, split
+from ..tar.paths import canonical, is_placeable, is_target, join, split
 from ..tar.read_headers import read_member
 from .fit import Agreement, Compatibility, Renamed
 from .fitting import EXAMPLES
@@ -25,7 +25,7 @@ from .fitting import EXAMPLES
 MOST_FILES, MOST_DIRECTORIES = 2_000_000, 500_000
 """That are noted of one archive: 16 and some 50 MB. One that has more is looked at in its table."""
 
-_TYPE, _FILE, _LAST_OF_NAME, _PREFIX_AT = 156, ord("0"), 99, 345
+_TYPE, _FILE, _LAST_OF_NAME, _TARGET_AT, _PREFIX_AT = 156, ord("0"), 99, 157, 345
 _MAGIC, _GNU = slice(257, 265), b"ustar  \0"  # which has times where others have a prefix
 _MISSPELT = re.compile(rb"/\.{0,2}[/\0]").search  # of paths with a slash before each name and NUL behind the last
 _HERE, _HERE_IN_PAX = b"\0Y", b"GNU.dumpdir=Y"
@@ -101,6 +101,8 @@ class Passing:
         elif found[0] == PLAIN_DIRECTORY:
             self._use(found[1])
             self._count_listed(record, found[1])
+        elif found[0] == SYMLINK and not _has_target(record):
+            self._give_up()
         else:
             self._add_file(found[1])
 
@@ -133,7 +135,13 @@ class Passing:
             return
         moves = member.listing is not None and (member.listing.renames or member.listing.temporaries)
         named = [place for place, _ in places(member)]
-        if member.disputed or moves or any(misspelt(place) or not is_placeable(place) for place in named):
+        is_made = member.type is not MemberType.SYMLINK or is_target(member.link)
+        if (
+            member.disputed
+            or moves
+            or not is_made
+            or any(misspelt(place) or not is_placeable(place) for place in named)
+        ):
             self._give_up()
             return
         path = canonical(member.path)
@@ -172,16 +180,32 @@ class Passing:
         self._links.clear()
 
 
-def alone(is_untroubled: bool, unread: Sequence[bytes] = (), *, renames_in_vain: bool = False) -> Compatibility:
+def _has_target(record: MemberRecord) -> bool:
+    """A symbolic link, of which a look at its own header is enough for its path, can be made."""
+    if b"linkpath=" in record.headers:
+        return is_target(read_member(record).link)
+    return record.headers[_TARGET_AT - BLOCK_BYTES] != 0
+
+
+def alone(
+    is_untroubled: bool,
+    unread: Sequence[bytes] = (),
+    *,
+    renames_in_vain: bool = False,
+    unchanged: Sequence[bytes] = (),
+) -> Compatibility:
     """
     That as what comparing an archive with itself shows, which is how it is kept.
 
-    *unread* are the files that it lists and has not, *renames_in_vain* as the function.
+    *unread* are the files that it lists and has not, *renames_in_vain* as the function, *unchanged* the names of a FULL
+    that it calls so.
     """
     return Compatibility(
         Agreement.FITS,
         is_sound=is_untroubled,
         renamed=Renamed.IN_VAIN if renames_in_vain else Renamed.NOTHING,
+        unresolved=len(unchanged),
+        examples=tuple(unchanged[:EXAMPLES]),
         unread=len(unread),
         unread_examples=tuple(unread[:EXAMPLES]),
     )

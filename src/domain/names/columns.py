@@ -21,14 +21,14 @@ from ..errors.content import MemberUnreadable
 from ..tar.dumpdirs import Dumpdir, parse_dumpdir, written_dumpdir
 from ..tar.layout import BLOCK_BYTES, ONLY_TIMES
 from ..tar.members import MemberRecord, MemberType
-from ..tar.paths import canonical, relative
+from ..tar.paths import canonical, is_target, relative
 from ..tar.read_headers import read_member
 
 TABLE_MEMBERS = 4096
 """The most members that `tables` puts into one."""
 
-DIRECTORY, HARD_LINK, OTHER = b"dh-"
-"""What `MemberColumns` tells of a member's type."""
+DIRECTORY, HARD_LINK, OTHER, UNMADE = b"dh-!"
+"""What `MemberColumns` tells of a member's type; the last is of what nobody could make (see `named`)."""
 
 _TYPE = 156
 _PREFIX_AT = 345
@@ -37,7 +37,8 @@ _POSIX, _GNU = b"ustar\0", b"ustar "
 _GNU_TIMES = re.compile(rb"(?:[0-7]{11}\0){2}\0*", re.ASCII)
 _NO_PREFIX = bytes(BLOCK_BYTES - _PREFIX_AT)
 _NO_SIZE = b"00000000000"
-_PAX, _GNU_DIRECTORY, _LINK, _FILE = b"xD10"
+_PAX, _GNU_DIRECTORY, _LINK, _SYMLINK, _FILE = b"xD120"
+_TARGET_AT = 157
 _IN_ONE_PIECE = frozenset(b"02346")
 _MAYBE_DIRECTORIES = b"0\x007"  # a name that ends in a slash makes them one
 _DIRECTORIES = b"5D"
@@ -143,6 +144,8 @@ def named(record: MemberRecord) -> tuple[int, bytes, bytes, int]:
     """
     The letter, path, extra and span of one member.
 
+    Nobody could make what is no directory and has no name, nor a symbolic link whose target is empty or too long.
+
     Raises:
         MemberUnreadable: as `read_member`; but a listing need not be looked into.
     """
@@ -154,6 +157,8 @@ def _any(record: MemberRecord) -> tuple[int, bytes, bytes, int]:
     path = canonical(member.path)
     if member.type is MemberType.DIRECTORY:
         return DIRECTORY, path, b"" if member.listing is None else written_dumpdir(member.listing), 0
+    if not path or (member.type is MemberType.SYMLINK and not is_target(member.link)):
+        return UNMADE, path, b"", 0
     if member.type is MemberType.HARD_LINK:
         return HARD_LINK, path, canonical(member.link), 0
     return OTHER, path, b"", 0
@@ -197,6 +202,8 @@ def _ordinary(headers: bytes) -> tuple[int, bytes, bytes, int] | None:
     path = canonical(relative(name))
     if letter in _DIRECTORIES or (letter in _MAYBE_DIRECTORIES and name[-1:] == b"/"):
         return DIRECTORY, path, extra, 0
+    if not path or (letter == _SYMLINK and not headers[position + _TARGET_AT]):
+        return None
     if letter == _LINK:
         return HARD_LINK, path, canonical(relative(headers[position + 157 : position + 257].partition(b"\0")[0])), 0
     if b"size=" in pax or headers[position : position + 100] != path.ljust(100, b"\0") or not path.isascii():
@@ -210,10 +217,14 @@ def _long_named(pax: bytes, block: bytes, length: int) -> tuple[int, bytes, byte
     found = _NAMED.fullmatch(pax)
     if found is None or len(found["record"]) != int(found["length"]) or letter not in _IN_ONE_PIECE:
         return None
+    if letter == _SYMLINK and not block[_TARGET_AT]:
+        return None
     name = found["name"]
     if name[-1:] == b"/":
         return None
     path = canonical(relative(name))
+    if not path:
+        return None
     return OTHER, path, b"", _span(block, letter, length) if path == name and _is_text(name) else 0
 
 

@@ -34,7 +34,7 @@ _STEPS_A_LINK = 20  # each that it does is worth so many
 _LINKS = frozenset((MemberType.SYMLINK, MemberType.HARD_LINK))
 _MOVES = (b"R", b"T", b"X")  # letters of a listing
 _TYPE, _SIZE = 156, slice(124, 135)
-_FILE, _SYMLINK, PLAIN_DIRECTORY, _LISTED, _PAX = b"025Dx"
+_FILE, SYMLINK, PLAIN_DIRECTORY, _LISTED, _PAX = b"025Dx"
 _NAME_BYTES = 100
 _PREFIX_AT = 345
 _MAGIC, _POSIX = slice(257, 263), b"ustar\0"
@@ -233,7 +233,7 @@ class Treading:
                 if directory != last:
                     self._use(directory)
                     last = directory
-                if type == _SYMLINK:
+                if type == SYMLINK:
                     self._link(path)
                 elif type == PLAIN_DIRECTORY:
                     self._look_at_directory(record, path)
@@ -345,7 +345,7 @@ def plain(headers: bytes) -> tuple[int, bytes] | None:
         return None
     if type == _FILE:
         return None if name[-1:] == b"/" else (type, canonical(name))
-    if type == PLAIN_DIRECTORY or (type == _SYMLINK and own[_SIZE] == _NO_SIZE):
+    if type == PLAIN_DIRECTORY or (type == SYMLINK and own[_SIZE] == _NO_SIZE):
         return type, canonical(relative(name))
     return None
 

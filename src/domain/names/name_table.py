@@ -124,7 +124,7 @@ class NameTable(Protocol):
 
     @property
     def has_odd_paths(self) -> bool:
-        """Some path has ``..`` in it or lies too deep (see `is_odd`)."""
+        """Some path has ``..`` in it or lies too deep (see `is_odd`), or nobody could make what has it (`UNMADE`)."""
 
     @property
     def is_joined(self) -> bool:

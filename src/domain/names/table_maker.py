@@ -14,7 +14,7 @@ from ..errors.restoring import TreeTooLarge
 from ..tar.dumpdirs import Rename
 from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import DIRECTORY_BYTES, MAX_NAME_BYTES, NAME_BYTES
-from .columns import DIRECTORY, HARD_LINK, MemberColumns, dumpdir_of
+from .columns import DIRECTORY, HARD_LINK, UNMADE, MemberColumns, dumpdir_of
 from .name_table import DIGEST_BYTES, Files, NameTable, Row, is_odd, names_alone, tells_of_renames
 from .packed_texts import PackedTexts, Texts
 
@@ -69,8 +69,8 @@ class TableMaker:
         for position, letter, path, extra, span in zip(
             names.positions, names.letters, names.paths, names.extras, names.spans, strict=True
         ):
-            if (b".." in path or len(path) > MAX_NAME_BYTES) and not self.has_odd_paths:
-                self.has_odd_paths = is_odd(path)
+            if (b".." in path or len(path) > MAX_NAME_BYTES or letter == UNMADE) and not self.has_odd_paths:
+                self.has_odd_paths = letter == UNMADE or is_odd(path)
             if letter == DIRECTORY:
                 self._add_directory(position, path, extra)
                 continue

@@ -50,6 +50,11 @@ def is_placeable(path: bytes) -> bool:
     )
 
 
+def is_target(link: bytes) -> bool:
+    """A symbolic link can be made to *link*."""
+    return 0 < len(link) <= MAX_PATH_BYTES
+
+
 def names_bytes(names: Collection[bytes]) -> int:
     """What *names* count for of `MAX_HELD_BYTES`."""
     return sum(map(len, names)) + NAME_BYTES * len(names)

@@ -130,6 +130,10 @@ class TreeDraft:
         """Note that something ought to be at *path*, where tar would extract nothing (see `name_table.is_odd`)."""
         self.gap(path, GapKind.UPWARDS if is_placeable(path) else GapKind.TOO_DEEP)
 
+    def gap_unmade(self, path: bytes) -> None:
+        """Note that something ought to be at *path* that nobody could make (see `columns.named`)."""
+        self.gap(path, GapKind.BAD_TARGET if path else GapKind.NO_NAME)
+
     def link(self, slot: int, value: int) -> None:
         """The name is a hard link, and the member with its content another. All folders are there."""
         if self._contents is None:

@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 
 from ..archives.archive import BackupArchive
 from ..identity.archive_id import ArchiveId
-from ..tar.paths import split
+from ..tar.paths import MAX_PATH_BYTES, split
 from ..text.lack_counts import Counts
 from ..text.paths import SHOWN_BYTES, path_text
 from .tree import Gap, GapKind, Tree
@@ -50,6 +50,10 @@ class Lack:
                 return "its path, or a name in it, is longer than any that can be extracted"
             case GapKind.UPWARDS:
                 return "its path has .. in it, and tar extracts nothing of that"
+            case GapKind.NO_NAME:
+                return "it is no directory and has no name of its own, so that its place is the directory itself"
+            case GapKind.BAD_TARGET:
+                return f"it is a symbolic link whose target is empty, or longer than {MAX_PATH_BYTES} bytes"
             case GapKind.DAMAGED:
                 return f"its content is in {_called(self.archive)}, which is damaged"
             case GapKind.UNCERTAIN:
@@ -59,7 +63,7 @@ class Lack:
     @property
     def sentence(self) -> str:
         """The name, shortened where it is long, with what becomes of it and why."""
-        name = path_text(self.path[:SHOWN_BYTES])
+        name = path_text(self.path[:SHOWN_BYTES]) or "what has no name"
         return f"{name} {'may be out of date' if self.is_given else 'cannot be given back'}: {self.reason}"
 
 

@@ -6,11 +6,11 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..comparing.silence import Kept
-from ..names.columns import HARD_LINK, dumpdir_of
+from ..names.columns import HARD_LINK, UNMADE, dumpdir_of
 from ..names.name_table import Files, NameTable, is_odd
 from ..names.packed_texts import Texts
 from ..tar.dumpdirs import Mark
-from ..tar.paths import is_placeable, join, split
+from ..tar.paths import DIRECTORY_BYTES, is_placeable, join, split
 from .draft import WANTED, TreeDraft
 from .tree import BLOCK_BYTES, IMPLIED, IS_DIRECTORY, GapKind
 
@@ -42,11 +42,6 @@ class LastArchive:
         for path in (*self._members, *folders_of_files(table)):
             if not (table.has_odd_paths and is_odd(path)):
                 self._add(path)
-        for path in self._members:
-            if not (table.has_odd_paths and is_odd(path)):
-                for listing in table.listings(path):
-                    if listing[:1] == b"D" or b"\0D" in listing:
-                        self._add_listed(path, listing)
         return sorted(self._known)
 
     def _add(self, path: bytes) -> None:
@@ -57,14 +52,6 @@ class LastArchive:
             above, name = split(path)
             self._below.setdefault(above, []).append(name)
             path = above
-
-    def _add_listed(self, path: bytes, listing: bytes) -> None:
-        for name, mark in dumpdir_of(self._members[path] * BLOCK_BYTES, listing).names.items():
-            if mark is Mark.DIRECTORY:
-                if is_placeable(below := join(path, name)):
-                    self._add(below)
-                else:
-                    self._draft.gap(below, GapKind.TOO_DEEP)
 
     def value_of_root(self) -> int:
         return self._value(b"")
@@ -105,14 +92,19 @@ class LastArchive:
         found: dict[bytes, int] = {}
         for listing in listings:
             for name, mark in dumpdir_of(self._members[path] * BLOCK_BYTES, listing).names.items():
-                found.setdefault(name, LISTED[mark])
+                if mark is Mark.DIRECTORY or name not in found:
+                    found[name] = LISTED[mark]
         below = self._below.get(path, ())
         positions = {name: self._members[at] for name in below if (at := join(path, name)) in self._members}
         for name in below:
             found[name] = self._value(join(path, name))
         links: dict[bytes, int] = {}
+        unmade: set[bytes] = set()
         for number, name in zip(within, files.names.some(within.start, within.stop), strict=True):
             if table.has_odd_paths and is_odd(join(path, name)):
+                continue
+            if files.letters[number] == UNMADE:
+                unmade.add(name)
                 continue
             if files.positions[number] > positions.get(name, -1):  # the later of two members counts
                 found[name] = draft.value(self._index, files.positions[number])
@@ -120,12 +112,20 @@ class LastArchive:
                     links[name] = number
                 else:
                     links.pop(name, None)
+                unmade.discard(name)
+        for name in unmade:
+            draft.gap_unmade(join(path, name))
+            if found.get(name) == PROMISED:
+                del found[name]
         is_below = set(below)
         for name in [name for name, value in found.items() if value == PROMISED]:
             del found[name]
             draft.gap(join(path, name), GapKind.NOT_ARCHIVED)
         for name in [name for name, value in found.items() if value == IMPLIED and name not in is_below]:
-            del found[name]  # listed as a directory, too deep
+            del found[name]  # listed as a directory, which has no member, neither here nor in an archive before
+            draft.hold(DIRECTORY_BYTES)
+            whole = join(path, name)
+            draft.gap(whole, GapKind.NOT_ARCHIVED if is_placeable(whole) else GapKind.TOO_DEEP)
         names = sorted(found)
         kinds = bytes(IS_DIRECTORY * (name in is_below) for name in names)
         folder = draft.add(path, names, b"".join(name + b"\0" for name in names), array_of(found, names), kinds)

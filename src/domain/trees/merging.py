@@ -20,7 +20,7 @@ from functools import partial
 from attrs import define, field
 
 from ..comparing.silence import NOTHING, Kept, changed, completed, leaves_out, says_nothing_of
-from ..names.columns import HARD_LINK, dumpdir_of
+from ..names.columns import HARD_LINK, UNMADE, dumpdir_of
 from ..names.name_table import Files, NameTable, OpenTable, is_odd, origins_between
 from ..names.renames import DirectoryRenames
 from ..tar.dumpdirs import Mark
@@ -225,7 +225,9 @@ class _Exact:
         draft, files = self._draft, table.files
         slots = draft.within(folder)
         kind = 0 if draft.path_of(folder) == path else IS_MOVED
-        if len(within) == len(slots) and packed_names(files.names, within) == packed_names(draft.texts(), slots):
+        has_unmade = table.has_odd_paths and UNMADE in files.letters[within.start : within.stop]
+        is_like = len(within) == len(slots) and not has_unmade
+        if is_like and packed_names(files.names, within) == packed_names(draft.texts(), slots):
             self._take_all(index, files, folder, within, kind)
             return
         names = files.names.some(within.start, within.stop)
@@ -233,15 +235,22 @@ class _Exact:
         known = None
         if len(names) > _FEW:
             known = dict(zip(draft.texts().some(slots.start, slots.stop), slots, strict=True))
-        links = dict(files.links(within))
+        links, unmade = dict(files.links(within)), dict[int, bytes]()
         for number, name, position in zip(within, names, positions, strict=True):
             slot = known.get(name) if known is not None else draft.find(folder, name)
-            if slot is not None and draft.values[slot] == WANTED:
+            if slot is None or draft.values[slot] != WANTED:
+                continue
+            if has_unmade and files.letters[number] == UNMADE:
+                unmade[slot] = name
+            else:
                 draft.values[slot] = draft.value(index, position)
                 draft.kinds[slot] |= kind
                 draft.wanted[folder] -= 1
                 if number in links:
                     self._links.append((slot, links[number]))
+        for slot, name in unmade.items():
+            if draft.values[slot] == WANTED:
+                draft.lose(folder, slot, name, GapKind.BAD_TARGET)
 
     def _take_all(self, index: int, files: Files, folder: int, within: range, kind: int) -> None:
         """Take what is wanted of a folder of which the archive has all names, once each, in the same order."""
@@ -331,7 +340,8 @@ class _Exact:
         What a hard link links to whose target has other content by now: the last member there that is no link. Its own
         *value* where there is no such member.
         """
-        found = [number for number in table.files.at(path) if table.files.letters[number] != HARD_LINK]
+        letters = table.files.letters
+        found = [number for number in table.files.at(path) if letters[number] not in (HARD_LINK, UNMADE)]
         if not found or (table.has_odd_paths and is_odd(path)):
             return value
         return self._draft.value(index, table.files.positions[found[-1]])

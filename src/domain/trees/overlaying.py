@@ -15,7 +15,7 @@ from operator import itemgetter
 
 from attrs import define, field, frozen
 
-from ..names.columns import DIRECTORY, HARD_LINK
+from ..names.columns import DIRECTORY, HARD_LINK, UNMADE
 from ..names.name_table import Files, NameTable, OpenTable, is_odd
 from ..tar.paths import DIRECTORY_BYTES, NAME_BYTES, join, split
 from .draft import TreeDraft
@@ -100,6 +100,7 @@ class _Overlay:
         self._draft = draft
         self._folders = _Folders()
         self._folders.make(b"")
+        self._unmade: set[bytes] = set()  # paths that nothing was laid on since
         self._links: dict[int, int] = {}  # what a hard link has -> what the member with its content would
         self._is_empty = True
 
@@ -109,7 +110,10 @@ class _Overlay:
             for at, letter, path, target in _in_order(table):
                 if table.has_odd_paths and is_odd(path):
                     self._draft.gap_at_odd(path)
+                elif letter == UNMADE:
+                    self._unmade.add(path)
                 else:
+                    self._unmade.discard(path)
                     self._extract(self._draft.value(index, at), letter, path, target)
         self._folders.pack()
         self._is_empty = False
@@ -118,6 +122,8 @@ class _Overlay:
         """Have the draft made of it."""
         draft = self._draft
         draft.let_go()
+        for path in sorted(self._unmade):
+            draft.gap_unmade(path)
         linked: list[tuple[int, int]] = []
         below = self._kids()
         for path, found in self._folders.sorted():

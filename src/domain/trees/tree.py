@@ -40,6 +40,8 @@ class GapKind(Enum):
     NO_TARGET = "no-target"  # a hard link to nothing
     TOO_DEEP = "too-deep"  # longer or deeper than any path that tar could extract
     UPWARDS = "upwards"  # has .. in its path
+    NO_NAME = "no-name"  # is no directory, and its path is empty
+    BAD_TARGET = "bad-target"  # a symbolic link to nothing, or to more than any can be to
     # nothing is missing that any archive ever had
     NOT_ARCHIVED = "not-archived"  # listed and not stored: a socket, or a file that vanished or could not be read
     LEFT_OUT = "left-out"  # listed since the first archive and in none: excluded
@@ -55,7 +57,19 @@ class GapKind(Enum):
     @property
     def is_in_vain(self) -> bool:
         """An archive has it, and nobody could extract it."""
-        return self in (GapKind.IN_THE_WAY, GapKind.NO_TARGET, GapKind.TOO_DEEP, GapKind.UPWARDS)
+        return self in _IN_VAIN
+
+
+_IN_VAIN = frozenset(
+    (
+        GapKind.IN_THE_WAY,
+        GapKind.NO_TARGET,
+        GapKind.TOO_DEEP,
+        GapKind.UPWARDS,
+        GapKind.NO_NAME,
+        GapKind.BAD_TARGET,
+    )
+)
 
 
 @frozen

@@ -146,11 +146,23 @@ def test_a_directory_without_a_member_is_still_one() -> None:
 )
 def test_a_name_that_two_listings_tell_differently_of_is_a_directory_if_it_is_once(last: list[Member | bytes]) -> None:
     """Where a tar has a directory twice, or listings and members contradict each other, which tar does not write."""
+    is_made = b"r/d/a" in last
     tree, _ = merged(archive(directory(b"r", "Yd Ye"), b"r/d", b"r/e"), archive(*last))
 
     assert [entry.path for entry in tree.directories()] == [b"r"]
-    assert [entry.path for entry in tree.list(b"r", 9) or ()] == [b"r/d", b"r/e"]
-    assert not tree.gaps
+    assert [entry.path for entry in tree.list(b"r", 9) or ()] == ([b"r/d", b"r/e"] if is_made else [])
+    assert {gap.path for gap in tree.gaps} == (set() if is_made else {b"r/d", b"r/e"})
+
+
+def test_a_directory_that_a_listing_names_and_no_archive_has_is_none() -> None:
+    """tar makes nothing of the name alone, as of dumps whose names it was told to transform."""
+    full = archive(directory(b"r", "Dd De"), directory(b"r/e", ""))
+    alone, _ = merged(full)
+    later, _ = merged(full, archive(directory(b"r", "Dd De Df")))
+
+    for tree, lacking in ((alone, {b"r/d"}), (later, {b"r/d", b"r/f"})):
+        assert [entry.path for entry in tree.list(b"r", 9) or ()] == [b"r/e"]
+        assert {(gap.path, gap.kind) for gap in tree.gaps} == {(path, GapKind.NOT_ARCHIVED) for path in lacking}
 
 
 def test_the_same_name_is_one_however_it_is_written() -> None:
@@ -699,7 +711,7 @@ def test_a_listed_directory_that_lies_too_deep_is_a_gap() -> None:
     tree = merge([archive(directory(b"", "Ya Db"), b"a", directory(lowest, "Dx Dy"))], is_exact=True)
     deeper = merge([archive(directory(b"", "Ya Db"), b"a", directory(lowest + b"/x", "Dy"))], is_exact=True)
 
-    assert not tree.gaps
+    assert [gap.kind for gap in tree.gaps] == [GapKind.NOT_ARCHIVED] * 2
     assert [(gap.path, gap.kind) for gap in deeper.gaps] == [(lowest + b"/x/y", GapKind.TOO_DEEP)]
 
 
