@@ -303,6 +303,14 @@ class LookingInspectorContract(InspectorContract):
 
         assert contents.roots == ("ä", "\\xe4", "/")
 
+    def test_a_root_is_one_however_it_is_spelt(self, make: MakeInspector) -> None:
+        """Where the directory itself is a member everything begins there."""
+        spelt = inspect(make(), gz(member(b"./src/a") + member(b"src/b") + member(b".//etc/c") + END))
+        itself = inspect(make(), gz(member(b"./", type=b"5") + member(b"./src/a") + member(b"./etc/c") + END))
+
+        assert spelt.roots == ("src", "etc")
+        assert itself.roots == (".",)
+
     @pytest.mark.parametrize("fate", FATES)
     def test_members_are_recorded_however_blocks_are_cut(self, make: MakeInspector, fate: str) -> None:
         """In order, whichever thread looks at them; up to where something is wrong, and without changing what it is."""

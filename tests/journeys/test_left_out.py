@@ -149,3 +149,35 @@ def test_what_the_first_dump_could_not_read_is_told_from_the_first_point_on(
     assert desk.given_back(full) == desk.seen("src/cache/secret", "src/cache/deep/other")
     assert any("src/cache/secret" in warning for warning in desk.warnings(full))
     assert any("src/cache/deep/other" in warning for warning in desk.warnings(inc))
+
+
+def test_nothing_was_deleted_in_between_where_there_is_no_between(desk: Desk) -> None:
+    """Of one plain archive all is given; of the next one, what was deleted comes back, and everybody says so."""
+    desk.do("mkdir src; echo x >src/x; echo y >src/y")
+    desk.dump("FULL", "src", snapshot=None)
+    assert desk.given_back() == desk.seen()
+    script = {"format": "sh"}
+    alone = (desk.warnings(), desk.client.get(f"{desk.url}/plan", params=script).text)
+    desk.do("rm src/y")
+    desk.dump("INC", "src", snapshot=None)
+    laid_over = (desk.warnings(), desk.client.get(f"{desk.url}/plan", params=script).text)
+
+    for before, after in zip(alone, laid_over, strict=True):
+        assert "in between" not in "".join(before)
+        assert "in between" in "".join(after)
+
+
+def test_names_that_tar_was_told_to_transform(desk: Desk) -> None:
+    """Listings keep the old ones: a folder that they alone name is in no tree, and can be renamed by none."""
+    desk.do("mkdir -p src/d/e; echo x >src/d/x; echo y >src/y")
+    desk.dump("FULL", "--transform=s,^src/,,", "src")
+    first = desk.given_back()
+    assert first is not None
+    assert {b"d", b"d/e", b"d/x", b"src", b"y"} == first.keys()
+    desk.do("mv src/d src/dd")
+    desk.dump("INC", "--transform=s,^src/,,", "src")
+    full, inc = desk.points()
+
+    assert desk.given_back(full) == first
+    desk.given_back(inc)
+    assert any("src/y" in warning for warning in desk.warnings(full))

@@ -41,6 +41,8 @@ def link_text(link: Link) -> str:
         told["completeness"] = link.completeness.value
     if not link.is_untroubled:
         told["is_untroubled"] = False
+    if link.unchanged:
+        told["unchanged"] = link.unchanged
     return _json(told)
 
 
@@ -56,6 +58,7 @@ def read_link(child: ArchiveId, text: str) -> Link:
         told.get("is_sound", True),
         _COMPLETENESS[told.get("completeness", Completeness.WHOLE.value)],
         told.get("is_untroubled", True),
+        told.get("unchanged", ""),
     )
 
 

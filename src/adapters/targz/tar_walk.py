@@ -516,7 +516,12 @@ class TarWalk:
         root = b"/" if name[:1] == b"/" else name.partition(b"/")[0]
         if not root:
             return
-        self._root = root + b"/" if root != b"/" else root
+        prefix = root + b"/" if root != b"/" else root
+        within = name[1:].lstrip(b"/") if root == b"." else b""
+        if within and root not in self.roots:  # it is spelt like this, and the directory itself is no member
+            root = within.partition(b"/")[0]
+            prefix = name[: len(name) - len(within)] + root + b"/"
+        self._root = prefix
         if root[:_MAX_ROOT_BYTES] not in self.roots:
             self.roots.append(root[:_MAX_ROOT_BYTES])
             if len(self.roots) == _MAX_ROOTS:

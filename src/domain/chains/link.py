@@ -7,7 +7,7 @@ from enum import Enum
 from attrs import evolve, frozen
 
 from ..comparing.fit import Compatibility, Completeness
-from ..identity.archive_id import ArchiveId
+from ..identity.archive_id import ArchiveId, BackupType
 from ..text.counted import counted
 from ..text.paths import SHOWN_BYTES, path_text
 
@@ -31,6 +31,9 @@ class Evidence(Enum):
 _RANKS = {evidence: rank for rank, evidence in enumerate(Evidence)}
 
 
+_UNCHANGED_SHOWN = 3
+
+
 @frozen
 class Link:
     """
@@ -38,7 +41,8 @@ class Link:
 
     *parent* is None for an archive that builds on nothing (`is_base`) and where none is known. *tried* are the archives
     that were taken for the parent and are not. *is_sound* and *completeness* are those of the `Compatibility` with the
-    parent. *is_untroubled* says that no member of the child is in the way of another (see `untroubled`).
+    parent. *is_untroubled* says that no member of the child is in the way of another (see `untroubled`). *unchanged*
+    are names that the child calls unchanged, in words, where it was sent as a FULL.
     """
 
     child: ArchiveId
@@ -49,6 +53,7 @@ class Link:
     is_sound: bool = True
     completeness: Completeness = Completeness.WHOLE
     is_untroubled: bool = True
+    unchanged: str = ""
 
     @property
     def is_base(self) -> bool:
@@ -59,7 +64,12 @@ class Link:
 def with_own(link: Link, alone: Compatibility) -> Link:
     """*link* with what its child shows alone, whatever it builds on (see `untroubled.alone`)."""
     is_base = link.parent is None  # then there is nothing either that it could rename
-    link = evolve(link, is_untroubled=alone.is_sound and (alone.is_excusable or not is_base))
+    names = alone.examples if link.child.type is BackupType.FULL else ()
+    unchanged = ", ".join(path_text(path[:SHOWN_BYTES]) for path in names[:_UNCHANGED_SHOWN])
+    if names and alone.unresolved > _UNCHANGED_SHOWN:
+        unchanged += f" and {alone.unresolved - _UNCHANGED_SHOWN} more"
+    is_untroubled = alone.is_sound and (alone.is_excusable or not is_base)
+    link = evolve(link, is_untroubled=is_untroubled, unchanged=unchanged)
     if not alone.unread or link.completeness is Completeness.OVERLOOKED:  # which is told of already
         return link
     are = "is" if alone.unread == 1 else "are"

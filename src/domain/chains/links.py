@@ -26,7 +26,7 @@ from ..text.paths import SHOWN_BYTES, path_text
 from .link import Evidence, Link, overlooked_text
 from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
 
-RULE = 17
+RULE = 18
 """Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
 
 NEAREST_TRIED = 50

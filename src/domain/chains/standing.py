@@ -260,12 +260,14 @@ def _doubts(archive: BackupArchive, link: Link, parent: BackupArchive | None) ->
     elif link.completeness is Completeness.OVERLOOKED:
         yield Doubt(DoubtKind.OVERLOOKED, archive.id, link.reason)
     if archive.id.type is BackupType.FULL and has_unchanged(archive):
+        names = f" ({link.unchanged})" if link.unchanged else ""
         reason = (
-            "names in it are said to be elsewhere: they were excluded from the dump, or it is no full one, or tar "
-            "joined several dumps in it"
+            f"names in it are said to be elsewhere{names}: they were excluded from the dump, or it is no full one, or "
+            "tar joined several dumps in it"
         )
         yield Doubt(DoubtKind.UNCHANGED_IN_FULL, archive.id, reason)
-    if archive.id.type is not BackupType.FULL and is_whole(archive):
+    is_proven = link.evidence is Evidence.PROVEN  # then it builds on its parent, whatever it holds
+    if archive.id.type is not BackupType.FULL and is_whole(archive) and not is_proven:
         yield Doubt(DoubtKind.NOTHING_UNCHANGED, archive.id, "nothing in it is unchanged: it may be a full dump")
     if parent is not None:
         others = _roots(archive) - _roots(parent)

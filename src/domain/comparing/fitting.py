@@ -23,7 +23,7 @@ from .fit import Agreement, Compatibility, Renamed
 from .silence import leaves_open
 from .soundness import is_carried_out
 
-RULE = 12
+RULE = 13
 """Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
 
 EXAMPLES = 10
@@ -133,6 +133,23 @@ def unread(table: NameTable) -> list[bytes]:
     for path in sorted(table.incomplete()):
         found += _without_member(table, path)
     return found
+
+
+def unchanged(table: NameTable) -> list[bytes]:
+    """
+    The names that an archive calls unchanged.
+
+    Raises:
+        MemberUnreadable: a listing is malformed.
+
+    Cost: that of all its listings.
+    """
+    return [
+        join(path, name)
+        for path in table.directories()
+        if any(map(has_unchanged, table.listings(path)))
+        for name in _marked(table, path, (Mark.UNCHANGED,))
+    ]
 
 
 def overruled(child: NameTable, between: NameTable, limit: int = EXAMPLES) -> tuple[bytes, ...]:

@@ -23,7 +23,9 @@ from tests.support.trees import write
 ID = ArchiveId("laptop", BackupType.INC, "inc_2026-11-24.tar.gz")
 
 
-def asked(source: DumpSource, detail: PointDetail, obstacles: tuple[str, ...] = ()) -> DumpVerdict | None:
+def asked(
+    source: DumpSource, detail: PointDetail, obstacles: tuple[str, ...] = (), unreadable: tuple[bytes, ...] = ()
+) -> DumpVerdict | None:
     """The verdict on a dump of which the server tells *detail*; with *obstacles* only when it is to plan."""
 
     class Server(MemoryServer):
@@ -36,7 +38,7 @@ def asked(source: DumpSource, detail: PointDetail, obstacles: tuple[str, ...] = 
     server.put(ID, [make_targz({"a": b"a"})], None, DeclaredDigests())
     server.details[ID] = detail
     ask = AskVerdict(server, GnuTar(), Retrying(1, lambda _: None, lambda: 0.0))
-    verdict = ask(ID, source, lambda _error, _pause: None)
+    verdict = ask(ID, source, lambda _error, _pause: None, unreadable)
     assert ask.lacks_files(ID, source, lambda _error, _pause: None) is bool(verdict and verdict.forgotten)
     return verdict
 
@@ -63,6 +65,15 @@ def test_what_tar_would_archive_was_forgotten_and_all_else_left_out(source: Dump
     assert verdict.fault.endswith(
         r"such as document/a, document/odd\x1b\x0a\xff\\, document/-z, document/pipe, document"
     )
+
+
+def test_what_could_not_be_read_was_not_left_out(source: DumpSource) -> None:
+    """Whoever made the dump is told of that already, as of a folder with all that is in it."""
+    lacking = (b"document/x.tmp", b"document/secret", b"document/secret/x", b"document/secrets")
+    detail = PointDetail(ID, "exact", (), (("not-archived", "some"),), lacking, 4)
+    verdict = asked(source, detail, unreadable=(b"document/secret/",))
+
+    assert verdict == DumpVerdict((), (), (b"document/x.tmp", b"document/secrets"), 2, ())
 
 
 def test_what_is_left_out_on_purpose_is_told_and_no_fault(source: DumpSource) -> None:

@@ -457,6 +457,19 @@ def test_an_inc_that_holds_all_it_lists_restores_by_itself() -> None:
     assert [doubt.kind for doubt in point.doubts] == [DoubtKind.NOTHING_UNCHANGED]
 
 
+@pytest.mark.parametrize(("before", "told"), [("1", []), (None, [DoubtKind.NOTHING_UNCHANGED])])
+def test_that_all_of_it_changed_is_no_doubt_where_the_parent_is_proven(
+    before: str | None, told: list[DoubtKind]
+) -> None:
+    """There a dump of a tree in which everything changed builds on its parent like any other."""
+    known = (archive(FULL, 1, after="1"), archive(INC, 2, unchanged=False, before=before))
+
+    points = restore_points(known, link_archives(known, ProfileRules(), any_fit))
+
+    assert points[1].link.parent == known[0].id
+    assert [doubt.kind for doubt in points[1].doubts] == told
+
+
 def test_other_roots_than_the_parent_are_doubted() -> None:
     """An archive of another directory in the same chain shows; fewer directories do not."""
     full = archive(FULL, 1, roots=("a", "b"))

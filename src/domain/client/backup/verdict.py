@@ -8,6 +8,8 @@ renamed directories for each other. Nothing but a FULL has them, so one is due t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from attrs import frozen
 
 from ...errors.client import NotRestorable, RemoteNotFound
@@ -105,9 +107,12 @@ class AskVerdict:
             return None
         return fulls[-1].id
 
-    def __call__(self, id: ArchiveId, source: DumpSource, notice: Notice) -> DumpVerdict | None:
+    def __call__(
+        self, id: ArchiveId, source: DumpSource, notice: Notice, unreadable: Iterable[bytes] = ()
+    ) -> DumpVerdict | None:
         """
-        What is to be said of *id*, a dump of *source*; None where the server does not tell of single points.
+        What is to be said of *id*, a dump of *source*; None where the server does not tell of single points. What tar
+        found *unreadable* is told by whoever made the dump, and was not left out.
 
         Raises:
             ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may help.
@@ -118,7 +123,9 @@ class AskVerdict:
             return None
         obstacles = told.obstacles or self._obstacles(id, notice)
         forgotten = self.dumper.archivable(source, told.not_archived)
-        left_out = tuple(path for path in told.not_archived if path not in set(forgotten))
+        not_read = {path.rstrip(b"/") for path in unreadable}
+        others = tuple(path for path in told.not_archived if path not in set(forgotten))
+        left_out = tuple(path for path in others if not_read.isdisjoint(_with_those_above(path)))
         # told by their names; and of what it lists itself and has not, tar has told whoever made it
         is_told = told.not_archived_count is not None
         doubts = [
@@ -133,7 +140,7 @@ class AskVerdict:
             obstacles,
             forgotten,
             left_out,
-            (told.not_archived_count or 0) - len(forgotten),
+            (told.not_archived_count or 0) - (len(told.not_archived) - len(left_out)),
             tuple(doubts),
             harmless,
             told.gaps,
@@ -146,6 +153,12 @@ class AskVerdict:
         except NotRestorable as error:
             return error.obstacles or (str(error),)
         return ()
+
+
+def _with_those_above(path: bytes) -> Iterator[bytes]:
+    while path:
+        yield path
+        path = path.rpartition(b"/")[0]
 
 
 def left_out_text(verdict: DumpVerdict) -> str:

@@ -15,7 +15,7 @@ from attrs import define, evolve, field
 from ...archives.archive import ArchiveState, BackupArchive, Kind
 from ...comparing.directory_times import Pair, pairs
 from ...comparing.fit import Agreement, Compatibility
-from ...comparing.fitting import EXAMPLES, fit, overruled, together, unread
+from ...comparing.fitting import EXAMPLES, fit, overruled, together, unchanged, unread
 from ...comparing.untroubled import alone, has_no_trouble, renames_in_vain
 from ...errors.content import ExpandsTooFar, MemberUnreadable, RejectedContent
 from ...errors.restoring import TreeTooLarge
@@ -87,7 +87,7 @@ class Comparing:
         if archive.contents is None or archive.contents.kind is Kind.OPAQUE or archive.state is ArchiveState.DAMAGED:
             return alone(True)  # which is no matter: it is in the way of its point as a whole
         found = self._fits(archive.digests.sha256).get(archive.digests.sha256)
-        if found is None:
+        if found is None or (_is_full_with_unchanged(archive) and not found.unresolved):
             try:
                 found = self._members.again(lambda: self._looked_at(archive))
             except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
@@ -102,7 +102,8 @@ class Comparing:
         table = self._members.table(archive)
         is_untroubled = has_no_trouble(table) and not self._members.footprint(archive).objection
         lacking = unread(table) if table.has_listings else ()
-        return alone(is_untroubled, lacking, renames_in_vain=renames_in_vain(table))
+        left = unchanged(table) if _is_full_with_unchanged(archive) else ()
+        return alone(is_untroubled, lacking, renames_in_vain=renames_in_vain(table), unchanged=left)
 
     def _fits(self, child: str) -> dict[str, Compatibility]:
         if self._child != child:
@@ -201,6 +202,10 @@ class Comparing:
     def _tables(self, child: BackupArchive, parent: BackupArchive) -> tuple[NameTable, NameTable]:
         before = self._members.table(parent)  # first, so that the child's can lean on what is told there
         return self._members.table(child, parent), before
+
+
+def _is_full_with_unchanged(archive: BackupArchive) -> bool:
+    return archive.id.type is BackupType.FULL and archive.contents is not None and archive.contents.has_unchanged
 
 
 def _carries(table: NameTable, paths: tuple[bytes, ...]) -> bool:

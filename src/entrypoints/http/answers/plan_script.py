@@ -135,7 +135,7 @@ def plan_script(
         for number, step in enumerate(steps, 1):
             words = (str(number), shlex.quote(step.label), shlex.quote(step.path), step.sha256)
             lines.append(f"step {' '.join(words)}\n")
-    if not is_exact:
+    if not is_exact and len(steps) > 1:
         lines.append("printf 'plain archives are among these: what was deleted in between has come back\\n' >&2\n")
     lines.append(_TAIL)
     lines += (f"printf '%s\\n' {shlex.quote(lack)} >&2\n" for lack in lacks)

@@ -226,7 +226,7 @@ def _warnings(made: MadePlan) -> Iterator[str]:
             "restore.tar does"
         )
     yield from _lacks(made)
-    if not made.is_exact:
+    if not made.is_exact and len(made.archives) > 1:
         yield "plain archives are in the path: what was deleted in between comes back"
     for doubt in point.doubts:
         yield f"{doubt.archive.label}: {doubt.reason}"

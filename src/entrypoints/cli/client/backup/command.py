@@ -266,7 +266,7 @@ class _Backup:
     ) -> tuple[int, DumpVerdict | None]:
         """Ask what the server makes of a dump, and tell all of it; the exit code, and what was told."""
         try:
-            verdict = dumps.judge(done.archive.id, source, notice)
+            verdict = dumps.judge(done.archive.id, source, notice, [one.path for one in done.unreadable])
         except TarkeepError as error:
             report(self._output, done, parent, reason, course)
             self._output.error(f"{done.archive.id}: stored, but whether it restores could not be asked: {error}")

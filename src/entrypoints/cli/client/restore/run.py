@@ -340,7 +340,7 @@ class RestoreRun:
             self._output.step(words)
         for warning in plan.warnings:
             self._output.error(warning)
-        if not plan.is_exact:
+        if not plan.is_exact and len(plan.steps) > 1:
             self._output.error("not all of these archives know what was deleted: files that were deleted may come back")
         if dry_run:
             steps = [step.id.label for step in plan.steps]
