@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import TypeAlias
 
 from attrs import evolve
 
@@ -12,7 +13,7 @@ from tarkeep.adapters.targz.tar_walk import TarWalk
 from tarkeep.domain.comparing.directory_times import pairs
 from tarkeep.domain.comparing.fit import Compatibility
 from tarkeep.domain.comparing.fitting import fit as fit_tables
-from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, ArchiveNames, MemberColumns
+from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, OTHER, MemberColumns
 from tarkeep.domain.names.name_table import OpenTable
 from tarkeep.domain.names.table_maker import held_table
 from tarkeep.domain.tar.dumpdirs import Dumpdir, Mark, Rename, written_dumpdir
@@ -20,6 +21,9 @@ from tarkeep.domain.tar.members import Member, MemberRecord, MemberType
 from tarkeep.domain.tar.paths import MAX_HELD_BYTES, canonical
 from tarkeep.domain.trees.merging import merge as merge_tables
 from tarkeep.domain.trees.tree import Tree
+
+ArchiveNames: TypeAlias = Callable[[], Iterable[MemberColumns]]
+"""The names of one archive, from the beginning at every call."""
 
 
 def records(tar: bytes) -> list[MemberRecord]:

@@ -6,26 +6,27 @@ What `tarkeep.domain.trees.merging` gives is held against it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import compress
 from typing import TypeAlias
 
 from tarkeep.domain.errors.restoring import TreeTooLarge
-from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, ArchiveNames, MemberColumns, dumpdir_of, listings
+from tarkeep.domain.names.columns import DIRECTORY, HARD_LINK, MemberColumns, dumpdir_of, listings
 from tarkeep.domain.names.renames import DirectoryRenames
 from tarkeep.domain.tar.dumpdirs import Mark, Rename
 from tarkeep.domain.tar.paths import (
     DIRECTORY_BYTES,
     MAX_HELD_BYTES,
     MAX_LEVELS,
+    NAME_BYTES,
     canonical,
     is_placeable,
     join,
-    names_bytes,
     split,
 )
 from tarkeep.domain.trees.tree import Entry, Gap, GapKind
+from tests.support.members import ArchiveNames
 
 GAPS_NAMED = 1000
 """Gaps that a tree names at most."""
@@ -37,6 +38,11 @@ _PROMISED = -1  # it is in the archive at hand, says a listing
 _WANTED = -2  # in an earlier archive
 _IMPLIED = -3  # a directory without a member: one above the members
 _LISTED = {Mark.UNCHANGED: _WANTED, Mark.HERE: _PROMISED, Mark.DIRECTORY: _IMPLIED}
+
+
+def names_bytes(names: Collection[bytes]) -> int:
+    """What *names* count for of `MAX_HELD_BYTES`."""
+    return sum(map(len, names)) + NAME_BYTES * len(names)
 
 
 class Tree:

@@ -16,6 +16,7 @@ from tarkeep.adapters.memory.store import MemoryArchiveStore
 from tarkeep.domain.identity.archive_id import ArchiveId
 from tarkeep.domain.ports.store import ArchiveStore
 from tests.support.clocks import SequenceIds
+from tests.support.memory_store import reopened, staging_is_empty
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=1)
 SOON = datetime.now(UTC) + timedelta(days=1)
@@ -61,7 +62,7 @@ class MemoryDoor:
         self.store = MemoryArchiveStore()
 
     def staging_is_empty(self) -> bool:
-        return self.store.staging_is_empty
+        return staging_is_empty(self.store)
 
     def open_files(self) -> int:
         return 0
@@ -83,7 +84,7 @@ class MemoryDoor:
         """There is no place for them."""
 
     def crash(self) -> None:
-        self.store = self.store.reopened()
+        self.store = reopened(self.store)
 
     def close(self) -> None:
         self.store.close()

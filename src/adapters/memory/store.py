@@ -55,18 +55,6 @@ class MemoryArchiveStore:
     _open: set[_Staged] = field(factory=set, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
-    def reopened(self) -> MemoryArchiveStore:
-        """The store as the next process finds it: the archives, and in staging what open writers left behind."""
-        successor = MemoryArchiveStore(self._clock, self.free_bytes)
-        with self._lock:
-            successor.archives.update(self.archives)
-            successor._staging.update(self._staging)
-        return successor
-
-    @property
-    def staging_is_empty(self) -> bool:
-        return not self._staging
-
     def begin(self) -> ArchiveWriter:
         staged = _Staged(self._clock.now())
         with self._lock:

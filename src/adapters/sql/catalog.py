@@ -308,11 +308,6 @@ class SqlCatalog(SqlLinks):
             return set()
         return {name for (name,) in self._all(WITHOUT_SNAPSHOT, {"profile": profile, "type": type.value})}
 
-    @property
-    def waiting_writers(self) -> int:
-        """How many threads wait for their turn to write now."""
-        return self._writers.waiting
-
     def close(self) -> None:
         self._closed = True
         self._writer.close()

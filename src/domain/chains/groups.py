@@ -49,18 +49,3 @@ def chains(links: Mapping[ArchiveId, Link]) -> tuple[Chain, ...]:
     for id in links:
         grouped.setdefault(base_of[id], []).append(id)
     return tuple(Chain(base, tuple(ids), links[base].is_base) for base, ids in grouped.items())
-
-
-def dependents(links: Mapping[ArchiveId, Link], id: ArchiveId) -> tuple[ArchiveId, ...]:
-    """All that build on *id*, directly or not, in the order of *links*: what would not restore without it."""
-    children: dict[ArchiveId, list[ArchiveId]] = {}
-    for link in links.values():
-        if link.parent is not None:
-            children.setdefault(link.parent, []).append(link.child)
-    found: set[ArchiveId] = set()
-    waiting = [id]
-    while waiting:
-        new = [child for child in children.get(waiting.pop(), ()) if child not in found and child != id]
-        found.update(new)
-        waiting.extend(new)
-    return tuple(child for child in links if child in found)

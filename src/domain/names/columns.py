@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from itertools import islice
-from typing import TypeAlias
 
 from attrs import frozen
 
@@ -92,10 +91,6 @@ class Spans:
         stand, lose_times, anew = Headers
         lengths = array("q", [number * (BLOCK_BYTES if number > 0 else -BLOCK_BYTES) for number in numbers])
         return cls(lengths, [stand if number > 0 else lose_times if number else anew for number in numbers])
-
-
-ArchiveNames: TypeAlias = Callable[[], Iterable[MemberColumns]]
-"""The names of one archive, from the beginning at every call."""
 
 
 def tables(records: Iterable[MemberRecord]) -> Iterator[MemberColumns]:

@@ -8,7 +8,7 @@ order that cannot be carried out, and for a circle of three names they do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 MAX_NAME_BYTES = 255
@@ -53,11 +53,6 @@ def is_placeable(path: bytes) -> bool:
 def is_target(link: bytes) -> bool:
     """A symbolic link can be made to *link*."""
     return 0 < len(link) <= MAX_PATH_BYTES
-
-
-def names_bytes(names: Collection[bytes]) -> int:
-    """What *names* count for of `MAX_HELD_BYTES`."""
-    return sum(map(len, names)) + NAME_BYTES * len(names)
 
 
 def split(path: bytes) -> tuple[bytes, bytes]:

@@ -38,7 +38,7 @@ class TreeDraft:
         self.wanted = array("Q")
         self._contents: array[int] | None = None
         self._gaps: list[Gap] = []
-        self._losses = self._in_vain = 0
+        self._losses = 0
         self._has_gone = False
         self._limit_bytes = limit_bytes
         self._held_bytes = 0
@@ -122,7 +122,6 @@ class TreeDraft:
     def gap(self, path: bytes, kind: GapKind) -> None:
         """Note that *path* ought to be there."""
         self._losses += kind.is_loss
-        self._in_vain += kind.is_in_vain
         self.hold(NAME_BYTES + len(path))
         self._gaps.append(Gap(path, kind))
 
@@ -171,7 +170,6 @@ class TreeDraft:
             self._contents,
             tuple(self._gaps),
             self._losses,
-            self._in_vain,
         )
 
     def _drop_gone(self) -> None:

@@ -129,8 +129,7 @@ class Tree:
     archive``, or `IMPLIED`, *kinds* says what it is, and *contents*, where there are hard links, has the same of the
     member with the content. *root* is what the root would have.
 
-    *gaps* are names without content; *losses* counts those that keep the point from being restored, *in_vain* those
-    that the archives have and that nobody could extract.
+    *gaps* are names without content; *losses* counts those that keep the point from being restored.
     """
 
     archives: int
@@ -143,7 +142,6 @@ class Tree:
     contents: array[int] | None = field(repr=False)
     gaps: tuple[Gap, ...]
     losses: int
-    in_vain: int
 
     def __len__(self) -> int:
         """The number of names, the root not among them."""

@@ -580,10 +580,10 @@ class Held:
 
     def queue(self, write: Callable[..., object], *arguments: object) -> Future[object]:
         """Start a write and return when it waits in the queue."""
-        before = self.catalog.waiting_writers
+        before = self.catalog._writers.waiting
         writing = self.pool.submit(write, *arguments)
         deadline = monotonic() + 60
-        while self.catalog.waiting_writers == before:
+        while self.catalog._writers.waiting == before:
             assert monotonic() < deadline
             Event().wait(0.001)
         return writing

@@ -22,6 +22,7 @@ from tarkeep.domain.usecases.receiving.outcome import SameName
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep, Uploads
 from tests.support.archives import make_targz
 from tests.support.assembled import InMemory, offer
+from tests.support.memory_store import staging_is_empty
 
 CONTENT = make_targz({"a.txt": b"first\n"})
 MINUTES = timedelta(minutes=1, seconds=1)
@@ -80,7 +81,7 @@ def test_what_led_to_no_archive_leaves_nothing_at_once(tmp_path: Path, end: Call
     id = end(uploads, memory)
 
     assert list(tmp_path.iterdir()) == []
-    assert memory.store.staging_is_empty
+    assert staging_is_empty(memory.store)
     with pytest.raises(UploadGone):
         uploads.show(id)
     memory.clock.advance(MINUTES)
@@ -235,7 +236,7 @@ def test_an_upload_whose_confirmation_failed_is_told_to_be_stored(
     assert upload.offset_bytes == len(CONTENT)
     assert memory.catalog.open_claims() == []
     assert memory.catalog.find(upload.archive).digests.sha256 == hashlib.sha256(CONTENT).hexdigest()
-    assert memory.store.staging_is_empty
+    assert staging_is_empty(memory.store)
 
 
 def test_while_nobody_can_tell_nothing_untrue_is_told() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Contents, Kind, Lineage
-from tarkeep.domain.chains.groups import chains, dependents
+from tarkeep.domain.chains.groups import chains
 from tarkeep.domain.chains.link import Evidence, Link
 from tarkeep.domain.chains.links import NEAREST_TRIED, link_archives
 from tarkeep.domain.chains.points import RestorePoint, plan_restore, restore_points
@@ -645,16 +645,6 @@ def test_what_is_dated_ahead_stands_in_the_order_by_its_receipt() -> None:
 # -- what follows ----------------------------------------------------------------------------------------------------
 
 
-def test_dependents_are_all_that_would_not_restore_without_it() -> None:
-    """Directly or not, in order."""
-    archives = (archive(FULL, 1), archive(INC, 2), archive(INC, 3), archive(DIFF, 4), archive(FULL, 5), archive(INC, 6))
-    links = link_archives(archives, ProfileRules(), any_fit)
-
-    assert [id.name for id in dependents(links, archives[0].id)] == ["inc2.tar.gz", "inc3.tar.gz", "diff4.tar.gz"]
-    assert [id.name for id in dependents(links, archives[1].id)] == ["inc3.tar.gz"]
-    assert dependents(links, archives[2].id) == ()
-
-
 def test_chains_hold_every_archive_once() -> None:
     """A FULL with all that builds on it; what builds on nothing known is a chain that is not whole."""
     archives = (archive(FULL, 1), archive(INC, 2), archive(FULL, 3), archive(INC, 4), archive(INC, 5, before="9"))
@@ -741,12 +731,9 @@ def test_a_restorable_point_has_a_whole_path(archives: list[BackupArchive], inc_
 
 
 @given(profiles())
-def test_every_archive_is_in_one_chain_and_depends_on_its_ancestors(archives: list[BackupArchive]) -> None:
-    """Chains divide the profile, and dependents are paths read backwards."""
+def test_every_archive_is_in_one_chain(archives: list[BackupArchive]) -> None:
+    """Chains divide the profile."""
     links = link_archives(archives, ProfileRules(), by_name)
     found = chains(links)
 
     assert sorted(id for chain in found for id in chain.archives) == sorted(links)
-    for point in restore_points(archives, links):
-        for ancestor in point.path[:-1]:
-            assert point.archive.id in dependents(links, ancestor)

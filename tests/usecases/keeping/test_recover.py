@@ -21,6 +21,7 @@ from tarkeep.domain.usecases.keeping.recover import RecoveryReport
 from tests.support.archives import make_archive, make_targz
 from tests.support.assembled import InMemory, assembled, offer
 from tests.support.clocks import FixedClock, SequenceIds
+from tests.support.memory_store import reopened, staging_is_empty
 from tests.support.store_doors import FilesystemDoor
 
 CONTENT = b"some bytes"
@@ -133,12 +134,12 @@ def test_abandoned_staging_is_swept_whatever_its_clock_said(memory: InMemory) ->
     memory.clock.moment = evolve(make_archive()).received_at.replace(year=2090)
     memory.store.begin().write(b"abandoned")
     memory.clock.moment = memory.clock.moment.replace(year=2026)
-    memory.store = memory.store.reopened()
+    memory.store = reopened(memory.store)
 
     report = memory.tarkeep.recover()
 
     assert report.swept == 1
-    assert memory.store.staging_is_empty
+    assert staging_is_empty(memory.store)
 
 
 def test_recovering_again_finds_nothing(memory: InMemory, claimed: BackupArchive) -> None:

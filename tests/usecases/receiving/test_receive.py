@@ -21,6 +21,7 @@ from tarkeep.domain.usecases.receiving.outcome import ReceiveOutcome, SameName
 from tests.support.archives import NOON, digests_of, make_targz
 from tests.support.assembled import MAX_BYTES, Crash, Fuse, InMemory, assembled, cut_off, offer, pieces
 from tests.support.faulty import Fault, FaultyStore
+from tests.support.memory_store import reopened, staging_is_empty
 
 CONTENT = make_targz()
 OTHER = make_targz({"other.txt": b"other\n"})
@@ -33,7 +34,7 @@ def memory() -> InMemory:
 
 def assert_nothing_is_left(memory: InMemory) -> None:
     assert list(memory.store.scan()) == []
-    assert memory.store.staging_is_empty
+    assert staging_is_empty(memory.store)
     assert memory.catalog.page().archives == ()
     assert memory.catalog.open_claims() == []
 
@@ -53,7 +54,7 @@ def test_an_archive_is_stored_with_all_that_is_known_of_it(memory: InMemory) -> 
     assert memory.store.stat(archive.id).sidecar == encode(archive)
     with memory.store.read(archive.id) as reader:
         assert b"".join(reader) == CONTENT
-    assert memory.store.staging_is_empty
+    assert staging_is_empty(memory.store)
     assert memory.catalog.open_claims() == []
 
 
@@ -172,7 +173,7 @@ def test_other_bytes_under_a_taken_name_are_a_conflict(memory: InMemory) -> None
     assert 'same_name = "keep-both"' in str(caught.value)
     with memory.store.read(first.id) as reader:
         assert b"".join(reader) == CONTENT
-    assert memory.store.staging_is_empty
+    assert staging_is_empty(memory.store)
 
 
 def test_the_same_name_in_two_profiles_and_types_never_meets(memory: InMemory) -> None:
@@ -382,13 +383,13 @@ def test_dying_at_any_step_loses_nothing_and_leaves_nothing() -> None:
             assembled(dying.around(memory.store), dying.around(memory.catalog), memory.clock).receive(
                 offer(), pieces(CONTENT)
             )
-        memory.store = memory.store.reopened()
+        memory.store = reopened(memory.store)
 
         memory.tarkeep.recover()
 
         entries = memory.catalog.page().archives
         assert [stored.id for stored in memory.store.scan()] == [archive.id for archive in entries]
-        assert memory.store.staging_is_empty
+        assert staging_is_empty(memory.store)
         assert memory.catalog.open_claims() == []
         for archive in entries:
             with memory.tarkeep.read(archive) as reader:

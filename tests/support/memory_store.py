@@ -1,0 +1,18 @@
+"""A store in memory, seen from behind."""
+
+from __future__ import annotations
+
+from tarkeep.adapters.memory.store import MemoryArchiveStore
+
+
+def reopened(store: MemoryArchiveStore) -> MemoryArchiveStore:
+    """The store as the next process finds it: the archives, and in staging what open writers left behind."""
+    successor = MemoryArchiveStore(store._clock, store.free_bytes)
+    with store._lock:
+        successor.archives.update(store.archives)
+        successor._staging.update(store._staging)
+    return successor
+
+
+def staging_is_empty(store: MemoryArchiveStore) -> bool:
+    return not store._staging
