@@ -23,10 +23,9 @@ from ...domain.client.ports.local_archives import LocalArchive
 from ...domain.errors.client import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
 from ...domain.identity.archive_id import BackupType
 from .archive_folder import described
-from .plain_file import open_plain
+from .plain_file import blocks_of, check_room, open_plain, write_whole
 
 PART_SUFFIX = ".part"
-_BLOCK_BYTES = 1 << 20
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
@@ -87,24 +86,15 @@ class _PartFile:
         return os.fstat(self._file.fileno()).st_size
 
     def check_space(self) -> None:
-        """Raises LocalDiskFull where the rest cannot fit: better now than hours later."""
-        free = os.fstatvfs(self._file.fileno())
-        free_bytes = free.f_bavail * free.f_frsize
-        needed_bytes = self._archive.size_bytes - self.size_bytes
-        if needed_bytes > free_bytes:
-            raise LocalDiskFull(str(self._place.parent), needed_bytes, free_bytes)
+        """Raises LocalDiskFull where the rest cannot fit."""
+        check_room(self._file, self._archive.size_bytes - self.size_bytes, self._place.parent)
 
     def read(self) -> Iterator[bytes]:
-        start = 0
-        while block := os.pread(self._file.fileno(), _BLOCK_BYTES, start):
-            start += len(block)
-            yield block
+        return blocks_of(self._file)
 
     def write(self, block: bytes) -> None:
-        rest = memoryview(block)
         with told_as_errors(self._path):
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            write_whole(self._file, block)
 
     def restart(self) -> None:
         with told_as_errors(self._path):

@@ -11,10 +11,12 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
-from ...domain.errors.client import FolderUnusable
+from ...domain.errors.client import FolderUnusable, LocalDiskFull
 
+_BLOCK_BYTES = 1 << 20
 _NO_WAITING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
@@ -38,6 +40,29 @@ def open_plain(place: Path, flags: int, mode: int = 0o600, *, folder: int | None
         os.close(opened)
         raise _no_plain_file(place)
     return io.FileIO(opened, {os.O_RDONLY: "r", os.O_WRONLY: "w", os.O_RDWR: "r+"}[flags & os.O_ACCMODE])
+
+
+def blocks_of(file: io.FileIO) -> Iterator[bytes]:
+    """What is in *file*, from its first byte on, in blocks of at most 1 MiB."""
+    start = 0
+    while block := os.pread(file.fileno(), _BLOCK_BYTES, start):
+        start += len(block)
+        yield block
+
+
+def write_whole(file: io.FileIO, block: bytes) -> None:
+    """Write *block*, in as many pieces as the system takes it. Raises OSError."""
+    rest = memoryview(block)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+def check_room(file: io.FileIO, missing_bytes: int, folder: Path) -> None:
+    """Raises LocalDiskFull where so many more cannot fit beside *file* in *folder*: better now than hours later."""
+    free = os.fstatvfs(file.fileno())
+    free_bytes = free.f_bavail * free.f_frsize
+    if missing_bytes > free_bytes:
+        raise LocalDiskFull(str(folder), missing_bytes, free_bytes)
 
 
 def _no_plain_file(place: Path) -> FolderUnusable:

@@ -24,7 +24,7 @@ from ...domain.identity.archive_id import ArchiveId, BackupType
 from .archive_folder import described
 from .landing_folder import told_as_errors
 from .own_folder import check_own_folder
-from .plain_file import open_plain
+from .plain_file import open_plain, write_whole
 
 _SNAPSHOT, _DESCRIPTION = ".snapshot", ".json"
 
@@ -134,7 +134,5 @@ def _put(file: Path, content: bytes) -> None:
 
 
 def _write(opened: io.FileIO, block: bytes, file: Path) -> None:
-    rest = memoryview(block)
     with told_as_errors(file):
-        while rest:
-            rest = rest[opened.write(rest) :]
+        write_whole(opened, block)

@@ -23,11 +23,11 @@ from attrs import frozen
 from ...domain.archives.archive import BackupArchive
 from ...domain.client.ports.landing import Part
 from ...domain.client.ports.local_archives import LocalArchive, LocalFile
-from ...domain.errors.client import FolderUnusable, LocalConflict, LocalDiskFull, PullInProgress
+from ...domain.errors.client import FolderUnusable, LocalConflict, PullInProgress
 from .archive_folder import archive_of, opened_file
 from .landing_folder import PART_SUFFIX, told_as_errors
 from .own_folder import is_at, open_own_folder
-from .plain_file import open_plain
+from .plain_file import blocks_of, check_room, open_plain, write_whole
 
 _PREFIX = "tarkeep-"
 _NOTE = _PREFIX + "restore"
@@ -292,23 +292,15 @@ class _WorkPart:
         return os.fstat(self._file.fileno()).st_size
 
     def check_space(self) -> None:
-        """Raises LocalDiskFull where the rest cannot fit: better now than hours later."""
-        free = os.fstatvfs(self._file.fileno())
-        free_bytes, needed_bytes = free.f_bavail * free.f_frsize, self._archive.size_bytes - self.size_bytes
-        if needed_bytes > free_bytes:
-            raise LocalDiskFull(str(self._work.path), needed_bytes, free_bytes)
+        """Raises LocalDiskFull where the rest cannot fit."""
+        check_room(self._file, self._archive.size_bytes - self.size_bytes, self._work.path)
 
     def read(self) -> Iterator[bytes]:
-        start = 0
-        while block := os.pread(self._file.fileno(), _BLOCK_BYTES, start):
-            start += len(block)
-            yield block
+        return blocks_of(self._file)
 
     def write(self, block: bytes) -> None:
-        rest = memoryview(block)
         with self._told():
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            write_whole(self._file, block)
 
     def restart(self) -> None:
         with self._told():

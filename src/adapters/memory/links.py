@@ -16,7 +16,7 @@ from ...domain.archives.archive import ArchiveState, BackupArchive
 from ...domain.chains.kept_links import LinkState, NewLink, PlacedPage
 from ...domain.chains.link import Link
 from ...domain.chains.neighbours import Asked, Neighbours, keys_of, moment, order
-from ...domain.chains.standing import PlacedArchive, Standing
+from ...domain.chains.standing import PlacedArchive, Standing, way_to
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ..cursors import after_place, read_place
 
@@ -212,13 +212,7 @@ class MemoryLinks:
     def path(self, id: ArchiveId) -> list[PlacedArchive]:
         with self._lock:
             rows = self._profile(id.profile).rows
-            way: dict[ArchiveId, PlacedArchive] = {}
-            at: ArchiveId | None = id
-            while at is not None and at not in way and at in rows and rows[at].is_listed:
-                way[at] = rows[at].placed
-                link = rows[at].link
-                at = None if link is None else link.parent
-            return list(way.values())[::-1]
+            return way_to(id, lambda at: rows[at].placed if at in rows and rows[at].is_listed else None)
 
     def newest_place(
         self,

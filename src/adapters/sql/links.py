@@ -25,7 +25,7 @@ from sqlalchemy import (
 from ...domain.archives.archive import AHEAD, BackupArchive
 from ...domain.chains.kept_links import LinkState, NewLink, PlacedPage
 from ...domain.chains.neighbours import Neighbours, order
-from ...domain.chains.standing import PlacedArchive, Standing
+from ...domain.chains.standing import PlacedArchive, Standing, way_to
 from ...domain.errors.capacity import BackendUnavailable
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ..cursors import after_place, read_place
@@ -165,13 +165,7 @@ class SqlLinks:
 
     def path(self, id: ArchiveId) -> list[PlacedArchive]:
         found = {one.archive.id: one for one in self._placed(_PATH, identity(id))}
-        way: dict[ArchiveId, PlacedArchive] = {}
-        at: ArchiveId | None = id
-        while at is not None and at in found and at not in way:
-            way[at] = found[at]
-            link = found[at].link
-            at = None if link is None else link.parent
-        return list(way.values())[::-1]
+        return way_to(id, found.get)
 
     def newest_place(
         self,

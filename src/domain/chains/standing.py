@@ -140,6 +140,16 @@ class PlacedArchive:
     standing: Standing | None = None
 
 
+def way_to(id: ArchiveId, place_of: Callable[[ArchiveId], PlacedArchive | None]) -> list[PlacedArchive]:
+    """*id* and all that it builds on, the base first; of a circle each once. Empty where *place_of* has no such one."""
+    way: dict[ArchiveId, PlacedArchive] = {}
+    at: ArchiveId | None = id
+    while at is not None and at not in way and (place := place_of(at)) is not None:
+        way[at] = place
+        at = None if place.link is None else place.link.parent
+    return list(way.values())[::-1]
+
+
 def standing_of(archive: BackupArchive, link: Link, parent: PlacedArchive | None) -> Standing:
     """
     The standing of *archive*. *parent* is what *link* says that it builds on, with its standing.

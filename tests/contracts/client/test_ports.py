@@ -32,9 +32,8 @@ from tests.contracts.client.local_archives import (
 )
 
 
-@frozen
-class LandingFolderDoor:
-    landing: LandingFolder
+class _LandingDoor:
+    """What lies in a folder where archives land; *_place* says where."""
 
     def lay(self, archive: BackupArchive, content: bytes) -> None:
         place = self._place(archive)
@@ -50,23 +49,20 @@ class LandingFolderDoor:
         return part.read_bytes() if part.exists() else None
 
     def _place(self, archive: BackupArchive) -> Path:
+        raise NotImplementedError
+
+
+@frozen
+class LandingFolderDoor(_LandingDoor):
+    landing: LandingFolder
+
+    def _place(self, archive: BackupArchive) -> Path:
         return self.landing.path / archive.id.type.value / archive.id.name
 
 
 @frozen
-class WorkFolderDoor:
+class WorkFolderDoor(_LandingDoor):
     landing: WorkFolder
-
-    def lay(self, archive: BackupArchive, content: bytes) -> None:
-        self._place(archive).write_bytes(content)
-
-    def bytes_of(self, archive: BackupArchive) -> bytes | None:
-        place = self._place(archive)
-        return place.read_bytes() if place.exists() else None
-
-    def part_of(self, archive: BackupArchive) -> bytes | None:
-        part = Path(f"{self._place(archive)}.part")
-        return part.read_bytes() if part.exists() else None
 
     def _place(self, archive: BackupArchive) -> Path:
         return self.landing.path / f"tarkeep-{archive.id.type.value}-{archive.id.name}"

@@ -8,7 +8,7 @@ from datetime import datetime
 from attrs import define, field
 
 from ...chains.kept_links import PlacedPage
-from ...chains.standing import PlacedArchive
+from ...chains.standing import PlacedArchive, way_to
 from ...identity.archive_id import ArchiveId, BackupType
 
 _ALL_TYPES = tuple(BackupType)
@@ -32,13 +32,7 @@ class PlacesInMemory:
         return PlacedPage(found, str(start + limit) if len(self._ordered) > start + limit else None)
 
     def path(self, id: ArchiveId) -> list[PlacedArchive]:
-        way: dict[ArchiveId, PlacedArchive] = {}
-        at: ArchiveId | None = id
-        while at is not None and at in self._by_id and at not in way:
-            way[at] = self._by_id[at]
-            link = way[at].link
-            at = None if link is None else link.parent
-        return list(way.values())[::-1]
+        return way_to(id, self._by_id.get)
 
     def newest_place(
         self,
