@@ -44,16 +44,16 @@ def opened(data: Path) -> AbstractContextManager[Tarkeep]:
 
 
 def receive(
-    tarkeep: Tarkeep, number: int, names: int, *, every: timedelta = NIGHTLY, is_contradicting: bool = False
+    tarkeep: Tarkeep, number: int, names: int, *, every: timedelta = NIGHTLY, has_own_names: bool = False
 ) -> None:
     """Store the archive of night *number*: 0 is the FULL."""
     type = BackupType.INC if number else BackupType.FULL
     offer = Offer(ArchiveId(PROFILE, type, f"night{number:05}.tar.gz"), taken_at=_FIRST + number * every)
-    tarkeep.receive(offer, iter([night(number, names, is_contradicting=is_contradicting)]))
+    tarkeep.receive(offer, iter([night(number, names, has_own_names=has_own_names)]))
 
 
-def night(number: int, names: int, *, is_contradicting: bool = False) -> bytes:
-    """The archive of that night; one that *is_contradicting* calls a name unchanged that no other has."""
+def night(number: int, names: int, *, has_own_names: bool = False) -> bytes:
+    """The archive of that night; one that *has_own_names* calls a name unchanged that no other has."""
     changed: dict[str, list[str]] = {}
     for directory, files in tree(names) if not number else _changed(number, names):
         changed[directory] = files
@@ -61,7 +61,7 @@ def night(number: int, names: int, *, is_contradicting: bool = False) -> bytes:
         _directory(directory, files, set(changed[directory])) if directory and directory in changed else unchanged
         for (directory, files), unchanged in zip(tree(names), _unchanged(names), strict=True)
     ]
-    if is_contradicting:
+    if has_own_names:
         directory, files = tree(names)[1]
         blocks[1] = _directory(directory, [*files, f"lost-{number}"], set(changed.get(directory, ())))
     for directory, files in changed.items():
