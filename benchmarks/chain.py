@@ -72,8 +72,8 @@ def main(way: str, *arguments: str) -> None:
             tarkeep.open_point(PROFILE)
             _timed(lambda: _restored(tarkeep))
         elif way == "points":
-            tarkeep.points(PROFILE)
-            _timed(lambda: sum(map(len, points_json(tarkeep.points(PROFILE)))))
+            tarkeep.load_points(PROFILE).all()
+            _timed(lambda: sum(map(len, points_json(tarkeep.load_points(PROFILE).all()))))
         elif way == "tree":
             _page(tarkeep, rest[0])
             _timed(lambda: _page(tarkeep, rest[0]))

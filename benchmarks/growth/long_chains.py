@@ -41,7 +41,7 @@ def _with(data: Path, work: Callable[[Tarkeep], float]) -> float:
 
 def _receiving(tarkeep: Tarkeep) -> float:
     """What `_RECEIVED` more INC cost; they stay, so every run finds a few more there."""
-    first = len(tarkeep.points(PROFILE))
+    first = len(tarkeep.load_points(PROFILE).all())
     receive(tarkeep, first, _NAMES, every=_HOUR)  # what is done once a process is not what one more costs
 
     def more() -> None:
@@ -62,7 +62,7 @@ def _megabytes_of_pages(tarkeep: Tarkeep) -> float:
 def _bytes_of_pages(tarkeep: Tarkeep) -> int:
     count, cursor = 0, None
     while True:
-        page = tarkeep.points.page(PROFILE, cursor, _PAGE)
+        page = tarkeep.load_points(PROFILE).page(cursor, _PAGE)
         count += len(msgspec.json.encode([point_in_list(place) for place in page.places]))
         cursor = page.next_cursor
         if cursor is None:
@@ -89,9 +89,9 @@ def _all_with_own_names(data: Path, incs: int) -> None:
 
 def _one_more_with_own_names(data: Path) -> float:
     with opened(data) as tarkeep:
-        number = len(tarkeep.points(PROFILE))
+        number = len(tarkeep.load_points(PROFILE).all())
         taken = cpu_seconds(lambda: receive(tarkeep, number, _NAMES_BESIDE, has_own_names=True))
-        if tarkeep.points(PROFILE)[-1].link.evidence is not Evidence.UNCERTAIN:
+        if tarkeep.load_points(PROFILE).all()[-1].link.evidence is not Evidence.UNCERTAIN:
             raise WrongAnswer("an archive with names that no other has was linked without a doubt")
         return taken
 
@@ -109,7 +109,7 @@ def _first_points(data: Path) -> float:
         file.unlink()
     with opened(data) as tarkeep:
         tarkeep.rebuild()
-        return cpu_seconds(lambda: tarkeep.points(PROFILE))
+        return cpu_seconds(lambda: tarkeep.load_points(PROFILE).all())
 
 
 def _rebuilding(folder: Path, size: int) -> float:

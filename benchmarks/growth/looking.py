@@ -26,7 +26,7 @@ def _path(names: int) -> bytes:
 
 def _history(data: Path, path: bytes, *, is_warm: bool) -> float:
     with opened(data) as tarkeep:
-        tarkeep.points(PROFILE)
+        tarkeep.load_points(PROFILE).all()
         if is_warm:
             tarkeep.history(PROFILE, path)
 
@@ -62,7 +62,7 @@ def _file_by_names(folder: Path, size: int) -> float:
 
 def _tree(data: Path) -> float:
     with opened(data) as tarkeep:
-        tarkeep.points(PROFILE)
+        tarkeep.load_points(PROFILE).all()
         return cpu_seconds(lambda: tarkeep.open_point(PROFILE))
 
 
@@ -88,7 +88,7 @@ def _restored(data: Path, path: bytes, *, is_warm: bool) -> float:
             for _ in tarkeep.restore_tar(tarkeep.open_point(PROFILE), path):
                 pass
 
-        tarkeep.points(PROFILE)
+        tarkeep.load_points(PROFILE).all()
         if is_warm:
             restore()
         return cpu_seconds(restore)

@@ -323,7 +323,7 @@ def test_chains_of_the_first_scripts_are_laid_over_each_other_in_order() -> None
     tarkeep = InMemory().tarkeep
 
     tarkeep.import_folder(legacy_folder(real, UTC, "document"))
-    points = tarkeep.points("document")
+    points = tarkeep.load_points("document").all()
 
     assert [point.archive.id.type for point in points] == [BackupType.FULL, BackupType.INC, BackupType.DIFF]
     assert all(point.is_restorable and point.fidelity is Fidelity.OVERLAY for point in points)

@@ -65,8 +65,8 @@ def test_all_answers_agree(server: tuple[httpx2.Client, Tarkeep], part: int) -> 
             assert set(details(point["obstacles"] + point["doubts"])) <= set(told["warnings"])
         for label, point in listed(client, base).items():
             agree(client, base, label, point)
-        places = tarkeep.points.page(f"chain-{seed}", limit=100).places
-        assert list(places) == tarkeep.points.links.in_memory(f"chain-{seed}")
+        places = tarkeep.load_points(f"chain-{seed}").page(limit=100).places
+        assert list(places) == tarkeep.link.in_memory(f"chain-{seed}")
 
 
 def agree(client: httpx2.Client, base: str, label: str, point: dict[str, Any]) -> None:

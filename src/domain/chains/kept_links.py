@@ -74,6 +74,9 @@ class Places(Protocol):
             ValueError: *cursor* is not one of this catalog's, or *limit* is below 1.
         """
 
+    def placed(self, ids: Iterable[ArchiveId]) -> dict[ArchiveId, PlacedArchive]:
+        """Those of *ids*, all of one profile, that have an entry, with what is kept of them."""
+
     def path(self, id: ArchiveId) -> list[PlacedArchive]:
         """*id* and all that it builds on, the base first; of a circle each once. Empty where there is no such entry."""
 
@@ -134,6 +137,3 @@ class KeptLinks(Places, Protocol):
 
     def keep_standings(self, profile: str, version: int, standings: Mapping[ArchiveId, Standing]) -> None:
         """Keep *standings*, which follow from what was read since the catalog told *version*. As `keep_links`."""
-
-    def placed(self, ids: Iterable[ArchiveId]) -> dict[ArchiveId, PlacedArchive]:
-        """Those of *ids*, all of one profile, that have an entry, with what is kept of them."""

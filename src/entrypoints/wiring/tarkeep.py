@@ -47,14 +47,20 @@ from ...domain.usecases.receiving.admission import AdmitOffer
 from ...domain.usecases.receiving.outcome import SameName
 from ...domain.usecases.receiving.receive import ReceiveArchive
 from ...domain.usecases.receiving.settle import StoreArchive
-from ...domain.usecases.restoring.list_points import ListPoints
+from ...domain.usecases.restoring.load_points import LoadPoints
 from ...domain.usecases.restoring.make_plan import MakePlan
 from ...domain.usecases.restoring.open_point import OpenPoint
 from ...domain.usecases.restoring.restore_tar import RestoreTar
 from ...domain.usecases.restoring.snapshots import KeepSnapshot, ReadSnapshot
 from ...domain.usecases.uploading.append import AppendToUpload, JoinUploads
 from ...domain.usecases.uploading.begin import BeginUpload
-from ...domain.usecases.uploading.open_uploads import EndUpload, ExpireUploads, ParkedIntakes, ShowUpload
+from ...domain.usecases.uploading.open_uploads import (
+    EndUpload,
+    ExpireUploads,
+    ParkedIntakes,
+    ShowUpload,
+    UploadsUnderWay,
+)
 from ..logs import Log, LoggedNotices
 
 
@@ -64,18 +70,19 @@ class Uploads:
 
     begin: BeginUpload
     append: AppendToUpload
+    under_way: UploadsUnderWay
     show: ShowUpload
     end: EndUpload
     join: JoinUploads
     expire: ExpireUploads
 
     def check_owner(self, id: str, owner: str | None) -> None:
-        """As `ShowUpload.check_owner`."""
-        self.show.check_owner(id, owner)
+        """As `UploadsUnderWay.check_owner`."""
+        self.under_way.check_owner(id, owner)
 
     def close(self) -> None:
         """Let go of uploads that rest between two requests; what they have stays in staging."""
-        self.show.resting.close()
+        self.under_way.resting.close()
 
 
 @frozen
@@ -116,7 +123,8 @@ class Tarkeep:
     rebuild: RebuildCatalog
     adopt_archives: AdoptArchives
     import_folder: ImportFolder
-    points: ListPoints
+    link: LinkArchives
+    load_points: LoadPoints
     keep_snapshot: KeepSnapshot
     adopt_snapshots: AdoptSnapshots
     read_snapshot: ReadSnapshot
@@ -176,10 +184,10 @@ def assemble(
     examine = read.examine
     members = ReadMembers(records, read, looking, max_tree_bytes)
     links = LinkArchives(catalog, members, rules, turns or ProcessTurns())
-    points = ListPoints(catalog, links, rules)
-    open_point = OpenPoint(points, members, examine)
-    admit = AdmitOffer(store, catalog, points, max_bytes, rules, reserve, sessions.unfinished)
-    settle = StoreArchive(store, catalog, clock, names, points, admit, same_name)
+    load_points = LoadPoints(catalog, links, rules)
+    open_point = OpenPoint(load_points, members, examine)
+    admit = AdmitOffer(store, catalog, load_points, max_bytes, rules, reserve, sessions.unfinished)
+    settle = StoreArchive(store, catalog, clock, names, links, admit, same_name)
     receive = ReceiveArchive(admit, settle, store, hasher, inspector, records, read.sums)
     return Tarkeep(
         clock=clock,
@@ -203,15 +211,16 @@ def assemble(
         ),
         adopt_archives=AdoptArchives(store, catalog, examine, max_adopted),
         import_folder=ImportFolder(receive),
-        points=points,
+        link=links,
+        load_points=load_points,
         keep_snapshot=KeepSnapshot(store, catalog, hasher),
         read_snapshot=ReadSnapshot(store, catalog, hasher, examine.notifier),
         adopt_snapshots=AdoptSnapshots(store, catalog, hasher),
         open_point=open_point,
-        make_plan=MakePlan(points, open_point),
+        make_plan=MakePlan(load_points, open_point),
         restore_tar=RestoreTar(members, unpacker, examine),
         browse=BrowseTree(members),
-        history=TraceHistory(points, members),
+        history=TraceHistory(load_points, members),
         list_members=ListMembers(members),
         read_member=ReadMember(members, unpacker, examine),
         unpacker=unpacker,
@@ -239,16 +248,17 @@ def _uploads(
     locks: UploadLocks,
     limits: UploadLimits,
 ) -> Uploads:
-    show = ShowUpload(store, receive.settle.stored_as, sessions, locks, ParkedIntakes(), clock, limits.idle)
-    expire = ExpireUploads(show)
+    under_way = UploadsUnderWay(store, receive.settle.stored_as, sessions, locks, ParkedIntakes(), clock, limits.idle)
+    expire = ExpireUploads(under_way)
     begin = BeginUpload(
-        show, ids, expire, receive, limits.max_open, limits.max_open_per_client, limits.max_open_per_token
+        under_way, ids, expire, receive, limits.max_open, limits.max_open_per_client, limits.max_open_per_token
     )
     return Uploads(
         begin=begin,
-        append=AppendToUpload(show, receive, hasher),
-        show=show,
-        end=EndUpload(show),
-        join=JoinUploads(show, begin, receive, hasher),
+        append=AppendToUpload(under_way, receive, hasher),
+        under_way=under_way,
+        show=ShowUpload(under_way),
+        end=EndUpload(under_way),
+        join=JoinUploads(under_way, begin, receive, hasher),
         expire=expire,
     )

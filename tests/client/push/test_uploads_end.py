@@ -172,7 +172,7 @@ def test_who_is_between_two_requests_does_not_give_way(memory: InMemory, few: Up
         begun(few, "new.tar.gz", client="192.0.2.1")
 
     memory.clock.advance(MINUTES)
-    with few.show.locks.hold(ids[0], timedelta(0)), few.show.locks.hold(ids[1], timedelta(0)):
+    with few.under_way.locks.hold(ids[0], timedelta(0)), few.under_way.locks.hold(ids[1], timedelta(0)):
         begun(few, "new.tar.gz", client="192.0.2.1")
         with pytest.raises(TooManyUploads):
             begun(few, "newer.tar.gz", client="192.0.2.1")

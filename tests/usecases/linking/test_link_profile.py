@@ -38,7 +38,7 @@ from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from tarkeep.domain.usecases.linking.compare import EnoughCompared, has_listings
 from tarkeep.domain.usecases.linking.link_profile import LinkArchives
-from tarkeep.domain.usecases.restoring.list_points import ListPoints
+from tarkeep.domain.usecases.restoring.load_points import LoadPoints, ProfilePoints
 from tests.support.archives import NOON
 from tests.support.assembled import InMemory, NothingSeen
 
@@ -201,8 +201,8 @@ class LinksMachine(RuleBasedStateMachine):
         )
 
     @property
-    def points(self) -> ListPoints:
-        return ListPoints(self.catalog, self.links, self.book)
+    def points(self) -> ProfilePoints:
+        return LoadPoints(self.catalog, self.links, self.book)(PROFILE)
 
     # -- what happens --
 
@@ -304,7 +304,7 @@ class LinksMachine(RuleBasedStateMachine):
         walked: list[PlacedArchive] = []
         cursor = None
         while True:
-            page = self.points.page(PROFILE, cursor, limit)
+            page = self.points.page(cursor, limit)
             walked += page.places
             cursor = page.next_cursor
             if cursor is None:
@@ -312,7 +312,7 @@ class LinksMachine(RuleBasedStateMachine):
         assert [(one.archive, one.link, one.standing) for one in walked] == [
             (point.archive, point.link, point.standing) for point in expected
         ]
-        assert self.points(PROFILE) == expected
+        assert self.points.all() == expected
         for point in expected:
             alone = self.points.point(point.archive.id)
             assert (alone.standing, alone.obstacles) == (point.standing, point.obstacles)
@@ -333,7 +333,7 @@ class LinksMachine(RuleBasedStateMachine):
             and (point.archive.has_snapshot or not with_snapshot)
             and not point.archive.is_dated_ahead
         ]
-        found = self.points.base(PROFILE, type, before, with_snapshot=with_snapshot)
+        found = self.points.base(type, before, with_snapshot=with_snapshot)
         assert (found and found.archive.id) == (fitting[-1] if fitting else None)
 
     @invariant()
@@ -446,11 +446,11 @@ def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
         comparing=lambda *_: Slow(),  # type: ignore[arg-type]  # it compares
         seeing=NothingSeen,
     )
-    points = ListPoints(catalog, links, book)
+    load = LoadPoints(catalog, links, book)
     with ThreadPoolExecutor(4) as pool:
-        first = pool.submit(points, PROFILE)
+        first = pool.submit(lambda: load(PROFILE).all())
         assert begun.wait(60)
-        others = [pool.submit(points, PROFILE) for _ in range(3)]
+        others = [pool.submit(lambda: load(PROFILE).all()) for _ in range(3)]
         go_on.set()
         assert all(other.result() == first.result() for other in others)
 

@@ -84,7 +84,7 @@ def test_what_was_seen_is_kept() -> None:
     for number in range(3):
         memory.store.remove(id_of(number))
 
-    points = {place.archive.id: place for place in memory.tarkeep.points.page("host").places}
+    points = {place.archive.id: place for place in memory.tarkeep.load_points("host").page().places}
     assert [points[id_of(number)].standing for number in range(3)] == [standing(memory, number) for number in range(3)]
     assert standing(memory, 2).seen.gaps == 2  # what lies below the link, and the link to nothing
 
@@ -132,5 +132,5 @@ def test_what_changes_before_it_is_seen_anew() -> None:
 
     for state, gaps in ((ArchiveState.TRASHED, 0), (ArchiveState.STORED, 1)):
         memory.catalog.mark(id_of(1), state)
-        memory.tarkeep.points.page("host")
+        memory.tarkeep.load_points("host").page()
         assert standing(memory, 2).seen.gaps == gaps

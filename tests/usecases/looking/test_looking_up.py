@@ -58,7 +58,7 @@ def looked_into(request: pytest.FixtureRequest) -> tuple[Tarkeep, CountedRecords
         type = BackupType.INC if number else BackupType.FULL
         tarkeep.receive(offer(f"night{number}.tar.gz", type=type), [night])
         memory.clock.advance(timedelta(days=1))
-    tarkeep.points("document")
+    tarkeep.load_points("document").all()
     records.readings = 0
     return tarkeep, records, is_in_order
 

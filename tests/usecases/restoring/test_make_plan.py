@@ -41,9 +41,9 @@ def test_a_tree_that_is_too_large_keeps_nobody_from_its_plan() -> None:
     in_the_way = member(b"a/b", b"1") + member(b"a", b"2")
     tarkeep.receive(Offer(ArchiveId("host", BackupType.FULL, "a.tar.gz")), [gz(in_the_way + END)])
     members = evolve(tarkeep.record_members, max_names_bytes=10)
-    points = evolve(tarkeep.points, links=evolve(tarkeep.points.links, members=members))
-    open = OpenPoint(points, members, tarkeep.examine)
-    made = MakePlan(points, open)("host")
+    load = evolve(tarkeep.load_points, links=evolve(tarkeep.link, members=members))
+    open = OpenPoint(load, members, tarkeep.examine)
+    made = MakePlan(load, open)("host")
 
     assert [archive.id.name for archive in made.archives] == ["a.tar.gz"]
     assert made.plan.is_sound

@@ -65,7 +65,7 @@ def test_a_snapshot_file_that_is_gone_takes_no_proof_with_it(
     report = memory.tarkeep.rebuild()
 
     assert report.wrong_snapshots == ([] if how == "lost" else [archive.id])
-    points = {point.archive.id: point for point in memory.tarkeep.points("document")}
+    points = {point.archive.id: point for point in memory.tarkeep.load_points("document").all()}
     assert points[child.id].link.parent == archive.id
     assert points[child.id].evidence.value == "proven"
     assert not points[archive.id].archive.has_snapshot
@@ -87,8 +87,8 @@ def test_what_is_not_what_the_dump_left_is_not_given_out(
 
     assert sum(map(len, given)) < len(SNAPSHOT)
     assert [id for id, _ in memory.notices.told] == [str(archive.id)]
-    assert memory.tarkeep.points.base("document", BackupType.INC, with_snapshot=True) is None
-    assert memory.tarkeep.points.base("document", BackupType.INC) is not None
+    assert memory.tarkeep.load_points("document").base(BackupType.INC, with_snapshot=True) is None
+    assert memory.tarkeep.load_points("document").base(BackupType.INC) is not None
     with pytest.raises(SnapshotNotFound, match="no snapshot file"):
         memory.tarkeep.read_snapshot(archive.id)
 

@@ -61,19 +61,21 @@ class LinkArchives:
     comparing: Callable[..., Comparing] = Comparing
     seeing: Callable[..., Seeing] = Seeing
 
-    def __call__(self, profile: str) -> None:
+    def __call__(self, profile: str) -> int | None:
         """
-        Work out all that is pending of *profile*, if anything is.
+        Work out all that is pending of *profile*, if anything is, and give its `version`.
 
         Raises:
             CatalogBusy, InsufficientStorage, ReadOnly, BackendUnavailable: it cannot be kept.
         """
-        if self._is_done(profile, self.catalog.link_state(profile)):
-            return
+        state = self.catalog.link_state(profile)
+        if self._is_done(profile, state):
+            return state.version
         with self.turns.take(_turn(profile)):
             seeing = self.seeing(self.members)
             self._work_out(profile, seeing, None)
             self._settle(profile, seeing, _ALL)
+        return self.version(profile)
 
     def version(self, profile: str) -> int | None:
         """The version of the archives of *profile*; None where something of their links is to be worked out."""

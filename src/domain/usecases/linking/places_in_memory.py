@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from attrs import define, field
@@ -30,6 +30,9 @@ class PlacesInMemory:
         start = 0 if cursor is None else int(cursor)
         found = tuple(self._ordered[start : start + limit])
         return PlacedPage(found, str(start + limit) if len(self._ordered) > start + limit else None)
+
+    def placed(self, ids: Iterable[ArchiveId]) -> dict[ArchiveId, PlacedArchive]:
+        return {id: self._by_id[id] for id in ids if id in self._by_id}
 
     def path(self, id: ArchiveId) -> list[PlacedArchive]:
         return way_to(id, self._by_id.get)

@@ -16,7 +16,7 @@ from ...tar.paths import split
 from ...tar.read_headers import read_member
 from ...trees.history import HistoryEvent, Sighting, history, sightings
 from ..reading.read_members import NOT_IN_ORDER, ReadMembers
-from ..restoring.list_points import ListPoints
+from ..restoring.load_points import LoadPoints
 
 
 @frozen
@@ -39,7 +39,7 @@ class PathVersion:
 class TraceHistory:
     """The history of one path across the archives of a profile."""
 
-    points: ListPoints
+    load: LoadPoints
     members: ReadMembers
 
     def __call__(self, profile: str, path: bytes) -> list[PathVersion]:
@@ -52,7 +52,7 @@ class TraceHistory:
             ProfileNotFound: no archive of the profile is stored.
             ArchiveCorrupt: an archive had to be read and is damaged.
         """
-        points = [point for point in self.points(profile) if point.is_restorable]
+        points = [point for point in self.load(profile).all() if point.is_restorable]
         archives = [point.archive for point in points]
         position = {archive.id: number for number, archive in enumerate(archives)}
         parents = [position[point.link.parent] if point.link.parent is not None else None for point in points]

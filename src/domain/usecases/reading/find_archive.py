@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 from attrs import frozen
 
 from ...access.tokens import Principal
 from ...archives.archive import BackupArchive
-from ...errors.archives import AmbiguousName, ArchiveNotFound
+from ...errors.archives import AmbiguousName, AmbiguousType, ArchiveNotFound
 from ...identity.archive_id import ArchiveId, BackupType
 from ...ports.catalog import Catalog
 from ..access.visible import VisibleProfiles
@@ -46,4 +49,22 @@ class FindArchive:
             raise ArchiveNotFound(f"{type.value}/{name}")
         if len(found) > 1:
             raise AmbiguousName(type, name, tuple(archive.id.profile for archive in found))
+        return found[0]
+
+    def of_types(self, profile: str, types: Sequence[BackupType], name: str) -> BackupArchive:
+        """
+        The archive of *profile* with that name, of one of *types*.
+
+        Raises:
+            ArchiveNotFound: none has it.
+            AmbiguousType: several have.
+        """
+        found = []
+        for type in types:
+            with suppress(ArchiveNotFound):
+                found.append(self.catalog.find(ArchiveId(profile, type, name)))
+        if not found:
+            raise ArchiveNotFound(f"{profile}/{types[0].value + '/' if len(types) == 1 else ''}{name}")
+        if len(found) > 1:
+            raise AmbiguousType(name, tuple(archive.id.type for archive in found))
         return found[0]

@@ -15,7 +15,7 @@ from ...ports.store import ArchiveStore
 from ...profiles.capacity import NO_RESERVE, Reserve, check_quota, check_room, check_size
 from ...profiles.rules import NO_RULES, Rules
 from ...uploads import Upload, held_bytes
-from ..restoring.list_points import ListPoints
+from ..restoring.load_points import LoadPoints
 
 
 def _no_uploads() -> Sequence[Upload]:
@@ -34,7 +34,7 @@ class AdmitOffer:
 
     store: ArchiveStore
     catalog: Catalog
-    points: ListPoints
+    load: LoadPoints
     max_bytes: int | None
     rules: Rules = NO_RULES
     reserve: Reserve = NO_RESERVE
@@ -61,7 +61,8 @@ class AdmitOffer:
         """Judge the parent that *offer* states, as calling does. Raises ParentMismatch."""
         if offer.lineage.parent is not None and self.stored(offer.id) is None:
             zone = self.rules.of(offer.id.profile).time_zone
-            self.points.check_lineage(offer, offer.taken_at or time_in_name(offer.id.name, zone))
+            points = self.load(offer.id.profile)
+            points.check_lineage(offer, offer.taken_at or time_in_name(offer.id.name, zone))
 
     def upload(self, upload: Upload) -> None:
         """

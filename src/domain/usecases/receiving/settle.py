@@ -26,7 +26,7 @@ from ...ports.members import RecordsWriter
 from ...ports.store import ArchiveStore, ArchiveWriter
 from ...ports.system import Clock, NameLocks
 from ...tarkeep_error import TarkeepError
-from ..restoring.list_points import ListPoints
+from ..linking.link_profile import LinkArchives
 from .admission import AdmitOffer
 from .claims import settle_claim
 from .outcome import Received, ReceiveOutcome, SameName
@@ -46,7 +46,7 @@ class StoreArchive:
     catalog: Catalog
     clock: Clock
     names: NameLocks
-    points: ListPoints
+    links: LinkArchives
     admit: AdmitOffer
     same_name: SameName = SameName.REJECT
     patience: timedelta = timedelta(seconds=10)
@@ -121,7 +121,10 @@ class StoreArchive:
             return evolve(self._settle(beside, writer, recording, instead_of), outcome=ReceiveOutcome.KEPT_BOTH)
 
     def _with_point(self, received: Received) -> Received:
-        return evolve(received, point=self.points.of(received.archive))
+        """*received* with its point, but of what cannot be looked into, and where it takes too long to tell."""
+        contents = received.archive.contents
+        is_opaque = contents is None or contents.kind is Kind.OPAQUE
+        return received if is_opaque else evolve(received, point=self.links.place(received.archive))
 
     def _store(
         self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter, instead_of: Collection[str]

@@ -21,7 +21,7 @@ from ...chains.standing import Fidelity, PlacedArchive
 from ...errors.restoring import PointNotRestorable
 from ...identity.archive_id import ArchiveId
 from ...text.lack_counts import Counts
-from .list_points import ListPoints, last_of
+from .load_points import ProfilePoints, last_of
 
 
 @frozen
@@ -58,43 +58,43 @@ def way_of(plan: Plan, archives: tuple[BackupArchive, ...], refusal: PointNotRes
 
 @frozen
 class FindWay:
-    """Find what a point can be merged from."""
+    """Find what a point among those of a profile can be merged from."""
 
-    points: ListPoints
+    points: ProfilePoints
 
-    def whole(self, profile: str, at: datetime | ArchiveId | None) -> Way:
+    def whole(self, at: datetime | ArchiveId | None) -> Way:
         """
         The path; with a refusal where archives of it are damaged, whose names are known all the same.
 
         Raises:
-            ProfileNotFound, PointNotFound, PointNotRestorable: as `ListPoints.plan`.
+            ProfileNotFound, PointNotFound, PointNotRestorable: as `ProfilePoints.plan`.
         """
         refusal: PointNotRestorable | None = None
         try:
-            plan = self.points.plan(profile, at)
+            plan = self.points.plan(at)
         except PointNotRestorable as error:
             refusal = error
-            plan = self.points.plan(profile, at, despite_damage=True)
+            plan = self.points.plan(at, despite_damage=True)
         return way_of(plan, plan.point.archives, refusal)
 
-    def broken(self, profile: str, at: datetime | ArchiveId | None, unread: Set[ArchiveId] = frozenset()) -> Way:
+    def broken(self, at: datetime | ArchiveId | None, unread: Set[ArchiveId] = frozenset()) -> Way:
         """
         What there is of a path, whatever it lacks, without the archives *unread*, of which nobody knows the names.
 
         Raises:
-            ProfileNotFound, PointNotFound: as `ListPoints.plan`.
+            ProfileNotFound, PointNotFound: as `ProfilePoints.plan`.
             PointNotRestorable: the names of the point are in an archive that nobody can read.
         """
         if not unread:
             try:
-                return self.whole(profile, at)
+                return self.whole(at)
             except PointNotRestorable as error:
                 refusal: PointNotRestorable | None = error
         else:
-            refusal = _refusal(self.points, profile, at)
-        places = self.points.way(profile, at)
+            refusal = _refusal(self.points, at)
+        places = self.points.way(at)
         if not places:
-            self.points.plan(profile, at)  # which says why
+            self.points.plan(at)  # which says why
         point = last_of(places)
         found = self._extended(places)
         readable, breaks, unknown = _readable(found, unread)
@@ -133,9 +133,9 @@ class FindWay:
         return found
 
 
-def _refusal(points: ListPoints, profile: str, at: datetime | ArchiveId | None) -> PointNotRestorable | None:
+def _refusal(points: ProfilePoints, at: datetime | ArchiveId | None) -> PointNotRestorable | None:
     try:
-        points.plan(profile, at)
+        points.plan(at)
     except PointNotRestorable as error:
         return error
     return None

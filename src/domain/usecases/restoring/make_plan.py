@@ -20,7 +20,7 @@ from ...identity.archive_id import ArchiveId
 from ...tar.paths import canonical
 from ...text.lack_counts import NONE, Counts
 from ...trees.lacks import Lacks
-from .list_points import ListPoints
+from .load_points import LoadPoints, ProfilePoints
 from .open_point import OpenPoint
 
 
@@ -48,7 +48,7 @@ class MadePlan:
 class MakePlan:
     """Plan a restore without the tree, wherever that is possible."""
 
-    points: ListPoints
+    load: LoadPoints
     open: OpenPoint
 
     def __call__(
@@ -65,18 +65,24 @@ class MakePlan:
             PathNotFound: the tree has no such name.
             ArchiveCorrupt: an archive had to be read and is damaged; never with *allow_gaps*.
         """
+        return self.among(self.load(profile), at, path, allow_gaps=allow_gaps)
+
+    def among(
+        self, points: ProfilePoints, at: datetime | ArchiveId | None, path: bytes = b"", *, allow_gaps: bool = False
+    ) -> MadePlan:
+        """The same of a profile whose *points* are loaded."""
         below = canonical(path)
         if not below:
             if allow_gaps:
-                self.open.find_damage(profile, at)
+                points = self.open.find_damage(points, at)
             try:
-                return self._of_archives(profile, at)
+                return self._of_archives(points, at)
             except PointNotRestorable:
                 pass  # perhaps what is damaged holds nothing that is wanted; and else somebody is to say how much
             except ArchiveCorrupt:
                 if not allow_gaps:
                     raise
-        opened = self.open(profile, at, allow_gaps=allow_gaps)
+        opened = self.open.among(points, at, allow_gaps=allow_gaps)
         opened.check(below, allow_gaps=allow_gaps)
         return MadePlan(
             evolve(opened.plan, is_sound=False),
@@ -88,9 +94,9 @@ class MakePlan:
             path=below,
         )
 
-    def _of_archives(self, profile: str, at: datetime | ArchiveId | None) -> MadePlan:
+    def _of_archives(self, points: ProfilePoints, at: datetime | ArchiveId | None) -> MadePlan:
         """The plan of a point that restores whole."""
-        plan = self.points.plan(profile, at)
+        plan = points.plan(at)
         archives, seen = plan.point.archives, plan.point.standing.seen
         is_exact = plan.point.fidelity is Fidelity.EXACT
         lacks = self.open.opened(plan, archives).lacks if seen.gaps else None  # which names them

@@ -34,7 +34,7 @@ from ...trees.tree import Tree
 from ..reading.examine import ExamineArchive
 from ..reading.read_members import ReadMembers
 from .find_way import FindWay, Way, way_of
-from .list_points import ListPoints
+from .load_points import LoadPoints, ProfilePoints
 
 Asked: TypeAlias = tuple[str, datetime | ArchiveId | None, bool]
 """A profile, a time, and whether names may lack."""
@@ -155,7 +155,7 @@ class KeptPlans:
 class OpenPoint:
     """Plan a restore and merge its tree."""
 
-    points: ListPoints
+    load: LoadPoints
     members: ReadMembers
     examine: ExamineArchive
     kept: KeptTrees = field(factory=KeptTrees)
@@ -169,50 +169,57 @@ class OpenPoint:
         known.
 
         Raises:
-            ProfileNotFound, PointNotFound: as `ListPoints.plan`.
-            PointNotRestorable: as `ListPoints.plan`, and for names that none of the archives has; with *allow_gaps*
+            ProfileNotFound, PointNotFound: as `ProfilePoints.plan`.
+            PointNotRestorable: as `ProfilePoints.plan`, and for names that none of the archives has; with *allow_gaps*
                 only where nobody knows which names the point has, or these are too many.
             ArchiveCorrupt: an archive had to be read and is damaged, and that cannot be entered.
         """
+        return self.among(self.load(profile), at, allow_gaps=allow_gaps)
+
+    def among(self, points: ProfilePoints, at: datetime | ArchiveId | None, *, allow_gaps: bool = False) -> OpenedPoint:
+        """The same of a profile whose *points* are loaded."""
         if allow_gaps:
-            return self._despite_gaps(profile, at)
+            return self._despite_gaps(points, at)
         try:
-            return self._opened_whole(profile, at)
+            return self._opened_whole(points, at)
         except PointNotRestorable as error:
-            raise self._counted(error, profile, at) from error
+            raise self._counted(error, points, at) from error
         except ArchiveCorrupt as error:  # which is entered by now
-            refusal = FindWay(self.points).whole(profile, at).refusal
+            points = self.load(points.profile)
+            refusal = FindWay(points).whole(at).refusal
             if refusal is None:
                 raise
-            raise self._counted(refusal, profile, at) from error
+            raise self._counted(refusal, points, at) from error
 
     def _counted(
-        self, refusal: PointNotRestorable, profile: str, at: datetime | ArchiveId | None
+        self, refusal: PointNotRestorable, points: ProfilePoints, at: datetime | ArchiveId | None
     ) -> PointNotRestorable:
         """*refusal* with how many names the point would be given without, where it can be."""
         with suppress(TarkeepError):
-            return evolve(refusal, lacks=self._despite_gaps(profile, at).count())
+            return evolve(refusal, lacks=self._despite_gaps(points, at).count())
         return refusal
 
-    def find_damage(self, profile: str, at: datetime | ArchiveId | None) -> None:
+    def find_damage(self, points: ProfilePoints, at: datetime | ArchiveId | None) -> ProfilePoints:
         """
-        Look whether the bytes of all archives are there. Where they are not, that is entered, and counts from here on.
+        Look whether the bytes of all archives are there. Where they are not, that is entered, and counts from here on:
+        in the points that are given back.
 
         Raises:
             ProfileNotFound, PointNotFound, PointNotRestorable: as calling with *allow_gaps*.
         """
-        for archive in FindWay(self.points).broken(profile, at).archives:
-            if archive.state is not ArchiveState.DAMAGED:
-                self.examine.is_there(archive)
+        stored = [one for one in FindWay(points).broken(at).archives if one.state is not ArchiveState.DAMAGED]
+        are_there = [self.examine.is_there(archive) for archive in stored]
+        return points if all(are_there) else self.load(points.profile)
 
     def if_merged(
         self, profile: str, at: datetime | ArchiveId | None = None, *, allow_gaps: bool = False
     ) -> OpenedPoint | None:
         """As calling, where the tree is kept; None where it would have to be merged."""
-        way = self.plans.get((profile, at, allow_gaps), self.points.links.version(profile))
-        if way is None or self.kept.get(_key(way)) is None:
+        points = self.load.if_current(profile)
+        way = None if points is None else self.plans.get((profile, at, allow_gaps), points.version)
+        if points is None or way is None or self.kept.get(_key(way)) is None:
             return None
-        return self(profile, at, allow_gaps=allow_gaps)
+        return self.among(points, at, allow_gaps=allow_gaps)
 
     def opened(self, plan: Plan, archives: tuple[BackupArchive, ...]) -> OpenedPoint:
         """
@@ -231,39 +238,38 @@ class OpenPoint:
             raise _lost(opened)
         return opened
 
-    def _opened_whole(self, profile: str, at: datetime | ArchiveId | None) -> OpenedPoint:
-        asked = (profile, at, False)
-        version = self.points.links.version(profile)  # before what is planned: what changes meanwhile counts
-        way = self.plans.get(asked, version)
+    def _opened_whole(self, points: ProfilePoints, at: datetime | ArchiveId | None) -> OpenedPoint:
+        asked = (points.profile, at, False)
+        way = self.plans.get(asked, points.version)
         if way is None:
-            way = FindWay(self.points).whole(profile, at)
-            if version is not None:
-                self.plans.put(asked, version, way)
+            way = FindWay(points).whole(at)
+            if points.version is not None:
+                self.plans.put(asked, points.version, way)
         opened = self._opened_or_refused(way)
         if opened.tree.losses:
             raise way.refusal or _lost(opened)
         return opened
 
-    def _despite_gaps(self, profile: str, at: datetime | ArchiveId | None) -> OpenedPoint:
-        asked, find = (profile, at, True), FindWay(self.points)
-        kept = self.plans.get(asked, self.points.links.version(profile))
+    def _despite_gaps(self, points: ProfilePoints, at: datetime | ArchiveId | None) -> OpenedPoint:
+        asked = (points.profile, at, True)
+        kept = self.plans.get(asked, points.version)
         if kept is not None:
             with suppress(ArchiveCorrupt):
                 return self._opened_with_damage(kept)
-        self.find_damage(profile, at)
+        points = self.find_damage(points, at)
         unread: Set[ArchiveId] = frozenset()
         while True:
-            version = self.points.links.version(profile)
-            way = find.broken(profile, at, unread)
+            way = FindWay(points).broken(at, unread)
             try:
                 opened = self._opened_with_damage(way)
             except ArchiveCorrupt as error:  # and what was known of its members is gone
                 if error.id in unread:
                     raise
                 unread |= {error.id}
+                points = self.load(points.profile)
                 continue
-            if version is not None:
-                self.plans.put(asked, version, way)
+            if points.version is not None:
+                self.plans.put(asked, points.version, way)
             return opened
 
     def _opened_with_damage(self, way: Way) -> OpenedPoint:
@@ -289,7 +295,7 @@ class OpenPoint:
         tree = self.kept.get(key)
         if tree is not None:
             return tree
-        with self.points.links.turns.take(f"tree at {way.plan.point.archive.id}"):
+        with self.load.links.turns.take(f"tree at {way.plan.point.archive.id}"):
             tree = self.kept.get(key)  # merged by whoever had the turn before
             if tree is None:
                 limit_bytes = self.members.max_names_bytes

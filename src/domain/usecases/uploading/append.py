@@ -29,7 +29,7 @@ from ...uploads import Checksum, Role, Upload
 from ..receiving.intake import Intake
 from ..receiving.receive import ReceiveArchive
 from .begin import BeginUpload
-from .open_uploads import BYTES_LOST, ShowUpload
+from .open_uploads import BYTES_LOST, UploadsUnderWay
 
 SYNC_BYTES = 8_000_000
 """No more bytes than these are received without being made durable, as long as blocks are alike in length."""
@@ -45,7 +45,7 @@ def _nothing() -> None:
 class AppendToUpload:
     """Receive more bytes of an upload; with the last of them it becomes an archive, like any other."""
 
-    show: ShowUpload
+    under_way: UploadsUnderWay
     receive: ReceiveArchive
     hasher: Hasher
 
@@ -77,15 +77,15 @@ class AppendToUpload:
             As `ReceiveArchive`: with the last bytes, or the first that show it. The upload is then over where sending
                 the same bytes again cannot help, else it stands where it stood.
         """
-        with self.show.locks.hold(id, self.show.patience, when_wanted):
-            upload = self.show.current(id)
+        with self.under_way.locks.hold(id, self.under_way.patience, when_wanted):
+            upload = self.under_way.current(id)
             if upload.archive is not None and offset_bytes == upload.offset_bytes and not announced_bytes:
                 return upload
             before = upload
             upload = uploads.start_append(
                 before,
                 offset_bytes,
-                self.show.clock.now(),
+                self.under_way.clock.now(),
                 max_bytes=self.receive.admit.max_bytes,
                 length_bytes=length_bytes,
                 announced_bytes=announced_bytes,
@@ -98,7 +98,7 @@ class AppendToUpload:
                     return self._append_piece(upload, blocks, checksum)
                 return self._append(upload, blocks, checksum, is_the_rest)
             except StagedBytesMissing:
-                self.show.end(upload, BYTES_LOST)
+                self.under_way.end(upload, BYTES_LOST)
                 raise
 
     def _check_growth(self, before: Upload, upload: Upload, coming_bytes: int) -> None:
@@ -111,7 +111,7 @@ class AppendToUpload:
             return
         with self.receive.settle.names.hold_profile(profile):
             self.receive.admit.upload(coming)
-            self.show.sessions.save(upload)  # a length that was declared counts from now on
+            self.under_way.sessions.save(upload)  # a length that was declared counts from now on
 
     def _append(self, upload: Upload, blocks: Iterable[Block], checksum: Checksum | None, is_the_rest: bool) -> Upload:
         before = upload
@@ -127,25 +127,25 @@ class AppendToUpload:
                 if cut is None and intake.size_bytes == upload.length_bytes:
                     self._check_rested(before, intake)
                     received = intake.complete(upload.offer or _no_offer(upload), self._noting(upload))
-                    now = self.show.clock.now()
+                    now = self.under_way.clock.now()
                     upload = uploads.about_to_be_stored(upload, received.archive.digests.sha256, now)
                     upload = uploads.stored(upload, received.archive.id, now)
-                    self.show.sessions.save(upload)
+                    self.under_way.sessions.save(upload)
                     held.close()
                     # publishing leaves nothing to drop, but these bytes may have been stored before; what is stored
                     # must not be reported as failed, and what stays here is the next sweep's business
                     with suppress(TarkeepError):
-                        self.show.store.discard(upload.id)
+                        self.under_way.store.discard(upload.id)
                     return upload
                 intake.pause()
             except _FINAL_VERDICTS as verdict:
                 self._check_rested(before, intake)  # what was sent need not be what is wrong
                 held.close()
-                self.show.end(upload, str(verdict))
+                self.under_way.end(upload, str(verdict))
                 raise
             if intake.size_bytes == upload.offset_bytes:
                 held.pop_all()
-                self.show.resting.keep(upload.id, intake)
+                self.under_way.resting.keep(upload.id, intake)
         if cut is not None:
             raise cut
         return upload
@@ -157,23 +157,23 @@ class AppendToUpload:
 
     def _noting(self, upload: Upload) -> Callable[[Digests], None]:
         def note(digests: Digests) -> None:
-            self.show.sessions.save(uploads.about_to_be_stored(upload, digests.sha256, self.show.clock.now()))
+            self.under_way.sessions.save(uploads.about_to_be_stored(upload, digests.sha256, self.under_way.clock.now()))
 
         return note
 
     def _append_piece(self, upload: Upload, blocks: Iterable[Block], checksum: Checksum | None) -> Upload:
-        with self.show.store.resume(upload.id, upload.offset_bytes) as writer:
+        with self.under_way.store.resume(upload.id, upload.offset_bytes) as writer:
             upload, cut = self._stage(upload, writer, writer.write, blocks, checksum)
         if cut is not None:
             raise cut
         return upload
 
     def _intake(self, upload: Upload) -> Intake:
-        resting = self.show.resting.take(upload)
+        resting = self.under_way.resting.take(upload)
         if resting is not None:
             return resting
         return self.receive.begin(
-            self.show.store.resume(upload.id, upload.offset_bytes),
+            self.under_way.store.resume(upload.id, upload.offset_bytes),
             may_be_opaque=upload.offer is not None and self.receive.admit.may_be_opaque(upload.offer),
             instead_of=(upload.id,),
         )
@@ -220,10 +220,10 @@ class AppendToUpload:
         return (None if limit is None else limit - staged_bytes), TooLarge(limit or 0)
 
     def _sync(self, upload: Upload, writer: ArchiveWriter, crc32: int | None) -> Upload:
-        advanced = uploads.advanced(upload, writer.size_bytes, self.show.clock.now(), crc32)
+        advanced = uploads.advanced(upload, writer.size_bytes, self.under_way.clock.now(), crc32)
         if advanced.offset_bytes != upload.offset_bytes:
             writer.sync()
-        self.show.sessions.save(advanced)
+        self.under_way.sessions.save(advanced)
         return advanced
 
 
@@ -231,7 +231,7 @@ class AppendToUpload:
 class JoinUploads:
     """Concatenate partial uploads to an archive."""
 
-    show: ShowUpload
+    under_way: UploadsUnderWay
     begin: BeginUpload
     receive: ReceiveArchive
     hasher: Hasher
@@ -247,51 +247,51 @@ class JoinUploads:
             StagedBytesMissing: of one of them, which is over.
             As `ReceiveArchive`: by their bytes together. The parts stay as they are.
         """
-        show = self.show
+        under_way = self.under_way
         for part in parts:
-            show.check_owner(part, owner)
+            under_way.check_owner(part, owner)
         with ExitStack() as held:
             for part in sorted(set(parts)):
-                held.enter_context(show.locks.hold(part, show.patience))
+                held.enter_context(under_way.locks.hold(part, under_way.patience))
             before = self._joined_before(parts)
             if before is not None:
                 return before
-            pieces = [show.current(part) for part in parts]
+            pieces = [under_way.current(part) for part in parts]
             max_bytes = self.receive.admit.max_bytes
             final = uploads.concatenation(
                 self.begin.ids.new(),
                 offer,
                 pieces,
-                show.clock.now(),
+                under_way.clock.now(),
                 max_bytes=max_bytes,
                 client=client,
                 metadata=metadata,
                 owner=owner,
             )
             received = self.receive(offer, self._bytes_of(pieces), instead_of=parts)
-            final = uploads.about_to_be_stored(final, received.archive.digests.sha256, show.clock.now())
-            final = uploads.stored(final, received.archive.id, show.clock.now())
-            show.sessions.save(final)
+            final = uploads.about_to_be_stored(final, received.archive.digests.sha256, under_way.clock.now())
+            final = uploads.stored(final, received.archive.id, under_way.clock.now())
+            under_way.sessions.save(final)
             for piece in pieces:
-                show.sessions.save(uploads.joined(piece, final, show.clock.now()))
-                show.store.discard(piece.id)
+                under_way.sessions.save(uploads.joined(piece, final, under_way.clock.now()))
+                under_way.store.discard(piece.id)
             return final
 
     def _joined_before(self, parts: Sequence[str]) -> Upload | None:
-        finals = {part.joined_in for part in map(self.show.known, parts)}
+        finals = {part.joined_in for part in map(self.under_way.known, parts)}
         final = finals.pop() if len(finals) == 1 else None
         if final is None:
             return None
-        upload = self.show.sessions.get(final)
+        upload = self.under_way.sessions.get(final)
         return upload if upload.parts == tuple(parts) else None
 
     def _bytes_of(self, pieces: Sequence[Upload]) -> Iterator[bytes]:
         for piece in pieces:
-            with self.show.store.resume(piece.id, piece.offset_bytes) as writer:
+            with self.under_way.store.resume(piece.id, piece.offset_bytes) as writer:
                 try:
                     yield from as_sent(piece, writer, self.hasher)
                 except StagedBytesMissing:
-                    self.show.end(piece, BYTES_LOST)
+                    self.under_way.end(piece, BYTES_LOST)
                     raise
 
 

@@ -22,7 +22,7 @@ from ...ports.system import IdSource
 from ...uploads import Upload
 from ..receiving.outcome import SameName
 from ..receiving.receive import ReceiveArchive
-from .open_uploads import ExpireUploads, ShowUpload
+from .open_uploads import ExpireUploads, UploadsUnderWay
 
 GIVES_WAY_AFTER = timedelta(minutes=1)
 """For so long an upload must have lain untouched; who is between two requests is not abandoned."""
@@ -34,7 +34,7 @@ _GAVE_WAY = "it lay untouched and gave way to another"
 class BeginUpload:
     """Begin a resumable upload, of a whole archive or of a piece of one."""
 
-    show: ShowUpload
+    under_way: UploadsUnderWay
     ids: IdSource
     expire: ExpireUploads
     receive: ReceiveArchive
@@ -67,7 +67,7 @@ class BeginUpload:
             self.ids.new(),
             offer,
             length_bytes,
-            self.show.clock.now(),
+            self.under_way.clock.now(),
             max_bytes=self.receive.admit.max_bytes,
             client=client,
             metadata=metadata,
@@ -84,7 +84,7 @@ class BeginUpload:
     def _make_way(self, client: str, owner: str | None) -> None:
         """Judge whether *client*, or the token *owner*, may begin one more upload. Raises TooManyUploads."""
         self.expire.overdue()
-        unfinished = self.show.sessions.unfinished()
+        unfinished = self.under_way.sessions.unfinished()
         try:
             uploads.admit(
                 client,
@@ -104,14 +104,14 @@ class BeginUpload:
     def _save(self, upload: Upload) -> None:
         profile = upload.held_for
         if profile is None or not self.receive.admit.rules.has_quota(profile):
-            self.show.sessions.save(upload)
+            self.under_way.sessions.save(upload)
             return
         with self.receive.settle.names.hold_profile(profile):
             try:
                 self.receive.admit.upload(upload)
             except QuotaExceeded as refusal:
                 self._make_room(refusal, upload)
-            self.show.sessions.save(upload)
+            self.under_way.sessions.save(upload)
 
     def _make_room(self, refusal: QuotaExceeded, upload: Upload) -> None:
         """Let as many uploads of the same sender give way as *upload* needs, or none where all would not do."""
@@ -130,7 +130,7 @@ class BeginUpload:
     def _beside(self, upload: Upload) -> Sequence[Upload]:
         same = [
             one
-            for one in self.show.sessions.unfinished()
+            for one in self.under_way.sessions.unfinished()
             if (one.held_for, one.owner) == (upload.held_for, upload.owner)
         ]
         return sorted(same, key=lambda one: one.touched_at)

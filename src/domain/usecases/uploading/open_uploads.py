@@ -89,13 +89,12 @@ class RecentlyOver:
 
 
 @frozen
-class ShowUpload:
+class UploadsUnderWay:
     """
-    Where an upload stands.
+    What becomes of uploads, for all that work on them: how each one stands, and how one ends.
 
-    A request that is sending for it and has gone silent is made to let go first, so that the answer is as far as
-    anybody can go on from; one at work is not disturbed. *stored_as* is `StoreArchive.stored_as`, *idle* is how long
-    an upload may lie untouched.
+    *stored_as* is `StoreArchive.stored_as`, *idle* is how long an upload may lie untouched, *patience* how long a
+    request that has gone silent is waited for.
     """
 
     store: ArchiveStore
@@ -108,22 +107,16 @@ class ShowUpload:
     patience: timedelta = timedelta(seconds=5)
     over: RecentlyOver = field(factory=RecentlyOver)
 
-    def __call__(self, id: str) -> Upload:
+    def current(self, id: str) -> Upload:
         """
+        The upload *id*; for whoever holds it.
+
         Raises:
             UploadNotFound, UploadGone: no upload has that id, or it is over.
             StagedBytesMissing: it is over from now on, since its bytes are lost.
             CatalogBusy, BackendUnavailable, ...: whether it is stored cannot be told now, nor where it stands.
         """
-        try:
-            with self.locks.hold(id, self.patience):
-                return self.current(id)
-        except UploadLocked:
-            return self._unended(id)
-
-    def current(self, id: str) -> Upload:
-        """The upload *id*; for whoever holds it. Raises as calling does."""
-        upload = self._unended(id)
+        upload = self.unended(id)
         if uploads.may_be_stored(upload):
             upload = self._noted(upload)
         return self._there(upload) if upload.is_open else upload
@@ -154,7 +147,8 @@ class ShowUpload:
         except UploadNotFound:
             return self.over.get(id, self.clock.now())
 
-    def _unended(self, id: str) -> Upload:
+    def unended(self, id: str) -> Upload:
+        """The upload *id* as it was last noted. Raises UploadNotFound, and UploadGone if it is over."""
         upload = self.known(id)
         uploads.check_not_ended(upload)
         if upload.is_open and upload.expires_at(self.idle) < self.clock.now():
@@ -183,10 +177,35 @@ class ShowUpload:
 
 
 @frozen
+class ShowUpload:
+    """
+    Where an upload stands.
+
+    A request that is sending for it and has gone silent is made to let go first, so that the answer is as far as
+    anybody can go on from; one at work is not disturbed.
+    """
+
+    under_way: UploadsUnderWay
+
+    def __call__(self, id: str) -> Upload:
+        """
+        Raises:
+            UploadNotFound, UploadGone: no upload has that id, or it is over.
+            StagedBytesMissing: it is over from now on, since its bytes are lost.
+            CatalogBusy, BackendUnavailable, ...: whether it is stored cannot be told now, nor where it stands.
+        """
+        try:
+            with self.under_way.locks.hold(id, self.under_way.patience):
+                return self.under_way.current(id)
+        except UploadLocked:
+            return self.under_way.unended(id)
+
+
+@frozen
 class EndUpload:
     """Drop an unfinished upload at its client's wish; a stored archive stays."""
 
-    show: ShowUpload
+    under_way: UploadsUnderWay
 
     def __call__(self, id: str) -> None:
         """
@@ -194,46 +213,48 @@ class EndUpload:
             UploadNotFound, UploadGone: no upload has that id, or it is over.
             UploadLocked: a request is sending for it.
         """
-        with self.show.locks.hold(id, self.show.patience):
-            self.show.end(self.show.current(id), "it was deleted")
+        with self.under_way.locks.hold(id, self.under_way.patience):
+            self.under_way.end(self.under_way.current(id), "it was deleted")
 
 
 @frozen
 class ExpireUploads:
     """Drop what lay untouched for too long, and forget what was stored a while ago."""
 
-    show: ShowUpload
+    under_way: UploadsUnderWay
 
     def __call__(self) -> int:
         """How many unfinished uploads were dropped."""
-        done = sorted((one for one in self.show.sessions.all() if not one.is_open), key=lambda one: one.touched_at)
-        limit = self.show.clock.now() - STORED_KEPT
+        done = sorted((one for one in self.under_way.sessions.all() if not one.is_open), key=lambda one: one.touched_at)
+        limit = self.under_way.clock.now() - STORED_KEPT
         for number, upload in enumerate(done, start=1):
             if upload.touched_at < limit or number <= len(done) - STORED_AT_MOST or uploads.led_nowhere(upload):
                 with suppress(TarkeepError):
-                    self.show.store.discard(upload.id)
-                    self.show.sessions.remove(upload.id)
+                    self.under_way.store.discard(upload.id)
+                    self.under_way.sessions.remove(upload.id)
         return self.overdue()
 
     def overdue(self) -> int:
         """The first of it alone, which is quick."""
-        return sum(self.end_idle(upload, "it expired", self.show.idle) for upload in self.show.sessions.unfinished())
+        return sum(
+            self.end_idle(upload, "it expired", self.under_way.idle) for upload in self.under_way.sessions.unfinished()
+        )
 
     def is_idle(self, upload: Upload, since: timedelta) -> bool:
         """Whether nobody touched *upload* for longer than *since*."""
-        return upload.expires_at(since) < self.show.clock.now()
+        return upload.expires_at(since) < self.under_way.clock.now()
 
     def end_idle(self, upload: Upload, why: str, since: timedelta) -> bool:
         """End *upload* if it `is_idle` and no request is sending for it; whether it was ended."""
-        show = self.show
+        under_way = self.under_way
         if not self.is_idle(upload, since):
             return False
         try:
-            with show.locks.hold(upload.id, timedelta(0)):
-                upload = show.sessions.get(upload.id)
+            with under_way.locks.hold(upload.id, timedelta(0)):
+                upload = under_way.sessions.get(upload.id)
                 if not upload.is_open or not self.is_idle(upload, since):
                     return False
-                show.end(upload, why)
+                under_way.end(upload, why)
         except TarkeepError:
             return False
         return True

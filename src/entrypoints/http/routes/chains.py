@@ -89,7 +89,7 @@ def requested_time(request: Request, context: Context, profile: str) -> datetime
     word, slash, name = text.rpartition("/")
     if name.endswith(".tar.gz"):
         types = [BackupType.parse(word)] if slash else list(BackupType)
-        return context.tarkeep.points.named(profile, types, check_archive_name(name))
+        return context.tarkeep.find.of_types(profile, types, check_archive_name(name)).id
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -115,7 +115,7 @@ async def list_chains(request: Request) -> Response:
     context, profile = Context.of(request), requested_profile(request)
 
     def answer() -> dict[str, object]:
-        points = {point.archive.id: point for point in context.tarkeep.points(profile)}
+        points = {point.archive.id: point for point in context.tarkeep.load_points(profile).all()}
         known = chains({id: point.link for id, point in points.items()})
         return {
             "profile": profile,
@@ -148,8 +148,9 @@ async def plan(request: Request) -> Response:
 
     def answer() -> Response:
         at = requested_time(request, context, profile)
-        made = context.tarkeep.make_plan(profile, at, path, allow_gaps=with_gaps)
-        passed_over = context.tarkeep.points.passed_over(profile, at)
+        points = context.tarkeep.load_points(profile)
+        made = context.tarkeep.make_plan.among(points, at, path, allow_gaps=with_gaps)
+        passed_over = points.passed_over(at)
         if wants_script:
             server = f"{request.url.scheme}://{request.url.netloc}"
             script = _script(made, passed_over, server, allow_gaps=with_gaps)
@@ -290,7 +291,7 @@ async def base(request: Request) -> Response:
         raise Problem(400, "invalid-parameter", "snapshot must be true or false")
 
     def answer() -> dict[str, object]:
-        point = context.tarkeep.points.base(profile, type, with_snapshot=asked == "true")
+        point = context.tarkeep.load_points(profile).base(type, with_snapshot=asked == "true")
         if point is None:
             detail = f"nothing is stored of {profile} that a dump of type {type.value} could continue from; make a FULL"
             raise Problem(404, "not-found", detail)

@@ -25,6 +25,7 @@ from ....domain.chains.standing import Doubt, Obstacle, PlacedArchive, Standing
 from ....domain.identity.archive_id import ArchiveId
 from ....domain.text.paths import path_text
 from ....domain.text.times import rfc3339
+from ....domain.usecases.restoring.load_points import ProfilePoints
 from ..answers.archives import archive_reference, link_json
 from ..answers.problems import Problem
 from ..context import Context, answer_json
@@ -89,16 +90,17 @@ async def list_points(request: Request) -> Response:
     if paths not in ("", "full"):
         raise Problem(400, "invalid-parameter", "paths must be full, or left out")
     if paths and "limit" not in query and "cursor" not in query:
-        points = await context.run(lambda: context.tarkeep.points(profile))
-        return context.stream_json(request, _whole(profile, _in_pieces(_with_paths(points), _FULL_AT_ONCE)))
+        every = await context.run(lambda: context.tarkeep.load_points(profile).all())
+        return context.stream_json(request, _whole(profile, _in_pieces(_with_paths(every), _FULL_AT_ONCE)))
     is_page = "limit" in query or "cursor" in query
     limit = whole_number(query, "limit", 100, 1, MAX_PAGE) if is_page else SHORT_ANSWER
     try:
-        page = await context.run(lambda: context.tarkeep.points.page(profile, query.get("cursor"), limit))
+        points = await context.run(lambda: context.tarkeep.load_points(profile))
+        page = await context.run(lambda: points.page(query.get("cursor"), limit))
     except ValueError:
         raise Problem(400, "invalid-parameter", "cursor is not one that a page gave out; start without one") from None
     if not is_page:
-        return context.stream_json(request, _whole(profile, _all_of(context, profile, page)))
+        return context.stream_json(request, _whole(profile, _all_of(points, page)))
     headers = {}
     if page.next_cursor is not None:
         following = {"paths": paths, "limit": str(limit), "cursor": page.next_cursor}
@@ -106,7 +108,7 @@ async def list_points(request: Request) -> Response:
         headers["Link"] = f'</api/v1/profiles/{profile}/points?{asked}>; rel="next"'
 
     def answer() -> Response:
-        told = _page_with_paths(context, profile, page) if paths else [point_in_list(place) for place in page.places]
+        told = _page_with_paths(points, page) if paths else [point_in_list(place) for place in page.places]
         body = {"profile": profile, "points": told, "next_cursor": page.next_cursor}
         return answer_json(body, headers=headers)
 
@@ -117,12 +119,13 @@ async def show_point(request: Request) -> Response:
     context, id = Context.of(request), requested_archive(request)
 
     def answer() -> dict[str, object]:
-        point = context.tarkeep.points.point(id)
+        point = context.tarkeep.load_points(id.profile).point(id)
         told: dict[str, object] = msgspec.to_builtins(
             _point(point.archive, point.link, point.standing, point.obstacles, point.doubts)
         )
         path = [archive_reference(archive.id) | {"size": archive.size_bytes} for archive in point.archives]
-        fit = context.tarkeep.points.compared(point)
+        parent = next((one for one in point.archives if one.id == point.link.parent), None)
+        fit = None if parent is None else context.tarkeep.link.compared(point.archive, parent)
         names = [] if fit is None else [path_text(name) for name in fit.examples]
         missing = {"count": 0 if fit is None else fit.unresolved, "names": names}
         return {"profile": id.profile} | told | {"not_archived": missing, "path": path}
@@ -148,7 +151,7 @@ def _whole(profile: str, points: Iterable[Sequence[Point]]) -> Iterator[bytes]:
     yield b'],"next_cursor":null}\n'
 
 
-def _all_of(context: Context, profile: str, page: PlacedPage) -> Iterator[Sequence[Point]]:
+def _all_of(points: ProfilePoints, page: PlacedPage) -> Iterator[Sequence[Point]]:
     """All points of a profile, of which *page* has the first; with short paths where there are no others."""
     if page.next_cursor is None:
         yield from _in_pieces(_with_short_paths(page.places), _AT_ONCE)
@@ -157,7 +160,7 @@ def _all_of(context: Context, profile: str, page: PlacedPage) -> Iterator[Sequen
         yield from _in_pieces(map(point_in_list, page.places), _AT_ONCE)
         if page.next_cursor is None:
             return
-        page = context.tarkeep.points.page(profile, page.next_cursor, SHORT_ANSWER)
+        page = points.page(page.next_cursor, SHORT_ANSWER)
 
 
 def _with_short_paths(places: Sequence[PlacedArchive]) -> Iterator[Point]:
@@ -189,9 +192,9 @@ def _with_paths(points: Sequence[RestorePoint]) -> Iterator[Point]:
         yield told
 
 
-def _page_with_paths(context: Context, profile: str, page: PlacedPage) -> list[Point]:
+def _page_with_paths(points: ProfilePoints, page: PlacedPage) -> list[Point]:
     wanted = {(place.archive.id.type.value, place.archive.id.name) for place in page.places}
-    return [point for point in _with_paths(context.tarkeep.points(profile)) if (point.type, point.name) in wanted]
+    return [point for point in _with_paths(points.all()) if (point.type, point.name) in wanted]
 
 
 def _in_pieces(points: Iterable[Point], size: int) -> Iterator[list[Point]]:
@@ -205,7 +208,7 @@ def _in_pieces(points: Iterable[Point], size: int) -> Iterator[list[Point]]:
 
 def point_in_list(place: PlacedArchive) -> Point:
     """What a list tells of the point at *place*, without its path."""
-    assert place.link is not None  # as `ListPoints` promises
+    assert place.link is not None  # as `ProfilePoints` promises
     assert place.standing is not None
     standing = place.standing
     return _point(place.archive, place.link, standing, standing.all_obstacles(place.archive.id), standing.doubts)

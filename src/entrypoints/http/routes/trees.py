@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -86,7 +87,8 @@ async def _restored(request: Request, *, is_packed: bool) -> Response:
 
 
 def _passed_over(request: Request, context: Context, profile: str) -> tuple[PassedOver, ...]:
-    return context.tarkeep.points.passed_over(profile, requested_time(request, context, profile))
+    at = requested_time(request, context, profile)
+    return context.tarkeep.load_points(profile).passed_over(at) if isinstance(at, datetime) else ()
 
 
 # -- looking around --------------------------------------------------------------------------------------------------

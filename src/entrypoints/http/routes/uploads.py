@@ -254,7 +254,7 @@ def _created(context: Context, upload: Upload) -> Response:
 
 
 def _standing(context: Context, upload: Upload) -> dict[str, str]:
-    fields = tus_headers.standing(upload, context.tarkeep.uploads.show.idle)
+    fields = tus_headers.standing(upload, context.tarkeep.uploads.under_way.idle)
     if upload.archive is not None:
         fields["Tarkeep-Archive"] = archive_location(upload.archive)
     return fields
@@ -266,7 +266,7 @@ def _told(context: Context, upload: Upload, principal: Principal) -> dict[str, o
         "state": "stored" if upload.archive else "complete" if upload.is_complete else "unfinished",
         "offset": upload.offset_bytes,
         "length": upload.length_bytes,
-        "expires_at": rfc3339(upload.expires_at(context.tarkeep.uploads.show.idle)) if upload.is_open else None,
+        "expires_at": rfc3339(upload.expires_at(context.tarkeep.uploads.under_way.idle)) if upload.is_open else None,
         "archive": _archive(context, upload.archive, principal) if upload.archive else None,
     }
 

@@ -17,6 +17,7 @@ from tarkeep.domain.archives.archive import Offer
 from tarkeep.domain.errors.capacity import QuotaExceeded
 from tarkeep.domain.errors.settings import InvalidSetting
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
+from tarkeep.domain.usecases.uploading.open_uploads import ShowUpload
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import open_tarkeep
 from tests.support.archives import make_targz
@@ -69,7 +70,7 @@ def test_the_reserve_stays_free(tmp_path: Path, send: Send) -> None:
     with in_process(StorageSettings(data=tmp_path / "data", reserve_bytes=TOO_MUCH)) as (client, tarkeep):
         answer = send(client, "laptop", "a.tar.gz", CONTENT)
 
-        assert tarkeep.uploads.show.sessions.all() == []
+        assert tarkeep.uploads.under_way.sessions.all() == []
     told = answer.json()
     assert (answer.status_code, told["code"]) == (507, "insufficient-storage")
     assert told["needed"] >= TOO_MUCH
@@ -225,9 +226,10 @@ def test_what_was_abandoned_keeps_nobody_from_sending(tmp_path: Path) -> None:
     storage = StorageSettings(data=tmp_path / "data", profiles=rules, reserve_bytes=0)
     with open_tarkeep(storage) as tarkeep:
         clock = FixedClock(datetime.now(UTC))
-        late = evolve(tarkeep.uploads.show, clock=clock)
-        expire = evolve(tarkeep.uploads.expire, show=late)
-        uploads = evolve(tarkeep.uploads, show=late, begin=evolve(tarkeep.uploads.begin, show=late, expire=expire))
+        late = evolve(tarkeep.uploads.under_way, clock=clock)
+        expire = evolve(tarkeep.uploads.expire, under_way=late)
+        begin = evolve(tarkeep.uploads.begin, under_way=late, expire=expire)
+        uploads = evolve(tarkeep.uploads, under_way=late, show=ShowUpload(late), begin=begin)
 
         def begun(name: str, length: int, owner: str | None = None) -> str:
             id = ArchiveId("small", BackupType.FULL, name)
@@ -243,7 +245,7 @@ def test_what_was_abandoned_keeps_nobody_from_sending(tmp_path: Path) -> None:
         begun("c.tar.gz", SIZE)
 
         assert uploads.show(old).is_open
-        assert len(tarkeep.uploads.show.sessions.unfinished()) == 2
+        assert len(tarkeep.uploads.under_way.sessions.unfinished()) == 2
 
 
 def test_a_quota_takes_units(limited: httpx2.Client) -> None:

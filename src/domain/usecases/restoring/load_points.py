@@ -2,63 +2,70 @@
 What can be restored of a profile: its points, the way to each, and what the next dump continues from.
 
 Links and standings are kept (see `link`), so each question reads what it is about and no more: a page of points, the
-path of one, the newest that restores. Where they cannot be kept, as on a full disk, they are worked out for the one who
-asks: that keeps nobody from seeing what restores.
+path of one, the newest that restores. A profile is loaded once for a request, whatever is asked of it then. Where links
+cannot be kept, as on a full disk, they are worked out for whoever asks: that keeps nobody from seeing what restores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
+from functools import cache
 
-from attrs import frozen
+from attrs import define, frozen
 
-from ...archives.archive import ArchiveState, BackupArchive, Kind, Offer
+from ...archives.archive import ArchiveState, BackupArchive, Offer
 from ...chains.kept_links import PlacedPage, Places
 from ...chains.link import Link
 from ...chains.links import base_types
 from ...chains.passed_over import PassedOver, passed_over
 from ...chains.points import Plan, RestorePoint, plan_restore, restore_points
 from ...chains.standing import PlacedArchive
-from ...comparing.fit import Compatibility
-from ...errors.archives import AmbiguousType, ArchiveNotFound, ProfileNotFound
+from ...errors.archives import ProfileNotFound
 from ...errors.capacity import BackendUnavailable, CatalogBusy, InsufficientStorage, ReadOnly
 from ...errors.restoring import ParentMismatch, PointNotFound
 from ...identity.archive_id import ArchiveId, BackupType
 from ...ports.catalog import Catalog
-from ...profiles.rules import Rules
+from ...profiles.rules import ProfileRules, Rules
 from ..linking.link_profile import LinkArchives
 from ..linking.places_in_memory import PlacesInMemory
 
 _PAGE = 10_000
 _TRIES = 3  # for what is known to be whole while archives come and go
-_CANNOT_KEEP = (InsufficientStorage, ReadOnly, CatalogBusy, BackendUnavailable)
+CANNOT_KEEP = (InsufficientStorage, ReadOnly, CatalogBusy, BackendUnavailable)
 
 
-@frozen
-class ListPoints:
-    """The restore points of a profile."""
+@define(eq=False)
+class ProfilePoints:
+    """
+    The points of one profile, loaded: its links were worked out, and every question reads what it is about.
 
-    catalog: Catalog
-    links: LinkArchives
-    rules: Rules
+    *version* is that of its archives when it was loaded; None where links cannot be kept. Should an archive come
+    meanwhile that changes an answer, its links are worked out as well before the answer is given.
+    """
 
-    def __call__(self, profile: str) -> tuple[RestorePoint, ...]:
+    profile: str
+    version: int | None
+    _rules: ProfileRules
+    _kept: Places | None
+    _work_out: Callable[[], object]
+    _in_memory: Callable[[], Places]
+
+    def all(self) -> tuple[RestorePoint, ...]:
         """
-        All its points in the order in which they were taken.
+        All of them in the order in which they were taken.
 
         Raises:
             ProfileNotFound: no archive of it is stored.
         """
-        found = self._told(profile, lambda places: list(_every(places, profile)))
+        found = self._told(lambda places: list(_every(places, self.profile)))
         if not found:
-            raise ProfileNotFound(profile)
+            raise ProfileNotFound(self.profile)
         return points_of(found)
 
-    def page(self, profile: str, cursor: str | None = None, limit: int = 100) -> PlacedPage:
+    def page(self, cursor: str | None = None, limit: int = 100) -> PlacedPage:
         """
-        At most *limit* of its points in the order in which they were taken, from *cursor* on.
+        At most *limit* of them in the order in which they were taken, from *cursor* on.
 
         Cost: that of the page.
 
@@ -69,35 +76,30 @@ class ListPoints:
         told: list[PlacedPage] = []
 
         def read(places: Places) -> Sequence[PlacedArchive]:
-            told[:] = [places.places(profile, cursor=cursor, limit=limit)]
+            told[:] = [places.places(self.profile, cursor=cursor, limit=limit)]
             return told[0].places
 
-        if not self._told(profile, read):
+        if not self._told(read):
             if cursor is None:
-                raise ProfileNotFound(profile)
-            self.page(profile, limit=1)
+                raise ProfileNotFound(self.profile)
+            self.page(limit=1)
         return told[0]
 
     def point(self, id: ArchiveId) -> RestorePoint:
         """
-        The point of one archive, with its path.
+        The point of one archive of the profile, with its path.
 
         Raises:
             PointNotFound: no such archive is stored.
         """
-        path = self._told(id.profile, lambda places: places.path(id))
+        path = self._told(lambda places: places.path(id))
         if not path:
             raise PointNotFound(at=id.label, earliest=None)
         return next(point for point in points_of(path) if point.archive.id == id)
 
-    def compared(self, point: RestorePoint) -> Compatibility | None:
-        """How its archive compares with the one that it builds on; None where it builds on nothing."""
-        before = next((one for one in point.archives if one.id == point.link.parent), None)
-        return None if before is None else self.links.compared(point.archive, before)
-
-    def plan(self, profile: str, at: datetime | ArchiveId | None = None, *, despite_damage: bool = False) -> Plan:
+    def plan(self, at: datetime | ArchiveId | None = None, *, despite_damage: bool = False) -> Plan:
         """
-        How to restore *profile* as it was at a time, right after an archive was taken, or as late as is known.
+        How to restore the profile as it was at a time, right after an archive was taken, or as late as is known.
 
         With *despite_damage* also where all that stands in the way are archives that are damaged, or names that none of
         the archives has.
@@ -108,29 +110,28 @@ class ListPoints:
             ProfileNotFound, PointNotFound: there is nothing, or nothing at that time.
             PointNotRestorable: it says what stands in the way, and which points are nearest.
         """
-
-        found = self.way(profile, at)
+        found = self.way(at)
         if _is_restorable(found, despite_damage):
             point = last_of(found)
             return Plan(point, point.path, point.standing.is_sound, point.standing.seen.objection)
-        return plan_restore(self(profile), at)
+        return plan_restore(self.all(), at)
 
-    def way(self, profile: str, at: datetime | ArchiveId | None = None) -> Sequence[PlacedArchive]:
+    def way(self, at: datetime | ArchiveId | None = None) -> Sequence[PlacedArchive]:
         """The path of the point that `plan` would be for, as far back as it is known; empty where there is no point."""
 
         def path(places: Places) -> list[PlacedArchive]:
             if isinstance(at, ArchiveId):
                 return places.path(at)
-            newest = places.newest_place(profile, until=at)
+            newest = places.newest_place(self.profile, until=at)
             return [] if newest is None else places.path(newest.archive.id)
 
-        return self._told(profile, path)
+        return self._told(path)
 
-    def passed_over(self, profile: str, at: datetime | ArchiveId | None = None) -> tuple[PassedOver, ...]:
+    def passed_over(self, at: datetime | ArchiveId | None = None) -> tuple[PassedOver, ...]:
         """What `plan` passed over in choosing a point by a time; nothing where it was asked for by its archive."""
-        if isinstance(at, ArchiveId):
+        if at is None or isinstance(at, ArchiveId):
             return ()
-        return passed_over(self.catalog, profile, at, self.rules.of(profile).time_zone)
+        return passed_over(self._places(), self.profile, at, self._rules.time_zone)
 
     def way_before(self, archive: BackupArchive) -> Sequence[PlacedArchive]:
         """
@@ -138,43 +139,16 @@ class ListPoints:
 
         It is empty if no such archive is stored.
         """
-        types = base_types(archive.id.type, self.rules.of(archive.id.profile))
+        types = base_types(archive.id.type, self._rules)
 
         def path(places: Places) -> list[PlacedArchive]:
-            newest = places.newest_place(archive.id.profile, types=types, before=archive.placed_at)
+            newest = places.newest_place(self.profile, types=types, before=archive.placed_at)
             return [] if newest is None else places.path(newest.archive.id)
 
-        return self._told(archive.id.profile, path) if types else ()
-
-    def named(self, profile: str, types: Sequence[BackupType], name: str) -> ArchiveId:
-        """
-        The identity of the archive of *profile* with that name, of one of *types*.
-
-        Raises:
-            ArchiveNotFound: none has it.
-            AmbiguousType: several have.
-        """
-        found = []
-        for type in types:
-            with suppress(ArchiveNotFound):
-                found.append(self.catalog.find(ArchiveId(profile, type, name)).id)
-        if not found:
-            raise ArchiveNotFound(f"{profile}/{types[0].value + '/' if len(types) == 1 else ''}{name}")
-        if len(found) > 1:
-            raise AmbiguousType(name, tuple(id.type for id in found))
-        return found[0]
-
-    def of(self, archive: BackupArchive) -> PlacedArchive | None:
-        """
-        The place of *archive*, just stored; None of what cannot be looked into, and where it takes too long to tell.
-
-        What is found out is kept, so that nobody has to wait for it later. It raises nothing: the archive is stored.
-        """
-        contents = archive.contents
-        return None if contents is None or contents.kind is Kind.OPAQUE else self.links.place(archive)
+        return self._told(path) if types else ()
 
     def base(
-        self, profile: str, type: BackupType, before: datetime | None = None, *, with_snapshot: bool = False
+        self, type: BackupType, before: datetime | None = None, *, with_snapshot: bool = False
     ) -> PlacedArchive | None:
         """
         What a dump of *type*, taken after *before* or now, continues from; None where a FULL is due.
@@ -183,15 +157,15 @@ class ListPoints:
         snapshot file is kept here. None is dated ahead of its receipt: to GNU tar, what is older than that time is
         unchanged.
         """
-        types = base_types(type, self.rules.of(profile))
+        types = base_types(type, self._rules)
 
         def read(places: Places) -> list[PlacedArchive]:
             newest = places.newest_place(
-                profile, types=types, before=before, is_restorable=True, has_snapshot=with_snapshot, not_ahead=True
+                self.profile, types=types, before=before, is_restorable=True, has_snapshot=with_snapshot, not_ahead=True
             )
             return [] if newest is None else [newest]
 
-        found = self._told(profile, read) if types else []
+        found = self._told(read) if types else []
         return found[0] if found else None
 
     def check_lineage(self, offer: Offer, taken_at: datetime | None) -> None:
@@ -206,27 +180,61 @@ class ListPoints:
         """
         if offer.lineage.parent is None:
             return
-        parent = ArchiveId(offer.id.profile, *offer.lineage.parent)
+        parent = ArchiveId(self.profile, *offer.lineage.parent)
         before = offer.lineage.snapshot_before
-        stated = self.catalog.placed([parent]).get(parent)
+        stated = self._places().placed([parent]).get(parent)
         if stated is not None and before is not None and stated.archive.lineage.snapshot_after == before:
             return
-        expected = self.base(parent.profile, offer.id.type, taken_at)
+        expected = self.base(offer.id.type, taken_at)
         if expected is None or expected.archive.id != parent:
             found = None if expected is None else expected.archive.id
             raise ParentMismatch(parent, found, is_stored=stated is not None)
 
-    def _told(self, profile: str, read: Callable[[Places], Sequence[PlacedArchive]]) -> Sequence[PlacedArchive]:
+    def _told(self, read: Callable[[Places], Sequence[PlacedArchive]]) -> Sequence[PlacedArchive]:
         """What *read* finds among places that are all worked out."""
         for _ in range(_TRIES):
-            try:
-                self.links(profile)
-            except _CANNOT_KEEP:
+            if self._kept is None:
                 break
-            found = read(self.catalog)
+            found = read(self._kept)
             if all(place.link is not None and place.standing is not None for place in found):
                 return found
-        return read(PlacesInMemory(self.links.in_memory(profile)))
+            try:
+                self._work_out()
+            except CANNOT_KEEP:
+                self._kept = None
+        return read(self._in_memory())
+
+    def _places(self) -> Places:
+        return self._in_memory() if self._kept is None else self._kept
+
+
+@frozen
+class LoadPoints:
+    """Load the points of a profile."""
+
+    catalog: Catalog
+    links: LinkArchives
+    rules: Rules
+
+    def __call__(self, profile: str) -> ProfilePoints:
+        """
+        Its points, once all its links are worked out; of a profile without archives there are none.
+
+        Cost: that of one look at the catalog, where nothing is to be worked out.
+        """
+        try:
+            return self._loaded(profile, self.links(profile), self.catalog)
+        except CANNOT_KEEP:
+            return self._loaded(profile, None, None)
+
+    def if_current(self, profile: str) -> ProfilePoints | None:
+        """The same, where nothing is to be worked out."""
+        version = self.links.version(profile)
+        return None if version is None else self._loaded(profile, version, self.catalog)
+
+    def _loaded(self, profile: str, version: int | None, kept: Places | None) -> ProfilePoints:
+        in_memory = cache(lambda: PlacesInMemory(self.links.in_memory(profile)))
+        return ProfilePoints(profile, version, self.rules.of(profile), kept, lambda: self.links(profile), in_memory)
 
 
 def _every(places: Places, profile: str) -> Iterator[PlacedArchive]:

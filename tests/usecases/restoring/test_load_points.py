@@ -23,7 +23,7 @@ from tarkeep.domain.profiles.rules import IncBase, ProfileRules, RuleBook
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.usecases.linking.compare import Comparing
 from tarkeep.domain.usecases.linking.link_profile import LinkArchives
-from tarkeep.domain.usecases.restoring.list_points import ListPoints
+from tarkeep.domain.usecases.restoring.load_points import LoadPoints, ProfilePoints
 from tests.domain.chains.test_links import DIFF, FULL, INC, START, any_fit, archive
 from tests.support.assembled import InMemory, NothingSeen, assembled
 from tests.support.clocks import FixedClock
@@ -44,7 +44,7 @@ def test_points_are_told_though_nothing_can_be_noted(tmp_path: Path, error: Tark
         offer = Offer(ArchiveId("host", type, f"{tar.stem}.tar.gz"))
         tarkeep.receive(offer, [gzip.compress(tar.read_bytes())])
 
-    points = tarkeep.points("host")
+    points = tarkeep.load_points("host").all()
 
     assert [(point.is_restorable, point.evidence) for point in points] == [
         (True, Evidence.PROVEN),
@@ -52,13 +52,13 @@ def test_points_are_told_though_nothing_can_be_noted(tmp_path: Path, error: Tark
     ]
 
 
-def points_over(archives: Iterable[BackupArchive], inc_base: IncBase = IncBase.LAST_INC_OR_FULL) -> ListPoints:
+def points_over(archives: Iterable[BackupArchive], inc_base: IncBase = IncBase.LAST_INC_OR_FULL) -> ProfilePoints:
     """Points of these archives, each of which fits every other."""
     catalog, rules = MemoryCatalog(), RuleBook((("*", ProfileRules(inc_base)),))
     catalog.adopt(list(archives))
     members = InMemory().tarkeep.record_members
     links = LinkArchives(catalog, members, rules, ProcessTurns(), comparing=_Fitting, seeing=NothingSeen)
-    return ListPoints(catalog, links, rules)
+    return LoadPoints(catalog, links, rules)("p")
 
 
 class _Fitting(Comparing):
@@ -84,12 +84,12 @@ def test_the_next_archive_continues_from_the_newest_point_that_restores(
     """What the rules let it extend, and nothing that is broken."""
     archives = (archive(FULL, 1), archive(INC, 2), archive(DIFF, 3), archive(INC, 4, before="9"), archive(FULL, 0))
 
-    found = points_over(archives, inc_base).base("p", type)
+    found = points_over(archives, inc_base).base(type)
 
     assert found is not None
     assert found.archive.id.name == name
-    assert points_over(archives, inc_base).base("p", FULL) is None
-    assert points_over((), inc_base).base("p", type) is None
+    assert points_over(archives, inc_base).base(FULL) is None
+    assert points_over((), inc_base).base(type) is None
 
 
 def test_nothing_continues_from_what_is_dated_ahead() -> None:
@@ -98,12 +98,12 @@ def test_nothing_continues_from_what_is_dated_ahead() -> None:
     points, only = points_over((archive(FULL, 1), archive(INC, 3), ahead)), points_over((ahead,))
 
     for type, name in ((INC, "inc3.tar.gz"), (DIFF, "full1.tar.gz")):
-        found = points.base("p", type)
+        found = points.base(type)
         assert found is not None
         assert found.archive.id.name == name
-    assert only.base("p", INC) is None
-    assert points.plan("p").point.archive.id.name == "inc3.tar.gz"
-    assert points.plan("p", START + timedelta(days=301)).point.archive.id.name == "inc3.tar.gz"
-    assert points.plan("p", ahead.id).point.archive == ahead
-    assert points.plan("p", START + timedelta(days=2)).point.archive == ahead
-    assert only.plan("p").point.archive == ahead
+    assert only.base(INC) is None
+    assert points.plan().point.archive.id.name == "inc3.tar.gz"
+    assert points.plan(START + timedelta(days=301)).point.archive.id.name == "inc3.tar.gz"
+    assert points.plan(ahead.id).point.archive == ahead
+    assert points.plan(START + timedelta(days=2)).point.archive == ahead
+    assert only.plan().point.archive == ahead
