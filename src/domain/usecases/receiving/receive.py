@@ -44,12 +44,19 @@ class ReceiveArchive:
     sums: ArchiveSums
 
     def __call__(
-        self, offer: Offer, blocks: Iterable[Block], announced_bytes: int = 0, instead_of: Collection[str] = ()
+        self,
+        offer: Offer,
+        blocks: Iterable[Block],
+        announced_bytes: int = 0,
+        instead_of: Collection[str] = (),
+        *,
+        was_admitted: bool = False,
     ) -> Received:
         """
         Receive *blocks*, any lengths, as the archive described by *offer*; 0 *announced_bytes* is an unknown number.
 
-        It is what becomes of the uploads *instead_of*, which do not count for a quota then.
+        It is what becomes of the uploads *instead_of*, which do not count for a quota then. *was_admitted* says that
+        `admit` judged the offer a moment ago; in any case it judges once more when all bytes have come.
 
         Blocks must not change after they were handed over. An error raised by *blocks* (such as `UploadInterrupted`)
         drops everything.
@@ -61,7 +68,8 @@ class ReceiveArchive:
             ReceiveInProgress: another receive of this identity did not end within *patience*.
             InsufficientStorage, QuotaExceeded: there is no room, or none for this profile.
         """
-        self.admit(offer, announced_bytes, instead_of)
+        if not was_admitted:
+            self.admit(offer, announced_bytes, instead_of)
         return self._receive(lambda: offer, blocks, self.admit.may_be_opaque(offer), instead_of)
 
     def with_late_offer(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:

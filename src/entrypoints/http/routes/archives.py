@@ -75,9 +75,12 @@ async def put_archive(request: Request) -> Response:
     digests, taken_at = declared_digests(request.headers), stated_time(said.get("taken_at"))
     offer = Offer(_requested_id(request), digests, taken_at, lineage=lineage(said), notes=noted(request.headers))
     announced = announced_bytes(request)
+    was_admitted = offer.lineage.parent is not None
+    if was_admitted:  # a wrong parent costs its sender not a byte of the archive
+        await context.run(lambda: context.tarkeep.receive.admit(offer, announced))
 
     def receive(blocks: Iterator[bytes]) -> Received:
-        received = context.tarkeep.receive(offer, blocks, announced)
+        received = context.tarkeep.receive(offer, blocks, announced, was_admitted=was_admitted)
         note_received(request, received)
         return received
 
