@@ -1,4 +1,4 @@
-"""The tokens there are, and the log of writes."""
+"""The store of tokens, and the log of writes."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ from ..access.tokens import Keyring, Token
 
 class TokenStore(Protocol):
     """
-    The tokens that there are.
+    All tokens of a server.
 
-    Several processes may share them: a server that asks, and commands that make and revoke. When `add` or `revoke`
-    returns, its effect survives a power cut, and every `keyring` of any process has it within a second.
+    Several processes may share them: the server reads them, and commands make and revoke them. When `add` or `revoke`
+    returns, its effect survives a power cut, and `keyring` in every process has it within a second.
     """
 
     def keyring(self) -> Keyring:
         """
-        Every token, revoked ones too. Cheap: asked with each request.
+        Every token, revoked ones too. Cheap: the server calls it with each request.
 
         Raises:
-            BackendUnavailable: they cannot be read; then nobody is to be let in.
+            BackendUnavailable: the tokens cannot be read; then no request may be admitted.
         """
 
     def add(self, token: Token) -> None:
         """
-        Enter *token*; from then on no `keyring` is open.
+        Add *token*; from then on no `keyring` is open.
 
         Raises:
-            ValueError: there is one with its id.
+            ValueError: a token with its id exists.
         """
 
     def revoke(self, id: str, at: datetime) -> Token:
         """
-        Let *id* be revoked since *at*, unless it is already; the token as it is then.
+        Revoke the token *id* as of *at*, unless it is revoked already. Returns the token as it is then.
 
         Raises:
             TokenNotFound: no token has that id.
         """
 
     def note_use(self, id: str, at: datetime) -> None:
-        """Note that a token was used; kept to the minute, and only in memory until `keep_uses`. Never raises."""
+        """Note that a token was used, to the minute. The note is in memory only until `keep_uses`. Never raises."""
 
     def keep_uses(self) -> None:
-        """Keep what was noted where other processes see it. A loss is no error: it is for people."""
+        """Save the noted uses where other processes see them. A failure is no error: uses only inform people."""
 
     def uses(self) -> dict[str, datetime]:
-        """When each token was last used, by its id, as far as known; times to the minute."""
+        """When each token was last used, by its id, to the minute; a token with no known use is absent."""
 
 
 class AuditLog(Protocol):
-    """The log of writes, to which several processes may add."""
+    """The log of writes. Several processes may add to it."""
 
     def append(self, entry: AuditEntry) -> None:
-        """Add *entry*, chained to the line before. When this returns it survives a power cut."""
+        """Add *entry*, chained to the line before. When this returns, the entry survives a power cut."""
 
     def check(self, noted: str | None = None) -> AuditReport:
-        """Check the whole log, as `audit.check` does, with the key that is here."""
+        """Check the whole log, as `audit.check` does, with this server's key."""
 
     def has(self, result: str) -> bool:
-        """Whether a line tells that *result*. Cost may grow with the log."""
+        """Whether a line of the log has that *result*. Cost may grow with the log."""

@@ -1,4 +1,4 @@
-"""The catalog: what is known about archives, and found without reading them. It can be made again from the store."""
+"""The catalog: what is known about archives, found without reading them. It can be rebuilt from the store."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from ..identity.archive_id import ArchiveId, BackupType
 
 @frozen
 class Claimed:
-    """The identity is yours: publish, then `Catalog.confirm`; or `Catalog.release`."""
+    """The caller holds the identity: it publishes, then calls `Catalog.confirm`; or it calls `Catalog.release`."""
 
 
 @frozen
 class AlreadyStored:
-    """An archive of that identity is in the catalog."""
+    """The catalog has an archive of that identity."""
 
     archive: BackupArchive
 
 
 @frozen
 class ClaimedElsewhere:
-    """A receive that is still running holds the identity."""
+    """Another receive, still running, holds the identity."""
 
 
 ClaimOutcome: TypeAlias = Claimed | AlreadyStored | ClaimedElsewhere
@@ -44,7 +44,7 @@ class ArchivePage:
 
 
 class ListedArchive(NamedTuple):
-    """What lists of the original say of an archive. A plain tuple, because there may be millions."""
+    """What the lists of the original server say of an archive. A plain tuple, because there may be millions."""
 
     profile: str
     type: BackupType
@@ -91,39 +91,41 @@ class Catalog(KeptLinks, Protocol):
         Turn the claim on the identity of *archive* into an entry, equal to *archive*.
 
         Raises:
-            ArchiveNotFound: there is no open claim on it.
+            ArchiveNotFound: the identity has no open claim.
         """
 
     def release(self, id: ArchiveId) -> None:
-        """Give up the claim on *id*. No claim is no error; an entry is not touched."""
+        """Give up the claim on *id*. A missing claim is no error; an entry stays as it is."""
 
     def open_claims(self) -> list[BackupArchive]:
         """Every claim neither confirmed nor released, in the order of their ids."""
 
     def adopt(self, archives: Sequence[BackupArchive]) -> int:
         """
-        Enter archives found in a store, all in one transaction; the number of entries that are new.
+        Add archives found in a store, all in one transaction. Returns the number of new entries.
 
-        An entry or claim that exists under an identity stays as it is; of several with one identity the first counts.
+        An existing entry or claim stays as it is; of several archives with one identity the first counts.
         """
 
     def replace(self, archives: Iterable[BackupArchive]) -> int:
         """
-        Forget everything, claims too, and enter *archives* instead, in one transaction; their number.
+        Forget everything, claims too, and add *archives* instead, in one transaction. Returns their number.
 
-        *archives* may be long and is read once; an error it raises leaves everything as it was. Other writers wait
-        meanwhile. Of several with one identity the first counts.
+        *archives* may be long and is read once; if it raises, nothing changes. Other writers wait meanwhile. Of several
+        archives with one identity the first counts.
         """
 
     def is_sound(self) -> bool:
-        """Whether what is kept agrees with itself, indexes too. All of it is read; `replace` mends what does not."""
+        """
+        Whether all data and indexes of the catalog agree. Reads everything; `replace` repairs a catalog that fails.
+        """
 
     def adds_up(self) -> bool:
         """
-        Whether `totals`, `sums` and the links that are kept are those of the entries; `replace` mends where not. A part
-        of `is_sound`.
+        Whether `totals`, `sums` and the kept links agree with the entries; `replace` repairs them if not. A part of
+        `is_sound`.
 
-        One pass over the entries, less than 1 us each.
+        Cost: one pass over the entries, less than 1 us each.
         """
 
     def find(self, id: ArchiveId) -> BackupArchive:
@@ -135,7 +137,7 @@ class Catalog(KeptLinks, Protocol):
         """
 
     def named(self, type: BackupType, name: str, *, profiles: Collection[str] | None = None) -> list[BackupArchive]:
-        """The entries of that type and name in any profile, or in any of *profiles*, in the order of profiles."""
+        """The entries of that type and name in every profile, or only in *profiles*, ordered by profile."""
 
     def page(
         self,
@@ -149,13 +151,13 @@ class Catalog(KeptLinks, Protocol):
         """
         At most *limit* entries, by `received_at` ascending (equal times in a fixed order), from *cursor* on.
 
-        Of one *profile*, of several *profiles*, or of all. A cursor comes from the page before, with the same profiles
-        and *type*, and is not to be looked into. Entries that were there throughout are seen exactly once, whatever is
-        added meanwhile. Cost does not grow with the number of entries before the cursor, nor with those of profiles
-        that are not asked for.
+        Entries of one *profile*, of several *profiles*, or of all. A cursor comes from the page before, with the same
+        profiles and *type*, and is opaque to the caller. An entry present throughout appears exactly once, whatever is
+        added meanwhile. Cost does not grow with the number of entries before the cursor, nor with those of other
+        profiles.
 
         Raises:
-            ValueError: *cursor* is not one of this catalog's, or *limit* is below 1.
+            ValueError: *cursor* is not from this catalog, or *limit* is below 1.
         """
 
     def listed(
@@ -167,37 +169,37 @@ class Catalog(KeptLinks, Protocol):
         cursor: str | None = None,
         limit: int = 1000,
     ) -> ListedPage:
-        """Like `page`, in the same order and by the same cursors."""
+        """Like `page`, in the same order and with the same cursors."""
 
     def inventory(self, *, profile: str | None = None, cursor: str | None = None, limit: int = 10_000) -> InventoryPage:
-        """Like `page`, in the order (type, name, profile); for comparing with what a client has."""
+        """Like `page`, in the order (type, name, profile), for comparison with a client's inventory."""
 
     def names(self, profile: str, type: BackupType, *, after: str = "", limit: int = 10_000) -> list[str]:
-        """At most *limit* names of entries of that profile and type, in order, of those that come after *after*."""
+        """At most *limit* names of entries of that profile and type, in order, beginning after *after*."""
 
     def look_up(self, profile: str, type: BackupType, names: Collection[str]) -> list[InventoryEntry]:
-        """What an inventory says of those of *names* that are entries of that profile and type, in any order."""
+        """The inventory entries of those *names* that the profile and type have, in any order."""
 
     def totals(self, profile: str | None = None, *, profiles: Collection[str] | None = None) -> list[Totals]:
         """
-        One row per profile and type that holds an archive, ordered by these: of one *profile*, of *profiles*, or all.
+        One row per profile and type that holds an archive, ordered by both: of one *profile*, of *profiles*, or of all.
 
-        Cost does not grow with archives.
+        Cost does not grow with the number of archives.
         """
 
     def sums(self, profiles: Collection[str] | None = None) -> dict[BackupType, Sums]:
         """
-        What there is of each type, in all profiles or in *profiles*.
+        The sums of each type, over all profiles or over *profiles*.
 
-        Cost grows neither with archives nor, of all, with profiles.
+        Cost does not grow with the number of archives, nor, over all profiles, with the number of profiles.
         """
 
     def profiles_since(self, mark: int) -> tuple[list[str], int]:
         """
-        The profiles that came since *mark*, 0 at first, in the order they came, and the mark to ask with next.
+        The profiles added since *mark* (0 at first), in the order they were added, and the mark for the next call.
 
-        One that was told of may come again, and one that has lost its archives is not taken back. Cost grows with the
-        number of those that came.
+        A profile may be reported twice, and one that has lost its archives is not retracted. Cost grows with the number
+        of profiles returned.
         """
 
     def mark(self, id: ArchiveId, state: ArchiveState) -> None:
@@ -210,15 +212,15 @@ class Catalog(KeptLinks, Protocol):
 
     def note_snapshot(self, id: ArchiveId, sha256: str | None) -> None:
         """
-        Enter that the snapshot file with that digest is kept with *id*; or, with None, that none is which could be
-        given out. What the dump left behind stays known.
+        Note that the snapshot file with that digest is kept with *id*; or, with None, that *id* has no usable snapshot
+        file. The digest that the dump declared stays known.
 
         Raises:
-            ArchiveNotFound: there is no such entry.
+            ArchiveNotFound: *id* has no entry.
         """
 
     def names_without_snapshot(self, profile: str, type: BackupType) -> set[str]:
-        """The names of those entries of that profile and type with which no snapshot file is kept."""
+        """The names of the entries of that profile and type that have no snapshot file."""
 
     def close(self) -> None:
         """Release connections. Idempotent."""

@@ -15,10 +15,10 @@ from .store import Block
 @frozen
 class ForeignArchive:
     """
-    An archive of another store, as it is described there.
+    An archive of another store, as that store describes it.
 
-    *label* names it to people. *received_at* is aware, in UTC. *open* gives its bytes. *problem* says why it cannot be
-    read as an archive at all, else None.
+    *label* names it for people. *received_at* is aware, in UTC. *open* gives its bytes. *problem* says why it cannot be
+    read as an archive at all, or is None.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""Looking at bytes while they pass: digests, and what they turn out to be."""
+"""Looking at bytes while they pass: their digests, and what they contain."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from .store import Block
 
 
 class RunningDigests(AbstractContextManager["RunningDigests", None], Protocol):
-    """Digests of the blocks so far; used by one thread at a time. Leaving the context drops it."""
+    """Digests of the blocks so far; used by one thread at a time. Leaving the context drops them."""
 
     def update(self, block: Block) -> None:
-        """Take *block* in. It may be looked at until `finish` returns or the context is left: pass immutable blocks."""
+        """Take *block* in. It may be read until `finish` returns or the context ends: pass immutable blocks."""
 
     def pause(self) -> None:
-        """Wait until every block was taken in, and hold no thread until the next one comes."""
+        """Wait until every block is taken in, and hold no thread until the next block comes."""
 
     def finish(self) -> Digests:
-        """The digests of all blocks; the last call."""
+        """The digests of all blocks. No call may follow."""
 
 
 class RunningChecksum(Protocol):
@@ -35,57 +35,57 @@ class RunningChecksum(Protocol):
 
 
 class Hasher(Protocol):
-    """MD5 and SHA-256 in one pass; and single checksums for pieces of a transfer."""
+    """MD5 and SHA-256 in one pass, and single checksums for the requests of an upload."""
 
     def start(self) -> RunningDigests:
-        """Start on an empty stream."""
+        """Start the digests of an empty stream."""
 
     def checksum(self, algorithm: ChecksumAlgorithm) -> RunningChecksum:
-        """Start a checksum of an empty stream."""
+        """Start the checksum of an empty stream."""
 
     def crc32(self, block: Block, before: int = 0) -> int:
-        """The CRC-32 of what has the one *before*, followed by *block*; as in gzip."""
+        """The CRC-32, as in gzip, of a stream whose CRC was *before*, followed by *block*."""
 
 
 class RunningInspection(AbstractContextManager["RunningInspection", None], Protocol):
     """
     An inspection of the blocks so far; used by one thread at a time. Leaving the context drops it.
 
-    Blocks may be cut anywhere. What is wrong is raised by `feed` or `finish`, not necessarily by the call that brought
-    the offending byte; after an error the inspection is over. The error itself does not depend on how blocks were cut.
+    Blocks may be cut anywhere. `feed` or `finish` raises the error, not necessarily the call that brought the offending
+    byte; after an error the inspection is over. The error itself does not depend on how blocks were cut.
     """
 
     def feed(self, block: Block) -> None:
-        """Take *block* in. It may be looked at until `finish` returns or the context is left: pass immutable blocks."""
+        """Take *block* in. It may be read until `finish` returns or the context ends: pass immutable blocks."""
 
     def pause(self) -> None:
-        """Wait until every block was looked at, and hold no thread until the next one comes. Raises like `feed`."""
+        """Wait until every block is inspected, and hold no thread until the next block comes. Raises like `feed`."""
 
     def finish(self) -> Contents | None:
-        """What all blocks together hold; None from an inspector that does not look. The last call."""
+        """What all blocks together contain; None from an inspector that does not look inside. No call may follow."""
 
 
 class Inspector(Protocol):
     """
     Is it a whole gzip (any number of members, zero padding allowed after the last) of a whole tar, and of what kind?
 
-    Works in bounded memory whatever the bytes are. What is found does not depend on whether members are recorded.
+    Works in bounded memory for any bytes. The result does not depend on whether members are recorded.
     Raises, from the running inspection:
         EmptyArchive: no bytes at all.
         NotAGzip: the first bytes do not begin a gzip member.
-        GzipDamaged: cannot be inflated, cut, wrong CRC or length, something else after the last member.
+        GzipDamaged: cannot be inflated, is cut, has a wrong CRC or length, or has other bytes after the last member.
         NotATar: the inflated bytes are not a whole tar.
-        ExpandsTooFar: more inflated bytes, members, or longer names than its limits.
+        ExpandsTooFar: more inflated bytes, more members, or longer names than the limits allow.
     """
 
     def start(self, recorder: Recorder | None = None) -> RunningInspection:
         """
         Start on an empty stream.
 
-        *recorder* is given every member, some at a time, in the order of the tar, by one thread at a time, which need
-        not be the one that feeds; an inspector that does not look never calls it.
+        *recorder* gets every member, several at a time, in the order of the tar, from one thread at a time, which need
+        not be the thread that feeds; an inspector that does not look inside never calls it.
         """
 
 
 Recorder: TypeAlias = Callable[[Sequence[MemberRecord]], None]
-"""Takes the records of members that follow one another. It must not raise."""
+"""Takes the records of consecutive members. It must not raise."""

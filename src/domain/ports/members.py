@@ -1,4 +1,4 @@
-"""The members of archives, as they were recorded while these passed: a cache."""
+"""The members of archives, recorded while the archives passed: a cache."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from ..tar.members import MemberRecord
 
 class RecordsWriter(AbstractContextManager["RecordsWriter", None], Protocol):
     """
-    Records of one archive on their way; used by one thread at a time.
+    The records of one archive while they are written; used by one thread at a time.
 
-    None of its methods raises for what the medium does: these records can be made again, and what they are made of
-    must not suffer. Once something could not be kept, the rest is dropped and nothing is published. Leaving the context
-    drops what is not published.
+    No method raises for failures of the medium: the records can be made again, and the archive must not suffer. After a
+    record could not be kept, the rest is dropped and nothing is published. Leaving the context drops what is not
+    published.
     """
 
     def write(self, records: Sequence[MemberRecord]) -> None:
-        """Append *records*, which stand behind all others in the tar, in its order."""
+        """Append *records*, which follow all earlier ones in the tar, in its order."""
 
     def publish(self, sha256: str) -> None:
-        """Keep what was written, if all of it could be, as the records of the archive with this digest. Once."""
+        """Keep the written records, if all could be kept, as those of the archive with this digest. Call it once."""
 
 
 class MemberRecords(Protocol):
     """
-    The members of archives, as they were recorded while these passed. A cache: it may lose what it holds at any time.
+    The members of archives, recorded while the archives passed. A cache: it may lose what it holds at any time.
 
-    Records are found by the SHA-256 of their archive, in lower-case hex, so they cannot be out of date. Whole or
-    missing: those of a writer that was not published, or damaged since, are not there.
+    Records are found by the SHA-256 of their archive, in lower-case hex, so they cannot be out of date. They are whole
+    or missing: unpublished or damaged records count as missing.
     """
 
     def begin(self) -> RecordsWriter:
@@ -41,19 +41,19 @@ class MemberRecords(Protocol):
 
     def read(self, sha256: str, *, directories_only: bool = False, start: int = 0) -> Iterator[MemberRecord]:
         """
-        The records of an archive, in the order of its tar, from the position *start* on; or only those of directories.
+        The records of an archive, in the order of its tar, from position *start* on; or only those of directories.
 
-        Cost: of what is not asked for, next to nothing.
+        Cost: next to nothing for records that were not requested.
 
-        Works in bounded memory, besides the largest record.
+        Works in memory bounded by the largest record.
 
         Raises:
-            RecordsMissing: there are none, at this call; or later, once a record turns out to be damaged.
+            RecordsMissing: the archive has no records (at this call), or a record turns out to be damaged (later).
         """
 
     def at(self, sha256: str, positions: Sequence[int]) -> Iterator[MemberRecord]:
         """
-        Those records of an archive that stand at *positions*, which ascend; where none stands, none.
+        The records of an archive at *positions*, which ascend; positions beyond the end are skipped.
 
         Raises:
             RecordsMissing: as `read`.
@@ -61,41 +61,41 @@ class MemberRecords(Protocol):
 
     def table(self, sha256: str, limit_bytes: int, like: str | None = None) -> NameTable:
         """
-        What the members of an archive are called, by directory and name.
+        The names of the members of an archive, by directory and name.
 
-        *like* is an archive that says mostly the same, so that room is saved where nothing is told twice. What is read
-        of the table later may raise RecordsMissing, too.
+        *like* is an archive with mostly the same names; the table then shares theirs to save memory. Reading the table
+        later may raise RecordsMissing, too.
 
         Raises:
             RecordsMissing: as `read`.
-            MemberUnreadable: at a member whose headers are not.
-            TreeTooLarge: there are more names than *limit_bytes* allows for.
+            MemberUnreadable: the headers of a member cannot be read.
+            TreeTooLarge: the names need more than *limit_bytes*.
         """
 
     def fits(self, child: str) -> dict[str, Compatibility]:
         """
-        What was kept of comparing *child* with others, by the SHA-256 of these, and by its own of looking at it alone
-        (see `untroubled`). No errors.
+        The kept results of comparing *child* with other archives, by the SHA-256 of each; under its own SHA-256 the
+        result of looking at *child* alone (see `untroubled`). Never raises.
         """
 
     def keep_fits(self, child: str, fits: Mapping[str, Compatibility]) -> None:
-        """Keep *fits* with the records of *child* instead of what was kept before, if it can be done. No errors."""
+        """Keep *fits* with the records of *child*, if possible, in place of earlier ones. Never raises."""
 
     def footprint(self, sha256: str) -> Footprint:
         """
-        Where tar goes when it extracts an archive.
+        Where tar writes when it extracts an archive.
 
         Raises:
             RecordsMissing: as `read`.
         """
 
     def is_whole(self, sha256: str) -> bool:
-        """Whether the records of an archive are what was written, or there are none. Reads all of them. No errors."""
+        """Whether the records of an archive are as written, or absent. Reads all of them. Never raises."""
 
     def remove(self, sha256: str) -> None:
         """
-        Forget the records of an archive, and its fits. None there is no error, nor that they could not be removed.
+        Forget the records of an archive, and its fits. Missing records, or a failure to remove them, are no error.
         """
 
     def sweep(self) -> None:
-        """Drop what writers of former processes left unpublished."""
+        """Drop the unpublished records that earlier processes left."""

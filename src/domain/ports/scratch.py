@@ -1,4 +1,4 @@
-"""More than fits into memory: files for a moment, and inventories put in order."""
+"""Data too large for memory: temporary files, and sorted inventories."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from .store import Block
 
 
 class ScratchFile(AbstractContextManager["ScratchFile", None], Protocol):
-    """Bytes that are appended and read again; gone when the context is left. Used by one thread at a time."""
+    """Bytes that are appended and read again; gone when the context ends. Used by one thread at a time."""
 
     @property
     def size_bytes(self) -> int: ...
 
     def append(self, block: Block) -> None:
-        """Put *block* behind what is there."""
+        """Append *block*."""
 
     def read(self, start: int, size: int) -> bytes:
         """At most *size* bytes from *start* on; fewer only at the end."""
 
 
 class Scratch(Protocol):
-    """Room for what is too long for memory and wanted for a moment only."""
+    """Temporary room for data that is too large for memory."""
 
     def file(self) -> ScratchFile:
-        """An empty file. Neither a crash nor a file that nobody left outlives the process."""
+        """An empty file. It never outlives the process, even after a crash or if its context was not left."""
 
 
 class InventorySorter(Protocol):
-    """Puts inventories of any length in order, in bounded memory."""
+    """Sorts inventories of any length, in bounded memory."""
 
     def in_order(self, entries: Iterable[InventoryEntry]) -> AbstractContextManager[Iterator[InventoryEntry]]:
         """
-        *entries*, which are read on entering, type by type as `BackupType` has them, and by name within.
+        *entries*, read on entering, ordered by type as in `BackupType`, then by name.
 
-        Equal places stay in the order they came in.
+        The sort is stable.
         """

@@ -1,5 +1,5 @@
 """
-The store: the bytes of archives and their side-cars by identity. It is the truth; all else can be made again from it.
+The store: the bytes of archives and their side-cars by identity. It is the truth; all else can be rebuilt from it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from ..archives.totals import Usage
 from ..identity.archive_id import ArchiveId
 
 Block: TypeAlias = bytes | bytearray | memoryview
-"""A piece of an archive of any length. Unless the method says otherwise it may be kept only until the call returns."""
+"""A piece of an archive of any length. Unless a method says otherwise, it may be kept only until the call returns."""
 
 
 @frozen
 class StoredArchive:
     """
-    What a store holds under one identity: the number of bytes, and the side-car, None where it is missing.
+    What a store holds under one identity: the number of bytes, and the side-car, or None where it is missing.
 
     *has_snapshot* tells whether tar's snapshot file is kept with it.
     """
@@ -34,10 +34,10 @@ class StoredArchive:
 
 class ArchiveReader(AbstractContextManager["ArchiveReader", None], Protocol):
     """
-    The bytes of one archive, or of a range of it; leaving the context releases what it holds.
+    The bytes of one archive, or of a range of it; leaving the context releases its resources.
 
-    Iterating gives blocks of at most 1 MiB, in order; their lengths sum up to *size_bytes*. An archive that turns out
-    shorter than it was when opened, or of which the medium gives a part no more, raises `ArchiveCorrupt`. Used by one
+    Iterating gives blocks of at most 1 MiB, in order; their lengths sum up to *size_bytes*. An archive that has become
+    shorter since it was opened, or that the medium can no longer read in full, raises `ArchiveCorrupt`. Used by one
     thread at a time.
     """
 
@@ -49,36 +49,36 @@ class ArchiveReader(AbstractContextManager["ArchiveReader", None], Protocol):
 
 class ArchiveWriter(AbstractContextManager["ArchiveWriter", None], Protocol):
     """
-    An archive on its way into a store; used by one thread at a time.
+    An archive while it is written to a store; used by one thread at a time.
 
-    The order is ``write`` any number of times, ``seal``, ``publish``; until ``publish`` returned nothing is visible
-    through the store. Leaving the context before that drops everything written, or, of a writer that goes on with an
-    upload (`ArchiveStore.resume`), keeps what `sync` made durable.
+    The order is ``write`` any number of times, ``seal``, ``publish``; until ``publish`` returns, the store shows
+    nothing. Leaving the context before that drops everything written; a writer that continues an upload
+    (`ArchiveStore.resume`) keeps what `sync` made durable.
     """
 
     @property
     def size_bytes(self) -> int:
-        """The bytes written so far, by this writer and by those before it."""
+        """The bytes written so far, by this writer and by earlier ones of the same upload."""
 
     def write(self, block: Block) -> None:
         """Append *block*."""
 
     def sync(self) -> None:
         """
-        Make what was written durable in staging. A failure is final, as in `seal`.
+        Make the written bytes durable in staging. A failure is final, as in `seal`.
 
-        May run in another thread than the rest; it then covers what was written before it was called.
+        May run in another thread than the other methods; it covers what was written before the call.
         """
 
     def staged(self, start: int = 0) -> Iterator[bytes]:
-        """What was written, from *start* on, in blocks of at most 1 MiB."""
+        """The written bytes from *start* on, in blocks of at most 1 MiB."""
 
     def truncate(self, size_bytes: int) -> None:
-        """Take back what was written beyond *size_bytes*."""
+        """Drop the bytes written beyond *size_bytes*."""
 
     def seal(self, sidecar: bytes) -> None:
         """
-        Make what was written, and *sidecar*, durable in staging.
+        Make the written bytes, and *sidecar*, durable in staging.
 
         May be called again with another side-car. A failure is final: the writer cannot be sealed any more.
         """
@@ -87,44 +87,44 @@ class ArchiveWriter(AbstractContextManager["ArchiveWriter", None], Protocol):
         """
         Make the sealed archive visible as *id*. When this returns, bytes and side-car survive a power cut.
 
-        Atomic: other callers see nothing or everything. Never overwrites. A side-car without an archive, as a crash
-        can leave it, is not an archive and gives way.
+        Atomic: other callers see nothing or everything. Never overwrites an archive. A side-car without an archive,
+            which a crash can leave, is replaced.
 
         Raises:
-            AlreadyPublished: the store holds *id*; it is untouched. The writer may be sealed again and published under
-                another identity.
+            AlreadyPublished: the store holds *id*, which stays as it is. The writer may be sealed again and published
+                under another identity.
             ValueError: not sealed, written to since, or published already.
         """
 
     def replace(self, id: ArchiveId) -> None:
         """
-        As `publish`, but what the store holds of the archive *id* gives way; the snapshot file kept with it stays.
+        As `publish`, but replaces the archive *id* in the store; the snapshot file kept with it stays.
 
-        Others may see neither for a moment, and a crash may leave neither; the snapshot file outlives that, too.
+        Other callers may see neither archive for a moment, and a crash may leave neither; the snapshot file survives.
         """
 
 
 class ArchiveStore(Protocol):
-    """The bytes of archives and their side-cars, by identity. The truth."""
+    """The bytes of archives and their side-cars, by identity: the truth."""
 
     def begin(self) -> ArchiveWriter:
-        """Start receiving an archive into staging."""
+        """Start to receive an archive into staging."""
 
     def resume(self, upload: str, size_bytes: int) -> ArchiveWriter:
         """
-        Go on with the first *size_bytes* bytes that an earlier writer of *upload* left; the rest of them is dropped.
+        Go on with the first *size_bytes* bytes that an earlier writer of *upload* left; the rest is dropped.
 
-        *upload* is 1 to 64 characters of ``a-z0-9-``; 0 bytes begin it. One writer at a time may be open for it.
+        *upload* is 1 to 64 characters of ``a-z0-9-``; with 0 bytes it begins. One writer at a time may be open for it.
 
         Raises:
             StagedBytesMissing: staging holds fewer bytes than that.
         """
 
     def staged_bytes(self, upload: str) -> int:
-        """How many bytes `resume` finds of *upload*; 0 where there is nothing of it."""
+        """How many bytes of *upload* `resume` would find; 0 for an unknown upload."""
 
     def discard(self, upload: str) -> None:
-        """Drop what staging holds of *upload*. Nothing there is no error."""
+        """Drop what staging holds of *upload*. An unknown upload is no error."""
 
     def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
         """
@@ -136,41 +136,42 @@ class ArchiveStore(Protocol):
 
     def stat(self, id: ArchiveId) -> StoredArchive:
         """
-        What is stored under *id*.
+        The archive stored under *id*.
 
         Raises:
-            ArchiveNotFound: nothing is.
+            ArchiveNotFound: no archive is stored under *id*.
         """
 
     def scan(self) -> Iterator[StoredArchive]:
         """
         Every published archive, in the order of `ArchiveId`.
 
-        Anything else that lies about (names that break the rules, foreign files) is passed over. What is published
-        or removed meanwhile may or may not be seen.
+        Any other file (foreign files, names that break the rules) is passed over. Archives published or removed
+        meanwhile may or may not be seen.
         """
 
     def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
         """
-        Durably give the archive *id* a side-car: the one it lacks, or another *instead_of* the one it has.
+        Durably give the archive *id* a side-car: a first one, or another *instead_of* its present one.
 
-        Others see the one or the other, whole, and so does whoever comes after a crash.
+        Other callers see the old or the new side-car, whole, also after a crash.
 
         Raises:
-            AlreadyPublished: it has one, and not that; it stays.
-            ArchiveNotFound: there is no such archive.
+            AlreadyPublished: the archive has a side-car that is not *instead_of*; it stays.
+            ArchiveNotFound: no archive is stored under *id*.
         """
 
     def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
         """
-        Durably keep tar's snapshot file, the bytes of *blocks*, with the archive *id*. The same again are no error.
+        Durably keep tar's snapshot file, the bytes of *blocks*, with the archive *id*. Keeping equal bytes again is no
+        error.
 
-        With *replace* another one gives way, whole to whole: for who knows that what is kept is damaged. *blocks* are
-        read once, into staging, in bounded memory. An error they raise comes through, and nothing is kept.
+        With *replace* it atomically replaces another one: for callers that know the kept file is damaged. *blocks* are
+        read once, into staging, in bounded memory. An error that they raise passes through, and nothing is kept.
 
         Raises:
-            AlreadyPublished: another one is kept with it; that stays.
-            ArchiveNotFound: there is no such archive.
+            AlreadyPublished: another snapshot file is kept with *id*; it stays.
+            ArchiveNotFound: no archive is stored under *id*.
         """
 
     def snapshot(self, id: ArchiveId) -> ArchiveReader:
@@ -183,30 +184,31 @@ class ArchiveStore(Protocol):
 
     def ids(self) -> Iterator[ArchiveId]:
         """
-        Every identity under whose name an archive lies, those of one profile and type together.
+        Every identity that has an archive file, those of one profile and type together.
 
-        Only names are looked at, so that it costs less than `scan`.
+        Reads only names, and so costs less than `scan`.
         """
 
     def snapshots(self) -> Iterator[ArchiveId]:
         """
-        Every identity under whose name a snapshot file lies, those of one profile and type together.
+        Every identity that has a snapshot file, those of one profile and type together.
 
-        Only names are looked at: whether the archive is there is not.
+        Reads only names, and does not check that the archive exists.
         """
 
     def remove(self, id: ArchiveId) -> None:
-        """Take archive, snapshot file and side-car away, durably. Whatever of them is not there is no error."""
+        """Durably remove archive, snapshot file and side-car. A missing one is no error."""
 
     def usage(self) -> Usage:
         """Used and free bytes of the medium."""
 
     def sweep(self, older_than: datetime, keeping: Collection[str] = ()) -> int:
         """
-        Drop what abandoned writers left in staging and did not touch since *older_than*; how many were dropped.
+        Drop what abandoned writers left in staging and have not touched since *older_than*. Returns how many were
+        dropped.
 
-        Writers of this process that are still open are never touched, nor are the uploads named in *keeping*.
+        Open writers of this process are never touched, nor are the uploads named in *keeping*.
         """
 
     def close(self) -> None:
-        """Release what the store holds, such as its lock. Idempotent."""
+        """Release the store's resources, such as its lock. Idempotent."""

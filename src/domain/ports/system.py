@@ -17,11 +17,11 @@ class Clock(Protocol):
 
 
 class NameLocks(Protocol):
-    """One receive at a time per identity, and one at a time that counts what a profile holds."""
+    """One receive at a time per identity, and one caller at a time that counts what a profile holds."""
 
     def hold(self, id: ArchiveId, patience: timedelta) -> AbstractContextManager[None]:
         """
-        Hold *id* alone while in the context. Whoever comes second waits at most *patience*.
+        Hold *id* alone while in the context. A second caller waits at most *patience*.
 
         Raises:
             ReceiveInProgress: on entering, after *patience*.
@@ -29,28 +29,28 @@ class NameLocks(Protocol):
 
     def hold_profile(self, profile: str) -> AbstractContextManager[None]:
         """
-        Hold *profile* alone while in the context, whoever holds identities in it; others wait as long as it takes.
+        Hold *profile* alone while in the context, whatever identities in it are held; other callers wait without limit.
 
-        Who holds a profile must not enter any other context of these locks.
+        The holder of a profile must not enter any other context of these locks.
         """
 
 
 class Turns(Protocol):
-    """Work that several may ask for at the same time and that only one needs to do."""
+    """Work that several callers may request at the same time and that only one of them needs to do."""
 
     def take(self, what: str, patience: timedelta | None = None) -> AbstractContextManager[None]:
         """
-        Be the only one at *what* while in the context; who comes second waits, and looks then whether it is done.
+        Be the only caller at *what* while in the context; a second caller waits, then checks whether the work is done.
 
-        Who has a turn takes no other of the same kind.
+        A caller that has a turn must take no other of the same kind.
 
         Raises:
-            CatalogBusy: on entering, after *patience*; never where that is None.
+            CatalogBusy: on entering, after *patience*; never if that is None.
         """
 
 
 class IdSource(Protocol):
-    """Names nobody used before."""
+    """Names never used before."""
 
     def new(self) -> str:
         """1 to 64 characters of ``a-z0-9-``, unique for all practical purposes."""

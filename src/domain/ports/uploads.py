@@ -1,4 +1,4 @@
-"""What is known of resumable uploads between two requests."""
+"""The state of resumable uploads between two requests."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..uploads import Upload
 
 class UploadSessions(Protocol):
     """
-    What is known of resumable uploads, whose bytes are in the store's staging.
+    The state of resumable uploads; their bytes are in the store's staging.
 
     When a writing method returns, its effect survives a power cut.
     """
 
     def save(self, upload: Upload) -> None:
-        """Enter *upload*, or take it as the new state of the one with its id."""
+        """Save *upload*, in place of any earlier state of it."""
 
     def get(self, id: str) -> Upload:
         """
@@ -32,23 +32,23 @@ class UploadSessions(Protocol):
         """Every upload, oldest first."""
 
     def unfinished(self) -> list[Upload]:
-        """Every upload that is open, in any order. Cost does not grow with those that are not."""
+        """Every open upload, in any order. Cost does not grow with the uploads that have ended."""
 
     def remove(self, id: str) -> None:
-        """Forget *id*. Nothing there is no error."""
+        """Forget *id*. An unknown id is no error."""
 
 
 class UploadLocks(Protocol):
-    """One writer per upload, who lets go when somebody else wants it."""
+    """One writer per upload; an idle writer gives way to the next."""
 
     def hold(
         self, upload: str, patience: timedelta, when_wanted: Callable[[], None] = ...
     ) -> AbstractContextManager[None]:
         """
-        Hold *upload* alone while in the context, waiting at most *patience* for the one who has it.
+        Hold *upload* alone while in the context, after waiting at most *patience* for its present holder.
 
-        *when_wanted* is called, from another thread and perhaps several times, when somebody begins to wait for this
-        holder, who should then leave unless it is at work.
+        *when_wanted* is called, from another thread and perhaps several times, when another caller begins to wait for
+        this holder, which should then leave unless it is at work.
 
         Raises:
             UploadLocked: on entering, after *patience*.

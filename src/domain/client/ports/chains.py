@@ -1,8 +1,8 @@
 """
-What a server says of a profile's chain, and the port through which it is asked.
+What a server says of a profile's chain, and the port through which the client asks it.
 
-The server has decided; nothing here is judged again. Words that only people read (evidence, fidelity, kind) stay as
-the server says them, so that a newer one may have more of them. Paths are bytes, as the archives have them.
+The server has decided; the client judges nothing again. Words that only people read (evidence, fidelity, kind) stay as
+the server sends them, so that a newer server may use more of them. Paths are bytes, as in the archives.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ LATEST = "latest"
 @frozen
 class StoredPoint:
     """
-    A restore point. *length* archives restore it, itself among them; *path_bytes* is the size of all that.
+    A restore point. *length* archives restore it, its own included; *path_bytes* is the size of them all.
 
-    *evidence* is the weakest of the path, *link_evidence* that of this archive and its *parent*, with a *reason*.
-    *obstacles* say why it does not restore, *doubts* what is odd about it, a sentence each; *notes* are what its sender
-    says of it. *is_sound* and *gaps* are what its plan says, too.
+    *evidence* is the weakest on the path, *link_evidence* that of the link from this archive to its *parent*, with a
+    *reason*. *obstacles* say why it does not restore, *doubts* what is odd about it, one sentence each; *notes* come
+    from its sender. *is_sound* and *gaps* are those of its plan.
     """
 
     id: ArchiveId
@@ -54,19 +54,19 @@ class StoredPoint:
 
     @property
     def is_dated_ahead(self) -> bool:
-        """Whether it says to be of a time that had not come when it was received."""
+        """Whether its declared time was still in the future when it was received."""
         return is_dated_ahead(self.taken_at, self.received_at)
 
 
 @frozen
 class PointDetail:
     """
-    What there is to say of one point alone: *obstacles* all along its path, a sentence each, and *doubts* about its
-    archive itself, each with its code.
+    What the server says of one point when asked for it alone: the *obstacles* on its whole path, one sentence each, and
+    the *doubts* about its own archive, each with its code.
 
-    *not_archived* are names that the archive leaves to the one before and that are not there either, as paths, the
-    first few of *not_archived_count*, which is None where the server does not tell. *gaps* counts names that its
-    archives have and that nobody could extract.
+    *not_archived* are the paths of names that the archive leaves to the one before and that the one before lacks, too:
+    the first few of *not_archived_count*, which is None if the server does not report it. *gaps* counts names that its
+    archives have but that cannot be extracted.
     """
 
     id: ArchiveId
@@ -80,7 +80,7 @@ class PointDetail:
 
 @frozen
 class Base:
-    """What the next dump continues from; *snapshot_sha256* is of tar's snapshot file as that dump left it."""
+    """What the next dump continues from; *snapshot_sha256* is that of tar's snapshot file as this dump left it."""
 
     id: ArchiveId
     taken_at: datetime
@@ -90,7 +90,7 @@ class Base:
 
 @frozen
 class RestoreStep:
-    """One archive of a plan; *is_incremental* tells that tar knows from it what was deleted."""
+    """One archive of a plan; *is_incremental* means that it tells tar which files were deleted."""
 
     id: ArchiveId
     size_bytes: int
@@ -101,11 +101,12 @@ class RestoreStep:
 @frozen
 class RestorePlan:
     """
-    The archives that restore *point*, in order; *size_bytes* is what they have together.
+    The archives that restore *point*, in order; *size_bytes* is their total size.
 
-    *is_sound* is false where tar would restore something else from them, for all that they hold: a tree that only the
-    server can put together. *lacks* counts names that are not given back, or not for certain, of what was asked for;
-    *unknown* has a sentence for each reason why there may be more, which nobody can name. The warnings tell the first.
+    *is_sound* is false where tar would restore another tree from these archives, although they hold everything: only
+    the server can put that tree together. *lacks* counts the requested names that are not given back, or not for
+    certain; *unknown* has one sentence for each reason why more names may lack that cannot be listed. The warnings
+    repeat the counts.
     """
 
     point: ArchiveId
@@ -121,21 +122,21 @@ class RestorePlan:
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing lacks of what it restores, and nothing is in doubt."""
+        """Whether the plan restores everything, and nothing is in doubt."""
         return not self.lacks and not self.unknown
 
     @property
     def is_exact(self) -> bool:
-        """Whether deletions are known all along."""
+        """Whether every step knows which files were deleted."""
         return all(step.is_incremental for step in self.steps)
 
 
 @frozen
 class RemoteTreeEntry:
     """
-    What lay at *path* at some time; *mtime_ns* is nanoseconds since the epoch, *mode* permission bits.
+    What lay at *path* at some time; *mtime_ns* is in nanoseconds since the epoch, *mode* permission bits.
 
-    *archive* is the one that holds its content. None is what no archive tells, as of the directories above a dump's.
+    *archive* is the one that holds its content. None means that no archive says, as for the directories above a dump's.
     """
 
     path: bytes
@@ -154,8 +155,8 @@ class RemoteTreeEntry:
 @frozen
 class LackingName:
     """
-    A name that is not given back, and why; or one that is, though it may be out of date (*is_given*). *is_of_tree*
-    where the server lists it in the tree all the same.
+    A name that is not given back, and why; or one that is given back but may be out of date (*is_given*). *is_of_tree*
+    means that the server lists it in the tree all the same.
     """
 
     path: bytes
@@ -165,15 +166,15 @@ class LackingName:
 
 
 Tell: TypeAlias = Callable[[Counts], None]
-"""Is told how many names of what is listed cannot be given back, or may be out of date."""
+"""Called with the number of listed names that cannot be given back, or may be out of date."""
 
 Warn: TypeAlias = Callable[[str], None]
-"""Is told, in a sentence, of a point that was passed over in choosing by time."""
+"""Called with a sentence about each point that was passed over when choosing by time."""
 
 
 @frozen
 class RemoteVersion:
-    """What one archive says of a path; *other* is where it was renamed to or from."""
+    """What one archive says of a path; *other* is the path it was renamed to or from."""
 
     archive: ArchiveId
     taken_at: datetime
@@ -186,10 +187,10 @@ class RemoteVersion:
 
 class RemoteChains(Protocol):
     """
-    A server's knowledge of chains, over whatever line. *at* is a time, ``latest``, or an archive's name.
+    What a server knows of chains, over whatever line. *at* is a time, ``latest``, or an archive's name.
 
-    Every method may raise `ServerUnreachable`, `Unauthorized` and `Refused`, and where there is no such thing
-    `RemoteNotFound`.
+    Every method may raise `ServerUnreachable`, `Unauthorized` and `Refused`, and `RemoteNotFound` for things that do
+    not exist.
     """
 
     def points(self, profile: str) -> list[StoredPoint]:
@@ -199,24 +200,24 @@ class RemoteChains(Protocol):
         """The point of one archive, whether it restores or not."""
 
     def base(self, profile: str, type: BackupType) -> Base | None:
-        """What the next dump of *type* continues from, of which the server has the snapshot file."""
+        """What the next dump of *type* continues from: an archive whose snapshot file the server has."""
 
     def snapshot(self, id: ArchiveId) -> bytes:
         """tar's snapshot file, as the dump left it."""
 
     def put_snapshot(self, id: ArchiveId, snapshot: bytes) -> None:
-        """Give tar's snapshot file into custody."""
+        """Hand tar's snapshot file to the server."""
 
     def plan(self, profile: str, at: str, *, path: bytes = b"", allow_gaps: bool = False) -> RestorePlan:
         """
-        How to restore the tree as it was *at* some time, or what lay at *path*; with *allow_gaps* whatever lacks.
+        How to restore the tree as it was *at* some time, or what lay at *path*; with *allow_gaps* even if names lack.
 
         Raises:
-            NotRestorable: it cannot be.
+            NotRestorable: the tree or *path* cannot be restored.
         """
 
     def gaps(self, profile: str, at: str, path: bytes = b"") -> Iterator[LackingName]:
-        """What lacks of the tree, or of what lay at *path*, page by page."""
+        """The names that lack in the tree, or in what lay at *path*, page by page."""
 
     def tree(
         self,
@@ -230,8 +231,8 @@ class RemoteChains(Protocol):
         warn: Warn | None = None,
     ) -> Iterator[RemoteTreeEntry]:
         """
-        What lay in *path*, page by page, or at it where that was no directory; with *recursive* everything below *path*
-        and nothing else. *tell* is called where names lack, *warn* for each point that was passed over.
+        The contents of *path*, page by page, or *path* itself if it was no directory; with *recursive* everything below
+        *path* and nothing else. *tell* is called if names lack, *warn* for each point that was passed over.
         """
 
     def find(
@@ -245,16 +246,17 @@ class RemoteChains(Protocol):
         warn: Warn | None = None,
     ) -> Iterator[RemoteTreeEntry]:
         """
-        What has a name like *name*, a part of one or a pattern, page by page. *tell* and *warn* are as for `tree`.
+        Entries whose names match *name*, a part of a name or a pattern, page by page. *tell* and *warn* are as for
+        `tree`.
         """
 
     def history(self, profile: str, path: bytes) -> list[RemoteVersion]:
-        """What became of *path* with each archive that changed it, oldest first; nothing where it never was."""
+        """The versions of *path* from each archive that changed it, oldest first; empty if it never existed."""
 
     def restored(self, profile: str, at: str, path: bytes, *, allow_gaps: bool = False) -> Download:
         """
-        One tar of what lay at *path* and below, with *allow_gaps* without the names that lack.
+        One tar of *path* and everything below; with *allow_gaps* without the names that lack.
 
         Raises:
-            NotRestorable: it cannot be.
+            NotRestorable: *path* cannot be restored.
         """

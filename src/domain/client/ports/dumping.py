@@ -2,7 +2,7 @@
 Making a dump: what to dump, and the ports of the programs that do it.
 
 A dump is the bytes of a tar, and the snapshot file that the next dump continues from. The snapshot file comes from the
-server and goes back to it; nothing of it stays on this machine.
+server and goes back to it; no copy stays on this machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class DumpSource:
     What to dump: *directory*, an absolute path without links, under its own name.
 
     *exclude* are patterns as GNU tar takes them, *exclude_from* files that hold such patterns. *sparse* looks for holes
-    in files, *xattrs* and *acls* keep what their names say.
+    in files; *xattrs* and *acls* keep extended attributes and access control lists.
     """
 
     directory: str
@@ -43,7 +43,9 @@ class DumpSource:
 
 @frozen
 class Unreadable:
-    """A file, or a directory with all that is in it, that was not read or not to its end. *path* as tar names it."""
+    """
+    A file that was not read to its end, or a directory that was not read with its contents. *path* as tar names it.
+    """
 
     path: bytes
     reason: str
@@ -54,7 +56,7 @@ class Unreadable:
 
 @frozen
 class Changes:
-    """How many files there are of each sort, by what the dump before this one had; directories are not counted."""
+    """How many files are new, changed, unchanged or deleted since the dump before; directories are not counted."""
 
     new: int
     changed: int
@@ -63,18 +65,18 @@ class Changes:
 
     @property
     def files(self) -> int:
-        """Those that there are, and that could be read or have not changed."""
+        """The files that exist and are unchanged or could be read."""
         return self.new + self.changed + self.unchanged
 
 
 @frozen
 class DumpEnd:
     """
-    How a dump came to its end: the snapshot file it left, and the *messages* of tar, errors first.
+    How a dump ended: the snapshot file it left, and the *messages* of tar, errors first.
 
-    *is_clean* is false where files changed, grew or went away while they were read. *unreadable* are those that are
-    missing from the dump, or have zeros from some byte on; the next dump tries them again, and *messages* begin with
-    *unreadable_messages* about them. *changes* is None where nobody can say.
+    *is_clean* is false where files changed, grew or went away while tar read them. *unreadable* are the files that the
+    dump lacks, or holds with zeros from some byte on; the next dump tries them again, and the first
+    *unreadable_messages* of *messages* are about them. *changes* is None where they cannot be counted.
     """
 
     snapshot: bytes
@@ -87,23 +89,23 @@ class DumpEnd:
 
 @frozen
 class Estimate:
-    """What a dump would hold: its members, directories among them, and the bytes of the files."""
+    """What a dump would hold: the number of members, directories included, and the bytes of the files."""
 
     members: int
     size_bytes: int
 
 
 def _nobody(_count_bytes: int) -> None:
-    """For dumps that nobody watches."""
+    """For dumps without a watcher."""
 
 
 @frozen
 class Watch:
     """
-    Who watches a dump being made.
+    The callbacks of a watcher of a dump.
 
-    *read* is told of every piece how many bytes of the tar it has. *foresee* is told, by another thread, what the dump
-    will hold, if anybody wants to know: a second tar finds that out beside the first.
+    *read* gets the number of bytes of each piece of the tar. *foresee*, if given, gets from another thread what the
+    dump will hold: a second tar finds that out beside the first.
     """
 
     read: Callable[[int], None] = _nobody
@@ -114,7 +116,7 @@ NOBODY = Watch()
 
 
 class RunningDump(AbstractContextManager["RunningDump", None], Protocol):
-    """A tar on its way. Leaving the context ends it, whether it has come to its end or not."""
+    """A tar that is being made. Leaving the context ends it, complete or not."""
 
     def __iter__(self) -> Iterator[bytes]:
         """The tar, in blocks of at most 1 MiB."""
@@ -124,7 +126,7 @@ class RunningDump(AbstractContextManager["RunningDump", None], Protocol):
         How it ended, after the last block.
 
         Raises:
-            DumpFailed: not well. Over single files that cannot be read it goes on, but not where none can.
+            DumpFailed: the dump is no good. It goes on past single unreadable files, but not if none can be read.
         """
 
 
@@ -133,40 +135,40 @@ class Dumper(Protocol):
 
     def check(self) -> None:
         """
-        See that it is there.
+        Check that the program can be used.
 
         Raises:
-            TarUnusable: it is not, or cannot do what is needed.
+            TarUnusable: it is missing, or lacks a needed feature.
         """
 
     def command(self, source: DumpSource) -> list[str]:
-        """What will be run, with ``SNAPSHOT`` for the snapshot file."""
+        """The command that will run, with ``SNAPSHOT`` for the snapshot file."""
 
     def selection(self, source: DumpSource) -> Selection:
         """
-        What decides which files a dump of *source* has.
+        What decides which files a dump of *source* holds.
 
         Raises:
             FolderUnusable: a file of patterns cannot be read.
         """
 
     def selection_of(self, snapshot: bytes) -> Selection | None:
-        """What the dump that left *snapshot* was made of, where that was remembered."""
+        """What the dump that left *snapshot* was made of, if that was remembered."""
 
     def archivable(self, source: DumpSource, paths: Sequence[bytes]) -> tuple[bytes, ...]:
         """
-        Those of *paths*, as a dump of *source* names them, that are there now and would be in a full one.
+        Those of *paths*, named as a dump of *source* names them, that exist now and would be in a full dump.
 
         Raises:
-            DumpFailed: it cannot be found out.
+            DumpFailed: tar could not find it out.
         """
 
     def estimate(self, source: DumpSource, before: bytes | None) -> Estimate:
         """
-        What a dump that continues from the snapshot file *before* would hold, None for a full one.
+        What a dump that continues from the snapshot file *before* (None for a full dump) would hold.
 
         Raises:
-            DumpFailed: it cannot be found out.
+            DumpFailed: tar could not find it out.
         """
 
     def start(
@@ -178,23 +180,23 @@ class Dumper(Protocol):
         is_whole: bool = True,
     ) -> RunningDump:
         """
-        Begin a dump that continues from the snapshot file *before*, None for a full one.
+        Begin a dump that continues from the snapshot file *before* (None for a full dump).
 
-        *foresee* is called by another thread with what `estimate` finds out meanwhile, if it does. *is_whole* is
-        remembered of it (see `Selection`).
+        *foresee* is called by another thread with the result of an `estimate` made meanwhile, if it succeeds.
+        *is_whole* is remembered with the dump (see `Selection`).
         """
 
 
 class Compressor(Protocol):
-    """Makes a ``.gz`` of what comes."""
+    """Compresses a stream to a ``.gz``."""
 
     def __call__(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
-        """*blocks*, compressed. Where they raise, so does this, before the last of what they gave comes out."""
+        """*blocks*, compressed. Errors that they raise pass through, before the last of the compressed bytes."""
 
 
 @frozen
 class Limits:
-    """The most that a server takes of one archive, as it is sent and as what is in it; None is no limit."""
+    """The most that a server takes of one archive, compressed and unpacked; None means no limit."""
 
     max_upload_bytes: int | None = None
     max_unpacked_bytes: int | None = None
@@ -206,7 +208,7 @@ NO_LIMITS = Limits()
 @frozen
 class Making:
     """
-    How dumps are made: over files that cannot be read, unless it is to be *strict*, and within the server's *limits*.
+    How dumps are made: past files that cannot be read, unless *strict*, and within the server's *limits*.
     """
 
     dumper: Dumper
@@ -216,11 +218,11 @@ class Making:
 
     def blocks(self, dump: RunningDump, watch: Watch) -> Iterator[bytes]:
         """
-        The archive that *dump* makes, which has no end unless it is a good one.
+        The archive that *dump* makes; it reaches its end only if the dump is good.
 
         Raises:
-            DumpFailed: it is none; also where a file could not be read and it is to be strict.
-            DumpTooLarge: the server would not take so much.
+            DumpFailed: the dump is no good; with *strict* also if a file could not be read.
+            DumpTooLarge: the archive exceeds a limit of the server.
         """
         unpacked = _within(self._to_a_good_end(dump, watch), self.limits.max_unpacked_bytes, "max_unpacked_bytes")
         return _within(self.compress(unpacked), self.limits.max_upload_bytes, "max_upload_bytes")

@@ -9,7 +9,7 @@ from ...tar.members import Member
 
 
 class Held(Protocol):
-    """An archive that has come, opened once: whoever reads it again reads what was read before."""
+    """A pulled archive, opened once: every later read gives the same bytes."""
 
     @property
     def label(self) -> str:
@@ -17,7 +17,7 @@ class Held(Protocol):
 
     @property
     def sha256(self) -> str:
-        """What its bytes must have, in lower-case hex."""
+        """The digest that its bytes must have, in lower-case hex."""
 
     @property
     def size_bytes(self) -> int: ...
@@ -38,18 +38,18 @@ class Members(Protocol):
 
     def unpacked(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """
-        The bytes of the tar that *blocks* are packed.
+        The bytes of the tar in the compressed *blocks*.
 
         Raises:
-            NotAGzip, GzipDamaged: it cannot be unpacked.
+            NotAGzip, GzipDamaged: they cannot be unpacked.
         """
 
     def watched(self, blocks: Iterable[bytes], check: Callable[[Member], None]) -> Iterator[bytes]:
         """
-        *blocks* of a tar, each after *check* was given the members whose headers end in it.
+        *blocks* of a tar, each after *check* has got the members whose headers end in it.
 
         Raises:
-            NotATar, ExpandsTooFar, MemberUnreadable: it cannot be read.
+            NotATar, ExpandsTooFar, MemberUnreadable: the tar cannot be read.
         """
 
 
@@ -58,19 +58,19 @@ class Extractor(Protocol):
 
     def check(self) -> None:
         """
-        See that it is there.
+        Check that the program can be used.
 
         Raises:
-            TarUnusable: it is not, or cannot do what is needed.
+            TarUnusable: it is missing, or lacks a needed feature.
         """
 
     def extract(
         self, blocks: Iterable[bytes], into: str, *, label: str, incremental: bool, numeric_owner: bool
     ) -> tuple[str, ...]:
         """
-        Extract the tar that *blocks* are, if *incremental* removing what it says was removed. Where they raise, so does
-        this. What it said of it, although it is content, is returned.
+        Extract the tar in *blocks*; if *incremental*, also remove the files that the tar lists as removed. Errors that
+        *blocks* raise pass through. Returns the warnings of an extraction that succeeded.
 
         Raises:
-            ExtractFailed: not all of it could be; *label* is what the error calls it.
+            ExtractFailed: not everything could be extracted; *label* names the archive in the error.
         """

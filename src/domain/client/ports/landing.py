@@ -12,7 +12,7 @@ from .local_archives import LocalArchive
 
 class Part(AbstractContextManager["Part", None], Protocol):
     """
-    What is here of an archive that is not whole yet. Leaving the context keeps it for the next time.
+    The local part of an archive that is not whole yet. Leaving the context keeps it for the next time.
 
     Every writing method may raise `LocalDiskFull` and `FolderUnusable`.
     """
@@ -31,10 +31,10 @@ class Part(AbstractContextManager["Part", None], Protocol):
 
     def publish(self, *, replace: bool) -> LocalArchive:
         """
-        Give it its name; when this returns, name and bytes survive a power cut. Nothing follows but leaving.
+        Give it its name; when this returns, name and bytes survive a power cut. The caller may only leave then.
 
         Raises:
-            LocalConflict: the name is taken, and it is not to *replace* anything.
+            LocalConflict: the name is taken, and *replace* is false.
         """
 
 
@@ -42,14 +42,14 @@ class Landing(Protocol):
     """Where pulled archives land: ``DIR/{FULL,INC,DIFF}/NAME``, and ``NAME.part`` until they are whole."""
 
     def find(self, archive: BackupArchive) -> LocalArchive | None:
-        """What lies here under the type and name of *archive*, whatever bytes it has."""
+        """The local file with the type and name of *archive*, whatever bytes it has."""
 
     def begin(self, archive: BackupArchive) -> Part:
         """
-        Go on with what is here of *archive*, which may be nothing.
+        Go on with the local part of *archive*, which may be empty.
 
         Raises:
-            PullInProgress: another process does.
-            LocalDiskFull: what is missing of it cannot fit.
-            FolderUnusable: nothing can be written there.
+            PullInProgress: another process is pulling it.
+            LocalDiskFull: the missing bytes do not fit.
+            FolderUnusable: the folder cannot be written.
         """

@@ -17,8 +17,8 @@ class LocalArchive:
     """
     An archive lying in a local folder.
 
-    *path*, *size_bytes*, *modified_ns*, *inode* and *changed_ns* are what tells one version of a file from the next.
-    The last is the time that nobody can set: other bytes may come with the size and time of those before (``cp -p``).
+    *path*, *size_bytes*, *modified_ns*, *inode* and *changed_ns* tell one version of a file from the next. No program
+    can set the last one: other bytes may come with the size and modification time of those before (``cp -p``).
     """
 
     type: BackupType
@@ -38,10 +38,9 @@ class LocalArchive:
 @frozen
 class LocalContents:
     """
-    What lies in a local folder: every archive, ordered by type and name, and what could not be looked at.
+    What lies in a local folder: every archive, ordered by type and name, and what could not be read.
 
-    *unusable* names folders and files of which nobody can say what they hold: whoever reports that all is well must not
-    pass over them.
+    *unusable* names folders and files with unknown contents: a caller must not report that all is well without them.
     """
 
     archives: tuple[LocalArchive, ...]
@@ -56,7 +55,7 @@ class LocalFile(AbstractContextManager["LocalFile", None], Protocol):
         The bytes from *start* to the end in blocks of at most 1 MiB.
 
         Raises:
-            LocalFileChanged: the file is not the version that was listed any more.
+            LocalFileChanged: the file is no longer the version that was listed.
             FolderUnusable: it cannot be read.
         """
 
@@ -79,14 +78,14 @@ class LocalArchives(LocalFiles, Protocol):
 
     def look(self) -> LocalContents:
         """
-        What is there. A type without a folder has no archives; a folder that cannot be read, a link to nothing or to
-        itself, and anything that is no file under an archive's name are *unusable*.
+        The contents of the folder. A type without a folder has no archives. *unusable* are a folder that cannot be
+        read, a link to nothing or to itself, and anything but a file under an archive's name.
 
         Raises:
-            FolderUnusable: there is no such folder, or it cannot be read.
+            FolderUnusable: the folder does not exist or cannot be read.
         """
 
 
 def version_of(archive: LocalArchive) -> str:
-    """What tells one version of a file from the next, as far as the file system does."""
+    """A text that differs between two versions of a file, as far as the file system can tell them apart."""
     return f"{archive.size_bytes} {archive.modified_ns} {archive.changed_ns} {archive.inode}"

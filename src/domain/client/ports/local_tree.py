@@ -10,7 +10,7 @@ from attrs import frozen
 
 @frozen
 class LocalEntry:
-    """What lies at *path* here, in the words of the server; *inode* tells hard links from files that are equal."""
+    """What lies at *path* here, in the server's terms; *inode* tells hard links from files that are equal."""
 
     path: bytes
     type: str
@@ -21,36 +21,36 @@ class LocalEntry:
 
 
 class LocalTree(Protocol):
-    """A directory of this machine, as something to restore into; opened once, and the same ever after."""
+    """A directory of this machine to restore into; opened once, it stays the same directory."""
 
     def prepare(self, *, may_hold_something: bool) -> None:
         """
-        Make it where it is not there.
+        Make the directory if it does not exist.
 
         Raises:
-            TargetNotEmpty: it holds something, and may not.
-            FolderUnusable: it cannot be made or read, or is another user's where everybody may make some.
+            TargetNotEmpty: it is not empty, and *may_hold_something* is false.
+            FolderUnusable: it cannot be made or read, or it belongs to another user in a world-writable directory.
         """
 
     def make(self) -> None:
-        """Make and open it, whatever it holds. Raises like `prepare`, but `TargetNotEmpty`."""
+        """Make and open the directory, empty or not. Raises like `prepare`, but never `TargetNotEmpty`."""
 
     def unmake(self) -> None:
-        """Remove what `make` made, where nothing is in it."""
+        """Remove the directories that `make` made, if they are empty."""
 
     @property
     def identity(self) -> str:
-        """What tells it from every other directory, also of the same name."""
+        """Tells this directory from every other, also from a later one of the same name."""
 
     @property
     def place(self) -> str:
-        """Where a program of this process finds it."""
+        """The path by which a child process finds the directory."""
 
     def names(self) -> list[bytes]:
         """The names in it."""
 
     def paths(self) -> Generator[bytes, None, None]:
-        """The paths of everything in it, at any depth, a directory before what is in it; it is left as it was."""
+        """All paths in it, at any depth, each directory before its contents; the tree is left unchanged."""
 
     def links(self) -> Iterator[bytes]:
         """The paths of all symbolic links in it, at any depth."""
@@ -60,6 +60,6 @@ class LocalTree(Protocol):
 
     def entries(self, path: bytes = b"") -> Iterator[LocalEntry]:
         """
-        What lies at *path* and everything below it, as paths from the directory on; not the directory itself. Nothing
-        where *path* is not there, or only by way of a link.
+        What lies at *path* and below it, as paths relative to the directory, which is not included. Yields nothing if
+        *path* does not exist, or only through a link.
         """

@@ -1,4 +1,4 @@
-"""What is remembered between runs."""
+"""What the client remembers between runs."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ class DigestCache(Protocol):
     """SHA-256 of local archives, kept between runs. Losing it costs time and nothing else."""
 
     def get(self, archive: LocalArchive) -> str | None:
-        """The digest of exactly this version of the file, where it is known; lower-case hex."""
+        """The digest of exactly this version of the file, if known; lower-case hex."""
 
     def put(self, archive: LocalArchive, sha256: str) -> None:
-        """Remember *sha256*; failing to is no error."""
+        """Remember *sha256*; a failure is no error."""
 
 
 class UploadNotes(Protocol):
     """Where unfinished uploads were begun, kept between runs. Losing it costs sending again and nothing else."""
 
     def of(self, server: str, id: ArchiveId, size_bytes: int) -> Sequence[UploadNote]:
-        """What is noted at *server* of an archive of that size, that with the fewest proven bytes first."""
+        """The notes at *server* for an archive of that size, those with the fewest proven bytes first."""
 
     def put(self, note: UploadNote) -> None:
-        """Keep *note* in the place of any other of its address; failing to is no error."""
+        """Keep *note* in place of any other for its address; a failure is no error."""
 
     def drop(self, address: str) -> None:
-        """Forget the upload at *address*; failing to is no error."""
+        """Forget the upload at *address*; a failure is no error."""
 
     def all(self, server: str) -> Sequence[UploadNote]:
-        """Everything noted at *server*."""
+        """All notes at *server*."""
 
 
 @frozen
 class UploadNote:
     """
-    The upload at *address* of *server*, which is an address as `ServerAddress.url` gives it.
+    The upload at *address* on *server*, which is written as `ServerAddress.url` gives it.
 
-    *sha256* is that of the whole archive, where it was known; *proven_sha256* that of its first *proven_bytes*, all in
-    lower-case hex. *version* tells the file that was being sent from any other, and from the same one changed.
+    *sha256* is that of the whole archive, if it was known; *proven_sha256* is that of its first *proven_bytes*; all in
+    lower-case hex. *version* tells the file that was being sent from any other, and from a changed version of itself.
     """
 
     server: str
@@ -61,8 +61,8 @@ class UploadNote:
         """
         Whether *archive* begins with the *offset_bytes* bytes that the server has of this upload.
 
-        *sha256* is that of all of it, where it is known; *digest_of_first* gives that of its first bytes, None where it
-        cannot any more.
+        *sha256* is that of the whole *archive*, if known; *digest_of_first* gives that of its first bytes, or None
+        where it no longer can.
         """
         if sha256 is not None and self.sha256 is not None:
             return sha256 == self.sha256

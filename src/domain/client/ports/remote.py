@@ -20,12 +20,12 @@ from ...identity.archive_id import ArchiveId, BackupType
 from ...identity.digests import DeclaredDigests
 
 NO_LINEAGE = Lineage()
-"""Of an archive of which nothing is said."""
+"""For an archive without any declared lineage."""
 
 
 @frozen
 class UploadProgress:
-    """Where an upload stands on the server: durable bytes, and the archive once it is stored."""
+    """The state of an upload on the server: durable bytes, and the archive once it is stored."""
 
     offset_bytes: int
     stored: BackupArchive | None = None
@@ -33,9 +33,9 @@ class UploadProgress:
 
 class Download(AbstractContextManager["Download", None], Protocol):
     """
-    Bytes of a stored archive on their way here, in blocks of at most 1 MiB; leaving the context ends it.
+    Bytes of a stored archive while they arrive, in blocks of at most 1 MiB; leaving the context ends the download.
 
-    They begin at *start_bytes*: what was asked for, or 0 where something on the way knows nothing of ranges.
+    They begin at *start_bytes*: the requested start, or 0 where the server or a proxy ignores ranges.
     """
 
     @property
@@ -45,7 +45,7 @@ class Download(AbstractContextManager["Download", None], Protocol):
 
 
 class ArchiveSource(Protocol):
-    """Where archives come from. Safe to call from several threads at once. No method tries again."""
+    """A server to get archives from. Safe to call from several threads at once. No method retries."""
 
     @property
     def shown_url(self) -> str:
@@ -56,16 +56,16 @@ class ArchiveSource(Protocol):
         The bytes of *archive* from *start* on, which is less than its size.
 
         Raises:
-            ArchiveNotFound: it is not stored, or not with these bytes.
+            ArchiveNotFound: the server does not have it, or not with these bytes.
         """
 
     def suspect(self, archive: BackupArchive) -> None:
-        """Tell the server that what came of *archive* is not what it should be, so that it reads it again."""
+        """Tell the server that wrong bytes of *archive* arrived, so that it reads the archive again."""
 
 
 @frozen
 class ServerFacts:
-    """What a server says of itself: its limits (None is none), and the scopes that it grants for a profile."""
+    """What a server says of itself: its limits (None means no limit), and the scopes that it grants for a profile."""
 
     max_upload_bytes: int | None
     max_unpacked_bytes: int | None
@@ -76,7 +76,7 @@ class RemoteStore(ArchiveSource, Protocol):
     """A Tarkeep server, over whatever line."""
 
     def facts(self, profile: str) -> ServerFacts | None:
-        """What it takes, and what may be done for *profile*; None from one that does not tell."""
+        """The server's limits, and the scopes it grants for *profile*; None from a server that does not report them."""
 
     def verify(self, profile: str | None, entries: Iterable[InventoryEntry]) -> SyncReport:
         """Compare *entries* with what the server holds, of one profile or of all."""
@@ -98,10 +98,10 @@ class RemoteStore(ArchiveSource, Protocol):
         notes: tuple[str, ...] = (),
     ) -> BackupArchive:
         """
-        Send a whole archive in one request, of unknown length with *size_bytes* None; the archive as it is stored.
+        Send a whole archive in one request, of unknown length if *size_bytes* is None. Returns the stored archive.
 
-        The name in the answer may be another, where the server keeps both. *taken_at* (aware) goes before any time that
-        the name tells. *notes* are kept with it, for people.
+        The server may have given it another name, to keep both. *taken_at* (aware) takes precedence over any time in
+        the name. *notes* are kept with it, for people.
 
         Raises:
             ParentMoved: the server would continue from another archive than the one in *lineage*.
@@ -116,7 +116,7 @@ class RemoteStore(ArchiveSource, Protocol):
         taken_at: datetime | None = None,
     ) -> str:
         """
-        Begin a resumable upload; its address. *taken_at* as for `put`.
+        Begin a resumable upload. Returns its address. *taken_at* as for `put`.
 
         Raises:
             ParentMoved: as for `put`.
@@ -130,7 +130,7 @@ class RemoteStore(ArchiveSource, Protocol):
         Where *upload* stands.
 
         Raises:
-            UploadGone, UploadNotFound: ended without an archive, or nothing is known of it: begin anew.
+            UploadGone, UploadNotFound: it ended without an archive, or is unknown: begin anew.
         """
 
     def append(
@@ -143,12 +143,12 @@ class RemoteStore(ArchiveSource, Protocol):
         notes: tuple[str, ...] = (),
     ) -> UploadProgress:
         """
-        Send *blocks*, the *count_bytes* bytes from *offset_bytes* on, None where nobody knows how many.
+        Send *blocks*, *count_bytes* bytes (None if unknown) from *offset_bytes* on.
 
-        *total_bytes* declares the length that was left open at creation; *notes* are kept with the archive that these
-        bytes end, for people.
+        *total_bytes* declares the length that was left open at creation; *notes* are kept with the archive, for people,
+        when these bytes complete it.
 
         Raises:
-            OffsetMismatch: the server is elsewhere; ask `upload_progress`.
-            UploadGone, UploadNotFound: as there.
+            OffsetMismatch: the server has another offset; ask `upload_progress`.
+            UploadGone, UploadNotFound: as for `upload_progress`.
         """

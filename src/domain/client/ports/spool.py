@@ -14,7 +14,7 @@ from .local_archives import LocalArchive
 
 @frozen
 class Spooled:
-    """A whole dump that lies here, with all that the server is to get with it; *notes* are what it is to say of it."""
+    """A whole dump on this machine, with everything to send with it; *notes* are for the server to keep with it."""
 
     id: ArchiveId
     archive: LocalArchive
@@ -31,13 +31,13 @@ class Spool(Protocol):
     """
 
     def waiting(self) -> list[Spooled]:
-        """The dumps that are whole and described, oldest first. What is neither is removed."""
+        """The dumps that are whole and described, oldest first. Any others are removed."""
 
     def write(self, id: ArchiveId, blocks: Iterable[bytes]) -> LocalArchive:
-        """Write what *blocks* yield. Where they raise, so does this, and nothing stays."""
+        """Write *blocks* to a file. Errors that they raise pass through, and no file stays."""
 
     def describe(self, dump: Spooled) -> None:
-        """Keep what the server is to get with a dump that was written: from now on it is waiting."""
+        """Keep what is to be sent with a written dump: from now on it is waiting."""
 
     def remove(self, dump: Spooled) -> None:
         """Remove a dump and what was kept with it."""
