@@ -57,7 +57,7 @@ def _restored(tarkeep: Tarkeep) -> int:
 
 def _page(tarkeep: Tarkeep, directory: str) -> int:
     opened = tarkeep.open_point(PROFILE)
-    return len(tarkeep.browse.directory(opened, directory.encode(), 100).entries)
+    return len(tarkeep.browse_tree.directory(opened, directory.encode(), 100).entries)
 
 
 def main(way: str, *arguments: str) -> None:

@@ -45,7 +45,7 @@ def main(way: str, place: Path, name: str, start: int, stop: int) -> dict[str, o
     if way == "tarfile":
         return _measured(by_tarfile(place, name), time.perf_counter(), before)
     with open_tarkeep(StorageSettings(data=place)) as tarkeep:
-        archive = tarkeep.find(ARCHIVE.type, ARCHIVE.name, ARCHIVE.profile, principal=ANONYMOUS)
+        archive = tarkeep.find_archive(ARCHIVE.type, ARCHIVE.name, ARCHIVE.profile, principal=ANONYMOUS)
         before = _peak_mib()
         begin = time.perf_counter()
         with tarkeep.unpacker.open(archive) as unpacked:

@@ -28,10 +28,10 @@ def _history(data: Path, path: bytes, *, is_warm: bool) -> float:
     with opened(data) as tarkeep:
         tarkeep.load_points(PROFILE).all()
         if is_warm:
-            tarkeep.history(PROFILE, path)
+            tarkeep.trace_history(PROFILE, path)
 
         def look() -> None:
-            if not tarkeep.history(PROFILE, path):
+            if not tarkeep.trace_history(PROFILE, path):
                 raise WrongAnswer(f"{path!r} has no history")
 
         return cpu_seconds(look)
@@ -47,7 +47,7 @@ def _history_by_names(folder: Path, size: int) -> float:
 
 def _one_file(data: Path, path: bytes) -> float:
     with opened(data) as tarkeep:
-        full = tarkeep.find(BackupType.FULL, "night00000.tar.gz", PROFILE, principal=ANONYMOUS)
+        full = tarkeep.find_archive(BackupType.FULL, "night00000.tar.gz", PROFILE, principal=ANONYMOUS)
 
         def look() -> None:
             for _ in range(_FILES):
@@ -72,7 +72,7 @@ def _pages(data: Path) -> float:
         def walk() -> None:
             after = None
             while True:
-                page = tarkeep.browse.everything(tarkeep.open_point(PROFILE), b"", _PAGE, after)
+                page = tarkeep.browse_tree.everything(tarkeep.open_point(PROFILE), b"", _PAGE, after)
                 if not page.has_more:
                     return
                 after = page.entries[-1].path

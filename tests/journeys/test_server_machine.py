@@ -136,7 +136,7 @@ class ServerMachine(RuleBasedStateMachine):
         archive = self.catalog.find(id)
         self.door.shorten(id, archive.size_bytes // 2)
         with pytest.raises(Exception, match="damaged"):
-            self.tarkeep.read(archive)
+            self.tarkeep.read_archive(archive)
         assert self.catalog.find(id) == evolve(archive, state=ArchiveState.DAMAGED)
         repaired = self.tarkeep.receive(offer(id.name, profile=id.profile, type=id.type), [self.stored[id]])
         assert repaired.outcome is ReceiveOutcome.REPAIRED
@@ -147,14 +147,14 @@ class ServerMachine(RuleBasedStateMachine):
             return
         ids = [
             ArchiveId(one.profile, one.type, one.name)
-            for page in self.tarkeep.list.all(principal=ANONYMOUS)
+            for page in self.tarkeep.list_archives.all(principal=ANONYMOUS)
             for one in page
         ]
         listed = {id: self.catalog.find(id) for id in ids}
         assert listed.keys() == self.stored.keys()
         assert [stored.id for stored in self.door.store.scan()] == sorted(self.stored)
         for id, archive in listed.items():
-            with self.tarkeep.read(archive) as reader:
+            with self.tarkeep.read_archive(archive) as reader:
                 assert b"".join(reader) == self.stored[id]
         assert self.door.staging_is_empty()
         assert self.catalog.open_claims() == []

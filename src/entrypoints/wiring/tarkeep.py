@@ -111,11 +111,11 @@ class Tarkeep:
     audit: AuditLog
     receive: ReceiveArchive
     uploads: Uploads
-    find: FindArchive
-    read: ReadArchive
+    find_archive: FindArchive
+    read_archive: ReadArchive
     examine: ExamineArchive
-    record_members: ReadMembers
-    list: ListArchives
+    read_members: ReadMembers
+    list_archives: ListArchives
     summarise: Summarise
     verify: VerifyInventory
     check_readiness: CheckReadiness
@@ -123,7 +123,7 @@ class Tarkeep:
     rebuild: RebuildCatalog
     adopt_archives: AdoptArchives
     import_folder: ImportFolder
-    link: LinkArchives
+    link_archives: LinkArchives
     load_points: LoadPoints
     keep_snapshot: KeepSnapshot
     adopt_snapshots: AdoptSnapshots
@@ -131,8 +131,8 @@ class Tarkeep:
     open_point: OpenPoint
     make_plan: MakePlan
     restore_tar: RestoreTar
-    browse: BrowseTree
-    history: TraceHistory
+    browse_tree: BrowseTree
+    trace_history: TraceHistory
     list_members: ListMembers
     read_member: ReadMember
     unpacker: Unpacker
@@ -197,11 +197,11 @@ def assemble(
         audit=audit or MemoryAuditLog(),
         receive=receive,
         uploads=_uploads(receive, store, hasher, clock, ids, sessions, upload_locks, upload_limits),
-        find=FindArchive(catalog, visible),
-        read=read,
+        find_archive=FindArchive(catalog, visible),
+        read_archive=read,
         examine=examine,
-        record_members=members,
-        list=ListArchives(catalog, visible),
+        read_members=members,
+        list_archives=ListArchives(catalog, visible),
         summarise=Summarise(catalog, visible),
         verify=VerifyInventory(catalog, visible, SpillingSorter(scratch)),
         check_readiness=CheckReadiness(store, catalog),
@@ -211,7 +211,7 @@ def assemble(
         ),
         adopt_archives=AdoptArchives(store, catalog, examine, max_adopted),
         import_folder=ImportFolder(receive),
-        link=links,
+        link_archives=links,
         load_points=load_points,
         keep_snapshot=KeepSnapshot(store, catalog, hasher),
         read_snapshot=ReadSnapshot(store, catalog, hasher, examine.notifier),
@@ -219,8 +219,8 @@ def assemble(
         open_point=open_point,
         make_plan=MakePlan(load_points, open_point),
         restore_tar=RestoreTar(members, unpacker, examine),
-        browse=BrowseTree(members),
-        history=TraceHistory(load_points, members),
+        browse_tree=BrowseTree(members),
+        trace_history=TraceHistory(load_points, members),
         list_members=ListMembers(members),
         read_member=ReadMember(members, unpacker, examine),
         unpacker=unpacker,

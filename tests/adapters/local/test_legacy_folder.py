@@ -181,7 +181,7 @@ def test_a_real_store_of_the_original_imports_whole(memory: InMemory, tmp_path: 
     files = sorted(copy.glob("*/*.tar.gz"))
     assert (len(report.imported), report.refused) == (len(files), [])
     for file in files:
-        archive = memory.tarkeep.find(BackupType(file.parent.name), file.name, principal=ANONYMOUS)
+        archive = memory.tarkeep.find_archive(BackupType(file.parent.name), file.name, principal=ANONYMOUS)
         sidecar = json.loads(file.with_name(file.name.removesuffix(".gz") + ".json").read_bytes())
         assert archive.digests == digests_of(file.read_bytes())
         assert archive.digests.md5 == sidecar["md5"]

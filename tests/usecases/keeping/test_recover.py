@@ -76,14 +76,15 @@ def test_a_snapshot_file_that_a_crash_left_is_entered(
         assert (tarkeep.adopt_snapshots(), tarkeep.adopt_snapshots()) == (1, 0)
 
         assert [
-            tarkeep.find(id.type, id.name, id.profile, principal=ANONYMOUS).has_snapshot for id in (kept, noted, plain)
+            tarkeep.find_archive(id.type, id.name, id.profile, principal=ANONYMOUS).has_snapshot
+            for id in (kept, noted, plain)
         ] == [
             True,
             True,
             False,
         ]
         assert (
-            tarkeep.find(kept.type, kept.name, kept.profile, principal=ANONYMOUS).lineage.snapshot_after
+            tarkeep.find_archive(kept.type, kept.name, kept.profile, principal=ANONYMOUS).lineage.snapshot_after
             == SNAPSHOT_SHA256
         )
 

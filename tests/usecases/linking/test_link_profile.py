@@ -190,7 +190,7 @@ class LinksMachine(RuleBasedStateMachine):
         def comparing(_members: object, allowed: int | None = None) -> Watched:
             return Watched(self.meanwhile, self.unreadable, allowed)
 
-        members = self.memory.tarkeep.record_members
+        members = self.memory.tarkeep.read_members
         return LinkArchives(
             self.catalog,
             members,
@@ -440,7 +440,7 @@ def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
     book = RuleBook((("*", ProfileRules()),))
     links = LinkArchives(
         catalog,
-        InMemory().tarkeep.record_members,
+        InMemory().tarkeep.read_members,
         book,
         turns,
         comparing=lambda *_: Slow(),  # type: ignore[arg-type]  # it compares

@@ -41,10 +41,10 @@ def looked_into(request: pytest.FixtureRequest) -> tuple[Tarkeep, CountedRecords
     memory = InMemory(records=records)
     tarkeep = memory.tarkeep
     if not is_in_order:
-        few = evolve(tarkeep.history.members, max_names_bytes=1)
+        few = evolve(tarkeep.trace_history.members, max_names_bytes=1)
         tarkeep = evolve(
             tarkeep,
-            history=evolve(tarkeep.history, members=few),
+            trace_history=evolve(tarkeep.trace_history, members=few),
             read_member=evolve(tarkeep.read_member, members=few),
         )
     link = header(b"b", 0, b"1", patch=(157, b"a"))
@@ -66,7 +66,7 @@ def looked_into(request: pytest.FixtureRequest) -> tuple[Tarkeep, CountedRecords
 def test_a_member_is_found(looked_into: tuple[Tarkeep, CountedRecords, bool]) -> None:
     """The last of its name, which is also where a hard link leads; no directory, and nothing that is not there."""
     tarkeep, records, is_in_order = looked_into
-    archive = tarkeep.find(BackupType.FULL, "night0.tar.gz", "document", principal=ANONYMOUS)
+    archive = tarkeep.find_archive(BackupType.FULL, "night0.tar.gz", "document", principal=ANONYMOUS)
 
     for path in (b"a", b"./b", b"//a"):
         found = tarkeep.read_member.find(archive, path)
@@ -81,12 +81,15 @@ def test_a_history_is_told(looked_into: tuple[Tarkeep, CountedRecords, bool]) ->
     """Nothing is read but what is told, where names are in order."""
     tarkeep, records, is_in_order = looked_into
 
-    versions = tarkeep.history("document", b"./a")
+    versions = tarkeep.trace_history("document", b"./a")
 
     assert [(one.change, one.member and one.member.size_bytes) for one in versions] == [
         (HistoryEvent.APPEARED, 6),
         (HistoryEvent.CHANGED, 5),
         (HistoryEvent.DELETED, None),
     ]
-    assert [one.change for one in tarkeep.history("document", b"b")] == [HistoryEvent.APPEARED, HistoryEvent.DELETED]
+    assert [one.change for one in tarkeep.trace_history("document", b"b")] == [
+        HistoryEvent.APPEARED,
+        HistoryEvent.DELETED,
+    ]
     assert (records.readings == 0) is is_in_order

@@ -45,8 +45,8 @@ def entry(archive: BackupArchive) -> InventoryEntry:
 
 def test_an_archive_is_found_without_its_profile_when_only_one_has_it(memory: InMemory, archive: BackupArchive) -> None:
     """The original's clients know nothing of profiles when they download."""
-    assert memory.tarkeep.find(FULL, "a.tar.gz", principal=ANONYMOUS) == archive
-    assert memory.tarkeep.find(FULL, "a.tar.gz", "document", principal=ANONYMOUS) == archive
+    assert memory.tarkeep.find_archive(FULL, "a.tar.gz", principal=ANONYMOUS) == archive
+    assert memory.tarkeep.find_archive(FULL, "a.tar.gz", "document", principal=ANONYMOUS) == archive
 
 
 def test_an_ambiguous_name_names_the_profiles(memory: InMemory, archive: BackupArchive) -> None:
@@ -54,7 +54,7 @@ def test_an_ambiguous_name_names_the_profiles(memory: InMemory, archive: BackupA
     memory.tarkeep.receive(offer(profile="other"), [CONTENT])
 
     with pytest.raises(AmbiguousName) as caught:
-        memory.tarkeep.find(FULL, "a.tar.gz", principal=ANONYMOUS)
+        memory.tarkeep.find_archive(FULL, "a.tar.gz", principal=ANONYMOUS)
 
     assert caught.value.profiles == ("document", "other")
 
@@ -63,7 +63,7 @@ def test_an_ambiguous_name_names_the_profiles(memory: InMemory, archive: BackupA
 def test_what_is_not_there_is_not_found(memory: InMemory, profile: str | None) -> None:
     """Whether or not a profile is named."""
     with pytest.raises(ArchiveNotFound):
-        memory.tarkeep.find(FULL, "a.tar.gz", profile, principal=ANONYMOUS)
+        memory.tarkeep.find_archive(FULL, "a.tar.gz", profile, principal=ANONYMOUS)
 
 
 @pytest.mark.parametrize("harm", ["lost", "cut", "grown"])
@@ -77,16 +77,16 @@ def test_bytes_that_are_not_what_they_were_are_not_given_out(
         memory.store.archives[archive.id].content = CONTENT[:-1] if harm == "cut" else CONTENT + b"\0"
 
     with pytest.raises(ArchiveCorrupt):
-        memory.tarkeep.read(archive)
+        memory.tarkeep.read_archive(archive)
 
     assert memory.catalog.find(archive.id).state is ArchiveState.DAMAGED
 
 
 def test_a_range_is_read(memory: InMemory, archive: BackupArchive) -> None:
     """Start inclusive, stop exclusive, clipped to the archive."""
-    with memory.tarkeep.read(archive, 5, 9) as reader:
+    with memory.tarkeep.read_archive(archive, 5, 9) as reader:
         assert b"".join(reader) == CONTENT[5:9]
-    with memory.tarkeep.read(archive, len(CONTENT) - 2, len(CONTENT) + 10) as reader:
+    with memory.tarkeep.read_archive(archive, len(CONTENT) - 2, len(CONTENT) + 10) as reader:
         assert b"".join(reader) == CONTENT[-2:]
 
 

@@ -57,7 +57,7 @@ def state(memory: InMemory, archive: BackupArchive) -> ArchiveState:
 def test_every_range_comes_back_as_it_was(memory: InMemory, content: bytes, has_sums: bool) -> None:
     """Whole or in part, from and to wherever; by who asks and by what looks inside; nobody is told anything."""
     archive = put(memory, content)
-    read = memory.tarkeep.read
+    read = memory.tarkeep.read_archive
     for start in EDGES:
         for stop in (*EDGES, None):
             if start <= len(content) and (stop is None or start <= stop <= len(content)):
@@ -82,16 +82,16 @@ def test_one_flipped_bit_is_in_no_whole_answer(memory: InMemory, position: int, 
 
     given: list[bytes] = []
     with pytest.raises(ArchiveCorrupt):
-        given.extend(given_by(memory.tarkeep.read(archive)))
+        given.extend(given_by(memory.tarkeep.read_archive(archive)))
     if has_sums:
         assert LARGE.startswith(b"".join(given))
     assert sum(map(len, given)) < len(LARGE)
     assert state(memory, archive) is ArchiveState.DAMAGED
     assert [id for id, _ in memory.notices.told] == [str(archive.id)]
     with pytest.raises(ArchiveCorrupt):
-        list(given_by(memory.tarkeep.read(archive)))
+        list(given_by(memory.tarkeep.read_archive(archive)))
     with pytest.raises(ArchiveCorrupt):
-        memory.tarkeep.read(memory.catalog.find(archive.id))
+        memory.tarkeep.read_archive(memory.catalog.find(archive.id))
     assert len(memory.notices.told) == 1
 
 
@@ -110,7 +110,7 @@ def test_what_looks_inside_is_given_nothing_wrong(memory: InMemory, has_sums: bo
         memory.store.archives[archive.id].content = flip(position)(LARGE)
         given = b""
         try:
-            for block in given_by(memory.tarkeep.read.surely(archive, start, stop)):
+            for block in given_by(memory.tarkeep.read_archive.surely(archive, start, stop)):
                 given += block
         except ArchiveCorrupt:
             assert state(memory, archive) is ArchiveState.DAMAGED
@@ -142,7 +142,7 @@ def test_every_kind_of_rot_is_found(memory: InMemory, content: bytes, has_sums: 
         rot(memory, archive, changes[how])
 
     with pytest.raises(ArchiveCorrupt):
-        list(given_by(memory.tarkeep.read(archive)))
+        list(given_by(memory.tarkeep.read_archive(archive)))
     assert state(memory, archive) is ArchiveState.DAMAGED
     assert len(memory.notices.told) == 1
 
@@ -152,14 +152,14 @@ def test_sums_are_made_again_where_they_are_lost(memory: InMemory) -> None:
     archive = put(memory, LARGE)
     sha256 = archive.digests.sha256
     made = memory.sums.kept.pop(sha256)
-    list(given_by(memory.tarkeep.read(archive, 5)))
+    list(given_by(memory.tarkeep.read_archive(archive, 5)))
     assert memory.sums.kept.pop(sha256) == made
-    list(given_by(memory.tarkeep.read(archive)))
+    list(given_by(memory.tarkeep.read_archive(archive)))
     assert memory.sums.kept.pop(sha256) == made
-    list(given_by(memory.tarkeep.read.surely(archive, 5, 6)))
+    list(given_by(memory.tarkeep.read_archive.surely(archive, 5, 6)))
     assert memory.sums.kept.pop(sha256) == made
     memory.sums.kept[sha256] = BlockSums(5, bytes(4))
-    assert b"".join(given_by(memory.tarkeep.read(archive))) == LARGE
+    assert b"".join(given_by(memory.tarkeep.read_archive(archive))) == LARGE
     assert memory.sums.kept[sha256] == made
 
 
@@ -170,7 +170,7 @@ def test_a_small_archive_needs_no_sums(memory: InMemory) -> None:
     rot(memory, archive, flip(len(SMALL) - 1))
 
     with pytest.raises(ArchiveCorrupt):
-        memory.tarkeep.read(archive, 0, 1)
+        memory.tarkeep.read_archive(archive, 0, 1)
 
 
 def test_what_was_repaired_while_it_was_read_is_not_marked(memory: InMemory) -> None:
@@ -178,10 +178,10 @@ def test_what_was_repaired_while_it_was_read_is_not_marked(memory: InMemory) -> 
     archive = put(memory, LARGE)
     sums = memory.sums.kept[archive.digests.sha256]
 
-    assert isinstance(memory.tarkeep.read.wrong_block(archive, sums, 2), BackendUnavailable)
+    assert isinstance(memory.tarkeep.read_archive.wrong_block(archive, sums, 2), BackendUnavailable)
     assert (state(memory, archive), memory.notices.told) == (ArchiveState.STORED, [])
     rot(memory, archive, flip(2 * BLOCK_BYTES))
-    assert isinstance(memory.tarkeep.read.wrong_block(archive, sums, 2), ArchiveCorrupt)
+    assert isinstance(memory.tarkeep.read_archive.wrong_block(archive, sums, 2), ArchiveCorrupt)
     assert memory.notices.told == [(str(archive.id), "its bytes 524288 to 786431 are not what was received")]
 
 

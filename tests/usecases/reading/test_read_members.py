@@ -104,7 +104,7 @@ def test_records_that_cannot_be_kept_are_no_reason_to_refuse(memory: InMemory) -
     received = memory.tarkeep.receive(offer(), pieces(CONTENT))
 
     assert received.outcome is ReceiveOutcome.NEW
-    assert paths(list(memory.tarkeep.record_members(received.archive))) == [b"document/a", b"document/b"]
+    assert paths(list(memory.tarkeep.read_members(received.archive))) == [b"document/a", b"document/b"]
 
 
 def test_without_validation_nothing_is_recorded(memory: InMemory) -> None:
@@ -115,7 +115,7 @@ def test_without_validation_nothing_is_recorded(memory: InMemory) -> None:
 
     assert archive.contents is None
     assert held(memory) == set()
-    assert paths(list(memory.tarkeep.record_members(archive))) == [b"document/a", b"document/b"]
+    assert paths(list(memory.tarkeep.read_members(archive))) == [b"document/a", b"document/b"]
 
 
 # -- made again ------------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_records_that_are_gone_are_made_from_the_archive(
     before = list(memory.records.read(archive.digests.sha256, directories_only=directories_only))
     memory.records.remove(archive.digests.sha256)
 
-    made = list(memory.tarkeep.record_members(archive, directories_only=directories_only))
+    made = list(memory.tarkeep.read_members(archive, directories_only=directories_only))
 
     assert made == before
     assert len(made) == (3_000 if directories_only else 6_000)
@@ -151,7 +151,7 @@ def test_records_that_cannot_be_kept_are_passed_on(
     before = list(memory.records.read(archive.digests.sha256, directories_only=directories_only))
     memory.records = RecordsThatCannotBeKept()
 
-    assert list(memory.tarkeep.record_members(archive, directories_only=directories_only)) == before
+    assert list(memory.tarkeep.read_members(archive, directories_only=directories_only)) == before
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "another"])
@@ -169,7 +169,7 @@ def test_nothing_is_made_of_damaged_bytes(memory: InMemory, archive: BackupArchi
         stored.content = CONTENT.ljust(len(NESTED), b"\0")
 
     with pytest.raises(ArchiveCorrupt):
-        memory.tarkeep.record_members(archive)
+        memory.tarkeep.read_members(archive)
 
     assert held(memory) == set()
 
@@ -180,7 +180,7 @@ def test_an_archive_that_is_no_tar_says_so(memory: InMemory) -> None:
     archive = receive(offer(), pieces(gz(b"text" * 300))).archive
 
     with pytest.raises(NotATar):
-        memory.tarkeep.record_members(archive)
+        memory.tarkeep.read_members(archive)
 
     assert held(memory) == set()
 
@@ -189,7 +189,7 @@ def test_limits_hold_for_stored_archives(memory: InMemory, archive: BackupArchiv
     """They may be lower than when it arrived."""
     limited = ReadMembers(
         MemoryMemberRecords(),
-        memory.tarkeep.read,
+        memory.tarkeep.read_archive,
         TargzInspector(limits=InspectionLimits(max_members=10)),
     )
 
@@ -201,7 +201,9 @@ def test_more_names_than_can_be_held_are_refused_before_anything_is_read(
     memory: InMemory, archive: BackupArchive
 ) -> None:
     """How many members an archive has is known."""
-    limited = ReadMembers(MemoryMemberRecords(), memory.tarkeep.read, TargzInspector(), max_names_bytes=6_000 * 20 - 1)
+    limited = ReadMembers(
+        MemoryMemberRecords(), memory.tarkeep.read_archive, TargzInspector(), max_names_bytes=6_000 * 20 - 1
+    )
     memory.store.remove(archive.id)
 
     with pytest.raises(TreeTooLarge):
@@ -246,8 +248,8 @@ def test_whoever_meets_damaged_records_makes_them_anew(memory: InMemory, tmp_pat
         lambda members: members.again(lambda: told(members.table(archive, base))),
         lambda members: members.footprint(archive),
     ]
-    positions = [record.at for record in memory.tarkeep.record_members(archive)][::7]
-    members = memory.tarkeep.record_members
+    positions = [record.at for record in memory.tarkeep.read_members(archive)][::7]
+    members = memory.tarkeep.read_members
     members.table(base)
     members.table(archive, base)
     damaged = {"own": archive, "base": base}[whose].digests.sha256
@@ -264,4 +266,4 @@ def test_whoever_meets_damaged_records_makes_them_anew(memory: InMemory, tmp_pat
         file.write_bytes(rotten)
         memory.records = FilesystemMemberRecords(tmp_path, SequenceIds())  # type: ignore[assignment]
         which = number % len(looks)
-        assert looks[which](memory.tarkeep.record_members) == expected[which]
+        assert looks[which](memory.tarkeep.read_members) == expected[which]

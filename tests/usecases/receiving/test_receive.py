@@ -249,7 +249,7 @@ class TestRepair:
         assert received.outcome is ReceiveOutcome.REPAIRED
         assert received.archive == archive
         assert memory.catalog.find(archive.id) == archive
-        with memory.tarkeep.read(archive) as reader:
+        with memory.tarkeep.read_archive(archive) as reader:
             assert b"".join(reader) == CONTENT
 
     def test_other_bytes_do_not_repair_it(self, memory: InMemory) -> None:
@@ -392,7 +392,7 @@ def test_dying_at_any_step_loses_nothing_and_leaves_nothing() -> None:
         assert staging_is_empty(memory.store)
         assert memory.catalog.open_claims() == []
         for archive in entries:
-            with memory.tarkeep.read(archive) as reader:
+            with memory.tarkeep.read_archive(archive) as reader:
                 assert b"".join(reader) == CONTENT
         seen.add(len(entries))
         assert memory.tarkeep.receive(offer(), [CONTENT]).archive.digests == digests_of(CONTENT)

@@ -56,7 +56,7 @@ def points_over(archives: Iterable[BackupArchive], inc_base: IncBase = IncBase.L
     """Points of these archives, each of which fits every other."""
     catalog, rules = MemoryCatalog(), RuleBook((("*", ProfileRules(inc_base)),))
     catalog.adopt(list(archives))
-    members = InMemory().tarkeep.record_members
+    members = InMemory().tarkeep.read_members
     links = LinkArchives(catalog, members, rules, ProcessTurns(), comparing=_Fitting, seeing=NothingSeen)
     return LoadPoints(catalog, links, rules)("p")
 

@@ -40,8 +40,8 @@ def test_a_tree_that_is_too_large_keeps_nobody_from_its_plan() -> None:
     tarkeep = InMemory().tarkeep
     in_the_way = member(b"a/b", b"1") + member(b"a", b"2")
     tarkeep.receive(Offer(ArchiveId("host", BackupType.FULL, "a.tar.gz")), [gz(in_the_way + END)])
-    members = evolve(tarkeep.record_members, max_names_bytes=10)
-    load = evolve(tarkeep.load_points, links=evolve(tarkeep.link, members=members))
+    members = evolve(tarkeep.read_members, max_names_bytes=10)
+    load = evolve(tarkeep.load_points, links=evolve(tarkeep.link_archives, members=members))
     open = OpenPoint(load, members, tarkeep.examine)
     made = MakePlan(load, open)("host")
 

@@ -35,7 +35,7 @@ def memory() -> InMemory:
 
 
 def sizes(opened: OpenedPoint, tarkeep: Tarkeep) -> list[int]:
-    found = tarkeep.browse.directory(opened, b"", 10).entries
+    found = tarkeep.browse_tree.directory(opened, b"", 10).entries
     return [entry.member.size_bytes for entry in found if entry.member is not None]
 
 
@@ -88,9 +88,9 @@ def test_pages_come_to_the_whole(memory: InMemory, limit: int, pattern: bytes) -
         while True:
             after = found[-1].path if found else None
             if pattern:
-                page = tarkeep.browse.search(opened, pattern, limit, after)
+                page = tarkeep.browse_tree.search(opened, pattern, limit, after)
             else:
-                page = tarkeep.browse.everything(opened, below, limit, after)
+                page = tarkeep.browse_tree.everything(opened, below, limit, after)
             found += page.entries
             if not page.has_more:
                 break

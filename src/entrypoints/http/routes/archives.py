@@ -99,9 +99,9 @@ async def get_archive(request: Request) -> Response:
     context = Context.of(request)
     id = _requested_id(request)
     archive: BackupArchive = await context.run(
-        lambda: context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
+        lambda: context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
     )
-    return await archive_response(request, archive, context.tarkeep.read, context.executor, attachment=True)
+    return await archive_response(request, archive, context.tarkeep.read_archive, context.executor, attachment=True)
 
 
 async def list_archives(request: Request) -> Response:
@@ -111,7 +111,7 @@ async def list_archives(request: Request) -> Response:
     limit = whole_number(query, "limit", 100, 1, MAX_PAGE)
     try:
         page = await context.run(
-            lambda: context.tarkeep.list(
+            lambda: context.tarkeep.list_archives(
                 profile=profile, type=type, cursor=query.get("cursor"), limit=limit, principal=principal
             )
         )

@@ -89,7 +89,7 @@ def requested_time(request: Request, context: Context, profile: str) -> datetime
     word, slash, name = text.rpartition("/")
     if name.endswith(".tar.gz"):
         types = [BackupType.parse(word)] if slash else list(BackupType)
-        return context.tarkeep.find.of_types(profile, types, check_archive_name(name)).id
+        return context.tarkeep.find_archive.of_types(profile, types, check_archive_name(name)).id
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -318,7 +318,7 @@ async def put_snapshot(request: Request) -> Response:
 
     def keep(blocks: Iterator[bytes]) -> Response:
         is_new = context.tarkeep.keep_snapshot(id, _not_empty(blocks))
-        archive = context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
+        archive = context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
         body = {**archive_reference(id), "snapshot": {"sha256": archive.lineage.snapshot_after}}
         result = "new" if is_new else "duplicate"
         note_written(request, f"snapshot file of {id}", archive.lineage.snapshot_after, result)
@@ -342,7 +342,7 @@ async def suspect(request: Request) -> Response:
     """What a client got of an archive has another SHA-256: have it read again."""
     context, id = Context.of(request), requested_archive(request)
     archive = await context.run(
-        lambda: context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
+        lambda: context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
     )
     principal = principal_of(request)
     whose = principal.token or (request.client.host if request.client else "")
@@ -357,7 +357,7 @@ async def get_snapshot(request: Request) -> Response:
     context, id = Context.of(request), requested_archive(request)
 
     def opened() -> tuple[BackupArchive, ArchiveReader]:
-        archive = context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
+        archive = context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
         return archive, context.tarkeep.read_snapshot(id)
 
     archive, reader = await context.run(opened)

@@ -118,7 +118,9 @@ async def list_all(request: Request) -> Response:
 
     def pages(type: BackupType) -> Iterator[Sequence[ListedArchive]]:
         is_asked = only in (None, type)
-        return context.tarkeep.list.all(profile=profile, type=type, principal=principal) if is_asked else iter(())
+        return (
+            context.tarkeep.list_archives.all(profile=profile, type=type, principal=principal) if is_asked else iter(())
+        )
 
     return context.stream_json(request, listed_by_type(pages))
 
@@ -127,7 +129,7 @@ async def list_type(request: Request) -> Response:
     context = Context.of(request)
     type = BackupType.parse(request.path_params["type"])
     profile, principal = optional_profile(request.query_params), principal_of(request)
-    pages = context.tarkeep.list.all(profile=profile, type=type, principal=principal)
+    pages = context.tarkeep.list_archives.all(profile=profile, type=type, principal=principal)
     return context.stream_json(request, listed_of_type(type, pages))
 
 
@@ -136,8 +138,8 @@ async def download(request: Request) -> Response:
     type = BackupType.parse(request.path_params["type"])
     name = _possible_name(type, request.path_params["name"])
     profile, principal = optional_profile(request.query_params), principal_of(request)
-    archive = await context.run(lambda: context.tarkeep.find(type, name, profile, principal=principal))
-    return await archive_response(request, archive, context.tarkeep.read, context.executor, attachment=True)
+    archive = await context.run(lambda: context.tarkeep.find_archive(type, name, profile, principal=principal))
+    return await archive_response(request, archive, context.tarkeep.read_archive, context.executor, attachment=True)
 
 
 def _possible_name(type: BackupType, name: str) -> str:

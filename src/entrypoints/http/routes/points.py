@@ -125,7 +125,7 @@ async def show_point(request: Request) -> Response:
         )
         path = [archive_reference(archive.id) | {"size": archive.size_bytes} for archive in point.archives]
         parent = next((one for one in point.archives if one.id == point.link.parent), None)
-        fit = None if parent is None else context.tarkeep.link.compared(point.archive, parent)
+        fit = None if parent is None else context.tarkeep.link_archives.compared(point.archive, parent)
         names = [] if fit is None else [path_text(name) for name in fit.examples]
         missing = {"count": 0 if fit is None else fit.unresolved, "names": names}
         return {"profile": id.profile} | told | {"not_archived": missing, "path": path}

@@ -103,12 +103,12 @@ async def tree(request: Request) -> Response:
     if asked == "true":
         return await _listing(
             request,
-            lambda context, opened, limit, after: context.tarkeep.browse.everything(opened, path, limit, after),
+            lambda context, opened, limit, after: context.tarkeep.browse_tree.everything(opened, path, limit, after),
             path,
         )
     return await _listing(
         request,
-        lambda context, opened, limit, after: context.tarkeep.browse.directory(
+        lambda context, opened, limit, after: context.tarkeep.browse_tree.directory(
             opened, path, limit, after and after.rpartition(b"/")[2]
         ),
         path,
@@ -121,7 +121,9 @@ async def find(request: Request) -> Response:
         raise Problem(400, "invalid-parameter", "name is missing: a part of a name, or a pattern such as *.conf")
     pattern = requested_path(text, "name")
     return await _listing(
-        request, lambda context, opened, limit, after: context.tarkeep.browse.search(opened, pattern, limit, after), b""
+        request,
+        lambda context, opened, limit, after: context.tarkeep.browse_tree.search(opened, pattern, limit, after),
+        b"",
     )
 
 
@@ -207,7 +209,7 @@ async def history(request: Request) -> Response:
                     "size": version.member and version.member.size_bytes,
                     "mtime": version.member and nanoseconds_rfc3339(version.member.mtime_ns),
                 }
-                for version in context.tarkeep.history(profile, path)
+                for version in context.tarkeep.trace_history(profile, path)
             ],
         }
     )
@@ -223,7 +225,7 @@ async def list_members(request: Request) -> Response:
     after = whole_number(query, "cursor", -1, 0, 1 << 62)
 
     def answer() -> Response:
-        archive = context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
+        archive = context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
         page = context.tarkeep.list_members(archive, limit, after)
         following = str(page.entries[-1].at) if page.has_more else None
         body = {
@@ -240,7 +242,7 @@ async def get_member(request: Request) -> Response:
     path = requested_path(checked_text(request.path_params["path"], "the path"))
 
     def find_member() -> tuple[BackupArchive, Member]:
-        archive = context.tarkeep.find(id.type, id.name, id.profile, principal=principal_of(request))
+        archive = context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
         return archive, context.tarkeep.read_member.find(archive, path)
 
     archive, member = await context.run(find_member)

@@ -272,4 +272,6 @@ def _told(context: Context, upload: Upload, principal: Principal) -> dict[str, o
 
 
 def _archive(context: Context, id: ArchiveId, principal: Principal) -> object:
-    return msgspec.to_builtins(v1_archive(context.tarkeep.find(id.type, id.name, id.profile, principal=principal)))
+    return msgspec.to_builtins(
+        v1_archive(context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal))
+    )
