@@ -20,6 +20,7 @@ from tarkeep.domain.errors.archives import AlreadyPublished, ArchiveCorrupt, Arc
 from tarkeep.domain.errors.uploads import StagedBytesMissing
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.store import ArchiveStore, Block, StoredArchive
+from tarkeep.domain.usecases.keeping.store_promises import PROMISES, Promise
 from tests.support.store_doors import LONG_AGO, SOON, StoreDoor
 
 MIB = 1 << 20
@@ -57,21 +58,20 @@ def pattern(size: int) -> bytes:
 
 
 class ArchiveStoreContract:
-    """One test per promise of the port."""
+    """One test per promise of the port: those that operators can try, and what only a back door shows."""
+
+    @pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.sentence)
+    def test_what_operators_can_try_is_kept(self, door: StoreDoor, promise: Promise) -> None:
+        """Nothing is left in staging or open, and what has to be there afterwards is there after a crash, too."""
+        promise.kept_by(door.store)
+
+        assert door.staging_is_empty()
+        assert door.open_files() == 0
+        if promise.afterwards is not None:
+            door.crash()
+            promise.afterwards(door.store)
 
     # -- on the way in ---------------------------------------------------------------------------------------------
-
-    def test_a_published_archive_is_found_listed_and_read(self, door: StoreDoor) -> None:
-        """What was written and sealed is what stat, scan and read give."""
-        with door.store.begin() as writer:
-            writer.write(b"first ")
-            writer.write(b"second")
-            writer.seal(b'{"about": "it"}')
-            writer.publish(ID)
-
-        assert door.store.stat(ID) == StoredArchive(ID, 12, b'{"about": "it"}')
-        assert list(door.store.scan()) == [StoredArchive(ID, 12, b'{"about": "it"}')]
-        assert get(door.store, ID) == b"first second"
 
     def test_nothing_is_visible_before_publish(self, door: StoreDoor) -> None:
         """An archive that is written and sealed, but not published, is in neither stat, scan nor read."""
@@ -288,32 +288,6 @@ class ArchiveStoreContract:
 
         assert door.store.stat(ID) == StoredArchive(ID, 5, b"fresh")
 
-    def test_of_racing_publishers_of_one_name_exactly_one_wins(self, door: StoreDoor) -> None:
-        """Eight threads, one identity: one publishes, seven are refused, and bytes and side-car are of the same one."""
-        store = door.store
-        for turn in range(10):
-            id = ArchiveId("race", BackupType.FULL, f"turn-{turn}.tar.gz")
-            start = threading.Barrier(8)
-
-            def attempt(number: int, id: ArchiveId = id, start: threading.Barrier = start) -> int | None:
-                with store.begin() as writer:
-                    writer.write(b"%d" % number * (number + 1))
-                    writer.seal(b"%d" % number)
-                    start.wait()
-                    try:
-                        writer.publish(id)
-                    except AlreadyPublished:
-                        return None
-                    return number
-
-            with ThreadPoolExecutor(8) as pool:
-                winners = [number for number in pool.map(attempt, range(8)) if number is not None]
-
-            assert len(winners) == 1
-            assert store.stat(id).sidecar == b"%d" % winners[0]
-            assert get(store, id) == b"%d" % winners[0] * (winners[0] + 1)
-        assert door.staging_is_empty()
-
     def test_an_archive_is_seen_whole_or_not_at_all(self, door: StoreDoor) -> None:
         """While one thread publishes and removes, no other ever sees bytes without their side-car."""
         store = door.store
@@ -478,22 +452,6 @@ class ArchiveStoreContract:
         """No archive, no entry."""
         assert list(door.store.scan()) == []
 
-    def test_scan_goes_in_the_order_of_identities(self, door: StoreDoor) -> None:
-        """Profile, then the word of the type, then name; each by code points, whatever a disk thinks of order."""
-        ids = [
-            ArchiveId(profile, type, name)
-            for profile in ("b", "a.b", "a", "a-b", "B", "1")
-            for type in BackupType
-            for name in ("ab.tar.gz", "a.tar.gz", "a b.tar.gz", "Z.tar.gz", "ä.tar.gz", "日本 (1).tar.gz")
-        ]
-        for id in ids:
-            put(door.store, id, id.name.encode(), str(id).encode())
-        found = list(door.store.scan())
-
-        assert [entry.id for entry in found] == sorted(ids)
-        assert all(entry.sidecar == str(entry.id).encode() for entry in found)
-        assert all(get(door.store, id) == id.name.encode() for id in ids)
-
     def test_the_longest_and_oddest_names_are_stored(self, door: StoreDoor) -> None:
         """Whatever `naming` allows can be published, found and read."""
         names = [
@@ -553,14 +511,6 @@ class ArchiveStoreContract:
         del scan
 
         assert door.open_files() == 0
-
-    def test_usage_tells_used_and_free_bytes(self, door: StoreDoor) -> None:
-        """Both are counts of bytes, and a medium that takes archives has some free."""
-        put(door.store, ID, b"bytes")
-        usage = door.store.usage()
-
-        assert usage.used_bytes > 0
-        assert usage.free_bytes > 0
 
     # -- describing afterwards ---------------------------------------------------------------------------------------
 
@@ -667,14 +617,6 @@ class ArchiveStoreContract:
         assert door.open_files() == 0
         door.store.keep_snapshot(ID, [b"another"])
         assert snapshot_of(door.store) == b"another"
-
-    def test_a_snapshot_file_survives_a_crash(self, door: StoreDoor) -> None:
-        """What was kept is there for the next process."""
-        put(door.store, ID, b"bytes")
-        door.store.keep_snapshot(ID, [b"snapshot"])
-        door.crash()
-
-        assert snapshot_of(door.store) == b"snapshot"
 
     def test_a_snapshot_file_is_never_replaced(self, door: StoreDoor) -> None:
         """The same again is a success, another one is refused."""

@@ -51,6 +51,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("tls self-signed", "server.access:self_signed", "Make a certificate that nobody else vouches for."),
         Command("audit verify", "server.access:verify_audit", "Check that nothing in the audit log was changed."),
         Command("audit head", "server.access:audit_head", "Print the head of the audit log, to be kept elsewhere."),
+        Command("validate-store", "server.validate_store:validate_store", "Try what archives need of a store."),
         Command("rebuild", "server.serve:rebuild", "Make the catalog anew from the store."),
         Command("import", "server.serve:import_", "Take in the archives of an original server."),
     ),

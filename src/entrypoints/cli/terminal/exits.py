@@ -68,6 +68,7 @@ _INTERRUPTED = {
     "import": "what was imported stays, run the same command again to go on",
     "rebuild": "run the same command again before the server is started",
     "serve": "nothing was served yet",
+    "validate-store": "what it tried is removed, run the same command again",
     "token": "tarkeep token list shows the tokens as they are",
 }
 _UNCHANGED = "nothing was changed, run the same command again"

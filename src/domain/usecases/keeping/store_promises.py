@@ -1,0 +1,280 @@
+"""
+What every archive store has to promise, each as a sentence and as something that is tried on a store.
+
+A promise is tried through the port alone, on an empty store that nobody else uses. So whatever a store is made of can
+be held to it: by the tests of its contract, and by an operator before archives are entrusted to it. What cannot be seen
+through the port, such as that a power cut takes nothing, is left to the tests of the adapter.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Barrier
+
+from attrs import frozen
+
+from ...errors.archives import AlreadyPublished, ArchiveNotFound, SnapshotNotFound
+from ...identity.archive_id import ArchiveId, BackupType
+from ...ports.store import ArchiveReader, ArchiveStore, StoredArchive
+
+_PROFILE = "validate-store"
+_ONE = ArchiveId(_PROFILE, BackupType.FULL, "one.tar.gz")
+_OTHER = ArchiveId(_PROFILE, BackupType.INC, "other.tar.gz")
+_UPLOAD = "validate-store"
+_MIB = 1 << 20
+_RACERS = 8
+
+
+class PromiseBroken(Exception):
+    """A store did something else than it promises; the text says what."""
+
+
+@frozen
+class Promise:
+    """
+    A sentence about a store, and what shows that it keeps it. Each call raises `PromiseBroken` if it does not.
+
+    *afterwards* is tried on the same store once it was closed and opened again. What either leaves in the store is for
+    the caller to remove.
+    """
+
+    sentence: str
+    kept_by: Callable[[ArchiveStore], None]
+    afterwards: Callable[[ArchiveStore], None] | None = None
+
+
+def _stored_and_read(store: ArchiveStore) -> None:
+    content = _content(3 * _MIB + 7)
+    _put(store, _ONE, content, b'{"about": "one"}')
+
+    said = StoredArchive(_ONE, len(content), b'{"about": "one"}')
+    _expect(store.stat(_ONE) == said, "stat tells another size or side-car than what was stored")
+    _expect(list(store.scan()) == [said], "a scan does not list what was stored")
+    _expect(list(store.ids()) == [_ONE], "the names do not list what was stored")
+    _expect(_read(store.read(_ONE)) == content, "other bytes are read than were written")
+
+
+def _invisible_before_publishing(store: ArchiveStore) -> None:
+    with store.begin() as writer:
+        writer.write(b"bytes")
+        writer.seal(b"{}")
+        _expect_absent(store, "an archive is seen before it is published")
+    _expect_absent(store, "an archive is seen that was never published")
+    left = store.sweep(datetime.max.replace(tzinfo=UTC))
+    _expect(left == 0, "an archive that was given up left something in staging")
+
+
+def _never_overwritten(store: ArchiveStore) -> None:
+    _put(store, _ONE, b"first", b"1")
+    try:
+        _put(store, _ONE, b"another", b"2")
+    except AlreadyPublished:
+        pass
+    else:
+        raise PromiseBroken("a second archive was stored under the name of the first")
+    _expect(_read(store.read(_ONE)) == b"first", "the bytes of the first archive were replaced")
+    _expect(store.stat(_ONE).sidecar == b"1", "the side-car of the first archive was replaced")
+
+
+def _one_of_racers_wins(store: ArchiveStore) -> None:
+    for turn in range(5):
+        id = ArchiveId(_PROFILE, BackupType.FULL, f"race-{turn}.tar.gz")
+        start = Barrier(_RACERS)
+
+        def attempt(number: int, id: ArchiveId = id, start: Barrier = start) -> bool:
+            with store.begin() as writer:
+                writer.write(b"%d" % number * (number + 1))
+                writer.seal(b"%d" % number)
+                start.wait(60)
+                try:
+                    writer.publish(id)
+                except AlreadyPublished:
+                    return False
+                return True
+
+        with ThreadPoolExecutor(_RACERS) as pool:
+            winners = [number for number, won in enumerate(pool.map(attempt, range(_RACERS))) if won]
+        _expect(len(winners) == 1, f"{len(winners)} of {_RACERS} were told that theirs is stored")
+        (winner,) = winners
+        _expect(
+            (_read(store.read(id)), store.stat(id).sidecar) == (b"%d" % winner * (winner + 1), b"%d" % winner),
+            "what is stored is not the archive of the one that was told so",
+        )
+
+
+def _ranges(store: ArchiveStore) -> None:
+    content = _content(2 * _MIB + 7)
+    _put(store, _ONE, content)
+    for start, stop in (
+        (0, None), (0, 0), (1, 2), (_MIB - 1, _MIB + 1), (2 * _MIB, 10**12), (len(content), None), (10**12, None)
+    ):  # fmt: skip
+        with store.read(_ONE, start, stop) as reader:
+            size, blocks = reader.size_bytes, list(reader)
+        _expect(b"".join(blocks) == content[start:stop], f"bytes {start} to {stop} are others than those asked for")
+        _expect(size == len(content[start:stop]), f"the length of bytes {start} to {stop} is told wrongly")
+        _expect(all(0 < len(block) <= _MIB for block in blocks), "a block is empty, or larger than 1 MiB")
+
+
+def _absent_is_told(store: ArchiveStore) -> None:
+    _put(store, _OTHER, b"bytes")
+    for asked in (store.read, store.stat):
+        try:
+            asked(_ONE)
+        except ArchiveNotFound:
+            continue
+        raise PromiseBroken(f"{asked.__name__} of an archive that is not there says nothing of that")
+
+
+def _names_in_order(store: ArchiveStore) -> None:
+    names = ("a.tar.gz", "a b.tar.gz", "Z.tar.gz", "é" * 96 + ".tar.gz", "日本 (1).tar.gz", "a" * 193 + ".tar.gz")
+    profiles = ("b", "a.b", "a", "a-b", "B", "1")
+    ids = [ArchiveId(profile, type, name) for profile in profiles for type in BackupType for name in names]
+    for id in ids:
+        _put(store, id, id.name.encode(), str(id).encode())
+    found = list(store.scan())
+
+    _expect([one.id for one in found] == sorted(ids), "names are lost, changed or out of order")
+    _expect(all(one.sidecar == str(one.id).encode() for one in found), "side-cars are confused")
+    _expect(all(_read(store.read(id)) == id.name.encode() for id in ids), "archives are confused")
+
+
+def _sidecars_given_way(store: ArchiveStore) -> None:
+    _put(store, _ONE, b"bytes", b"old")
+    try:
+        store.annotate(_ONE, b"new", b"not what it has")
+    except AlreadyPublished:
+        pass
+    else:
+        raise PromiseBroken("a side-car was replaced by who did not know it")
+    store.annotate(_ONE, b"new", b"old")
+    _expect(store.stat(_ONE) == StoredArchive(_ONE, 5, b"new"), "a side-car was not replaced by who knew it")
+
+
+def _snapshot_files(store: ArchiveStore) -> None:
+    content = _content(_MIB + 5)
+    _put(store, _ONE, b"bytes")
+    store.keep_snapshot(_ONE, [content[:100], content[100:]])
+    store.keep_snapshot(_ONE, [content])
+    _expect(_read(store.snapshot(_ONE)) == content, "another snapshot file is read than was kept")
+    _expect(store.stat(_ONE).has_snapshot and list(store.snapshots()) == [_ONE], "a kept snapshot file is not told")
+    try:
+        store.keep_snapshot(_ONE, [b"another"])
+    except AlreadyPublished:
+        pass
+    else:
+        raise PromiseBroken("another snapshot file took the place of the first")
+    store.remove(_ONE)
+    try:
+        store.snapshot(_ONE)
+    except SnapshotNotFound:
+        return
+    raise PromiseBroken("the snapshot file of a removed archive is still given out")
+
+
+def _repaired(store: ArchiveStore) -> None:
+    _put(store, _ONE, b"damaged", b"1")
+    with store.begin() as writer:
+        writer.write(b"whole")
+        writer.seal(b"2")
+        writer.replace(_ONE)
+    _expect(_read(store.read(_ONE)) == b"whole", "the damaged bytes are still there")
+    _expect(store.stat(_ONE) == StoredArchive(_ONE, 5, b"2"), "size or side-car are still those of the damaged archive")
+
+
+def _removed(store: ArchiveStore) -> None:
+    _put(store, _ONE, b"bytes")
+    store.remove(_ONE)
+    store.remove(_ONE)
+    _expect_absent(store, "a removed archive is still seen")
+    _put(store, _ONE, b"again")
+    _expect(_read(store.read(_ONE)) == b"again", "a name that became free gives other bytes than those sent last")
+
+
+def _uploads_go_on(store: ArchiveStore) -> None:
+    with store.resume(_UPLOAD, 0) as writer:
+        writer.write(b"first ")
+        writer.sync()
+        writer.write(b"torn")
+        writer.sync()
+    _expect(store.staged_bytes(_UPLOAD) == 10, "it is told wrongly how much of an upload has come")
+    with store.resume(_UPLOAD, 6) as writer:
+        writer.write(b"second")
+        writer.seal(b"{}")
+        writer.publish(_ONE)
+    _expect(_read(store.read(_ONE)) == b"first second", "an upload that went on is another archive")
+    with store.resume(_UPLOAD, 0) as writer:
+        writer.write(b"given up")
+        writer.sync()
+    store.discard(_UPLOAD)
+    _expect(store.staged_bytes(_UPLOAD) == 0, "a dropped upload is still in staging")
+
+
+def _kept(store: ArchiveStore) -> None:
+    _put(store, _ONE, b"bytes", b"about it")
+    store.keep_snapshot(_ONE, [b"snapshot"])
+
+
+def _there_again(store: ArchiveStore) -> None:
+    said = StoredArchive(_ONE, 5, b"about it", has_snapshot=True)
+    _expect(list(store.scan()) == [said], "what was stored is not there any more")
+    _expect(_read(store.read(_ONE)) == b"bytes", "the bytes have changed")
+    _expect(_read(store.snapshot(_ONE)) == b"snapshot", "the snapshot file has changed")
+
+
+def _room_is_told(store: ArchiveStore) -> None:
+    _put(store, _ONE, b"bytes")
+    usage = store.usage()
+    _expect(usage.used_bytes > 0 and usage.free_bytes > 0, "used or free bytes are told to be none")
+
+
+PROMISES = (
+    Promise("What is stored is listed, and read byte for byte.", _stored_and_read),
+    Promise("Nobody sees an archive before it is published, and one that is given up leaves nothing.",
+            _invisible_before_publishing),
+    Promise("Nothing is overwritten.", _never_overwritten),
+    Promise("Of several that store one name at once exactly one succeeds.", _one_of_racers_wins),
+    Promise("A part of an archive is given as it was asked for.", _ranges),
+    Promise("What is not there is told not to be there.", _absent_is_told),
+    Promise("Every name that an archive may have is kept, and listed in order.", _names_in_order),
+    Promise("A side-car gives way only to who knows what it says.", _sidecars_given_way),
+    Promise("A snapshot file of tar is kept with its archive, and goes with it.", _snapshot_files),
+    Promise("A damaged archive is replaced by a whole one.", _repaired),
+    Promise("What is removed is gone, and its name is free.", _removed),
+    Promise("An upload that broke off goes on from the bytes that have come.", _uploads_go_on),
+    Promise("What is stored is there when the store is opened again.", _kept, _there_again),
+    Promise("It is told how much room there is.", _room_is_told),
+)  # fmt: skip
+
+
+def _put(store: ArchiveStore, id: ArchiveId, content: bytes, sidecar: bytes = b"{}") -> None:
+    with store.begin() as writer:
+        writer.write(content)
+        writer.seal(sidecar)
+        writer.publish(id)
+
+
+def _read(reading: ArchiveReader) -> bytes:
+    with reading as reader:
+        return b"".join(reader)
+
+
+def _content(size: int) -> bytes:
+    """*size* bytes of which no two parts are alike."""
+    return hashlib.shake_128(b"validate-store").digest(size)
+
+
+def _expect(is_so: bool, otherwise: str) -> None:
+    if not is_so:
+        raise PromiseBroken(otherwise)
+
+
+def _expect_absent(store: ArchiveStore, otherwise: str) -> None:
+    _expect(not list(store.ids()) and not list(store.scan()), otherwise)
+    try:
+        store.stat(_ONE)
+    except ArchiveNotFound:
+        return
+    raise PromiseBroken(otherwise)

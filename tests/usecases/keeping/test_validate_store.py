@@ -1,0 +1,189 @@
+"""What operators can try on a store: a good one keeps every promise, and each promise is broken by some store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from attrs import define
+
+from tarkeep.adapters.filesystem.archive_store import FilesystemArchiveStore
+from tarkeep.adapters.memory.store import MemoryArchiveStore
+from tarkeep.domain.archives.totals import Usage
+from tarkeep.domain.errors.archives import AlreadyPublished
+from tarkeep.domain.identity.archive_id import ArchiveId
+from tarkeep.domain.ports.store import ArchiveReader, ArchiveStore, Block, StoredArchive
+from tarkeep.domain.usecases.keeping.store_promises import PROMISES
+from tarkeep.domain.usecases.keeping.validate_store import ValidateStore, Verdict
+from tests.support.clocks import FixedClock, SequenceIds
+
+
+def memory() -> MemoryArchiveStore:
+    return MemoryArchiveStore(FixedClock())
+
+
+def always(store: ArchiveStore) -> Callable[[], AbstractContextManager[ArchiveStore]]:
+    return lambda: nullcontext(store)
+
+
+def test_a_good_store_keeps_every_promise_and_nothing_is_left_in_it() -> None:
+    store = memory()
+
+    verdicts = list(ValidateStore(always(store))())
+
+    assert verdicts == [Verdict(promise.sentence, None) for promise in PROMISES]
+    assert list(store.ids()) == []
+    assert store.staging_is_empty
+
+
+def test_so_does_a_folder(tmp_path: Path) -> None:
+    opened = lambda: closing(FilesystemArchiveStore.open(tmp_path / "data", ids=SequenceIds()))  # noqa: E731
+
+    assert [verdict.broken for verdict in ValidateStore(opened)()] == [None] * len(PROMISES)
+    assert not [path for path in (tmp_path / "data" / "archives").rglob("*") if path.is_file()]
+
+
+@define(eq=False)
+class Overwriting(MemoryArchiveStore):
+    def _publish(self, id: ArchiveId, staged: object, sidecar: bytes) -> None:
+        self._replace(id, staged, sidecar)  # type: ignore[arg-type]
+
+
+@define(eq=False)
+class Repeating(MemoryArchiveStore):
+    """Gives a whole archive where a part of it is asked for."""
+
+    def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
+        return MemoryArchiveStore.read(self, id)
+
+
+@define(eq=False)
+class Inventing(MemoryArchiveStore):
+    def stat(self, id: ArchiveId) -> StoredArchive:
+        try:
+            return MemoryArchiveStore.stat(self, id)
+        except Exception:
+            return StoredArchive(id, 0, None)
+
+
+@define(eq=False)
+class Unordered(MemoryArchiveStore):
+    def scan(self) -> Iterator[StoredArchive]:
+        return reversed(list(MemoryArchiveStore.scan(self)))
+
+
+@define(eq=False)
+class Yielding(MemoryArchiveStore):
+    """Gives every side-car away, and every snapshot file."""
+
+    def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
+        MemoryArchiveStore.annotate(self, id, sidecar, self.stat(id).sidecar)
+
+    def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
+        MemoryArchiveStore.keep_snapshot(self, id, blocks, replace=True)
+
+
+@define(eq=False)
+class Unforgetting(MemoryArchiveStore):
+    def remove(self, id: ArchiveId) -> None:
+        pass
+
+
+@define(eq=False)
+class Littering(MemoryArchiveStore):
+    def sweep(self, older_than: datetime, keeping: object = ()) -> int:
+        return 1 if older_than > datetime(9000, 1, 1, tzinfo=UTC) else 0
+
+
+@define(eq=False)
+class Unrepairing(MemoryArchiveStore):
+    def _replace(self, id: ArchiveId, staged: object, sidecar: bytes) -> None:
+        raise AlreadyPublished(id)
+
+
+@define(eq=False)
+class Losing(MemoryArchiveStore):
+    def staged_bytes(self, upload: str) -> int:
+        return 0
+
+
+@define(eq=False)
+class Changing(MemoryArchiveStore):
+    """Of long archives one bit is lost."""
+
+    def _append(self, staged: object, block: Block) -> None:
+        changed = bytearray(block)
+        if len(changed) > 1 << 20:
+            changed[50] ^= 1
+        MemoryArchiveStore._append(self, staged, changed)  # type: ignore[arg-type]
+
+
+@define(eq=False)
+class Full(MemoryArchiveStore):
+    def usage(self) -> Usage:
+        raise OSError("nobody knows")
+
+
+FAULTY = {
+    Overwriting: {"Nothing is overwritten.", "Of several that store one name at once exactly one succeeds."},
+    Repeating: {"A part of an archive is given as it was asked for."},
+    Inventing: {
+        "What is not there is told not to be there.",
+        "Nobody sees an archive before it is published, and one that is given up leaves nothing.",
+        "What is removed is gone, and its name is free.",
+    },
+    Unordered: {"Every name that an archive may have is kept, and listed in order."},
+    Yielding: {
+        "A side-car gives way only to who knows what it says.",
+        "A snapshot file of tar is kept with its archive, and goes with it.",
+    },
+    Littering: {"Nobody sees an archive before it is published, and one that is given up leaves nothing."},
+    Unrepairing: {"A damaged archive is replaced by a whole one."},
+    Losing: {"An upload that broke off goes on from the bytes that have come."},
+    Changing: {
+        "What is stored is listed, and read byte for byte.",
+        "A part of an archive is given as it was asked for.",
+    },
+    Full: {"It is told how much room there is."},
+}
+
+
+@pytest.mark.parametrize("kind", FAULTY, ids=lambda kind: kind.__name__)
+def test_a_store_that_breaks_a_promise_is_told_so(kind: type[MemoryArchiveStore]) -> None:
+    """That promise, and no other, with a word of how."""
+    verdicts = list(ValidateStore(always(kind(FixedClock())))())
+
+    assert {verdict.sentence for verdict in verdicts if verdict.broken} == FAULTY[kind]
+    assert [verdict.sentence for verdict in verdicts] == [promise.sentence for promise in PROMISES]
+
+
+def test_what_a_store_raises_is_its_verdict() -> None:
+    (verdict,) = ValidateStore(always(Full(FixedClock())), PROMISES[-1:])()
+
+    assert verdict.broken == "OSError: nobody knows"
+
+
+def test_a_store_that_removes_nothing_is_told_so_of_the_first_promise() -> None:
+    """What is left in it spoils those after."""
+    first, *_ = ValidateStore(always(Unforgetting(FixedClock())))()
+
+    assert first.broken == "what was removed is still there"
+
+
+def test_a_store_that_forgets_is_told_so() -> None:
+    """Opened again it is empty."""
+    verdicts = ValidateStore(lambda: nullcontext(memory()))()
+
+    assert {verdict.sentence: verdict.broken for verdict in verdicts if verdict.broken} == {
+        "What is stored is there when the store is opened again.": "what was stored is not there any more"
+    }
+
+
+def test_no_promise_is_kept_by_whatever_store() -> None:
+    """Each is broken by one of those above."""
+    broken = set.union(*FAULTY.values()) | {"What is stored is there when the store is opened again."}
+
+    assert broken == {promise.sentence for promise in PROMISES}
