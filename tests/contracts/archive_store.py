@@ -288,6 +288,32 @@ class ArchiveStoreContract:
 
         assert door.store.stat(ID) == StoredArchive(ID, 5, b"fresh")
 
+    def test_of_racing_publishers_of_one_name_exactly_one_wins(self, door: StoreDoor) -> None:
+        """Eight threads, one identity: one publishes, seven are refused, and bytes and side-car are of the same one."""
+        store = door.store
+        for turn in range(10):
+            id = ArchiveId("race", BackupType.FULL, f"turn-{turn}.tar.gz")
+            start = threading.Barrier(8)
+
+            def attempt(number: int, id: ArchiveId = id, start: threading.Barrier = start) -> int | None:
+                with store.begin() as writer:
+                    writer.write(b"%d" % number * (number + 1))
+                    writer.seal(b"%d" % number)
+                    start.wait()
+                    try:
+                        writer.publish(id)
+                    except AlreadyPublished:
+                        return None
+                    return number
+
+            with ThreadPoolExecutor(8) as pool:
+                winners = [number for number in pool.map(attempt, range(8)) if number is not None]
+
+            assert len(winners) == 1
+            assert store.stat(id).sidecar == b"%d" % winners[0]
+            assert get(store, id) == b"%d" % winners[0] * (winners[0] + 1)
+        assert door.staging_is_empty()
+
     def test_an_archive_is_seen_whole_or_not_at_all(self, door: StoreDoor) -> None:
         """While one thread publishes and removes, no other ever sees bytes without their side-car."""
         store = door.store

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tarkeep import __version__
 from tests.support.documents import ROOT, Command, Played, Sandbox, commands, unlike
 from tests.support.server import live_server
 
@@ -214,6 +215,19 @@ def test_the_first_week(tmp_path: Path) -> None:
 
     check(played, sandbox)
     assert (home / "there" / "document" / "2").exists()
+
+
+def test_releasing(tmp_path: Path) -> None:
+    """docs/releasing.md: the wheel is built from this tree, and what pip would install tries a store."""
+    home = tmp_path / "home"
+    home.mkdir()
+    sandbox = Sandbox(home, {"/usr/local/src/tarkeep": str(ROOT), "fresh/bin/": ""}, programs=["git", "pip"])
+
+    check(sandbox.play(page_commands("docs/releasing.md")), sandbox)
+    assert {path.name for path in (home / "dist").iterdir()} == {
+        f"tarkeep-{__version__}.tar.gz",
+        f"tarkeep-{__version__}-py3-none-any.whl",
+    }
 
 
 def test_the_shell_clients(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tarkeep.domain.ports.store import ArchiveReader, ArchiveStore, Block, Store
 from tarkeep.domain.usecases.keeping.store_promises import PROMISES
 from tarkeep.domain.usecases.keeping.validate_store import ValidateStore, Verdict
 from tests.support.clocks import FixedClock, SequenceIds
+from tests.support.store_doors import MemoryDoor
 
 
 def memory() -> MemoryArchiveStore:
@@ -30,13 +31,13 @@ def always(store: ArchiveStore) -> Callable[[], AbstractContextManager[ArchiveSt
 
 
 def test_a_good_store_keeps_every_promise_and_nothing_is_left_in_it() -> None:
-    store = memory()
+    door = MemoryDoor()
 
-    verdicts = list(ValidateStore(always(store))())
+    verdicts = list(ValidateStore(always(door.store))())
 
     assert verdicts == [Verdict(promise.sentence, None) for promise in PROMISES]
-    assert list(store.ids()) == []
-    assert store.staging_is_empty
+    assert list(door.store.ids()) == []
+    assert door.staging_is_empty()
 
 
 def test_so_does_a_folder(tmp_path: Path) -> None:
@@ -128,7 +129,7 @@ class Full(MemoryArchiveStore):
 
 
 FAULTY = {
-    Overwriting: {"Nothing is overwritten.", "Of several that store one name at once exactly one succeeds."},
+    Overwriting: {"Nothing is overwritten.", "Of several that are on their way under one name exactly one is stored."},
     Repeating: {"A part of an archive is given as it was asked for."},
     Inventing: {
         "What is not there is told not to be there.",
