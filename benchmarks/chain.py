@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 from attrs import evolve, frozen
 
 from tarkeep.domain.archives.archive import Offer
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.inspection import Inspector, Recorder, RunningInspection
-from tarkeep.entrypoints.http.routes.points import points_json
+from tarkeep.entrypoints.http.routes.points import point_in_list
 from tarkeep.entrypoints.settings.server import StorageSettings
 from tarkeep.entrypoints.wiring.server import open_tarkeep
 from tarkeep.entrypoints.wiring.tarkeep import Tarkeep
@@ -60,6 +61,12 @@ def _page(tarkeep: Tarkeep, directory: str) -> int:
     return len(tarkeep.browse_tree.directory(opened, directory.encode(), 100).entries)
 
 
+def _points_text(tarkeep: Tarkeep) -> bytes:
+    return msgspec.json.encode(
+        [point_in_list(place) for place in tarkeep.load_points(PROFILE).page(limit=10_000).places]
+    )
+
+
 def main(way: str, *arguments: str) -> None:
     if way == "inflate":
         _timed(lambda: sum(inflate(Path(path)) for path in arguments))
@@ -73,7 +80,7 @@ def main(way: str, *arguments: str) -> None:
             _timed(lambda: _restored(tarkeep))
         elif way == "points":
             tarkeep.load_points(PROFILE).all()
-            _timed(lambda: sum(map(len, points_json(tarkeep.load_points(PROFILE).all()))))
+            _timed(lambda: len(_points_text(tarkeep)))
         elif way == "tree":
             _page(tarkeep, rest[0])
             _timed(lambda: _page(tarkeep, rest[0]))

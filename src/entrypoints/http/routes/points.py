@@ -136,11 +136,6 @@ async def show_point(request: Request) -> Response:
 # -- all in one answer -----------------------------------------------------------------------------------------------
 
 
-def points_json(points: Sequence[RestorePoint]) -> Iterator[bytes]:
-    """*points* with their paths, as a whole JSON text in pieces."""
-    return _whole(points[0].archive.id.profile, _in_pieces(_with_paths(points), _FULL_AT_ONCE))
-
-
 def _whole(profile: str, points: Iterable[Sequence[Point]]) -> Iterator[bytes]:
     yield b'{"profile":"%s","points":[' % profile.encode()
     is_first = True
