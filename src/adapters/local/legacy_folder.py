@@ -15,6 +15,7 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
+from ...domain.errors.client import FolderUnusable
 from ...domain.errors.settings import InvalidSetting
 from ...domain.identity.archive_id import BackupType
 from ...domain.ports.foreign import ForeignArchive
@@ -42,12 +43,13 @@ class LegacyFolder:
 
         Raises:
             InvalidSetting: the folder has none of the three.
+            FolderUnusable: one of them cannot be listed.
         """
         folders = [(type, self.path / type.value) for type in BackupType if (self.path / type.value).is_dir()]
         if not folders:
             raise InvalidSetting("DIR", "has none of the folders FULL, INC and DIFF; name the remote_backups folder")
         for type, folder in folders:
-            for file in sorted(folder.iterdir()):
+            for file in _listed(folder):
                 if file.name.endswith(".tar.gz") and file.is_file():
                     yield self._describe(type, file)
 
@@ -77,6 +79,8 @@ class LegacyFolder:
                 received_at=self._moment(members.get("uploaded_at") or members.get("modified"), modified),
                 open=found.open,
             )
+        except OSError as error:
+            return evolve(found, problem=f"its side-car {sidecar} cannot be read: {error.strerror}")
         except (ValueError, TypeError, AttributeError) as error:
             return evolve(found, problem=f"its side-car is not readable: {error}")
 
@@ -89,7 +93,26 @@ class LegacyFolder:
         return moment.astimezone(UTC)
 
 
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise FolderUnusable(str(folder), error.strerror or str(error)) from error
+
+
 @contextmanager
 def _opened(file: Path) -> Iterator[Iterable[Block]]:
-    with file.open("rb", buffering=0) as stream:
-        yield iter(lambda: stream.read(_BLOCK_BYTES), b"")
+    """The blocks of *file*. Raises FolderUnusable, here and while they are read."""
+    try:
+        stream = file.open("rb", buffering=0)
+    except OSError as error:
+        raise FolderUnusable(str(file), error.strerror or str(error)) from error
+
+    def read() -> Block:
+        try:
+            return stream.read(_BLOCK_BYTES)
+        except OSError as error:
+            raise FolderUnusable(str(file), error.strerror or str(error)) from error
+
+    with stream:
+        yield iter(read, b"")

@@ -186,3 +186,20 @@ def test_a_real_store_of_the_original_imports_whole(memory: InMemory, tmp_path: 
         assert archive.digests == digests_of(file.read_bytes())
         assert archive.digests.md5 == sidecar["md5"]
         assert archive.received_at == datetime.fromisoformat(sidecar["uploaded_at"]).astimezone(UTC)
+
+
+def test_what_the_disk_does_not_give_is_refused_and_the_rest_is_imported(tmp_path: Path) -> None:
+    """An archive whose bytes cannot be read, one whose side-car cannot, and a good one."""
+    folder = tmp_path / "FULL"
+    folder.mkdir()
+    for name in ("a.tar.gz", "c.tar.gz"):
+        (folder / name).write_bytes(make_targz({name: b"content"}))
+    (folder / "b.tar.gz").symlink_to("/proc/self/mem")  # a regular file whose first byte is an I/O error
+    (folder / "c.tar.json").symlink_to("/proc/self/mem")
+
+    report = InMemory().tarkeep.import_folder(LegacyFolder(tmp_path))
+
+    assert report.imported == ["FULL/a.tar.gz"]
+    refused = dict(report.refused)
+    assert refused["FULL/b.tar.gz"] == f"{folder}/b.tar.gz cannot be used: Input/output error"
+    assert refused["FULL/c.tar.gz"] == f"its side-car {folder}/c.tar.json cannot be read: Input/output error"
