@@ -1,8 +1,8 @@
 """
-The cursors of both catalogs: a place in an order of entries, as short text that is safe in a URL.
+The cursors of both catalogs: a position in an ordering of entries, as short text that is safe in a URL.
 
-A cursor goes out to clients and comes back from them, so decoding accepts exactly what encoding makes: either it gives
-plain values of the right types and ranges, or it raises ValueError. A cursor of one order is not one of the other.
+A cursor goes out to clients and comes back from them, so decoding accepts exactly what encoding makes: it returns plain
+values of the right types and ranges, or raises ValueError. A cursor of one ordering is not valid in the other.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ _TWO_INTEGERS = struct.Struct(">qq")
 
 
 def after_time(received_us: int, seq: int) -> str:
-    """The place after the entry *seq* received at *received_us* (microseconds since the epoch): 23 characters."""
+    """The position after the entry *seq* received at *received_us* (microseconds since the epoch): 23 characters."""
     return _text(_TIME + _TWO_INTEGERS.pack(received_us, seq))
 
 
 def read_time(cursor: str) -> tuple[int, int]:
     """
-    What `after_time` was given.
+    The arguments that `after_time` was called with.
 
     Raises:
-        ValueError: it did not make *cursor*.
+        ValueError: `after_time` did not make *cursor*.
     """
     packed = _content(cursor, _TIME)
     if len(packed) != _TWO_INTEGERS.size:
@@ -40,16 +40,16 @@ def read_time(cursor: str) -> tuple[int, int]:
 
 
 def after_identity(type: str, name: str, profile: str) -> str:
-    """The place after an identity; at most 363 characters."""
+    """The position after an identity; at most 363 characters."""
     return _text(_IDENTITY + f"{type}/{profile}/{name}".encode())
 
 
 def read_identity(cursor: str) -> tuple[str, str, str]:
     """
-    What `after_identity` was given: type, name, profile.
+    The arguments that `after_identity` was called with: type, name, profile.
 
     Raises:
-        ValueError: it did not make *cursor*.
+        ValueError: `after_identity` did not make *cursor*.
     """
     try:
         type, profile, name = _content(cursor, _IDENTITY).decode().split("/")
@@ -60,16 +60,16 @@ def read_identity(cursor: str) -> tuple[str, str, str]:
 
 
 def after_place(position: bytes) -> str:
-    """The place after a position in the order of a profile: at most 318 characters."""
+    """The cursor after *position* in the order of a profile: at most 318 characters."""
     return _text(_PLACE + position)
 
 
 def read_place(cursor: str) -> bytes:
     """
-    What `after_place` was given.
+    The position that `after_place` was called with.
 
     Raises:
-        ValueError: it did not make *cursor*.
+        ValueError: `after_place` did not make *cursor*.
     """
     position = _content(cursor, _PLACE)
     try:
@@ -90,7 +90,7 @@ def _content(cursor: str, order: bytes) -> bytes:
         content = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except ValueError:
         raise _foreign() from None
-    # b64decode passes over foreign characters and spare bits: only the one spelling of a place is accepted.
+    # b64decode ignores foreign characters and spare bits: accept only the one canonical spelling of a position.
     if _text(content) != cursor or content[:1] != order:
         raise _foreign()
     return content[1:]

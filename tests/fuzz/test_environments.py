@@ -41,7 +41,7 @@ def speaking_tls(folder: Path) -> Iterator[str]:
         text=True,
         check=False,
     )
-    require("openssl", "no command openssl" not in made.stderr, "install openssl")
+    require("openssl", "openssl was not found" not in made.stderr, "install openssl")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "tarkeep-certificate.pem", folder / "tarkeep-key.pem")
     with socket.create_server(("127.0.0.1", 0)) as listening:

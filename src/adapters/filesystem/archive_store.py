@@ -1,22 +1,22 @@
 """
-Archives as plain files in a data directory, readable with nothing but ``ls`` and ``tar``. It is one file, long as it
-is: staging, sealing and publishing keep one promise together, and each knows what the others have made durable.
+Archives as plain files in a data directory, readable with nothing but ``ls`` and ``tar``. It stays one file, though
+long: staging, sealing and publishing keep one promise together, and each relies on what the others made durable.
 
 ::
 
     DATA/archives/<profile>/<TYPE>/<name>.tar.gz         mode 0400, never written to again
     DATA/archives/<profile>/<TYPE>/<name>.tar.gz.json    its side-car
     DATA/archives/<profile>/<TYPE>/<name>.tar.gz.snar    tar's snapshot file as this dump left it, if it was sent
-    DATA/staging/<id>.part, <id>.json                    the same two before they are published; of a resumable upload
-                                                         the first stays between its requests
+    DATA/staging/<id>.part, <id>.json                    the same two before they are published; the .part of a
+                                                         resumable upload stays between its requests
 
 An archive exists from the moment its ``.tar.gz`` has its name; the side-car is linked before and unlinked after, so
-whoever sees the archive finds the side-car. The order that makes an acknowledged archive survive a power cut: bytes and
-side-car are fsynced in staging, then linked (link, not rename: rename would silently replace a stored archive), then
-the directory is fsynced, and only then `publish` returns. A failed fsync is final, because the kernel reports it once
-and calls the lost pages clean; whatever it was for is dropped.
+a reader that sees the archive finds the side-car. This order makes an acknowledged archive survive a power cut: bytes
+and side-car are fsynced in staging, then linked (link, not rename: rename would silently replace a stored archive),
+then the directory is fsynced, and only then does `publish` return. A failed fsync is final, because the kernel reports
+it once and marks the lost pages clean; the store drops the archive it was for.
 
-Every name below ``archives`` is opened relative to its directory and without following symbolic links, so that none
+Every name below ``archives`` is opened relative to its directory and without following symbolic links, so that no name
 leads out of the store.
 """
 
@@ -70,13 +70,13 @@ SNAPSHOT_SUFFIX = ".snar"
 
 _ARCHIVE_SUFFIX = ".tar.gz"
 _PART_SUFFIX = ".part"
-_BLOCK_BYTES = 256 << 10  # of which a slow reader holds one, and a fast one is given several at once
+_BLOCK_BYTES = 256 << 10  # a slow reader holds one block; a fast one is given several at once
 
 # POSIX_FADV_DONTNEED makes the kernel start writing the dirty pages of the range and forget the clean ones: seal waits
 # for megabytes instead of for the whole archive, and a backup does not push everything else out of the page cache.
-# The range is the last two windows: the newest is sent on its way, the one before it has arrived by now and is let go.
+# The range is the last two windows: the newest starts being written; the one before it is on the disk and is dropped.
 # 512 MiB in 1 MiB blocks on ext4 on a fast disk: 0.16 s in all and 0.00 s of it in fsync, against 0.28 s and 0.16 s
-# without; always starting from byte 0 takes 0.18 s. The price is 40 ms of calls per 512 MiB.
+# without; always starting from byte 0 takes 0.18 s. The cost is 40 ms of calls per 512 MiB.
 _WRITE_BACK_BYTES = 8 << 20
 
 
@@ -89,7 +89,7 @@ class FilesystemArchiveStore:
     _open_writers: set[str] = field(factory=set, init=False, repr=False)
     _durable: set[tuple[str, str]] = field(factory=set, init=False, repr=False)
     _syncs: SharedSyncs = field(factory=SharedSyncs, init=False, repr=False)
-    # Publishing and removing one archive takes turns; of two archives it rarely does, so that several share a sync.
+    # Publishing and removing one archive exclude each other; two archives rarely do, so that several share a sync.
     _turns: tuple[threading.Lock, ...] = field(
         factory=lambda: tuple(threading.Lock() for _ in range(64)), init=False, repr=False
     )
@@ -97,7 +97,7 @@ class FilesystemArchiveStore:
     @classmethod
     def open(cls, path: Path, *, ids: IdSource) -> FilesystemArchiveStore:
         """
-        The store in the data directory *path*, which is made if it is missing or empty.
+        The store in the data directory *path*, which is created if it is missing or empty.
 
         Raises:
             DataDirectoryInUse, FormatUnknown: as `DataDirectory.open`.
@@ -113,7 +113,7 @@ class FilesystemArchiveStore:
 
     def begin(self) -> _Writer:
         id = self._ids.new()
-        # Known as open before there is a file, so that a sweep never sees the file of an unknown writer.
+        # Registered as open before the file exists, so that a sweep never sees a file of an unknown writer.
         self._open_writers.add(id)
         try:
             with translated(writing=True):
@@ -142,7 +142,7 @@ class FilesystemArchiveStore:
                 found = os.lstat(self._staged(upload, _PART_SUFFIX))
             except FileNotFoundError:
                 return 0
-        # of one that was published and kept its name here nothing is to be gone on with, see `create_or_open`
+        # a published archive that kept its name here cannot be continued, see `create_or_open`
         return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
 
     def discard(self, upload: str) -> None:
@@ -178,7 +178,7 @@ class FilesystemArchiveStore:
                     os.fsync(directory)
 
     def keep_snapshot(self, id: ArchiveId, blocks: Iterable[Block], *, replace: bool = False) -> None:
-        self.stat(id)  # nothing need be read for what is not there
+        self.stat(id)  # raises if the archive is missing; nothing else need be read
         with self.begin() as writer:
             for block in packed(blocks):
                 writer.write(block)
@@ -199,7 +199,7 @@ class FilesystemArchiveStore:
                             raise AlreadyPublished(id)
                         if not is_same:
                             self._rename_staged(writer.id, _PART_SUFFIX, id.name + SNAPSHOT_SUFFIX, directory)
-                    # also where it was there: whoever linked it may not have come to the fsync
+                    # even if it was there already: the process that linked it may have died before the fsync
                     os.fsync(directory)
                     undo.pop_all()
 
@@ -219,7 +219,7 @@ class FilesystemArchiveStore:
         return self._ids_of(SNAPSHOT_SUFFIX)
 
     def _ids_of(self, suffix: str) -> Iterator[ArchiveId]:
-        """Those whose name, with *suffix* behind it, is that of a file."""
+        """The archives whose name followed by *suffix* is the name of a file."""
         with translated():
             profiles = names_in(self._data.archives)
         for profile in sorted(filter(is_profile, profiles)):
@@ -236,7 +236,7 @@ class FilesystemArchiveStore:
             unlink(id.name, inside)
             unlink(id.name + SNAPSHOT_SUFFIX, inside)
             unlink(id.name + SIDECAR_SUFFIX, inside)
-            # Also where nothing was there any more: an earlier removal may have been cut off before its fsync.
+            # Even if the file was already gone: an earlier removal may have been cut off before its fsync.
             os.fsync(inside)
 
     def usage(self) -> Usage:
@@ -253,10 +253,11 @@ class FilesystemArchiveStore:
                 for entry in entries:
                     id, dot, suffix = entry.name.rpartition(".")
                     if dot + suffix in (_PART_SUFFIX, SIDECAR_SUFFIX) and entry.is_file(follow_symlinks=False):
-                        with suppress(FileNotFoundError):  # its writer has just ended
+                        with suppress(FileNotFoundError):  # its writer has just finished
                             seconds = entry.stat(follow_symlinks=False).st_mtime
                             touched[id] = max(touched.get(id, seconds), seconds)
-            # Asked after the listing: a writer of this process is known before its file exists and never comes back.
+            # Checked after the listing: a writer of this process is registered before its file exists, and ids are
+            # never reused.
             abandoned = [
                 id
                 for id, seconds in touched.items()
@@ -268,22 +269,22 @@ class FilesystemArchiveStore:
 
     @property
     def staging(self) -> Path:
-        """Where bytes lie before they are published."""
+        """The folder of bytes that are not yet published."""
         return self._data.staging
 
     @property
     def members(self) -> Path:
-        """Where the records of archives' members lie."""
+        """The folder of the records of archives' members."""
         return self._data.members
 
     @property
     def seek(self) -> Path:
-        """Where seek indexes may be kept. It need not exist."""
+        """The folder for seek indexes. It need not exist."""
         return self._data.seek
 
     @property
     def sums(self) -> Path:
-        """Where sums of archives' blocks may be kept. It need not exist."""
+        """The folder for the sums of archives' blocks. It need not exist."""
         return self._data.sums
 
     def close(self) -> None:
@@ -307,7 +308,7 @@ class FilesystemArchiveStore:
         with self._turn_of(id), self._made_directory_of(id) as directory:
             if is_regular(id.name, directory) is not None:
                 raise AlreadyPublished(id)
-            # What a crash in the middle of publishing or removing leaves.
+            # Left by a crash in the middle of publishing or removing.
             unlink(id.name + SIDECAR_SUFFIX, directory)
             unlink(id.name + SNAPSHOT_SUFFIX, directory)
             self._link(staged, id, directory)
@@ -333,7 +334,7 @@ class FilesystemArchiveStore:
         undo.callback(unlink, name, directory)
 
     def _rename_staged(self, staged: str, suffix: str, name: str, directory: int) -> None:
-        # What is replaced is known here to be wrong or outdated, and the new one is durable: never nothing in between.
+        # The old side-car is known to be wrong or outdated here, and the new one is durable: one is always in place.
         os.rename(self._staged(staged, suffix), name, dst_dir_fd=directory)
 
     # -- directories ---------------------------------------------------------------------------------------------
@@ -358,13 +359,13 @@ class FilesystemArchiveStore:
     def _opened_or_made(self, id: ArchiveId, opened: ExitStack) -> int:
         key = (id.profile, id.type.value)
         if key in self._durable:
-            with suppress(FileNotFoundError):  # somebody took it away since
+            with suppress(FileNotFoundError):  # removed since by another process
                 return opened.enter_context(self._directory_of(id.profile, id.type))
         archives = opened.enter_context(opened_directory(self._data.archives))
         is_new = made_directory(id.profile, archives)
         profile = opened.enter_context(opened_directory(id.profile, archives))
         is_new |= made_directory(id.type.value, profile)
-        # Also once per process for those that were there: whoever made them may not have come to the fsync.
+        # Once per process even for existing directories: the process that made them may have died before the fsync.
         if is_new or key not in self._durable:
             os.fsync(profile)
             os.fsync(archives)
@@ -412,7 +413,7 @@ class _Writer:
     _is_sealed: bool = False
     _is_published: bool = False
     _has_failed: bool = False
-    _outlives: bool = False  # what was written stays in staging when the writer is left
+    _outlives: bool = False  # the bytes stay in staging when the writer is closed
 
     def write(self, block: Block) -> None:
         with self._step():
@@ -443,12 +444,12 @@ class _Writer:
     def seal(self, sidecar: bytes) -> None:
         with self._step():
             self._is_sealed = False
-            # The name in staging is not made durable: after a power cut nobody would look for it there.
+            # The name in staging is not made durable: after a power cut nothing looks for it there.
             with create_anew(self._store._staged(self.id, SIDECAR_SUFFIX), 0o400) as file:
                 rest = memoryview(sidecar)
                 while rest:
                     rest = rest[file.write(rest) :]
-                # On its way before the first fsync, which lets the file system commit both inodes at once: on ext4 the
+                # Written out before the first fsync, which lets the file system commit both inodes at once: on ext4 the
                 # two take 0.36 ms instead of 0.49 ms for an archive of 100 KB.
                 with suppress(OSError):
                     os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -471,7 +472,7 @@ class _Writer:
                 raise ValueError("seal the archive before publishing it")
             link(self.id, id)
             self._is_published = True
-        # The archive is stored and must not be reported as failed; a name left in staging is the next sweep's business.
+        # The archive is stored and must not be reported as failed; the next sweep removes a name left in staging.
         with suppress(OSError):
             self._store._unlink_staged(self.id)
 
@@ -495,7 +496,7 @@ class _Writer:
         window = self.size_bytes // _WRITE_BACK_BYTES
         if window > before // _WRITE_BACK_BYTES:
             start = max(0, window - 2) * _WRITE_BACK_BYTES
-            with suppress(OSError):  # advice only: the fsync of seal is what counts, and reports
+            with suppress(OSError):  # advice only: the fsync in seal is what counts, and it reports errors
                 os.posix_fadvise(self._file.fileno(), start, self.size_bytes - start, os.POSIX_FADV_DONTNEED)
 
     def __enter__(self) -> _Writer:
@@ -538,10 +539,10 @@ class _Reader:
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
-            raise ArchiveCorrupt(self._id) from error  # a place of the disk that gives its bytes no more
+            raise ArchiveCorrupt(self._id) from error  # the disk can no longer read these bytes
 
     def at(self, position: int, count: int) -> bytes:
-        """Up to *count* bytes from *position* on."""
+        """Up to *count* bytes, starting at *position*."""
         with translated():
             return os.pread(self._file.fileno(), count, position)
 
@@ -555,7 +556,7 @@ class _Reader:
 
 
 def _reader(id: ArchiveId, name: str, directory: int, start: int = 0, stop: int | None = None) -> _Reader:
-    """The bytes of the file *name*, which belongs to *id*. Raises FileNotFoundError."""
+    """A reader of the file *name*, which belongs to *id*. Raises FileNotFoundError."""
     file = open_regular(name, directory)
     size = os.fstat(file.fileno()).st_size
     first = min(max(start, 0), size)
@@ -566,7 +567,7 @@ def _reader(id: ArchiveId, name: str, directory: int, start: int = 0, stop: int 
 
 
 def _snapshot_reader(id: ArchiveId, written: _Reader) -> ArchiveReader:
-    """What a snapshot file comes to that may be packed."""
+    """A reader of the unpacked content of a snapshot file that may be packed."""
     size_bytes = written.size_bytes
     head, tail = written.at(0, len(MAGIC)), written.at(max(0, size_bytes - SIZE.size), SIZE.size)
     if head == MAGIC and len(tail) == SIZE.size:
@@ -575,12 +576,12 @@ def _snapshot_reader(id: ArchiveId, written: _Reader) -> ArchiveReader:
 
 
 def look_at(id: ArchiveId, directory: int) -> StoredArchive | None:
-    """What is published under *id*, its side-car belonging to the very same bytes; None where nothing is."""
+    """The archive published under *id*, with the side-car of those very bytes; None if nothing is published."""
     seen = is_regular(id.name, directory)
     while seen is not None:
         sidecar = read_whole(id.name + SIDECAR_SUFFIX, directory)
         has_snapshot = is_regular(id.name + SNAPSHOT_SUFFIX, directory) is not None
-        # Asked again, because the archive may have been removed, and even another one published, since.
+        # Checked again, because the archive may have been removed since, and even another one published.
         still = is_regular(id.name, directory)
         if still is not None and (still.st_ino, still.st_mtime_ns) == (seen.st_ino, seen.st_mtime_ns):
             return StoredArchive(id, seen.st_size, sidecar, has_snapshot)

@@ -1,14 +1,14 @@
 """
-Where sums of archives' blocks are kept: in a folder of the data directory, or in memory.
+Storage for the sums of archives' blocks: a folder of the data directory, or memory.
 
 ::
 
     DATA/sums/<first two digits>/<SHA-256 of the archive>
-    DATA/sums/<id>.part    on its way
+    DATA/sums/<id>.part    while it is written
 
-A file is the sums, then the length of the archive, its SHA-256, and a CRC-32 of all before. It is written beside its
-place and renamed, without an fsync: what a power cut tears is found by the CRC, counts as missing, and is made again
-from the archive when that is next read as a whole. A cache must never be the reason that an archive is refused, so
+A file holds the sums, then the length of the archive, its SHA-256, and a CRC-32 of everything before. It is written to
+a temporary name and renamed, without an fsync: the CRC exposes a file torn by a power cut, which counts as missing and
+is made again the next time the whole archive is read. A cache must never be the reason that an archive is refused, so
 `put` does not raise.
 """
 
@@ -28,7 +28,7 @@ from ...domain.ports.system import IdSource
 
 _PART_SUFFIX = ".part"
 _FOOTER = struct.Struct("<Q32sI")  # length of the archive, its SHA-256, CRC-32 of the sums and of these two
-_MAX_BYTES = 256 << 20  # of an archive of 16 TiB; whatever is larger was not written here
+_MAX_BYTES = 256 << 20  # the sums of an archive of 16 TiB; a larger file was not written here
 
 
 @define(eq=False)
@@ -40,7 +40,7 @@ class SumsFolder:
 
     def get(self, sha256: str) -> BlockSums | None:
         try:
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # not waiting for a pipe put here
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # do not block on a pipe placed here
             with io.FileIO(os.open(self._path(sha256), flags)) as file:
                 if os.fstat(file.fileno()).st_size > _MAX_BYTES:
                     return None
@@ -92,4 +92,4 @@ class MemorySums:
         self.kept[sha256] = sums
 
     def sweep(self) -> None:
-        """Nothing is left on its way."""
+        """Does nothing: memory holds no unfinished files."""

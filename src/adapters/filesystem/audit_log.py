@@ -1,14 +1,14 @@
 """
-The audit log in ``audit.log`` of the data directory, which the server and the commands of its host add to.
+The audit log in ``audit.log`` of the data directory, written by the server and by the commands run on its host.
 
 ::
 
     DATA/audit.log    lines as in `domain.audit`
-    DATA/audit.key    the key they are sealed with, 64 hex digits, mode 0600; may lie elsewhere
+    DATA/audit.key    the key they are sealed with, 64 hex digits, mode 0600; may be elsewhere
 
-The rule: the log is opened for appending alone. Who adds holds its lock, so that each line is chained to the one that
-is really before it, and returns when the line is on the disk. A key is made only where there is none, together with the
-line behind which an older log goes on with it: where somebody took the seals off, the next line must not mend that.
+The rule: the log is opened for appending only. A writer holds its lock, so that each line is chained to the one that
+really precedes it, and returns once the line is on the disk. A key is made only if there is no key yet, together with
+the line at which an older log starts using it: if someone removed the seals, the next line must not repair that.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from .durable_file import fsync_directory, give_to_owner, replace_file
 _LOG = logging.getLogger("tarkeep.audit")
 _ROOT = 0
 _TAIL_BYTES = 1 << 16
-_NEW = ".new"  # of a key that is being made
+_NEW = ".new"  # suffix of a key that is being made
 _KEY = re.compile(rb"[0-9a-f]{%d}" % (2 * KEY_BYTES))
 
 
@@ -61,9 +61,9 @@ class FileAuditLog:
     folder: Path
     key_file: Path = field()
     _key: bytes | None = field(default=None, init=False, repr=False)
-    _size: int = field(default=-1, init=False)  # at which the file ends with the line that `_last` is of
+    _size: int = field(default=-1, init=False)  # the file's size when it ends with the line in `_last`
     _last: str = field(default=FIRST, init=False)
-    _is_named: bool = field(default=False, init=False)  # durably: the file may be new
+    _is_named: bool = field(default=False, init=False)  # the name is durable: the file may be new
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _syncs: SharedSyncs = field(factory=SharedSyncs, init=False)
 
@@ -73,10 +73,10 @@ class FileAuditLog:
 
     def begin(self, at: datetime) -> None:
         """
-        Make the key where there is none, *at* that time.
+        Make the key if it is missing, dated *at*.
 
         Raises:
-            BackendUnavailable, ReadOnly, InsufficientStorage: it cannot be read or made.
+            BackendUnavailable, ReadOnly, InsufficientStorage: the key cannot be read or made.
         """
         with self._opened() as log, self._lock, _held(log):
             self._key_for(log, at)
@@ -86,7 +86,7 @@ class FileAuditLog:
             with self._lock, _held(log):
                 self._write(log, entry, self._key_for(log, entry.at))
             self._syncs.sync(AUDIT, partial(os.fdatasync, log))
-            if not self._is_named:  # also by whom it was there: who made it may have been killed before this
+            if not self._is_named:  # even if the file exists: the process that made it may have died before this
                 fsync_directory(self.folder)
                 self._is_named = True
 
@@ -128,10 +128,10 @@ class FileAuditLog:
 
     def _check_access(self) -> None:
         """
-        What the key seals proves nothing against whoever has it. Who may write it can put one in its place.
+        The seals prove nothing against someone who can read the key. Someone who can write it can replace it.
 
         Raises:
-            BackendUnavailable: it belongs to somebody else, or others may write it.
+            BackendUnavailable: the key belongs to another user, or others may write it.
         """
         found = self.key_file.stat()
         mode = stat.S_IMODE(found.st_mode)
@@ -147,7 +147,7 @@ class FileAuditLog:
             )
 
     def _make_key(self, log: int, at: datetime) -> bytes:
-        # under another name until the log has the line that tells of it: a crash in between makes no second one
+        # stays under another name until the log has the line that announces it: a crash in between makes no second key
         new = self.key_file.with_name(self.key_file.name + _NEW)
         key = _read_key(new)
         if key is None:
@@ -165,16 +165,16 @@ class FileAuditLog:
         if size != self._size:
             size = self._find_last(log, size)
         line = line_of(entry, self._last, key)
-        self._size = -1  # until all of it is there
+        self._size = -1  # until the whole line is written
         left = line + b"\n"
         while left:
             left = left[os.write(log, left) :]
         self._size, self._last = size + len(line) + 1, line_digest(line)
 
     def _find_last(self, log: int, size: int) -> int:
-        """Learn what the last line is, which another process wrote; the size, after ending a line that was torn."""
+        """Read the last line, which another process wrote, after ending a torn one; return the size of the log."""
         if size == 0:
-            give_to_owner(log, self.folder)  # of a command run by root the server's user adds to it, too
+            give_to_owner(log, self.folder)  # after a command run as root, the server's user must still append to it
             self._last = FIRST
             return 0
         if os.pread(log, 1, size - 1) != b"\n":
@@ -185,14 +185,14 @@ class FileAuditLog:
 
     @staticmethod
     def _last_line(log: int) -> bytes:
-        """The last line, whole or torn, without its end."""
+        """The last line, whole or torn, without its line end."""
         size = os.fstat(log).st_size
         tail = os.pread(log, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
         return tail.removesuffix(b"\n").rpartition(b"\n")[2]
 
 
 def _read_key(file: Path) -> bytes | None:
-    """The key in *file*; None where there is none. Raises BackendUnavailable."""
+    """The key in *file*; None if there is no file. Raises BackendUnavailable."""
     try:
         text = file.read_bytes().strip()
     except FileNotFoundError:

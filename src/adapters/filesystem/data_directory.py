@@ -9,13 +9,13 @@ The directory that holds everything of one server: its layout, its marker, and t
     DATA/members/    records of archives' members, a cache
     DATA/seek/       seek indexes, a cache
     DATA/sums/       sums of archives' blocks, a cache
-    DATA/tokens.json     tokens; may be there before anything else
-    DATA/token-uses.json when each was last used
+    DATA/tokens.json     tokens; may exist before anything else
+    DATA/token-uses.json when each token was last used
     DATA/tarkeep.json    marker, see `marker`
-    DATA/lock            held with the directory itself while a process owns it, with its process id inside
+    DATA/lock            held, with the directory itself, while a process owns it; holds its process id
 
 The rule: only a directory with a marker is ever written to, and a marker is only put into a directory that was empty,
-so that a mistyped path cannot turn a folder of other things into a store. What `translated` makes of an error of the
+so that a mistyped path cannot turn a folder of other things into a store. How `translated` maps an error of the
 operating system holds for every adapter that works on this directory.
 """
 
@@ -45,8 +45,7 @@ TOKEN_USES = "token-uses.json"
 AUDIT = "audit.log"
 AUDIT_KEY = "audit.key"
 
-# What an interrupted first start leaves, what is made before the first start, and what mkfs.ext4 puts into every new
-# file system.
+# Left by an interrupted first start, made before the first start, or put by mkfs.ext4 into every new file system.
 _NOT_FOREIGN = frozenset(
     {
         *(LOCK, MARKER + ".part", TOKENS, TOKENS + ".part", TOKENS_LOCK),
@@ -68,7 +67,7 @@ _LOG = logging.getLogger("tarkeep.data")
 
 @define
 class DataDirectory:
-    """A data directory that this process owns until `close`. *id* is what its marker says, *path* is absolute."""
+    """A data directory that this process owns until `close`. *id* comes from its marker; *path* is absolute."""
 
     path: Path
     id: str
@@ -77,13 +76,13 @@ class DataDirectory:
     @classmethod
     def open(cls, path: Path, *, ids: IdSource) -> DataDirectory:
         """
-        Take possession of *path*; a missing or empty directory is made into a data directory, durably.
+        Take ownership of *path*; a missing or empty directory becomes a data directory, durably.
 
         Raises:
             DataDirectoryInUse: another process, or another part of this one, owns it.
-            FormatUnknown: it holds other things and no marker, or its marker is not one this version understands.
+            FormatUnknown: it holds other things and no marker, or this version does not understand its marker.
             DataDirectoryUnsafe: it belongs to another user, or everybody may write to it.
-            BackendUnavailable: its file system has no hard links, among other reasons.
+            BackendUnavailable: it cannot be used; for example, its file system has no hard links.
         """
         path = path.absolute()
         with translated(writing=True):
@@ -96,7 +95,7 @@ class DataDirectory:
                 for part in (path / "archives", path / "staging", path / "trash", path / "members"):
                     make_directory(part)
                 _check_links(path / MARKER, path / "staging" / _LINK_PROBE)
-                # Also those that were there: a start that was killed may have made them and not come this far.
+                # Existing ones too: a start that was killed may have made them and not reached this line.
                 fsync_directory(path)
             except BaseException:
                 _let_go(locks)
@@ -128,14 +127,14 @@ class DataDirectory:
         return self.path / "sums"
 
     def close(self) -> None:
-        """Give the directory up. Idempotent."""
+        """Release the directory. Idempotent."""
         locks, self._locks = self._locks, ()
-        # The file stays: unlinking a lock file lets two processes each hold a lock of that name.
+        # The file stays: if a lock file is unlinked, two processes can each hold a lock of that name.
         _let_go(locks)
 
 
 def make_directory(path: Path) -> None:
-    """Make the directory *path*, durably, with those above it; one that is there stays as it is."""
+    """Make the directory *path* and its parents, durably; an existing one stays as it is."""
     if path.is_dir():
         return
     make_directory(path.parent)
@@ -145,7 +144,7 @@ def make_directory(path: Path) -> None:
 
 
 def _check_links(existing: Path, probe: Path) -> None:
-    # Told at the start, and not with the first archive: network mounts and FAT lack what publishing rests on.
+    # Checked at start and not with the first archive: network mounts and FAT lack the links that publishing needs.
     probe.unlink(missing_ok=True)
     try:
         os.link(existing, probe)
@@ -157,20 +156,20 @@ def _check_links(existing: Path, probe: Path) -> None:
 
 
 def refuse_foreign(path: Path) -> None:
-    """Raises FormatUnknown where *path* holds other things and no marker."""
-    # Before the lock is taken, so that nothing at all is put into a directory of somebody else.
+    """Raises FormatUnknown if *path* holds other things and no marker."""
+    # Before the lock is taken, so that nothing at all is put into a directory of someone else's.
     present = {entry.name for entry in path.iterdir()}
     if MARKER not in present and not present <= _NOT_FOREIGN:
         raise FormatUnknown(
-            f"the data directory is not empty and has no {MARKER}, so it is none of Tarkeep's",
+            f"the data directory is not empty and has no {MARKER}, so it is not Tarkeep's",
             "give a new or an empty directory, or put the marker back",
         )
 
 
 def _check_access(path: Path) -> None:
     """
-    Whoever may write to the directory can replace archives, and whoever may read it has the backups: neither is ours
-    to change, since somebody may have meant it, but it is told.
+    Whoever may write to the directory can replace archives, and whoever may read it has the backups. This process
+    changes neither permission, which the operator may have intended, but reports it.
     """
     found = path.stat()
     owner, mode = found.st_uid, stat.S_IMODE(found.st_mode)
@@ -181,7 +180,7 @@ def _check_access(path: Path) -> None:
         )
     if mode & stat.S_IWOTH:
         raise DataDirectoryUnsafe(
-            f"everybody may write to the data directory (mode {mode:04o})", "take that away with: chmod 0700"
+            f"everybody may write to the data directory (mode {mode:04o})", "restrict it with: chmod 0700"
         )
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         _LOG.warning("the data directory is open to others (mode %04o); close it with: chmod 0700 %s", mode, path)
@@ -189,10 +188,10 @@ def _check_access(path: Path) -> None:
 
 def _take_locks(path: Path) -> tuple[int, ...]:
     """
-    Hold the directory itself, and the file in it that tells who has it.
+    Lock the directory itself, and the file in it that names the owning process.
 
-    Of a lock file that somebody removed another can be made and held; the directory cannot be replaced under a server.
-    Network mounts that know no lock of a directory have that of the file alone.
+    If someone removes a lock file, another can be made and locked; the directory cannot be replaced under a server.
+    On network mounts that cannot lock a directory, only the file is locked.
     """
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

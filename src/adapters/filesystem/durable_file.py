@@ -1,8 +1,8 @@
 """
 Small files of the data directory that several processes share: read whole, replaced whole, changed one at a time.
 
-The rule: such a file is never written in place. A new one takes its place, durably, so that a reader sees all of one
-state or all of another, after a power cut too. Whoever runs a command as root leaves files to the owner of the folder.
+The rule: such a file is never written in place. A new file replaces it, durably, so that a reader sees one whole state
+or the other, even after a power cut. A command run as root leaves its files to the owner of the folder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PART = ".part"
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Let *path* hold *content*, readable by its owner alone. For one process at a time; raises OSError."""
+    """Make *content* the content of *path*, readable by its owner only. For one process at a time; raises OSError."""
     part = path.with_name(path.name + _PART)
     with suppress(FileNotFoundError):
         part.unlink()
@@ -34,10 +34,10 @@ def replace_file(path: Path, content: bytes) -> None:
 @contextmanager
 def held(lock: Path, *, waiting: bool = True) -> Iterator[None]:
     """
-    Hold the file *lock*, which is made, alone among processes and threads, *waiting* for whoever holds it.
+    Hold the lock file *lock*, creating it if needed, exclusively among processes and threads; *waiting* for its holder.
 
     Raises:
-        BlockingIOError: somebody holds it, and there is no waiting.
+        BlockingIOError: another holder has it, and *waiting* is false.
     """
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -49,7 +49,7 @@ def held(lock: Path, *, waiting: bool = True) -> Iterator[None]:
 
 
 def give_to_owner(descriptor: int, folder: Path) -> None:
-    """Let the open file belong to whom *folder* belongs to: a command run by root makes what the server can read."""
+    """Give the open file to the owner of *folder*: a command run as root makes files that the server can read."""
     owner = folder.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
         os.fchown(descriptor, owner.st_uid, owner.st_gid)

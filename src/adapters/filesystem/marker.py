@@ -1,13 +1,13 @@
 """
-The marker of a data directory: ``tarkeep.json``, by which it is known to be one.
+The marker of a data directory: ``tarkeep.json``, which identifies it as one.
 
 ::
 
     {"format": 1, "id": "...", "tokens": true}
 
-``tokens`` tells that tokens were made, so that a token file which is missing later is one that was lost. The rule: the
-marker is made by whoever holds the lock of the directory and changed by whoever changes the tokens; what is in it and
-not known here stays.
+``tokens`` records that tokens were made, so that a token file missing later is known to be lost. The rule: the marker
+is made by the process that holds the lock of the directory and changed by the command that changes the tokens; unknown
+members in it stay.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _TRIES, _TRY_SECONDS = 1000, 0.01
 
 def read_marker(folder: Path) -> Mapping[str, object] | None:
     """
-    What the marker of *folder* says, at least ``id``; None where there is none.
+    The content of the marker of *folder*, at least ``id``; None if there is no marker.
 
     Raises:
-        FormatUnknown: it is not one that this version understands.
+        FormatUnknown: this version does not understand it.
         OSError: it cannot be read.
     """
     try:
@@ -54,12 +54,12 @@ def read_marker(folder: Path) -> Mapping[str, object] | None:
 
 
 def make_marker(folder: Path, ids: IdSource) -> str:
-    """The id in the marker of *folder*, made where there is none; for whoever holds `LOCK`. Raises as `read_marker`."""
+    """The id in the marker of *folder*, made if missing; the caller holds `LOCK`. Raises as `read_marker`."""
     marker = read_marker(folder)
     if marker is not None:
         return str(marker["id"])
-    # Without a marker no start came to its end, and one that was killed may have made the directory itself just now. A
-    # parent that may not be read is none that this made.
+    # Without a marker no start has completed, and one that was killed may have made the directory itself just now. This
+    # process did not make a parent that it may not read.
     with suppress(PermissionError):
         fsync_directory(folder.parent)
     id = ids.new()
@@ -74,7 +74,7 @@ def had_tokens(folder: Path) -> bool:
 
 
 def note_tokens(folder: Path, ids: IdSource) -> None:
-    """Have the marker of *folder* tell that tokens were made; for whoever changes them. Raises as `read_marker`."""
+    """Record in the marker of *folder* that tokens were made, before they are changed. Raises as `read_marker`."""
     for _ in range(_TRIES):
         marker = read_marker(folder)
         if marker is not None:
@@ -84,7 +84,7 @@ def note_tokens(folder: Path, ids: IdSource) -> None:
             make_marker(folder, ids)
         time.sleep(_TRY_SECONDS)
     else:
-        raise BackendUnavailable("store", f"whoever holds its file {LOCK} makes no {MARKER}")
+        raise BackendUnavailable("store", f"another process holds its file {LOCK} and makes no {MARKER}")
     if marker.get(_TOKENS) is not True:
         _write(folder, {**marker, _TOKENS: True})
 

@@ -1,4 +1,4 @@
-"""Files and directories opened by their names within an open directory, where no link is followed."""
+"""Files and directories opened by their names within an open directory, without following links."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def opened_directory(name: str | Path, parent: int | None = None) -> Iterator[in
 
 
 def fsync_directories(archives: Path) -> None:
-    # A process that was killed may have linked an archive without coming to the fsync. Recovery takes what it sees for
-    # stored, so what is seen is made durable first. Where nothing is pending this costs 0.1 ms a directory.
+    # A process that was killed may have linked an archive without reaching the fsync. Recovery takes what it sees for
+    # stored, so everything it sees is made durable first. If nothing is pending this costs 0.1 ms a directory.
     with opened_directory(archives) as outer:
         os.fsync(outer)
         for name in filter(is_profile, names_in(outer)):
@@ -60,14 +60,14 @@ def unlink(name: str, directory: int | None = None) -> None:
 
 
 def create(path: str, mode: int) -> io.FileIO:
-    # FileIO adds O_CREAT | O_EXCL | O_CLOEXEC for "x", and keeps a forgotten descriptor from leaking unnoticed.
+    # FileIO adds O_CREAT | O_EXCL | O_CLOEXEC for "x", and warns about a descriptor that is never closed.
     return io.FileIO(path, "xb+", opener=partial(os.open, mode=mode))
 
 
 def create_anew(path: str, mode: int) -> io.FileIO:
     try:
         return create(path, mode)
-    except FileExistsError:  # of a seal before
+    except FileExistsError:  # from an earlier seal
         unlink(path)
         return create(path, mode)
 
@@ -77,10 +77,10 @@ def create_or_open(path: str, mode: int) -> io.FileIO:
         return create(path, mode)
     except FileExistsError:
         if os.lstat(path).st_nlink > 1:
-            # It was published by a process that did not come to taking this name away, and is never written to again.
+            # Published by a process that died before removing this name; the file is never written to again.
             unlink(path)
             return create(path, mode)
-        Path(path).chmod(mode)  # a seal that came to nothing took the right to write away
+        Path(path).chmod(mode)  # a failed seal removed the write permission
         return io.FileIO(path, "rb+", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
 
 
@@ -92,7 +92,7 @@ def cut_to(file: io.FileIO, size_bytes: int, upload: str) -> None:
 
 
 def open_regular(name: str, directory: int) -> io.FileIO:
-    # O_NONBLOCK: opening a pipe that somebody put here would wait for ever; regular files do not know it.
+    # O_NONBLOCK: opening a pipe placed here would block for ever; regular files ignore the flag.
     extra = os.O_NOFOLLOW | os.O_NONBLOCK
     file = io.FileIO(name, "rb", opener=lambda name, flags: os.open(name, flags | extra, dir_fd=directory))
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

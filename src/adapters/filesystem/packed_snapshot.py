@@ -1,13 +1,13 @@
 """
-Snapshot files as they lie on the disk: packed where that is worth it.
+Snapshot files as they are stored on disk: compressed if that is worth it.
 
 ::
 
     TKSNAR1 and a line feed, a zlib stream, the bytes it unpacks to (8, little endian)
 
-tar's snapshot file of 300,000 names has twice the bytes of a night's archive, and next night's says nearly the same.
-Short ones, and those that somebody put there by hand, are just the bytes; what would be taken for a packed one is
-packed itself. Which bytes it comes to never depends on how it lies there.
+tar's snapshot file of 300,000 names is twice as large as a night's archive, and the next night's is nearly the same.
+Short files, and those put there by hand, are stored as plain bytes; a file that would be mistaken for a packed one is
+itself packed. The content never depends on how it is stored.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ...domain.ports.store import ArchiveReader, Block
 try:
     from isal import isal_zlib
 except ImportError:  # a platform it has no wheel for
-    isal_zlib = None  # type: ignore[assignment]  # a module, which mypy takes for always there
+    isal_zlib = None  # type: ignore[assignment]  # mypy takes the module for always present
 
 MAGIC = b"TKSNAR1\n"
 SHORT_BYTES = 64 << 10
@@ -46,11 +46,11 @@ class Packer(Protocol):
 
 
 class BadSnapshot(Exception):
-    """A snapshot file is not what was written."""
+    """A snapshot file does not hold what was written to it."""
 
 
 def packed(blocks: Iterable[Block]) -> Iterator[bytes]:
-    """A snapshot file of *blocks* as it is written. An error that *blocks* raise comes through."""
+    """The stored form of the snapshot file *blocks*. An error raised by *blocks* passes through."""
     rest = iter(blocks)
     held = bytearray()
     for block in rest:
@@ -69,13 +69,13 @@ def packed(blocks: Iterable[Block]) -> Iterator[bytes]:
 
 
 def _packer() -> Packer:
-    # to less than the other's level 3, five times as fast
+    # smaller than zlib's level 3, five times as fast
     return isal_zlib.compressobj(3) if isal_zlib else zlib.compressobj(6)
 
 
 def unpacked(written: Iterable[Block]) -> Iterator[bytes]:
     """
-    The bytes of a snapshot file that was *written* so, in blocks of at most 1 MiB, where those written are no longer.
+    The bytes of a stored snapshot file, in blocks of at most 1 MiB, provided that those of *written* are no longer.
 
     Raises:
         BadSnapshot: the file is damaged.
@@ -105,7 +105,7 @@ def unpacked(written: Iterable[Block]) -> Iterator[bytes]:
 
 
 def are_equal(one: Iterable[Block], other: Iterable[Block]) -> bool:
-    """Whether two snapshot files that were written so come to the same bytes; a damaged one comes to none."""
+    """Whether two stored snapshot files have the same content; a damaged one equals nothing."""
     digests = set()
     for written in (one, other):
         digest = sha256()
@@ -120,7 +120,7 @@ def are_equal(one: Iterable[Block], other: Iterable[Block]) -> bool:
 
 @frozen
 class SnapshotReader:
-    """An `ArchiveReader` of the snapshot file that *written* reads as it lies on the disk."""
+    """An `ArchiveReader` of the snapshot file that *written* reads in its stored form."""
 
     id: ArchiveId
     written: ArchiveReader

@@ -1,5 +1,5 @@
 """
-Files for a moment: in memory while they are short, in staging from then on, without a name that a crash could leave.
+Temporary files: in memory while they are short, then in staging without a name that a crash could leave behind.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ HELD_BYTES = 128 << 10
 
 @frozen
 class ScratchFiles:
-    """A `Scratch` in *folder*; without one, in memory altogether."""
+    """A `Scratch` in *folder*; without a folder, entirely in memory."""
 
     folder: Path | None
 
@@ -68,7 +68,7 @@ class _ScratchFile:
 
     def _write_out(self, folder: Path) -> None:
         if self._file is None:
-            self._file = TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115  # closed where the context is left
+            self._file = TemporaryFile(buffering=0, dir=folder)  # noqa: SIM115  # closed when the context is left
         rest = memoryview(self._held)
         while rest:
             count = self._file.write(rest) or 0

@@ -1,13 +1,13 @@
 """
-Where seek indexes are kept: in a folder of the data directory, or in memory.
+Storage for seek indexes: a folder of the data directory, or memory.
 
 ::
 
     DATA/seek/<first two digits>/<SHA-256 of the archive>
     DATA/seek/being-made
 
-A file gets its name when it is whole; what a crash leaves of it is overwritten by the next. Nothing is fsynced: what a
-power cut damages is recognised by its checksums and made again, and the folder may be deleted at any time.
+A file gets its name once it is whole; the next one overwrites what a crash left. Nothing is fsynced: checksums expose
+what a power cut damaged, and it is made again; the folder may be deleted at any time.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
 """
-Tokens in a file of the data directory, which the commands of the host write and the server reads.
+Tokens in a file of the data directory, which the commands run on the host write and the server reads.
 
 ::
 
     DATA/tokens.json      {"format": 1, "sum": ..., "tokens": [{"id": ..., "sha256": ..., ...}]}, mode 0600
-    DATA/tokens.lock      held while a command changes it
-    DATA/token-uses.json  {"<id>": "2026-11-24T02:10:00Z"}, written by the server alone, at most once a minute
+    DATA/tokens.lock      held while a command changes tokens.json
+    DATA/token-uses.json  {"<id>": "2026-11-24T02:10:00Z"}, written by the server only, at most once a minute
 
-The rule: a reader tells by the file's number and time that there is a new one (see `durable_file`). A file that was
-there and is gone, or cannot be understood, lets nobody in: losing it must not open a server. The directory's marker
-tells that there was one, also to a server that is started after the loss. The sum is the SHA-256 of the tokens: a bit
-that flips must not open more than was meant. A file without one, as of a version before or of somebody who changed it
-by hand, is believed, and gets one with the next start of a server or the next command.
+The rule: a reader notices a new file by its inode number and time (see `durable_file`). If the file existed and is
+gone, or cannot be understood, every request is refused: losing it must not open a server. The directory's marker
+records that it existed, also for a server started after the loss. The sum is the SHA-256 of the tokens: a flipped bit
+must not grant more than was meant. A file without a sum, written by an earlier version or changed by hand, is accepted,
+and gets a sum at the next start of a server or the next command.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ _NOTHING = Keyring({}, is_open=True)
 
 @define(eq=False)
 class FileTokenStore:
-    """`TokenStore` in the data directory *folder*, which is made with the first token if it is not there."""
+    """`TokenStore` in the data directory *folder*, which is made with the first token if it is missing."""
 
     folder: Path
     _seen: _State | None = field(default=None, init=False)  # the file that `_keyring` was read from
     _keyring: Keyring = field(default=_NOTHING, init=False)
-    _has_sum: bool = field(default=False, init=False)  # that file
+    _has_sum: bool = field(default=False, init=False)  # whether that file has a sum
     _marker_seen: _State | None = field(default=None, init=False)
     _marker_says: bool = field(default=False, init=False)
     _noted: dict[str, datetime] = field(factory=dict, init=False)
@@ -72,14 +72,14 @@ class FileTokenStore:
                 raise _unreadable(error) from error
             state = (found.st_ino, found.st_mtime_ns, found.st_size)
             if state != self._seen:
-                self._keyring = Keyring({}, is_open=False)  # should it not be readable
+                self._keyring = Keyring({}, is_open=False)  # in case the file cannot be read
                 self._seen = None
                 self._keyring = self._read()
                 self._seen = state
             return self._keyring
 
     def note_tokens(self) -> None:
-        """Have the marker tell that there are tokens, and the file their sum, where a version before did not do so."""
+        """Record in the marker that there are tokens, and in the file their sum, if an earlier version did not."""
         with translated(writing=True):
             if not self._path.exists():
                 return
@@ -169,7 +169,7 @@ class FileTokenStore:
 
     @contextmanager
     def _changing(self, *, may_be_lost: bool = False) -> Iterator[dict[str, Token]]:
-        """The tokens as they are, to be changed; kept when the context is left without an error."""
+        """The tokens as they are, to be changed; saved when the context is left without an error."""
         with translated(writing=True):
             make_directory(self.folder)
             refuse_foreign(self.folder)
@@ -192,7 +192,7 @@ def _write(path: Path, content: Mapping[str, object]) -> None:
 
 
 def _sum(records: object) -> str:
-    """Of the tokens, whatever white space the file has."""
+    """The sum over the tokens, independent of the file's white space."""
     return hashlib.sha256(json.dumps(records, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

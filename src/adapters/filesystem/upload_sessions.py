@@ -1,14 +1,14 @@
 """
-What is known of resumable uploads, as one small journal per upload beside the bytes in staging.
+The state of resumable uploads, as one small journal per upload beside the bytes in staging.
 
 ::
 
     DATA/staging/<id>.upload      lines of JSON, a tab, and the CRC-32 in hex of the JSON of this line and those before:
-                                  the first has everything, each further one what has changed since
+                                  the first has the whole state, each further one the changes since
 
-A line counts once it is whole and follows those that count, so a crash in the middle of appending leaves the state
-before, and so does a bit that flips. Offsets move every few megabytes, and appending a line with ``fdatasync`` is the
-cheapest way to make that durable. A journal of a version before has lines without a CRC-32 at its beginning.
+A line counts if it is whole and all lines before it count, so a crash in the middle of appending leaves the previous
+state, and so does a flipped bit. Offsets move every few megabytes, and appending a line with ``fdatasync`` is the
+cheapest way to make that durable. In a journal of an earlier version the first lines have no CRC-32.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ class FilesystemUploadSessions:
     _folder: Path
     _uploads: dict[str, Upload] = field(factory=dict, init=False)
     _unfinished: dict[str, Upload] = field(factory=dict, init=False)
-    _sums: dict[str, int] = field(factory=dict, init=False)  # of what counts of each journal
+    _sums: dict[str, int] = field(factory=dict, init=False)  # over the lines of each journal that count
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     @classmethod
     def open(cls, folder: Path) -> FilesystemUploadSessions:
         """
-        The uploads that *folder* tells of.
+        The uploads recorded in *folder*.
 
-        A journal of which no line is whole is removed, since nobody was told of that upload; and so is one that cannot
-        be understood, damaged or of a newer version, since nobody can go on with it. That is told in the log.
+        A journal without a whole line is removed, since its upload was never acknowledged; and so is one that cannot
+        be understood, damaged or of a newer version, since its upload cannot be resumed. The log reports the latter.
         """
         sessions = cls(folder)
         with translated(writing=True):
@@ -66,7 +66,7 @@ class FilesystemUploadSessions:
                     sessions._know(upload)
                     sessions._sums[upload.id] = crc32
                     continue
-                if content.strip() and content.endswith(b"\n"):  # else it was torn
+                if content.strip() and content.endswith(b"\n"):  # otherwise it was torn
                     _LOG.warning("the journal of an upload is damaged, and is removed: %s", path)
                 path.unlink()
         return sessions
@@ -119,7 +119,7 @@ class FilesystemUploadSessions:
         return self._folder / (id + _SUFFIX)
 
     def _append(self, id: str, changed: dict[str, object], flags: int) -> None:
-        # a newline before as well: it ends a line that was torn when the disk ran full
+        # start with a newline: it ends a line that was torn when the disk ran full
         told = json.dumps(changed).encode()
         crc32 = zlib.crc32(told, self._sums.get(id, 0))
         line = b"\n%b\t%08x\n" % (told, crc32)
@@ -132,7 +132,7 @@ class FilesystemUploadSessions:
                 os.fdatasync(journal)
                 self._sums[id] = crc32
             except OSError:
-                # it was not saved, so that the next process must not find it: an offset in it may be cut back meanwhile
+                # it was not saved, so the next process must not find it: an offset in it may be cut back meanwhile
                 with suppress(OSError):
                     os.ftruncate(journal, length)
                 raise
@@ -141,7 +141,7 @@ class FilesystemUploadSessions:
 
 
 def _replay(content: bytes) -> tuple[dict[str, object], int]:
-    """What the lines that count say together, and their sum."""
+    """The state that the lines that count add up to, and their sum."""
     merged: dict[str, object] = {}
     crc32 = 0
     has_sums = False
@@ -202,7 +202,7 @@ def _record(upload: Upload) -> dict[str, object]:
 
 
 def _upload(read: dict[str, object]) -> Upload:
-    # whatever is not as it was written raises, and the caller passes the journal over
+    # any malformed field raises, and the caller skips the journal
     offer = read["offer"]
     archive = read["archive"]
     parts = read["parts"]
@@ -245,7 +245,7 @@ def _offer(record: dict[str, object]) -> Offer:
 
 
 def _lineage(record: dict[str, object]) -> Lineage:
-    # .get: a journal of before these were known is read, too
+    # .get: journals written before these fields existed are read, too
     parent = record.get("parent")
     return Lineage(
         (BackupType(parent[0]), str(parent[1])) if isinstance(parent, list) else None,

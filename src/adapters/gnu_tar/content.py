@@ -1,4 +1,4 @@
-"""The bytes of one file out of a tar that arrives, by the standard library's tarfile."""
+"""The bytes of one file out of a tar that is being received, by the standard library's tarfile."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _BLOCK_BYTES = 1 << 20
 
 def file_in(blocks: Iterable[bytes], path: bytes) -> Iterator[bytes]:
     """
-    The bytes of the file *path* in the tar that *blocks* are, in which nothing else lies but folders above it.
+    The bytes of the file *path* in the tar of *blocks*, which holds only that file and the folders above it.
 
     Raises:
-        UsageError: what lies there is no file.
+        UsageError: *path* is not a file.
         NotATar: the tar cannot be read.
     """
     try:
@@ -44,7 +44,7 @@ def file_in(blocks: Iterable[bytes], path: bytes) -> Iterator[bytes]:
 
 
 class _Reader:
-    """*blocks* with the one method that tarfile needs of a stream."""
+    """*blocks* as a stream with the one method that tarfile needs."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = iter(blocks)

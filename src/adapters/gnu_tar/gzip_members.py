@@ -1,8 +1,8 @@
 """
-Gzip in members that stand alone, compressed by zlib in several threads, which it lets run side by side.
+Independent gzip members, compressed by zlib in several threads, since zlib releases the GIL.
 
-Cut every few MiB of input, an archive is still what gzip and tar read, and can be entered at each member without an
-index. What several threads of pigz write is one member, which can only be read from its beginning.
+Cut every few MiB of input, the archive remains readable by gzip and tar, and can be entered at each member without an
+index. pigz with several threads writes a single member, which can only be read from its beginning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attrs import field, frozen
 from attrs.validators import ge
 
 MEMBER_BYTES = 4 << 20
-"""Of input. Smaller ones compress worse (at 1 MiB by about 1 %), larger ones are slower to enter."""
+"""Bytes of input per member. Smaller ones compress worse (at 1 MiB by about 1 %), larger ones are slower to enter."""
 _WITH_GZIP_HEADER = 31
 
 
@@ -44,8 +44,8 @@ class GzipMembers:
 
     def _pieces(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """
-        *blocks* as pieces of *member_bytes*, the last one shorter or as long; that is held until *blocks* have ended
-        well, since whoever has all of an archive takes it for whole.
+        *blocks* as pieces of at most *member_bytes*, only the last one shorter. The last is held back until *blocks*
+        have ended without an error, since a receiver that has every byte takes the archive for whole.
         """
         held: list[bytes] = []
         size = 0

@@ -1,4 +1,4 @@
-"""What a tar that has come or arrives holds, read by the walk that also judges what a server receives."""
+"""The members of a tar that has been or is being received, read by the walk that also judges what a server receives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_LIMIT = (1 << 63) - 1
 
 
 def _limits() -> InspectionLimits:
-    # the server has let it in by limits of its own; only what is held in memory at once is limited here
+    # the server admitted it by limits of its own; only what is held in memory at once is limited here
     return InspectionLimits(max_unpacked_bytes=_NO_LIMIT, max_members=_NO_LIMIT, max_records=_NO_LIMIT)
 
 

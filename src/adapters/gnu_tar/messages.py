@@ -1,8 +1,8 @@
 """
-What GNU tar writes to its standard error while it makes an archive, sorted by what it means for the archive.
+The messages that GNU tar writes to standard error while it makes an archive, sorted by their meaning for the archive.
 
-tar speaks English here (LC_ALL=C) and escapes names, so that each message is one line. One that is not known is an
-error: an archive is never taken for good because nobody knew a word.
+tar speaks English here (LC_ALL=C) and escapes names, so that each message is one line. An unknown message is an error:
+an archive never passes as good because a message was not understood.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from attrs import define, field
 from ...domain.client.ports.dumping import Unreadable
 
 KEPT = 200
-"""Messages of each sort that are kept; which files cannot be read is kept of all."""
+"""Messages of each sort that are kept; names of files that cannot be read are all kept."""
 
 _UNREADABLE = re.compile(
     r"(?P<name>.+): (?:Cannot (?:open|stat|read|readlink|savedir|seek)"
@@ -43,10 +43,10 @@ _LETTERS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t
 @define
 class TarMessages:
     """
-    The messages, read from *stream* by a thread of its own beside whatever else is going on.
+    The messages, read from *stream* in a thread of its own.
 
-    After `wait`: *unreadable* are files that were not read, or not to their end. *went_on* tells that tar came to its
-    end over its errors.
+    After `wait`: *unreadable* are the files that were not read, or not to their end. *went_on* is true if tar reached
+    its end despite errors.
     """
 
     _stream: IO[bytes]
@@ -63,7 +63,7 @@ class TarMessages:
         self._thread.start()
 
     def wait(self) -> tuple[str, ...]:
-        """What tar said, when there is no more: what could not be read first, what it ignores on purpose last."""
+        """Wait for the end and return the messages: unreadable files first, what tar ignores on purpose last."""
         self._thread.join()
         return (*self._errors, *self._others, *self._changed, *self._ignored)
 
@@ -74,7 +74,7 @@ class TarMessages:
 
     @property
     def changed(self) -> tuple[str, ...]:
-        """What was said of files that changed while they were read; after `wait`."""
+        """The messages about files that changed while they were read; after `wait`."""
         return tuple(self._changed)
 
     @property
@@ -83,7 +83,7 @@ class TarMessages:
         return not self._others
 
     def _read(self) -> None:
-        with suppress(ValueError, OSError):  # closed by whoever ended the program
+        with suppress(ValueError, OSError):  # closed when the program was ended
             for line in self._stream:
                 self._take(line.rstrip(b"\n").removeprefix(b"tar: ").decode(errors="backslashreplace"))
 
@@ -99,7 +99,7 @@ class TarMessages:
         elif _CHANGED.fullmatch(said):
             self._keep(self._changed, said)
         else:
-            self._others.append(said)  # the last ones: they say what tar gave up with
+            self._others.append(said)  # keep the last ones: they say why tar gave up
 
     @staticmethod
     def _keep(sort: deque[str], said: str) -> None:
@@ -108,7 +108,7 @@ class TarMessages:
 
 
 def unescaped(name: str) -> bytes:
-    """A name as tar shows it, as it is."""
+    """The name that tar shows escaped."""
 
     def byte(match: re.Match[bytes]) -> bytes:
         escaped = match[1]

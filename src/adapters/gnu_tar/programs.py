@@ -1,7 +1,7 @@
 """
 Dumps made and extracted by the GNU tar of this machine.
 
-tar runs in a session of its own, speaks English, and is ended with whoever began it. The snapshot file lives in a
+tar runs in a session of its own, with messages in English, and ends when its caller does. The snapshot file lives in a
 private temporary directory for as long as tar runs.
 """
 
@@ -67,14 +67,14 @@ class GnuTar:
             return ()
         options = ("--verbose", "--quoting-style=escape", "--no-recursion", "--null")
         tar = _started(
-            # the names last: they are not concerned by what is said behind them
+            # the names last: options that follow do not apply to them
             [self.program, "--create", "--file=/dev/null", *options, *_selecting(source), "--files-from=-"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         with _ended(tar):
             said, errors = tar.communicate(b"\0".join(paths) + b"\0")
-        if tar.returncode not in (0, _SOME_CHANGED, _ERRORS):  # those that are gone by now are errors
+        if tar.returncode not in (0, _SOME_CHANGED, _ERRORS):  # files that are gone by now are errors
             raise DumpFailed(tar.returncode, tuple(errors.decode(errors="backslashreplace").splitlines()))
         would_be = {unescaped(line.decode(errors="surrogateescape")).rstrip(b"/") for line in said.splitlines()}
         return tuple(path for path in paths if path in would_be)
@@ -106,7 +106,7 @@ class GnuTar:
 
     def _counting(self, source: DumpSource, before: bytes | None) -> _CountingTar:
         with _folder_for(before) as (folder, snapshot, kept):
-            # into /dev/null, GNU tar reads no file
+            # GNU tar reads no file when the archive is /dev/null
             command = [*self._create(source, str(snapshot), "/dev/null"), "--verbose", "--totals"]
             tar = _started(command, stdout=subprocess.PIPE)
             assert tar.stderr is not None
@@ -116,7 +116,7 @@ class GnuTar:
     def extract(
         self, blocks: Iterable[bytes], into: str, *, label: str, incremental: bool, numeric_owner: bool
     ) -> tuple[str, ...]:
-        program = shutil.which(self.program) or self.program  # of a relative one, before the directory changes
+        program = shutil.which(self.program) or self.program  # resolve a relative path before the directory changes
         command = [
             str(Path(program).absolute()),
             "--extract",
@@ -124,18 +124,18 @@ class GnuTar:
             "--xattrs",
             "--xattrs-include=*",
             "--acls",
-            "--delay-directory-restore",  # other programs write the files of a directory behind other directories
+            "--delay-directory-restore",  # other programs write the files of a directory after other directories
             *(["--listed-incremental=/dev/null"] if incremental else []),
             *(["--numeric-owner"] if numeric_owner else []),
             "--file=-",
         ]
-        # In the directory, not with --directory: temporary names of renames are made where tar was started.
+        # Started in the directory, not with --directory: tar makes temporary names of renames where it was started.
         tar = _started(command, stdin=subprocess.PIPE, cwd=into)
         with _ended(tar):
             assert tar.stdin is not None
             assert tar.stderr is not None
             messages = _Messages(tar.stderr)
-            # where tar gave up, its own words below say why
+            # if tar gave up, its own messages below say why
             with suppress(BrokenPipeError):
                 for block in blocks:
                     tar.stdin.write(block)
@@ -153,7 +153,7 @@ class GnuTar:
             "--format=posix",
             f"--file={file}",
             f"--listed-incremental={snapshot}",
-            # "Directory is new" of each would be all that anybody sees
+            # a "Directory is new" for each directory would hide every other message
             "--warning=no-new-directory",
             "--warning=no-rename-directory",
             *(["--one-file-system"] if source.one_file_system else []),
@@ -167,7 +167,7 @@ class GnuTar:
 
 @define(eq=False)
 class _Tar:
-    """A tar that makes a dump. Leaving the context ends it, and removes *folder* with its snapshot file."""
+    """A tar that makes a dump. Leaving the context ends tar, and removes *folder* with its snapshot file."""
 
     _tar: subprocess.Popen[bytes]
     _folder: Path
@@ -176,9 +176,9 @@ class _Tar:
 
     def _has_gone_on(self, status: int, *vital: bytes) -> bool:
         """
-        Whether all that went wrong is that some files could not be read.
+        Whether the only failure is that some files could not be read.
 
-        None of them may be the directory of which all others are, nor one of *vital*.
+        Neither the top directory nor a path in *vital* may be among them.
         """
         needed = (os.fsencode(self._root), *vital)
         is_there = all(one.path.rstrip(b"/") not in needed for one in self._messages.unreadable)
@@ -199,10 +199,10 @@ class _Tar:
 class _CountingTar(_Tar):
     def count(self) -> Estimate:
         """
-        What the dump would hold, when it has come to its end.
+        The size of the dump, once tar has ended.
 
         Raises:
-            DumpFailed: it does not.
+            DumpFailed: tar failed.
         """
         members = 0
         assert self._tar.stdout is not None
@@ -225,7 +225,7 @@ class _RunningTar(_Tar):
     _end: DumpEnd | None = None
 
     def look_ahead(self, counting: _CountingTar, foresee: Callable[[Estimate], None]) -> None:
-        """Tell *foresee* what *counting* finds out, if it does before this tar is ended."""
+        """Pass the result of *counting* to *foresee*, if it arrives before this tar is ended."""
         self._ahead = counting
 
         def look() -> None:
@@ -250,7 +250,7 @@ class _RunningTar(_Tar):
             unreadable = tuple(self._messages.unreadable)
             left = settled(self._before, self._snapshot.read_bytes(), [one.path for one in unreadable])
             if unreadable and left.changes is not None and not left.changes.files:
-                raise DumpFailed(status, said)  # as where the directory itself could not be read: it holds nothing
+                raise DumpFailed(status, said)  # for example, the top directory could not be read: the dump is empty
             is_clean = status != _SOME_CHANGED and not self._messages.changed
             told = self._messages.unreadable_messages
             kept = remembering(left.snapshot, self._selection)
@@ -266,7 +266,7 @@ class _RunningTar(_Tar):
 
 
 class _Messages:
-    """The last lines that a program writes to its standard error, read beside whatever else is going on."""
+    """The last lines that a program writes to its standard error, read in a thread of its own."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._lines: deque[str] = deque(maxlen=_KEPT_MESSAGES)
@@ -274,18 +274,18 @@ class _Messages:
         self._thread.start()
 
     def wait(self) -> tuple[str, ...]:
-        """All of them, when there are no more."""
+        """Wait for the end and return the lines."""
         self._thread.join()
         return tuple(self._lines)
 
     def _read(self, stream: IO[bytes]) -> None:
-        with suppress(ValueError, OSError):  # closed by whoever ended the program
+        with suppress(ValueError, OSError):  # closed when the program was ended
             for line in stream:
                 self._lines.append(line.decode(errors="backslashreplace").rstrip("\n").removeprefix("tar: "))
 
 
 class _ended:
-    """At its end the program does not run any more, and its pipes are closed."""
+    """Ensures on exit that the program has ended, and its pipes are closed."""
 
     def __init__(self, program: subprocess.Popen[bytes]) -> None:
         self._program = program
@@ -314,7 +314,7 @@ def _started(
     cwd: str | None = None,
 ) -> subprocess.Popen[bytes]:
     try:
-        # a session of its own, so that Ctrl-C reaches us alone and whatever tar has started ends with it
+        # a session of its own, so that Ctrl-C reaches only this process, and tar's children end with tar
         return subprocess.Popen(
             command,
             stdin=stdin,
@@ -329,7 +329,7 @@ def _started(
 
 
 def _selecting(source: DumpSource) -> list[str]:
-    """What is left out, and where it all is."""
+    """The options for exclusions and for the directory of *source*."""
     parent = source.directory.rstrip("/").rpartition("/")[0]
     return [
         *(f"--exclude={pattern}" for pattern in source.exclude),
@@ -339,7 +339,7 @@ def _selecting(source: DumpSource) -> list[str]:
 
 
 def _member(source: DumpSource) -> str:
-    """What the members of the dump begin with."""
+    """The path that all members of the dump start with."""
     return source.directory.rstrip("/").rpartition("/")[2] or "."
 
 
@@ -356,7 +356,7 @@ def _folder_for(before: bytes | None) -> Iterator[tuple[Path, Path, ExitStack]]:
 
 
 def _patterns_in(listed: str) -> Iterator[str]:
-    """The patterns in a file as tar reads them: one a line, without spaces at its end."""
+    """The patterns in a file as tar reads them: one per line, without trailing spaces."""
     try:
         lines = Path(listed).read_bytes().split(b"\n")
     except OSError as error:

@@ -1,18 +1,18 @@
 r"""
-GNU tar's snapshot file (format 2), as far as a backup must know it: which names each directory had.
+GNU tar's snapshot file (format 2), as far as a backup needs it: which names each directory had.
 
 ::
 
     GNU tar-1.34-2\n  SECONDS\0 NANOSECONDS\0
     then for each directory:  NFS\0 SECONDS\0 NANOSECONDS\0 DEVICE\0 INODE\0 NAME\0  (FLAG NAME\0)...  \0 \0
 
-FLAG is Y for a name that this dump holds, N for one that it does not, D for a directory. tar dumps a name the next time
-if it changed since, or if the file before does not have it. So a name that is taken out of the file is dumped by the
-next dump, whatever became of it; without that, a file that could not be read, or was excluded, is taken for unchanged
-from then on, and stands in no archive until the next full dump.
+FLAG is Y for a name that this dump holds, N for one that it does not, D for a directory. The next dump holds a name
+that changed since, or that is missing from the snapshot file. So a name removed from the file is in the next dump,
+whatever became of it; otherwise tar would take a file that could not be read, or was excluded, for unchanged from then
+on, and no archive would hold it until the next full dump.
 
-What the dump was made of (`Selection`) stands behind all of it, as a directory of no device that tar never finds and so
-neither dumps nor takes over: //tarkeep, with one name, a JSON text. Whoever knows nothing of it is not disturbed by it.
+What the dump was made of (`Selection`) is appended as a directory of no device. tar never finds that directory, and so
+neither dumps nor keeps it: //tarkeep, with one name, a JSON text. Other programs can ignore it.
 
 Format: https://www.gnu.org/software/tar/manual/html_node/Snapshot-Files.html
 """
@@ -36,7 +36,7 @@ _REMEMBERED = b"0\0" * 5 + b"//tarkeep\0D"  # no path of a directory has two sla
 
 @frozen
 class Settled:
-    """The snapshot file that the next dump is to continue from, and what this one found; None where nobody can say."""
+    """The snapshot file that the next dump continues from, and what this dump found; None if that is unknown."""
 
     snapshot: bytes
     changes: Changes | None
@@ -44,10 +44,10 @@ class Settled:
 
 def settled(before: bytes | None, after: bytes, unreadable: Collection[bytes] = ()) -> Settled:
     """
-    What a dump left behind, without the names that the next dump must look at again.
+    The snapshot file that a dump left, without the names that the next dump must look at again.
 
-    These are the *unreadable* ones, as paths from where tar began, and those that are excluded. *before* is what the
-    dump continued from, None for a full one. A file of another format stays as it is.
+    These are the *unreadable* ones, as paths relative to tar's starting point, and those that are excluded. *before*
+    is the file that the dump continued from, None for a full dump. A file of another format is returned unchanged.
     """
     found, known = _read(after), [] if before is None else _directories(before)
     if found is None or known is None:
@@ -80,7 +80,7 @@ def settled(before: bytes | None, after: bytes, unreadable: Collection[bytes] = 
 
 
 def remembering(snapshot: bytes, selection: Selection) -> bytes:
-    """*snapshot* with what the dump was made of. A file of another format stays as it is."""
+    """*snapshot* with the dump's *selection* added. A file of another format is returned unchanged."""
     if _HEADER.match(snapshot) is None:
         return snapshot
     told = {
@@ -93,7 +93,7 @@ def remembering(snapshot: bytes, selection: Selection) -> bytes:
 
 
 def remembered(snapshot: bytes) -> Selection | None:
-    """What the dump that left *snapshot* was made of; None where that does not stand in it."""
+    """The selection stored in *snapshot* by `remembering`; None if there is none in it."""
     told = snapshot.rpartition(_REMEMBERED)[2] if _REMEMBERED in snapshot else b""
     try:
         it = json.loads(told.partition(b"\0")[0])
@@ -104,7 +104,7 @@ def remembered(snapshot: bytes) -> Selection | None:
 
 @frozen
 class _Directory:
-    """*about* is what the file says before the names: device and inode, which rename cannot change, and the path."""
+    """*about* is the part before the names: device and inode, which a rename cannot change, and the path."""
 
     about: tuple[bytes, ...]
     names: dict[bytes, bytes]
@@ -119,7 +119,7 @@ class _Directory:
 
 
 def _read(snapshot: bytes) -> tuple[bytes, list[_Directory]] | None:
-    """The header and the directories; None where it is of another format."""
+    """The header and the directories; None if the file has another format."""
     match = _HEADER.match(snapshot)
     if match is None:
         return None
@@ -144,7 +144,7 @@ def _directories(snapshot: bytes) -> list[_Directory] | None:
 
 
 def _earlier(known: Sequence[_Directory], directories: Sequence[_Directory]) -> list[_Directory | None]:
-    """What each of *directories* was before, under whatever name: by its inode as tar itself does, else by its path."""
+    """The earlier entry of each of *directories*: found by inode, as tar does, or else by path."""
     by_inode = {directory.inode: directory for directory in known}
     found = [by_inode.get(directory.inode) for directory in directories]
     taken = {id(directory) for directory in found if directory is not None}
@@ -155,7 +155,7 @@ def _earlier(known: Sequence[_Directory], directories: Sequence[_Directory]) -> 
 
 
 def _is_within(path: bytes, paths: Collection[bytes]) -> bool:
-    """Whether *path* is one of *paths*, or lies below one."""
+    """Whether *path* is one of *paths* or below one."""
     if not paths:
         return False
     parts = path.split(b"/")

@@ -1,4 +1,4 @@
-"""What a server answers, read: archives, reports, and why it refused."""
+"""Parsing of a server's answers: archives, reports, and the reasons of refusals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def noted(notes: tuple[str, ...]) -> dict[str, str]:
 
 
 def reason_of(error: urllib3.exceptions.HTTPError) -> str:
-    """What went wrong, without the object addresses and URLs in urllib3's sentences."""
+    """The reason of *error*, without the object addresses and URLs in urllib3's sentences."""
     cause = cause_of(error)
     if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
         return "it does not speak https"
@@ -66,7 +66,7 @@ def read_report(types: Told) -> SyncReport:
                 its.count("local_count"),
                 its.count("remote_count"),
                 **{bucket: its.texts(bucket) for bucket in buckets},
-                damaged=its.texts("damaged") if its.has("damaged") else (),  # which older servers do not tell
+                damaged=its.texts("damaged") if its.has("damaged") else (),  # older servers do not send it
             )
             for type in BackupType
             for its in (types.object(type.value),)

@@ -1,4 +1,4 @@
-"""What a Tarkeep server knows of chains, over HTTP: restore points, plans, trees, and tar's snapshot files."""
+"""The chains of a Tarkeep server, over HTTP: restore points, plans, trees, and tar's snapshot files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TIME = re.compile(r"(.{19})(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 @frozen
 class HttpChains:
-    """`RemoteChains` of the server that *connection* leads to."""
+    """`RemoteChains` of the server at the other end of *connection*."""
 
     connection: HttpConnection
 
@@ -48,7 +48,7 @@ class HttpChains:
             told = self._asked(profile, "points", **asked)
             with self.connection.understood(told):
                 points = [_point(profile, point) for point in told.objects("points")]
-                cursor = pages.next_cursor(told, len(points))  # a server that knows no pages has told all
+                cursor = pages.next_cursor(told, len(points))  # a server without pages has sent everything
             found += points
             if cursor is None:
                 return found
@@ -57,7 +57,7 @@ class HttpChains:
     def detail(self, id: ArchiveId) -> PointDetail:
         told = self._asked(id.profile, f"points/{id.type.value}/{quote(id.name, safe='')}")
         with self.connection.understood(told):
-            missing = told.object_or_none("not_archived") if told.has("not_archived") else None  # of an older server
+            missing = told.object_or_none("not_archived") if told.has("not_archived") else None  # older servers: absent
             return PointDetail(
                 id,
                 told.text("fidelity"),
@@ -202,7 +202,7 @@ class HttpChains:
 
 @contextmanager
 def _not_there() -> Iterator[None]:
-    """What a server that has no such thing says is an error of its own."""
+    """Turn a server's answer that it has no such thing into an error of its own."""
     try:
         yield
     except Refused as error:
@@ -212,7 +212,7 @@ def _not_there() -> Iterator[None]:
 
 
 def _passed_over(told: Told) -> list[str]:
-    """What an answer says of points that it passed over, in sentences; nothing of an older server."""
+    """Sentences about the points that an answer passed over; empty for an older server."""
     if not told.has("passed_over"):
         return []
     found = ((one.object("archive"), one.text("reason")) for one in told.objects("passed_over"))
@@ -220,12 +220,12 @@ def _passed_over(told: Told) -> list[str]:
 
 
 def _part(path: bytes, *, allow_gaps: bool = False) -> dict[str, str]:
-    """The parameters that ask for what lay at *path* alone, and for what there is of it, where that is so."""
+    """The parameters that select *path* alone, and that accept gaps if *allow_gaps*."""
     return ({"path": path_text(path)} if path else {}) | ({"allow_gaps": "1"} if allow_gaps else {})
 
 
 def _counts(told: Told) -> Counts:
-    """How many names lack; an older server tells nothing of it, or of some of it."""
+    """The counts of missing names; an older server reports none or only some of them."""
     return Counts(
         told.count("gaps") if told.has("gaps") else 0, told.count("uncertain") if told.has("uncertain") else 0
     )
@@ -298,10 +298,10 @@ def _version(profile: str, told: Told) -> RemoteVersion:
 
 
 def _nanoseconds(text: str) -> int:
-    """*text*, RFC 3339 with up to nine digits behind the second, in nanoseconds since the epoch."""
+    """*text*, RFC 3339 with up to nine fractional digits, in nanoseconds since the epoch."""
     match = _TIME.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no time")
+        raise ValueError(f"{text!r} is not a time")
     seconds = datetime.fromisoformat(match[1] + match[3])
     whole = (seconds - datetime(1970, 1, 1, tzinfo=UTC)) // _SECOND
     return whole * 1_000_000_000 + int((match[2] or "").ljust(9, "0"))

@@ -1,8 +1,8 @@
 """
-The connection to a Tarkeep server, by urllib3, which keeps connections and is safe for several threads.
+The connection to a Tarkeep server, by urllib3, which reuses connections and is safe for several threads.
 
-Nothing is tried again here. Whatever goes wrong on the line becomes `ServerUnreachable`; whatever the server says, in
-its own words, one of the other errors.
+Nothing is retried here. A failure of the connection becomes `ServerUnreachable`; a refusal by the server becomes one of
+the other errors, in the server's own words.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ from .told import NotUnderstood, Told, label
 CONNECT_SECONDS = 20.0
 SILENCE_SECONDS = 300.0
 
-PROXY = "proxy"  # the code of a refusal by whoever stands between
-WAIT_DIGITS = 10  # nobody waits for longer
+PROXY = "proxy"  # the code of a refusal by a proxy in between
+WAIT_DIGITS = 10  # a longer Retry-After is not honoured
 BLOCK_BYTES = 1 << 20
 
 
 def trusted(certificates: str | None, fingerprint: str | None) -> dict[str, Any]:
     """
-    What a connection to a server is made with, that is trusted by *certificates* in PEM, or by its *fingerprint*.
+    The urllib3 arguments that trust a server by *certificates* in PEM, or by its *fingerprint*.
 
-    By a fingerprint no name and nobody's signature is looked at: it is this certificate or none.
+    With a fingerprint, neither name nor signature is checked: only this very certificate is accepted.
 
     Raises:
-        InvalidSetting: there is no certificate among them.
+        InvalidSetting: *certificates* holds no certificate.
     """
     if fingerprint is not None:
         return {"assert_fingerprint": fingerprint, "cert_reqs": "CERT_NONE"}
@@ -67,13 +67,15 @@ def trusted(certificates: str | None, fingerprint: str | None) -> dict[str, Any]
 @define(eq=False)
 class HttpConnection:
     """
-    To the server at *url*; *connections* is how many threads will use it at once, *trust* what `trusted` gives.
+    A connection to the server at *url*; *connections* is how many threads will use it at once, *trust* is from
+    `trusted`.
 
-    A login in the address (``https://NAME:PASSWORD@HOST``) is for the proxy before the server, and goes into requests
-    where no token does. No address that is given out holds it. Neither goes anywhere but to the server at *url*.
+    A login in the address (``https://NAME:PASSWORD@HOST``) is for the proxy before the server, and is sent with
+    requests that carry no token. Addresses that are shown never include it. Login and token go only to the server at
+    *url*.
 
     Raises:
-        InvalidSetting: *url* can be no address.
+        InvalidSetting: *url* cannot be an address.
     """
 
     url: str = field(repr=False)
@@ -111,7 +113,7 @@ class HttpConnection:
     def asked(
         self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | Iterable[bytes] = b""
     ) -> Told:
-        """The JSON object that answers a request."""
+        """The JSON object that answers the request."""
         return self.told(self.request(method, target, headers or {}, body))
 
     def told(self, answer: urllib3.BaseHTTPResponse) -> Told:
@@ -120,13 +122,13 @@ class HttpConnection:
 
     @contextmanager
     def understood(self, answer: Told | urllib3.BaseHTTPResponse) -> Iterator[None]:
-        """Raises Refused where *answer* is read inside and is not what a Tarkeep server says."""
+        """Raises Refused if *answer*, parsed inside the context, is not an answer of a Tarkeep server."""
         try:
             yield
         except NotUnderstood as error:
             raise self._odd(answer, str(error)) from error
         except (KeyError, ValueError, ArithmeticError, InvalidName, InvalidDigest) as error:
-            raise self._odd(answer, "holds something that cannot be") from error
+            raise self._odd(answer, "holds an impossible value") from error
 
     def _odd(self, answer: Told | urllib3.BaseHTTPResponse, why: str) -> Refused:
         place = urlsplit(answer.url or "").path
@@ -145,7 +147,7 @@ class HttpConnection:
         *,
         preload: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        """A good answer, of which with *preload* everything was read. *target* is a path, or a whole address."""
+        """A successful answer, read completely if *preload*. *target* is a path, or a whole address."""
         url = target if target.startswith(("http://", "https://")) else self.shown_url + target
         authorization = self._authorization if url.startswith(self.shown_url + "/") else {}
         try:
@@ -175,7 +177,7 @@ class HttpConnection:
         cause = cause_of(error)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return CertificateNotTrusted(self.shown_url, reason_of(error))
-        if "Fingerprints did not match" in str(error):  # by which alone urllib3 tells it from others
+        if "Fingerprints did not match" in str(error):  # urllib3 has no error class for it
             return CertificateNotTrusted(self.shown_url, "its fingerprint is another than the one given")
         if not self._has_answered:
             wrong = wrong_scheme(self._server, cause)
@@ -234,7 +236,7 @@ class HttpConnection:
         return Refused(answer.status, code, detail, float(after) if is_number else None)
 
     def stream(self, target: str) -> HttpDownload:
-        """What is at *target*, from its beginning, in blocks."""
+        """The content of *target*, from its beginning, in blocks."""
         return HttpDownload(self, 0, self.request("GET", target, {}, preload=False))
 
 

@@ -1,4 +1,4 @@
-"""`RemoteStore` over HTTP: what a client asks of a Tarkeep server about archives, and how it sends them."""
+"""`RemoteStore` over HTTP: the client's requests about archives, and its uploads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PAGE = 1000
 
 @frozen
 class HttpRemote:
-    """`RemoteStore` of the server that *connection* leads to."""
+    """`RemoteStore` of the server at the other end of *connection*."""
 
     connection: HttpConnection
 
@@ -142,7 +142,7 @@ class HttpRemote:
         size = {"Upload-Defer-Length": "1"} if size_bytes is None else {"Upload-Length": str(size_bytes)}
         answer = self.connection.request("POST", "/api/v1/uploads", {**_TUS, **size, "Upload-Metadata": about})
         with self.connection.understood(answer):
-            # whatever host and path the answer gives it, by a proxy's mistake or on purpose, it is at this server
+            # use this server whatever host and path the answer names, by a proxy's mistake or on purpose
             upload = answer.headers["Location"].rpartition("/")[2]
             return f"{self.connection.shown_url}/api/v1/uploads/{quote(upload, safe='')}"
 
@@ -163,7 +163,7 @@ class HttpRemote:
             **noted(notes),
             "Content-Type": "application/offset+octet-stream",
             "Upload-Offset": str(offset_bytes),
-            "Prefer": "return=representation",  # so that the answer says all: another may be refused meanwhile
+            "Prefer": "return=representation",  # so that the answer is complete: a second request may be refused
         }
         if count_bytes is not None:
             headers["Content-Length"] = str(count_bytes)
@@ -204,5 +204,5 @@ class HttpRemote:
 
 
 def archive_path(id: ArchiveId) -> str:
-    """Where the server has *id*."""
+    """The path of *id* on the server."""
     return f"/api/v1/profiles/{quote(id.profile)}/archives/{id.type.value}/{quote(id.name, safe='')}"

@@ -1,8 +1,8 @@
 """
-Whether a server speaks http or https: looked at where it did not answer in the one that its address says.
+Finds out whether a server speaks http or https, after it did not answer in the scheme of its address.
 
-What a server answers to the other one says little: some close the connection, some send an alert of TLS, some a page.
-So it is tried whether it would shake hands.
+A server's reaction to the other scheme says little: some close the connection, some send a TLS alert, some a page. So a
+TLS handshake is tried.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SECONDS = 5.0
 
 
 def wrong_scheme(server: ServerAddress, cause: BaseException) -> str | None:
-    """What is wrong with the scheme of *server*, where that may be the *cause* of its silence; None if nothing is."""
+    """The mistake in the scheme of *server*, if that may be the *cause* of the failure; otherwise None."""
     if server.scheme == "https":
         if isinstance(cause, ssl.SSLError) and cause.reason in _NO_TLS and _speaks_http(server):
             return f"{server.url} does not speak https, but http; without TLS its address begins with http://"
@@ -29,13 +29,13 @@ def wrong_scheme(server: ServerAddress, cause: BaseException) -> str | None:
 
 
 def says_https(server: ServerAddress) -> str | None:
-    """What is wrong where *server* is addressed by http and would shake hands for https; None if it would not."""
+    """The mistake, if *server* is addressed by http and answers a TLS handshake; otherwise None."""
     if not _speaks_https(server):
         return None
     return f"{server.url} speaks https, not http; its address begins with https://"
 
 
-# what OpenSSL calls an answer that is no TLS
+# OpenSSL's names for an answer that is not TLS
 _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE")
 
 

@@ -1,8 +1,9 @@
 """
-What a server says in JSON, read member by member: each is of the kind that is asked for, or it is said which is not.
+A server's JSON answer, read member by member: each must have the expected type, or the error names the one that has
+not.
 
-Whatever answers at an address may be no Tarkeep server, or one of another time, or somebody's idea of one. So no value
-of an answer goes further unlooked at: a text where a number should be would be met much later, by who knows nothing of
+Whatever answers at an address may not be a Tarkeep server, or one of another version, or an imitation. So every value
+of an answer is checked here: a text in place of a number would otherwise fail much later, in code that knows nothing of
 answers.
 """
 
@@ -15,20 +16,20 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-_MOST = 2**63  # no size, position or count is as large
+_MOST = 2**63  # sizes, positions and counts are smaller
 _MOST_EMPTY_PAGES = 1000
 
 
 class NotUnderstood(ValueError):
-    """Something is not of the kind that it must be; the words are to go behind "the answer", without its content."""
+    """A value has the wrong type; the message continues "the answer", and never includes the answer's content."""
 
 
 @frozen
 class Told:
     """
-    The members of a JSON object, *place* being how it is reached from the whole answer, and *url* where that is from.
+    The members of a JSON object; *place* is its path within the whole answer, and *url* the address of that answer.
 
-    Everything but `has` raises `NotUnderstood`.
+    Every method but `has` raises `NotUnderstood`.
     """
 
     members: Mapping[str, Any] = field(repr=False)
@@ -37,17 +38,17 @@ class Told:
 
     @classmethod
     def read(cls, content: bytes, url: str = "") -> Told:
-        """The object that *content* is, which came from *url*."""
+        """The object in *content*, which came from *url*."""
         try:
             told = json.loads(content)
-        except (ValueError, RecursionError):  # no JSON, or nested deeper than anything to be said
-            raise NotUnderstood("is no JSON") from None
+        except (ValueError, RecursionError):  # not JSON, or nested too deeply for any real answer
+            raise NotUnderstood("is not JSON") from None
         if not isinstance(told, dict):
-            raise NotUnderstood("is no JSON object")
+            raise NotUnderstood("is not a JSON object")
         return cls(told, "", url)
 
     def has(self, name: str) -> bool:
-        """Whether *name* is there, and not null."""
+        """Whether *name* is present and not null."""
         return self.members.get(name) is not None
 
     def text(self, name: str) -> str:
@@ -57,20 +58,20 @@ class Told:
         return None if self._member(name) is None else self.text(name)
 
     def count(self, name: str) -> int:
-        """A number of something, which is not negative."""
+        """A count, which is not negative."""
         value = self._member(name)
         if type(value) is not int or not 0 <= value < _MOST:
-            raise self._wrong(name, "is no number that can be")
+            raise self._wrong(name, "is not a valid number")
         return value
 
     def count_or_none(self, name: str) -> int | None:
         return None if self._member(name) is None else self.count(name)
 
     def integer_or_none(self, name: str) -> int | None:
-        """A number that may be any, as tar keeps those of owners."""
+        """A number of any sign, such as tar stores for owners."""
         value = self._member(name)
         if value is not None and type(value) is not int:
-            raise self._wrong(name, "is no number")
+            raise self._wrong(name, "is not a number")
         return value
 
     def flag(self, name: str) -> bool:
@@ -85,15 +86,15 @@ class Told:
             time = datetime.fromisoformat(self.text(name))
             in_utc = time.astimezone(UTC)
         except (ValueError, OverflowError):
-            raise self._wrong(name, "is no time") from None
+            raise self._wrong(name, "is not a time") from None
         if time.tzinfo is None:
-            raise self._wrong(name, "is a time of nowhere")
+            raise self._wrong(name, "is a time without a zone")
         return in_utc
 
     def object(self, name: str) -> Told:
         value = self._member(name)
         if not isinstance(value, dict):
-            raise self._wrong(name, "is no object")
+            raise self._wrong(name, "is not an object")
         return Told(value, self._at(name))
 
     def object_or_none(self, name: str) -> Told | None:
@@ -106,14 +107,14 @@ class Told:
         ]
 
     def length(self, name: str) -> int:
-        """How much there is in a list, of whatever kind."""
+        """The number of elements of a list, of any type."""
         return len(self._list(name))
 
     def texts(self, name: str) -> tuple[str, ...]:
         return tuple(self._text(each, name) for each in self._list(name))
 
     def sentences(self, name: str) -> tuple[str, ...]:
-        """Obstacles or doubts, each of which is a text, or tells an archive and a detail."""
+        """Obstacles or doubts, each a text, or an object with an archive and a detail."""
         return tuple(
             self._text(each, name)
             if isinstance(each, str)
@@ -123,23 +124,23 @@ class Told:
 
     def _an_object(self, value: Any, name: str) -> Mapping[str, Any]:
         if not isinstance(value, dict):
-            raise self._wrong(name, "holds something that is no object")
+            raise self._wrong(name, "holds something that is not an object")
         return value
 
     def _list(self, name: str) -> list[Any]:
         value = self._member(name)
         if not isinstance(value, list):
-            raise self._wrong(name, "is no list")
+            raise self._wrong(name, "is not a list")
         return value
 
     def _text(self, value: Any, name: str) -> str:
         if not isinstance(value, str):
-            raise self._wrong(name, "is no text")
+            raise self._wrong(name, "is not a text")
         if not value.isascii():
             try:
                 value.encode()
             except UnicodeEncodeError:
-                raise self._wrong(name, "is no text") from None
+                raise self._wrong(name, "is not a text") from None
         return value
 
     def _member(self, name: str) -> Any:
@@ -152,7 +153,7 @@ class Told:
         return f"{self.place}.{name}" if self.place else name
 
     def _wrong(self, name: str, what: str) -> NotUnderstood:
-        return NotUnderstood(f"is odd: {self._at(name)} {what}")
+        return NotUnderstood(f"is wrong: {self._at(name)} {what}")
 
 
 def _sentence(told: Told) -> str:
@@ -161,21 +162,21 @@ def _sentence(told: Told) -> str:
 
 
 def label(told: Told) -> str:
-    """``TYPE/NAME`` of an archive that is told of."""
+    """``TYPE/NAME`` of the archive in *told*."""
     return f"{told.text('type')}/{told.text('name')}"
 
 
 @define
 class Pages:
     """
-    Sees that the pages of an answer come to an end: no cursor comes twice, and pages with nothing on them are few.
+    Checks that paging ends: no cursor is repeated, and few pages are empty.
     """
 
     _seen: set[str] = field(factory=set)
     _empty: int = 0
 
     def next_cursor(self, page: Told, entries: int) -> str | None:
-        """What the page after *page*, which has so many *entries*, is asked for by; None behind the last one."""
+        """The cursor of the page after *page*, which has so many *entries*; None after the last page."""
         cursor = page.text_or_none("next_cursor") if page.has("next_cursor") else None
         if cursor is None:
             return None
@@ -187,7 +188,7 @@ class Pages:
 
 
 def whole_number(text: str) -> int:
-    """The number that a header says, which is not negative."""
+    """The number in a header, which is not negative."""
     if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise NotUnderstood("has a header that is no number")
+        raise NotUnderstood("has a header that is not a number")
     return int(text)

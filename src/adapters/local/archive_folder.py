@@ -1,4 +1,4 @@
-"""The archives of this machine, as its backup job leaves them: ``BACKUP_DIR/{FULL,INC,DIFF}/*.tar.gz``."""
+"""The archives of this machine, as its backup job stores them: ``BACKUP_DIR/{FULL,INC,DIFF}/*.tar.gz``."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ class LocalFolder:
 
 def opened_file(archive: LocalArchive, open: Callable[[], io.FileIO]) -> LocalFile:
     """
-    What *open* opens, which is the file of *archive*.
+    The file of *archive*, opened by *open*.
 
     Raises:
-        LocalFileChanged: it is not the version that was listed, or is gone.
+        LocalFileChanged: it is gone, or is not the version that was listed.
         FolderUnusable: it cannot be read.
     """
     try:
@@ -76,16 +76,16 @@ def opened_file(archive: LocalArchive, open: Callable[[], io.FileIO]) -> LocalFi
 
 
 def _opened(path: str) -> io.FileIO:
-    # should it be a pipe by now, it is not waited for
+    # if it is a pipe by now, opening must not block
     return io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
 
 
 def _names_in(folder: Path) -> list[str]:
     """
-    What is called how in *folder*, nothing where there is none.
+    The names in *folder*; empty if there is no such folder.
 
     Raises:
-        FolderUnusable: something is there, and cannot be read as a folder.
+        FolderUnusable: *folder* exists and cannot be read as a folder.
     """
     try:
         return [entry.name for entry in folder.iterdir()]
@@ -99,10 +99,10 @@ def _names_in(folder: Path) -> list[str]:
 
 def _looked_at(file: Path, type: BackupType) -> list[LocalArchive]:
     """
-    The archive in *file*, none where it was removed meanwhile.
+    The archive in *file*; empty if it was removed meanwhile.
 
     Raises:
-        FolderUnusable: it cannot be looked at, or is no file.
+        FolderUnusable: it cannot be read, or is not a file.
     """
     try:
         return [described(file, type)]
@@ -116,15 +116,15 @@ def _looked_at(file: Path, type: BackupType) -> list[LocalArchive]:
 
 def described(file: Path, type: BackupType) -> LocalArchive:
     """
-    The archive that lies in *file*.
+    The archive in *file*.
 
     Raises:
-        OSError: it cannot be looked at.
-        FolderUnusable: it is no file but a folder, a pipe or a device.
+        OSError: its status cannot be read.
+        FolderUnusable: it is a folder, a pipe or a device.
     """
     found = file.stat()
     if not stat.S_ISREG(found.st_mode):
-        what = "it is a folder, not an archive" if stat.S_ISDIR(found.st_mode) else "it is no plain file"
+        what = "it is a folder, not an archive" if stat.S_ISDIR(found.st_mode) else "it is not a regular file"
         raise FolderUnusable(str(file), what)
     return archive_of(type, file.name, file.absolute(), found)
 
@@ -140,19 +140,19 @@ class _OpenFile:
     _file: io.FileIO
 
     def check(self) -> None:
-        """Raises LocalFileChanged where it is another version by now, or another file has its name."""
+        """Raises LocalFileChanged if its content has changed, or another file has its name."""
         listed = self._archive
         found = os.fstat(self._file.fileno())
         if (found.st_size, found.st_mtime_ns, found.st_ino) != (listed.size_bytes, listed.modified_ns, listed.inode):
             raise LocalFileChanged(listed.path)
-        with suppress(OSError):  # one that was removed can still be read to its end
+        with suppress(OSError):  # a removed file can still be read to its end
             if not os.path.samestat(found, os.stat(listed.path)):  # noqa: PTH116  # for each block
                 raise LocalFileChanged(listed.path)
 
     def read(self, start: int = 0) -> Iterator[bytes]:
         while start < self._archive.size_bytes:
             block = self._block(start)
-            self.check()  # before the bytes go out: what changed meanwhile must not be stored
+            self.check()  # before the bytes are sent: a changed file must not be stored
             if not block:
                 raise LocalFileChanged(self._archive.path)
             start += len(block)

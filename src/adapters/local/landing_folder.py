@@ -1,8 +1,8 @@
 """
-Where pulled archives land on this machine: ``DIR/{FULL,INC,DIFF}/NAME``, beside it ``NAME.part`` until it is whole.
+The folder for pulled archives on this machine: ``DIR/{FULL,INC,DIFF}/NAME``, and ``NAME.part`` until it is whole.
 
-A part is held by a lock on the file itself, so that two processes never write one. It gets its name by a link, which
-cannot replace anything, and only after its bytes are on the disk.
+A part is protected by a lock on the file itself, so that two processes never write one. It gets its name by a link,
+which cannot replace anything, and only after its bytes are on the disk.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 @frozen
 class LandingFolder:
-    """`Landing` below *path*, which is made where it is not there."""
+    """`Landing` below *path*, which is created if it is missing."""
 
     path: Path
 
@@ -86,7 +86,7 @@ class _PartFile:
         return os.fstat(self._file.fileno()).st_size
 
     def check_space(self) -> None:
-        """Raises LocalDiskFull where the rest cannot fit."""
+        """Raises LocalDiskFull if the rest cannot fit."""
         check_room(self._file, self._archive.size_bytes - self.size_bytes, self._place.parent)
 
     def read(self) -> Iterator[bytes]:
@@ -103,7 +103,7 @@ class _PartFile:
     def publish(self, *, replace: bool) -> LocalArchive:
         with told_as_errors(self._place):
             taken = self._archive.taken_at.timestamp()
-            os.utime(self._file.fileno(), (taken, taken))  # so that the newest here is the newest dump
+            os.utime(self._file.fileno(), (taken, taken))  # so that the newest file here is the newest dump
             os.fsync(self._file.fileno())
             if replace:
                 self._path.replace(self._place)
@@ -120,7 +120,7 @@ class _PartFile:
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            # without hard links there is no way that cannot replace; this looks first
+            # without hard links no operation is certain not to replace a file; this checks first
             if self._place.exists():
                 raise LocalConflict(str(self._place)) from error
             self._path.rename(self._place)
@@ -128,7 +128,7 @@ class _PartFile:
             self._path.unlink()
 
     def close(self) -> None:
-        """Let go; a part without a byte is removed, while nobody else can hold it."""
+        """Release the part; an empty one is removed, before another process can hold it."""
         if not self._file.closed:
             if self.size_bytes == 0 and _is_at(self._file, self._path):
                 self._path.unlink(missing_ok=True)
@@ -145,11 +145,11 @@ class _PartFile:
 
 def _locked(path: Path) -> io.FileIO:
     """
-    *path* open for appending and held by this process; only its owner may read it.
+    *path* open for appending and locked by this process; only its owner may read it.
 
     Raises:
         PullInProgress: another process holds it.
-        FolderUnusable: it is no plain file.
+        FolderUnusable: it is not a regular file.
     """
     while True:
         file = open_plain(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW)
@@ -163,7 +163,7 @@ def _locked(path: Path) -> io.FileIO:
         except BaseException:
             file.close()
             raise
-        file.close()  # whoever held it has given it its name or removed it meanwhile
+        file.close()  # its former holder has published or removed it meanwhile
 
 
 def _is_at(file: io.FileIO, path: Path) -> bool:
@@ -183,7 +183,7 @@ def _sync_folder(path: Path) -> None:
 
 @contextmanager
 def told_as_errors(path: Path) -> Iterator[None]:
-    """What goes wrong with *path* on the disk as an error that says so."""
+    """Turn an OSError about *path* into the error that describes it."""
     try:
         yield
     except OSError as error:

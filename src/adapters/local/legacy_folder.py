@@ -1,8 +1,8 @@
 """
-The folder of the original server: ``FULL``, ``INC``, ``DIFF``, with ``NAME.tar.gz`` and beside it ``NAME.tar.json``.
+The folder of the original server: ``FULL``, ``INC``, ``DIFF``, with ``NAME.tar.gz`` and its side-car ``NAME.tar.json``.
 
-The side-car names profile, type, MD5 and the time of the upload, in local time without a zone. An archive without one
-belongs to the profile the operator names, and its time is the file's.
+The side-car holds profile, type, MD5 and the time of the upload, in local time without a zone. An archive without one
+belongs to the profile that the operator names, and has the time of its file.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class LegacyFolder:
         except OSError as error:
             return evolve(found, problem=f"its side-car {sidecar} cannot be read: {error.strerror}")
         except (ValueError, TypeError, AttributeError) as error:
-            return evolve(found, problem=f"its side-car is not readable: {error}")
+            return evolve(found, problem=f"its side-car cannot be read: {error}")
 
     def _moment(self, text: str | None, otherwise: datetime) -> datetime:
         if text is None:

@@ -1,7 +1,7 @@
 """
-A directory of this machine that a tree is restored into and compared in.
+A directory of this machine, into which a tree is restored and with which it is compared.
 
-It is opened once; what is extracted goes where it was opened, whatever somebody puts in its place meanwhile.
+It is opened once; extraction goes to the directory that was opened, even if another one is put in its place meanwhile.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TYPES = {
     stat.S_IFIFO: MemberType.FIFO,
 }
 
-_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # a name that is not there, or below a file or a link
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)  # a missing name, or one below a file or a link
 
 
 @define(eq=False)
@@ -61,7 +61,7 @@ class LocalFolderTree:
                 folder.rmdir()
 
     def _check_owner(self, found: os.stat_result) -> None:
-        """In a folder where everybody may make things, only what one made oneself is to be trusted."""
+        """In a folder where everybody may create files, only the user's own can be trusted."""
         above = self.folder.parent.stat()
         if (
             above.st_mode & stat.S_ISVTX
@@ -79,7 +79,7 @@ class LocalFolderTree:
     @property
     def place(self) -> str:
         place = f"/proc/self/fd/{self._folder}"
-        return place if os.path.exists(place) else str(self.folder)  # noqa: PTH110  # no file, but a way to one
+        return place if os.path.exists(place) else str(self.folder)  # noqa: PTH110  # a path of /proc, not a file
 
     @property
     def _folder(self) -> int:
@@ -140,10 +140,10 @@ class LocalFolderTree:
         self, folder: int, path: bytes, closed: list[tuple[bytes, int]] | None = None
     ) -> Iterator[tuple[bytes, os.stat_result, int]]:
         """
-        Everything in *folder*, which is at *path*, with its status, and the descriptor of the directory it lies in, for
-        as long as this stands there; links are not followed.
+        Every entry of *folder*, which is at *path*, with its status and the descriptor of its directory, which is valid
+        until the next entry is taken; links are not followed.
 
-        Where *closed* is given, directories that their owner may not look into are opened to him, and added to it with
+        If *closed* is given, directories that their owner may not read are opened to the owner, and added to it with
         their modes.
         """
         waiting = [path]
@@ -188,7 +188,7 @@ def _names_in(folder: int) -> list[bytes]:
 
 
 def _opened_below(folder: int, path: bytes) -> int:
-    """The directory at *path* of *folder*, reached without following a link."""
+    """The directory at *path* below *folder*, reached without following links."""
     opened = os.dup(folder)
     for name in path.split(b"/") if path else ():
         try:
@@ -203,7 +203,7 @@ def _empty(folder: int) -> None:
     """
     Remove everything in *folder*, following no link. Without recursion, since a tree may be deeper than the stack.
 
-    Folders may have been restored that even their owner may not write into.
+    A restored folder may deny write access even to its owner.
     """
     paths: list[list[bytes]] = [[]]
     while paths:
@@ -226,7 +226,7 @@ def _empty(folder: int) -> None:
 
 
 def _unlinked(name: bytes, folder: int) -> bool:
-    """Remove *name* unless it is a directory, which is opened to its owner; whether it is gone."""
+    """Remove *name* unless it is a directory, which is opened to its owner; returns whether it was removed."""
     if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         with suppress(OSError):
             os.chmod(name, 0o700, dir_fd=folder)  # relative to a descriptor
@@ -236,7 +236,7 @@ def _unlinked(name: bytes, folder: int) -> bool:
 
 
 def _entry(path: bytes, found: os.stat_result, folder: int) -> LocalEntry:
-    """What lies at *path*, in *folder*, and has the status *found*."""
+    """The entry at *path*, in *folder*, with the status *found*."""
     type = _TYPES.get(stat.S_IFMT(found.st_mode), MemberType.OTHER)
     link = os.readlink(path.rpartition(b"/")[2], dir_fd=folder) if type is MemberType.SYMLINK else b""
     return LocalEntry(path, type.value, found.st_size, found.st_mtime_ns, link, found.st_ino)

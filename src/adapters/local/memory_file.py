@@ -1,8 +1,8 @@
 """
-What the client remembers between runs: digests of files, and where unfinished uploads were begun; in one SQLite file.
+The client's memory between runs: digests of files, and where unfinished uploads were begun; in one SQLite file.
 
-All of it can be lost at any time and costs work only. So nothing here ever fails: a file that cannot be read or written
-is as good as an empty one, and so is none at all.
+All of it can be lost at any time and only saves work. So nothing here ever fails: a file that is missing or cannot be
+read or written counts as empty.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.paths import path_text
 
 _FRESH_NS = 2_000_000_000
-_NOTED_DAYS = 30  # no server keeps an unfinished upload for so long
-# No commit waits for the disk: what a power cut takes is computed again.
+_NOTED_DAYS = 30  # servers expire unfinished uploads sooner
+# No commit waits for the disk: what a power cut loses is computed again.
 _TABLES = """
 PRAGMA synchronous=OFF;
 CREATE TABLE IF NOT EXISTS digest (file TEXT PRIMARY KEY, version TEXT NOT NULL, sha256 TEXT NOT NULL);
@@ -41,7 +41,7 @@ DROP TABLE IF EXISTS upload;
 
 @define(eq=False)
 class ClientMemory:
-    """`DigestCache` and, as *notes*, `UploadNotes` in the file *path*, None for nowhere; close it."""
+    """`DigestCache` and, as *notes*, `UploadNotes` in the file *path*, or without a file if None; close it."""
 
     path: Path | None
     now_ns: Callable[[], int] = time.time_ns
@@ -71,7 +71,7 @@ class ClientMemory:
             except sqlite3.OperationalError:
                 database.close()
                 return None
-            except sqlite3.DatabaseError:  # not a database any more: begin anew
+            except sqlite3.DatabaseError:  # no longer a database: start with an empty one
                 database.close()
                 with suppress(OSError):
                     self.path.unlink()
@@ -90,10 +90,10 @@ class ClientMemory:
 
     def _is_fresh(self, archive: LocalArchive) -> bool:
         """
-        A file that was just changed may be changed again within the same tick of its clock, and look the same.
+        Whether a digest of *archive* may be kept: a file just changed may change again within one tick of its clock.
 
-        Where times have parts of a second, *changed_ns* has ticks of a few milliseconds, in which nobody reads a file
-        and puts another one with its times in its place. A file just pulled has a *modified_ns* of long ago.
+        Times with fractions of a second make *changed_ns* tick every few milliseconds, too short to read a file and put
+        another one with the same times in its place. A file just pulled has an old *modified_ns*.
         """
         latest = archive.modified_ns
         if archive.changed_ns % 1_000_000_000 == 0:
@@ -101,19 +101,19 @@ class ClientMemory:
         return self.now_ns() - latest <= _FRESH_NS
 
     def forget(self, archives: Iterable[LocalArchive]) -> None:
-        """Forget the digests of *archives*, whatever version they are of."""
+        """Forget the digests of *archives*, of any version."""
         for archive in archives:
             self.rows("DELETE FROM digest WHERE file=?", _file(archive))
 
     def rows(self, statement: str, *values: str | int | None) -> list[tuple[Any, ...]]:
-        """All rows, none where the file is of no use."""
+        """All rows; empty if the file is unusable."""
         with self._lock:
             if self._database is None:
                 return []
             try:
                 return self._database.execute(statement, values).fetchall()
             except sqlite3.Error:
-                # whoever holds it for so long may do so for good: one wait is enough
+                # a process that holds it for so long may do so for good: wait only once
                 self._database.close()
                 self._database = None
                 return []
@@ -162,11 +162,11 @@ class _Notes:
         )
         notes = []
         for kept, profile, type, name, *rest in found:
-            with suppress(ValueError, TarkeepError):  # nothing that this program wrote
+            with suppress(ValueError, TarkeepError):  # a row that this program did not write
                 notes.append(UploadNote(kept, ArchiveId(profile, BackupType(type), name), *rest))
         return notes
 
 
 def _file(archive: LocalArchive) -> str:
-    """The path of *archive*: bytes may be anything, text in a database may not."""
+    """The path of *archive* as text: a path may hold any bytes, text in a database may not."""
     return path_text(os.fsencode(archive.path))

@@ -1,9 +1,9 @@
 """
-Folders that nobody shares: made for their owner alone, or found to be so, and from then on held by their descriptor.
+Private folders: created for their owner alone, or checked to be so, and from then on reached by their descriptor.
 
-Whoever may write into a folder, or into the one above it, can swap what lies there between two looks. So nothing but a
-folder of one's own with mode 0700 will do, no link to one, and what lies in it is reached through the descriptor that
-was looked at, never by its path again.
+Whoever may write into a folder, or into its parent, can swap its content between two looks. So only a folder of the
+user's own with mode 0700 is accepted, and no link to one; its content is reached through the descriptor that was
+checked, never by its path again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ...domain.errors.client import FolderUnusable
 
 def open_own_folder(path: Path, *, otherwise: str) -> int:
     """
-    The descriptor of the folder *path*, which is made where it is not there, held by this process alone.
+    The descriptor of the folder *path*, created if missing, locked by this process.
 
     Raises:
-        FolderUnusable: it cannot be made, or is not one's own alone; *otherwise* says what else can be done.
+        FolderUnusable: it cannot be made, or is not private to the user; *otherwise* is the advice in the message.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +42,7 @@ def open_own_folder(path: Path, *, otherwise: str) -> int:
     except BaseException:
         os.close(folder)
         raise
-    if not is_at(folder, path):  # removed meanwhile, by whoever was done with it
+    if not is_at(folder, path):  # removed meanwhile by the process that used it
         os.close(folder)
         raise FolderUnusable(str(path), "another process is using it")
     return folder
@@ -50,10 +50,10 @@ def open_own_folder(path: Path, *, otherwise: str) -> int:
 
 def check_own_folder(path: Path, *, otherwise: str) -> None:
     """
-    See that the folder *path* is one's own alone, and that nobody else can put another one in its place.
+    Check that the folder *path* is private to the user, and that no other user can replace it.
 
     Raises:
-        FolderUnusable: as `open_own_folder`; or somebody else may do so.
+        FolderUnusable: as `open_own_folder`; or another user may replace it.
     """
     try:
         found, above = path.lstat(), path.parent.stat()
@@ -68,7 +68,7 @@ def check_own_folder(path: Path, *, otherwise: str) -> None:
 
 
 def is_at(folder: int, path: Path) -> bool:
-    """Whether the folder with that descriptor is what lies at *path*."""
+    """Whether *folder* is the descriptor of the folder at *path*."""
     try:
         return os.path.samestat(os.fstat(folder), path.lstat())
     except OSError:

@@ -1,8 +1,8 @@
 """
-Files that a program of one's own left at a name, opened to be read or written again.
+Regular files that the user's own programs left at a name, opened to be read or written again.
 
-Somebody may have put something else there meanwhile: a pipe, at which opening or writing waits for ever, a device, a
-folder. None of them is opened for good, and nothing is waited for.
+Another process may have put something else there meanwhile: a pipe, on which opening or writing blocks for ever, a
+device, a folder. Those are refused, and opening never blocks.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _NO_WAITING = os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 def open_plain(place: Path, flags: int, mode: int = 0o600, *, folder: int | None = None) -> io.FileIO:
     """
-    The file at *place*, opened with *flags*, and made with *mode* where they say so. Where *folder* is given, it is the
-    descriptor of the folder in which the last name of *place* is looked up.
+    The file at *place*, opened with *flags*, and created with *mode* if they ask for it. With *folder*, the last name
+    of *place* is looked up in the folder of that descriptor.
 
     Raises:
-        FolderUnusable: it is no plain file.
+        FolderUnusable: it is not a regular file.
         OSError: it cannot be opened.
     """
     name = place if folder is None else place.name
     try:
         opened = os.open(name, flags | _NO_WAITING, mode, dir_fd=folder)
     except OSError as error:
-        if error.errno in (errno.ENXIO, errno.EISDIR):  # a pipe that nobody reads, a folder
+        if error.errno in (errno.ENXIO, errno.EISDIR):  # a pipe without a reader, a folder
             raise _no_plain_file(place) from error
         raise
     if not stat.S_ISREG(os.fstat(opened).st_mode):
@@ -66,4 +66,4 @@ def check_room(file: io.FileIO, missing_bytes: int, folder: Path) -> None:
 
 
 def _no_plain_file(place: Path) -> FolderUnusable:
-    return FolderUnusable(str(place), "it is no plain file; remove it")
+    return FolderUnusable(str(place), "it is not a regular file; remove it")

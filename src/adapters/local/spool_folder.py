@@ -1,7 +1,7 @@
 """
-Dumps that wait to be sent, below ``SPOOL/PROFILE``: ``TYPE/NAME``, and beside it NAME.snapshot and NAME.json.
+Dumps that wait to be sent, below ``SPOOL/PROFILE``: ``TYPE/NAME``, with NAME.snapshot and NAME.json beside it.
 
-The description is written last. What has none was not finished and is removed.
+The description is written last. A dump without one was not finished and is removed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SNAPSHOT, _DESCRIPTION = ".snapshot", ".json"
 
 @define(eq=False)
 class SpoolFolder:
-    """`Spool` of *profile* below *path*, held by this process until it is closed."""
+    """`Spool` of *profile* below *path*, locked by this process until it is closed."""
 
     path: Path
     profile: str

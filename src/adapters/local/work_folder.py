@@ -1,8 +1,8 @@
 """
-The folder of one restore: the archives that have come for it, and a note of how far it got.
+The folder of one restore: the archives fetched for it, and a note of its progress.
 
-Nobody shares it (see `own_folder`), so what was checked in it is what is extracted: an archive is opened once, through
-the folder's descriptor, and looked at and extracted through its own.
+It is private (see `own_folder`), so what is extracted is what was checked: an archive is opened once, through the
+folder's descriptor, and is inspected and extracted through its own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _OTHERWISE = "name another folder with --work"
 
 
 class WorkFolder:
-    """`Landing`, and what is kept between two runs of a restore, in the folder *path* until it is closed."""
+    """`Landing`, and the state between two runs of a restore, in the folder *path* until it is closed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -73,17 +73,17 @@ class WorkFolder:
 
     def open(self, archive: LocalArchive) -> LocalFile:
         """
-        Open *archive*, which is of this folder, for reading.
+        Open *archive*, from this folder, for reading.
 
         Raises:
-            LocalFileChanged: it is not the version that was listed, or is gone.
+            LocalFileChanged: it is gone, or is not the version that was listed.
             FolderUnusable: it cannot be read.
         """
         return opened_file(archive, lambda: self._opened(Path(archive.path).name))
 
     def hold(self, archive: BackupArchive) -> FetchedArchive:
         """
-        *archive*, which has come, open until `close`.
+        *archive*, which was fetched, open until `close`.
 
         Raises:
             FolderUnusable: it is gone, or cannot be opened.
@@ -101,7 +101,7 @@ class WorkFolder:
 
     def _check_plain(self, name: str, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
-            raise FolderUnusable(str(self.path / name), "it is no plain file; remove it")
+            raise FolderUnusable(str(self.path / name), "it is not a regular file; remove it")
 
     def _opened(self, name: str) -> io.FileIO:
         return self._plain(name, os.O_RDONLY)
@@ -116,17 +116,17 @@ class WorkFolder:
 
     @property
     def held_bytes(self) -> int:
-        """What all that lies here takes."""
+        """The bytes that the content of this folder takes."""
         return sum(os.stat(name, dir_fd=self._folder).st_size for name in self._names())
 
     def note(self) -> bytes | None:
-        """What was noted last; None where nothing was."""
+        """The last note; None if there is none."""
         with told_as_errors(self.path / _NOTE), suppress(FileNotFoundError), self._opened(_NOTE) as file:
             return file.readall()
         return None
 
     def put_note(self, note: bytes | None) -> None:
-        """Note something that survives a power cut, or with None nothing: then the trail goes as well."""
+        """Store a note that survives a power cut; None removes it, and the trail with it."""
         with told_as_errors(self.path / _NOTE):
             if note is None:
                 for name in (_NOTE, _TRAIL):
@@ -140,17 +140,17 @@ class WorkFolder:
             os.fsync(self._folder)
 
     def begin_trail(self) -> _TrailFile:
-        """A new trail, which takes the place of the one that is kept once it is kept itself."""
+        """A new trail, which replaces the kept one once it is itself kept."""
         return _TrailFile(self)
 
     def trail(self) -> Iterator[bytes]:
-        """What was kept of the trail, in blocks; nothing where none was."""
+        """The kept trail, in blocks; empty if there is none."""
         with told_as_errors(self.path / _TRAIL), suppress(FileNotFoundError), self._opened(_TRAIL) as file:
             while block := file.read(_BLOCK_BYTES):
                 yield block
 
     def remove(self) -> None:
-        """Remove what was put here, and the folder where nothing else is in it. What cannot be removed stays."""
+        """Remove what this process put here, and the folder if it is then empty. What cannot be removed stays."""
         for name in self._names():
             with suppress(OSError):
                 os.unlink(name, dir_fd=self._folder)
@@ -166,7 +166,7 @@ class WorkFolder:
             return [entry.name for entry in listed if entry.name.startswith(_PREFIX)]
 
     def close(self) -> None:
-        """Let go of it. Where nothing was put into it, it does not stay."""
+        """Release the folder, and remove it if nothing was put into it."""
         if self._folder >= 0:
             self._remove_empty()
             os.close(self._folder)
@@ -182,7 +182,7 @@ class WorkFolder:
 
 
 class NoDigests:
-    """`DigestCache` that remembers nothing: whatever is asked for is read."""
+    """`DigestCache` that remembers nothing: every digest is computed again."""
 
     def get(self, archive: LocalArchive) -> str | None:  # noqa: ARG002
         return None
@@ -196,7 +196,7 @@ def _name(archive: BackupArchive) -> str:
 
 
 def _may_open_more() -> bool:
-    """Raise the number of files that may be open at once as far as it goes; whether it went."""
+    """Raise the limit of open files as far as it goes; returns whether it was raised."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == hard:
         return False
@@ -206,14 +206,14 @@ def _may_open_more() -> bool:
 
 @frozen(eq=False)
 class FetchedArchive:
-    """An archive that has come, open: what is read again is what was read before."""
+    """A fetched archive, open: reading it again gives the same bytes."""
 
     archive: BackupArchive
     _file: io.FileIO
 
     @property
     def label(self) -> str:
-        """``TYPE/NAME``, for people."""
+        """``TYPE/NAME``, for messages."""
         return self.archive.id.label
 
     @property
@@ -272,7 +272,7 @@ class _TrailFile:
         return told_as_errors(self._work.path / (_TRAIL + PART_SUFFIX))
 
     def close(self) -> None:
-        with suppress(OSError):  # of what is lost then nothing was extracted: it is flushed before
+        with suppress(OSError):  # nothing was extracted from what is lost then: it is flushed before
             self._file.close()
         if not self._is_kept:
             with suppress(OSError):
@@ -292,7 +292,7 @@ class _WorkPart:
         return os.fstat(self._file.fileno()).st_size
 
     def check_space(self) -> None:
-        """Raises LocalDiskFull where the rest cannot fit."""
+        """Raises LocalDiskFull if the rest cannot fit."""
         check_room(self._file, self._archive.size_bytes - self.size_bytes, self._work.path)
 
     def read(self) -> Iterator[bytes]:
@@ -311,7 +311,7 @@ class _WorkPart:
         with self._told():
             os.fsync(self._file.fileno())
             if not replace and self._work.find(self._archive) is not None:
-                # nobody else can put it there meanwhile
+                # no other process can put a file there meanwhile
                 raise LocalConflict(str(self._work.path / self._name))
             os.replace(part, self._name, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
@@ -322,7 +322,7 @@ class _WorkPart:
         return told_as_errors(self._work.path / (self._name + PART_SUFFIX))
 
     def close(self) -> None:
-        """Let go; a part without a byte is removed."""
+        """Release the part; an empty one is removed."""
         if self._file.closed:
             return
         if self.size_bytes == 0 and not self._is_published:

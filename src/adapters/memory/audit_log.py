@@ -13,7 +13,7 @@ from ...domain.access.audit import FIRST, KEY_BYTES, AuditEntry, AuditReport, ch
 
 @define(eq=False)
 class MemoryAuditLog:
-    """`AuditLog` that ends with the process. It keeps the last 10,000 lines; of more the first does not fit."""
+    """`AuditLog` that ends with the process. It keeps the last 10,000 lines; then the first breaks the chain."""
 
     _lines: deque[bytes] = field(factory=lambda: deque(maxlen=10_000), init=False)
     _key: bytes = field(factory=lambda: secrets.token_bytes(KEY_BYTES), init=False, repr=False)

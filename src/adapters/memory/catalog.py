@@ -1,7 +1,7 @@
 """
 The catalog in memory: for tests, and for trying things out.
 
-Plain dictionaries tell what is there; two sorted lists of places tell the orders, so that a page is found by bisection.
+Dictionaries hold the entries; two sorted lists of positions hold the orderings, so that bisection finds a page.
 It keeps the promises of the port, except that nothing survives the process.
 """
 
@@ -48,7 +48,7 @@ class _Entries:
     in_time: list[_InTime] = Factory(list)
     by_identity: list[tuple[_Identity, int]] = Factory(list)
     at: dict[int, ArchiveId] = Factory(dict)
-    profiles: dict[str, None] = Factory(dict)  # in the order they came
+    profiles: dict[str, None] = Factory(dict)  # in order of first arrival
 
     def add(self, archive: BackupArchive) -> None:
         seq = len(self.numbered) + 1  # entries are never removed one by one
@@ -143,7 +143,7 @@ class MemoryCatalog(MemoryLinks):
         return True
 
     def adds_up(self) -> bool:
-        return True  # sums are made of the entries whenever somebody asks
+        return True  # sums are computed from the entries at every request
 
     def find(self, id: ArchiveId) -> BackupArchive:
         with self._lock:
@@ -272,13 +272,13 @@ class MemoryCatalog(MemoryLinks):
             }
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing."""
 
 
 def _enter(
     entries: _Entries, archives: Iterable[BackupArchive], taken: dict[ArchiveId, BackupArchive]
 ) -> list[BackupArchive]:
-    """Those that are new."""
+    """Enter archives; returns the new ones."""
     entered = []
     for archive in archives:
         if archive.id not in entries.numbered and archive.id not in taken:

@@ -1,4 +1,4 @@
-"""The links of the catalog in memory: as the SQL catalog keeps them, in dictionaries."""
+"""The links of the in-memory catalog: kept in dictionaries, as the SQL catalog keeps them in tables."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Profile:
     listed: list[_Order] = Factory(list)
     children: dict[ArchiveId, set[ArchiveId]] = Factory(dict)
     asking: dict[str, set[ArchiveId]] = Factory(dict)
-    settled: set[ArchiveId] = Factory(set)  # those whose links asked about others
+    settled: set[ArchiveId] = Factory(set)  # archives whose links asked about others
 
     def in_order(self) -> list[_Row]:
         return [self.rows[id] for _, _, id in self.listed]
@@ -125,14 +125,14 @@ class _Profile:
 
 
 class MemoryLinks:
-    """`KeptLinks` in this process's memory; the part of `MemoryCatalog` that is about them."""
+    """`KeptLinks` in this process's memory; the part of `MemoryCatalog` that handles them."""
 
     def __init__(self) -> None:
         self._lock = RLock()
         self._linked: dict[str, _Profile] = {}
 
     def _changed(self, archive: BackupArchive) -> None:
-        """*archive* came, or is another one now."""
+        """*archive* is new or has changed."""
         self._linked.setdefault(archive.id.profile, _Profile()).change(archive)
 
     def link_state(self, profile: str) -> LinkState:
@@ -242,7 +242,7 @@ class MemoryLinks:
 
 @frozen
 class _MemoryNeighbours:
-    """`Neighbours` as they are when they are asked."""
+    """`Neighbours` at the time of each call."""
 
     _links: MemoryLinks
     _profile: str

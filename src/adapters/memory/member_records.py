@@ -1,4 +1,4 @@
-"""Records of members in memory, which end with the process."""
+"""Records of members in memory, lost with the process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...domain.tar.members import MemberRecord
 
 @define(eq=False)
 class MemoryMemberRecords:
-    """`MemberRecords` in a dict; *published* is what it holds, by digest."""
+    """`MemberRecords` in a dict; *published* is its content, by digest."""
 
     published: dict[str, tuple[MemberRecord, ...]] = field(factory=dict)
     _fits: dict[str, dict[str, Compatibility]] = field(factory=dict, init=False)
@@ -66,7 +66,7 @@ class MemoryMemberRecords:
         self._fits[child] = dict(fits)
 
     def sweep(self) -> None:
-        """Writers of former processes left nothing."""
+        """Does nothing: writers of earlier processes left nothing."""
 
 
 @define(eq=False)

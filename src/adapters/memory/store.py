@@ -1,8 +1,7 @@
 """
 Archives in memory, for tests and for trying things out.
 
-Keeps the promises of `ArchiveStore` but the one no memory can keep: nothing survives the process. `reopened` stands in
-for a restart, so that recovery can be tried without a disk.
+Keeps the promises of `ArchiveStore` but the one that memory cannot keep: nothing survives the process.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _BLOCK_BYTES = 1 << 20
 
 @define(eq=False)
 class HeldArchive:
-    """What is held under one identity. Tests may change it, as a failing disk would; *sidecar* None is a lost one."""
+    """The content under one identity. Tests may change it, as a failing disk would; *sidecar* None is a lost one."""
 
     content: bytes
     sidecar: bytes | None
@@ -46,7 +45,7 @@ class _Staged:
 
 @define(eq=False)
 class MemoryArchiveStore:
-    """An `ArchiveStore` in memory. *free_bytes* is what `usage` reports; nothing is refused for want of it."""
+    """An `ArchiveStore` in memory. *free_bytes* is what `usage` reports; no write is refused for lack of space."""
 
     _clock: Clock = field(factory=SystemClock)
     free_bytes: int = 1 << 40
@@ -153,7 +152,7 @@ class MemoryArchiveStore:
         return len(abandoned)
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Does nothing: there is nothing to release."""
 
     def _held(self, id: ArchiveId) -> HeldArchive:
         with self._lock:
@@ -270,4 +269,4 @@ class _Reader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """There is nothing to release."""
+        """Does nothing: there is nothing to release."""

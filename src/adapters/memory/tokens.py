@@ -1,4 +1,4 @@
-"""Tokens in memory: for tests, and for servers over memory, which nobody can make a token for."""
+"""Tokens in memory: for tests, and for servers over memory, for which no command can make a token."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class MemoryTokenStore:
         self._uses[id] = at.replace(second=0, microsecond=0)
 
     def keep_uses(self) -> None:
-        """There is nobody to keep them for."""
+        """Does nothing: no later process reads them."""
 
     def uses(self) -> dict[str, datetime]:
         return dict(self._uses)

@@ -1,4 +1,4 @@
-"""What is known of resumable uploads, in memory: for tests and for trying things out."""
+"""The state of resumable uploads, in memory: for tests and for trying things out."""
 
 from __future__ import annotations
 

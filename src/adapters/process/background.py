@@ -1,8 +1,8 @@
 """
-Work beside the caller: a thread that consumes blocks while the caller goes on, and a budget of such threads.
+Work in the background: a thread that consumes blocks while the caller goes on, and a budget of such threads.
 
 Hashing and inflating release the GIL, so one upload can use a second core. With more uploads than cores a second
-thread only costs switches: hence the budget, and work goes on in the caller's thread when it is used up.
+thread only costs context switches: hence the budget; once it is used up, work runs in the caller's thread.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from attrs import define, field
 from ...domain.ports.store import Block
 
 THREAD_FROM_BYTES = 1 << 20
-"""Below this, starting a thread costs more than it wins (2,430 against 1,580 small bodies per second)."""
+"""Below this, starting a thread costs more than it saves (2,430 against 1,580 small bodies per second)."""
 
 
 @define
 class ThreadBudget:
-    """How many threads may work beside the callers' own; thread-safe."""
+    """How many threads may work beside those of the callers; thread-safe."""
 
     threads: int = field(factory=lambda: max(1, (os.cpu_count() or 1) - 1))
     _free: threading.Semaphore = field(init=False)
@@ -32,7 +32,7 @@ class ThreadBudget:
         return threading.Semaphore(self.threads)
 
     def beside(self, consume: Callable[[Block], None], *, name: str) -> BackgroundConsumer | None:
-        """A thread that calls *consume*, if one is left; closing it gives it back."""
+        """A thread that calls *consume*, if the budget has one left; closing it returns it to the budget."""
         if not self._free.acquire(blocking=False):
             return None
         try:
@@ -68,7 +68,7 @@ class BackgroundConsumer:
         self._thread.start()
 
     def put(self, block: Block) -> None:
-        """Hand *block* over; waits while *depth* blocks are waiting."""
+        """Queue *block*; blocks while *depth* blocks are waiting."""
         with self._changed:
             while len(self._blocks) >= self._depth and self._error is None:
                 self._changed.wait()
@@ -78,13 +78,13 @@ class BackgroundConsumer:
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Return when every block was consumed and the thread has ended."""
+        """Wait until every block was consumed and the thread has ended."""
         self._end(drop_waiting=False)
         if self._error is not None:
             raise self._error
 
     def close(self) -> None:
-        """End the thread, dropping what waits; then *on_close* is called. Idempotent."""
+        """End the thread, dropping queued blocks; then *on_close* is called. Idempotent."""
         self._end(drop_waiting=True)
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
@@ -109,7 +109,7 @@ class BackgroundConsumer:
                     block = self._blocks.popleft()
                     self._changed.notify_all()
                 self._consume(block)
-        except BaseException as error:  # handed to the caller's thread, which raises it
+        except BaseException as error:  # passed to the caller's thread, which raises it
             with self._changed:
                 self._error = error
                 self._blocks.clear()

@@ -1,4 +1,4 @@
-"""Time and fresh names from the operating system, for everything that may not ask for them itself."""
+"""Time and fresh ids from the operating system, for code that may not get them itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SystemClock:
     """The `Clock` of the machine."""
 
     def now(self) -> datetime:
-        """Aware, in UTC."""
+        """The current time, aware, in UTC."""
         return datetime.now(UTC)
 
 

@@ -2,7 +2,7 @@
 MD5 and SHA-256 in one pass, by the standard library's hashlib (OpenSSL).
 
 MD5 is the slower of the two by far (770 against 1,800 MB/s with SHA instructions), so it moves to a thread of its own
-once an upload has shown that it is worth it and the budget has a thread left.
+once an upload is long enough to be worth it and the budget has a thread left.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class _RunningHashes:
 
 @cache
 def _fast_crc32() -> Callable[[Block, int], int]:
-    """isal's has 30 GB/s, where zlib's has 4; the client, which needs neither, does without importing it."""
+    """isal's CRC-32 runs at 30 GB/s, zlib's at 4; imported late, since the client needs neither."""
     try:
         from isal.isal_zlib import crc32
     except ImportError:  # a platform it has no wheel for

@@ -1,6 +1,6 @@
 """
-Putting inventories of any length in order: sorted runs, of which those that do not fit into memory lie in a scratch
-file, and are merged while they are read.
+Sorting of inventories of any length: sorted runs, merged while they are read; runs that do not fit into memory go to a
+scratch file.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ...domain.identity.archive_id import BackupType
 from ...domain.ports.scratch import Scratch, ScratchFile
 
 RUN_BYTES = 16 << 20
-"""What is held in memory before it is sorted and written away."""
+"""Bytes held in memory before they are sorted and written to a run."""
 
-_ENTRY_BYTES = 400  # in memory, besides what is in the name
-_CHUNK = 256  # entries that are written and read as one
+_ENTRY_BYTES = 400  # in memory, besides the name
+_CHUNK = 256  # entries written and read together
 
 _by_name = attrgetter("name")
 _encoder = msgspec.msgpack.Encoder()
@@ -31,7 +31,7 @@ _decoder = msgspec.msgpack.Decoder(list[InventoryEntry])
 
 @frozen
 class SpillingSorter:
-    """An `InventorySorter` that holds *run_bytes* of entries at most, and the rest in *scratch*."""
+    """An `InventorySorter` that holds at most *run_bytes* of entries in memory, and the rest in *scratch*."""
 
     scratch: Scratch
     run_bytes: int = RUN_BYTES
@@ -58,12 +58,12 @@ class SpillingSorter:
                     held_bytes = 0
             for type, rest in held.items():
                 rest.sort(key=_by_name)
-                runs[type].append(rest)  # the last, as what is equal must come in the order it came in
+                runs[type].append(rest)  # last, since equal entries must keep their order of arrival
             yield chain.from_iterable(heapq.merge(*runs[type], key=_by_name) for type in BackupType)
 
 
 def _written(entries: list[InventoryEntry], file: ScratchFile) -> Iterable[InventoryEntry]:
-    """Write *entries* away; they come back as often as they are iterated over."""
+    """Write *entries* to *file*; the result reads them back each time it is iterated over."""
     begin = file.size_bytes
     for at in range(0, len(entries), _CHUNK):
         chunk = _encoder.encode(entries[at : at + _CHUNK])

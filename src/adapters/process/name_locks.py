@@ -1,4 +1,4 @@
-"""One receive at a time per identity, and one at a time that counts what a profile holds, within this process."""
+"""One receive at a time per identity, and one count at a time of what a profile holds, within this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ProcessNameLocks:
     """`NameLocks` for a data directory that one process owns."""
 
     def __init__(self) -> None:
-        self._held: set[ArchiveId | str] = set()  # identities, and profiles by their names
+        self._held: set[ArchiveId | str] = set()  # identities, and names of profiles
         self._changed = threading.Condition()
 
     @contextmanager

@@ -1,7 +1,7 @@
 """
 A self-signed certificate, made by the command openssl, which every system with TLS has.
 
-The rule: the key is written to a file that was made for its owner alone, and nothing that is there is replaced.
+The rule: the key is written to a file that only its owner can read, and existing files are never replaced.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ def self_signed_certificate(names: Sequence[str], folder: Path, days: int) -> Ma
     A certificate for *names*, which may be addresses, valid for *days*, with its key (P-256), both in *folder*.
 
     Raises:
-        InvalidSetting: a name is none, a file is there already, or openssl is missing or fails.
+        InvalidSetting: a name is not valid, a file exists already, or openssl is missing or fails.
     """
     certificate, key = folder / "tarkeep-certificate.pem", folder / "tarkeep-key.pem"
     subject = ",".join(map(_alternative, names))
     for file in (certificate, key):
         if file.exists():
-            raise InvalidSetting("into", f"{file} is there already; move it away first")
+            raise InvalidSetting("into", f"{file} exists already; move it away first")
     with tempfile.TemporaryDirectory() as made:
         command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         command += ["-days", str(days), "-subj", "/CN=Tarkeep", "-addext", f"subjectAltName={subject}"]
@@ -51,7 +51,7 @@ def self_signed_certificate(names: Sequence[str], folder: Path, days: int) -> Ma
         try:
             ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         except FileNotFoundError:
-            raise InvalidSetting("tls self-signed", "there is no command openssl; install it") from None
+            raise InvalidSetting("tls self-signed", "the command openssl was not found; install it") from None
         if ran.returncode:
             raise InvalidSetting("tls self-signed", f"openssl ended with {ran.returncode}: {ran.stderr.strip()[-200:]}")
         texts = Path(made, "key").read_bytes(), Path(made, "certificate").read_bytes()

@@ -1,4 +1,4 @@
-"""Errors of the operating system in the words of the domain."""
+"""Errors of the operating system, translated to errors of the domain."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNWRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
-# The last four say that a symbolic link, a directory, a socket or the like lies there: none of them is an archive.
+# The last four mean that a symbolic link, a directory, a socket or the like has the name: not an archive.
 _NO_ARCHIVE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ENXIO})
 
 
 @contextmanager
 def translated(*, writing: bool = False, looking_for: ArchiveId | None = None) -> Iterator[None]:
     """
-    Turn an `OSError` of the block into the error of the domain that a caller can act on.
+    Turn an `OSError` of the block into the domain error that a caller can act on.
 
-    *writing* says that a refusal means the store cannot be written, *looking_for* that a missing file means there is
-    no such archive. The original error, which may name a path, is only the cause of the new one.
+    *writing* says that a permission error means the store is read-only, *looking_for* that a missing file means there
+    is no such archive. The original error, which may name a path, is only the cause of the new one.
 
     Raises:
         InsufficientStorage, ReadOnly, ArchiveNotFound, BackendUnavailable: as the error number says.

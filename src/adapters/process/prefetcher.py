@@ -1,9 +1,9 @@
 """
-Pieces made ahead of who takes them, in a thread, and a bound on how much memory that may take.
+Pieces made ahead of their reader, in a thread, and a bound on the memory that this may take.
 
-Inflating releases the GIL, so a restore can use a second core. What is made ahead is lent to so many readers at once,
-and only for as long as they take it: one who takes nothing for a while, as for a slow client, gives it up once another
-wants it. The pieces that waited for him are made anew when he goes on, without a thread, and that once.
+Inflating releases the GIL, so a restore can use a second core. Read-ahead is lent to a limited number of readers, and
+only while they read: a reader that takes nothing for a while, as with a slow client, loses it once another reader wants
+it. Its waiting pieces are made again when it goes on, without a thread, and only once.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from attrs import define, field
 from ...domain.ports.unpacking import NOT_YET, NotYet
 
 AHEAD_PIECES = 256
-"""Pieces that are made ahead of who takes them, at most: of an archive 32 MiB, some 30 ms of inflating."""
+"""Pieces made ahead of the reader, at most: 32 MiB of an archive, some 30 ms of inflating."""
 
 IDLE_SECONDS = 1.0
-"""A reader who takes nothing for so long has no use for what waits for him."""
+"""A reader that takes nothing for so long has no use for its waiting pieces."""
 
-_AT_MOST = 4  # readers, so that all that is made ahead is at most 128 MiB on a machine of any size
+_AT_MOST = 4  # readers, so that all read-ahead takes at most 128 MiB on a machine of any size
 _WOKEN_FOR = 16
 
 
@@ -42,9 +42,9 @@ class AheadBudget:
         self, begin: Callable[[], Generator[bytes, None, None]], *, name: str
     ) -> Generator[bytes | NotYet, None, None]:
         """
-        The pieces that *begin* gives, made ahead of the caller in a thread while that is lent to him.
+        The pieces that *begin* gives, made ahead of the caller in a thread while the budget allows it.
 
-        *begin* may be called again, and must then give the same bytes. Closing the iterator closes what it gave.
+        *begin* may be called again, and must then give the same bytes. Closing the iterator closes the one it wraps.
         """
         given_bytes = 0
         lent = self._lend(begin, name)
@@ -90,11 +90,11 @@ def _behind(pieces: Iterator[bytes], skipped_bytes: int) -> Iterator[bytes]:
 
 class Prefetcher:
     """
-    Iterates over *pieces* in a thread of its own, at most *depth* of them ahead of the caller.
+    Iterates over *pieces* in a thread of its own, at most *depth* pieces ahead of the caller.
 
-    Where the next piece is still being made, `NOT_YET` comes before it. Who waits is woken for several pieces at once,
-    because every change of threads costs both. An error is raised where it stands among the pieces. Closing ends the
-    thread, and closes *pieces*.
+    While the next piece is still being made, `NOT_YET` is given instead. A waiting caller is woken for several pieces
+    at once, because every switch of threads costs both. An error is raised at its position among the pieces. Closing
+    ends the thread, and closes *pieces*.
     """
 
     def __init__(
@@ -120,12 +120,12 @@ class Prefetcher:
 
     @property
     def is_idle(self) -> bool:
-        """Pieces are waiting, and have been for a while without any being taken."""
+        """Whether pieces have been waiting for a while without any being taken."""
         return bool(self._made) and self._now() - self._taken_at > IDLE_SECONDS
 
     def give_way(self) -> None:
-        """Drop what waits, for another reader's sake. For any thread; who iterates comes to an end, and `gave_way`."""
-        self.gave_way = True  # first, so that who finds nothing more does not take that for the end of the pieces
+        """Drop the waiting pieces for another reader's sake, from any thread; iteration then ends, with `gave_way`."""
+        self.gave_way = True  # first, so that the iterating thread does not take the empty queue for the end
         self.close()
         with self._changed:
             self._ended = True
@@ -140,7 +140,7 @@ class Prefetcher:
                     self._changed.wait_for(lambda: len(made) >= min(_WOKEN_FOR, self._depth) or self._ended)
             try:
                 piece = made.popleft()
-            except IndexError:  # all are taken, or were dropped a moment ago
+            except IndexError:  # all were taken, or dropped a moment ago
                 if self._ended:
                     break
                 continue
@@ -175,7 +175,7 @@ class Prefetcher:
                 if len(made) == min(_WOKEN_FOR, self._depth):
                     with self._changed:
                         self._changed.notify_all()
-        except BaseException as caught:  # handed to the caller's thread, which raises it
+        except BaseException as caught:  # passed to the caller's thread, which raises it
             error = caught
         with self._changed:
             self._error, self._ended = error, True

@@ -1,11 +1,11 @@
 """
-Syncs that writers share who need the same file or directory to be durable at the same time.
+Syncs shared by writers that need the same file or directory to be durable at the same time.
 
-A sync makes durable whatever was written before it began, whoever wrote it. So while one is under way, all who come
-wait for the next one, and one of them makes it for all. Nobody waits for others to come, though those are let run who
-are ready to: a writer alone syncs at once.
+A sync makes durable everything written before it began, by any thread. So while one is running, all threads that arrive
+wait for the next one, and one of them runs it for all. A thread never waits for others to arrive, but first yields to
+threads that are ready to run; alone, it syncs at once.
 
-A sync that fails has failed for all whom it was made for: the kernel reports a lost page once.
+A sync that fails has failed for all its waiters: the kernel reports a lost page only once.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from time import sleep
 
 from attrs import define, field
 
-_TURNS = 3  # with one, eight uploads at once take 4.1 to 4.4 syncs each; with eight of them, each waits for longer
+_TURNS = 3  # with 1, eight uploads at once take 4.1 to 4.4 syncs each; with 8, each waits longer
 
 
 def let_others_come() -> None:
     """
-    Let threads that are ready to run go on, as far as to this place perhaps.
+    Yield to threads that are ready to run, so that they may get to this point, too.
 
-    Those who shared one sync all go on to the next place at the same time. If the first to get there began its sync,
-    the others would have to wait for it, and for one more. With eight uploads at once each takes 3.8 syncs instead of
-    4.8; alone this costs a few microseconds.
+    Threads that shared one sync all go on to the next place at the same time. If the first one there began its sync at
+    once, the others would have to wait for it, and for one more. With eight uploads at once each takes 3.8 syncs
+    instead of 4.8; alone this costs a few microseconds.
     """
-    for _ in range(_TURNS):  # each lasts until the next call of that thread to the kernel
+    for _ in range(_TURNS):  # each lasts until that thread's next system call
         sleep(0)
 
 
 @define(eq=False)
 class _Place:
-    """One file or directory: how many syncs of it have begun and ended, and who is interested."""
+    """One file or directory: how many of its syncs have begun and ended, and how many threads wait for them."""
 
     turn: Condition = field(factory=Condition)
     begun: int = 0
@@ -51,7 +51,7 @@ class SharedSyncs:
 
     def sync(self, place: Hashable, sync: Callable[[], None]) -> None:
         """
-        Return when a call of *sync*, of this thread or of another for the same *place*, began after now and succeeded.
+        Return once a *sync* that began after this call, in this thread or in another for the same *place*, succeeded.
 
         Raises:
             Exception: what that call raised.
@@ -76,7 +76,7 @@ class SharedSyncs:
             self._leave(place, shared)
 
     def _run(self, shared: _Place, sync: Callable[[], None]) -> None:
-        """Make the next sync, letting go of the turn meanwhile."""
+        """Run the next sync, releasing the lock meanwhile."""
         shared.begun += 1
         number = shared.begun
         shared.turn.release()
@@ -101,5 +101,5 @@ class SharedSyncs:
     def _leave(self, place: Hashable, shared: _Place) -> None:
         with self._places_lock:
             shared.interested -= 1
-            if not shared.interested:  # a failure is kept for as long as somebody may ask for it
+            if not shared.interested:  # a failure is kept while a thread may still ask for it
                 del self._places[place]

@@ -1,4 +1,4 @@
-"""One writer per upload, within this process, which by its data directory's lock is the only one there is."""
+"""One writer per upload, within this process, which is the only one: it holds the lock of the data directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...domain.errors.uploads import UploadLocked
 
 
 def _nothing() -> None:
-    """For holders whom nobody can hurry."""
+    """For holders that cannot be hurried."""
 
 
 @define(eq=False)

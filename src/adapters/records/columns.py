@@ -1,12 +1,12 @@
 """
-Columns in a file: numbers of fixed width and bytes, read where they are needed and checked before they are believed.
+Columns in a file: numbers of fixed width and bytes, read on demand and checked before use.
 
-A file is written from its beginning to its end: columns one behind the other, then the CRC-32 of each of their pieces
-of 64 KiB, then a table in JSON that says what is where, then a footer with the CRC-32 of these two. So opening reads a
-few kilobytes, and what is read of a column is checked piece by piece.
+A file is written from beginning to end: the columns in sequence, then the CRC-32 of each of their 64 KiB pieces, then a
+table in JSON with the position of each column, then a footer with the CRC-32 of these two. So opening reads a few
+kilobytes, and a column is checked piece by piece as it is read.
 
-Pieces are read, not mapped into memory: of a mapped file a bad sector, or somebody who cuts the file, would end the
-process.
+Pieces are read, not mapped into memory: with a mapped file, a bad sector or a truncation by another process would end
+this process.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ PIECE_BYTES = 64 << 10
 _FOOTER = Struct("<IIIQ8s")  # CRC-32, bytes of the CRCs, bytes of the table, bytes before these, magic
 _BYTES = "B"
 _SIGNED = {"i": "q", "I": "Q"}
-_AT_ONCE = 1 << 16  # numbers that are written together
+_AT_ONCE = 1 << 16  # numbers written together
 
 
 class ColumnsWriter:
-    """Writes columns by *append*, which takes bytes and knows where in the file they come to stand."""
+    """Writes columns by *append*, which takes bytes and returns their position in the file."""
 
     def __init__(self, append: Callable[[bytes], None]) -> None:
         self._append_to_file = append
@@ -53,11 +53,11 @@ class ColumnsWriter:
 
     @property
     def at(self) -> int:
-        """Bytes so far."""
+        """Bytes written so far."""
         return self._at
 
     def append(self, content: bytes) -> int:
-        """Write something that is no column; where it begins."""
+        """Write something that is not a column; returns its position."""
         at = self._at
         self._append_to_file(content)
         self._at += len(content)
@@ -77,12 +77,12 @@ class ColumnsWriter:
         self._end(name)
 
     def add_texts(self, name: str, texts: Texts) -> None:
-        """Write two columns: strings, and where they begin."""
+        """Write two columns: strings, and their positions."""
         self.add_bytes(name, [texts.text[:]])
         self.add_numbers(f"{name}.starts", texts.starts)
 
     def add_numbers(self, name: str, numbers: Sequence[int], *, signed: bool = False) -> None:
-        """Write a column of numbers, as narrow as they allow."""
+        """Write a column of numbers, of the smallest width that holds them."""
         typecode = "i" if signed else "I"
         low, high = (min(numbers), max(numbers)) if len(numbers) else (0, 0)
         if high >> (31 if signed else 32) or (low < 0 and -low >> 31):
@@ -98,7 +98,7 @@ class ColumnsWriter:
         self._end(name)
 
     def finish(self, magic: bytes, about: dict[str, object]) -> None:
-        """Write the table, with *about* beside the columns, and the footer."""
+        """Write the table, with *about* added to the columns, and the footer."""
         before = self._at
         crcs = self._crcs
         if sys.byteorder == "big":
@@ -126,18 +126,18 @@ class ColumnsWriter:
 
 class ColumnsFile:
     """
-    A file of columns that is open for reading; closed when nobody has it any more.
+    A file of columns that is open for reading; closed when it is no longer referenced.
 
     Raises:
-        RecordsMissing: with *sha256*, if it is not there, is none, or not whole; likewise from columns when they are
-            read.
+        RecordsMissing: with *sha256*, if the file is missing, not a file of columns, or not whole; so do columns when
+            they are read.
     """
 
     def __init__(self, place: Path, magic: bytes, sha256: str, kept: KeptColumns) -> None:
         self._sha256 = sha256
         self._kept = kept
         try:
-            # Not waiting for a pipe that somebody put here, nor following a link.
+            # Do not block on a pipe placed here, and do not follow a link.
             self._descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             self._open(magic)
         except OSError as error:
@@ -171,26 +171,26 @@ class ColumnsFile:
         return Head(identity, crc, pieces, told["about"], told["columns"], {})
 
     def numbers(self, name: str) -> Numbers:
-        """A column of numbers; an empty one if there is none of that name."""
+        """A column of numbers; empty if no column has that name."""
         return Numbers(self, *self._head.table.get(name, ("I", 0, 0, 0)))
 
     def kept_numbers(self, name: str) -> array[int]:
-        """The same as a whole, of a short column that is looked into again and again."""
+        """The same, read as a whole: for a short column that is used again and again."""
         found = self._head.columns.get(name)
         if found is None:
             found = self._head.columns[name] = self.numbers(name)[:]
         return found
 
     def block(self, size_bytes: int, at: int, crc: int) -> bytes:
-        """A block that was written compressed, as it was before."""
+        """The original content of a block that was written compressed."""
         return self._kept.block(self._sha256, self.stamp, at, lambda: decompress(self.read(size_bytes, at, crc)))
 
     def text(self, name: str) -> Bytes:
-        """A column of bytes, likewise."""
+        """A column of bytes; empty if no column has that name."""
         return Bytes(self, *self._head.table.get(name, (_BYTES, 0, 0, 0)))
 
     def texts(self, name: str) -> Texts:
-        """Strings."""
+        """A column of strings."""
         return Texts(self.text(name), self.numbers(f"{name}.starts"))
 
     def check(self) -> None:
@@ -200,7 +200,7 @@ class ColumnsFile:
                 self.piece(first_crc + number, min(PIECE_BYTES, column_bytes - at), begin + at)
 
     def read(self, size_bytes: int, at: int, crc: int) -> bytes:
-        """Bytes of the file whose CRC-32 is known."""
+        """Bytes of the file, checked against their known CRC-32."""
         try:
             content = self._read(size_bytes, at)
         except OSError as error:
@@ -221,7 +221,7 @@ class ColumnsFile:
 
 
 class _Column:
-    """What columns of both kinds have: the last two pieces that were read."""
+    """Common to both kinds of columns: the last two pieces that were read."""
 
     def __init__(self, file: ColumnsFile, typecode: str, at: int, size_bytes: int, first_crc: int) -> None:
         self._file = file
@@ -247,7 +247,7 @@ class _Column:
 
 
 class Bytes(_Column, Sequence[int]):
-    """A column of bytes, as much of a `bytes` as is needed of one."""
+    """A column of bytes, with the part of the interface of `bytes` that is needed."""
 
     def __len__(self) -> int:
         return self._size_bytes
@@ -268,7 +268,7 @@ class Bytes(_Column, Sequence[int]):
 
 
 class Numbers(_Column, Sequence[int]):
-    """A column of numbers, as much of a sequence as is needed of one."""
+    """A column of numbers, with the part of the interface of a sequence that is needed."""
 
     def __init__(self, file: ColumnsFile, typecode: str, at: int, size_bytes: int, first_crc: int) -> None:
         super().__init__(file, typecode, at, size_bytes, first_crc)

@@ -1,9 +1,9 @@
 """
-What comparing archives showed, in a file beside the records of the one that builds: ``DATA/members/ab/<sha256>.fits``.
+Results of comparing archives, in a file beside the records of the later one: ``DATA/members/ab/<sha256>.fits``.
 
-A line with the CRC-32 of the rest, then JSON: for each parent that was tried, by its SHA-256, what was found. Written
-beside its place and renamed, without a sync: it can be found out again, and what a power cut tears counts as missing.
-So does what another version of the rule found.
+A line with the CRC-32 of the rest, then JSON: the result for each parent that was tried, by its SHA-256. It is written
+to a temporary name and renamed, without a sync: it can be computed again, and a file torn by a power cut counts as
+missing. So does the result of another version of the rule.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MAX_BYTES = 4 << 20
 
 
 def read_fits(place: Path) -> dict[str, Compatibility]:
-    """What the file at *place* holds; nothing where there is none, or not one that was written."""
+    """The content of the file at *place*; empty if there is no such file, or it is damaged."""
     try:
         descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
@@ -41,7 +41,7 @@ def read_fits(place: Path) -> dict[str, Compatibility]:
 
 
 def write_fits(place: Path, part: Path, fits: Mapping[str, Compatibility]) -> None:
-    """Have *fits* at *place*, by way of *part*. That they cannot be kept is no error."""
+    """Write *fits* to *place*, by way of *part*. A failure to keep them is not an error."""
     content = json.dumps({"rule": RULE, "fits": {parent: _told(fit) for parent, fit in fits.items()}}).encode()
     try:
         for folder in (part.parent, place.parent):
@@ -94,11 +94,11 @@ def _texts(paths: Iterable[bytes]) -> list[str]:
 
 def _paths(told: object) -> tuple[bytes, ...]:
     if not isinstance(told, list):
-        raise TypeError("these are no paths")
+        raise TypeError("these are not paths")
     return tuple(str(path).encode("latin-1") for path in told)
 
 
 def _count(told: object) -> int:
     if not isinstance(told, int):
-        raise TypeError("this is no count")
+        raise TypeError("this is not a count")
     return told

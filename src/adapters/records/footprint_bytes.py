@@ -1,10 +1,10 @@
 """
-A footprint as bytes, as it lies beside the records of an archive: two parts, each compressed and with its CRC-32.
+A footprint as bytes, as stored beside the records of an archive: two parts, each compressed and with its CRC-32.
 
-The first part has the objection, the links, the renames, old and new in turn, the peculiar directories, each with what
-is so about it in turn, and the digest of the directories; the second the directories, which are many and seldom needed.
-A list of paths begins with how many there are and how many bytes they take with a NUL behind each; no name of tar has
-one.
+The first part has the objection, the links, the renames (old and new paths in turn), the peculiar directories (each
+followed by its peculiarity), and the digest of the directories; the second has the directories, which are many and
+seldom needed. A list of paths begins with their number and their size in bytes, each path followed by a NUL, which no
+name in a tar contains.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _LEVEL = 1
 
 
 def footprint_bytes(footprint: Footprint) -> bytes:
-    """*footprint*, to be read by `read_footprint`."""
+    """*footprint* in the form that `read_footprint` reads."""
     first = _lists(
         [footprint.objection.encode()],
         sorted(footprint.links),
@@ -36,10 +36,10 @@ def footprint_bytes(footprint: Footprint) -> bytes:
 
 def read_footprint(written: bytes) -> Footprint:
     """
-    The footprint that *written* is of. Its directories are taken out when they are asked for.
+    The footprint in *written*. Its directories are decoded on demand.
 
     Raises:
-        ValueError: it is not, byte for byte, what was written.
+        ValueError: *written* is not, byte for byte, what `footprint_bytes` made.
     """
     first, behind = _read_part(written, len(_MAGIC))
     _, end = _checked_part(written, behind)
@@ -62,7 +62,7 @@ def _part(content: bytes) -> bytes:
 
 
 def _checked_part(written: bytes, at: int) -> tuple[bytes, int]:
-    """The part at *at*, as it is packed, and where it ends."""
+    """The part at *at*, still compressed, and the position of its end."""
     begin = at + _PART.size
     if begin > len(written):
         raise ValueError("not a footprint that was written")

@@ -1,8 +1,8 @@
 """
-What was read of files of columns last: their tables, and their blocks as they are inflated.
+A cache of recently read files of columns: their tables, and their blocks as inflated.
 
 A page of a tree of many archives asks each of them for a few members, and so does the next page. Files never change
-under the names they are kept by, but may be written anew, so what is kept is that of one inode at one time.
+under their names, but may be written anew, so cached data is tied to one inode at one time.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ MAX_BLOCK_BYTES = 32 << 20
 
 class Head(NamedTuple):
     """
-    What opening a file of columns reads: its *stamp*, the CRC-32s of pieces, and what the table says.
+    The result of opening a file of columns: its *stamp*, the CRC-32s of its pieces, and its table.
 
-    *identity* tells the file from another one of its name. *columns* are some that were read as a whole.
+    *identity* tells the file from another one of its name. *columns* are those that were read as a whole.
     """
 
     identity: tuple[int, int, int]
@@ -35,7 +35,7 @@ class Head(NamedTuple):
 
 @define(eq=False)
 class KeptColumns:
-    """At most *max_heads* heads by SHA-256, and blocks of at most *max_block_bytes*; for several threads at once."""
+    """At most *max_heads* heads by SHA-256, and blocks of at most *max_block_bytes*; thread-safe."""
 
     max_heads: int = MAX_HEADS
     max_block_bytes: int = MAX_BLOCK_BYTES
@@ -45,7 +45,7 @@ class KeptColumns:
     _lock: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
 
     def head(self, sha256: str, identity: tuple[int, int, int], read: Callable[[], Head]) -> Head:
-        """The head of the records of that archive, *read* if none of that *identity* is kept."""
+        """The head of that archive's records; calls *read* if none of that *identity* is cached."""
         with self._lock:
             found = self._heads.pop(sha256, None)
             if found is not None and found.identity == identity:
@@ -59,7 +59,7 @@ class KeptColumns:
         return found
 
     def block(self, sha256: str, stamp: int, at: int, read: Callable[[], bytes]) -> bytes:
-        """The block that stands at a place of the file with that stamp, *read* if it is not kept."""
+        """The block at a position of the file with that stamp; calls *read* if it is not cached."""
         key = (sha256, stamp, at)
         with self._lock:
             found = self._blocks.pop(key, None)

@@ -1,8 +1,8 @@
 """
-The records of one archive as they came: compressed blocks, in the order in which they were written.
+The records of one archive in their order of arrival: compressed blocks, in the order in which they were written.
 
-Directories' records and all others are in blocks apart; then comes their index, then a footer with the CRC-32 of all
-before it, which is checked as a whole before anything is read.
+Records of directories and all others are in separate blocks; then comes their index, then a footer with the CRC-32 of
+everything before it, which is checked as a whole before anything is read.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .settled_records import RECORD, records_in
 _LEVEL = 1
 _BLOCK_BYTES = 1 << 20  # of records, before they are compressed
 _READ_BYTES = 1 << 20
-# of the index: the sort, where the block begins, its compressed length, the place in the tar of its first record
+# of the index: the sort, the block's position, its compressed length, the place in the tar of its first record
 _ENTRY = Struct("<BQIQ")
-_FOOTER = Struct("<8sQ")  # magic, where the index begins; and behind it:
+_FOOTER = Struct("<8sQ")  # magic, position of the index; followed by:
 _CRC = Struct("<I")  # of all before it
 _MAGIC = b"TKMEMB2\n"
 _OTHERS, _DIRECTORIES = range(2)
@@ -36,7 +36,7 @@ _OTHERS, _DIRECTORIES = range(2)
 
 @define
 class _Pending:
-    """Records of one sort that are to become a block."""
+    """Records of one sort that will become a block."""
 
     sort: int
     parts: list[bytes] = field(factory=list)
@@ -77,7 +77,7 @@ class PassingWriter:
         self._append_to_file(end + _CRC.pack(crc32(end, self._crc)))
 
     def forget(self) -> None:
-        """Let go of what is pending."""
+        """Drop pending records."""
         for pending in (self._directories, self._others):
             pending.parts.clear()
             pending.size_bytes = 0
@@ -100,7 +100,7 @@ class PassingRecords:
     The records in the file *place*.
 
     Raises:
-        RecordsMissing: they are not there, or not, byte for byte, what was written.
+        RecordsMissing: the file is missing, or is not, byte for byte, what was written.
     """
 
     def __init__(self, place: Path, sha256: str) -> None:
@@ -112,7 +112,7 @@ class PassingRecords:
             raise RecordsMissing(sha256) from error
 
     def check(self) -> None:
-        """Nothing more to be found out: opening read all of it."""
+        """Does nothing: opening has read and checked the whole file."""
 
     def read(self, *, directories_only: bool = False, start: int = 0) -> Iterator[MemberRecord]:
         """As `MemberRecords.read`."""
@@ -138,7 +138,7 @@ class PassingRecords:
                     yield record
 
     def _at(self, sort: int, positions: Sequence[int]) -> Iterator[MemberRecord]:
-        """The records of one sort that stand at *positions*."""
+        """The records of one sort at *positions*."""
         blocks = self._of_sort(sort)
 
         def number(position: int) -> int:
@@ -159,10 +159,10 @@ class PassingRecords:
 
 
 class _OpenFile:
-    """A file to read from that is closed when nobody has it any more, such as an iterator that was not used up."""
+    """A file open for reading that closes when it is no longer referenced, as by an unfinished iterator."""
 
     def __init__(self, place: Path) -> None:
-        # Not waiting for a pipe that somebody put here, nor following a link.
+        # Do not block on a pipe placed here, and do not follow a link.
         self._descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         self.size_bytes = os.fstat(self._descriptor).st_size
 
@@ -188,7 +188,7 @@ class _Block:
 
 def _checked_index(file: _OpenFile) -> list[_Block]:
     """
-    The blocks in *file*.
+    The blocks of *file*.
 
     Raises:
         _Damaged: it is not, byte for byte, what was written.

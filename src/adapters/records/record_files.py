@@ -4,15 +4,15 @@ Records of members as files in the data directory, one for each archive, named b
 ::
 
     DATA/members/ab/<sha256>          published; a digest that begins with ab
-    DATA/members/ab/<sha256>.fits     what comparing it with others showed, see `fit_files`
-    DATA/members/ab/<sha256>.footprint    where tar goes when it extracts the archive
-    DATA/members/<id>.part            on its way
+    DATA/members/ab/<sha256>.fits     results of comparing it with others, see `fit_files`
+    DATA/members/ab/<sha256>.footprint    the paths that tar touches when it extracts the archive
+    DATA/members/<id>.part            while it is written
 
-While an archive passes, its records are written as they come (`passing_records`). When somebody first looks for names
-they are put in order and written anew in their place (`settled_records`), where most of what an incremental archive
-says may lean on the records of another. ``docs/storage-format.md`` has the details. Files are written beside their
-place and renamed, without a single fsync: what a power cut tears is found by CRCs before it is believed, and counts as
-missing. A cache must never be the reason that an archive is refused, so no writing method raises.
+While an archive passes, its records are written as they arrive (`passing_records`). The first lookup of names sorts
+them and replaces the file (`settled_records`), where most records of an incremental archive may refer to those of
+another. ``docs/storage-format.md`` has the details. Files are written to a temporary name and renamed, without a single
+fsync: CRCs expose a file torn by a power cut before it is used, and it counts as missing. A cache must never be the
+reason that an archive is refused, so no writing method raises.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from .settled_records import SettledRecords
 from .settling import settle
 
 _PART_SUFFIX = ".part"
-_NAMES_SUFFIX = ".names"  # of files that are made no more
+_NAMES_SUFFIX = ".names"  # of files that earlier versions made
 _FOOTPRINT_SUFFIX = ".footprint"
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_BASES = 2  # that are kept open
-_REFUSED = 100  # archives of too many names that are remembered
+_BASES = 2  # kept open
+_REFUSED = 100  # archives with too many names that are remembered
 
 
 @define(eq=False)
@@ -103,7 +103,7 @@ class FilesystemMemberRecords:
         return found
 
     def _keep_footprint(self, sha256: str, footprint: Footprint) -> None:
-        with self._begin() as part, suppress(OSError):  # where it cannot be kept
+        with self._begin() as part, suppress(OSError):  # a failure to keep it is not an error
             part.append(footprint_bytes(footprint))
             part.publish(self._place(sha256).with_name(sha256 + _FOOTPRINT_SUFFIX))
 
@@ -153,7 +153,7 @@ class FilesystemMemberRecords:
         return None
 
     def _base(self, sha256: str) -> SettledRecords:
-        """Records that others lean on; the last few stay open."""
+        """Records that others refer to; the last few stay open."""
         with self._lock:
             found = self._bases.pop(sha256, None) or SettledRecords(self._place(sha256), sha256, _no_base, self._kept)
             self._bases[sha256] = found
@@ -162,7 +162,7 @@ class FilesystemMemberRecords:
         return found
 
     def _refuse(self, sha256: str, limit_bytes: int) -> None:
-        """Remember that making a table of these was in vain."""
+        """Remember that a table of this archive's names exceeded the limit."""
         with self._lock:
             self._refused[sha256, limit_bytes] = None
             if len(self._refused) > _REFUSED:
@@ -188,12 +188,12 @@ def _no_base(sha256: str) -> SettledRecords:
 
 @define(eq=False)
 class _Part:
-    """A file on its way, which is there from the first byte on. Leaving the context drops what was not published."""
+    """An unfinished file, which exists from the first byte on. Leaving the context removes it unless published."""
 
     _path: Path
     _let_go: Callable[[], None]
     _file: io.FileIO | None = None
-    _is_there: bool = False  # under this name
+    _is_there: bool = False  # the file exists under this name
 
     def append(self, content: bytes) -> None:
         if self._file is None:
@@ -245,7 +245,7 @@ class _Writer:
     _part: _Part
     _place: Callable[[str], Path]
     _records: PassingWriter = field(init=False)
-    _is_over: bool = field(default=False, init=False)  # published, or something could not be kept
+    _is_over: bool = field(default=False, init=False)  # published, or a write failed
 
     @_records.default
     def _begin(self) -> PassingWriter:

@@ -1,16 +1,16 @@
 """
-The records of one archive in the form in which they are looked into: names in columns, listings and headers in blocks.
+The records of one archive in the form for lookups: names in columns, listings and headers in blocks.
 
 ::
 
     blocks     of listings, of directories' headers without their listings, of all other records; compressed
-    columns    names and positions of files; digests of listings, by directory; where which block is
+    columns    names and positions of files; digests of listings, by directory; the position of each block
 
-Most directories of an incremental archive say what they said in the one before. So the records of one archive may lean
-on those of another, its base: a directory that has the same listing there has none here, and no row either. A base
-leans on nothing itself, and is known by the stamp of its file; without it the records count as missing.
+Most directories of an incremental archive have the same listing as in the archive before. So the records of one archive
+may refer to those of another, its base: a directory with the same listing as there has neither listing nor row here. A
+base has no base itself, and is identified by the stamp of its file; without it the records count as missing.
 
-Rows are found by bisection, or come as a dictionary where all are needed.
+Rows are found by bisection, or given as a dictionary if all are needed.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from .settled_rows import DIRECTORY, IS_NEW, NO_LISTING, SEVERAL, Blocks, Listed
 
 MAGIC = b"TKMEMB3\n"
 RECORD = Struct("<QI")  # place in the tar, length of the headers
-OF_BASE = 0x8000_0000  # set in the number of a listing that the base has
-_AT_ONCE = 64  # members that are looked up together
+OF_BASE = 0x8000_0000  # set in the number of a listing that is in the base
+_AT_ONCE = 64  # members looked up together
 
 
 class SettledRecords:
     """
-    Records, and a `NameTable`, in the file *place*; *find_base* opens those that they may lean on.
+    Records, and a `NameTable`, in the file *place*; *find_base* opens the base that they may refer to.
 
     Raises:
-        RecordsMissing: they are not there, damaged, or lean on what is not; likewise from any method.
+        RecordsMissing: the file or its base is missing or damaged; so may any method.
     """
 
     def __init__(self, place: Path, sha256: str, find_base: Callable[[str], SettledRecords], kept: KeptColumns) -> None:
@@ -62,7 +62,7 @@ class SettledRecords:
 
     @cached_property
     def rows(self) -> Rows:
-        """Those of the directories that do not stand in the base alone."""
+        """The rows of the directories that are not in the base alone."""
         return Rows(self._file)
 
     @property
@@ -71,11 +71,11 @@ class SettledRecords:
 
     @property
     def own_share(self) -> float:
-        """How many of the directories have rows of their own, 0 to 1."""
+        """The fraction of the directories that have rows of their own, 0 to 1."""
         return len(self.rows.paths) / max(1, len(self._positions))
 
     def check(self) -> None:
-        """Read everything. Raises RecordsMissing where something is damaged."""
+        """Read everything. Raises RecordsMissing if anything is damaged."""
         self._file.check()
         for _ in self.read():
             pass
@@ -95,7 +95,7 @@ class SettledRecords:
         for begin in range(0, len(positions), _AT_ONCE):
             some = positions[begin : begin + _AT_ONCE]
             found = {record.at: record for record in others_at(others, some)}
-            if len(found) < len(some):  # of most that are asked for none is a directory
+            if len(found) < len(some):  # usually none of those asked for is a directory
                 rest = [at for at in some if at not in found]
                 found.update((record.at, record) for record in self._directories_at(directories, rest))
             yield from (found[at] for at in some if at in found)
@@ -191,13 +191,13 @@ class SettledRecords:
 
     @cached_property
     def _paths(self) -> list[bytes]:
-        self.rows.expect_many()  # whoever wants all paths will want their rows
+        self.rows.expect_many()  # a caller that wants all paths will want their rows
         if self.base is None:
             return list(self.rows.paths)
         self.base.rows.expect_many()
         own = {*self.rows.paths}
         gone = own.union(self.rows.dropped)
-        # two rows of runs that ascend, for which sorting hardly costs anything
+        # two rows of ascending runs, which are cheap to sort
         return sorted([*(path for path in self.base.rows.paths if path not in gone), *own])
 
     def directories(self) -> Sequence[bytes]:
@@ -214,7 +214,7 @@ class SettledRecords:
         return self._positions[self.base.rows.paths.place(path) + new - self.rows.dropped.place(path)]
 
     def _find(self, path: bytes) -> tuple[SettledRecords, ListedAs] | None:
-        """The row of *path*, and whose it is."""
+        """The row of *path*, and the records it belongs to."""
         found = self.rows.find(path)
         if found is not None:
             return self, found
@@ -282,7 +282,7 @@ class SettledRecords:
 
 
 def differing(one: Iterator[tuple[bytes, bytes]], other: Iterator[tuple[bytes, bytes]]) -> Iterator[bytes]:
-    """The paths, ascending in both, that have another digest in *one* than in *other*, or stand in one alone."""
+    """The paths, ascending in both, whose digest differs between *one* and *other*, or that are in only one of them."""
     for path, rows in groupby(merge(one, other), key=itemgetter(0)):
         digests = [digest for _, digest in rows]
         if len(digests) == 1 or digests[0] != digests[1]:
@@ -303,7 +303,7 @@ def others_at(blocks: Blocks, positions: Sequence[int]) -> Iterator[MemberRecord
 
 
 def records_in(content: bytes, *, is_directory: bool, wanted: Set[int] | None = None) -> Iterator[MemberRecord]:
-    """The records of a block, all or those at the positions that are *wanted*."""
+    """The records of a block: all, or those at the positions in *wanted*."""
     place, stop = 0, len(content)
     last = max(wanted) if wanted else None
     while place < stop:

@@ -1,4 +1,4 @@
-"""The rows of the directories in settled records, and the blocks that their listings are in."""
+"""The rows of the directories in settled records, and the blocks that hold their listings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ListedAs(NamedTuple):
 
 
 class Rows:
-    """The rows that stand in one file."""
+    """The rows of one file."""
 
     def __init__(self, file: ColumnsFile) -> None:
         self.paths = file.texts("d.paths")
@@ -34,7 +34,7 @@ class Rows:
         self._listings = file.numbers("d.listings")
         self.dropped = file.texts("d.dropped")
         self._has_dropped = len(self.dropped) > 0
-        self._last: tuple[int, bytes | None, ListedAs | None] = (-1, None, None)  # that was found
+        self._last: tuple[int, bytes | None, ListedAs | None] = (-1, None, None)  # the row found last
 
     def find(self, path: bytes) -> ListedAs | None:
         if "by_path" in self.__dict__:
@@ -42,7 +42,7 @@ class Rows:
         number, last, found = self._last
         if path == last:
             return found
-        number += 1  # mostly they are asked for in their order
+        number += 1  # rows are mostly asked for in order
         if number == len(self.paths) or self.paths[number] != path:
             number = self.paths.place(path)
         if number == len(self.paths) or self.paths[number] != path:
@@ -56,9 +56,9 @@ class Rows:
         return self._has_dropped and self.dropped.find(path) is not None
 
     def expect_many(self) -> None:
-        """Many of the rows will be looked for, in any order."""
+        """Prepare for many lookups, in any order."""
         if len(self.paths) <= HELD_ROWS:
-            self.by_path  # noqa: B018  # made now and kept, so that `find` has a dictionary
+            self.by_path  # noqa: B018  # computed now and cached, so that `find` has a dictionary
 
     @cached_property
     def by_path(self) -> dict[bytes, ListedAs]:
@@ -109,7 +109,7 @@ class Blocks:
         return self._file.kept_numbers(f"{self._kind}.{name}")
 
     def with_number(self, first: int) -> int:
-        """The block that *first* is in or would be; -1 before all."""
+        """The block that would hold *first*; -1 before all."""
         return bisect_right(self._column("firsts"), first) - 1
 
     def __getitem__(self, number: int) -> bytes:
@@ -125,13 +125,13 @@ class Blocks:
 DIRECTORY = Struct("<QIII")  # place in the tar, listing, lengths of the headers before and behind it
 
 
-NO_LISTING = 0xFFFF_FFFF  # in the place of the number of one
+NO_LISTING = 0xFFFF_FFFF  # instead of the number of a listing
 
 
 SEVERAL = 0xFFFF_FFFE
 
 
-IS_COMPLETE, IS_NEW = 1, 2  # of a row; new are those whose directory has none in the base
+IS_COMPLETE, IS_NEW = 1, 2  # of a row; new means that the directory has no row in the base
 
 
 INCOMPLETE = re.compile(b"[%c%c]" % (0, IS_NEW))

@@ -1,4 +1,4 @@
-"""Writing records in the form in which they are looked into, see `settled_records`."""
+"""Writing records in the form for lookups, see `settled_records`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .settled_records import MAGIC, OF_BASE, RECORD, SettledRecords
 from .settled_rows import DIRECTORY, IS_COMPLETE, IS_NEW, NO_LISTING, SEVERAL
 
 _LEVEL = 1
-_RECORDS_BYTES = 128 << 10  # of headers, before they are compressed: what has to be inflated for one member
+_RECORDS_BYTES = 128 << 10  # of headers, before compression: what must be inflated to read one member
 _LISTINGS_BYTES = 16 << 10  # likewise for one listing
-_MOST_OF_ITS_OWN = 1 / 8  # of the directories, in records that others still lean on the base of
+_MOST_OF_ITS_OWN = 1 / 8  # of the directories, in records on whose base others are still built
 
 
 def settle(
@@ -33,11 +33,11 @@ def settle(
     limit_bytes: int,
 ) -> None:
     """
-    Write *records*, those of a whole archive, leaning on the ones that *like* has or leans on, where that is worth it.
+    Write *records*, those of a whole archive, with *like* or its base as their base if that is worth it.
 
     Raises:
-        MemberUnreadable: a member has no name that could be found.
-        TreeTooLarge: there are more names than *limit_bytes* allows for.
+        MemberUnreadable: a member has no name that can be found.
+        TreeTooLarge: the names need more than *limit_bytes*.
     """
     settling = _Settling(ColumnsWriter(append), _base_of(like), limit_bytes)
     rest = iter(records)
@@ -47,7 +47,7 @@ def settle(
 
 
 def _base_of(like: SettledRecords | None) -> SettledRecords | None:
-    """What to lean on: not on what leans on another, and no longer where most of what lies between is the same anew."""
+    """The base to use: never one that has a base itself, and none once most of its directories have changed since."""
     if like is None or like.base is None:
         return like
     return like.base if like.own_share <= _MOST_OF_ITS_OWN else None
@@ -68,7 +68,7 @@ class _Blocks:
     _crcs: array[int] = field(factory=lambda: array("Q"))
 
     def add(self, first: int, *parts: bytes) -> None:
-        """Append what stands together in a block, and is found by the number or position *first*."""
+        """Append parts that belong into one block, found by the number or position *first*."""
         if not self._parts:
             self._firsts.append(first)
         self._parts += parts
@@ -86,7 +86,7 @@ class _Blocks:
             self._crcs.append(crc32(content, 0))
 
     def finish(self) -> None:
-        """Write where they are."""
+        """Write the positions of the blocks."""
         self.flush()
         for name, numbers in (
             ("firsts", self._firsts),
@@ -107,7 +107,7 @@ class _Settling:
         self._listings = _Blocks("l", _LISTINGS_BYTES, writer)
         self._offsets, self._lengths = array("Q"), array("Q")
         self._listings_of: dict[bytes, list[int]] = {}
-        self._passed: deque[int] = deque()  # the numbers of listings of the directories that were added last
+        self._passed: deque[int] = deque()  # numbers of the listings of the directories added last
 
     def add(self, records: Sequence[MemberRecord]) -> None:
         letters, paths, extras, spans = zip(*map(named, records), strict=True)

@@ -3,8 +3,8 @@ The catalog in an SQL database: SQLite in a file, or PostgreSQL.
 
 Every writing method is one transaction that excludes other writers from its start, and keeps `totals` in step with
 the entries it changes. Short ones that wait at the same time share one, see `shared_transactions`. Every reading
-method is one SELECT, fetched whole before it returns: an unfinished one would keep a writer from committing in
-SQLite's rollback-journal mode. Statements are built once; what differs between databases is in `engine`.
+method is one SELECT, fetched completely before it returns: an unfinished one would keep a writer from committing in
+SQLite's rollback-journal mode. Statements are built once; differences between databases are in `engine`.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class SqlCatalog(SqlLinks):
     `claim` answers `AlreadyStored` with it, and `mark` brings it back.
 
     Safe to call from any number of threads. Writers of this process wait for each other in a queue, at most
-    *busy_seconds*, because SQLite's own waiting is polling; against other processes the database waits as long again.
+    *busy_seconds*, because SQLite itself waits by polling; for other processes, the database waits as long again.
     """
 
     def __init__(self, engine: Engine, busy_seconds: float) -> None:
@@ -108,7 +108,7 @@ class SqlCatalog(SqlLinks):
         self._statements = Statements(engine.dialect)
         self._links = LinkChanges(engine.dialect.name)
         upsert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
-        # inline: nobody needs the row's number
+        # inline: the row's number is not needed
         self._enter_if_new = upsert(archives).on_conflict_do_nothing().inline()
         counted = upsert(totals).inline()
         self._add_to_totals = counted.on_conflict_do_update(
@@ -122,12 +122,12 @@ class SqlCatalog(SqlLinks):
     @classmethod
     def open(cls, url: str, *, busy_seconds: float = 5.0) -> SqlCatalog:
         """
-        The catalog at *url*, ``sqlite:///PATH`` or ``postgresql+psycopg://...``, made or brought up to date if needed.
+        The catalog at *url*, ``sqlite:///PATH`` or ``postgresql+psycopg://...``, created or upgraded if needed.
 
         *busy_seconds* is how long a method waits for its turn before `CatalogBusy`.
 
         Raises:
-            InvalidSetting: *url* is neither, or lacks its driver.
+            InvalidSetting: *url* has another scheme, or its driver is missing.
             BackendUnavailable: it cannot be opened, or the folder of the file is missing.
             FormatUnknown: a newer version made it, or it is not a catalog.
         """
@@ -210,7 +210,7 @@ class SqlCatalog(SqlLinks):
         try:
             check_archive_name(name)
         except InvalidName:
-            return []  # no archive has it, and drivers refuse some texts
+            return []  # no archive has it, and drivers reject some texts
         values: Values = {"type": type.value, "name": name}
         if profiles is None:
             rows = self._all(NAMED, values)
@@ -255,7 +255,7 @@ class SqlCatalog(SqlLinks):
             profiles = (profile,) if is_asked else ()
         asked = (TOTALS, {}) if profiles is None else (TOTALS_IN, those(profiles))
         rows = self._all(*asked) if profiles is None or profiles else []
-        with as_written():  # there is no newest where entries that were counted are gone
+        with as_written():  # if entries that were counted are gone, there is no newest one
             return [
                 Totals(profile, TYPES[type], count, size_bytes, time_of(newest_us))
                 for profile, type, count, size_bytes, newest_us in rows
@@ -350,7 +350,7 @@ class SqlCatalog(SqlLinks):
 
     def _enter(self, transaction: Transaction, rows: Iterator[Values]) -> int:
         new = 0
-        # The new rows are the ones numbered above all that were there: there is no other writer.
+        # New rows are those numbered above all earlier ones: this is the only writer.
         ((last,),) = transaction.rows(LAST_SEQ, {})
         while some := list(islice(rows, _AT_ONCE)):
             transaction.run_each(self._enter_if_new, some)
@@ -377,7 +377,7 @@ class SqlCatalog(SqlLinks):
 
 
 def _entry(transaction: Transaction, id: ArchiveId) -> tuple[int, BackupArchive | None]:
-    """The row of the entry of *id*, and what it says; 0 and None where there is none."""
+    """The row and the archive of the entry of *id*; 0 and None if there is no entry."""
     for seq, *row in transaction.rows(ENTRY, identity(id)):
         return seq, archive_of(row)
     return 0, None

@@ -1,8 +1,8 @@
 """
 What differs between databases: connecting, excluding other writers, and what their errors mean.
 
-Everything written for one database only is in this file. A transaction that writes starts with the statement of
-`EXCLUSIVE`, so that there is one writer at a time whatever the database: what it read stays true until it commits.
+Code for one database only is in this file. A transaction that writes starts with the statement of `EXCLUSIVE`, so that
+there is one writer at a time in any database: what it read stays true until it commits.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ __all__ = [
 ]
 
 EXCLUSIVE = {
-    # IMMEDIATE: a transaction that starts by reading and then writes cannot wait for its turn, it fails at once.
+    # IMMEDIATE: a transaction that reads first and then writes cannot wait for the lock, it fails at once.
     "sqlite": "BEGIN IMMEDIATE",
     "postgresql": "SELECT pg_advisory_xact_lock(8386654245126367598)",
 }
 
-_POOL = 8  # one writes; reading is short and holds the GIL most of the time: more would only cost memory
+_POOL = 8  # one writes; reading is short and holds the GIL most of the time: more connections only cost memory
 
 
 class _EachOf(FunctionElement[Any]):
@@ -83,10 +83,10 @@ def _each_number_postgresql(element: _EachNumberOf, compiler: SQLCompiler, **opt
 
 def is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     """
-    *column* holds one of the texts, or numbers, in the JSON array that is bound as *name*.
+    A condition: *column* holds one of the texts, or numbers, in the JSON array that is bound as *name*.
 
-    So any number of them is one value of a statement that is compiled once; SQLAlchemy renders a list of its own
-    again at every call, which takes longer than the query.
+    So any number of them is one value of a statement that is compiled once; SQLAlchemy renders its own lists again at
+    every call, which takes longer than the query.
     """
     each = _EachNumberOf if isinstance(column.type, Integer) else _EachOf
     return column.op("IN", is_comparison=True)(each(bindparam(name)))
@@ -95,9 +95,9 @@ def is_one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
 @cache
 def first_of_each(dialect: str, listed: str, *, by_type: bool) -> TextClause:
     """
-    The first ``limit`` archives of each of ``profiles``, a JSON array, behind a place: profile, time and number.
+    The first ``limit`` archives of each of ``profiles``, a JSON array, after a position: profile, time and number.
 
-    An index finds them for each profile. SQLite has no LATERAL, and takes the profiles first where it is told so.
+    An index finds them for each profile. SQLite has no LATERAL; CROSS JOIN makes it take the profiles first.
     """
     chosen = f"profile = p.value {'AND type = :type' if by_type else ''} AND {listed}"
     those = f"FROM archives WHERE {chosen} AND (received_us, seq) > (:received_us, :seq)"
@@ -115,10 +115,10 @@ def first_of_each(dialect: str, listed: str, *, by_type: bool) -> TextClause:
 
 def connect(url: str, busy_seconds: float) -> Engine:
     """
-    An engine for *url*, ``sqlite:///PATH`` or ``postgresql+psycopg://...``; a file that is missing is made.
+    An engine for *url*, ``sqlite:///PATH`` or ``postgresql+psycopg://...``; a missing file is created.
 
     Raises:
-        InvalidSetting: *url* is neither, or lacks its driver.
+        InvalidSetting: *url* has another scheme, or its driver is missing.
         BackendUnavailable: the folder of the file is missing.
     """
     try:
@@ -136,7 +136,7 @@ def safe_journal_mode(version: tuple[int, int, int]) -> str:
     """
     The journal mode in which SQLite *version* loses and corrupts nothing.
 
-    WAL is faster and lets readers and a writer pass each other, but can corrupt the database where one connection
+    WAL is faster and lets readers and a writer work at the same time, but can corrupt the database if one connection
     writes while another resets the log, up to the fixes in 3.44.6, 3.50.7 and 3.51.3.
     """
     fixed = (3, 44, 6) <= version < (3, 45, 0) or (3, 50, 7) <= version < (3, 51, 0) or version >= (3, 51, 3)
@@ -145,41 +145,42 @@ def safe_journal_mode(version: tuple[int, int, int]) -> str:
 
 def use_log(engine: Engine) -> None:
     """
-    Have an SQLite database write ahead into a log, where that is safe: one sync a commit in place of three.
+    Make an SQLite database use a write-ahead log, if that is safe: one sync per commit instead of three.
 
-    No other connection may be open. On a file system without the shared memory that a log needs it stays as it is.
+    No other connection may be open. On a file system without the shared memory that a log needs, the mode stays as it
+    is.
     """
     if engine.dialect.name == "sqlite" and safe_journal_mode(sqlite3.sqlite_version_info) == "wal":
         with translated(engine), engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = wal")
-        engine.dispose()  # connections that were made before, for which it is another mode
+        engine.dispose()  # connections made before still use the former mode
 
 
 @define(eq=False)
 class Writer:
-    """The connection that writes, taken from the pool of *engine* once and kept; for one thread at a time."""
+    """The connection for writing, taken from the pool of *engine* once and kept; for one thread at a time."""
 
     _engine: Engine
     _pooled: PoolProxiedConnection | None = field(default=None, init=False)
 
     @contextmanager
     def transaction(self) -> Iterator[DBAPIConnection]:
-        """A connection of the driver in a transaction that excludes other writers; an error takes everything back."""
+        """A driver connection in a transaction that excludes other writers; an error rolls it back."""
         if self._pooled is None:
             self._pooled = self._engine.raw_connection()
-        connection: DBAPIConnection = self._pooled.driver_connection  # type: ignore[assignment]  # it is not closed
+        connection: DBAPIConnection = self._pooled.driver_connection  # type: ignore[assignment]  # it is open
         try:
             connection.cursor().execute(EXCLUSIVE[self._engine.dialect.name])
             yield connection
             connection.commit()
         except BaseException as error:
             if isinstance(error, self._engine.dialect.loaded_dbapi.Error):
-                self._pooled.invalidate()  # nobody knows what state it is in
+                self._pooled.invalidate()  # its state is unknown
             self.close()
             raise
 
     def close(self) -> None:
-        """Give it back to the pool, which takes back what was not committed."""
+        """Return the connection to the pool, which rolls back what was not committed."""
         pooled, self._pooled = self._pooled, None
         if pooled is not None:
             pooled.close()
@@ -187,28 +188,28 @@ class Writer:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[DBAPIConnection]:
-    """A connection of the driver for one statement that changes nothing."""
+    """A driver connection for one statement that changes nothing."""
     with closing(engine.raw_connection()) as pooled:
         yield pooled.driver_connection  # type: ignore[misc]  # as above
 
 
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
-    """Turn errors of the database into those of the domain."""
+    """Translate errors of the database to errors of the domain."""
     try:
         yield
     except NoConnectionFree as error:
         raise CatalogBusy from error
     except DBAPIError as error:
         raise meaning(error.orig) from error
-    except engine.dialect.loaded_dbapi.Error as error:  # of the driver itself, where SQLAlchemy has no part in it
+    except engine.dialect.loaded_dbapi.Error as error:  # raised by the driver itself, outside SQLAlchemy
         raise meaning(error) from error
-    except UnicodeDecodeError as error:  # what is kept as text, or what SQLite says of it
+    except UnicodeDecodeError as error:  # in stored text, or in a message of SQLite
         raise BackendUnavailable("catalog", DAMAGED) from error
 
 
 def meaning(error: BaseException | None) -> TarkeepError:
-    """What an *error* of a database driver means to us; nothing of its text is kept, it may hold SQL and paths."""
+    """The domain error for an *error* of a database driver; without its text, which may hold SQL and paths."""
     code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or ""
     for prefix, translation in _MEANINGS.items():
         if code.startswith(prefix):
@@ -224,7 +225,7 @@ _MEANINGS: dict[str, Callable[[], TarkeepError]] = {
     "SQLITE_FULL": InsufficientStorage,
     "SQLITE_READONLY": ReadOnly,
     "SQLITE_CORRUPT": partial(BackendUnavailable, "catalog", DAMAGED),
-    "SQLITE_CONSTRAINT": partial(BackendUnavailable, "catalog", DAMAGED),  # rows that cannot be beside each other
+    "SQLITE_CONSTRAINT": partial(BackendUnavailable, "catalog", DAMAGED),  # rows that exclude each other
     "SQLITE_NOTADB": partial(BackendUnavailable, "catalog", "its file is not a database; " + _REMEDY),
     # one of our statements does not fit the tables
     "SQLITE_ERROR": partial(BackendUnavailable, "catalog", "its tables were changed or damaged; " + _REMEDY),
@@ -257,8 +258,8 @@ def _sqlite(url: URL, busy_seconds: float) -> Engine:
 
 
 def _sqlite_connection(file: Path, busy_seconds: float) -> sqlite3.Connection:
-    # isolation_level None: the driver begins nothing by itself; a lone SELECT ends with its last row, and a writer
-    # says BEGIN IMMEDIATE. Any thread may use the connection, one at a time, as the pool takes care.
+    # isolation_level None: the driver begins no transaction itself; a lone SELECT ends with its last row, and a writer
+    # executes BEGIN IMMEDIATE. Any thread may use the connection, one at a time, as the pool ensures.
     connection = sqlite3.connect(file, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
     try:
         _make_durable(connection)
@@ -269,7 +270,7 @@ def _sqlite_connection(file: Path, busy_seconds: float) -> sqlite3.Connection:
 
 
 def _make_durable(connection: sqlite3.Connection) -> None:
-    # A log stays with the file, so it is begun by `use_log` alone, in a database that is known to be ours.
+    # The log mode is stored in the file, so only `use_log` sets it, in a database that is known to be a catalog.
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode != "wal" or safe_journal_mode(sqlite3.sqlite_version_info) != "wal":
         (mode,) = connection.execute("PRAGMA journal_mode = truncate").fetchone()

@@ -1,7 +1,7 @@
 """
-What the SQL catalog says for comparisons: inventories in pages, names alone, and what is known of some names.
+The SQL catalog's queries for comparisons: inventories in pages, names alone, and the state of given names.
 
-All of it is read from one index, which holds whatever is asked for; no row is looked up.
+All of them are answered from one covering index; no row is looked up.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _encode = msgspec.json.encode
 
 @frozen
 class SqlInventories:
-    """Answers by *all*, which runs a query and fetches every row."""
+    """Inventories by way of *all*, which runs a query and fetches every row."""
 
     all: Callable[[Query, Values], Rows]
 
@@ -54,7 +54,7 @@ class SqlInventories:
         return InventoryPage(found, after_identity(type, name, last_profile))
 
     def _of_all_profiles(self, after: tuple[str, str, str], limit: int) -> Rows:
-        """Type by type: with the type equal, every SQLite finds the place in the index of identities."""
+        """Type by type: with the type fixed, every SQLite finds the position in the index of identities."""
         rows: list[tuple[Any, ...]] = []
         for type in sorted(word for word in TYPES if word >= after[0]):
             name, profile = after[1:] if type == after[0] else ("", "")

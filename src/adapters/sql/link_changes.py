@@ -1,12 +1,12 @@
 """
-What happens to the links of the SQL catalog when an archive comes, goes or changes, in the same transaction.
+Updates of the links in the SQL catalog when an archive is added, removed or changed, in the same transaction.
 
-A row of ``links`` stands beside every entry of ``archives``, those in the trash too. What a link asked about is in the
-``since_`` columns, the moments from which on archives of that type matter to it, and as short hashes in ``asked``: that
-two keys may share one costs no more than working out a link for nothing.
+Every entry of ``archives``, including the trash, has a row in ``links``. What a link asked about is stored in the
+``since_`` columns, the moments from which on archives of that type matter to it, and as short hashes in ``asked``: if
+two keys share a hash, the only cost is working out a link for nothing.
 
-``changed`` is the version of the profile at which the archive itself changed last. What is kept was worked out from
-what was read at some version; in the transaction that keeps it, everything that changed since is applied once more.
+``changed`` is the version of the profile at which the archive itself last changed. Links are worked out from data read
+at some version; the transaction that stores them applies again everything that changed since.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from .schema import LISTED_LINK, archives, asked, linked_profiles, links
 from .statements import Transaction
 
 MANY = 50
-"""More archives at once than these, and a profile is gone through as a whole instead of looking up each."""
+"""Above this number of archives, the whole profile is scanned instead of looking up each of them."""
 
 _MOMENT = Struct(">QQ")
 _MICROSECOND = timedelta(microseconds=1)
-_ZERO = 1 << 63  # so that times before 1970 are in order, too
+_ZERO = 1 << 63  # so that times before 1970 sort correctly, too
 
 
 @frozen
 class LinkChange:
     """
-    An archive that came or changed: the row, and what links may have asked about it.
+    An archive that was added or changed: its row, and what links may have asked about it.
 
-    *moment* orders it among others, but for those of the same moment; *position* does without exception.
+    *moment* orders it among others, except for those of the same moment; *position* is a total order.
     """
 
     seq: int
@@ -64,7 +64,7 @@ class LinkChange:
 
 
 def change_of(seq: int, archive: BackupArchive, was: BackupArchive | None = None) -> LinkChange:
-    """*archive* in the row *seq*, which *was* another one before."""
+    """The change to *archive* in the row *seq*, which held *was* before."""
     keys = {*keys_of(archive), *(keys_of(was) if was is not None else ())}
     return LinkChange(
         seq,
@@ -87,25 +87,25 @@ def change_of_row(
     received_us: int,
     snapshot_after: str | None,
 ) -> LinkChange:
-    """The same of an archive that is entered, from what its row says."""
+    """The change for an archive that is added, from its row."""
     placed_us = received_us if taken_us - received_us > AHEAD // _MICROSECOND else taken_us
     at = _MOMENT.pack(placed_us + _ZERO, received_us + _ZERO)
     return _found(profile, seq, at + f"{type}/{name}".encode(), state != ArchiveState.TRASHED.value, snapshot_after)
 
 
 def moment_key(moment: Moment) -> bytes:
-    """16 bytes that are ordered as moments are."""
+    """16 bytes that sort as moments do."""
     placed_at, received_at = moment
     return _MOMENT.pack(microseconds(placed_at) + _ZERO, microseconds(received_at) + _ZERO)
 
 
 def placed_key(placed_us: int) -> bytes:
-    """The first moment at which an archive can be placed at that time, in microseconds since the epoch."""
+    """The first moment that an archive placed at that time, in microseconds since the epoch, can have."""
     return _MOMENT.pack(placed_us + _ZERO, 0)
 
 
 def position(archive: BackupArchive) -> bytes:
-    """Bytes that are ordered as the archives of a profile are."""
+    """Bytes that sort as the archives of a profile do."""
     return moment_key(moment(archive)) + archive.id.label.encode()
 
 
@@ -120,7 +120,7 @@ def hashed(key: str) -> bytes:
 
 
 class LinkChanges:
-    """The statements, made once for a database of *dialect*."""
+    """The statements, built once for a database of *dialect*."""
 
     def __init__(self, dialect: str) -> None:
         upsert = sqlite.insert if dialect == "sqlite" else postgresql.insert
@@ -130,7 +130,7 @@ class LinkChanges:
         ).returning(linked_profiles.c.version)
 
     def came(self, transaction: Transaction, changes: Sequence[LinkChange]) -> None:
-        """New entries, of any profiles."""
+        """Entries were added, of any profiles."""
         by_profile: dict[str, list[LinkChange]] = {}
         for change in changes:
             by_profile.setdefault(change.profile, []).append(change)
@@ -144,7 +144,7 @@ class LinkChanges:
                     forget(transaction, behind(transaction, change))
 
     def changed(self, transaction: Transaction, change: LinkChange) -> None:
-        """An entry that is there, in the trash or not, is another one now."""
+        """An existing entry, in the trash or not, has changed."""
         row = _row(change, self._version(transaction, change.profile))
         transaction.run(_RESTART, {"sought": row.pop("seq"), **_NOTHING, **row})
         apply_again(transaction, change)
@@ -155,7 +155,7 @@ class LinkChanges:
 
 
 def apply_again(transaction: Transaction, change: LinkChange) -> None:
-    """Forget what follows from an archive that was there before."""
+    """Drop what follows from an archive as it was before."""
     touched = behind(transaction, change)
     forget_standings_behind(transaction, [change.seq])
     forget(transaction, touched)
@@ -170,31 +170,31 @@ def behind(transaction: Transaction, change: LinkChange) -> list[int]:
 
 
 def forget(transaction: Transaction, rows: Sequence[int]) -> None:
-    """Forget the links of *rows*, and all standings that follow from them."""
+    """Drop the links of *rows*, and all standings that follow from them."""
     if rows:
         transaction.run(_FORGET, these(rows))
         forget_standings_behind(transaction, rows)
 
 
 def forget_standings_behind(transaction: Transaction, rows: Sequence[int]) -> None:
-    """Forget the standings of all that builds on *rows*: where one is forgotten already, so are those behind it."""
+    """Drop the standings of all that builds on *rows*; if one is dropped already, so are those behind it."""
     if rows:
         transaction.run(_FORGET_STANDINGS, these(rows))
 
 
 def these(rows: Sequence[int]) -> Values:
-    """What a statement over ``rows`` is run with."""
+    """The values for a statement over ``rows``."""
     return {"rows": msgspec.json.encode(rows).decode()}
 
 
 def forget_all(transaction: Transaction, profile: str) -> None:
-    """Forget every link of *profile*."""
+    """Drop every link of *profile*."""
     transaction.run(_FORGET_ALL, {"of_profile": profile})
     transaction.run(_FORGET_ASKED, {"of_profile": profile})
 
 
 def changed_since(transaction: Transaction, profile: str, version: int) -> list[LinkChange]:
-    """The archives of *profile*, in the trash or not, that came or changed after *version*."""
+    """The archives of *profile*, in the trash or not, that were added or changed after *version*."""
     found = transaction.rows(_CHANGED_SINCE, {"of_profile": profile, "version": version})
     return [_found(profile, *row) for row in found]
 
@@ -254,7 +254,7 @@ _FORGET_STANDINGS = _forget_standings()
 
 
 def _behind(since: ColumnElement[bytes]) -> Select[int]:
-    # Every position at that moment is longer than the moment, and so behind it.
+    # Every position at that moment is longer than the moment's key, and so sorts after it.
     at: BindParameter[bytes] = bindparam("moment")
     return select(_l.seq).where(_of_profile, _l.position > at, since <= at, LISTED_LINK)
 

@@ -1,7 +1,7 @@
 """
-Links and standings as the text that a catalog keeps: JSON that only the same version of the rules has to understand.
+Links and standings as the text that the catalog stores: JSON that only the same version of the rules must understand.
 
-Where it changes, `domain.chains.RULE` does, and everything kept before is forgotten.
+When this format changes, so does `domain.chains.RULE`, and everything stored before is dropped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DOUBTS = {kind.value: kind for kind in DoubtKind}
 
 
 def link_text(link: Link) -> str:
-    """*link* without its child."""
+    """The text of *link*, without its child."""
     told: dict[str, object] = {
         "parent": None if link.parent is None else _told(link.parent),
         "evidence": link.evidence.value,

@@ -1,4 +1,4 @@
-"""The links of the SQL catalog: kept and found. What makes them be forgotten is in `link_changes`."""
+"""The links of the SQL catalog: storing and finding them. `link_changes` invalidates them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class SqlLinks:
-    """`KeptLinks` of a database; the part of `SqlCatalog` that is about them."""
+    """`KeptLinks` in a database; the part of `SqlCatalog` that handles them."""
 
     def _all(self, statement: Query, values: Values) -> Rows:
         raise NotImplementedError
@@ -133,7 +133,7 @@ class SqlLinks:
         self._write(keep)
 
     def _catch_up(self, transaction: Transaction, profile: str, version: int) -> None:
-        """Apply what changed since *version* to what was kept just now."""
+        """Apply the changes since *version* to the links just stored."""
         if list(transaction.rows(_VERSION, {"of_profile": profile})) != [(version,)]:
             for change in changed_since(transaction, profile, version):
                 apply_again(transaction, change)
@@ -195,7 +195,7 @@ class SqlLinks:
 
 @frozen
 class _SqlNeighbours:
-    """`Neighbours` that are looked up, each question one query."""
+    """`Neighbours` by lookup, one query for each question."""
 
     profile: str
     _all: Callable[[Query, Values], Rows]
@@ -248,7 +248,7 @@ def _link_values(new: NewLink, rows: Mapping[ArchiveId, int], version: int) -> V
 
 
 def _rows_of(transaction: Transaction, profile: str, ids: Iterable[ArchiveId]) -> dict[ArchiveId, int]:
-    """The rows of *ids*, of those that have an entry."""
+    """The rows of those *ids* that have an entry."""
     wanted = set(ids)
     if len(wanted) <= MANY:
         return {id: seq for id in wanted for (seq,) in transaction.rows(_ROW, identity(id))}
@@ -260,7 +260,7 @@ def _rows_of(transaction: Transaction, profile: str, ids: Iterable[ArchiveId]) -
 
 _a, _l = archives.c, links.c
 _of_profile = _l.profile == bindparam("of_profile")
-# Said twice: once as the index has it in its condition, and once as SQLite looks it up there.
+# Stated twice: once as in the condition of the index, and once as SQLite looks it up there.
 _is_pending = (PENDING_LINK, _l.is_pending.is_(true()))
 _of_identity = (_a.type == bindparam("type"), _a.name == bindparam("name"), _a.profile == bindparam("profile"))
 _PLACE = (*ARCHIVE, _l.link, _l.standing)
@@ -356,7 +356,7 @@ def _newest_archive(types: tuple[BackupType, ...]) -> Query:
 def _newest_of(
     columns: Sequence[ColumnElement[Any]], types: Sequence[BackupType], filters: Sequence[ColumnElement[bool]]
 ) -> Query:
-    """The last before a position: that of each type is looked up in the index, and the last of these is taken."""
+    """The last archive before a position: looked up by index for each type, then the last of these."""
     lasts = union_all(*(select(one.c.seq, one.c.position) for one in (_last_of(type, filters) for type in types)))
     each = lasts.subquery("lasts")
     last = select(each.c.seq).order_by(each.c.position.desc()).limit(literal(1)).scalar_subquery()

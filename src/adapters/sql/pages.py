@@ -1,10 +1,10 @@
 """
-Pages of the SQL catalog: archives in the order they were received, of all profiles, of one, or of some.
+Pages of the SQL catalog: archives in order of receipt, of all profiles, of one, or of several.
 
-Of some there may be thousands, which no index has in order together. So a page is first looked for where it most likely
-is: among the next archives of all profiles. Where few of those are of the profiles asked for, it is merged instead: one
-query finds the places of the first archives of each profile, and further ones of those whose turn is not over by then.
-Either way the cost grows with the page and with the profiles asked for, not with archives, nor with those of others.
+"Several" may be thousands, and no index has them in order together. So a page is first looked for among the next
+archives of all profiles, where it most likely is. If few of those are of the profiles asked for, their archives are
+merged instead: one query finds the first archives of each profile, further queries find more of the profiles that
+need them. Either way the cost grows with the page and the profiles asked for, not with the number of archives stored.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ Place: TypeAlias = tuple[int, int]
 Rows: TypeAlias = Sequence[tuple[Any, ...]]
 
 FEW = 4
-"""So many profiles are merged at once: most of the next archives would be of others."""
+"""So few profiles are merged without a look: most of the next archives of all profiles would be of others."""
 
 _START = (-(2**63), 0)
-_PROFILE = 2  # its column in all rows below, behind those of the place
+_PROFILE = 2  # its column in all rows below, after those of the position
 _encode = msgspec.json.encode
 
 
 @frozen
 class SqlPages:
-    """Answers by *all*, which runs a query on a database of *dialect* and fetches every row."""
+    """Pages by way of *all*, which runs a query on a database of *dialect* and fetches every row."""
 
     all: Callable[[Executable, Values], Rows]
     dialect: str
@@ -108,7 +108,7 @@ class SqlPages:
         return found
 
     def _merged(self, wanted: _Wanted, profiles: frozenset[str], start: Place, count: int) -> list[Place]:
-        """The next *count* places of archives of *profiles*, in order."""
+        """The positions of the next *count* archives of *profiles*, in order."""
         query = first_of_each(self.dialect, LISTED.text, by_type=wanted.type is not None)
         places: dict[str, list[Place]] = {}
         asked, each = sorted(profiles), max(1, min(count, 2 * count // len(profiles)))
@@ -134,7 +134,7 @@ class SqlPages:
 
 @frozen
 class _Wanted:
-    """Whose archives, all (None), those of one profile or of some, and of which type."""
+    """The filter: all profiles (None), one or several, and the type."""
 
     profiles: str | frozenset[str] | None
     type: BackupType | None
@@ -165,7 +165,7 @@ _a = archives.c
 
 @frozen
 class _Shape:
-    """The statements that give rows of some columns: pages by their filters, and the rows of some numbers."""
+    """The statements that select certain columns: pages by their filters, and rows by their numbers."""
 
     pages: dict[tuple[bool, bool], Select[*tuple[Any, ...]]]
     at: Select[*tuple[Any, ...]]
@@ -173,8 +173,8 @@ class _Shape:
     @classmethod
     def of(cls, *columns: ColumnElement[Any]) -> _Shape:
         rows = select(_a.received_us, _a.seq, *columns).where(LISTED)
-        # The equal columns stay outside the comparison of rows: inside it, no index finds the place. SQLite looks up
-        # the time only and passes over entries of the same microsecond one by one, within the index.
+        # The fixed columns stay outside the row comparison: inside it, no index finds the position. SQLite looks up
+        # only the time and skips entries of the same microsecond one by one, within the index.
         beyond = tuple_(_a.received_us, _a.seq) > tuple_(bindparam("received_us"), bindparam("seq"))
         filters = (_a.profile == bindparam("profile"), _a.type == bindparam("type"))
         return cls(

@@ -1,4 +1,4 @@
-"""What the catalog asks its database, each made once."""
+"""The queries of the catalog, each built once."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ FORGET_EVERYTHING = [delete(table) for table in (archives, totals, links, asked,
 LAST_SEQ = select(func.coalesce(func.max(_a.seq), 0))
 
 
-# Not summed up by the database: GROUP BY would lead it through a whole index.
+# Not summed up by the database: GROUP BY would make it scan a whole index.
 ENTERED = select(
     _a.seq, _a.profile, _a.type, _a.size_bytes, _a.state, _a.name, _a.taken_us, _a.received_us, _a.snapshot_after
 ).where(_a.seq > bindparam("last"))
@@ -120,7 +120,7 @@ TOLD = select(totals.c.profile, totals.c.type, totals.c.archives, totals.c.size_
 TOTALS_IN = TOTALS.where(is_one_of(totals.c.profile, "profiles"))
 
 
-# Not grouped by type, for which the rows would have to be sorted.
+# Not grouped by type, which would require sorting the rows.
 SUMS_IN = select(
     *(
         func.sum(column).filter(totals.c.type == literal(type.value))
@@ -143,5 +143,5 @@ def those(profiles: Collection[str]) -> Values:
 
 @lru_cache(64)
 def in_order(profiles: frozenset[str]) -> str:
-    """A JSON array: thousands that are looked up one beside the other take a fourth less time."""
+    """A JSON array, sorted: looking up thousands of neighbouring keys in order takes a fourth less time."""
     return msgspec.json.encode(sorted(profiles)).decode()

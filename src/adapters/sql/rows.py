@@ -1,4 +1,4 @@
-"""Archives as rows of the SQL catalog, and the small things that all of its queries need."""
+"""Archives as rows of the SQL catalog, and small helpers of all its queries."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ ARCHIVE = (
     _a.has_snapshot,
     _a.notes,
 )
-_TAIL = 6  # of these: four about its lineage, and the last two
+_TAIL = 6  # of these: four columns of the lineage, and the last two
 
 
 def values_of(archive: BackupArchive, *, claimed: bool) -> Values:
@@ -97,21 +97,21 @@ def identity(id: ArchiveId) -> Values:
 
 
 def sought(id: ArchiveId) -> Values:
-    # Other names than the columns': an UPDATE takes a value named like a column as one to set.
+    # Not the names of the columns: an UPDATE sets a column from a value of the same name.
     return {"sought_profile": id.profile, "sought_type": id.type.value, "sought_name": id.name}
 
 
 NEVER_WRITTEN = (TarkeepError, LookupError, OverflowError, TypeError, ValueError)
-"""What comes up where a row says what was never written."""
+"""Raised when a row holds something that was never written."""
 
 
 @contextmanager
 def as_written() -> Iterator[None]:
     """
-    In the context rows are read for what they say.
+    A context for parsing rows.
 
     Raises:
-        BackendUnavailable: they say what was never written, so the database was damaged.
+        BackendUnavailable: a row holds something that was never written, so the database was damaged.
     """
     try:
         yield
@@ -121,12 +121,12 @@ def as_written() -> Iterator[None]:
 
 def archive_of(row: Sequence[Any]) -> BackupArchive:
     """
-    The archive that a row tells of.
+    The archive in a row.
 
     Raises:
-        BackendUnavailable: no archive is like that, so the database was damaged.
+        BackendUnavailable: no archive can be like that, so the database was damaged.
     """
-    try:  # not `as_written`, which takes a tenth as long as this
+    try:  # not `as_written`, whose overhead is a tenth of this
         return _told_by(row)
     except NEVER_WRITTEN as error:
         raise BackendUnavailable("catalog", DAMAGED) from error
@@ -179,7 +179,7 @@ def time_of(microseconds: int) -> datetime:
 def one_more(limit: int) -> int:
     if limit < 1:
         raise ValueError(f"limit must be at least 1, got {limit}")
-    return limit + 1  # the row more tells whether there is a next page
+    return limit + 1  # the extra row shows whether there is a next page
 
 
 def may_exist(profile: str | None) -> bool:

@@ -1,8 +1,8 @@
 """
-The tables of the SQL catalog, and bringing a database to them.
+The tables of the SQL catalog, and the upgrade of a database to them.
 
-An empty database gets the tables as they are defined here; an older one is changed by the migrations, and tests hold
-the two equal. So only a change needs Alembic, whose import costs 7 MiB and more time than the rest of opening together.
+An empty database gets the tables as defined here; the migrations change an older one, and tests check that both give
+the same. So Alembic, whose import costs 7 MiB and more time than the rest of opening, is only needed for a change.
 
 Times are microseconds since the epoch in 64-bit integers: exact, ordered, and the same in every database. Text is
 ordered by code points (collation C where the database would do otherwise), as Python orders it.
@@ -42,13 +42,13 @@ _VERSION = Table(
     MetaData(),
     Column("version_num", String(32), primary_key=True),
 )
-"""Alembic's own table, as Alembic makes it, with the one row that says which revision the database has."""
+"""Alembic's own table, as Alembic makes it; its one row holds the revision of the database."""
 
 LISTED = text("NOT claimed AND state <> 'trashed'")
-"""Which rows reading methods show. Partial indexes are used by queries that hold this very text."""
+"""The rows that reading methods show. A partial index is only used for queries with this very text."""
 
 OPEN_CLAIM = text("claimed")
-"""Which rows are claims."""
+"""The rows that are claims."""
 
 METADATA = MetaData()
 
@@ -91,13 +91,13 @@ def _listed_by(name: str, *columns: str) -> Index:
     return Index(name, *(archives.c[column] for column in columns), sqlite_where=LISTED, postgresql_where=LISTED)
 
 
-# One index for each combination of filters: with the equal columns in front, the place in the order is found directly.
+# One index for each combination of filters: with the fixed columns in front, the position is found directly.
 _listed_by("archives_in_time", "received_us", "seq")
 _listed_by("archives_of_profile_in_time", "profile", "received_us", "seq")
 _listed_by("archives_of_type_in_time", "type", "received_us", "seq")
 _listed_by("archives_of_both_in_time", "profile", "type", "received_us", "seq")
-# Holds all that an inventory shows: looking up 100,000 rows one by one takes three times as long as reading it.
-# SQLite wants the column of the condition, too, or it looks at the row for it.
+# Covers all columns of an inventory: looking up 100,000 rows one by one takes three times as long as reading it.
+# SQLite needs the column of the condition in it, too, or it looks up the row.
 _listed_by("archives_inventory", "profile", "type", "name", "size_bytes", "md5", "sha256", "state", "claimed")
 Index(
     "archives_claimed",
@@ -127,18 +127,18 @@ links = Table(
     Column("type", _words, nullable=False),
     Column("position", LargeBinary, nullable=False),  # in the order of the profile, see `link_changes.position`
     Column("is_listed", Boolean, nullable=False),  # not in the trash
-    Column("is_pending", Boolean, nullable=False),  # the link is to be worked out
-    Column("changed", BigInteger, nullable=False),  # the version of the profile in which the archive came or changed
+    Column("is_pending", Boolean, nullable=False),  # the link is still to be worked out
+    Column("changed", BigInteger, nullable=False),  # the profile's version when the archive was added or changed
     Column("parent", BigInteger),
     Column("link", Text),  # JSON, see `link_text`
-    # From which moment on archives of a type matter to the link; NULL: of that type none does.
+    # The moment from which on archives of a type matter to the link; NULL: no archive of that type does.
     Column("since_full", LargeBinary),
     Column("since_inc", LargeBinary),
     Column("since_diff", LargeBinary),
     Column("standing", Text),  # JSON
-    Column("is_restorable", Boolean),  # as the standing says
+    Column("is_restorable", Boolean),  # according to the standing
 )
-"""What each archive builds on and what its path makes of it; NULL where that is to be worked out."""
+"""What each archive builds on and its standing; NULL if still to be worked out."""
 
 LISTED_LINK = text("is_listed")
 PENDING_LINK = text("is_pending")
@@ -151,7 +151,7 @@ def _links_by(name: str, where: TextClause, *columns: str) -> Index:
 
 Index("links_in_order", links.c.profile, links.c.position)
 _links_by("links_of_type_in_order", LISTED_LINK, "profile", "type", "position")
-# Behind the column of the condition: of indexes that begin with the profile SQLite would take any, and go through it.
+# With the column of the condition in front: SQLite would take any index that begins with the profile, and scan it.
 _links_by("links_pending", PENDING_LINK, "is_pending", "profile", "position")
 _links_by("links_unsettled", UNSETTLED_LINK, "standing", "profile", "position")
 _links_by("links_of_parent", text("parent IS NOT NULL"), "parent")
@@ -163,7 +163,7 @@ asked = Table(
     Column("key", LargeBinary, primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
 )
-"""What links asked about besides moments: a hash of a name or a snapshot file, and the row of the link."""
+"""The other things links asked about, besides moments: a hash of a name or a snapshot file, and the link's row."""
 
 Index("asked_by", asked.c.seq)
 
@@ -174,7 +174,7 @@ linked_profiles = Table(
     Column("version", BigInteger, nullable=False),
     Column("rules", Text),
 )
-"""Of each profile how often it changed, and the rules by which its links were made."""
+"""For each profile, how often it changed, and the version of the rules that made its links."""
 
 totals = Table(
     "totals",
@@ -185,24 +185,24 @@ totals = Table(
     Column("archives", BigInteger, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     UniqueConstraint("profile", "type", name="totals_identity"),
-    sqlite_autoincrement=True,  # a number is never used again, so that new profiles are known by theirs
+    sqlite_autoincrement=True,  # a number is never reused, so that new profiles are recognised by theirs
 )
 """
-Sums over the listed entries, changed in the transactions that change those. A pair that lost all keeps zeros.
+Sums over the listed entries, changed in the same transactions. A pair of profile and type that lost all keeps zeros.
 
-Under the profile `EVERYBODY` stand the sums of each type over all profiles.
+The rows of the profile `EVERYBODY` are the sums of each type over all profiles.
 """
 
 EVERYBODY = ""
-"""No profile is called that."""
+"""Not a valid name of a profile."""
 
 
 def upgrade(connection: Connection) -> None:
     """
-    Bring the database to `HEAD`. *connection* is in a transaction that excludes other writers.
+    Upgrade the database to `HEAD`. *connection* is in a transaction that excludes other writers.
 
     Raises:
-        FormatUnknown: it has a revision, or tables, of something else.
+        FormatUnknown: it has an unknown revision, or tables of another program.
     """
     if (revision := current_revision(connection)) == HEAD:
         return
@@ -218,10 +218,10 @@ def upgrade(connection: Connection) -> None:
 
 def migrate(connection: Connection, revision: str | None, to: str = "head") -> None:
     """
-    Run the migrations that follow *revision*, from None on all of them, up to the revision *to*.
+    Run the migrations that follow *revision* (None: all) up to the revision *to*.
 
     Raises:
-        FormatUnknown: *revision* is none of them.
+        FormatUnknown: *revision* is unknown.
     """
     from alembic import command
     from alembic.config import Config
@@ -236,7 +236,7 @@ def migrate(connection: Connection, revision: str | None, to: str = "head") -> N
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The revision the database has, None where it has none."""
+    """The revision of the database, None if it has none."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -1,13 +1,13 @@
 """
-Transactions that writers share who wait for their turn at the same time.
+Transactions shared by writers that are waiting at the same time.
 
-Making a transaction durable takes longer than what a writer does in it. So whoever has the turn takes along all who
-wait behind it, also those who come while the works of others run: all works run in one transaction, one after the
-other, and each returns when that is durable. Before it commits, it lets those run who are ready to (`let_others_come`),
-but nobody waits for others to come: a writer alone commits at once, and in its own thread.
+Making a transaction durable takes longer than the work of one writer in it. So the writer whose turn it is takes along
+all writers queued behind it, and those that arrive meanwhile: their works run in one transaction, one after the other,
+and each call returns when that is durable. Before the commit, other threads that are ready get to run
+(`let_others_come`), but it never waits for others to arrive: a lone writer commits at once, in its own thread.
 
-What one writer does never decides about another. Where a work fails, everything of that transaction is taken back and
-each work runs again in a transaction of its own.
+One writer's failure never affects another. If a work fails, the whole transaction is rolled back and each work runs
+again in a transaction of its own.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Connection = TypeVar("Connection")
 Result = TypeVar("Result")
 
 AT_MOST = 100
-"""Writers that share one: the first of them waits for all."""
+"""Writers that share one transaction, at most: the first of them waits for all."""
 
 
 class SharedTransactions(Generic[Connection]):
     """
-    Turns at writing, for any number of threads.
+    A queue of writers, for any number of threads.
 
-    *begin* is a transaction as a context: committed and durable when it is left, taken back when it is left by an
+    *begin* gives a transaction as a context: committed and durable when it is left, rolled back when it is left by an
     error. *patience_seconds* is how long to wait for a turn.
     """
 
@@ -47,19 +47,19 @@ class SharedTransactions(Generic[Connection]):
 
     @property
     def waiting(self) -> int:
-        """How many wait for a turn now."""
+        """How many writers are waiting."""
         with self._lock:
             return len(self._waiting)
 
     def together(self, work: Callable[[Connection], Result]) -> Result:
         """
-        What *work* returns; it is durable then.
+        The result of *work*, durably committed.
 
-        *work* may run in another thread, and a second time after all that the first one did was taken back.
+        *work* may run in another thread, and a second time after its first run was rolled back.
 
         Raises:
             CatalogBusy: there was no turn in time; nothing was done.
-            Whatever *work* raises, or beginning or committing does.
+            Whatever *work* raises, or the start or commit of the transaction.
         """
         results: list[Result] = []
 
@@ -76,7 +76,7 @@ class SharedTransactions(Generic[Connection]):
     @contextmanager
     def alone(self) -> Iterator[Connection]:
         """
-        A transaction that nobody shares, for work that is long or runs the caller's code.
+        A transaction of its own, for work that is long or runs the caller's code.
 
         Raises:
             CatalogBusy: there was no turn in time.
@@ -100,7 +100,7 @@ class SharedTransactions(Generic[Connection]):
                 if place in self._waiting:
                     self._waiting.remove(place)
                     raise CatalogBusy
-            place.called.acquire()  # its transaction has begun: only its end tells what came of it
+            place.called.acquire()  # its transaction has begun: wait for the outcome
         return place.is_leading
 
     def _pass_on(self) -> None:
@@ -116,7 +116,7 @@ class SharedTransactions(Generic[Connection]):
         group = [place]
         try:
             self._run(group, self._joining(group))
-        except BaseException:  # the thread is being ended; nobody knows how far the transaction came
+        except BaseException:  # the thread is being ended; how far the transaction got is unknown
             for other in group[1:]:
                 other.error = other.error or BackendUnavailable("catalog")
             raise
@@ -126,8 +126,8 @@ class SharedTransactions(Generic[Connection]):
                 other.called.release()
 
     def _joining(self, group: list[_Place[Connection]]) -> Iterator[_Place[Connection]]:
-        """Those of *group*, and whoever comes while they are at work, who joins it; at most `AT_MOST` in all."""
-        for number, place in enumerate(group, 1):  # which grows meanwhile
+        """The places of *group*, and those that arrive during the work, as they join; at most `AT_MOST` in all."""
+        for number, place in enumerate(group, 1):  # the list grows meanwhile
             yield place
             if number == len(group):
                 let_others_come()

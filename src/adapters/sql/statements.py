@@ -1,9 +1,9 @@
 """
-Statements of SQLAlchemy that are compiled once for a database, and run by its driver.
+SQLAlchemy statements, compiled once for a database and run by its driver.
 
-SQLAlchemy says what a statement is for whatever database; its way from there to the driver, made anew for each run,
-takes several times as long as SQLite takes for a row. So a statement is compiled when it is first run with values of
-these names, and its text goes to a cursor of the driver, with the values as they are: no column needs a conversion.
+SQLAlchemy statements are independent of the database; compiling one for the driver at every run takes several times as
+long as SQLite needs for a row. So a statement is compiled when it is first run with values of these names, and its text
+goes to a cursor of the driver, with the values as they are: no column needs a conversion.
 
 The rule: no statement here has a part that depends on its values, such as a list in an IN; see `engine.is_one_of`.
 """
@@ -20,7 +20,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from .rows import Rows, Values
 
 _Arguments: TypeAlias = Any
-"""Values in their order, or by name, as the driver has it."""
+"""Values by position, or by name, as the driver expects them."""
 
 
 @frozen
@@ -31,20 +31,20 @@ class _Prepared:
 
 @define
 class Statements:
-    """What was compiled for *dialect*, for any number of threads."""
+    """The statements compiled for *dialect*; thread-safe."""
 
     dialect: Dialect
     _prepared: dict[tuple[Executable, tuple[str, ...]], _Prepared] = field(factory=dict, init=False)
 
     def run(self, connection: DBAPIConnection, statement: Executable, values: Values) -> DBAPICursor:
-        """Run *statement*; what the cursor has must be fetched whole."""
+        """Run *statement*; the caller must fetch all rows of the cursor."""
         prepared = self._of(statement, values)
         cursor = connection.cursor()
         cursor.execute(prepared.text, prepared.arguments(values))
         return cursor
 
     def run_each(self, connection: DBAPIConnection, statement: Executable, rows: Sequence[Values]) -> DBAPICursor:
-        """Run *statement*, which gives nothing back, with each of *rows*, all of the same names; at least one."""
+        """Run *statement*, which returns no rows, with each of *rows*, all with the same names; at least one."""
         prepared = self._of(statement, rows[0])
         cursor = connection.cursor()
         cursor.executemany(prepared.text, [prepared.arguments(row) for row in rows])
@@ -70,19 +70,19 @@ class Statements:
 
 @frozen
 class Transaction:
-    """A transaction under way, on a connection of the driver."""
+    """A running transaction, on a connection of the driver."""
 
     _connection: DBAPIConnection
     _statements: Statements
 
     def rows(self, statement: Executable, values: Values) -> Rows:
-        """What *statement* finds, or returns of what it changed."""
+        """The rows that *statement* finds, or returns from its change."""
         return self._statements.run(self._connection, statement, values).fetchall()
 
     def run(self, statement: Executable, values: Values) -> int:
-        """Change something by *statement*, which returns nothing: in how many rows."""
+        """Run a change that returns no rows; returns how many rows it changed."""
         return self._statements.run(self._connection, statement, values).rowcount
 
     def run_each(self, statement: Executable, rows: Sequence[Values]) -> int:
-        """The same with each of *rows*, none of which need be there."""
+        """The same with each of *rows*, which may be empty."""
         return self._statements.run_each(self._connection, statement, rows).rowcount if rows else 0

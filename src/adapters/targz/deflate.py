@@ -1,4 +1,4 @@
-"""Raw deflate, inflated by isal or, as fallback, by the standard library's zlib."""
+"""Raw deflate, inflated by isal or, as a fallback, by the standard library's zlib."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ except ImportError:  # a platform it has no wheel for
 
 PIECE_BYTES = 128 << 10
 """
-The most that is inflated at once. Larger pieces are no faster (645 MB/s at 128, 256 and 512 KiB), and a restore whose
-client is slow holds on to several.
+The most that is inflated at once. Larger pieces are no faster (645 MB/s at 128, 256 and 512 KiB), and a restore with a
+slow client holds several of them.
 """
 
 
@@ -27,10 +27,10 @@ _ISAL_ERROR: type[Exception] = igzip_lib.IsalError if igzip_lib else BadDeflate 
 
 class Inflater(Protocol):
     """
-    One raw deflate stream on its way.
+    A raw deflate stream being inflated.
 
-    *unused_bytes* is how much of the data handed in lies behind the end of the stream, and *crc* the CRC-32 of what
-    was inflated; both hold once *ended* is true.
+    *unused_bytes* is how much of the input lies after the end of the stream, and *crc* the CRC-32 of the inflated
+    bytes; both are valid once *ended* is true.
     """
 
     @property
@@ -44,7 +44,7 @@ class Inflater(Protocol):
 
     def inflate(self, data: memoryview | bytes) -> bytes:
         """
-        At most `PIECE_BYTES` of what *data* inflates to. After a full piece call again with ``b""``, not with more
+        At most `PIECE_BYTES` of what *data* inflates to. After a full piece, call again with ``b""``, not with more
         data, until a piece is not full.
 
         Raises:
@@ -56,14 +56,14 @@ class InflateEngine(Protocol):
     """Starts a deflate stream: one of the two classes below."""
 
     def __call__(self, window: bytes = b"") -> Inflater:
-        """*window* is what the stream may refer back to: the last bytes before a place in its middle."""
+        """*window* is what the stream may refer back to: the last bytes before a position in its middle."""
 
 
 class IsalInflater:
     """Deflate by isal, which computes the CRC in passing."""
 
     def __init__(self, window: bytes = b"") -> None:
-        # The mode without header leaves the trailer to us; a plain deflate mode would not compute the CRC.
+        # The mode without header leaves the trailer to `GzipStream`; plain deflate mode would not compute the CRC.
         self._stream = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP_NO_HDR, zdict=window)
 
     @property
@@ -86,7 +86,7 @@ class IsalInflater:
 
 
 class ZlibInflater:
-    """Deflate by the standard library: half as fast, always there."""
+    """Deflate by the standard library: half as fast, always available."""
 
     def __init__(self, window: bytes = b"") -> None:
         self._stream = zlib.decompressobj(-zlib.MAX_WBITS, zdict=window)
@@ -110,16 +110,16 @@ class ZlibInflater:
 
 
 FASTEST: InflateEngine = IsalInflater if igzip_lib else ZlibInflater
-"""The engine to use where nothing speaks for another."""
+"""The engine to use by default."""
 
 
 def begun_inside(engine: InflateEngine, window: bytes, bit: int, byte: int) -> Inflater:
     """
-    A stream that goes on at a deflate block in the middle of another, which begins with bit *bit* (0 to 7, the lowest
-    is 0) of *byte*; the bytes after that one follow. With bit 0, *byte* is not used and follows, too.
+    A stream that starts at a deflate block in the middle of another, which begins with bit *bit* (0 to 7, the lowest
+    is 0) of *byte*; the caller feeds the bytes after that one. With bit 0, *byte* is ignored and must be fed, too.
 
     Raises:
-        BadDeflate: no block begins like that.
+        BadDeflate: no block can begin like that.
     """
     inflater = engine(window)
     if bit:
@@ -127,10 +127,10 @@ def begun_inside(engine: InflateEngine, window: bytes, bit: int, byte: int) -> I
     return inflater
 
 
-# Neither library lets us begin at a bit. So blocks that inflate to nothing are put in front, as many as shift what
-# follows to its place. Here they are as bits, lowest first, and their number. One with fixed codes has 10 bits, which
-# makes every even shift. Odd ones begin with one of 91 bits, which brings its own codes: one bit each for literal 0,
-# for the end and for a distance.
+# Neither library can begin at a bit. So blocks that inflate to nothing are put in front, as many as shift what follows
+# to its place. Each is given here as its bits, lowest first, and their number. One with fixed codes has 10 bits, which
+# makes every even shift. Odd shifts begin with one of 91 bits, which has its own codes: one bit each for literal 0, for
+# the end and for a distance.
 _EMPTY_FIXED = (0b010, 10)
 
 

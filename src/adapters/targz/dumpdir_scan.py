@@ -1,9 +1,9 @@
 """
-A look through dumpdirs while they pass by: does any of them list a name that is unchanged, and so in another archive?
+A scan of dumpdirs as they pass: does any of them list an unchanged name, which is therefore in another archive?
 
-Nothing is held. A dumpdir is records of a letter, a name and a NUL; an empty one ends it. Whoever reads a listing holds
-all of it, so what is listed is bounded here, in number and in the length of a name. Renames that no tar could carry out
-are refused here, since an archive that has them could be stored and never be restored.
+Nothing is held in memory. A dumpdir consists of records of a letter, a name and a NUL; an empty one ends it. A reader
+of a listing holds all of it, so its names are bounded here in number and length. Renames that tar could not carry out
+are refused here, since an archive with them could be stored and never be restored.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _OF_RENAMES = frozenset((b"R", b"T", b"X"))
 
 class DumpdirScan:
     """
-    Looks through the dumpdirs of a tar, passing by, for a name that is unchanged; *found* tells of all together.
+    Scans the dumpdirs of a tar as they pass for an unchanged name; *found* is the result for all of them.
 
-    All of them may have *max_names* names, each of at most *max_name_bytes*.
+    All of them together may have *max_names* names, each of at most *max_name_bytes*.
     """
 
     def __init__(self, max_names: int, max_name_bytes: int) -> None:
@@ -27,8 +27,8 @@ class DumpdirScan:
         self._max_names = max_names
         self._max_name_bytes = max_name_bytes
         self._names = 0
-        self._left = 0  # bytes of the dumpdir to come
-        self._open = 0  # bytes of the record on its way
+        self._left = 0  # bytes of the dumpdir still to come
+        self._open = 0  # bytes of the unfinished record
         self._begun = b""  # its first two
         self._renames: RenameRecords | None = None  # of a dumpdir that has any
         self._at = 0
@@ -43,11 +43,11 @@ class DumpdirScan:
 
     def feed(self, data: bytes) -> None:
         """
-        Look at the next bytes; those beyond its size are not of it.
+        Scan the next bytes; those beyond its size are not part of it.
 
         Raises:
             ExpandsTooFar: more names, or a longer one, than the limits.
-            NotATar: its renames are not in pairs, or use a temporary name that nothing announced.
+            NotATar: its renames are not in pairs, or use a temporary name that was not announced.
         """
         if not self._left or not data:
             return
@@ -71,7 +71,7 @@ class DumpdirScan:
         self._follow(data)
 
     def _follow(self, data: bytes) -> None:
-        """Hold records against the order of renames, from where a dumpdir has the first one."""
+        """Check the order of the renames, from the first one in a dumpdir on."""
         if self._begun:
             data = self._begun + data
         if self._renames is None:
@@ -85,14 +85,14 @@ class DumpdirScan:
             for record in records:
                 self._renames.take(record[:1], len(record) > 1)
             if not self._left:
-                if self._begun:  # nothing ends it but the dumpdir's end
+                if self._begun:  # only the end of the dumpdir ends it
                     self._renames.take(self._begun[:1], len(self._begun) > 1)
                 self._renames.end()
         except ValueError as error:
             raise NotATar(self._at, f"a directory's listing has {error}") from error
 
     def _measure(self, data: bytes) -> None:
-        """Find a record that is too long, in few steps: from NUL to the last one that is near enough."""
+        """Find a record that is too long, in few steps: from one NUL to the last NUL within the limit."""
         longest = self._max_name_bytes + 1  # with its letter
         position, stop = 0, len(data)
         while self._open + stop - position > longest:

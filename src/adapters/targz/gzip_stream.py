@@ -1,11 +1,11 @@
 """
-Gzip as a stream of members, whatever engine inflates them (see `deflate`).
+Gzip as a stream of members, independent of the engine that inflates them (see `deflate`).
 
-An engine knows raw deflate only; member headers, trailers and padding are read here, once for all engines, so that
-the same bytes are accepted by each. For damaged data the reason may differ: isal goes on after some broken Huffman
-codes that zlib refuses, and the CRC finds them. The rule: memory stays bounded and work linear, whatever the bytes are.
-No call inflates more than `PIECE_BYTES`, and no member is given much more input than it has used up before, because
-both libraries copy whatever lies behind the end of a member.
+An engine only handles raw deflate; member headers, trailers and padding are parsed here, once for all engines, so that
+each accepts the same bytes. For damaged data the reason may differ: isal tolerates some broken Huffman codes that zlib
+rejects, and the CRC then finds them. The rule: memory stays bounded and work linear, whatever the bytes are. No call
+inflates more than `PIECE_BYTES`, and no member is given much more input than it has used up before, because both
+libraries copy whatever follows the end of a member.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ...domain.errors.content import GzipDamaged, NotAGzip
 from .deflate import PIECE_BYTES, BadDeflate, InflateEngine, Inflater
 
 _FIRST_BITE_BYTES = 4096
-_BITE_BYTES = 64 << 10  # of which isal copies what it did not come to
+_BITE_BYTES = 64 << 10  # input per call; isal copies what it did not use of it
 _TEXT, _HEADER_CRC, _EXTRA, _NAME, _COMMENT = 1, 2, 4, 8, 16
 _RESERVED = 0xE0
 _MAGIC = b"\x1f\x8b\x08"
@@ -30,11 +30,11 @@ class GzipStream:
     The members of one gzip file, pushed in chunk by chunk.
 
     Any number of members, and zeros after the last one, as tapes leave them. *whole_members* counts the members whose
-    CRC and length were found right, *read_bytes* the bytes of all chunks that were used up; *member_at* is where the
-    header of the member begins that the last piece came from.
+    CRC and length were right, *read_bytes* the bytes used up so far; *member_at* is the position of the header of the
+    member that the last piece came from.
 
-    With *inside*, from `begun_inside`, the first chunk goes on in the middle of a member, of which neither CRC nor
-    length can be checked.
+    With *inside*, from `begun_inside`, the first chunk starts in the middle of a member, whose CRC and length then
+    cannot be checked.
     """
 
     def __init__(self, engine: InflateEngine, inside: Inflater | None = None) -> None:
@@ -56,12 +56,12 @@ class GzipStream:
         """
         What *chunk*, the next bytes of the file, inflates to, in pieces of at most `PIECE_BYTES`.
 
-        The iterator must be used up before the next chunk. Offsets in errors are of the file; that of data which
-        cannot be inflated is where the last call to the engine began.
+        The iterator must be used up before the next chunk. Offsets in errors are positions in the file; for data that
+        cannot be inflated, it is the start of the last call to the engine.
 
         Raises:
             NotAGzip: the file does not begin with a gzip member.
-            GzipDamaged: a member cannot be inflated or fails its CRC or length, or something follows the last one.
+            GzipDamaged: a member cannot be inflated or fails its CRC or length, or data follows the last one.
         """
         position, stop = 0, len(chunk)
         while position < stop:
@@ -93,16 +93,16 @@ class GzipStream:
 
     def finish(self) -> None:
         """
-        Say that there are no more chunks.
+        End the input.
 
         Raises:
-            GzipDamaged: a member is not whole; the offset is the length of the file.
+            GzipDamaged: a member is incomplete; the offset is the length of the file.
         """
         at_rest = self._stage in (self._magic, self._padding) and not self._held and self._inflater is None
         if not self.whole_members or not at_rest:
             raise GzipDamaged(self.read_bytes, "cut short")
 
-    # Each stage takes in what it needs of the chunk from a position on, and returns the position after that.
+    # Each stage takes what it needs of the chunk from a position on, and returns the position after that.
 
     def _magic(self, chunk: memoryview, position: int) -> int:
         if self.whole_members and not self._held and chunk[position] == 0:

@@ -1,7 +1,7 @@
 """
-Packing what is made while it is sent: one gzip member, at the speed of isal's fastest level.
+Compression of content that is made while it is sent: one gzip member, at isal's fastest level.
 
-A restored tree is packed once and read once, so speed counts and a few percent of size do not.
+A restored tree is packed once and read once, so speed matters more than a few percent of size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _GZIP = 31  # window bits that ask for a gzip header and trailer
 
 
 def gzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """*pieces* as one gzip member. What *pieces* raise comes through, and no trailer then."""
+    """*pieces* as one gzip member. An error raised by *pieces* passes through, and then there is no trailer."""
     packer = engine.compressobj(_LEVEL, engine.DEFLATED, _GZIP)
     for piece in pieces:
         packed = packer.compress(piece)

@@ -1,12 +1,12 @@
 """
 The inspector: gzip and tar validated while the bytes pass, at the speed of inflating.
 
-Blocks are cut anew into chunks at fixed places of the file before anything looks at them, so a verdict cannot depend
-on how they came. Once an upload is long enough to be worth it, and the budget has a thread left, the work moves to a
-thread a few blocks behind the caller: inflating releases the GIL, so it runs beside whatever else is done with them.
+Blocks are cut again into chunks at fixed positions of the file before they are inspected, so a verdict cannot depend on
+how they arrived. Once an upload is long enough to be worth it, and the budget has a thread left, the work moves to a
+thread a few blocks behind the caller: inflating releases the GIL, so it runs beside hashing and writing.
 
-Damage to the gzip is named before damage to the tar: a flipped bit makes a mess of both, and says "send it again" only
-if it is recognised as what it is. So what is wrong with the tar is kept back until its gzip member has proven whole.
+Damage to the gzip is reported before damage to the tar: a flipped bit causes both, and only the former tells the client
+to send the archive again. So an error in the tar is held back until its gzip member has proven whole.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class TargzInspector:
 
 @frozen
 class NoInspector:
-    """An `Inspector` that does not look, for where validation is switched off; only an empty archive is refused."""
+    """An `Inspector` that inspects nothing, for disabled validation; it refuses only an empty archive."""
 
-    def start(self, recorder: Recorder | None = None) -> RunningInspection:  # noqa: ARG002  # nobody looks
+    def start(self, recorder: Recorder | None = None) -> RunningInspection:  # noqa: ARG002  # nothing is recorded
         return _NotLooking()
 
 
@@ -73,7 +73,7 @@ class _NotLooking:
         self._seen_bytes = self._seen_bytes or len(block) > 0
 
     def pause(self) -> None:
-        """It holds no thread."""
+        """Does nothing: it holds no thread."""
 
     def finish(self) -> None:
         if not self._seen_bytes:
@@ -138,14 +138,14 @@ class _Pass:
     """One file through gzip and tar, without a thread."""
 
     def __init__(self, engine: InflateEngine, limits: InspectionLimits, recorder: Recorder | None) -> None:
-        self.abandoned = False  # set by another thread to have `take` return soon
+        self.abandoned = False  # set by another thread to make `take` return soon
         self._limits = limits
         self._gzip = GzipStream(engine)
         self._tar = TarWalk(limits, recorder)
         self._held = bytearray()  # the beginning of a chunk
         self._unpacked_bytes = 0
         self._not_a_tar: NotATar | None = None
-        self._member_of_error = 0  # gzip members that were whole when the tar went wrong
+        self._member_of_error = 0  # gzip members that were whole at the first error in the tar
 
     def take(self, block: Block) -> None:
         view = memoryview(block).cast("B")

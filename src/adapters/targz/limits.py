@@ -9,13 +9,13 @@ from attrs.validators import ge
 @frozen
 class InspectionLimits:
     """
-    How far an archive may expand; one that goes further is refused.
+    How far an archive may expand; one that expands further is refused.
 
-    *max_members* counts entries, and holds as well for the names in all listings; *max_records* counts what brings no
-    entry but takes time: extension headers, the blocks of sparse maps, and pax records, of which one header may have
+    *max_members* counts entries, and also limits the names in all listings; *max_records* counts what adds no entry but
+    takes time: extension headers, the blocks of sparse maps, and pax records, of which one header may have
     *max_pax_records*. *max_name_bytes* is for one path, link target, listed name or owner, *max_header_bytes* for all
     that is recorded of one member, such as the listing of a directory (of 1.5 million names), and *max_global_bytes*
-    for what global headers say of every member.
+    for the global headers, which apply to every member.
     """
 
     max_unpacked_bytes: int = field(default=64 << 30, validator=ge(0))

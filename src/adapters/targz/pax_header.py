@@ -1,8 +1,8 @@
 """
-The records of a pax header while they pass by, piece by piece, and what they say that matters to a walk over a tar.
+Parses the records of a pax header as they pass, piece by piece, for what matters to a walk over a tar.
 
-Pure, like the walk. It is as strict as a reader that restores must be: lengths, newlines and sizes that are wrong are
-an error, because another reader would see another tar; a time that cannot be read does no harm.
+Pure, like the walk. It is as strict as a restoring reader must be: wrong lengths, newlines and sizes are errors,
+because another reader would see another tar; a time that cannot be parsed does no harm.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ LARGEST_SIZE = (1 << 63) - 1
 
 _PAX_TIME = re.compile(rb"(-?[0-9]{1,18})(?:\.([0-9]*))?", re.ASCII)
 _NEWLINE = 10
-_LONGEST_LENGTH = 21  # of a pax record's length with its space
+_LONGEST_LENGTH = 21  # of the length field of a pax record, with its space
 _LONGEST_KEYWORD = 1025  # with its space and equals sign
-_SHORT_RECORD_BYTES = 1024  # held until complete; what the walk needs the value of is always shorter
+_SHORT_RECORD_BYTES = 1024  # held until complete; records whose value the walk needs are always shorter
 _SPARSE_NAME = b"GNU.sparse.name"
 ONE_VOLUME = (
     "it goes on with a file of another volume, and restores only together with that; make it without --multi-volume"
@@ -36,7 +36,7 @@ _OF_NO_MEMBER = frozenset((b"comment", b"charset", b"hdrcharset"))  # in a globa
 
 @define
 class Overrides:
-    """What a pax header says of a member, where that matters here."""
+    """The values of a pax header for its member, as far as they matter here."""
 
     size: int | None = None
     mtime: int | None = None
@@ -51,8 +51,8 @@ class PaxHeader:
     The records of one pax header, passing by: ``length keyword=value newline``, where length counts all of it.
 
     Only short records and names are held until they are complete, so a dumpdir of a huge directory costs no memory.
-    *at* is the place of the header in the tar, for errors. *matters* tells whether it says something of members. Names
-    may have *max_name_bytes*, and *max_records* may come, because whoever reads the member holds them all.
+    *at* is the position of the header in the tar, for errors. *matters* is true if it says something about members.
+    Names may have *max_name_bytes*, and the header *max_records*, because a reader of the member holds them all.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class PaxHeader:
         self._records = 0
         self._listings = listings
         self._held = bytearray()  # the beginning of a record
-        self._wanted_bytes = 0  # how much of it to hold before looking again
+        self._wanted_bytes = 0  # how much of it to hold before parsing again
         self._in_listing = False
-        self._open = 0  # bytes that are missing of a record too long to be held
-        self._over = False  # a NUL came where a record would begin: the rest is padding
+        self._open = 0  # missing bytes of a record too long to be held
+        self._over = False  # a NUL came where a record should begin: the rest is padding
 
     def feed(self, data: bytes) -> int:
         """Take in the next bytes, at most *missing_bytes*; return the number of records that ended or began in them."""
@@ -124,7 +124,7 @@ class PaxHeader:
                     self._hold(data[position:], stop - position + 1)
                     break
                 raise self._malformed("a record without a keyword")
-            keyword = data[space + 1 : equals].lstrip(b" \t")  # GNU tar passes over more than one blank
+            keyword = data[space + 1 : equals].lstrip(b" \t")  # GNU tar skips any number of blanks
             if b"\0" in keyword:
                 raise self._malformed("a keyword that other readers see the end of earlier")
             if end > stop and keyword in _NAMES and end - equals - 2 <= self._max_name_bytes:
@@ -153,14 +153,14 @@ class PaxHeader:
         self._wanted_bytes = wanted_bytes
 
     def close(self) -> None:
-        """Say that all bytes came."""
+        """End the input."""
         if self._held:
             raise self._malformed("a record is cut")
 
     def _note(self, keyword: bytes, length: int, value: bytes) -> None:
-        """Keep what the walk needs; of a record too long to be held, *value* is only the beginning."""
+        """Keep what the walk needs; for a record too long to be held, *value* is only the beginning."""
         if keyword == b"mtime":
-            # Informative, so one that cannot be read does no harm; tarfile writes small ones like 1e-05.
+            # Informative, so an unreadable one does no harm; tarfile writes small ones like 1e-05.
             match = _PAX_TIME.fullmatch(value) if length == len(value) <= 64 else None
             if match is not None:
                 floor = match[1].startswith(b"-") and (match[2] or b"").strip(b"0")

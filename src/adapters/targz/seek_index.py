@@ -1,19 +1,19 @@
 """
-Seek indexes: places in a gzip file where inflating can begin, so that its end is reached without its beginning.
+Seek indexes: positions in a gzip file where inflating can begin, so that its end is reached without its beginning.
 
 ::
 
-    window, window, ...   each zlib-compressed: the 32 KiB before a place in the middle of a gzip member
+    window, window, ...   each zlib-compressed: the 32 KiB before a position in the middle of a gzip member
     table                 one entry per place, see `SeekPoint`
     footer                SHA-256 of the archive, inflated bytes, number of entries, CRC-32 of all of these, magic
 
-The rule: an index is a cache. It is made from bytes that passed every check of their gzip, it says whose it is, and
-one that is torn, damaged or another archive's is as good as none. What is inflated by it is checked against the CRC-32
-of the stretch from one place to the next, so neither a wrong index nor a damaged archive gives wrong bytes in silence.
+The rule: an index is a cache. It is made from bytes that passed every check of their gzip, it names its archive, and a
+torn, damaged or foreign index counts as missing. What is inflated by it is checked against the CRC-32 of the stretch
+from one place to the next, so neither a wrong index nor a damaged archive gives wrong bytes silently.
 
-Where the gzip members of a file are short, their beginnings are the places, and no windows are needed. Elsewhere zran,
-in the shape of the library indexed_gzip, finds the boundaries of deflate blocks. It is given sound files only, and none
-with so many members that its memory, some hundred bytes for each, would count.
+If the gzip members of a file are short, their beginnings are the places, and no windows are needed. Otherwise zran, as
+part of the library indexed_gzip, finds the boundaries of deflate blocks. It is only given sound files, and none with so
+many members that its memory, some hundred bytes for each, would matter.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SPACING_BYTES = 4 << 20
 """Inflated bytes from one place to the next, at least: some 6 ms of work, for 12 KB of index."""
 
 MAX_POINTS = 1024
-"""Places are set further apart in archives that would have more, so that the largest index has some 20 MB."""
+"""Places are further apart in archives that would have more, so that the largest index has some 20 MB."""
 
 WINDOW_BYTES = 32 << 10
 _MAGIC = b"tkseek01"
@@ -48,7 +48,7 @@ _GZIDX_POINT = struct.Struct("<QQBB")
 
 
 class IndexUnusable(Exception):
-    """This is no index of this archive, or a damaged one."""
+    """The file is not an index of this archive, or is damaged."""
 
 
 @frozen
@@ -57,7 +57,7 @@ class SeekPoint:
     A place where inflating can begin. *bit* counts bits of the file, lowest of each byte first; *at* is the position
     in the inflated bytes; *crc* is the CRC-32 of these up to the next place.
 
-    Without a window, a gzip member begins there with its header; with one, a deflate block inside of a member.
+    Without a window, a gzip member begins there with its header; with one, a deflate block inside a member.
     """
 
     bit: int
@@ -69,7 +69,7 @@ class SeekPoint:
 
 @frozen
 class SeekIndex:
-    """The places of one archive, in order, the first at its beginning; and where the windows are to be had."""
+    """The places of one archive, in order, the first at its beginning; with access to the windows."""
 
     points: tuple[SeekPoint, ...]
     unpacked_bytes: int
@@ -81,7 +81,7 @@ class SeekIndex:
         The index in *file*, of the archive with that digest. *file* stays open for the windows.
 
         Raises:
-            IndexUnusable: it is none, is not whole, or is of another archive.
+            IndexUnusable: it is not an index, is not whole, or is of another archive.
         """
         try:
             size = file.seek(0, io.SEEK_END)
@@ -98,11 +98,11 @@ class SeekIndex:
         return cls(tuple(SeekPoint(*entry) for entry in _ENTRY.iter_unpack(table)), unpacked_bytes, file)
 
     def place_before(self, position: int) -> int:
-        """The number of the last place that is not behind *position*, of the inflated bytes."""
+        """The number of the last place at or before *position* of the inflated bytes."""
         return max(0, bisect_right(self.points, position, key=attrgetter("at")) - 1)
 
     def end_of(self, place: int) -> int:
-        """Where the stretch that begins at that place ends, in the inflated bytes."""
+        """The position in the inflated bytes where the stretch that begins at that place ends."""
         return self.points[place + 1].at if place + 1 < len(self.points) else self.unpacked_bytes
 
     def window(self, point: SeekPoint) -> bytes:
@@ -119,16 +119,16 @@ class SeekIndex:
 
 
 class SeekIndexes(Protocol):
-    """Where indexes are kept, by the SHA-256 of their archive. What is lost from it is made again."""
+    """Storage of indexes, by the SHA-256 of their archive. A lost index is made again."""
 
     def open(self, sha256: str) -> BinaryIO | None:
-        """The index of that archive, to be closed by the caller; None where there is none."""
+        """The index of that archive, to be closed by the caller; None if there is none."""
 
     def create(self, sha256: str) -> AbstractContextManager[BinaryIO]:
-        """What is written in the context becomes the index of that archive when it is left without an error."""
+        """What is written in the context becomes the index of that archive if it is left without an error."""
 
     def remove(self, sha256: str) -> None:
-        """Forget the index of that archive. Nothing there is no error."""
+        """Delete the index of that archive; a missing one is no error."""
 
 
 class ReadFrom(Protocol):
@@ -152,8 +152,8 @@ def write_index(
     Reads the file twice, or three times where gzip members are long. Memory: 32 KiB for each place, in the latter case.
 
     Raises:
-        NotAGzip, GzipDamaged: the file is not sound; so does whatever *read_from* raises go through.
-        IndexUnusable: zran sees the file otherwise.
+        NotAGzip, GzipDamaged: the file is not sound; errors that *read_from* raises pass through.
+        IndexUnusable: zran disagrees about the file.
     """
     stream = GzipStream(engine)
     points, unpacked_bytes = _member_starts(stream, read_from(0), spacing_bytes)
@@ -167,18 +167,18 @@ def write_index(
 
 
 def through(stream: GzipStream, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """What *blocks* inflate to by *stream*, to the very end of them and the check that nothing is missing."""
+    """The bytes that *blocks* inflate to by *stream*, to the very end, with the check that nothing is missing."""
     for block in blocks:
         yield from stream.inflate(memoryview(block))
     stream.finish()
 
 
 def _member_starts(stream: GzipStream, blocks: Iterable[bytes], spacing: int) -> tuple[list[SeekPoint], int]:
-    """Where gzip members begin, at least *spacing* apart, and the inflated bytes of the file, which is whole."""
+    """The beginnings of gzip members, at least *spacing* apart, and the inflated bytes of the file, which is whole."""
     points = [SeekPoint(bit=0, at=0)]
     position = member_at = 0
     for piece in through(stream, blocks):
-        # A piece is of one member alone, so a new one begins with a piece.
+        # A piece comes from one member only, so a new member begins with a new piece.
         if stream.member_at != member_at and position - points[-1].at >= spacing:
             points.append(SeekPoint(bit=stream.member_at * 8, at=position))
         member_at = stream.member_at
@@ -213,7 +213,7 @@ def _write(
             end = following.at if following else unpacked_bytes
             part = piece[begin : begin + end - position]
             if not part:
-                raise IndexUnusable  # the file is another than a moment ago
+                raise IndexUnusable  # the file has changed since
             begin += len(part)
             position += len(part)
             crc = zlib.crc32(part, crc)
@@ -254,18 +254,18 @@ def _read_at(file: BinaryIO, position: int, count: int) -> bytes:
 
 
 def _blocks(read_from: ReadFrom, size_bytes: int, spacing: int) -> list[SeekPoint]:
-    """Boundaries of deflate blocks about *spacing* apart; their *window_bytes* only says that they need a window."""
-    # Imported when it is needed, by a server that may never be asked to look inside: it takes 4 MB.
+    """Boundaries of deflate blocks about *spacing* apart; *window_bytes* only says that they need a window."""
+    # Imported on demand, since many servers are never asked to look inside archives: it takes 4 MB.
     from indexed_gzip import IndexedGzipFile
 
     head = _Head()
     with _Seekable(read_from, size_bytes) as file:
-        # The CRCs were right a moment ago. Its own read buffer would be of four times the spacing.
+        # The CRCs have just been checked. Its default read buffer would be four times the spacing.
         try:
             zran = IndexedGzipFile(fileobj=file, spacing=spacing, skip_crc_check=True, buffer_size=4096)
             zran.build_full_index()
             zran.export_index(fileobj=head)
-        except OSError as error:  # such are the library's errors; those of *read_from* go through
+        except OSError as error:  # raised by the library; those of *read_from* pass through
             raise IndexUnusable from error
     content = bytes(head.content)
     magic, version, _, _, _, _, _, count = _GZIDX_HEADER.unpack_from(content)
@@ -276,9 +276,9 @@ def _blocks(read_from: ReadFrom, size_bytes: int, spacing: int) -> list[SeekPoin
 
 
 class _Head(io.RawIOBase):
-    """Takes an exported index in and keeps its list of places, which comes first; the windows are dropped."""
+    """Takes in an exported index and keeps its list of places, which comes first; drops the windows."""
 
-    mode = "wb"  # is looked at by the library
+    mode = "wb"  # the library checks it
 
     def __init__(self) -> None:
         self.content = bytearray()
@@ -293,7 +293,7 @@ class _Head(io.RawIOBase):
 
 
 class _Seekable(io.RawIOBase):
-    """The bytes that *read_from* gives, as a file for a library that wants one."""
+    """The bytes that *read_from* gives, as a seekable file for a library that needs one."""
 
     def __init__(self, read_from: ReadFrom, size_bytes: int) -> None:
         self._read_from = read_from
@@ -318,7 +318,7 @@ class _Seekable(io.RawIOBase):
             self._blocks, self._rest = None, memoryview(b"")
         return self._position
 
-    def readinto(self, target: memoryview) -> int:  # type: ignore[override]  # what a raw file is called with
+    def readinto(self, target: memoryview) -> int:  # type: ignore[override]  # RawIOBase passes a memoryview
         if self._blocks is None:
             self._blocks = self._read_from(self._position)
         if not self._rest:

@@ -1,9 +1,9 @@
 """
-The map that stands in front of a sparse file's data in the manner of pax 1.0, while it passes by.
+The map in front of a sparse file's data in pax format 1.0, parsed as it passes.
 
-Decimal numbers, each with a newline behind it: how many regions there are, then where each begins and how long it is,
-filled up to a whole block. GNU tar reads as many blocks of data as the map says, whatever the size in the header is: a
-map that does not go with the size makes it see other members than everybody else, so it is an error.
+Decimal numbers, each followed by a newline: the number of regions, then start and length of each, padded to a whole
+block. GNU tar reads as many blocks of data as the map says, whatever the size in the header is: a map that does not
+match the size makes it see other members than other readers, so it is an error.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ _LARGEST = (1 << 63) - 1
 
 
 class SparseMap:
-    """The map in front of the *size_bytes* of data, map and all, of the member whose header is at *at*."""
+    """The map in front of the *size_bytes* of data, including the map, of the member whose header is at *at*."""
 
     def __init__(self, at: int, size_bytes: int) -> None:
         self._at = at
         self._size_bytes = size_bytes
         self._open = b""  # the beginning of a number
         self._read_bytes = 0
-        self._missing: int | None = None  # numbers to come; None before their count
+        self._missing: int | None = None  # numbers still to come; None before their count
         self._is_length = False
         self._region_bytes = 0
         self._region_blocks = 0
@@ -35,10 +35,10 @@ class SparseMap:
 
     def feed(self, data: bytes) -> int:
         """
-        Take in the next bytes of the data; how many numbers ended in them.
+        Take in the next bytes of the data; returns how many numbers ended in them.
 
         Raises:
-            NotATar: it is malformed, or does not go with the size.
+            NotATar: the map is malformed, or does not match the size.
         """
         *numbers, rest = (self._open + data).split(b"\n")
         self._open = rest
@@ -54,10 +54,10 @@ class SparseMap:
 
     def finish(self) -> None:
         """
-        Say that the data are over.
+        End the data.
 
         Raises:
-            NotATar: the map is not.
+            NotATar: the map is incomplete.
         """
         if not self.is_whole:
             raise self._malformed()
@@ -79,7 +79,7 @@ class SparseMap:
         data_bytes = self._size_bytes - -(-self._read_bytes // BLOCK_BYTES) * BLOCK_BYTES
         left = data_bytes - self._region_bytes
         if left < 0 or self._region_blocks + -(-left // BLOCK_BYTES) != -(-data_bytes // BLOCK_BYTES):
-            raise NotATar(self._at, "the map of a sparse file does not go with its size")
+            raise NotATar(self._at, "the map of a sparse file does not match its size")
 
     def _malformed(self) -> NotATar:
         return NotATar(self._at, "the map of a sparse file is malformed")

@@ -1,26 +1,26 @@
 """
-A walk over the headers of a tar that passes by, piece by piece; data of files is stepped over, never looked at.
-It is one file, long as it is: every member goes through one loop, and all that the loop calls shares its state.
+A walk over the headers of a tar as it passes, piece by piece; the data of files is skipped, never looked at.
+It stays one file, though long: every member goes through one loop, and all that the loop calls shares its state.
 
 Pure: no I/O, no thread. It reads v7, ustar, gnu and pax headers and both incremental encodings of GNU tar, holds less
 than one block or one short pax record at a time, and spends as few operations per member as it can, because it runs
-in the thread that inflates. Where members are recorded it also holds the headers of one member, as they are: parsing
-them is for whoever reads the record.
+in the thread that inflates. When members are recorded it also holds the raw headers of one member: the reader of the
+record parses them.
 
-Where readers of tar differ, GNU tar is followed, since it is what restores:
+If readers of tar differ, this walk follows GNU tar, since that does the restoring:
 
-- A directory has no data whatever its size says, a hard link only if a pax header says so; all other types, symbolic
-  links too, are followed by as many bytes as their size says.
+- A directory has no data whatever its size says, a hard link only if a pax header says so; all other types, including
+  symbolic links, are followed by as many bytes as their size says.
 - In gnu format the prefix area may hold times and sparse maps, so nothing is ever read from there.
-- The first zero block ends the archive. What follows has no members, be it padding, dirt or another archive; but it is
-  told whether it is more than zeros, since whoever sent it may take it for a part of their backup.
+- The first zero block ends the archive. What follows has no members, be it padding, dirt or another archive; but the
+  walk reports anything other than zeros, since the sender may take it for a part of the backup.
 
-And it is stricter than GNU tar in what would hide a loss or makes two readers see different things:
+And it is stricter than GNU tar about anything that would hide a loss or make two readers see different things:
 
-- A tar without a zero block at its end is cut, even if it ends right after a member.
+- A tar without a zero block at its end is truncated, even if it ends right after a member.
 - An extension header must be followed by its member, with at most one pax header per member, and a global pax header
   may not set the size.
-- The map in front of a sparse file's data must go with its size.
+- The map in front of a sparse file's data must match its size.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _MAYBE_DIRECTORIES = frozenset((b"0", b"\0", b"7"))
 _EXTENSION_MAY_END_IN_A_SLASH = re.compile(rb"/[\0\n]").search
 _SLASH = 47
 _LARGE_BYTES = 1 << 16
-"""Headers and listings as long as that are not kept until the piece at hand has ended."""
+"""Headers and listings of at least this size are recorded before the end of the current piece."""
 _GOES_ON = b"M"
 _SPECIAL = _LONG_NAMES | _PAX_HEADERS | {_GOES_ON, _LABEL, _SPARSE, _DUMPDIR, _HARD_LINK, _DIRECTORY}
 _NO_PREFIX = b"\0"
@@ -79,18 +79,18 @@ _POSIX_MAGIC = b"ustar\0"
 _PREFIX_AT, _PREFIX_END = 345, 500
 
 _MAX_ROOTS = 16
-_MAX_ROOT_BYTES = 255  # no file system has longer ones
-_ANY_ROOT = b""  # what every name begins with
-_NO_ROOT = b"\0"  # what none begins with
+_MAX_ROOT_BYTES = 255  # no file system has longer names
+_ANY_ROOT = b""  # a prefix of every name
+_NO_ROOT = b"\0"  # a prefix of no name
 
 
 class TarWalk:
     """
-    One tar on its way; *members*, *incremental*, *has_unchanged*, *roots*, *newest_mtime* (seconds since the epoch) and
-    *after_end* tell what was seen so far.
+    The walk over one tar; *members*, *incremental*, *has_unchanged*, *roots*, *newest_mtime* (seconds since the epoch)
+    and *after_end* are valid for what was read so far.
 
-    Members are what the archive's listing would show, without a volume label; *recorder* is given each. After an error
-    the walk is over.
+    Members are what a listing of the archive would show, without a volume label; *recorder* is given each of them.
+    After an error the walk is over.
     """
 
     def __init__(self, limits: InspectionLimits, recorder: Recorder | None = None) -> None:
@@ -99,15 +99,15 @@ class TarWalk:
         self.roots: list[bytes] = []
         self._limits = limits
         self._recorder = recorder
-        self._passed: list[MemberRecord] = []  # in the piece at hand
-        self._root = _NO_ROOT  # what a name begins with that has the same root as the one before
+        self._passed: list[MemberRecord] = []  # in the current piece
+        self._root = _NO_ROOT  # prefix of a name that has the same root as the one before
         self._listings = DumpdirScan(limits.max_members, limits.max_name_bytes)
         self._long_name: bytes | None = None
-        self._parts: list[bytes] = []  # of the member on its way, from its first extension header on
+        self._parts: list[bytes] = []  # of the current member, from its first extension header on
         self._parts_at = 0
         self._parts_bytes = 0
-        self._parts_global = b""  # what global headers in front of it say
-        self._kept_from = 0  # the first of the parts that are of the header being read
+        self._parts_global = b""  # the global headers in front of it
+        self._kept_from = 0  # the first part that belongs to the header being read
         self._bytes_before = 0  # of the parts in front of it
         self._global = b""  # whole headers
         self._global_bytes = 0
@@ -115,23 +115,23 @@ class TarWalk:
         self._keeps: bytes | None = None  # the type of the header whose data is being kept; self._skip counts it
         self._newest = _BEFORE_ALL_TIME
         self._records = 0
-        self._total = 0  # bytes handed in
+        self._total = 0  # bytes fed
         self._held = b""  # the beginning of a block whose end is in the next piece
         self._skip = 0  # bytes before the next header or sparse extension block
-        self._sparse_data: int | None = None  # data bytes behind the sparse extension block that comes next
+        self._sparse_data: int | None = None  # data bytes after the next sparse extension block
         self._pax: PaxHeader | None = None  # the one being read; self._skip includes its padding
         self._overrides: Overrides | None = None  # from the pax header of the next member
-        self._map: SparseMap | None = None  # in front of the data of the member on its way
+        self._map: SparseMap | None = None  # in front of the data of the current member
         self._global_mtime: int | None = None
         self._awaits_member = False
         self._ended = False
-        self._after_end_at: int | None = None  # the first block behind the end that is not all zeros
-        self._after_end_head = b""  # as much of that block as has come
+        self._after_end_at: int | None = None  # the first block after the end that is not all zeros
+        self._after_end_head = b""  # the part of that block read so far
         self._newest_field = b""
 
     @property
     def has_unchanged(self) -> bool:
-        """Whether a listing says of some name that it is unchanged."""
+        """Whether a listing marks some name as unchanged."""
         return self._listings.found
 
     @property
@@ -150,7 +150,7 @@ class TarWalk:
         Take in the next bytes of the tar.
 
         Raises:
-            NotATar: they are not tar.
+            NotATar: they are not a tar.
             ExpandsTooFar: more members or records, or longer names, than the limits.
         """
         start = self._total
@@ -167,10 +167,10 @@ class TarWalk:
 
     def finish(self) -> None:
         """
-        Say that there are no more bytes.
+        End the input.
 
         Raises:
-            NotATar: the tar is not whole.
+            NotATar: the tar is incomplete.
         """
         if self._ended:
             return
@@ -190,7 +190,7 @@ class TarWalk:
             self._look_behind(piece, position, start)
 
     def _walk_to_the_end(self, piece: bytes, position: int, start: int) -> int:
-        """Of the piece or of the tar; where that is."""
+        """Walk to the end of the piece or of the tar; returns that position."""
         stop = len(piece)
         self._held = b""
         while position < stop and not self._ended:
@@ -206,7 +206,7 @@ class TarWalk:
         return position
 
     def _look_behind(self, piece: bytes, position: int, start: int) -> None:
-        """Note where something other than zeros begins behind the end, and its first block."""
+        """Note where data other than zeros begins after the end, and its first block."""
         if self._after_end_at is None:
             rest = piece[position:].lstrip(b"\0")
             if not rest:
@@ -231,9 +231,9 @@ class TarWalk:
 
     def _read_headers(self, piece: bytes, position: int, start: int) -> int:
         """
-        Read header after header, stepping over data, until the piece has no whole one left; return where to go on.
+        Read header after header, skipping data, until the piece has no whole one left; return where to go on.
 
-        Every member of every archive goes through this loop: ordinary ones are dealt with right here, without a call.
+        Every member of every archive goes through this loop: ordinary ones are handled inline, without a call.
         """
         stop = len(piece)
         last = stop - BLOCK_BYTES
@@ -245,8 +245,8 @@ class TarWalk:
         while position <= last:
             size_field, mtime_field, sum_field, type, magic, prefix = _FIELDS.unpack_from(piece, position)
             first, second = _HALVES.unpack_from(piece, position)
-            # Adler-32 has 1 + the sum of the bytes modulo 65,521 in its lower half, and 256 bytes cannot reach that:
-            # an exact sum, at a tenth of the price of sum().
+            # The lower half of Adler-32 is 1 + the sum of the bytes modulo 65,521, which 256 bytes cannot reach:
+            # an exact sum, at a tenth of the cost of sum().
             total = (adler32(first) & 0xFFFF) + (adler32(second) & 0xFFFF) - 2
             unsigned = total + _SUM_OF_SPACES + 1 - (adler32(sum_field) & 0xFFFF)
             try:
@@ -274,7 +274,7 @@ class TarWalk:
                     size = int(digits, 8) if digits.isdigit() else _parse_size(size_field, start + position)
                 except ValueError:
                     size = _parse_size(size_field, start + position)
-                # One writer pads all its times alike, so they compare as text; base 256 is above any digit.
+                # One writer pads all its times alike, so they compare as text; base 256 sorts above any digit.
                 if mtime_field > newest_field:
                     newest_field = self._read_time(mtime_field)
                 if not piece.startswith(root, position) or (prefix != _NO_PREFIX and magic == _POSIX_MAGIC):
@@ -304,7 +304,7 @@ class TarWalk:
         )
 
     def _read_special(self, piece: bytes, position: int, start: int, fields: tuple[bytes, bytes, bytes]) -> int:
-        """Read the header at *position* whatever its type is; return how many bytes of data follow it."""
+        """Read the header at *position*, of any type; return how many bytes of data follow it."""
         type, size_field, mtime_field = fields
         at = start + position
         if type in _PAX_HEADERS:
@@ -400,7 +400,7 @@ class TarWalk:
         return position + BLOCK_BYTES
 
     def _read_map(self, map: SparseMap, data: bytes, *, is_last: bool) -> None:
-        """Read the next *data* of a member that begin with a map, as far as the map goes."""
+        """Read the next *data* of a member that begins with a map, as far as the map goes."""
         self._count_records(map.feed(data))
         if is_last:
             map.finish()
@@ -423,7 +423,7 @@ class TarWalk:
     # -- what is recorded ----------------------------------------------------------------------------------------
 
     def _keep(self, piece: bytes, position: int, at: int, size: int, type: bytes) -> None:
-        """Keep the block at *position*, and *size* bytes of data behind it, as part of the member on its way."""
+        """Keep the block at *position*, and the *size* bytes of data after it, as part of the current member."""
         self._begin_part(at, size)
         self._keep_begun(piece, position, size, type)
 
@@ -459,7 +459,7 @@ class TarWalk:
             self._have_kept(type)
 
     def _have_kept(self, type: bytes) -> None:
-        """The data behind a header is there."""
+        """Called when the data after a header is complete."""
         if type == _LONG_NAME and self._parts:
             self._long_name = b"".join(self._parts[self._kept_from :])[BLOCK_BYTES:].partition(b"\0")[0]
             if self._recorder is None:
@@ -476,11 +476,11 @@ class TarWalk:
                 raise ExpandsTooFar("max_global_bytes", self._limits.max_global_bytes)
             self._global += b"".join(self._parts[self._kept_from :])
         if not self._bytes_before:
-            # It stands in front of no member in particular.
+            # It belongs to no member in particular.
             self._drop_parts()
 
     def _ends_in_a_slash(self) -> bool:
-        """The name of the member does, whose headers are there; before ustar that made a directory of it."""
+        """Whether the name of the member, whose headers are complete, ends in a slash: before ustar, a directory."""
         if self._recorder is None or not (
             _may_end_in_a_slash(self._parts[-1]) or any(map(_EXTENSION_MAY_END_IN_A_SLASH, self._parts[:-1]))
         ):
@@ -489,10 +489,10 @@ class TarWalk:
         try:
             return read_member(record).type is MemberType.DIRECTORY
         except MemberUnreadable:
-            return False  # and is told so where it is read
+            return False  # the reader of the record reports it
 
     def _record(self, is_directory: bool) -> None:
-        """All headers of the member are there."""
+        """Called when all headers of the member are complete."""
         if self._recorder is not None:
             headers = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
             self._passed.append(MemberRecord(self._parts_at, self._parts_global + headers, is_directory))
@@ -501,7 +501,7 @@ class TarWalk:
         self._drop_parts()
 
     def _hand_over(self) -> None:
-        """Give the recorder what has passed."""
+        """Give the recorder the members so far."""
         passed, self._passed[:] = self._passed[:], ()
         if passed and self._recorder is not None:
             self._recorder(passed)
@@ -518,7 +518,7 @@ class TarWalk:
             return
         prefix = root + b"/" if root != b"/" else root
         within = name[1:].lstrip(b"/") if root == b"." else b""
-        if within and root not in self.roots:  # it is spelt like this, and the directory itself is no member
+        if within and root not in self.roots:  # spelt like this, and the directory itself is not a member
             root = within.partition(b"/")[0]
             prefix = name[: len(name) - len(within)] + root + b"/"
         self._root = prefix
@@ -539,14 +539,14 @@ class TarWalk:
             self._newest = mtime
 
     def _read_time(self, mtime_field: bytes) -> bytes:
-        """Note the time in a header; return the field that a later one must exceed to be worth reading."""
+        """Note the time in a header; return the field that a later one must exceed to be worth parsing."""
         self._note_time(_parse_time(mtime_field))
         if self._newest_field < mtime_field < _ABOVE_DIGITS:
             self._newest_field = mtime_field
         return self._newest_field
 
     def _check_sum(self, header: bytes, unsigned: int, at: int) -> None:
-        """Judge a checksum that is wrong, or written in one of the rarer ways; *unsigned* is what it should be."""
+        """Judge a checksum that is wrong or in a rarer format; *unsigned* is what it should be."""
         match = _OCTAL.match(header[_SUM_AT:_SUM_END])
         stored = int(match[1] or b"0", 8) if match is not None else -1
         # Some old tars summed up signed characters.
@@ -570,12 +570,12 @@ class TarWalk:
 
 
 def _may_end_in_a_slash(header: bytes) -> bool:
-    """A cheap look at the beginning of a member's own header, which may be wrong where it says yes."""
+    """A cheap test of the beginning of a member's own header, with false positives."""
     return b"/\0" in header or header[99] == _SLASH or not header[0]
 
 
 def _name_in(piece: bytes, position: int) -> bytes:
-    """The name in the header at *position*, extension headers left aside."""
+    """The name in the header at *position*, ignoring extension headers."""
     name = piece[position : position + 100].partition(b"\0")[0]
     prefix = piece[position + _PREFIX_AT : position + _PREFIX_END].partition(b"\0")[0]
     if prefix and piece[position + 257 : position + 263] == _POSIX_MAGIC:
@@ -585,10 +585,10 @@ def _name_in(piece: bytes, position: int) -> bytes:
 
 def _parse_size(text: bytes, at: int) -> int:
     """
-    A size as tars write it: octal, or base 256 where the first byte is 0x80; an empty field is 0.
+    A size in a header: octal, or base 256 if the first byte is 0x80; an empty field is 0.
 
     Raises:
-        NotATar: it is none, or not within 0 to 2**63 - 1.
+        NotATar: it is not a number, or not within 0 to 2**63 - 1.
     """
     if text[0] in (0x80, 0xFF):
         size = int.from_bytes(text[1:], "big") if text[0] == 0x80 else -1
@@ -605,7 +605,7 @@ def _parse_size(text: bytes, at: int) -> int:
 
 
 def _parse_time(text: bytes) -> int | None:
-    """A time as tars write it, base 256 for those before 1970; None where it cannot be read."""
+    """A time in a header, base 256 for those before 1970; None if it cannot be parsed."""
     if text[0] in (0x80, 0xFF):
         return int.from_bytes(text[1:], "big", signed=text[0] == 0xFF)
     match = _OCTAL.match(text)

@@ -1,12 +1,12 @@
 """
 The unpacker: inflated bytes of stored archives, whole or from any position.
 
-Without a seek index everything before a position is inflated and dropped. With one, inflating begins at the last place
+Without a seek index, everything before a position is inflated and dropped. With one, inflating begins at the last place
 before it. Either way the compressed bytes come from the store's reader, so any store will do. The rule: an index only
-makes things faster. Without the folder it lies in, or with a damaged one in it, the same bytes are given.
+makes things faster. If its folder is missing, or the index in it is damaged, the same bytes are returned.
 
-What is read as a whole is inflated ahead of the reader, in a thread beside it. Indexes are made by one thread, one
-after the other, at low priority: reading an archive far from its beginning is a reason to believe that somebody will
+An archive read as a whole is inflated ahead of the reader, in a separate thread. Indexes are made by one thread, one
+after the other, at low priority: reading an archive far from its beginning is a reason to expect that it will happen
 again.
 """
 
@@ -40,20 +40,20 @@ from .gzip_stream import GzipStream
 from .seek_index import SPACING_BYTES, IndexUnusable, SeekIndex, SeekIndexes, SeekPoint, through, write_index
 
 FAR_BYTES = 16 << 20
-"""Inflating this much takes 25 ms; only for reading behind it an index is worth its making."""
+"""Inflating this much takes 25 ms; an index is only worth making for reads beyond it."""
 
 SKIPPED_BYTES = 2 * SPACING_BYTES
-"""Whoever goes through an archive from behind this many bytes on has an index made, and saves most of them then."""
+"""An index is made when a reader goes through an archive from beyond this many bytes; it then saves most of them."""
 
 QUIET_SECONDS = 2.0
-"""So long nobody has gone through an archive before an index is made: it would be in the way of a restore."""
+"""An index is made only once no archive has been read through for so long: it would slow down a restore."""
 
 _LOG = logging.getLogger("tarkeep.seek")
-_MAX_WAITING = 1000  # a restore goes through hundreds
+_MAX_WAITING = 1000  # a restore reads hundreds
 _NICE = 10
 
 OpenBytes = Callable[[BackupArchive, int, int | None], ArchiveReader]
-"""Opens the stored bytes of an archive from a position to another, as the use case `ReadArchive` does."""
+"""Opens the stored bytes of an archive from one position to another, as the use case `ReadArchive` does."""
 
 
 class _Cancelled(Exception):
@@ -65,9 +65,8 @@ class TargzUnpacker:
     """
     An `Unpacker` of what *open_bytes* reads, with indexes in *indexes*.
 
-    An archive is indexed once somebody read behind its first *far_bytes* inflated bytes, or went through it from behind
-    its first *skipped_bytes* on; places are *spacing_bytes*
-    apart, at least.
+    An archive is indexed once a reader went beyond its first *far_bytes* inflated bytes, or went through it starting
+    after its first *skipped_bytes*; places are at least *spacing_bytes* apart.
     """
 
     open_bytes: OpenBytes
@@ -91,7 +90,7 @@ class TargzUnpacker:
         return _Unpacked(self, archive)
 
     def settle(self) -> None:
-        """Return when no index is being made and none is waiting."""
+        """Wait until no index is being made and none is queued."""
         self._background.settle()
 
     def close(self) -> None:
@@ -103,14 +102,14 @@ class TargzUnpacker:
         self._background.put(archive)
 
     def note_going_through(self) -> None:
-        """Somebody goes through an archive, and perhaps through many."""
+        """A reader goes through an archive, and perhaps through many."""
         self._gone_through_at = time.monotonic()
 
     def _pause_seconds(self) -> float:
         return self._gone_through_at + self.quiet_seconds - time.monotonic()
 
     def blocks(self, archive: BackupArchive, start: int) -> Iterator[bytes]:
-        """The compressed bytes from *start* on."""
+        """The compressed bytes, starting at *start*."""
         with self.open_bytes(archive, start, None) as reader:
             yield from reader
 
@@ -137,9 +136,7 @@ class _Unpacked:
     _unpacker: TargzUnpacker
     _archive: BackupArchive
     _index: SeekIndex | None = None
-    _given: Generator[bytes | NotYet, None, None] | None = (
-        None  # the iterator of the moment, which may hold the archive open
-    )
+    _given: Generator[bytes | NotYet, None, None] | None = None  # the current iterator, which may hold the archive open
     _opened: ExitStack = field(factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -181,7 +178,7 @@ class _Unpacked:
             self._unpacker.want_index(self._archive)
 
     def _then_read_all(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """*pieces*, and no end before every byte of the file was read, and checked by who opens them."""
+        """*pieces*, ending only after every byte of the file was read, and checked by the reader that opened it."""
         yield from pieces
         for _ in self._unpacker.blocks(self._archive, 0):
             pass
@@ -191,14 +188,14 @@ class _Unpacked:
             position, pieces = self._by_index(start, stop) or self._without(stop)
             for piece in _last_held_back(_clipped(position, pieces, start, stop)):
                 if self._index is None and start >= self._unpacker.far_bytes:
-                    self._unpacker.want_index(self._archive)  # not before: it would only be in the way of this read
+                    self._unpacker.want_index(self._archive)  # not before: it would slow down this read
                 yield piece
 
     def _without(self, stop: int) -> tuple[int, Iterator[bytes]]:
         return 0, _until(stop, self._from(0, GzipStream(self._unpacker.engine)))
 
     def _by_index(self, start: int, stop: int | None) -> tuple[int, Iterator[bytes]] | None:
-        """What is inflated from the last place before *start* on, and where that is; None without an index."""
+        """The bytes inflated from the last place before *start* on, and their position; None without an index."""
         index = self._find_index()
         if index is None:
             return None
@@ -231,7 +228,7 @@ class _Unpacked:
         return through(GzipStream(engine, inflater), chain((first[bool(bit) :],), blocks))
 
     def _checked(self, index: SeekIndex, place: int, stop: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """*pieces*, from that place on, until the end of the stretch that *stop* lies in."""
+        """*pieces*, from that place on, until the end of the stretch that contains *stop*."""
         position, crc = index.points[place].at, 0
         for piece in pieces:
             begin = 0
@@ -253,7 +250,7 @@ class _Unpacked:
     def _find_index(self) -> SeekIndex | None:
         if self._index is None:
             sha256 = self._archive.digests.sha256
-            with suppress(TarkeepError):  # an index that cannot be had is as good as none
+            with suppress(TarkeepError):  # an index that cannot be read counts as missing
                 file = self._unpacker.indexes.open(sha256)
                 if file is not None:
                     self._opened.enter_context(file)
@@ -273,7 +270,7 @@ class _Unpacked:
         try:
             yield
         except ArchiveCorrupt:
-            if self._index is not None:  # should the index be what is wrong, the next reader finds none
+            if self._index is not None:  # in case the index is wrong, the next reader works without it
                 self._drop_index()
             raise
         except RejectedContent as error:
@@ -286,7 +283,7 @@ class _Unpacked:
 
 
 def _until(stop: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """*pieces*, of which none is asked for once *stop* bytes were given."""
+    """*pieces*, without asking for another one once *stop* bytes were given."""
     position = 0
     while position < stop and (piece := next(pieces, None)) is not None:
         position += len(piece)
@@ -294,7 +291,7 @@ def _until(stop: int, pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _clipped(position: int, pieces: Iterator[bytes], start: int, stop: int | None) -> Iterator[bytes]:
-    """What of *pieces*, the first of which stands at *position*, lies from *start* to *stop*, or to their end."""
+    """The part of *pieces*, the first of which is at *position*, from *start* to *stop*, or to their end."""
     for piece in pieces:
         part = piece[max(0, start - position) : None if stop is None else max(0, stop - position)]
         position += len(piece)
@@ -303,7 +300,7 @@ def _clipped(position: int, pieces: Iterator[bytes], start: int, stop: int | Non
 
 
 def _last_held_back(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """*pieces*, each given when the next is there, the last when the iterator has ended without an error."""
+    """*pieces*, each given when the next is ready, the last when the iterator has ended without an error."""
     held = None
     for piece in pieces:
         if held is not None:
@@ -315,8 +312,8 @@ def _last_held_back(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 class _Background:
     """
-    Calls *work* for one archive at a time in a thread that lives as long as there are any, as soon as *pause_seconds*
-    says that there is nothing to wait for.
+    Calls *work* for one archive at a time, in a thread that lives as long as archives are queued, as soon as
+    *pause_seconds* says that there is nothing to wait for.
     """
 
     def __init__(self, work: Callable[[BackupArchive], None], pause_seconds: Callable[[], float]) -> None:
@@ -324,13 +321,13 @@ class _Background:
         self._pause_seconds = pause_seconds
         self._ends = threading.Event()
         self._waiting: deque[BackupArchive] = deque()
-        self._known: set[str] = set()  # by digest: what waits, is worked on, or has failed and would again
+        self._known: set[str] = set()  # by digest: archives queued, in work, or failed, which would fail again
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
 
     def put(self, archive: BackupArchive) -> None:
-        """Have *archive* worked on, unless it is already, has failed before, or too many wait."""
+        """Queue *archive*, unless it is queued or in work already, has failed before, or the queue is full."""
         with self._changed:
             sha256 = archive.digests.sha256
             if self._closed or sha256 in self._known or len(self._waiting) >= _MAX_WAITING:
@@ -343,10 +340,10 @@ class _Background:
 
     def check(self) -> None:
         """
-        To be called by *work* now and then.
+        Called by *work* now and then.
 
         Raises:
-            _Cancelled: it should end.
+            _Cancelled: *work* should end.
         """
         if self._closed:
             raise _Cancelled
@@ -365,7 +362,7 @@ class _Background:
             thread.join()
 
     def _run(self) -> None:
-        # Of this thread alone; the processor is for whoever waits for something.
+        # This thread alone gets a low priority; the processor is for threads that a caller waits for.
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         while True:
@@ -381,7 +378,7 @@ class _Background:
                 self._work(archive)
             except _Cancelled:
                 continue
-            except Exception as error:  # nobody waits for it, and whoever reads meets the error that concerns them
+            except Exception as error:  # no caller waits for it, and a reader meets its own error
                 _LOG.warning("no seek index of %s: %s", archive.id, error or type(error).__name__)
             else:
                 with self._changed:

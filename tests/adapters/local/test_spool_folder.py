@@ -66,5 +66,5 @@ def test_what_is_planted_is_not_waited_for(tmp_path: Path, name: str) -> None:
     place.unlink(missing_ok=True)
     os.mkfifo(place)
 
-    with pytest.raises(FolderUnusable, match="no plain file"), SpoolFolder(tmp_path / "spool", "laptop") as spool:
+    with pytest.raises(FolderUnusable, match="not a regular file"), SpoolFolder(tmp_path / "spool", "laptop") as spool:
         spool.waiting()

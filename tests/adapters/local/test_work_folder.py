@@ -110,7 +110,7 @@ def test_what_is_planted_is_neither_followed_nor_waited_for(tmp_path: Path) -> N
         part = file.with_name(file.name + ".part")
         file.unlink()
         file.symlink_to(outside)
-        with pytest.raises(FolderUnusable, match="no plain file"):
+        with pytest.raises(FolderUnusable, match="not a regular file"):
             work.find(ARCHIVE)
         with pytest.raises(FolderUnusable):
             work.hold(ARCHIVE)
@@ -119,12 +119,12 @@ def test_what_is_planted_is_neither_followed_nor_waited_for(tmp_path: Path) -> N
             work.begin(ARCHIVE)
         part.unlink()
         os.mkfifo(part)
-        with pytest.raises(FolderUnusable, match="no plain file"):
+        with pytest.raises(FolderUnusable, match="not a regular file"):
             work.begin(ARCHIVE)
         for name in ("restore", "restore.part", "trail.part"):
             os.mkfifo(tmp_path / "work" / f"tarkeep-{name}")
         for use in (work.note, lambda: work.put_note(b"note"), work.begin_trail):
-            with pytest.raises(FolderUnusable, match="no plain file"):
+            with pytest.raises(FolderUnusable, match="not a regular file"):
                 use()
 
     assert outside.read_bytes() == b"mine"

@@ -80,7 +80,7 @@ def test_the_walk_reads_the_map(piece: int) -> None:
         return walk.members
 
     assert walked(sparse(b"1\n0\n512\n", 1_024) + member() + END) == 2
-    with pytest.raises(NotATar, match="does not go with its size"):
+    with pytest.raises(NotATar, match="does not match its size"):
         walked(sparse(b"1\n0\n1024\n", 1_024) + member() + END)
     with pytest.raises(NotATar, match="malformed"):
         walked(sparse(b"", 0) + member() + END)

@@ -215,7 +215,8 @@ def test_a_part_that_is_no_file_is_refused(tmp_path: Path, what: str) -> None:
         if what == "pipe that is read":
             kept.callback(os.close, os.open(part, os.O_RDONLY | os.O_NONBLOCK))
 
-        with pytest.raises(FolderUnusable, match=re.escape(f"{part} cannot be used: it is no plain file; remove it")):
+        said = re.escape(f"{part} cannot be used: it is not a regular file; remove it")
+        with pytest.raises(FolderUnusable, match=said):
             LandingFolder(tmp_path).begin(ARCHIVE)
 
 

@@ -102,11 +102,11 @@ def test_pipes_and_devices_are_refused(machine: Machine, profile: str) -> None:
     for arguments in (["FULL/full_1.tar.gz"], ["FULL/full_2.tar.gz"]):
         ran = machine.run("push", profile, f"backups/{arguments[0]}")
         assert ran.returncode == 1
-        assert "it is no plain file" in ran.stderr
+        assert "it is not a regular file" in ran.stderr
     for command in ("push", "verify", "status"):
         ran = machine.run(command, profile)
         assert ran.returncode not in (0, 130)
-        assert ran.stderr.count("it is no plain file") == 2
+        assert ran.stderr.count("it is not a regular file") == 2
 
 
 @pytest.mark.parametrize("option", ["--config", "--token-file", "--cacert"])

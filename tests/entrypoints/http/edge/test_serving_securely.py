@@ -47,7 +47,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A folder with a certificate and its key, and the fingerprint."""
     folder = tmp_path_factory.mktemp("tls")
     ran = tarkeep("tls", "self-signed", "127.0.0.1", "backup.example", "--into", str(folder))
-    require("openssl", "no command openssl" not in ran.stderr, "install openssl")
+    require("openssl", "openssl was not found" not in ran.stderr, "install openssl")
     assert ran.returncode == 0, ran.stderr
     return folder, ran.stdout.partition("fingerprint: ")[2].strip()
 
@@ -271,7 +271,7 @@ def test_a_server_beyond_loopback_is_reached_with_tls_and_a_token(tmp_path: Path
     place, data = ("--host", listens_on), tmp_path / "data"
     refused = tarkeep("serve", "--data", str(data), "--port", "0", *place)
     made = tarkeep("tls", "self-signed", address, "--into", str(tmp_path))
-    require("openssl", "no command openssl" not in made.stderr, "install openssl")
+    require("openssl", "openssl was not found" not in made.stderr, "install openssl")
     certificate, key = tmp_path / "tarkeep-certificate.pem", tmp_path / "tarkeep-key.pem"
     token = made_token(data, "push", "list")
 

@@ -1,4 +1,4 @@
-"""What is found out about an archive's place in a chain; unknown of the archives that are there."""
+"""Columns for an archive's place in a chain; unknown for existing archives."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the columns, empty, and the table of what comparing archives showed."""
+    """Add the columns, empty, and the table of comparison results."""
     op.add_column("archives", sa.Column("has_unchanged", sa.Boolean))
     for name in ("roots", "parent_type", "parent_name", "snapshot_before", "snapshot_after"):
         op.add_column("archives", sa.Column(name, sa.Text))

@@ -1,4 +1,4 @@
-"""What senders say of their archives; of those that are there nothing was said."""
+"""Notes that senders attach to their archives; existing archives have none."""
 
 import sqlalchemy as sa
 from alembic import op

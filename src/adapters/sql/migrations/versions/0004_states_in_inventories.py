@@ -1,4 +1,4 @@
-"""The state of an archive beside its digests: an inventory tells it without looking up the row."""
+"""The state of an archive beside its digests: an inventory shows it without looking up the row."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the index of inventories anew, with the state."""
+    """Rebuild the index of inventories with the state."""
     listed = sa.text("NOT claimed AND state <> 'trashed'")
     op.drop_index("archives_inventory", "archives")
     op.create_index(

@@ -8,7 +8,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Make the table of sums and the index of inventories anew."""
+    """Rebuild the table of sums and the index of inventories."""
     sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     words = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     op.rename_table("totals", "totals_before")

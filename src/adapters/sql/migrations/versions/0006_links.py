@@ -1,4 +1,4 @@
-"""Links and standings of archives, all to be worked out when somebody first asks; and their order in a profile."""
+"""Links and standings of archives, to be worked out on first request; and their order in a profile."""
 
 from struct import Struct
 
@@ -12,7 +12,7 @@ _AT_ONCE = 10_000
 
 
 def upgrade() -> None:
-    """Make the tables, with a row for every entry, and the index of snapshot files left behind."""
+    """Create the tables, with a row for every entry, and the index of snapshot files left behind."""
     sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     words = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     links = op.create_table(

@@ -1,4 +1,4 @@
-"""Indexes of the links that are to be worked out, by which SQLite finds them without going through a profile."""
+"""Indexes of the links still to be worked out, by which SQLite finds them without scanning a profile."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
-    """Make the two anew, with the column of the condition in front."""
+    """Rebuild the two, with the column of the condition in front."""
     for name, where, columns in (
         ("links_pending", "is_pending", ["is_pending", "profile", "position"]),
         ("links_unsettled", "is_listed AND standing IS NULL", ["standing", "profile", "position"]),

@@ -1,4 +1,4 @@
-"""What comparing archives showed stands beside their records, and has done so since links are kept."""
+"""Comparison results are stored beside the records since links are kept; their table goes."""
 
 from alembic import op
 
@@ -7,5 +7,5 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Drop what was kept by rules of long ago."""
+    """Drop the table, filled by outdated rules."""
     op.drop_table("fits")

@@ -1,4 +1,4 @@
-"""What follows the tar in an archive; of those that are there nobody looked."""
+"""Whatever follows the tar in an archive; unknown for existing archives."""
 
 import sqlalchemy as sa
 from alembic import op

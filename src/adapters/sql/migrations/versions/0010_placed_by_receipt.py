@@ -1,4 +1,4 @@
-"""What is dated more than a day ahead of its receipt stands in the order of its profile by its receipt."""
+"""An archive dated more than a day after its receipt is placed in the order of its profile by its receipt."""
 
 from struct import Struct
 
@@ -13,7 +13,7 @@ _AT_ONCE = 10_000
 
 
 def upgrade() -> None:
-    """Give such archives their new positions; links are worked out anew, since their rules have another number."""
+    """Update the positions of such archives; their links are worked out anew, since the rules have a new number."""
     of_moment, zero = Struct(">QQ"), 1 << 63
     connection = op.get_bind()
     ahead = sa.text(
