@@ -1,1 +1,1 @@
-"""Where the outside world comes in: HTTP and the command line."""
+"""The entry points: HTTP and the command line."""

@@ -1,8 +1,8 @@
 """
-Logging: one line an event on standard error, for people or as JSON.
+Logging: one line per event on standard error, for people or as JSON.
 
-An event is a word and fields: ``Log("tarkeep.http").info("request", status=201)``. Everything goes through the standard
-library's logging, libraries' messages too, so whoever embeds Tarkeep may route it as they please.
+An event is a word and fields: ``Log("tarkeep.http").info("request", status=201)``. All events, also those of libraries,
+go through the standard library's logging, so a program that embeds Tarkeep may route them as it likes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FIELDS = "tarkeep_fields"
 
 
 class Log:
-    """Writes events under the name of a logger."""
+    """Logs events under the name of a logger."""
 
     def __init__(self, name: str) -> None:
         self._logger = logging.getLogger(name)
@@ -31,12 +31,12 @@ class Log:
         self._logger.warning(event, extra={_FIELDS: fields})
 
     def error(self, event: str, *, error: BaseException | None = None, **fields: object) -> None:
-        """*error* is written with its traceback."""
+        """Log an error; *error* is written with its traceback."""
         self._logger.error(event, extra={_FIELDS: fields}, exc_info=error)
 
 
 class LoggedNotices:
-    """`Notifier` that writes a line for each thing, which names the archive."""
+    """`Notifier` that logs a line per notice, with the name of the archive."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -49,16 +49,16 @@ class LoggedNotices:
 
 
 def line_format(format: str) -> logging.Formatter:
-    """What makes lines of events; *format* is ``text`` or ``json``."""
+    """The formatter of log lines; *format* is ``text`` or ``json``."""
     return _Json() if format == "json" else _Text()
 
 
 def configure(level: str, format: str) -> None:
-    """Set up logging of the process, in lines of *format*."""
+    """Set up logging for the process, in lines of *format*."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(line_format(format))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # Nothing of this is written; finding it out takes a third of the time of a line.
+    # The caller's location is never written, and finding it takes a third of the time of a line.
     logging._srcfile = None  # as the manual of logging has it, under Optimization
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     for chatty in ("asyncio", "uvicorn.error", "alembic"):
@@ -73,13 +73,13 @@ class _Text(logging.Formatter):
         line = f"{_time(record)} {record.levelname} {printable(record.getMessage())}{fields}"
         if not record.exc_info:
             return line
-        # what an error says may be the name of a file: its lines are set off from those of the log
+        # the text of an error may contain a file name: its lines are indented to set them off from lines of the log
         traceback = map(printable, self.formatException(record.exc_info).splitlines())
         return "\n    ".join((line, *traceback))
 
 
 class _Json(logging.Formatter):
-    """One object a line: ``time``, ``level``, ``event``, and the fields."""
+    """One object per line: ``time``, ``level``, ``event``, and the fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         members = {"time": _time(record), "level": record.levelname.lower(), "event": record.getMessage()}

@@ -1,8 +1,8 @@
 """
-What an operator is told where a server or a command cannot begin: which path, and why.
+Messages for the operator when a server or a command cannot start: which path, and why.
 
-The errors of stores and catalogs are worded for who sends a request, who must not learn a path of the server's disk.
-Here they become sentences for who started the process, who needs it.
+The errors of stores and catalogs are worded for clients, who must not learn paths of the server's disk.
+Here they become sentences for the operator, who needs the path.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _TOKENS_ADVICE = "put it back from a copy, or make new tokens (tarkeep token cre
 
 def check_is_there(folder: Path, marks: Collection[str]) -> None:
     """
-    Judge whether *folder* is a data directory: it holds a file of those in *marks*. Nothing is made.
+    Check that *folder* is a data directory: it holds one of the files in *marks*. Nothing is created.
 
-    For commands that have nothing to do where nothing is, so that a slip or a disk that is not mounted is told.
+    For commands that need an existing data directory, so that a typo or an unmounted disk is reported.
 
     Raises:
-        InvalidSetting: it is none.
-        FolderUnusable: it cannot be looked into.
+        InvalidSetting: it is not a data directory.
+        FolderUnusable: it cannot be read.
     """
     with starting(folder), translated():
         try:
@@ -48,10 +48,10 @@ def check_is_there(folder: Path, marks: Collection[str]) -> None:
 @contextmanager
 def starting(path: Path | str, setting: str = "data") -> Iterator[None]:
     """
-    Tell of *path*, which *setting* names, where the block fails because of what is there.
+    Name *path*, given by *setting*, in the error if the block fails because of it.
 
     Raises:
-        InvalidSetting: it cannot be what the setting asks for, such as a file in the place of a directory.
+        InvalidSetting: it is of the wrong kind, such as a file in place of a directory.
         FolderUnusable: it cannot be used.
     """
     try:

@@ -258,7 +258,7 @@ def test_all_profiles_of_the_settings_have_their_turn(machine: Machine, server: 
 
     assert ran.returncode == 3
     assert "2 of 3 profiles backed up" in ran.stdout
-    assert f"{profile}-none: setting directory: /nothing/here is no directory" in ran.stderr
+    assert f"{profile}-none: setting directory: /nothing/here is not a directory" in ran.stderr
     assert machine.run("ls", profile, "document/folder").stdout == "document/folder/b\n"
     assert machine.run("ls", f"{profile}-other").stdout == "folder/\n"
     assert machine.run("stats").returncode == 0  # other commands do not mind the tables

@@ -43,7 +43,7 @@ def open_plain(place: Path, flags: int, mode: int = 0o600, *, folder: int | None
 
 
 def blocks_of(file: io.FileIO) -> Iterator[bytes]:
-    """What is in *file*, from its first byte on, in blocks of at most 1 MiB."""
+    """The content of *file*, from its first byte on, in blocks of at most 1 MiB."""
     start = 0
     while block := os.pread(file.fileno(), _BLOCK_BYTES, start):
         start += len(block)
@@ -51,14 +51,14 @@ def blocks_of(file: io.FileIO) -> Iterator[bytes]:
 
 
 def write_whole(file: io.FileIO, block: bytes) -> None:
-    """Write *block*, in as many pieces as the system takes it. Raises OSError."""
+    """Write *block*, in as many system calls as it takes. Raises OSError."""
     rest = memoryview(block)
     while rest:
         rest = rest[file.write(rest) :]
 
 
 def check_room(file: io.FileIO, missing_bytes: int, folder: Path) -> None:
-    """Raises LocalDiskFull where so many more cannot fit beside *file* in *folder*: better now than hours later."""
+    """Raises LocalDiskFull if *missing_bytes* do not fit beside *file* in *folder*: better now than hours later."""
     free = os.fstatvfs(file.fileno())
     free_bytes = free.f_bavail * free.f_frsize
     if missing_bytes > free_bytes:

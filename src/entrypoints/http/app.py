@@ -1,9 +1,9 @@
 """
-The Starlette application: routes, errors, and what surrounds every request.
+The Starlette application: routes, errors, and the layer around every request.
 
-Around each request stands one plain ASGI layer. It gives the request an id, judges the target's encoding, writes the
-log line, and when a request is answered before its body was read, closes the connection in such a way that the client
-gets to read the answer.
+Each request passes through one plain ASGI layer. It gives the request an id, checks the target's encoding, writes the
+log line, and when a request is answered before its body was read, closes the connection in a way that lets the client
+read the answer.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ DRAIN_BYTES = 64 << 20
 
 
 def routes() -> list[GuardedRoute]:
-    """Every route; the first that fits counts, since an archive's name may be followed by more."""
+    """Every route; the first match counts, since an archive's name may be followed by more."""
     return [
         *original.routes(),
         *points.routes(),
@@ -65,7 +65,7 @@ def routes() -> list[GuardedRoute]:
 
 
 def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> AroundRequest:
-    """The application over *tarkeep*. The caller closes it, and then what *tarkeep* stands on."""
+    """The application over *tarkeep*. The caller closes it first, and then the adapters of *tarkeep*."""
     settings = settings or ServerSettings()
     declared = routes()
     app = Starlette(
@@ -93,10 +93,10 @@ def create_app(tarkeep: Tarkeep, settings: ServerSettings | None = None) -> Arou
 
 def _step_back() -> None:
     """
-    Let this thread, and those it starts, give way to the event loop.
+    Lower the priority of this thread, and of those it starts, below that of the event loop.
 
-    Linux keeps the nice value by thread. Beside four uploads that hash and inflate on two cores, the 99th percentile of
-    small requests was 117 ms without this and 48 ms with it.
+    Linux keeps the nice value per thread. Beside four uploads that hash and inflate on two cores, the 99th percentile
+    of small requests was 117 ms without this and 48 ms with it.
     """
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), RECEIVER_NICENESS)
 
@@ -111,7 +111,7 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if isinstance(error, NameConflict):
         note_written(request, error.id, None, "refused: other bytes are stored")
-    # what is damaged is no failure of now, and whoever found it has told
+    # a damaged archive is not a new failure, and was logged when it was found
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, ArchiveCorrupt):
         log.error("failed", request_id=_request_id(request), reason=error, cause=repr(error.__cause__))
     return _refusal(request.scope, problem)
@@ -140,13 +140,13 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 def _refusal(scope: Scope, problem: Problem) -> Response:
     response = problem_response(problem, str(scope.get("tarkeep.request_id", "")))
-    if is_of_uploads(scope["path"]):  # which tus wants on every answer
+    if is_of_uploads(scope["path"]):  # tus requires it on every answer
         response.headers["Tus-Resumable"] = tus_headers.VERSION
     return response
 
 
 def _methods_offered(request: Request) -> list[str]:
-    """Every method that routes of the path of *request* offer; Starlette knows those of the first alone."""
+    """Every method that routes of the path of *request* offer; Starlette knows only those of the first route."""
     matching = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
     same = [route for route in matching if route.path == matching[0].path]
     return sorted({method for route in same for method in route.methods or ()})
@@ -159,21 +159,21 @@ async def _on_bug(request: Request, error: Exception) -> Response:
 
 @frozen
 class AroundRequest:
-    """The whole application: the layer around every request, and what is inside."""
+    """The whole application: the layer around every request, and the application inside."""
 
     app: ASGIApp
     context: Context
     guard: Guard
 
     def close(self) -> None:
-        """Wait for what still runs in threads, and end them."""
+        """Wait for the work in threads, and end the threads."""
         self.context.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        # a copy: the connection frames the answer by what was sent, not by what it stands for
+        # a copy: the connection frames the answer by the method that was sent, not by the effective one
         scope = {**scope, "method": effective_method(scope)}
         exchange = _Exchange(scope, receive, send, self.context)
         try:
@@ -188,13 +188,13 @@ class AroundRequest:
             else:
                 await self.app(scope, exchange.receive, exchange.send)
         except asyncio.CancelledError:
-            # uvicorn alone cancels, what outlives the time it has to stop; and then the loop does, which ends
+            # only uvicorn cancels a request, when it outlives the time to stop; then the loop does, which ends
             with suppress(asyncio.CancelledError):
                 headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
                 await exchange.refuse(Problem(503, "shutting-down", "the server is being stopped", headers=headers))
         except Exception:
-            # Starlette raises once more what it has answered with a 500, and uvicorn would then cut the connection
-            # that the client was told nothing of; it is in the log already
+            # Starlette re-raises errors that it has answered with a 500, and uvicorn would then cut the connection
+            # without telling the client; the error is in the log already
             if not exchange.is_answered:
                 raise
         finally:
@@ -202,7 +202,7 @@ class AroundRequest:
 
 
 class _Exchange:
-    """One request and its answer, watched."""
+    """One request and its answer, observed."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, context: Context) -> None:
         self.request_id = request_id = context.tarkeep.ids.new()
@@ -237,7 +237,7 @@ class _Exchange:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            if WROTE in self._scope:  # by what ran in no thread of its own
+            if WROTE in self._scope:  # noted by work without a thread of its own
                 await self._context.run(partial(self._context.enter_written, self._scope))
             self._status = message["status"]
             headers = [*message["headers"], (b"x-request-id", self.request_id.encode())]
@@ -262,7 +262,7 @@ class _Exchange:
         """
         Read on for a while before the connection closes.
 
-        Closing a socket with unread bytes resets it, and a client that is still sending would lose the answer. One
+        Closing a socket with unread bytes resets it, and a client that is still sending would lose the answer. A client
         that waits for "100 Continue" has sent nothing and is not asked to.
         """
         if dict(self._scope["headers"]).get(b"expect", b"").lower() == b"100-continue" and not self._received_bytes:
@@ -276,7 +276,7 @@ class _Exchange:
             pass
 
     def ended(self) -> None:
-        """Write the log's line, and let go of what a large body took."""
+        """Write the log line, and release the memory of a large body."""
         if max(self._received_bytes, self._sent_bytes) > MUCH_BYTES:
             self._context.heap.eased()
         client, principal = self._scope.get("client"), self._scope.get(PRINCIPAL)

@@ -1,4 +1,4 @@
-"""What every route needs: the use cases, the threads they run in, and the limits; and how answers are made."""
+"""Shared by all routes: the use cases, the threads they run in, and the limits; and helpers that make answers."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ log = Log("tarkeep.http")
 
 Result = TypeVar("Result")
 
-FIRST_BYTES = 1 << 16  # of a body must be there, or all of it, before it is its turn
-INVENTORIES_AT_ONCE = 8  # are received, apart from uploads, which they must not be in the way of
+FIRST_BYTES = 1 << 16  # this much of a body, or all of it, must have arrived before its turn
+INVENTORIES_AT_ONCE = 8  # received apart from uploads, so that they never hold those up
 COMPARED_AT_ONCE = 2  # each may take some 50 MiB, and a processor
 MERGED_AT_ONCE = 2  # trees: each may take some 500 MiB while it is merged, and a processor
-RESTORED_AT_ONCE = 64  # trees are given back: each may hold 2.5 MiB, however slowly it is taken
-FORM_OVERHEAD_BYTES = 1 << 20  # what boundaries, part headers and fields may add to an archive in a form
+RESTORED_AT_ONCE = 64  # trees being sent: each may hold 2.5 MiB, however slow its client is
+FORM_OVERHEAD_BYTES = 1 << 20  # the most that boundaries, part headers and fields may add to an archive in a form
 
 
 def answer_json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -63,7 +63,7 @@ class Context:
     settings: ServerSettings
     executor: Executor  # short work: catalog, opening and reading files
     receivers: Executor  # receives, each of which lasts as long as its client sends
-    waiters: Executor  # short work that may have to wait for a receive to let go
+    waiters: Executor  # short work that may have to wait for a receive
     told: ToldOnce = field(init=False)
     heap: Heap = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
@@ -91,7 +91,7 @@ class Context:
         return Suspects(self.tarkeep.examine)
 
     def close(self) -> None:
-        """Wait for what runs in threads, and end them."""
+        """Wait for the work in threads, and end the threads."""
         self.suspects.close()
         self.heap.close()
         self.receivers.shutdown(cancel_futures=True)
@@ -108,15 +108,15 @@ class Context:
         return await asyncio.get_running_loop().run_in_executor(self.executor, work)
 
     async def run_waiting(self, work: Callable[[], Result]) -> Result:
-        """Run *work*, which may wait for a while, in a thread."""
+        """Run *work*, which may block for a while, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self.waiters, work)
 
     async def answer(self, work: Callable[[], object], headers: Mapping[str, str] | None = None) -> Response:
-        """Run *work* in a thread, encoding there too what it returns."""
+        """Run *work* in a thread, and encode its result there."""
         return await self.run(lambda: answer_json(work(), headers=headers))
 
     def stream_json(self, request: Request, pieces: Iterator[bytes]) -> Response:
-        """*pieces* of a JSON text, made in a thread while they are sent; an error in the middle cuts the connection."""
+        """*pieces* of a JSON text, made in a thread while they are sent; a late error cuts the connection."""
         wanted = iter(()) if request.method == "HEAD" else gathered(pieces)
         return StreamedResponse(nullcontext(wanted), self.executor, "application/json")
 
@@ -124,11 +124,11 @@ class Context:
         self, profile: str, at: Callable[[], datetime | ArchiveId | None], allow_gaps: bool = False
     ) -> OpenedPoint:
         """
-        The tree of *profile* at the time that *at* finds, with *allow_gaps* whatever lacks of it; where it has to be
-        merged, not beside too many others.
+        The tree of *profile* at the time that *at* finds, even with gaps if *allow_gaps*; if it must be merged, only a
+        limited number at once.
 
         Raises:
-            Problem: as many as allowed are being merged, and none ended in time.
+            Problem: the limit of concurrent merges is reached, and none ended in time.
         """
         open_point = self.tarkeep.open_point
         kept = await self.run(lambda: open_point.if_merged(profile, at(), allow_gaps=allow_gaps))
@@ -139,7 +139,7 @@ class Context:
                 await self._merging.acquire()
         except TimeoutError:
             raise _overloaded(f"{MERGED_AT_ONCE} trees are being merged") from None
-        try:  # by whoever had the turn before, perhaps, and then it is kept
+        try:  # perhaps the request before has merged the same tree, which is then cached
             return await self.run(lambda: open_point(profile, at(), allow_gaps=allow_gaps))
         finally:
             self._merging.release()
@@ -147,10 +147,10 @@ class Context:
     @contextmanager
     def restoring(self) -> Iterator[None]:
         """
-        One of the trees that are given back at once.
+        A slot for one of the trees that are sent at the same time.
 
         Raises:
-            Problem: on entering, there are as many as allowed.
+            Problem: on entering, all slots are taken.
         """
         if not self._restoring.acquire(blocking=False):
             raise _overloaded(f"{RESTORED_AT_ONCE} trees are being given back")
@@ -163,18 +163,18 @@ class Context:
         self, request: Request, work: Callable[[Iterator[bytes]], Result], limit_bytes: int | None = None
     ) -> Result:
         """
-        Run *work* on the blocks of an upload of at most *limit_bytes*, None for the limit of all.
+        Run *work* on the blocks of an upload of at most *limit_bytes*, None for the general limit.
 
         Raises:
             TooLarge: the announced length alone is over the limit; no byte was read.
             InsufficientStorage: there is no room for it; no byte was read.
-            Problem: as many bodies as allowed are being received, and none ended in time.
+            Problem: the limit of concurrent bodies is reached, and none ended in time.
         """
         limit = self.tarkeep.receive.admit.max_bytes if limit_bytes is None else limit_bytes
         announced = announced_bytes(request)
         if limit is not None and announced > limit + FORM_OVERHEAD_BYTES:
             raise TooLarge(limit)
-        if announced <= FIRST_BYTES and not _waits_for_word(request):  # it comes in any case: no way to a thread for it
+        if announced <= FIRST_BYTES and not _waits_for_word(request):  # it arrives anyway: use no waiting thread
             return await self._with_body(request, partial(self._within_room, work, announced))
         await self.run(lambda: self.tarkeep.receive.admit.room(announced))
         return await self._with_body(request, work)
@@ -189,23 +189,23 @@ class Context:
         self, request: Request, work: Callable[[Iterator[bytes], Callable[[], None]], Result]
     ) -> Result:
         """
-        Run *work* on the blocks of a piece of an upload, and on what hurries its sender.
+        Run *work* on the blocks of a piece of an upload, and on the function that hurries its sender.
 
         Raises:
             Problem: as `receive_upload`.
         """
         patience = self._patience()
-        # of a piece every byte is kept that came, so its first is enough for whoever asks how far the upload is
+        # every byte of a piece is kept, so the first one is enough for a client that asks for the offset
         return await self._with_body(request, lambda blocks: work(blocks, patience.hurry), patience, first_bytes=1)
 
     async def compare(self, request: Request, work: Callable[[Iterator[bytes]], ScratchFile]) -> Response:
         """
         Run *work* on the blocks of an inventory, which may be long, and answer with the JSON it returns.
 
-        The inventory is first received whole, so that no slow client has one of the few turns at comparing.
+        The inventory is first received completely, so that no slow client holds one of the few slots for comparing.
 
         Raises:
-            Problem: the inventory is too large, or as many as allowed are being received or compared and none ended.
+            Problem: the inventory is too large, or the limit of concurrent inventories or comparisons is reached.
         """
 
         def compared(blocks: Iterator[bytes]) -> ScratchFile:
@@ -234,10 +234,10 @@ class Context:
         turns: asyncio.Semaphore | None = None,
     ) -> Result:
         """
-        Run *work* on the blocks of a body of at most *limit* bytes, which is called *what*.
+        Run *work* on the blocks of a body of at most *limit* bytes; *what* names it in messages.
 
         Raises:
-            Problem: it is larger, or as many bodies as allowed are being received and none ended.
+            Problem: it is larger, or the limit of concurrent bodies is reached and none ended.
         """
         detail = f"the {what} is larger than {limit} bytes (setting {setting})"
         too_large = Problem(413, "too-large", detail, extras={"limit": limit, "setting": setting})
@@ -255,7 +255,7 @@ class Context:
         return await self._with_body(request, lambda blocks: work(within(blocks)), turns=turns)
 
     def enter_written(self, scope: Scope) -> None:
-        """Enter into the audit log what the request of *scope* wrote, if anything was noted since the last time."""
+        """Add to the audit log what the request of *scope* wrote, if anything was noted since the last call."""
         written: Written | None = scope.pop(WROTE, None)
         if written is None:
             return
@@ -269,7 +269,7 @@ class Context:
             else:
                 self.told.once(written.upload, entry)
         except TarkeepError as error:
-            # it is written and stays; not to say so would only have it sent again
+            # it is written and stays; an error would only make the client send it again
             reason = error
         else:
             return
@@ -286,12 +286,12 @@ class Context:
         turns = turns or self._turns
         incoming = Incoming(request.receive, patience or self._patience())
         if not _waits_for_word(request):
-            # a client that sends nothing, or next to nothing, must not have one of the few turns for that
+            # a client that sends nothing, or next to nothing, must not hold one of the few slots
             await incoming.wait_for(first_bytes)
             if incoming.is_lost and incoming.error is not None:
                 raise incoming.error
-        # Nothing more is read while waiting, so a client that has its turn later just sends later. Every machine's
-        # nightly job starts at the same minute, and most of them would take a 503 for the end of it.
+        # Nothing more is read while waiting, so a client with a later slot just sends later. The nightly jobs of all
+        # machines start at the same minute, and most of them would give up after a 503.
         try:
             async with asyncio.timeout(self.settings.upload_wait_seconds):
                 await turns.acquire()
@@ -305,12 +305,12 @@ class Context:
 
         def while_let_in(blocks: Iterator[bytes]) -> Iterator[bytes]:
             yield from blocks
-            # a body may take hours: nothing is made of it for a token that was revoked meanwhile
+            # a body may take hours: its token may have been revoked meanwhile
             self.tarkeep.authenticate.check_still(principal)
 
         def work_and_enter(blocks: Iterator[bytes]) -> Result:
             result = work(while_let_in(blocks))
-            self.enter_written(request.scope)  # by the thread that wrote it: others need not be woken for it
+            self.enter_written(request.scope)  # in the thread that wrote it, which spares waking another one
             return result
 
         try:
@@ -324,18 +324,18 @@ class Context:
 
     @staticmethod
     def profile(value: str | None) -> str | None:
-        """The profile of an inventory, where one is named."""
+        """The profile of an inventory, if one is given."""
         return None if value is None or value == "" else check_profile(value)
 
 
 def announced_bytes(request: Request) -> int:
-    """The length that *request* announces for its body; 0 where it announces none."""
+    """The length that *request* announces for its body; 0 if it announces none."""
     announced = request.headers.get("content-length", "")
     return int(announced) if announced.isdigit() else 0
 
 
 def _waits_for_word(request: Request) -> bool:
-    """Whether its sender asks to be judged before it sends anything."""
+    """Whether the client waits for "100 Continue" before it sends the body."""
     return request.headers.get("expect", "").lower() == "100-continue"
 
 

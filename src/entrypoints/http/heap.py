@@ -1,8 +1,8 @@
 """
-Giving memory back to the system once those who needed it have gone.
+Returns memory to the system once the requests that needed it have ended.
 
-The C library keeps what was freed for whoever comes next. After two hundred slow readers that is hundreds of megabytes
-for an hour in which nobody comes.
+The C library keeps freed memory for later requests. After two hundred slow readers, that is hundreds of megabytes for
+an hour without requests.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from attrs import define, field
 
 
 def trim() -> None:
-    """Have the C library give back what it holds and nobody uses; where it cannot, as with musl, it does not."""
-    gc.collect()  # it is seldom done otherwise, and what failed requests held goes with it
+    """Make the C library return unused memory; does nothing if it cannot, as with musl."""
+    gc.collect()  # otherwise seldom done, and it frees what failed requests held
     ask = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if ask is not None:
         ask(0)
@@ -26,10 +26,10 @@ def trim() -> None:
 @define
 class Heap:
     """
-    Gives memory back some time after it was `eased`. For the event loop alone.
+    Returns memory some time after a call of `eased`. For the event loop only.
 
-    It waits *soon_seconds*, because others mostly end with the one who did; and *seldom_seconds* lie between two times,
-    because what is given back and needed again costs its page faults.
+    It waits *soon_seconds*, because requests mostly end in groups, and at least *seldom_seconds* between two times,
+    because memory returned and needed again costs page faults.
     """
 
     run: Callable[[Callable[[], None]], object]  # in a thread
@@ -40,13 +40,13 @@ class Heap:
     _not_before: float = field(default=0.0, init=False)
 
     def eased(self) -> None:
-        """Somebody who needed a good deal of memory has ended."""
+        """A request that needed a good deal of memory has ended."""
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(max(loop.time() + self.soon_seconds, self._not_before), self._now)
 
     def close(self) -> None:
-        """Give nothing back any more."""
+        """Return no more memory."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -1,8 +1,8 @@
 """
-One line of the audit log for each upload that was stored, however many answers tell of it.
+One line of the audit log for each stored upload, however many answers report it.
 
-An archive is told to be stored by the answer to its last bytes, and again to whoever asks. The line is on the disk
-before any of them. After a crash nobody knows whether it came to the line, so the log itself is asked then.
+The answer to the last bytes reports that the archive is stored, and so do later answers about the upload. The line is
+on the disk before any of them. After a crash it is unknown whether it was written, so the log itself is searched then.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WAIT_SECONDS = 10.0
 
 @define(eq=False)
 class ToldOnce:
-    """Enters each upload once; *started_at* is when this process began."""
+    """Logs each upload once; *started_at* is when this process began."""
 
     _audit: AuditLog
     _started_at: datetime
@@ -30,7 +30,7 @@ class ToldOnce:
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
 
     def once(self, upload: Upload, entry: AuditEntry) -> None:
-        """Enter *entry*, that *upload* was stored, unless it is in the log. Raises as `AuditLog.append`."""
+        """Add *entry*, which says that *upload* was stored, unless it is in the log. Raises as `AuditLog.append`."""
         with self._lock:
             before = self._entered.get(upload.id)
             is_there = self._entered[upload.id] = before or threading.Event()
@@ -40,7 +40,7 @@ class ToldOnce:
             before.wait(WAIT_SECONDS)
             return
         try:
-            # looking costs as much as the log is long, and need be only where another process may have written it
+            # a search costs as much as the log is long, and is only needed if another process may have written it
             if upload.touched_at >= self._started_at or not self._audit.has(entry.result):
                 self._audit.append(entry)
         except BaseException:

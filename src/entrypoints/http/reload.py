@@ -1,9 +1,9 @@
 """
-SIGHUP: what may change while the server runs is read anew; the rest counts from the next start.
+SIGHUP: reloads what may change while the server runs; the rest takes effect at the next start.
 
-The rule: the signal never ends the server, and a file that is of no use changes nothing. That is one line of the log,
-with the reason, and what was there before goes on. Tokens are read with each request anyway, and by their own rule: a
-file of theirs that cannot be understood lets nobody in.
+The rule: the signal never ends the server, and an invalid file changes nothing. The log then has one line with the
+reason, and the former content stays in use. Tokens are read with each request anyway, and by their own rule: an invalid
+token file admits no one.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from .edge.tls import certificate_fingerprint, load_certificate, tls_context
 
 log = Log("tarkeep")
 
-LOOK_SECONDS = 0.5  # for whether a loop that takes no turn any more has ended
+LOOK_SECONDS = 0.5  # how often to check whether a loop that no longer runs has ended
 
 Loaded = TypeVar("Loaded")
 
 
 @define(eq=False)
 class Reloading:
-    """Reads anew what *secured*, the context of TLS, and *tarkeep* go by. *loop* is set once it runs."""
+    """Reloads the files behind *secured*, the TLS context, and *tarkeep*. *loop* is set once it runs."""
 
     tarkeep: Tarkeep
     settings: ServerSettings
     secured: ssl.SSLContext | None
     loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
-    # of which put may be called by a handler of signals, wherever that interrupts
+    # a signal handler may call its put, wherever it interrupts
     _wanted: SimpleQueue[None] = field(factory=SimpleQueue, init=False)
     _is_over: bool = field(default=False, init=False)
 
     @contextmanager
     def on_hangup(self) -> Iterator[None]:
-        """In the context each SIGHUP has everything read anew; several that come at once, once."""
+        """In the context each SIGHUP reloads everything; several at the same time reload once."""
         thread = threading.Thread(target=self._wait, name="reload")
         signal.signal(signal.SIGHUP, lambda _number, _frame: self._wanted.put(None))
         thread.start()
@@ -70,7 +70,7 @@ class Reloading:
             self()
 
     def __call__(self) -> None:
-        """Read everything anew, and say in the log what came of it."""
+        """Reload everything, and log the outcome."""
         told: dict[str, object] = {}
         told["rules"] = self._tried("rules", self.tarkeep.reload_rules)
         told["tokens"] = self._tried("tokens", lambda: len(self.tarkeep.token_store.keyring().tokens))
@@ -83,7 +83,7 @@ class Reloading:
     def _tried(self, what: str, read: Callable[[], Loaded]) -> Loaded | None:
         try:
             return read()
-        except Exception as error:  # whatever is in a file, this thread goes on
+        except Exception as error:  # whatever a file contains, this thread goes on
             reason, is_bug = error, not isinstance(error, TarkeepError | OSError)
         so = "nobody is let in" if what == "tokens" else "what was there before stays in use"
         log.error("not reloaded", what=what, reason=reason, so=so, error=reason if is_bug else None)
@@ -91,7 +91,7 @@ class Reloading:
 
     def _load_certificate(self) -> str | None:
         certificate, key = self.settings.tls_certificate, self.settings.tls_key
-        # on trial in a context of its own: one that a bad key was loaded into would have neither the new nor the old
+        # tried in a context of its own: after a failure to load a key, a context has neither the new nor the old one
         tls_context(certificate, key)
         fingerprint = certificate_fingerprint(certificate)
         if self.secured is not None:
@@ -99,14 +99,14 @@ class Reloading:
         return fingerprint
 
     def _in_loop(self, work: Callable[[], None]) -> None:
-        """Run *work* where connections begin, since OpenSSL lets nobody change a context that another thread uses."""
+        """Run *work* in the loop, where connections begin: OpenSSL forbids changing a context another thread uses."""
         done: threading.Event = threading.Event()
         failed: list[Exception] = []
 
         def run() -> None:
             try:
                 work()
-            except Exception as error:  # the files were changed once more
+            except Exception as error:  # the files have changed once more
                 failed.append(error)
             finally:
                 done.set()
@@ -114,7 +114,7 @@ class Reloading:
         if self.loop is None:
             run()
         else:
-            with suppress(RuntimeError):  # it is over
+            with suppress(RuntimeError):  # the loop has ended
                 self.loop.call_soon_threadsafe(run)
                 while not done.wait(LOOK_SECONDS) and not self._is_over:
                     pass

@@ -1,4 +1,4 @@
-"""Running the application under uvicorn, with our protocol, until it is told to stop."""
+"""Runs the application under uvicorn, with this package's protocol, until it is stopped."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from .reload import Reloading
 log = Log("tarkeep")
 
 TIDY_SECONDS = 60.0
-GARBAGE_OBJECTS = 20_000  # with 700, as it is by default, long lists cost a quarter more
+GARBAGE_OBJECTS = 20_000  # with the default of 700, long lists take a quarter longer
 
 
 def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     """
-    Recover what a crash interrupted, then answer requests until SIGINT or SIGTERM. SIGHUP reads anew what may change.
+    Recover what a crash interrupted, then serve requests until SIGINT or SIGTERM. SIGHUP reloads what may change.
 
     Raises:
-        InvalidSetting: the address cannot be listened on, or must not be; or the certificate is of no use.
+        InvalidSetting: listening on the address fails or is not allowed; or the certificate is not usable.
     """
     family, address = _resolved(settings)
     _check_address(tarkeep, settings, address[0])
@@ -50,9 +50,9 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     _adopt(tarkeep)
     if adopted := tarkeep.adopt_snapshots():
         log.warning("recovered", snapshots=adopted)
-    # threads that walk tar headers hold the GIL: the event loop must not wait 5 ms for each of its turns
+    # threads that walk tar headers hold the GIL: the event loop must not wait 5 ms each time it needs it
     sys.setswitchinterval(0.0005)
-    # what is there now stays: a collection of garbage need not go through it; pages of rows are no reason for one
+    # present objects stay: garbage collection need not visit them, and pages of rows should not trigger one
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS, 10, 10)
@@ -62,7 +62,7 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
     server = _Server(
         _config(app, settings, secured), listener, tarkeep.authenticate, settings.tls_certificate, reloading
     )
-    # before uvicorn takes the signals over, and after: it stops gracefully and then raises the signal once more
+    # before uvicorn takes over the signals, and after: it stops gracefully and then raises the signal again
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, server.handle_exit)
     with listener, closing(app), _expiring(tarkeep), reloading.on_hangup():
@@ -71,7 +71,7 @@ def serve(tarkeep: Tarkeep, settings: ServerSettings) -> None:
 
 
 def _adopt(tarkeep: Tarkeep) -> None:
-    """Enter what the catalog lacks of the store, as all of it after it was lost, and say so."""
+    """Add archives that the catalog lacks, or all if it was lost, and log it."""
     report = tarkeep.adopt_archives()
     if report.remade:
         log.warning("catalog's sums are not those of its entries; it is made anew")
@@ -110,7 +110,7 @@ def _config(app: ASGIApp, settings: ServerSettings, secured: ssl.SSLContext | No
 
 @contextmanager
 def _expiring(tarkeep: Tarkeep) -> Iterator[None]:
-    """Drop uploads that nobody goes on with, now and then, and keep when tokens were used."""
+    """Periodically drop abandoned uploads, and save when tokens were last used."""
     ended = threading.Event()
 
     def expire() -> None:
@@ -128,7 +128,7 @@ def _expiring(tarkeep: Tarkeep) -> Iterator[None]:
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does."""
+    """Logs its address once it listens."""
 
     def __init__(
         self,
@@ -165,7 +165,7 @@ def _resolved(settings: ServerSettings) -> tuple[socket.AddressFamily, _Address]
         family, _, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
         raise InvalidSetting("host", f"cannot listen on {settings.host}: {error.strerror}") from error
-    return family, address  # type: ignore[return-value]  # the third kind is that of systems without IPv6
+    return family, address  # type: ignore[return-value]  # the third kind exists only on systems without IPv6
 
 
 def _listen(family: socket.AddressFamily, address: _Address) -> socket.socket:

@@ -1,9 +1,9 @@
 """
-Archives that a client doubts, because what it got of one has another SHA-256: they are read again here, and marked.
+Archives that a client suspects, because its copy has another SHA-256: they are read again here, and marked.
 
-Whoever may read archives may ask for this, and must not be able to keep the disk busy by it. So one archive is read at
-a time, at low priority; a few wait, of each principal fewer; and one that was read is not read again for a while: the
-answer is then what was found.
+Any principal that may read archives may ask for this, and must not be able to keep the disk busy by it. So one archive
+is read at a time, at low priority; a few are queued, fewer for each principal; and an archive is not read again for a
+while: the answer is then the last result.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Asked:
 
 @define(eq=False)
 class Suspects:
-    """Reads archives again with *examine*, one at a time; for the thread of the event loop alone."""
+    """Reads archives again with *examine*, one at a time; for the thread of the event loop only."""
 
     examine: Callable[[BackupArchive], ArchiveState]
     clock: Callable[[], float] = time.monotonic
@@ -46,10 +46,10 @@ class Suspects:
 
     def ask(self, archive: BackupArchive, whose: str) -> Future[ArchiveState]:
         """
-        What reading *archive* again shows, or showed a short while ago.
+        The result of reading *archive* again, or the last result if that is recent.
 
         Raises:
-            Problem: too many wait to be read.
+            Problem: too many archives are queued.
         """
         known = self._asked.pop(archive.id, None)
         if known is not None and (not known.outcome.done() or self._counts(known)):
@@ -58,7 +58,7 @@ class Suspects:
         waiting = Counter(asked.whose for asked in self._asked.values() if not asked.outcome.done())
         if waiting.total() >= MAX_WAITING or waiting[whose] >= MAX_WAITING_OF_ONE:
             headers = {"Retry-After": "60"}
-            raise Problem(429, "too-many-requests", "as many archives wait to be read again as may", headers=headers)
+            raise Problem(429, "too-many-requests", "too many archives are waiting to be read again", headers=headers)
         outcome = self._thread.submit(self.examine, archive)
         self._asked[archive.id] = _Asked(outcome, whose, self.clock())
         while len(self._asked) > _KEPT:
@@ -69,7 +69,7 @@ class Suspects:
         return known.outcome.exception() is None and self.clock() - known.at < AGAIN_SECONDS
 
     def close(self) -> None:
-        """Wait for the archive that is being read, and read no other."""
+        """Wait for the archive that is being read, and drop the queue."""
         self._thread.shutdown(cancel_futures=True)
 
 

@@ -1,7 +1,7 @@
 """
-The settings of backups: those of each profile in the client's settings file, and those of one command line.
+The settings of backups: per profile in the client's settings file, and on the command line.
 
-In the file they stand in a table for each profile, ``[backup.laptop]``; what is no setting is an error there, too.
+The file has a table for each profile, ``[backup.laptop]``; an unknown key in it is an error, too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _USUAL = DumpRule()
 
 
 class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one profile is backed up; None is whatever is usual."""
+    """How one profile is backed up; None stands for the default."""
 
     directory: str | None = None
     type: str | None = None
@@ -49,7 +49,7 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     tar: str | None = None
 
     def over(self, other: BackupSettings) -> BackupSettings:
-        """What these settings say, and otherwise *other*; what is excluded by either is excluded."""
+        """These settings, with those of *other* as defaults; exclusions of both apply."""
 
         def first(mine: Value | None, others: Value | None) -> Value | None:
             return others if mine is None else mine
@@ -75,20 +75,20 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     def source(self) -> DumpSource:
         """
-        What to dump.
+        The source of the dump.
 
         Raises:
-            InvalidSetting: there is no such directory, or no such list of patterns.
+            InvalidSetting: the directory, or a list of patterns, does not exist.
         """
         if self.directory is None:
             raise UsageError("directory", "name the one to back up, or set it in the table of the profile")
         directory = expanded("directory", Path(self.directory)).resolve()
         if not directory.is_dir():
-            raise InvalidSetting("directory", f"{directory} is no directory")
+            raise InvalidSetting("directory", f"{directory} is not a directory")
         lists = [expanded("exclude_from", Path(listed)).absolute() for listed in self.exclude_from]
         for listed in lists:
             if not listed.is_file():
-                raise InvalidSetting("exclude_from", f"{listed} is no file")
+                raise InvalidSetting("exclude_from", f"{listed} is not a file")
         return DumpSource(
             str(directory),
             self.exclude,
@@ -100,11 +100,11 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         )
 
     def spool_folder(self) -> Path | None:
-        """Where dumps wait for the server, None where they go straight there."""
+        """The folder where dumps wait for the server, None if they are sent directly."""
         return expanded("spool", Path(self.spool)) if self.spool is not None else None
 
     def program(self) -> str:
-        """The tar to use."""
+        """The tar program."""
         return "tar" if self.tar is None else tar_program(self.tar)
 
     def rule(self) -> DumpRule:
@@ -119,11 +119,11 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         )
 
     def wanted(self) -> BackupType | None:
-        """The type to make, None where the rule decides."""
+        """The type to make, None if the rule decides."""
         return None if self.type in (None, "auto") else BackupType.parse(self.type)
 
     def compression(self) -> tuple[int, int]:
-        """Threads and level."""
+        """Number of threads, and level."""
         jobs = min(os.cpu_count() or 1, 4) if self.compress_jobs is None else self.compress_jobs
         level = 6 if self.level is None else self.level
         if not 1 <= jobs <= 64:
@@ -137,16 +137,16 @@ _NAMES = tuple(one.name for one in msgspec.structs.fields(BackupSettings))
 
 
 def tar_program(given: str) -> str:
-    """The program that *given* names: a path, perhaps with ``~``, or a name to be looked for."""
+    """The program named by *given*: a path, perhaps with ``~``, or a name to be searched for."""
     return str(expanded("tar", Path(given))) if given.startswith("~") else given
 
 
 def from_table(table: Mapping[str, object], file: str = "the settings file") -> dict[str, BackupSettings]:
     """
-    The settings of each profile in *table*, which is what *file* has under ``backup``.
+    The settings of each profile in *table*, the content of ``backup`` in *file*.
 
     Raises:
-        InvalidSetting: a name can be no profile, a key is no setting, or a value is of the wrong kind.
+        InvalidSetting: a name is not valid for a profile, a key is unknown, or a value is of the wrong type.
     """
     profiles = {}
     for profile, told in table.items():
@@ -156,7 +156,7 @@ def from_table(table: Mapping[str, object], file: str = "the settings file") -> 
             raise InvalidSetting(f"[backup] in {file}", str(error)) from error
         place = f"[backup.{profile}] in {file}"
         if not isinstance(told, dict):
-            reason = f"{profile} belongs into the table of a profile, such as [backup.laptop]"
+            reason = f"{profile} belongs in the table of a profile, such as [backup.laptop]"
             raise InvalidSetting(f"[backup] in {file}", reason)
         if (wrong := unknown_name(told, _NAMES)) is not None:
             raise InvalidSetting(place, wrong)

@@ -25,7 +25,7 @@ from .server import Size
 _TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)
 _MOST_JOBS = 64
 _LAST_WORDS_SECONDS = 1.0
-SLOWEST_RATE = 64 << 10  # below this a block takes longer than servers wait for the next byte
+SLOWEST_RATE = 64 << 10  # below this, a block takes longer than servers wait for the next byte
 
 
 def _positive(_instance: object, attribute: object, value: int | None) -> None:
@@ -58,11 +58,11 @@ def _type(_type: object, tokens: Sequence[Token]) -> str:
 
 
 TypeWord = Annotated[Literal["FULL", "INC", "DIFF"], Parameter(converter=_type)]
-"""A backup type on the command line, in any case; the words are there for completion."""
+"""A backup type on the command line, in any case; the words are listed for completion."""
 
 
-# Small archives wait for the server's disk, and a server lets those that wait together share the waiting; large ones
-# keep a line busy with few.
+# Small archives wait for the server's disk, and a server lets those that wait at the same time share a sync; large
+# ones keep a connection busy with few.
 AT_ONCE = 3
 SMALL_AT_ONCE = 8
 SMALL_BYTES = 8_000_000
@@ -72,14 +72,14 @@ BackupDir = Annotated[Path, Parameter(env_var=["TARKEEP_BACKUP_DIR", "BACKUP_DIR
 
 
 def _backup_dir(path: BackupDir) -> Path:
-    """`with_home`; attrs takes what it says of its argument for what the field is, so the variables must stand here."""
+    """`with_home`; attrs derives the field's type from the converter's argument, so the variables are declared here."""
     return with_home(path)
 
 
 @Parameter(name="*", group=Group("Options of every client command", sort_key=20))
 @frozen
 class ClientSettings:
-    """What every command that talks to a server takes."""
+    """The options of every command that talks to a server."""
 
     server: Annotated[str, Parameter(env_var=["TARKEEP_SERVER", "SERVER_URL"])] = field(
         default="http://127.0.0.1:5000", validator=_address
@@ -124,7 +124,7 @@ class ClientSettings:
 
     def token(self) -> str | None:
         """
-        The token, where one is set.
+        The token, if one is set.
 
         Raises:
             InvalidSetting: its file cannot be read, or its command fails.
@@ -145,7 +145,7 @@ class ClientSettings:
 
 
 def _token(setting: str, text: str, without: str) -> str:
-    """The one word in *text*, which never becomes part of a message."""
+    """The single word in *text*, which never becomes part of a message."""
     words = text.split()
     if not words:
         raise InvalidSetting(setting, without)
@@ -175,7 +175,7 @@ def _printed(command: str) -> str:
 
 @contextmanager
 def _said_without_secrets() -> Iterator[int]:
-    """A standard error for a command, of which secrets are left out: a shell repeats what it was given."""
+    """A standard error for a command, with secrets left out: a shell may repeat its arguments."""
     ours, theirs = os.pipe()
 
     def pass_on() -> None:
@@ -189,21 +189,21 @@ def _said_without_secrets() -> Iterator[int]:
         yield theirs
     finally:
         os.close(theirs)
-        passing.join(_LAST_WORDS_SECONDS)  # which does not wait for what the command has left running
+        passing.join(_LAST_WORDS_SECONDS)  # with a limit, since the command may have left processes running
 
 
 def config_file() -> Path | None:
-    """Where the client's settings are looked for; None for a user who has no home directory."""
+    """The path of the client's settings file; None for a user without a home directory."""
     return _below_home("XDG_CONFIG_HOME", ".config", "tarkeep/config.toml")
 
 
 def memory_file() -> Path | None:
-    """Where the client keeps what it remembers between runs; None for a user who has no home directory."""
+    """The path of the client's memory between runs; None for a user without a home directory."""
     return _below_home("XDG_STATE_HOME", ".local/state", "tarkeep/client.sqlite")
 
 
 def where_to_set() -> str:
-    """Where a setting can be put, for people."""
+    """The place to put a setting, for messages."""
     file = config_file()
     return "a file that --config names" if file is None else str(file)
 

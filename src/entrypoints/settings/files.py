@@ -1,8 +1,8 @@
 """
-Files that settings name, and where they are: read whole, with a bound, whatever they turn out to be.
+Files named by settings, and their location: read whole, with a bound, whatever kind of file they are.
 
-A pipe, such as ``<(pass token)`` of a shell, is waited for, and not forever; a device has no end and is given up.
-Without a home directory, as in a container whose user has no line in /etc/passwd, nothing is looked for there.
+A pipe, such as ``<(pass token)`` of a shell, is waited for, but not forever; a device has no end and is rejected.
+Without a home directory, as in a container whose user has no line in /etc/passwd, no file is looked for there.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _BLOCK_BYTES = 64 << 10
 
 def read_setting_file(setting: str, path: Path, most_bytes: int = MOST_BYTES) -> bytes:
     """
-    What is in the file *path* that *setting* names.
+    The content of the file *path* that *setting* names.
 
     Raises:
-        FileNotFoundError: no file is at that path.
-        InvalidSetting: it cannot be read, is larger than *most_bytes*, or is a pipe that nobody writes into.
+        FileNotFoundError: the file does not exist.
+        InvalidSetting: it cannot be read, is larger than *most_bytes*, or is a pipe without a writer.
     """
     try:
-        # a pipe opened in another way waits for a writer, in some cases for good
+        # opening a pipe in another way waits for a writer, in some cases for ever
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         try:
             return _whole(setting, path, number, most_bytes)
@@ -47,12 +47,12 @@ def read_setting_text(setting: str, path: Path) -> str:
     The same as text in UTF-8.
 
     Raises:
-        FileNotFoundError, InvalidSetting: as above; or it is no such text.
+        FileNotFoundError, InvalidSetting: as above; or the content is not such text.
     """
     try:
         return read_setting_file(setting, path).decode()
     except UnicodeDecodeError as error:
-        raise InvalidSetting(setting, f"{path}: it is no text in UTF-8 (byte {error.start + 1})") from error
+        raise InvalidSetting(setting, f"{path}: it is not text in UTF-8 (byte {error.start + 1})") from error
 
 
 def expanded(setting: str, path: Path) -> Path:
@@ -60,7 +60,7 @@ def expanded(setting: str, path: Path) -> Path:
     *path* with ``~`` replaced.
 
     Raises:
-        InvalidSetting: nobody knows by what.
+        InvalidSetting: the home directory is unknown.
     """
     try:
         return _expanded(path)
@@ -69,7 +69,7 @@ def expanded(setting: str, path: Path) -> Path:
 
 
 def with_home(path: Path) -> Path:
-    """`expanded`, to be the converter of a field: what cannot be expanded is then named in place of its setting."""
+    """`expanded`, as a converter of a field: the error then names the path instead of the setting."""
     try:
         return _expanded(path)
     except ValueError as error:
@@ -91,18 +91,18 @@ def _expanded(path: Path) -> Path:
 
 
 def with_home_if_any(path: Path | None) -> Path | None:
-    """The same of a field that may be None."""
+    """The same for a field that may be None."""
     return None if path is None else with_home(path)
 
 
 def url_with_home(url: str | None) -> str | None:
-    """The same of a URL with a path, such as ``file:~/backups`` or ``sqlite:///~/catalog``."""
+    """The same for a URL with a path, such as ``file:~/backups`` or ``sqlite:///~/catalog``."""
     match = re.fullmatch(r"([a-z]+:/*)(~.*)", url or "", re.DOTALL)
     return url if match is None else match[1] + str(with_home(Path(match[2])))
 
 
 def home_directory() -> Path | None:
-    """That of HOME, else that of the user, else None."""
+    """The directory in HOME, else that of the user, else None."""
     named = os.environ.get("HOME")
     if named:
         return Path(named)
@@ -119,7 +119,7 @@ def _whole(setting: str, path: Path, number: int, most_bytes: int) -> bytes:
     ready.register(number, select.POLLIN)
     content = b""
     while len(content) <= most_bytes:
-        # a pipe that was never written into reads as if it had ended
+        # a pipe without a writer reads as if it had ended
         if not ready.poll(max(0.0, deadline - time.monotonic()) * 1000):
             raise InvalidSetting(setting, f"{path}: nothing came out of it for {_PATIENCE_SECONDS:.0f} s")
         try:

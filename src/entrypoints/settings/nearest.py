@@ -1,4 +1,4 @@
-"""The right word that is nearest to a wrong one."""
+"""Suggestions for misspelt words."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Which of *known* somebody most likely meant by *word*; None where none is like it."""
+    """The word of *known* that *word* most likely means; None if none is similar."""
     by_folded = {one.lower(): one for one in known}
     found = difflib.get_close_matches(word.lower(), by_folded, n=1, cutoff=0.6)
     return by_folded[found[0]] if found else None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The question, to be put behind a sentence; "" where nothing is near."""
+    """The question to append to a sentence; "" if no word is similar."""
     found = nearest(word, known)
     return f"; did you mean {found}?" if found is not None else ""

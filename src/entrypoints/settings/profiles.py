@@ -1,5 +1,5 @@
 """
-The file with the rules of profiles: one table of TOML for each pattern of names, the first that fits counts.
+The file with the rules of profiles: one TOML table per pattern of names; the first that matches counts.
 
 ::
 
@@ -10,7 +10,7 @@ The file with the rules of profiles: one table of TOML for each pattern of names
     max_bytes = "500G"
     max_archives = 400
 
-Anything that is not a rule is an error: a misspelt one would silently not hold.
+Anything that is not a rule is an error: a misspelt rule would silently not apply.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class _Table(msgspec.Struct, forbid_unknown_fields=True):
 
 def read_rules(file: Path, *, must_exist: bool) -> RuleBook:
     """
-    The rules in *file*; none where it is missing and need not be there.
+    The rules in *file*; empty if it is missing and need not exist.
 
     Raises:
-        InvalidSetting: it cannot be read, or says something that is not a rule.
+        InvalidSetting: it cannot be read, or contains something that is not a rule.
     """
     try:
         told = tomllib.loads(read_setting_text("profiles", file))

@@ -1,14 +1,14 @@
-"""What was given as a secret, left out of everything that is said."""
+"""Secrets given to the program, left out of all output."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-_SHORTEST_SECRET = 5  # what is shorter may be part of any word
+_SHORTEST_SECRET = 5  # anything shorter may be part of any word
 
 
-# what is one wherever it stands, such as where a name was to be given
+# secret wherever it stands, for example in place of a name
 _TOKEN = re.compile(r"\b(tk_[a-z2-7]{8}_)[a-z2-7]{4,}")
 
 
@@ -19,20 +19,20 @@ _secrets: set[str] = set()
 
 
 def keep_secret(text: str) -> None:
-    """Leave *text* out of everything that is said from now on."""
+    """Leave *text* out of all output from now on."""
     if len(text) >= _SHORTEST_SECRET:
         _secrets.add(text)
 
 
 def keep_secrets_in(words: Iterable[str]) -> None:
-    """The same of the passwords of all addresses in *words*, wherever on a command line they may stand."""
+    """The same for the passwords in all addresses among *words*, wherever they are on a command line."""
     for word in words:
         for _, password in _LOGIN.findall(word) if "://" in word else ():
             keep_secret(password)
 
 
 def without_secrets(text: str) -> str:
-    """*text* with stars in the place of what was to be kept secret, also where only the greater part of it is there."""
+    """*text* with secrets replaced by stars, also if only the greater part of one is in it."""
     if "tk_" in text:
         text = _TOKEN.sub(r"\1***", text)
     if "@" in text:

@@ -1,7 +1,7 @@
 """
 The settings of the server, each with its meaning; given by option, ``TARKEEP_...`` variable or TOML file.
 
-A setting is named once, here: the command line, its help, the environment and the file all derive from this class.
+A setting is defined once, here: the command line, its help, the environment and the file all derive from this class.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def parse_size(text: str) -> int:
     A number of bytes: ``524288000``, ``500M``, ``20GiB`` (units are powers of 1024).
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a number of bytes.
     """
     number = text.strip().lower().removesuffix("b").removesuffix("i")
     digits = number.rstrip("kmgt")
@@ -193,5 +193,5 @@ class ServerSettings:
 
     @property
     def proxy_networks(self) -> tuple[Network, ...]:
-        """`trusted_proxies`, parsed."""
+        """The value of `trusted_proxies`, parsed."""
         return tuple(map(ip_network, self.trusted_proxies))

@@ -1,4 +1,4 @@
-"""What is wrong with the shape of a table in a settings file, in the words of everything else."""
+"""Errors in the shape of a table in a settings file, in the words of all other messages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOUNS = {
 
 
 def unknown_name(table: Mapping[str, object], known: Iterable[str], what: str = "setting") -> str | None:
-    """Which name of *table* is none of *known*, as a sentence; None where all are."""
+    """A sentence about the first name of *table* that is not in *known*; None if all are."""
     names = list(known)
     for name in table:
         if name not in names:
@@ -35,9 +35,9 @@ def unknown_name(table: Mapping[str, object], known: Iterable[str], what: str = 
 
 def sentence(error: msgspec.ValidationError, choices: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str:
     """
-    What msgspec says, in words: ``jobs must be a whole number, and is a text``.
+    msgspec's message, in words: ``jobs must be a whole number, and is a text``.
 
-    *choices* are those of settings that must be one of some words.
+    *choices* lists the allowed words of settings that have them.
     """
     of_choice = _NO_CHOICE.fullmatch(str(error))
     if of_choice is not None and of_choice["place"] in choices:

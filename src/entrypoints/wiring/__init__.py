@@ -1,1 +1,1 @@
-"""The composition roots; nothing else names an adapter."""
+"""The composition roots; no other package names an adapter."""

@@ -1,4 +1,4 @@
-"""The client's composition root: settings become adapters. Nothing of the server is imported."""
+"""The client's composition root: settings become adapters. It imports nothing of the server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNREACHED_SECONDS = 5.0
 
 @frozen
 class Client:
-    """Adapters and use cases of one command."""
+    """The adapters and use cases of one command."""
 
     connection: HttpConnection
     remote: HttpRemote
@@ -56,12 +56,13 @@ def open_client(
     fingerprint: str | None = None,
 ) -> Iterator[Client]:
     """
-    A client of *server*, closed at the end of the context. What it remembers is kept in *memory*, None for nowhere.
+    A client of *server*, closed at the end of the context. It keeps its memory between runs in *memory*, None for no
+    file.
 
-    With *wait* a server that cannot be reached at all is tried as often as any other.
+    With *wait*, a server that cannot be reached at all is retried as often as any other.
 
     Raises:
-        InvalidSetting: *cacert* cannot be read, or *server* is no address.
+        InvalidSetting: *cacert* cannot be read, or *server* is not an address.
     """
     hasher = HashlibHasher()
     files = LocalFolder(backup_dir)
@@ -93,10 +94,10 @@ def _certificates(file: Path | None) -> str | None:
 
 def local_archive(file: Path, type: BackupType) -> LocalArchive:
     """
-    The archive that lies in *file*.
+    The archive in *file*.
 
     Raises:
-        UsageError: there is no such file, or it cannot be looked at.
+        UsageError: the file does not exist, or its status cannot be read.
     """
     try:
         return described(file, type)
@@ -112,5 +113,5 @@ def pull_archive(client: Client, into: Path) -> PullArchive:
 
 
 def unfinished_pulls(folder: Path) -> list[Path]:
-    """The archives below *folder* of which a part has arrived."""
+    """The partly downloaded archives below *folder*."""
     return LandingFolder(folder).unfinished()

@@ -1,4 +1,4 @@
-"""The other half of the client's composition root: what makes dumps, restores them, and looks into them."""
+"""The other half of the client's composition root: making dumps, restoring them, and looking into them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .client import Client
 
 @frozen
 class Dumping:
-    """Use cases and the program of one backup; *through* is there where it is to go through a file."""
+    """The use cases and the program of one backup; *through* is set if the dump goes through a file."""
 
     dumper: Dumper
     limits: Limits
@@ -44,12 +44,12 @@ class Dumping:
 
 
 def chains(client: Client) -> RemoteChains:
-    """What the server of *client* knows of chains."""
+    """The chains on the server of *client*."""
     return HttpChains(client.connection)
 
 
 def content(known: RemoteChains, profile: str, at: str, path: bytes) -> Iterator[bytes]:
-    """The bytes of the file that lay at *path*, in blocks."""
+    """The bytes of the file at *path*, in blocks."""
     with known.restored(profile, at, path) as download:
         yield from file_in(download, path)
 
@@ -84,10 +84,10 @@ def dumping(
 @frozen
 class Restoring:
     """
-    Use cases and adapters of one restore. *free_bytes* tells what fits on the disk of a path that need not exist;
-    *keep_list* puts a file in the place of whatever has its name.
+    The use cases and adapters of one restore. *free_bytes* tells how much fits on the disk of a path that need not
+    exist; *keep_list* replaces any file of its name.
 
-    Archives land in what *open_work* opens, by *pull*; that is the folder of this restore, which nobody shares.
+    *pull* downloads archives into the folder that *open_work* opens, which is private to this restore.
     """
 
     chains: RemoteChains
@@ -103,14 +103,14 @@ class Restoring:
 
 
 def restoring(client: Client, into: Path, work: Path, *, tar: str) -> Restoring:
-    """Restores from the server of *client* into a folder, over archives that land in *work*."""
-    from ...adapters.gnu_tar.members import TarMembers  # with isal, which nothing else of the client needs
+    """Restores from the server of *client* into a folder, by way of archives downloaded into *work*."""
+    from ...adapters.gnu_tar.members import TarMembers  # imports isal, which only this part of the client needs
 
     known = HttpChains(client.connection)
     extractor, members = GnuTar(tar), TarMembers()
 
     def pull(landing: Work) -> PullArchive:
-        # Digests that were computed once are not enough: what lies there is to be extracted.
+        # Cached digests are not enough: the bytes in the folder will be extracted.
         return PullArchive(client.remote, landing, landing, NoDigests(), client.hasher, client.retrying)
 
     return Restoring(

@@ -1,4 +1,4 @@
-"""What the commands on the server's host need."""
+"""Wiring of the commands that run on the server's host."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .server import audit_file, is_memory
 
 @frozen
 class Tokens:
-    """The use cases of tokens, and the log of writes, for the server's host: they work while a server runs."""
+    """The use cases of tokens, and the audit log, for the server's host: they work while a server runs."""
 
     make: MakeToken
     all: ListTokens
@@ -39,10 +39,10 @@ def open_tokens(settings: StorageSettings) -> Tokens:
     The tokens of the data directory.
 
     Raises:
-        InvalidSetting: the store is memory, which ends with its process and so do its tokens.
+        InvalidSetting: the store is memory, which ends with its process, and so do its tokens.
     """
     if is_memory(settings):
-        raise InvalidSetting("store", "a server over memory: has no tokens and no log; give it a data directory")
+        raise InvalidSetting("store", "a server over memory has no tokens and no audit log; give it a data directory")
     token_store, audit = FileTokenStore(settings.data), audit_file(settings)
     clock = SystemClock()
     return Tokens(
@@ -55,20 +55,20 @@ def open_tokens(settings: StorageSettings) -> Tokens:
 
 def check_data_directory(settings: StorageSettings) -> None:
     """
-    Judge whether there is a data directory of tokens and of the log of writes; nothing is made.
+    Check that there is a data directory for tokens and the audit log; nothing is created.
 
     Raises:
-        InvalidSetting, FolderUnusable: the directory is not there or is no data directory of Tarkeep.
+        InvalidSetting, FolderUnusable: the directory is missing or is not a data directory of Tarkeep.
     """
     check_is_there(settings.data, (MARKER, TOKENS, AUDIT))
 
 
 def check_store(settings: StorageSettings) -> None:
     """
-    Judge whether there is a store, which is in a data directory of its own; nothing is made.
+    Check that there is a store, in a data directory of its own; nothing is created.
 
     Raises:
-        InvalidSetting, FolderUnusable: the directory is not there or is no data directory of Tarkeep.
+        InvalidSetting, FolderUnusable: the directory is missing or is not a data directory of Tarkeep.
     """
     url = settings.store or f"file:{settings.data}"
     if url.startswith("file:"):

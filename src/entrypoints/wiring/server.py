@@ -1,7 +1,7 @@
 """
 The composition root: settings become adapters, by the scheme of their URLs, and adapters become use cases.
 
-Whoever wants Tarkeep in a program of their own calls `open_tarkeep`, or builds a `Tarkeep` from adapters of their own.
+A program that embeds Tarkeep calls `open_tarkeep`, or builds a `Tarkeep` from adapters of its own.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def open_tarkeep(settings: StorageSettings) -> Iterator[Tarkeep]:
     Tarkeep as *settings* describe it, closed at the end of the context.
 
     Raises:
-        InvalidSetting: a store or catalog of an unknown kind, or none where one should be.
+        InvalidSetting: a store or catalog is of an unknown kind, or a required one is missing.
         FolderUnusable: it cannot be opened.
     """
     clock = SystemClock()
@@ -153,7 +153,7 @@ def audit_file(settings: StorageSettings) -> FileAuditLog:
 
 @frozen
 class _Store:
-    """Where archives go, with what lies beside them."""
+    """The store of archives, with what is kept beside them."""
 
     store: ArchiveStore
     sessions: UploadSessions

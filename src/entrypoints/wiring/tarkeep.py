@@ -66,7 +66,7 @@ from ..logs import Log, LoggedNotices
 
 @frozen
 class Uploads:
-    """The use cases of resumable uploads. Whoever has them closes them."""
+    """The use cases of resumable uploads. The caller that opened them closes them."""
 
     begin: BeginUpload
     append: AppendToUpload
@@ -81,13 +81,13 @@ class Uploads:
         self.under_way.check_owner(id, owner)
 
     def close(self) -> None:
-        """Let go of uploads that rest between two requests; what they have stays in staging."""
+        """Release uploads that rest between two requests; their bytes stay in staging."""
         self.under_way.resting.close()
 
 
 @frozen
 class UploadLimits:
-    """How long an upload may lie untouched, and how many may be unfinished."""
+    """How long an upload may be idle, and how many may be unfinished."""
 
     idle: timedelta = timedelta(hours=24)
     max_open: int = 1000
@@ -96,7 +96,7 @@ class UploadLimits:
 
 
 def _no_rules_to_read() -> int:
-    """Of a Tarkeep that was assembled with its rules."""
+    """For a Tarkeep that was assembled with its rules."""
     return 0
 
 
@@ -139,7 +139,7 @@ class Tarkeep:
     pack: Packer
     scratch: Scratch
     max_unpacked_bytes: int | None = None
-    """What *receive* takes inside one archive, for whoever asks; None is no limit."""
+    """The limits that *receive* applies inside an archive, for reference; None is no limit."""
     reload_rules: Callable[[], int] = _no_rules_to_read
 
 
@@ -175,8 +175,8 @@ def assemble(
     """
     Tarkeep over any adapters. Close its `uploads` before them. Without a *token_store* it is open.
 
-    *read*, of `reading`, is what everything that looks at stored bytes goes through, *unpacker* too. *inspector* looks
-    at archives that arrive, or does not; *looking* does in any case, at stored ones.
+    *read*, from `reading`, is used by everything that reads stored bytes, *unpacker* too. *inspector* inspects incoming
+    archives, or does not; *looking* always inspects stored ones.
     """
     token_store = token_store or MemoryTokenStore()
     scratch = scratch or ScratchFiles(None)
@@ -233,7 +233,7 @@ def assemble(
 def reading(
     store: ArchiveStore, catalog: Catalog, hasher: Hasher, sums: ArchiveSums, notifier: Notifier | None = None
 ) -> ReadArchive:
-    """What reads stored archives and marks those that are damaged; the log is told of them, or *notifier*."""
+    """The reader of stored archives, which marks damaged ones and reports them to the log, or to *notifier*."""
     notifier = notifier or LoggedNotices(Log("tarkeep.store"))
     return ReadArchive(store, hasher, sums, ExamineArchive(store, catalog, hasher, notifier), ProcessTurns())
 

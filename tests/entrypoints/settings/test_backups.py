@@ -68,7 +68,7 @@ def test_the_line_goes_before_the_file() -> None:
         ({"laptop": {"exclude": "x"}}, InvalidSetting, "exclude must be a list, and is a text"),
         ({"laptop": {"exclude": [1]}}, InvalidSetting, "exclude[0] must be a text, and is a whole number"),
         ({"laptop": {"max_chain": "7"}}, InvalidSetting, "max_chain must be a whole number, and is a text"),
-        ({"directory": "/x"}, InvalidSetting, "directory belongs into the table of a profile, such as [backup.laptop]"),
+        ({"directory": "/x"}, InvalidSetting, "directory belongs in the table of a profile, such as [backup.laptop]"),
         ({"no/slash": {}}, InvalidSetting, "[backup] in config.toml: profile name 'no/slash' may hold only"),
         ({"laptop": {"full_every": "1 month"}}, InvalidSetting, "full_every"),
         ({"laptop": {"diff_every": "0d"}}, InvalidSetting, "diff_every"),
@@ -93,7 +93,7 @@ def test_what_is_to_be_dumped_must_be_there(tmp_path: Path) -> None:
     assert BackupSettings(directory=str(tmp_path / "link")).source().directory == str(tmp_path / "real")
     with pytest.raises(UsageError):
         BackupSettings().source()
-    with pytest.raises(InvalidSetting, match="is no directory"):
+    with pytest.raises(InvalidSetting, match="is not a directory"):
         BackupSettings(directory=str(tmp_path / "none")).source()
-    with pytest.raises(InvalidSetting, match="is no file"):
+    with pytest.raises(InvalidSetting, match="is not a file"):
         BackupSettings(directory=str(tmp_path), exclude_from=(str(tmp_path),)).source()

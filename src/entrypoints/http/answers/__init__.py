@@ -1,1 +1,1 @@
-"""Writing what a client gets."""
+"""Writing the answers for clients."""

@@ -1,5 +1,5 @@
 """
-What goes over the wire as JSON: the shapes of both families of routes.
+The JSON on the wire: the shapes of both families of routes.
 
 Sizes are bytes, times RFC 3339 in UTC ending in ``Z``, digests lower-case hex.
 """
@@ -85,7 +85,7 @@ def _elements(type: BackupType, page: Iterable[ListedArchive], *, is_first: bool
 
 
 class Archive(msgspec.Struct):
-    """An archive in version 1. *kind*, *members* and *unpacked_size* are null where it was not validated."""
+    """An archive in version 1. *kind*, *members* and *unpacked_size* are null if it was not validated."""
 
     profile: str
     type: str
@@ -120,12 +120,12 @@ def v1_archive(archive: BackupArchive) -> Archive:
 
 
 def archive_reference(id: ArchiveId) -> dict[str, str]:
-    """How an archive is named where its profile is known."""
+    """The name of an archive within a known profile."""
     return {"type": id.type.value, "name": id.name}
 
 
 def link_json(link: Link) -> dict[str, object]:
-    """What an archive builds on, and why that is believed."""
+    """The parent of an archive, and the evidence for it."""
     return {
         "parent": link.parent and archive_reference(link.parent),
         "evidence": link.evidence.value,
@@ -134,7 +134,7 @@ def link_json(link: Link) -> dict[str, object]:
 
 
 def verdict_json(standing: Standing) -> dict[str, object]:
-    """What a point comes to, in short: what its lists and its plan tell, too."""
+    """The verdict on a point, in short, as in lists and in its plan."""
     return {
         "restorable": standing.is_restorable,
         "fidelity": standing.fidelity.value,
@@ -145,7 +145,7 @@ def verdict_json(standing: Standing) -> dict[str, object]:
 
 
 def passed_over_json(passed_over: Iterable[PassedOver]) -> list[dict[str, object]]:
-    """The points that a choice by time passed over, and why."""
+    """The points that a choice by time skipped, and why."""
     return [{"archive": archive_reference(one.archive), "reason": one.reason} for one in passed_over]
 
 
@@ -156,7 +156,7 @@ def archive_location(id: ArchiveId) -> str:
 
 def nanoseconds_rfc3339(nanoseconds: int) -> str | None:
     """Nanoseconds since the epoch as RFC 3339 in UTC, with the decimals it needs; None outside the years 1 to 9999."""
-    # Half the time that a page of names takes went into datetimes; of days there are few.
+    # Without this cache of days, datetimes took half of the time for a page of names.
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     days, seconds = divmod(seconds, 86_400)
     day = _day(days)
@@ -170,7 +170,7 @@ def nanoseconds_rfc3339(nanoseconds: int) -> str | None:
 
 @lru_cache(4096)
 def _day(days: int) -> str | None:
-    """The day that is so many after the first of the epoch; None where it has no year of four digits."""
+    """The date that many days after the epoch; None if its year does not have four digits."""
     try:
         return date.fromordinal(_EPOCH + days).isoformat()
     except (OverflowError, ValueError):
@@ -224,6 +224,6 @@ def original_statistics(sums: Mapping[BackupType, Sums]) -> dict[str, object]:
 
 
 def gaps_location(point: ArchiveId, path: bytes = b"", **more: str) -> str:
-    """The path of the URL that names what lacks of a point, at and below *path*."""
+    """The path of the URL that lists what a point lacks, at and below *path*."""
     asked = {"at": point.label} | ({"path": path_text(path)} if path else {}) | more
     return f"/api/v1/profiles/{point.profile}/gaps?{urlencode(asked)}"

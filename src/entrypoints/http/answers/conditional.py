@@ -1,7 +1,7 @@
 """
 Conditional requests and ranges, as pure functions (RFC 9110 sections 13 and 14).
 
-What is given back never changes, so its strong entity tag comes from the SHA-256 of the archive.
+Archives never change, so the strong entity tag comes from the SHA-256 of the archive.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TAG = re.compile(r'(W/)?("[^"]*")')
 
 @frozen
 class Representation:
-    """What may be asked for: *tag* is its strong entity tag, with the quotes."""
+    """The representation asked for: *tag* is its strong entity tag, with the quotes."""
 
     tag: str
     modified_at: datetime
@@ -30,16 +30,16 @@ class Representation:
 
 
 def http_date(moment: datetime) -> str:
-    """*moment* as an HTTP date, cut to the second."""
+    """*moment* as an HTTP date, truncated to the second."""
     return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
 
 
 def is_not_modified(headers: Headers, what: Representation) -> bool:
     """
-    Evaluate the preconditions of a GET or HEAD in the order of RFC 9110 13.2.2; whether to answer 304.
+    Evaluate the preconditions of a GET or HEAD in the order of RFC 9110 13.2.2; true means answer 304.
 
     Raises:
-        Problem: 412 where If-Match or If-Unmodified-Since fails.
+        Problem: 412 if If-Match or If-Unmodified-Since fails.
     """
     modified = what.modified_at.replace(microsecond=0)
     if_match = headers.get("if-match")
@@ -64,7 +64,7 @@ def requested_range(headers: Headers, what: Representation) -> tuple[int, int] |
     Several ranges, other units, and anything malformed are answered with the whole, as RFC 9110 14.2 allows.
 
     Raises:
-        Problem: 416 where no byte lies in the range.
+        Problem: 416 if no byte lies in the range.
     """
     size = what.size_bytes
     match = _RANGE.fullmatch(headers.get("range", ""))
@@ -109,6 +109,6 @@ def _date(value: str | None) -> datetime | None:
         return None
     try:
         parsed = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):  # a zone may be any number of hours
+    except (ValueError, OverflowError):  # a zone offset may be any number of hours
         return None
     return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)

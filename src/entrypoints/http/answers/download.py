@@ -1,4 +1,4 @@
-"""Answering with bytes: whole, a range, or nothing but the headers; and with what is made while it is sent."""
+"""Answers made of bytes: whole, a range, or only the headers; and content that is made while it is sent."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from ...logs import Log
 from .conditional import Representation, http_date, is_not_modified, requested_range
 
 CUT = "tarkeep.cut"
-"""In the scope of a request: closes its connection at once, where the answer cannot be brought to its end."""
+"""In the scope of a request: a function that closes its connection at once, if the answer cannot be completed."""
 
 log = Log("tarkeep.http")
 
 ReadBytes = Callable[[BackupArchive, int, int | None], ArchiveReader]
-AT_ONCE_BYTES = 512 << 10  # are read for each change of threads, which takes as long as reading some 100 KiB
+AT_ONCE_BYTES = 512 << 10  # read per switch of threads, which takes as long as reading some 100 KiB
 QUICK_SECONDS = 0.1
 GATHERED_BYTES = 64 << 10
 
 Source = AbstractContextManager[Iterable[bytes]]
-"""Blocks of bytes; leaving the context lets go of what they come from."""
+"""Blocks of bytes; leaving the context releases their source."""
 
 
 async def archive_response(
@@ -43,9 +43,9 @@ async def archive_response(
 
     Raises:
         Problem: 412 or 416.
-        ArchiveCorrupt: the bytes are known not to be what they were.
+        ArchiveCorrupt: the archive is known to be damaged.
     """
-    if archive.state is ArchiveState.DAMAGED:  # before any condition: what is asked for is not to be had
+    if archive.state is ArchiveState.DAMAGED:  # before any condition: the content is not available
         raise ArchiveCorrupt(archive.id)
     headers = {"Repr-Digest": repr_digest(archive.digests.sha256)}
     if attachment:
@@ -67,11 +67,12 @@ async def selected_response(
     media_type: str,
 ) -> Response:
     """
-    Evaluate conditions and range of *request*, have that range *opened* in a thread, and answer with *headers* more.
+    Evaluate conditions and range of *request*, call *opened* for the range in a thread, and add *headers* to the
+    answer.
 
     Raises:
         Problem: 412 or 416.
-        What *opened* raises.
+        Any error that *opened* raises.
     """
     all_headers = {
         "ETag": what.tag,
@@ -98,7 +99,7 @@ async def selected_response(
 def attached(name: str) -> str:
     """The value of ``Content-Disposition`` for a file to be saved as *name*."""
     if name.isascii():
-        return f'attachment; filename="{name}"'  # the rules for names leave neither quote nor backslash
+        return f'attachment; filename="{name}"'  # the rules for names allow neither quote nor backslash
     return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
 
 
@@ -109,10 +110,10 @@ def repr_digest(sha256: str) -> str:
 
 class StreamedResponse(Response):
     """
-    Sends the blocks of a source, each fetched in a thread, and stops when the client has gone.
+    Sends the blocks of a source, each fetched in a thread, and stops when the client disconnects.
 
-    The first is there before the head is sent, so that what is wrong at once is an answer of its own. An error in the
-    middle breaks the connection off, so that what came looks like no whole answer.
+    The first block is fetched before the head is sent, so that an early error gets an answer of its own. A later error
+    closes the connection, so that the partial content does not look like a complete answer.
     """
 
     def __init__(
@@ -153,23 +154,23 @@ class StreamedResponse(Response):
         self, taken: deque[bytes], blocks: Iterator[bytes], send: Send, gone: asyncio.Task[None]
     ) -> None:
         """
-        Send what was *taken*, then *blocks*, of which none is asked for before the client has taken those before it.
+        Send *taken*, then *blocks*, without fetching one before the client has taken those before it.
 
-        One who takes them at once is given several for each change of threads; one who does not, one at a time.
+        A fast client is given several blocks per switch of threads, a slow one only one at a time.
         """
         loop = asyncio.get_running_loop()
         while taken and not gone.done():
             while taken:
                 await send({"type": "http.response.body", "body": taken.popleft(), "more_body": True})
             asked = loop.time()
-            # uvicorn waits for room before it sends something, not after, so nothing is sent once more
+            # uvicorn waits for room before a send, not after it, so an empty send makes it wait
             await send({"type": "http.response.body", "body": b"", "more_body": True})
             count_bytes = AT_ONCE_BYTES if loop.time() - asked < QUICK_SECONDS else 0
             taken = await loop.run_in_executor(self._executor, _taken, blocks, count_bytes)
 
 
 def _tell(error: Exception, scope: Scope) -> None:
-    """Have a line in the log of what broke an answer off, unless whoever found it has told already."""
+    """Log the error that broke an answer off, unless it was logged where it was found."""
     id = scope.get("tarkeep.request_id")
     if isinstance(error, ArchiveCorrupt | SnapshotNotFound):
         return
@@ -180,7 +181,7 @@ def _tell(error: Exception, scope: Scope) -> None:
 
 
 def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """*pieces*, short ones put together; so what is wrong with the first that is long is found before any is sent."""
+    """*pieces*, with short ones joined; so an error in the first long piece is found before any is sent."""
     held: list[bytes] = []
     held_bytes = 0
     for piece in pieces:
@@ -195,7 +196,7 @@ def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _taken(blocks: Iterator[bytes], count_bytes: int) -> deque[bytes]:
-    """The next of *blocks*, and as many more as do not exceed so many bytes by a whole block."""
+    """The next of *blocks*, and more as long as the total exceeds *count_bytes* by less than a block."""
     taken: deque[bytes] = deque()
     for block in blocks:
         taken.append(block)

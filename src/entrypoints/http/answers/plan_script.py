@@ -1,8 +1,8 @@
 """
-A plan as a shell script that carries itself out: with curl, sha256sum and tar, and nothing of Tarkeep.
+A plan as a shell script that carries it out with curl, sha256sum and tar, and nothing of Tarkeep.
 
-Whatever comes from outside (names, the server's address) stands between single quotes, through `shlex.quote`, and
-nowhere else; in comments the rules for names leave nothing that could end a line.
+All text from outside (names, the server's address) is put between single quotes by `shlex.quote`, and nowhere else; in
+comments, the rules for names exclude anything that could end a line.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ _TAIL = "printf 'restored into %s\\n' \"$target\" >&2\n"
 
 @frozen
 class Step:
-    """One archive of a plan: how to call it, where it is on the server, and its SHA-256."""
+    """One archive of a plan: its label, its path on the server, and its SHA-256."""
 
     label: str
     path: str
@@ -118,11 +118,11 @@ def plan_script(
     The script. *title* is one line that says what it restores, *server* the address clients know; *remarks* are lines
     below the title.
 
-    *is_exact* plans are extracted as incremental archives, which also deletes and renames; others lay one archive over
-    the other. Where tar is not to be trusted with them, *merged_at* is the path of the merged tree, taken instead, and
-    *distrust* says why, as far as there is more to say. What lacks is said by *lacks*, sentences that the script ends
-    with, and with 3; where these do not name all, *named_at* is the path of a text that does, which is put beside the
-    directory.
+    *is_exact* plans are extracted as incremental archives, which also deletes and renames; others are extracted one
+    over the other. If tar cannot be trusted with them, *merged_at* is the path of the merged tree, downloaded instead,
+    and *distrust* gives the reason, if there is more to say. *lacks* are sentences about missing names; the script ends
+    with them, and with exit code 3. If they do not list every name, *named_at* is the path of a text that does, which
+    is put beside the directory.
     """
     check = _GNU_TAR if is_exact and merged_at is None else ""
     lines = [_HEAD.format(title="\n# ".join((title, *remarks)), server=shlex.quote(server), check=check)]

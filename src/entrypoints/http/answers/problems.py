@@ -1,8 +1,8 @@
 """
 Errors as clients see them: one table from domain errors to status and code, and RFC 9457 answers.
 
-Every answer of 400 and above is made here. Besides the members of RFC 9457 each carries ``error``, which the original's
-clients print.
+Every answer of 400 and above is made here. Besides the members of RFC 9457, each has ``error``, which clients of the
+original print.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ RETRY_AFTER_SECONDS = 5
 
 
 class Problem(Exception):
-    """An error that only HTTP knows of: status, code, a sentence, typed extras and headers."""
+    """An error that only HTTP knows: status, code, a sentence, typed extras and headers."""
 
     def __init__(
         self,
@@ -75,12 +75,12 @@ class Problem(Exception):
         super().__init__(detail)
         self.status = status
         self.code = code
-        self.detail = printable(detail)  # it may quote a request, and is read in terminals and logs
+        self.detail = printable(detail)  # it may quote a request, and is shown in terminals and logs
         self.extras = dict(extras or {})
         self.headers = dict(headers or {})
 
 
-# Looked up along the class's bases, so a subclass without a row of its own takes its parent's.
+# Looked up along the class's bases, so a subclass without a row uses its parent's.
 _TABLE: dict[type[TarkeepError], tuple[int, str]] = {
     NotAuthenticated: (401, "unauthorized"),
     ScopeMissing: (403, "insufficient-scope"),
@@ -134,7 +134,7 @@ _WORTH_ANOTHER_TRY = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUES
 
 
 def problem_of(error: TarkeepError) -> Problem:
-    """The answer to a domain error; one without a row is a fault of the server."""
+    """The answer to a domain error; an error without a row is a fault of the server."""
     row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), None)
     if row is None:
         return internal_error()
@@ -147,14 +147,14 @@ def problem_of(error: TarkeepError) -> Problem:
 
 
 def _way_out(error: TarkeepError) -> str:
-    """What else can be asked for, in the words of these routes."""
+    """The alternative that the client can ask for, in terms of these routes."""
     if isinstance(error, PointNotRestorable) and error.lacks is not None:
         return f"; with allow_gaps=1 it is given all the same: {error.lacks.words or 'no name lacks'}"
     return ""
 
 
 def internal_error() -> Problem:
-    """The answer where the server itself is at fault; what happened is in its log only."""
+    """The answer to a fault of the server; only its log has the details."""
     return Problem(500, "internal-error", "the server failed; its log has the request id")
 
 
@@ -215,7 +215,7 @@ def _extras(error: TarkeepError) -> dict[str, object]:
         case AmbiguousName(profiles=profiles):
             return {"profiles": profiles}
         case DuplicateEntry():
-            return {"errors": [{"pointer": "", "detail": str(error)}]}  # the two places are apart: the whole document
+            return {"errors": [{"pointer": "", "detail": str(error)}]}  # two places: point to the whole document
         case InvalidName(what=what, rule=rule):
             return {"what": what, "rule": rule}
         case QuotaExceeded(setting=setting, limit=limit, needed=needed, free=free):

@@ -1,8 +1,8 @@
 """
-The answers to an inventory, in the words of both families of routes, written while names are judged.
+The answers to an inventory, in the format of both families of routes, written while names are compared.
 
-What is told first, whether all is in sync and how many names are in each list, is known last. So the lists are written
-to scratch files, as the JSON they will be, and put together at the end; nothing is held in memory but their beginnings.
+The beginning of the answer, whether all is in sync and how many names are in each list, is known last. So the lists are
+written to scratch files, as the JSON they will be, and joined at the end; memory holds only their beginnings.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class _List:
     count: int = 0
 
     def add(self, texts: list[str]) -> None:
-        """Put *texts* at its end."""
+        """Append *texts*."""
         if texts:
             encoded = memoryview(_json(texts))[1:-1]
             self.file.append(b"," + encoded if self.count else encoded)
@@ -40,7 +40,7 @@ class _List:
 
 @define
 class JudgedNames:
-    """All names that were judged, by type and bucket, and, where asked for, a sentence for each that is not in sync."""
+    """All compared names, by type and bucket, and on request a sentence for each that is not in sync."""
 
     lists: dict[tuple[BackupType, Bucket], _List]
     issues: dict[tuple[BackupType, Bucket], _List] = field(factory=dict)
@@ -53,14 +53,14 @@ class JudgedNames:
                 self.issues[type, bucket].add([begin + name for name in names])
 
     def count(self, *buckets: Bucket, type: BackupType | None = None) -> int:
-        """How many names of *type*, or of all, are in *buckets*."""
+        """How many names of *type*, or of all types, are in *buckets*."""
         return sum(
             found.count for (of, bucket), found in self.lists.items() if bucket in buckets and type in (None, of)
         )
 
     @property
     def word(self) -> str:
-        """Whether both sides have the same."""
+        """The word for the result: whether both sides hold the same."""
         wrong = self.count(*(bucket for bucket in Bucket if bucket.issue))
         return "OUT_OF_SYNC" if wrong else "SYNCHRONIZED"
 
@@ -72,7 +72,7 @@ def written(
     *,
     with_issues: bool,
 ) -> ScratchFile:
-    """*answer*, one of those below, about *judged*. Whoever is given it leaves its context."""
+    """*answer*, one of those below, for *judged*. The caller leaves its context."""
     places = [(type, bucket) for type in BackupType for bucket in Bucket]
     with ExitStack() as held:
         names = JudgedNames({place: _List(held.enter_context(scratch.file())) for place in places})
@@ -88,7 +88,7 @@ def written(
 
 
 def content_of(file: ScratchFile) -> Iterator[bytes]:
-    """What is in *file*, in blocks."""
+    """The content of *file*, in blocks."""
     position = 0
     while block := file.read(position, BLOCK_BYTES):
         position += len(block)
@@ -117,7 +117,7 @@ def v1_report(names: JudgedNames, profile: str | None) -> Iterator[bytes]:
 
 
 def _buckets(names: JudgedNames, type: BackupType) -> Iterator[bytes]:
-    """The members of one type, and the brace behind them."""
+    """The members of one type, and the closing brace."""
     local = names.count(*(bucket for bucket in Bucket if bucket is not Bucket.EXTRA_REMOTE), type=type)
     remote = names.count(*(bucket for bucket in Bucket if bucket is not Bucket.MISSING_REMOTE), type=type)
     yield b'"local_count":%d,"remote_count":%d' % (local, remote)

@@ -1,1 +1,1 @@
-"""What happens before a route: framing, body, guard."""
+"""The steps before a route: framing, body, guard."""

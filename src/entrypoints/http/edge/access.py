@@ -1,8 +1,8 @@
 """
-Routes as they are declared: method, path, who may ask, and what answers, in one place.
+Declarations of routes: method, path, required access, and endpoint, in one place.
 
-The guard judges a request by the route that will answer it (see `guard`), so nothing is answered that does not say who
-may ask for it.
+The guard judges a request by the route that will answer it (see `guard`), so every route that answers declares its
+access.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class Where(Enum):
-    """Where a request names the profile it is about."""
+    """Where a request names the profile that it concerns."""
 
     PATH = "in its path: the guard judges it"
-    UPLOAD = "nowhere, but an upload, which belongs to whoever began it: the guard judges it"
+    UPLOAD = "nowhere, but an upload, which belongs to the principal that began it: the guard judges it"
     HANDLER = "in its query, form or metadata, or nowhere: the handler shows and takes only what the principal sees"
-    NONE = "nowhere: it is about no profile"
+    NONE = "nowhere: it concerns no profile"
 
 
 @frozen
 class Access:
-    """Any of *scopes* is needed; with none any principal will do. *is_open* needs nobody to be known at all."""
+    """Any of *scopes* is enough; with none, any principal is admitted. *is_open* admits requests without a token."""
 
     scopes: tuple[Scope, ...] = ()
     profile: Where = Where.NONE
@@ -45,7 +45,7 @@ OPEN = Access(is_open=True)
 
 
 def needs(*scopes: Scope, profile: Where = Where.PATH) -> Access:
-    """Any of *scopes*, for a profile that is named as *profile* says."""
+    """Access with any of *scopes*, for a profile named as *profile* says."""
     return Access(scopes, profile)
 
 
@@ -58,7 +58,7 @@ class GuardedRoute(Route):
 
 
 class _OwnPath(GuardedRoute):
-    """A path that may look like the end of an archive's name: what it does not offer, no other route does."""
+    """A path that may look like the end of an archive's name: for other methods no further route is tried."""
 
     def matches(self, scope: AsgiScope) -> tuple[Match, AsgiScope]:
         match, child = super().matches(scope)
@@ -69,9 +69,9 @@ def get(
     path: str, access: Access, endpoint: Endpoint, *, head: Access | None = None, is_own: bool = False
 ) -> GuardedRoute:
     """
-    A route for GET, and for HEAD, which may be open to others: *head*.
+    A route for GET, and for HEAD, which may need another access: *head*.
 
-    A path that *is_own* may look like the end of an archive's name: what it does not offer, no other route does.
+    A path that *is_own* may look like the end of an archive's name: for other methods no further route is tried.
     """
     kind = _OwnPath if is_own else GuardedRoute
     return kind(path, endpoint, {"GET": access} | ({} if head is None else {"HEAD": head}))
@@ -89,5 +89,5 @@ def post(path: str, access: Access, endpoint: Endpoint, *, is_own: bool = False)
 
 
 def access_table(routes: Iterable[GuardedRoute]) -> dict[tuple[str, str], Access]:
-    """Who may call what, by method and path."""
+    """The required access, by method and path."""
     return {(method, route.path): access for route in routes for method, access in route.accesses.items()}

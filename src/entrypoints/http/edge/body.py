@@ -1,9 +1,8 @@
 """
-Request bodies on their way from the event loop into the thread of a use case.
+Request bodies on their way from the event loop to the thread of a use case.
 
-A use case is synchronous and pulls blocks from an iterator; the event loop pushes what arrives. Between them stands a
-small bounded queue, so that neither runs ahead of the other by more than a few blocks and memory stays flat whatever
-the body's size.
+A use case is synchronous and pulls blocks from an iterator; the event loop pushes what arrives. A small bounded queue
+between them keeps either from running ahead by more than a few blocks, so memory stays flat whatever the body's size.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from ..answers.problems import Problem
 
 BLOCK_BYTES = 1 << 20  # large enough that hashing, inflating and writing a block outweigh handing it over
 BLOCKS_WAITING = 3  # with the two beside each, 8 MiB per upload; four each are no faster and cost 5 MiB more
-HURRIED_SECONDS = 1.0  # a connection this silent is taken for dead when somebody waits for what it holds
+HURRIED_SECONDS = 1.0  # a connection this silent is taken for dead when another request waits for what it holds
 
 Result = TypeVar("Result")
 
@@ -51,7 +50,7 @@ class BodyPipe:
         self.abandoned = False
 
     async def put(self, block: bytes) -> None:
-        """Hand *block* over, waiting while the queue is full."""
+        """Queue *block*, waiting while the queue is full."""
         await self._room.wait()
         with self._changed:
             if self.abandoned:
@@ -62,19 +61,19 @@ class BodyPipe:
             self._changed.notify()
 
     def end(self) -> None:
-        """Say that the body is complete."""
+        """Mark the body as complete."""
         with self._changed:
             self._ended = True
             self._changed.notify()
 
     def fail(self, error: TarkeepError | Problem) -> None:
-        """Have *error* raised at the iterating end, after what still waits: a resumable upload keeps that."""
+        """Raise *error* at the iterating end, after the queued blocks: a resumable upload keeps those."""
         with self._changed:
             self._error = error
             self._changed.notify()
 
     def abandon(self) -> None:
-        """Say that nothing more will be taken."""
+        """Stop taking blocks."""
         with self._changed:
             self.abandoned = True
             self._blocks.clear()
@@ -101,7 +100,7 @@ class BodyPipe:
 
 @frozen
 class MinimumRate:
-    """The least that must come: *bytes_per_second* on average over any *window_seconds* of waiting for the client."""
+    """The lowest rate accepted: *bytes_per_second*, averaged over any *window_seconds* of waiting for the client."""
 
     bytes_per_second: int
     window_seconds: float
@@ -111,25 +110,25 @@ class Patience:
     """
     How long a client may pause, and how slowly it may send.
 
-    Less long from the moment on that somebody else waits for what it holds. Only time in which the server waits for the
-    client counts, so nobody is too slow for having to wait for the server.
+    The pause is shorter once another request waits for what it holds. Only time in which the server waits for the
+    client counts, so a client is never too slow because it had to wait for the server.
     """
 
     def __init__(self, seconds: float, slowest: MinimumRate) -> None:
         self.seconds = seconds
         self.is_hurried = False
         self._slowest = slowest
-        self._waited_seconds = 0.0  # of the current window, and what came in it
+        self._waited_seconds = 0.0  # in the current window, and the bytes that arrived in it
         self._came_bytes = 0
         self._loop = asyncio.get_running_loop()
         self._pause: asyncio.Timeout | None = None
 
     def note(self, count_bytes: int) -> None:
         """
-        Count what came.
+        Count bytes that arrived.
 
         Raises:
-            Problem: too little did in the time waited for it.
+            Problem: too few arrived in the time spent waiting.
         """
         self._came_bytes += count_bytes
         if self._waited_seconds < self._slowest.window_seconds:
@@ -144,13 +143,13 @@ class Patience:
         self._came_bytes = 0
 
     def hurry(self) -> None:
-        """Let the client pause no longer than a moment. For any thread."""
+        """Reduce the pause that the client may make to a moment. For any thread."""
         with suppress(RuntimeError):  # the loop has ended, and with it the request
             self._loop.call_soon_threadsafe(self._hurry)
 
     @asynccontextmanager
     async def pause(self) -> AsyncIterator[None]:
-        """Raises TimeoutError when it lasts too long."""
+        """A context around waiting for the client; raises TimeoutError when that lasts too long."""
         began = self._loop.time()
         async with asyncio.timeout(self.seconds) as self._pause:
             yield
@@ -169,9 +168,9 @@ class Patience:
 
 class Incoming:
     """
-    What a client sends as the body of a request, read on demand; who is too slow is given up.
+    The body of a request as it arrives, read on demand; a client that is too slow is given up.
 
-    It is over when it is complete, or when `error` says why no more will come.
+    It is over when it is complete, or when `error` says why no more will arrive.
     """
 
     def __init__(self, receive: Receive, patience: Patience) -> None:
@@ -189,18 +188,18 @@ class Incoming:
             await self._read()
 
     def take(self) -> bytes:
-        """All bytes that are held."""
+        """All bytes held."""
         chunks, self._chunks, self._held_bytes = self._chunks, [], 0
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     @property
     def is_lost(self) -> bool:
-        """It is over and has nothing."""
+        """Whether it is over and holds no bytes."""
         return self.error is not None and not self._received_bytes
 
     @property
     def is_whole(self) -> bool:
-        """It came to its end."""
+        """Whether it arrived completely."""
         return self.is_over and self.error is None
 
     async def _read(self) -> None:
@@ -230,12 +229,12 @@ class Incoming:
 
 async def with_body(incoming: Incoming, work: Callable[[Iterator[bytes]], Result], *, executor: Executor) -> Result:
     """
-    Run *work* in a thread of *executor* on the blocks of what is *incoming*, and return what it returns.
+    Run *work* in a thread of *executor* on the blocks of *incoming*, and return its result.
 
     Raises:
         Problem: the client paused for longer than is allowed, or sent too slowly.
-        UploadInterrupted: the client went away.
-        Whatever *work* raises; the rest of the body is then left unread.
+        UploadInterrupted: the client disconnected.
+        Any error of *work*; the rest of the body is then left unread.
     """
     if incoming.is_whole:
         blocks = filter(None, (incoming.take(),))
@@ -251,15 +250,15 @@ async def with_body(incoming: Incoming, work: Callable[[Iterator[bytes]], Result
     running = asyncio.get_running_loop().run_in_executor(executor, run)
     pumping = asyncio.create_task(_pump(incoming, pipe))
     try:
-        # whichever ends first: a client is told of a refusal without having to send another byte
+        # whichever ends first: a client gets a refusal without having to send another byte
         await asyncio.wait((running, pumping), return_when=asyncio.FIRST_COMPLETED)
         if pumping.done():
             pumping.result()
             pipe.end()
     except (TarkeepError, Problem) as error:
         pipe.fail(error)
-    except BaseException:  # the server stops, or failed itself: the thread must not wait for blocks that never come
-        running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # nobody else will ask for it
+    except BaseException:  # the server stops, or failed: the thread must not wait for blocks that will never arrive
+        running.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # retrieve an unhandled error
         pipe.fail(UploadInterrupted(0))
         raise
     finally:

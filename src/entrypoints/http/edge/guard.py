@@ -1,7 +1,7 @@
 """
-The guard, which judges every request by what the route that will answer it says of who may ask (see `access`).
+The guard, which judges every request by the access that the answering route declares (see `access`).
 
-The rule: a request is judged by its head alone, before a byte of its body is read and before anything is looked up for
+The rule: a request is judged by its head only, before a byte of its body is read and before anything is looked up for
 it.
 """
 
@@ -34,7 +34,7 @@ from .access import Access, GuardedRoute, Where
 PRINCIPAL = "tarkeep.principal"
 WROTE = "tarkeep.wrote"
 
-FAILURES = 30  # wrong tokens an address may show at once; one more every FAILURE_SECONDS
+FAILURES = 30  # wrong tokens accepted from an address in a burst; one more every FAILURE_SECONDS
 FAILURE_SECONDS = 2.0
 MAX_ADDRESSES = 10_000
 
@@ -42,14 +42,14 @@ _LOCAL_NAME = "localhost"
 
 
 def principal_of(request: Request) -> Principal:
-    """Who makes *request*, as the guard let him in."""
+    """The principal of *request*, as determined by the guard."""
     principal: Principal = request.scope[PRINCIPAL]
     return principal
 
 
 @frozen
 class Written:
-    """What a request wrote, for the audit log: *result* is a word such as ``new``, *upload* by which it was stored."""
+    """What a request wrote, for the audit log: *result* is a word such as ``new``, *upload* the upload it came by."""
 
     what: str
     sha256: str | None
@@ -59,20 +59,20 @@ class Written:
 
 def note_written(request: Request, what: object, sha256: str | None, result: str) -> None:
     """
-    Have it entered into the audit log, before the answer is sent, that *request* wrote *what*.
+    Note that *request* wrote *what*, to be added to the audit log before the answer is sent.
 
-    Work with a body notes it itself, so that the thread that wrote it enters it, too (`Context.enter_written`).
+    Work with a body notes this itself, so that the thread that wrote also adds it (`Context.enter_written`).
     """
     request.scope[WROTE] = Written(str(what), sha256, result)
 
 
 def note_received(request: Request, received: Received) -> None:
-    """The same of an archive that was received."""
+    """Note that an archive was received."""
     note_written(request, received.archive.id, received.archive.digests.sha256, received.outcome.value)
 
 
 def note_stored(request: Request, upload: Upload) -> None:
-    """The same of the archive that *upload* was stored as, which is entered once, whoever tells of it how often."""
+    """Note the archive that *upload* was stored as; it is added once, however many answers report it."""
     if upload.archive is not None:
         result = f"stored by upload {upload.id}"
         request.scope[WROTE] = Written(str(upload.archive), upload.sha256, result, upload)
@@ -80,12 +80,12 @@ def note_stored(request: Request, upload: Upload) -> None:
 
 @define
 class Failures:
-    """How many more wrong tokens each address may show: a bucket that fills up again. For the event loop alone."""
+    """How many more wrong tokens each address may send: a bucket that refills. For the event loop only."""
 
     _left: OrderedDict[str, tuple[float, float]] = field(factory=OrderedDict, init=False)
 
     def take(self, address: str) -> float:
-        """Count one; 0 if it was within the limit, else the seconds until there is room again."""
+        """Count one; 0 if it was within the limit, else the seconds until the next one is allowed."""
         now = time.monotonic()
         left, since = self._left.pop(address, (float(FAILURES), now))
         left = min(FAILURES, left + (now - since) / FAILURE_SECONDS)
@@ -98,7 +98,7 @@ class Failures:
 
 @define
 class Guard:
-    """Judges requests. *names* are hosts that an open server may be called by, besides its loopback addresses."""
+    """Judges requests. *names* are the hosts that an open server may be called by, besides its loopback addresses."""
 
     tarkeep: Tarkeep
     routes: Sequence[GuardedRoute]
@@ -108,12 +108,12 @@ class Guard:
 
     def judge(self, scope: AsgiScope) -> None:
         """
-        Let the request in, with its principal in *scope*, or not.
+        Admit the request, with its principal in *scope*, or raise.
 
         Raises:
-            NotAuthenticated, ScopeMissing, ProfileNotFound, UploadNotFound: he is not.
+            NotAuthenticated, ScopeMissing, ProfileNotFound, UploadNotFound: the principal is not admitted.
             BackendUnavailable: the tokens cannot be read.
-            Problem: too many wrong tokens came from there, or the request was made by a web page of another site.
+            Problem: too many wrong tokens came from its address, or a web page of another site made the request.
         """
         headers = Headers(scope=scope)
         self._see_through_proxies(scope, headers)
@@ -128,7 +128,7 @@ class Guard:
             raise self._refusal(decision, address)
         if principal.token is None:
             self._refuse_foreign_host(headers)
-        if principal.token is None or is_basic:  # what a browser sends along by itself
+        if principal.token is None or is_basic:  # a browser may have sent it by itself
             self._refuse_foreign_page(headers)
         scope[PRINCIPAL] = principal
         if access is not None:
@@ -143,16 +143,16 @@ class Guard:
             self.tarkeep.uploads.check_owner(parameters["upload"], principal.token)
 
     def _access(self, scope: AsgiScope) -> tuple[Access | None, dict[str, str]]:
-        """What the route that will answer says; None where none will."""
+        """The access declared by the route that will answer, and its path parameters; None if there is no route."""
         for route in self.routes:
             match, found = route.matches(scope)
             if match is Match.FULL:
-                # a method that it does not have is answered 405 there
+                # the route answers 405 to a method it does not have
                 return route.accesses.get(scope["method"]), found["path_params"]
         return None, {}
 
     def _refusal(self, decision: Decision, address: str) -> Exception:
-        # a right token comes in all the same: behind one address there may be many, and none of them is to blame
+        # a right token is admitted all the same: many clients may share an address, and none of them is to blame
         wait = self._failures.take(address) if decision.verdict is not Admission.MISSING else 0.0
         if wait:
             headers = {"Retry-After": str(int(wait) + 1)}
@@ -161,7 +161,7 @@ class Guard:
         return NotAuthenticated(decision.verdict.value)
 
     def _see_through_proxies(self, scope: AsgiScope, headers: Headers) -> None:
-        """Take the address and scheme of the client from the headers of a proxy that is trusted, and of no other."""
+        """Take the client's address and scheme from the headers of a trusted proxy, and only from those."""
         if not self.proxies or not scope.get("client") or not is_within(scope["client"][0], self.proxies):
             return
         for hop in reversed([part.strip() for part in ",".join(headers.getlist("x-forwarded-for")).split(",")]):
@@ -176,8 +176,8 @@ class Guard:
             scope["scheme"] = headers["x-forwarded-proto"]
 
     def _refuse_foreign_host(self, headers: Headers) -> None:
-        # a web page whose name was made to point here (DNS rebinding) still sends its own name; HTTP/1.0, which may
-        # have no Host, is spoken by no browser
+        # a web page whose name was pointed here (DNS rebinding) still sends its own name; HTTP/1.0, which may lack
+        # Host, is spoken by no browser
         host = headers.get("host")
         if host is not None and not self._is_own(host):
             detail = (
@@ -225,7 +225,7 @@ def _netloc(origin: str) -> str | None:
 
 
 def _presented(headers: Headers) -> tuple[str | None, bool]:
-    """The token in *headers*, and whether it came as a password."""
+    """The token in *headers*, and whether it was sent as a password."""
     scheme, _, value = headers.get("authorization", "").strip().partition(" ")
     value = value.strip()
     match scheme.lower():

@@ -1,8 +1,8 @@
 """
-What a request asks for: its method, or the one that a client which can only send POST names in a header.
+The method of a request: its own, or the one in a header, for clients that can only send POST.
 
-The rule: it is settled here, once, before anything is judged or looked up. Whoever came later to a method of his own
-would let in a request that was judged as another.
+The rule: it is determined once, here, before anything is judged or looked up. A handler that determined it again might
+admit a request that was judged as another.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def effective_method(scope: Scope) -> str:
     """
     The method that *scope* is judged and answered by, in upper case.
 
-    ``X-HTTP-Method-Override`` counts on a POST to a resumable upload alone, for which tus has it: what needs no right
-    must not turn into what does. Elsewhere nobody needs it, and a HEAD by another name would have to be answered like
-    the POST that carries it.
+    ``X-HTTP-Method-Override`` only counts on a POST to a resumable upload, for which tus defines it: a method that
+    needs no right must not turn into one that does. No other client needs it, and a HEAD in disguise would have to be
+    answered like the POST that carries it.
     """
     sent = str(scope["method"])
     named = _named(scope) if sent == "POST" and is_of_uploads(scope["path"]) else []
@@ -45,7 +45,7 @@ def refuse_two_methods(scope: Scope) -> None:
 
 
 def is_of_uploads(path: str) -> bool:
-    """Whether *path* is that of resumable uploads, or of one of them."""
+    """Whether *path* is that of the resumable uploads, or of one of them."""
     return path == COLLECTION or path.startswith(COLLECTION + "/")
 
 

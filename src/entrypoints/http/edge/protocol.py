@@ -2,10 +2,10 @@
 HTTP/1.1 on the wire: uvicorn's protocol over httptools, with the checks that neither of them makes.
 
 httptools refuses ambiguous framing (Content-Length together with Transfer-Encoding, and the like), so smuggling ends
-in a 400. What it lets pass is refused here: a request without, with two, or with an impossible ``Host``; a version
+in a 400. This module refuses what it lets pass: a request without, with two, or with an impossible ``Host``; a version
 other than 1.0 and 1.1; any transfer coding but ``chunked``, and that in HTTP/1.0; an endless head, trailer or chunk
-extension, and a head that never completes. Trailers are dropped, since what a head said has been judged by then.
-Whatever is refused at this level is answered once and the connection is closed.
+extension, and a head that never completes. Trailers are dropped, since the request was judged by its head.
+A request refused at this level is answered once and the connection is closed.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _HOST = re.compile(rb"([A-Za-z0-9._~%-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]*)?")
 
 
 class StrictHttpProtocol(HttpToolsProtocol):
-    """One connection. `header_seconds` is set on the subclass a server makes for itself."""
+    """One connection. Each server sets `header_seconds` on a subclass of its own."""
 
     header_seconds: float = 10.0
 
     _head_bytes = 0
-    _unfinished_bytes = 0  # since the parser last came to the end of a head or a request, or had some body
+    _unfinished_bytes = 0  # since the parser last reached the end of a head or a request, or some body
     _got_on = False
     _deadline: asyncio.TimerHandle | None = None
     _refused = False
-    _active: RequestResponseCycle | None = None  # being answered; uvicorn's `cycle` is the last one read
+    _active: RequestResponseCycle | None = None  # the request being answered; uvicorn's `cycle` is the last one read
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -73,10 +73,10 @@ class StrictHttpProtocol(HttpToolsProtocol):
             self._refuse(problem or _bad_framing("the request is not well-formed HTTP/1.1"))
             return
         if self._deadline is None and self._is_idle():
-            # the parser skips line ends before a request, so whoever sends nothing else has not begun one for it
+            # the parser skips line ends before a request, so a client that sends nothing else has not begun one
             self._expect_head()
-        # a single header, trailer or chunk extension is handed over, if at all, only when it is complete, and is kept
-        # until then, so an endless one is seen here alone
+        # the parser delivers a single header, trailer or chunk extension, if at all, only once it is complete, and
+        # buffers it until then, so an endless one is only noticed here
         self._unfinished_bytes = 0 if self._got_on else self._unfinished_bytes + len(data)
         if self._unfinished_bytes > MAX_HEAD_BYTES:
             self._refuse(_too_large())
@@ -122,25 +122,25 @@ class StrictHttpProtocol(HttpToolsProtocol):
         if hosts and not _HOST.fullmatch(hosts[0]):
             raise _Refusal(_bad_framing("the Host header is not the name or address of a host"))
         codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
-        # RFC 9112 6.1: with HTTP/1.0 the framing is faulty, and a coding that is not taken off here would be stored
+        # RFC 9112 6.1: with HTTP/1.0 the framing is faulty; and any coding not decoded here would be stored
         if codings and (version == "1.0" or codings != [b"chunked"]):
             raise _Refusal(_bad_framing("the only transfer coding is chunked, in HTTP/1.1"))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._active = cycle
         cycle.transport = _HeadWithBody(self.transport, self.loop)  # type: ignore[assignment]  # all that a cycle needs
-        cycle.scope[CUT] = partial(self._cut, cycle)  # type: ignore[literal-required]  # a scope may have others, too
+        cycle.scope[CUT] = partial(self._cut, cycle)  # type: ignore[literal-required]  # extra keys are allowed
         if cycle.scope["http_version"] == "1.0":
             app = _without_chunks(app, cycle)
         super()._start_asgi_task(cycle, app)
 
     def _cut(self, cycle: RequestResponseCycle) -> None:
-        """Close, in the middle of the answer: what was written is sent, and nothing more."""
-        cycle.disconnected = True  # or uvicorn calls it a fault of the application
+        """Close in the middle of the answer: bytes written so far are sent, and nothing more."""
+        cycle.disconnected = True  # otherwise uvicorn reports a fault of the application
         self.transport.close()
 
     def _leave_active(self) -> None:
-        """Tell the request being answered that nobody listens; uvicorn tells the last one read alone."""
+        """Tell the request being answered that its client is gone; uvicorn only tells the last one read."""
         if self._active is not None and not self._active.response_complete:
             self._active.disconnected = True
             self._active.message_event.set()
@@ -193,9 +193,9 @@ class StrictHttpProtocol(HttpToolsProtocol):
 
 class _HeadWithBody:
     """
-    The transport of a cycle, which sends the head of an answer together with what follows it at once.
+    The transport of a cycle, which sends the head of an answer together with the first bytes of its body.
 
-    Two writes are two calls to the kernel, two packets, and two times that the client is woken.
+    Two writes would be two system calls, two packets, and would wake the client twice.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -236,7 +236,7 @@ class _Refusal(Exception):
 
 
 def _without_chunks(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
-    """*app*, whose answers of unknown length end with the connection: uvicorn sends chunks, which HTTP/1.0 has not."""
+    """*app*, with answers of unknown length ended by closing: uvicorn sends chunks, which HTTP/1.0 lacks."""
 
     async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         is_unknown = False

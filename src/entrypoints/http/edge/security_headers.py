@@ -1,8 +1,8 @@
 """
-What every answer says to browsers and caches, whoever makes it: the application, or the protocol that refuses a head.
+The headers of every answer for browsers and caches, made by the application or by the protocol that refuses a head.
 
-The rule: an answer is what its type says and no page, may be framed, embedded and read by no other site, and is kept by
-no cache; unless it says otherwise itself.
+The rule: an answer is of its declared type and not a page, may not be framed, embedded or read by another site, and is
+not cached; unless it says otherwise itself.
 """
 
 from __future__ import annotations
@@ -20,6 +20,6 @@ _HEADERS = (
 
 
 def missing_in(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
-    """Those that an answer with *headers*, their names in lower case, does not have yet."""
+    """The headers that an answer with *headers*, their names in lower case, does not have yet."""
     said = {name for name, _ in headers}
     return (header for header in _HEADERS if header[0] not in said)

@@ -1,4 +1,4 @@
-"""The server's certificate: loaded so that nothing older than TLS 1.2 is spoken, and shown by its fingerprint."""
+"""The server's certificate: loaded for TLS 1.2 or newer, and shown by its fingerprint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _END = "-----END CERTIFICATE-----"
 
 def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     """
-    The context of a server with *certificate* (PEM, with what signed it behind it) and *key*; None without one.
+    The context of a server with *certificate* (PEM, followed by its issuers) and *key*; None without a certificate.
 
     Raises:
         InvalidSetting: one of the two is missing, cannot be read, or does not belong to the other.
@@ -22,7 +22,7 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
         return None
     if certificate is None or key is None:
         missing, there = ("tls_certificate", "tls_key") if certificate is None else ("tls_key", "tls_certificate")
-        raise InvalidSetting(missing, f"{there} is given, and needs it")
+        raise InvalidSetting(missing, f"must be given together with {there}")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     load_certificate(context, certificate, key)
@@ -31,10 +31,10 @@ def tls_context(certificate: Path | None, key: Path | None) -> ssl.SSLContext | 
 
 def load_certificate(context: ssl.SSLContext, certificate: Path | None, key: Path | None) -> None:
     """
-    Have connections that begin from now on in *context* use *certificate* and *key*.
+    Make connections that begin from now on in *context* use *certificate* and *key*.
 
     Raises:
-        InvalidSetting: as `tls_context`; what the context uses then is not known.
+        InvalidSetting: as `tls_context`; which certificate the context uses then is undefined.
     """
     if certificate is None or key is None:
         return
@@ -44,15 +44,15 @@ def load_certificate(context: ssl.SSLContext, certificate: Path | None, key: Pat
         except OSError as error:
             raise InvalidSetting(setting, f"{file}: {error.strerror}") from error
     try:
-        # an empty password: a key that wants one must not make the server wait for it at the terminal
+        # an empty password: an encrypted key must not make the server prompt at the terminal
         context.load_cert_chain(certificate, key, password="")
     except ssl.SSLError as error:
-        reason = f"{certificate} and {key} are no certificate and its key without a password, in PEM"
+        reason = f"{certificate} and {key} are not a certificate and its key without a password, in PEM"
         raise InvalidSetting("tls_certificate", f"{reason} ({error.reason or 'not readable'})") from error
 
 
 def certificate_fingerprint(certificate: Path | None) -> str | None:
-    """The SHA-256 of *certificate*, as browsers and ``tarkeep --fingerprint`` have it; None without one."""
+    """The SHA-256 of *certificate*, as shown by browsers and ``tarkeep --fingerprint``; None without one."""
     if certificate is None:
         return None
     begin, end, _ = certificate.read_text().partition(_END)

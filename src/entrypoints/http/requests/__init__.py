@@ -1,1 +1,1 @@
-"""Reading what a client says."""
+"""Parsing requests."""

@@ -1,9 +1,8 @@
 """
-Reading inventories: one JSON document, or one archive a line, of any length, in memory for some hundred archives.
+Reading inventories: one JSON document, or one archive per line, of any length, holding some hundred archives at once.
 
-The document is taken apart at its members and at the elements of its lists, by the brackets outside strings; whether
-each part is JSON, and of the right shape, is left to msgspec. Parts are bounded, so that no client decides how much is
-held.
+The document is split at its members and at the elements of its lists, by the brackets outside strings; msgspec checks
+whether each part is JSON, and of the right shape. Parts are bounded, so that no client decides how much memory is used.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ MAX_ARCHIVE_BYTES = 1 << 16
 """The longest description of one archive."""
 
 MAX_MEMBER_BYTES = 1 << 20
-"""The longest member of the document that is not looked at."""
+"""The longest member of the document that is skipped."""
 
 MAX_NAME_CHARACTERS = 1024
 
@@ -45,7 +44,7 @@ class LocalArchiveLine(SentArchive, kw_only=True):
 
 
 class _Document(msgspec.Struct):
-    """What a document has to be like, for the words msgspec finds for one that is not."""
+    """The required shape of a document, used for msgspec's error messages."""
 
     local_backups: dict[str, msgspec.Raw]
     profile: str | None = None
@@ -67,9 +66,9 @@ _BYTE = re.compile(r"\(byte (\d+)\)")
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _STRING = rb'"(?>[^"\\]++|\\.)*+"'
 _WHOLE_STRING = re.compile(_STRING, re.DOTALL)
-_BRACKET = re.compile(_STRING + rb'|[\[\]{}"]', re.DOTALL)  # a lone quote begins a string whose end is not there yet
+_BRACKET = re.compile(_STRING + rb'|[\[\]{}"]', re.DOTALL)  # a lone quote begins a string whose end has not arrived
 _SCALAR = re.compile(rb"[^ \t\r\n,:\[\]{}\"]*+")
-# As many objects as there are without anything nested, each with its comma: how archives are described.
+# As many flat objects as possible, each with its comma: that is how archives are described.
 _FLAT_OBJECTS = re.compile(rb'(?>[ \t\r\n]*+\{(?>[^{}"\[\]]++|' + _STRING + rb")*+\}[ \t\r\n]*+,)*+", re.DOTALL)
 
 
@@ -77,7 +76,7 @@ class InventoryDocument:
     """
     An inventory as one JSON document, read from *blocks* while its `entries` are iterated over.
 
-    *profile* is what it says of that once all were.
+    *profile* is its member of that name, known after the iteration.
     """
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
@@ -89,7 +88,7 @@ class InventoryDocument:
         The archives in it, once.
 
         Raises:
-            InvalidType: a type is none of the three.
+            InvalidType: a type is not one of the three.
             Problem: ``invalid-json``, or ``validation-failed`` with JSON pointers to the places.
         """
         text = self._text
@@ -136,17 +135,17 @@ class InventoryDocument:
 
 
 class _Text:
-    """A JSON text in blocks, of which no more is held than the part at hand."""
+    """A JSON text in blocks, which holds no more than the current part."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         self._blocks = iter(blocks)
         self._held = b""
-        self._at = 0  # in what is held
+        self._at = 0  # position in the held bytes
         self._dropped_bytes = 0
-        self._has_guessed = False  # where elements end, in what is held, and wrongly
+        self._has_guessed = False  # a guess where elements end, in the held bytes, was wrong
 
     def peek(self) -> bytes:
-        """The next byte that is no space, which is not taken; nothing at the end."""
+        """The next byte that is not white space, without consuming it; empty at the end."""
         while True:
             space = _SPACE.match(self._held, self._at)
             self._at = space.end() if space else self._at
@@ -154,7 +153,7 @@ class _Text:
                 return self._held[self._at : self._at + 1]
 
     def members(self) -> Iterator[str]:
-        """The names in the object at hand; whoever iterates takes the value after each."""
+        """The names in the current object; the caller consumes the value after each."""
         self._take(b"{")
         if self._ends(b"}"):
             return
@@ -169,7 +168,7 @@ class _Text:
             self._take(b",")
 
     def elements(self) -> Iterator[None]:
-        """Stand before each element of the list at hand; whoever iterates takes one, or all but the last."""
+        """Stop before each element of the current list; the caller consumes one, or all but the last."""
         self._take(b"[")
         if self._ends(b"]"):
             return
@@ -180,11 +179,11 @@ class _Text:
             self._take(b",")
 
     def several(self, decoder: msgspec.json.Decoder[list[Decoded]], pointer: str, index: int) -> list[Decoded]:
-        """Elements that stand in a list from *index* on with a comma behind each, as many as can be seen, or none."""
+        """Elements of a list from *index* on, each followed by a comma, as many as are visible; may be empty."""
         end = -1 if self._has_guessed else self._held.rfind(b"},", self._at)
         if end >= 0:
-            # Most likely the last element ends there. If what is before can be read as a list, one does; if not, it may
-            # be inside a text or an object. Once a block, so that no text makes this slow.
+            # Most likely the last element ends there. If the bytes before parse as a list, one does; if not, it may be
+            # inside a text or an object. Tried once per block, so that no text makes this slow.
             try:
                 found = decoder.decode(b"[" + self._held[self._at : end + 1] + b"]")
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -200,13 +199,13 @@ class _Text:
         return decoded(decoder, b"[" + raw + b"]", "the body", pointer, at - 1, index)
 
     def decoded(self, decoder: msgspec.json.Decoder[Decoded], most_bytes: int, what: str, pointer: str = "") -> Decoded:
-        """The value at hand, which is called *what*, and has at most so many bytes."""
+        """The current value, of at most *most_bytes*; *what* names it in messages."""
         raw = self.value(most_bytes, what)
         return decoded(decoder, raw, "the body", pointer, self._dropped_bytes + self._at - len(raw))
 
     def value(self, most_bytes: int, what: str) -> bytes:
         """
-        The whole value at hand; whether it is JSON inside is for others to say.
+        The whole current value; its content may not be valid JSON.
 
         Raises:
             Problem: it has more than *most_bytes*.
@@ -233,7 +232,7 @@ class _Text:
         raise Problem(400, "invalid-json", f"the body is not readable as JSON: {reason} ({where})")
 
     def _end_of(self, first: bytes) -> int | None:
-        """Where the value ends that begins with *first*; None where that is not to be seen in what is held."""
+        """The position of the end of the value that begins with *first*; None if the held bytes do not show it."""
         if first == b'"':
             string = _WHOLE_STRING.match(self._held, self._at)
             return None if string is None else string.end()
@@ -265,7 +264,7 @@ class _Text:
         return is_there
 
     def _more(self) -> bool:
-        """Hold the next block, too; False at the end."""
+        """Read the next block; False at the end."""
         block = next(self._blocks, b"")
         if not block:
             return False
@@ -281,10 +280,10 @@ class _Text:
 
 def line_entries(blocks: Iterable[bytes]) -> Iterator[InventoryEntry]:
     """
-    The entries of an inventory sent as NDJSON, one archive a line, in *blocks*.
+    The entries of an inventory sent as NDJSON, one archive per line, in *blocks*.
 
     Raises:
-        InvalidType: a type is none of the three.
+        InvalidType: a type is not one of the three.
         Problem: as `InventoryDocument.entries`, with the number of the line.
     """
     for number, line in enumerate(_lines(blocks), 1):
@@ -309,7 +308,7 @@ def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 def entry_of(type: BackupType, local: SentArchive, pointer: str, index: int) -> InventoryEntry:
     """
-    What a client said of an archive, which stands at *index* below *pointer*, validated.
+    A client's description of an archive, at *index* below *pointer*, validated.
 
     Raises:
         Problem: ``validation-failed``: its name is too long, its size negative or a digest unreadable.
@@ -323,7 +322,7 @@ def entry_of(type: BackupType, local: SentArchive, pointer: str, index: int) -> 
         type,
         name,
         size,
-        _digest("md5", md5, pointer, index) if md5 else None,  # the original's clients send "" where they have none
+        _digest("md5", md5, pointer, index) if md5 else None,  # clients of the original send "" for a missing one
         _digest("sha256", sha256, pointer, index) if sha256 else None,
     )
 
@@ -345,9 +344,9 @@ def decoded(
     decoder: msgspec.json.Decoder[Decoded], raw: bytes, where: str, pointer: str = "", at: int = 0, index: int = 0
 ) -> Decoded:
     """
-    *raw* decoded; *where* it stands in words, and the JSON *pointer* to it, for what is wrong with it.
+    *raw* decoded; *where* names its place in words, and *pointer* is the JSON pointer to it, both for error messages.
 
-    It begins at byte *at* of the whole, and a list at *index* of that in the whole.
+    It begins at byte *at* of the whole text, and, for a part of a list, at *index* of that list.
 
     Raises:
         Problem: ``invalid-json`` or ``validation-failed``.

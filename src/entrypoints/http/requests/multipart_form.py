@@ -1,8 +1,8 @@
 """
-An upload as ``multipart/form-data``: one file, and fields that say what it is, before or after it.
+An upload as ``multipart/form-data``: one file, and fields that describe it, before or after it.
 
-The file's bytes are passed on as they come; nothing is spooled. Parsing is the library multipart's; what may stand in
-the form is decided here.
+The file's bytes are passed on as they arrive; nothing is spooled. The library multipart parses; this module decides
+what the form may contain.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .parameters import LINEAGE, check_lineage, checked_text, lineage, stated_ti
 MAX_PARTS = 16
 MAX_FIELD_BYTES = 4096
 FORM_BYTES = 500 << 20
-"""The largest archive that comes in a form, where no limit is set for all: what the original took."""
+"""The largest archive accepted in a form, if no general limit is set: that of the original."""
 
 _HOW = "use curl -F file=@archive.tar.gz"
 _FIELDS = frozenset({"type", "profile", "md5", "sha256", *LINEAGE})
@@ -62,7 +62,7 @@ class MultipartUpload:
     """
     The form in *body*. First iterate `file_blocks` to its end, then ask for the `offer`.
 
-    Names and types are judged as soon as they are seen, so that a wrong one is refused before the file is received.
+    Names and types are checked as soon as they arrive, so that a wrong one is refused before the file is received.
     """
 
     boundary: str
@@ -77,9 +77,9 @@ class MultipartUpload:
         The bytes of the file.
 
         Raises:
-            Problem: the form is broken or not what is expected.
-            InvalidName, InvalidType, InvalidDigest, ProfileNotFound: by what the fields say.
-            TooLarge: by the bytes.
+            Problem: the form is malformed or has unexpected parts.
+            InvalidName, InvalidType, InvalidDigest, ProfileNotFound: a field is not valid.
+            TooLarge: the file is too large.
         """
         parser = PushMultipartParser(
             self.boundary, max_header_size=4096, max_header_count=8, max_segment_count=MAX_PARTS
@@ -120,7 +120,7 @@ class MultipartUpload:
 
     def offer(self) -> Offer:
         """
-        What the form says of the file; after `file_blocks` has ended.
+        The form's description of the file; after `file_blocks` has ended.
 
         Raises:
             ProfileNotFound: it is for a profile that the principal does not see.

@@ -1,4 +1,4 @@
-"""Reading what stands in paths, queries and headers; whatever is wrong there is told before anything is done."""
+"""Parsing of paths, queries and headers; their errors are reported before anything is done."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def checked_text(text: str, where: str) -> str:
 
 def check_target(raw_path: bytes, query: bytes) -> None:
     """
-    Judge a request target: percent encoding well formed, UTF-8 below it, no control characters.
+    Check a request target: percent encoding well formed, valid UTF-8 after decoding, no control characters.
 
     Raises:
         Problem: ``invalid-encoding``.
@@ -58,7 +58,7 @@ def check_target(raw_path: bytes, query: bytes) -> None:
 
 def allows_gaps(query: QueryParams) -> bool:
     """
-    The query parameter *allow_gaps*: whether names may lack of what is given back.
+    The query parameter *allow_gaps*: whether the content may lack names.
 
     Raises:
         Problem: ``invalid-parameter``.
@@ -71,7 +71,7 @@ def allows_gaps(query: QueryParams) -> bool:
 
 def requested_path(text: str, what: str = "path") -> bytes:
     """
-    The path in a tree that *text*, the parameter *what*, is of.
+    The path within a tree given by *text*, the value of the parameter *what*.
 
     Raises:
         Problem: ``invalid-encoding``, ``invalid-parameter``.
@@ -114,8 +114,8 @@ def declared_digests(headers: Headers) -> DeclaredDigests:
     The digests a request declares: ``Repr-Digest`` (RFC 9530), ``X-Checksum-Sha256`` (hex), ``Content-MD5`` (RFC 1864).
 
     Raises:
-        InvalidDigest: one is not readable.
-        Problem: ``digest-unsupported`` where a Repr-Digest has no algorithm known here; ``digest-invalid`` where two
+        InvalidDigest: one cannot be parsed.
+        Problem: ``digest-unsupported`` if a Repr-Digest has no supported algorithm; ``digest-invalid`` if two
             differ.
     """
     found: list[tuple[str, str]] = []
@@ -133,11 +133,11 @@ def declared_digests(headers: Headers) -> DeclaredDigests:
 
 
 LINEAGE = ("parent", "snapshot_before", "snapshot_after", "taken_at")
-"""What a sender may say of where an archive comes from: fields of a form, keys of Upload-Metadata, and headers."""
+"""What a sender may say about the origin of an archive: fields of a form, keys of Upload-Metadata, and headers."""
 
 
 def lineage_headers(headers: Headers) -> dict[str, str]:
-    """What ``Tarkeep-Parent`` (percent-encoded), ``Tarkeep-Snapshot-Before``, ``-After`` and ``-Taken-At`` say."""
+    """The values of ``Tarkeep-Parent`` (percent-encoded), ``Tarkeep-Snapshot-Before``, ``-After`` and ``-Taken-At``."""
     said = {}
     for name in LINEAGE:
         value = headers.get(f"tarkeep-{name.replace('_', '-')}")
@@ -147,7 +147,7 @@ def lineage_headers(headers: Headers) -> dict[str, str]:
 
 
 def check_lineage(name: str, value: str) -> None:
-    """Judge one of `LINEAGE` as soon as it is seen. Raises as `lineage` and `stated_time`."""
+    """Check one of `LINEAGE` as soon as it arrives. Raises as `lineage` and `stated_time`."""
     if name == "taken_at":
         stated_time(value)
     else:
@@ -156,10 +156,10 @@ def check_lineage(name: str, value: str) -> None:
 
 def lineage(said: Mapping[str, str]) -> Lineage:
     """
-    Where an archive comes from, by what its sender *said*; what is empty is not said.
+    The origin of an archive, from the values that its sender *said*; empty ones count as missing.
 
     Raises:
-        InvalidType, InvalidName, InvalidDigest: by what is not readable.
+        InvalidType, InvalidName, InvalidDigest: a value cannot be parsed.
         Problem: ``invalid-parameter``: a parent that is not ``TYPE/NAME``.
     """
     parent = None
@@ -177,10 +177,10 @@ def lineage(said: Mapping[str, str]) -> Lineage:
 
 def noted(headers: Headers) -> tuple[str, ...]:
     """
-    What ``Tarkeep-Notes`` says of the archive: notes for people, each percent-encoded, separated by commas.
+    The value of ``Tarkeep-Notes``: notes for people about the archive, each percent-encoded, separated by commas.
 
     Raises:
-        Problem: ``invalid-encoding``, or ``invalid-parameter`` where no archive may have such notes.
+        Problem: ``invalid-encoding``, or ``invalid-parameter`` if no archive may have such notes.
     """
     value = headers.get("tarkeep-notes", "")
     items = [unquote(item.strip(), errors="replace") for item in value.split(",")]
@@ -191,7 +191,7 @@ def noted(headers: Headers) -> tuple[str, ...]:
 
 
 def in_utc(moment: datetime) -> datetime | None:
-    """*moment*, which has a zone, in UTC; None where that lies before the year 1 or after the year 9999."""
+    """*moment*, which has a zone, in UTC; None if that is before the year 1 or after the year 9999."""
     try:
         return moment.astimezone(UTC)
     except OverflowError:
@@ -200,7 +200,7 @@ def in_utc(moment: datetime) -> datetime | None:
 
 def stated_time(text: str | None) -> datetime | None:
     """
-    A time as a sender states it, with its zone, in UTC; None where there is none.
+    A time stated by a sender, with its zone, in UTC; None if *text* is missing.
 
     Raises:
         Problem: ``invalid-parameter``.
@@ -235,5 +235,5 @@ def _repr_digest(value: str) -> list[tuple[str, str]]:
 def _from_base64(algorithm: str, text: str) -> str:
     try:
         return parse_digest(algorithm, base64.b64decode(text, validate=True).hex())
-    except ValueError:  # binascii.Error is one; so is the complaint about characters beyond ASCII
+    except ValueError:  # binascii.Error is a subclass; characters beyond ASCII raise it, too
         raise InvalidDigest(algorithm, text) from None

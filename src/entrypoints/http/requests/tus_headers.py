@@ -1,5 +1,5 @@
 """
-The header fields of tus 1.0, read and written. What they mean is judged in `domain.uploads`.
+The header fields of tus 1.0, parsed and written. `domain.uploads` judges their meaning.
 
 Protocol: https://tus.io/protocols/resumable-upload.
 """
@@ -36,7 +36,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.ASC
 
 def check_version(headers: Headers, *, must_be_there: bool) -> None:
     """
-    Judge ``Tus-Resumable``. Plain HTTP clients may ask and send on without it.
+    Check ``Tus-Resumable``. Plain HTTP clients may ask and continue without it.
 
     Raises:
         Problem: 412 ``tus-version``.
@@ -50,7 +50,7 @@ def check_version(headers: Headers, *, must_be_there: bool) -> None:
 
 def whole_header(headers: Headers, name: str) -> int | None:
     """
-    The header *name* as a number of bytes, None where it is not there.
+    The header *name* as a number of bytes, None if it is missing.
 
     Raises:
         Problem: ``invalid-parameter``.
@@ -64,7 +64,7 @@ def whole_header(headers: Headers, name: str) -> int | None:
 
 
 def needed_header(headers: Headers, name: str) -> int:
-    """Like `whole_header`, of one that must be there."""
+    """Like `whole_header`, for a header that must be present."""
     value = whole_header(headers, name)
     if value is None:
         raise Problem(400, "invalid-parameter", f"the header {name} is missing")
@@ -73,10 +73,10 @@ def needed_header(headers: Headers, name: str) -> int:
 
 def declared_length(headers: Headers) -> int | None:
     """
-    What a creation says of the length: ``Upload-Length``, or None with ``Upload-Defer-Length: 1``.
+    The length announced by a creation: ``Upload-Length``, or None with ``Upload-Defer-Length: 1``.
 
     Raises:
-        Problem: neither, both, or not readable.
+        Problem: neither or both are present, or the value cannot be parsed.
     """
     length = whole_header(headers, "Upload-Length")
     deferred = headers.get("upload-defer-length")
@@ -96,10 +96,10 @@ def announced_length(headers: Headers) -> int | None:
 
 def concatenation(headers: Headers) -> tuple[Role, tuple[str, ...]]:
     """
-    What ``Upload-Concat`` asks for, with the ids of the parts of a final upload.
+    The role in ``Upload-Concat``, with the ids of the parts of a final upload.
 
     Raises:
-        Problem: not readable.
+        Problem: it cannot be parsed.
     """
     value = headers.get("upload-concat")
     if value is None:
@@ -109,17 +109,17 @@ def concatenation(headers: Headers) -> tuple[Role, tuple[str, ...]]:
     word, _, rest = value.partition(";")
     if word != "final":
         raise Problem(400, "invalid-parameter", "Upload-Concat must be partial, or final; and the parts' URLs")
-    # parts may be given as whole URLs, whatever name the server is reached by
+    # parts may be given as whole URLs, with any name of the server
     return Role.FINAL, tuple(part.rstrip("/").rpartition("/")[2] for part in rest.split())
 
 
 def checksum(headers: Headers) -> Checksum | None:
     """
-    ``Upload-Checksum``.
+    The value of ``Upload-Checksum``.
 
     Raises:
         Problem: ``digest-unsupported``.
-        InvalidDigest: not readable.
+        InvalidDigest: it cannot be parsed.
     """
     value = headers.get("upload-checksum")
     if value is None:
@@ -139,10 +139,10 @@ def checksum(headers: Headers) -> Checksum | None:
 
 def content_range(headers: Headers) -> tuple[int, int | None, int | None] | None:
     """
-    ``Content-Range`` of a request: first byte, number of bytes, length of the whole where told.
+    ``Content-Range`` of a request: first byte, number of bytes, length of the whole if given.
 
     Raises:
-        Problem: not readable, or not what Content-Length says.
+        Problem: it cannot be parsed, or contradicts Content-Length.
     """
     value = headers.get("content-range")
     if value is None:
@@ -182,11 +182,11 @@ def metadata(headers: Headers) -> dict[str, str]:
 
 def offer(described: Mapping[str, str]) -> Offer:
     """
-    The archive that a creation's metadata describe.
+    The archive described by the metadata of a creation.
 
     Raises:
-        InvalidName, InvalidType, InvalidDigest: by what they say.
-        Problem: something is missing, or a time not readable.
+        InvalidName, InvalidType, InvalidDigest: a value is not valid.
+        Problem: a key is missing, or a time cannot be parsed.
     """
     missing = [name for name in ("filename", "profile", "type") if not described.get(name)]
     if missing:
@@ -203,7 +203,7 @@ def offer(described: Mapping[str, str]) -> Offer:
 
 
 def standing(upload: Upload, idle: timedelta) -> dict[str, str]:
-    """Where *upload* stands, in header fields."""
+    """The state of *upload*, in header fields."""
     fields = {"Upload-Offset": str(upload.offset_bytes), "Cache-Control": "no-store"}
     if upload.length_bytes is None:
         fields["Upload-Defer-Length"] = "1"
@@ -221,7 +221,7 @@ def standing(upload: Upload, idle: timedelta) -> dict[str, str]:
 
 
 def wants_representation(headers: Mapping[str, str]) -> bool:
-    """Whether the client prefers (RFC 7240) to be told of the archive in the answer that says that it is stored."""
+    """Whether the client prefers (RFC 7240) the archive's description in the answer that reports it stored."""
     preferences = headers.get("prefer", "").lower().split(",")
     return any(preference.partition(";")[0].strip() == REPRESENTATION for preference in preferences)
 

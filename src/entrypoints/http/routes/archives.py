@@ -45,7 +45,7 @@ def routes() -> list[GuardedRoute]:
     archive = "/api/v1/profiles/{profile}/archives/{type}/{name:path}"
     return [
         put(archive, needs(Scope.PUSH), put_archive),
-        # who sends an archive is told by a duplicate or a conflict that it is there, and with which digest
+        # a duplicate or a conflict shows a sender that the archive exists, and its digest
         get(archive, needs(Scope.PULL), get_archive, head=needs(Scope.PULL, Scope.LIST, Scope.VERIFY, Scope.PUSH)),
         get("/api/v1", ANY_PRINCIPAL, facts),
         get("/api/v1/archives", needs(Scope.LIST, profile=Where.HANDLER), list_archives),
@@ -76,7 +76,7 @@ async def put_archive(request: Request) -> Response:
     offer = Offer(_requested_id(request), digests, taken_at, lineage=lineage(said), notes=noted(request.headers))
     announced = announced_bytes(request)
     was_admitted = offer.lineage.parent is not None
-    if was_admitted:  # a wrong parent costs its sender not a byte of the archive
+    if was_admitted:  # refuse a wrong parent before its sender has sent a byte of the archive
         await context.run(lambda: context.tarkeep.receive.admit(offer, announced))
 
     def receive(blocks: Iterator[bytes]) -> Received:
@@ -189,7 +189,7 @@ async def description(request: Request) -> Response:
 @cache
 def openapi() -> dict[str, object]:
     """The contract in the package, ``openapi.yaml``, as data."""
-    import yaml  # costs 20 ms, and few ask
+    import yaml  # costs 20 ms, and few clients ask for it
 
     loaded = yaml.load(
         files(__package__.rpartition(".")[0]).joinpath("openapi.yaml").read_bytes(),

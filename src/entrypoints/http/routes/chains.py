@@ -1,4 +1,4 @@
-"""The routes of version 1 that tell what builds on what: chains, plans, and what the next dump continues from."""
+"""The routes of version 1 for chains: what builds on what, plans, and what the next dump continues from."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from ..requests.parameters import allows_gaps, checked_text, in_utc, optional_ty
 PROFILE = "/api/v1/profiles/{profile}"
 ARCHIVE = PROFILE + "/archives/{type}/{name}"
 SUSPECT_SECONDS = 10.0
-"""How long somebody who doubts an archive waits for the outcome; reading it goes on."""
+"""How long a client that suspects an archive waits for the result; reading goes on after that."""
 
 SCRIPT_TYPE = "text/x-shellscript"
 MOST_STEPS = 100
-"""Of a plan, that are told unasked."""
+"""The number of a plan's warnings shown by default."""
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -51,7 +51,7 @@ def routes() -> list[GuardedRoute]:
     return [
         get(PROFILE + "/chains", needs(Scope.LIST), list_chains),
         get(PROFILE + "/plan", needs(Scope.LIST), plan),
-        # who makes archives must know what to continue from
+        # a client that makes archives must know what to continue from
         get(PROFILE + "/base", needs(Scope.PUSH, Scope.LIST), base),
         put(ARCHIVE + "/snapshot", needs(Scope.PUSH), put_snapshot),
         get(ARCHIVE + "/snapshot", needs(Scope.PULL), get_snapshot, is_own=True),
@@ -76,7 +76,7 @@ def requested_time(request: Request, context: Context, profile: str) -> datetime
 
     Raises:
         Problem: ``invalid-parameter``.
-        ArchiveNotFound, AmbiguousName: there is no such archive, or in several types.
+        ArchiveNotFound, AmbiguousName: the archive does not exist, or exists in several types.
     """
     text = checked_text(request.query_params.get("at", ""), "at")
     if text in ("", "latest"):
@@ -163,7 +163,7 @@ async def plan(request: Request) -> Response:
 
 
 MOST_GAPS = 20
-"""Names that lack which a plan tells one by one."""
+"""The number of missing names that a plan lists one by one."""
 
 
 def _wants_script(request: Request) -> bool:
@@ -217,7 +217,7 @@ def _warnings(made: MadePlan) -> Iterator[str]:
     if plan.objection:
         yield f"tar is not to be trusted with these archives: {plan.objection}; restore.tar gives the tree"
     elif made.path:
-        pass  # nobody would extract whole archives for it
+        pass  # no client would extract whole archives for it
     elif made.counts or made.unknown:
         yield "GNU tar would not come to this tree from these archives; restore.tar does, but for what it lacks"
     elif not plan.is_sound:
@@ -237,7 +237,7 @@ def _warnings(made: MadePlan) -> Iterator[str]:
 
 
 def _lacks(made: MadePlan) -> Iterator[str]:
-    """What lacks, the first names one by one."""
+    """The missing names, the first ones listed one by one."""
     yield from made.unknown
     if made.lacks is None or not made.counts:
         return
@@ -248,7 +248,7 @@ def _lacks(made: MadePlan) -> Iterator[str]:
 
 
 def _asked(made: MadePlan, *, allow_gaps: bool) -> dict[str, str]:
-    """The query that asks for the same point, path and leave again."""
+    """The query that asks for the same point, path and gaps again."""
     id = made.plan.point.archive.id
     asked = {"at": id.label}
     if made.path:
@@ -330,7 +330,7 @@ async def put_snapshot(request: Request) -> Response:
 
 
 def _not_empty(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """*blocks*, unless there are none: from an empty file tar makes a full dump, and the chain would look whole."""
+    """*blocks*, unless empty: from an empty file tar makes a full dump, and the chain would look whole."""
     first = next(blocks, b"")
     if not first:
         raise Problem(422, "empty-archive", "the snapshot file is empty (0 bytes)")
@@ -339,7 +339,7 @@ def _not_empty(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 async def suspect(request: Request) -> Response:
-    """What a client got of an archive has another SHA-256: have it read again."""
+    """A client received an archive with another SHA-256: have it read again."""
     context, id = Context.of(request), requested_archive(request)
     archive = await context.run(
         lambda: context.tarkeep.find_archive(id.type, id.name, id.profile, principal=principal_of(request))
@@ -366,7 +366,7 @@ async def get_snapshot(request: Request) -> Response:
         "Cache-Control": "private, no-cache",
         "Content-Length": str(reader.size_bytes),
     }
-    if archive.lineage.snapshot_after is not None:  # what it was, whatever the disk has made of it
+    if archive.lineage.snapshot_after is not None:  # the recorded digest, even if the disk has damaged the file
         headers["Repr-Digest"] = repr_digest(archive.lineage.snapshot_after)
     if request.method == "HEAD":
         with reader:

@@ -1,8 +1,8 @@
 """
-The route of version 1 that names what a tree is given back without, and the headers that tell of it.
+The route of version 1 that lists the gaps of a tree, and the headers that announce them.
 
-Where names lack, whatever is made of the tree has how many as headers, and this route as a link beside it: a tar has no
-place for them that would not be a file in somebody's tree.
+If names are missing, every representation of the tree has their number in its headers, and a link to this route: a tar
+has no place for them that would not be a file in the restored tree.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ async def list_gaps(request: Request) -> Response:
 
 
 def count_headers(opened: OpenedPoint, path: bytes = b"", headers: Mapping[str, str] | None = None) -> dict[str, str]:
-    """*headers*, and how many names lack at and below *path*, with where they are named; no more where none can."""
+    """*headers*, plus the number of names missing at and below *path* and a link to their list, if any can be."""
     counts, told = opened.count(path), dict(headers or {})
     if not counts and not opened.way.unknown:
         return told
@@ -85,7 +85,7 @@ def count_headers(opened: OpenedPoint, path: bytes = b"", headers: Mapping[str, 
 
 
 def next_link(request: Request, cursor: str | None) -> dict[str, str]:
-    """The header that leads to the next page, where there is one."""
+    """The header that links to the next page, if there is one."""
     if cursor is None:
         return {}
     kept = {name: value for name, value in request.query_params.items() if name != "cursor"}

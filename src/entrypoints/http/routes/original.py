@@ -1,5 +1,5 @@
 """
-The original server's routes, which deployed shell scripts and curl lines speak.
+The routes of the original server, which deployed shell scripts and curl commands use.
 
 Members may be added to their answers; none is ever removed or renamed.
 """
@@ -143,7 +143,7 @@ async def download(request: Request) -> Response:
 
 
 def _possible_name(type: BackupType, name: str) -> str:
-    """*name*, under which an archive may be stored; what cannot be one is not there either."""
+    """*name*, if an archive may have it; an impossible name cannot be stored either."""
     try:
         return check_archive_name(name)
     except InvalidName:

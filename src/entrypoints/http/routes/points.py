@@ -1,9 +1,9 @@
 """
-The routes of version 1 that tell what restores: points, page by page or all of them, and one with its whole path.
+The routes of version 1 for restore points: page by page or all of them, and one with its whole path.
 
-A point names what it builds on and what its path comes to. Paths spelt out at every point are a square of what there
-is, so they are told where somebody asks for them, and, for clients that know of nothing else, where all points come in
-one answer and the paths are short.
+A point names its parent and the verdict on its path. Full paths at every point would grow with the square of the number
+of points, so they are only sent on request, or, for clients that do not know the request, if all points come in one
+answer and the paths are short.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from .chains import PROFILE, requested_archive, requested_profile
 
 MAX_PAGE = 1000
 SHORT_PATH = 50
-"""Archives of a path that is told unasked; `tarkeep backup` makes chains of 40 by itself."""
+"""The longest path sent by default, in archives; `tarkeep backup` makes chains of 40 by itself."""
 SHORT_PATHS = 20_000
-"""Archives of all paths together up to which each is."""
+"""The most archives in all paths together for which paths are sent by default."""
 SHORT_ANSWER = 10_000
-"""Points up to which it is."""
+"""The most points for which paths are sent by default."""
 
-_AT_ONCE = 200  # points that are encoded together
-_FULL_AT_ONCE = 20  # of those with their paths
+_AT_ONCE = 200  # points encoded together
+_FULL_AT_ONCE = 20  # points with their paths encoded together
 
 
 def routes() -> list[GuardedRoute]:
@@ -54,7 +54,7 @@ def routes() -> list[GuardedRoute]:
 
 
 class Point(msgspec.Struct):
-    """A point in a list. *path* has the places of its archives among all points."""
+    """A point in a list. *path* has the indexes of its archives among all points."""
 
     type: str
     name: str
@@ -147,7 +147,7 @@ def _whole(profile: str, points: Iterable[Sequence[Point]]) -> Iterator[bytes]:
 
 
 def _all_of(points: ProfilePoints, page: PlacedPage) -> Iterator[Sequence[Point]]:
-    """All points of a profile, of which *page* has the first; with short paths where there are no others."""
+    """All points of a profile; *page* has the first ones. With short paths if there are no further points."""
     if page.next_cursor is None:
         yield from _in_pieces(_with_short_paths(page.places), _AT_ONCE)
         return
@@ -176,7 +176,7 @@ def _with_paths(points: Sequence[RestorePoint]) -> Iterator[Point]:
     number = {point.archive.id: at for at, point in enumerate(points)}
     path: list[int] = []
     for at, point in enumerate(points):
-        # Mostly one goes on from the one before, and looking up thousands again takes far longer than copying them.
+        # Most paths extend the one before, and looking up thousands of archives takes far longer than copying them.
         goes_on = path and points[path[-1]].archive.id == point.link.parent and point.length == len(path) + 1
         path = [*path, at] if goes_on else [number[id] for id in point.path]
         standing = point.standing
@@ -202,7 +202,7 @@ def _in_pieces(points: Iterable[Point], size: int) -> Iterator[list[Point]]:
 
 
 def point_in_list(place: PlacedArchive) -> Point:
-    """What a list tells of the point at *place*, without its path."""
+    """The point at *place* as shown in a list, without its path."""
     assert place.link is not None  # as `ProfilePoints` promises
     assert place.standing is not None
     standing = place.standing

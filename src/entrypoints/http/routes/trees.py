@@ -1,4 +1,4 @@
-"""The routes of version 1 that look inside and give back: trees, names, histories, members, and whole trees as tar."""
+"""The routes of version 1 for looking inside and restoring: trees, names, histories, members, and trees as tar."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ async def _restored(request: Request, *, is_packed: bool) -> Response:
         "Cache-Control": "private, no-cache",
         **counts,
     }
-    if passed_over:  # the plan says why
+    if passed_over:  # the plan gives the reasons
         labels = (f"{one.archive.type.value}/{quote(one.archive.name)}" for one in passed_over)
         headers["Tarkeep-Passed-Over"] = ", ".join(labels)
     media_type = "application/gzip" if is_packed else "application/x-tar"
     packed = context.tarkeep.pack(pieces) if is_packed else pieces
-    # of an answer to HEAD the length is not known, and nothing of it is made
+    # the length of an answer to HEAD is unknown, and none of its content is made
     sent = _closing(iter(()), packed, pieces) if request.method == "HEAD" else _closing(packed, pieces)
     return StreamedResponse(_with(held, sent), context.executor, media_type, headers=headers)
 
@@ -160,7 +160,7 @@ async def _listing(
 
 
 def _tree_entry(entry: TreeEntry, references: Mapping[int, object]) -> dict[str, object]:
-    """*entry*, with its archive as *references* has it by its `id`."""
+    """*entry*, with its archive taken from *references* by its `id`."""
     return {
         "path": path_text(entry.path),
         **_described(entry.member),
@@ -169,7 +169,7 @@ def _tree_entry(entry: TreeEntry, references: Mapping[int, object]) -> dict[str,
 
 
 def _described(member: Member | None) -> dict[str, object]:
-    """What a member is; of a directory that no member tells of, just that."""
+    """A description of a member; a directory without a member is only named as such."""
     if member is None:
         return dict.fromkeys(("mode", "uid", "gid", "uname", "gname", "mtime", "link"), None) | {
             "type": MemberType.DIRECTORY,
@@ -246,7 +246,7 @@ async def get_member(request: Request) -> Response:
         return archive, context.tarkeep.read_member.find(archive, path)
 
     archive, member = await context.run(find_member)
-    # two members of one name differ in where they are
+    # two members of one name differ in their position
     what = Representation(f'"{archive.digests.sha256}-{member.data_at}"', archive.received_at, member.size_bytes)
 
     def opened(start: int, stop: int) -> Source:
@@ -258,7 +258,7 @@ async def get_member(request: Request) -> Response:
 
 @contextmanager
 def _closing(pieces: Iterator[bytes], *others: Iterator[bytes]) -> Iterator[Iterable[bytes]]:
-    """*pieces*, made by generators that are closed with the context: whatever they hold is let go of at once."""
+    """*pieces*, from generators that are closed with the context and then release their resources at once."""
     with ExitStack() as held:
         for one in (*others, pieces):
             close = getattr(one, "close", None)
@@ -269,6 +269,6 @@ def _closing(pieces: Iterator[bytes], *others: Iterator[bytes]) -> Iterator[Iter
 
 @contextmanager
 def _with(held: ExitStack, source: Source) -> Iterator[Iterable[bytes]]:
-    """*source*, and what is *held* as long as it is open."""
+    """*source*, with *held* kept open as long as it is."""
     with held, source as pieces:
         yield pieces

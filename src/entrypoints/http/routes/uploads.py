@@ -1,8 +1,8 @@
 """
-Resumable uploads: tus 1.0, and on the same URLs what curl alone can do.
+Resumable uploads: tus 1.0, and on the same URLs uploads that curl alone can do.
 
-A tus client creates with POST, asks with HEAD and continues with PATCH. ``curl -C OFFSET -T FILE`` sends a PUT with
-``Content-Range``, which continues just so. GET shows a person where an upload stands.
+A tus client creates an upload with POST, asks for its offset with HEAD and continues with PATCH. ``curl -C OFFSET -T
+FILE`` sends a PUT with ``Content-Range``, which continues it in the same way. GET shows its state to people.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def routes() -> list[GuardedRoute]:
 
 
 def _by_method(path: str, offered: Mapping[str, tuple[Access, Endpoint | None]]) -> GuardedRoute:
-    """One route for all methods, which is the effective one here (`method.effective_method`)."""
+    """One route for all methods, by the effective method (`method.effective_method`)."""
     endpoints = {method: endpoint for method, (_, endpoint) in offered.items() if endpoint is not None}
 
     async def dispatch(request: Request) -> Response:
@@ -122,8 +122,8 @@ async def create(request: Request) -> Response:
                 upload.id, 0, blocks, announced_bytes=announced, checksum=checksum, when_wanted=when_wanted
             )
         except TarkeepError:
-            with suppress(TarkeepError):  # over already, or it expires
-                uploads.end(upload.id)  # its sender never learns where it is
+            with suppress(TarkeepError):  # already over, or it will expire
+                uploads.end(upload.id)  # its sender never learns its URL
             raise
         return _noted(request, appended)
 
@@ -214,7 +214,7 @@ async def _current(request: Request) -> Upload:
     context = Context.of(request)
     named = _named(request)
     upload = await context.run_waiting(lambda: context.tarkeep.uploads.show(named))
-    # whoever asks has perhaps not been told before, since a crash came between storing it and noting that
+    # the client may not know it yet, after a crash between storing the archive and recording that
     note_stored(request, upload)
     return upload
 
@@ -235,7 +235,7 @@ def _seen(request: Request, offer: Offer) -> Offer:
 
 
 def _profile_of_piece(request: Request, described: Mapping[str, str]) -> str | None:
-    """Whose quota a piece of an archive counts for: of the profile that it names, or of the only one it can be for."""
+    """The profile whose quota a piece counts for: the one it names, or the only one that the principal sees."""
     principal, named = principal_of(request), described.get("profile")
     if not named:
         return principal.only_profile

@@ -381,7 +381,7 @@ def test_curl_comes_in_with_the_token_as_password(secured: LiveServer, certifica
         (["--tls-certificate", "{certificate}"], "tls_key"),
         (["--tls-key", "{key}"], "tls_certificate"),
         (["--tls-certificate", "missing.pem", "--tls-key", "{key}"], "missing.pem: No such file"),
-        (["--tls-certificate", "{key}", "--tls-key", "{certificate}"], "no certificate and its key"),
+        (["--tls-certificate", "{key}", "--tls-key", "{certificate}"], "are not a certificate and its key"),
         (["--trusted-proxies", "10.0.0.1/8"], "trusted_proxies"),
     ],
 )
