@@ -1,11 +1,11 @@
 """
 A resumable upload as a state machine, with the rules of tus 1.0 and without any I/O.
 
-An `Upload` is a value; each function takes one, judges what a client wants against it, and gives the next one or
-raises. Who calls moves the bytes. The rule that everything rests on: `offset_bytes` counts bytes that are durable, and
-it reaches the length only together with the end. So nobody who asks where an upload stands is told "complete" before
-the archive is stored, and after a crash the sender repeats the last few megabytes, by which the upload ends as usual.
-Where the crash came between storing and noting it, the digest noted before tells that the archive is this upload's.
+An `Upload` is a value; each function takes one, judges what a client wants against it, and returns the next one or
+raises. The caller moves the bytes. The rule that everything rests on: `offset_bytes` counts durable bytes, and reaches
+the length only together with the end. So a client that asks for the offset never sees "complete" before the archive is
+stored, and after a crash the sender repeats the last few megabytes, which end the upload as usual. If the crash came
+between storing the archive and noting it, the digest noted before shows that the archive is this upload's.
 
 Protocol: https://tus.io/protocols/resumable-upload, version 1.0.0.
 """
@@ -34,7 +34,7 @@ from .profiles.capacity import check_size
 
 
 class ChecksumAlgorithm(Enum):
-    """Checksums a piece may be sent with."""
+    """Checksum algorithms that a client may use for a piece."""
 
     SHA1 = "sha1"
     SHA256 = "sha256"
@@ -43,14 +43,14 @@ class ChecksumAlgorithm(Enum):
 
 @frozen
 class Checksum:
-    """The checksum a piece was sent with."""
+    """The checksum that came with a piece."""
 
     algorithm: ChecksumAlgorithm
     digest: bytes
 
 
 class Role(Enum):
-    """What an upload is for."""
+    """What an upload becomes."""
 
     WHOLE = "whole"  # its bytes are an archive
     PARTIAL = "partial"  # its bytes are a piece of one, to be concatenated
@@ -62,13 +62,13 @@ class Upload:
     """
     One resumable upload.
 
-    *offer* is what it will be stored as, None for a partial one. *length_bytes* is None until it is declared, as is
-    *archive* until it is stored. *ended* says why an upload is over that led to no archive, *joined_in* of which final
-    upload a partial one has become part. *client* is who began it, *metadata* what it sent to describe it, word for
-    word. *sha256* is of all of its bytes, known from just before they are stored. *owner* is the token it was begun
-    with, None while none was needed; for everybody else it does not exist. *profile* is whose a partial one is, where
-    that is known. *crc32* is of the bytes before *offset_bytes*, by which it is told whether those in staging are still
-    what was sent; None of an upload that was begun before there was one.
+    *offer* is what it will be stored as, None for a partial one. *length_bytes* is None until it is declared, *archive*
+    until it is stored. *ended* says why an upload ended without an archive, *joined_in* which final upload contains a
+    partial one. *client* began it, *metadata* is the client's description of it, verbatim. *sha256* covers all of its
+    bytes, and is known from just before they are stored. *owner* is the token it was begun with, None where none was
+    needed; for other tokens the upload does not exist. *profile* is that of a partial one, where known. *crc32* covers
+    the bytes before *offset_bytes*, and shows whether staging still holds what was sent; None for an upload begun
+    before this field existed.
     """
 
     id: str
@@ -91,17 +91,17 @@ class Upload:
 
     @property
     def held_for(self) -> str | None:
-        """The profile whose quota it counts for, None where nobody knows."""
+        """The profile whose quota it counts against, None where unknown."""
         return self.profile if self.offer is None else self.offer.id.profile
 
     @property
     def is_complete(self) -> bool:
-        """All bytes are here; of a whole upload that means that the archive is stored."""
+        """All bytes have arrived; a whole upload is then also stored as an archive."""
         return self.ended is None and self.length_bytes is not None and self.offset_bytes == self.length_bytes
 
     @property
     def is_open(self) -> bool:
-        """It occupies staging: unfinished, or a piece that waits for its concatenation."""
+        """It occupies staging: unfinished, or a piece that waits for concatenation."""
         return self.ended is None and self.archive is None
 
     def expires_at(self, idle: timedelta) -> datetime:
@@ -119,10 +119,10 @@ def admit(
     max_per_token: int = 100,
 ) -> None:
     """
-    Judge whether *client* may begin one more; with the token *owner*, whether that may, from wherever it is used.
+    Check that *client* may begin one more upload, and so may the token *owner*, from wherever it is used.
 
     Raises:
-        TooManyUploads: of this client or token, or of all.
+        TooManyUploads: for this client, for this token, or in total.
     """
     if len(open_uploads) >= max_total:
         raise TooManyUploads(max_total, "max_open_uploads")
@@ -135,7 +135,7 @@ def admit(
 
 
 def counted(refusal: TooManyUploads, open_uploads: Sequence[Upload], client: str, owner: str | None) -> list[Upload]:
-    """Those of *open_uploads* that the limit counts by which `admit` refused, the longest untouched first."""
+    """The *open_uploads* counted by the limit that `admit` refused for, the longest untouched first."""
     match refusal.setting:
         case "max_open_uploads_per_token":
             same = [upload for upload in open_uploads if upload.owner == owner]
@@ -147,7 +147,7 @@ def counted(refusal: TooManyUploads, open_uploads: Sequence[Upload], client: str
 
 
 def held_bytes(upload: Upload) -> int:
-    """What *upload* takes of a quota while it is unfinished: the length it was begun with, or what came of it."""
+    """What *upload* takes of a quota while it is unfinished: its declared length, or the bytes received so far."""
     return upload.offset_bytes if upload.length_bytes is None else upload.length_bytes
 
 
@@ -164,10 +164,10 @@ def begin(
     profile: str | None = None,
 ) -> Upload:
     """
-    A new upload: of a whole archive, or without *offer* a partial one.
+    A new upload: of a whole archive, or a partial one without *offer*.
 
     Raises:
-        TooLarge: longer than *max_bytes*, None for no limit.
+        TooLarge: it is longer than *max_bytes*; None is no limit.
         EmptyArchive: an archive of no bytes.
     """
     _check_length(length_bytes, offer, max_bytes)
@@ -190,13 +190,13 @@ def concatenation(
     The final upload of *parts*, in this order.
 
     Raises:
-        PartsUnusable: none, one twice, one that is not partial or not complete.
+        PartsUnusable: no part is named, one is named twice, is not partial, or is not complete.
         TooLarge, EmptyArchive: as `begin`.
     """
     if not parts:
-        raise PartsUnusable("none is named")
+        raise PartsUnusable("no upload is named")
     if len({part.id for part in parts}) != len(parts):
-        raise PartsUnusable("one is named twice")
+        raise PartsUnusable("an upload is named twice")
     for part in parts:
         check_not_ended(part)
         if part.role is not Role.PARTIAL:
@@ -212,7 +212,7 @@ def concatenation(
 def check_not_ended(upload: Upload) -> None:
     """
     Raises:
-        UploadGone: it has ended without an archive.
+        UploadGone: it ended without an archive.
     """
     if upload.ended is not None:
         raise UploadGone(upload.id, upload.ended)
@@ -228,13 +228,13 @@ def start_append(
     announced_bytes: int | None = None,
 ) -> Upload:
     """
-    The upload when a client sends bytes from *offset_bytes* on, *announced_bytes* of them where it said so.
+    The upload as a client begins to send bytes from *offset_bytes* on, *announced_bytes* of them if it said so.
 
     *length_bytes* declares the length that was left open.
 
     Raises:
         UploadGone, NotAppendable: there is nothing to append to.
-        OffsetMismatch: it does not stand at *offset_bytes*.
+        OffsetMismatch: its offset is not *offset_bytes*.
         LengthMismatch: *length_bytes* is not the known length, or below the offset.
         BeyondLength: *announced_bytes* reach beyond the length.
         TooLarge, EmptyArchive: as `begin`.
@@ -257,12 +257,12 @@ def start_append(
 
 def advanced(upload: Upload, offset_bytes: int, now: datetime, crc32: int | None = None) -> Upload:
     """
-    The upload after everything before *offset_bytes*, of which *crc32* is the sum, became durable.
+    The upload after everything before *offset_bytes* became durable; *crc32* is the checksum of those bytes.
 
-    The last step of a whole upload is not this one but `stored`: up to then it stands where it stood.
+    The last step of a whole upload is not this one but `stored`: until then its offset stays.
     """
     if offset_bytes < upload.offset_bytes:
-        raise ValueError(f"an offset never falls: {offset_bytes} after {upload.offset_bytes}")
+            raise ValueError(f"an offset never decreases: {offset_bytes} after {upload.offset_bytes}")
     if upload.length_bytes is not None and offset_bytes > upload.length_bytes:
         raise BeyondLength(upload.length_bytes)
     if upload.role is Role.WHOLE and offset_bytes == upload.length_bytes:
@@ -271,12 +271,12 @@ def advanced(upload: Upload, offset_bytes: int, now: datetime, crc32: int | None
 
 
 def about_to_be_stored(upload: Upload, sha256: str, now: datetime) -> Upload:
-    """The upload when all of its bytes are here, to be saved before they are stored: `may_be_stored` from then on."""
+    """The upload with all of its bytes, to be saved before they are stored: `may_be_stored` from then on."""
     return evolve(upload, sha256=sha256, touched_at=now)
 
 
 def may_be_stored(upload: Upload) -> bool:
-    """Its bytes may have become an archive without anybody having come to noting it here."""
+    """Whether its bytes may have become an archive without that being noted here."""
     return upload.sha256 is not None and upload.is_open
 
 
@@ -288,7 +288,7 @@ def stored(upload: Upload, archive: ArchiveId, now: datetime) -> Upload:
 
 
 def led_nowhere(upload: Upload) -> bool:
-    """It is over without an archive, and nobody need know of it any more."""
+    """Whether it ended without an archive, so that it can be forgotten."""
     return upload.ended is not None and upload.joined_in is None
 
 
@@ -299,7 +299,7 @@ def over(upload: Upload, why: str, now: datetime) -> Upload:
 
 def joined(part: Upload, final: Upload, now: datetime) -> Upload:
     """A partial upload after its bytes became part of *final*."""
-    return evolve(part, joined_in=final.id, ended=f"it is part of upload {final.id} now", touched_at=now)
+    return evolve(part, joined_in=final.id, ended=f"it is now part of upload {final.id}", touched_at=now)
 
 
 def _with_length(upload: Upload, length_bytes: int, max_bytes: int | None) -> Upload:

@@ -1,1 +1,1 @@
-"""Tokens, who may do what by them, and the audit log."""
+"""Tokens, what they permit, and the audit log."""

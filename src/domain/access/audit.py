@@ -2,15 +2,15 @@
 The audit log: one line for each write, chained to the line before and sealed with a key.
 
 The rule: lines are only ever added. Each has the SHA-256 of the line before, so that the digest of one fixes all lines
-up to it, and an HMAC of itself, which nobody makes without the key. So a line that was changed, taken out or put in is
-found, as in signed syslog (RFC 5848). Two things are not. The key stays the same, other than where a journal is sealed
-forward-secure (systemd's FSS): who has it can write any log, of the past too. And lines cut off at the end leave one
-that fits. Against both helps the digest of the newest line, the *head*, kept where the key is not: what came up to it
-is fixed then.
+up to it, and an HMAC of itself, which requires the key. So a line that was changed, removed or inserted is detected, as
+in signed syslog (RFC 5848). Two attacks are not. The key stays the same, unlike that of a journal with forward-secure
+sealing (systemd's FSS): an attacker with the key can write any log, even of the past. And a log cut off at its end
+still verifies. Against both, keep the digest of the newest line, the *head*, where the key is not: it fixes every line
+up to it.
 
-A log that was begun without a key goes on with one behind a line that says so. That the lines before it fit together
-proves nothing of the time before; since then that line fixes them. A line torn by a crash stays, and the next one is
-chained to it.
+A log that began without a key continues with one behind a line that says so. That the lines before it fit together
+proves nothing about the time before; from then on that line fixes them. A line torn by a crash stays, and the next one
+is chained to it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from attrs import define, field, frozen
 from ..text.times import rfc3339
 
 HOST = "host"
-"""Who wrote, where it was somebody on the server's own host."""
+"""The author of a write on the server's own host."""
 
 FIRST = "0" * 64
-"""What the first line has for the digest of the line before."""
+"""The digest of the line before, as the first line has it."""
 
 KEY_BYTES = 32
 KEYED = "the log goes on with the key"
-"""What the line behind which a log goes on with a new key tells as its result, with the name of the key."""
+"""The result in the line behind which a log continues with a new key; the name of the key follows."""
 
 _SEAL = b', "mac": "'
 _SEAL_BYTES = len(_SEAL) + 64 + len(b'"}')
@@ -43,8 +43,8 @@ _SEAL_BYTES = len(_SEAL) + 64 + len(b'"}')
 @frozen
 class AuditEntry:
     """
-    One write: when, *who* (the id of a token, None where none was needed, or ``host``), *address* it came from, *what*
-    was written, the SHA-256 of its bytes where it has any, and *result*, a word.
+    One write: when, *who* (the id of a token, None if none was needed, or ``host``), the *address* it came from, *what*
+    was written, the SHA-256 of its bytes if it has any, and *result*, a word.
     """
 
     at: datetime
@@ -58,13 +58,13 @@ class AuditEntry:
 @frozen
 class AuditReport:
     """
-    What became of checking a log: its *lines*, the digest of the *last* one, and the number of the first that is
-    *broken*, which does not follow the one before it, from 1, None where all fit. *torn* lines were cut by a crash.
+    The result of checking a log: its *lines*, the digest of the *last* one, and the number of the first that is
+    *broken*, which does not follow the one before it, from 1, None if all fit. *torn* lines were cut by a crash.
 
-    *forged* is the number of the first line that is none, or has not the seal of the key and should have it. The
-    *unproven* lines, the first ones, are older than the key, which began *keyed_at*; without a key here all of them
-    are, of which *sealed* say that they were sealed. *holds_noted* tells whether a line has the digest that somebody
-    noted, *noted_line* its number.
+    *forged* is the number of the first line that cannot be parsed, or lacks the seal of the key and should have it.
+    The *unproven* lines, the first ones, are older than the key, which began *keyed_at*; without a key all lines are
+    unproven, and *sealed* of them have a seal. *holds_noted* says whether a line has the digest that the caller noted,
+    and *noted_line* is its number.
     """
 
     lines: int
@@ -80,38 +80,38 @@ class AuditReport:
 
     @property
     def lacks_key(self) -> bool:
-        """Lines were sealed, and nobody could check it for want of the key."""
+        """Whether lines were sealed but could not be checked without the key."""
         return self.sealed > 0 and self.unproven == self.lines and self.forged is None
 
     @property
     def is_whole(self) -> bool:
-        """Nothing was found wrong, and everything that can be checked was."""
+        """Whether everything that can be checked was checked and is right."""
         return self.broken is None and self.forged is None and self.holds_noted and not self.lacks_key
 
 
 def key_name(key: bytes) -> str:
-    """What *key* is called in the log; the key cannot be told from it."""
+    """The name of *key* in the log, from which the key cannot be derived."""
     return hashlib.sha256(b"tarkeep audit key " + key).hexdigest()[:16]
 
 
 def key_entry(key: bytes, at: datetime) -> AuditEntry:
-    """The entry behind which a log that has lines already goes on with *key*."""
+    """The entry behind which a log that already has lines continues with *key*."""
     return AuditEntry(at, HOST, "", "audit log", None, f"{KEYED} {key_name(key)}")
 
 
 def goes_on_with(line: bytes, key: bytes) -> bool:
-    """Whether *line* is the one behind which a log goes on with *key*."""
+    """Whether *line* is the one behind which a log continues with *key*."""
     told = _told(line)
     return told is not None and told.get("result") == f"{KEYED} {key_name(key)}" and _is_sealed(line, key)
 
 
 def told_as(result: str) -> bytes:
-    """What a line has that tells *result*, and no other: quotation marks within what others gave are escaped."""
+    """The bytes that a line with *result* contains, and no other line: quotes in text from outside are escaped."""
     return b'"result": ' + json.dumps(result).encode()
 
 
 def line_of(entry: AuditEntry, before: str, key: bytes) -> bytes:
-    """The line of *entry*, without its end, after the one with the digest *before*, sealed with *key*."""
+    """The line of *entry*, without its newline, after the one with the digest *before*, sealed with *key*."""
     told = {
         "at": rfc3339(entry.at),
         "who": entry.who,
@@ -126,12 +126,12 @@ def line_of(entry: AuditEntry, before: str, key: bytes) -> bytes:
 
 
 def line_digest(line: bytes) -> str:
-    """The SHA-256 of *line* without its end, in lower-case hex."""
+    """The SHA-256 of *line* without its newline, in lower-case hex."""
     return hashlib.sha256(line).hexdigest()
 
 
 def check(lines: Iterable[bytes], noted: str | None = None, key: bytes | None = None) -> AuditReport:
-    """Check *lines*, without their ends, from the first on; and whether one of them has the digest *noted*."""
+    """Check *lines*, without their newlines, from the first on; and whether one of them has the digest *noted*."""
     checking = _Checking(noted, key)
     for line in lines:
         checking.take(line)
@@ -148,7 +148,7 @@ class _Checking:
     _sealed: int = field(default=0, init=False)
     _broken: int | None = field(default=None, init=False)
     _noted_line: int | None = field(default=None, init=False)
-    _keyed_from: int | None = field(default=None, init=False)  # the line from which on all must be sealed with the key
+    _keyed_from: int | None = field(default=None, init=False)  # from this line on all must be sealed with the key
     _keyed_at: str | None = field(default=None, init=False)
     _forged: int | None = field(default=None, init=False)
 
@@ -177,13 +177,13 @@ class _Checking:
         if is_right and (is_first or told.get("result") == f"{KEYED} {key_name(key)}"):
             self._keyed_from, self._keyed_at = self._count, str(told.get("at"))
             return True
-        # older than the key, unless it has a seal: then of another key, or taken from its place
+        # Older than the key, unless it has a seal: then that is of another key, or the line was moved.
         return "mac" not in told
 
     def report(self) -> AuditReport:
         has_lines = self._count > self._torn
         if self._key is not None and self._keyed_from is None and has_lines:
-            self._forged = 1  # a log is never without the key once there is one
+            self._forged = 1  # with a key, every log has a line sealed with it
         return AuditReport(
             lines=self._count,
             last=self._last,
@@ -200,12 +200,12 @@ class _Checking:
 
 def _maybe_cut() -> re.Pattern[bytes]:
     """
-    Fits whatever a power cut can leave of a line, and nothing else that is no line.
+    Matches what a power cut can leave of a line, and no other bytes that are not a line.
 
-    That is what a line begins with. A file system may have noted that the file grew and lost what was written: then
-    NULs stand there, and behind them what was kept of this line or of the next ones, if their ends were lost as well.
-    One NUL alone between two parts is a bit that flipped in a space, since no sector is as short as that. Nobody hides
-    a line in this way: the next one has the digest that it had, and an end that was cut off looks as good.
+    That is the beginning of a line. A file system may have recorded that the file grew, but lost what was written: then
+    NULs stand there, followed by what was kept of this line or of the next ones, if their newlines were lost as well. A
+    single NUL between two parts is a space with a flipped bit, since no sector is that short. An attacker cannot hide
+    a line this way: the next line has its digest, and a log with a cut end looks just as good.
     """
     character = rb'(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-f]{4}))'
     text, cut_text = rb'"%b*"' % character, rb'"%b*(?:\\(?:u[0-9a-f]{0,3})?)?' % character
@@ -223,7 +223,7 @@ def _maybe_cut() -> re.Pattern[bytes]:
 
 
 def _beginning(literal: bytes) -> bytes:
-    """A pattern of whatever *literal* begins with, nothing and itself included."""
+    """A pattern for every prefix of *literal*, including the empty one and itself."""
     pattern = b""
     for byte in reversed(literal):
         pattern = b"(?:%b%b)?" % (re.escape(bytes([byte])), pattern)

@@ -1,8 +1,8 @@
 """
-Who may do what: tokens, what they open, and the decisions about them, as pure functions that give their reasons.
+Access: tokens, what they permit, and the decisions about them, as pure functions that return their reasons.
 
-The rule: what a principal may not see does not exist for him. Whether a name is within his patterns is decided before
-anybody looks whether it is there, so that neither the answer nor its timing tells of what is stored under it.
+The rule: what a principal may not see does not exist for them. Whether a name matches their patterns is decided before
+the name is looked up, so that neither the answer nor its timing reveals what is stored under it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PATTERN = re.compile(r"[A-Za-z0-9._*?\[\]!-]{1,100}", re.ASCII)
 
 
 class Scope(Enum):
-    """What a token is for."""
+    """A right that a token grants."""
 
     PUSH = "push"  # add only: cannot read, change, remove or overwrite
     PULL = "pull"
@@ -43,36 +43,36 @@ class Scope(Enum):
 
 
 OPEN_SCOPES = frozenset({Scope.PUSH, Scope.PULL, Scope.LIST, Scope.VERIFY})
-"""What everybody may do who reaches a server without tokens; nothing that removes or administers is ever open."""
+"""What every client may do on a server without tokens; deleting and administration are never open."""
 
 
 def token_text(id_bytes: bytes, secret: bytes) -> str:
     """
     The token made of random bytes, `ID_BYTES` and `SECRET_BYTES` of them: ``tk_<id>_<secret>``, lower-case base32.
 
-    The last four bytes of the secret are a CRC-32 of all before them, by which a mistyped token is told from a wrong
-    one. They are no part of what cannot be guessed.
+    The last four bytes of the secret are a CRC-32 of all before them, which distinguishes a mistyped token from a wrong
+    one. They do not count as secret.
     """
     if len(id_bytes) != ID_BYTES or len(secret) != SECRET_BYTES:
-        raise ValueError("a token has 5 bytes of id and 32 of secret")
+        raise ValueError("a token is made of 5 bytes of id and 32 of secret")
     id = _base32(id_bytes)
     return f"tk_{id}_{_base32(secret + _checksum(id, secret))}"
 
 
 def token_id(text: str) -> str | None:
-    """The id in *text*, or None where that cannot be a token: mistyped, cut off, or something else altogether."""
+    """The id in *text*, or None if that cannot be a token: mistyped, cut off, or something else altogether."""
     match = _TOKEN.fullmatch(text)
     if match is None:
         return None
     id, written = match.groups()
     whole = base64.b32decode(written.upper() + "=" * (-len(written) % 8))
     secret, checksum = whole[:SECRET_BYTES], whole[SECRET_BYTES:]
-    # Of the last character not all bits are used: another with the same ones is another all the same.
+    # The last character has unused bits: two texts that differ only there are still two texts.
     return id if checksum == _checksum(id, secret) and written == _base32(whole) else None
 
 
 def token_digest(text: str) -> str:
-    """What is kept of a token: its SHA-256 in lower-case hex. Its 256 random bits need no slower hash."""
+    """The digest stored for a token: its SHA-256 in lower-case hex. Its 256 random bits need no slower hash."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -86,7 +86,7 @@ def _checksum(id: str, secret: bytes) -> bytes:
 
 def _patterns(_instance: object, _attribute: object, patterns: tuple[str, ...]) -> None:
     if not patterns:
-        raise ValueError("a token is for at least one pattern of profiles")
+            raise ValueError("a token needs at least one pattern of profiles")
     for pattern in patterns:
         if not _PATTERN.fullmatch(pattern):
             raise ValueError(f"{pattern[:100]!a} is not a pattern of profile names such as laptop, web-* or *")
@@ -94,16 +94,16 @@ def _patterns(_instance: object, _attribute: object, patterns: tuple[str, ...]) 
 
 def _scopes(_instance: object, _attribute: object, scopes: frozenset[Scope]) -> None:
     if not scopes:
-        raise ValueError("a token has at least one scope")
+        raise ValueError("a token needs at least one scope")
 
 
 @frozen
 class Token:
     """
-    What is kept of a token; not the token itself, only its *sha256*.
+    What the server keeps of a token: not its text, only its *sha256*.
 
-    *profiles* are patterns as of a shell, any of which may fit. *networks* are where it may come from; none is
-    anywhere. Times are aware and in UTC. A revoked token stays known, so that having had one is never forgotten.
+    *profiles* are shell patterns, any of which may match. *networks* are those that it may be used from; empty means
+    from anywhere. Times are aware and in UTC. A revoked token stays on record, so that the server never looks open.
     """
 
     id: str
@@ -120,9 +120,9 @@ class Token:
 @frozen
 class Keyring:
     """
-    All tokens by their ids. *is_open*: none was ever made, so that none is asked for.
+    All tokens by their ids. *is_open*: no token was ever made, so none is required.
 
-    One whose tokens are all revoked or expired is not open; it lets nobody in.
+    A keyring whose tokens are all revoked or expired is not open; it admits nobody.
     """
 
     tokens: Mapping[str, Token]
@@ -131,18 +131,18 @@ class Keyring:
 
 @frozen
 class Principal:
-    """Somebody who was let in: by which token (None by none, while the server is open), for what, to which profiles."""
+    """An admitted client: by which token (None if the server is open), with which scopes, for which profiles."""
 
     token: str | None
     scopes: frozenset[Scope]
     patterns: tuple[str, ...]
 
     def may(self, scope: Scope) -> bool:
-        """Whether the principal has that right."""
+        """Whether the principal has *scope*."""
         return scope in self.scopes
 
     def sees(self, profile: str) -> bool:
-        """Whether *profile* is within the principal's patterns; nothing is looked up."""
+        """Whether *profile* matches the principal's patterns; nothing is looked up."""
         return any(pattern == EVERY_PROFILE or fnmatchcase(profile, pattern) for pattern in self.patterns)
 
     @property
@@ -152,27 +152,27 @@ class Principal:
 
     @property
     def only_profile(self) -> str | None:
-        """The one profile the principal sees, where the patterns are a single name."""
+        """The one profile the principal sees, if the patterns are a single name."""
         named = self.named_profiles
         return next(iter(named)) if named is not None and len(named) == 1 else None
 
     @property
     def named_profiles(self) -> frozenset[str] | None:
-        """All that the principal sees, where every pattern is a name; None where it depends on what there is."""
+        """All that the principal sees, if every pattern is a name; None if it depends on which profiles exist."""
         return None if any(set("*?[") & set(pattern) for pattern in self.patterns) else frozenset(self.patterns)
 
 
 ANONYMOUS = Principal(None, OPEN_SCOPES, (EVERY_PROFILE,))
-"""Whoever reaches a server without tokens."""
+"""The principal for every client of a server without tokens."""
 
 
 class Admission(Enum):
-    """What came of somebody's wish to be let in; the value is the sentence for him."""
+    """The verdict on a client that presents a token, or none; the value is the sentence for the client."""
 
     ADMITTED = "let in"
     MISSING = "this server wants a token: Authorization: Bearer tk_..., or the token as password (curl -u :tk_...)"
-    MALFORMED = "this is no token, or one that was mistyped or cut off"
-    UNKNOWN = "this token is not valid"  # nobody has it, or not with this secret
+    MALFORMED = "this token is malformed: it was mistyped or cut off"
+    UNKNOWN = "this token is not valid"  # no token has this id, or its secret is another
     REVOKED = "this token is revoked"
     EXPIRED = "this token is expired"
     ELSEWHERE = "this token is not valid from this address"
@@ -180,7 +180,7 @@ class Admission(Enum):
 
 @frozen
 class Decision:
-    """A verdict, and the principal where he is admitted."""
+    """A verdict, and the principal if admitted."""
 
     verdict: Admission
     principal: Principal | None = None
@@ -188,10 +188,10 @@ class Decision:
 
 def admit(keyring: Keyring, presented: str | None, address: str, now: datetime) -> Decision:
     """
-    Decide who comes in: with the token *presented*, from *address* (empty where that is unknown).
+    Decide whether to admit a client with the token *presented*, from *address* (empty where that is unknown).
 
-    That a token is revoked, expired or for elsewhere is told only to whom has its secret. Secrets are compared in a
-    time that does not depend on them.
+    That a token is revoked, expired or bound to other networks is revealed only to a client that has its secret.
+    Secrets are compared in constant time.
     """
     if keyring.is_open:
         return Decision(Admission.ADMITTED, ANONYMOUS)
@@ -201,7 +201,7 @@ def admit(keyring: Keyring, presented: str | None, address: str, now: datetime) 
     if id is None:
         return Decision(Admission.MALFORMED)
     token = keyring.tokens.get(id)
-    # also where there is no such id, so that its existence takes no other time
+    # also for an unknown id, so that the time taken does not reveal which ids exist
     is_right = hmac.compare_digest(token_digest(presented), token.sha256 if token is not None else "0" * 64)
     if token is None or not is_right:
         return Decision(Admission.UNKNOWN)
@@ -215,7 +215,7 @@ def admit(keyring: Keyring, presented: str | None, address: str, now: datetime) 
 
 
 def is_within(address: str, networks: Iterable[Network]) -> bool:
-    """Whether *address* lies in one of *networks*; an IPv4 address within an IPv6 one is taken for itself."""
+    """Whether *address* lies in one of *networks*; an IPv4 address within an IPv6 one counts as the IPv4 address."""
     try:
         parsed: IPv4Address | IPv6Address = ip_address(address)
     except ValueError:
@@ -226,12 +226,12 @@ def is_within(address: str, networks: Iterable[Network]) -> bool:
 
 
 def why_not_listen(*, is_loopback: bool, is_open: bool, has_tls: bool, behind_proxy: bool) -> str | None:
-    """Why a server must not listen on an address, with the ways out; None where it may."""
+    """Why a server must not listen on an address, with what to do about it; None if it may."""
     if is_loopback:
         return None
     if is_open:
         return (
-            "beyond this machine nobody is let in without a token, and there is none: either make one "
+            "listening beyond this machine requires a token, and none exists: either make one "
             "(tarkeep token create) and give --tls-certificate and --tls-key, or --behind-proxy where a proxy does "
             "TLS; or listen on a loopback address (--host 127.0.0.1)"
         )

@@ -1,8 +1,8 @@
 """
-An archive, and what is known of it: what its bytes turned out to be, where it came from, in which state it is.
+An archive and what is known of it: what its bytes turned out to be, where it came from, which state it is in.
 
-All values are frozen and validate themselves, so one that exists is a good one. Sizes are bytes, times are aware and
-in UTC, digests are lower-case hex.
+All values are frozen and validate themselves on construction, so an invalid one cannot exist. Sizes are bytes, times
+are aware and in UTC, digests are lower-case hex.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Kind(Enum):
 
 
 class ArchiveState(Enum):
-    """Where an archive is in its life."""
+    """The state of an archive."""
 
     STORED = "stored"
     DAMAGED = "damaged"
@@ -53,9 +53,9 @@ def _noted(_instance: object, _attribute: object, value: tuple[str, ...]) -> Non
 @frozen
 class AfterEnd:
     """
-    What stands behind the end of a tar and is no padding: *size_bytes* up to the end of all.
+    Data behind the end of a tar that is not padding: *size_bytes* up to the end of the stream.
 
-    *is_tar* tells whether it begins like another one.
+    *is_tar* says whether it begins like another tar.
     """
 
     size_bytes: int = field(validator=_not_negative)
@@ -69,10 +69,10 @@ class Contents:
 
     *unpacked_bytes* is the length of the inflated tar, *members* the number of its entries (extension headers not
     counted), *newest_member* the latest modification time among them, to the second, or None in an empty tar.
-    *has_unchanged* tells whether a listing says of some name that it is unchanged and elsewhere, as none in a full dump
-    does. *roots* are the first components of the members' names, in order of appearance, the first 16 of them, as text
-    with bytes that are not UTF-8 escaped by backslashes. *after_end* is what follows the tar, and is read by nobody;
-    None where nothing but zeros does.
+    *has_unchanged* says whether a listing marks some name as unchanged, and so stored elsewhere; no full dump does.
+    *roots* are the first components of the members' names, in order of appearance, at most 16, as text with bytes that
+    are not UTF-8 escaped by backslashes. *after_end* is data behind the tar, which no reader looks at; None if only
+    zeros follow.
     """
 
     kind: Kind
@@ -87,10 +87,10 @@ class Contents:
 @frozen
 class Lineage:
     """
-    What is said of where an archive comes from; None where nothing is.
+    What the sender or the server says about an archive's origin; None for each fact that is not stated.
 
     *parent* is the archive it was made on top of. *snapshot_before* and *snapshot_after* are the SHA-256 of tar's
-    snapshot file as the dump found it and as it left it: None before is also what a full dump has.
+    snapshot file before and after the dump: a full dump has None before, too.
     """
 
     parent: tuple[BackupType, str] | None = None
@@ -106,17 +106,17 @@ class Lineage:
 
 
 SENT_WITHIN = timedelta(days=1)
-"""What comes so soon after its newest member was changed was taken when it came; after the day in its name, on that."""
+"""An archive received this soon after its newest member changed was taken when it was received."""
 
 AHEAD = timedelta(days=1)
-"""So far may a time be before it has come: names tell none of zones, and clocks differ."""
+"""How far a time may lie ahead of the receipt: names give no time zones, and clocks differ."""
 
 
 def is_dated_ahead(taken_at: datetime, received_at: datetime) -> bool:
     """
-    Whether something received at *received_at* says to be of a time that had not come by then.
+    Whether something received at *received_at* claims a time that lies after its receipt.
 
-    A clock was wrong, or a name. It must not be the newest of all for as long as that lies ahead.
+    A clock was wrong, or a name. It must not count as the newest until that time has passed.
     """
     return taken_at - received_at > AHEAD
 
@@ -126,9 +126,9 @@ class BackupArchive:
     """
     One immutable ``.tar.gz`` and what the server knows of it.
 
-    *received_at* is the server's clock, *taken_at* the best known time of the dump. *contents* is None where
-    validation was switched off. *has_snapshot* tells whether the snapshot file that the dump left behind is kept with
-    it; `Lineage.snapshot_after` is then of that. *notes* are what its sender says of it, a line each.
+    *received_at* is by the server's clock, *taken_at* the best known time of the dump. *contents* is None where
+    validation was switched off. *has_snapshot* says whether the snapshot file that the dump left behind is kept with
+    the archive; `Lineage.snapshot_after` is then its digest. *notes* are the sender's remarks, a line each.
     """
 
     id: ArchiveId
@@ -144,15 +144,15 @@ class BackupArchive:
 
     @property
     def is_dated_ahead(self) -> bool:
-        """Whether it says to be of a time that had not come when it was received."""
+        """Whether it claims a time that lies after its receipt."""
         return is_dated_ahead(self.taken_at, self.received_at)
 
     @property
     def placed_at(self) -> datetime:
         """
-        The time by which it is in the order of its profile: that of its dump, but its receipt where it is dated ahead.
+        The time that orders it within its profile: that of its dump, or of its receipt if it is dated ahead.
 
-        A wrong clock is told, not believed: nothing was taken later than it came.
+        A wrong clock is reported, not believed: no archive was taken later than it was received.
         """
         return self.received_at if self.is_dated_ahead else self.taken_at
 
@@ -172,8 +172,8 @@ class BackupArchive:
         """
         An archive with the best known time of its dump.
 
-        It was taken at the time its sender stated, else that in its name (of *zone*), else on the day in its name, else
-        no earlier than its newest member. What is no more than a bound is never later than *received_at*.
+        The time is the one that its sender stated, else the one in its name (in *zone*), else one on the day in its
+        name, else no earlier than its newest member. An estimate is never later than *received_at*.
         """
         newest = contents.newest_member if contents is not None else None
         taken_at = stated_at or time_in_name(id.name, zone) or _estimated(id.name, zone, newest, received_at)
@@ -182,9 +182,9 @@ class BackupArchive:
 
 def _estimated(name: str, zone: tzinfo, newest: datetime | None, received_at: datetime) -> datetime:
     """
-    When an archive was taken of which no moment is told: on the day in its name, or no earlier than its newest member.
+    When an archive without a stated time was taken: on the day in its name, or no earlier than its newest member.
 
-    Most are sent as soon as they are made, so within that bound it is *received_at*, if that is near.
+    Most archives are sent as soon as they are made, so within that bound it is *received_at*, if that is near.
     """
     told = newest if newest is not None and received_at - newest >= SENT_WITHIN else received_at
     day = day_in_name(name, zone)
@@ -195,7 +195,7 @@ def _estimated(name: str, zone: tzinfo, newest: datetime | None, received_at: da
 
 
 def is_bound(archive: BackupArchive, zone: tzinfo = UTC) -> bool:
-    """Nobody stated when *archive* was taken, nor on which day: its time is no more than a bound."""
+    """Whether the time of *archive* is only a bound: neither its sender nor its name states a time or a day."""
     name, contents = archive.id.name, archive.contents
     if time_in_name(name, zone) is not None or day_in_name(name, zone) is not None:
         return False
@@ -205,10 +205,10 @@ def is_bound(archive: BackupArchive, zone: tzinfo = UTC) -> bool:
 
 def earliest(archive: BackupArchive, zone: tzinfo = UTC) -> datetime:
     """
-    The earliest time at which *archive* may have been taken: its own, where that is a moment that somebody stated; else
-    the beginning of the day in its name, and no time before its newest member. *zone* is that of times in names.
+    The earliest time at which *archive* may have been taken: its own, if its sender or its name states a time; else the
+    beginning of the day in its name, but no time before its newest member. *zone* is that of times in names.
 
-    Of what is dated ahead nobody knows more than its newest member tells.
+    For an archive that is dated ahead, its newest member is the only evidence.
     """
     newest = archive.contents.newest_member if archive.contents is not None else None
     if archive.is_dated_ahead:
@@ -223,7 +223,7 @@ def earliest(archive: BackupArchive, zone: tzinfo = UTC) -> datetime:
 
 @frozen
 class Offer:
-    """What is said of an archive that is sent. *received_at* is stated by an import only, never by a client."""
+    """What the sender says of an archive. Only an import states *received_at*, never a client."""
 
     id: ArchiveId
     digests: DeclaredDigests = field(factory=DeclaredDigests)

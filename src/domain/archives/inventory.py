@@ -1,9 +1,9 @@
 """
 Comparing what a client has with what the server holds.
 
-Pure: two inventories in, in order, and out come names, every name of either side in exactly one bucket of its type; in
-batches, because there may be millions. "Local" is the client, "remote" the server, as in the words of the original's
-clients.
+Pure: it takes two sorted inventories and yields names, every name of either side in exactly one bucket of its type, in
+batches, because there may be millions. "Local" is the client, "remote" the server, as in the clients of the original
+server.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ class InventoryEntry(NamedTuple):
     """
     One archive of one side: its identity within the compared scope, and what that side knows of its bytes.
 
-    *size_bytes* and the digests (lower-case hex) are None where unknown. *is_damaged* says that what that side stores
-    is known not to be these bytes any more; the digests are of what it was. A plain tuple, because there may be
-    millions.
+    *size_bytes* and the digests (lower-case hex) are None where unknown. *is_damaged* says that this side has lost the
+    bytes that the digests describe. A plain tuple, because there may be millions.
     """
 
     type: BackupType
@@ -43,12 +42,12 @@ class Bucket(Enum):
     MISSING_REMOTE = "missing_remote"  # only the client has it
     EXTRA_REMOTE = "extra_remote"  # only the server has it
     DIFFERING = "differing"  # the same name with another digest or size
-    UNVERIFIED = "unverified"  # the same name, and no digest that both sides know
-    DAMAGED = "damaged"  # the server had these bytes, as far as can be told, and knows that it has them no more
+    UNVERIFIED = "unverified"  # the same name, but no digest that both sides know
+    DAMAGED = "damaged"  # the server received these bytes, as far as it can tell, and knows its copy to be damaged
 
     @property
     def issue(self) -> str | None:
-        """What is wrong with an archive there, before its name; None where nothing is."""
+        """What is wrong with an archive in this bucket, to put before its name; None if nothing is wrong."""
         return _ISSUES.get(self)
 
 
@@ -65,7 +64,7 @@ JUDGED_AT_ONCE = 1000
 
 
 class Judged(NamedTuple):
-    """Some names of one type, in order, that belong into one bucket; further ones of it come later."""
+    """Some names of one type, in order, that belong in one bucket; later batches may add names to it."""
 
     type: BackupType
     bucket: Bucket
@@ -73,13 +72,13 @@ class Judged(NamedTuple):
 
 
 class Batches:
-    """Gathers names by type and bucket, and gives them in batches."""
+    """Collects names by type and bucket, and returns them in batches."""
 
     def __init__(self) -> None:
         self._gathered: dict[tuple[BackupType, Bucket], list[str]] = {}
 
     def add(self, type: BackupType, bucket: Bucket, name: str) -> Judged | None:
-        """Take *name*; the batch if it is full with it."""
+        """Add *name*; return its batch if that is now full."""
         names = self._gathered.setdefault((type, bucket), [])
         names.append(name)
         if len(names) < JUDGED_AT_ONCE:
@@ -87,7 +86,7 @@ class Batches:
         return Judged(type, bucket, self._gathered.pop((type, bucket)))
 
     def rest(self) -> Iterator[Judged]:
-        """The batches that are not full."""
+        """The batches that are not full yet."""
         for (type, bucket), names in self._gathered.items():
             yield Judged(type, bucket, names)
         self._gathered.clear()
@@ -114,7 +113,7 @@ class TypeReport:
 
 @frozen
 class SyncReport:
-    """The comparison of two inventories: one `TypeReport` for each of the three types, in their order."""
+    """The comparison of two inventories: a `TypeReport` for each of the three types, in order."""
 
     types: Mapping[BackupType, TypeReport]
 
@@ -123,7 +122,7 @@ class SyncReport:
         return all(report.is_synchronized for report in self.types.values())
 
     def places(self) -> dict[tuple[BackupType, str], Bucket]:
-        """The bucket of every name, for looking up many."""
+        """The bucket of every name, for many lookups."""
         return {
             (type, name): bucket
             for type, report in self.types.items()
@@ -133,7 +132,7 @@ class SyncReport:
 
     @classmethod
     def of(cls, judged: Iterable[Judged]) -> SyncReport:
-        """All of *judged* in memory."""
+        """Collect all of *judged* in memory."""
         names: dict[tuple[BackupType, Bucket], list[str]] = {}
         for type, bucket, some in judged:
             names.setdefault((type, bucket), []).extend(some)
@@ -155,13 +154,13 @@ def pair(here: Iterable[InventoryEntry], there: Iterable[InventoryEntry]) -> Ite
     """
     Sort every archive known to either side into exactly one bucket.
 
-    *here* is the catalog (remote), *there* the client's claim (local), each in order: type by type as `BackupType` has
-    them, and by name within. Archives are paired by identity, never by digest: two archives with equal bytes are still
-    two. Several of *here* with one type and name, of several profiles, count as one: one with the client's bytes, and
-    whole, if there is one.
+    *here* is the catalog (remote), *there* the client's claim (local), each sorted by type in the order of
+    `BackupType`, then by name. Archives are paired by identity, never by digest: two archives with equal bytes are
+    still two. If several profiles of *here* have one type and name, they count as one archive: preferably an undamaged
+    one with the client's bytes.
 
     Raises:
-        DuplicateEntry: a name occurs twice in one type of *there*; while this is iterated.
+        DuplicateEntry: a name occurs twice in one type of *there*; raised during iteration.
 
     Cost: O(n) time, and memory for `JUDGED_AT_ONCE` names of each bucket.
     """
@@ -195,10 +194,10 @@ def _each_judged(
 
 def once_each(local: Iterable[InventoryEntry]) -> Iterator[InventoryEntry]:
     """
-    *local*, which is in order.
+    *local*, which is sorted, unchanged.
 
     Raises:
-        DuplicateEntry: at a name that stood before in the same type.
+        DuplicateEntry: a name repeats within its type.
     """
     before: tuple[BackupType, str] | None = None
     for entry in local:
@@ -210,10 +209,10 @@ def once_each(local: Iterable[InventoryEntry]) -> Iterator[InventoryEntry]:
 
 def bucket_of(mine: InventoryEntry, theirs: InventoryEntry) -> Bucket:
     """
-    Where an archive belongs that both sides have, by what the client (*mine*) and the catalog (*theirs*) know of it.
+    The bucket of an archive that both sides have, by what the client (*mine*) and the catalog (*theirs*) know of it.
 
-    Without a digest that both know it is *differing* (by size) or *unverified*, never *synced*. One that is damaged
-    there is *damaged* unless the client has other bytes than it was, which sending would not repair.
+    Without a digest that both know it is *differing* (by size) or *unverified*, never *synced*. An archive that is
+    damaged on the server is *damaged*, unless the client has other bytes, which would not repair it.
     """
     verdict = same_bytes(mine, theirs)
     if verdict is False:
@@ -224,7 +223,7 @@ def bucket_of(mine: InventoryEntry, theirs: InventoryEntry) -> Bucket:
 
 
 def _best(mine: InventoryEntry, stored: Iterator[InventoryEntry]) -> InventoryEntry:
-    """Of *stored*, which share a name, one that has the client's bytes, whole if there is one; else the first."""
+    """Of *stored*, which share a name, one with the client's bytes, undamaged if possible; else the first."""
     chosen = next(stored)
     for entry in stored:
         if same_bytes(mine, entry) and (chosen.is_damaged or not same_bytes(mine, chosen)):
@@ -237,7 +236,7 @@ def _place(entry: InventoryEntry) -> tuple[int, str]:
 
 
 def same_bytes(one: InventoryEntry, other: InventoryEntry) -> bool | None:
-    """Whether two entries describe the same bytes: yes, no, or None where that cannot be told."""
+    """Whether two entries describe the same bytes; None where they do not say enough."""
     if one.size_bytes is not None and other.size_bytes is not None and one.size_bytes != other.size_bytes:
         return False
     verdict = None

@@ -2,8 +2,8 @@
 The side-car: everything the server knows of an archive, as JSON beside its bytes.
 
 The format is documented for users in ``docs/storage-format.md``. A reader ignores members it does not know, so a
-later version may add some, and those that came after the first version may be missing; ``format`` changes only when
-that is not enough. The member ``sum`` is of all others, so that a single changed bit does not pass for the truth.
+later version may add some, and members that were added after the first version may be missing; ``format`` changes only
+when that is not enough. The member ``sum`` covers all others, so that a single flipped bit is noticed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def encode(archive: BackupArchive) -> bytes:
     """
     The side-car of *archive*: UTF-8 JSON, indented for people, ending in a newline.
 
-    Of its state it says that it is damaged, and nothing else: whether it is in the trash shows by where it is.
+    The only state it records is *damaged*; an archive in the trash is recognized by its place.
     """
     contents, lineage = archive.contents, archive.lineage
     members: dict[str, object] = {
@@ -68,12 +68,12 @@ def encode(archive: BackupArchive) -> bytes:
 
 def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
     """
-    The archive that *sidecar* describes, ``stored`` unless it is said to be damaged.
+    The archive that *sidecar* describes, ``stored`` unless the side-car says that it is damaged.
 
-    One that *is_doubtful* is read though its sum is wrong: some member of it, nobody knows which, is not what it was.
+    With *is_doubtful* a wrong sum is accepted: some member, nobody can say which, has changed.
 
     Raises:
-        InvalidSidecar: not JSON, another format, a member missing or not what it should be, or the sum.
+        InvalidSidecar: not JSON, another format, a member missing or of the wrong kind, or a wrong sum.
     """
     try:
         members = json.loads(sidecar)
@@ -128,12 +128,12 @@ def _check_format(found: object) -> None:
 
 
 def _check_sum(members: Mapping[str, object], sidecar: bytes) -> None:
-    """Raises InvalidSidecar where all members but ``sum``, laid out as `encode` does it, have another SHA-256."""
+    """Raise InvalidSidecar unless ``sum`` is the SHA-256 of all other members, laid out as by `encode`."""
     laid_out = _LAID_OUT.search(sidecar)
     if laid_out is not None and _sha256(sidecar[: laid_out.start()] + _END) == laid_out[1]:
-        return  # the text as it stands; laying the members out anew takes 40 times as long
+        return  # the text matches as it stands; laying the members out anew takes 40 times as long
     rest = {name: value for name, value in members.items() if name != "sum"}
-    if members.get("sum") not in (None, _sha256(_text_of(rest)).decode()):  # before it was added, side-cars had none
+    if members.get("sum") not in (None, _sha256(_text_of(rest)).decode()):  # the first side-cars had no sum
         raise InvalidSidecar("its sum says that it was changed since it was written")
 
 
@@ -145,7 +145,7 @@ def _boolean(value: object) -> bool:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise InvalidSidecar(f"{value!r} is not a text")
+        raise InvalidSidecar(f"{value!r} is not text")
     return value
 
 

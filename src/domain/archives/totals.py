@@ -1,4 +1,4 @@
-"""How much is stored: of a medium, of a profile and type."""
+"""How much is stored: on a medium, in a profile and type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..identity.archive_id import BackupType
 
 @frozen
 class Usage:
-    """Used and free bytes of the medium below a store."""
+    """Used and free bytes of the medium that holds a store."""
 
     used_bytes: int
     free_bytes: int

@@ -24,7 +24,7 @@ class BackupType(Enum):
         The type named by *text*, in any case.
 
         Raises:
-            InvalidType: it names none.
+            InvalidType: *text* names no type.
         """
         if not text.isascii():  # upper() would fold the ligature in "di\ufb00" into an F
             raise InvalidType(text)

@@ -37,7 +37,7 @@ def check_hex(algorithm: str, value: str) -> None:
 
 @frozen
 class Digests:
-    """MD5 and SHA-256 of the same bytes. SHA-256 is identity, MD5 is there for clients that know nothing else."""
+    """MD5 and SHA-256 of the same bytes. SHA-256 is identity; MD5 serves clients that know nothing else."""
 
     md5: str
     sha256: str
@@ -49,7 +49,7 @@ class Digests:
 
 @frozen
 class DeclaredDigests:
-    """What a client says the digests are; None where it says nothing."""
+    """The digests that a client declares; None for one that it does not."""
 
     md5: str | None = None
     sha256: str | None = None
@@ -65,7 +65,7 @@ class DeclaredDigests:
         Compare with the digests of the received bytes.
 
         Raises:
-            DigestMismatch: one that was declared differs; SHA-256 is looked at first.
+            DigestMismatch: a declared digest differs; SHA-256 is compared first.
         """
         if self.sha256 is not None and self.sha256 != actual.sha256:
             raise DigestMismatch("sha256", self.sha256, actual.sha256)

@@ -1,4 +1,4 @@
-"""Names, types and digests that cannot be."""
+"""Names, types and digests that break the rules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class InvalidType(TarkeepError):
 
 @define
 class InvalidDigest(TarkeepError):
-    """A declared digest is not readable as one."""
+    """A declared digest is not hex of the right length."""
 
     algorithm: str
     value: str
@@ -43,7 +43,7 @@ class InvalidDigest(TarkeepError):
 
 @define
 class DigestMismatch(TarkeepError):
-    """The bytes received are not the bytes declared; digests in lower-case hex."""
+    """The received bytes have another digest than the one declared; both in lower-case hex."""
 
     algorithm: str
     declared: str

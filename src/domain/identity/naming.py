@@ -1,5 +1,5 @@
 """
-The rules for names, and what a name tells about time.
+The rules for names, and the times that names contain.
 
 A name that passes these rules is safe as one path component on every common file system, in a URL once percent-encoded,
 and in a shell script once quoted. Names are judged, never repaired: a client must find its archive under
@@ -38,7 +38,7 @@ def check_profile(value: str) -> str:
     Return *value* if it may name a profile: 1 to 64 of ``A-Za-z0-9._-``, first a letter or digit.
 
     Raises:
-        InvalidName: with the rule that was broken.
+        InvalidName: with the broken rule.
     """
     if not 1 <= len(value) <= PROFILE_MAX_CHARS:
         raise InvalidName("profile", value, f"must have 1 to {PROFILE_MAX_CHARS} characters")
@@ -55,7 +55,7 @@ def check_archive_name(value: str) -> str:
     first a letter or digit; ending in ``.tar.gz``.
 
     Raises:
-        InvalidName: with the rule that was broken.
+        InvalidName: with the broken rule.
     """
     return value if _COMMON.fullmatch(value) else judged_closely(value)
 
@@ -89,8 +89,8 @@ def time_in_name(name: str, zone: tzinfo = UTC) -> datetime | None:
     The time of the dump written into *name*, in UTC, or None.
 
     Understands ``full_2025-11-21_09-07-19.tar.gz`` and its common relatives (``20251121T090719Z``,
-    ``2025-11-21 09:07:19``). The first such stamp counts. One without a ``Z`` is of *zone*; of an hour that a change
-    of clocks repeats, the first.
+    ``2025-11-21 09:07:19``). The first such stamp counts. A stamp without a ``Z`` is in *zone*; in an hour that a
+    clock change repeats, it means the first pass.
     """
     for match in _STAMP.finditer(name):
         *numbers, zulu = match.groups()
@@ -106,7 +106,7 @@ def day_in_name(name: str, zone: tzinfo = UTC) -> tuple[datetime, datetime] | No
     """
     The beginning and the last moment of the day written into *name*, in UTC, or None.
 
-    Understands ``full_2025-11-21.tar.gz`` and ``full-20251121.tar.gz``; the day is one of *zone*, and the first counts.
+    Understands ``full_2025-11-21.tar.gz`` and ``full-20251121.tar.gz``; the day is in *zone*, and the first counts.
     """
     for match in _DAY.finditer(name):
         try:

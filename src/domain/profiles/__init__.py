@@ -1,1 +1,1 @@
-"""What may differ from profile to profile."""
+"""The rules that may differ between profiles."""

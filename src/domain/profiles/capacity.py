@@ -1,7 +1,7 @@
 """
 How much may be stored: the reserve of the disk that stays free, and the quotas of profiles.
 
-The rule: whoever is refused is told what is needed and what is free, and nothing of it is kept.
+The rule: a refusal says what is needed and what is free, and nothing of the refused archive is kept.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ RESERVE_SHARE = 0.05
 
 @frozen
 class Reserve:
-    """What stays free of the medium: *size_bytes*, or where that is None the larger of 1 GiB and 5 % of it."""
+    """The free space to keep on the medium: *size_bytes*, or if that is None the larger of 1 GiB and 5 % of it."""
 
     size_bytes: int | None = None
 
     def of(self, usage: Usage) -> int:
-        """The reserve of that medium, in bytes."""
+        """The reserve on that medium, in bytes."""
         if self.size_bytes is not None:
             return self.size_bytes
         return max(RESERVE_BYTES, int((usage.used_bytes + usage.free_bytes) * RESERVE_SHARE))
 
 
 NO_RESERVE = Reserve(0)
-"""Up to the last byte."""
+"""Fill the medium up to the last byte."""
 
 
 def check_room(usage: Usage, reserve: Reserve, coming_bytes: int) -> None:
     """
-    Judge whether *coming_bytes* more fit beside the reserve; 0 where nobody knows how many come.
+    Check that *coming_bytes* more fit beside the reserve; 0 where the size is not known.
 
     Raises:
-        InsufficientStorage: they do not, or the reserve is touched already.
+        InsufficientStorage: they do not fit, or the reserve is already in use.
     """
     needed = coming_bytes + reserve.of(usage)
     if usage.free_bytes < needed:
@@ -52,12 +52,12 @@ def check_quota(
     profile: str, rules: ProfileRules, totals: Iterable[Totals], coming_bytes: int, unfinished_bytes: int = 0
 ) -> None:
     """
-    Judge whether one more archive of *coming_bytes* fits into what *rules* allow *profile*, which holds *totals*.
+    Check that one more archive of *coming_bytes* fits into what *rules* allow *profile*, which holds *totals*.
 
-    *unfinished_bytes* are taken by uploads that are to become archives of it.
+    *unfinished_bytes* are held by uploads that are to become archives of the profile.
 
     Raises:
-        QuotaExceeded: it does not.
+        QuotaExceeded: it does not fit.
     """
     rows = list(totals)
     held_bytes, archives = sum(row.size_bytes for row in rows) + unfinished_bytes, sum(row.archives for row in rows)
@@ -69,10 +69,10 @@ def check_quota(
 
 def check_size(size_bytes: int, limit_bytes: int | None) -> None:
     """
-    Judge whether one archive may have that many bytes; None is no limit but the medium's.
+    Check that one archive may have that many bytes; None is no limit but the medium's.
 
     Raises:
-        TooLarge: it may not.
+        TooLarge: the archive is larger than the limit.
     """
     if limit_bytes is not None and size_bytes > limit_bytes:
         raise TooLarge(limit_bytes)

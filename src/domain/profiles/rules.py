@@ -1,7 +1,7 @@
 """
-What may differ from profile to profile: how its names tell time, what its dumps build on, what is taken in.
+The rules of a profile: the time zone of its names, what its dumps build on, what is accepted.
 
-Rules are looked up by the profile's name in order; the first pattern that fits counts, and all of it.
+Rules are looked up by the profile's name in order; the first pattern that matches counts, with all of its rules.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from attrs import define, frozen
 
 
 class IncBase(Enum):
-    """What an INC of a profile builds on where nothing says so."""
+    """What an INC of a profile builds on where neither the archive nor its sender says so."""
 
     LAST_INC_OR_FULL = "last-inc-or-full"  # one snapshot file, updated in place
-    LAST_ANY = "last-any"  # the archive before it, a DIFF too
+    LAST_ANY = "last-any"  # the archive before it, even a DIFF
     LAST_FULL = "last-full"  # every INC starts from a copy of the FULL's snapshot file
 
 
@@ -27,9 +27,9 @@ class ProfileRules:
     """
     The rules of one profile.
 
-    *time_zone* is that of times in names without a ``Z``. *allow_opaque* takes in what cannot be read as a gzip of a
-    tar, such as an encrypted archive, of which nothing is known then but its bytes. *max_bytes* and *max_archives* are
-    the most that each profile may hold; None is any number.
+    *time_zone* is that of times in names without a ``Z``. *allow_opaque* accepts archives that cannot be read as a gzip
+    of a tar, such as encrypted ones; of those only the bytes are known. *max_bytes* and *max_archives* are the most
+    that each profile may hold; None is no limit.
     """
 
     inc_base: IncBase = IncBase.LAST_INC_OR_FULL
@@ -41,27 +41,27 @@ class ProfileRules:
 
 @frozen
 class RuleBook:
-    """The rules of every profile: patterns as of a shell (``*``, ``?``, ``[a-z]``) with what holds for them."""
+    """The rules of every profile: shell patterns (``*``, ``?``, ``[a-z]``), each with its rules."""
 
     entries: tuple[tuple[str, ProfileRules], ...] = ()
 
     def of(self, profile: str) -> ProfileRules:
-        """The rules of *profile*; the defaults where no pattern fits."""
+        """The rules of *profile*; the defaults if no pattern matches."""
         return next((rules for pattern, rules in self.entries if fnmatchcase(profile, pattern)), ProfileRules())
 
     def has_quota(self, profile: str) -> bool:
-        """Whether *profile* may hold so much and no more."""
+        """Whether *profile* has a limit on what it may hold."""
         rules = self.of(profile)
         return rules.max_bytes is not None or rules.max_archives is not None
 
     @property
     def may_allow_opaque(self) -> bool:
-        """Whether some profile may hold archives that cannot be read."""
+        """Whether some profile may hold unreadable archives."""
         return any(rules.allow_opaque for _, rules in self.entries)
 
 
 class Rules(Protocol):
-    """The rules of every profile, asked as `RuleBook` is."""
+    """The rules of every profile, with the methods of `RuleBook`."""
 
     def of(self, profile: str) -> ProfileRules: ...
 
@@ -73,7 +73,7 @@ class Rules(Protocol):
 
 @define(eq=False)
 class CurrentRules:
-    """`Rules` that may be replaced while they are asked: each question is answered from *book* as it is then."""
+    """`Rules` that may be replaced while in use: each call uses the current *book*."""
 
     book: RuleBook
 

@@ -1,4 +1,4 @@
-"""GNU tar's listings of directories: what each says of a name, and the renames it tells of; read and written."""
+"""GNU tar's listings of directories (dumpdirs), with the renames they contain; read and written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Mark(Enum):
 
     @property
     def may_stay(self) -> bool:
-        """A directory of that name, if it has no listing of its own, is said nothing of: see `silence`."""
+        """Whether the archive may say nothing about a directory of that name that lacks a listing: see `silence`."""
         return self is not Mark.HERE
 
 
@@ -28,8 +28,8 @@ class Rename:
     """
     A directory was renamed since the parent was taken. Both are paths from the root of the tar, which is ``.`` itself.
 
-    Where names change places, one of them goes through a temporary name, which is then empty here: first as *new*,
-    later as *old*.
+    Where names change places, one of them goes through a temporary name, which is empty here: first as *new*, later as
+    *old*.
     """
 
     old: bytes
@@ -39,11 +39,11 @@ class Rename:
 @frozen
 class Dumpdir:
     """
-    The dumpdir of one directory: every name in it, changed or not, and the renames told at this place.
+    The dumpdir of one directory: every name in it, changed or not, and the renames written there.
 
-    *renames* are in the order in which they are to be carried out. GNU tar tells all of an archive in the listing of
-    its first directory. *temporaries* are the directories in which tar makes its temporary names, for the time that
-    renaming takes; they are no part of what a listing means.
+    *renames* are in the order in which tar carries them out. GNU tar writes all renames of an archive into the listing
+    of its first directory. *temporaries* are the directories in which tar makes its temporary names while it renames;
+    they add nothing to what a listing means.
     """
 
     names: dict[bytes, Mark]
@@ -58,12 +58,12 @@ def parse_dumpdir(dumpdir: bytes) -> Dumpdir:
     """
     The listing in the bytes of a dumpdir: records ``letter name NUL``, up to an empty one.
 
-    Of one name the last record counts. Letters that are not known are passed over, as GNU tar does, and so are names
-    that nothing in a directory can have, such as ``..`` and ``a/b``. In a rename, the temporary name of the directory
-    that ``X`` announces is empty.
+    If a name has several records, the last counts. Unknown letters are skipped, as GNU tar does, and so are names that
+    cannot exist in a directory, such as ``..`` and ``a/b``. In a rename, the temporary name of the directory that ``X``
+    announces is empty.
 
     Raises:
-        ValueError: the renames are not in pairs, or use a temporary name that nothing announced; GNU tar then carries
+        ValueError: the renames are not in pairs, or use a temporary name without an announcement; GNU tar then carries
             out none of them and removes nothing.
     """
     end = dumpdir.find(b"\0\0")
@@ -72,7 +72,7 @@ def parse_dumpdir(dumpdir: bytes) -> Dumpdir:
     records = (dumpdir[:end] if end >= 0 else dumpdir.rstrip(b"\0")).split(b"\0")
     try:
         names = {record[1:]: _MARKS[record[0]] for record in records}
-    except (KeyError, IndexError):  # an unknown letter, or a rename; nothing at all
+    except (KeyError, IndexError):  # an unknown letter, or a rename; or an empty dumpdir
         return _with_renames(records)
     return Dumpdir(_possible(names, dumpdir))
 
@@ -99,7 +99,7 @@ def _with_renames(records: list[bytes]) -> Dumpdir:
 
 
 def _possible(names: dict[bytes, Mark], dumpdir: bytes) -> dict[bytes, Mark]:
-    """Those of *names*, all in *dumpdir*, that something in a directory can have."""
+    """Those of *names*, all from *dumpdir*, that can exist in a directory."""
     if b"/" in dumpdir:
         names = {name: mark for name, mark in names.items() if b"/" not in name}
     for name in (b"", b".", b".."):
@@ -111,12 +111,12 @@ def written_dumpdir(listing: Dumpdir) -> bytes:
     """A dumpdir that `parse_dumpdir` reads as *listing*."""
     records: list[bytes] = []
     for rename in listing.renames:
-        # A spelling of the empty name that needs no directory announced: it is the temporary name's.
+        # A spelling of the empty name that needs no announced directory: an empty one means the temporary name.
         records += (b"R" + (rename.old or b"./"), b"T" + (rename.new or b"./"))
     records += (mark.value + name for name, mark in listing.names.items())
     return b"".join(record + b"\0" for record in records) + b"\0"
 
 
 def _renamed(name: bytes) -> bytes:
-    """A name in a rename: that of the root is ``.``, since an empty one is the temporary one's."""
+    """A name in a rename: the root is ``.``, since an empty name means the temporary one."""
     return name if name == b"." else relative(name)

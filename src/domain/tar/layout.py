@@ -1,4 +1,4 @@
-"""Where the fields of a header stand, once for whoever reads or writes them."""
+"""Where the fields of a header stand, in one place for readers and writers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAGIC_AT = 257
 PREFIX_AT = 345
 
 
-TIMES = (345, 369)  # of GNU format's atime and ctime
+TIMES = (345, 369)  # atime and ctime in GNU format
 
 
 NO_TIMES = bytes(TIMES[1] - TIMES[0])
@@ -71,7 +71,7 @@ DIRECTORIES = b"5D"
 SIMPLE = frozenset(b"023456")
 
 
-MAYBE_DIRECTORIES = b"0\x007"  # a name that ends in a slash makes them one
+MAYBE_DIRECTORIES = b"0\x007"  # directories if their name ends in a slash
 
 
 ONLY_TIMES = (
@@ -79,8 +79,8 @@ ONLY_TIMES = (
     rb"(?:mtime=([0-9]{1,10}(?:\.[0-9]{1,9})?)|[ac]time=[0-9]{1,10}(?:\.[0-9]{1,9})?)\n"
 )
 """
-One pax record with a time, the first group being mtime's. GNU tar writes nothing else for nearly every member in posix
-format. The lookahead checks the length of the record.
+One pax record with a time; the first group is mtime. For nearly every member in posix format GNU tar writes nothing
+else. The lookahead checks the length of the record.
 """
 
 

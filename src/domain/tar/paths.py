@@ -1,9 +1,8 @@
 """
-What the listings of one archive say about another: where a directory was before.
+Paths in a tar: their spelling, how they split and join, and the limits within which tar can extract them.
 
-GNU tar writes the renames of directories down as steps to carry out. Read here is what it meant by them, which
-directory each one was before: the steps it writes for several renames that touch each other may come twice, or in an
-order that cannot be carried out, and for a circle of three names they do.
+A path that breaks a limit cannot be extracted on Linux. Names held in memory are counted against a budget, so that a
+hostile archive cannot exhaust it.
 """
 
 from __future__ import annotations
@@ -12,20 +11,20 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 MAX_NAME_BYTES = 255
-"""A name takes that much in every file system of Linux."""
+"""The longest name that file systems of Linux take."""
 
 MAX_PATH_BYTES = 4095
-"""Longer paths cannot be given to Linux in one piece, so tar cannot extract them either."""
+"""Linux takes no longer path in one system call, so tar cannot extract one either."""
 
 MAX_LEVELS = 512
-"""Every step of a path may cost its length, so the square of this is what a path costs at most."""
+"""Every step of a path may cost its length, so a path costs at most the square of this."""
 
 
 MAX_HELD_BYTES = 128 << 20
-"""Of names and paths of directories that are held at once, with what follows: 3 million files of a usual tree."""
+"""Names and paths of directories held at once, counted by the two weights below: 3 million files of a usual tree."""
 
 NAME_BYTES, DIRECTORY_BYTES = 20, 100
-"""What a name and a directory count for beside their own bytes. In memory they take about four times of it all."""
+"""What a name and a directory count beside their own bytes. The memory they take is about four times the count."""
 
 
 def canonical(path: bytes) -> bytes:
@@ -40,7 +39,7 @@ def canonical(path: bytes) -> bytes:
 
 
 def is_placeable(path: bytes) -> bool:
-    """Tar can extract something at *path*: the path, each name in it and its depth are within what Linux takes."""
+    """Whether tar can extract something at *path*: Linux takes the path, each name in it and its depth."""
     if len(path) <= MAX_NAME_BYTES:
         return True
     return (
@@ -51,12 +50,12 @@ def is_placeable(path: bytes) -> bool:
 
 
 def is_target(link: bytes) -> bool:
-    """A symbolic link can be made to *link*."""
+    """Whether a symbolic link can point to *link*."""
     return 0 < len(link) <= MAX_PATH_BYTES
 
 
 def split(path: bytes) -> tuple[bytes, bytes]:
-    """The directory and the name in it."""
+    """The directory and the name within it."""
     directory, _, name = path.rpartition(b"/")
     return directory, name
 
@@ -70,7 +69,7 @@ Directories: TypeAlias = Callable[[], Sequence[bytes]]
 
 
 def relative(name: bytes) -> bytes:
-    """*name* of a header or a rename as it is told everywhere: without leading ``./``, without slashes at its end."""
+    """*name* from a header or a rename in the spelling used everywhere: no leading ``./``, no slashes at its end."""
     if name[-1:] == b"/":
         name = name.rstrip(b"/") or b"/"
     if name[:1] == b".":

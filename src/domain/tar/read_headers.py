@@ -1,10 +1,10 @@
 """
 A member, read from the headers recorded of it.
 
-Pure and per record: no position in an archive, no file. Where readers of tar differ GNU tar is followed, since it is
-what restores; see `adapters.targz.tar_walk` for which types have data. Names are told as one name space: without
-leading ``./``, without the slash that ends a directory's, the root of ``tar -C DIR .`` being empty; absolute ones stay
-so. What cannot be read raises, a number that only informs is 0 instead.
+Pure and per record: no position in an archive, no file. Where readers of tar differ, this follows GNU tar, since GNU
+tar restores; `adapters.targz.tar_walk` says which types have data. Names share one spelling: no leading ``./``, no
+slash at the end of a directory's name, and the root of ``tar -C DIR .`` is empty; absolute names stay absolute. What
+cannot be read raises, except that a number that only informs becomes 0.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ _TYPES = {
     b"6": MemberType.FIFO,
     b"D": MemberType.DIRECTORY,
     b"M": MemberType.OTHER,  # the rest of a file from another volume
-    b"N": MemberType.OTHER,  # names, in a way GNU tar gave up in 1992
+    b"N": MemberType.OTHER,  # long names in the format that GNU tar gave up in 1992
 }  # all others become files
-_CLEAR = frozenset((b"0", b"5"))  # of which a header alone leaves no doubt
+_CLEAR = frozenset((b"0", b"5"))  # types that need no look at anything but the header
 _DEVICES = frozenset((MemberType.CHARACTER_DEVICE, MemberType.BLOCK_DEVICE))
 
 _LARGEST = (1 << 63) - 1
@@ -60,10 +60,10 @@ _TIME = re.compile(rb"(-?)([0-9]{1,18})(?:\.([0-9]*))?", re.ASCII)
 
 def read_member(record: MemberRecord) -> Member:
     """
-    The member that *record* is of.
+    The member that *record* describes.
 
     Raises:
-        MemberUnreadable: the headers are not whole, a size is none, or the listing is malformed.
+        MemberUnreadable: the headers are incomplete, a size is not a number, or the listing is malformed.
     """
     headers = record.headers
     if len(headers) < BLOCK_BYTES:
@@ -80,7 +80,7 @@ def read_member(record: MemberRecord) -> Member:
 
 def read_to_show(record: MemberRecord) -> Member:
     """
-    The member without its listing, which nobody is shown, and which may be long.
+    The member without its listing, which may be long and is never shown.
 
     Raises:
         MemberUnreadable: as `read_member`.
@@ -91,7 +91,7 @@ def read_to_show(record: MemberRecord) -> Member:
 
 @define
 class _Extensions:
-    """What stands in front of a member's own header, and where that is."""
+    """The extensions in front of a member's own header, by what they hold."""
 
     records: dict[bytes, bytes] = field(factory=dict)
     long_name: bytes | None = None
@@ -106,7 +106,7 @@ def _read_extended(record: MemberRecord) -> Member:
     headers, at = record.headers, record.at
     extensions = _Extensions()
     own, of_all = extensions.records, dict[bytes, bytes]()
-    start = position = 0  # where what stands right in front of the member begins
+    start = position = 0  # where the headers begin that stand directly in front of the member
     for type, begin, end, following in extension_headers(record):
         position = following
         if type in PAX:
@@ -121,14 +121,14 @@ def _read_extended(record: MemberRecord) -> Member:
                 start = following
     if of_all:
         if any(map(is_of_one_member, of_all)):
-            extensions.disputed = "is told by a global header what can be true of one member only"
+            extensions.disputed = "takes from a global header what can be true of one member only"
         of_all.pop(DUMPDIR, None)
         extensions.records = of_all | own
     return _read(record, position, extensions, at - start)
 
 
 def extension_headers(record: MemberRecord) -> list[tuple[int, int, int, int]]:
-    """Each extension header: its type, where its data begins and ends, and where the next header is."""
+    """Each extension header: its type, where its data begins and ends, and where the next header begins."""
     headers = record.headers
     position, stop = 0, len(headers)
     found: list[tuple[int, int, int, int]] = []
@@ -149,7 +149,7 @@ def _read(
     """
     Read the member's own header, at *position* of the record, whose first byte is at *base* in the tar.
 
-    *mtime* is that of a pax header, given where this is all that *extensions* would say.
+    *mtime* comes from a pax header, and is given where *extensions* would hold nothing else.
     """
     headers = record.headers
     at = record.at
@@ -263,7 +263,7 @@ def read_text(data: bytes) -> bytes:
 
 
 def read_number(text: bytes) -> int:
-    """A number of a header: octal, or base 256 where the first bit says so; 0 where it cannot be read."""
+    """A number of a header: octal, or base 256 if the first bit is set; 0 if it cannot be read."""
     digits = text.strip(b"\0 ")
     if digits.isdigit():
         try:
@@ -278,7 +278,7 @@ def read_number(text: bytes) -> int:
     return int(digits, 8) if digits.isdigit() and not digits.strip(b"01234567") else 0
 
 
-_usual_number = lru_cache(1024)(read_number)  # of modes and owners, of which there are few
+_usual_number = lru_cache(1024)(read_number)  # for modes and owners, which take few values
 
 
 def _size(at: int, text: bytes) -> int:

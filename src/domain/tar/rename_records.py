@@ -1,8 +1,8 @@
 """
 The order of rename records in a dumpdir: ``R`` with the old name, then ``T`` with the new one.
 
-``X`` announces a temporary name, which one ``T`` and one ``R`` after it mean by being empty. GNU tar carries out
-nothing of a dumpdir whose records are in another order, and removes nothing.
+``X`` announces a temporary name; after it, one ``T`` and one ``R`` use that name by being empty. GNU tar carries out
+nothing from a dumpdir whose records are in another order, and removes nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from attrs import define
 
 @define
 class RenameRecords:
-    """Holds the records of one dumpdir against their order, as they pass; only whether each has a name counts."""
+    """Checks the records of one dumpdir against their order as they pass; of a name, only its presence matters."""
 
     is_open: bool = False  # the new name is still to come
     has_temporary: bool = False
@@ -45,10 +45,10 @@ class RenameRecords:
 
     def end(self) -> None:
         """
-        There are no more.
+        Note that all records have passed.
 
         Raises:
-            ValueError: a rename is without its new name.
+            ValueError: a rename lacks its new name.
         """
         if self.is_open:
             raise ValueError("a rename without its new name")

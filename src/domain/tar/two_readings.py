@@ -1,11 +1,11 @@
 """
-What stands in a tar that its readers do not agree on, so that one could be shown a harmless tar and another extract it.
+Where readers of tar disagree, so that a hostile tar could look harmless in one reader and do harm in another.
 
-GNU tar extracts, so it is GNU tar whose reading does the harm. It steps over data behind files alone when it extracts,
-and behind everything when it lists; it believes the map of a sparse file more than its size, whatever its type; it
-obeys a listing wherever one stands; and it takes an empty name in a pax header for one, where POSIX says that such a
-record takes back an earlier one. No archiver writes such things. Whatever has one of them is not extracted by tar
-behind other archives: see `footprints`.
+GNU tar extracts, so its reading can do the harm. It skips data only behind files when it extracts, but behind every
+member when it lists; it believes the map of a sparse file more than its size, whatever its type; it obeys a listing
+wherever one stands; and it takes an empty name in a pax header for a name, where POSIX says that such a record takes
+back an earlier one. No archiver writes such things. Tar does not extract an archive with any of them on top of other
+archives: see `footprints`.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ _DUMPDIR = b"GNU.dumpdir"
 _SPARSE_PREFIX = b"GNU.sparse."
 _NAMES = (b"path", b"linkpath", b"GNU.sparse.name")
 _MAJOR, _MINOR = b"GNU.sparse.major", b"GNU.sparse.minor"
-_SPARSE_1_0 = frozenset((_MAJOR, _MINOR, b"GNU.sparse.name", b"GNU.sparse.realsize"))  # all that it is written with
+_SPARSE_1_0 = frozenset((_MAJOR, _MINOR, b"GNU.sparse.name", b"GNU.sparse.realsize"))  # all keywords of that format
 
 Number = Callable[[bytes], int]
 
 
 def is_of_one_member(keyword: bytes) -> bool:
-    """What *keyword* of a pax header says can only be true of one member, so no global header should have it."""
+    """Whether *keyword* of a pax header can be true of one member only, so that no global header should have it."""
     return keyword == _DUMPDIR or keyword.startswith(_SPARSE_PREFIX)
 
 
 def disputed(header: bytes, size_bytes: int, records: Mapping[bytes, bytes], *, is_directory: bool) -> str:
     """
-    What readers disagree on about a member, a few words behind its name; nothing where they do not.
+    What readers disagree on about a member, in a few words that follow its name; empty where they agree.
 
-    *header* is its own, with the extensions of a sparse map behind it; *size_bytes* what is said to follow, by a pax
-    header or by this one; *records* those of all pax headers that hold for it, by keyword.
+    *header* is its own, followed by the extensions of a sparse map; *size_bytes* the size of its data according to a
+    pax header or to this one; *records* those of all pax headers that apply to it, by keyword.
     """
     letter = header[_TYPE]
     if any(records.get(keyword) == b"" for keyword in _NAMES):
@@ -59,15 +59,15 @@ def disputed(header: bytes, size_bytes: int, records: Mapping[bytes, bytes], *, 
     if size_bytes and (
         letter in _WITHOUT_DATA or (is_directory and letter not in _LISTED) or (letter == _LINK and b"size" in records)
     ):
-        return "is no file and has data behind it"
+        return "is not a file but has data behind it"
     return ""
 
 
 def is_sparse_map_odd(header: bytes, size_bytes: int, number: Number) -> bool:
     """
-    Whether GNU tar reads something else than *size_bytes*, with their padding, behind a member of type ``S``.
+    Whether GNU tar reads something other than *size_bytes*, with their padding, behind a member of type ``S``.
 
-    *header* is as for `disputed`, *number* reads a number of a header.
+    *header* is as for `disputed`; *number* reads a number of a header.
     """
     blocks = [header[at : at + BLOCK_BYTES] for at in range(0, len(header), BLOCK_BYTES)]
     file_bytes = number(blocks[0][_REAL_SIZE])
@@ -76,7 +76,7 @@ def is_sparse_map_odd(header: bytes, size_bytes: int, number: Number) -> bool:
         begin, stop = _NEXT_MAP if position else _FIRST_MAP
         for at in range(begin, stop, _ENTRY_BYTES):
             offset, length = block[at : at + _NUMBER_BYTES], block[at + _NUMBER_BYTES : at + _ENTRY_BYTES]
-            if length[:1] == b"\0":  # the end of the map to GNU tar, which takes what is behind it for data
+            if length[:1] == b"\0":  # GNU tar ends the map here, and takes what follows for data
                 if position < len(blocks) - 1:
                     return True
                 return not regions_fit(regions, size_bytes)
@@ -88,9 +88,9 @@ def is_sparse_map_odd(header: bytes, size_bytes: int, number: Number) -> bool:
 
 def regions_fit(regions: Collection[int], size_bytes: int) -> bool:
     """
-    Whether data of *regions*, in bytes, fill *size_bytes* in the eyes of GNU tar.
+    Whether data of *regions*, in bytes, fill *size_bytes* as GNU tar counts.
 
-    It takes whole blocks for each of them, and then what is left of the size when their bytes are taken off it.
+    GNU tar takes whole blocks for each region, and then the rest of the size after subtracting their bytes.
     """
     if any(region < 0 for region in regions):
         return False

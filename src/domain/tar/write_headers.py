@@ -1,9 +1,9 @@
 """
-The headers of a member for another name, mode or kind, so that its data need not be touched.
+The headers of a member rewritten for another name, mode or kind, without touching its data.
 
-They are written so that every reader of tar finds the same in them: names longer than their field, or not ASCII, are
-in a pax record, those that are not UTF-8 in a GNU long name, because a pax record is UTF-8 to most readers. The prefix
-area is empty: GNU tar keeps times there that others take for the beginning of the name.
+All readers of tar find the same in them. A name that is longer than its field, or not ASCII, goes into a pax record; a
+name that is not UTF-8 goes into a GNU long name, because most readers take a pax record for UTF-8. The prefix area is
+empty: GNU tar keeps times there, which other readers take for the beginning of the name.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from .read_headers import extension_headers, read_member, read_number, read_pax_
 
 def data_of(record: MemberRecord) -> tuple[int, int]:
     """
-    Where the data of a member begins in the tar, and how many bytes it has there, without padding.
+    Where the data of a member begins in the tar, and how many bytes the tar holds of it, without padding.
 
     Raises:
         MemberUnreadable: as `read_member`.
@@ -59,10 +59,10 @@ def data_of(record: MemberRecord) -> tuple[int, int]:
 
 def with_path(record: MemberRecord, path: bytes, link: bytes | None = None) -> bytes:
     """
-    The headers of *record* for an ordinary tar, under another name, and with another link target unless that is None.
+    The headers of *record* for an ordinary tar, under another name, and with another link target if *link* is given.
 
-    Everything else of the member is kept: owners, times, attributes, the map of a sparse file; but not a listing, nor
-    a size of what has no data. A file's data follows as it was stored.
+    Everything else is kept: owners, times, attributes, the map of a sparse file; but not a listing, nor the size of a
+    member without data. A file's data follows as it was stored.
     """
     simple = _renamed_in_place(record.headers, path) if link is None else None
     if simple is not None:
@@ -73,7 +73,7 @@ def with_path(record: MemberRecord, path: bytes, link: bytes | None = None) -> b
 
 
 def as_directory(record: MemberRecord, path: bytes) -> bytes:
-    """The headers of a directory, whatever it was that was recorded, with owners and attributes of *record*."""
+    """The headers of a directory with the owners and attributes of *record*, whatever kind of member that is."""
     simple = _directory_in_place(record.headers, path)
     if simple is not None:
         return simple
@@ -84,7 +84,7 @@ def as_directory(record: MemberRecord, path: bytes) -> bytes:
 
 
 def with_mode(headers: bytes, bits: int) -> bytes:
-    """What `as_directory` gave, with *bits* in the mode, too."""
+    """The headers from `as_directory`, with *bits* added to the mode."""
     block = bytearray(headers[-BLOCK_BYTES:])
     mode = read_number(bytes(block[slice(*MODE)])) & 0o7777
     if mode & bits == bits:
@@ -95,9 +95,9 @@ def with_mode(headers: bytes, bits: int) -> bytes:
 
 def drop_times(headers: bytearray, at: int) -> None:
     """
-    Clear the times that GNU format keeps where others look for the beginning of a name, in a member's own header.
+    Clear the times in a member's own header that GNU format keeps where other readers expect the beginning of a name.
 
-    It begins at *at* of *headers*, and its sum is that of unsigned bytes, in six digits.
+    The header begins at *at* of *headers*, and its checksum is that of unsigned bytes, in six digits.
     """
     begin, end = at + TIMES[0], at + TIMES[1]
     total = int(headers[at + SUM_AT : at + SUM_AT + 6], 8) - sum(headers[begin:end])
@@ -115,15 +115,15 @@ def as_hard_link(record: MemberRecord, path: bytes, target: bytes) -> bytes:
 
 def _renamed_in_place(headers: bytes, path: bytes) -> bytes | None:
     """
-    *headers* with another name in the name's field, at a tenth of the price of taking them apart; None where that
-    would not do.
+    *headers* with another name in the name's field, at a tenth of the cost of parsing them; None where the name does
+    not fit or the headers need parsing.
     """
     if len(headers) < BLOCK_BYTES:
         return None
     position = 0
     if headers[TYPE] in PAX:
         position = BLOCK_BYTES + (read_number(headers[slice(*SIZE)]) + 511 & ~511)
-        # Also in values: then it is taken apart for nothing.
+        # Values may contain it too: then the headers are parsed for nothing.
         if b"path=" in (pax := headers[BLOCK_BYTES:position]) or b"GNU." in pax or b"size=" in pax:
             return None
     if len(headers) != position + BLOCK_BYTES or not path.isascii():
@@ -145,8 +145,8 @@ def _renamed_in_place(headers: bytes, path: bytes) -> bytes | None:
 
 def _directory_in_place(headers: bytes, path: bytes) -> bytes | None:
     """
-    The headers of a directory that has nothing but times and a listing beside its own header, with another name and
-    without the listing; None of any other, and where the name does not fit.
+    The headers of a directory that has only times and a listing beside its own header, with another name and without
+    the listing; None for any other member, and where the name does not fit.
     """
     length, path = len(headers), (path or b".") + b"/"
     if length < BLOCK_BYTES or len(path) > NAME_FIELD_BYTES or not path.isascii() or path[:1] == b"/":
@@ -180,9 +180,9 @@ def _directory_in_place(headers: bytes, path: bytes) -> bytes | None:
 
 @define
 class _Headers:
-    """The headers of one member, taken apart: pax records, the names, the member's own block, and its sparse map."""
+    """The headers of one member, parsed: pax records, the names, the member's own block, and its sparse map."""
 
-    records: list[tuple[bytes, bytes]]  # a keyword may come again: the oldest maps of sparse files are written so
+    records: list[tuple[bytes, bytes]]  # a keyword may repeat: the oldest maps of sparse files do
     block: bytearray
     sparse_map: bytes
     link: bytes
@@ -221,7 +221,7 @@ class _Headers:
         return taken
 
     def become(self, letter: bytes) -> None:
-        """Be of another type, which has no data."""
+        """Change to another type, which has no data."""
         self.block[TYPE : TYPE + 1] = letter
         self.block[PREFIX_AT:] = NO_PREFIX
         self.sparse_map = b""
@@ -238,8 +238,8 @@ class _Headers:
     def rename(self, path: bytes, link: bytes) -> None:
         name = (path or b".") + b"/" if self.is_directory and path != b"/" else path
         if any(keyword == SPARSE_NAME for keyword, _ in self.records):
-            # The name of the header is one that nothing else has, for readers that would take the map for data. It
-            # comes first: to Python the last of the two counts.
+            # The header gets a name that nothing else has, for readers that would take the map for data. It comes
+            # first: Python uses the last of the two.
             self.drop(SPARSE_NAME)
             folder, slash, last = name.rpartition(b"/")
             self.long_name = self._place((folder if slash else b".") + b"/GNUSparseFile.0/" + last, NAME, b"path")
@@ -249,7 +249,7 @@ class _Headers:
         self.long_link = self._place(link, LINK, b"linkpath")
 
     def _place(self, name: bytes, place: tuple[int, int], keyword: bytes) -> bytes | None:
-        """Put *name* into its field and, where that is not enough, into a record; or return it for a long name."""
+        """Put *name* into its field and, if it does not fit there, into a record; or return it for a long name."""
         self.block[slice(*place)] = name[:NAME_FIELD_BYTES].ljust(NAME_FIELD_BYTES, b"\0")
         if len(name) <= NAME_FIELD_BYTES and name.isascii():
             return None
@@ -298,7 +298,7 @@ def _extension_header(letter: bytes, name: bytes, size: int) -> bytes:
 
 def _summed(block: bytearray) -> bytes:
     block[SUM_AT:SUM_END] = b" " * 8
-    # Adler-32 of 256 bytes has 1 + their sum in its lower half, at a tenth of the price of sum().
+    # Adler-32 of 256 bytes has 1 + their sum in its lower half, at a tenth of the cost of sum().
     total = (adler32(block[:256]) & 0xFFFF) + (adler32(block[256:]) & 0xFFFF) - 2
     block[SUM_AT:SUM_END] = b"%06o\0 " % total
     return bytes(block)

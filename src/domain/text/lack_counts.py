@@ -1,4 +1,4 @@
-"""How many names of a point are not given back, or not for certain; servers tell it, and clients."""
+"""How many names of a point cannot be given back, or only with doubt; servers and clients both report it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .counted import counted
 
 @frozen
 class Counts:
-    """How many names are *lacking*, and how many are given as they were before an archive that is missing."""
+    """How many names are *lacking*, and how many come in the state they had before an archive that is missing."""
 
     lacking: int = 0
     uncertain: int = 0

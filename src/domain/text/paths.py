@@ -1,8 +1,8 @@
 """
-Names from archives as text, the way the API writes them: bytes are anything, text has to travel.
+Names from archives as text, the way the API writes them: a name may hold any bytes, but text has to travel.
 
-UTF-8 stands as it is, but for what cannot be printed. Each byte of that, and each that is not UTF-8, is ``\\xNN``, and
-a backslash is ``\\\\``. So different names have different texts, and no name can move a terminal's cursor.
+Printable UTF-8 stays as it is. Each byte of an unprintable character, and each that is not UTF-8, becomes ``\\xNN``; a
+backslash becomes ``\\\\``. So different names have different texts, and no name can move a terminal's cursor.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 SHOWN_BYTES = 200
-"""Of a path in a sentence."""
+"""The most bytes of a path that a sentence shows."""
 
 _ESCAPE = re.compile(rb"\\(\\|x[0-9A-Fa-f]{2})?", re.DOTALL)
 
@@ -34,7 +34,7 @@ def path_text(path: bytes) -> str:
 
 def path_bytes(text: str) -> bytes:
     """
-    The path that *text* is of.
+    The path that `path_text` writes as *text*.
 
     Raises:
         ValueError: a backslash begins neither ``\\xNN`` nor ``\\\\``.
@@ -50,12 +50,12 @@ def path_bytes(text: str) -> bytes:
 
 
 def printable(text: str) -> str:
-    """*text*, such as a sentence with names in it, with everything that is not plain writing escaped for good."""
+    """*text*, such as a sentence with names in it, with every unprintable character escaped; this cannot be undone."""
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
 def whole(text: str) -> str:
-    """*text* with half characters escaped, as JSON can have none; bytes that are not UTF-8 come as such."""
+    """*text* with lone surrogates escaped, which JSON cannot carry; those of bytes that are not UTF-8 as ``\\xNN``."""
     if text.isascii():
         return text
     return "".join(_escaped(char) if "\ud800" <= char <= "\udfff" else char for char in text)

@@ -222,7 +222,7 @@ EVERY_ERROR = [
     LengthMismatch(5, 7),
     BeyondLength(5),
     NotAppendable("x"),
-    PartsUnusable("none is named"),
+    PartsUnusable("no upload is named"),
     ChecksumMismatch("sha1"),
     TooManyUploads(100, "max_open_uploads"),
     NameConflict(ID, SHA256),
