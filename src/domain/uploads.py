@@ -262,7 +262,7 @@ def advanced(upload: Upload, offset_bytes: int, now: datetime, crc32: int | None
     The last step of a whole upload is not this one but `stored`: until then its offset stays.
     """
     if offset_bytes < upload.offset_bytes:
-            raise ValueError(f"an offset never decreases: {offset_bytes} after {upload.offset_bytes}")
+        raise ValueError(f"an offset never decreases: {offset_bytes} after {upload.offset_bytes}")
     if upload.length_bytes is not None and offset_bytes > upload.length_bytes:
         raise BeyondLength(upload.length_bytes)
     if upload.role is Role.WHOLE and offset_bytes == upload.length_bytes:

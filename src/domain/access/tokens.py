@@ -86,7 +86,7 @@ def _checksum(id: str, secret: bytes) -> bytes:
 
 def _patterns(_instance: object, _attribute: object, patterns: tuple[str, ...]) -> None:
     if not patterns:
-            raise ValueError("a token needs at least one pattern of profiles")
+        raise ValueError("a token needs at least one pattern of profiles")
     for pattern in patterns:
         if not _PATTERN.fullmatch(pattern):
             raise ValueError(f"{pattern[:100]!a} is not a pattern of profile names such as laptop, web-* or *")

@@ -1,9 +1,9 @@
 """
-The names of an archive in columns: what merging trees needs of its members, and nothing else.
+The names of an archive in columns: the parts of its members that merging trees needs, and nothing else.
 
-Most directories of an incremental archive say what they said in the one before. Columns can be compared without an
-object for each name, and a listing stays as the tar has it until somebody has to know what is in it. The rule:
-whatever headers are out of the ordinary are read by `headers.read_member`, so both tell the same names.
+Most directories of an incremental archive have the same listing as in the archive before. Columns can be compared
+without an object for each name, and a listing stays as tar wrote it until its content is needed. The rule: headers out
+of the ordinary are read by `read_member`, so both ways give the same names.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from ..tar.paths import canonical, is_target, relative
 from ..tar.read_headers import read_member
 
 TABLE_MEMBERS = 4096
-"""The most members that `tables` puts into one."""
+"""The most members that `tables` puts into one table."""
 
 DIRECTORY, HARD_LINK, OTHER, UNMADE = b"dh-!"
-"""What `MemberColumns` tells of a member's type; the last is of what nobody could make (see `named`)."""
+"""The letters for types in `MemberColumns`; the last is for members that cannot be made (see `named`)."""
 
 _TYPE = 156
 _PREFIX_AT = 345
@@ -39,7 +39,7 @@ _NO_SIZE = b"00000000000"
 _PAX, _GNU_DIRECTORY, _LINK, _SYMLINK, _FILE = b"xD120"
 _TARGET_AT = 157
 _IN_ONE_PIECE = frozenset(b"02346")
-_MAYBE_DIRECTORIES = b"0\x007"  # a name that ends in a slash makes them one
+_MAYBE_DIRECTORIES = b"0\x007"  # directories if their name ends in a slash
 _DIRECTORIES = b"5D"
 _ORDINARY = frozenset(b"0\0001234567D")
 _OCTAL = re.compile(rb"[0-7]{11}[\0 ]", re.ASCII)
@@ -58,9 +58,9 @@ class MemberColumns:
     Some members of an archive, in the order of its tar, in columns of one length.
 
     For each: the position of its record; a letter for its type; its path in canonical form; an extra, which for a
-    directory is its listing as the tar has it, b"" without one, and for a hard link the canonical path it is to; and
-    its span: how many bytes of the tar, from the position on, are an ordinary member of that path as they stand,
-    headers and data with its padding, and what becomes of these headers. Both are one number, see `Spans.of`.
+    directory is its listing as the tar has it, b"" without one, and for a hard link the canonical path of its target;
+    and its span: how many bytes of the tar, from the position on, are an ordinary member of that path as they stand,
+    headers and data with its padding, and how its headers are copied. Both are one number, see `Spans.of`.
     """
 
     positions: Sequence[int]
@@ -71,23 +71,23 @@ class MemberColumns:
 
 
 class Headers(Enum):
-    """What becomes of a member's headers in another tar, where the member has the same path."""
+    """How a member's headers are copied into another tar, where the member has the same path."""
 
     STAND = "stand"
-    LOSE_TIMES = "lose their times"  # the one header does, which has some in GNU format, see `drop_times`
-    ANEW = "are written anew"  # then nobody knows the span
+    LOSE_TIMES = "lose their times"  # it is one header with times in GNU format, see `drop_times`
+    ANEW = "are written anew"  # then the span is unknown
 
 
 @frozen
 class Spans:
-    """How many bytes of the tar some members take up, 0 where nobody knows, and what becomes of the headers of each."""
+    """How many bytes of the tar some members take up, 0 if unknown, and how the headers of each are copied."""
 
     lengths: Sequence[int]
     headers: Sequence[Headers]
 
     @classmethod
     def of(cls, numbers: Sequence[int]) -> Spans:
-        """Those that *numbers* of blocks stand for: above 0 where headers stand, below where they lose their times."""
+        """Decode *numbers* of blocks: above 0 the headers stay, below 0 they lose their times."""
         stand, lose_times, anew = Headers
         lengths = array("q", [number * (BLOCK_BYTES if number > 0 else -BLOCK_BYTES) for number in numbers])
         return cls(lengths, [stand if number > 0 else lose_times if number else anew for number in numbers])
@@ -108,10 +108,10 @@ def tables(records: Iterable[MemberRecord]) -> Iterator[MemberColumns]:
 
 def dumpdir_of(position: int, extra: bytes) -> Dumpdir:
     """
-    What a directory's extra says.
+    Parse a directory's extra.
 
     Raises:
-        MemberUnreadable: it is malformed.
+        MemberUnreadable: the listing is malformed.
     """
     try:
         return parse_dumpdir(extra)
@@ -120,13 +120,13 @@ def dumpdir_of(position: int, extra: bytes) -> Dumpdir:
 
 
 def listings(archive: Iterable[MemberColumns]) -> Iterator[tuple[bytes, Dumpdir]]:
-    """The directories of an archive that have a listing, with it. Raises like `dumpdir_of`."""
+    """The directories of an archive that have a listing, each with it. Raises like `dumpdir_of`."""
     for position, path, extra in raw_listings(archive):
         yield path, dumpdir_of(position, extra)
 
 
 def raw_listings(archive: Iterable[MemberColumns]) -> Iterator[tuple[int, bytes, bytes]]:
-    """The directories of an archive that have a listing, each with its position and the listing as the tar has it."""
+    """The directories that have a listing, each with its position and the listing as the tar has it."""
     for names in archive:
         for position, letter, path, extra in zip(
             names.positions, names.letters, names.paths, names.extras, strict=True
@@ -139,10 +139,11 @@ def named(record: MemberRecord) -> tuple[int, bytes, bytes, int]:
     """
     The letter, path, extra and span of one member.
 
-    Nobody could make what is no directory and has no name, nor a symbolic link whose target is empty or too long.
+    A member without a name that is not a directory cannot be made; nor can a symbolic link whose target is empty or too
+    long.
 
     Raises:
-        MemberUnreadable: as `read_member`; but a listing need not be looked into.
+        MemberUnreadable: as `read_member`; but a listing need not be parsed.
     """
     return _ordinary(record.headers) or _any(record)
 
@@ -160,7 +161,7 @@ def _any(record: MemberRecord) -> tuple[int, bytes, bytes, int]:
 
 
 def _ordinary(headers: bytes) -> tuple[int, bytes, bytes, int] | None:
-    """What nearly every member is: a header, or one behind a pax header that does not touch the names."""
+    """Read the common case: a single header, or one behind a pax header that does not touch the names."""
     length = len(headers)
     position, pax, extra = 0, b"", b""
     if length < BLOCK_BYTES:
@@ -207,7 +208,7 @@ def _ordinary(headers: bytes) -> tuple[int, bytes, bytes, int] | None:
 
 
 def _long_named(pax: bytes, block: bytes, length: int) -> tuple[int, bytes, bytes, int] | None:
-    """What has its name in *pax*, with nothing but times beside it, *length* bytes before its own header *block*."""
+    """Read a member named in *pax*, with nothing but times beside it, *length* bytes before its own header *block*."""
     letter = block[_TYPE]
     found = _NAMED.fullmatch(pax)
     if found is None or len(found["record"]) != int(found["length"]) or letter not in _IN_ONE_PIECE:
@@ -224,7 +225,7 @@ def _long_named(pax: bytes, block: bytes, length: int) -> tuple[int, bytes, byte
 
 
 def _is_text(name: bytes) -> bool:
-    """Every reader finds the same name in a pax record."""
+    """Whether every reader finds the same name in a pax record."""
     try:
         return name.isascii() or bool(name.decode())
     except UnicodeDecodeError:
@@ -239,10 +240,10 @@ def _span(block: bytes, letter: int, length: int) -> int:
         return 0
     if letter not in _IN_ONE_PIECE:
         return 0
-    if block[154:156] != b"\0 " or not block[148:154].isdigit():  # a sum can be written in more than one way
+    if block[154:156] != b"\0 " or not block[148:154].isdigit():  # a checksum can be written in more than one way
         return 0
     if not block.isascii() and b"%06o" % (sum(block) - sum(block[148:156]) + 8 * 0x20) != block[148:154]:
-        return 0  # old tars summed up signed characters
+        return 0  # old tars summed signed characters
     span = length + BLOCK_BYTES
     size_field = block[124:135]
     if size_field != _NO_SIZE:
@@ -253,7 +254,7 @@ def _span(block: bytes, letter: int, length: int) -> int:
 
 
 def _listed(pax: bytes) -> bytes | None:
-    """The listing in a pax header of times and a listing; None if it is any other."""
+    """The listing in a pax header that has only times and a listing; None for any other header."""
     times = _TIMES.match(pax)
     begin = times.end() if times is not None else 0
     head = _DUMPDIR.match(pax, begin)

@@ -1,14 +1,14 @@
 """
-Which directory each record of a rename is about: GNU tar's table of directories, as it stands while tar dumps.
+Which directory each rename record means: a replay of GNU tar's table of directories during a dump.
 
-tar tells of renames when it has seen everything, by the names that its table has then, and these need not be names of
-anything. Whenever it comes to a directory that it knows by its inode under another name, it writes the new name in
-front of *every* entry of the table that begins with the old one, be it below that directory or below one that had the
-name before it. So if ``b`` becomes ``c`` and then ``a`` becomes ``b``, what was ``a/d`` is called ``c/d`` in the end.
-Entries keep the names that they were read under for being looked up, and those are what is to be known here.
+tar writes the renames when it has seen everything, with the names that its table has by then, and these need not be
+names of anything. Whenever tar reaches a directory that it knows by its inode under another name, it writes the new
+name in front of *every* entry of the table that begins with the old one, whether below that directory or below one that
+had the name before it. So if ``b`` becomes ``c`` and then ``a`` becomes ``b``, what was ``a/d`` is called ``c/d`` in
+the end. Entries are still looked up by the names that they were read under, and those are the names wanted here.
 
-The records are the end of that story. It is told again from the beginning: which directories they are about is supposed
-and the story told until its end is what the records say. (tar 1.34, incremen.c: procdir, dirlist_replace_prefix.)
+The records show only the end state. So the dump is replayed from its beginning: assume which directories the records
+mean, replay, and compare the end with the records. (tar 1.34, incremen.c: procdir, dirlist_replace_prefix.)
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from attrs import define, field, frozen
 
 MAX_TOUCHED = 1_000_000
-"""Entries whose names are written anew, at most; what lies behind is taken by its name."""
+"""The most entries that a replay renames; beyond that, a record means the directory with its name."""
 
-_ROUNDS = 10  # of supposing and telling
+_ROUNDS = 10  # of assuming and replaying
 
 
 @frozen
 class ToldRename:
-    """A record: what the table calls a directory in the end, and what it calls the one that it was before."""
+    """A record: the final name in tar's table of a directory, and of the entry that it was before."""
 
     now: bytes
     before: bytes
@@ -36,9 +36,9 @@ class ToldRename:
 @frozen
 class Meant:
     """
-    The directory that a record is about, by its path, and the entry of the table that it was before.
+    The directory that a record means, by its path, and the entry of the table that it was before.
 
-    *is_certain* unless another entry may be meant as well.
+    *is_certain* unless the record may mean another entry as well.
     """
 
     now: bytes
@@ -48,7 +48,7 @@ class Meant:
 
 @define
 class _Supposed:
-    """As `Meant`; None where nothing is supposed."""
+    """The current assumption about a record, as `Meant`; None for a part without one."""
 
     now: bytes | None
     before: bytes | None
@@ -56,11 +56,11 @@ class _Supposed:
 
 def entries_meant(told: Sequence[ToldRename], now: Sequence[bytes], entries: Sequence[bytes]) -> list[Meant | None]:
     """
-    What each record of *told* is about; None where nothing can be found for it.
+    What each record of *told* means; None where nothing fits it.
 
     *now* are the directories of the archive, *entries* those of the table when the dump began; both ascending.
 
-    Cost: that of the directories below renamed ones, a few times.
+    Cost: proportional to the directories below renamed ones, a few times.
     """
     here, known = set(now), set(entries)
     supposed = [
@@ -82,7 +82,7 @@ def entries_meant(told: Sequence[ToldRename], now: Sequence[bytes], entries: Seq
 
 
 def _mend(told: Sequence[ToldRename], supposed: list[_Supposed], table: _Table, here: Collection[bytes]) -> bool:
-    """Suppose otherwise wherever the story ended otherwise than a record says; whether there was anything."""
+    """Change the assumptions whose replay ended otherwise than their record says; return whether any changed."""
     is_mended = False
     called = table.called()
     taken = {one.now for one in supposed}
@@ -104,7 +104,7 @@ def _mend(told: Sequence[ToldRename], supposed: list[_Supposed], table: _Table, 
 
 @define
 class _Fitting:
-    """Finds the entries that a record may be about, given what the others are supposed to be about."""
+    """Finds the entries that a record may mean, given what the other records are assumed to mean."""
 
     supposed: Sequence[_Supposed]
     table: _Table
@@ -126,8 +126,8 @@ class _Fitting:
 
     def __call__(self, one: _Supposed, record: ToldRename) -> list[bytes]:
         """
-        The entries that *record* may be about, all as good as each other: what is called so in the end and is at no
-        other place; first of all what came to the place that the record tells, because a directory above it did.
+        The entries that *record* may mean, all equally good: those whose final name it has and that are at no other
+        place. An entry that reached the record's new place because a directory above it moved is the only answer.
         """
         fits = []
         for entry in self._called(record.before):
@@ -140,7 +140,7 @@ class _Fitting:
         return fits
 
     def suppose(self, one: _Supposed, entry: bytes) -> None:
-        """Suppose that *one* was *entry*."""
+        """Assume that *one* was *entry*."""
         one.before = entry
         self._learn()
 
@@ -152,7 +152,7 @@ class _Fitting:
 
 
 def _lands(entry: bytes, moved: Mapping[bytes, bytes]) -> bytes:
-    """Where *entry* is when it went along with the nearest directory above it that *moved*."""
+    """Where *entry* ends up, moved along with the nearest directory above it in *moved*."""
     at, below = entry, b""
     while at:
         at, name = at.rpartition(b"/")[0], at[at.rfind(b"/") + 1 :]
@@ -164,7 +164,7 @@ def _lands(entry: bytes, moved: Mapping[bytes, bytes]) -> bytes:
 
 @define
 class _Table:
-    """The entries whose names are others than those they were read under."""
+    """The entries whose names differ from those they were read under."""
 
     now: Sequence[bytes]
     entries: Sequence[bytes]
@@ -173,18 +173,18 @@ class _Table:
     _touched: int = 0
 
     def name(self, entry: bytes) -> bytes:
-        """What an entry is called in the end."""
+        """The final name of an entry."""
         return self._names.get(entry, entry)
 
     def called(self) -> dict[bytes, list[bytes]]:
-        """The entries that have another name in the end, by this."""
+        """The entries whose final name differs, by that name."""
         found: dict[bytes, list[bytes]] = {}
         for entry in sorted(self._names):
             found.setdefault(self._names[entry], []).append(entry)
         return found
 
     def tell(self, supposed: Sequence[_Supposed]) -> bool:
-        """Tell the story, in the order in which tar came by; False where it takes too long."""
+        """Replay the renames in the order in which tar reaches the directories; False if it takes too long."""
         found = list(tops(self.now))
         events = sorted(
             (_when(one.now, found), one.now, one.before)
@@ -207,14 +207,14 @@ class _Table:
         for entry in _below(self.entries, old):
             self._names.setdefault(entry, new + entry[len(old) :])
             self._touched += 1
-        for path in _below(self.now, old):  # directories that are new in the table, and that tar has come to already
+        for path in _below(self.now, old):  # directories new in the table that tar has reached already
             self._touched += 1
             if path not in self.known and path not in self._names and _when(path, tops) < when:
                 self._names[path] = new + path[len(old) :]
 
 
 def _within(path: bytes) -> bytes:
-    """What the paths in *path* begin with."""
+    """The prefix of all paths within *path*."""
     return path + b"/" if path else b""
 
 
@@ -236,7 +236,7 @@ def tops(paths: Iterable[bytes]) -> Iterator[bytes]:
 
 def _when(path: bytes, tops: Sequence[bytes]) -> tuple[bytes, ...]:
     """
-    The place of a directory in the order in which tar comes to them: a top, what is in it, then what is in each of
+    The place of a directory in the order in which tar reaches them: a top, the directories in it, then those in each of
     these.
     """
     place = bisect_left(tops, path + b"\0") - 1

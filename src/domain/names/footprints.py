@@ -1,16 +1,16 @@
 """
-Where an archive goes when tar extracts it: the links it leaves, and the directories it goes through.
+The footprint of an archive that tar extracts: the links it leaves, and the directories it goes through.
 
-tar follows a link that is there. One archive makes it, at its end, and the next writes, empties and removes through it,
-beside the directory that is restored. So the rule: **no path is a link in one archive and a directory in the same one
-or in one behind it.** That a link is removed before a directory takes its place counts for nothing, because removing
-may fail and tar goes on. Neither does it count that a link leads nowhere bad, because another one may lie there.
+tar follows an existing link. One archive makes it, at its end, and the next writes, empties and removes through it,
+outside the directory that is restored. So the rule: **no path is a link in one archive and a directory in the same one
+or in a later one.** It does not help that a link is removed before a directory takes its place, because the removal
+may fail and tar goes on. Nor does it help that a link has a harmless target, because another link may lie there.
 
-Names are compared in canonical form (see `listings`), as the file system takes them: ``a//b``, ``a/./b`` and ``a/b/``
-are one. Absolute ones and those that lead upwards are never good: tar has its own ways with them, which differ. Renames
-of directories take the links in them along.
+Names are compared in canonical form (see `listings`), as the file system sees them: ``a//b``, ``a/./b`` and ``a/b/``
+are one. Absolute names and those that lead upwards are always refused: tar treats them in ways of its own, which
+differ. Renames of directories take the links in them along.
 
-A hard link counts as a link, since it may be to a symbolic one. That costs little: few files become directories.
+A hard link counts as a link, since its target may be a symbolic one. That costs little: few files become directories.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from ..tar.read_headers import read_member
 from ..text.paths import SHOWN_BYTES, path_text
 from .peculiar import Peculiar, peculiar_of
 
-_ASIDE = b"\0"  # what tar moves a directory to for the time between: no name of tar has a NUL
-_MOST_STEPS = 20_000_000  # of looking which links a rename takes along, of which
-_STEPS_A_LINK = 20  # each that it does is worth so many
+_ASIDE = b"\0"  # where tar puts a directory while it renames others: no name in a tar has a NUL
+_MOST_STEPS = 20_000_000  # to find the links that a rename takes along
+_STEPS_A_LINK = 20  # the cost of taking one link along
 _LINKS = frozenset((MemberType.SYMLINK, MemberType.HARD_LINK))
 _MOVES = (b"R", b"T", b"X")  # letters of a listing
 _TYPE, _SIZE = 156, slice(124, 135)
@@ -42,7 +42,7 @@ _NO_SIZE = b"00000000000"
 
 
 def misspelt(path: bytes) -> str:
-    """What is wrong with a path as it is spelt, a few words to go behind it; nothing where it leads downwards."""
+    """What is wrong with a path as spelt, in a few words that follow it; empty if it leads downwards."""
     if path.startswith(b"/"):
         return "is absolute"
     if b".." in path and b".." in path.split(b"/"):
@@ -57,18 +57,18 @@ def shown(path: bytes) -> str:
 
 @define
 class Ground:
-    """What the archives so far have made links, wherever renames have taken them since; a path for each."""
+    """The links that the archives so far have made, at the paths to which renames have since taken them."""
 
     links: set[bytes] = field(factory=set)
     _steps: int = field(default=0, init=False)
 
     def rename(self, old: bytes, new: bytes) -> list[bytes]:
         """
-        Carry out a rename, an empty path being the temporary one; the links that it makes. They stay where they were,
-        too, since tar goes on where it could not carry a rename out.
+        Carry out a rename, in which an empty path is the temporary one, and return the links that it makes. The old
+        links are kept, too, since tar goes on after a rename that failed.
 
         Raises:
-            ValueError: there is more to follow than any tar tells of.
+            ValueError: the renames move more links than any genuine dump does.
         """
         old, new = canonical(old) or _ASIDE, canonical(new) or _ASIDE
         below = old + b"/"
@@ -95,12 +95,12 @@ class Ground:
 @frozen
 class Footprint:
     """
-    Where one archive goes. Paths are canonical.
+    Where tar goes when it extracts one archive. Paths are canonical.
 
-    *links* are the paths it makes links, *renames* those that it tells of, in order, *directories* those that it uses
-    as directories, with all above them, and *digest* is one of these. *objection* says why it is not to be extracted by
-    tar, whatever archives are before it; it is empty where nothing is against it. *peculiar* are those of its
-    directories that are (see `peculiar`).
+    *links* are the paths it makes links, *renames* its renames, in order, *directories* those that it uses as
+    directories, with all above them, and *digest* is the digest of these. *objection* says why tar must not extract it,
+    whatever archives come before; it is empty without an objection. *peculiar* are those of its directories that
+    `peculiar` is about.
     """
 
     links: frozenset[bytes]
@@ -125,28 +125,28 @@ class Footprint:
 
     @property
     def directories(self) -> frozenset[bytes]:
-        """Many, and needed only where there are links; so they may have to be read."""
+        """Read on demand: they are many, and needed only where there are links."""
         return self._directories()
 
 
 def digest_of(directories: Iterable[bytes]) -> bytes:
-    """That of a footprint with *directories*, which ascend."""
+    """The digest of a footprint with *directories*, which ascend."""
     return blake2b(b"\0".join(directories), digest_size=16).digest()
 
 
 @define
 class Walk:
-    """Archives extracted by tar one after the other, and the *objection* to that, once there is one."""
+    """A sequence of archives that tar extracts, with the *objection* to it, if any."""
 
     objection: str = ""
     _ground: Ground = field(factory=Ground)
-    _looked_at: bytes = b""  # the digest of the directories that its own links were compared with
+    _looked_at: bytes = b""  # the digest of the directories that the links were compared with last
 
     def take(self, footprint: Footprint) -> None:
         """
-        Go on with the next archive.
+        Add the next archive.
 
-        Cost: of one without links and of one with the same directories as the one before, next to nothing.
+        Cost: next to nothing for an archive without links, or with the directories of the one before.
         """
         if not self.objection:
             self.objection = footprint.objection or self._crossing(footprint)
@@ -159,7 +159,7 @@ class Walk:
                 self._ground.rename(old, new)
         except ValueError as error:
             return str(error)
-        # Its own links it has been compared with already.
+        # A footprint was already compared with its own links.
         if self._ground.links and (footprint.renames or footprint.digest != self._looked_at):
             crossed = self._ground.links & footprint.directories
             if crossed:
@@ -169,9 +169,9 @@ class Walk:
 
 def objection(footprints: Iterable[Footprint]) -> str:
     """
-    Why archives must not be extracted by tar one after the other, in this order; nothing where they may.
+    Why tar must not extract archives one after the other, in this order; empty if it may.
 
-    Cost: of archives without links, and of those with the same directories as the one before, next to nothing.
+    Cost: next to nothing for archives without links, or with the directories of the one before.
     """
     walk = Walk()
     for footprint in footprints:
@@ -183,9 +183,9 @@ def objection(footprints: Iterable[Footprint]) -> str:
 
 def places(member: Member) -> Iterator[tuple[bytes, bool]]:
     """
-    The paths that tar goes to for *member*, as they are spelt, and whether it uses the path itself as a directory.
+    The paths that tar touches for *member*, as they are spelt, and whether it uses the path itself as a directory.
 
-    Those of its renames come last, in pairs, in their order.
+    The paths of its renames come last, in pairs, in their order.
     """
     yield member.path, member.type is MemberType.DIRECTORY
     if member.type is MemberType.HARD_LINK:
@@ -199,7 +199,7 @@ def places(member: Member) -> Iterator[tuple[bytes, bool]]:
 
 
 def footprint_of(records: Iterable[MemberRecord]) -> Footprint:
-    """Where the archive with *records* goes; they are in the order of its tar."""
+    """The footprint of the archive with *records*, which are in the order of its tar."""
     treading = Treading()
     for _ in treading.on(records):
         pass
@@ -207,7 +207,7 @@ def footprint_of(records: Iterable[MemberRecord]) -> Footprint:
 
 
 class Treading:
-    """Finds out where one archive goes, member by member."""
+    """Collects the footprint of one archive, member by member."""
 
     def __init__(self) -> None:
         self._links: set[bytes] = set()
@@ -219,7 +219,7 @@ class Treading:
         self._has_directories = False
 
     def on(self, records: Iterable[MemberRecord]) -> Iterator[MemberRecord]:
-        """*records* in the order of the tar, each after it was looked at."""
+        """*records* in the order of the tar, each yielded after it was examined."""
         last = b""
         for record in records:
             found = plain(record.headers)
@@ -240,7 +240,7 @@ class Treading:
             yield record
 
     def footprint(self) -> Footprint:
-        """That of all members so far."""
+        """The footprint of all members so far."""
         crossed = self._links & self._directories
         if crossed:
             self._object(f"{shown(min(crossed))} is a link and a directory in one archive")
@@ -266,9 +266,9 @@ class Treading:
             path = canonical(place)
             self._use(path if is_directory else split(path)[0])
         if member.listing is not None and member.listing.renames:
-            if self._links:  # which of them are moved, then, nobody could say
+            if self._links:  # which of them a rename moves is then unknown
                 self._object(f"{shown(member.path)} tells of renames behind links")
-            if self._has_directories:  # nobody has followed what tar does with them
+            if self._has_directories:  # what tar does with these was never examined
                 self._object(f"{shown(member.path)} tells of renames in a dump that was joined to another")
             self._renames += ((canonical(rename.old), canonical(rename.new)) for rename in member.listing.renames)
         if member.type in _LINKS:
@@ -286,14 +286,14 @@ class Treading:
             self._hold(path)
             self._peculiar[path] = its
         elif self._peculiar:
-            self._peculiar.pop(path, None)  # it has another member before
+            self._peculiar.pop(path, None)  # the directory has an earlier member
 
     def _link(self, path: bytes) -> None:
         self._hold(path)
         self._links.add(path)
 
     def _use(self, directory: bytes) -> None:
-        """Note *directory* and all above it, as long as nothing is objected to: then nothing else matters."""
+        """Note *directory* and all above it, unless an objection already decides."""
         while not self._objection and directory not in self._directories:
             self._hold(directory)
             self._directories.add(directory)
@@ -314,8 +314,8 @@ class Treading:
 
 def plain(headers: bytes) -> tuple[int, bytes] | None:
     """
-    The type and the canonical path of a file, a symbolic link or a directory of which a look at its own header is
-    enough: no odd size, no odd path, no renames, nothing in a pax header that matters here. None of any other.
+    The type and the canonical path of a file, a symbolic link or a directory whose own header suffices: no odd size, no
+    odd path, no renames, nothing in a pax header that matters here. None for any other member.
     """
     if len(headers) < BLOCK_BYTES:
         return None
@@ -351,8 +351,8 @@ def plain(headers: bytes) -> tuple[int, bytes] | None:
 
 
 def _tells_of_renames(headers: bytes, listing_at: int) -> bool:
-    """Whether the listing that begins there may tell of renames."""
-    # One byte is looked for at a tenth of the price of two, and few names have any of these letters.
+    """Whether the listing that begins at *listing_at* may contain renames."""
+    # Searching for one byte costs a tenth of searching for two, and few names have any of these letters.
     return headers[listing_at : listing_at + 1] in _MOVES or any(
         letter in headers and b"\0" + letter in headers for letter in _MOVES
     )

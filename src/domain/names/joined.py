@@ -1,9 +1,9 @@
 """
 Archives that tar joined: ``tar --concatenate``, or ``--append`` with a snapshot file, puts several dumps into one tar.
 
-Tar, extracting, carries them out one after the other, so a directory that is listed twice has what the second listing
-says. Such an archive is taken apart into what it was made of, and each part is then an archive like any other: what a
-later part calls unchanged is in an earlier one, what it does not list is gone, and what it renames is renamed.
+When it extracts, tar carries them out one after the other, so a directory that is listed twice ends as the second
+listing says. Such an archive is split into its dumps, and each part is then treated like any other archive: what a
+later part calls unchanged is in an earlier one, what it does not list is deleted, and what it renames is renamed.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from .name_table import NameTable, tells_of_renames
 from .table_maker import held_table
 
 MAX_PARTS = 64
-"""Nobody joins more; each costs the place of all names that it has."""
+"""More than any real archive has; each part costs the memory of all its names."""
 
 
 def taken_apart(archive: Iterable[MemberColumns], limit_bytes: int) -> Sequence[NameTable]:
     """
     The tables of the dumps in *archive*, in their order.
 
-    Another begins with a directory that has been listed, or with a listing that tells of renames, which stand in the
-    first one of a dump.
+    A new dump begins at a directory that was listed before, or at a listing with renames, which only the first listing
+    of a dump has.
 
     Raises:
         TreeTooLarge: one has more names than *limit_bytes* allows for.
-        MemberUnreadable: there are more than `MAX_PARTS`; or as whoever gives the names.
+        MemberUnreadable: there are more than `MAX_PARTS`; or as raised by *archive*.
     """
     parts: list[list[MemberColumns]] = [[]]
     listed: set[bytes] = set()

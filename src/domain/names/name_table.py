@@ -1,10 +1,10 @@
 """
-The names of one archive by directory and name: what is looked for is found without reading the rest.
+The names of one archive by directory and name: a look-up does not read the rest.
 
-Of an archive of a hundred thousand directories hardly one says anything new. So each has digests of its listing, by
-which two archives are compared, and listings are taken out only where these differ. Members that are no directories
-stand in columns, those of one folder side by side and ascending, where one is found by bisection and those of a whole
-folder are taken at once.
+Of an archive of a hundred thousand directories, hardly one has changed. So each has digests of its listing, by which
+two archives are compared, and listings are parsed only where these differ. Members that are not directories stand in
+columns, those of one folder side by side and ascending, so that one is found by bisection and a whole folder is one
+slice.
 
 A table is in memory (`HeldTable`), or in a file that an adapter reads.
 """
@@ -27,16 +27,16 @@ from .renames import DirectoryRenames
 
 DIGEST_BYTES = 16
 
-_FEW = 50  # a part of the files that are found one by one
+_FEW = 50  # members are looked up one by one if they are fewer than this part of all
 
 
 class Row(NamedTuple):
     """
-    What is known of a directory that has a member, without its listing.
+    What a table knows of a directory that has a member, without its listing.
 
-    *listed* is a digest of its listing, of all if it has several, b"" without one. *named* is one of the names in it
-    and which of them are directories, whatever it says of files; b"" unless there is exactly one listing.
-    *is_complete* says that every name that it calls here has a member.
+    *listed* is a digest of its listing, of all if it has several, b"" without one. *named* is a digest of the names in
+    it and of which are directories, whatever it says of files; b"" unless there is exactly one listing. *is_complete*
+    says that every name that it calls here has a member.
     """
 
     listed: bytes
@@ -47,13 +47,12 @@ class Row(NamedTuple):
 @frozen(eq=False)
 class Files:
     """
-    The members of an archive that are no directories, in columns.
+    The members of an archive that are not directories, in columns.
 
-    *folders* are the directories that they are in, ascending; those in the folder number n are the ones from
-    ``firsts[n]`` to ``firsts[n + 1]``, ascending by their *names*, those of one name in the order of the tar.
-    *positions* and *spans* are those of `MemberColumns` in blocks of 512 bytes, *letters* as there. *order* has their
-    numbers in the order of the tar. *link_numbers* are those of hard links, ascending, *link_targets* the paths these
-    are to.
+    *folders* are the directories that they are in, ascending; the members in folder n are those from ``firsts[n]`` to
+    ``firsts[n + 1]``, ascending by their *names*, and in the order of the tar for equal names. *positions* and *spans*
+    are those of `MemberColumns` in blocks of 512 bytes, *letters* as there. *order* has their numbers in the order of
+    the tar. *link_numbers* are those of hard links, ascending, *link_targets* the paths of their targets.
     """
 
     folders: Texts
@@ -70,12 +69,12 @@ class Files:
         return len(self.positions)
 
     def within(self, folder: bytes) -> range:
-        """The numbers of those that are in *folder*."""
+        """The numbers of the members in *folder*."""
         number = self.folders.find(folder)
         return range(self.firsts[number], self.firsts[number + 1]) if number is not None else range(0)
 
     def at(self, path: bytes) -> range:
-        """The numbers of those that have that path."""
+        """The numbers of the members with that path."""
         folder, name = split(path)
         within = self.within(folder)
         first = self.names.find(name, within.start, within.stop)
@@ -87,7 +86,7 @@ class Files:
         return range(first, stop)
 
     def spans_at(self, positions: Sequence[int]) -> Spans | None:
-        """The spans of the members at *positions*, which are in bytes and ascend; None if some are not there."""
+        """The spans of the members at *positions*, which are in bytes and ascend; None if some do not exist."""
         if len(positions) < len(self) / _FEW:
             few = [number for number in map(self._span_at, positions) if number is not None]
             return Spans.of(few) if len(few) == len(positions) else None
@@ -103,7 +102,7 @@ class Files:
         return self.spans[self.order[place]]
 
     def links(self, within: range) -> Iterator[tuple[int, bytes]]:
-        """The hard links among these numbers, with the paths they are to."""
+        """The hard links among these numbers, with the paths of their targets."""
         for place in range(bisect_left(self.link_numbers, within.start), len(self.link_numbers)):
             if self.link_numbers[place] >= within.stop:
                 return
@@ -112,54 +111,54 @@ class Files:
 
 class NameTable(Protocol):
     """
-    The names of one archive: its members' paths in canonical form, whatever these are.
+    The names of one archive: its members' paths in canonical form, of any type.
 
-    Every method but `changed` may be the first to read a part of the table, and raises RecordsMissing where that turns
-    out to be damaged.
+    Every method but `changed` may be the first to read a part of the table, and raises RecordsMissing if that part is
+    damaged.
     """
 
     @property
     def files(self) -> Files:
-        """All members that are no directories."""
+        """All members that are not directories."""
 
     @property
     def has_odd_paths(self) -> bool:
-        """Some path has ``..`` in it or lies too deep (see `is_odd`), or nobody could make what has it (`UNMADE`)."""
+        """Whether some path has ``..`` in it, lies too deep (see `is_odd`), or cannot be made (`UNMADE`)."""
 
     @property
     def is_joined(self) -> bool:
-        """Several dumps are in the archive, which tar joined: directories are listed again, or renames told later."""
+        """Whether tar joined several dumps in the archive: directories are listed again, or renames come later."""
 
     @property
     def renames(self) -> Sequence[Rename]:
         """
-        Those that the archive tells of. Tar writes all of them into the first listing.
+        The renames of the archive. Tar writes all of them into the first listing.
 
         Raises:
-            MemberUnreadable: that is malformed.
+            MemberUnreadable: that listing is malformed.
         """
 
     @property
     def has_listings(self) -> bool:
-        """Some directory has one."""
+        """Whether some directory has a listing."""
 
     def directories(self) -> Sequence[bytes]:
         """The paths of all directories that have a member, ascending."""
 
     def row(self, path: bytes) -> Row | None:
-        """What is known of the directory *path*; None if it has no member."""
+        """The row of the directory *path*; None if it has no member."""
 
     def position(self, path: bytes) -> int:
         """The position of the last member of a directory that has one, in blocks of 512 bytes."""
 
     def positions(self) -> Sequence[int]:
-        """The same of all `directories`."""
+        """The same for all `directories`."""
 
     def listings(self, path: bytes) -> Sequence[bytes]:
         """The listings of the directory *path* as the tar has them, in its order."""
 
     def changed(self, other: NameTable) -> set[bytes]:
-        """The directories that have other listings here than in *other*, or a member in one of the two alone."""
+        """The directories whose listings differ from those in *other*, or that have a member in only one of the two."""
 
     def incomplete(self) -> Iterable[bytes]:
         """The directories whose rows are not complete, each once, in any order."""
@@ -176,9 +175,9 @@ OpenTable: TypeAlias = Callable[[], NameTable]
 
 def last_at(table: NameTable, path: bytes) -> int | None:
     """
-    The position, in bytes, of the last member at the canonical *path*: what extracting would leave there.
+    The position, in bytes, of the last member at the canonical *path*: the one that extracting would leave there.
 
-    None if no member has that path. Cost: of a few steps of bisection.
+    None if no member has that path. Cost: a few steps of bisection.
     """
     within = table.files.at(path)
     found = [table.files.positions[within[-1]]] if within else []
@@ -189,7 +188,7 @@ def last_at(table: NameTable, path: bytes) -> int | None:
 
 def mark_of(table: NameTable, path: bytes) -> Mark | None:
     """
-    What the last listing of its directory says of the canonical *path*; None where none names it.
+    What the last listing of its directory says of the canonical *path*; None if none names it.
 
     Raises:
         MemberUnreadable: the listing is malformed.
@@ -200,12 +199,12 @@ def mark_of(table: NameTable, path: bytes) -> Mark | None:
 
 
 def is_odd(path: bytes) -> bool:
-    """*path* has ``..`` in it, so that tar extracts nothing of it, or it lies too deep for any tar."""
+    """Whether *path* has ``..`` in it, so that tar does not extract it, or lies too deep for any tar."""
     return (len(path) > MAX_NAME_BYTES and not is_placeable(path)) or (b".." in path and b".." in path.split(b"/"))
 
 
 def names_alone(listing: bytes) -> bytes:
-    """The listing of a directory whose files are all called unchanged, with the names of this one."""
+    """The listing of a directory with the names of *listing*, in which all files are called unchanged."""
     return (b"\0" + listing).replace(b"\0Y", b"\0N")
 
 
@@ -214,12 +213,12 @@ def tells_of_renames(listing: bytes) -> bool:
 
 
 def has_unchanged(listing: bytes) -> bool:
-    """A listing, as the archive has it, calls a name unchanged."""
+    """Whether a listing, as the archive has it, calls a name unchanged."""
     return listing[:1] == b"N" or b"\0N" in listing
 
 
 def listed_in_order(table: NameTable) -> Iterator[MemberColumns]:
-    """The directories of *table* that have listings, with these, in the order of the tar."""
+    """The directories of *table* with their listings, in the order of the tar."""
     places = sorted(zip(table.positions(), table.directories(), strict=True))
     for begin in range(0, len(places), TABLE_MEMBERS):
         found = [

@@ -1,7 +1,7 @@
 """
-Many byte strings in one buffer: nine bytes a string beside its own, where an object for each would take fifty.
+Many byte strings in one buffer: nine bytes for each beside its own, where an object for each would take fifty.
 
-The buffer may be memory or a file that is mapped into it; nothing is read of it but what is asked for.
+The buffer may be memory or a mapped file; only the parts that are asked for are read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attrs import frozen
 
 
 class Buffer(Protocol):
-    """Bytes in memory, or in a file that gives them when they are asked for."""
+    """Bytes in memory, or in a file that reads them on demand."""
 
     def __getitem__(self, place: slice, /) -> bytes | bytearray: ...
 
@@ -24,9 +24,9 @@ class Buffer(Protocol):
 @frozen(eq=False)
 class Texts:
     """
-    Strings without a NUL, each followed by one in *text*.
+    Strings without a NUL, each followed by a NUL in *text*.
 
-    *starts* says where each begins, and, with one entry more than there are strings, where the last one ends.
+    *starts* says where each begins, and in one more entry where the last one ends.
     """
 
     text: Buffer
@@ -54,22 +54,22 @@ class Texts:
         return self.packed(start, stop).split(b"\0")[:-1] if start < stop else []
 
     def packed(self, start: int, stop: int) -> bytes:
-        """The same as they stand in the buffer, each with its NUL."""
+        """The same strings as they stand in the buffer, each with its NUL."""
         return bytes(self.text[self.starts[start] : self.starts[stop]])
 
     def place(self, string: bytes, start: int = 0, stop: int | None = None) -> int:
-        """Where *string* stands, or would, among those from *start* to *stop*, which ascend."""
+        """Where *string* stands, or would stand, among those from *start* to *stop*, which ascend."""
         return bisect_left(range(len(self)), string, start, len(self) if stop is None else stop, key=self.__getitem__)
 
     def find(self, string: bytes, start: int = 0, stop: int | None = None) -> int | None:
-        """The number of the first *string* among those from *start* to *stop*, which ascend; None if there is none."""
+        """The number of the first *string* among those from *start* to *stop*, which ascend; None if not found."""
         stop = len(self) if stop is None else stop
         number = self.place(string, start, stop)
         return number if number < stop and self[number] == string else None
 
 
 class PackedTexts:
-    """Strings that become `Texts`."""
+    """Collects strings for `Texts`."""
 
     def __init__(self) -> None:
         self._text = bytearray()

@@ -1,9 +1,9 @@
 """
-Directories over which tar does not extract a later archive as it should: it finds them, and they stay what they are.
+Directories that tar does not update properly from a later archive, because it leaves an existing one as it is.
 
-Two kinds. One that its owner may not read, write or enter keeps an ordinary user's tar from changing anything in it:
-tar sets modes when it has extracted everything, and opens nothing before. And tar takes no extended attribute off a
-directory that it finds; ACLs it does, so these count for nothing. Both are told by the headers of one archive.
+These are of two kinds. If its owner may not read, write or enter a directory, an ordinary user's tar cannot change
+anything in it: tar sets modes after it has extracted everything, and opens nothing before. And tar removes no extended
+attribute from an existing directory, except ACLs, so these do not count. The headers of one archive show both.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _ALL = READ | WRITE | ENTER
 
 _ATTRIBUTE = b"SCHILY.xattr."
 _ACLS = frozenset((b"system.posix_acl_access", b"system.posix_acl_default"))
-_OWN_MODE = MODE[0] - BLOCK_BYTES  # from the end of headers that end with the member's own
+_OWN_MODE = MODE[0] - BLOCK_BYTES  # counted from the end of headers, where the member's own header is last
 _OPEN_MODE = re.compile(rb"[0-7]{4}7[0-7]{2}[\0 ]", re.ASCII)
 
 
 @frozen
 class Peculiar:
-    """What its owner *may* do with a directory, permission bits, and the names of its extended *attributes*."""
+    """What the owner *may* do with a directory, as permission bits, and the names of its extended *attributes*."""
 
     may: int = _ALL
     attributes: frozenset[bytes] = frozenset()
@@ -42,7 +42,7 @@ class Peculiar:
 
     @property
     def written(self) -> bytes:
-        """To be read by `read_peculiar`, without a NUL."""
+        """Encode for `read_peculiar`, without a NUL."""
         return b"=".join((b"%o" % self.may, *sorted(self.attributes)))
 
 
@@ -50,17 +50,17 @@ ORDINARY = Peculiar()
 
 
 def read_peculiar(written: bytes) -> Peculiar:
-    """What was *written*. No keyword of a pax header has the sign between them."""
+    """Decode what `written` returned. No keyword of a pax header contains the separator."""
     may, *attributes = written.split(b"=")
     return Peculiar(int(may, 8), frozenset(attributes))
 
 
 def peculiar_of(record: MemberRecord) -> Peculiar:
     """
-    What is peculiar about a directory, by its record.
+    The peculiarities of a directory, from its record.
 
     Raises:
-        MemberUnreadable: its headers are not whole.
+        MemberUnreadable: its headers are incomplete.
     """
     headers = record.headers
     if headers[TYPE] not in EXTENSIONS:

@@ -11,19 +11,18 @@ from ..tar.paths import Directories, canonical, is_placeable, join, split
 from .dump_table import Meant, ToldRename, entries_meant
 
 MAX_STEPS = 1000
-"""Renames of one archive that tar is trusted with: finding out whether it may be costs the square of their number."""
+"""The most renames of one archive that are left to tar: checking them costs the square of their number."""
 
 
 class DirectoryRenames:
     """
     Where the directories of an archive's tree were in the tree before it.
 
-    *renames* are those that the archive tells of, *earlier* those of the archive before it, which tar may tell again.
-    *now* gives its directories, *before* those of the archive before it; they are asked for where there are renames,
-    and None where they cannot be had. *uncertain* are directories that a rename tells of, and that may have been either
-    of several.
+    *renames* are those of the archive, *earlier* those of the archive before it, which tar may write again. *now* gives
+    its directories, *before* those of the archive before it; they are read only if there are renames, and None if they
+    cannot be read. *uncertain* are renamed directories that may have been either of several.
 
-    Paths are canonical. A directory is where its parent was, under its own name, unless a rename says otherwise.
+    Paths are canonical. A directory kept its name below its parent's old place, unless a rename says otherwise.
     """
 
     def __init__(
@@ -34,10 +33,10 @@ class DirectoryRenames:
         before: Directories | None = None,
     ) -> None:
         self._steps, self._is_readable = _steps(renames)
-        # Where a directory came to stand under a name that another one had, tar's snapshot file keeps that name with
-        # the inode of the other. So the next dump names a circle by where its directories were before the last one,
-        # and tells of the same renames again if nothing happened since; and where the other one comes back to that
-        # name, it tells of nothing.
+        # If a directory takes a name that another one had, tar's snapshot file keeps that name with the inode of the
+        # other. So the next dump names a circle by where its directories were before the last dump, and writes the
+        # same renames again if nothing happened since; and if the other directory gets that name back, tar writes
+        # nothing.
         told = dict(_meant(_steps(earlier)[0]))
         self._stood = {old: new for new, old in told.items() if old in told}
         self._now = now
@@ -52,10 +51,10 @@ class DirectoryRenames:
         self._before = dict(self._known)
         self._moved_from: set[bytes] = set()
         self._moved_from = {was for new in (*self._entry, *self._renamed) if (was := self._told(new)) is not None}
-        self._before = dict(self._known)  # some were looked up before it was known which names had become free
+        self._before = dict(self._known)  # some look-ups happened before it was known which names had become free
 
     def _entries(self, before: Directories) -> Sequence[bytes]:
-        """The names that tar's snapshot file had the directories under."""
+        """The names that the directories had in tar's snapshot file."""
         if not self._stood:
             return before()
         stood = {new: old for old, new in self._stood.items()}
@@ -63,7 +62,7 @@ class DirectoryRenames:
 
     @property
     def is_trivial(self) -> bool:
-        """No directory changed its name."""
+        """Whether no directory changed its name."""
         return not self._renamed and not self._entry and not self._stood
 
     @property
@@ -73,18 +72,18 @@ class DirectoryRenames:
 
     @property
     def is_plausible(self) -> bool:
-        """The renames are no more and no deeper than tar is trusted with."""
+        """Whether the renames are few and shallow enough to be left to tar."""
         return self._is_readable and len(self._steps) <= MAX_STEPS
 
     @property
     def concerned(self) -> frozenset[bytes]:
-        """Every path that a rename is from or to."""
+        """Every path that is the old or the new one of a rename."""
         told = {path for step in self._steps for path in step if path}
         were = map(self._since, self._entry.values())
         return frozenset(told.union(self._entry, were, self._stood, self._stood.values()) - {b""})
 
     def before(self, directory: bytes) -> bytes | None:
-        """Where *directory* was before; None if it is new in the place of one that was moved away."""
+        """Where *directory* was before; None if it is new at the place of one that was moved away."""
         told = self._told(directory)
         if told is None:
             return None
@@ -100,18 +99,18 @@ class DirectoryRenames:
         """Where it was, in the names of tar's snapshot file."""
         if not self._renamed and not self._entry:
             return directory
-        # Upwards to one that is known, and down again: recursion would end at 1,000 levels.
+        # Climb to a directory whose place is known, then come down: recursion would fail at 1,000 levels.
         climbed: dict[bytes, None] = {}
         at = directory
         while at not in self._before:
-            if at in climbed:  # renames that nest in each other, as no tar writes them
+            if at in climbed:  # renames that contain each other, which tar never writes
                 return None
             climbed[at] = None
             at = split(self._renamed.get(at, at))[0]
         before = self._before[at]
         for passed in reversed(climbed):
             if passed in self._renamed:
-                # The parent's name in a rename is that of after: tar has seen to its own rename already.
+                # In a rename, the parent has its new name: tar has already carried out the parent's own rename.
                 was = join(before, split(self._renamed[passed])[1]) if before is not None else None
             else:
                 was = join(before, split(passed)[1]) if before is not None else None
@@ -121,7 +120,7 @@ class DirectoryRenames:
         return before
 
     def _since(self, path: bytes) -> bytes:
-        """*path* in the names of tar's snapshot file -> in those of the tree before."""
+        """Map *path* from the names of tar's snapshot file to those of the tree before."""
         return _with_prefix(path, self._stood)
 
 
@@ -146,7 +145,7 @@ _Step: TypeAlias = tuple[bytes | None, bytes | None]
 
 
 def _steps(renames: Sequence[Rename]) -> tuple[list[_Step], bool]:
-    """*renames* with canonical paths, and whether none had to be left out."""
+    """*renames* with canonical paths, and whether all could be used."""
     steps = [
         (canonical(rename.old) if rename.old else None, canonical(rename.new) if rename.new else None)
         for rename in renames
@@ -156,9 +155,9 @@ def _steps(renames: Sequence[Rename]) -> tuple[list[_Step], bool]:
 
 
 def _meant(steps: Iterable[_Step]) -> list[tuple[bytes, bytes]]:
-    """What the steps come to: the new name of each directory, and the old one."""
+    """The net effect of the steps: the new name of each directory, and the old one."""
     renamed: list[tuple[bytes, bytes]] = []
-    aside = b""  # what waits under the temporary name
+    aside = b""  # the directory that waits under the temporary name
     for old, new in steps:
         if new is None:
             aside = old or b""

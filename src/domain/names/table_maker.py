@@ -1,4 +1,4 @@
-"""The table of an archive's names, put in order while these come by, and held in memory."""
+"""Building the table of an archive's names: sorted while the members pass, and held in memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def digest(content: bytes) -> bytes:
 
 @define
 class _Listed:
-    """What is noted of a directory while its members pass. *here* are count and sum of the names called here."""
+    """Notes on a directory while its members pass. *here* are count and sum of the names that it calls here."""
 
     position: int
     listings: int = 0
@@ -37,10 +37,10 @@ class _Listed:
 @define(eq=False)
 class TableMaker:
     """
-    Makes the table of an archive of its `MemberColumns`, which pass in the order of the tar.
+    Builds the table of an archive from its `MemberColumns`, which pass in the order of the tar.
 
-    *keep* is told of each listing: the directory's path, which of its listings it is, counted from 0, the digest, and
-    the listing.
+    *keep* receives each listing: the directory's path, the number of the listing among those of the directory, counted
+    from 0, the digest, and the listing.
 
     Raises, from `add`:
         TreeTooLarge: names and paths count for more than *limit_bytes*, by the same measure as in a tree.
@@ -63,7 +63,7 @@ class TableMaker:
     _held_bytes: int = 0
 
     def add(self, names: MemberColumns) -> None:
-        """Take the next members in."""
+        """Add the next members."""
         last, numbers = b"", None
         count = len(self._positions)
         for position, letter, path, extra, span in zip(
@@ -137,7 +137,7 @@ class TableMaker:
         return self._has_listings
 
     def finish(self) -> tuple[Files, Iterator[tuple[bytes, Row, int]]]:
-        """The files, and every directory with its row and the position of its last member, ascending. Once."""
+        """The files, and every directory with its row and the position of its last member, ascending. Call it once."""
         names = self._names.texts()
         self._names = PackedTexts()
         sorted_names, numbers, firsts = PackedTexts(), array("I"), array("Q", (0,))
@@ -147,7 +147,7 @@ class TableMaker:
             own = self._folders.pop(folder)
             own_names = named_by(names, own)
             if not ascend(own_names):
-                together = sorted(zip(own_names, own, strict=True))  # those of one name stay in the order of the tar
+                together = sorted(zip(own_names, own, strict=True))  # equal names stay in the order of the tar
                 own_names, own = [name for name, _ in together], array("I", [number for _, number in together])
             sorted_names.extend(own_names)
             numbers.extend(own)
@@ -175,13 +175,13 @@ class TableMaker:
     def _rows(self, sums: dict[bytes, tuple[int, int]]) -> Iterator[tuple[bytes, Row, int]]:
         for path in sorted(self._directories):
             its = self._directories[path]
-            # All that is called here has a member if both sides come to the same; that is enough, and cheap.
+            # If both sums agree, every name called here has a member: a cheap test that suffices.
             is_complete = its.listings == 1 and its.here in ((0, 0), sums.get(path))
             yield path, Row(its.listed, its.named, is_complete), its.position
 
 
 def named_by(names: Texts, numbers: array[int]) -> list[bytes]:
-    """The names with these numbers; mostly they stand side by side."""
+    """The names with these numbers, which mostly stand side by side."""
     if numbers[-1] - numbers[0] + 1 == len(numbers):
         return names.some(numbers[0], numbers[-1] + 1)
     return list(map(names.__getitem__, numbers))
@@ -234,7 +234,7 @@ class HeldTable:
 
 
 def changed_rows(one: NameTable, other: NameTable) -> set[bytes]:
-    """`NameTable.changed`, by looking at every row of both."""
+    """`NameTable.changed`, by comparing every row of both."""
     paths = {*one.directories(), *other.directories()}
     return {path for path in paths if _listed(one.row(path)) != _listed(other.row(path))}
 
@@ -245,11 +245,11 @@ def _listed(row: Row | None) -> bytes | None:
 
 def held_table(archive: Iterable[MemberColumns], limit_bytes: int) -> HeldTable:
     """
-    The table of an archive whose names are at hand.
+    Build the table of an archive whose names are at hand.
 
     Raises:
         TreeTooLarge: it has more names than *limit_bytes* allows for.
-        MemberUnreadable: as whoever gives the names.
+        MemberUnreadable: as raised by *archive*.
     """
     listings: dict[bytes, list[bytes]] = {}
 
