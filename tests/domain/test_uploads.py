@@ -127,9 +127,9 @@ def test_a_piece_is_complete_with_its_last_byte() -> None:
     assert piece("p").is_complete
 
 
-def test_an_offset_never_falls() -> None:
+def test_an_offset_never_decreases() -> None:
     """That would be a fault of ours."""
-    with pytest.raises(ValueError, match="never falls"):
+    with pytest.raises(ValueError, match="never decreases"):
         uploads.advanced(uploads.advanced(whole(10), 6, NOW), 5, NOW)
 
 

@@ -13,9 +13,9 @@ from .link import Link
 @frozen
 class Chain:
     """
-    An archive that builds on nothing known, and all that build on it, in the order in which they were taken.
+    An archive without a known parent, and all that build on it, in the order in which they were taken.
 
-    *is_whole* unless the first of them ought to build on something and does not.
+    *is_whole* unless the first archive should build on another whose identity is unknown.
     """
 
     base: ArchiveId
@@ -25,7 +25,7 @@ class Chain:
 
 def chains(links: Mapping[ArchiveId, Link]) -> tuple[Chain, ...]:
     """
-    The chains of a profile, in the order of their first archives, each archive in exactly one.
+    The chains of a profile, in the order of their first archives; each archive is in exactly one.
 
     *links* are in the order in which the archives were taken, as `link_archives` gives them. Archives that build on
     each other in a circle are a chain without a base: the earliest of them stands for it.

@@ -18,7 +18,7 @@ class Evidence(Enum):
     PROVEN = "proven"
     DECLARED = "declared"
     INFERRED = "inferred"
-    UNCERTAIN = "uncertain"  # names are in no archive, or directories of an earlier time: the parent may be another
+    UNCERTAIN = "uncertain"  # names are in no archive, or directories are older: the parent may be another archive
     CONTRADICTED = "contradicted"
     ORPHAN = "orphan"
 
@@ -37,12 +37,12 @@ _UNCHANGED_SHOWN = 3
 @frozen
 class Link:
     """
-    What *child* builds on, and why that is believed.
+    What *child* builds on, and on what evidence.
 
-    *parent* is None for an archive that builds on nothing (`is_base`) and where none is known. *tried* are the archives
-    that were taken for the parent and are not. *is_sound* and *completeness* are those of the `Compatibility` with the
-    parent. *is_untroubled* says that no member of the child is in the way of another (see `untroubled`). *unchanged*
-    are names that the child calls unchanged, in words, where it was sent as a FULL.
+    *parent* is None for an archive that builds on nothing (`is_base`) and for one whose parent is unknown. *tried* are
+    the archives that were tried as the parent and rejected. *is_sound* and *completeness* are those of the
+    `Compatibility` with the parent. *is_untroubled* says that no member of the child is in the way of another (see
+    `untroubled`). *unchanged* lists, as text, names that a child sent as a FULL calls unchanged.
     """
 
     child: ArchiveId
@@ -57,20 +57,20 @@ class Link:
 
     @property
     def is_base(self) -> bool:
-        """It builds on nothing, so a chain begins here."""
+        """Whether it builds on nothing, so that a chain begins here."""
         return self.parent is None and self.evidence.rank < Evidence.CONTRADICTED.rank
 
 
 def with_own(link: Link, alone: Compatibility) -> Link:
-    """*link* with what its child shows alone, whatever it builds on (see `untroubled.alone`)."""
-    is_base = link.parent is None  # then there is nothing either that it could rename
+    """*link* with what its child shows by itself, whatever it builds on (see `untroubled.alone`)."""
+    is_base = link.parent is None  # then it cannot rename anything either
     names = alone.examples if link.child.type is BackupType.FULL else ()
     unchanged = ", ".join(path_text(path[:SHOWN_BYTES]) for path in names[:_UNCHANGED_SHOWN])
     if names and alone.unresolved > _UNCHANGED_SHOWN:
         unchanged += f" and {alone.unresolved - _UNCHANGED_SHOWN} more"
     is_untroubled = alone.is_sound and (alone.is_excusable or not is_base)
     link = evolve(link, is_untroubled=is_untroubled, unchanged=unchanged)
-    if not alone.unread or link.completeness is Completeness.OVERLOOKED:  # which is told of already
+    if not alone.unread or link.completeness is Completeness.OVERLOOKED:  # whose reason already says so
         return link
     are = "is" if alone.unread == 1 else "are"
     told = (
@@ -82,7 +82,7 @@ def with_own(link: Link, alone: Compatibility) -> Link:
 
 
 def overlooked_text(found: Compatibility) -> str:
-    """What tar passed over, as the rest of a sentence."""
+    """What tar skipped, as the rest of a sentence."""
     text = ""
     if found.overlooked:
         it = "it" if found.overlooked == 1 else "them"

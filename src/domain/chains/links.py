@@ -1,12 +1,12 @@
 """
 Which archive builds on which, and how surely that is known.
 
-Nothing inside a tar says what it builds on, so a link is found on a ladder: the digest of tar's snapshot file proves
-it, the client declares it, or a rule of the profile infers it; the last two hold only as long as the names that the
-archive calls unchanged are found in its parent. An archive whose parent cannot be found is an orphan and says so:
-GNU tar would restore wrong data from it without a word, Tarkeep never guesses.
+A tar does not say what it builds on, so the evidence for a link has steps: the digest of tar's snapshot file proves it,
+the client declares it, or a rule of the profile infers it; the last two hold only as long as the names that the archive
+calls unchanged are found in its parent. An archive whose parent cannot be found is an orphan and says so: GNU tar would
+silently restore wrong data from it, and Tarkeep never guesses.
 
-Pure: archives in, links out, whatever the order they come in. Archives in the trash are no part of it.
+Pure: archives in, links out, in whatever order they come. Archives in the trash do not take part.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from .link import Evidence, Link, overlooked_text
 from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
 
 RULE = 18
-"""Another number whenever archives may be linked or stand otherwise than before: all are then linked anew."""
+"""Changes whenever links or standings may come out differently than before: all links are then made anew."""
 
 NEAREST_TRIED = 50
-"""Other archives that are compared with one whose parent turned out to be none, the nearest before it first."""
+"""How many other archives are compared with one whose supposed parent was rejected, the nearest before it first."""
 
 
 BETWEEN_TRIED = 10
-"""Archives between one and its supposed parent that are asked for what they carry, the nearest before it first."""
+"""How many archives between one and its supposed parent are checked for what they carry, the nearest first."""
 
 
 Compare: TypeAlias = Callable[[BackupArchive, BackupArchive], Compatibility]
@@ -42,8 +42,8 @@ Compare: TypeAlias = Callable[[BackupArchive, BackupArchive], Compatibility]
 
 Overrule: TypeAlias = Callable[[BackupArchive, BackupArchive, BackupArchive], tuple[bytes, ...]]
 """
-Paths that an archive calls unchanged, and that a second, taken before it, carries otherwise than a third, taken before
-that: some of them, none where the first may build on the third (see `fitting.overruled`).
+Some paths that one archive calls unchanged, and of which a second, taken before it, carries another version than a
+third, taken before that; empty where the first may build on the third (see `fitting.overruled`).
 """
 
 
@@ -91,9 +91,9 @@ def link_archive(
     """
     What *child*, which is not in the trash, builds on.
 
-    ``fit(child, parent)`` compares listings; it is asked only where nothing better is known: once for a parent that is
-    declared or inferred, and of up to `NEAREST_TRIED` others when that one is contradicted. *overruled* is asked at
-    most once, where an archive of another type lies between the two; *carries* where a parent lacks names, of those
+    ``fit(child, parent)`` compares listings; it is called only without better evidence: once for a parent that is
+    declared or inferred, and for up to `NEAREST_TRIED` others if that one is contradicted. *overruled* is called at
+    most once, if an archive of another type lies between the two; *carries* where a parent lacks names, for those
     `NEAREST_TRIED`.
     """
     unchanged = has_unchanged(child)
@@ -101,7 +101,7 @@ def link_archive(
         if not unchanged:
             return Link(child.id, None, Evidence.PROVEN, "a full archive builds on nothing")
         if child.lineage.snapshot_after is not None:
-            # what builds on it is known by the snapshot file that it left behind, and so is that nothing is between
+            # The snapshot file it left identifies what builds on it, and shows that no archive is between.
             reason = "sent as a full archive with its snapshot's digest; what it calls unchanged was left out"
             return Link(child.id, None, Evidence.PROVEN, reason)
         reason = "sent as a full archive, and nothing says what else it could build on"
@@ -115,7 +115,7 @@ def link_archive(
 
 @frozen
 class _Ladder:
-    """From the best evidence to the worst, for one archive."""
+    """Tries the evidence for one archive, from the best to the worst."""
 
     child: BackupArchive
     among: Neighbours
@@ -139,7 +139,7 @@ class _Ladder:
         if not stored:
             if (unknown := self._declared_unknown()) is not None:
                 return self._declared(unknown)
-            # Not inferred from here on: whatever is stored is known not to be what this dump started from.
+            # Do not infer from here on: no stored archive is the one that this dump started from.
             where = "no stored archive left the snapshot file that it started from"
             if left_by:
                 where = f"the archive it started from, {left_by[-1].id.label}, is in the trash"
@@ -157,7 +157,7 @@ class _Ladder:
         return self._to(parent, Evidence.PROVEN, reason, found)
 
     def _declared_unknown(self) -> ArchiveId | None:
-        """The declared parent, if it is stored and nobody knows which snapshot file it left behind."""
+        """The declared parent, if it is stored and its snapshot file is unknown."""
         declared = self.child.lineage.parent
         parent = None if declared is None else self.among.named(ArchiveId(self.child.id.profile, *declared))
         if parent is None or parent.id == self.child.id or parent.state is ArchiveState.TRASHED:
@@ -196,10 +196,11 @@ class _Ladder:
 
     def _refuted(self, parent: BackupArchive, how: str, lacking: Sequence[BackupArchive] = ()) -> Link | None:
         """
-        Another link, where an archive between *parent* and this one carries what this one calls unchanged.
+        Another link, if an archive between *parent* and this one carries what this one calls unchanged.
 
-        Then it was made from the snapshot file of the one between, or of one that is missing. *lacking* are archives
-        none of which has what *parent* lacks: what the one between lacks likewise is no reason against it.
+        Then this one was made from the snapshot file of the archive between, or of a missing one. *lacking* are
+        archives without the names that *parent* lacks: if the one between lacks them too, that does not count against
+        it.
         """
         child = self.child
         others = set(BackupType).difference((BackupType.FULL,), base_types(child.id.type, self.rules))
@@ -234,7 +235,7 @@ class _Ladder:
         return Link(child.id, None, Evidence.CONTRADICTED, reason, tuple(tried))
 
     def _since(self, first: BackupArchive, types: Container[BackupType]) -> Iterator[BackupArchive]:
-        """The archives of *types* before this one, of `BETWEEN_TRIED`, the nearest first, and *first* last."""
+        """The archives of *types* before this one, within `BETWEEN_TRIED`, the nearest first, and *first* last."""
         for archive in self.among.before(self.child, BETWEEN_TRIED):
             if order(archive) < order(first):
                 return
@@ -244,7 +245,7 @@ class _Ladder:
     def _changed_since(
         self, base: BackupArchive, types: Container[BackupType] = tuple(BackupType)
     ) -> tuple[BackupArchive, tuple[bytes, ...]] | None:
-        """The nearest archive behind *base* that carries what this one calls unchanged, and some paths of that."""
+        """The nearest archive after *base* that carries what this one calls unchanged, and some of those paths."""
         for between in self._since(base, types):
             if between.id == base.id:
                 continue
@@ -257,9 +258,9 @@ class _Ladder:
         """
         A link where *parent* lacks names.
 
-        Names that no archive has were left out of the dump, or are in an archive that is missing: which of the two
-        nobody can tell, and none of the archives is a better parent for them. Nor is one that has them, if *parent*,
-        which came later, carries another version of what is called unchanged.
+        Names in no archive were left out of the dump, or are in a missing archive: nothing tells which, and no archive
+        is a better parent for them. Nor is one that has them, if *parent*, which came later, carries another version of
+        what is called unchanged.
         """
         child = self.child
         before = self.among.before(child, NEAREST_TRIED)
@@ -325,7 +326,7 @@ class _Ladder:
 
 
 def base_types(type: BackupType, rules: ProfileRules) -> tuple[BackupType, ...]:
-    """The types of archive that one of *type* may build on by rule, none for a FULL."""
+    """The types of archive that one of *type* may build on by rule; empty for a FULL."""
     if type is BackupType.FULL:
         return ()
     if type is BackupType.DIFF or rules.inc_base is IncBase.LAST_FULL:
@@ -336,12 +337,12 @@ def base_types(type: BackupType, rules: ProfileRules) -> tuple[BackupType, ...]:
 
 
 def has_unchanged(archive: BackupArchive) -> bool:
-    """A listing in it says of some name that it is unchanged and elsewhere."""
+    """Whether a listing in it says of some name that it is unchanged, and so in another archive."""
     return archive.contents is not None and archive.contents.has_unchanged
 
 
 def is_whole(archive: BackupArchive) -> bool:
-    """It has listings, and holds itself whatever they name: it restores without any other."""
+    """Whether it has listings and contains everything they name: it restores without any other archive."""
     contents = archive.contents
     return (
         contents is not None

@@ -1,9 +1,8 @@
 """
-What a rule for links may ask about the other archives of a profile, and which answers a newcomer can change.
+What a rule for links may ask about the other archives of a profile, and which answers a new archive can change.
 
-A link is worked out from answers to a few questions. Whoever keeps links notes which were asked: only where an archive
-that came, went or changed is part of an answer has the link to be worked out again. This knows nothing of what the
-rule makes of the answers.
+A link follows from answers to a few queries. The catalog notes these: a link has to be made anew only if an archive
+that was added, removed or changed is part of an answer. Nothing here depends on what the rule makes of the answers.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ..archives.archive import ArchiveState, BackupArchive
 from ..identity.archive_id import ArchiveId, BackupType
 
 Moment: TypeAlias = tuple[datetime, datetime]
-"""When an archive was taken, as far as that is believed, and received. Of equal moments the ids decide the order."""
+"""When an archive was taken, as far as its time is believed, and received. Equal moments are ordered by id."""
 
 EARLIEST: Moment = (datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC))
 
@@ -29,31 +28,31 @@ def moment(archive: BackupArchive) -> Moment:
 
 
 def order(archive: BackupArchive) -> tuple[datetime, datetime, ArchiveId]:
-    """What archives of a profile are sorted by."""
+    """The sort key of archives within a profile."""
     return archive.placed_at, archive.received_at, archive.id
 
 
 def sorted_archives(archives: Iterable[BackupArchive]) -> list[BackupArchive]:
-    """Those not in the trash, in the order in which they were taken."""
+    """The archives not in the trash, in the order in which they were taken."""
     kept = [archive for archive in archives if archive.state is not ArchiveState.TRASHED]
     kept.sort(key=order)
     return kept
 
 
 class Neighbours(Protocol):
-    """The archives of one profile, as far as a rule asks for them. Those in the trash are told of by two methods."""
+    """The archives of one profile, as a rule may query them. Two methods include those in the trash."""
 
     def named(self, id: ArchiveId) -> BackupArchive | None:
-        """The archive with this identity, in the trash or not; None where there is none."""
+        """The archive with this identity, in the trash or not; None if it does not exist."""
 
     def leaving(self, snapshot: str) -> Sequence[BackupArchive]:
-        """Those that left the snapshot file with this digest behind, in the trash or not, in their order."""
+        """The archives that left the snapshot file with this digest, in the trash or not, in order."""
 
     def newest_before(self, child: BackupArchive, types: Sequence[BackupType]) -> BackupArchive | None:
-        """The last one of *types* that was taken before *child*."""
+        """The last archive of *types* that was taken before *child*."""
 
     def before(self, child: BackupArchive, limit: int) -> Sequence[BackupArchive]:
-        """Up to *limit* that were taken before *child*, the nearest first."""
+        """Up to *limit* archives that were taken before *child*, the nearest first."""
 
 
 # -- what was asked --------------------------------------------------------------------------------------------------
@@ -62,17 +61,17 @@ class Neighbours(Protocol):
 @frozen
 class Asked:
     """
-    Which archives were part of answers, or would be if they were there.
+    The archives that were part of the answers, or would be if they existed.
 
-    Those with one of *keys* (see `keys_of`), wherever they are in the order; and those taken before the one that it is
-    about, of a type in *since* and of that moment or later. A few more may be meant than were.
+    They are those with one of *keys* (see `keys_of`), wherever they are in the order; and those taken before the child,
+    of a type in *since* and of that moment or later. This may cover a few more than took part.
     """
 
     keys: frozenset[str] = frozenset()
     since: Mapping[BackupType, Moment] = field(factory=dict)
 
     def is_touched_by(self, archive: BackupArchive, child: Moment) -> bool:
-        """Whether an answer about one of the moment *child* may be another, now that *archive* came or changed."""
+        """Whether adding or changing *archive* may change an answer about a child taken at the moment *child*."""
         if not self.keys.isdisjoint(keys_of(archive)):
             return True
         since = self.since.get(archive.id.type)
@@ -88,14 +87,14 @@ def snapshot_key(digest: str) -> str:
 
 
 def keys_of(archive: BackupArchive) -> tuple[str, ...]:
-    """By which *archive* is part of answers."""
+    """The keys under which *archive* is part of answers."""
     after = archive.lineage.snapshot_after
     return (name_key(archive.id),) if after is None else (name_key(archive.id), snapshot_key(after))
 
 
 @define(eq=False)
 class NotedNeighbours:
-    """`Neighbours` that note what is asked of those that they have from somewhere else."""
+    """`Neighbours` that pass each query on and note it."""
 
     _among: Neighbours
     _keys: set[str] = field(factory=set, init=False)
@@ -132,7 +131,7 @@ class NotedNeighbours:
 
 
 class ListedNeighbours:
-    """`Neighbours` among archives that are at hand, in any order: tables are made once, each question is a look-up."""
+    """`Neighbours` among archives in memory, in any order: tables are made once, and each query is a look-up."""
 
     def __init__(self, archives: Iterable[BackupArchive]) -> None:
         known = sorted(archives, key=order)

@@ -1,10 +1,10 @@
 """
-Points that a choice by time passed over, although they are nearer in some sense, and why.
+Points that a choice by time passed over, although they may be nearer to that time, and why.
 
-A point is chosen by the best known time of its dump. Where that is only within a day or no earlier than something, the
-dump may have been made before the time that was asked for; where it lies ahead of the receipt, a clock was wrong, or a
-name, so that nobody knows when it was. Whoever asked is told of both, and can have these points by their names. The
-latest point is the last one in the order of the profile, so nothing was passed over for it.
+A point is chosen by the best known time of its dump. If that time is only a day or a lower bound, the dump may have
+been made before the requested time; if it lies ahead of the receipt, a clock was wrong, or a name, so the true time is
+unknown. The client is told of both, and can request these points by name. The latest point is the last in the order of
+the profile, so nothing is passed over for it.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from ..text.times import rfc3339
 from .kept_links import Places
 
 MOST_TOLD = 10
-"""Points that were passed over of which anybody is told."""
+"""How many points that were passed over are reported."""
 
-_WITHIN = timedelta(days=2)  # a time that is estimated is at most a day, with a change of clocks, after the earliest
+_WITHIN = timedelta(days=2)  # an estimate is at most a day, and a change of clocks, after the earliest time
 _MOST_LOOKED_AT = 50
 
 
 @frozen
 class PassedOver:
-    """The point of *archive*, and the *reason*, a sentence without an end."""
+    """The point of *archive*, and the *reason*, a sentence without its full stop."""
 
     archive: ArchiveId
     reason: str
 
     @property
     def sentence(self) -> str:
-        """Both."""
+        """The archive and the reason."""
         return f"{self.archive.label} was passed over: {self.reason}"
 
 
 def passed_over(places: Places, profile: str, at: datetime | None, zone: tzinfo = UTC) -> tuple[PassedOver, ...]:
     """
-    What was passed over where a point of *profile* was chosen by the time *at*, or (None) as the latest: the last ones
+    The points passed over when a point of *profile* was chosen by the time *at*, or (None) as the latest, the last
     first. *zone* is that of the times in names.
 
-    Cost: a look-up for each point behind the one that was chosen, of few.
+    Cost: a look-up for each point after the chosen one, up to a limit.
     """
     if at is None:
         return ()
@@ -60,7 +60,7 @@ def passed_over(places: Places, profile: str, at: datetime | None, zone: tzinfo 
 
 
 def _back(places: Places, profile: str, until: datetime | None = None) -> Iterator[BackupArchive]:
-    """The archives of *profile*, the last first; of several of one time the last, and only so many."""
+    """A limited number of archives of *profile*, the last first; only the last of several with one time."""
     place = places.newest_place(profile, until=until)
     for _ in range(_MOST_LOOKED_AT):
         if place is None:
@@ -72,13 +72,13 @@ def _back(places: Places, profile: str, until: datetime | None = None) -> Iterat
 def _ahead(archive: BackupArchive) -> str:
     return (
         f"by what its sender or its name says it was taken at {rfc3339(archive.taken_at)}, which was in the future "
-        f"when it was received, at {rfc3339(archive.received_at)}, so nobody knows when it was; it can be asked for by "
+        f"when it was received, at {rfc3339(archive.received_at)}, so its true time is unknown; it can be asked for by "
         "its name"
     )
 
 
 def _uncertain(archive: BackupArchive, first: datetime) -> str:
     return (
-        f"nobody knows more of its time than that it is between {rfc3339(first)} and {rfc3339(archive.taken_at)}, so "
-        "it may be of the time that was asked for; it can be asked for by its name"
+        f"its time is only known to lie between {rfc3339(first)} and {rfc3339(archive.taken_at)}, so it may be of the "
+        "time that was asked for; it can be asked for by its name"
     )

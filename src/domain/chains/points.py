@@ -1,9 +1,9 @@
 """
-The points in time that a profile can be restored to, and the plan that does it.
+The points in time to which a profile can be restored, and the plan for each.
 
 Every archive is a point: the state of the tree right after it was taken. A point says whether it restores, from which
-archives, how surely, and if not what stands in its way. A plan is never silently for another point than the one that
-was asked for.
+archives, how surely, and if not, what the obstacles are. A plan is always for the requested point, never silently for
+another.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from .standing import (
 )
 
 NEAREST_NAMED = 10
-"""Restorable points that are named in place of one that is not."""
+"""How many restorable points are suggested in place of one that does not restore."""
 
 
 @frozen
@@ -41,7 +41,7 @@ class RestorePoint:
     """
     The state of the tree right after *archive* was taken.
 
-    *standing* is what its path makes of it, *own_obstacles* what is found at the archive itself.
+    *standing* is the verdict on its path, *own_obstacles* those found at the archive itself.
     """
 
     archive: BackupArchive
@@ -53,12 +53,12 @@ class RestorePoint:
 
     @property
     def size_bytes(self) -> int:
-        """What all archives of the path have together."""
+        """The size of all archives of the path together."""
         return self.standing.size_bytes
 
     @property
     def length(self) -> int:
-        """The number of archives of the path."""
+        """The number of archives in the path."""
         return self.standing.length
 
     @property
@@ -80,17 +80,17 @@ class RestorePoint:
 
     @property
     def path(self) -> tuple[ArchiveId, ...]:
-        """The archives that restore it, in order, a FULL first; of one that does not restore, as far back as known."""
+        """The archives that restore it, in order, a FULL first; if it does not restore, as far back as known."""
         return tuple(archive.id for archive in self.archives)
 
     @property
     def archives(self) -> tuple[BackupArchive, ...]:
-        """Those of the path."""
+        """The archives of the path."""
         return tuple(point.archive for point in self._forward())
 
     @property
     def obstacles(self) -> tuple[Obstacle, ...]:
-        """What keeps it from being restored, all along the path; none if it is restorable."""
+        """The obstacles along the whole path; empty if it is restorable."""
         found = tuple(obstacle for point in self._forward() for obstacle in point.own_obstacles)
         return found + names_missing(self.archive.id, self.standing.seen)
 
@@ -115,9 +115,9 @@ def restore_points(
     """
     A point for every archive that has a link, in the order in which they were taken.
 
-    *links* are those of `link_archives` for the same archives, *seen* is what the names of points show.
+    *links* are those of `link_archives` for the same archives, *seen* is what the names of points showed.
 
-    Cost: O(n) behind the sorting.
+    Cost: O(n) after sorting.
     """
     seen = seen or {}
     ordered = [archive for archive in sorted_archives(archives) if archive.id in links]
@@ -146,8 +146,8 @@ class Plan:
     """
     The archives that restore *point*, to be extracted in this order into an empty directory.
 
-    *is_sound* where GNU tar, extracting them, comes to the tree of the point, unless there is an *objection* to having
-    tar extract them at all, a sentence (see `footprints`). The tree merged from them is right all the same.
+    *is_sound* if GNU tar, extracting them, produces the tree of the point, unless *objection*, a sentence, says why tar
+    must not extract them at all (see `footprints`). The tree merged from them is right all the same.
     """
 
     point: RestorePoint
@@ -158,13 +158,13 @@ class Plan:
 
 def plan_restore(points: Iterable[RestorePoint], at: datetime | ArchiveId | None = None) -> Plan:
     """
-    How to restore the tree as it was at a time, right after an archive was taken, or (None) as late as is known.
+    How to restore the tree as it was at a time, right after an archive was taken, or (None) at the latest point.
 
-    A time means the newest point taken then or before, whether it restores or not: an older state is never given for
-    the one that was asked for. What is dated ahead counts as of its receipt.
+    A time means the newest point taken at or before it, whether that restores or not: an older state is never
+    substituted for the requested one. An archive that is dated ahead counts as of its receipt.
 
     Raises:
-        PointNotFound: no point at or before that time, or for that archive.
+        PointNotFound: no point exists at or before that time, or for that archive.
         PointNotRestorable: something is missing or damaged; the error names the nearest points that restore.
     """
     known = tuple(points)

@@ -1,9 +1,9 @@
 """
-What the names of a point show, beyond what comparing archives told: the rest of its verdict.
+What the names of a point show beyond the comparison of its archives: the rest of its verdict.
 
-Mostly they show nothing: every name that is left to an earlier archive is there, and no member is in the way of
-another. Only where that is not known beforehand they are merged to see, once, and what was seen is kept with the
-standing of the point. So whoever tells of a point, in whatever answer, tells the same.
+Mostly they show nothing: every name that is left to an earlier archive is found, and no member is in the way of
+another. Only if that is not known beforehand are the names merged, once, and the result is kept with the standing of
+the point. So every answer about a point says the same.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _LOST_SHOWN = 5
 @frozen
 class Seen:
     """
-    *lost* says why the point does not restore, though its archives are there: which names none of them has. *gaps*
-    counts names that they have and that nobody could extract. *objection* says why tar is not to be trusted with them
-    (see `footprints`). *unseen* is why nobody could see whether all names are there. *traces* is what tar would leave
-    otherwise than it was (see `traces`), from the first archive on at which it would.
+    *lost* says why the point does not restore although its archives are stored: which names none of them has. *gaps*
+    counts names that they have but that cannot be extracted. *objection* says why tar must not extract them (see
+    `footprints`). *unseen* says why it could not be checked that all names are found. *traces* is where tar's result
+    would differ from the tree (see `traces`), from the first archive on at which it would.
     """
 
     lost: str = ""
@@ -36,23 +36,23 @@ class Seen:
 
 
 CLEAR = Seen()
-"""Nothing."""
+"""The names show nothing."""
 
 
 def told_of(seen: Seen) -> tuple[str, ...]:
-    """What people should know of it, in sentences without an end."""
+    """What users should know of it, in sentences without a full stop."""
     told = [seen.lost] if seen.lost else []
     if seen.gaps:
         told.append(f"{counted(seen.gaps, 'name')} of it cannot be given back; its plan names the first of them")
     if seen.objection:
-        told.append(f"tar is not to be trusted with its archives: {seen.objection}")
+        told.append(f"tar must not extract its archives: {seen.objection}")
     if seen.unseen:
-        told.append(f"whether the archives have all names of the tree was not seen: {seen.unseen}")
+        told.append(f"whether the archives have all names of the tree could not be checked: {seen.unseen}")
     return tuple(told)
 
 
 def lost_names(tree: Tree) -> str:
-    """Which names of *tree* are in none of its archives, in words; nothing where none is."""
+    """Which names of *tree* are in none of its archives, as text; empty if all are found."""
     if not tree.losses:
         return ""
     first = islice((gap for gap in tree.gaps if gap.kind.is_loss), _LOST_SHOWN)

@@ -1,8 +1,8 @@
 """
-What the path to an archive makes of its point: whether it restores, from how much, how surely, and if not why.
+The verdict on a point's path: whether it restores, from how much, how surely, and if not, why.
 
-An archive's standing follows from the archive, its link, and the standing of the one that it builds on, so it is worked
-out once for each and kept; only where something changes is it worked out again, there and behind it.
+An archive's standing follows from the archive, its link, and the standing of its parent, so it is worked out once for
+each archive and kept; after a change it is worked out again only for the changed archive and those after it.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from .neighbours import order
 from .seen import CLEAR, Seen
 
 OBSTACLES_TOLD = 10
-"""Of a path, those nearest to its base. A standing is kept for every archive, and a path may be thousands long."""
+"""How many obstacles are kept, those nearest to the base. Every archive has a standing, and paths may be very long."""
 
 
 class Fidelity(Enum):
-    """How much of the tree at a point the archives tell, from best to worst."""
+    """How much of the tree at a point the archives describe, from best to worst."""
 
     EXACT = "exact"  # all incremental: deletions and renames are known
     OVERLAY = "overlay"  # a plain archive is in the path: deleted names come back
@@ -48,15 +48,15 @@ class ObstacleKind(Enum):
 
     MISSING_PARENT = "missing-parent"
     CONTRADICTED = "contradicted"
-    CIRCLE = "circle"  # archives that are said to build on each other
+    CIRCLE = "circle"  # archives that are recorded as building on each other
     DAMAGED = "damaged"
     OPAQUE = "opaque"
-    NAMES_MISSING = "names-missing"  # in none of the archives, though no archive is known to be missing
+    NAMES_MISSING = "names-missing"  # from all archives, though no archive is known to be missing
 
 
 @frozen
 class Obstacle:
-    """What keeps a point from being restored; *archive* is the one it was found at."""
+    """What keeps a point from being restored; *archive* is the one with the problem."""
 
     kind: ObstacleKind
     archive: ArchiveId
@@ -64,7 +64,7 @@ class Obstacle:
 
 
 class DoubtKind(Enum):
-    """What about an archive does not go with the type it was sent as."""
+    """What about an archive contradicts the type it was sent as."""
 
     UNCHANGED_IN_FULL = "unchanged-in-full"
     NOTHING_UNCHANGED = "nothing-unchanged"
@@ -78,7 +78,7 @@ class DoubtKind(Enum):
 
 @frozen
 class Doubt:
-    """A warning about an archive: it may not be what it was sent as. It restores or not regardless."""
+    """A warning about an archive: it may not be what it was sent as. Whether it restores does not depend on this."""
 
     kind: DoubtKind
     archive: ArchiveId
@@ -88,14 +88,14 @@ class Doubt:
 @frozen
 class Standing:
     """
-    The verdict of a point: whatever tells of it, tells this.
+    The verdict on a point, the same in every answer.
 
     *length* archives of *size_bytes* together restore it; *fidelity*, *evidence* and *completeness* are the worst of
-    them. *is_carried_out* where comparing them says that tar, extracting them, comes to it, and *is_untroubled* where
-    no member of one is in the way of another of the same.
+    them. *is_carried_out* if comparing the archives shows that tar, extracting them, produces the tree, and
+    *is_untroubled* if no member of an archive is in the way of another of the same archive.
 
-    *obstructions* counts what keeps it from being restored all along the path, *obstacles* are the first of these, the
-    base's first. *doubts* are about the archive itself. *seen* is what the names of this one point show.
+    *obstructions* counts the obstacles along the whole path, *obstacles* are the first of them, the base's first.
+    *doubts* are about the archive itself. *seen* is what the names of this one point show.
     """
 
     length: int
@@ -115,25 +115,25 @@ class Standing:
         return not self.obstructions and not self.seen.lost
 
     def all_obstacles(self, id: ArchiveId) -> tuple[Obstacle, ...]:
-        """*obstacles*, and what the names show of the point, which is that of *id*."""
+        """*obstacles*, and those that the names of the point show; *id* is its archive."""
         return (*self.obstacles, *names_missing(id, self.seen))
 
     @property
     def is_sound(self) -> bool:
-        """Whether tar, extracting the archives, comes to the tree of the point and complains of nothing."""
+        """Whether tar, extracting the archives, produces the tree of the point without any complaint."""
         if not self.is_restorable or self.seen.gaps or self.seen.objection or self.seen.traces:
             return False
         return self.fidelity is not Fidelity.EXACT or (self.is_carried_out and self.is_untroubled)
 
     @property
     def is_whole(self) -> bool:
-        """Of an exact path: merging it is known to find every name that is not left out on purpose."""
+        """Whether the path is exact and merging it finds every name that was not left out on purpose."""
         return self.completeness is not Completeness.UNKNOWN
 
 
 @frozen
 class PlacedArchive:
-    """An archive with its link and its standing, as far as they are worked out."""
+    """An archive with its link and its standing, each if already worked out."""
 
     archive: BackupArchive
     link: Link | None = None
@@ -141,7 +141,7 @@ class PlacedArchive:
 
 
 def way_to(id: ArchiveId, place_of: Callable[[ArchiveId], PlacedArchive | None]) -> list[PlacedArchive]:
-    """*id* and all that it builds on, the base first; of a circle each once. Empty where *place_of* has no such one."""
+    """*id* and all that it builds on, the base first; each once in a circle. Empty if *place_of* does not know *id*."""
     way: dict[ArchiveId, PlacedArchive] = {}
     at: ArchiveId | None = id
     while at is not None and at not in way and (place := place_of(at)) is not None:
@@ -152,9 +152,9 @@ def way_to(id: ArchiveId, place_of: Callable[[ArchiveId], PlacedArchive | None])
 
 def standing_of(archive: BackupArchive, link: Link, parent: PlacedArchive | None) -> Standing:
     """
-    The standing of *archive*. *parent* is what *link* says that it builds on, with its standing.
+    The standing of *archive*. *parent* is the archive that *link* names as its parent, with its standing.
 
-    None for one that builds on nothing known, and for the first of archives that build on each other in a circle.
+    It is None for an archive without a known parent, and for the first archive of a circle.
     """
     before = parent.standing if parent is not None else None
     own = tuple(own_obstacles(archive, link, has_parent=before is not None))
@@ -188,13 +188,13 @@ def standing_of(archive: BackupArchive, link: Link, parent: PlacedArchive | None
 
 
 def seen_of(place: PlacedArchive, seen: Seen) -> PlacedArchive:
-    """*place*, of which the names have shown *seen*."""
+    """*place*, given that its names have shown *seen*."""
     standing = place.standing
     return place if standing is None or seen == standing.seen else evolve(place, standing=evolve(standing, seen=seen))
 
 
 def names_missing(id: ArchiveId, seen: Seen) -> tuple[Obstacle, ...]:
-    """What the names of the point of *id* say against restoring it."""
+    """The obstacle that the names of the point of *id* show, if any."""
     return (Obstacle(ObstacleKind.NAMES_MISSING, id, seen.lost),) if seen.lost else ()
 
 
@@ -202,9 +202,10 @@ def placed(
     rows: Iterable[tuple[BackupArchive, Link]], known: Mapping[ArchiveId, PlacedArchive] | None = None
 ) -> dict[ArchiveId, PlacedArchive]:
     """
-    The standing of each archive in *rows*, whatever their order, given those of *known* that these build on.
+    The standing of each archive in *rows*, in whatever order, given the parents in *known*.
 
-    One whose parent is in neither builds on nothing known; one whose parent in *known* has no standing has none either.
+    An archive whose parent is in neither counts as without a parent; if its parent in *known* has no standing, it has
+    none either.
     Cost: O(n log n).
     """
     known = known or {}
@@ -223,7 +224,7 @@ def placed(
 def parents_first(
     parents: Mapping[ArchiveId, ArchiveId | None], key: Callable[[ArchiveId], tuple[datetime, datetime, ArchiveId]]
 ) -> Iterator[ArchiveId]:
-    """The keys of *parents*, each behind the one it builds on; of a circle the first by *key* comes first."""
+    """The keys of *parents*, each after its parent; in a circle the first by *key* comes first."""
     passed: set[ArchiveId] = set()
     for id in parents:
         climbed: dict[ArchiveId, int] = {}
@@ -247,17 +248,17 @@ def _fidelity(archive: BackupArchive) -> Fidelity:
 
 
 def own_obstacles(archive: BackupArchive, link: Link, *, has_parent: bool) -> Iterator[Obstacle]:
-    """What about *archive* itself keeps its point from being restored."""
+    """The obstacles that *archive* itself presents."""
     if link.evidence is Evidence.CONTRADICTED:
         yield Obstacle(ObstacleKind.CONTRADICTED, archive.id, link.reason)
     elif link.evidence is Evidence.ORPHAN:
         yield Obstacle(ObstacleKind.MISSING_PARENT, archive.id, link.reason)
     elif not has_parent and not link.is_base:
-        yield Obstacle(ObstacleKind.CIRCLE, archive.id, f"what it is said to build on, {link.parent}, builds on it")
+        yield Obstacle(ObstacleKind.CIRCLE, archive.id, f"its recorded parent, {link.parent}, builds on it")
     if archive.state is ArchiveState.DAMAGED:
         yield Obstacle(ObstacleKind.DAMAGED, archive.id, "its stored bytes are damaged; send the same archive again")
     if archive.contents is None:
-        yield Obstacle(ObstacleKind.OPAQUE, archive.id, "nobody has looked into it, so nobody can vouch for it")
+        yield Obstacle(ObstacleKind.OPAQUE, archive.id, "it was never inspected, so whether it restores is unknown")
     elif archive.contents.kind is Kind.OPAQUE:
         yield Obstacle(ObstacleKind.OPAQUE, archive.id, "it cannot be read as a tar; only its bytes can be given back")
 
@@ -272,8 +273,8 @@ def _doubts(archive: BackupArchive, link: Link, parent: BackupArchive | None) ->
     if archive.id.type is BackupType.FULL and has_unchanged(archive):
         names = f" ({link.unchanged})" if link.unchanged else ""
         reason = (
-            f"names in it are said to be elsewhere{names}: they were excluded from the dump, or it is no full one, or "
-            "tar joined several dumps in it"
+            f"names in it are said to be elsewhere{names}: they were excluded from the dump, or it is not a full dump, "
+            "or tar joined several dumps in it"
         )
         yield Doubt(DoubtKind.UNCHANGED_IN_FULL, archive.id, reason)
     is_proven = link.evidence is Evidence.PROVEN  # then it builds on its parent, whatever it holds
@@ -282,7 +283,7 @@ def _doubts(archive: BackupArchive, link: Link, parent: BackupArchive | None) ->
     if parent is not None:
         others = _roots(archive) - _roots(parent)
         if others and _roots(parent):
-            reason = f"it begins at {', '.join(sorted(others))}, and {parent.id} does not"
+            reason = f"it begins at {', '.join(sorted(others))}, but {parent.id} does not"
             yield Doubt(DoubtKind.OTHER_ROOTS, archive.id, reason)
     yield from doubts_about_bytes(archive)
     if archive.is_dated_ahead:
@@ -295,7 +296,7 @@ def _doubts(archive: BackupArchive, link: Link, parent: BackupArchive | None) ->
 
 
 def doubts_about_bytes(archive: BackupArchive) -> Iterator[Doubt]:
-    """Those that hold whatever it builds on."""
+    """The doubts that hold whatever the archive builds on."""
     after_end = archive.contents.after_end if archive.contents is not None else None
     if after_end is None:
         return

@@ -1,1 +1,1 @@
-"""Two archives held against each other, and what GNU tar makes of one over the other."""
+"""Comparing two archives, and predicting what GNU tar makes of one extracted over the other."""

@@ -1,12 +1,12 @@
 """
-What the times of directories tell of two archives: whether one can have been taken after the other.
+What the times of directories show about two archives: whether one can have been taken after the other.
 
-Each incremental archive has every directory with its time, which is that of the last name that came into it or went.
-Time does not run backwards: a directory of an earlier time than in the supposed parent, or of the very same time with
-other names, was archived before that, or its time was set back (``touch -d``, ``cp -a``, unpacking over it). Which of
-the two nobody can tell, so it is a doubt and refutes nothing.
+Each incremental archive has every directory with its time, that of the last name added to it or removed from it. Time
+does not run backwards: a directory with an earlier time than in the supposed parent, or with the same time but other
+names, was archived before that, or its time was set back (``touch -d``, ``cp -a``, unpacking over it). Nothing tells
+the two apart, so it is a doubt and refutes nothing.
 
-A directory of which nothing is left to the parent tells nothing: it may be another one, moved or mounted there.
+A directory that leaves nothing to the parent proves nothing: it may be another one, moved or mounted there.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from ..names.name_table import NameTable, has_unchanged
 from ..tar.layout import BLOCK_BYTES
 
 COMPARED = 30
-"""Directories whose times are compared at most, those with other listings first."""
+"""How many directories have their times compared, those whose listings differ first."""
 
 _SECOND = 1_000_000_000
 
 
 @frozen
 class Pair:
-    """A directory that both archives have, and where it stands in the two, in bytes."""
+    """A directory in both archives, with its position in each, in bytes."""
 
     path: bytes
     child_at: int
@@ -36,15 +36,15 @@ class Pair:
     has_other_names: bool
 
     def is_earlier(self, child_ns: int, parent_ns: int) -> bool:
-        """Whether it was archived before it was in the parent, or says to be, by its times in the two."""
-        if not (child_ns % _SECOND and parent_ns % _SECOND):  # the one or the other was written in whole seconds
+        """Whether its times in the two archives say that the child archived it before the parent did."""
+        if not (child_ns % _SECOND and parent_ns % _SECOND):  # one of them was written in whole seconds
             return child_ns // _SECOND < parent_ns // _SECOND
         return child_ns < parent_ns or (self.has_other_names and child_ns == parent_ns)
 
 
 def pairs(child: NameTable, parent: NameTable) -> list[Pair]:
     """
-    The directories whose times are worth comparing, `COMPARED` at most; none where some were renamed.
+    The directories whose times are worth comparing, at most `COMPARED`; empty if some were renamed.
 
     Raises:
         MemberUnreadable: a listing is malformed.
@@ -75,7 +75,7 @@ def _names(table: NameTable, path: bytes) -> set[bytes]:
 
 
 def _leaves_something(child: NameTable, path: bytes) -> bool:
-    """Some name in the directory or below it is called unchanged, as far as a look at the nearest tells."""
+    """Whether some name in the directory or near below it is called unchanged."""
     if any(map(has_unchanged, child.listings(path))):
         return True
     directories, below = child.directories(), path + b"/"

@@ -1,21 +1,21 @@
 """
-What GNU tar makes of archives that it extracts one after the other: a model of it, over names and without a disk.
+A model of GNU tar extracting archives one after the other, over names and without a disk.
 
 It follows tar 1.34 (`extract.c`, `incremen.c` and `misc.c` there) run as ``tar -x``, with ``--listed-incremental=
-/dev/null`` where archives are incremental, in an empty directory in which nobody else works. What counts:
+/dev/null`` for incremental archives, in an empty directory that no other process changes. The rules:
 
-* A member is put in its place at once. What has its place goes, except a directory that is not empty: that one stays,
-  and the member is not extracted. Directories above it that are missing are made.
-* Before a directory with a listing is made, tar carries out the renames that the listing tells of, one by one. Where
-  one cannot be carried out it stops there, and removes nothing.
-* Then it removes what was in the directory *before the renames*, is still there, and is not in the listing, is a
+* A member takes its place at once and replaces what is there, except a directory that is not empty: that stays, and the
+  member is not extracted. Missing directories above it are made.
+* Before tar makes a directory with a listing, it carries out the renames in the listing, one by one. If one fails, it
+  stops there, and removes nothing.
+* Then it removes what was in the directory *before the renames*, still exists, and is not in the listing, is a
   directory where the listing has a file (``Y``), or something else where it has a directory (``D``). Names that are
-  called unchanged (``N``) stay, whatever they are.
-* A hard link takes what its target is at that moment. One to nothing is not extracted, and neither, without a word, is
-  one in whose place a directory with something in it stands.
+  called unchanged (``N``) stay, whatever their type.
+* A hard link takes what its target is at that moment. One to a missing target is not extracted, and neither, without
+  any message, is one whose place is taken by a directory that is not empty.
 
 Symbolic links are leaves here: tar follows those in the middle of a path, and `footprints` refuses chains where that
-may happen. Modes, owners and times are no part of the model.
+may happen. The model leaves out modes, owners and times.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from ..tar.paths import canonical, is_target, join, split
 from ..text.paths import path_text
 
 FAILURES_NAMED = 20
-"""The first failures are told; all are counted."""
+"""How many failures are described; all are counted."""
 
 
 @define(eq=False)
 class Leaf:
-    """What is no directory. Hard links are one leaf under several names."""
+    """A node that is not a directory. Hard links are one leaf under several names."""
 
     type: MemberType
     archive: int
@@ -46,7 +46,7 @@ class Leaf:
 
 @define(eq=False)
 class Folder:
-    """A directory and what is in it, in the order of its making."""
+    """A directory and what is in it, in order of creation."""
 
     names: dict[bytes, Node] = field(factory=dict)
 
@@ -56,7 +56,7 @@ Node: TypeAlias = Leaf | Folder
 
 @frozen
 class ExtractedAt:
-    """What is under a name: its type, and the member it came from, by archive and position; a directory of none."""
+    """A type, and the member it came from, by archive and position; a directory has no member."""
 
     type: MemberType
     archive: int = -1
@@ -67,7 +67,7 @@ class Extraction:
     """
     A directory in which archives are extracted, *top*; empty at first.
 
-    *failed* counts what tar would complain of, and end with 2; the first *failures* are told.
+    *failed* counts what tar would complain of, and exit with 2; the first *failures* are described.
     """
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Extraction:
             if b".." in member.path.split(b"/"):
                 self._fail(path, "its name leads upwards")
             elif member.type is MemberType.SYMLINK and not is_target(member.link):
-                self._fail(path, "it is a symbolic link to what none can be to")
+                self._fail(path, "it is a symbolic link to an impossible target")
             elif member.type is MemberType.DIRECTORY:
                 self.make(path, member.listing if incremental else None)
             elif member.type is MemberType.HARD_LINK:
@@ -98,7 +98,7 @@ class Extraction:
         return dict(_below(b"", self.top))
 
     def find(self, path: bytes) -> Node | None:
-        """What is at the canonical *path*."""
+        """The node at the canonical *path*."""
         at: Node = self.top
         for name in path.split(b"/") if path else ():
             if isinstance(at, Leaf) or name not in at.names:
@@ -109,7 +109,7 @@ class Extraction:
     # -- members, by canonical paths ---------------------------------------------------------------------------------
 
     def make(self, path: bytes, listing: Dumpdir | None = None) -> None:
-        """Extract a directory, after what its *listing* tells of was carried out."""
+        """Extract a directory, after carrying out its *listing*."""
         if listing is not None:
             self._purge(path, listing)
         if not path:
@@ -130,11 +130,11 @@ class Extraction:
             linked, there = self.find(target), self.find(path)
             if linked is None:
                 self._parent(path)
-                raise _Failed(f"it is a hard link to {path_text(target)}, which is not there")
+                raise _Failed(f"it is a hard link to {path_text(target)}, which does not exist")
             is_taken = isinstance(there, Folder) and bool(there.names)
             if there is linked or (is_taken and silently):
                 return
-            if isinstance(linked, Folder):  # which the kernel says only where the name is free
+            if isinstance(linked, Folder):  # the kernel reports this only where the name is free
                 if there is not None and not is_taken:
                     self._remove(path)
                 raise _Failed(f"it is a hard link to {path_text(target)}, which is a directory")
@@ -142,22 +142,22 @@ class Extraction:
 
     def _place(self, path: bytes, leaf: Leaf) -> None:
         if not path:
-            raise _Failed("the directory itself has its place")
+            raise _Failed("its place is taken by the top directory itself")
         folder, name = self._parent(path)
         there = folder.names.get(name)
         if isinstance(there, Folder) and there.names:
-            raise _Failed("a directory that is not empty has its place")
+            raise _Failed("its place is taken by a directory that is not empty")
         folder.names[name] = leaf
 
     # -- listings ----------------------------------------------------------------------------------------------------
 
     def _purge(self, path: bytes, listing: Dumpdir) -> None:
-        """Carry out what *listing* tells of the directory *path*: renames, and what is gone."""
+        """Carry out *listing* in the directory *path*: its renames, then its removals."""
         there = self.find(path)
         if there is None:
             return
         if isinstance(there, Leaf):
-            self._fail(path, "it is no directory yet, though it has a listing")
+            self._fail(path, "it is not a directory yet, though it has a listing")
             return
         before = list(there.names)
         if not self._rename_all(path, listing):
@@ -171,7 +171,7 @@ class Extraction:
                 self._remove(join(path, name))
 
     def _rename_all(self, path: bytes, listing: Dumpdir) -> bool:
-        """Whether all went well; tar goes no further where one did not."""
+        """Whether all succeeded; tar stops at the first that fails."""
         temporaries = iter(listing.temporaries)
         temporary = b""
         for rename in listing.renames:
@@ -190,17 +190,17 @@ class Extraction:
         if not isinstance(folder, Folder):
             raise _Failed("there is no directory for its temporary name")
         self._temporaries += 1
-        name = b"tar.%06d" % self._temporaries  # of tar, six letters by chance
+        name = b"tar.%06d" % self._temporaries  # tar uses six random letters
         folder.names[name] = Folder()
         return join(within, name)
 
     def _rename(self, old: bytes, new: bytes) -> None:
         if not old or not new:
-            raise _Failed("the directory in which all is extracted has no name there")
+            raise _Failed("the top directory has no name within itself")
         moved = self.find(old)
         if moved is None:
             self._parent(new)
-            raise _Failed("it is not there")
+            raise _Failed("it does not exist")
         if new == old:
             return
         if new.startswith(old + b"/"):
@@ -209,24 +209,24 @@ class Extraction:
         there = folder.names.get(name)
         if isinstance(moved, Folder):
             if isinstance(there, Leaf):
-                raise _Failed("a file has its new name")
+                raise _Failed("a file already has its new name")
             if there is not None and there.names:
-                raise _Failed("a directory that is not empty has its new name")
+                raise _Failed("a directory that is not empty already has its new name")
         elif isinstance(there, Folder):
-            raise _Failed("a directory has its new name")
+            raise _Failed("a directory already has its new name")
         self._remove(old)
         folder.names[name] = moved
 
     # -- paths -------------------------------------------------------------------------------------------------------
 
     def _parent(self, path: bytes) -> tuple[Folder, bytes]:
-        """The directory of *path*, made with those above it where they are missing, and the name in it."""
+        """The directory of *path*, created with those above it where missing, and the name in it."""
         above, last = split(path)
         at = self.top
         for name in above.split(b"/") if above else ():
             there = at.names.setdefault(name, Folder())
             if isinstance(there, Leaf):
-                raise _Failed("what is above it is no directory")
+                raise _Failed("something above it is not a directory")
             at = there
         return at, last
 
@@ -248,7 +248,7 @@ class Extraction:
 
 
 class _Failed(Exception):
-    """Something cannot be extracted, and tar goes on to the next."""
+    """Something cannot be extracted; tar continues with the next member."""
 
 
 def _told(rename: Rename) -> str:

@@ -1,4 +1,4 @@
-"""What comparing two archives shows: whether one can build on the other."""
+"""The result of comparing two archives: whether one can build on the other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from attrs import frozen
 
 
 class Agreement(Enum):
-    """Whether one archive can build on another, as their listings tell."""
+    """Whether one archive can build on another, by their listings."""
 
     UNKNOWN = "unknown"  # one of them has no listings
     FITS = "fits"
@@ -16,11 +16,11 @@ class Agreement(Enum):
 
 
 class Renamed(Enum):
-    """What an archive tells of directories that have another name now, as its parent shows."""
+    """What an archive says about renamed directories, judged by its parent."""
 
     NOTHING = "nothing"
-    FOUND = "found"  # the parent has all of those, or may have
-    IN_VAIN = "in-vain"  # some are in no archive before, so that tar cannot rename them
+    FOUND = "found"  # the parent has all of them, or may have
+    IN_VAIN = "in-vain"  # some are in no earlier archive, so tar cannot rename them
 
     @property
     def rank(self) -> int:
@@ -34,19 +34,19 @@ _RENAMED_RANKS = {renamed: rank for rank, renamed in enumerate(Renamed)}
 @frozen
 class Compatibility:
     """
-    What comparing the listings of an archive with those of a possible parent showed.
+    The result of comparing the listings of an archive with those of a possible parent.
 
     *unresolved* counts the names that the archive calls unchanged and the parent does not have, *examples* are the
-    first few of them as paths. *is_sound* where GNU tar, extracting the one over the tree of the other, comes to
-    its tree; else that can be merged, and tar restores something else (see `soundness`). *renamed* tells of
-    directories that were renamed between them: then tar is known to forget names that it should archive, while
-    otherwise a name of a proven chain that is nowhere was left out on purpose. *is_open* where some names are in
-    directories that the parent says nothing of, so that they are to be looked for before it. *overlooked* counts
-    directories of the parent that the archive names and did not look into, so that they stay as they were,
-    *overlooked_examples* are the first few of them as paths. *unread* counts files of the parent that the archive
-    says to have and has not, so that the point lacks them, *unread_examples* are the first few of these. *earlier*
-    is a directory that is of an earlier time than in the parent; it is empty where every directory that was looked
-    at is of the same time or a later one (see `directory_times`).
+    first few of them as paths. *is_sound* if GNU tar, extracting the archive over the tree of the parent, produces the
+    archive's tree; otherwise the tree can be merged, but tar restores something else (see `soundness`). *renamed* is
+    about directories renamed between the two: then tar is known to forget names that it should archive, while
+    otherwise a name that a proven chain lacks was left out on purpose. *is_open* if some names are in directories that
+    the parent says nothing of, so that they have to be found before it. *overlooked* counts directories of the parent
+    that the archive names but tar did not look into, so that they stay as they were, *overlooked_examples* are the
+    first few of them as paths. *unread* counts files of the parent that the archive lists but does not hold, so that
+    the point lacks them, *unread_examples* are the first few of these. *earlier* is a directory with an earlier time
+    than in the parent; it is empty if every examined directory has the same time or a later one (see
+    `directory_times`).
     """
 
     verdict: Agreement
@@ -64,15 +64,15 @@ class Compatibility:
     @property
     def is_excusable(self) -> bool:
         """
-        All that the parent lacks may have been left out of the dump, with no archive missing.
+        Whether everything that the parent lacks may have been left out of the dump, with no archive missing.
 
-        A directory that is told to be renamed was in tar's snapshot file, and so in an archive.
+        A renamed directory was in tar's snapshot file, and so must be in an archive.
         """
         return self.renamed is not Renamed.IN_VAIN
 
     @property
     def completeness(self) -> Completeness:
-        """What it says of the names that the one leaves to the other."""
+        """Whether the parent has the names that the archive leaves to it."""
         if self.is_open:
             return Completeness.UNKNOWN
         if self.verdict is Agreement.FITS:
@@ -86,8 +86,8 @@ class Completeness(Enum):
     """Whether an archive's parent has what it leaves to it, from best to worst."""
 
     WHOLE = "whole"  # all of it
-    OVERLOOKED = "overlooked"  # all of it, but tar did not look into some directories, or could not read some files
-    LEFT_OUT = "left-out"  # but for names that tar or its user left out, if the chain is proven
+    OVERLOOKED = "overlooked"  # all of it, but tar skipped some directories, or could not read some files
+    LEFT_OUT = "left-out"  # all but names that tar or its user left out, if the chain is proven
     UNKNOWN = "unknown"
 
     @property

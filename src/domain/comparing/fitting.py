@@ -1,8 +1,8 @@
 """
-Whether one archive can build on another, as the listings of the two tell.
+Whether one archive can build on another, judged by their listings.
 
-From one dump to the next hardly a directory changes. Tables of names know which listings differ (see `name_table`), and
-only those that do, or whose directories were renamed, are taken apart: that is a few of thousands.
+From one dump to the next hardly any directory changes. Name tables know which listings differ (see `name_table`), and
+only those, and the listings of renamed directories, are parsed: a few of thousands.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .silence import leaves_open
 from .soundness import is_carried_out
 
 RULE = 13
-"""Another number whenever a fit may come out otherwise than before: what was kept of older ones is then worthless."""
+"""Changes whenever a fit may come out differently than before; fits kept under an older number are then worthless."""
 
 EXAMPLES = 10
-"""Paths that a fit names at most."""
+"""The most paths that a fit names."""
 
 
 def fit(
@@ -38,21 +38,21 @@ def fit(
     is_base: bool = False,
 ) -> Compatibility:
     """
-    Whether *parent* has every name that *child* calls unchanged, and every directory that it calls renamed.
+    Whether *parent* has every name that *child* calls unchanged, and every directory that it renames.
 
-    One without any listing fits nothing and contradicts nothing. Where *parent* says nothing of a directory (see
-    `silence`) its names may be in what is before it; *is_base* says that nothing is. A directory of *parent* that
-    *child* calls unchanged was not looked into, and stays as it was.
+    An archive without listings neither fits nor contradicts. If *parent* says nothing of a directory (see `silence`),
+    its names may be in earlier archives; *is_base* says that none exist. A directory of *parent* that *child* calls
+    unchanged was skipped by tar, and stays as it was.
 
-    GNU tar calls unchanged, too, what it saw and was told to leave out (``--exclude`` and the like), so a name that
-    is new and left out looks like one that is missing. *is_left_out* tells such paths apart, where a profile says what
-    its dumps leave out.
+    GNU tar also calls unchanged what it saw but was told to leave out (``--exclude`` and the like), so a name that is
+    new and left out looks like a missing one. *is_left_out* recognizes such paths, if the profile says what its dumps
+    leave out.
 
     Raises:
         TreeTooLarge: a directory lies deeper than tar could extract it.
-        MemberUnreadable: a listing that matters is malformed.
+        MemberUnreadable: a relevant listing is malformed.
 
-    Cost: that of finding what differs, and of that; where directories were renamed, of all of them.
+    Cost: that of finding the differing directories and parsing them; after renames, of all of them.
     """
     if not child.has_listings or not parent.has_listings:
         return Compatibility(Agreement.UNKNOWN)
@@ -73,7 +73,7 @@ def fit(
         names = [
             name
             for name in _lacking(child, path, parent, was)
-            # One with a listing of its own is a directory, whatever its parent's says: it was named twice to tar.
+            # A name with a listing of its own is a directory, whatever the listing above says: tar was given it twice.
             if (whole := join(path, name)) not in listed and not (is_left_out is not None and is_left_out(whole))
         ]
         stay = _directories(parent, was, origins).intersection(names) if names and was is not None else ()
@@ -92,7 +92,7 @@ def fit(
         verdict,
         count,
         tuple(examples),
-        is_sound and not unread,  # tar leaves what it was before
+        is_sound and not unread,  # tar leaves the old version in place
         Renamed.IN_VAIN if moved else Renamed.NOTHING if origins.is_trivial else Renamed.FOUND,
         is_open,
         len(staying),
@@ -103,7 +103,7 @@ def fit(
 
 
 def together(fits: Sequence[Compatibility]) -> Compatibility:
-    """What fits of dumps that tar joined, each with the one before it, come to; there is at least one."""
+    """Combine the fits of dumps that tar joined, each with the one before it; at least one."""
     verdicts = {one.verdict for one in fits}
     worst = next(one for one in (Agreement.CONTRADICTS, Agreement.UNKNOWN, Agreement.FITS) if one in verdicts)
     return Compatibility(
@@ -122,7 +122,8 @@ def together(fits: Sequence[Compatibility]) -> Compatibility:
 
 def unread(table: NameTable) -> list[bytes]:
     """
-    The files that an archive says to have and has not: sockets, and what tar could not read or what went away before.
+    The files that an archive lists as present but does not hold: sockets, and files that tar could not read or that
+    vanished first.
 
     Raises:
         MemberUnreadable: a listing is malformed.
@@ -154,10 +155,10 @@ def unchanged(table: NameTable) -> list[bytes]:
 
 def overruled(child: NameTable, between: NameTable, limit: int = EXAMPLES) -> tuple[bytes, ...]:
     """
-    Files that *between* carries and *child* calls unchanged, the first *limit* of them by their paths.
-
-    If *child* built on something from before *between*, these would not have changed since, and did. Nothing is told of
-    directories that either archive tells to be renamed, nor of what is below them: there one path may be of two.
+    Files that *between* carries and *child* calls unchanged, the first *limit* of them by path.
+    If *child* built on an archive before *between*, these files would be unchanged since then, but they are not. Files
+    below directories that either archive renames are not reported: there, one path may mean two files.
+    is reported below directories that either archive renames: there, one path may mean two files.
 
     Raises:
         MemberUnreadable: a listing is malformed.
@@ -182,7 +183,7 @@ def overruled(child: NameTable, between: NameTable, limit: int = EXAMPLES) -> tu
 
 
 def _is_within(path: bytes, directories: Container[bytes]) -> bool:
-    """*path*, or a directory above it, is one of *directories*."""
+    """Whether *path*, or a directory above it, is one of *directories*."""
     while path not in directories:
         if not path:
             return False
@@ -203,8 +204,8 @@ class _Listed:
 
 def _differing(child: NameTable, parent: NameTable, origins: DirectoryRenames) -> Iterator[tuple[bytes, bytes | None]]:
     """
-    The directories of *child* whose names are not plainly those that they had in *parent*, each with where it was
-    there: None if it was nowhere, or another one is now where it was.
+    The directories of *child* whose names may differ from those in *parent*, each with its path there: None if it did
+    not exist, or if another directory has taken its place.
     """
     if origins.is_trivial:
         for path in sorted(child.changed(parent)):
@@ -225,7 +226,7 @@ def _differing(child: NameTable, parent: NameTable, origins: DirectoryRenames) -
 
 
 def _is_plain(child: NameTable, path: bytes, parent: NameTable, was: bytes) -> bool:
-    """The two have the same names, whatever is said of files: what the child calls unchanged was there."""
+    """Whether both have the same names, whatever they say of files: what the child calls unchanged was there."""
     row, before = child.row(path), parent.row(was)
     if row is None or not row.listed:
         return True
@@ -233,16 +234,16 @@ def _is_plain(child: NameTable, path: bytes, parent: NameTable, was: bytes) -> b
 
 
 def _lacking(child: NameTable, path: bytes, parent: NameTable, was: bytes | None) -> list[bytes]:
-    """The names that *child* calls unchanged in *path*, and *parent* does not have where that was."""
+    """The names that *child* calls unchanged in *path* and that *parent* lacks at *was*, its path there."""
     unchanged = _marked(child, path, (Mark.UNCHANGED,))
     have = _marked(parent, was, (Mark.HERE, Mark.UNCHANGED)) if was is not None else {}
-    # what an earlier one of several listings, of dumps that tar joined, calls here
+    # Names called here by an earlier listing, if tar joined several dumps.
     here = _marked(child, path, (Mark.HERE,)) if unchanged and len(child.listings(path)) > 1 else {}
     return [name for name in unchanged if name not in have and name not in here]
 
 
 def _unread(child: NameTable, parent: NameTable, origins: DirectoryRenames) -> list[bytes]:
-    """The files that *child* says to have and has not, and that *parent* has: tar could not read them."""
+    """The files that *child* lists as present but does not hold, and *parent* has: tar could not read them."""
     found: list[bytes] = []
     for path in sorted(child.incomplete()):
         row, was = child.row(path), origins.before(path)
@@ -257,7 +258,7 @@ def _unread(child: NameTable, parent: NameTable, origins: DirectoryRenames) -> l
 
 
 def _without_member(table: NameTable, path: bytes) -> list[bytes]:
-    """The names that a listing of *path* calls here, as paths of which the archive has no member."""
+    """The names that a listing of *path* calls here, as paths, if the archive has no member for them."""
     have = _members(table, path)
     lacking = (name for name in _marked(table, path, (Mark.HERE,)) if name not in have)
     return [whole for name in lacking if table.row(whole := join(path, name)) is None]
@@ -270,13 +271,13 @@ def _members(table: NameTable, path: bytes) -> set[bytes]:
 
 
 def _directories(parent: NameTable, was: bytes, origins: DirectoryRenames) -> set[bytes]:
-    """The names of directories that *parent* has in *was*, and that are not elsewhere now."""
+    """The names of directories that *parent* has in *was*, and that have not moved elsewhere."""
     moved = origins.moved_from
     return {name for name in _marked(parent, was, (Mark.DIRECTORY,)) if join(was, name) not in moved}
 
 
 def _marked(table: NameTable, path: bytes, marks: tuple[Mark, ...]) -> dict[bytes, Mark]:
-    """The names that a listing of *path* marks so; there are several where tar was given the directory twice."""
+    """The names with one of *marks* in a listing of *path*; several exist if tar was given the directory twice."""
     return {name: mark for listing in _listings(table, path) for name, mark in listing.names.items() if mark in marks}
 
 

@@ -1,15 +1,15 @@
 """
-What an archive says nothing of, and what becomes of it: it stays as the archive before has it.
+Completing an archive: what it says nothing of stays as the archive before has it.
 
-An archive speaks for the directories that it has listings of, and for the members it holds. A listing that omits a name
-says that it is gone. Of everything else nothing is said: of a directory that tar was not given again, of what is beside
-a folder that was dumped alone, of a file named as an argument that did not change, of a directory that is listed in the
-one above and was not looked into: it could not be read, is on another file system, was excluded, or tar overlooked it
-after renames; the one above calls it unchanged then. GNU tar, extracting, leaves all of that where it is.
+An archive speaks for the directories that it has listings of, and for the members it holds. A name missing from a
+listing was deleted. The archive says nothing of anything else: of a directory that tar was not given again, of what is
+beside a folder that was dumped alone, of an unchanged file given as an argument, of a directory that the listing above
+calls unchanged because tar skipped it: it could not be read, is on another file system, was excluded, or was overlooked
+after renames. GNU tar, extracting, leaves all of that in place.
 
-So an archive is *completed* by what the one before has: directories that it says nothing of get a listing that calls
-all files in them unchanged. Who asks a completed table is told of the whole tree, and needs no rule for silence. Mostly
-there is nothing to complete, which shows where the listings of two archives differ.
+So an archive is *completed* from the one before: directories that it says nothing of get a listing that calls all
+files in them unchanged. A completed table describes the whole tree, and its readers need no rule for silence. Mostly
+nothing needs completing, which shows where the listings of two archives differ.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from ..tar.dumpdirs import Mark, Rename
 from ..tar.layout import BLOCK_BYTES
 from ..tar.paths import DIRECTORY_BYTES, NAME_BYTES, join, split
 
-_FEW = 1000  # folders that are looked up one by one
+_FEW = 1000  # up to this many folders are looked up one by one
 
 
 def says_nothing_of(table: NameTable, directory: bytes) -> bool:
     """
-    Whether the archive says nothing of what is in *directory*, a canonical path: neither that it is there nor gone.
+    Whether the archive says nothing of what is in *directory*, a canonical path: neither that it exists nor is deleted.
 
-    Cost: a look at each directory above it.
+    Cost: a look-up for each directory above it.
     """
     said = _said_of(table, directory)
     return said is _NOTHING or (isinstance(said, Mark) and said.may_stay)
@@ -44,8 +44,8 @@ def leaves_open(table: NameTable, directory: bytes) -> bool:
     """
     Whether the next archive may call unchanged what is in *directory*, though this one says nothing of it.
 
-    Not where it calls the directory itself unchanged, or one above it: tar, which did not look into that, forgets what
-    it knew, and archives all of it when it comes by again.
+    It may not if this one calls the directory itself unchanged, or one above it: tar, which skipped that, forgets what
+    it knew, and archives all of it next time.
     """
     said = _said_of(table, directory)
     return said is _NOTHING or said is Mark.DIRECTORY
@@ -56,8 +56,8 @@ _NOTHING = object()
 
 def _said_of(table: NameTable, directory: bytes) -> object:
     """
-    What the nearest listing above *directory* says of what leads to it: a mark, None if it is gone; `_NOTHING` if there
-    is no such listing. None, too, of one that has a listing itself.
+    What the nearest listing above *directory* says of the way down to it: a mark, None if that is deleted; `_NOTHING`
+    without such a listing. Also None if *directory* has a listing of its own.
     """
     at, name = directory, b""
     while True:
@@ -74,8 +74,8 @@ class KeptFolder:
     """
     A directory that an archive says nothing of: the listing that completes it, and where its member is.
 
-    *archive* is the index of the archive that told of it last, *position* that of the member there in blocks of 512
-    bytes, -1 where it has none. *listing* calls all files unchanged.
+    *archive* is the index of the last archive that described it, *position* that of its member there in blocks of 512
+    bytes, -1 without one. *listing* calls all files unchanged.
     """
 
     archive: int
@@ -93,7 +93,7 @@ class KeptFolder:
 
 @frozen(eq=False)
 class Kept:
-    """The directories that an archive says nothing of, by their paths, which are ascending."""
+    """The directories that an archive says nothing of, by path, ascending."""
 
     folders: Mapping[bytes, KeptFolder] = field(factory=dict)
     paths: Sequence[bytes] = field(init=False)
@@ -121,7 +121,7 @@ NOTHING = Kept()
 
 @frozen(eq=False)
 class Completed:
-    """The `NameTable` of an archive with what it says nothing of."""
+    """The `NameTable` of an archive, completed with what it says nothing of."""
 
     table: NameTable
     kept: Kept
@@ -172,7 +172,7 @@ class Completed:
 
 
 def changed(one: NameTable, other: NameTable) -> set[bytes]:
-    """`NameTable.changed` of tables that may be completed, and maybe some directories more."""
+    """`NameTable.changed` for tables that may be completed; it may return a few directories too many."""
     (raw, kept), (other_raw, other_kept) = _parts(one), _parts(other)
     found = raw.changed(other_raw)
     if kept is not other_kept:
@@ -182,10 +182,10 @@ def changed(one: NameTable, other: NameTable) -> set[bytes]:
 
 def leaves_out(table: NameTable, before: NameTable, differing: Iterable[bytes]) -> bool:
     """
-    Whether *table* says nothing of something that *before*, the archive before it, tells of.
+    Whether *table* says nothing of something that *before*, the archive before it, describes.
 
-    *differing* are directories that have other listings in the two, or a listing in one alone: all of them but those
-    that have one in *table*.
+    *differing* are directories whose listings differ, or that have a listing in only one of the two; those with a
+    listing in *table* may be missing from it.
     """
     moved = moved_between(table, before)
     if any(True for _ in _left(table, before, differing, moved)):
@@ -195,13 +195,13 @@ def leaves_out(table: NameTable, before: NameTable, differing: Iterable[bytes]) 
 
 def completed(path: Sequence[OpenTable], limit_bytes: int) -> tuple[Sequence[OpenTable], Kept]:
     """
-    The archives of a restore point, the base first, each completed by those before it; and what the last is silent of.
+    The archives of a restore point, the base first, each completed from those before it; and what the last leaves out.
 
-    *limit_bytes* is how much may be held of names and paths, by the measure of `listings`.
+    *limit_bytes* is how much names and paths may take in memory, by the measure of `tar.paths`.
 
     Raises:
-        TreeTooLarge: what the archives say nothing of comes to more.
-        MemberUnreadable: a listing that matters is malformed.
+        TreeTooLarge: what the archives say nothing of takes more.
+        MemberUnreadable: a relevant listing is malformed.
     """
     looked = _Looking(limit_bytes)
     before: NameTable | None = None
@@ -238,7 +238,7 @@ class _Looking:
         left = _by_folder(moved)
 
         def gone(path: bytes, now: bytes) -> set[bytes]:
-            """The names of what was in *path* and has another directory, or name, than what is at *now*."""
+            """The names that were in *path* and have since moved out of *now* or been renamed in it."""
             return {name for name, to in left.get(path, ()) if to != join(now, name)}
 
         found = dict(self.kept.folders)
@@ -272,13 +272,13 @@ class _Looking:
         return self._held(path, KeptFolder.of(archive, position, names))
 
     def _without(self, folder: KeptFolder, gone: Container[bytes]) -> KeptFolder:
-        """*folder*, of which directories are *gone*."""
+        """*folder* without the names in *gone*."""
         known = dumpdir_of(0, folder.listing).names if gone else {}
         left = {name: mark for name, mark in known.items() if name not in gone}
         return folder if len(left) == len(known) else KeptFolder.of(folder.archive, folder.position, left)
 
     def _with(self, folder: KeptFolder | None, names: Iterable[bytes]) -> KeptFolder:
-        """*folder*, in which *names* are, too."""
+        """*folder* with *names* added."""
         known = dict(dumpdir_of(0, folder.listing).names) if folder is not None else {}
         new = {name: Mark.UNCHANGED for name in names if name not in known}
         if folder is not None and not new:
@@ -293,7 +293,7 @@ class _Looking:
         return folder
 
     def _drop(self, found: dict[bytes, KeptFolder], path: bytes) -> None:
-        """Take out what is at and below *path*, where a file is now."""
+        """Drop everything at and below *path*, where a file is now."""
         for gone in [one for one in found if one == path or one.startswith(path + b"/")]:
             del found[gone]
 
@@ -301,7 +301,7 @@ class _Looking:
 def _left(
     table: NameTable, before: NameTable, differing: Iterable[bytes], moved: Mapping[bytes, bytes]
 ) -> Iterator[tuple[bytes, bytes]]:
-    """The directories of *before* that *table* says nothing of, with where they are there."""
+    """The directories of *before* that *table* says nothing of, each with its path in *table*."""
     for path in sorted({*differing}.union(*(_below(path, before) for path in moved))):
         row = before.row(path)
         if row is not None and row.listed and not is_odd(path) and _stays(now := after(path, moved), table):
@@ -313,7 +313,7 @@ def _stays(directory: bytes, table: NameTable) -> bool:
 
 
 def moved_between(table: NameTable, before: NameTable) -> dict[bytes, bytes]:
-    """Where each directory that was renamed was in *before* -> where it is in *table*."""
+    """For each renamed directory, its path in *before* -> its path in *table*."""
     origins = origins_between(table, before)
     found: dict[bytes, bytes] = {}
     if origins.is_trivial:
@@ -332,7 +332,7 @@ def _with_those_above(path: bytes) -> Iterator[bytes]:
 
 
 def _below(path: bytes, table: NameTable) -> Sequence[bytes]:
-    """The directories of *table* that are *path*, or below it, and some beside it whose names begin like that."""
+    """The directories of *table* that are *path*, or below it, and some whose names only begin like that."""
     paths = table.directories()
     if not path:
         return paths
@@ -340,7 +340,7 @@ def _below(path: bytes, table: NameTable) -> Sequence[bytes]:
 
 
 def after(path: bytes, moved: Mapping[bytes, bytes]) -> bytes:
-    """Where *path* is when directories have *moved*."""
+    """The path of *path* after directories have *moved*."""
     if not moved:
         return path
     at, below = path, b""
@@ -353,7 +353,7 @@ def after(path: bytes, moved: Mapping[bytes, bytes]) -> bytes:
 
 
 def _by_folder(moved: Mapping[bytes, bytes]) -> dict[bytes, list[tuple[bytes, bytes]]]:
-    """What moved, by the directory that it was in: its name there, and where it is now."""
+    """What moved, by the directory that it was in: its name there, and its new path."""
     found: dict[bytes, list[tuple[bytes, bytes]]] = {}
     for was, now in moved.items():
         if was:
@@ -364,9 +364,9 @@ def _by_folder(moved: Mapping[bytes, bytes]) -> dict[bytes, list[tuple[bytes, by
 
 def strays(table: NameTable) -> Iterator[tuple[bytes, list[bytes]]]:
     """
-    Files that stand in directories which have no member: tar was given them one by one, and lists them nowhere.
+    Files in directories that have no member: tar was given these files one by one, and no listing names them.
 
-    Each such directory, with their names.
+    Yields each such directory, with the names of these files.
     """
     files = table.files
     folders = files.folders

@@ -1,15 +1,15 @@
 """
-Whether tar may be trusted to take one archive's tree to the next one's.
+Whether tar turns one archive's tree into the next one's.
 
-The tree of the earlier archive is what its listings name. In that the later one is extracted, by the model of
-`extraction`, and what comes out is held against what the later one's listings name: the same names, directories where
-they say so, and where they say "unchanged" the very file that was there before, wherever renames took it. Names that
-the earlier archive lacks are nobody's: `fitting` judges these.
+The tree of the earlier archive is what its listings name. The later archive is extracted over that, by the model of
+`extraction`, and the result is compared with what the later listings name: the same names, directories where they say
+so, and where they say "unchanged" the same file as before, wherever renames took it. Names that the earlier archive
+lacks are not judged here, but by `fitting`.
 
-Nothing is known here of any rename that tar carries out wrongly; it follows. Where no directory was renamed nothing
-can go wrong but at the top: what no listing is above of is not removed before something of another kind is extracted.
-What the later archive says nothing of stays in both. One at the top that was renamed is another matter: tar leaves it
-where it was.
+No rule here names the renames that tar gets wrong; the model shows them. If no directory was renamed, things can only
+go wrong at the top: tar does not remove what no listing covers before it extracts something of another kind. What the
+later archive says nothing of stays in both. A renamed directory at the top is an exception: tar leaves it where it
+was.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .extraction import Extraction, Folder, Leaf
 from .silence import strays
 
 MAX_NAMES = 1_000_000
-"""Beside and below renamed directories; tar is not trusted with more, since following takes 300 bytes for each."""
+"""How many names beside and below renamed directories are followed, at 300 bytes each; beyond that tar is not used."""
 
 _BEFORE, _NEW = 0, 1
 
@@ -40,14 +40,14 @@ _Nodes: TypeAlias = dict[bytes, dict[bytes, Folder | Leaf]]
 
 def is_carried_out(child: NameTable, parent: NameTable, origins: DirectoryRenames) -> bool:
     """
-    Tar, extracting *child* over the tree of *parent*, comes to the tree of *child*.
+    Whether tar, extracting *child* over the tree of *parent*, produces the tree of *child*.
 
-    *origins* tells where the directories of *child* were in *parent*.
+    *origins* says where the directories of *child* were in *parent*.
 
     Raises:
         MemberUnreadable: a listing is malformed.
 
-    Cost: without renames, a step for each directory; with them, that of all names beside and below what was renamed.
+    Cost: without renames, a step for each directory; with them, that of all names beside and below renamed directories.
     """
     if not origins.is_plausible or _is_in_the_way(child, parent):
         return False
@@ -60,7 +60,7 @@ def is_carried_out(child: NameTable, parent: NameTable, origins: DirectoryRename
 
 
 def _is_in_the_way(child: NameTable, parent: NameTable) -> bool:
-    """A directory of *child* at the top is a file in *parent*, or a file that no listing names is a directory there."""
+    """Whether a top directory of *child* is a file in *parent*, or an unlisted file of it is a directory there."""
     for top in _tops(child):
         if parent.files.at(top) or (parent.row(top) is None and mark_of(parent, top) in (Mark.HERE, Mark.UNCHANGED)):
             return True
@@ -68,12 +68,12 @@ def _is_in_the_way(child: NameTable, parent: NameTable) -> bool:
 
 
 def _tops(table: NameTable) -> Iterator[bytes]:
-    """The directories with a listing that are in no other one."""
+    """The directories with a listing that no other directory with a listing contains."""
     return tops(path for path in table.directories() if (row := table.row(path)) is not None and row.listed)
 
 
 def _is_listed_above(path: bytes, table: NameTable) -> bool:
-    """*path*, or a directory above it, has a listing in *table*."""
+    """Whether *path*, or a directory above it, has a listing in *table*."""
     while True:
         row = table.row(path)
         if row is not None and row.listed:
@@ -84,7 +84,7 @@ def _is_listed_above(path: bytes, table: NameTable) -> bool:
 
 
 def _first(table: NameTable) -> bytes:
-    """The first directory of the tar: its listing tells of all renames."""
+    """The first directory of the tar, whose listing has all renames."""
     paths = table.directories()
     return min(zip(table.positions(), paths, strict=True), default=(0, b""))[1]
 
@@ -92,8 +92,8 @@ def _first(table: NameTable) -> bytes:
 @frozen
 class _Concerned:
     """
-    Which directories renames have to do with: those renamed, those below them, those above, by themselves, and the one
-    whose listing tells of them.
+    The directories that renames affect: those renamed, those below them, those directly above, and the one whose
+    listing has the renames.
     """
 
     at: frozenset[bytes]
@@ -120,19 +120,19 @@ class _Concerned:
 
 
 class _TooMuch(Exception):
-    """There is more to follow than is followed."""
+    """The renames affect more names than are followed."""
 
 
 @define
 class _Trial:
-    """One archive extracted over the tree of another, as far as renames have to do with it."""
+    """One archive extracted over the tree of another, restricted to what renames affect."""
 
     concerned: _Concerned
     tried: Extraction = field(factory=Extraction)
     _names: int = 0
 
     def goes_well(self, child: NameTable, parent: NameTable, origins: DirectoryRenames) -> bool:
-        """Tar comes to the tree of *child*, and there is no more to it than is followed."""
+        """Whether tar produces the tree of *child*, within the number of names that are followed."""
         try:
             before = self._begin(parent)
             links = self._extract(child)
@@ -143,7 +143,7 @@ class _Trial:
         return self._is_as_told(child, origins, before, links)
 
     def _has_moved(self, child: NameTable, parent: NameTable, origins: DirectoryRenames) -> bool:
-        """What is said to be renamed and is not listed where it is now, as by another name, is there all the same."""
+        """Whether each renamed directory exists at its new path, even if *child* has no member for it there."""
         for now in origins.concerned:
             was = origins.before(now)
             if was in (None, now) or child.row(now) is not None or parent.row(was) is None:
@@ -153,9 +153,9 @@ class _Trial:
         return True
 
     def _begin(self, parent: NameTable) -> _Nodes:
-        """Make the tree of *parent*; what is in it, by directory and name, before anything moves."""
+        """Make the tree of *parent*; return what is in it, by directory and name, before anything moves."""
         nodes: _Nodes = {}
-        for path in parent.directories():  # which they are, whatever the listings above them say
+        for path in parent.directories():  # these are directories, whatever the listings above them say
             if path in self.concerned:
                 self.tried.make(path)
         for path, listing in self._listings(parent):
@@ -164,7 +164,7 @@ class _Trial:
             for name, mark in listing.names.items():
                 if mark is Mark.DIRECTORY:
                     if parent.row(join(path, name)) is None:
-                        continue  # by its name alone tar makes none
+                        continue  # a name in a listing alone makes tar create nothing
                     folder.names.setdefault(name, Folder())
                 elif name not in folder.names:
                     folder.names[name] = Leaf(MemberType.FILE, _BEFORE, 0)
@@ -172,7 +172,7 @@ class _Trial:
         return nodes
 
     def _listings(self, table: NameTable) -> Iterator[tuple[bytes, Dumpdir]]:
-        """The listings of the directories that are concerned; of one that has several, in their order."""
+        """The listings of the affected directories; if one has several, in their order."""
         for path in table.directories():
             if path in self.concerned:
                 for raw in table.listings(path):
@@ -181,7 +181,7 @@ class _Trial:
                     yield path, listing
 
     def _extract(self, child: NameTable) -> set[bytes]:
-        """Extract the members of *child* that are concerned, in their order; the paths of its hard links."""
+        """Extract the affected members of *child*, in their order; return the paths of its hard links."""
         members = sorted(self._members(child))
         targets = dict(child.files.links(range(len(child.files))))
         links = set()
@@ -200,7 +200,7 @@ class _Trial:
         return links
 
     def _members(self, child: NameTable) -> Iterator[tuple[int, int, bytes]]:
-        """The position of each, its number among the files, -1 of a directory, and its path."""
+        """The position of each, its number among the files, -1 for a directory, and its path."""
         files = child.files
         for number, folder in enumerate(files.folders):
             if folder in self.concerned:
@@ -213,7 +213,7 @@ class _Trial:
                 yield child.position(path), -1, path
 
     def _is_as_told(self, child: NameTable, origins: DirectoryRenames, before: _Nodes, links: set[bytes]) -> bool:
-        """What came out is what the listings of *child* name."""
+        """Whether the result is what the listings of *child* name."""
         named: dict[bytes, dict[bytes, Mark]] = {}
         for path, listing in self._listings(child):
             named.setdefault(path, {}).update(listing.names)
@@ -233,7 +233,7 @@ class _Trial:
                     if not is_there:
                         return False
                 elif isinstance(node, Folder):
-                    # one that tar did not look into stays as it was
+                    # a directory that tar skipped stays as it was
                     if join(path, name) not in named and (mark is not Mark.UNCHANGED or node is not had.get(name)):
                         return False
                 elif mark is Mark.UNCHANGED and join(path, name) not in links and node is not had.get(name):

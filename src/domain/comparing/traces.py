@@ -1,13 +1,13 @@
 """
-What tar leaves otherwise than it was where it finds a directory, though every name comes out right.
+Differences that tar leaves in directories that exist already, though every name comes out right.
 
-Three things, each of a directory that an earlier archive left there. Its *time*: something is put into it by an archive
-that does not hold the directory itself, so nobody sets it back. An extended *attribute* that it has no more: tar takes
-none off. And an ordinary user's tar changes nothing in one that is *closed* (see `peculiar`): it complains and goes on.
-The tree merged by the server has none of these, since that comes as one archive, into an empty directory.
+They are of three kinds, each about a directory that an earlier archive left. Its *time*: an archive puts something into
+it without holding the directory itself, so nothing resets its time. An extended *attribute* that it no longer has: tar
+removes none. And an ordinary user's tar changes nothing in a *closed* directory (see `peculiar`): it complains and goes
+on. The tree merged by the server has none of these, since it is one archive, extracted into an empty directory.
 
-Modes and owners are no matter: whoever holds a directory sets them. What nobody is known to have told, as of a
-directory above all members, is the same by every way.
+Modes and owners do not matter: an archive that holds a directory sets them. What no archive states, such as about a
+directory above all members, comes out the same either way.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from ..tar.paths import canonical, join, split
 from ..text.paths import SHOWN_BYTES, path_text
 from .silence import after, moved_between, says_nothing_of, strays
 
-_FILES = b""  # in place of a name: what is no directory, which is put there anew
+_FILES = b""  # in place of a name: everything that is not a directory, which tar creates anew
 
 
 @frozen
 class Layer:
-    """One archive, called *label*: its names, and those of its directories that are peculiar."""
+    """One archive, called *label*: its names, and the peculiarities of its directories."""
 
     label: str
     table: Callable[[], NameTable]
@@ -39,14 +39,14 @@ class Layer:
 
 def traces(child: Layer, before: Iterable[Layer], *, is_exact: bool) -> str:
     """
-    What tar would leave otherwise, extracting *child* over the archives *before* it, the nearest first: a part of a
-    sentence, nothing where all is as it was. *is_exact* says that all of them have listings, and are extracted so.
+    What tar would leave different, extracting *child* over the archives *before* it, the nearest first: a part of a
+    sentence, empty if nothing differs. *is_exact* says that all of them have listings, and are extracted by them.
 
     Raises:
-        MemberUnreadable: a listing that matters is malformed.
+        MemberUnreadable: a relevant listing is malformed.
 
-    Cost: that of the directories of *child*, and of what is peculiar before it. No archive is opened that cannot
-    matter, mostly the nearest alone.
+    Cost: that of the directories of *child*, and of the peculiar ones before it. Only archives that can matter are
+    opened, mostly just the nearest.
     """
     looking = _Looking(child, child.table(), is_exact)
     for layer in before:
@@ -59,7 +59,7 @@ def traces(child: Layer, before: Iterable[Layer], *, is_exact: bool) -> str:
 
 @frozen
 class _Stage:
-    """An archive behind the one at hand: where directories that it tells to be moved are now, and where they were."""
+    """An archive after the current one: where directories that it renames are now, and where they were."""
 
     table: NameTable
     moved: Mapping[bytes, bytes]
@@ -80,7 +80,7 @@ class _Looking:
     is_exact: bool
     is_open: bool = True
     _stages: list[_Stage] = field(factory=list, init=False)
-    _last: NameTable = field(init=False)  # the one at hand
+    _last: NameTable = field(init=False)  # the current one
     _touched: dict[bytes, list[bytes]] = field(init=False)
     _within: dict[bytes, list[bytes]] | None = field(default=None, init=False)
 
@@ -90,7 +90,7 @@ class _Looking:
 
     @_touched.default
     def _touched_by_it(self) -> dict[bytes, list[bytes]]:
-        """Directories that it does not hold, with what it puts into each, or takes out, of which some may be there."""
+        """Directories that it does not hold but changes, with the names it puts into or removes from each."""
         table = self.table
         found = {folder: [_FILES] for folder, _ in strays(table)}
         for path in table.directories():
@@ -104,7 +104,7 @@ class _Looking:
         return found
 
     def at(self, layer: Layer) -> str:
-        """What is found by the archive *layer*, the next one before."""
+        """What the archive *layer*, the next one before, shows."""
         table = layer.table()
         self._stages.append(_Stage.of(self._last, table if self.is_exact else None))
         self._last = table
@@ -113,14 +113,14 @@ class _Looking:
         return found
 
     def _time(self, layer: Layer, table: NameTable) -> str:
-        """A directory whose time nobody sets back."""
+        """A directory whose time is not reset."""
         for folder, names in list(self._touched.items()):
             was = self._before(folder)
             new = [name for name in names if name == _FILES or not _has_directory(table, join(was, name))]
             if new and table.row(was) is not None:
                 return (
                     f"{_shown(folder)} would have the time of the restore, since {self.child.label} puts something "
-                    f"into it and does not hold the directory itself, as {layer.label} does"
+                    f"into it but does not hold the directory itself, as {layer.label} does"
                 )
             self._touched[folder] = new
             if not new:
@@ -137,7 +137,7 @@ class _Looking:
             gone = its.attributes - own.get(now, ORDINARY).attributes if is_held else None
             if gone:
                 return (
-                    f"{_shown(now)} would keep the attribute {_shown(min(gone))}, which it has in {layer.label} and "
+                    f"{_shown(now)} would keep the attribute {_shown(min(gone))}, which it has in {layer.label} but "
                     f"not in {self.child.label}"
                 )
             if its.is_closed and self._is_changed(path, now, its, table):
@@ -148,16 +148,16 @@ class _Looking:
         return ""
 
     def _is_changed(self, path: bytes, now: bytes, its: Peculiar, table: NameTable) -> bool:
-        """Something in the directory, which is *path* in *table*, comes, goes or is replaced."""
+        """Whether a name in the directory, which is *path* in *table*, is added, removed or replaced."""
         row, before = self.table.row(now), table.row(path)
         if self.table.files.within(now):
             return True
         if not (its.may & READ and its.may & ENTER) and (row is not None or self._is_entered(now)):
-            return True  # tar looks at what is in it, to see what is gone
+            return True  # tar reads the directory to find deleted names
         if not self.is_exact:
             return any(not _has_directory(table, join(path, name)) for name in self._directories_in(now))
         if split(now)[0] != self._forward(split(path)[0]):
-            return True  # what is moved elsewhere names the directory that it is in
+            return True  # moving a directory updates the parent entry within it
         if row is None:
             return not says_nothing_of(self.table, now) and bool(_names(table, path))
         if not row.listed or (before is not None and row.named == before.named != b""):
@@ -179,19 +179,19 @@ class _Looking:
         return any(path.startswith(below) for path in used if path != directory)
 
     def _before(self, path: bytes) -> bytes:
-        """Where the directory *path* of the last archive is in the one at hand."""
+        """The path of the last archive's directory *path* in the current one."""
         for stage in self._stages:
             path = after(path, stage.were)
         return path
 
     def _forward(self, path: bytes) -> bytes:
-        """Where *path* of the archive at hand is in the last one."""
+        """The path in the last archive of *path* in the current one."""
         for stage in reversed(self._stages):
             path = after(path, stage.moved)
         return path
 
     def _now(self, path: bytes) -> bytes | None:
-        """The same, None where an archive between the two tells of it."""
+        """The same, but None if an archive between the two describes it."""
         for stage in reversed(self._stages):
             path = after(path, stage.moved)
             is_between = stage is not self._stages[0]
@@ -200,7 +200,7 @@ class _Looking:
         return path
 
     def _has_open(self, table: NameTable) -> bool:
-        """Of a directory of the last archive nothing is told in *table*, so that it may have been told of before."""
+        """Whether *table* says nothing of some directory of the last archive, so that an earlier archive may."""
         held = self.table.changed(table) if len(self._stages) == 1 else self.table.directories()
         for path in held:
             was = self._before(path)

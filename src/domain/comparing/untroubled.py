@@ -1,9 +1,9 @@
 """
-Whether tar extracts an archive alone without a complaint, and no member of it is in the way of another.
+Whether tar extracts an archive by itself without a complaint, and no member of it is in the way of another.
 
-Nearly every archive is such a one. What it comes to is then known by comparing it with the one before, and nobody has
-to merge names to see. It is found out while the members pass, of an archive that builds on nothing, since putting the
-names of that in order takes longer than receiving it; of others from the table of their names.
+Nearly every archive is untroubled. Its result then follows from the comparison with the archive before it, and its
+names need not be merged. For an archive that builds on nothing this is found out while the members pass, since sorting
+its names takes longer than receiving it; for others from their name table.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from .fit import Agreement, Compatibility, Renamed
 from .fitting import EXAMPLES
 
 MOST_FILES, MOST_DIRECTORIES = 2_000_000, 500_000
-"""That are noted of one archive: 16 and some 50 MB. One that has more is looked at in its table."""
+"""How much is noted of one archive: 16 and some 50 MB. A larger archive is checked by its table."""
 
 _TYPE, _FILE, _LAST_OF_NAME, _TARGET_AT, _PREFIX_AT = 156, ord("0"), 99, 157, 345
-_MAGIC, _GNU = slice(257, 265), b"ustar  \0"  # which has times where others have a prefix
-_MISSPELT = re.compile(rb"/\.{0,2}[/\0]").search  # of paths with a slash before each name and NUL behind the last
+_MAGIC, _GNU = slice(257, 265), b"ustar  \0"  # GNU format has times where others have a prefix
+_MISSPELT = re.compile(rb"/\.{0,2}[/\0]").search  # in paths with a slash before each name and NUL behind the last
 _HERE, _HERE_IN_PAX = b"\0Y", b"GNU.dumpdir=Y"
-_LEANING = 100  # directories that call names unchanged, before it is asked whether most do
+_LEANING = 100  # after this many directories that call names unchanged, check whether most do
 
 
 class Passing:
-    """Finds it out of one archive, member by member, in the order of the tar. Paths are noted by their hashes."""
+    """Checks one archive, member by member, in the order of the tar. Paths are noted by their hashes."""
 
     def __init__(self) -> None:
         self._is_over = False
         self._files = array("q")
         self._directories = {hash(b"")}
         self._last = b""
-        self._links: list[tuple[int, int]] = []  # what each hard link is to, and how many files are before it
+        self._links: list[tuple[int, int]] = []  # each hard link's target, and how many files are before the link
         self._listed = self._leaning = 0
         self._here = 0  # names that listings call here
         self._with_listing: set[int] = set()
         self._of_files: set[int] = set()  # directories
 
     def add(self, records: Sequence[MemberRecord]) -> None:
-        """Look at the next members; many at once cost less."""
+        """Check the next members; many at once cost less."""
         if self._is_over:
             return
         headers = [record.headers for record in records]
@@ -72,7 +72,7 @@ class Passing:
             self._give_up()
 
     def _look_at_files(self, records: Sequence[MemberRecord], headers: Sequence[bytes]) -> None:
-        """Look at files whose names are in the first field of one header: nearly all are such."""
+        """Check files whose names fit the name field of a single header: nearly all do."""
         names = [its[: its.find(0)] for its in headers]
         if names[0].startswith(b"./"):
             names = [name.removeprefix(b"./") for name in names]
@@ -86,14 +86,14 @@ class Passing:
             self._of_files.add(hash(directory))
 
     def _look_at(self, record: MemberRecord) -> None:
-        """Look at any member; what is out of the ordinary is told by `footprints.plain`."""
+        """Check any member; `footprints.plain` recognizes the ordinary ones."""
         headers = record.headers
         if record.is_directory:
             self._listed += 1
             if b"\0N" in headers:
                 self._leaning += 1
                 if self._leaning > _LEANING and 2 * self._leaning > self._listed:
-                    self._give_up()  # it builds on another, and is compared with that: its table is made anyway
+                    self._give_up()  # it builds on another and is compared with that, so its table is made anyway
                     return
         found = plain(headers)
         if found is None:
@@ -113,7 +113,7 @@ class Passing:
 
     @property
     def is_untroubled(self) -> bool:
-        """No complaint is to come, for certain, of the members so far, and what listings call here is there."""
+        """Whether the members so far certainly cause no complaint, and include every name that listings call here."""
         if self._is_over or not self._directories.isdisjoint(self._files):
             return False
         if self._with_listing and not (
@@ -181,7 +181,7 @@ class Passing:
 
 
 def _has_target(record: MemberRecord) -> bool:
-    """A symbolic link, of which a look at its own header is enough for its path, can be made."""
+    """Whether tar can make a symbolic link, whose own header suffices for its path."""
     if b"linkpath=" in record.headers:
         return is_target(read_member(record).link)
     return record.headers[_TARGET_AT - BLOCK_BYTES] != 0
@@ -195,10 +195,10 @@ def alone(
     unchanged: Sequence[bytes] = (),
 ) -> Compatibility:
     """
-    That as what comparing an archive with itself shows, which is how it is kept.
+    The result of this check as a `Compatibility`, the form in which it is kept.
 
-    *unread* are the files that it lists and has not, *renames_in_vain* as the function, *unchanged* the names of a FULL
-    that it calls so.
+    *unread* are the files that it lists but does not hold, *renames_in_vain* is the result of that function,
+    *unchanged* the names that a FULL calls unchanged.
     """
     return Compatibility(
         Agreement.FITS,
@@ -213,9 +213,9 @@ def alone(
 
 def renames_in_vain(table: NameTable) -> bool:
     """
-    Whether tar, extracting it where nothing is, complains of what it tells to be renamed.
+    Whether tar, extracting it into an empty directory, complains of its renames.
 
-    Not where the directory that tells of it, the first one, is not there yet: then tar passes over what it tells.
+    It does not if the directory whose listing has them, the first one, does not exist yet: then tar skips them.
     """
     if not table.renames:
         return False
@@ -239,7 +239,7 @@ def has_no_trouble(table: NameTable) -> bool:
 
 def is_apart(table: NameTable, earlier: NameTable) -> bool:
     """
-    Whether no file of the one archive has a path that the other uses as a directory, nor the other way round.
+    Whether no file of either archive has a path that the other uses as a directory.
 
     Cost: that of finding each name of *table* in *earlier*.
     """
@@ -260,7 +260,7 @@ def _with_all_above(directories: Iterable[bytes]) -> set[bytes]:
 
 
 def _paths(table: NameTable) -> Iterator[bytes]:
-    """The paths of all members that are no directories."""
+    """The paths of all members that are not directories."""
     files = table.files
     for number, folder in enumerate(files.folders):
         for name in files.names.some(files.firsts[number], files.firsts[number + 1]):

@@ -1,1 +1,1 @@
-"""The names at a point, merged from its archives, and one path through time."""
+"""The names at a point, merged from its archives, and the history of one path."""

@@ -1,4 +1,4 @@
-"""A tree while it is merged: folders with their names come in order, what the names have comes later."""
+"""A tree while it is merged: folders and their names are added in order, the content of names later."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ..tar.paths import DIRECTORY_BYTES, NAME_BYTES, is_placeable, join
 from .tree import IMPLIED, Gap, GapKind, Tree
 
 WANTED = -2
-"""What a name has whose content is in an earlier archive."""
+"""The value of a name whose content is in an earlier archive."""
 
-_GONE = -4  # not in the tree after all
+_GONE = -4  # removed from the tree again
 _OWN = -5  # the content is that of the name's own member
 
 
 class TreeDraft:
     """
-    What becomes a `Tree` of that many *archives*.
+    A `Tree` of that many *archives* in the making.
 
-    A slot is the number of a name. *wanted* has for each folder how many of its names have `WANTED`.
+    A slot is the number of a name. *wanted* counts for each folder its names with the value `WANTED`.
     """
 
     def __init__(self, archives: int, limit_bytes: int) -> None:
@@ -44,7 +44,7 @@ class TreeDraft:
         self._held_bytes = 0
 
     def value(self, archive: int, position: int) -> int:
-        """What a name has whose member is at a position of an archive, in blocks of 512 bytes."""
+        """The value of a name whose member is at *position* of *archive*, in blocks of 512 bytes."""
         return position * self.archives + archive
 
     def archive_of(self, value: int) -> int:
@@ -52,24 +52,24 @@ class TreeDraft:
 
     def hold(self, count_bytes: int) -> None:
         """
-        Count what is held.
+        Count memory in use.
 
         Raises:
-            TreeTooLarge: it is too much.
+            TreeTooLarge: it exceeds the limit.
         """
         self._held_bytes += count_bytes
         if self._held_bytes > self._limit_bytes:
             raise TreeTooLarge(self._limit_bytes)
 
     def let_go(self) -> None:
-        """Count from the beginning: what was held comes again."""
+        """Reset the count; what was held is counted anew."""
         self._held_bytes = 0
 
     def add(
         self, path: bytes, names: Sequence[bytes], packed: bytes, values: array[int], kinds: bytes | bytearray
     ) -> int:
         """
-        Add the folder *path*, behind all that are there, with its *names*, ascending and as *packed* has them, too.
+        Append the folder *path*, with its *names*, ascending, which *packed* holds as well.
 
         Returns its number.
         """
@@ -94,7 +94,7 @@ class TreeDraft:
         return self._texts
 
     def still_wanted(self, folder: int) -> Iterator[tuple[int, bytes]]:
-        """The slots of a folder that have `WANTED`, with their names."""
+        """The slots of a folder with the value `WANTED`, with their names."""
         within = self.within(folder)
         for slot, name in zip(within, self.texts().some(within.start, within.stop), strict=True):
             if self.values[slot] == WANTED:
@@ -105,14 +105,14 @@ class TreeDraft:
         return self._texts.find(name, self.firsts[folder], self.firsts[folder + 1])
 
     def lose(self, folder: int, slot: int, name: bytes, kind: GapKind) -> None:
-        """Take out a name that is still wanted, since it has no content."""
+        """Remove a name that is still wanted, since it has no content."""
         self.values[slot] = _GONE
         self.wanted[folder] -= 1
         self._has_gone = True
         self.gap(join(self.path_of(folder), name), kind)
 
     def drop(self, slot: int, kind: GapKind) -> None:
-        """Take out a name whose member cannot be extracted."""
+        """Remove a name whose member cannot be extracted."""
         if self.values[slot] != _GONE:
             self.values[slot] = _GONE
             self._has_gone = True
@@ -120,27 +120,27 @@ class TreeDraft:
             self.gap(join(self.path_of(folder), self.texts()[slot]), kind)
 
     def gap(self, path: bytes, kind: GapKind) -> None:
-        """Note that *path* ought to be there."""
+        """Note that *path* should be in the tree."""
         self._losses += kind.is_loss
         self.hold(NAME_BYTES + len(path))
         self._gaps.append(Gap(path, kind))
 
     def gap_at_odd(self, path: bytes) -> None:
-        """Note that something ought to be at *path*, where tar would extract nothing (see `name_table.is_odd`)."""
+        """Note that *path*, which tar would not extract (see `name_table.is_odd`), should be in the tree."""
         self.gap(path, GapKind.UPWARDS if is_placeable(path) else GapKind.TOO_DEEP)
 
     def gap_unmade(self, path: bytes) -> None:
-        """Note that something ought to be at *path* that nobody could make (see `columns.named`)."""
+        """Note that *path*, whose member cannot be made (see `columns.named`), should be in the tree."""
         self.gap(path, GapKind.BAD_TARGET if path else GapKind.NO_NAME)
 
     def link(self, slot: int, value: int) -> None:
-        """The name is a hard link, and the member with its content another. All folders are there."""
+        """Make the name a hard link whose content is in another member. All folders have been added."""
         if self._contents is None:
             self._contents = array("q", (_OWN,)) * len(self.values)
         self._contents[slot] = value
 
     def gather(self, owners: Sequence[int], archives: int) -> None:
-        """Take the archives for parts of *archives*, each of the one that *owners* tells. All contents are there."""
+        """Merge the archives, now parts, into *archives* as *owners* maps them. All contents have been set."""
 
         def owned(value: int) -> int:
             position, part = divmod(value, self.archives)
@@ -153,7 +153,7 @@ class TreeDraft:
         self.archives = archives
 
     def tree(self) -> Tree:
-        """The tree, without the names that were lost. The last call."""
+        """The tree, without the lost names. Must be the last call."""
         if self._contents is not None:
             pairs = zip(self._contents, self.values, strict=True)
             self._contents = array("q", (value if content == _OWN else content for content, value in pairs))

@@ -1,9 +1,9 @@
 """
-The versions of one path across the archives of a profile: when its content changed, where it was before, when it went.
+The versions of one path across the archives of a profile: changes of its content, renames, and deletion.
 
-What one dump says of a path is a sighting; what happened is told by comparing each point with the one before it in
-time. Nothing is guessed: where a dump says nothing of a path, it is what it was before. Of dumps that tar joined in one
-archive each has its turn, and only what is there after the last one is a point (see `joined`).
+What one dump says of a path is a sighting; events come from comparing each point with the one before it in time.
+Nothing is guessed: if a dump says nothing of a path, it is what it was before. If tar joined several dumps in an
+archive, they are looked at in order, and only the state after the last one is a point (see `joined`).
 """
 
 from __future__ import annotations
@@ -24,10 +24,9 @@ class Sighting:
     """
     What one dump says of one path.
 
-    *mark* is what the listing of its directory says, None if that does not name it or there is none. *member* is the
-    one at this path, if the archive has it. *is_silent* where it says nothing of what is in that directory (see
-    `silence`). *renames* are all that the archive tells of, *directories* gives all that it has, as far as these can be
-    had.
+    *mark* is what the listing of its directory says, None without a listing or if that does not name it. *member* is
+    the one at this path, if the archive has it. *is_silent* if it says nothing of what is in that directory (see
+    `silence`). *renames* are all renames of the archive, *directories* returns all its directories, if available.
     """
 
     is_silent: bool
@@ -39,10 +38,10 @@ class Sighting:
 
 def sightings(path: bytes, members: Iterable[Member]) -> Sequence[Sighting]:
     """
-    What an archive with these *members* says of *path*, given in any form: one sighting for each dump that is in it.
+    What an archive with these *members* says of *path*, given in any form: one sighting for each dump in it.
 
-    Another dump begins where a directory that *path* is in is listed again, or where renames are told again. One that
-    lists none of these says nothing of it.
+    A new dump begins where a directory above *path* is listed again, or where renames come again. A dump that lists
+    none of these says nothing of it.
     """
     path = canonical(path)
     found = [Looking(path)]
@@ -54,12 +53,12 @@ def sightings(path: bytes, members: Iterable[Member]) -> Sequence[Sighting]:
 
 
 class Looking:
-    """Looks for a path, in canonical form, in the members of one dump."""
+    """Searches the members of one dump for a path in canonical form."""
 
     def __init__(self, path: bytes) -> None:
         self._path = path
         self._above = _above(path)
-        self._marks: dict[bytes, Mark | None] = {}  # what those above say of the next one
+        self._marks: dict[bytes, Mark | None] = {}  # for each directory above, its mark for the next one down
         self._member: Member | None = None
         self._renames: tuple[Rename, ...] | None = None
 
@@ -105,17 +104,17 @@ class HistoryEvent(Enum):
 
     APPEARED = "appeared"
     CHANGED = "changed"
-    RENAMED = "renamed"  # what was elsewhere is here now
+    RENAMED = "renamed"  # it was elsewhere before
     DELETED = "deleted"
 
 
 @frozen
 class ContentVersion:
     """
-    What a path became with one archive.
+    The state of a path that came with one archive.
 
-    *archive* is the index of the archive whose point shows it first, *member* what is there then, as it stands in the
-    archive *stored_in*; both None if it was deleted. *path* is what was asked for, *was* where the same was before.
+    *archive* is the index of the archive whose point shows it first, *member* the member that the path then has, as it
+    stands in the archive *stored_in*; both None if it was deleted. *path* is the requested path, *was* its path before.
     """
 
     archive: int
@@ -138,17 +137,17 @@ def history(
     """
     The changes of *path*, the oldest first.
 
-    *parents* has, for every archive in the order in which they were taken, the index of the one that it builds on.
-    ``look(index, path)`` gives the sightings of a path in an archive, one for each dump in it, and is asked once for
-    each; of a dump that it has none of, nothing is said. Points that do not restore are to be left out by the caller; a
-    name that is unchanged since an archive that is not there is unknown and shows no change.
+    *parents* has, for every archive in the order in which they were taken, the index of its parent. ``look(index,
+    path)`` returns the sightings of a path in an archive, one for each dump in it, and is called once for each; a dump
+    without a sighting says nothing. The caller leaves out points that do not restore; a name that is unchanged since a
+    missing archive is unknown and shows no change.
     """
     path = canonical(path)
     return _History(parents, look).of(path)
 
 
 _Dump = tuple[int, int]
-"""The index of an archive, and which of the dumps in it."""
+"""The index of an archive, and the number of a dump in it."""
 
 
 class _History:
@@ -179,7 +178,7 @@ class _History:
         return ContentVersion(index, change, path, None, state.member, state.stored_in)
 
     def _state(self, index: int, path: bytes) -> _State | None:
-        """What is at *path* at the point of an archive, None if nothing is known to be."""
+        """The state of *path* at the point of an archive, None if it is not known to exist."""
         climbed: list[tuple[_Dump, bytes]] = []
         state: _State | None = None
         at: _Dump | None = self._last(index, path)
@@ -189,7 +188,7 @@ class _History:
             if sighting.member is not None:
                 state = _State(at[0], sighting.member)
                 break
-            # A directory that is listed and not in the archive was there before, if it is not new.
+            # A directory that is listed but not in the archive existed before, unless it is new.
             if not sighting.is_silent and sighting.mark not in (Mark.UNCHANGED, Mark.DIRECTORY):
                 break
             before = self._before(at, path)
@@ -207,7 +206,7 @@ class _History:
         return index, len(self._seen(index, path)) - 1
 
     def _previous(self, dump: _Dump, path: bytes) -> _Dump | None:
-        """The dump that one builds on, in the same archive or the one before."""
+        """The dump that *dump* builds on, in the same archive or its parent."""
         index, part = dump
         if part:
             return index, part - 1
@@ -215,7 +214,7 @@ class _History:
         return None if parent is None else self._last(parent, path)
 
     def _before(self, dump: _Dump, path: bytes) -> bytes | None:
-        """Where *path* was after the dump that this one builds on; None if it cannot have been there."""
+        """The path of *path* after the dump that *dump* builds on; None if it cannot have existed there."""
         previous = self._previous(dump, path)
         if previous is None:
             return None
@@ -223,7 +222,7 @@ class _History:
         return DirectoryRenames(now.renames, before.renames, now.directories, before.directories).before(path)
 
     def _before_all(self, index: int, path: bytes) -> bytes | None:
-        """Where *path* was at the point that the archive builds on; None if it cannot have been there."""
+        """The path of *path* at the point that the archive builds on; None if it cannot have existed there."""
         was: bytes | None = path
         for part in range(self._last(index, path)[1], -1, -1):
             if was is None:
@@ -233,9 +232,9 @@ class _History:
 
     def _is_same(self, index: int, last: _State | None, state: _State | None) -> bool:
         """
-        The path is what it was. A FULL carries everything, changed or not, and all archives with listings carry every
-        directory: there it takes other metadata for a change, as it does between two points that have the path from
-        different archives, each from its FULL for example. An INC or DIFF carries a file for having changed.
+        Whether the path is unchanged. A FULL carries everything, changed or not, and all archives with listings carry
+        every directory: there, other metadata counts as a change, as it does between two points that have the path from
+        different archives, each from its FULL for example. An INC or DIFF carries a file because it has changed.
         """
         if last is None or state is None or last == state:
             return last == state
@@ -243,7 +242,7 @@ class _History:
             if state.stored_in == index and self._parents[index] is not None:
                 return False
             if state.stored_in != index and canonical(state.member.path) != canonical(last.member.path):
-                return False  # what is here now was elsewhere then
+                return False  # the file here now was elsewhere then
         return _looks_like(last.member, state.member)
 
     def _sighting(self, dump: _Dump, path: bytes) -> Sighting:
@@ -260,9 +259,9 @@ class _History:
 
 def _looks_like(one: Member, other: Member) -> bool:
     """
-    The same type, size, owners, mode, target and time; to the second where one of the two times has no more.
+    Same type, size, owners, mode, target and time; compared to the second if either time has no fraction.
 
-    Of the names of a file with several, the one that tar met first has its size, and the others are links to it.
+    If a file has several names, the one that tar met first has its size, and the others are links to it.
     """
     if (one.mode, one.uid, one.gid) != (other.mode, other.uid, other.gid):
         return False

@@ -1,9 +1,9 @@
 """
-What is not given back of a point, name by name, where not all of it can be.
+The names of a point that cannot be given back, or only with doubt, if not all of it can be.
 
-Three things take names from a tree: nobody could extract what an archive has of them, the stored bytes of the archive
-with their content are damaged, or no archive that is there has them. A fourth leaves a doubt: an archive is missing
-from the path, and what those before it have may have changed in it. Such a name is given as it was, and listed.
+A tree lacks names for three reasons: the member cannot be extracted, the content is in an archive whose stored bytes
+are damaged, or no stored archive has it. A fourth leaves a doubt: an archive is missing from the path, and names from
+archives before it may have changed in it. Such a name is given in its earlier state, and listed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Place: TypeAlias = tuple[bytes, bytes]
 
 @frozen
 class Lack:
-    """A name that is not given, or not for certain; *archive* is the one that has its content, where one does."""
+    """A name that cannot be given back, or only with doubt; *archive* is the one with its content, if any."""
 
     path: bytes
     kind: GapKind
@@ -35,7 +35,7 @@ class Lack:
 
     @property
     def is_given(self) -> bool:
-        """It is given all the same, as an archive has it that may not be the last that had it."""
+        """Whether it is given back from an archive that may not be the last one that had it."""
         return self.kind is GapKind.UNCERTAIN
 
     @property
@@ -43,38 +43,38 @@ class Lack:
         """Why, as a sentence."""
         match self.kind:
             case GapKind.NO_TARGET:
-                return "it is a hard link to nothing that is there"
+                return "it is a hard link to something that does not exist"
             case GapKind.IN_THE_WAY:
-                return "what is there before it is in its way"
+                return "something else is in its place and cannot be replaced"
             case GapKind.TOO_DEEP:
-                return "its path, or a name in it, is longer than any that can be extracted"
+                return "its path, or a name in it, is too long to be extracted"
             case GapKind.UPWARDS:
-                return "its path has .. in it, and tar extracts nothing of that"
+                return "its path has .. in it, which tar does not extract"
             case GapKind.NO_NAME:
-                return "it is no directory and has no name of its own, so that its place is the directory itself"
+                return "it is not a directory and has no name, so its place is taken by the top directory itself"
             case GapKind.BAD_TARGET:
                 return f"it is a symbolic link whose target is empty, or longer than {MAX_PATH_BYTES} bytes"
             case GapKind.DAMAGED:
                 return f"its content is in {_called(self.archive)}, which is damaged"
             case GapKind.UNCERTAIN:
-                return f"its content is that of {_called(self.archive)}, and an archive after that is missing"
-        return "its content is in no archive that is there"
+                return f"its content is that of {_called(self.archive)}, and an archive after that one is missing"
+        return "its content is in no stored archive"
 
     @property
     def sentence(self) -> str:
-        """The name, shortened where it is long, with what becomes of it and why."""
-        name = path_text(self.path[:SHOWN_BYTES]) or "what has no name"
+        """The name, shortened if it is long, with what becomes of it and why."""
+        name = path_text(self.path[:SHOWN_BYTES]) or "a member without a name"
         return f"{name} {'may be out of date' if self.is_given else 'cannot be given back'}: {self.reason}"
 
 
 @define(eq=False)
 class Lacks:
     """
-    What lacks of *tree*, merged from *archives*.
+    The names that *tree*, merged from *archives*, lacks.
 
-    *damaged* are the numbers of archives whose bytes cannot be had. Those before the number *certain_from* come from
-    before an archive that is missing. *is_broken* says that one is missing, or that its names are not known: then
-    what is in no archive lacks, too, for nobody knows whether it was left out.
+    *damaged* are the numbers of archives whose bytes cannot be read. Those before the number *certain_from* are from
+    before a missing archive. *is_broken* says that one is missing, or that its names are not known: then names in no
+    archive count as lacking, too, since they may not have been left out.
     """
 
     tree: Tree
@@ -85,7 +85,7 @@ class Lacks:
     _gaps: list[tuple[_Place, Lack]] | None = field(default=None, init=False)
 
     def count(self, below: bytes = b"") -> Counts:
-        """Of the names at and below the canonical path *below*. Cost: that of these names."""
+        """Count names at and below the canonical path *below*. Cost: proportional to these names."""
         lacking = uncertain = 0
         for lack in self.all(below):
             uncertain += lack.is_given
@@ -93,7 +93,7 @@ class Lacks:
         return Counts(lacking, uncertain)
 
     def all(self, below: bytes = b"", after: bytes | None = None) -> Iterator[Lack]:
-        """Each name once, at and below *below*, by directories in the order of their paths, those behind *after*."""
+        """Each name once, at and below *below*, ordered by directory path, those behind *after*."""
         last: _Place | None = None
         for place, lack in merge(self._of_gaps(below, after), self._of_tree(below, after), key=itemgetter(0)):
             if place != last:
@@ -101,7 +101,7 @@ class Lacks:
             last = place
 
     def has(self, path: bytes) -> bool:
-        """Whether *path* itself lacks, or something that is below it and in no directory of the tree."""
+        """Whether the tree lacks *path* itself, or something below it that is in no directory of the tree."""
         return any(True for _ in self._of_gaps(path, None))
 
     def _of_gaps(self, below: bytes, after: bytes | None) -> Iterator[tuple[_Place, Lack]]:
@@ -118,7 +118,7 @@ class Lacks:
         concerned = before | self.damaged
         if not concerned:
             return
-        # Of a directory there is no more than the record of its member has.
+        # For a directory, the record of its member is all its content.
         for path, number, is_directory in self.tree.kept_in(concerned, before, below, after):
             kind = GapKind.DAMAGED if number in self.damaged and not is_directory else GapKind.UNCERTAIN
             yield split(path), Lack(path, kind, self.archives[number].id)

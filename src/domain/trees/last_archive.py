@@ -1,4 +1,4 @@
-"""The folders of the last archive of a point, which names everything that is there."""
+"""The folders of the last archive of a point, which names everything in the tree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..tar.paths import DIRECTORY_BYTES, is_placeable, join, split
 from .draft import WANTED, TreeDraft
 from .tree import BLOCK_BYTES, IMPLIED, IS_DIRECTORY, GapKind
 
-PROMISED = -1  # it is in the archive at hand, says a listing
+PROMISED = -1  # a listing says that it is in the current archive
 
 
 LISTED = {Mark.UNCHANGED: WANTED, Mark.HERE: PROMISED, Mark.DIRECTORY: IMPLIED}
@@ -36,7 +36,7 @@ class LastArchive:
     def paths(self) -> list[bytes]:
         """All directories of the tree, ascending."""
         table = self._table
-        table.renames  # noqa: B018  # what is malformed is told of, whether it matters or not
+        table.renames  # noqa: B018  # raises for a malformed listing, whether it matters or not
         for path in odd_paths(table) if table.has_odd_paths else ():
             self._draft.gap_at_odd(path)
         for path in (*self._members, *folders_of_files(table)):
@@ -57,14 +57,14 @@ class LastArchive:
         return self._value(b"")
 
     def _value(self, path: bytes) -> int:
-        """What the directory *path* has."""
+        """The value of the directory *path*."""
         if path in self._kept:
             folder = self._kept[path]
             return self._draft.value(folder.archive, folder.position) if folder.position >= 0 else IMPLIED
         return self._draft.value(self._index, self._members[path]) if path in self._members else IMPLIED
 
     def take(self, path: bytes) -> tuple[int, list[tuple[int, bytes]]]:
-        """Add the folder *path* to the tree: its number, and the slots of hard links, with the paths they are to."""
+        """Add the folder *path* to the tree; return its number and, by slot, the paths that hard links are to."""
         table = self._table
         listings = table.listings(path) if path in self._members else ()
         within = self._files.get(path, range(0))
@@ -76,7 +76,7 @@ class LastArchive:
         return self._take_any(path, listings, within)
 
     def _take_uniform(self, path: bytes, listing: bytes, within: range) -> int | None:
-        """Add a folder all of whose files are called unchanged, or all here and are; None if it is any other."""
+        """Add a folder if all its files are called unchanged, or all are called here and are; else return None."""
         draft, files = self._draft, self._table.files
         packed = uniform_kind(listing, b"Y" if within else b"N")
         if packed is None or (within and packed_names(files.names, within) != packed):
@@ -122,7 +122,7 @@ class LastArchive:
             del found[name]
             draft.gap(join(path, name), GapKind.NOT_ARCHIVED)
         for name in [name for name, value in found.items() if value == IMPLIED and name not in is_below]:
-            del found[name]  # listed as a directory, which has no member, neither here nor in an archive before
+            del found[name]  # a directory in the listing alone: no member for it here or in an earlier archive
             draft.hold(DIRECTORY_BYTES)
             whole = join(path, name)
             draft.gap(whole, GapKind.NOT_ARCHIVED if is_placeable(whole) else GapKind.TOO_DEEP)
@@ -154,7 +154,7 @@ def packed_names(names: Texts, within: range) -> bytes:
 
 
 def uniform_kind(listing: bytes, letter: bytes) -> bytes | None:
-    """The names, packed, of a listing that has this one letter for all of them; None of any other, or an odd one."""
+    """The packed names of a listing in which all have this letter; None for any other listing, or an odd one."""
     if listing[:1] != letter or listing[-2:] != b"\0\0" or b"/" in listing:
         return None
     packed = (b"\0" + listing).replace(b"\0" + letter, b"\0")
@@ -164,7 +164,7 @@ def uniform_kind(listing: bytes, letter: bytes) -> bytes | None:
 
 
 def folders_of_files(table: NameTable) -> Iterator[bytes]:
-    """The folders that have files, but for odd ones."""
+    """The folders that have files, except odd ones."""
     files = table.files
     if not table.has_odd_paths:
         yield from files.folders

@@ -6,9 +6,9 @@ content of each is in that archive, or, if it is called unchanged, in the neares
 name that its directory had then. Of an overlay path the archives are laid over each other as tar extracts them, and
 nothing is ever deleted, see `overlaying`.
 
-Hardly a directory changes from one archive to the next. So the merge goes backwards over what changed: a directory
-whose listing is the same in two archives has nothing new to say, since what is wanted there was called unchanged; only
-members that are there all the same are taken.
+Hardly any directory changes from one archive to the next. So the merge goes backwards over the changes: a directory
+with the same listing in two archives has nothing new to say, since the wanted names were called unchanged; only members
+that it has anyway are taken.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .overlaying import laid_over
 from .tree import BLOCK_BYTES, IS_DIRECTORY, IS_MOVED, GapKind, Tree
 
 _MAX_HOPS = 64  # from one hard link to the next
-_FEW = 4  # names that are looked for one by one
+_FEW = 4  # up to this many names are searched one by one
 
 
 def merge(
@@ -45,18 +45,18 @@ def merge(
     The tree at the end of *path*, the archives of a restore point, the base first.
 
     *is_exact* says that all of them have listings (the point's fidelity). *is_proven* says that all links of the path
-    are proven: then no archive is missing, and a name that is called unchanged and was not there before is one that tar
-    was told to leave out, or forgot where directories were renamed. It is no part of the tree, and no loss.
+    are proven: then no archive is missing, and a name that is called unchanged but did not exist before is one that tar
+    was told to leave out, or forgot where directories were renamed. It is not part of the tree, and not a loss.
 
-    *apart* gives the parts of an archive by its number, where tar joined several dumps in it (see `joined`); without it
-    those are taken for one.
+    *apart* returns the parts of an archive by its number, if tar joined several dumps in it (see `joined`); without it
+    they are taken as one.
 
     Each archive is opened once, and at most two are open at a time, unless one is joined. A member whose path has
     ``..`` in it is a gap, since tar extracts nothing of it.
 
     Raises:
         TreeTooLarge: names and paths count for more than *limit_bytes*.
-        MemberUnreadable: a listing that matters is malformed.
+        MemberUnreadable: a relevant listing is malformed.
     """
     if not (path and is_exact):
         draft = TreeDraft(len(path), limit_bytes)
@@ -95,7 +95,7 @@ def _merged(path: Sequence[OpenTable], is_proven: bool, limit_bytes: int, *, hee
 
 
 class _IsJoined(Exception):
-    """An archive is to be taken apart first."""
+    """An archive has to be taken apart first."""
 
 
 def _unjoined(opened: OpenTable) -> NameTable:
@@ -108,10 +108,10 @@ def _unjoined(opened: OpenTable) -> NameTable:
 @define
 class _Jobs:
     """
-    The directories where something is wanted, by their paths in the archive at hand.
+    The directories in which names are wanted, by their paths in the current archive.
 
-    *folders* has their numbers in the tree. *moved* are those that have another path in the archive behind, which is
-    told. *fresh* are to be looked into whether they changed or not.
+    *folders* has their numbers in the tree. *moved* are those that have another path in the later archive, with that
+    path. *fresh* are to be examined whether they changed or not.
     """
 
     folders: dict[bytes, int] = field(factory=dict)
@@ -125,10 +125,10 @@ class _NotAllIsSaid(Exception):
 
 class _Exact:
     """
-    Names of the last archive; then backwards for the content of those that are called unchanged.
+    Takes the names of the last archive, then goes backwards for the content of those that are called unchanged.
 
-    *kept* is None of archives that are not completed (see `silence`): then merging ends with `_NotAllIsSaid` where one
-    would have to be, which is seldom, and seen by what differs.
+    *kept* is None if the archives are not completed (see `silence`): then merging ends with `_NotAllIsSaid` if one
+    needs to be, which is rare and shows in what differs.
     """
 
     def __init__(self, draft: TreeDraft, path: Sequence[OpenTable], kept: Kept | None, is_proven: bool) -> None:
@@ -136,8 +136,8 @@ class _Exact:
         self._path = path
         self._is_completed = kept is not None
         self._kept = kept or NOTHING
-        self._is_excused = is_proven  # names that are missing in the archive at hand were left out
-        self._links: list[tuple[int, bytes]] = []  # slots that got a hard link of the archive at hand, and to what
+        self._is_excused = is_proven  # names that the current archive lacks were left out
+        self._links: list[tuple[int, bytes]] = []  # slots with a hard link of the current archive, and its target
 
     def merge(self) -> None:
         last = len(self._path) - 1
@@ -181,7 +181,7 @@ class _Exact:
     # -- those before ------------------------------------------------------------------------------------------------
 
     def _map_back(self, jobs: _Jobs, origins: DirectoryRenames) -> None:
-        """Have *jobs* by the paths that the directories had before; names in those that were not there are gaps."""
+        """Rekey *jobs* by the paths that the directories had before; names in new directories are gaps."""
         before: dict[bytes, int] = {}
         jobs.moved.clear()
         for path, folder in jobs.folders.items():
@@ -195,7 +195,7 @@ class _Exact:
         jobs.folders = before
 
     def _find(self, index: int, table: NameTable, behind: NameTable, jobs: _Jobs) -> None:
-        """Take from the archive at *index* what it has of the names that are wanted, and leave there what still is."""
+        """Take the wanted names that the archive at *index* has, and leave in *jobs* those still wanted."""
         folders = jobs.folders
         differing = changed(table, behind)
         if not self._is_completed:
@@ -221,7 +221,7 @@ class _Exact:
         jobs.fresh.clear()
 
     def _take(self, index: int, table: NameTable, path: bytes, folder: int, within: range) -> None:
-        """Take what is wanted in a folder of the members *within*, which are those of the folder *path*."""
+        """Take the wanted names of *folder* from the members *within*, those of the folder *path*."""
         draft, files = self._draft, table.files
         slots = draft.within(folder)
         kind = 0 if draft.path_of(folder) == path else IS_MOVED
@@ -253,7 +253,7 @@ class _Exact:
                 draft.lose(folder, slot, name, GapKind.BAD_TARGET)
 
     def _take_all(self, index: int, files: Files, folder: int, within: range, kind: int) -> None:
-        """Take what is wanted of a folder of which the archive has all names, once each, in the same order."""
+        """Take the wanted names of a folder if the archive has all its names, once each, in the same order."""
         draft = self._draft
         slots = draft.within(folder)
         values, have = values_of(draft, index, files, within), draft.values[slots.start : slots.stop]
@@ -281,7 +281,7 @@ class _Exact:
             self._lose_all(folder)
             return
         if row.named and was is not None and row.named == was.named and row.is_complete:
-            return  # the same names, and those that it calls here were taken: what is wanted is called unchanged
+            return  # same names, and those called here were taken: the wanted ones are called unchanged
         draft = self._draft
         for listing in table.listings(path):
             marks = dumpdir_of(table.position(path) * BLOCK_BYTES, listing).names
@@ -308,8 +308,8 @@ class _Exact:
 
     def _follow(self, index: int, table: NameTable, folder_of: Callable[[bytes], int | None]) -> None:
         """
-        Give every hard link of one archive the content of what it links to, which is in the same archive; a link to
-        nothing is a gap.
+        Give every hard link of one archive the content of its target, which is in the same archive; a link without a
+        target is a gap.
         """
         draft = self._draft
         to: dict[int, int] = {}
@@ -337,8 +337,8 @@ class _Exact:
 
     def _replaced(self, index: int, table: NameTable, path: bytes, value: int) -> int:
         """
-        What a hard link links to whose target has other content by now: the last member there that is no link. Its own
-        *value* where there is no such member.
+        The target of a hard link whose path has other content by now: the last member there that is not a link. If none
+        exists, the link's own *value*.
         """
         letters = table.files.letters
         found = [number for number in table.files.at(path) if letters[number] not in (HARD_LINK, UNMADE)]

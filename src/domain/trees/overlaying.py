@@ -1,8 +1,8 @@
 """
-Laying archives over each other, as tar extracts them one by one into one directory: nothing is ever deleted.
+Laying archives over each other, as tar extracts them one by one into one directory: names are never deleted.
 
-Members are taken in the order of the tar, because one may be in another's way. The first archive, which is most of it,
-mostly has none that are: then its folders are taken at once. Folders that nobody works on are kept packed.
+Members are taken in the order of the tar, because one may be in the way of another. The first archive, by far the
+largest, mostly has no such members: then its folders are taken at once. Folders that are not in use are kept packed.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ..tar.paths import DIRECTORY_BYTES, NAME_BYTES, join, split
 from .draft import TreeDraft
 from .tree import IMPLIED, IS_DIRECTORY, GapKind
 
-_OPEN_NAMES = 100_000  # of folders that are worked on, before all are packed
+_OPEN_NAMES = 100_000  # names in unpacked folders before all are packed
 
 
 def laid_over(draft: TreeDraft, path: Sequence[OpenTable]) -> None:
-    """Fill *draft* with what is there after all archives of *path*. Raises like `merging.merge`."""
+    """Fill *draft* with the tree after all archives of *path*. Raises like `merging.merge`."""
     overlay = _Overlay(draft)
     for index, opened in enumerate(path):
         overlay.take(index, opened())
@@ -43,7 +43,7 @@ class _Packed:
 
 @define
 class _Folders:
-    """What is in each directory, by its path."""
+    """The names in each directory, by its path."""
 
     _packed: dict[bytes, _Packed] = field(factory=dict)
     _opened: dict[bytes, dict[bytes, int]] = field(factory=dict)
@@ -57,7 +57,7 @@ class _Folders:
         yield from self._opened
 
     def get(self, path: bytes) -> dict[bytes, int] | None:
-        """The names in *path*, to be changed; None if it is no directory."""
+        """The names in *path*, for changing; None if it is not a directory."""
         found = self._opened.get(path)
         if found is None and path in self._packed:
             found = self._opened[path] = self._packed.pop(path).opened()
@@ -78,7 +78,7 @@ class _Folders:
         self._packed.pop(path, None)
 
     def rest(self, added: int) -> None:
-        """Pack what is open if that is much; up to *added* names came in since this was called last."""
+        """Pack the open folders if they have many names; up to *added* names were added since the last call."""
         self._open_names += added
         if self._open_names > _OPEN_NAMES:
             self.pack()
@@ -89,7 +89,7 @@ class _Folders:
         self._open_names = 0
 
     def sorted(self) -> Iterator[tuple[bytes, list[tuple[bytes, int]]]]:
-        """All directories with their names and what these have, ascending. The last call."""
+        """All directories with their names and values, ascending. Must be the last call."""
         self.pack()
         for path in sorted(self._packed):
             yield path, sorted(self._packed.pop(path).opened().items())
@@ -100,12 +100,12 @@ class _Overlay:
         self._draft = draft
         self._folders = _Folders()
         self._folders.make(b"")
-        self._unmade: set[bytes] = set()  # paths that nothing was laid on since
-        self._links: dict[int, int] = {}  # what a hard link has -> what the member with its content would
+        self._unmade: set[bytes] = set()  # paths whose member cannot be made, with nothing laid over them since
+        self._links: dict[int, int] = {}  # the value of a hard link -> the value for the member with its content
         self._is_empty = True
 
     def take(self, index: int, table: NameTable) -> None:
-        """Lay an archive over what is there."""
+        """Lay an archive over the tree so far."""
         if not (self._is_empty and self._take_at_once(index, table)):
             for at, letter, path, target in _in_order(table):
                 if table.has_odd_paths and is_odd(path):
@@ -119,7 +119,7 @@ class _Overlay:
         self._is_empty = False
 
     def finish(self) -> None:
-        """Have the draft made of it."""
+        """Write the result into the draft."""
         draft = self._draft
         draft.let_go()
         for path in sorted(self._unmade):
@@ -148,10 +148,10 @@ class _Overlay:
                 below.setdefault(above, set()).add(name)
         return below
 
-    # -- an archive whose members are in nobody's way ------------------------------------------------------------------
+    # -- an archive none of whose members is in the way of another -----------------------------------------------------
 
     def _take_at_once(self, index: int, table: NameTable) -> bool:
-        """Take all of an archive, and return True; or nothing, where the order of its members matters."""
+        """Take all of an archive and return True; or take nothing, if the order of its members matters."""
         if table.has_odd_paths:
             return False
         below = self._directories_in(index, table)
@@ -172,7 +172,7 @@ class _Overlay:
         return True
 
     def _directories_in(self, index: int, table: NameTable) -> dict[bytes, dict[bytes, int]]:
-        """All directories of an archive and those above, each with the directories in it and what these have."""
+        """All directories of an archive and those above, each with the directories in it and their values."""
         below: dict[bytes, dict[bytes, int]] = {b"": {}}
         for path in (*table.directories(), *table.files.folders):
             missing = []
@@ -193,7 +193,7 @@ class _Overlay:
         return below
 
     def _links_in(self, index: int, table: NameTable) -> dict[int, int] | None:
-        """The hard links of an archive, each of which is to a file that stands before it; None if one is not."""
+        """The hard links of an archive if each is to a file that stands before it; else None."""
         files = table.files
         links: dict[int, int] = {}
         for number, target in sorted(files.links(range(len(files))), key=lambda link: files.positions[link[0]]):
@@ -230,7 +230,7 @@ class _Overlay:
             return
         directory, name = split(path)
         if letter == DIRECTORY:
-            self._directory(path)  # a file of this name gives way
+            self._directory(path)  # replaces a file of this name
             self._directory(directory)[name] = value
             return
         content = value
@@ -242,7 +242,7 @@ class _Overlay:
                 return
             content = self._links.get(linked, linked)
         if folders.get(path):
-            draft.gap(path, GapKind.IN_THE_WAY)  # tar removes an empty directory only
+            draft.gap(path, GapKind.IN_THE_WAY)  # tar removes only empty directories
             return
         folders.drop(path)
         names = self._directory(directory)
@@ -253,7 +253,7 @@ class _Overlay:
             self._links[value] = content
 
     def _directory(self, path: bytes) -> dict[bytes, int]:
-        """The names in *path*, which becomes a directory with all above it, if it is none yet."""
+        """The names in *path*, which becomes a directory with all above it if it is not one yet."""
         found = self._folders.get(path)
         missing = []
         while path not in self._folders:
@@ -264,7 +264,7 @@ class _Overlay:
             above, name = split(directory)
             self._directory(above).setdefault(name, IMPLIED)
             found = self._folders.make(directory)
-        assert found is not None  # it was there, or is the last that was made
+        assert found is not None  # it existed, or was made last
         return found
 
     def _is_below_a_file(self, path: bytes) -> bool:
@@ -276,7 +276,7 @@ class _Overlay:
 
 
 def _in_order(table: NameTable) -> Iterator[tuple[int, int, bytes, bytes]]:
-    """Position, letter, path and, of a hard link, target of all members, in the order of the tar."""
+    """Position, letter, path and, for a hard link, target of all members, in the order of the tar."""
     directories = sorted(zip(table.positions(), table.directories(), strict=True))
     of_directories = ((at, DIRECTORY, path, b"") for at, path in directories)
     return merge(of_directories, _files_in_order(table.files), key=itemgetter(0))
@@ -285,7 +285,7 @@ def _in_order(table: NameTable) -> Iterator[tuple[int, int, bytes, bytes]]:
 def _files_in_order(files: Files) -> Iterator[tuple[int, int, bytes, bytes]]:
     within, folder = range(0), b""
     for number in files.order:
-        if number not in within:  # those of a folder mostly stand side by side
+        if number not in within:  # members of a folder mostly stand side by side
             place = bisect_right(files.firsts, number) - 1
             within, folder = range(files.firsts[place], files.firsts[place + 1]), files.folders[place]
         letter = files.letters[number]

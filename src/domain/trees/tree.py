@@ -1,9 +1,9 @@
 """
-The tree of names at a restore point: what there is, and which member of which archive has it.
+The tree of names at a restore point: its names, and which member of which archive has each.
 
-A tree holds names and, for each, the position of a member, not members: numbers in columns, so that a million names
-take some forty megabytes. Positions are turned back into members by who has the archives. How a tree is merged from the
-archives of a path is told in `merging`.
+A tree holds names and, for each, the position of a member, not the member: numbers in columns, so that a million names
+take some forty megabytes. The caller, which has the archives, maps positions back to members. `merging` describes how a
+tree is merged from the archives of a path.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..tar.paths import canonical, join, split
 
 BLOCK_BYTES = 512
 
-# What a name has as long as it is no position of a member, which is a number from 0 on.
+# Values of a name that are not positions of a member, which are numbers from 0 on.
 IMPLIED = -3
 """In `Tree.values`: a directory without a member, one above the members."""
 
@@ -33,30 +33,30 @@ class GapKind(Enum):
     """Why a name has no content."""
 
     # the point is not restorable
-    MISSING = "missing"  # said to be unchanged, and not there before
-    WAS_DIRECTORY = "was-directory"  # said to be an unchanged file, and a directory before
-    # everything else restores; tar, too, complains of these and goes on
+    MISSING = "missing"  # called unchanged, but absent before
+    WAS_DIRECTORY = "was-directory"  # called an unchanged file, but a directory before
+    # everything else restores; tar also complains of these and goes on
     IN_THE_WAY = "in-the-way"  # tar cannot extract it over what is there
-    NO_TARGET = "no-target"  # a hard link to nothing
+    NO_TARGET = "no-target"  # a hard link without a target
     TOO_DEEP = "too-deep"  # longer or deeper than any path that tar could extract
     UPWARDS = "upwards"  # has .. in its path
-    NO_NAME = "no-name"  # is no directory, and its path is empty
-    BAD_TARGET = "bad-target"  # a symbolic link to nothing, or to more than any can be to
-    # nothing is missing that any archive ever had
-    NOT_ARCHIVED = "not-archived"  # listed and not stored: a socket, or a file that vanished or could not be read
-    LEFT_OUT = "left-out"  # listed since the first archive and in none: excluded
-    # told of names of the tree, where not all of its archives can be had (see `lacks`)
+    NO_NAME = "no-name"  # not a directory, and its path is empty
+    BAD_TARGET = "bad-target"  # a symbolic link whose target is empty or too long
+    # no archive ever had these
+    NOT_ARCHIVED = "not-archived"  # listed but not stored: a socket, or a file that vanished or could not be read
+    LEFT_OUT = "left-out"  # listed since the first archive but in none: excluded
+    # names of the tree, if not all of its archives can be read (see `lacks`)
     DAMAGED = "damaged"  # its content is in an archive whose stored bytes are damaged
-    UNCERTAIN = "uncertain"  # its content is that of an archive before one that is missing
+    UNCERTAIN = "uncertain"  # its content is in an archive before a missing one
 
     @property
     def is_loss(self) -> bool:
-        """An archive that ought to have it is not in the path: more than this name may be wrong."""
+        """Whether an archive that should have it is not in the path: more than this name may be wrong."""
         return self in (GapKind.MISSING, GapKind.WAS_DIRECTORY)
 
     @property
     def is_in_vain(self) -> bool:
-        """An archive has it, and nobody could extract it."""
+        """Whether an archive has it, but it cannot be extracted."""
         return self in _IN_VAIN
 
 
@@ -74,7 +74,7 @@ _IN_VAIN = frozenset(
 
 @frozen
 class Gap:
-    """A name that the tree ought to have and that cannot be given back."""
+    """A name that should be in the tree but cannot be given back."""
 
     path: bytes
     kind: GapKind
@@ -86,8 +86,8 @@ class Entry:
     One name of a tree.
 
     *archive* is an index in the path and *at* the position of the name's own member there; both None for a directory
-    above all members. *content_archive* and *content_at* are those of the member with the content: the same, but for a
-    hard link those of what it links to.
+    above all members. *content_archive* and *content_at* are those of the member with the content: the same ones, or
+    for a hard link those of its target.
     """
 
     path: bytes
@@ -105,11 +105,11 @@ class Entry:
 @frozen
 class Taken:
     """
-    What a tree takes of one archive, but for directories.
+    The members that a tree takes from one archive, except directories.
 
-    *positions*, ascending, are of members that are wanted once and under the path that they have there. *elsewhere* has
-    the positions of all others with the paths at which these belong, ascending: all but the first are hard links to
-    that.
+    *positions*, ascending, are of members that are wanted once and under their own path. *elsewhere* has the positions
+    of all others with the paths at which these belong, ascending: the first path gets the file, all others are hard
+    links to it.
     """
 
     positions: Sequence[int]
@@ -124,10 +124,10 @@ class Tree:
     """
     The names at a point. Paths are canonical (see `listings`), b"" is the root.
 
-    *folders* are the paths of all directories, ascending, the root first; the names in the folder number n are those
-    from ``firsts[n]`` to ``firsts[n + 1]``, ascending. Of each name *values* has ``position // 512 * archives +
-    archive``, or `IMPLIED`, *kinds* says what it is, and *contents*, where there are hard links, has the same of the
-    member with the content. *root* is what the root would have.
+    *folders* are the paths of all directories, ascending, the root first; the names in folder n are those from
+    ``firsts[n]`` to ``firsts[n + 1]``, ascending. For each name *values* has ``position // 512 * archives + archive``,
+    or `IMPLIED`, *kinds* says what it is, and *contents*, if the tree has hard links, has the value of the member with
+    the content. *root* is the value of the root.
 
     *gaps* are names without content; *losses* counts those that keep the point from being restored.
     """
@@ -144,7 +144,7 @@ class Tree:
     losses: int
 
     def __len__(self) -> int:
-        """The number of names, the root not among them."""
+        """The number of names, not counting the root."""
         return len(self.values)
 
     def entry(self, path: bytes) -> Entry | None:
@@ -161,7 +161,7 @@ class Tree:
         """
         Up to *limit* names in *directory*, in order of their bytes, those behind the name *after*.
 
-        None if there is no such directory. Cost: of what is listed alone.
+        None if the directory does not exist. Cost: proportional to what is listed.
         """
         directory = canonical(directory)
         within = self._within(directory)
@@ -172,11 +172,11 @@ class Tree:
 
     def search(self, pattern: bytes, below: bytes = b"", after: bytes | None = None) -> Iterator[Entry]:
         """
-        The names that match, by directories in the order of their paths, those behind the path *after*.
+        The matching names, ordered by directory path, those behind the path *after*.
 
         A pattern with ``*``, ``?`` or ``[`` is a glob for the whole name, or for the whole path if it has a slash;
-        any other is looked for as a part of the name, or of the path if it has a slash. Cost: of what is behind *after*
-        alone.
+        any other is searched as a part of the name, or of the path if it has a slash. Cost: proportional to the names
+        behind *after*.
         """
         is_path = b"/" in pattern
         is_glob = any(special in pattern for special in b"*?[")
@@ -190,23 +190,23 @@ class Tree:
                 yield from self._entries(directory, within)
                 continue
             packed = self.names.packed(within.start, within.stop)
-            if not is_glob and not is_path and pattern not in packed:  # no name has a NUL, so none is across two
+            if not is_glob and not is_path and pattern not in packed:  # no name has a NUL, so no match spans two
                 continue
             for slot, name in zip(within, packed.split(b"\0"), strict=False):
                 if matches(join(directory, name) if is_path else name):
                     yield self._entry(join(directory, name), slot)
 
     def directories(self) -> Iterator[Entry]:
-        """All directories that a member tells of, each behind the one it is in; the root first, if there is one."""
+        """All directories with a member, each behind the one it is in; the root first, if it has one."""
         for path, value in self._directory_values():
             if value >= 0:
                 yield self._told(path, value, value, is_directory=True)
 
     def taken(self, below: bytes = b"") -> Sequence[Taken]:
         """
-        What is taken of each archive of the path, of names at and below the path *below*, but for directories.
+        The members of each archive of the path for names at and below the path *below*, except directories.
 
-        Members that are not named do not belong into the tree. Cost: of these names alone.
+        Members that are not included do not belong in the tree. Cost: proportional to these names.
         """
         positions: Sequence[array[int]] = [array("Q") for _ in range(self.archives)]
         elsewhere: Sequence[dict[int, list[bytes]]] = [{} for _ in range(self.archives)]
@@ -233,8 +233,8 @@ class Tree:
     ) -> Iterator[tuple[bytes, int, bool]]:
         """
         The names at and below *below* whose content is in one of *archives*, and the directories whose members are in
-        one of *directories_of*: each with the number of the archive, and whether it is a directory. They come by
-        directories in the order of their paths, those behind the path *after*.
+        one of *directories_of*: each with the number of the archive, and whether it is a directory. Ordered by
+        directory path, those behind the path *after*.
         """
         contents = self.values if self.contents is None else self.contents
         folders = self._folders_at(below) if after is None else self._folders_behind(below, after)
@@ -248,8 +248,8 @@ class Tree:
 
     def directory_places(self, below: bytes = b"") -> Sequence[Mapping[int, bytes]]:
         """
-        For each archive of the path the positions of directories' members, with the paths of these directories: of
-        those at and below *below*. Cost: of these alone.
+        For each archive of the path, the positions of directories' members with the paths of these directories, for
+        those at and below *below*. Cost: proportional to these.
         """
         found: Sequence[dict[int, bytes]] = [{} for _ in range(self.archives)]
         for path, value in self._directory_values(canonical(below)):
@@ -258,7 +258,7 @@ class Tree:
         return found
 
     def filled(self, below: bytes = b"") -> Set[bytes]:
-        """The directories at and below *below* that have something in them."""
+        """The directories at and below *below* that are not empty."""
         below = canonical(below)
         return {directory for directory, within in self._folders_behind(below, None) if within}
 
@@ -268,18 +268,18 @@ class Tree:
         return {content for content, value in zip(self.contents, self.values, strict=True) if content != value}
 
     def _directory_values(self, below: bytes = b"") -> Iterator[tuple[bytes, int]]:
-        """The directories at and below *below* with what they have, each behind the one it is in."""
+        """The directories at and below *below* with their values, each behind the one it is in."""
         if not below:
             yield b"", self.root
         for directory, within in self._folders_at(below):
             kinds = self.kinds[within.start : within.stop]
-            if any(kinds):  # most directories have files alone
+            if any(kinds):  # most directories have only files
                 for slot, kind in zip(within, kinds, strict=True):
                     if kind & IS_DIRECTORY:
                         yield join(directory, self.names[slot]), self.values[slot]
 
     def _within(self, directory: bytes) -> range | None:
-        """The names in *directory*, None if there is no such directory."""
+        """The names in *directory*, None if it does not exist."""
         number = self.folders.find(directory)
         return range(self.firsts[number], self.firsts[number + 1]) if number is not None else None
 
@@ -289,7 +289,7 @@ class Tree:
         return slot + (slot < within.stop and self.names[slot] == name)
 
     def _folders_at(self, below: bytes) -> Iterator[tuple[bytes, range]]:
-        """The directories with their names, or what is left of them, at and below the path *below*."""
+        """The directories at and below the path *below*, with their names."""
         if below:
             directory, name = split(below)
             within = self._within(directory)
@@ -303,7 +303,7 @@ class Tree:
         first, name = (b"", None) if after is None else split(after)
         stops = [(self.folders.place(below), 1), (self.folders.place(below + b"/"), None)] if below else [(0, None)]
         for start, count in stops:
-            stop = self.folders.place(below + b"0") if below else len(self.folders)  # a nought comes behind a slash
+            stop = self.folders.place(below + b"0") if below else len(self.folders)  # 0 is the byte after a slash
             if count is not None:
                 stop = start + (start < len(self.folders) and self.folders[start] == below)
             begin = max(start, self.folders.place(first)) if first else start

@@ -213,9 +213,9 @@ def _plan(
 def _warnings(made: MadePlan) -> Iterator[str]:
     plan, point = made.plan, made.plan.point
     if made.unseen:
-        yield f"whether the archives have all names of the tree was not seen: {made.unseen}"
+        yield f"whether the archives have all names of the tree could not be checked: {made.unseen}"
     if plan.objection:
-        yield f"tar is not to be trusted with these archives: {plan.objection}; restore.tar gives the tree"
+        yield f"tar must not extract these archives: {plan.objection}; restore.tar gives the tree"
     elif made.path:
         pass  # no client would extract whole archives for it
     elif made.counts or made.unknown:

@@ -183,7 +183,7 @@ def test_what_is_older_than_a_missing_archive_is_told(
     code, seen, said = chain.restore("--allow-gaps", "--check")
     assert code == 3
     assert seen == without(dumps[-1].live, {b"root/d/new-one"}) | {b"root/one": ("file", b"one as of the full\n")}
-    assert "root/d/new-one cannot be given back: its content is in no archive that is there" in said
+    assert "root/d/new-one cannot be given back: its content is in no stored archive" in said
     assert "root/one may be out of date: its content is that of FULL/" in said
     assert "1 name of it could not be given back and 3 names of it may be out of date; all else was given back" in said
 
