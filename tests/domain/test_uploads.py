@@ -40,7 +40,7 @@ def piece(id: str, length: int = 10, *, complete: bool = True) -> Upload:
 
 
 class OneUpload(RuleBasedStateMachine):
-    """A client that says anything at all, against a model of three numbers: sent, length and whether it is over."""
+    """A client that sends any request, against a model of three facts: bytes sent, length, and whether it is over."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ TestOneUpload.settings = settings(max_examples=300, stateful_step_count=20, dead
 
 
 def test_the_last_bytes_do_not_count_before_the_archive_is_stored() -> None:
-    """Whoever asks between the last byte and the end is told the offset before it, and sends the end again."""
+    """A client that asks between the last byte and the end gets the offset before it, and sends the end again."""
     upload = uploads.advanced(whole(10), 6, NOW)
 
     assert uploads.advanced(upload, 10, NOW).offset_bytes == 6
@@ -123,19 +123,19 @@ def test_the_last_bytes_do_not_count_before_the_archive_is_stored() -> None:
 
 
 def test_a_piece_is_complete_with_its_last_byte() -> None:
-    """It becomes no archive by itself, so nothing has to happen before it counts."""
+    """It becomes no archive by itself, so it counts at once."""
     assert piece("p").is_complete
 
 
 def test_an_offset_never_decreases() -> None:
-    """That would be a fault of ours."""
+    """A lower offset would be an error in the server."""
     with pytest.raises(ValueError, match="never decreases"):
         uploads.advanced(uploads.advanced(whole(10), 6, NOW), 5, NOW)
 
 
 @pytest.mark.parametrize(("length", "error"), [(0, EmptyArchive), (MAX + 1, TooLarge)])
 def test_a_length_that_no_archive_has_is_refused_when_it_is_declared(length: int, error: type[TarkeepError]) -> None:
-    """At the beginning, or with the first bytes where it was left open."""
+    """At the beginning, or with the first bytes if it was left open."""
     with pytest.raises(error):
         whole(length)
     with pytest.raises(error):
@@ -154,13 +154,13 @@ def test_a_length_that_no_archive_has_is_refused_when_it_is_declared(length: int
 def test_what_does_not_fit_is_refused(
     offset: int, length: int | None, announced: int | None, error: type[TarkeepError]
 ) -> None:
-    """By offset, by length, by more than was declared."""
+    """By offset, by length, by more bytes than declared."""
     with pytest.raises(error):
         uploads.start_append(whole(10), offset, NOW, max_bytes=MAX, length_bytes=length, announced_bytes=announced)
 
 
 def test_a_concatenation_takes_the_length_of_its_parts_and_no_bytes() -> None:
-    """It is complete when it is stored, like any other."""
+    """It is complete when it is stored, like any other upload."""
     final = uploads.concatenation(
         "f", OFFER, [piece("a", 4), piece("b", 6)], NOW, max_bytes=MAX, client="", metadata=""
     )
@@ -181,13 +181,13 @@ def test_a_concatenation_takes_the_length_of_its_parts_and_no_bytes() -> None:
     ids=["none", "twice", "incomplete", "whole"],
 )
 def test_parts_that_cannot_be_concatenated(parts: list[Upload]) -> None:
-    """None, one twice, one that is not complete, one that is no piece."""
+    """No part, one twice, one that is not complete, one that is not a partial upload."""
     with pytest.raises(PartsUnusable):
         uploads.concatenation("f", OFFER, parts, NOW, max_bytes=MAX, client="", metadata="")
 
 
 def test_parts_that_are_over_are_gone() -> None:
-    """And together they must not be larger than an archive may be."""
+    """And together parts must not be larger than an archive may be."""
     over = uploads.over(piece("a"), "it expired", NOW)
     with pytest.raises(UploadGone):
         uploads.concatenation("f", OFFER, [over], NOW, max_bytes=MAX, client="", metadata="")
@@ -196,7 +196,7 @@ def test_parts_that_are_over_are_gone() -> None:
 
 
 def test_uploads_are_limited_by_client_and_in_total() -> None:
-    """Each limit is named by the setting that holds it."""
+    """Each refusal names the setting of its limit."""
     mine = [uploads.begin(str(number), OFFER, 1, NOW, max_bytes=MAX, client="me") for number in range(3)]
 
     uploads.admit("me", mine, max_per_client=4, max_total=4)
@@ -208,7 +208,7 @@ def test_uploads_are_limited_by_client_and_in_total() -> None:
 
 
 def test_with_a_token_the_token_counts_and_not_the_address() -> None:
-    """All clients may come through one proxy, and one token from many machines."""
+    """All clients may come through one proxy, and one token may be used from many machines."""
     mine = [uploads.begin(str(number), OFFER, 1, NOW, max_bytes=MAX, client="proxy", owner="a") for number in range(3)]
 
     uploads.admit("proxy", mine, owner="b", max_per_client=3, max_per_token=3, max_total=9)

@@ -122,7 +122,7 @@ class Keyring:
     """
     All tokens by their ids. *is_open*: no token was ever made, so none is required.
 
-    A keyring whose tokens are all revoked or expired is not open; it admits nobody.
+    A keyring whose tokens are all revoked or expired is not open; it admits no client.
     """
 
     tokens: Mapping[str, Token]

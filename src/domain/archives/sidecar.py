@@ -70,7 +70,7 @@ def decode(sidecar: bytes, *, is_doubtful: bool = False) -> BackupArchive:
     """
     The archive that *sidecar* describes, ``stored`` unless the side-car says that it is damaged.
 
-    With *is_doubtful* a wrong sum is accepted: some member, nobody can say which, has changed.
+    With *is_doubtful* a wrong sum is accepted: some member has changed, and the sum does not show which.
 
     Raises:
         InvalidSidecar: not JSON, another format, a member missing or of the wrong kind, or a wrong sum.

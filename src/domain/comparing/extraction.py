@@ -188,7 +188,7 @@ class Extraction:
     def _make_temporary(self, within: bytes) -> bytes:
         folder = self.find(within)
         if not isinstance(folder, Folder):
-            raise _Failed("there is no directory for its temporary name")
+            raise _Failed("the directory for its temporary name does not exist")
         self._temporaries += 1
         name = b"tar.%06d" % self._temporaries  # tar uses six random letters
         folder.names[name] = Folder()

@@ -50,4 +50,6 @@ class DigestMismatch(TarkeepError):
     actual: str
 
     def __str__(self) -> str:
-        return f"{self.algorithm} of the received bytes is {self.actual}, declared was {self.declared}; send it again"
+        return (
+            f"{self.algorithm} of the received bytes is {self.actual}, not {self.declared} as declared; send it again"
+        )

@@ -267,9 +267,9 @@ class Treading:
             self._use(path if is_directory else split(path)[0])
         if member.listing is not None and member.listing.renames:
             if self._links:  # which of them a rename moves is then unknown
-                self._object(f"{shown(member.path)} tells of renames behind links")
+                self._object(f"{shown(member.path)} lists renames after links")
             if self._has_directories:  # what tar does with these was never examined
-                self._object(f"{shown(member.path)} tells of renames in a dump that was joined to another")
+                self._object(f"{shown(member.path)} lists renames in a dump that was joined to another")
             self._renames += ((canonical(rename.old), canonical(rename.new)) for rename in member.listing.renames)
         if member.type in _LINKS:
             self._link(canonical(member.path))

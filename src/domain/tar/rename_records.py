@@ -19,7 +19,7 @@ class RenameRecords:
 
     def take(self, letter: bytes, has_name: bool) -> None:
         """
-        Take the next record in, whatever its letter.
+        Check the next record, whatever its letter.
 
         Raises:
             ValueError: it is in the wrong place.

@@ -1,10 +1,10 @@
 """
 Merging a tree from the archives of its path.
 
-Of an exact path the names are those that the last archive lists, with what it says nothing of, see `silence`. The
-content of each is in that archive, or, if it is called unchanged, in the nearest one before that carries it, under the
-name that its directory had then. Of an overlay path the archives are laid over each other as tar extracts them, and
-nothing is ever deleted, see `overlaying`.
+For an exact path the names are those in the listings of the last archive, completed with what it says nothing of (see
+`silence`). The content of each is in that archive, or, if it is called unchanged, in the nearest earlier one that
+carries it, under the path that its directory had then. For an overlay path the archives are laid over each other as tar
+extracts them, and names are never deleted (see `overlaying`).
 
 Hardly any directory changes from one archive to the next. So the merge goes backwards over the changes: a directory
 with the same listing in two archives has nothing new to say, since the wanted names were called unchanged; only members
@@ -52,7 +52,7 @@ def merge(
     they are taken as one.
 
     Each archive is opened once, and at most two are open at a time, unless one is joined. A member whose path has
-    ``..`` in it is a gap, since tar extracts nothing of it.
+    ``..`` in it is a gap, since tar does not extract it.
 
     Raises:
         TreeTooLarge: names and paths count for more than *limit_bytes*.

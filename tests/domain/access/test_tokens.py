@@ -1,4 +1,4 @@
-"""Who is let in and what he sees: pure decisions."""
+"""Who is admitted, and what a principal sees: pure decisions."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def keyring(*tokens: Token) -> Keyring:
 
 
 @given(st.binary(min_size=5, max_size=5), st.binary(min_size=32, max_size=32))
-def test_a_token_tells_its_id(id: bytes, secret: bytes) -> None:
-    """And fits into a header, a URL and a double click."""
+def test_a_token_contains_its_id(id: bytes, secret: bytes) -> None:
+    """And it fits into a header, a URL and a double click."""
     text = token_text(id, secret)
 
     assert text.startswith(f"tk_{token_id(text)}_")
@@ -45,22 +45,22 @@ def test_a_token_tells_its_id(id: bytes, secret: bytes) -> None:
 
 
 @given(st.integers(0, len(TEXT) - 1), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567_ "))
-def test_a_mistyped_token_is_told_without_looking(at: int, character: str) -> None:
-    """Any one character that is another makes it none."""
+def test_a_mistyped_token_is_recognized_without_a_look_up(at: int, character: str) -> None:
+    """Changing any one character makes it invalid."""
     mistyped = TEXT[:at] + character + TEXT[at + 1 :]
 
     assert token_id(mistyped) == (TOKEN.id if mistyped == TEXT else None)
 
 
 @pytest.mark.parametrize("text", ["", "tk_", TEXT[:-1], TEXT + "a", TEXT.upper(), f" {TEXT}", f"{TEXT}\n", "é" * 70])
-def test_what_is_no_token_is_none(text: str) -> None:
+def test_other_text_is_not_a_token(text: str) -> None:
     """Cut off, too long, or something else."""
     assert token_id(text) is None
     assert admit(keyring(TOKEN), text, "127.0.0.1", NOW).verdict is Admission.MALFORMED
 
 
-def test_without_a_token_made_everybody_comes_in() -> None:
-    """For what is never harmful, and never for removing or administering; a token shown is not looked at."""
+def test_without_tokens_every_client_is_admitted() -> None:
+    """With harmless scopes only, never for removing or administering; a presented token is ignored."""
     for presented in (None, TEXT, "nonsense"):
         decision = admit(Keyring({}, is_open=True), presented, "127.0.0.1", NOW)
         assert decision.principal is ANONYMOUS
@@ -81,12 +81,12 @@ def test_without_a_token_made_everybody_comes_in() -> None:
         (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "192.0.2.1", Admission.ELSEWHERE),
         (evolve(TOKEN, networks=(ip_network("10.0.0.0/8"),)), "", Admission.ELSEWHERE),
         (evolve(TOKEN, sha256="0" * 64), "192.0.2.1", Admission.UNKNOWN),
-        # what has become of a token is told only to whom has its secret
+        # the state of a token is revealed only to a client with its secret
         (evolve(TOKEN, sha256="0" * 64, revoked_at=NOW, expires_at=NOW), "192.0.2.1", Admission.UNKNOWN),
         (evolve(TOKEN, id="other"), "192.0.2.1", Admission.UNKNOWN),
     ],
 )
-def test_a_token_lets_in_while_and_where_it_counts(token: Token, address: str, verdict: Admission) -> None:
+def test_a_token_admits_while_and_where_it_is_valid(token: Token, address: str, verdict: Admission) -> None:
     """Each reason by itself."""
     decision = admit(keyring(token), TEXT, address, NOW)
 
@@ -94,8 +94,8 @@ def test_a_token_lets_in_while_and_where_it_counts(token: Token, address: str, v
     assert (decision.principal is not None) is (verdict is Admission.ADMITTED)
 
 
-def test_nobody_comes_in_without_a_token_where_there_are_some() -> None:
-    """Also where none of them counts any more."""
+def test_once_tokens_exist_every_client_needs_one() -> None:
+    """Even if none of them is valid any more."""
     for ring in (keyring(TOKEN), keyring(evolve(TOKEN, revoked_at=NOW)), keyring()):
         assert admit(ring, None, "127.0.0.1", NOW).verdict is Admission.MISSING
 
@@ -111,13 +111,13 @@ def test_nobody_comes_in_without_a_token_where_there_are_some() -> None:
         (("laptop",), "laptop2", False),
     ],
 )
-def test_a_visitor_sees_what_fits_a_pattern(patterns: tuple[str, ...], profile: str, sees: bool) -> None:
-    """As the patterns of the rules for profiles: whole names, case counts."""
+def test_a_principal_sees_profiles_that_match_a_pattern(patterns: tuple[str, ...], profile: str, sees: bool) -> None:
+    """As with the patterns of profile rules: whole names, case-sensitive."""
     assert Principal("a", frozenset(Scope), patterns).sees(profile) is sees
 
 
 def test_an_only_profile_is_a_plain_name() -> None:
-    """With which everything can be looked up at once."""
+    """It allows looking up everything at once."""
     assert Principal("a", frozenset(Scope), ("laptop",)).only_profile == "laptop"
     for patterns in (("*",), ("web-?",), ("a", "b"), ("[ab]",)):
         assert Principal("a", frozenset(Scope), patterns).only_profile is None
@@ -125,7 +125,7 @@ def test_an_only_profile_is_a_plain_name() -> None:
 
 @pytest.mark.parametrize("pattern", ["", "a/b", "a b", "é", "x" * 101])
 def test_a_token_for_nothing_cannot_exist(pattern: str) -> None:
-    """Without a scope, without a pattern, or with one that fits no name."""
+    """Without a scope, without a pattern, or with one that matches no name."""
     with pytest.raises(ValueError, match="pattern"):
         evolve(TOKEN, profiles=(pattern,))
     with pytest.raises(ValueError, match="pattern"):
@@ -134,7 +134,7 @@ def test_a_token_for_nothing_cannot_exist(pattern: str) -> None:
         evolve(TOKEN, scopes=frozenset())
 
 
-def test_nonsense_is_within_no_network() -> None:
+def test_text_that_is_not_an_address_is_in_no_network() -> None:
     """Such as the name of a client in a test."""
     assert not is_within("testclient", [ip_network("0.0.0.0/0"), ip_network("::/0")])
 
@@ -143,7 +143,7 @@ def test_nonsense_is_within_no_network() -> None:
 @pytest.mark.parametrize("has_tls", [True, False])
 @pytest.mark.parametrize("behind_proxy", [True, False])
 def test_beyond_loopback_tokens_and_tls_are_needed(is_open: bool, has_tls: bool, behind_proxy: bool) -> None:
-    """Both of them, or tokens and the word that a proxy does TLS; a refusal names both ways out."""
+    """Both, or tokens and the setting that a proxy does TLS; a refusal names both solutions."""
     rest = {"is_open": is_open, "has_tls": has_tls, "behind_proxy": behind_proxy}
 
     assert why_not_listen(is_loopback=True, **rest) is None

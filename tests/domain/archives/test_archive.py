@@ -1,4 +1,4 @@
-"""The nouns validate themselves, so that a bad one cannot exist."""
+"""Values validate themselves, so that an invalid one cannot exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_type_is_read_in_any_case(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "WEEKLY", "FULL ", "di\ufb00", "\u0131nc"])
-def test_anything_else_is_no_type(text: str) -> None:
+def test_any_other_word_is_not_a_type(text: str) -> None:
     """Letters that only fold into one of the words are not the word."""
     with pytest.raises(InvalidType):
         BackupType.parse(text)
@@ -42,7 +42,7 @@ def test_identities_are_ordered_by_profile_type_and_name() -> None:
 
 
 def test_an_identity_is_made_of_good_names_only() -> None:
-    """Whoever holds one may use its parts as path components."""
+    """Any identity may be used as path components."""
     with pytest.raises(InvalidName):
         ArchiveId("..", BackupType.FULL, "a.tar.gz")
     with pytest.raises(InvalidName):
@@ -51,7 +51,7 @@ def test_an_identity_is_made_of_good_names_only() -> None:
 
 @pytest.mark.parametrize("value", ["", "0" * 31, "0" * 33, "G" * 32, "A" * 32, None])
 def test_digests_are_lower_case_hex_of_the_right_length(value: str) -> None:
-    """Both are always there."""
+    """Both digests are required."""
     with pytest.raises(InvalidDigest):
         Digests(md5=value, sha256="0" * 64)
 
@@ -62,7 +62,7 @@ def test_a_digest_is_read_with_upper_case_and_space_around() -> None:
 
 
 def test_declared_digests_are_compared_where_declared() -> None:
-    """Nothing declared, nothing wrong; SHA-256 is looked at first."""
+    """An undeclared digest is not compared; SHA-256 is compared first."""
     actual = digests_of(b"content")
 
     DeclaredDigests().check(actual)
@@ -73,7 +73,7 @@ def test_declared_digests_are_compared_where_declared() -> None:
 
 
 def test_times_are_aware_and_in_utc() -> None:
-    """A naive time would be somebody's local time."""
+    """A naive time would be in an unknown zone."""
     for wrong in (datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1)))):
         with pytest.raises((ValueError, TypeError)):
             evolve(make_archive(), received_at=wrong)
@@ -94,11 +94,11 @@ def test_times_are_aware_and_in_utc() -> None:
         ("full_2026-01-05", "2020-01-01T00:00", "2026-01-09T00:00", "2026-01-05T00:00"),
         ("full_2026-01-05", "2026-01-05T09:00", "2026-01-09T00:00", "2026-01-05T09:00"),
         ("full_2026-01-05", "2026-01-07T09:00", "2026-01-09T00:00", "2026-01-05T23:59:59.999999"),
-        ("full_2099-01-01", "2026-01-05T09:00", "2026-01-09T00:00", "2099-01-01T00:00"),  # told as dated ahead
+        ("full_2099-01-01", "2026-01-05T09:00", "2026-01-09T00:00", "2099-01-01T00:00"),  # reported as dated ahead
     ],
 )
 def test_an_archive_was_taken_at_the_best_known_time(name: str, newest: str | None, received: str, taken: str) -> None:
-    """The moment in its name, else on the day there, else when it came or, long before that, its newest member was."""
+    """The moment in its name, else on the day there, else at receipt, or long before that, at its newest member."""
 
     def utc(text: str) -> datetime:
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_an_archive_was_taken_at_the_best_known_time(name: str, newest: str | No
 
 
 def test_sizes_are_whole_numbers_from_0_on() -> None:
-    """Bytes come in no other way."""
+    """Sizes in bytes are never anything else."""
     wrongs: list[Any] = [-1, 1.5, "1"]
     for wrong in wrongs:
         with pytest.raises(ValueError, match="whole number"):
@@ -123,7 +123,7 @@ def test_sizes_are_whole_numbers_from_0_on() -> None:
 
 
 @pytest.mark.parametrize("seconds", [1e20, -1e20, float("nan")])
-def test_a_time_that_no_calendar_has_is_none(seconds: float) -> None:
+def test_a_time_beyond_the_calendar_is_none(seconds: float) -> None:
     """Archives hold any number in their time fields."""
     assert utc_from_timestamp(seconds) is None
 

@@ -1,4 +1,4 @@
-"""Sums of blocks: the same however an archive came, and as many as it has blocks."""
+"""Sums of blocks: independent of how an archive arrived, and one for each block."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CUTS = st.lists(st.integers(0, len(CONTENT)) | st.sampled_from([BLOCK_BYTES, 2 *
 
 @given(SIZES, CUTS)
 def test_sums_do_not_depend_on_how_the_archive_came(size: int, cuts: list[int]) -> None:
-    """In one piece or in many, of whatever lengths, each block has the CRC-32 that gzip would give it."""
+    """In one piece or many, of any lengths, each block has the CRC-32 that gzip would give it."""
     running = RunningSums(zlib.crc32)
     edges = sorted({0, size, *(cut for cut in cuts if cut < size)})
     for begin, end in pairwise(edges):
@@ -36,7 +36,7 @@ def test_sums_do_not_depend_on_how_the_archive_came(size: int, cuts: list[int]) 
 
 
 @pytest.mark.parametrize(("size", "sums"), [(0, 4), (1, 0), (BLOCK_BYTES, 8), (BLOCK_BYTES + 1, 4), (5, 3)])
-def test_there_are_as_many_as_blocks(size: int, sums: int) -> None:
-    """Any other number is none."""
+def test_there_are_as_many_sums_as_blocks(size: int, sums: int) -> None:
+    """Any other number of sums is refused."""
     with pytest.raises(ValueError, match="not the sums"):
         BlockSums(size, bytes(sums))

@@ -89,7 +89,7 @@ def test_order_does_not_matter(here: list[InventoryEntry], there: list[Inventory
 
 @given(sides(complete_entries))
 def test_a_side_compared_with_itself_is_synchronized(side: list[InventoryEntry]) -> None:
-    """Everything with a digest is synced with itself, and there is nothing to report."""
+    """Every archive with a digest is synced with itself, and nothing is reported."""
     report = compare(side, side)
 
     assert report.is_synchronized
@@ -159,11 +159,13 @@ def test_without_a_digest_nothing_is_ever_synced(here: list[InventoryEntry]) -> 
 
 
 @given(sides(stored_entries), sides(entries))
-def test_what_is_damaged_there_is_never_in_sync(here: list[InventoryEntry], there: list[InventoryEntry]) -> None:
+def test_an_archive_damaged_on_the_server_is_never_in_sync(
+    here: list[InventoryEntry], there: list[InventoryEntry]
+) -> None:
     """
-    Knowing of damage moves a name from synced or unverified to damaged, and no other.
+    Damage on the server moves a name from synced or unverified to damaged, and no other name.
 
-    Other bytes stay differing, since sending them would be a conflict, and what the client has not stays extra.
+    Other bytes stay differing, since sending them would be a conflict; names that the client lacks stay extra.
     """
     told, untold = compare(here, there), compare([entry._replace(is_damaged=False) for entry in here], there)
     damaged = {(entry.type, entry.name) for entry in here if entry.is_damaged}
@@ -191,7 +193,7 @@ def test_equal_bytes_under_two_names_stay_two(type: BackupType, two: list[str], 
 
 
 def test_a_name_given_twice_by_the_client_is_refused() -> None:
-    """Which of the two would count is anybody's guess, so neither does."""
+    """Neither counts, since choosing one would be a guess."""
     twice = [entry_of(BackupType.INC, "a.tar.gz", content) for content in (b"1", b"2")]
 
     with pytest.raises(DuplicateEntry) as caught:
@@ -202,7 +204,7 @@ def test_a_name_given_twice_by_the_client_is_refused() -> None:
 
 @given(entries, st.lists(stored_entries, min_size=1, max_size=4))
 def test_of_several_profiles_with_a_name_the_best_counts(mine: InventoryEntry, stored: list[InventoryEntry]) -> None:
-    """One that has the client's bytes whole makes it synced; else one that has them damaged; else the first counts."""
+    """An undamaged one with the client's bytes makes it synced; else a damaged one with them counts; else the first."""
     stored = [entry._replace(type=mine.type, name=mine.name) for entry in stored]
 
     (judged,) = pair(stored, [mine])
@@ -220,7 +222,7 @@ def is_known_same(mine: InventoryEntry, theirs: InventoryEntry) -> bool:
 
 
 def test_millions_of_names_come_in_batches() -> None:
-    """None of which is longer than what fits into memory; together they are all, in order."""
+    """No batch is longer than fits into memory; together they are complete and in order."""
     side = [InventoryEntry(BackupType.FULL, f"{number:06}.tar.gz") for number in range(3 * JUDGED_AT_ONCE + 1)]
 
     batches = list(pair(side, []))
@@ -250,7 +252,7 @@ def test_md5_alone_syncs_and_sha256_overrules_it() -> None:
 
 
 def test_another_size_differs_even_without_a_digest() -> None:
-    """A size is enough to tell that two archives are not the same."""
+    """A size is enough to tell two archives apart."""
     stored = entry_of(BackupType.FULL, "a.tar.gz", b"content")
     longer = InventoryEntry(BackupType.FULL, "a.tar.gz", 8)
 
@@ -258,7 +260,7 @@ def test_another_size_differs_even_without_a_digest() -> None:
 
 
 def test_every_bucket_but_the_synced_has_words_for_what_is_wrong() -> None:
-    """The lines that the original's clients print begin with them."""
+    """The lines that the original's clients print begin with these words."""
     assert Bucket.SYNCED.issue is None
     assert Bucket.MISSING_REMOTE.issue == "Missing on remote"
     assert len({bucket.issue for bucket in Bucket}) == len(Bucket)
@@ -266,7 +268,7 @@ def test_every_bucket_but_the_synced_has_words_for_what_is_wrong() -> None:
 
 @given(sides(stored_entries), sides(entries))
 def test_the_place_of_every_name_can_be_looked_up(here: list[InventoryEntry], there: list[InventoryEntry]) -> None:
-    """At once, and not by going through lists, as pushing a hundred thousand archives would otherwise do for each."""
+    """At once, not by searching lists, which a push of a hundred thousand archives would repeat for each."""
     report = compare(here, there)
 
     assert Counter((*place, bucket.value) for place, bucket in report.places().items()) == places(report)

@@ -1,4 +1,4 @@
-"""Notes on an archive: which it may have, and how many fit."""
+"""Notes on an archive: which are allowed, and how many fit."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ LINES = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_si
 
 
 @given(st.lists(LINES, max_size=MAX_NOTES + 20))
-def test_what_fits_may_be_kept_and_counts_the_rest(notes: list[str]) -> None:
-    """However many and long they are; in their order, and none is lost without a word."""
+def test_fitting_notes_are_kept_and_the_rest_counted(notes: list[str]) -> None:
+    """However many and long they are; in order, and any that do not fit are counted."""
     kept = fitting(notes)
 
     assert check_notes(kept) == kept
@@ -27,7 +27,7 @@ def test_what_fits_may_be_kept_and_counts_the_rest(notes: list[str]) -> None:
 
 
 @pytest.mark.parametrize("note", ["", "  ", "a\nb", "\x1b[31m", "\udcff", "x" * 1001])
-def test_a_note_is_a_line_of_plain_writing(note: str) -> None:
-    """Nothing that talks to a terminal, nor a book."""
+def test_a_note_is_a_line_of_printable_characters(note: str) -> None:
+    """No control characters for a terminal, and not too long."""
     with pytest.raises(ValueError, match="a note"):
         check_notes([note])

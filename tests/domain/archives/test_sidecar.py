@@ -1,4 +1,4 @@
-"""The side-car keeps all there is to know, and nothing unreadable gets through."""
+"""The side-car keeps everything known of an archive, and an unreadable one is refused."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ archives = st.builds(
 
 
 def members_of(archive: BackupArchive) -> dict[str, Any]:
-    """The members of its side-car, without the sum, which would not be right of other ones."""
+    """The members of its side-car, without the sum, which would be wrong after a change."""
     members: dict[str, Any] = json.loads(encode(archive))
     del members["sum"]
     return members
@@ -82,7 +82,7 @@ def test_it_is_json_for_people() -> None:
     assert text.count("\n") > 10
 
 
-def test_members_of_a_later_version_are_passed_over() -> None:
+def test_members_of_a_later_version_are_ignored() -> None:
     """What a newer server adds does not keep an older one from reading the rest."""
     archive = make_archive()
     members = members_of(archive) | {"held_until": "something"}
@@ -91,7 +91,7 @@ def test_members_of_a_later_version_are_passed_over() -> None:
 
 
 def test_a_side_car_of_the_first_version_is_read() -> None:
-    """It knows neither roots nor parents; nothing is said of them."""
+    """It has neither roots nor parents, so the archive has none."""
     archive = make_archive()
     members = members_of(archive)
     for name in ("parent", "snapshot_before", "snapshot_after", "notes"):
@@ -142,13 +142,13 @@ def test_a_wrong_member_makes_it_unreadable(change: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b'{"format": 1}', b"1"])
 def test_anything_else_is_refused(content: bytes) -> None:
-    """Cut, empty and foreign files are not side-cars."""
+    """Truncated, empty and foreign files are not side-cars."""
     with pytest.raises(InvalidSidecar):
         decode(content)
 
 
-def test_no_changed_byte_passes_for_the_truth() -> None:
-    """Whichever bit of a side-car is flipped, it is refused, or says what it said."""
+def test_a_flipped_bit_is_noticed() -> None:
+    """Whichever bit of a side-car is flipped, it is refused, or reads as before."""
     archive = evolve(make_archive(), lineage=Lineage((BackupType.FULL, "a.tar.gz"), "0a" * 32, "1b" * 32))
     whole = encode(archive)
     unnoticed = 0
@@ -160,13 +160,13 @@ def test_no_changed_byte_passes_for_the_truth() -> None:
                 assert decode(bytes(changed)) == archive, (position, bit)
             except InvalidSidecar:
                 continue
-            unnoticed += 1  # a space that became another, for example
+            unnoticed += 1  # for example a space that became other whitespace
 
     assert unnoticed < len(whole)
 
 
-def test_a_doubtful_one_is_read_when_it_is_asked_for() -> None:
-    """Whoever can hold it against the bytes may want to know what it says."""
+def test_a_doubtful_side_car_is_read_on_request() -> None:
+    """A caller that can compare it with the bytes may want to read it."""
     archive = make_archive()
     changed = encode(archive).replace(b"2026-11-23", b"2026-11-24")
 
@@ -176,7 +176,7 @@ def test_a_doubtful_one_is_read_when_it_is_asked_for() -> None:
 
 
 def test_the_sum_is_that_of_the_rest_whatever_it_is_called() -> None:
-    """A later version's members are in its sum, and are checked by this one, however they are laid out."""
+    """The sum covers members of a later version, and this version checks it, however they are laid out."""
     members: dict[str, Any] = {**members_of(make_archive()), "held_until": "somewhen"}
     text = json.dumps(members, ensure_ascii=False, indent=2).encode()
     summed = json.dumps({**members, "sum": hashlib.sha256(text).hexdigest()}).encode()

@@ -1,4 +1,4 @@
-"""The ladder of evidence, restore points and plans, over archives that exist on paper only."""
+"""The steps of evidence, restore points and plans, over made-up archives."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def no_fit(child: BackupArchive, parent: BackupArchive) -> Compatibility:
 
 
 def fits_only(*pairs: tuple[BackupArchive, BackupArchive]) -> Fits:
-    """A fit of these pairs of child and parent, and of no other."""
+    """A fit for these pairs of child and parent, and for no other."""
     known = {(child.id, parent.id) for child, parent in pairs}
     return lambda child, parent: any_fit(child, parent) if (child.id, parent.id) in known else no_fit(child, parent)
 
@@ -80,7 +80,7 @@ def link(
     return link_archives(archives, rules or ProfileRules(), fit)[child.id]
 
 
-# -- what contents tell ----------------------------------------------------------------------------------------------
+# -- evidence in the contents ----------------------------------------------------------------------------------------
 
 
 def nothing_carried(*_: BackupArchive) -> tuple[bytes, ...]:
@@ -108,7 +108,7 @@ def test_what_lies_between_refutes_a_parent(says: str) -> None:
 
 
 def test_what_refutes_a_parent_need_not_be_in_the_newest_archive_since() -> None:
-    """A DIFF made from what the second INC left behind, in which nothing was new: the first one refutes the FULL."""
+    """A DIFF made from the second INC's snapshot, with nothing new in that INC: the first INC refutes the FULL."""
     full, first, second, child = archive(FULL, 0), archive(INC, 1), archive(INC, 2), archive(DIFF, 3)
 
     def carried(_child: BackupArchive, between: BackupArchive, _base: BackupArchive) -> tuple[bytes, ...]:
@@ -124,7 +124,7 @@ def test_what_refutes_a_parent_need_not_be_in_the_newest_archive_since() -> None
 
 @pytest.mark.parametrize("said", [{}, {"parent": (FULL, "full0.tar.gz")}, {"before": "a"}])
 def test_a_directory_of_an_earlier_time_is_a_doubt_unless_digests_prove_the_link(said: dict[str, Any]) -> None:
-    """Inferred and declared links are uncertain then, and say which directory it is."""
+    """Inferred and declared links are then uncertain, and name the directory."""
     full, child = archive(FULL, 0, after="a"), archive(INC, 1, **said)
 
     link = link_archives((full, child), ProfileRules(), lambda *_: Compatibility(Agreement.FITS, earlier=b"root/d"))[
@@ -137,8 +137,8 @@ def test_a_directory_of_an_earlier_time_is_a_doubt_unless_digests_prove_the_link
 
 
 @pytest.mark.parametrize("says", ["rule", "client"])
-def test_no_parent_is_chosen_for_a_name_that_no_archive_has(says: str) -> None:
-    """It was left out, or is in an archive that is missing: the point restores, and says so for ever."""
+def test_no_parent_is_chosen_for_a_name_in_no_archive(says: str) -> None:
+    """It was left out, or is in a missing archive: the point restores, and always says so."""
     january, february = archive(FULL, 1), archive(FULL, 32)
     child = archive(INC, 33, parent=(FULL, february.id.name) if says == "client" else None)
     later = archive(INC, 34)
@@ -158,8 +158,8 @@ def test_no_parent_is_chosen_for_a_name_that_no_archive_has(says: str) -> None:
     assert (chosen[child.id].parent, chosen[child.id].evidence) == (january.id, Evidence.UNCERTAIN)
 
 
-def test_one_that_has_all_names_is_no_parent_where_a_later_one_carries_another_version() -> None:
-    """January has the lock file that was excluded since; February, which came between, has other contents."""
+def test_an_archive_with_all_names_is_not_the_parent_if_a_later_one_carries_another_version() -> None:
+    """January has the lock file that was excluded since; February, between the two, has other contents."""
     january, february, child = archive(FULL, 1), archive(FULL, 32), archive(INC, 33)
     archives = (january, february, child)
 
@@ -177,7 +177,7 @@ def test_one_that_has_all_names_is_no_parent_where_a_later_one_carries_another_v
 
 
 def test_the_same_snapshot_digest_proves_a_parent() -> None:
-    """Whoever left the snapshot that a dump started from is its parent, whatever the rule says, or lists leave out."""
+    """The archive that left the snapshot is the parent, whatever the rule says or listings leave out."""
     full, first, second = (
         archive(FULL, 1, after="1"),
         archive(INC, 2, before="1", after="2"),
@@ -191,8 +191,8 @@ def test_the_same_snapshot_digest_proves_a_parent() -> None:
         assert (links[second.id].parent, links[second.id].evidence) == (full.id, Evidence.PROVEN)
 
 
-def test_names_that_tar_forgot_keep_nobody_from_the_rest() -> None:
-    """Where directories were renamed tar may have forgotten what is nowhere; no archive is missing, and all is told."""
+def test_names_that_tar_forgot_do_not_keep_the_rest_from_being_restored() -> None:
+    """After renames tar may have forgotten names that are nowhere; no archive is missing, and all of it is reported."""
     full, child = archive(FULL, 1, after="1"), archive(INC, 2, before="1")
     forgotten = Compatibility(Agreement.CONTRADICTS, 2, (b"r/forgotten", b"r/too"), renamed=Renamed.FOUND)
 
@@ -208,8 +208,8 @@ def test_names_that_tar_forgot_keep_nobody_from_the_rest() -> None:
     assert "or never archived by tar, which mistakes renamed directories for each other" in doubt.reason
 
 
-def test_of_several_that_left_the_snapshot_the_newest_before_is_the_parent() -> None:
-    """The same dump stored twice leaves a choice, and the nearest one is taken."""
+def test_of_several_archives_that_left_the_snapshot_the_newest_before_is_the_parent() -> None:
+    """If the same dump is stored twice, the nearest one is taken."""
     early, late, after = (archive(FULL, day, after="1") for day in (1, 2, 4))
     child = archive(INC, 3, before="1")
 
@@ -217,8 +217,8 @@ def test_of_several_that_left_the_snapshot_the_newest_before_is_the_parent() -> 
     assert link(child, (after, child)).parent == after.id
 
 
-def test_a_snapshot_that_nobody_left_makes_an_orphan() -> None:
-    """A digest proves that whatever is stored is not the parent, so none is inferred, nor a declared one believed."""
+def test_a_snapshot_that_no_archive_left_makes_an_orphan() -> None:
+    """The digest proves that no stored archive is the parent, so none is inferred or believed on declaration."""
     full = archive(FULL, 1, after="1")
     child = archive(INC, 2, before="2", parent=(FULL, "full1.tar.gz"))
 
@@ -228,8 +228,8 @@ def test_a_snapshot_that_nobody_left_makes_an_orphan() -> None:
     assert "no stored archive left the snapshot" in found.reason
 
 
-def test_a_declared_parent_counts_where_nobody_knows_what_it_left() -> None:
-    """Its snapshot file may be lost, and its digest with it: that is no proof against what the client said."""
+def test_a_declared_parent_counts_if_its_snapshot_is_unknown() -> None:
+    """Its snapshot file may be lost, and the digest with it: that does not contradict the client."""
     full, other = archive(FULL, 1), archive(INC, 2, after="3")
     child = archive(INC, 3, before="2", parent=(FULL, "full1.tar.gz"))
 
@@ -242,7 +242,7 @@ def test_a_declared_parent_counts_where_nobody_knows_what_it_left() -> None:
 
 
 def test_an_archive_is_not_its_own_parent() -> None:
-    """A snapshot that a dump is said to have started from and left behind proves nothing."""
+    """A snapshot that a dump is said to have both started from and left proves nothing."""
     child = archive(INC, 2, before="1", after="1")
 
     assert link(child, (archive(FULL, 1), child)).evidence is Evidence.ORPHAN
@@ -253,7 +253,7 @@ def test_an_archive_is_not_its_own_parent() -> None:
 
 
 def test_a_declared_parent_that_fits_is_taken() -> None:
-    """The client's word goes before the rule."""
+    """The client's declaration goes before the rule."""
     full, first = archive(FULL, 1), archive(INC, 2)
     child = archive(INC, 3, parent=(FULL, "full1.tar.gz"))
 
@@ -286,7 +286,7 @@ def test_a_declared_parent_that_is_gone_makes_an_orphan(state: ArchiveState | No
         (INC, IncBase.LAST_FULL, "full1.tar.gz"),
     ],
 )
-def test_where_nothing_is_said_the_rule_of_the_profile_decides(
+def test_without_a_declaration_the_rule_of_the_profile_decides(
     type: BackupType, inc_base: IncBase, parent: str
 ) -> None:
     """A DIFF builds on the newest FULL, an INC on what the profile says."""
@@ -308,7 +308,7 @@ def test_without_anything_before_it_an_archive_is_an_orphan() -> None:
 
 
 def test_before_is_by_taken_then_received_then_identity() -> None:
-    """Archives of the same second stay in the order they came in."""
+    """Archives of the same second stay in the order of receipt."""
     full = archive(FULL, 1)
     child = archive(INC, 2, name="b.tar.gz")
     same = archive(INC, 2, name="a.tar.gz")
@@ -319,7 +319,7 @@ def test_before_is_by_taken_then_received_then_identity() -> None:
 
 
 def test_archives_without_listings_are_linked_by_rule() -> None:
-    """A plain chain cannot be checked and is still a chain."""
+    """A plain chain cannot be checked but is still a chain."""
     full, child = archive(FULL, 1, kind=Kind.PLAIN), archive(INC, 2, kind=Kind.PLAIN)
 
     found = link(child, (full, child), lambda child, parent: Compatibility(Agreement.UNKNOWN))
@@ -336,7 +336,7 @@ def test_the_only_other_one_that_fits_is_taken(parent: tuple[BackupType, str] | 
     """
     A parent that its child contradicts gives way to the one archive that the child does not contradict.
 
-    That stays uncertain: what had the same name before may have come back, and been left out.
+    That link stays uncertain: names that existed before may have come back, and been left out.
     """
     full, diff, first = archive(FULL, 0), archive(DIFF, 1), archive(INC, 2)
     child = archive(INC, 3, parent=parent)
@@ -350,7 +350,7 @@ def test_the_only_other_one_that_fits_is_taken(parent: tuple[BackupType, str] | 
 
 
 def test_a_contradiction_that_cannot_be_resolved_leaves_no_parent() -> None:
-    """If none of the others fits, or more than one, nothing is guessed."""
+    """If none of the others fits, or more than one, no parent is guessed."""
     full, first, second = archive(FULL, 0), archive(INC, 1), archive(INC, 2)
     child = archive(INC, 3)
     archives = (full, first, second, child)
@@ -381,11 +381,11 @@ def test_a_bounded_number_of_others_is_tried() -> None:
     assert asked == [archive.id for archive in reversed(archives[-1 - NEAREST_TRIED : -1])]
 
 
-# -- types that are in doubt -----------------------------------------------------------------------------------------
+# -- doubtful types --------------------------------------------------------------------------------------------------
 
 
 def test_a_full_builds_on_nothing() -> None:
-    """A FULL begins a chain, and needs no proof."""
+    """A FULL begins a chain without further proof."""
     full = archive(FULL, 1, before="1", parent=(INC, "inc0.tar.gz"))
 
     found = link(full, (archive(INC, 0), full), never_asked)
@@ -395,7 +395,7 @@ def test_a_full_builds_on_nothing() -> None:
 
 
 def test_a_full_with_unchanged_names_is_doubted_and_linked_if_it_says_to_what() -> None:
-    """It may be an INC sent as a FULL, or its dump left something out; only a lineage tells."""
+    """It may be an INC sent as a FULL, or a FULL that left something out; only its lineage can tell."""
     full, child = archive(FULL, 1, after="1"), archive(FULL, 2, unchanged=True)
     said = evolve(child, lineage=Lineage(snapshot_before="1" * 64))
     missing = evolve(child, lineage=Lineage(snapshot_before="2" * 64))
@@ -414,7 +414,7 @@ def test_a_full_with_unchanged_names_is_doubted_and_linked_if_it_says_to_what() 
 
 
 def test_what_a_full_left_out_makes_its_chain_no_less_proven() -> None:
-    """An excluded name is called unchanged; that nothing is missing behind it is known by digests all the same."""
+    """An excluded name is called unchanged, but the digests still prove that no archive is missing."""
     full, inc = archive(FULL, 1, after="1", unchanged=True), archive(INC, 2, before="1", after="2")
     points = points_of(full, inc)
 
@@ -425,8 +425,8 @@ def test_what_a_full_left_out_makes_its_chain_no_less_proven() -> None:
     )
 
 
-def test_names_that_no_archive_has_are_told_of_a_proven_chain() -> None:
-    """They were excluded, or tar did not see them change: the point restores, and says so."""
+def test_names_in_no_archive_are_reported_for_a_proven_chain() -> None:
+    """They were excluded, or tar missed their change: the point restores, and says so."""
     lacking = Compatibility(Agreement.CONTRADICTS, 2, (b"src/a",))
     full, inc, later = archive(FULL, 1, after="1"), archive(INC, 2, before="1", after="2"), archive(INC, 3, before="2")
     points = points_of(
@@ -446,7 +446,7 @@ def test_names_that_no_archive_has_are_told_of_a_proven_chain() -> None:
 
 
 def test_an_inc_that_holds_all_it_lists_restores_by_itself() -> None:
-    """Without an unchanged name nothing earlier is needed, so a missing parent is no loss; but it is no usual INC."""
+    """Without an unchanged name it needs no earlier archive, so a missing parent is no loss; but it is unusual."""
     child = archive(INC, 2, unchanged=False, before="7")
 
     links = link_archives((archive(FULL, 1), child), ProfileRules(), never_asked)
@@ -458,10 +458,10 @@ def test_an_inc_that_holds_all_it_lists_restores_by_itself() -> None:
 
 
 @pytest.mark.parametrize(("before", "told"), [("1", []), (None, [DoubtKind.NOTHING_UNCHANGED])])
-def test_that_all_of_it_changed_is_no_doubt_where_the_parent_is_proven(
+def test_an_inc_without_unchanged_names_is_not_doubted_if_its_parent_is_proven(
     before: str | None, told: list[DoubtKind]
 ) -> None:
-    """There a dump of a tree in which everything changed builds on its parent like any other."""
+    """A dump of a tree in which everything changed builds on its proven parent like any other."""
     known = (archive(FULL, 1, after="1"), archive(INC, 2, unchanged=False, before=before))
 
     points = restore_points(known, link_archives(known, ProfileRules(), any_fit))
@@ -471,7 +471,7 @@ def test_that_all_of_it_changed_is_no_doubt_where_the_parent_is_proven(
 
 
 def test_other_roots_than_the_parent_are_doubted() -> None:
-    """An archive of another directory in the same chain shows; fewer directories do not."""
+    """An archive of another directory in the same chain is noticed; fewer directories are not."""
     full = archive(FULL, 1, roots=("a", "b"))
     other, fewer = archive(DIFF, 2, roots=("c", "a")), archive(DIFF, 3, roots=("a",))
 
@@ -490,7 +490,7 @@ def points_of(*archives: BackupArchive, fit: Fits = any_fit) -> dict[str, Restor
 
 
 def test_a_point_has_its_path_its_bytes_and_its_weakest_evidence() -> None:
-    """A DIFF jumps over the INCs before it; everything of the path is counted."""
+    """A DIFF skips the INCs before it; everything in the path is counted."""
     points = points_of(
         archive(FULL, 1, after="1"), archive(INC, 2, before="1"), archive(INC, 3), archive(DIFF, 4, before="1")
     )
@@ -502,8 +502,8 @@ def test_a_point_has_its_path_its_bytes_and_its_weakest_evidence() -> None:
     assert all(point.is_restorable and point.fidelity is Fidelity.EXACT for point in points.values())
 
 
-def test_what_stands_in_the_way_of_a_point_stands_in_the_way_of_all_that_build_on_it() -> None:
-    """Damage, a missing parent and unreadable content are told at each point behind, with the archive at fault."""
+def test_an_obstacle_of_a_point_is_one_for_all_points_that_build_on_it() -> None:
+    """Damage, a missing parent and unreadable content are reported at each later point, with the archive at fault."""
     for broken, kind in (
         (archive(INC, 2, state=ArchiveState.DAMAGED), ObstacleKind.DAMAGED),
         (archive(INC, 2, before="9"), ObstacleKind.MISSING_PARENT),
@@ -518,7 +518,7 @@ def test_what_stands_in_the_way_of_a_point_stands_in_the_way_of_all_that_build_o
 
 
 def test_a_contradicted_point_does_not_restore() -> None:
-    """Names that are nowhere are an obstacle."""
+    """Names in no archive are an obstacle."""
     point = points_of(archive(FULL, 1), archive(INC, 2), fit=no_fit)["inc2"]
 
     assert [obstacle.kind for obstacle in point.obstacles] == [ObstacleKind.CONTRADICTED]
@@ -526,7 +526,7 @@ def test_a_contradicted_point_does_not_restore() -> None:
 
 
 def test_archives_that_build_on_each_other_restore_nothing() -> None:
-    """A circle, as only a liar declares it, is an obstacle and no endless loop."""
+    """A circle, which only false declarations make, is an obstacle and not an endless loop."""
     one, other = archive(INC, 1, before="1", after="2"), archive(INC, 2, before="2", after="1")
     behind = archive(INC, 3, parent=(INC, "inc2.tar.gz"))
     links = link_archives((one, other, behind), ProfileRules(), any_fit)
@@ -539,7 +539,7 @@ def test_archives_that_build_on_each_other_restore_nothing() -> None:
 
 
 def test_a_plain_archive_makes_an_overlay_of_all_behind_it() -> None:
-    """Deletions are unknown from there on."""
+    """From there on, deletions are unknown."""
     points = points_of(archive(FULL, 1), archive(INC, 2, kind=Kind.PLAIN), archive(INC, 3), archive(DIFF, 4))
 
     assert [point.fidelity for point in points.values()] == [
@@ -551,7 +551,7 @@ def test_a_plain_archive_makes_an_overlay_of_all_behind_it() -> None:
 
 
 def test_a_thousand_points_in_one_chain_share_their_paths() -> None:
-    """No point spells out what the one before it knows already, and all of them can be asked for."""
+    """No point repeats the path of the one before it, and every path can still be read."""
     archives = [archive(FULL, 0)] + [archive(INC, day) for day in range(1, 1000)]
     Random(1).shuffle(archives)
 
@@ -566,7 +566,7 @@ def test_a_thousand_points_in_one_chain_share_their_paths() -> None:
 
 
 def test_a_plan_is_for_the_newest_point_at_or_before_the_time() -> None:
-    """Exactly then counts as before; nothing said means the newest of all; an archive means its own point."""
+    """The exact time counts as before; no time means the newest of all; an archive means its own point."""
     points = tuple(points_of(archive(FULL, 1), archive(INC, 3)).values())
 
     for at, name in (
@@ -578,8 +578,8 @@ def test_a_plan_is_for_the_newest_point_at_or_before_the_time() -> None:
         assert plan_restore(points, at).archives[-1].name == name
 
 
-def test_no_older_state_is_given_for_the_one_that_was_asked_for() -> None:
-    """A point that does not restore is refused with the reasons and with those that do, nearest first."""
+def test_no_older_state_replaces_the_requested_one() -> None:
+    """A point that does not restore is refused with the reasons and the points that restore, the nearest first."""
     points = tuple(
         points_of(archive(FULL, 1), archive(DIFF, 2), archive(INC, 9, before="9"), archive(DIFF, 10)).values()
     )
@@ -596,7 +596,7 @@ def test_no_older_state_is_given_for_the_one_that_was_asked_for() -> None:
 
 
 def test_a_time_before_everything_has_no_point() -> None:
-    """The error says from when on there are points."""
+    """The error gives the time of the earliest point."""
     points = tuple(points_of(archive(FULL, 1)).values())
 
     with pytest.raises(PointNotFound, match="earliest was taken at 2026-01-02"):
@@ -607,8 +607,8 @@ def test_a_time_before_everything_has_no_point() -> None:
         plan_restore(())
 
 
-def test_what_is_dated_ahead_of_its_receipt_hides_nothing() -> None:
-    """A clock that was wrong, a slip in a name: it counts as of its receipt."""
+def test_an_archive_dated_ahead_of_its_receipt_hides_no_other() -> None:
+    """A wrong clock, a slip in a name: the archive counts as of its receipt."""
     ahead = evolve(archive(FULL, 300), received_at=START + timedelta(days=2))
     slightly = evolve(archive(FULL, 5), received_at=START + timedelta(days=4))
     points = tuple(points_of(archive(FULL, 1), archive(INC, 3), ahead).values())
@@ -625,7 +625,7 @@ def test_what_is_dated_ahead_of_its_receipt_hides_nothing() -> None:
     assert plan_restore(points_of(archive(FULL, 4), slightly).values()).point.archive == slightly
 
 
-def test_what_is_dated_ahead_stands_in_the_order_by_its_receipt() -> None:
+def test_an_archive_dated_ahead_is_ordered_by_its_receipt() -> None:
     """The next INC builds on it, and an INC of a FULL that is dated ahead finds it."""
     inc_ahead = evolve(archive(INC, 900), received_at=START + timedelta(days=3))
     full_ahead = evolve(archive(FULL, 900), received_at=START + timedelta(days=1))
@@ -646,7 +646,7 @@ def test_what_is_dated_ahead_stands_in_the_order_by_its_receipt() -> None:
 
 
 def test_chains_hold_every_archive_once() -> None:
-    """A FULL with all that builds on it; what builds on nothing known is a chain that is not whole."""
+    """A FULL with all that builds on it; an archive without a known parent begins a chain that is not whole."""
     archives = (archive(FULL, 1), archive(INC, 2), archive(FULL, 3), archive(INC, 4), archive(INC, 5, before="9"))
     lost = archive(INC, 6, parent=(INC, "inc5.tar.gz"))
 
@@ -660,7 +660,7 @@ def test_chains_hold_every_archive_once() -> None:
     assert [chain.is_whole for chain in found] == [True, True, False]
 
 
-# -- whatever comes in -----------------------------------------------------------------------------------------------
+# -- any archives ----------------------------------------------------------------------------------------------------
 
 digests = st.sampled_from([None, "1", "2", "3"])
 names = st.sampled_from(["a", "b", "c", "d"])
@@ -687,7 +687,7 @@ def profiles(draw: st.DrawFn) -> list[BackupArchive]:
 
 
 def by_name(child: BackupArchive, parent: BackupArchive) -> Compatibility:
-    """A fit that depends on the two and on nothing else."""
+    """A fit that depends on the two archives and on nothing else."""
     verdicts = list(Agreement)
     return Compatibility(verdicts[sum(map(ord, child.id.name + parent.id.type.value + parent.id.name)) % 3])
 
@@ -696,7 +696,7 @@ def by_name(child: BackupArchive, parent: BackupArchive) -> Compatibility:
 def test_links_do_not_depend_on_the_order_of_arrival(
     archives: list[BackupArchive], random: Random, inc_base: IncBase
 ) -> None:
-    """The same archives have the same links, in the same order, however they come in."""
+    """The same archives have the same links, in the same order, however they arrive."""
     shuffled = random.sample(archives, len(archives))
 
     links = link_archives(archives, ProfileRules(inc_base), by_name)
@@ -708,7 +708,7 @@ def test_links_do_not_depend_on_the_order_of_arrival(
 
 @given(profiles(), st.sampled_from(IncBase))
 def test_a_restorable_point_has_a_whole_path(archives: list[BackupArchive], inc_base: IncBase) -> None:
-    """It leads from one that builds on nothing, each the parent of the next; any other point says why not."""
+    """It begins at an archive without a parent, and each is the parent of the next; any other point gives a reason."""
     stored = {one.id: one for one in archives if one.state is ArchiveState.STORED}
     links = link_archives(archives, ProfileRules(inc_base), by_name)
 

@@ -1,4 +1,4 @@
-"""Comparing listings as the archives have them, against the rule told with every listing taken apart."""
+"""Comparing listings through tables, against the rule applied to every parsed listing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def listed(path: bytes, names: dict[bytes, Mark], renames: tuple[Rename, ...]) -
     )
 
 
-# Mostly unchanged, as of dumps, so that most listings are equal but for what is in the archive.
+# Mostly unchanged, as in dumps, so that most listings are equal except for what is in the archive.
 marks = st.sampled_from([Mark.UNCHANGED, Mark.UNCHANGED, Mark.UNCHANGED, Mark.HERE, Mark.HERE, Mark.DIRECTORY])
 names = st.fixed_dictionaries({}, optional=dict.fromkeys(NAMES, marks))
 steps = st.lists(st.tuples(st.sampled_from([*PATHS, b""]), st.sampled_from([*PATHS, b""])), max_size=3)
@@ -59,7 +59,7 @@ def listings(members: list[Member]) -> list[tuple[bytes, Dumpdir]]:
 @settings(max_examples=500)
 @given(archives(), archives(), st.booleans())
 def test_a_fit_is_what_the_rule_says(child: list[Member], parent: list[Member], is_base: bool) -> None:
-    """The same verdict for the same reasons, whatever listings there are."""
+    """The same verdict for the same reasons, whatever the listings."""
     verdict, lacking, renamed, is_open = fit_by_the_rule(listings(child), listings(parent), is_base=is_base)
 
     found = fit(archive(*child), archive(*parent), is_base=is_base)

@@ -31,8 +31,8 @@ def test_profiles_that_pass(name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["", ".", "..", ".hidden", "-x", "_x", "a/b", "a b", "é", "a\n", "a\0", "x" * 65, "a%2f"]
 )
-def test_profiles_that_do_not(name: str) -> None:
-    """Anything that could mean something to a file system, a shell or a URL is refused with the rule."""
+def test_profiles_that_are_refused(name: str) -> None:
+    """A name with a meaning to a file system, a shell or a URL is refused with the broken rule."""
     with pytest.raises(InvalidName, match="profile name"):
         check_profile(name)
 
@@ -83,8 +83,8 @@ def test_archive_names_that_pass(name: str) -> None:
         (unicodedata.normalize("NFD", "été.tar.gz"), "normal form C"),
     ],
 )
-def test_archive_names_that_do_not(name: str, rule: str) -> None:
-    """Each is refused with the rule it broke."""
+def test_archive_names_that_are_refused(name: str, rule: str) -> None:
+    """The error names the broken rule."""
     with pytest.raises(InvalidName, match="archive name") as caught:
         check_archive_name(name)
 
@@ -93,11 +93,11 @@ def test_archive_names_that_do_not(name: str, rule: str) -> None:
 
 @given(st.text(max_size=210) | st.text(max_size=20).map(lambda text: f"{text}.tar.gz"))
 def test_what_passes_is_one_safe_path_component(name: str) -> None:
-    """Whatever the rule lets through has no separator, no control or format character, and is not a dot name."""
+    """A name that passes has no separator, no control or format character, and is not a dot name."""
     try:
         check_archive_name(name)
     except InvalidName as error:
-        str(error).encode()  # the sentence can always be sent
+        str(error).encode()  # the message can always be sent
         return
 
     assert not set(name) & set("/\\\0'\"$`;&|<>*?[]{}!#~%^:\n\r\t")
@@ -117,7 +117,7 @@ def test_what_passes_is_one_safe_path_component(name: str) -> None:
     ],
 )
 def test_the_time_in_a_name_is_found(name: str) -> None:
-    """The usual ways to write a time into a file's name are understood."""
+    """The usual formats of a time in a file name are understood."""
     assert time_in_name(name) == datetime(2025, 11, 21, 9, 7, 19, tzinfo=UTC)
 
 
@@ -131,7 +131,7 @@ def test_a_name_without_a_whole_time_has_none(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["full_2025-11-21.tar.gz", "a20251121-1.tar.gz", "12345678-2025.11.21.tar.gz"])
 def test_the_day_in_a_name_is_found(name: str) -> None:
-    """As days are written, in the zone that is meant."""
+    """The usual formats of a day are understood, in the given zone."""
     begin, end = datetime(2025, 11, 20, 23, tzinfo=UTC), datetime(2025, 11, 21, 22, 59, 59, 999_999, tzinfo=UTC)
 
     assert day_in_name(name, ZoneInfo("Europe/Paris")) == (begin, end)
@@ -141,12 +141,12 @@ def test_the_day_in_a_name_is_found(name: str) -> None:
     "name", ["backup.tar.gz", "2025-1121.tar.gz", "20251399.tar.gz", "2025-02-30.tar.gz", "1.tar.gz"]
 )
 def test_a_name_without_a_day_has_none(name: str) -> None:
-    """Nor has one whose day no calendar has."""
+    """A day that does not exist in the calendar is not one either."""
     assert day_in_name(name) is None
 
 
 def test_the_time_put_into_a_name_is_found_again() -> None:
-    """A name made by keep-both says when its archive came."""
+    """A name made by keep-both contains the time when its archive was received."""
     moment = datetime(2026, 11, 23, 2, 3, 4, tzinfo=UTC)
 
     name = with_time("backup.tar.gz", moment)
@@ -164,8 +164,8 @@ suffixes = st.sampled_from([".tar.gz", ".tar.gz\n", ".TAR.GZ", ".tar-gz", ""])
 @example("a" * 194, ".tar.gz")
 @example("a", ".tar.gz\n")
 @example("", ".tar.gz")
-def test_the_short_way_to_judge_a_name_is_the_long_one(stem: str, suffix: str) -> None:
-    """What the pattern of common names lets pass the rules do, and what it does not the rules judge."""
+def test_the_fast_check_of_a_name_agrees_with_the_rules(stem: str, suffix: str) -> None:
+    """The pattern of common names accepts only names that the rules accept; the rules judge all others."""
     assert outcome(check_archive_name, stem + suffix) == outcome(judged_closely, stem + suffix)
 
 

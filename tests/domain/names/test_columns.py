@@ -1,4 +1,4 @@
-"""Names in columns: what they tell of a member is what its headers say, read in the long way."""
+"""Names in columns: they agree with the headers of each member, fully parsed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def is_told(record: MemberRecord, member: Member) -> bool:
 
 @pytest.mark.parametrize("name", sorted(WHOLE))
 def test_the_names_are_those_of_the_members(name: str) -> None:
-    """In every way of writing a tar that there is."""
+    """In every way of writing a tar."""
     for record in records(WHOLE[name][1]):
         assert is_told(record, read_member(record))
 
@@ -57,7 +57,7 @@ def test_the_names_are_those_of_the_members(name: str) -> None:
 @pytest.mark.parametrize("format", ["gnu", "posix"])
 @pytest.mark.parametrize("seed", range(3))
 def test_listings_are_those_of_the_directories(tmp_path: Path, format: str, seed: int) -> None:
-    """With unchanged names and renames, also of names that need a header of their own."""
+    """With unchanged names and renames, also for names that need a header of their own."""
     for tar in dumps(tmp_path, format, seed):
         found = records(tar)
         members = [read_member(record) for record in found]
@@ -70,8 +70,8 @@ def test_listings_are_those_of_the_directories(tmp_path: Path, format: str, seed
 
 @pytest.mark.parametrize("name", sorted(WHOLE))
 @pytest.mark.parametrize("seed", range(20))
-def test_broken_headers_tell_no_other_name(name: str, seed: int) -> None:
-    """Whatever is read in the short way reads the same in the long one, or is not to be read at all there."""
+def test_broken_headers_give_no_other_name(name: str, seed: int) -> None:
+    """What the fast way reads, the full parser reads the same, or refuses."""
     rng = random.Random(seed)
     for record in records(WHOLE[name][1])[:3]:
         headers = bytearray(record.headers[:4_096])
@@ -87,8 +87,8 @@ def test_broken_headers_tell_no_other_name(name: str, seed: int) -> None:
         assert is_told(bad, member)
 
 
-def test_what_looks_like_a_listing_in_another_record_is_none() -> None:
-    """The value of an attribute may say whatever it wants."""
+def test_a_record_that_looks_like_a_listing_is_not_one() -> None:
+    """The value of an attribute may contain anything."""
     decoy = {b"SCHILY.xattr.user.x": b"20 GNU.dumpdir=Yx\0\0\n", b"mtime": b"1.5"}
     for records_of in (decoy, decoy | {b"GNU.dumpdir": b"Ya\0\0"}):
         record = records(pax(records_of) + header(b"d/", 0, b"5") + END)[0]
@@ -96,7 +96,7 @@ def test_what_looks_like_a_listing_in_another_record_is_none() -> None:
 
 
 def test_a_listing_that_is_malformed_is_found_when_it_is_read() -> None:
-    """The name is told all the same. Versions before stored such archives; now they are refused."""
+    """The name is given all the same. Earlier versions stored such archives; now they are refused."""
     record = MemberRecord(0, pax({b"GNU.dumpdir": b"Ra\0Yb\0\0"}) + header(b"d/", 0, b"5"), True)
 
     letter, path, extra, _ = named(record)
@@ -107,7 +107,7 @@ def test_a_listing_that_is_malformed_is_found_when_it_is_read() -> None:
 
 
 def test_an_empty_listing_is_a_listing() -> None:
-    """A directory without names is another thing than one whose names nobody wrote down."""
+    """A directory without names differs from one without a listing."""
     for tar in (
         pax({b"GNU.dumpdir": b"\0"}) + header(b"d/", 0, b"5"),
         pax({b"GNU.dumpdir": b""}) + header(b"d/", 0, b"5"),
@@ -119,7 +119,7 @@ def test_an_empty_listing_is_a_listing() -> None:
 
 
 def test_tables_are_of_bounded_length() -> None:
-    """However many members there are; each of them once, in order."""
+    """However many members they are; each of them once, in order."""
     found = records(b"".join(header(b"f%d" % number) for number in range(TABLE_MEMBERS + 7)) + END)
 
     lengths = [len(names.paths) for names in tables(found)]
@@ -128,7 +128,7 @@ def test_tables_are_of_bounded_length() -> None:
     assert [path for names in tables(found) for path in names.paths] == [b"f%d" % n for n in range(len(found))]
 
 
-def test_a_listing_that_is_written_reads_as_it_was() -> None:
+def test_a_written_listing_reads_back_the_same() -> None:
     """With a circle of renames through the temporary name."""
     listing = Dumpdir(
         {b"a": Mark.HERE, b"b": Mark.UNCHANGED, b"c": Mark.DIRECTORY},
@@ -145,8 +145,8 @@ def test_a_listing_that_is_written_reads_as_it_was() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(WHOLE))
-def test_what_stands_as_it_would_be_written_is_taken_as_it_stands(name: str) -> None:
-    """The bytes of the tar are those that writing headers and copying data would give, but for the order in a pax."""
+def test_members_that_would_be_written_alike_are_copied(name: str) -> None:
+    """The bytes of the tar equal rewritten headers and copied data, except for the order within a pax header."""
     tar = WHOLE[name][1]
     for record in records(tar):
         assert_stands(tar, record)
@@ -163,7 +163,7 @@ def assert_stands(tar: bytes, record: MemberRecord) -> None:
     if size < 0:
         drop_times(stands, 0)
     written = with_path(record, member.path)
-    if b" path=" in written:  # the name in front of it, and the order of the records, may be others
+    if b" path=" in written:  # the name in front of it, and the order of the records, may differ
         again = read_member(MemberRecord(record.at, written, False))
         assert evolve(again, data_at=member.data_at) == member
         assert member.path.decode()
@@ -174,7 +174,7 @@ def assert_stands(tar: bytes, record: MemberRecord) -> None:
 @pytest.mark.parametrize("format", ["gnu", "posix"])
 @pytest.mark.parametrize("seed", range(3))
 def test_directories_of_dumps_lose_their_listing_and_nothing_else(tmp_path: Path, format: str, seed: int) -> None:
-    """Whether there are times beside the listing, a long name, or nothing."""
+    """Whether the header has times beside the listing, a long name, or nothing else."""
     for tar in dumps(tmp_path, format, seed):
         for record in records(tar):
             if record.is_directory:
@@ -185,8 +185,8 @@ def test_directories_of_dumps_lose_their_listing_and_nothing_else(tmp_path: Path
                 assert b"dumpdir" not in as_directory(record, b"e")
 
 
-def test_nearly_all_of_a_dump_stands_as_it_would_be_written(tmp_path: Path) -> None:
-    """Ordinary files and links, under names of ASCII that are not long in either format, under any in posix."""
+def test_nearly_all_members_of_a_dump_are_copied(tmp_path: Path) -> None:
+    """Ordinary files and links, with ASCII names short enough for either format, or any names in posix format."""
     for format in ("gnu", "posix"):
         root = tmp_path / format / "tree"
         root.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Where archives go: no path is a link in one and a directory in the same one or behind it, however it is spelt."""
+"""Footprints: no path is a link in one archive and a directory in the same or a later one, in any spelling."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def guarded(*tars: bytes) -> str | None:
     [b"top/d/x", b"top//d/x", b"top/./d/x", b"./top/d/x", b".//./top/d/./x", b"top/d//x", b"top/d/x/y", b"top/d/x/"],
 )
 @pytest.mark.parametrize("way", ["file", "long name", "pax name", "directory", "listing", "hard link", "link"])
-def test_however_a_path_behind_a_link_is_spelt_it_is_one(spelt: bytes, way: str) -> None:
-    """By whatever member, and by the name of what a hard link is to."""
+def test_a_path_behind_a_link_is_found_in_any_spelling(spelt: bytes, way: str) -> None:
+    """In any kind of member, and as the target of a hard link."""
     second = {
         "file": member(spelt),
         "long name": long_name(spelt) + member(b"top/a"),
@@ -85,7 +85,7 @@ def test_however_a_path_behind_a_link_is_spelt_it_is_one(spelt: bytes, way: str)
 )
 def test_a_directory_over_a_link_goes_through_it(second: bytes) -> None:
     """
-    Before tar makes the directory it empties what the link leads to, and where the link cannot be removed it goes on.
+    Before tar makes the directory it empties the link's target, and if it cannot remove the link it goes on.
     """
     assert "link" in judged(FULL, second + END)
     assert "in the place of a link" in (guarded(FULL, second + END) or "")
@@ -106,8 +106,8 @@ def test_a_directory_over_a_link_goes_through_it(second: bytes) -> None:
         directory(b"top", listing([b"Da"], b"Rtop/a\0T/etc/x\0")),
     ],
 )
-def test_what_is_spelt_upwards_or_absolute_is_not_for_tar(tar: bytes) -> None:
-    """Readers differ in what they make of it, so not even as the only archive."""
+def test_tar_may_not_extract_upward_or_absolute_paths(tar: bytes) -> None:
+    """Readers treat such paths differently, so even a single archive with one is refused."""
     assert "leads upwards" in judged(tar + END) or "is absolute" in judged(tar + END)
     assert "leads upwards" in (guarded(tar + END) or "") or "is absolute" in (guarded(tar + END) or "")
 
@@ -138,14 +138,14 @@ HIDDEN = member(b"top/d/x", b"x")
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_readers_see_differently_is_not_for_tar(tar: bytes, reason: str) -> None:
-    """Behind what one reader steps over another finds members, as GNU tar does when it extracts."""
+def test_tar_may_not_extract_what_readers_disagree_on(tar: bytes, reason: str) -> None:
+    """In data that one reader skips, another finds members, as GNU tar does when it extracts."""
     assert reason in judged(tar + END)
     assert reason in (guarded(tar + END) or "")
 
 
 def test_renames_take_links_along() -> None:
-    """With the directory that they are in, by themselves, and through the temporary name."""
+    """With the directory that contains them, by themselves, and through the temporary name."""
     first = (
         directory(b"top", listing([b"Dsub", b"Yl"]))
         + directory(b"top/sub", b"Yd\0\0")
@@ -171,7 +171,7 @@ def test_renames_take_links_along() -> None:
 
 
 def test_renames_without_end_are_given_up() -> None:
-    """Each of them may double the links there are: that is noticed, and not waited for."""
+    """Each of them may double the number of links: this is detected, and processing stops."""
     ground = Ground({b"a/%d" % number for number in range(5_000)})
 
     def rename_on_and_on() -> None:
@@ -193,8 +193,8 @@ def test_renames_without_end_are_given_up() -> None:
     ],
     ids=["beside it", "longer name", "directory, then link", "link, then file", "dots"],
 )
-def test_what_happens_in_every_tree_is_for_tar(tars: Sequence[bytes]) -> None:
-    """A plan that needs no server stays one that needs none."""
+def test_tar_may_extract_what_every_tree_has(tars: Sequence[bytes]) -> None:
+    """A plan that needs no server still needs none."""
     assert judged(*tars) == ""
     assert guarded(*tars) is None
 
@@ -203,7 +203,7 @@ def test_what_happens_in_every_tree_is_for_tar(tars: Sequence[bytes]) -> None:
 
 
 def does_harm(chain: HostileChain, box: Path, prefix: Sequence[str] = ()) -> bool:
-    """Whether GNU tar, extracting archive by archive, changes anything beside its directory."""
+    """Whether GNU tar, extracting archive by archive, changes anything outside its directory."""
     target = box / "target"
     target.mkdir()
     target.chmod(0o777)
@@ -223,8 +223,8 @@ BLOCKS = 8
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
-def test_whatever_tar_would_do_harm_with_is_objected_to(tmp_path: Path, block: int) -> None:
-    """400 chains; tar does harm with a third of them."""
+def test_every_chain_that_harms_through_tar_is_objected_to(tmp_path: Path, block: int) -> None:
+    """400 chains, of which a third does harm with tar."""
     harmful = 0
     for seed in range(block, 400, BLOCKS):
         box = tmp_path / str(seed)
@@ -238,15 +238,15 @@ def test_whatever_tar_would_do_harm_with_is_objected_to(tmp_path: Path, block: i
             assert judged(*chain.tars), (seed, chain.recipe)
             assert guarded(*chain.tars), (seed, chain.recipe)
         except NotATar:
-            continue  # neither a server nor a client takes it
+            continue  # servers and clients both refuse it
     assert harmful > 400 // BLOCKS // 6
 
 
-def test_a_link_that_cannot_be_removed_is_gone_through(tmp_path: Path) -> None:
+def test_tar_goes_through_a_link_that_it_cannot_remove(tmp_path: Path) -> None:
     """
-    Which is why a directory in its place is enough: here an ordinary user may not write into the folder above it.
+    So a directory in its place is enough: here an ordinary user may not write into the folder above it.
     """
-    require("root", os.geteuid() == 0, "run this as root, which can become somebody else")
+    require("root", os.geteuid() == 0, "run this as root, which can switch to another user")
     tmp_path.chmod(0o777)
     for parent in tmp_path.parents[:-1]:
         parent.chmod(parent.stat().st_mode | 0o011)
@@ -268,7 +268,7 @@ def test_a_link_that_cannot_be_removed_is_gone_through(tmp_path: Path) -> None:
     assert judged(*chain.tars)
 
 
-# -- as it is kept ---------------------------------------------------------------------------------------------------
+# -- as it is stored -------------------------------------------------------------------------------------------------
 
 PATHS = st.binary(max_size=20).map(lambda path: path.replace(b"\0", b"/"))
 
@@ -284,7 +284,7 @@ PATHS = st.binary(max_size=20).map(lambda path: path.replace(b"\0", b"/"))
     st.integers(0, 1 << 20),
 )
 def test_a_footprint_is_kept_as_it_is_or_not_at_all(footprint: Footprint, place: int) -> None:
-    """A flipped bit is no footprint."""
+    """A footprint with a flipped bit is refused."""
     written = footprint_bytes(footprint)
     assert read_footprint(written) == footprint
     assert read_footprint(written).directories == footprint.directories

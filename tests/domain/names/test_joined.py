@@ -30,7 +30,7 @@ def names(*members: tuple[bytes, bytes | None]) -> list[MemberColumns]:
 
 
 def test_a_directory_that_is_listed_again_begins_another_dump() -> None:
-    """As do renames behind the first listing; a directory that comes again without one does not."""
+    """So do renames behind the first listing; a directory that comes again without a listing does not."""
     archive = names(
         (b"r", b"Ya\0\0"),
         (b"r/a", None),
@@ -49,8 +49,8 @@ def test_a_directory_that_is_listed_again_begins_another_dump() -> None:
     assert not any(part.is_joined for part in parts)
 
 
-def test_more_than_anybody_joins_are_not_taken_apart() -> None:
-    """Each part costs the place of its names."""
+def test_too_many_joined_dumps_are_not_taken_apart() -> None:
+    """Each part costs the memory of its names."""
     listing = (b"r", b"Ya\0\0")
 
     assert len(taken_apart(names(*[listing] * MAX_PARTS), LIMIT_BYTES)) == MAX_PARTS
@@ -58,8 +58,8 @@ def test_more_than_anybody_joins_are_not_taken_apart() -> None:
         taken_apart(names(*[listing] * (MAX_PARTS + 1)), LIMIT_BYTES)
 
 
-def test_without_a_table_each_dump_is_seen_apart_as_well() -> None:
-    """For one path, by the directories that it is in."""
+def test_without_a_table_each_dump_is_seen_by_itself() -> None:
+    """For one path, by the directories above it."""
     members = [
         directory(b"r", "Dd Ya"),
         directory(b"r/d", "Yx"),

@@ -1,4 +1,4 @@
-"""Which directories tar does not extract a later archive over as it should, told by their headers in every format."""
+"""Directories that tar does not update properly from a later archive, recognized by their headers in every format."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.support.members import records
 @pytest.mark.parametrize("form", ["gnu", "posix", "ustar", "v7"])
 @pytest.mark.parametrize("listed", [True, False])
 @pytest.mark.parametrize("name", ["closed", "n" * 90 + "/" + "ä" * 40])
-def test_closed_ones(tmp_path: Path, form: str, listed: bool, name: str) -> None:
-    """And no other, whatever headers there are around them; a footprint keeps it."""
+def test_closed_directories(tmp_path: Path, form: str, listed: bool, name: str) -> None:
+    """They and no others, whatever headers surround them; a footprint keeps them."""
     if form == "v7" and len(name) > 10:
-        pytest.skip("it has no names of that length")
+        pytest.skip("this format has no names of that length")
     closed = tmp_path / "top" / name
     closed.mkdir(parents=True)
     (closed / "x").touch()
@@ -36,7 +36,7 @@ def test_closed_ones(tmp_path: Path, form: str, listed: bool, name: str) -> None
 
 @pytest.mark.parametrize("mode", [0o755, 0o700, 0o1777, 0o2711])
 def test_attributes(mode: int) -> None:
-    """By their names; ACLs are none, since tar takes these off."""
+    """By name; ACLs do not count, since tar removes them."""
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, keywords in (("a", ("user.b", "user.a", "system.posix_acl_default")), ("b", ()), ("c", ("user.c",))):

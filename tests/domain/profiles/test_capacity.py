@@ -21,14 +21,14 @@ HELD = [Totals("p", BackupType.FULL, 2, 70, NOW), Totals("p", BackupType.INC, 1,
     ("size", "reserve"), [(GIB, GIB), (19 * GIB, GIB), (20 * GIB, GIB), (100 * GIB, 5 * GIB)], ids=str
 )
 def test_the_reserve_is_the_larger_of_a_gibibyte_and_a_twentieth(size: int, reserve: int) -> None:
-    """Whatever of the medium is used; or what is set."""
+    """However full the medium is; or the reserve is the one that is set."""
     for free in (0, size // 2, size):
         assert Reserve().of(Usage(size - free, free)) == reserve
         assert Reserve(7).of(Usage(size - free, free)) == 7
 
 
 def test_room_is_what_is_free_beside_the_reserve() -> None:
-    """To the byte; what is needed is told with it."""
+    """To the byte; the error says what is needed."""
     check_room(Usage(0, 100), Reserve(40), 60)
     check_room(Usage(0, 100), NO_RESERVE, 100)
 
@@ -54,7 +54,7 @@ def test_room_is_what_is_free_beside_the_reserve() -> None:
 def test_a_quota_is_kept_to_the_last_byte_and_archive(
     rules: ProfileRules, coming: int, setting: str | None, free: int
 ) -> None:
-    """Over all types of the profile; which rule it was and what is free is told."""
+    """Over all types of the profile; the error names the rule and what is free."""
     if setting is None:
         check_quota("p", rules, HELD, coming)
         return

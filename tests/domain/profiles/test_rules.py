@@ -1,4 +1,4 @@
-"""What may differ from profile to profile, and the file that says so."""
+"""The rules of profiles, and the file that sets them."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ def test_the_first_pattern_that_fits_counts_and_all_of_it() -> None:
         ("full_2025-11-28_19-29-39.tar.gz", datetime(2025, 11, 28, 18, 29, 39, tzinfo=UTC)),
         ("full_2025-07-28_19-29-39.tar.gz", datetime(2025, 7, 28, 17, 29, 39, tzinfo=UTC)),
         ("full_2025-11-28T19-29-39Z.tar.gz", datetime(2025, 11, 28, 19, 29, 39, tzinfo=UTC)),
-        ("full_2025-10-26_02-30-00.tar.gz", datetime(2025, 10, 26, 0, 30, tzinfo=UTC)),  # the first of the two
+        ("full_2025-10-26_02-30-00.tar.gz", datetime(2025, 10, 26, 0, 30, tzinfo=UTC)),  # the first pass of that hour
     ],
 )
 def test_a_time_in_a_name_is_of_the_zone_unless_it_says_utc(name: str, expected: datetime) -> None:
-    """Scripts write local times; a Z says that this one did not."""
+    """Scripts write local times; a Z marks one that is not."""
     assert time_in_name(name, PARIS) == expected
 
 
 def test_a_file_of_rules_is_read_in_its_order(tmp_path: Path) -> None:
-    """What is not said of a pattern is as by default."""
+    """A rule that a pattern does not set has its default."""
     file = tmp_path / "profiles.toml"
     file.write_text('["web-*"]\ninc_base = "last-any"\ntime_zone = "Europe/Paris"\n[web-1]\nallow_opaque = true\n')
 
@@ -68,8 +68,8 @@ def test_a_file_of_rules_is_read_in_its_order(tmp_path: Path) -> None:
         ("[web\n", "TOML"),
     ],
 )
-def test_what_is_not_a_rule_is_an_error_that_names_it(tmp_path: Path, text: str, said: str) -> None:
-    """A misspelt rule must not silently not hold."""
+def test_an_unknown_rule_is_an_error_that_names_it(tmp_path: Path, text: str, said: str) -> None:
+    """A misspelt rule must not be ignored silently."""
     file = tmp_path / "profiles.toml"
     file.write_text(text)
 

@@ -38,7 +38,7 @@ def one(tar: bytes) -> Member:
 
 
 def put_together(tar: bytes, headers: list[bytes]) -> bytes:
-    """*tar* with other headers in front of the data of its files."""
+    """*tar* with the headers of its files replaced by *headers*."""
     parts = []
     for found, its in zip(members(tar), headers, strict=True):
         parts += [its, tars.padded(tar[found.data_at : found.data_at + found.stored_bytes])]
@@ -46,7 +46,7 @@ def put_together(tar: bytes, headers: list[bytes]) -> bytes:
 
 
 def odd_tree(root: Path, seed: int) -> None:
-    """A tree with whatever names, modes, owners and times a file system lets one have."""
+    """A tree with any names, modes, owners and times that a file system allows."""
     tars.write_tree(root, seed)
     rng = random.Random(seed)
     names = ["\udcff\udcfe", "new\nline", "\xe4" * 60, "\udce4" * 120, "=", "12 path=x\n", "a" * 100, "b" * 99]
@@ -66,12 +66,12 @@ def under(root: Path, name: bytes) -> Path:
 
 
 def in_tree(root: Path) -> list[bytes]:
-    """The paths of all in a tree, with itself as the empty one."""
+    """The paths of everything in a tree, the tree itself as the empty path."""
     return [b"", *sorted(os.fsencode(path.relative_to(root)) for path in root.rglob("*"))]
 
 
 def outline(root: Path) -> dict[bytes, tuple[object, ...]]:
-    """All of a tree that a restore must give back, hard links as the set of names they are under."""
+    """Everything in a tree that a restore must give back; hard links as the set of their names."""
     found = {name: under(root, name).lstat() for name in in_tree(root)}
     groups: dict[int, list[bytes]] = {}
     for name, its in found.items():
@@ -94,7 +94,7 @@ def outline(root: Path) -> dict[bytes, tuple[object, ...]]:
 @pytest.mark.parametrize("is_incremental", [False, True])
 @pytest.mark.parametrize("seed", range(4))
 def test_members_are_what_was_in_the_tree(tmp_path: Path, format: str, seed: int, is_incremental: bool) -> None:
-    """Names byte for byte, types, modes, owners, sizes, times, links, and where the bytes of each file are."""
+    """Names byte for byte, types, modes, owners, sizes, times, links, and the place of each file's bytes."""
     root = tmp_path / "tree"
     odd_tree(root, seed)
     options = [f"--listed-incremental={tmp_path / 'snapshot'}"] if is_incremental else []
@@ -126,8 +126,8 @@ def test_members_are_what_was_in_the_tree(tmp_path: Path, format: str, seed: int
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format_tells_the_same(tmp_path: Path, format: str) -> None:
-    """The names of a tree that each of them can hold."""
+def test_every_format_gives_the_same_members(tmp_path: Path, format: str) -> None:
+    """For names that each of them can hold."""
     root = tmp_path / "tree"
     (root / ("d" * 60)).mkdir(parents=True)
     (root / ("d" * 60) / ("f" * 30)).write_bytes(b"content")
@@ -144,7 +144,7 @@ def test_every_format_tells_the_same(tmp_path: Path, format: str) -> None:
 
 
 def test_a_prefix_is_joined_in_ustar_only(tmp_path: Path) -> None:
-    """GNU tar has times at that place, which would make the name another one."""
+    """GNU tar has times at that place, which would change the name."""
     path = tmp_path / ("d" * 90) / ("f" * 90)
     path.parent.mkdir()
     path.write_bytes(b"")
@@ -156,8 +156,8 @@ def test_a_prefix_is_joined_in_ustar_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("format", ["gnu", "posix"])
-def test_renames_are_told_in_order(tmp_path: Path, format: str) -> None:
-    """A cycle of three, a move, and a move out of what was moved: carried out in this order, all names fit."""
+def test_renames_are_in_order(tmp_path: Path, format: str) -> None:
+    """A cycle of three, a move, and a move out of a moved directory: carried out in this order, all names fit."""
     root, snapshot = tmp_path / "tree", tmp_path / "snapshot"
     for name in ("a", "b", "c", "d/sub", "gone"):
         (root / name).mkdir(parents=True)
@@ -182,7 +182,7 @@ def test_renames_are_told_in_order(tmp_path: Path, format: str) -> None:
     assert Rename(b"c", b"") in renames
     assert Rename(b"", b"a") in renames
     after = _tree_of(found)
-    # While a name is on its way to another, it is in nobody's way.
+    # A directory with a temporary name is not in the way of any other.
     for rename in (Rename(rename.old or b"*", rename.new or b"*") for rename in renames):
         before = {_moved(path, rename): content for path, content in before.items()}
     assert {path for path in before if path in after} == set(after) - {b"new"}
@@ -199,11 +199,11 @@ def _moved(path: bytes, rename: Rename) -> bytes:
 
 
 def test_unchanged_names_are_marked(tmp_path: Path) -> None:
-    """What stayed as it was since the dump before, what is new, and a directory."""
+    """A name unchanged since the dump before, a new one, and a directory."""
     (tmp_path / "tree" / "folder").mkdir(parents=True)
     (tmp_path / "tree" / "old").write_bytes(b"old")
     create: list[str | Path] = ["--create", f"--listed-incremental={tmp_path / 'snapshot'}", "-C", tmp_path, "tree"]
-    # A file is taken for changed while it is as young as the dump before it, so there may have to be several dumps.
+    # tar takes a file for changed while it is as young as the dump before it, so several dumps may be needed.
     while b"Nold\0" not in gnu_tar(*create):
         pass
     (tmp_path / "tree" / "new").write_bytes(b"new")
@@ -218,7 +218,7 @@ def test_unchanged_names_are_marked(tmp_path: Path) -> None:
     "options", [["--format=gnu"], *(["--format=posix", f"--sparse-version={n}"] for n in ("0.0", "0.1", "1.0"))]
 )
 def test_sparse_files_have_the_size_of_the_file(tmp_path: Path, options: list[str]) -> None:
-    """With more holes than fit the first header; what follows is found behind the stored bytes."""
+    """With more holes than fit the first header; the next member is found behind the stored bytes."""
     with (tmp_path / "holes").open("wb") as file:
         for number in range(200):
             file.seek(number * 16_384)
@@ -236,7 +236,7 @@ def test_sparse_files_have_the_size_of_the_file(tmp_path: Path, options: list[st
 
 
 def test_devices_have_numbers() -> None:
-    """Character and block devices tell which; nothing else has any."""
+    """Only character and block devices have numbers."""
     patch = (329, b"0000005\0" + b"0000021\0")
 
     assert one(header(type=b"3", patch=patch)).device == (5, 17)
@@ -244,7 +244,7 @@ def test_devices_have_numbers() -> None:
     assert one(header(type=b"0", patch=patch)).device is None
 
 
-# -- reading what others write ---------------------------------------------------------------------------------------
+# -- reading what other archivers write ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_devices_have_numbers() -> None:
     ],
 )
 def test_one_name_is_spelt_in_one_way(name: bytes, path: bytes) -> None:
-    """What only spells it differently is taken off; all else stays as it is."""
+    """Redundant spelling is stripped; everything else stays as it is."""
     assert one(header(name)).path == path
     assert one(pax({b"path": name}) + header()).path == path
     assert one(tars.long_name(name) + header()).path == path
@@ -276,8 +276,8 @@ def test_one_name_is_spelt_in_one_way(name: bytes, path: bytes) -> None:
     assert one(header(b"x", type=b"2", patch=(157, name))).link == name
 
 
-def test_pax_records_count_more_than_headers() -> None:
-    """Each that says something of the member; those that cannot be read do not."""
+def test_pax_records_override_headers() -> None:
+    """Each record about the member does, unless it cannot be read."""
     said = {
         b"path": b"p" * 200,
         b"linkpath": b"l" * 200,
@@ -297,14 +297,14 @@ def test_pax_records_count_more_than_headers() -> None:
 
 
 def test_a_pax_size_counts() -> None:
-    """That of the header is 0, or what it has room for."""
+    """The size in the header is then 0, or what its field can hold."""
     tar = pax({b"size": b"600"}) + header(size=0) + bytes(1024) + member(b"next") + END
 
     assert [(its.path, its.stored_bytes) for its in members(tar)] == [(b"file", 600), (b"next", 0)]
 
 
 def test_a_global_header_holds_for_all_behind_it() -> None:
-    """Until another one says otherwise; what a member says of itself counts more. A comment is of no member."""
+    """Until another global header; a member's own records count more. A comment applies to no member."""
     tar = (
         pax({b"comment": b"by git"}, b"g")
         + member(b"a")
@@ -331,7 +331,7 @@ def test_a_global_header_holds_for_all_behind_it() -> None:
 
 
 def test_numbers_beyond_octal_are_read() -> None:
-    """Base 256 for large ones and for those below zero; what is no number is 0."""
+    """Base 256 for large and negative ones; text that is not a number is 0."""
     assert one(header(mtime=tars.base256(1 << 40))).mtime_ns == (1 << 40) * 1_000_000_000
     assert one(header(mtime=tars.base256(-9))).mtime_ns == -9_000_000_000
     assert one(header(patch=(108, b"\x80\0\0\0\xff\xff\xff\xff"))).uid == 0xFFFF_FFFF
@@ -353,13 +353,13 @@ def test_numbers_beyond_octal_are_read() -> None:
     ],
 )
 def test_types_are_what_gnu_tar_makes_of_them(letter: bytes, name: bytes, type: MemberType) -> None:
-    """Unknown ones become files, and a slash at the end of a name makes a directory, as before there was a type."""
+    """Unknown types become files, and a slash at the end of a name makes a directory, as in tars without types."""
     assert one(header(name, type=letter, magic=NO_MAGIC)).type is type
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_all_that_is_a_tar_can_be_read(name: str) -> None:
-    """Every member of the corpus, where its data is, and nothing of it lost."""
+def test_every_tar_of_the_corpus_can_be_read(name: str) -> None:
+    """Every member of the corpus, with the place of its data, and no byte is lost."""
     count, tar = WHOLE[name]
     found = records(tar)
 
@@ -376,7 +376,7 @@ def test_all_that_is_a_tar_can_be_read(name: str) -> None:
 @given(seed=st.integers(0, 1 << 32), name=st.sampled_from(sorted(WHOLE)), flips=st.integers(1, 12))
 @settings(max_examples=400, deadline=None)
 def test_hostile_headers_are_read_or_refused(seed: int, name: str, flips: int) -> None:
-    """Whatever the bytes are, there is a member or the one error, at once."""
+    """Any bytes give a member or the one error, without delay."""
     rng = random.Random(seed)
     for record in records(WHOLE[name][1])[:3]:
         headers = bytearray(record.headers[:4_096])
@@ -395,7 +395,7 @@ def test_hostile_headers_are_read_or_refused(seed: int, name: str, flips: int) -
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_recorded_of_a_broken_tar_can_be_read(name: str) -> None:
+def test_records_of_a_broken_tar_can_be_read(name: str) -> None:
     """Members in front of the damage are as good as others."""
     found: list[MemberRecord] = []
     walk = TarWalk(InspectionLimits(), found.extend)
@@ -433,7 +433,7 @@ def test_what_is_recorded_of_a_broken_tar_can_be_read(name: str) -> None:
     ],
 )
 def test_a_listing_is_read(dumpdir: bytes, listing: Dumpdir) -> None:
-    """Records up to the empty one; letters that nobody knows and names that are none are passed over."""
+    """Records up to the empty one; unknown letters and impossible names are skipped."""
     assert parse_dumpdir(dumpdir) == listing
 
 
@@ -442,7 +442,7 @@ def test_a_listing_is_read(dumpdir: bytes, listing: Dumpdir) -> None:
     [b"Ra\0\0", b"Ra\0Yb\0\0", b"Ta\0\0", b"R\0Ta\0\0", b"Ra\0T\0\0", b"X\0X\0\0", b"X\0Ra\0T\0R\0Tb\0R\0Tc\0\0"],
 )
 def test_renames_that_gnu_tar_refuses_are_refused(dumpdir: bytes) -> None:
-    """It then carries out none of them and removes nothing, so the tree would not be what the archive says."""
+    """GNU tar then carries out none of them and removes nothing, so the tree would not be what the archive says."""
     with pytest.raises(ValueError, match="name"):
         parse_dumpdir(dumpdir)
     with pytest.raises(NotATar, match="listing"):
@@ -460,7 +460,7 @@ def test_renames_that_gnu_tar_refuses_are_refused(dumpdir: bytes) -> None:
 def test_members_under_new_names_extract_like_the_tree(
     tmp_path: Path, format: str, seed: int, folder: bytes, is_incremental: bool
 ) -> None:
-    """Everything but the names is what it was, to GNU tar, which is told nothing special, and to Python."""
+    """Everything except the names is unchanged, for GNU tar without special options and for Python."""
     root, target = tmp_path / "tree", tmp_path / "target"
     odd_tree(root, seed)
     target.mkdir()
@@ -478,7 +478,7 @@ def test_members_under_new_names_extract_like_the_tree(
             for record, its in zip(records(tar), members(tar), strict=True)
         ],
     )
-    # Told to wait with times of directories, because the members of an incremental dump are not in a tree's order.
+    # Directory times are delayed, because the members of an incremental dump are not in the order of a tree.
     options = ["--extract", "--preserve-permissions", "--delay-directory-restore"]
     gnu_tar(*options, "--file=-", "-C", target, stdin=ordinary)
 
@@ -507,7 +507,7 @@ PATHS = [
 @pytest.mark.parametrize("name", WHOLE)
 @pytest.mark.parametrize("path", PATHS)
 def test_another_name_is_all_that_changes(name: str, path: bytes) -> None:
-    """Of every member of the corpus; and what is written says no more of where its data is than is true."""
+    """For every member of the corpus; and the written headers make no false claim about its data."""
     for record in records(WHOLE[name][1]):
         before = read_member(record)
         headers = with_path(record, path)
@@ -524,7 +524,7 @@ def test_another_name_is_all_that_changes(name: str, path: bytes) -> None:
 
 @pytest.mark.parametrize("path", PATHS[1:])
 def test_links_get_their_new_target(path: bytes) -> None:
-    """Hard and symbolic ones, however long and odd it is."""
+    """Hard and symbolic ones, however long and odd the target."""
     for letter in (b"1", b"2"):
         record = records(header(type=letter, patch=(157, b"old")) + END)[0]
 
@@ -537,7 +537,7 @@ def test_links_get_their_new_target(path: bytes) -> None:
 
 @pytest.mark.parametrize("letter", [b"0", b"5", b"2", b"S"])
 def test_times_of_gnu_tar_do_not_stay_in_the_prefix(letter: bytes) -> None:
-    """Readers that know no better would join them to the name, as Python does."""
+    """Readers that do not know them would join them to the name, as Python does."""
     times = b"14524770000\0" * 2
     record = records(header(b"f", type=letter, magic=GNU_MAGIC, patch=(345, times)) + END)[0]
 
@@ -546,7 +546,7 @@ def test_times_of_gnu_tar_do_not_stay_in_the_prefix(letter: bytes) -> None:
 
 
 def test_attributes_survive_another_name() -> None:
-    """Pax records nobody here knows are written as they were read."""
+    """Unknown pax records are written as they were read."""
     attributes = pax_record(b"SCHILY.xattr.user.k", bytes(range(256)))
     record = records(pax(pax_record(b"path", b"old" * 50) + attributes) + member() + END)[0]
 
@@ -557,7 +557,7 @@ def test_attributes_survive_another_name() -> None:
 
 
 def test_a_directory_can_be_made_of_any_record() -> None:
-    """Plain, without a listing, with the bits of the mode that are given."""
+    """Without a listing, with the given bits of the mode."""
     dumped = header(b"d/", 5, b"D", magic=GNU_MAGIC, patch=(345, b"14524770000\0" * 2)) + tars.padded(b"Ya\0\0")
     listed = pax({b"GNU.dumpdir": b"Ya\0\0", b"mtime": b"1.5"}) + header(b"d/", 0, b"5")
     for tar in (dumped, listed, member(content=b"x"), tars.sparse_gnu(b"x", 3)):
@@ -577,7 +577,7 @@ def test_a_directory_can_be_made_of_any_record() -> None:
 
 
 def test_a_directory_keeps_mode_and_time_if_none_are_given() -> None:
-    """To the nanosecond where it has them."""
+    """To the nanosecond if it has them."""
     record = records(pax({b"mtime": b"9.123456789"}) + header(b"d/", 0, b"5") + END)[0]
 
     its = read_member(MemberRecord(0, as_directory(record, b"e"), True))
@@ -608,10 +608,10 @@ def test_a_hard_link_can_be_made_of_any_file(tmp_path: Path, target: bytes) -> N
 @pytest.mark.parametrize(
     "headers",
     [header(b"d/\0dirt", 1000, b"0"), header(b"", 1000, b"0", patch=(345, b"d"))],
-    ids=["with dirt behind it", "all in the prefix"],
+    ids=["with garbage behind it", "all in the prefix"],
 )
 def test_what_is_read_as_a_directory_is_written_as_one(headers: bytes) -> None:
-    """A slash at its end makes it one, also before a NUL or between prefix and no name; and then no data follow."""
+    """A slash at the end makes it one, also before a NUL or between prefix and empty name; then no data follow."""
     record = MemberRecord(0, headers, False)
 
     written = read_member(MemberRecord(0, with_path(record, b"e"), False))

@@ -1,4 +1,4 @@
-"""What readers of tar do not agree on is said of the member, and nothing is said of what archivers write."""
+"""A member is marked where readers of tar disagree about it, and never for what archivers write."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.tars import BLOCK, END, GNU_MAGIC, header, octal, padded, pax
 
 @pytest.mark.parametrize("format", ["v7", "ustar", "oldgnu", "gnu", "posix"])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_nothing_is_disputed_of_what_gnu_tar_writes(tmp_path: Path, format: str, seed: int) -> None:
-    """Of sparse files, links of both kinds, listings and long names, in every format that has them."""
+def test_nothing_that_gnu_tar_writes_is_disputed(tmp_path: Path, format: str, seed: int) -> None:
+    """Sparse files, links of both kinds, listings and long names, in every format that supports them."""
     write_tree(tmp_path / "tree", seed, sparse=format in ("oldgnu", "gnu", "posix"))
     options = ["--sparse", "-g", str(tmp_path / "snapshot")] if format in ("gnu", "posix") else []
     command = ["tar", "-c", f"--format={format}", *options, "-f-", "-C", str(tmp_path), "tree"]
@@ -33,15 +33,15 @@ def test_nothing_is_disputed_of_what_gnu_tar_writes(tmp_path: Path, format: str,
         ([], 0, True),
         ([0], 0, True),
         ([512, 1024, 100], 1636, True),
-        ([512], 5_000, True),  # what is behind the last region is stepped over
+        ([512], 5_000, True),  # data behind the last region are skipped
         ([513], 512, False),
-        ([100, 100], 200, False),  # of which GNU tar takes two blocks, and others one
+        ([100, 100], 200, False),  # GNU tar takes two blocks for these, and others one
         ([100, 100], 1_024, False),
         ([-512, 1024], 512, False),
     ],
 )
-def test_regions_fill_what_is_said_to_follow(regions: list[int], size_bytes: int, fit: bool) -> None:
-    """In whole blocks for each, as GNU tar takes them."""
+def test_regions_fill_the_stated_size(regions: list[int], size_bytes: int, fit: bool) -> None:
+    """In whole blocks for each region, as GNU tar counts."""
     assert regions_fit(regions, size_bytes) is fit
 
 
@@ -72,9 +72,9 @@ FOUR = [(number * 1_024, 512) for number in range(4)]
         (sparse([(0, 512)], [[(8_192, 512)]], 1_024, 9_000), True),  # the second block is never read
         (sparse([(4_000, 512)], [], 512, 4_096), True),  # beyond the end: GNU tar reads no data at all
     ],
-    ids=["ordinary", "extended", "extended by nothing", "more than there is", "ended early", "beyond the end"],
+    ids=["ordinary", "extended", "extended by nothing", "more than exists", "ended early", "beyond the end"],
 )
-def test_a_map_of_gnu_format_goes_with_its_size(tar: bytes, is_odd: bool) -> None:
+def test_a_map_of_gnu_format_must_match_its_size(tar: bytes, is_odd: bool) -> None:
     """As GNU tar follows it."""
     disputed = read_member(records(tar)[0]).disputed
     assert bool(disputed) is is_odd, disputed
@@ -83,7 +83,7 @@ def test_a_map_of_gnu_format_goes_with_its_size(tar: bytes, is_odd: bool) -> Non
 @pytest.mark.parametrize("keyword", [b"path", b"linkpath", b"GNU.sparse.name"])
 @pytest.mark.parametrize("type", [b"x", b"g"])
 def test_an_empty_name_in_a_pax_header_is_disputed(keyword: bytes, type: bytes) -> None:
-    """GNU tar takes it for the name; POSIX takes back what a global header said before."""
+    """GNU tar takes it for the name; to POSIX it takes back what a global header said before."""
     (told,) = records(pax({keyword: b""}, type) + header(b"a") + END)
     (plain,) = records(pax({b"comment": b""}, type) + header(b"a") + END)
 

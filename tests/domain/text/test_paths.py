@@ -11,7 +11,7 @@ from tarkeep.domain.text.paths import path_bytes, path_text
 
 @given(st.binary(max_size=20) | st.text(max_size=20).map(lambda text: text.encode(errors="surrogatepass")))
 def test_every_name_comes_back(path: bytes) -> None:
-    """Whatever the bytes are, and what stands in between can be printed and sent in a query."""
+    """Whatever the bytes are, the text can be printed and sent in a query, and gives them back."""
     text = path_text(path)
 
     assert path_bytes(text) == path
@@ -31,13 +31,13 @@ def test_every_name_comes_back(path: bytes) -> None:
         ("\ufffd".encode(), r"\xef\xbf\xbd"),
     ],
 )
-def test_what_a_name_looks_like(path: bytes, text: str) -> None:
-    """UTF-8 as it is; what cannot be printed, byte by byte."""
+def test_a_name_as_text(path: bytes, text: str) -> None:
+    """Printable UTF-8 as it is; everything else byte by byte."""
     assert path_text(path) == text
 
 
 @pytest.mark.parametrize("text", ["\\", "a\\b", "\\x4", "\\xgg", "\\\\\\"])
 def test_a_backslash_that_begins_nothing_is_an_error(text: str) -> None:
-    """Nobody has to guess what was meant."""
+    """The intended path is not guessed."""
     with pytest.raises(ValueError, match="backslash"):
         path_bytes(text)

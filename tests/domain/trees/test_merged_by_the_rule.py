@@ -1,4 +1,4 @@
-"""The merged tree of an exact path against the rule that it follows, told name by name."""
+"""The merged tree of an exact path against its rule, applied name by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BELOW = {"r": "Dd De"}
 
 @frozen
 class Dump:
-    """One archive: for each directory what it says of each name, a letter or nothing, and which names have a member."""
+    """One archive: for each directory the mark of each name, a letter or nothing, and which names have a member."""
 
     letters: dict[str, dict[str, str]]
     members: frozenset[str]
@@ -51,12 +51,12 @@ PATHS = [f"{path}/{name}" for path in DIRECTORIES for name in NAMES]
 def dumps(draw: st.DrawFn) -> Dump:
     listings = {path: draw(letters()) for path in DIRECTORIES}
     called_here = {f"{path}/{name}" for path, names in listings.items() for name in names if names[name] == "Y"}
-    lies = draw(st.sets(st.sampled_from(PATHS), max_size=4))  # a member more, or less, than is listed
+    lies = draw(st.sets(st.sampled_from(PATHS), max_size=4))  # a member more, or less, than listed
     return Dump(listings, frozenset(called_here ^ lies), draw(st.booleans()))
 
 
 def judged(path: Sequence[Dump], above: str, name: str) -> tuple[int, int] | GapKind | None:
-    """Where the content of a name is, why there is none, or None where there is no such name."""
+    """The place of a name's content, why it has none, or None if the name is not in the tree."""
     whole = f"{above}/{name}"
     for index in range(len(path) - 1, -1, -1):
         letter = path[index].letters[above][name]
@@ -72,7 +72,7 @@ def judged(path: Sequence[Dump], above: str, name: str) -> tuple[int, int] | Gap
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(dumps(), min_size=1, max_size=5))
 def test_every_name_is_where_the_rule_says(path: list[Dump]) -> None:
-    """Taken from the newest archive that has it, as long as each newer one calls it unchanged; or a gap."""
+    """The content is from the newest archive that has it, if each newer one calls it unchanged; else it is a gap."""
     tree = merge([archive(*dump.written()) for dump in path], is_exact=True)
 
     gaps = {}

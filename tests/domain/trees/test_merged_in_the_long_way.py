@@ -1,4 +1,4 @@
-"""Merging by what changed against looking at every member of every archive: the same trees, whatever archives say."""
+"""Merging by changes against examining every member of every archive: both give the same trees, for any archives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Archive = Sequence[Member]
 
 @st.composite
 def listed(draw: st.DrawFn) -> Member:
-    """A directory with a listing, which may be of anything, and renames, but for those into the directory itself."""
+    """A directory with any listing, and any renames except those into the directory itself."""
     path = draw(st.sampled_from(FOLDERS))
     listing = " ".join(letter + name for name in NAMES if (letter := draw(LETTERS)))
     renames = draw(st.lists(st.tuples(*[st.sampled_from(FOLDERS).map(str.encode)] * 2), max_size=2))
@@ -33,7 +33,7 @@ def listed(draw: st.DrawFn) -> Member:
 
 @st.composite
 def other(draw: st.DrawFn) -> Member:
-    """A file, a hard link to somewhere, or a directory without a listing."""
+    """A file, a hard link to some path, or a directory without a listing."""
     kind = draw(st.sampled_from([MemberType.FILE] * 5 + [MemberType.HARD_LINK] * 2 + [MemberType.DIRECTORY]))
     path, target = (
         f"{draw(st.sampled_from(FOLDERS))}/{draw(st.sampled_from(NAMES))}".lstrip("/").encode() for _ in range(2)
@@ -42,13 +42,13 @@ def other(draw: st.DrawFn) -> Member:
 
 
 def archives(*, ordinary: bool) -> st.SearchStrategy[Archive]:
-    """Members in any order; *ordinary* ones have every path once."""
+    """Members in any order; *ordinary* archives have every path once."""
     found = st.lists(st.one_of(listed(), listed(), other(), other(), other()), min_size=1, max_size=14)
     return found.map(lambda members: list({one.path: one for one in members}.values())) if ordinary else found
 
 
 def changed(before: Archive, after: Archive) -> Archive:
-    """*after*, with the listings of *before* where both have one: most directories stay as they are."""
+    """*after*, with the listings of *before* where both have one: most directories do not change."""
     listings = {one.path: one for one in before if one.listing is not None}
     return [
         listings.get(one.path, one) if one.listing is not None and number % 3 else one
@@ -65,7 +65,7 @@ def paths(draw: st.DrawFn) -> list[Archive]:
 
 
 def once_each(members: Archive) -> Archive:
-    """*members*; of a directory that stands there several times the last one, which is all that a table knows of."""
+    """*members*; if a directory occurs several times, only the last one, since a table knows no other."""
     last = {one.path: number for number, one in enumerate(members) if one.type is MemberType.DIRECTORY}
     return [
         one for number, one in enumerate(members) if one.type is not MemberType.DIRECTORY or last[one.path] == number
@@ -73,7 +73,7 @@ def once_each(members: Archive) -> Archive:
 
 
 def where_kept(entry: Entry, kept: Mapping[bytes, Kept]) -> Entry:
-    """*entry*, of a directory that the last archive says nothing of as an earlier one has it."""
+    """*entry* at its place in the archive that last described it, for a directory the last archive does not mention."""
     if entry.path not in kept:
         return entry
     folder = kept[entry.path]
@@ -82,7 +82,7 @@ def where_kept(entry: Entry, kept: Mapping[bytes, Kept]) -> Entry:
 
 
 def without_content(entries: Iterable[Entry], archives: Sequence[Sequence[Member]]) -> set[Entry]:
-    """*entries*; of hard links to or over directories, which no tar writes, as if to nothing."""
+    """*entries*; hard links to or over directories, which tar never writes, become links without a target."""
     files = {
         (index, number * 1024)
         for index, members in enumerate(archives)
@@ -99,8 +99,8 @@ def without_content(entries: Iterable[Entry], archives: Sequence[Sequence[Member
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(paths(), st.booleans(), st.booleans())
-def test_both_ways_come_to_the_same(path: list[Archive], is_exact: bool, is_proven: bool) -> None:
-    """Names, what they are, where their content is, and which are missing and why."""
+def test_both_ways_give_the_same_tree(path: list[Archive], is_exact: bool, is_proven: bool) -> None:
+    """Names, their types, the place of their content, and which are missing and why."""
     if not is_exact:
         path = [once_each(members) for members in path]
     opened = [archive(*members) for members in path]
@@ -115,8 +115,8 @@ def test_both_ways_come_to_the_same(path: list[Archive], is_exact: bool, is_prov
     root = long_way.entry(b"")
     assert root is not None
     assert tree.entry(b"") == where_kept(root, kept)
-    # what has .. in its path is told where something is still wanted beside it, and that is not always the same
+    # A path with .. in it is reported only if something beside it is still wanted, which differs between the two ways.
     told, long_told = ({gap for gap in one.gaps if gap.kind is not GapKind.UPWARDS} for one in (tree, long_way))
     assert told == long_told
-    if not any(gap.kind is GapKind.TOO_DEEP for gap in tree.gaps):  # of which there is one a member in the long way
+    if not any(gap.kind is GapKind.TOO_DEEP for gap in tree.gaps):  # the long way has one gap for each member
         assert tree.losses == long_way.losses

@@ -1,4 +1,4 @@
-"""The merged tree, fits and histories, over archives on paper; real tars are in tests/journeys."""
+"""The merged tree, fits and histories, over made-up archives; real tars are in tests/journeys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Members = Callable[[], Sequence[Member]]
 
 
 def sources(tree: Tree, path: Sequence[Members]) -> dict[bytes, tuple[int, bytes]]:
-    """Every name that is no directory -> the archive with its content, and the name it has there."""
+    """Every name that is not a directory -> the archive with its content, and its name there."""
     found = {}
     for index, (members, taken) in enumerate(zip(path, tree.taken(), strict=True)):
         at = {one.at: one for one in members()}
@@ -47,7 +47,7 @@ def merged(*path: Members, is_proven: bool = False) -> tuple[Tree, dict[bytes, t
 
 
 def test_names_are_those_of_the_last_archive_and_content_is_the_nearest() -> None:
-    """What the last listing does not name is gone; what it calls unchanged comes from the newest that carries it."""
+    """A name missing from the last listing is deleted; an unchanged one comes from the newest archive that has it."""
     full = archive(directory(b"r", "Ya Yb Yc Dd"), b"r/a", b"r/b", b"r/c", directory(b"r/d", "Ye"), b"r/d/e")
     inc1 = archive(directory(b"r", "Na Yb Nc Dd"), b"r/b", directory(b"r/d", "Ne"))
     inc2 = archive(directory(b"r", "Na Nb Dd Yf"), b"r/f", directory(b"r/d", "Ne"))
@@ -60,7 +60,7 @@ def test_names_are_those_of_the_last_archive_and_content_is_the_nearest() -> Non
 
 
 def test_members_before_their_directories_are_taken_as_well() -> None:
-    """The order of members is no matter."""
+    """The order of members does not matter."""
     full = archive(b"r/d/e", b"r/a", directory(b"r/d", "Ye"), directory(b"r", "Ya Dd"))
     inc = archive(b"r/d/f", directory(b"r/d", "Ne Yf"), directory(b"r", "Na Dd"))
 
@@ -69,8 +69,8 @@ def test_members_before_their_directories_are_taken_as_well() -> None:
     assert found == {b"r/a": (0, b"r/a"), b"r/d/e": (0, b"r/d/e"), b"r/d/f": (1, b"r/d/f")}
 
 
-def test_a_name_that_nobody_has_is_a_loss() -> None:
-    """It is unchanged, and the archive before does not know it."""
+def test_a_name_in_no_archive_is_a_loss() -> None:
+    """The name is called unchanged, but the archive before does not have it."""
     full = archive(directory(b"r", "Ya"), b"r/a")
     inc = archive(directory(b"r", "Na Nc Dd"), directory(b"r/d", "Ne"))
 
@@ -86,7 +86,7 @@ def test_a_name_that_nobody_has_is_a_loss() -> None:
 
 
 def test_sockets_and_vanished_files_are_no_loss() -> None:
-    """Listed as being in the archive and not there: no archive ever had it, and no older content stands in for it."""
+    """They are listed as present but not stored: no archive ever had them, and no older content stands in for them."""
     full = archive(directory(b"r", "Ya Ysocket"), b"r/a")
     inc = archive(directory(b"r", "Ya Nsocket Yvanished"))
 
@@ -99,7 +99,7 @@ def test_sockets_and_vanished_files_are_no_loss() -> None:
 
 
 def test_what_was_left_out_of_every_dump_is_no_loss() -> None:
-    """GNU tar calls excluded names unchanged, in a full dump already."""
+    """GNU tar calls excluded names unchanged, even in a full dump."""
     full = archive(directory(b"r", "Ya Nx"), b"r/a")
     inc = archive(directory(b"r", "Na Nx Nnew"))
 
@@ -113,7 +113,7 @@ def test_what_was_left_out_of_every_dump_is_no_loss() -> None:
 
 
 def test_a_proven_link_excuses_what_tar_forgot_where_directories_were_renamed() -> None:
-    """No archive is missing, so nothing else can have it: the rest is given back. Without proof one may be missing."""
+    """No archive is missing, so no other can have the name: the rest is given. Without proof one may be missing."""
     full = archive(directory(b"r", "Da"), directory(b"r/a"))
     inc = archive(directory(b"r", "Db", (b"r/a", b"r/b")), directory(b"r/b", "Nlost"))
 
@@ -125,7 +125,7 @@ def test_a_proven_link_excuses_what_tar_forgot_where_directories_were_renamed() 
 
 
 def test_a_directory_without_a_member_is_still_one() -> None:
-    """Those above the first member, and those that a listing names."""
+    """Directories above the first member, and those that a listing names."""
     tree, _ = merged(archive(directory(b"home/u", "Dd"), directory(b"home/u/d", "Ye"), b"home/u/d/e"))
 
     entry = tree.entry(b"home")
@@ -144,8 +144,8 @@ def test_a_directory_without_a_member_is_still_one() -> None:
     ],
     ids=["first unchanged", "first here", "then unchanged", "with members"],
 )
-def test_a_name_that_two_listings_tell_differently_of_is_a_directory_if_it_is_once(last: list[Member | bytes]) -> None:
-    """Where a tar has a directory twice, or listings and members contradict each other, which tar does not write."""
+def test_a_name_that_one_of_two_listings_calls_a_directory_is_a_directory(last: list[Member | bytes]) -> None:
+    """This happens if a tar has a directory twice, or if listings and members contradict, which tar does not write."""
     is_made = b"r/d/a" in last
     tree, _ = merged(archive(directory(b"r", "Yd Ye"), b"r/d", b"r/e"), archive(*last))
 
@@ -154,8 +154,8 @@ def test_a_name_that_two_listings_tell_differently_of_is_a_directory_if_it_is_on
     assert {gap.path for gap in tree.gaps} == (set() if is_made else {b"r/d", b"r/e"})
 
 
-def test_a_directory_that_a_listing_names_and_no_archive_has_is_none() -> None:
-    """tar makes nothing of the name alone, as of dumps whose names it was told to transform."""
+def test_a_directory_in_a_listing_alone_is_not_in_the_tree() -> None:
+    """tar creates nothing from the name alone, as in dumps whose names it was told to transform."""
     full = archive(directory(b"r", "Dd De"), directory(b"r/e", ""))
     alone, _ = merged(full)
     later, _ = merged(full, archive(directory(b"r", "Dd De Df")))
@@ -166,7 +166,7 @@ def test_a_directory_that_a_listing_names_and_no_archive_has_is_none() -> None:
 
 
 def test_the_same_name_is_one_however_it_is_written() -> None:
-    """With ``./``, a slash in front, or neither; a name that leads out is none."""
+    """With ``./``, a leading slash, or neither; a name that leads out of the root is not in the tree."""
     full = archive(directory(b".", "Ya Dd"), b"./a", directory(b"./d", "Yb"), b"./d/b")
     inc = archive(directory(b"", "Na Dd"), directory(b"d", "Nb"), b"./../out", b"/d/../../out")
 
@@ -210,7 +210,7 @@ BEFORE = archive(
                 directory(b"r/b", "Nf"),
             ),
             {b"r/c/f": b"r/a/f", b"r/c/x/g": b"r/a/x/g", b"r/b/f": b"r/b/f"},
-            id="a directory and what is in it",
+            id="a directory and its content",
         ),
         pytest.param(
             archive(
@@ -241,20 +241,20 @@ BEFORE = archive(
                 directory(b"r/c/x", "Ng"),
             ),
             {b"r/a/f": b"r/b/f", b"r/c/f": b"r/a/f", b"r/c/x/g": b"r/a/x/g"},
-            id="a chain, told twice and in the wrong order first",
+            id="a chain, written twice and in the wrong order first",
         ),
     ],
 )
 def test_content_is_found_under_the_name_that_its_directory_had(inc: Members, expected: dict[bytes, bytes]) -> None:
-    """Whatever the steps, each directory is where tar meant it to be."""
+    """Whatever the steps, each directory is found where tar meant it to be."""
     tree, found = merged(BEFORE, inc)
 
     assert not tree.gaps
     assert {name: was for name, (index, was) in found.items() if index == 0} == expected
 
 
-def test_a_circle_that_is_told_again_happened_once() -> None:
-    """GNU tar's snapshot file keeps the old inodes, so the next dump tells of the circle again, or of none."""
+def test_a_circle_of_renames_that_is_written_again_happened_once() -> None:
+    """GNU tar's snapshot file keeps the old inodes, so the next dump has the renames of the circle again, or none."""
     circle = ((b"r/b", b""), (b"r/a", b"r/b"), (b"", b"r/a"))
     turned = archive(directory(b"r", "Da Db", *circle), directory(b"r/a", "Nf"), directory(b"r/b", "Nf"))
     nothing_new = archive(directory(b"r", "Da Db", *circle), directory(b"r/a", "Nf"), directory(b"r/b", "Nf"))
@@ -268,7 +268,7 @@ def test_a_circle_that_is_told_again_happened_once() -> None:
 
 
 def test_a_new_directory_at_a_name_that_became_free_was_not_there_before() -> None:
-    """What it calls unchanged is not found in the one that was moved away."""
+    """What it calls unchanged is not taken from the directory that was moved away."""
     inc = archive(
         directory(b"r", "Da Db Dc", (b"r/a", b"r/c")), directory(b"r/c"), directory(b"r/a", "Nf"), directory(b"r/b")
     )
@@ -279,7 +279,7 @@ def test_a_new_directory_at_a_name_that_became_free_was_not_there_before() -> No
 
 
 def test_renames_of_any_depth_and_shape_end() -> None:
-    """Deep paths do not exhaust the stack, and renames that nest in each other do not loop."""
+    """Deep paths do not exhaust the stack, and renames that contain each other do not loop."""
     deep = b"/".join([b"d"] * 3 * sys.getrecursionlimit())
     assert DirectoryRenames([Rename(b"d", b"e")]).before(b"e" + deep[1:]) == deep
 
@@ -292,7 +292,7 @@ def test_renames_of_any_depth_and_shape_end() -> None:
 
 
 def test_hard_links_share_the_member_that_they_link_to() -> None:
-    """The first name gets the content, the others are links to it, under the names that they have at the end."""
+    """The first name gets the content, the others are links to it, under their final names."""
     full = archive(
         directory(b"r", "Da"), directory(b"r/a", "Yf Yg"), b"r/a/f", member(b"r/a/g", HARD_LINK, link=b"r/a/f")
     )
@@ -308,8 +308,8 @@ def test_hard_links_share_the_member_that_they_link_to() -> None:
     assert entry.at != entry.content_at
 
 
-def test_a_link_to_a_link_is_one_to_the_file() -> None:
-    """In whatever order they come."""
+def test_a_link_to_a_link_is_a_link_to_the_file() -> None:
+    """The order of the links does not matter."""
     link, further = member(b"r/g", HARD_LINK, link=b"r/f"), member(b"r/h", HARD_LINK, link=b"r/g")
 
     for order in ((b"r/f", link, further), (b"r/f", further, link)):
@@ -319,7 +319,7 @@ def test_a_link_to_a_link_is_one_to_the_file() -> None:
 
 
 def test_a_link_outlives_the_name_that_it_links_to() -> None:
-    """If that name has other content by now, the link still has that of its own archive."""
+    """If that name has other content by now, the link still has the content of its own archive."""
     full = archive(directory(b"r", "Yf Yg"), b"r/f", member(b"r/g", HARD_LINK, link=b"r/f"))
     inc = archive(directory(b"r", "Yf Ng"), b"r/f")
 
@@ -337,7 +337,7 @@ def laid_over(*path: Members) -> tuple[Tree, dict[bytes, tuple[int, bytes]]]:
 
 
 def test_an_overlay_deletes_nothing_and_the_later_wins() -> None:
-    """As tar extracts plain archives in order."""
+    """As when tar extracts plain archives in order."""
     tree, found = laid_over(archive(b"r/a", b"r/b"), archive(b"r/b", b"r/c"))
 
     assert found == {b"r/a": (0, b"r/a"), b"r/b": (1, b"r/b"), b"r/c": (1, b"r/c")}
@@ -345,7 +345,7 @@ def test_an_overlay_deletes_nothing_and_the_later_wins() -> None:
 
 
 def test_an_overlay_replaces_what_tar_replaces() -> None:
-    """A directory takes the place of a file, a file that of an empty directory, and of no other."""
+    """A directory replaces a file, and a file replaces an empty directory, but no other."""
     empty, full = member(b"r/empty", MemberType.DIRECTORY), member(b"r/full", MemberType.DIRECTORY)
     tree, found = laid_over(
         archive(empty, full, b"r/full/a", b"r/file"),
@@ -357,8 +357,8 @@ def test_an_overlay_replaces_what_tar_replaces() -> None:
     assert tree.gaps == (Gap(b"r/full", GapKind.IN_THE_WAY), Gap(b"r/empty/c", GapKind.IN_THE_WAY))
 
 
-def test_links_in_an_overlay_are_to_what_is_there() -> None:
-    """To a name of an earlier archive too; a link to nothing is a gap."""
+def test_links_in_an_overlay_are_to_files_laid_so_far() -> None:
+    """Also to a name of an earlier archive; a link without a target is a gap."""
     tree, found = laid_over(
         archive(b"r/a"),
         archive(member(b"r/b", HARD_LINK, link=b"./r/a"), member(b"r/c", HARD_LINK, link=b"r/nothing")),
@@ -371,7 +371,7 @@ def test_links_in_an_overlay_are_to_what_is_there() -> None:
 
 
 def test_links_to_nothing_in_an_exact_path_are_gaps() -> None:
-    """To no name, to each other, or to a directory: tar could not make them either. All else is there."""
+    """Links to a missing name, to each other, or to a directory: tar cannot make them either. The rest is complete."""
     links = {b"r/b": b"r/nothing", b"r/c": b"r/d", b"r/d": b"r/c", b"r/e": b"r"}
     full = archive(
         directory(b"r", "Ya Yb Yc Yd Ye Yf"),
@@ -391,7 +391,7 @@ def test_links_to_nothing_in_an_exact_path_are_gaps() -> None:
 
 
 def test_a_directory_is_listed_in_pages() -> None:
-    """In the order of the bytes of its names, each page behind the last name of the one before."""
+    """The pages are ordered by the bytes of names, and each begins behind the last name of the one before."""
     tree, _ = merged(archive(directory(b"r", "Yb Ya Dd Yc"), b"r/c", b"r/b", b"r/a", directory(b"r/d", "Ye"), b"r/d/e"))
 
     first = tree.list(b"r", 3)
@@ -419,7 +419,7 @@ def test_a_directory_is_listed_in_pages() -> None:
     ],
 )
 def test_names_are_found_by_a_part_or_by_a_glob(pattern: bytes, below: bytes, expected: list[bytes]) -> None:
-    """Of the name, or of the path if the pattern has a slash; whatever bytes."""
+    """The pattern is matched against the name, or against the path if it has a slash; any bytes are allowed."""
     listed = directory(b"r/d", "Yold-report.txt")
     tree, _ = merged(
         archive(directory(b"r", "Yreport.txt Dd"), b"r/report.txt", listed, b"r/d/old-report.txt", b"r/d/\xff\n")
@@ -431,7 +431,7 @@ def test_names_are_found_by_a_part_or_by_a_glob(pattern: bytes, below: bytes, ex
 @pytest.mark.parametrize("is_exact", [True, False])
 @pytest.mark.parametrize("in_a_folder", [20, 100_000])
 def test_a_name_costs_no_object(is_exact: bool, in_a_folder: int) -> None:
-    """A tree takes less than 40 bytes for each name beside the names themselves, its directories counted."""
+    """A tree takes less than 40 bytes for each name beside the name itself, directories included."""
     count = 100_000
     folders = {
         b"folder-%05d" % number: [b"file-%06d.dat" % (number + file) for file in range(in_a_folder)]
@@ -462,7 +462,7 @@ def test_a_name_costs_no_object(is_exact: bool, in_a_folder: int) -> None:
 
 
 def test_a_child_fits_a_parent_that_has_its_unchanged_names() -> None:
-    """As stored or as unchanged there; names that are new, gone, sockets or of another type contradict nothing."""
+    """Stored or unchanged there; names that are new, deleted, sockets or of another type contradict nothing."""
     parent = archive(directory(b"r", "Ya Nb Ysocket Ygone Dd Yfile"), directory(b"r/d", "Ye"))
     child = archive(
         directory(b"r", "Na Nb Nsocket Ynew Dd Dfile Dmade"),
@@ -475,7 +475,7 @@ def test_a_child_fits_a_parent_that_has_its_unchanged_names() -> None:
 
 
 def test_a_child_contradicts_a_parent_that_lacks_names() -> None:
-    """Names that are not there, or whose directory is not there; the first ten are told."""
+    """Missing names, or names in a missing directory; the first ten are listed."""
     parent = archive(directory(b"r", "Ya Db"), directory(b"r/b"))
     child = archive(directory(b"r", "Na Nb Nc Dd"), directory(b"r/d", " ".join(f"Nx{number}" for number in range(20))))
 
@@ -487,7 +487,7 @@ def test_a_child_contradicts_a_parent_that_lacks_names() -> None:
 
 
 def test_a_child_contradicts_a_parent_without_the_directories_it_renames() -> None:
-    """Even if it has nothing unchanged in them."""
+    """Even if nothing in them is unchanged."""
     child = archive(directory(b"r", "Dc", (b"r/nowhere", b"r/c")), directory(b"r/c"))
 
     expected = Compatibility(Agreement.CONTRADICTS, 1, (b"r/nowhere",), is_sound=False, renamed=Renamed.IN_VAIN)
@@ -495,7 +495,7 @@ def test_a_child_contradicts_a_parent_without_the_directories_it_renames() -> No
 
 
 def test_a_directory_that_tar_was_given_twice_is_one() -> None:
-    """Its parent calls it unchanged, and it has a listing of its own."""
+    """The listing above calls it unchanged, and it has a listing of its own."""
     child = archive(directory(b"r", "Na Db"), directory(b"r/a", "Nf Dx"), directory(b"r/a/x", "Ng"), directory(b"r/b"))
 
     assert fit(child, BEFORE).verdict is Agreement.FITS
@@ -503,7 +503,7 @@ def test_a_directory_that_tar_was_given_twice_is_one() -> None:
 
 
 def test_archives_without_listings_neither_fit_nor_contradict() -> None:
-    """Plain ones cannot be compared."""
+    """Plain archives cannot be compared."""
     plain = archive(b"r/a")
 
     assert fit(plain, BEFORE).verdict is Agreement.UNKNOWN
@@ -535,10 +535,10 @@ def test_names_that_a_profile_leaves_out_are_no_contradiction() -> None:
         ("Da Db Da/new", [(b"r/a", b"r/a/new")], [], False),
     ],
 )
-def test_a_fit_tells_where_tar_would_restore_something_else(
+def test_a_fit_shows_where_tar_would_restore_something_else(
     names: str, steps: list[tuple[bytes, bytes]], earlier: list[tuple[bytes, bytes]] | str, is_sound: bool
 ) -> None:
-    """A circle told twice or undone, a chain in the wrong order, a name that is still taken when tar comes to it."""
+    """A circle written twice or undone, a chain in the wrong order, a new name still taken when tar gets to it."""
     told = steps if isinstance(earlier, str) else earlier
     parent = archive(directory(b"r", "Da Db Yfile", *told), directory(b"r/a", "Yf"), directory(b"r/b", "Yf"))
     inner = [name[1:] for name in names.split()]
@@ -550,8 +550,8 @@ def test_a_fit_tells_where_tar_would_restore_something_else(
     assert fit(archive(*listed), parent).is_sound is is_sound
 
 
-def test_a_rename_told_where_nothing_is_yet_is_not_carried_out() -> None:
-    """As by --transform: tar reads the listing of a directory that it has not made, and passes over the rename."""
+def test_a_rename_in_the_listing_of_a_missing_directory_is_not_carried_out() -> None:
+    """As by --transform: tar reads the listing of a directory before it has made it, and skips the rename."""
     parent = archive(directory(b"s", "Dd"), directory(b"s/d", "Yf"), b"s/d/f")
     child = archive(directory(b"m/s", "De", (b"s/d", b"s/e")), directory(b"m/s/e", "Nf"))
 
@@ -559,7 +559,7 @@ def test_a_rename_told_where_nothing_is_yet_is_not_carried_out() -> None:
 
 
 def test_tar_leaves_a_directory_that_is_left_out_from_now_on() -> None:
-    """It is called unchanged like a file, and nothing is said of its contents: they stay, and the fit says so."""
+    """It is called unchanged like a file, and the archive says nothing of its content, which stays; the fit says so."""
     parent = archive(directory(b"r", "Ya Dcache"), directory(b"r/cache", "Yx"), b"r/a", b"r/cache/x")
     child = archive(directory(b"r", "Na Ncache"))
 
@@ -589,7 +589,7 @@ def told(
 
 
 def test_the_history_of_a_file_is_its_changes() -> None:
-    """It appears, stays, changes, goes and comes back."""
+    """It appears, stays, changes, is deleted and comes back."""
     archives = [archive(directory(b"r", names), *members) for names, members in (
         ("", ()), ("Ya", (b"r/a",)), ("Na", ()), ("Ya", (b"r/a",)), ("", ()), ("Ya", (b"r/a",)),
     )]  # fmt: skip
@@ -604,7 +604,7 @@ def test_the_history_of_a_file_is_its_changes() -> None:
 
 
 def test_a_diff_looks_back_over_the_incs() -> None:
-    """What a DIFF calls unchanged is the FULL's, not that of an INC between them."""
+    """What a DIFF calls unchanged is from the FULL, not from an INC between them."""
     full = archive(directory(b"r", "Ya"), b"r/a")
     changed = evolve(member(b"r/a"), mtime_ns=5)
     inc, diff = archive(directory(b"r", "Ya"), changed), archive(directory(b"r", "Na"))
@@ -617,7 +617,7 @@ def test_a_diff_looks_back_over_the_incs() -> None:
 
 
 def test_a_renamed_directory_brings_what_was_elsewhere() -> None:
-    """With its old name; what was there before is gone there."""
+    """They come with their old path; what was at the new path before is deleted there."""
     inc = archive(
         directory(b"r", "Dc Db", (b"r/a", b"r/c")),
         directory(b"r/c", "Nf Dx"),
@@ -634,7 +634,7 @@ def test_a_renamed_directory_brings_what_was_elsewhere() -> None:
 
 
 def test_a_directory_changes_only_if_it_does() -> None:
-    """It is in every archive, and a version only where its owner, mode or time differ."""
+    """It is in every archive, but has a version only if its owner, mode or time differ."""
     archives = [archive(directory(b"r", "Dd"), directory(b"r/d", mtime=time)) for time in (1, 1, 2)]
 
     assert told(b"r/d", [None, 0, 1], *archives) == [
@@ -644,7 +644,7 @@ def test_a_directory_changes_only_if_it_does() -> None:
 
 
 def test_a_full_carries_what_did_not_change() -> None:
-    """It is a version where its size, time, owner or mode is another; what an INC carries always is."""
+    """It is a version if its size, time, owner or mode differs; what an INC carries always is."""
     posix = evolve(member(b"r/a"), mtime_ns=5 * 10**9 + 7)
     gnu = evolve(posix, mtime_ns=5 * 10**9)
     others = [evolve(posix, mtime_ns=5 * 10**9 + 8), evolve(posix, size_bytes=2), evolve(posix, mode=0o600)]
@@ -658,15 +658,15 @@ def test_a_full_carries_what_did_not_change() -> None:
         assert told(b"r/a", [None] * 2, *fulls)[1:] == [(1, HistoryEvent.CHANGED, None, 1)]
 
 
-def test_a_plain_archive_tells_of_nothing_that_it_does_not_hold() -> None:
-    """No deletion is made up."""
+def test_a_plain_archive_says_nothing_of_names_that_it_does_not_hold() -> None:
+    """No deletion is invented."""
     assert told(b"r/a", [None, 0, 1], archive(b"r/a"), archive(b"r/b"), archive(b"r/a")) == [
         (0, HistoryEvent.APPEARED, None, 0),
         (2, HistoryEvent.CHANGED, None, 2),
     ]
 
 
-# -- what only harm could have made ----------------------------------------------------------------------------------
+# -- hostile archives ------------------------------------------------------------------------------------------------
 
 
 LONG_NAMES = Dumpdir({b"%d" % number + b"n" * 60_000: Mark.HERE for number in range(10)})
@@ -681,7 +681,7 @@ def deep(levels: int, first: bytes = b"d") -> bytes:
 @pytest.mark.parametrize("path", [deep(10_000), deep(30_000), b"n" * 300 + b"/" + b"n" * 4_000])
 @pytest.mark.parametrize("is_exact", [True, False])
 def test_what_lies_too_deep_is_a_gap_and_costs_nothing(path: bytes, is_exact: bool) -> None:
-    """No path that tar could not extract is taken apart, which would cost the square of its length."""
+    """A path that tar could not extract is never split, which would cost the square of its length."""
     tracemalloc.start()
     try:
         tree = merge([archive(directory(b"", "Ya"), b"a", path, directory(path, "Yx Dy"))], is_exact)
@@ -696,7 +696,7 @@ def test_what_lies_too_deep_is_a_gap_and_costs_nothing(path: bytes, is_exact: bo
 
 @pytest.mark.parametrize("is_exact", [True, False])
 def test_what_leads_upwards_is_a_gap(is_exact: bool) -> None:
-    """Of tar -P ../there, for one: GNU tar extracts nothing of it, which must not be a secret."""
+    """As from tar -P ../there: GNU tar does not extract it, which must be reported."""
     tree = merge([archive(directory(b"", "Ya"), b"a", directory(b"../s", "Yx"), b"../s/x", b"a/../x")], is_exact)
 
     assert {gap.path for gap in tree.gaps} == {b"../s", b"../s/x", b"a/../x"}
@@ -705,7 +705,7 @@ def test_what_leads_upwards_is_a_gap(is_exact: bool) -> None:
 
 
 def test_a_listed_directory_that_lies_too_deep_is_a_gap() -> None:
-    """Nor is one that only a listing tells of."""
+    """So is one that only a listing names."""
     lowest = deep(MAX_LEVELS, b"b")
 
     tree = merge([archive(directory(b"", "Ya Db"), b"a", directory(lowest, "Dx Dy"))], is_exact=True)
@@ -715,8 +715,8 @@ def test_a_listed_directory_that_lies_too_deep_is_a_gap() -> None:
     assert [(gap.path, gap.kind) for gap in deeper.gaps] == [(lowest + b"/x/y", GapKind.TOO_DEEP)]
 
 
-def test_what_lay_too_deep_before_does_not_matter_to_names_that_are_elsewhere() -> None:
-    """An archive of the past may hold it, as long as nothing of today comes from there."""
+def test_a_path_that_was_too_deep_before_does_not_affect_names_elsewhere() -> None:
+    """An earlier archive may hold it, as long as no current name comes from there."""
     full = archive(directory(b"r", "Ya Db"), b"r/a", deep(10_000, b"r/b"))
 
     tree, found = merged(full, archive(directory(b"r", "Na")))
@@ -741,7 +741,7 @@ FLOOD = [deep(490, b"%d/%b" % (number, LONG_WAY)) for number in range(400)]  # 2
     ids=["deep files", "deep files laid over", "deep directories", "long names", "short directories"],
 )
 def test_a_tree_of_too_many_bytes_is_not_held(members: Sequence[Member | bytes], is_exact: bool) -> None:
-    """Where a few names make many directories with long paths, or are long themselves, merging stops in time."""
+    """If a few names make many directories with long paths, or are long themselves, merging stops in time."""
     with pytest.raises(TreeTooLarge):
         merge([archive(*members)], is_exact)
 
@@ -756,13 +756,13 @@ def test_a_tree_of_too_many_bytes_is_not_held(members: Sequence[Member | bytes],
     ids=["deep", "long paths", "long renames"],
 )
 def test_an_archive_of_too_many_bytes_is_not_compared(members: Sequence[Member]) -> None:
-    """Of one that is compared with its parent no more is held than of a tree."""
+    """Comparing an archive with its parent holds no more in memory than a tree."""
     with pytest.raises(TreeTooLarge):
         fit(archive(*members), archive(directory(b"")))
 
 
-def test_names_that_are_missing_are_counted_and_the_first_told() -> None:
-    """However many there are."""
+def test_missing_names_are_counted_and_the_first_listed() -> None:
+    """However many they are."""
     child = archive(*(evolve(directory(b"%d" % number), listing=LONG_UNCHANGED) for number in range(25)))
 
     found = fit(child, archive(directory(b"")))
@@ -786,7 +786,7 @@ def test_very_many_renames_are_taken_for_unsound() -> None:
 
 
 def test_renames_of_paths_that_lie_too_deep_are_not_followed() -> None:
-    """They are not taken apart, and tar is not trusted with them."""
+    """They are not split, and are not left to tar."""
     child = archive(directory(b"", "Nx", (b"d/" * 20_000, b"a"), (b"a", b"d/" * 20_000)))
 
     tracemalloc.start()
