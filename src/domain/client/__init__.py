@@ -1,1 +1,1 @@
-"""The client's half: what a machine that makes archives does with a server, behind ports of its own."""
+"""The client: what a machine that makes archives does with a server, with ports of its own."""

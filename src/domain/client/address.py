@@ -1,8 +1,8 @@
 """
-The address of a server as people write it, and which parts of it are nobody's business.
+The address of a server as people write it, without revealing its secret parts.
 
-A login in it (``https://NAME:PASSWORD@HOST``) is for the proxy before the server. It never becomes part of what is
-shown, noted or compared, not even where the address cannot be understood; nor is anything behind the host shown then.
+A login in the address (``https://NAME:PASSWORD@HOST``) is for a proxy in front of the server. It is never shown, noted
+or compared, not even if the address is invalid; in that case nothing behind the host is shown either.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 @frozen
 class ServerAddress:
-    """Where a server is: *scheme* ``http`` or ``https``, *path* that of the proxy's below which it is, or ""."""
+    """Where a server is: *scheme* is ``http`` or ``https``, *path* is its path on a proxy, or ""."""
 
     scheme: str
     host: str
@@ -35,10 +35,10 @@ class ServerAddress:
     @classmethod
     def parse(cls, text: str) -> ServerAddress:
         """
-        The address that *text* is.
+        Parse an address.
 
         Raises:
-            InvalidSetting: it is none, and no trying could make it one.
+            InvalidSetting: *text* is not an address.
         """
         scheme, separator, rest = text.strip().partition("://")
         scheme = scheme.lower()
@@ -65,14 +65,14 @@ class ServerAddress:
 
     @property
     def url(self) -> str:
-        """The address, which is the same however it was written, without a login and without a slash at its end."""
+        """The address in its normal form, without a login and without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme}://{host}{port}{self.path}"
 
     @property
     def password(self) -> str | None:
-        """The password of the login, where there is one."""
+        """The password of the login, or None."""
         return None if self.login is None else self.login.partition(b":")[2].decode(errors="replace")
 
 
@@ -121,9 +121,9 @@ def _invalid(text: str, reason: str) -> InvalidSetting:
 
 def _shown(text: str) -> str:
     """
-    Scheme, host and port of what may be no address: what stands before an @, or behind a /, a ? or a #, may be secret.
+    The scheme, host and port of a possibly invalid address: text before an @, or behind a /, ? or #, may be secret.
 
-    Where one of these stands before an @, nobody knows which of both ends the host, and nothing but the scheme is left.
+    If a /, ? or # comes before an @, either could end the host, so only the scheme is shown.
     """
     before, separator, rest = text.partition("://")
     scheme, rest = (before + separator, rest) if separator else ("", before)

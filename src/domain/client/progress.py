@@ -1,8 +1,8 @@
-"""How far a transfer is, for whoever shows it."""
+"""The progress of a transfer, for display."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Progress = Callable[[int, int], None]
-"""Told of every piece: where in the archive the work is now, and how many bytes were transferred to come there."""
+"""Called for every piece: the position in the archive, and the number of bytes transferred to reach it."""

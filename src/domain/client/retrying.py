@@ -1,4 +1,4 @@
-"""Trying again over a bad line: exponential backoff with full jitter, for as long as somebody is willing to wait."""
+"""Retrying over a bad line: exponential backoff with full jitter, a limited number of times."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ..tarkeep_error import TarkeepError
 Result = TypeVar("Result")
 
 Notice = Callable[[TarkeepError, float], None]
-"""Told before trying again: what failed, and the seconds until then."""
+"""Called before each retry: what failed, and the seconds until then."""
 
 
 @frozen
 class Retrying:
     """
-    Call again what failed in a way that may pass, up to *retries* times in a row.
+    Repeat calls that fail with a transient error, up to *retries* times in a row.
 
-    *wait* sleeps for seconds, *fraction* draws from 0 to 1. The pause before try n is drawn from 0 to
-    ``base_seconds * 2**n``, at most *longest_seconds*; or what the server asks for, where that is longer.
+    *wait* sleeps for seconds, *fraction* draws from 0 to 1. The pause before try n is drawn from 0 to ``base_seconds *
+    2**n``, at most *longest_seconds*; a longer pause requested by the server takes precedence.
 
-    A server that never could be reached is more likely stopped, or somewhere else, than busy: by the clock *seconds*
-    it is given up *unreached_seconds* after the first try, None for as late as any other.
+    A server that was never reached is more likely stopped, or elsewhere, than busy: by the clock *seconds* it is given
+    up *unreached_seconds* after the first try; None means no such limit.
     """
 
     retries: int
@@ -45,10 +45,10 @@ class Retrying:
         on_retry: Notice = lambda _error, _pause: None,
     ) -> Result:
         """
-        What *attempt* returns. An attempt after which *has_moved* is true starts the count anew.
+        The result of *attempt*. If *has_moved* is true after a failure, the count starts anew.
 
         Raises:
-            Whatever *attempt* raised last.
+            The last error of *attempt*.
         """
         failures = 0
         began_at = self.seconds()
@@ -77,7 +77,7 @@ class Retrying:
 def is_transient(error: TarkeepError) -> bool:
     """Whether the same request may succeed a little later."""
     if isinstance(error, Refused):
-        # a server says that an upload broke off to a sender in whose place another has come: both may end well
+        # the server tells a sender that its upload broke off when another took its place: both may succeed
         return (
             error.retry_after_seconds is not None
             or error.status in (408, 502, 503, 504)

@@ -1,8 +1,8 @@
 """
-Is everything that lies here safe there?
+Whether every local archive is safe on the server.
 
-Safe is a local archive whose very bytes, by SHA-256, the server stores and does not know to be damaged. Sizes, names
-and times prove nothing.
+A local archive is safe if the server stores its very bytes, by SHA-256, and does not know them to be damaged. Sizes,
+names and times prove nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Safety(Enum):
 
 @frozen
 class TypeStock:
-    """One type: how many are here and there, the newest of each side, and what is the matter with each local one."""
+    """One type: how many archives each side has, the newest of each side, and the safety of each local one."""
 
     type: BackupType
     local_count: int
@@ -41,7 +41,7 @@ class TypeStock:
     safety: Mapping[LocalArchive, Safety]
 
     def count(self, safety: Safety) -> int:
-        """How many local archives are so."""
+        """The number of local archives in that state."""
         return sum(one is safety for one in self.safety.values())
 
 
@@ -60,16 +60,16 @@ class Stock:
         return sum(stock.local_count for stock in self.types.values())
 
     def having(self, safety: Safety) -> list[LocalArchive]:
-        """The local archives that are so, by type and name."""
+        """The local archives in that state, by type and name."""
         return [archive for stock in self.types.values() for archive, found in stock.safety.items() if found is safety]
 
 
 def take_stock(digests: Mapping[LocalArchive, str | None], stored: Iterable[BackupArchive]) -> Stock:
     """
-    Hold the local archives with their *digests* (SHA-256 in lower-case hex, None where unreadable) against *stored*.
+    Compare local archives, with their *digests* (SHA-256 in lower-case hex, None if unreadable), with *stored*.
 
-    An archive of another profile with the same type, name and bytes keeps a local one as safe as one of its own. Of
-    *stored* only what concerns local names is kept, so it may be an iterator over any number.
+    An archive of another profile with the same type, name and bytes makes a local one as safe as one of its own. Only
+    the part of *stored* with local names is kept, so *stored* may be an iterator of any length.
     """
     names = {(archive.type, archive.name) for archive in digests}
     there: dict[tuple[BackupType, str], list[BackupArchive]] = {}
@@ -109,9 +109,9 @@ def _safety(sha256: str | None, candidates: list[BackupArchive]) -> Safety:
 
 def age(then: datetime, now: datetime) -> str:
     """
-    How long ago *then* was, for people: ``3 minutes``, ``2 days``; both aware.
+    How long ago *then* was, for people: ``3 minutes ago``, ``2 days ago``; both times are aware.
 
-    A time to come, as of a wrong clock, is no age at all.
+    A future time, as from a wrong clock, has no age.
     """
     seconds = (now - then).total_seconds()
     if seconds < -1:

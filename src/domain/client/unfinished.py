@@ -1,9 +1,9 @@
 """
-Uploads that were begun and not ended, and whether a file here is what one of them is of.
+Unfinished uploads, and whether a local file is the one that an upload was begun for.
 
-An upload is gone on with at the server where it was begun, for the same profile, type and name, and only where the
-bytes that were sent are those of the file: by the SHA-256 of all of it where that was known, else by that of what had
-been sent. What was sent after the last note is believed of the very file that was being sent, and of no other.
+An upload can be continued on the server where it was begun, for the same profile, type and name, and only if the sent
+bytes are those of the file: by the SHA-256 of the whole file if it was known, else by that of the bytes sent before.
+Bytes sent after the last note count only for the unchanged file that was being sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .ports.memory import UploadNote
 def unfinished_uploads(
     archives: Iterable[LocalArchive], notes: Iterable[UploadNote], profile: str | None = None
 ) -> list[tuple[LocalArchive, UploadNote]]:
-    """Each of *notes* with the archive it is of, as far as names and sizes tell; of one *profile* or of all."""
+    """Each of *notes* with the archive that matches by name and size; for one *profile* or for all."""
     here = {(archive.type, archive.name, archive.size_bytes): archive for archive in archives}
     found = []
     for note in notes:

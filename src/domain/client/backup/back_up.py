@@ -1,8 +1,8 @@
 """
 Backing up a directory: a dump that continues from what the server has, stored with the snapshot file it leaves.
 
-Nothing of the chain is kept here. What counts is the server's copy of the snapshot file, so a dump that was not stored
-never becomes the base of another, and a machine installed anew goes on where the old one stopped.
+This machine keeps nothing of the chain. The server's copy of the snapshot file counts, so a dump that was not stored
+never becomes the base of another, and a reinstalled machine continues where the old one stopped.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from .dump_rule import DumpRule, choose_type
 from .verdict import AskVerdict
 
 AT_ONCE = timedelta(minutes=1)
-"""Dumps that are made so soon after each other are told apart by their times."""
+"""Dumps within this time of each other get different seconds in their names."""
 
 
 @frozen
 class PlannedDump:
     """
-    The dump to make: as what it will be stored, on top of what (None: it is full), and why it is of this type.
+    The dump to make: its identity, its *base* (None: it is full), and the reason for its type.
 
-    *before* is tar's snapshot file as *base* left it. *taken_at* is said to the server, which may take the time in a
-    name for that of another zone. *passed_over* is why it does not continue from what the server named first.
-    *not_whole* is what is wrong with it where *base* was of other files.
+    *before* is tar's snapshot file as *base* left it. *taken_at* is declared to the server, which could otherwise read
+    the time in a name in another time zone. *passed_over* says why the dump does not continue from the server's first
+    choice. *not_whole* says what is wrong with the dump if *base* has other files.
     """
 
     id: ArchiveId
@@ -50,17 +50,17 @@ class PlannedDump:
     not_whole: str | None = None
 
     def notes(self, end: DumpEnd) -> tuple[str, ...]:
-        """What people should know of the archive when its dump ended as *end*, as many lines as it may have."""
+        """Notes for people about the archive after its dump ended as *end*, limited to what an archive may have."""
         return fitting([*([] if self.not_whole is None else [self.not_whole]), *map(str, end.unreadable)])
 
 
 @frozen
 class BackedUp:
     """
-    What was stored, and how the dump of it ended; None of one that an earlier run made.
+    The stored archive, and how its dump ended; *end* is None for a dump of an earlier run.
 
-    *snapshot_error* is why the server did not get the snapshot file, so that the next dump continues from the one
-    before this; *not_whole* is that of the `PlannedDump`.
+    *snapshot_error* says why the server did not get the snapshot file; then the next dump continues from an earlier
+    one. *not_whole* is that of the `PlannedDump`.
     """
 
     archive: BackupArchive
@@ -70,27 +70,27 @@ class BackedUp:
 
     @property
     def messages(self) -> tuple[str, ...]:
-        """What tar said, errors first."""
+        """All messages of tar, errors first."""
         return self.end.messages if self.end is not None else ()
 
     @property
     def other_messages(self) -> tuple[str, ...]:
-        """What tar said of all but the files that it could not read."""
+        """The messages of tar that are not about unreadable files."""
         return self.messages[self.end.unreadable_messages :] if self.end is not None else ()
 
     @property
     def is_clean(self) -> bool:
-        """False where files changed while they were read."""
+        """False if files changed while they were read."""
         return self.end is None or self.end.is_clean
 
     @property
     def unreadable(self) -> tuple[Unreadable, ...]:
-        """What is not in the archive, because it could not be read."""
+        """The files that the archive lacks because they could not be read."""
         return self.end.unreadable if self.end is not None else ()
 
     @property
     def changes(self) -> Changes | None:
-        """What the dump found, where that is known."""
+        """The changes that the dump found, if known."""
         return self.end.changes if self.end is not None else None
 
 
@@ -107,8 +107,8 @@ class FetchSnapshot:
         The snapshot file of *base*; None without one.
 
         Raises:
-            SnapshotUnusable: it is damaged or lost, or what comes is not what the server names.
-            ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may help.
+            SnapshotUnusable: the file is damaged or lost, or arrives with another digest than the server declares.
+            ServerUnreachable, Refused, Unauthorized: from the server, after useful retries.
         """
         if base is None:
             return None
@@ -125,7 +125,7 @@ class FetchSnapshot:
 
 @frozen
 class PlanDump:
-    """Decide what the next dump of a profile is, and get what it continues from."""
+    """Decide the next dump of a profile, and get the snapshot file it continues from."""
 
     chains: RemoteChains
     fetch_snapshot: FetchSnapshot
@@ -143,16 +143,16 @@ class PlanDump:
         notice: Notice,
     ) -> PlannedDump:
         """
-        The dump of *source* to make at *now* (aware), of the type that is *wanted*, or (None) that *rule* wants.
+        The dump of *source* to make at *now* (aware), of the type *wanted*, or (None) of the type that *rule* chooses.
 
-        It is full where the server has nothing that it could continue from. Where a snapshot file turns out to be
-        damaged or lost, it is planned once more, since a server does not name one again of which it knows that; and it
-        is full where the next one is of no use either. By the rule it is full, too, where *source* is not what was
-        dumped before (see `selection`), and where tar forgot files in that. What was dumped before is not known of
-        older clients, and does not count then.
+        It is full if the server has nothing to continue from. If a snapshot file turns out to be damaged or lost, the
+        dump is planned once more, because the server no longer offers that file; if the next file is unusable, too, the
+        dump is full. Without *wanted* it is also full if *source* differs from the source of the last dump (see
+        `selection`), or if tar forgot files in that dump. Dumps of older clients do not record their source, and then
+        it is not compared.
 
         Raises:
-            ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may help.
+            ServerUnreachable, Refused, Unauthorized: from the server, after useful retries.
             FolderUnusable: a file of patterns cannot be read.
         """
         planned = self._usable(profile, wanted, rule, now, notice)
@@ -198,7 +198,7 @@ class PlanDump:
         newest = max((point.taken_at for point in points), default=None)
         if (
             newest is not None and now <= newest < now + AT_ONCE
-        ):  # names have seconds, and no dump may come before the one it builds on
+        ):  # names have a resolution of seconds, and no dump may come before its base
             now = newest.replace(microsecond=0) + timedelta(seconds=1)
         if wanted is None:
             choice = choose_type(rule, points, now)
@@ -218,12 +218,12 @@ class PlanDump:
     def _points(self, profile: str) -> list[StoredPoint]:
         try:
             return self.chains.points(profile)
-        except RemoteNotFound:  # nothing of this profile is stored yet
+        except RemoteNotFound:  # the profile has no stored archive yet
             return []
 
 
 def dump_name(type: BackupType, now: datetime) -> str:
-    """What a dump begun at *now* is called: ``inc_2025-11-21_09-07-19.tar.gz``, in UTC."""
+    """The name of a dump begun at *now*: ``inc_2025-11-21_09-07-19.tar.gz``, in UTC."""
     return f"{type.value.lower()}_{now.astimezone(UTC):%Y-%m-%d_%H-%M-%S}.tar.gz"
 
 
@@ -244,12 +244,12 @@ class BackUp:
         self, planned: PlannedDump, source: DumpSource, progress: Progress, notice: Notice, watch: Watch = NOBODY
     ) -> BackedUp:
         """
-        What became of it, once the archive is stored.
+        Returns the result, once the archive is stored.
 
         Raises:
-            DumpFailed, DumpTooLarge: tar did not end well, or makes too much; nothing is stored.
-            ParentMoved: another dump was stored since it was planned; nothing is stored.
-            All that `PushStream` raises: nothing is stored.
+            DumpFailed, DumpTooLarge: tar failed, or the archive is too large; nothing is stored.
+            ParentMoved: another dump was stored since this one was planned; nothing is stored.
+            All errors of `PushStream`: nothing is stored.
         """
         base = planned.base
         lineage = Lineage() if base is None else Lineage((base.id.type, base.id.name), base.snapshot_sha256)

@@ -1,8 +1,8 @@
 """
-Which type the next dump is to be, by the rule of its profile; pure, and with the reason.
+Choosing the type of the next dump by the rule of its profile; pure, and with the reason.
 
-A FULL is due where nothing can be built on, where the chain does not restore any more or grows too long, and every so
-often. Only points whose snapshot file the server has count, since only they can be continued.
+A FULL is due when no stored point can be continued, when the chain no longer restores or grows too long, and at regular
+intervals. Only points whose snapshot file the server has count, because only they can be continued.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _EARLY = timedelta(hours=1)
 
 def parse_period(text: str) -> timedelta:
     """
-    A period such as ``30d``, ``12h`` or ``2w``.
+    Parse a period such as ``30d``, ``12h`` or ``2w``.
 
     Raises:
-        ValueError: it is none.
+        ValueError: *text* is not a period.
     """
     match = re.fullmatch(r"([1-9][0-9]{0,4})([hdw])", text.strip().lower(), re.ASCII)
     if match is None:
@@ -45,7 +45,7 @@ class DumpRule:
     """
     A FULL every *full_every*, a DIFF every *diff_every* (None: never), else an INC.
 
-    *max_chain* is the most archives that one point may need.
+    *max_chain* is the largest number of archives that one point may need.
     """
 
     full_every: timedelta = timedelta(days=30)
@@ -62,7 +62,7 @@ class DumpChoice:
 
 
 def choose_type(rule: DumpRule, points: Sequence[StoredPoint], now: datetime) -> DumpChoice:
-    """The type that *rule* wants next; *points* are those of the profile, oldest first, *now* is aware."""
+    """The type that *rule* chooses next; *points* are those of the profile, oldest first, *now* is aware."""
     kept = [point for point in points if point.has_snapshot and not point.is_dated_ahead]
     ahead = [point for point in points if point.has_snapshot and point.is_dated_ahead]
     usable = [point for point in kept if point.is_restorable]
@@ -92,7 +92,7 @@ def choose_type(rule: DumpRule, points: Sequence[StoredPoint], now: datetime) ->
 
 
 def _is_due(point: StoredPoint, every: timedelta, now: datetime) -> bool:
-    # a little early is due: a job that starts at the same time each day never starts at the same second
+    # due a little early, because a daily job never starts at exactly the same second
     return now - point.taken_at >= every - min(_EARLY, every / 10)
 
 

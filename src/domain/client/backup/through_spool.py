@@ -1,8 +1,9 @@
 """
-Backing up through a file of this machine: for dumps that must not be made again because the line is bad.
+Backing up through a file on this machine: for dumps that must not be repeated because of a bad line.
 
-The dump lies in a spool until the server has both it and its snapshot file. One that a run could not send is sent first
-by the next run, going on where it was cut; it is dropped only when the server continues from another archive by now.
+The dump stays in a spool until the server has both it and its snapshot file. A dump that one run could not send is sent
+first by the next run, continuing where it was cut; it is dropped only if the server by then continues from another
+archive.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ class BackUpThroughFile:
         self, planned: PlannedDump, source: DumpSource, progress: Progress, notice: Notice, watch: Watch = NOBODY
     ) -> BackedUp:
         """
-        What became of it, once the archive is stored.
+        Returns the result, once the archive is stored.
 
         Raises:
-            DumpFailed, DumpTooLarge: tar did not end well, or makes too much; nothing stays here, nothing is stored.
-            ParentMoved: another dump was stored since it was planned; nothing stays here, nothing is stored.
-            LocalDiskFull, FolderUnusable: the spool cannot take it.
-            All that `PushArchive` raises: it is not stored, and waits for the next run.
+            DumpFailed, DumpTooLarge: tar failed, or the archive is too large; nothing stays here, nothing is stored.
+            ParentMoved: another dump was stored since this one was planned; nothing stays here, nothing is stored.
+            LocalDiskFull, FolderUnusable: the spool cannot hold the dump.
+            All errors of `PushArchive`: the dump is not stored, and waits for the next run.
         """
         with self.making.dumper.start(
             source, planned.before, watch.foresee, is_whole=planned.not_whole is None
@@ -64,10 +65,10 @@ class BackUpThroughFile:
 
     def send(self, dump: Spooled, progress: Progress, notice: Notice, end: DumpEnd | None = None) -> BackedUp:
         """
-        Store a dump that is waiting, of which tar said what is in *end*.
+        Store a waiting dump; *end* has tar's messages, if this run made it.
 
         Raises:
-            As above.
+            As for `__call__`.
         """
         try:
             taken_at = time_in_name(dump.id.name)

@@ -1,1 +1,1 @@
-"""Getting archives back."""
+"""Pulling archives."""

@@ -1,8 +1,8 @@
 """
-Getting archives back: no byte twice, and no file under an archive's name but with the archive's bytes.
+Pulling archives: no byte twice, and a file gets an archive's name only with the archive's bytes.
 
-What arrives is hashed while it is written. What an earlier run left is hashed as well before it is added to, so that a
-byte that went wrong in between cannot hide; then everything comes again.
+Arriving bytes are hashed while they are written. The part that an earlier run left is hashed, too, before it is
+extended, so that a bad byte in it cannot hide; if the digest is wrong, everything is downloaded again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..retrying import Notice, Retrying
 
 
 class PullOutcome(Enum):
-    """What became of one archive."""
+    """The result for one archive."""
 
     PULLED = "pulled"
     ALREADY_HERE = "already-here"
@@ -38,7 +38,7 @@ class PullOutcome(Enum):
 
 @frozen
 class Pulled:
-    """What became of *archive*, and which *error* kept it from being here."""
+    """The result for *archive*, and the *error* of a failed pull."""
 
     archive: BackupArchive
     arrival: PullOutcome
@@ -47,9 +47,9 @@ class Pulled:
 
 def named(archives: Iterable[BackupArchive], names: Sequence[str]) -> tuple[list[BackupArchive], list[str]]:
     """
-    Those of *archives* that *names* ask for, and the names that ask for none; all of them without names.
+    Those of *archives* that *names* select, and the names without a match; without names, all archives.
 
-    A name is that of an archive, or ``TYPE/NAME`` where it must be of that type.
+    A name is that of an archive, or ``TYPE/NAME`` to select one type.
     """
     if not names:
         return list(archives), []
@@ -66,7 +66,7 @@ def named(archives: Iterable[BackupArchive], names: Sequence[str]) -> tuple[list
 
 @frozen
 class PullArchive:
-    """Bring one archive here."""
+    """Pull one archive to this machine."""
 
     remote: ArchiveSource
     landing: Landing
@@ -77,14 +77,14 @@ class PullArchive:
 
     def __call__(self, archive: BackupArchive, progress: Progress, notice: Notice, *, replace: bool = False) -> Pulled:
         """
-        What became of *archive*: it came, or was here already. With *replace* other bytes under its name give way.
+        Pull *archive*, unless it is here already. With *replace*, a local file with its name and other bytes is
+        replaced.
 
         Raises:
-            LocalConflict: other bytes lie here under its name.
-            PulledBytesDiffer: the bytes that come are not those the server names.
-            ArchiveNotFound, ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may
-                help.
-            PullInProgress, LocalDiskFull, FolderUnusable: it cannot be written.
+            LocalConflict: a local file has its name and other bytes.
+            PulledBytesDiffer: the arriving bytes do not have the digest that the server declares.
+            ArchiveNotFound, ServerUnreachable, Refused, Unauthorized: from the server, after useful retries.
+            PullInProgress, LocalDiskFull, FolderUnusable: the local file cannot be written.
         """
         here = self.landing.find(archive)
         if here is not None:
@@ -101,7 +101,7 @@ class PullArchive:
                     on_retry=notice,
                 )
             except PulledBytesDiffer:
-                with suppress(TarkeepError):  # an older server, or one that is asked too often; the error says enough
+                with suppress(TarkeepError):  # an older or rate-limiting server; the error says enough
                     self.remote.suspect(archive)
                 raise
             landed = part.publish(replace=replace)
@@ -119,7 +119,7 @@ class PullArchive:
 
 @define
 class _Arriving:
-    """One archive on its way here, over as many requests as it takes."""
+    """One archive that is being pulled, over any number of requests."""
 
     _pull: PullArchive
     _archive: BackupArchive
@@ -134,23 +134,23 @@ class _Arriving:
         return self._pull.hasher.checksum(ChecksumAlgorithm.SHA256)
 
     def has_moved(self) -> bool:
-        """Whether more is here than when this was asked last."""
+        """Whether the local part has grown since the last call."""
         moved, self._seen_bytes = self._part.size_bytes > self._seen_bytes, self._part.size_bytes
         return moved
 
     def receive(self) -> None:
         """
-        Make the part whole and right.
+        Complete the local part and check it.
 
         Raises:
-            PulledBytesDiffer: it is whole and wrong, though every byte has come in this one request; it is empty now.
+            PulledBytesDiffer: the bytes are wrong, although all came in this one request; the part is now empty.
         """
         self._look_at_what_is_here()
         from_bytes = self._rest()
         if self._is_right():
             return
         if from_bytes > 0:
-            # a part of another run, or of another connection, may be what is wrong
+            # the part from another run or connection may be the wrong one
             self._restart()
             self._rest()
             if self._is_right():
@@ -171,7 +171,7 @@ class _Arriving:
         self._seen_bytes = max(self._seen_bytes, self._part.size_bytes)
 
     def _rest(self) -> int:
-        """Receive what is missing; the position from which on it came."""
+        """Receive the missing bytes. Returns the position of the first byte that came."""
         missing_from = self._part.size_bytes
         if missing_from == self._archive.size_bytes:
             return missing_from

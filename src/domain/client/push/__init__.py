@@ -1,1 +1,1 @@
-"""Sending archives."""
+"""Pushing archives."""

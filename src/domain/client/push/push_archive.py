@@ -1,9 +1,9 @@
 """
-Sending archives: only what the server lacks, each byte read once, and no byte again that the server has on disk.
+Pushing archives: only those that the server lacks; each byte is read once, and none that the server has is sent again.
 
-The digest is computed while the bytes pass, and compared with the one in the server's answer. An archive above
-*resumable_from_bytes* goes as a resumable upload, whose address is noted, so that the next run goes on where this one
-was cut.
+The digest is computed while the bytes pass, and compared with the one in the server's answer. An archive of
+*resumable_from_bytes* or more is sent as a resumable upload, whose address is noted, so that the next run continues
+where this one was cut.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from ..retrying import Notice, Retrying
 
 
 class PushOutcome(Enum):
-    """What became of one archive."""
+    """The result for one archive."""
 
     SENT = "sent"
-    REPAIRED = "repaired"  # sent, and the copy there, which was damaged, is whole again
+    REPAIRED = "repaired"  # sent, and the server's damaged copy is whole again
     ALREADY_THERE = "already-there"
     CONFLICT = "conflict"
     FAILED = "failed"
 
 
 def newest_of_each_type(archives: Iterable[LocalArchive]) -> list[LocalArchive]:
-    """The archive of each type that was modified last; of those equally new the last by name."""
+    """The most recently modified archive of each type; of equally recent ones the last by name."""
     newest: dict[BackupType, LocalArchive] = {}
     for archive in archives:
         best = newest.get(archive.type)
@@ -55,9 +55,9 @@ def newest_of_each_type(archives: Iterable[LocalArchive]) -> list[LocalArchive]:
 @frozen
 class PushPlan:
     """
-    What is *known* of archives without sending them, and those to send, in their order.
+    The *known* results for archives that need not be sent, and those to send, in order.
 
-    *damaged* are those to send of which the server has a damaged copy.
+    *damaged* are archives to send that the server has a damaged copy of.
     """
 
     known: Mapping[LocalArchive, PushOutcome]
@@ -67,7 +67,7 @@ class PushPlan:
 
 @frozen
 class PlanPush:
-    """Ask the server once what it has of some archives."""
+    """Ask the server once which of some archives it has."""
 
     remote: RemoteStore
     files: LocalArchives
@@ -75,7 +75,7 @@ class PlanPush:
     hasher: Hasher
 
     def __call__(self, profile: str, archives: Sequence[LocalArchive]) -> PushPlan:
-        """What is known of *archives* without sending them, and which to send."""
+        """The known results for *archives*, and which ones to send."""
         digests = {archive: self.cache.get(archive) for archive in archives}
         there = self._compare(profile, digests).places()
         doubtful = [archive for archive in archives if there.get(_place(archive)) is Bucket.UNVERIFIED]
@@ -89,7 +89,7 @@ class PlanPush:
         return PushPlan(known, to_send, damaged)
 
     def _digest(self, archive: LocalArchive) -> str | None:
-        """None where it cannot be read: sending it will say why, and the others must not wait for that."""
+        """The digest, or None if the file cannot be read: sending it will report why, and must not delay the others."""
         try:
             return digest_of(archive, self.files, self.cache, self.hasher)
         except (LocalFileChanged, FolderUnusable):
@@ -123,11 +123,11 @@ def digest_of(
     """
     The SHA-256 of *archive* in lower-case hex, from the cache or by reading it.
 
-    *tell* is told how far it has been read, as if every byte were transferred.
+    *tell* is called with the progress of reading, as if every byte were transferred.
 
     Raises:
-        LocalFileChanged: it is not the version that was listed.
-        FolderUnusable: it cannot be read.
+        LocalFileChanged: the file is no longer the version that was listed.
+        FolderUnusable: the file cannot be read.
     """
     known = cache.get(archive)
     if known is not None:
@@ -142,7 +142,7 @@ def digest_of(
 
 @frozen
 class PushArchive:
-    """Send one archive until it is stored."""
+    """Push one archive until it is stored."""
 
     remote: RemoteStore
     files: LocalArchives
@@ -164,13 +164,13 @@ class PushArchive:
         notes: tuple[str, ...] = (),
     ) -> BackupArchive:
         """
-        The archive as it is stored, with *notes* for people.
+        Returns the stored archive. *notes* are kept with it, for people.
 
         Raises:
-            ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may help.
+            ServerUnreachable, Refused, Unauthorized: from the server, after useful retries.
             ParentMoved: the server would continue from another archive than the one in *lineage*.
-            LocalFileChanged: it is not the version that was listed.
-            DigestMismatch: the server stored other bytes than were read.
+            LocalFileChanged: the file is no longer the version that was listed.
+            DigestMismatch: the server stored other bytes than those read.
         """
         id = ArchiveId(profile, archive.type, archive.name)
         known = self.cache.get(archive)
@@ -196,7 +196,7 @@ class PushArchive:
 
 @define
 class _PassingDigest:
-    """A file read from wherever a server stands, whose digest is computed once over all of it, in order."""
+    """A file that is read from any offset; its digest is computed once over all bytes, in order."""
 
     _hasher: Hasher
     _file: LocalFile
@@ -220,7 +220,7 @@ class _PassingDigest:
             self._tell(position, len(block))
 
     def rest(self) -> str:
-        """The digest of the whole file, of which some may not have been sent this time."""
+        """The digest of the whole file, including bytes that were not sent this time."""
         for block in self._file.read(self._hashed_bytes):
             self._hash(block, self._hashed_bytes)
         return self.sha256
@@ -234,7 +234,7 @@ class _PassingDigest:
         return self._checksum.digest().hex()
 
     def of_first(self, count_bytes: int) -> str | None:
-        """The digest of the first bytes, None where more than those have been hashed already."""
+        """The digest of the first *count_bytes* bytes, or None if more have been hashed already."""
         if self._hashed_bytes < count_bytes:
             self._hash_up_to(count_bytes)
         return self.sha256 if self._hashed_bytes == count_bytes else None
@@ -253,7 +253,7 @@ class _PassingDigest:
 
 @define
 class _Sending:
-    """One archive on its way, over as many requests as it takes."""
+    """One archive that is being pushed, over any number of requests."""
 
     _push: PushArchive
     _id: ArchiveId
@@ -269,7 +269,7 @@ class _Sending:
     _others: list[UploadNote] | None = None
 
     def has_moved(self) -> bool:
-        """Whether the server has more than when this was asked last."""
+        """Whether the server has more bytes than at the last call."""
         moved, self._seen_bytes = self._offset_bytes > self._seen_bytes, self._offset_bytes
         return moved
 
@@ -306,13 +306,13 @@ class _Sending:
         return progress.stored
 
     def give_up(self) -> None:
-        """The file is another by now: nobody will ever go on with its upload."""
+        """End the upload: the file has changed, so it can never be continued."""
         if self._note is not None:
             self._drop(self._note)
             self._note = None
 
     def _gone_on_with(self) -> UploadProgress | None:
-        """Where the upload stands that this goes on with, which is `_note` from then on; None where there is none."""
+        """The progress of the upload to continue, which becomes `_note`; None if no upload can be continued."""
         if self._note is not None:
             try:
                 return self._push.remote.upload_progress(self._note.address)
@@ -332,7 +332,7 @@ class _Sending:
         return None
 
     def _fitting(self, note: UploadNote) -> UploadProgress | None:
-        """Where the upload of *note* stands, None where it is over or of other bytes; then it is forgotten."""
+        """The progress of the upload of *note*; None if it is over or has other bytes, and then it is forgotten."""
         try:
             progress = self._push.remote.upload_progress(note.address)
         except (UploadGone, UploadNotFound):
@@ -360,7 +360,7 @@ class _Sending:
         return self._note
 
     def _noted(self, start: int) -> Iterator[bytes]:
-        """The bytes from *start* on; what is about to be sent is noted by its digest now and then."""
+        """The bytes from *start* on; now and then the digest of those to be sent is noted."""
         for block in self._passing.blocks(start):
             hashed = self._passing.hashed_bytes
             if self._note is not None and hashed - self._note.proven_bytes >= self._push.proven_every_bytes:
@@ -374,6 +374,6 @@ class _Sending:
             self._note = None
 
     def _drop(self, note: UploadNote) -> None:
-        with suppress(TarkeepError):  # it expires
+        with suppress(TarkeepError):  # it will expire
             self._push.remote.drop_upload(note.address)
         self._push.notes.drop(note.address)

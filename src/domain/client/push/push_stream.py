@@ -1,9 +1,9 @@
 """
-Sending an archive that can be read only once, such as the output of tar.
+Pushing an archive that can be read only once, such as the output of tar.
 
-A short one is sent whole. A longer one goes as a resumable upload of open length; what the server may not have on disk
-yet is kept in memory, so that a cut line costs no byte as long as the server is no further behind than that. Only when
-the source has ended well is the server told where the end is: one that raises leaves no archive.
+A short archive is sent in one request. A longer one is sent as a resumable upload of open length; bytes that the server
+may not have made durable yet stay in memory, so that a cut line costs no byte unless the server falls further behind
+than that. The client declares the end only after the source has ended well: a source that raises leaves no archive.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from ..retrying import Notice, Retrying
 
 WHOLE_BYTES = 8 << 20
 KEPT_BYTES = 20 << 20
-"""More than a server receives without making it durable (9 MB), and what connections and proxies hold on the way."""
+"""More than a server receives before making it durable (9 MB), plus what connections and proxies buffer."""
 
 
 @frozen
 class PushStream:
-    """Store what an iterator yields."""
+    """Store the bytes of an iterator."""
 
     remote: RemoteStore
     hasher: Hasher
@@ -54,13 +54,13 @@ class PushStream:
         notes: Callable[[], tuple[str, ...]] = tuple,
     ) -> BackupArchive:
         """
-        The archive as it is stored. *notes* are asked for at the end of *blocks*.
+        Returns the stored archive. *notes* is called at the end of *blocks*.
 
         Raises:
-            EmptyArchive: there were no bytes.
-            UploadGone: the server is further behind than what is kept.
+            EmptyArchive: *blocks* has no bytes.
+            UploadGone: the server's offset is before the kept bytes.
             ServerUnreachable, Refused, Unauthorized, DigestMismatch, ParentMoved: as for `PushArchive`.
-            Whatever *blocks* raises; nothing is stored then.
+            Any error of *blocks*; then nothing is stored.
         """
         window = _Window(iter(blocks), self.hasher.checksum(ChecksumAlgorithm.SHA256), progress)
         window.fill(WHOLE_BYTES)
@@ -86,7 +86,7 @@ class PushStream:
         upload = self.retrying(create, on_retry=notice)
         try:
             return self._sent(upload, window, notice, notes)
-        except (ServerUnreachable, UploadGone):  # nothing can be said to the server, or nothing is left
+        except (ServerUnreachable, UploadGone):  # the server cannot be told, or the upload is gone
             raise
         except BaseException:
             with suppress(TarkeepError):
@@ -123,7 +123,7 @@ class PushStream:
 
 @define
 class _Window:
-    """The last bytes of a stream, those before them forgotten."""
+    """The last bytes of a stream; earlier ones are dropped."""
 
     _source: Iterator[bytes]
     _checksum: RunningChecksum
@@ -138,12 +138,12 @@ class _Window:
         return self._checksum.digest().hex()
 
     def fill(self, size_bytes: int) -> None:
-        """Read on until *size_bytes* are kept or the stream ends."""
+        """Read until *size_bytes* are kept or the stream ends."""
         while self.end_bytes - self.start_bytes < size_bytes and self._read() is not None:
             pass
 
     def blocks(self, position: int) -> Iterator[bytes]:
-        """The bytes from *position* on, which must not be forgotten yet, to the end of the stream."""
+        """The bytes from *position* on, which must still be kept, to the end of the stream."""
         start = self.start_bytes
         for block in list(self._kept):
             if start + len(block) > position:

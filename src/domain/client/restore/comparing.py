@@ -1,7 +1,7 @@
 """
-Is what lies here what the server says the tree was? Pure: two accounts of a tree in, what differs out.
+Comparing a local tree with the server's account of it. Pure: two lists of entries in, the differences out.
 
-Names, types, sizes, times and link targets are compared; contents were proven by the digests of the archives.
+Names, types, sizes, times and link targets are compared; the digests of the archives have proven the contents.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _HARD_LINK, _FILE, _SYMLINK, _DIRECTORY = "hard-link", "file", "symlink", "direc
 
 @frozen
 class Difference:
-    """Something that is not here as the server says it was; *what* is a few words."""
+    """A path that differs from the server's account; *what* is a few words."""
 
     path: bytes
     what: str
 
 
 def differences(there: Iterable[RemoteTreeEntry], here: Iterable[LocalEntry]) -> Iterator[Difference]:
-    """What of *there* is missing or differs *here*, in that order, then what is *here* alone. Memory: all of *here*."""
+    """The entries of *there* that are missing or differ *here*, then those only *here*. Memory: all of *here*."""
     left = {entry.path: entry for entry in here}
     seen: dict[bytes, LocalEntry] = {}
     for entry in there:

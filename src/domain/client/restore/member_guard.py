@@ -1,9 +1,9 @@
 """
-No member of an archive is to be written outside the directory it is restored into.
+Ensuring that no member of an archive is written outside the directory it is restored into.
 
-Members are looked at in the order in which they will be extracted, over all archives of a plan, by the rule and the
-canonical names of `footprints`: no path that one archive made a link is a directory in the same one or in one behind
-it. tar has protections of its own; they are the second wall.
+Members are checked in the order of extraction, over all archives of a plan, by the rule and the canonical names of
+`footprints`: a path that one archive makes a link must not be a directory in the same or a later archive. tar has
+protections of its own; they are the second line of defence.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from ...text.paths import path_text
 
 @define
 class MemberGuard:
-    """Watches the members of the archives of one plan, one after the other. *links* are there already."""
+    """Checks the members of the archives of one plan, one after the other. *links* exist in the directory already."""
 
     _links: Iterable[bytes] = ()
     _ground: Ground = field(init=False)
-    # Of the archive at hand: only where a link of an earlier one lies can one of this one lead to.
+    # Directories of the current archive; needed only if earlier archives made links.
     _directories: set[bytes] | None = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -33,14 +33,14 @@ class MemberGuard:
         self.begin()
 
     def begin(self) -> None:
-        """Say that the members from now on are those of the next archive."""
+        """Begin the next archive: later members belong to it."""
         self._directories = set() if self._ground.links else None
 
     def objection(self, member: Member) -> str | None:
         """
-        Why *member* must not be extracted after those before it, None where it may.
+        The reason why *member* must not be extracted after those before it; None if it may.
 
-        Symbolic links may point anywhere, since restoring one writes nothing there.
+        Symbolic links may point anywhere, because creating one writes nothing to its target.
         """
         wrong = member.disputed or self._goes_wrong(member.path, is_directory=member.type is MemberType.DIRECTORY)
         if wrong:
@@ -49,7 +49,7 @@ class MemberGuard:
         return f"{path_text(member.path)} {wrong}" if wrong else None
 
     def _goes_wrong(self, place: bytes, *, is_directory: bool) -> str:
-        """What is wrong with going to *place*, which is spelt as in the archive."""
+        """The reason not to write to *place*, which is spelt as in the archive; empty if it is safe."""
         wrong = misspelt(place)
         if wrong:
             return wrong
@@ -66,7 +66,7 @@ class MemberGuard:
         return ""
 
     def _named_wrong(self, member: Member) -> str:
-        """What is wrong with the other places that *member* names."""
+        """The reason not to use the other places that *member* names; empty if they are safe."""
         named = [(member.link, False)] if member.type is MemberType.HARD_LINK else []
         if member.listing is not None:
             named += ((temporary, True) for temporary in member.listing.temporaries)
@@ -91,7 +91,7 @@ class MemberGuard:
         return ""
 
     def _linked(self, member: Member) -> str:
-        """Take note of a link."""
+        """Record *member* if it is a link. Returns an objection, or an empty text."""
         path = canonical(member.path)
         is_link = member.type is MemberType.SYMLINK
         if member.type is MemberType.HARD_LINK:

@@ -1,8 +1,8 @@
 """
-Restoring a tree into a directory: the server's plan, downloads, a look at every member, then tar.
+Restoring a tree into a directory: get the server's plan, pull its archives, check every member, then run tar.
 
-Never another point than the one that was asked for, and nothing is extracted before all of it is here, whole and safe;
-what was looked at is what is extracted.
+It never restores another point than the requested one. It extracts nothing before every archive is here, whole and
+safe, and extracts exactly the bytes that it checked.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from .member_guard import MemberGuard
 _NAMED_MEMBERS = 5
 _MERGED = "what the server sends"
 
-# A trail tells what extracting leaves in a directory: records of a letter, a path, and the end.
+# A trail records what extracting leaves in a directory: each record is a letter, a path, and the end mark.
 TRAIL_END = b"\0"
 TRAIL_STEP, TRAIL_PATH, TRAIL_ASIDE, TRAIL_OLD, TRAIL_NEW = b"S", b"P", b"A", b"O", b"N"
 
 
 def trail_of(member: Member) -> bytes:
-    """What extracting *member* leaves: its path, and what becomes of directories that are renamed before it."""
+    """The records of what extracting *member* leaves: its path, and the renames of directories that precede it."""
     told = [TRAIL_PATH + member.path]
     if member.listing is not None:
         told += (TRAIL_ASIDE + path for path in member.listing.temporaries)
@@ -42,12 +42,12 @@ def trail_of(member: Member) -> bytes:
 
 
 def _no_trail(_records: bytes) -> None:
-    """Nobody wants to know."""
+    """For restores without a trail."""
 
 
 @frozen
 class PlannedRestore:
-    """A plan with its archives, in order; without them where tar is not to extract these."""
+    """A plan with its archives, in order; without archives if tar must not extract them."""
 
     plan: RestorePlan
     archives: tuple[BackupArchive, ...]
@@ -55,7 +55,7 @@ class PlannedRestore:
 
 @frozen
 class PlanRestoring:
-    """Ask what restores a profile at some time."""
+    """Ask the server what restores a profile at some time."""
 
     chains: RemoteChains
     remote: RemoteStore
@@ -64,20 +64,20 @@ class PlanRestoring:
     def point(
         self, profile: str, at: str, notice: Notice, *, path: bytes = b"", allow_gaps: bool = False
     ) -> RestorePlan:
-        """The plan for *at*, of what lay at *path*, by itself. Raises like calling, but `ArchiveNotFound`."""
+        """The plan alone for *at*, or for what lay at *path*. Raises like calling, but never `ArchiveNotFound`."""
         return self.retrying(lambda: self.chains.plan(profile, at, path=path, allow_gaps=allow_gaps), on_retry=notice)
 
     def __call__(self, profile: str, at: str, notice: Notice, *, allow_gaps: bool = False) -> PlannedRestore:
         """
         The plan for *at*: a time, ``latest``, or an archive's name. With *allow_gaps* names may lack.
 
-        Where tar is not to extract its archives, nobody looks for them: some may be those that are damaged.
+        If tar must not extract the archives of the plan, they are not looked up: some may be damaged.
 
         Raises:
             NotRestorable: that point cannot be restored.
-            RemoteNotFound: the server knows no such point.
-            ArchiveNotFound: an archive of the plan is gone since it was made.
-            ServerUnreachable, Refused, Unauthorized: the server, after trying again where that may help.
+            RemoteNotFound: the server has no such point.
+            ArchiveNotFound: an archive of the plan was removed since the plan was made.
+            ServerUnreachable, Refused, Unauthorized: from the server, after useful retries.
         """
         plan = self.point(profile, at, notice, allow_gaps=allow_gaps)
         if not plan.is_sound:
@@ -98,15 +98,15 @@ class PlanRestoring:
 
 
 Reached = Callable[[str, int, int, int], None]
-"""Is told of an archive's label, how far it has come in bytes, how many of these are new, and how many there are."""
+"""Called with the label of an archive, the bytes reached in it, how many of these are new, and its size in bytes."""
 
 
 @frozen
 class Looked:
     """
-    What looking at all archives of a plan showed, besides that they are harmless.
+    The result of checking all archives of a plan, which are safe.
 
-    *renames* tells of each whether directories were renamed before it: then extracting it twice fails.
+    *renames* tells for each whether it renames directories: then extracting it twice fails.
     """
 
     renames: tuple[bool, ...]
@@ -114,7 +114,7 @@ class Looked:
 
 @frozen
 class ExtractPlan:
-    """Make a directory what a plan says, from archives that have come."""
+    """Extract the archives of a plan that were pulled to this machine."""
 
     members: Members
     extractor: Extractor
@@ -128,13 +128,13 @@ class ExtractPlan:
         trail: Callable[[bytes], None] = _no_trail,
     ) -> Looked:
         """
-        Look at every byte and every member of *archives*; *links* are in the directory already. *trail* is given the
-        records of what extracting all of them leaves.
+        Check every byte and every member of *archives*; *links* exist in the directory already. *trail* gets the
+        records of everything that extracting them leaves.
 
         Raises:
-            UnsafeMembers: one would write elsewhere.
-            PulledBytesDiffer: one is not what it should be.
-            NotAGzip, GzipDamaged, NotATar, ExpandsTooFar, MemberUnreadable, FolderUnusable: one cannot be read.
+            UnsafeMembers: a member would be written elsewhere.
+            PulledBytesDiffer: an archive has the wrong digest.
+            NotAGzip, GzipDamaged, NotATar, ExpandsTooFar, MemberUnreadable, FolderUnusable: an archive cannot be read.
         """
         guard = MemberGuard(links)
         renames: list[bool] = []
@@ -166,11 +166,11 @@ class ExtractPlan:
         numeric_owner: bool = False,
     ) -> tuple[str, ...]:
         """
-        Extract *archives*, those of *plan* in order and looked at, from that on whose number is *first*. *begin* is
-        told the number of each before anything of it is extracted. What tar said is returned.
+        Extract *archives*, the checked ones of *plan* in order, beginning with the index *first*. *begin* is called
+        with the index of each before any of it is extracted. Returns tar's warnings.
 
         Raises:
-            ExtractFailed: tar gave up; nothing that comes later was extracted.
+            ExtractFailed: tar failed; no later archive was extracted.
         """
         said: list[str] = []
         for number, archive in enumerate(archives):
@@ -189,7 +189,7 @@ class ExtractPlan:
 
 @define
 class _Looking:
-    """Looks at the members of one archive."""
+    """Checks the members of one archive."""
 
     _guard: MemberGuard
     _trail: Callable[[bytes], None]
@@ -208,13 +208,13 @@ class _Looking:
             self.tells_of_renames = True
 
     def named_objections(self) -> tuple[str, ...]:
-        """The first of them, and how many more there are."""
+        """The first objections, and how many more there are."""
         more = self.objections - len(self._named)
         return (*self._named, *([f"and {more} more"] if more else []))
 
 
 def _passing(archive: Held, reached: Reached, see: Callable[[bytes], None] | None = None) -> Iterator[bytes]:
-    """The blocks of *archive*, of which *reached* is told and which *see* is shown."""
+    """The blocks of *archive*; *reached* gets the progress, and *see* each block."""
     position, size_bytes = 0, archive.size_bytes
     for block in archive.blocks():
         if see is not None:
@@ -226,7 +226,7 @@ def _passing(archive: Held, reached: Reached, see: Callable[[bytes], None] | Non
 
 @frozen
 class RestorePath:
-    """Bring back one file or folder of a tree, as one tar that the server makes."""
+    """Restore one file or folder of a tree, from one tar that the server makes."""
 
     chains: RemoteChains
     members: Members
@@ -246,15 +246,15 @@ class RestorePath:
         allow_gaps: bool = False,
     ) -> tuple[str, ...]:
         """
-        Extract what lay at *path*, with *allow_gaps* without what lacks of it; *progress* is told of each count of
-        bytes that came, *links* are there already. Before tar gets a block, *trail* is given the records of what that
-        adds to the directory, which may be none. What tar said is returned.
+        Extract what lay at *path*, with *allow_gaps* without the names that lack. *progress* gets the size of each
+        received block; *links* exist in the directory already. Before tar gets a block, *trail* gets the records of
+        what that block adds to the directory, which may be empty. Returns tar's warnings.
 
         Raises:
             NotRestorable: that point cannot be restored.
-            UnsafeMembers: a member would write elsewhere; those in blocks before were extracted.
+            UnsafeMembers: a member would be written elsewhere; members in earlier blocks were extracted.
             ServerUnreachable: the line broke; a part was extracted.
-            ExtractFailed: tar gave up; a part was extracted.
+            ExtractFailed: tar failed; a part was extracted.
         """
         guard = MemberGuard(links)
         left = [TRAIL_STEP + TRAIL_END]

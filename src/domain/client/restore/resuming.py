@@ -1,11 +1,11 @@
 """
-Going on with a restore that was cut while tar extracted.
+Continuing a restore that was interrupted while tar extracted.
 
-tar can extract an archive over a part of itself, so a restore goes on with the archive at which it was cut, over what
-those before it left. Not so where directories were renamed in that archive, some of them maybe already, nor where
-something else is to be restored by now: then what was extracted is removed, and all of it begins again. Both only in
-the very directory that the note is about, which was empty when it was written, and only while all that is in it, at any
-depth, is what extracting may have put there: tar removes, too, what an archive does not list. For that a trail of every
+tar can extract an archive over a part of itself, so a restore continues with the archive at which it was interrupted,
+over the results of those before. It cannot if that archive renames directories, some of which may be renamed already,
+or if the plan has changed: then everything extracted is removed, and the restore begins again. Both happen only in the
+very directory of the note, which was empty when the note was written, and only while everything in it, at any depth,
+may come from the extraction: tar also removes files that an archive does not list. For this check, a trail of every
 name is kept before tar gets the first of them.
 """
 
@@ -26,42 +26,42 @@ from ..ports.local_archives import LocalFiles
 from .restore import TRAIL_ASIDE, TRAIL_END, TRAIL_NEW, TRAIL_OLD, TRAIL_PATH, TRAIL_STEP
 
 _VERSION = 2
-_ASIDE = b"\0"  # the temporary name of a renamed directory: no name has a NUL
-_TEMPORARY = rb"tar\.[^/]{6}(?=/|$)"  # what GNU tar calls it
+_ASIDE = b"\0"  # stands for the temporary name of a renamed directory: no file name has a NUL
+_TEMPORARY = rb"tar\.[^/]{6}(?=/|$)"  # the temporary name that GNU tar uses
 
 
 class Work(Landing, LocalFiles, Protocol):
-    """What one restore keeps until it is done, and nobody else: archives that have come, a note for the next run."""
+    """What one restore keeps to itself until it is done: pulled archives, and a note for the next run."""
 
     def hold(self, archive: BackupArchive) -> Held:
         """
-        *archive*, which has come, open until it is closed.
+        Open the pulled *archive*, until it is closed.
 
         Raises:
-            FolderUnusable: it is gone, or cannot be opened.
+            FolderUnusable: the file is gone, or cannot be opened.
         """
 
     def note(self) -> bytes | None:
-        """What was noted last; None where nothing was."""
+        """The last note, or None."""
 
     def put_note(self, note: bytes | None) -> None:
-        """Note something that survives a power cut, or with None nothing: then the trail goes as well."""
+        """Save *note* durably; None removes the note and the trail."""
 
     def begin_trail(self) -> TrailFile:
-        """A new trail, which takes the place of the one that is kept once it is kept itself."""
+        """Begin a new trail, which replaces the kept one once it is kept itself."""
 
     def trail(self) -> Iterator[bytes]:
-        """What was kept of the trail, in blocks; nothing where none was."""
+        """The kept trail, in blocks; empty if none was kept."""
 
     def remove(self) -> None:
-        """Remove what was put here. What cannot be removed stays."""
+        """Remove everything that was put here. Files that cannot be removed stay."""
 
     @property
     def held_bytes(self) -> int:
-        """What all that lies here takes."""
+        """The size of everything kept here."""
 
     def close(self) -> None:
-        """Let go of it, for the next run. Where nothing was put into it, it does not stay."""
+        """Release it, for the next run. It is removed if it is empty."""
 
 
 class TrailFile(Protocol):
@@ -71,20 +71,20 @@ class TrailFile(Protocol):
         """Append *records*; they may be lost until `keep` or `flush`."""
 
     def keep(self) -> None:
-        """Let it be the trail that `Work.trail` gives, with what was added, also after a power cut."""
+        """Make this the trail of `Work.trail`, with everything added so far, durably."""
 
     def flush(self) -> None:
-        """See that what was added outlives this process."""
+        """Make sure that everything added outlives this process."""
 
     def close(self) -> None:
-        """Let go of it. What was never kept is gone."""
+        """Release it. A trail that was never kept is dropped."""
 
 
 @frozen
 class Begun:
     """
-    A note about extracting: into the directory *target* (see `LocalTree.identity`), in *steps* that together say what
-    is restored, of which that one is under way whose number is *step*.
+    A note about extracting into the directory *target* (see `LocalTree.identity`). Together, *steps* identify what is
+    restored; *step* is the index of the current one.
     """
 
     target: str
@@ -92,7 +92,7 @@ class Begun:
     step: int
 
     def written(self) -> bytes:
-        """To be read by `read_begun`."""
+        """The note as text for `read_begun`."""
         told = {
             "version": _VERSION,
             "target": self.target,
@@ -103,7 +103,7 @@ class Begun:
 
 
 def read_begun(note: bytes | None) -> Begun | None:
-    """What *note* says; None where there is none, or none that can be understood."""
+    """The content of *note*; None if it is missing or cannot be understood."""
     if note is None:
         return None
     try:
@@ -117,11 +117,11 @@ def read_begun(note: bytes | None) -> Begun | None:
 
 def strangers(begun: Begun, trail: Iterable[bytes], paths: Iterable[bytes]) -> list[bytes]:
     """
-    Those of *paths* in the directory that no step up to the one under way has put there, by the *trail* of them.
+    Those of *paths* in the directory that no step up to the current one can have created, by their *trail*.
 
-    A directory comes before what is in it; then of a strange one nothing more is said.
+    A directory must come before its contents; the contents of a foreign directory are not listed.
 
-    Memory: every name of these steps.
+    Memory: all names of these steps.
     """
     left = _Left.by(trail, begun.step)
     found: set[bytes] = set()
@@ -137,9 +137,9 @@ _Folder = dict[bytes, "_Folder"]
 @define
 class _Left:
     """
-    Every path that extracting may have left, wherever renames took it; all of it stays where it was, too.
+    Every path that extracting may have left, in every place that renames may have moved it to or from.
 
-    A folder that was renamed is the same one in both places, so that a rename costs nothing, whatever is in it.
+    A renamed folder is the same object in both places, so that a rename costs nothing, whatever its contents.
     """
 
     _root: _Folder = field(factory=dict)
@@ -148,7 +148,7 @@ class _Left:
 
     @classmethod
     def by(cls, trail: Iterable[bytes], last_step: int) -> _Left:
-        """What those steps have left whose number is at most *last_step*."""
+        """The paths left by the steps up to the index *last_step*."""
         left, step, old = cls(), -1, b""
         for record in _records(trail):
             kind, path = record[:1], canonical(record[1:])
@@ -193,7 +193,7 @@ class _Left:
         taken = place.setdefault(name, folder)
         if taken is folder:
             return
-        # both may be what is there now
+        # the directory may now hold the contents of either
         waiting, seen = [(folder, taken)], set[tuple[int, int]]()
         while waiting:
             one, other = waiting.pop()
@@ -205,7 +205,7 @@ class _Left:
 
 
 def _records(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """What ends in *blocks*; the rest of a record that was cut is none."""
+    """The complete records in *blocks*; an incomplete last one is dropped."""
     rest = b""
     for block in blocks:
         *whole, rest = (rest + block).split(TRAIL_END)
@@ -214,9 +214,9 @@ def _records(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 def goes_on_at(begun: Begun, steps: Sequence[str], renames: Sequence[bool]) -> int | None:
     """
-    The number of the step from which *steps* go on, None where all of it has to begin again.
+    The index of the step at which *steps* continue; None if everything has to begin again.
 
-    *renames* tells of each whether it cannot be carried out twice.
+    *renames* tells for each step whether it cannot be repeated.
     """
     if begun.steps != tuple(steps) or not 0 <= begun.step < len(renames) or renames[begun.step]:
         return None

@@ -1,1 +1,1 @@
-"""Tokens made, revoked and judged."""
+"""Use cases that make, revoke and judge tokens."""

@@ -1,4 +1,4 @@
-"""Letting people in: making tokens, taking them back, and deciding by them with each request."""
+"""Access by tokens: making and revoking them, and deciding each request by its token."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ...ports.system import Clock
 
 @frozen
 class MadeToken:
-    """A new token: *text* is the token itself, which exists nowhere else, *token* what is kept of it."""
+    """A new token: *text* is the token itself, which is stored nowhere; *token* is the stored part."""
 
     text: str
     token: Token
@@ -37,7 +37,7 @@ class MadeToken:
 
 @frozen
 class MakeToken:
-    """Make a token. *random_bytes* gives so many that nobody can guess."""
+    """Make a token. *random_bytes* gives that many unpredictable bytes."""
 
     token_store: TokenStore
     clock: Clock
@@ -55,7 +55,7 @@ class MakeToken:
     ) -> MadeToken:
         """
         Raises:
-            ValueError: there is no scope, or a pattern that is none.
+            ValueError: *scopes* or *profiles* is empty, or a pattern is invalid.
         """
         text = token_text(self.random_bytes(ID_BYTES), self.random_bytes(SECRET_BYTES))
         token = Token(
@@ -89,7 +89,7 @@ class ListTokens:
 
 @frozen
 class RevokeToken:
-    """Take a token back."""
+    """Revoke a token."""
 
     token_store: TokenStore
     clock: Clock
@@ -97,7 +97,7 @@ class RevokeToken:
 
     def __call__(self, id: str) -> Token:
         """
-        The token as it is then; *id* may be the whole token, too. Once more is no error.
+        Returns the revoked token; *id* may also be the whole token. Revoking twice is no error.
 
         Raises:
             TokenNotFound: no token has that id.
@@ -110,7 +110,7 @@ class RevokeToken:
 
 @frozen
 class Authenticate:
-    """Decide about somebody who comes with a token, or without, and note the use of a token."""
+    """Decide about a request with or without a token, and note the use of the token."""
 
     token_store: TokenStore
     clock: Clock
@@ -118,7 +118,7 @@ class Authenticate:
     def __call__(self, presented: str | None, address: str) -> Decision:
         """
         Raises:
-            BackendUnavailable: nobody can be judged now, so nobody comes in.
+            BackendUnavailable: the tokens cannot be read, so no request is admitted.
         """
         now = self.clock.now()
         decision = admit(self.token_store.keyring(), presented, address, now)
@@ -128,11 +128,11 @@ class Authenticate:
 
     def check_still(self, principal: Principal) -> None:
         """
-        Judge once more whoever was let in with a token: what takes long may outlive it.
+        Judge an admitted principal again: a long request may outlive its token.
 
         Raises:
-            NotAuthenticated: the token was revoked since, or is expired.
-            BackendUnavailable: as calling.
+            NotAuthenticated: the token was revoked since then, or has expired.
+            BackendUnavailable: the tokens cannot be read.
         """
         if principal.token is None:
             return

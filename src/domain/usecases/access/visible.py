@@ -1,8 +1,8 @@
 """
-Which profiles a principal sees, of those there are.
+Which of the existing profiles a principal may see.
 
-Patterns are held against the name of each profile once, when it is new; what came of it is kept by the patterns. So a
-query names the profiles it is about, and never goes through the archives of others.
+Patterns are matched against the name of each profile once, when it is new; the result is kept under the patterns. So a
+query names the profiles it is about, and never reads archives of others.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from ...access.tokens import Principal
 from ...ports.catalog import Catalog
 
 KEPT_PATTERNS = 64
-"""Of so many tokens it is kept what they see; with more, all is worked out anew now and then."""
+"""The number of pattern sets with kept results; when there are more, all results are worked out again."""
 
 
 @frozen
 class _Known:
-    """Profiles in the order they came, up to a mark of the catalog."""
+    """Profiles in the order they were added, up to a mark of the catalog."""
 
     mark: int = 0
     profiles: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class _Known:
 @define
 class VisibleProfiles:
     """
-    The profiles that a principal sees. Safe to call from several threads: whoever is first may only do work twice.
+    The profiles that a principal sees. Safe to call from several threads: a race only repeats work.
     """
 
     catalog: Catalog
@@ -35,7 +35,7 @@ class VisibleProfiles:
     _seen: dict[tuple[str, ...], tuple[int, frozenset[str]]] = field(factory=dict, init=False)
 
     def __call__(self, principal: Principal) -> frozenset[str] | None:
-        """The names of those that *principal* sees; None for all. There need not be archives in each."""
+        """The names of the profiles that *principal* sees, even if empty of archives; None means all profiles."""
         if principal.sees_everything:
             return None
         if principal.named_profiles is not None:
@@ -50,7 +50,7 @@ class VisibleProfiles:
         return seen
 
     def all(self) -> tuple[str, ...]:
-        """Every profile that ever held an archive since the catalog was made, in the order they came."""
+        """Every profile that has held an archive since the catalog was made, in the order they were added."""
         known = self._known
         new, mark = self.catalog.profiles_since(known.mark)
         if new:

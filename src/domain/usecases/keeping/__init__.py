@@ -1,1 +1,1 @@
-"""What the operator and a start of the server do."""
+"""Use cases for the operator and for the start of a server."""

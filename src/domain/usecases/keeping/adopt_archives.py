@@ -1,12 +1,12 @@
 """
-Entering archives that the store holds and the catalog does not know, at a start.
+At start, adding archives to the catalog that only the store has.
 
-The catalog is an index that can be lost: deleted, emptied by a crash, put back from an older copy. A server that went
-on with what is left of it would say that archives are not there which are. So at each start the names in the store are
-held against those in the catalog, each of them, since one that was renamed changes no count; only what differs is
-looked at. What has a side-car that can be believed is entered; what is in the catalog and not in the store is damaged.
-A catalog whose sums are not those of its entries has lost some, and is first made anew of those it has. Many archives
-are not entered in passing: an operator has to know then.
+The catalog is an index that can be lost: deleted, emptied by a crash, restored from an older copy. A server that
+continued with the rest of it would deny archives that exist. So each start compares every name in the store with the
+catalog (a renamed archive changes no count) and looks only at the differences. An archive with a credible side-car is
+added; an archive in the catalog without a file in the store is damaged. A catalog whose sums disagree with its entries
+has lost some of them, and is first rebuilt from the rest. Many archives are not added silently: an operator has to
+decide then.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _NAMES_AT_ONCE = 10_000
 @define
 class AdoptionReport:
     """
-    How many archives were *adopted*, and which were *unclear*: they have no side-car that could be believed.
+    How many archives were *adopted*, and which were *unclear*: they have no credible side-car.
 
-    *remade* says that the catalog was made anew, since its sums were not those of its entries.
+    *remade* is true if the catalog was rebuilt from its own entries, because its sums disagreed with them.
     """
 
     remade: bool = False
@@ -54,7 +54,7 @@ class AdoptArchives:
     def __call__(self) -> AdoptionReport:
         """
         Raises:
-            CatalogLacks: there are more than *limit* to be adopted; nothing was.
+            CatalogLacks: more than *limit* archives are to be adopted; none was.
         """
         report = AdoptionReport()
         if not self.catalog.adds_up():
@@ -75,7 +75,7 @@ class AdoptArchives:
                 return
 
     def _unknown(self) -> list[ArchiveId]:
-        """Every identity that is in the store and not in the catalog; those of which it is the other way are marked."""
+        """Every identity that only the store has; those that only the catalog has are marked as damaged."""
         only_known = {(row.profile, row.type) for row in self.catalog.totals()}
         unknown: list[ArchiveId] = []
         count = 0
@@ -86,7 +86,7 @@ class AdoptArchives:
             unknown += lacking[: self.limit + 1 - len(unknown)]
         if count > self.limit:
             raise CatalogLacks(count, self.limit)
-        for profile, type in only_known:  # of which nothing is in the store
+        for profile, type in only_known:  # the store has none of their archives
             self._differing(profile, type, {})
         return unknown
 
@@ -118,5 +118,5 @@ class AdoptArchives:
                 yield described(self.store.stat(id))
             except InvalidSidecar:
                 report.unclear.append(id)
-            except ArchiveNotFound:  # a folder or a link of that name
+            except ArchiveNotFound:  # a folder or a link has that name
                 continue

@@ -1,9 +1,9 @@
 """
-Entering snapshot files of tar that a crash left in the store without an entry in the catalog.
+At start, adding tar's snapshot files to the catalog that a crash left in the store alone.
 
-One is durable in the store before the catalog hears of it, so after a crash in between the next dump could not start
-from it until somebody rebuilt the catalog. At each start the names in the store are held against the catalog; only what
-differs is read.
+A snapshot file becomes durable in the store before the catalog learns of it. After a crash in between, the next dump
+could not continue from it until the catalog was rebuilt. So each start compares the names in the store with the
+catalog, and reads only the files that differ.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class AdoptSnapshots:
     hasher: Hasher
 
     def __call__(self) -> int:
-        """How many were entered. One that cannot be read is left for later."""
+        """Returns how many were added. A snapshot file that cannot be read is left for a later start."""
         adopted = 0
         for (profile, type), ids in groupby(self.store.snapshots(), _place):
             without = self.catalog.names_without_snapshot(profile, type)
@@ -48,6 +48,6 @@ class AdoptSnapshots:
         archive = self.catalog.find(id)
         digest = snapshot_digest(self.store, id, self.hasher)
         if archive.lineage.snapshot_after not in (None, digest):
-            return False  # another than the dump left behind says nothing of the chain
+            return False  # a file that the dump did not leave behind says nothing of the chain
         note_snapshot(archive, digest, self.store, self.catalog)
         return True

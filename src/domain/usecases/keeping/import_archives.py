@@ -1,8 +1,8 @@
 """
-Adopting the archives of another store, such as the folder the original server kept.
+Importing the archives of another store, such as the folder of the original server.
 
-Each goes through the same receive as an upload, with the digest its old record states and the time at which it was
-received then. What cannot be taken is reported with the reason and the rest goes on; running again is harmless.
+Each archive is received like an upload, with the digest and the receive time from its old record. An archive that
+cannot be accepted is reported with the reason, and the rest goes on; running again is harmless.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..receiving.receive import ReceiveArchive
 
 @define
 class ImportReport:
-    """What became of each archive, by label: imported, already there, or refused with the reason."""
+    """The result for each archive, by label: imported, already present, or refused with the reason."""
 
     imported: list[str] = field(factory=list)
     already_there: list[str] = field(factory=list)

@@ -1,10 +1,10 @@
 """
-Describing an archive whose side-car is missing, or is not to be believed.
+Repairing the side-car of an archive that is missing or not credible.
 
-The bytes are read once. What is known of the archive is believed as far as they agree: what the catalog says first,
-then what can still be read of the side-car. One digest of two that agrees proves the bytes, and then the rest is taken
-on its word; where none does, the archive is damaged. Nothing is made up: an archive of which nothing is known must at
-least be a whole ``.tar.gz`` to be described anew in the place of a side-car that cannot be read.
+The bytes are read once. Earlier descriptions are believed as far as they agree with the bytes: first the catalog's,
+then what can still be read of the side-car. If one of the two digests agrees, it proves the bytes, and the rest of the
+description is accepted; if none does, the archive is damaged. Nothing is made up: to replace an unreadable side-car
+without any other description, the archive must at least be a whole ``.tar.gz``.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from ...text.times import rfc3339
 
 @frozen
 class Mended:
-    """What an archive is described as now, and *how* that was found out, in words."""
+    """The new description of an archive, and in words *how* it was found."""
 
     archive: BackupArchive
     how: str
-    is_new: bool = False  # nothing was known of it before
+    is_new: bool = False  # the archive had no earlier description
 
 
 @frozen
 class MendSidecar:
-    """Give an archive a side-car that is right."""
+    """Give an archive a correct side-car."""
 
     store: ArchiveStore
     catalog: Catalog
@@ -52,10 +52,10 @@ class MendSidecar:
 
     def __call__(self, stored: StoredArchive) -> Mended:
         """
-        What *stored* is, which its side-car says from now on.
+        Describe *stored* and write that as its side-car.
 
         Raises:
-            InvalidSidecar: nothing that is known of it can be believed.
+            InvalidSidecar: no credible description can be found.
         """
         entry = self._entry(stored.id)
         found, contents = self._looked_at(stored)
@@ -74,7 +74,7 @@ class MendSidecar:
             return None
 
     def _looked_at(self, stored: StoredArchive) -> tuple[Digests | None, Contents | None]:
-        """The digests of the bytes, None where they cannot all be read; and what is in them, where that can be seen."""
+        """The digests of the bytes, None if they cannot all be read; and the contents, None if not a whole archive."""
         contents = None
         with (
             self.store.read(stored.id) as reader,
@@ -117,7 +117,7 @@ def _agreeing(
     contents: Contents | None,
     now: datetime,
 ) -> Mended | None:
-    """What is known of an archive and agrees with its bytes; the catalog goes first, since it is whole."""
+    """The description that agrees with the bytes; the catalog's is tried first, since it is complete."""
     if found is None:
         return None
     how = "side-car was wrong and is mended, the archive is whole"
@@ -132,10 +132,10 @@ def _agreeing(
 
 def _salvaged(stored: StoredArchive, found: Digests, contents: Contents | None, now: datetime) -> BackupArchive | None:
     """
-    What a side-car says that some member of which was changed, if one of its digests is that of the bytes; or if both
-    are what cannot be read, and the bytes are a whole ``.tar.gz``.
+    A side-car with some changed members is salvaged if one of its digests is that of the bytes, or if both digests are
+    unreadable and the bytes are a whole ``.tar.gz``.
 
-    What the bytes tell is taken from them; another member is left out where it alone makes the rest unreadable.
+    Facts that the bytes tell are taken from them; another member is dropped if it alone makes the rest unreadable.
     """
     members = _members(stored.sidecar)
     said = {members.get("sha256"), members.get("md5")}
@@ -170,11 +170,11 @@ _DISPENSABLE: dict[str, object] = {
     "taken_at": "",
     "received_at": "",
 }
-"""Members that a side-car may do without, and what stands for them."""
+"""Members that a side-car can do without, with their replacements."""
 
 
 def _members(content: bytes | None) -> dict[str, object]:
-    """The members of a side-car that may be damaged, each that can be read by itself."""
+    """The readable members of a side-car that may be damaged; each is read by itself."""
     text = (content or b"").decode(errors="replace").strip().removeprefix("{").removesuffix("}")
     members: dict[str, object] = {}
     for member in _MEMBER_BEGINS.split(text):
@@ -183,13 +183,13 @@ def _members(content: bytes | None) -> dict[str, object]:
     return members
 
 
-_MEMBER_BEGINS = re.compile(r'\n  (?=")')  # as a side-car is laid out: what belongs to a member is further in
+_MEMBER_BEGINS = re.compile(r'\n  (?=")')  # in the layout of a side-car: nested values are indented further
 
 
 def _refuse_foreign(stored: StoredArchive) -> None:
     """
     Raises:
-        InvalidSidecar: the side-car is one that nobody changed, of another archive.
+        InvalidSidecar: the side-car is intact, but describes another archive.
     """
     try:
         said = sidecar.decode(stored.sidecar or b"")
@@ -200,7 +200,7 @@ def _refuse_foreign(stored: StoredArchive) -> None:
 
 
 def _damaged(stored: StoredArchive, entry: BackupArchive | None) -> Mended | None:
-    """What is known of an archive, none of whose bytes' digests it names: then these are wrong."""
+    """The known description of an archive whose bytes agree with none of its digests: the bytes are damaged."""
     known = entry
     if known is None:
         with suppress(InvalidSidecar):
@@ -213,5 +213,5 @@ def _damaged(stored: StoredArchive, entry: BackupArchive | None) -> Mended | Non
 
 
 def agree(one: Digests, other: Digests) -> bool:
-    """Whether one digest of two is the same: by chance it is not."""
+    """Whether at least one of the two digests is the same; that does not happen by chance."""
     return one.sha256 == other.sha256 or one.md5 == other.md5

@@ -1,9 +1,9 @@
 """
-Recreating the catalog from the store.
+Rebuilding the catalog from the store.
 
-The store is the truth: each archive's side-car says all there is to know. One that is missing, because somebody put an
-archive there by hand, or that was changed since it was written, is made anew from the bytes and whatever the catalog
-still knows. A rebuild that checks reads all bytes as well: digests are believed only as far as these agree.
+The store is the truth: each archive's side-car holds everything known of it. A side-car that is missing, because a
+person copied the archive there, or that was changed since it was written, is made anew from the bytes and from what the
+catalog still knows. A rebuild that checks reads all bytes as well, and believes only digests that agree with them.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from .mend_sidecar import MendSidecar, agree
 @define
 class RebuildReport:
     """
-    What a rebuild entered, and what needs an eye.
+    What a rebuild entered, and what the operator should look at.
 
-    *damaged* are archives that are not what was recorded (and are entered as such), *described* those that nothing was
-    known of, each with how, *mended* those whose side-car was wrong, likewise, *wrong_snapshots* those whose snapshot
-    file is not the one that the dump left behind (entered as if there were none), *bad_records* those whose records of
-    members were damaged (dropped, and made anew when somebody asks), *left_out* those of which nothing can
-    be believed, with the reason. *fewer* tells of which profiles and types the catalog had more before, and how many;
-    *otherwise*, of a rebuild that checks, which archives it had described in another way than they are, and *unsound*
-    whether it did not agree with itself.
+    *damaged* are archives that differ from their record (entered as damaged). *described* are archives without any
+    earlier description, *mended* those whose side-car was wrong; each with how it was described. *wrong_snapshots* are
+    archives whose snapshot file is not the one that the dump left behind (entered as if without one). *bad_records* are
+    archives whose records of members were damaged (dropped, and made anew when needed). *left_out* are archives without
+    a credible description, with the reason. *fewer* lists the profiles and types that had more archives in the catalog
+    before, with both numbers. A rebuild that checks also reports *otherwise*, the archives that the catalog described
+    differently, and *unsound*, whether the catalog disagreed with itself.
     """
 
     entered: int = 0
@@ -54,7 +54,7 @@ class RebuildReport:
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing was found that should not be."""
+        """Whether the rebuild found no problem."""
         return not (
             self.damaged
             or self.mended
@@ -68,12 +68,12 @@ class RebuildReport:
 
 
 class _Doubtful(Exception):
-    """A side-car has to be mended first."""
+    """A side-car has to be repaired first."""
 
 
 @frozen
 class RebuildCatalog:
-    """Replace everything in the catalog by what the store holds."""
+    """Replace the whole catalog by what the store holds."""
 
     store: ArchiveStore
     catalog: Catalog
@@ -82,7 +82,7 @@ class RebuildCatalog:
     records: MemberRecords
 
     def __call__(self, *, check: bool = False) -> RebuildReport:
-        """With *check* every archive is read, and held against its side-car, which is held against the catalog."""
+        """With *check*, compare every archive's bytes with its side-car, and the side-car with the catalog."""
         report = RebuildReport()
         before = self._counts()
         if check:
@@ -90,7 +90,7 @@ class RebuildCatalog:
             self._mend_all(report, check=True)
         try:
             self._replace(report, leaving_out=check)
-        except _Doubtful:  # found while nothing of the catalog is replaced yet, which may know what the side-car said
+        except _Doubtful:  # raised before anything is replaced: the catalog may still know what the side-car said
             self._mend_all(report, check=False)
             report.damaged.clear()
             report.wrong_snapshots.clear()
@@ -102,7 +102,7 @@ class RebuildCatalog:
         return report
 
     def _counts(self) -> dict[tuple[str, BackupType], int]:
-        """What the catalog says it has, nothing where what it says is not to be believed."""
+        """The archives by profile and type that the catalog claims to have; empty if its sums are not credible."""
         if not self.catalog.adds_up():
             return {}
         return {(row.profile, row.type): row.archives for row in self.catalog.totals()}
@@ -117,7 +117,7 @@ class RebuildCatalog:
             except InvalidSidecar:
                 if not leaving_out:
                     raise _Doubtful from None
-                continue  # it was tried to mend it, and is told why that is impossible
+                continue  # mending was tried and failed; the reason is in the report
             if archive.state is ArchiveState.DAMAGED:
                 report.damaged.append(stored.id)
             yield self._with_snapshot(archive, stored, report) if stored.has_snapshot else archive
@@ -141,7 +141,7 @@ class RebuildCatalog:
             (report.described if mended.is_new else report.mended).append((stored.id, mended.how))
 
     def _check(self, archive: BackupArchive, stored: StoredArchive, report: RebuildReport) -> None:
-        """Hold the bytes of *archive* against its side-car, and the side-car against the catalog; read its records."""
+        """Compare the bytes of *archive* with its side-car, and the side-car with the catalog; check its records."""
         if not self.records.is_whole(archive.digests.sha256):
             self.records.remove(archive.digests.sha256)
             report.bad_records.append(archive.id)
@@ -152,18 +152,18 @@ class RebuildCatalog:
         state = ArchiveState.STORED if found == archive.digests else ArchiveState.DAMAGED
         if state is not archive.state and archive.size_bytes == stored.size_bytes:
             self.store.annotate(archive.id, sidecar.encode(evolve(archive, state=state)), stored.sidecar)
-        with suppress(ArchiveNotFound):  # else it is entered now
+        with suppress(ArchiveNotFound):  # then this rebuild enters it
             if not self._is_known_as(archive):
                 report.otherwise.append(archive.id)
 
     def _is_known_as(self, archive: BackupArchive) -> bool:
         try:
             return _is_the_same(self.catalog.find(archive.id), archive)
-        except BackendUnavailable:  # what the catalog says of it cannot be read
+        except BackendUnavailable:  # the catalog's entry cannot be read
             return False
 
     def _digests(self, archive: BackupArchive) -> Digests | None:
-        """Those of the stored bytes, None where they cannot all be read."""
+        """The digests of the stored bytes, None if they cannot all be read."""
         try:
             with self.store.read(archive.id) as reader, self.hasher.start() as running:
                 for block in reader:
@@ -173,7 +173,7 @@ class RebuildCatalog:
             return None
 
     def _with_snapshot(self, archive: BackupArchive, stored: StoredArchive, report: RebuildReport) -> BackupArchive:
-        """*archive* as the snapshot file says that is kept with it, and the side-car from now on, too."""
+        """*archive* with its snapshot file taken into account; its side-car is updated to match."""
         try:
             digest = snapshot_digest(self.store, stored.id, self.hasher)
         except ArchiveCorrupt:
@@ -184,17 +184,17 @@ class RebuildCatalog:
             return evolve(described, has_snapshot=True)
         if archive.lineage.snapshot_after == digest:
             return evolve(archive, has_snapshot=True)
-        # another file than the dump is known to have left behind is as good as none, and says nothing of the chain
+        # a file that is not the one the dump left behind is useless, and says nothing of the chain
         report.wrong_snapshots.append(stored.id)
         return archive
 
 
 def described(stored: StoredArchive) -> BackupArchive:
     """
-    The archive that the side-car of *stored* describes, damaged where its length is another.
+    The archive that the side-car of *stored* describes, marked as damaged if its length differs.
 
     Raises:
-        InvalidSidecar: it has none, or one that is not to be believed or describes something else.
+        InvalidSidecar: the side-car is missing, not credible, or describes another archive.
     """
     if stored.sidecar is None:
         raise InvalidSidecar("the file is missing")
@@ -205,7 +205,7 @@ def described(stored: StoredArchive) -> BackupArchive:
 
 
 def _is_the_same(entry: BackupArchive, archive: BackupArchive) -> bool:
-    """Whether an *entry* of the catalog says what a side-car says, but for what is found out anew in any case."""
+    """Whether an *entry* of the catalog agrees with a side-car, apart from what every rebuild determines anew."""
     left = archive.lineage.snapshot_after or entry.lineage.snapshot_after
     said = evolve(archive, lineage=evolve(archive.lineage, snapshot_after=left))
     return evolve(entry, state=said.state, has_snapshot=said.has_snapshot) == said

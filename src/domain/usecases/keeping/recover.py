@@ -1,7 +1,7 @@
 """
 Finishing or dropping what a crash interrupted.
 
-After a crash only two places can hold anything unfinished: the open claims of the catalog, and staging. A claim whose
+After a crash only two places can hold unfinished work: the open claims of the catalog, and staging. A claim whose
 archive was published whole is confirmed (its bytes were durable before it was published); any other is dropped.
 """
 
@@ -40,8 +40,8 @@ class RecoverInterrupted:
     def __call__(self) -> RecoveryReport:
         claims = self.catalog.open_claims()
         confirmed = sum(settle_claim(claim, self.store, self.catalog) for claim in claims)
-        # the store is owned by this process alone and nothing is being received yet: all of staging is abandoned, but
-        # for uploads that somebody may go on with
+        # this process alone owns the store, and receives nothing yet: all of staging is abandoned, except uploads that
+        # a client may continue
         for upload in filter(led_nowhere, self.sessions.all()):
             self.sessions.remove(upload.id)
         unfinished = {upload.id for upload in self.sessions.unfinished()}

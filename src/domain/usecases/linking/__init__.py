@@ -1,1 +1,1 @@
-"""What each archive builds on is worked out and kept."""
+"""Use cases that work out and keep which archive each archive builds on."""

@@ -1,8 +1,8 @@
 """
-Comparing archives with those that they may build on, each pair once.
+Comparing archives with their possible parents, each pair once.
 
-Reading the listings of two archives is dear and tells the same every time, so what it showed is kept beside the records
-of the one that builds. What could not be read is not kept: it may be there again.
+Reading the listings of two archives is expensive and always gives the same result, so the result is kept beside the
+records of the child. A failure to read is not kept: the archive may be readable later.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from ...tarkeep_error import TarkeepError
 from ..reading.read_members import ReadMembers
 
 VERSIONS_COMPARED = 100
-"""Files of which two versions are compared at most, to find one that differs."""
+"""At most this many files are compared in two versions, to find one that differs."""
 
 _SECOND = 1_000_000_000
 _UNKNOWN = Compatibility(Agreement.UNKNOWN)
 
 
 def has_listings(archive: BackupArchive) -> bool:
-    """Whether *archive* tells by its listings what it builds on, as far as it can be read."""
+    """Whether *archive* has listings that can show what it builds on, and may be readable."""
     return (
         archive.contents is not None
         and archive.contents.kind is Kind.INCREMENTAL
@@ -42,19 +42,19 @@ def has_listings(archive: BackupArchive) -> bool:
 
 
 class EnoughCompared(Exception):
-    """As many pairs were compared as were allowed."""
+    """The allowed number of comparisons is used up."""
 
 
 @define(eq=False)
 class Comparing:
     """
-    Comparisons for one purpose, by one thread: ``comparing(child, parent)`` is what the listings of the two tell.
+    Comparisons for one purpose, by one thread: ``comparing(child, parent)`` compares the listings of the two.
 
-    *allowed* is how many pairs may be compared anew, any number if None. *is_certain* turns false where something could
-    not be read, so that nothing was told.
+    *allowed* is how many pairs may be newly compared, any number if None. *is_certain* turns false when an archive
+    could not be read and the result is therefore unknown.
 
     Raises:
-        EnoughCompared: at a pair more than are allowed.
+        EnoughCompared: the comparison would exceed *allowed*.
     """
 
     _members: ReadMembers
@@ -78,14 +78,14 @@ class Comparing:
 
     def alone(self, archive: BackupArchive) -> Compatibility:
         """
-        What *archive* shows alone: whether tar extracts it without a complaint that is not about what it builds on (it
-        is sound), whether it renames in vain where it builds on nothing (it is not excusable), and what it lists and
-        has not. What cannot be read may be troubled.
+        What *archive* shows by itself: whether tar extracts it without a complaint of its own (it is sound), whether it
+        has renames without a source although it builds on nothing (it is not excusable), and which listed names it
+        lacks. An archive that cannot be read counts as troubled.
 
-        It is kept as what comparing it with itself showed.
+        The result is kept as that of comparing the archive with itself.
         """
         if archive.contents is None or archive.contents.kind is Kind.OPAQUE or archive.state is ArchiveState.DAMAGED:
-            return alone(True)  # which is no matter: it is in the way of its point as a whole
+            return alone(True)  # irrelevant here: the archive as a whole is an obstacle of its point
         found = self._fits(archive.digests.sha256).get(archive.digests.sha256)
         if found is None or (_is_full_with_unchanged(archive) and not found.unresolved):
             try:
@@ -116,9 +116,10 @@ class Comparing:
 
     def overruled(self, child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
         """
-        What *child* calls unchanged and *between* carries otherwise than *base* (see `fitting.overruled`).
+        The paths that *child* calls unchanged and *between* carries in another version than *base* (see
+        `fitting.overruled`).
 
-        A FULL carries everything, changed or not: of that the versions are compared.
+        A FULL carries every file, changed or not, so for a FULL the versions are compared.
         """
         if not (has_listings(child) and has_listings(between)):
             return ()
@@ -137,14 +138,14 @@ class Comparing:
             return ()
 
     def _is_another(self, path: bytes, one: BackupArchive, other: BackupArchive) -> bool:
-        """Both have a member there, of another size or of another second."""
+        """Whether both archives have a member at *path*, with different sizes or seconds."""
         there, here = (self._members.last(archive, path) for archive in (one, other))
         if there is None or here is None:
             return False
         return (there.size_bytes, there.mtime_ns // _SECOND) != (here.size_bytes, here.mtime_ns // _SECOND)
 
     def carries(self, archive: BackupArchive, paths: tuple[bytes, ...]) -> bool:
-        """Whether *archive* has a member at one of *paths*; one that cannot be read may have."""
+        """Whether *archive* has a member at one of *paths*; true if it cannot be read."""
         if archive.contents is None or archive.contents.kind is Kind.OPAQUE or archive.state is ArchiveState.DAMAGED:
             return True
         try:
@@ -165,7 +166,7 @@ class Comparing:
         try:
             return self._members.again(lambda: self._fit(child, parent, is_base))
         except (TreeTooLarge, MemberUnreadable, RejectedContent, ExpandsTooFar):
-            return _UNKNOWN  # it is so with these very bytes, whenever they are looked at
+            return _UNKNOWN  # these very bytes always give this result
         except TarkeepError:
             return None
 
@@ -181,7 +182,7 @@ class Comparing:
         return evolve(found, earlier=self._earlier(child, parent, pairs(table, before)))
 
     def _earlier(self, child: BackupArchive, parent: BackupArchive, compared: Sequence[Pair]) -> bytes:
-        """A directory that is of an earlier time in *child*; b"" if none is."""
+        """A directory that has an earlier time in *child* than in *parent*; b"" if no directory does."""
         if not compared:
             return b""
         here = self._times(child, [pair.child_at for pair in compared])
@@ -200,7 +201,7 @@ class Comparing:
         return {record.at: read_to_show(record).mtime_ns for record in self._members.at(archive, sorted(positions))}
 
     def _tables(self, child: BackupArchive, parent: BackupArchive) -> tuple[NameTable, NameTable]:
-        before = self._members.table(parent)  # first, so that the child's can lean on what is told there
+        before = self._members.table(parent)  # first, so that the child's table can share its names
         return self._members.table(child, parent), before
 
 

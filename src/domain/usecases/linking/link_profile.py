@@ -1,8 +1,8 @@
 """
-Keeping the links of a profile: working out those that are pending, and the standings that follow from them.
+Keeping the links of a profile: working out pending links, and the standings that follow from them.
 
-The catalog says what is pending (see `kept_links`); the rule is `chains.link_archive`. One at a time works on a
-profile: who comes meanwhile waits, and finds it done.
+The catalog says which links are pending (see `kept_links`); the rule is `chains.link_archive`. One thread at a time
+works on a profile; another one waits, and then finds the work done.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from .compare import Comparing, EnoughCompared
 from .see_point import EnoughMerged, Seeing
 
 ALLOWED = 60
-"""Comparisons for one archive that is received; what is left over waits for somebody who wants to know."""
+"""Comparisons allowed for one received archive; the rest waits until a client asks."""
 
 FEW = 20
-"""Pending links up to which neighbours are looked up; for more, all archives of the profile are read once."""
+"""Up to this many pending links, neighbours are looked up; for more, all archives of the profile are read once."""
 
 SETTLED_AT_ONCE = 500
-"""Standings that are worked out for one archive that is received, at most."""
+"""Standings worked out for one received archive, at most."""
 
 MERGED = 2
-"""Points that are merged for one archive that is received, at most."""
+"""Points merged for one received archive, at most."""
 
 _ALL = 1 << 40
 _NOT_SEEN = Seen(unseen="they cannot be read now")
@@ -51,7 +51,7 @@ _NOTHING_ASKED = Asked()
 
 @frozen
 class LinkArchives:
-    """Keep links up to date. *comparing* makes what compares archives, *seeing* what looks at the names of points."""
+    """Keep links up to date. *comparing* makes what compares archives, *seeing* what examines the names of points."""
 
     catalog: Catalog
     members: ReadMembers
@@ -63,10 +63,10 @@ class LinkArchives:
 
     def __call__(self, profile: str) -> int | None:
         """
-        Work out all that is pending of *profile*, if anything is, and give its `version`.
+        Work out everything that is pending in *profile*. Returns its `version`.
 
         Raises:
-            CatalogBusy, InsufficientStorage, ReadOnly, BackendUnavailable: it cannot be kept.
+            CatalogBusy, InsufficientStorage, ReadOnly, BackendUnavailable: the result cannot be kept.
         """
         state = self.catalog.link_state(profile)
         if self._is_done(profile, state):
@@ -78,15 +78,15 @@ class LinkArchives:
         return self.version(profile)
 
     def version(self, profile: str) -> int | None:
-        """The version of the archives of *profile*; None where something of their links is to be worked out."""
+        """The version of the archives of *profile*; None if any of their links is still pending."""
         state = self.catalog.link_state(profile)
         return state.version if self._is_done(profile, state) else None
 
     def place(self, archive: BackupArchive) -> PlacedArchive | None:
         """
-        The place of *archive*, which was just stored; None where it takes too long to tell.
+        The place of *archive*, which was just stored; None if working it out takes too long.
 
-        Few comparisons are made, however many archives there are. It raises nothing: the archive is stored.
+        Makes few comparisons, however many archives the profile has. Never raises: the archive is stored.
         """
         profile = archive.id.profile
         try:
@@ -101,11 +101,11 @@ class LinkArchives:
         return found if found is not None and found.standing is not None else None
 
     def compared(self, child: BackupArchive, parent: BackupArchive) -> Compatibility:
-        """What the listings of two archives of a profile tell; it is mostly kept."""
+        """What comparing the listings of two archives of a profile shows; mostly a kept result."""
         return self.comparing(self.members)(child, parent)
 
     def in_memory(self, profile: str) -> list[PlacedArchive]:
-        """The places of all archives of *profile* in their order, worked out from nothing and kept nowhere."""
+        """The places of all archives of *profile* in order, worked out from scratch and not kept."""
         entries = self.catalog.entries(profile)
         comparing = self.comparing(self.members)
         archives = {archive.id: archive for archive in entries}
@@ -120,12 +120,12 @@ class LinkArchives:
         return is_of_these_rules and not state.has_pending and not state.has_unsettled
 
     def _rules_of(self, profile: str) -> str:
-        """What links of *profile* depend on besides its archives."""
+        """Everything that links of *profile* depend on besides its archives."""
         most = self.members.max_names_bytes
         return f"{chains.RULE} {fitting.RULE} {self.rules.of(profile).inc_base.value} {most}"
 
     def _work_out(self, profile: str, seeing: Seeing, allowed: int | None) -> dict[ArchiveId, PlacedArchive]:
-        """Link what is pending, those taken last first, with so many comparisons; those that are linked now."""
+        """Link pending archives, those taken last first, with at most *allowed* comparisons; returns the new places."""
         rules = self._rules_of(profile)
         state = self.catalog.link_state(profile)
         if state.rules not in (None, rules):
@@ -142,7 +142,7 @@ class LinkArchives:
         archives = {place.archive.id: place.archive for place in pending}
         links = {one.archive: one.link for one in new if one.link is not None}
         if any(one.is_another for one in new):
-            # What builds on these has links, and in a circle they build on that: all of it is settled together.
+            # Archives that build on these have links and may form a circle with them: all are settled together.
             found = {id: PlacedArchive(archives[id], link) for id, link in links.items()}
         else:
             known = self._parents_outside(links)
@@ -177,7 +177,7 @@ class LinkArchives:
         return new
 
     def _settle(self, profile: str, seeing: Seeing, limit: int) -> None:
-        """Work out the standings that are not known, unless there are more than *limit*."""
+        """Work out unknown standings, unless there are more than *limit*."""
         state = self.catalog.link_state(profile)
         if not state.has_unsettled:
             return
@@ -193,7 +193,7 @@ class LinkArchives:
             self.catalog.keep_standings(profile, state.version, standings)
 
     def _parents_outside(self, links: Mapping[ArchiveId, Link]) -> dict[ArchiveId, PlacedArchive]:
-        """What *links* build on that is not among them."""
+        """The parents of *links* that are not among them."""
         outside = {link.parent for link in links.values() if link.parent is not None} - set(links)
         return self.catalog.placed(outside) if outside else {}
 
@@ -206,9 +206,9 @@ class LinkArchives:
         in_memory: bool = False,
     ) -> dict[ArchiveId, PlacedArchive]:
         """
-        *found*, parents first, with what the names of each show; *known* are those that they build on outside.
+        *found*, parents first, with what the names of each point show; *known* are their parents outside of *found*.
 
-        Where that is not found out there is no standing, unless it is for somebody who waits, *in_memory*.
+        A point that could not be examined gets no standing; *in_memory*, when a client waits, it gets one all the same.
         """
         judged: dict[ArchiveId, PlacedArchive] = {}
 

@@ -1,4 +1,4 @@
-"""Places that were worked out for one who asks, where they cannot be kept."""
+"""Places that were worked out for one request, for when they cannot be kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ALL_TYPES = tuple(BackupType)
 
 @define(eq=False)
 class PlacesInMemory:
-    """`Places` of one profile, from all of them in their order. Pages go on from the archive that a cursor names."""
+    """`Places` of one profile, from all of its places in order. A cursor is the position where the next page begins."""
 
     _ordered: Sequence[PlacedArchive]
     _by_id: dict[ArchiveId, PlacedArchive] = field(init=False)

@@ -1,10 +1,10 @@
 """
-Seeing what the names of a point show, where comparing archives left something open; mostly it did not.
+Examining the names of a point, where comparing its archives left something open; mostly nothing is open.
 
-Names are merged only where a name may be in none of the archives, or a member in another's way. What is left to do for
-all others is to hold the directories of an archive against the links in those before it, which is kept from one to the
-next, and of plain archives the paths against those before; and to see what tar would leave of directories that it
-finds.
+Names are merged only if a name may be in none of the archives, or one member may block another. All other points need
+less: the directories of an archive are compared with the links in the archives before it, a state kept from one archive
+to the next; the paths of plain archives are compared with those before; and existing directories are checked for what
+tar would leave of them.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from ...trees.merging import merge
 from ..reading.read_members import ReadMembers
 
 MOST_LOOKED_UP = 200_000
-"""Names of plain archives that are looked up in those before; where there are more, merging is no dearer."""
+"""Names of plain archives to look up in the archives before, at most; beyond that, merging costs no more."""
 
 
 class EnoughMerged(Exception):
-    """As many points were merged as were allowed."""
+    """The allowed number of merged points is used up."""
 
 
 @define(eq=False)
 class Seeing:
     """
-    Looks at points, for one purpose, by one thread; those of one chain best in their order.
+    Examines points for one purpose, by one thread; points of one chain are cheapest in their order.
 
-    *allowed* is how many may be merged, any number if None.
+    *allowed* is how many points may be merged, any number if None.
     """
 
     _members: ReadMembers
@@ -54,11 +54,11 @@ class Seeing:
         self, place: PlacedArchive, parent: PlacedArchive | None, path: Callable[[], Sequence[BackupArchive]]
     ) -> Seen | None:
         """
-        What the names of the point of *place* show; *parent* is what it builds on, with its standing, and *path* gives
-        the archives that it takes. None where that could not be found out.
+        What the names of the point of *place* show; *parent* is the place it builds on, with its standing, and *path*
+        gives the archives that restore it. None if that could not be found out.
 
         Raises:
-            EnoughMerged: it takes merging one more than is allowed.
+            EnoughMerged: the point has to be merged, which would exceed *allowed*.
         """
         standing = place.standing
         if standing is None or standing.obstructions:
@@ -90,14 +90,14 @@ class Seeing:
     def _objection(
         self, archive: BackupArchive, parent: PlacedArchive | None, path: Callable[[], Sequence[BackupArchive]]
     ) -> str:
-        """What is against having tar extract the archives."""
+        """The reason why tar must not extract the archives, or an empty text."""
         if parent is not None and parent.standing is not None and parent.standing.seen.objection:
             return parent.standing.seen.objection
         walk = self._walks.pop(parent.archive.id, None) if parent is not None else None
         if walk is None:
             own = self._members.footprint(archive)
             if parent is not None and not (own.objection or own.renames) and self._is_like(own, parent.archive):
-                return ""  # the links before were held against these very directories, and it against its own
+                return ""  # the parent's walk checked the links before against these same directories
             walk = Walk()
             for one in path():
                 walk.take(self._members.footprint(one))
@@ -109,7 +109,7 @@ class Seeing:
     def _traces(
         self, place: PlacedArchive, parent: PlacedArchive | None, path: Callable[[], Sequence[BackupArchive]]
     ) -> str:
-        """What tar would leave otherwise than it was."""
+        """What tar would leave different from the original tree."""
         if parent is None or parent.standing is None or place.standing is None:
             return ""
         if parent.standing.seen.traces:
@@ -118,12 +118,12 @@ class Seeing:
 
         def before() -> Iterator[Layer]:
             yield self._layer(parent.archive)
-            yield from map(self._layer, path()[-3::-1])  # mostly the parent is enough, and nobody asks for the path
+            yield from map(self._layer, path()[-3::-1])  # mostly the parent is enough, and the path is never read
 
         try:
             return self._members.again(lambda: traces(self._layer(place.archive), before(), is_exact=is_exact))
         except (MemberUnreadable, TreeTooLarge):
-            return ""  # which is told by merging
+            return ""  # merging reports it
 
     def _layer(self, archive: BackupArchive) -> Layer:
         return Layer(
@@ -133,15 +133,15 @@ class Seeing:
         )
 
     def _is_like(self, footprint: Footprint, before: BackupArchive) -> bool:
-        """It has the same directories."""
+        """Whether both archives have the same directories."""
         return footprint.digest == self._members.footprint(before).digest
 
     def _is_laid_beside(
         self, place: PlacedArchive, before: Standing, path: Callable[[], Sequence[BackupArchive]]
     ) -> bool:
         """
-        Whether a plain archive has nothing that is in the way of what is there before it, nor the other way round: then
-        it adds nothing to what the point before shows.
+        Whether no member of a plain archive blocks anything in the archives before it, nor the other way round: then it
+        adds nothing to what the point before shows.
         """
         is_known = before.fidelity is not Fidelity.EXACT or (before.length == 1 and before.is_untroubled)
         if place.link is None or not place.link.is_untroubled or not is_known or before.seen.unseen:

@@ -1,1 +1,1 @@
-"""Trees and archives are looked into."""
+"""Use cases that look into trees and archives."""

@@ -1,7 +1,7 @@
 """
-Looking into archives and points without restoring them: directories, names, one path through time, one file.
+Looking into archives and points without restoring them: directories, names, the history of a path, one file.
 
-What is shown of a name (size, time, owner) is in the records of the archive that carries it; a tree knows where.
+Details of a name (size, time, owner) are in the records of the archive that carries it; a tree knows which one that is.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from ..reading.read_members import ReadMembers
 from ..restoring.open_point import OpenedPoint
 
 PAGE_BYTES = 1 << 20
-"""Of names, owners and link targets that one page shows: a few members can have more of them than fit into memory."""
+"""Bytes of names, owners and link targets on one page: a few members may have more of them than fit into memory."""
 
-_MAX_LINKS = 8  # from one hard link to the next; tar links to files alone
+_MAX_LINKS = 8  # hops from one hard link to the next; GNU tar links only to files
 
 Shown = TypeVar("Shown")
 
 
 @frozen
 class ShownPage(Generic[Shown]):
-    """As many *entries* as were asked for and fit into a page; *has_more* tells whether others follow."""
+    """As many *entries* as were requested and fit into a page; *has_more* tells whether others follow."""
 
     entries: tuple[Shown, ...]
     has_more: bool
@@ -43,9 +43,9 @@ class ShownPage(Generic[Shown]):
 @frozen
 class TreeEntry:
     """
-    One name of a tree. *member* tells what it is, None for a directory that no archive tells of; *archive* carries it.
+    One name of a tree. *member* describes it, None for a directory that no archive describes; *archive* carries it.
 
-    Of a hard link *member* is the file it leads to.
+    For a hard link, *member* is the file it leads to.
     """
 
     path: bytes
@@ -63,12 +63,12 @@ class BrowseTree:
         self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None
     ) -> ShownPage[TreeEntry]:
         """
-        Up to *limit* names in the directory *path*, in the order of their bytes, those behind the name *after*.
+        Up to *limit* names in the directory *path*, in the order of their bytes, after the name *after*.
 
-        Of a path that is no directory, just that.
+        For a path that is no directory, just the path itself.
 
         Raises:
-            PathNotFound: there is no such path.
+            PathNotFound: *path* does not exist.
         """
         found = opened.tree.list(path, limit + 1, after)
         if found is None:
@@ -81,7 +81,7 @@ class BrowseTree:
     def everything(
         self, opened: OpenedPoint, path: bytes, limit: int, after: bytes | None = None
     ) -> ShownPage[TreeEntry]:
-        """Up to *limit* names at any depth below *path*, by directory and name, those behind the path *after*."""
+        """Up to *limit* names at any depth below *path*, by directory and name, after the path *after*."""
         if opened.tree.entry(path) is None:
             raise PathNotFound(path)
         return self._described(opened, list(islice(opened.tree.search(b"", path, after), limit + 1)), limit)
@@ -89,7 +89,7 @@ class BrowseTree:
     def search(
         self, opened: OpenedPoint, pattern: bytes, limit: int, after: bytes | None = None
     ) -> ShownPage[TreeEntry]:
-        """Up to *limit* names that match *pattern* (see `Tree.search`), those behind the path *after*."""
+        """Up to *limit* names that match *pattern* (see `Tree.search`), after the path *after*."""
         return self._described(opened, list(islice(opened.tree.search(pattern, after=after), limit + 1)), limit)
 
     def _described(self, opened: OpenedPoint, entries: Sequence[Entry], limit: int) -> ShownPage[TreeEntry]:
@@ -98,7 +98,7 @@ class BrowseTree:
         return ShownPage(page, len(page) < len(entries))
 
     def _read(self, opened: OpenedPoint, entries: Sequence[Entry]) -> Iterator[TreeEntry]:
-        """*entries* with their members, read together unless these would fill more than a page."""
+        """*entries* with their members; all are read together unless they would fill more than a page."""
         members = self._members(opened, entries)
         if members is None:
             half = len(entries) // 2
@@ -113,7 +113,7 @@ class BrowseTree:
                 yield TreeEntry(entry.path, members.get((archive, at)), opened.archives[archive])
 
     def _members(self, opened: OpenedPoint, entries: Sequence[Entry]) -> dict[tuple[int, int], Member] | None:
-        """The members of *entries*, by archive and position; None where it is better to read fewer at once."""
+        """The members of *entries*, by archive and position; None if they exceed a page and fewer should be read."""
         wanted: dict[int, set[int]] = {}
         for entry in entries:
             if entry.content_archive is not None and entry.content_at is not None:
@@ -134,7 +134,7 @@ def _shown_bytes(member: Member | None) -> int:
 
 
 def _page(entries: Iterable[tuple[Shown, int]]) -> tuple[Shown, ...]:
-    """The first of *entries*, given with their bytes, up to the one that fills the page."""
+    """The first of *entries*, given with their sizes, up to the one that fills the page."""
     page: list[Shown] = []
     total_bytes = 0
     for entry, size_bytes in entries:
@@ -147,12 +147,12 @@ def _page(entries: Iterable[tuple[Shown, int]]) -> tuple[Shown, ...]:
 
 @frozen
 class ListMembers:
-    """The members of one archive, as they stand in it."""
+    """The members of one archive, in its order."""
 
     members: ReadMembers
 
     def __call__(self, archive: BackupArchive, limit: int, after: int = -1) -> ShownPage[Member]:
-        """Up to *limit* members, in the order of the tar, those behind the position *after*."""
+        """Up to *limit* members, in the order of the tar, after the position *after*."""
         records = self.members(archive, start=after + 1)
         shown = map(read_to_show, islice(records, limit))
         page = _page((member, _shown_bytes(member)) for member in shown)
@@ -161,7 +161,7 @@ class ListMembers:
 
 @frozen
 class ReadMember:
-    """One file out of an archive."""
+    """The content of one file in an archive."""
 
     members: ReadMembers
     unpacker: Unpacker
@@ -169,10 +169,10 @@ class ReadMember:
 
     def find(self, archive: BackupArchive, path: bytes) -> Member:
         """
-        The member that extracting would leave at *path*: the last of that name; of a hard link what it leads to.
+        The member that extracting would leave at *path*: the last of that name; a hard link is followed to its file.
 
         Raises:
-            MemberNotFound: no member at that path has bytes of its own.
+            MemberNotFound: the archive has no regular file with content at that path.
         """
         wanted = canonical(path)
         for _ in range(_MAX_LINKS):
@@ -191,7 +191,7 @@ class ReadMember:
         The bytes of *member* from *start* to *stop*.
 
         Raises:
-            ArchiveCorrupt: at the call if it is known, else in the middle.
+            ArchiveCorrupt: at the call if the damage is known, else while reading.
         """
         unpacked = self.unpacker.open(archive)
 

@@ -1,4 +1,6 @@
-"""One path through time: in which archives of a profile it came, changed, was renamed with its directory, and went."""
+"""
+The history of one path: the archives of a profile in which it came, changed, was renamed with its directory, or went.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,9 @@ from ..restoring.load_points import LoadPoints
 @frozen
 class PathVersion:
     """
-    What a path became with *archive*. *path* is what was asked for, *was* where the same was before a rename.
+    What a path became with *archive*. *path* is the requested path, *was* its earlier path before a rename.
 
-    *member* is what is there since, as it stands in the archive *stored_in*; both None once it was deleted.
+    *member* is its state from then on, as recorded in the archive *stored_in*; both are None once it was deleted.
     """
 
     archive: BackupArchive
@@ -44,13 +46,13 @@ class TraceHistory:
 
     def __call__(self, profile: str, path: bytes) -> list[PathVersion]:
         """
-        Every change of *path*, the oldest first; points that do not restore tell nothing.
+        Every change of *path*, the oldest first; points that do not restore are left out.
 
-        Cost: of finding one name in each archive of the profile.
+        Cost: finding one name in each archive of the profile.
 
         Raises:
             ProfileNotFound: no archive of the profile is stored.
-            ArchiveCorrupt: an archive had to be read and is damaged.
+            ArchiveCorrupt: an archive that had to be read is damaged.
         """
         points = [point for point in self.load(profile).all() if point.is_restorable]
         archives = [point.archive for point in points]
@@ -72,12 +74,12 @@ class TraceHistory:
 
 @define
 class _Looks:
-    """Looks for one path in *archives*, each of which builds on the one that *parents* tells."""
+    """Looks for one path in *archives*; *parents* gives the index of the archive that each builds on."""
 
     members: ReadMembers
     archives: Sequence[BackupArchive]
     parents: Sequence[int | None]
-    _apart: tuple[int, Sequence[NameTable]] | None = field(default=None, init=False)  # the last one that was joined
+    _apart: tuple[int, Sequence[NameTable]] | None = field(default=None, init=False)  # of the last joined archive
     _marks: dict[tuple[bytes, bytes], Mark | None] = field(factory=dict)  # by the digest of a listing, and the path
 
     def __call__(self, index: int, path: bytes) -> Sequence[Sighting]:
@@ -99,12 +101,12 @@ class _Looks:
         ]
 
     def _tables(self, index: int, like: BackupArchive | None) -> Sequence[NameTable]:
-        """The tables of the dumps in an archive: mostly of one, else of those that tar joined in it."""
+        """The tables of the dumps in an archive: mostly one, several if tar joined dumps in it."""
         archive = self.archives[index]
         table = self.members.table(archive, like)
         if not table.is_joined:
             return [table]
-        if self._apart is None or self._apart[0] != index:  # all of it is read for these
+        if self._apart is None or self._apart[0] != index:  # splitting reads the whole archive
             self._apart = index, self.members.parts(archive)
         return self._apart[1]
 
@@ -122,7 +124,7 @@ class _Looks:
         row = table.row(split(path)[0])
         if row is None or not row.listed:
             return None
-        # of most directories most archives have the same listing
+        # most directories have the same listing in most archives
         if (row.listed, path) not in self._marks:
             self._marks[row.listed, path] = mark_of(table, path)
         return self._marks[row.listed, path]

@@ -1,1 +1,1 @@
-"""Archives, inventories and members are looked up."""
+"""Use cases that look up archives, inventories and members."""

@@ -1,9 +1,9 @@
 """
-Is a stored archive what was received? This is the one place that says so.
+Is a stored archive still what was received? Only this module decides that.
 
-Whoever reads an archive and meets something that it should not hold, whichever error that was, comes here. What the
-bytes themselves show is entered: the archive is marked, so that it is neither served nor called safe, and whoever runs
-the server is told once, with its name. An archive that was marked and turns out to be whole is whole again.
+A reader that meets an unexpected error in an archive calls it, whatever the error. The result is recorded: a damaged
+archive is marked, so that it is neither served nor called safe, and the operator is notified once, with its name. A
+marked archive that turns out to be whole is unmarked.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from ...tarkeep_error import TarkeepError
 from ...text.counted import counted
 
 _PERHAPS_DAMAGE = (ArchiveCorrupt, RejectedContent, MemberUnreadable)
-"""Errors of the domain that damaged bytes can show themselves by."""
+"""Errors of the domain that damaged bytes can cause."""
 
 
 @frozen
 class ExamineArchive:
-    """Read the stored bytes of an archive again and enter what they are."""
+    """Read the stored bytes of an archive again and record whether they are whole."""
 
     store: ArchiveStore
     catalog: Catalog
@@ -41,10 +41,10 @@ class ExamineArchive:
 
     def __call__(self, archive: BackupArchive) -> ArchiveState:
         """
-        The state of *archive*, as it is entered now.
+        The state of *archive*, as it is recorded now.
 
         Raises:
-            BackendUnavailable, and what else keeps it from being read or entered: nothing is known then.
+            BackendUnavailable, and other errors of reading or recording: then the state is unknown.
         """
         found = self._digests(archive)
         if isinstance(found, str):
@@ -62,9 +62,9 @@ class ExamineArchive:
 
     def found(self, archive: BackupArchive, what: str) -> ArchiveCorrupt:
         """
-        Enter that *archive* is damaged, *what* being how that shows; the error for whoever wanted to read it.
+        Record that *archive* is damaged, *what* being how that shows. Returns the error to raise to the reader.
 
-        Should it be impossible to enter it now, the next reader does.
+        If it cannot be recorded now, the next reader does it.
         """
         with suppress(TarkeepError):
             if not self._is_known(archive):
@@ -74,10 +74,11 @@ class ExamineArchive:
 
     def is_there(self, archive: BackupArchive) -> bool:
         """
-        Whether all bytes of *archive* are where they should be, by their number alone; that they are not is entered.
+        Whether *archive* has its full size in the store; reads no bytes. A missing or shorter file is recorded as
+        damage.
 
         Raises:
-            BackendUnavailable: nobody can tell.
+            BackendUnavailable: the store cannot tell.
         """
         try:
             size_bytes = self.store.stat(archive.id).size_bytes
@@ -92,12 +93,12 @@ class ExamineArchive:
     @contextmanager
     def watching(self, archive: BackupArchive) -> Iterator[None]:
         """
-        In the context something is made of the bytes of *archive*. What goes wrong there is perhaps their fault, so
-        they are looked at before it comes through.
+        A context for work on the bytes of *archive*. An error in it may be caused by damaged bytes, so these are
+        examined before the error passes through.
 
         Raises:
-            ArchiveCorrupt: they are damaged.
-            BackendUnavailable: they are not, and yet something was told of them that only damage would explain.
+            ArchiveCorrupt: the bytes are damaged.
+            BackendUnavailable: the bytes are whole, although the error said that they are damaged.
         """
         try:
             yield
@@ -114,9 +115,9 @@ class ExamineArchive:
             raise
 
     def _mark(self, archive: BackupArchive, state: ArchiveState) -> None:
-        """Enter *state* into the catalog, and beside the bytes, where it outlives a lost catalog."""
+        """Record *state* in the catalog, and in the side-car, where it outlives a lost catalog."""
         self.catalog.mark(archive.id, state)
-        with suppress(TarkeepError):  # the file may be what is missing, or the disk full: the catalog has it
+        with suppress(TarkeepError):  # the file may be missing, or the disk full: the catalog has the state
             present = self.store.stat(archive.id).sidecar
             if present is not None:
                 described = sidecar.decode(present)
@@ -128,7 +129,7 @@ class ExamineArchive:
         return False
 
     def _digests(self, archive: BackupArchive) -> Digests | str:
-        """Those of the stored bytes; or why these cannot be what *archive* was."""
+        """The digests of the stored bytes; or the reason why these cannot be those of *archive*."""
         try:
             with self.store.read(archive.id) as reader, self.hasher.start() as running:
                 if reader.size_bytes != archive.size_bytes:
@@ -150,6 +151,6 @@ def _other_size(size_bytes: int, archive: BackupArchive) -> str:
 
 
 def _difference(found: Digests, recorded: Digests) -> str:
-    if found.md5 == recorded.md5:  # by chance it does not agree
+    if found.md5 == recorded.md5:  # an equal MD5 is no coincidence
         return f"the SHA-256 on record {_IS_WRONG}"
     return f"its bytes are not what was received, they have the SHA-256 {found.sha256}"

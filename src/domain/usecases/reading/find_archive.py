@@ -1,4 +1,4 @@
-"""Finding an archive by what is known of it."""
+"""Finding an archive by a part of its identity."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class FindArchive:
         principal: Principal,
     ) -> BackupArchive:
         """
-        The archive of that type and name; without *profile*, in whichever one profile holds it.
+        The archive of that type and name; without *profile*, in the one profile that holds it.
 
-        A profile that *principal* may not see is not looked into, as if it did not exist.
+        A profile that *principal* may not see is treated as if it did not exist.
 
         Raises:
-            ArchiveNotFound: none does.
-            AmbiguousName: several do, and none was named.
+            ArchiveNotFound: no profile holds it.
+            AmbiguousName: several profiles hold it, and *profile* is None.
         """
         if profile is not None:
             id = ArchiveId(profile, type, name)

@@ -1,4 +1,4 @@
-"""Bytes with the digest that they should have: the last of them come only when it is right."""
+"""Bytes with an expected digest: the last of them come only if it is right."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ...uploads import ChecksumAlgorithm
 @frozen
 class HashedReader:
     """
-    An `ArchiveReader` of what *reader* gives.
+    An `ArchiveReader` around *reader*.
 
-    Each block is given when the next is there, the last when the SHA-256 of all, in lower-case hex, is *sha256*, and
-    after calling *right*. Else, and where they cannot all be read, the error that *wrong* makes is raised in its place:
-    whoever counts bytes finds that some are missing.
+    Each block is given when the next one is read; the last block only if the SHA-256 of all bytes is *sha256*, in
+    lower-case hex, and after *right* was called. Otherwise, or if not all bytes can be read, the error from *wrong* is
+    raised in its place, so that the client gets fewer bytes than announced.
     """
 
     reader: ArchiveReader

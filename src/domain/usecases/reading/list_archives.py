@@ -1,4 +1,4 @@
-"""Listing what is stored, and how much of it."""
+"""Listing stored archives, and how much is stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..access.visible import VisibleProfiles
 
 AT_ONCE = 1000
 READY_FREE_BYTES = 1 << 20
-"""With less than this free, a catalog's journal and one small archive may not fit."""
+"""With fewer free bytes, a catalog's journal and one small archive may not fit."""
 
 
 @frozen
@@ -38,10 +38,10 @@ class ListArchives:
         principal: Principal,
     ) -> ArchivePage:
         """
-        One page, of what *principal* sees: full unless it is the last one, and not followed by one that is empty.
+        One page of what *principal* sees: full unless it is the last page, and never followed by an empty one.
 
         Raises:
-            ValueError: *cursor* is not one that a page gave out.
+            ValueError: *cursor* does not come from a page.
         """
         profiles = self._profiles(profile, principal)
         return self.catalog.page(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=limit)
@@ -49,7 +49,7 @@ class ListArchives:
     def all(
         self, *, profile: str | None = None, type: BackupType | None = None, principal: Principal
     ) -> Iterator[Sequence[ListedArchive]]:
-        """Every archive that *principal* sees, in pages of 1,000, none of which is empty."""
+        """Every archive that *principal* sees, in pages of 1,000; no page is empty."""
         profiles, cursor = self._profiles(profile, principal), None
         while True:
             page = self.catalog.listed(profile=profile, profiles=profiles, type=type, cursor=cursor, limit=AT_ONCE)
@@ -73,11 +73,11 @@ class Summarise:
     visible: VisibleProfiles
 
     def __call__(self, *, principal: Principal) -> list[Totals]:
-        """One row for each profile and type that holds an archive and that *principal* sees, in this order."""
+        """One row for each profile and type that holds an archive and that *principal* sees, ordered by both."""
         return self.catalog.totals(profiles=self.visible(principal))
 
     def by_type(self, *, principal: Principal) -> dict[BackupType, Sums]:
-        """What there is of each type in all that *principal* sees."""
+        """The sums of each type, over all that *principal* sees."""
         return self.catalog.sums(self.visible(principal))
 
     def profile(self, name: str) -> list[Totals]:
@@ -86,7 +86,7 @@ class Summarise:
 
         Raises:
             InvalidName: *name* cannot name a profile.
-            ProfileNotFound: it holds nothing.
+            ProfileNotFound: the profile holds no archive.
         """
         rows = self.catalog.totals(check_profile(name))
         if not rows:
@@ -96,18 +96,18 @@ class Summarise:
 
 @frozen
 class CheckReadiness:
-    """Is the server able to store an archive now?"""
+    """Can the server store an archive now?"""
 
     store: ArchiveStore
     catalog: Catalog
 
     def __call__(self) -> int:
         """
-        Free bytes of the store, after the catalog answered and staging took a byte.
+        Free bytes of the store, after the catalog has answered and staging has taken a byte.
 
         Raises:
             InsufficientStorage: less than `READY_FREE_BYTES` are free.
-            BackendUnavailable, ReadOnly, CatalogBusy: what else keeps it from storing.
+            BackendUnavailable, ReadOnly, CatalogBusy: the store or the catalog cannot be written.
         """
         self.catalog.sums()
         with self.store.begin() as writer:

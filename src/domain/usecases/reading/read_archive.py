@@ -1,10 +1,10 @@
 """
-Giving the bytes of stored archives back: to clients, and to whatever looks inside.
+Giving back the bytes of stored archives: to clients, and to code that looks inside.
 
-Whoever reads an archive does it through here. The rule: no byte is given of which it is known, or could be found out
-while it is read, that it is not what was received. Each block is held against its sum before it is given; where an
-archive has no sums, what is read as a whole is hashed, and its last block is held back until the digest is right, and
-for a part of it the sums are made first. One that is no longer than a block is hashed before anything of it is given.
+Every reader of an archive goes through this module. The rule: no byte is given that is known, or could be found while
+reading, to differ from what was received. Each block is compared with its sum before it is given. If an archive has no
+sums, a read of the whole is hashed and the last block held back until the digest is right; for a read of a part the
+sums are made first. An archive no longer than one block is hashed before any byte is given.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class ReadArchive:
 
     def __call__(self, archive: BackupArchive, start: int = 0, stop: int | None = None) -> ArchiveReader:
         """
-        The bytes from *start* to *stop* (exclusive; None is the end); the caller leaves the reader's context.
+        The bytes from *start* to *stop* (exclusive; None is the end); the caller must leave the reader's context.
 
-        All of it is checked, for next to nothing where the archive has sums. Of one that has none the whole is hashed:
-        while all of it is read, or at the call for a part, once; others who want a part wait for that.
+        All bytes given are checked, at almost no cost if the archive has sums. An archive without sums is hashed in
+        full: while the whole is read, or at the call for a part, once; other readers of parts wait for that.
 
         Raises:
-            ArchiveCorrupt: the bytes are known to be damaged, or are missing, or have another length than they had; or,
-                while they are read, are not what was received. The archive is marked then.
+            ArchiveCorrupt: the bytes are known to be damaged, are missing, or have another length than before; or,
+                while they are read, differ from what was received. The archive is then marked as damaged.
         """
         start, stop = _clipped(archive, start, stop)
         if (
@@ -61,9 +61,10 @@ class ReadArchive:
 
     def surely(self, archive: BackupArchive, start: int = 0, stop: int | None = None) -> ArchiveReader:
         """
-        Like calling, but an archive that has no sums is read once for having them at the call, also for all of it.
+        Like calling, but an archive without sums is read once at the call to make them, also when the whole is
+        requested.
 
-        For who makes something of what comes before the last of it does, or does not read to the end.
+        For callers that use the bytes before the last one arrives, or do not read to the end.
         """
         start, stop = _clipped(archive, start, stop)
         sums = self._sums(archive)
@@ -80,7 +81,7 @@ class ReadArchive:
         return sums if sums is not None and sums.size_bytes == archive.size_bytes else None
 
     def _opened(self, archive: BackupArchive, start: int, stop: int) -> ArchiveReader:
-        """The bytes as they lie there. Whatever else lies behind the end shows in the length of what reaches to it."""
+        """The bytes as the store has them. Extra bytes behind the end show in the length of a read to the end."""
         is_rest = stop == archive.size_bytes
         try:
             reader = self.store.read(archive.id, start, None if is_rest else stop)
@@ -99,7 +100,7 @@ class ReadArchive:
         return _SummedReader(self, archive, sums, self._opened(archive, begin, max(begin, end)), start, stop)
 
     def _hashed(self, archive: BackupArchive) -> ArchiveReader:
-        """All of it, whose digest is computed on the way, and its sums with it, which are then kept."""
+        """The whole archive; its digest and its sums are computed on the way, and the sums are then kept."""
         summing = _Summing(self._opened(archive, 0, archive.size_bytes), RunningSums(self.hasher.crc32))
         sha256 = archive.digests.sha256
         return HashedReader(
@@ -122,7 +123,7 @@ class ReadArchive:
     def _made_sums(self, archive: BackupArchive) -> BlockSums:
         sha256 = archive.digests.sha256
         with self.turns.take(f"sums of {sha256}"):
-            made = self._sums(archive)  # by whoever had the turn before
+            made = self._sums(archive)  # by the thread that had the turn before
             if made is not None:
                 return made
             running = RunningSums(self.hasher.crc32)
@@ -135,13 +136,13 @@ class ReadArchive:
             return sums
 
     def _other_bytes(self, archive: BackupArchive) -> TarkeepError:
-        """The error to raise where the digest of *archive* is another, after finding out why."""
+        """The error to raise if the digest of *archive* is wrong, after examining why."""
         if self.examine(archive) is ArchiveState.DAMAGED:
             return ArchiveCorrupt(archive.id)
         return _changed_meanwhile(archive)
 
     def wrong_block(self, archive: BackupArchive, sums: BlockSums, block: int) -> TarkeepError:
-        """The error to raise where a block has another sum, which is looked at once more: it may be repaired by now."""
+        """The error to raise if a block has a wrong sum. The block is read again: it may have been repaired."""
         begin = block * BLOCK_BYTES
         end = min(begin + BLOCK_BYTES, archive.size_bytes)
         with suppress(ArchiveNotFound, ArchiveCorrupt), self.store.read(archive.id, begin, end) as reader:
@@ -161,7 +162,7 @@ def _changed_meanwhile(archive: BackupArchive) -> TarkeepError:
 
 @define
 class _Around:
-    """What all readers here are: around another one."""
+    """What all readers here have in common: each wraps another one."""
 
     _reader: ArchiveReader
 
@@ -175,7 +176,7 @@ class _Around:
 
 @define
 class _Watched(_Around):
-    """What the store gives, whose errors are entered."""
+    """Bytes from the store; a read error is recorded as damage."""
 
     _archive: BackupArchive
     _examine: ExamineArchive
@@ -192,7 +193,7 @@ class _Watched(_Around):
 
 @define
 class _Summing(_Around):
-    """What another reader gives, with its sums."""
+    """Bytes of another reader, with their sums."""
 
     running: RunningSums
 
@@ -207,7 +208,7 @@ class _Summing(_Around):
 
 @define
 class _Given:
-    """Bytes that were checked before."""
+    """Bytes that were already checked."""
 
     _content: bytes = field(repr=False)
 
@@ -223,12 +224,12 @@ class _Given:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Nothing is held."""
+        """Does nothing: there are no resources to release."""
 
 
 @define
 class _SummedReader:
-    """What lies from *start* to *stop* in the blocks that *blocks* gives, each held against its sum before it is."""
+    """The bytes from *start* to *stop* within *blocks*; each block is compared with its sum before it is given."""
 
     _read: ReadArchive
     _archive: BackupArchive
@@ -261,10 +262,10 @@ class _SummedReader:
 
 
 def _in_blocks(pieces: ArchiveReader) -> Iterator[bytes]:
-    """*pieces* as blocks of `BLOCK_BYTES`, the last one shorter."""
+    """*pieces* as blocks of `BLOCK_BYTES`; the last one may be shorter."""
     held = b""
     for piece in pieces:
-        if not held and len(piece) == BLOCK_BYTES:  # as they come from files
+        if not held and len(piece) == BLOCK_BYTES:  # the usual case when reading from files
             yield piece
             continue
         held += piece

@@ -1,5 +1,5 @@
 """
-The members of a stored archive: from the records made when it arrived, or from its bytes where these are gone.
+The members of a stored archive: from the records made when it arrived, or from its bytes if the records are lost.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from .read_archive import ReadArchive
 from .watched_records import WatchedRecords
 
 NOT_IN_ORDER = (TreeTooLarge, MemberUnreadable)
-"""What `ReadMembers.table` raises of an archive whose names cannot be put in order; its records can be read."""
+"""Raised by `ReadMembers.table` for an archive whose names cannot be put in order; its records can still be read."""
 
 _T = TypeVar("_T")
-_NAME_FIELD_BYTES = 90  # of a name this much stands in one piece in any header
+_NAME_FIELD_BYTES = 90  # any header holds at least this much of a name in one piece
 _FED_BYTES = (
     16 << 10
-)  # of an archive at once where its records are not kept: no more than a thousand times as much comes
+)  # fed at once from an archive whose records are not kept: at most a thousand times as much is inflated
 
 
 @frozen
@@ -44,8 +44,8 @@ class ReadMembers:
     """
     The records of an archive's members.
 
-    *inspector* looks at the bytes whatever the settings say of archives that arrive. Two callers that miss the same
-    records both make them. *max_names_bytes* bounds what names and paths of one archive, or of one tree, may count for.
+    *inspector* reads members even if the settings turn inspection of received archives off. Two callers that miss the
+    same records both make them. *max_names_bytes* bounds the memory for names and paths of one archive, or of one tree.
     """
 
     records: MemberRecords
@@ -57,12 +57,12 @@ class ReadMembers:
         self, archive: BackupArchive, *, directories_only: bool = False, start: int = 0
     ) -> Iterator[MemberRecord]:
         """
-        The records from the position *start* on, in the order of the tar; of directories only, where that is enough.
+        The records from position *start* on, in the order of the tar; with *directories_only* those of directories.
 
         Raises:
-            ArchiveCorrupt: where the archive has to be read and is not what was received; at the call, or later if
+            ArchiveCorrupt: the archive has to be read and is not what was received; raised at the call, or later if
                 records turn out to be damaged then.
-            RejectedContent, ExpandsTooFar: likewise, it is what was received, but no tar that can be looked into.
+            RejectedContent, ExpandsTooFar: likewise, if the archive is as received, but its tar cannot be read.
         """
 
         def kept(start: int) -> Iterator[MemberRecord]:
@@ -91,14 +91,14 @@ class ReadMembers:
 
     def table(self, archive: BackupArchive, like: BackupArchive | None = None) -> NameTable:
         """
-        What the members are called, by directory and name.
+        The names of the members, by directory and name.
 
-        *like* is an archive that says mostly the same, such as the one that *archive* builds on. Raises like calling,
-        and whoever looks into the table has to begin anew where it raises RecordsMissing, see `again`.
+        *like* is an archive with mostly the same names, such as the parent of *archive*. Raises like calling. If the
+        table raises RecordsMissing while it is read, the caller has to begin anew, see `again`.
 
         Raises:
-            MemberUnreadable: a member whose headers are not.
-            TreeTooLarge: it has more names than can be held.
+            MemberUnreadable: the headers of a member cannot be read.
+            TreeTooLarge: the archive has more names than can be held.
         """
         sha256, base = archive.digests.sha256, None if like is None else like.digests.sha256
         limit_bytes = self.max_names_bytes
@@ -112,17 +112,17 @@ class ReadMembers:
         return taken_apart(tables(self(archive)), self.max_names_bytes)
 
     def names(self, archive: BackupArchive, like: BackupArchive | None = None) -> Iterator[MemberColumns]:
-        """The directories that have listings, with these, in the order of the tar. Raises like `table`."""
+        """The directories that have listings, with their listings, in the order of the tar. Raises like `table`."""
         return listed_in_order(self.table(archive, like))
 
     def last(self, archive: BackupArchive, path: bytes) -> Member | None:
         """
-        The last member at the canonical *path*, without its listing; None if nothing has that path. As calling.
+        The last member at the canonical *path*, without its listing; None if the archive lacks it. Raises like calling.
 
-        Cost: of finding one name among those in order. They are put in order first where nobody asked for names before.
+        Cost: finding one name among sorted ones; the first query of an archive sorts its names.
 
         Raises:
-            MemberUnreadable: its headers cannot be read.
+            MemberUnreadable: the headers of the member cannot be read.
         """
         try:
             at = self.again(lambda: last_at(self.table(archive), path))
@@ -140,17 +140,17 @@ class ReadMembers:
         return next(map(read_to_show, self.at(archive, [at])), None)
 
     def perhaps_named(self, archive: BackupArchive, path: bytes) -> Iterator[MemberRecord]:
-        """All records that may be of *path*, and those of directories. Raises like calling. Cost: of all records."""
-        # reading a record costs 30 times as much as finding that the name is not in it
+        """All records that may be of *path*, and those of directories. Raises like calling. Cost: reads all records."""
+        # decoding a record costs 30 times as much as finding that the name is not in it
         name = path.rpartition(b"/")[2][:_NAME_FIELD_BYTES]
         return (record for record in self(archive) if record.is_directory or name in record.headers)
 
     def again(self, look: Callable[[], _T]) -> _T:
         """
-        What *look* finds in tables; where one turns out to be damaged it is dropped, and *look* begins anew.
+        What *look* finds in tables; if one turns out to be damaged, it is dropped, and *look* begins anew.
 
         Raises:
-            RecordsMissing: the same one, again and again.
+            RecordsMissing: the same records were lost twice.
         """
         dropped: set[str] = set()
         while True:
@@ -163,7 +163,7 @@ class ReadMembers:
                 self.records.remove(error.sha256)
 
     def footprint(self, archive: BackupArchive) -> Footprint:
-        """Where tar goes when it extracts *archive*. Raises like calling."""
+        """Where tar writes when it extracts *archive*. Raises like calling."""
         return self._kept(archive, lambda: self.records.footprint(archive.digests.sha256)) or footprint_of(
             self._passing(archive)
         )
@@ -175,7 +175,9 @@ class ReadMembers:
         kept: Callable[[int], Iterator[MemberRecord]],
         passing: Callable[[int], Iterator[MemberRecord]],
     ) -> Iterator[MemberRecord]:
-        """Records from *start* on that are kept, or pass; where they turn out to be damaged, from there on anew."""
+        """
+        Records from *start* on, kept ones or, failing that, from the bytes; damaged ones are made anew from there.
+        """
         records = self._kept(archive, lambda: kept(start))
         return passing(start) if records is None else self._resumed(archive, records, start, kept, passing)
 
@@ -197,11 +199,11 @@ class ReadMembers:
                 for record in kept(start):
                     start = record.at + 1
                     yield record
-            except RecordsMissing:  # nothing lasts there
+            except RecordsMissing:  # records cannot be kept there
                 yield from passing(start)
 
     def _kept(self, archive: BackupArchive, read: Callable[[], _T]) -> _T | None:
-        """What *read* finds, with records made first if there are none; None where these cannot be kept."""
+        """The result of *read*, with records made first if they are missing; None if they cannot be kept."""
         try:
             return read()
         except RecordsMissing as error:
@@ -211,13 +213,15 @@ class ReadMembers:
         return None
 
     def _remake(self, archive: BackupArchive, error: RecordsMissing) -> None:
-        """Make those of *archive* anew; where *error* is of others, which they lean on, drop these first."""
+        """
+        Make the records of *archive* anew; if *error* is about other records that they refer to, drop these first.
+        """
         if error.sha256 != archive.digests.sha256:
             self.records.remove(error.sha256)
         self.remake(archive)
 
     def remake(self, archive: BackupArchive) -> None:
-        """Make the records of *archive* from its bytes, in place of those that may be there. Raises like calling."""
+        """Make the records of *archive* from its bytes, replacing any that exist. Raises like calling."""
         with WatchedRecords(self.records) as writer:
             for _ in self._inspected(archive, writer.write):
                 pass
@@ -230,8 +234,8 @@ class ReadMembers:
                 yield passed.popleft()
 
     def _inspected(self, archive: BackupArchive, recorder: Recorder) -> Iterator[None]:
-        """Have *archive* inspected, stopping after each piece and at the end."""
-        # only of bytes that are what was received it is worth saying what is wrong with them
+        """Inspect *archive*, yielding after each piece and at the end."""
+        # an error of the inspection is only meaningful for bytes that are known to be those received
         with self.read.surely(archive) as reader, self.inspector.start(recorder) as inspection:
             for block in reader:
                 for at in range(0, len(block), _FED_BYTES):

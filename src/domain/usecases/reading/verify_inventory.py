@@ -1,9 +1,9 @@
 """
 Comparing a client's inventory with the catalog.
 
-Both may be longer than memory is large. The client's is put in order first; the catalog's is then walked beside it, by
-names alone, and asked for more about those that both have. Where several profiles are compared with, each of which has
-an order of its own, theirs is put in order, too.
+Both may be larger than memory. The client's inventory is sorted first; the catalog's is then read beside it, names
+only, and more is looked up for names that both have. If several profiles are compared, each with its own order, their
+entries are sorted, too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _by_name = attrgetter("name")
 
 @frozen
 class VerifyInventory:
-    """Say for every archive of either side whether both have it, and the same; *at_once* names are compared at once."""
+    """Tell for every archive of either side whether both have it, and the same; compares *at_once* names at a time."""
 
     catalog: Catalog
     visible: VisibleProfiles
@@ -43,14 +43,14 @@ class VerifyInventory:
         principal: Principal,
     ) -> Iterator[Judged]:
         """
-        Judge *inventory* (the client's) against *profile*, or against everything stored that *principal* sees.
+        Compare *inventory* (the client's) with *profile*, or with everything stored that *principal* sees.
 
-        Without a profile, archives of the same type and name in several profiles count as one, synced when any of
-        them holds the client's bytes: such a client knows nothing of profiles.
+        Without a profile, archives of the same type and name in several profiles count as one, which is synced if any
+        of them has the client's bytes: such a client knows nothing of profiles.
 
-        Raises, while it is iterated:
+        Raises, while iterating:
             DuplicateEntry: *inventory* names an archive twice in one type.
-            What *inventory* raises.
+            Any error that *inventory* raises.
 
         Cost: O(n log n) time in the entries of both sides, and bounded memory.
         """
@@ -58,13 +58,13 @@ class VerifyInventory:
             yield from self.against(local, profile, principal=principal)
 
     def in_order(self, inventory: Iterable[InventoryEntry]) -> AbstractContextManager[Iterator[InventoryEntry]]:
-        """*inventory*, read to its end and in the order that `against` wants it in."""
+        """*inventory*, read to its end and sorted as `against` requires."""
         return self.sorter.in_order(inventory)
 
     def against(
         self, local: Iterator[InventoryEntry], profile: str | None = None, *, principal: Principal
     ) -> Iterator[Judged]:
-        """As a call with *local*, which is in order: for who knows the profile only after the inventory was read."""
+        """Like calling with the sorted *local*, for callers that learn the profile only after the inventory."""
         profiles = self._compared(profile, principal)
         if len(profiles) == 1:
             yield from self._against_one(profiles[0], local)
@@ -113,7 +113,7 @@ class VerifyInventory:
     def _judged(
         self, profile: str, type: BackupType, stored: list[str], mine: list[InventoryEntry]
     ) -> Iterator[Judged]:
-        """Judge all that either side has within the same range of names."""
+        """Judge all entries of both sides within the same range of names."""
         here = {entry.name for entry in mine}
         both = here.intersection(stored)
         extra = [name for name in stored if name not in both] if both else stored
@@ -122,7 +122,7 @@ class VerifyInventory:
         known = {entry.name: entry for entry in self.catalog.look_up(profile, type, both)} if both else {}
         judged: dict[Bucket, list[str]] = {bucket: [] for bucket in Bucket}
         for entry in mine:
-            theirs = known.get(entry.name)  # None also where it was removed in this moment
+            theirs = known.get(entry.name)  # None also if it was removed just now
             judged[Bucket.MISSING_REMOTE if theirs is None else bucket_of(entry, theirs)].append(entry.name)
         yield from (Judged(type, bucket, names) for bucket, names in judged.items() if names)
 
@@ -135,7 +135,7 @@ def _in_parts(entries: Iterator[InventoryEntry], length: int) -> Iterator[list[I
 def _in_step(
     names: Iterator[list[str]], parts: Iterator[list[InventoryEntry]]
 ) -> Iterator[tuple[list[str], list[InventoryEntry]]]:
-    """*names* and *parts*, both in order and none empty, cut so that those given together share a range of names."""
+    """*names* and *parts*, both sorted and never empty, cut so that each pair covers the same range of names."""
     stored, mine = next(names, None), next(parts, None)
     while stored is not None and mine is not None:
         last = min(stored[-1], mine[-1].name)

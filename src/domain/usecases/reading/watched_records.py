@@ -1,4 +1,4 @@
-"""Recording the members of an archive, and seeing on the way whether it is an untroubled one (see `untroubled`)."""
+"""Recording the members of an archive, and noting on the way whether it is untroubled (see `untroubled`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...tar.members import MemberRecord
 @define(eq=False)
 class WatchedRecords:
     """
-    A `RecordsWriter` of *records*. That an archive is troubled is not kept: it takes its table of names to be certain.
+    A `RecordsWriter` of *records*. Only an untroubled result is kept: to be sure of trouble takes the table of names.
     """
 
     _records: MemberRecords
@@ -39,4 +39,4 @@ class WatchedRecords:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._writer.__exit__(None, None, None)  # which drops what is not published, whatever happened
+        self._writer.__exit__(None, None, None)  # drops what is not published, after an error too

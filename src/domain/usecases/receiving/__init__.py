@@ -1,1 +1,1 @@
-"""An archive comes in."""
+"""Use cases that receive an archive."""

@@ -1,4 +1,4 @@
-"""Refusing what cannot be received before its bytes are sent: by its size, its quota, its parent, the room there is."""
+"""Refusing an archive before its bytes are sent: for its size, its quota, its parent, or lack of free space."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from ..restoring.load_points import LoadPoints
 
 
 def _no_uploads() -> Sequence[Upload]:
-    """For receives beside which there are no resumable uploads."""
+    """For receivers without resumable uploads."""
     return ()
 
 
 @frozen
 class AdmitOffer:
     """
-    Judges offers and what is under way.
+    Judges offers, and uploads under way.
 
-    *max_bytes* bounds one archive (None: the medium alone does), *reserve* is what stays free of the medium.
-    *unfinished* gives the resumable uploads that were begun and not ended: they count for quotas.
+    *max_bytes* bounds one archive (None: only the medium does); *reserve* is the space kept free on the medium.
+    *unfinished* gives the resumable uploads that have not ended: they count toward quotas.
     """
 
     store: ArchiveStore
@@ -42,23 +42,23 @@ class AdmitOffer:
 
     def __call__(self, offer: Offer, coming_bytes: int = 0, instead_of: Collection[str] = ()) -> None:
         """
-        Judge *offer* by what it says, and whether its profile has room, before a byte of it was sent.
+        Judge *offer* by its declarations and by the room in its profile, before a byte is sent.
 
         Raises:
-            QuotaExceeded: its profile may not hold *coming_bytes* more, or not one more archive.
-            ParentMismatch: its parent is not stored, or not the one to build on. One that is stored under its own name
-                already is not judged: what comes is perhaps the same again.
+            QuotaExceeded: the profile may not hold *coming_bytes* more, or one more archive.
+            ParentMismatch: its parent is not stored, or is not the one to build on. An offer whose name is stored
+                already is not judged: it is probably a retry.
         """
         if self.rules.has_quota(offer.id.profile) and self.stored(offer.id) is None:
             self.quota(offer.id.profile, coming_bytes, instead_of)
         self.parent(offer)
 
     def room(self, coming_bytes: int = 0) -> None:
-        """Judge whether the medium has room for that much more. Raises InsufficientStorage."""
+        """Check that the medium has room for that many more bytes. Raises InsufficientStorage."""
         check_room(self.store.usage(), self.reserve, coming_bytes)
 
     def parent(self, offer: Offer) -> None:
-        """Judge the parent that *offer* states, as calling does. Raises ParentMismatch."""
+        """Judge the parent that *offer* declares, as calling does. Raises ParentMismatch."""
         if offer.lineage.parent is not None and self.stored(offer.id) is None:
             zone = self.rules.of(offer.id.profile).time_zone
             points = self.load(offer.id.profile)
@@ -66,12 +66,12 @@ class AdmitOffer:
 
     def upload(self, upload: Upload) -> None:
         """
-        Judge whether the quota of its profile has room for what the unfinished *upload* holds, or will.
+        Check that the quota of its profile has room for the bytes that the unfinished *upload* holds or will hold.
 
-        Sent again, what is stored takes no more room than it has: once at a time.
+        An archive that is sent again needs no more room than the stored one, for one upload at a time.
 
         Raises:
-            QuotaExceeded: it has not.
+            QuotaExceeded: the quota has no room.
         """
         profile = upload.held_for
         if profile is None or not self.rules.has_quota(profile):
@@ -86,16 +86,16 @@ class AdmitOffer:
         self.quota(profile, held_bytes(upload), (upload.id,))
 
     def size(self, size_bytes: int) -> None:
-        """Judge whether an archive may be that large. Raises TooLarge."""
+        """Check that an archive may be that large. Raises TooLarge."""
         check_size(size_bytes, self.max_bytes)
 
     def may_be_opaque(self, offer: Offer) -> bool:
-        """Whether the profile of *offer* takes in what cannot be read."""
+        """Whether the profile of *offer* accepts archives that cannot be read."""
         return self.rules.of(offer.id.profile).allow_opaque
 
     def quota(self, profile: str, coming_bytes: int, instead_of: Collection[str]) -> None:
-        """Judge whether *profile* may hold that much more. Raises QuotaExceeded."""
-        # asked in this order, so that an upload that becomes an archive meanwhile does not count twice
+        """Check that *profile* may hold that many more bytes. Raises QuotaExceeded."""
+        # in this order, so that an upload that becomes an archive meanwhile is not counted twice
         totals = self.catalog.totals(profile)
         beside = sum(
             held_bytes(upload)
@@ -105,14 +105,14 @@ class AdmitOffer:
         check_quota(profile, self.rules.of(profile), totals, coming_bytes, beside)
 
     def stored(self, id: ArchiveId) -> BackupArchive | None:
-        """The archive of that name, if there is one."""
+        """The stored archive of that identity, or None."""
         try:
             return self.catalog.find(id)
         except ArchiveNotFound:
             return None
 
     def _is_stored(self, upload: Upload) -> bool:
-        """Whether *upload* is an archive already, which is noted a moment later."""
+        """Whether *upload* is stored already; its session records that a moment later."""
         if upload.sha256 is None or upload.offer is None:
             return False
         stored = self.stored(upload.offer.id)

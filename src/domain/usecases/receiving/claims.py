@@ -1,4 +1,4 @@
-"""A claim that was left open: finished or given back."""
+"""Settling a claim that was left open."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from ...ports.store import ArchiveStore
 
 def settle_claim(claimed: BackupArchive, store: ArchiveStore, catalog: Catalog) -> bool:
     """
-    Confirm the open claim on *claimed* if exactly that archive is published whole, else drop it; whether it was kept.
+    Confirm the open claim on *claimed* if exactly that archive is published whole, else drop it. Returns whether it was
+    confirmed.
 
-    An archive under that identity which the claim does not describe is not ours to remove: it stays for a rebuild.
+    An archive under that identity that the claim does not describe stays for a rebuild: this claim may not remove it.
     """
     try:
         stored = store.stat(claimed.id)

@@ -1,4 +1,4 @@
-"""An archive on its way in: staged, hashed and inspected, however many requests it takes."""
+"""An archive that is being received: staged, hashed and inspected, over any number of requests."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from .settle import StoreArchive
 Looked = TypeVar("Looked")
 
 ROOM_BYTES = 8 << 20
-"""After so many bytes it is looked again whether there is room for more."""
+"""Free space is checked again after each run of this many bytes."""
 
 
 def _nothing(_digests: Digests) -> None:
-    """For what nobody notes anything about."""
+    """For receives that note nothing of their digests."""
 
 
 @define(eq=False)
 class Intake:
     """
-    An archive on its way in: staged, hashed and inspected up to `size_bytes`, by one thread at a time.
+    An archive that is being received: staged, hashed and inspected up to `size_bytes`, by one thread at a time.
 
-    Leaving the context lets go of everything; what stays in staging is up to the writer.
+    Leaving the context releases all resources; the writer decides what stays in staging.
     """
 
     _admit: AdmitOffer
@@ -50,33 +50,33 @@ class Intake:
     _may_be_opaque: bool
     _instead_of: Collection[str] = ()
     _seen_bytes: int = 0
-    _unreadable: RejectedContent | None = None  # why it cannot be looked into, if that may be all right
+    _unreadable: RejectedContent | None = None  # why it cannot be read, if it may be opaque
 
     @property
     def size_bytes(self) -> int:
-        """The bytes staged."""
+        """The number of bytes staged."""
         return self.writer.size_bytes
 
     def take(self, block: Block) -> None:
         """
-        The next bytes; they must not change afterwards.
+        Take the next bytes; they must not change afterwards.
 
         Raises:
-            TooLarge, RejectedContent, ExpandsTooFar: by the bytes.
-            InsufficientStorage: there is no room for them.
+            TooLarge, RejectedContent, ExpandsTooFar: the bytes are not acceptable.
+            InsufficientStorage: the medium has no room for them.
         """
         self._check_room(len(block))
         self._look_at(block)
         self.writer.write(block)
 
     def stage_unseen(self, block: Block) -> None:
-        """Stage the next bytes without looking at them: `inspect_staged` does, unless the writer is truncated first."""
+        """Stage the next bytes uninspected: `inspect_staged` inspects them, unless the writer is truncated first."""
         self._check_size(self.size_bytes + len(block))
         self._check_room(len(block))
         self.writer.write(block)
 
     def inspect_staged(self) -> None:
-        """Look at what is staged and was not looked at yet. Raises like `take`."""
+        """Inspect the staged bytes that were not inspected yet. Raises like `take`."""
         for block in self.writer.staged(self._seen_bytes):
             self._look_at(block)
 
@@ -86,7 +86,7 @@ class Intake:
         self._digests.pause()
 
     def complete(self, offer: Offer, beforehand: Callable[[Digests], None] = _nothing) -> Received:
-        """These were all the bytes: store them, as `ReceiveArchive` does. *beforehand* is called with their digests."""
+        """Store the complete archive, as `ReceiveArchive` does. *beforehand* is called with its digests."""
         digests, contents = self._digests.finish(), self._inspect(self._inspection.finish)
         if self._unreadable is not None:
             if not self._admit.may_be_opaque(offer):
@@ -100,14 +100,14 @@ class Intake:
 
     def _look_at(self, block: Block) -> None:
         self._check_size(self._seen_bytes + len(block))
-        # the two that may work beside this thread first, so that they run while it writes
+        # first the two that may run in other threads, so that they work while this one writes
         self._inspect(lambda: self._inspection.feed(block))
         self._digests.update(block)
         self._sums.update(block)
         self._seen_bytes += len(block)
 
     def _check_room(self, length: int) -> None:
-        # what is taken by all that come at once is seen by each of them soon enough
+        # bytes taken by concurrent receives are seen by each of them soon enough
         if self.size_bytes // ROOM_BYTES != (self.size_bytes + length) // ROOM_BYTES or not self.size_bytes:
             self._admit.room(length)
 
@@ -115,7 +115,7 @@ class Intake:
         """
         *look* at the bytes, unless they are known to be unreadable.
 
-        A gzip that is damaged, or a tar that begins as one and does not end as one, is never taken for something else.
+        A damaged gzip, or a tar that breaks off after a good beginning, is never accepted as opaque.
         """
         if self._unreadable is not None:
             return None
@@ -132,7 +132,7 @@ class Intake:
         self._admit.size(size_bytes)
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""
         self._held.close()
 
     def __enter__(self) -> Intake:

@@ -12,27 +12,27 @@ from ...chains.standing import PlacedArchive, doubts_about_bytes
 
 
 class SameName(Enum):
-    """What to do with other bytes under a name that is taken."""
+    """What to do with other bytes under a taken name."""
 
     REJECT = "reject"
     KEEP_BOTH = "keep-both"
 
 
 class ReceiveOutcome(Enum):
-    """How a receive ended well."""
+    """How a successful receive ended."""
 
     NEW = "new"
-    DUPLICATE = "duplicate"  # the same bytes were stored under this name before
-    REPAIRED = "repaired"  # likewise, and the stored copy was missing or damaged: it is whole again
-    KEPT_BOTH = "kept-both"  # the name was taken by other bytes: stored under the name in the answer
+    DUPLICATE = "duplicate"  # the same bytes were already stored under this name
+    REPAIRED = "repaired"  # likewise, but the stored copy was missing or damaged, and is whole again
+    KEPT_BOTH = "kept-both"  # other bytes had the name: this archive is stored under the name in the answer
 
 
 @frozen
 class Received:
     """
-    The stored archive, and how it came about.
+    The stored archive, and how the receive ended.
 
-    *point* is its restore point, where that does not take too long to tell.
+    *point* is its restore point, or None if working it out takes too long.
     """
 
     archive: BackupArchive
@@ -41,7 +41,7 @@ class Received:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What its sender should know: why it does not restore, and what about it does not go with its type."""
+        """What the sender should know: why the archive does not restore, and what does not fit its type."""
         if self.point is None or self.point.standing is None:
             return tuple(doubt.reason for doubt in doubts_about_bytes(self.archive))
         standing = self.point.standing

@@ -1,9 +1,9 @@
 """
 Receiving an archive: the only way in, for every route.
 
-The order of steps is the promise. Stage the bytes while hashing and inspecting them; check what was declared; make
-them durable; claim the identity; publish; confirm; only then answer. Until it is published nothing is visible, and
-once it is answered nothing short of losing the disk loses it.
+The order of steps is the promise. Stage the bytes while hashing and inspecting them; check them against the
+declaration; make them durable; claim the identity; publish; confirm; only then answer. Before publication nothing is
+visible, and after the answer only the loss of the disk can lose the archive.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ReceiveArchive:
     """
     Store one archive, whole and checked, or leave no trace of it.
 
-    *admit* judges it by what is said of it and by the room there is, *settle* stores it once it is there.
+    *admit* judges the archive by its offer and by the free room, *settle* stores it once it has arrived.
     """
 
     admit: AdmitOffer
@@ -53,27 +53,27 @@ class ReceiveArchive:
         was_admitted: bool = False,
     ) -> Received:
         """
-        Receive *blocks*, any lengths, as the archive described by *offer*; 0 *announced_bytes* is an unknown number.
+        Receive *blocks*, of any length, as the archive described by *offer*; *announced_bytes* is 0 if unknown.
 
-        It is what becomes of the uploads *instead_of*, which do not count for a quota then. *was_admitted* says that
-        `admit` judged the offer a moment ago; in any case it judges once more when all bytes have come.
+        The archive replaces the uploads *instead_of*, which then do not count toward a quota. *was_admitted* means that
+        `admit` judged the offer a moment ago; it judges again in any case when all bytes have arrived.
 
-        Blocks must not change after they were handed over. An error raised by *blocks* (such as `UploadInterrupted`)
-        drops everything.
+        Blocks must not change after they were handed over. If *blocks* raises (such as `UploadInterrupted`), everything
+        is dropped.
 
         Raises:
-            TooLarge, EmptyArchive, RejectedContent, ExpandsTooFar: by the bytes.
+            TooLarge, EmptyArchive, RejectedContent, ExpandsTooFar: the bytes are not acceptable.
             DigestMismatch: the bytes are not the declared ones.
             NameConflict: other bytes are stored under this identity.
             ReceiveInProgress: another receive of this identity did not end within *patience*.
-            InsufficientStorage, QuotaExceeded: there is no room, or none for this profile.
+            InsufficientStorage, QuotaExceeded: the medium or the profile has no room.
         """
         if not was_admitted:
             self.admit(offer, announced_bytes, instead_of)
         return self._receive(lambda: offer, blocks, self.admit.may_be_opaque(offer), instead_of)
 
     def with_late_offer(self, offered: Callable[[], Offer], blocks: Iterable[Block]) -> Received:
-        """Like calling, for a sender that says what it sends only after the bytes: *offered* is called at their end."""
+        """Receive first, learn the offer afterwards: *offered* is called after the last byte."""
         return self._receive(offered, blocks, self.admit.rules.may_allow_opaque)
 
     def _receive(
@@ -92,9 +92,9 @@ class ReceiveArchive:
 
     def begin(self, writer: ArchiveWriter, *, may_be_opaque: bool = False, instead_of: Collection[str] = ()) -> Intake:
         """
-        An archive that comes in piece by piece, staged by *writer*, which the intake closes.
+        Begin an archive that comes in piece by piece, staged by *writer*, which the intake closes.
 
-        *may_be_opaque* puts off refusing what cannot be read until it is known whose it is. *instead_of* is as for
+        *may_be_opaque* postpones the refusal of unreadable bytes until the profile is known. *instead_of* is as for
         calling.
         """
         with ExitStack() as held:

@@ -1,8 +1,8 @@
 """
-Storing what has come in whole, under its name: the second half of a receive.
+Storing a completely received archive under its name: the second half of a receive.
 
-Make it durable, claim the identity, publish, confirm. The same bytes under the name are a success, and repair a stored
-copy that is not what it was; other bytes are a conflict, or are kept beside it.
+Make it durable, claim the identity, publish, confirm. If the name already has the same bytes, that is a success, and
+repairs a damaged stored copy; other bytes are a conflict, or are kept beside the stored ones.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _BESIDE_AT_ONCE = 500
 @frozen
 class StoreArchive:
     """
-    Store an archive that is staged, or find it stored.
+    Store a staged archive, or find that it is stored already.
 
     *patience* is how long to wait for another receive of the same identity.
     """
@@ -60,7 +60,7 @@ class StoreArchive:
         recording: RecordsWriter,
         instead_of: Collection[str] = (),
     ) -> Received:
-        """Check, seal and publish what *writer* holds; *recording* has the members of it, if *contents* are known."""
+        """Check, seal and publish the bytes of *writer*; *recording* has their members, if *contents* are known."""
         offer.digests.check(digests)
         self.admit(offer, writer.size_bytes, instead_of)
         received_at = offer.received_at or self.clock.now()
@@ -81,11 +81,11 @@ class StoreArchive:
 
     def _not_before(self, archive: BackupArchive) -> datetime:
         """
-        The time before which *archive* was not taken, as others tell: that of what it is known to build on.
+        The earliest time at which *archive* can have been taken: the time of the archive that it is known to build on.
 
-        Where nobody tells either that or a time, nor is anything by the times of its members before it, that is the
-        newest archive that it may build on by rule and that came before it: in an INC of a tree that did not change all
-        times are old.
+        If neither a parent nor a time is declared, and by the times of its members no archive comes before it, this is
+        the time of the newest earlier archive that it may build on by rule: in an INC of an unchanged tree all times
+        are old.
         """
         among, lineage = self.catalog.neighbours(archive.id.profile), archive.lineage
         parents: Sequence[BackupArchive | None]
@@ -129,14 +129,16 @@ class StoreArchive:
     def _store(
         self, archive: BackupArchive, writer: ArchiveWriter, recording: RecordsWriter, instead_of: Collection[str]
     ) -> Received | BackupArchive:
-        """Claim the identity of *archive* and publish it: what came of that, or else the archive that has it."""
+        """
+        Claim the identity of *archive* and publish it. Returns the outcome, or else the archive that has the identity.
+        """
         with self._room_for(archive, instead_of):
             existing = self._claim(archive)
             return self._publish(archive, writer, recording) if existing is None else existing
 
     @contextmanager
     def _room_for(self, archive: BackupArchive, instead_of: Collection[str]) -> Iterator[None]:
-        """In the context the quota of its profile has room for *archive*, and nothing else is added to the profile."""
+        """In the context the profile's quota has room for *archive*, and nothing else is added to the profile."""
         if not self.admit.rules.has_quota(archive.id.profile):
             yield
             return
@@ -147,9 +149,9 @@ class StoreArchive:
 
     def stored_as(self, offer: Offer, sha256: str) -> BackupArchive | None:
         """
-        The archive that bytes with *sha256*, offered as *offer*, are stored as; None where they are not, or not whole.
+        The archive under which bytes with *sha256*, offered as *offer*, are stored; None if they are not stored whole.
 
-        What a receive of them left open whose end failed is settled first.
+        A claim that a failed receive of these bytes left open is settled first.
         """
         with suppress(ReceiveInProgress), self.names.hold(offer.id, timedelta(0)):
             for claim in self.catalog.open_claims():
@@ -158,7 +160,7 @@ class StoreArchive:
         existing = self.admit.stored(offer.id)
         if existing is not None and existing.digests.sha256 != sha256:
             existing = self._kept_beside(offer.id, sha256) if self.same_name is SameName.KEEP_BOTH else None
-        # a damaged copy is not what was sent: it waits for being repaired
+        # a damaged copy differs from what was sent: it waits for a repair
         return existing if existing is not None and existing.state is ArchiveState.STORED else None
 
     def _may_be_kept_as(self, offered: ArchiveId, id: ArchiveId) -> bool:
@@ -167,10 +169,10 @@ class StoreArchive:
         )
 
     def _claim(self, archive: BackupArchive) -> BackupArchive | None:
-        """Claim the identity of *archive*: None when it is ours, else the archive that has it."""
+        """Claim the identity of *archive*. Returns None on success, else the archive that has it."""
         outcome = self.catalog.claim(archive)
         if isinstance(outcome, ClaimedElsewhere):
-            # nobody else holds the name here, so the claim is left over from a receive whose end failed
+            # no other thread holds the name, so a failed receive left this claim open
             for stale in self.catalog.open_claims():
                 if stale.id == archive.id:
                     settle_claim(stale, self.store, self.catalog)
@@ -193,23 +195,23 @@ class StoreArchive:
         try:
             self.catalog.confirm(archive)
         except TarkeepError:
-            # once more, or take it back; failing that, the open claim waits for the next receive or start
+            # try once more, or undo; failing that, the open claim waits for the next receive or start
             try:
                 kept = settle_claim(archive, self.store, self.catalog)
             except ArchiveNotFound:
-                kept = True  # no claim is open any more: what failed had taken effect
+                kept = True  # no claim is open: the failed confirm had taken effect
             if not kept:
                 raise
         return Received(archive, ReceiveOutcome.NEW)
 
     def _adopt_uncatalogued(self, archive: BackupArchive) -> Received:
-        """The store holds the identity and the catalog knows nothing of it: take it in if it is these very bytes."""
+        """Enter an archive that only the store has under this identity, if it has these very bytes."""
         stored = self.store.stat(archive.id)
         try:
             found = sidecar.decode(stored.sidecar or b"")
         except InvalidSidecar:
             raise NameConflict(archive.id, None) from None
-        if found.id != archive.id:  # copied here by hand from the place it describes
+        if found.id != archive.id:  # a person copied it here from the place it describes
             raise NameConflict(archive.id, None)
         if found.digests.sha256 != archive.digests.sha256 or stored.size_bytes != archive.size_bytes:
             raise NameConflict(archive.id, found.digests.sha256)
@@ -217,7 +219,7 @@ class StoreArchive:
         return Received(found, ReceiveOutcome.DUPLICATE)
 
     def _known(self, existing: BackupArchive, writer: ArchiveWriter) -> Received:
-        """These bytes are stored already; put them back if the stored copy is not what it was."""
+        """Answer for bytes that are stored already; write them again if the stored copy is damaged."""
         if existing.state is ArchiveState.STORED and self._size_in_store(existing.id) == existing.size_bytes:
             return Received(existing, ReceiveOutcome.DUPLICATE)
         whole = evolve(existing, state=ArchiveState.STORED)
@@ -234,7 +236,7 @@ class StoreArchive:
             return None
 
     def _kept_beside(self, id: ArchiveId, sha256: str) -> BackupArchive | None:
-        """The archive as which bytes were kept beside the name of *id*: a retry must not keep them twice."""
+        """The archive that keeps these bytes beside the name of *id*, so that a retry does not keep them twice."""
         stem = self._stem_beside(id)
         names = self.catalog.names(id.profile, id.type, after=stem, limit=_BESIDE_AT_ONCE)
         while names:
@@ -248,12 +250,12 @@ class StoreArchive:
         return None
 
     def _stem_beside(self, id: ArchiveId) -> str:
-        """What a name begins with under which something is kept beside *id*."""
+        """The beginning of all names under which archives are kept beside *id*."""
         return with_time(id.name, self.clock.now())[: -len("YYYY-MM-DDTHH-MM-SSZ.tar.gz")]
 
     def _beside(self, archive: BackupArchive, existing: BackupArchive) -> BackupArchive:
-        """*archive* under the name that has its receive time in it."""
+        """*archive* under a name that contains its receive time."""
         try:
             return evolve(archive, id=evolve(archive.id, name=with_time(archive.id.name, archive.received_at)))
-        except InvalidName:  # no room for the time within the longest name
+        except InvalidName:  # with the time the name would be too long
             raise NameConflict(archive.id, existing.digests.sha256) from None

@@ -1,1 +1,1 @@
-"""Points, plans, and trees given back."""
+"""Use cases for restore points, plans, and restored trees."""

@@ -1,10 +1,10 @@
 """
-The archives that a point is merged from: its path; and where that is broken, what is left of it.
+The archives that the tree of a point is merged from: its path, or the rest of a broken path.
 
-A path is broken where an archive builds on something that is not stored, or where nobody knows what an archive has.
-What comes behind the last break is certain: an archive says of each name whether it has it or calls it unchanged. What
-comes before may have changed in between. It is taken all the same, as far back as archives go, for a name that is given
-as it was is worth more than none; but each is told (see `lacks`).
+A path is broken where an archive builds on one that is not stored, or where the names of an archive are unknown. The
+archives behind the last break are certain: each says of every name whether it has it or calls it unchanged. Earlier
+archives may have changed during the break. They are used all the same, as far back as archives go, because an old
+version of a name is better than none; but each such name is reported (see `lacks`).
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ class Way:
     """
     What a tree is merged from: *archives*, in order, for the point of *plan*.
 
-    *is_exact* says that all of them have listings, *is_left_out* that what is in none of them was left out. *refusal*
-    is why the point does not restore whole, as far as that is known without its tree. *certain_from* and *is_broken*
-    are those of `Lacks`; *unknown* tells, in sentences, of names that nobody can list. *counts* keeps how many lack.
+    *is_exact* means that all of them have listings, *is_left_out* that a name in none of them was left out of the
+    backup. *refusal* says why the point does not restore whole, as far as that is known without its tree.
+    *certain_from* and *is_broken* are those of `Lacks`; *unknown* describes, in sentences, names that cannot be listed.
+    *counts* caches how many names lack.
     """
 
     plan: Plan
@@ -46,12 +47,12 @@ class Way:
 
     @property
     def damaged(self) -> Set[int]:
-        """The numbers of those whose stored bytes are damaged."""
+        """The indexes of archives whose stored bytes are damaged."""
         return {at for at, archive in enumerate(self.archives) if archive.state is ArchiveState.DAMAGED}
 
 
 def way_of(plan: Plan, archives: tuple[BackupArchive, ...], refusal: PointNotRestorable | None = None) -> Way:
-    """The way that is the whole path of a point."""
+    """The way for a complete path of a point."""
     is_left_out = plan.point.evidence is Evidence.PROVEN or plan.point.standing.is_whole
     return Way(plan, archives, plan.point.fidelity is Fidelity.EXACT, is_left_out, refusal)
 
@@ -64,7 +65,7 @@ class FindWay:
 
     def whole(self, at: datetime | ArchiveId | None) -> Way:
         """
-        The path; with a refusal where archives of it are damaged, whose names are known all the same.
+        The complete path; with a refusal if some of its archives are damaged but have known names.
 
         Raises:
             ProfileNotFound, PointNotFound, PointNotRestorable: as `ProfilePoints.plan`.
@@ -79,11 +80,11 @@ class FindWay:
 
     def broken(self, at: datetime | ArchiveId | None, unread: Set[ArchiveId] = frozenset()) -> Way:
         """
-        What there is of a path, whatever it lacks, without the archives *unread*, of which nobody knows the names.
+        The rest of a path, whatever it lacks, without the archives in *unread*, whose names are unknown.
 
         Raises:
             ProfileNotFound, PointNotFound: as `ProfilePoints.plan`.
-            PointNotRestorable: the names of the point are in an archive that nobody can read.
+            PointNotRestorable: the archive with the names of the point cannot be read.
         """
         if not unread:
             try:
@@ -94,7 +95,7 @@ class FindWay:
             refusal = _refusal(self.points, at)
         places = self.points.way(at)
         if not places:
-            self.points.plan(at)  # which says why
+            self.points.plan(at)  # raises the reason
         point = last_of(places)
         found = self._extended(places)
         readable, breaks, unknown = _readable(found, unread)
@@ -107,7 +108,7 @@ class FindWay:
             raise evolve(earlier, reasons=(*earlier.reasons, reason))
         certain_from = max(breaks)
         if _all_listed(readable[certain_from:]) and not _all_listed(readable):
-            # Only listings tell what is to be looked for before them, and only where all have some.
+            # Only listings tell which names to look for in earlier archives, and only if all archives have listings.
             readable, certain_from = readable[certain_from:], 0
         plan = Plan(point, tuple(archive.id for archive in readable), is_sound=False)
         return Way(
@@ -122,7 +123,7 @@ class FindWay:
         )
 
     def _extended(self, places: Sequence[PlacedArchive]) -> list[PlacedArchive]:
-        """*places*, and before each that builds on nothing known the path of what comes nearest to that."""
+        """*places*, with the path of the nearest possible parent before each archive whose parent is unknown."""
         found = list(places)
         while not _is_base(found[0]):
             before = self.points.way_before(found[0].archive)
@@ -144,7 +145,7 @@ def _refusal(points: ProfilePoints, at: datetime | ArchiveId | None) -> PointNot
 def _readable(
     places: Sequence[PlacedArchive], unread: Set[ArchiveId]
 ) -> tuple[list[BackupArchive], list[int], list[str]]:
-    """The archives of *places* that can be read; the numbers of those that come behind a break; what is not known."""
+    """The readable archives of *places*; the indexes of those that follow a break; sentences about unknown names."""
     readable: list[BackupArchive] = []
     breaks, unknown = [0], []
     before: ArchiveId | None = None

@@ -1,9 +1,9 @@
 """
-What can be restored of a profile: its points, the way to each, and what the next dump continues from.
+What can be restored of a profile: its points, the path of each, and what the next dump continues from.
 
-Links and standings are kept (see `link`), so each question reads what it is about and no more: a page of points, the
-path of one, the newest that restores. A profile is loaded once for a request, whatever is asked of it then. Where links
-cannot be kept, as on a full disk, they are worked out for whoever asks: that keeps nobody from seeing what restores.
+Links and standings are kept (see `link`), so each query reads only what it needs: a page of points, the path of one,
+the newest that restores. Each request loads a profile once for all its queries. If links cannot be kept, as on a full
+disk, they are worked out for the one request: a full disk must not hide what restores.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ..linking.link_profile import LinkArchives
 from ..linking.places_in_memory import PlacesInMemory
 
 _PAGE = 10_000
-_TRIES = 3  # for what is known to be whole while archives come and go
+_TRIES = 3  # attempts to read a consistent result while archives come and go
 CANNOT_KEEP = (InsufficientStorage, ReadOnly, CatalogBusy, BackendUnavailable)
 
 
@@ -53,10 +53,10 @@ class ProfilePoints:
 
     def all(self) -> tuple[RestorePoint, ...]:
         """
-        All of them in the order in which they were taken.
+        All points in the order in which their archives were taken.
 
         Raises:
-            ProfileNotFound: no archive of it is stored.
+            ProfileNotFound: the profile has no stored archive.
         """
         found = self._told(lambda places: list(_every(places, self.profile)))
         if not found:
@@ -65,13 +65,13 @@ class ProfilePoints:
 
     def page(self, cursor: str | None = None, limit: int = 100) -> PlacedPage:
         """
-        At most *limit* of them in the order in which they were taken, from *cursor* on.
+        At most *limit* points in the order in which their archives were taken, from *cursor* on.
 
-        Cost: that of the page.
+        Cost: grows with the page only.
 
         Raises:
-            ProfileNotFound: no archive of it is stored.
-            ValueError: *cursor* is not one that a page gave out.
+            ProfileNotFound: the profile has no stored archive.
+            ValueError: *cursor* does not come from a page.
         """
         told: list[PlacedPage] = []
 
@@ -90,7 +90,7 @@ class ProfilePoints:
         The point of one archive of the profile, with its path.
 
         Raises:
-            PointNotFound: no such archive is stored.
+            PointNotFound: the archive is not stored.
         """
         path = self._told(lambda places: places.path(id))
         if not path:
@@ -99,16 +99,15 @@ class ProfilePoints:
 
     def plan(self, at: datetime | ArchiveId | None = None, *, despite_damage: bool = False) -> Plan:
         """
-        How to restore the profile as it was at a time, right after an archive was taken, or as late as is known.
+        How to restore the profile as it was at a time, right after an archive was taken, or at the latest point.
 
-        With *despite_damage* also where all that stands in the way are archives that are damaged, or names that none of
-        the archives has.
+        With *despite_damage*, damaged archives and names that no archive has are no obstacles.
 
-        Cost: that of the path.
+        Cost: grows with the length of the path.
 
         Raises:
-            ProfileNotFound, PointNotFound: there is nothing, or nothing at that time.
-            PointNotRestorable: it says what stands in the way, and which points are nearest.
+            ProfileNotFound, PointNotFound: the profile has no point, or none at that time.
+            PointNotRestorable: the point has obstacles; the error names them, and the nearest points.
         """
         found = self.way(at)
         if _is_restorable(found, despite_damage):
@@ -117,7 +116,7 @@ class ProfilePoints:
         return plan_restore(self.all(), at)
 
     def way(self, at: datetime | ArchiveId | None = None) -> Sequence[PlacedArchive]:
-        """The path of the point that `plan` would be for, as far back as it is known; empty where there is no point."""
+        """The path of the point that `plan` would choose, as far back as it is known; empty if it finds no point."""
 
         def path(places: Places) -> list[PlacedArchive]:
             if isinstance(at, ArchiveId):
@@ -128,7 +127,7 @@ class ProfilePoints:
         return self._told(path)
 
     def passed_over(self, at: datetime | ArchiveId | None = None) -> tuple[PassedOver, ...]:
-        """What `plan` passed over in choosing a point by a time; nothing where it was asked for by its archive."""
+        """The points that `plan` passes over when choosing by time; empty when *at* names an archive."""
         if at is None or isinstance(at, ArchiveId):
             return ()
         return passed_over(self._places(), self.profile, at, self._rules.time_zone)
@@ -137,7 +136,7 @@ class ProfilePoints:
         """
         The path of the newest archive before *archive* that it could build on by rule.
 
-        It is empty if no such archive is stored.
+        Empty if no such archive is stored.
         """
         types = base_types(archive.id.type, self._rules)
 
@@ -151,11 +150,11 @@ class ProfilePoints:
         self, type: BackupType, before: datetime | None = None, *, with_snapshot: bool = False
     ) -> PlacedArchive | None:
         """
-        What a dump of *type*, taken after *before* or now, continues from; None where a FULL is due.
+        What a dump of *type*, taken after *before* or now, continues from; None if a FULL is due.
 
-        It is the newest point that restores and that the rules let it extend. *with_snapshot* looks at those only whose
-        snapshot file is kept here. None is dated ahead of its receipt: to GNU tar, what is older than that time is
-        unchanged.
+        It is the newest restorable point that the rules allow as parent. *with_snapshot* considers only points whose
+        snapshot file is kept. A point dated after its own receipt is never chosen: GNU tar would take everything older
+        than that date as unchanged.
         """
         types = base_types(type, self._rules)
 
@@ -170,13 +169,13 @@ class ProfilePoints:
 
     def check_lineage(self, offer: Offer, taken_at: datetime | None) -> None:
         """
-        Judge what *offer* says it builds on.
+        Judge the parent that *offer* declares.
 
-        A parent whose snapshot file the dump is known to have started from is always right. Any other must be what the
-        rules of the profile continue from, at the time of the dump where that is known.
+        A parent whose snapshot file the dump is known to have started from is always right. Any other must be the
+        archive that the rules of the profile continue from, at the time of the dump if that is known.
 
         Raises:
-            ParentMismatch: it is not stored, or not the one to build on.
+            ParentMismatch: the parent is not stored, or is not the one to build on.
         """
         if offer.lineage.parent is None:
             return
@@ -191,7 +190,7 @@ class ProfilePoints:
             raise ParentMismatch(parent, found, is_stored=stated is not None)
 
     def _told(self, read: Callable[[Places], Sequence[PlacedArchive]]) -> Sequence[PlacedArchive]:
-        """What *read* finds among places that are all worked out."""
+        """What *read* finds among fully worked out places."""
         for _ in range(_TRIES):
             if self._kept is None:
                 break
@@ -248,7 +247,7 @@ def _every(places: Places, profile: str) -> Iterator[PlacedArchive]:
 
 
 def _is_restorable(path: Sequence[PlacedArchive], despite_damage: bool) -> bool:
-    """Whether the point at the end of *path* restores, but for damage and missing names, if *despite_damage*."""
+    """Whether the point at the end of *path* restores; *despite_damage* ignores damage and missing names."""
     standing = path[-1].standing if path else None
     if standing is None:
         return False
@@ -258,12 +257,12 @@ def _is_restorable(path: Sequence[PlacedArchive], despite_damage: bool) -> bool:
 
 
 def last_of(places: Sequence[PlacedArchive]) -> RestorePoint:
-    """The point at the end of a path, whatever times its archives have: one may say to be older than its parent."""
+    """The point at the end of a path, whatever its times: an archive may claim to be older than its parent."""
     return next(point for point in points_of(places) if point.archive.id == places[-1].archive.id)
 
 
 def points_of(places: Sequence[PlacedArchive]) -> tuple[RestorePoint, ...]:
-    """The points of *places*, which have all that these build on."""
+    """The points of *places*, which must contain all their parents."""
     links: dict[ArchiveId, Link] = {place.archive.id: place.link for place in places if place.link is not None}
     seen = {place.archive.id: place.standing.seen for place in places if place.standing is not None}
     return restore_points([place.archive for place in places], links, seen)

@@ -1,8 +1,8 @@
 """
-What it takes to restore a point, judged: the archives, whether tar may be trusted with them, and whether all is there.
+Planning a restore: the archives, whether tar alone restores them correctly, and whether any name lacks.
 
-That no name is missing is mostly known from comparing each archive with the one before it, and is part of the point's
-standing. Only where it is not, the tree is merged to see; a tree that is too large for that keeps nobody from the plan.
+Comparing each archive with its parent mostly proves that no name is missing; that is part of the point's standing. The
+tree is merged only if it does not; if the tree is too large for that, the plan is given all the same.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .open_point import OpenPoint
 @frozen
 class MadePlan:
     """
-    *plan* with its *archives*, in order, for what lies at and below *path*. *is_exact* where all of them have listings.
-    *unseen* says why nobody could see whether all names are there, if so.
+    *plan* with its *archives*, in order, for *path* and everything below. *is_exact* means that all of them have
+    listings. *unseen* says why missing names could not be ruled out, or is empty.
 
-    *counts* has how many names are not given back, or not for certain, of what was asked for, as far as the tree was
-    merged to see, and *lacks* which; *unknown* tells of those that nobody can list.
+    *counts* has the number of requested names that are not given back, or not for certain, as far as the tree was
+    merged, and *lacks* lists them; *unknown* describes names that cannot be listed.
     """
 
     plan: Plan
@@ -46,7 +46,7 @@ class MadePlan:
 
 @frozen
 class MakePlan:
-    """Plan a restore without the tree, wherever that is possible."""
+    """Plan a restore, without merging the tree if possible."""
 
     load: LoadPoints
     open: OpenPoint
@@ -55,15 +55,15 @@ class MakePlan:
         self, profile: str, at: datetime | ArchiveId | None = None, path: bytes = b"", *, allow_gaps: bool = False
     ) -> MadePlan:
         """
-        The plan for the whole point, or for what lies at and below *path*; with *allow_gaps* whatever lacks of it. It
-        is refused where `RestoreTar` refuses it.
+        The plan for the whole point, or for *path* and everything below; with *allow_gaps* even if names lack. It is
+        refused when `RestoreTar` would refuse it.
 
-        Cost: that of the path, and of its tree where comparing did not tell that it is whole.
+        Cost: grows with the path; merges the tree only if comparing could not rule out missing names.
 
         Raises:
-            ProfileNotFound, PointNotFound, PointNotRestorable: as `OpenPoint`, but for trees that are too large.
-            PathNotFound: the tree has no such name.
-            ArchiveCorrupt: an archive had to be read and is damaged; never with *allow_gaps*.
+            ProfileNotFound, PointNotFound, PointNotRestorable: as `OpenPoint`, except for trees that are too large.
+            PathNotFound: the tree does not have *path*.
+            ArchiveCorrupt: an archive that had to be read is damaged; never with *allow_gaps*.
         """
         return self.among(self.load(profile), at, path, allow_gaps=allow_gaps)
 
@@ -78,7 +78,7 @@ class MakePlan:
             try:
                 return self._of_archives(points, at)
             except PointNotRestorable:
-                pass  # perhaps what is damaged holds nothing that is wanted; and else somebody is to say how much
+                pass  # the damaged archives may hold nothing requested; if they do, the tree tells how many names
             except ArchiveCorrupt:
                 if not allow_gaps:
                     raise
@@ -99,5 +99,5 @@ class MakePlan:
         plan = points.plan(at)
         archives, seen = plan.point.archives, plan.point.standing.seen
         is_exact = plan.point.fidelity is Fidelity.EXACT
-        lacks = self.open.opened(plan, archives).lacks if seen.gaps else None  # which names them
+        lacks = self.open.opened(plan, archives).lacks if seen.gaps else None  # to name the gaps
         return MadePlan(plan, archives, is_exact, seen.unseen, Counts(seen.gaps), lacks)

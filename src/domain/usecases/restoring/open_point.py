@@ -1,9 +1,9 @@
 """
-The tree at a restore point, merged from the archives of its path, and kept for the next one who asks.
+The tree at a restore point, merged from the archives of its path, and cached for later requests.
 
-A tree does not change: it belongs to archives that never change. So the few that were asked for last are kept, as many
-as hold a bounded number of names together. A plan may be another one whenever an archive of its profile comes, goes or
-changes, which the catalog counts; whoever walks a tree page by page has the same as long as nothing did.
+A tree never changes, because its archives never change. So the most recently used trees are cached, up to a bounded
+number of names in total. A plan can change whenever an archive of its profile comes, goes or changes; the catalog
+counts these events. A client that walks a tree page by page sees the same tree until such an event.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ Asked: TypeAlias = tuple[str, datetime | ArchiveId | None, bool]
 @frozen
 class OpenedPoint:
     """
-    A point with its tree, of what *way* has of it; the tree counts its archives from 0.
+    A point with its tree, as merged from *way*; the tree numbers its archives from 0.
 
-    *damage* says why not all of it can be given back, and *lacks* which names are not.
+    *damage* says why the point cannot be given back whole, and *lacks* which names are affected.
     """
 
     way: Way
@@ -59,11 +59,11 @@ class OpenedPoint:
 
     @property
     def archives(self) -> tuple[BackupArchive, ...]:
-        """Those that the tree is merged from, in order."""
+        """The archives that the tree is merged from, in order."""
         return self.way.archives
 
     def count(self, path: bytes = b"") -> Counts:
-        """How many names lack at and below *path*. That of the whole tree is kept."""
+        """How many names lack at and below *path*. The count for the whole tree is cached."""
         below = canonical(path)
         found = self.way.counts.get(below)
         if found is None:
@@ -74,12 +74,12 @@ class OpenedPoint:
 
     def check(self, path: bytes = b"", *, allow_gaps: bool = False) -> None:
         """
-        See that there is something at *path*, and that it can be given, but for what nobody could extract, or is to be
-        given without what lacks.
+        Check that *path* exists and can be given back, apart from members that cannot be extracted; with *allow_gaps*,
+        without the names that lack.
 
         Raises:
-            PathNotFound: the tree has no such name.
-            PointNotRestorable: some of it lacks, and that is not allowed; it counts how much.
+            PathNotFound: the tree does not have *path*.
+            PointNotRestorable: names lack, and *allow_gaps* is false; the error counts them.
         """
         below = canonical(path)
         if below and self.tree.entry(below) is None and not self.lacks.has(below):
@@ -105,23 +105,23 @@ class OpenedPoint:
 @define(eq=False)
 class KeptTrees:
     """
-    The trees used last, as long as they have at most *max_names* names together; one larger is kept alone.
+    The most recently used trees, with at most *max_names* names in total; a larger tree is cached alone.
 
-    For several threads at once: each step is one operation of a dictionary.
+    Safe for several threads at once: each step is one operation on a dictionary.
     """
 
     max_names: int = 2_000_000
     _trees: dict[tuple[object, ...], Tree] = field(factory=dict, init=False)
 
     def get(self, key: tuple[object, ...]) -> Tree | None:
-        """The tree of *key*, which is then the one used last."""
+        """The tree of *key*, which becomes the most recently used."""
         tree = self._trees.pop(key, None)
         if tree is not None:
             self._trees[key] = tree
         return tree
 
     def put(self, key: tuple[object, ...], tree: Tree) -> None:
-        """Keep *tree*; those used longest ago may have to go."""
+        """Cache *tree*; the least recently used trees may be dropped."""
         self._trees[key] = tree
         kept = list(self._trees.items())
         names = sum(len(one) for _, one in kept)
@@ -134,13 +134,13 @@ class KeptTrees:
 
 @define(eq=False)
 class KeptPlans:
-    """The plans asked for last, with their archives. For several threads at once, like `KeptTrees`."""
+    """The latest plans, with their archives. Safe for several threads at once, like `KeptTrees`."""
 
     max_plans: int = 8
     _plans: dict[Asked, tuple[int, Way]] = field(factory=dict, init=False)
 
     def get(self, asked: Asked, version: int | None) -> Way | None:
-        """What was kept at *version* of the profile's archives."""
+        """The way that was cached at *version* of the profile's archives, or None."""
         kept = self._plans.get(asked)
         return kept[1] if kept is not None and kept[0] == version else None
 
@@ -165,14 +165,14 @@ class OpenPoint:
         self, profile: str, at: datetime | ArchiveId | None = None, *, allow_gaps: bool = False
     ) -> OpenedPoint:
         """
-        The point with its tree; where names lack, only with *allow_gaps*, unless archives are damaged, whose names are
-        known.
+        The point with its tree. Names may lack only with *allow_gaps*, or if they are in damaged archives whose names
+        are known.
 
         Raises:
             ProfileNotFound, PointNotFound: as `ProfilePoints.plan`.
-            PointNotRestorable: as `ProfilePoints.plan`, and for names that none of the archives has; with *allow_gaps*
-                only where nobody knows which names the point has, or these are too many.
-            ArchiveCorrupt: an archive had to be read and is damaged, and that cannot be entered.
+            PointNotRestorable: as `ProfilePoints.plan`, and for names that no archive has; with *allow_gaps* only if
+                the names of the point are unknown or too many.
+            ArchiveCorrupt: an archive that had to be read is damaged, and that could not be recorded.
         """
         return self.among(self.load(profile), at, allow_gaps=allow_gaps)
 
@@ -184,7 +184,7 @@ class OpenPoint:
             return self._opened_whole(points, at)
         except PointNotRestorable as error:
             raise self._counted(error, points, at) from error
-        except ArchiveCorrupt as error:  # which is entered by now
+        except ArchiveCorrupt as error:  # the damage is recorded by now
             points = self.load(points.profile)
             refusal = FindWay(points).whole(at).refusal
             if refusal is None:
@@ -194,15 +194,15 @@ class OpenPoint:
     def _counted(
         self, refusal: PointNotRestorable, points: ProfilePoints, at: datetime | ArchiveId | None
     ) -> PointNotRestorable:
-        """*refusal* with how many names the point would be given without, where it can be."""
+        """*refusal* with the number of names that would lack with *allow_gaps*, if that can be determined."""
         with suppress(TarkeepError):
             return evolve(refusal, lacks=self._despite_gaps(points, at).count())
         return refusal
 
     def find_damage(self, points: ProfilePoints, at: datetime | ArchiveId | None) -> ProfilePoints:
         """
-        Look whether the bytes of all archives are there. Where they are not, that is entered, and counts from here on:
-        in the points that are given back.
+        Check that the files of all archives exist with their sizes. Missing ones are recorded as damaged, and count as
+        such in the returned points.
 
         Raises:
             ProfileNotFound, PointNotFound, PointNotRestorable: as calling with *allow_gaps*.
@@ -214,7 +214,7 @@ class OpenPoint:
     def if_merged(
         self, profile: str, at: datetime | ArchiveId | None = None, *, allow_gaps: bool = False
     ) -> OpenedPoint | None:
-        """As calling, where the tree is kept; None where it would have to be merged."""
+        """Like calling, if the tree is cached; None if it would have to be merged."""
         points = self.load.if_current(profile)
         way = None if points is None else self.plans.get((profile, at, allow_gaps), points.version)
         if points is None or way is None or self.kept.get(_key(way)) is None:
@@ -223,12 +223,12 @@ class OpenPoint:
 
     def opened(self, plan: Plan, archives: tuple[BackupArchive, ...]) -> OpenedPoint:
         """
-        The tree of *plan*, which takes *archives*.
+        The tree of *plan*, merged from *archives*.
 
         Raises:
-            PointNotRestorable: none of the archives has certain names, or a listing that matters is malformed.
-            TreeTooLarge: it has more names than can be held.
-            ArchiveCorrupt: an archive had to be read and is damaged.
+            PointNotRestorable: some names are in no archive, or a listing that matters is malformed.
+            TreeTooLarge: the tree has more names than can be held.
+            ArchiveCorrupt: an archive that had to be read is damaged.
         """
         try:
             opened = self._opened(way_of(plan, archives))
@@ -262,7 +262,7 @@ class OpenPoint:
             way = FindWay(points).broken(at, unread)
             try:
                 opened = self._opened_with_damage(way)
-            except ArchiveCorrupt as error:  # and what was known of its members is gone
+            except ArchiveCorrupt as error:  # and its records are lost
                 if error.id in unread:
                     raise
                 unread |= {error.id}
@@ -296,7 +296,7 @@ class OpenPoint:
         if tree is not None:
             return tree
         with self.load.links.turns.take(f"tree at {way.plan.point.archive.id}"):
-            tree = self.kept.get(key)  # merged by whoever had the turn before
+            tree = self.kept.get(key)  # merged by the thread that had the turn before
             if tree is None:
                 limit_bytes = self.members.max_names_bytes
                 tables = [self._table(archive, before) for before, archive in pairwise((None, *way.archives))]
@@ -318,7 +318,7 @@ class OpenPoint:
 
 
 def _lost(opened: OpenedPoint) -> PointNotRestorable:
-    """Why a point does not restore of which names are in no archive."""
+    """The error for a point with names that no archive has."""
     return PointNotRestorable(opened.plan.point.archive.id, (lost_names(opened.tree),))
 
 

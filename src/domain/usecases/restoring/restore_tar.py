@@ -1,11 +1,11 @@
 """
-One ordinary tar of the tree at a point, made of the archives of its path while they stream by.
+One ordinary tar of the tree at a point, made from the archives of its path while they stream by.
 
-Directories come first, so that whatever reads the tar can make them before what is in them; then, from all archives,
-the members that are still of the tree, their bytes as they stand, under the names of today; and at the end the
-directories that have something in them once more, because putting a file into one changed its time, and because one
-that nobody may write to must be open until then. An end is written only when every archive that had to be read was read
-to its last byte and found whole.
+Directories come first, so that the reader of the tar can make them before their contents. Then come, from all archives,
+the members that are in the tree, with their bytes unchanged, under their present names. At the end all directories with
+contents come again, because creating a file in a directory changes its time, and because a read-only directory must
+stay writable until then. The end of the tar is written only after every archive that had to be read was read to its
+last byte and found whole.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ from .open_point import OpenedPoint
 BLOCK_BYTES = 512
 RECORD_BYTES = 20 * BLOCK_BYTES
 PIECE_BYTES = 128 << 10
-"""Shorter pieces are gathered until they have this length."""
+"""Shorter pieces are joined until they have this length."""
 
-_TURN_BYTES = 1 << 20  # of an archive that is not inflated ahead, before another has a turn
+_TURN_BYTES = 1 << 20  # taken from an archive that is not inflated ahead before another source has a turn
 _TIMED_AT_ONCE = 4096
 
 _STAND, _LOSE_TIMES, _ANEW = Headers.STAND, Headers.LOSE_TIMES, Headers.ANEW
 
 _OWNER_MAY = 0o700
-_KEPT_BYTES = 16 << 20  # of directories' headers, so that they need not be made twice
+_KEPT_BYTES = 16 << 20  # of directory headers, so that they need not be made twice
 
 
 class Turn(Enum):
-    """Whose turn it is to give pieces, of several sources that go on side by side."""
+    """Which of several interleaved sources gives the next pieces."""
 
     OTHERS = "others'"
-    """Another source may give some before this one goes on."""
+    """Another source may give pieces before this one continues."""
 
 
 OTHERS_TURN: Final = Turn.OTHERS
@@ -60,7 +60,7 @@ PieceOrTurn: TypeAlias = Piece | Literal[Turn.OTHERS]
 
 @frozen
 class RestoreTar:
-    """Give the tree at a point back as a tar."""
+    """Give back the tree at a point as a tar."""
 
     members: ReadMembers
     unpacker: Unpacker
@@ -68,14 +68,14 @@ class RestoreTar:
 
     def __call__(self, opened: OpenedPoint, path: bytes = b"", *, allow_gaps: bool = False) -> Iterator[bytes]:
         """
-        The tar in pieces of at most 1 MiB; only what is at and below *path* of the tree, where that is given. With
-        *allow_gaps* without the names that lack.
+        The tar in pieces of at most 1 MiB; with *path* only what is at and below it in the tree. With *allow_gaps*
+        names that lack are left out.
 
         Raises:
-            PathNotFound: the tree has no such name; at the call.
-            PointNotRestorable: something of what was asked for lacks, and that is not allowed; at the call.
-            ArchiveCorrupt: in the middle, when a source turns out to be damaged. What came before is no whole tar, and
-                from then on the point is none that restores.
+            PathNotFound: the tree does not have *path*; raised at the call.
+            PointNotRestorable: requested names lack, and *allow_gaps* is false; raised at the call.
+            ArchiveCorrupt: a source turns out to be damaged; raised while streaming. The pieces so far are no whole
+                tar, and from then on the point does not restore.
         """
         below = canonical(path)
         opened.check(below, allow_gaps=allow_gaps)
@@ -88,7 +88,7 @@ class RestoreTar:
             for archive, taken in zip(opened.archives, opened.tree.taken(below), strict=True)
             if taken and archive.state is not ArchiveState.DAMAGED
         ]
-        # The largest is inflated ahead, while the others are, and from now on.
+        # Start inflating the largest archive now; the others are merged meanwhile.
         jobs.sort(key=lambda job: job[0].size_bytes, reverse=True)
         with closing(self._members(jobs[:1])) as largest, closing(self._members(jobs[1:])) as others:
             next(largest, None)
@@ -100,7 +100,7 @@ class RestoreTar:
         yield bytes(2 * BLOCK_BYTES)
 
     def _directories(self, opened: OpenedPoint, below: bytes, filled: Set[bytes], kept: list[bytes]) -> Iterator[bytes]:
-        """The headers of all directories, *filled* ones open to their owner; the first of these are *kept*."""
+        """The headers of all directories, *filled* ones writable for their owner; the first of these are *kept*."""
         kept_bytes = 0
         for record, path in self._directory_records(opened, below):
             headers = as_directory(record, path or b".")
@@ -115,7 +115,7 @@ class RestoreTar:
     def _directories_again(
         self, opened: OpenedPoint, below: bytes, filled: Set[bytes], *, skipped: int
     ) -> Iterator[bytes]:
-        """The headers of directories that have something in them, as they are, but for the first *skipped*."""
+        """The final headers of directories with contents, except for the first *skipped*."""
         if len(filled) == skipped:
             return
         number = 0
@@ -145,20 +145,20 @@ class RestoreTar:
 
     def _contents(self, archive: BackupArchive, unpacked: UnpackedArchive, taken: Taken) -> Iterator[PieceOrTurn]:
         """
-        The members of one archive in their places, most as they stand in it. Others have a turn now and then, the first
-        time when it was begun.
+        The members taken from one archive, most of them unchanged. Other sources have a turn now and then, the first
+        time right after inflating has begun.
         """
-        first = min((*taken.positions[:1], *taken.elsewhere))  # most of an incremental archive is directories before it
+        first = min((*taken.positions[:1], *taken.elsewhere))  # an incremental archive begins with all its directories
         source = _Source(archive, unpacked.through(first), at=first)
         source.begin()
         yield OTHERS_TURN
         positions, spans = self._spans(archive, taken)
         anew = [at for at, headers in zip(positions, spans.headers, strict=True) if headers is _ANEW]
         records = self.members.at(archive, anew)
-        begin = end = limit = 0  # of members side by side that can stay as they are, and how far these may go
-        timed: list[int] = []  # those that only lose the times in their headers
+        begin = end = limit = 0  # a run of adjacent members that can stay unchanged, and how far it may grow
+        timed: list[int] = []  # positions of members that only lose the times in their headers
         for at, length, headers in zip(positions, spans.lengths, spans.headers, strict=True):
-            # As many as the piece at hand has, so that nobody waits for the next one without asking for a turn.
+            # Limited to the current piece, so that no run waits for the next piece without offering a turn.
             if at == end and headers is _STAND and end + length <= limit:
                 end += length
                 continue
@@ -183,7 +183,7 @@ class RestoreTar:
         source.finish()
 
     def _rewritten(self, record: MemberRecord, paths: Sequence[bytes] | None, source: _Source) -> Iterator[Piece]:
-        """A member under its own name, or under *paths*, all but the first of which become hard links to that."""
+        """A member under its own name, or under the first of *paths*; the other paths become hard links to it."""
         path, *others = paths or (canonical(read_member(record).path),)
         data_at, stored_bytes = data_of(record)
         yield with_path(record, path)
@@ -193,8 +193,8 @@ class RestoreTar:
 
     def _spans(self, archive: BackupArchive, taken: Taken) -> tuple[Sequence[int], Spans]:
         """
-        The positions of the members that are taken, ascending, and their spans. Headers are written anew for another
-        path, too.
+        The positions of the taken members, ascending, and their spans. Members that get another path need new headers,
+        too.
         """
         positions, elsewhere = taken.positions, taken.elsewhere
         if elsewhere:
@@ -209,7 +209,7 @@ class RestoreTar:
 
 
 def _without_times(parts: Iterator[Piece], begin: int, timed: Iterable[int]) -> Iterator[Piece]:
-    """*parts* of the tar from *begin* on, the headers at the places *timed* without the times that GNU format has."""
+    """*parts* of the tar from *begin* on; headers at the positions *timed* lose the access times of the GNU format."""
     waiting = deque(timed)
     held = b""
     for part in parts:
@@ -221,13 +221,13 @@ def _without_times(parts: Iterator[Piece], begin: int, timed: Iterable[int]) -> 
         while waiting and waiting[0] + BLOCK_BYTES <= end:
             drop_times(block, waiting.popleft() - begin)
         stop = min(waiting[0], end) - begin if waiting else len(block)
-        held = bytes(block[stop:])  # half a header
+        held = bytes(block[stop:])  # an incomplete header
         begin += stop
         yield memoryview(block)[:stop]
 
 
 def _in_turns(*sources: Iterator[PieceOrTurn]) -> Iterator[Piece]:
-    """The pieces of all, of another source whenever it is the others' turn."""
+    """The pieces of all sources; each source that offers a turn is followed by the next."""
     waiting = deque(sources)
     while waiting:
         for piece in waiting[0]:
@@ -240,7 +240,7 @@ def _in_turns(*sources: Iterator[PieceOrTurn]) -> Iterator[Piece]:
 
 
 def _gathered(pieces: Iterable[Piece]) -> Iterator[bytes]:
-    """*pieces*, short ones put together, filled up to a whole number of tar's records."""
+    """*pieces*, with short ones joined, padded to a whole number of tar's records."""
     held: list[bytes] = []
     size = total = 0
     for piece in pieces:
@@ -249,9 +249,9 @@ def _gathered(pieces: Iterable[Piece]) -> Iterator[bytes]:
             if held:
                 yield b"".join(held)
                 held, size = [], 0
-            yield bytes(piece)  # of bytes, which all of them are that were not cut, no copy
+            yield bytes(piece)  # no copy if it is bytes, as every piece is that was not cut
             continue
-        held.append(bytes(piece))  # a copy: the cut of a piece would hold on to all of it
+        held.append(bytes(piece))  # a copy, because a slice would keep the whole piece in memory
         size += len(piece)
         if size >= PIECE_BYTES:
             yield b"".join(held)
@@ -262,34 +262,34 @@ def _gathered(pieces: Iterable[Piece]) -> Iterator[bytes]:
 
 @define
 class _Source:
-    """The inflated bytes of one archive, taken forwards."""
+    """The inflated bytes of one archive, read forwards."""
 
     _archive: BackupArchive
     _pieces: Iterator[bytes | NotYet]
     _piece: bytes = b""
-    _at: int = 0  # of the piece's first byte
-    _following: bytes | None = None  # the piece after it, if somebody looked for it and it was there
+    _at: int = 0  # the position of the piece's first byte
+    _following: bytes | None = None  # the piece after it, if it was fetched already
     _is_made_ahead: bool = False
     _turn_bytes: int = 0
 
     def begin(self) -> None:
-        """Have the archive inflated from now on."""
+        """Start to inflate the archive."""
         self.is_next_there()
 
     @property
     def end(self) -> int:
-        """Where the piece at hand ends."""
+        """Where the current piece ends."""
         return self._at + len(self._piece)
 
     def pass_to(self, start: int) -> Iterator[Literal[Turn.OTHERS]]:
-        """Go to *start*, which is not before what was taken last, with turns for others."""
+        """Skip to *start*, which is not before the bytes taken last, offering turns to other sources."""
         while self.end <= start:
             if not self.is_next_there():
                 yield OTHERS_TURN
             self._next()
 
     def take(self, start: int, count: int) -> Iterator[Piece]:
-        """The *count* bytes from *start* on, which is not before what was taken last."""
+        """The *count* bytes from *start* on, which is not before the bytes taken last."""
         position = start - self._at
         while count > 0:
             while position >= len(self._piece):
@@ -303,7 +303,7 @@ class _Source:
             yield part
 
     def finish(self) -> None:
-        """Read to the end, which is where damage shows at the latest."""
+        """Read to the end, where damage shows at the latest."""
         for _ in self._pieces:
             pass
 
@@ -318,14 +318,14 @@ class _Source:
 
     def is_next_there(self) -> bool:
         """
-        Whether the next piece is at hand, so that there is no reason for another's turn.
+        Whether the next piece is ready, so that this source need not offer a turn.
 
-        Of an archive that is not inflated ahead it always is; there others have a turn after so many bytes.
+        If the archive is not inflated ahead, a piece is always ready; then a turn is offered every `_TURN_BYTES`.
         """
         if self._following is not None:
             return True
         piece = next(self._pieces, None)
-        if piece is None:  # there is none to wait for
+        if piece is None:  # at the end: nothing to wait for
             return True
         if piece is NOT_YET:
             self._is_made_ahead = True

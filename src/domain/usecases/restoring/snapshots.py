@@ -1,9 +1,9 @@
 """
-Custody of tar's snapshot files: the next dump starts from the one that is stored, whatever became of the machine.
+Custody of tar's snapshot files: the next dump starts from the stored one, even on a new machine.
 
-The digest of a snapshot file is what proves a chain. So a file that is kept with an archive says what that archive left
-behind, and one that contradicts what its sender declared is refused. The digest is written into the side-car: should
-the file be lost or damaged, the chain is as proven as before, and the right file may be sent again.
+The digest of a snapshot file is what proves a chain. A file kept with an archive tells what that dump left behind, so
+one that contradicts its sender's declaration is refused. The digest is written into the side-car: if the file is lost
+or damaged, the chain stays proven, and the right file may be sent again.
 """
 
 from __future__ import annotations
@@ -51,16 +51,17 @@ class KeepSnapshot:
 
     def __call__(self, id: ArchiveId, blocks: Iterable[Block]) -> bool:
         """
-        Keep the snapshot file of *blocks* with *id*; whether it is new. What *blocks* raise comes through.
+        Keep the snapshot file of *blocks* with *id*. Returns whether it is new. Errors that *blocks* raise pass
+        through.
 
         Raises:
-            ArchiveNotFound: there is no such archive.
-            DigestMismatch: the sender of the archive declared another one.
-            SnapshotConflict: another one is kept with it already.
+            ArchiveNotFound: no archive is stored under *id*.
+            DigestMismatch: the sender of the archive declared another digest.
+            SnapshotConflict: another snapshot file is already kept with it.
         """
         archive = self.catalog.find(id)
         running = self.hasher.checksum(ChecksumAlgorithm.SHA256)
-        # where it is known what the dump left behind, only that comes through, so whatever else is kept is damaged
+        # if the digest is known, only the right file is accepted, so a different kept file must be damaged
         is_known = archive.lineage.snapshot_after is not None
         try:
             self.store.keep_snapshot(id, _judged(archive, blocks, running), replace=is_known)
@@ -72,13 +73,13 @@ class KeepSnapshot:
 
 
 def note_snapshot(archive: BackupArchive, digest: str, store: ArchiveStore, catalog: Catalog) -> None:
-    """Enter that the snapshot file with *digest* is kept with *archive*: into the side-car, then into the catalog."""
+    """Record that the snapshot file with *digest* is kept with *archive*: in the side-car, then in the catalog."""
     wanted = sidecar.encode(evolve(archive, lineage=evolve(archive.lineage, snapshot_after=digest)))
     present = store.stat(archive.id).sidecar
     while present != wanted:
         try:
             store.annotate(archive.id, wanted, present)
-        except AlreadyPublished:  # the archive was repaired meanwhile, and has a new one
+        except AlreadyPublished:  # a repair gave the archive a new side-car meanwhile
             present = store.stat(archive.id).sidecar
         else:
             break
@@ -86,7 +87,7 @@ def note_snapshot(archive: BackupArchive, digest: str, store: ArchiveStore, cata
 
 
 def _judged(archive: BackupArchive, blocks: Iterable[Block], running: RunningChecksum) -> Iterator[Block]:
-    """*blocks* while they pass; an error in the place of the end where they are not what *archive* left behind."""
+    """Passes *blocks* on; raises at their end if they are not the snapshot file that *archive* left behind."""
     for block in blocks:
         running.update(block)
         yield block
@@ -99,7 +100,7 @@ def _judged(archive: BackupArchive, blocks: Iterable[Block], running: RunningChe
 
 @frozen
 class ReadSnapshot:
-    """Give a snapshot file back, if it is what the dump left behind."""
+    """Give back a snapshot file, if it is what the dump left behind."""
 
     store: ArchiveStore
     catalog: Catalog
@@ -108,11 +109,11 @@ class ReadSnapshot:
 
     def __call__(self, id: ArchiveId) -> ArchiveReader:
         """
-        Its bytes; the caller leaves the reader's context. One that turns out to be damaged is not offered any more.
+        The bytes of the file; the caller must leave the reader's context. A damaged file is not offered again.
 
         Raises:
-            ArchiveNotFound, SnapshotNotFound: the archive or its snapshot file is not stored; the latter also in the
-                place of the last bytes.
+            ArchiveNotFound, SnapshotNotFound: the archive or its snapshot file is not stored; SnapshotNotFound also in
+                place of the last bytes of a damaged file.
         """
         archive = self.catalog.find(id)
         if not archive.has_snapshot or archive.lineage.snapshot_after is None:
@@ -124,7 +125,7 @@ class ReadSnapshot:
         return HashedReader(reader, archive.lineage.snapshot_after, self.hasher, lambda: self._gone(id))
 
     def _gone(self, id: ArchiveId) -> SnapshotNotFound:
-        with suppress(TarkeepError):  # should that fail, the next reader notes it
+        with suppress(TarkeepError):  # if this fails, the next reader records it
             self.catalog.note_snapshot(id, None)
         self.notifier.damaged(id, "its snapshot file is damaged or lost; the next dump continues from another archive")
         return SnapshotNotFound(id, is_damaged=True)

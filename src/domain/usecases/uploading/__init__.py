@@ -1,1 +1,1 @@
-"""An archive comes in over several requests."""
+"""Use cases that receive an archive over several requests."""

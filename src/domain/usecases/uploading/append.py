@@ -1,11 +1,11 @@
 """
-Resumable uploads: continued over any number of requests, ended as an archive. They are begun in `begin`.
+Continuing resumable uploads over any number of requests until they become archives. `begin` begins them.
 
-What is judged is in `domain.uploads`; here bytes are moved, through the same receive as every other archive. The order
-that keeps an offset from lying: bytes are synced in staging, then the session is saved with the offset behind them,
-and only then is anybody told. Between requests an intake rests with its digests and inspection as they stand; one that
-is lost (a restart, too many of them) is built anew from staging. What lay in staging between requests may have rotten
-there: before it becomes an archive it is read again, and held against a CRC-32 that was noted with the offset.
+The rules are in `domain.uploads`; this module moves bytes, through the same receive as for every other archive. The
+order that keeps an offset true: bytes are synced in staging, then the session is saved with the offset behind them, and
+only then is the client answered. Between requests an intake is parked with its digests and inspection; a lost intake
+(after a restart, or if there are too many) is rebuilt from staging. Bytes may rot in staging between requests: before
+they become an archive they are read again, and compared with a CRC-32 that was saved with the offset.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from .begin import BeginUpload
 from .open_uploads import BYTES_LOST, UploadsUnderWay
 
 SYNC_BYTES = 8_000_000
-"""No more bytes than these are received without being made durable, as long as blocks are alike in length."""
+"""Received bytes are made durable at least this often, if blocks are alike in length."""
 
 _FINAL_VERDICTS = (RejectedContent, ExpandsTooFar, DigestMismatch, NameConflict, TooLarge)
 
 
 def _nothing() -> None:
-    """For requests that nobody can hurry."""
+    """For requests that are never asked to hurry."""
 
 
 @frozen
 class AppendToUpload:
-    """Receive more bytes of an upload; with the last of them it becomes an archive, like any other."""
+    """Receive more bytes of an upload; the last of them turn it into an archive like any other."""
 
     under_way: UploadsUnderWay
     receive: ReceiveArchive
@@ -65,17 +65,17 @@ class AppendToUpload:
         """
         Append *blocks*, which begin at *offset_bytes*.
 
-        When *blocks* raise, what came before is kept, unless it was sent with a *checksum*: then all or nothing.
-        *length_bytes* declares the length, *is_the_rest* that it is where *blocks* end. *notes* take the place of those
-        of the offer. *when_wanted* as for `UploadLocks.hold`. The last bytes sent again to a finished upload are a
+        If *blocks* raise, the bytes so far are kept, unless the request has a *checksum*: then all or nothing.
+        *length_bytes* declares the length, *is_the_rest* that the upload ends with *blocks*. *notes* replace those of
+        the offer. *when_wanted* as for `UploadLocks.hold`. Sending the last bytes again to a finished upload is a
         success.
 
         Raises:
-            UploadNotFound, UploadGone, UploadLocked: nobody can append now.
-            As `uploads.start_append`: what is sent does not fit.
-            ChecksumMismatch: these bytes were dropped.
-            As `ReceiveArchive`: with the last bytes, or the first that show it. The upload is then over where sending
-                the same bytes again cannot help, else it stands where it stood.
+            UploadNotFound, UploadGone, UploadLocked: the upload cannot be appended to now.
+            As `uploads.start_append`: the request does not fit the upload.
+            ChecksumMismatch: the bytes of this request were dropped.
+            As `ReceiveArchive`: with the last bytes, or the first that show it. If sending the same bytes again cannot
+                help, the upload is over; otherwise it keeps its offset.
         """
         with self.under_way.locks.hold(id, self.under_way.patience, when_wanted):
             upload = self.under_way.current(id)
@@ -102,7 +102,7 @@ class AppendToUpload:
                 raise
 
     def _check_growth(self, before: Upload, upload: Upload, coming_bytes: int) -> None:
-        """Judge whether there is room for what *upload* will hold and was not begun with. Raises QuotaExceeded."""
+        """Check the quota for bytes that *upload* will hold beyond those it was begun with. Raises QuotaExceeded."""
         coming = upload
         if upload.length_bytes is None:
             coming = evolve(upload, offset_bytes=upload.offset_bytes + coming_bytes)
@@ -111,7 +111,7 @@ class AppendToUpload:
             return
         with self.receive.settle.names.hold_profile(profile):
             self.receive.admit.upload(coming)
-            self.under_way.sessions.save(upload)  # a length that was declared counts from now on
+            self.under_way.sessions.save(upload)  # a declared length counts from now on
 
     def _append(self, upload: Upload, blocks: Iterable[Block], checksum: Checksum | None, is_the_rest: bool) -> Upload:
         before = upload
@@ -132,14 +132,14 @@ class AppendToUpload:
                     upload = uploads.stored(upload, received.archive.id, now)
                     self.under_way.sessions.save(upload)
                     held.close()
-                    # publishing leaves nothing to drop, but these bytes may have been stored before; what is stored
-                    # must not be reported as failed, and what stays here is the next sweep's business
+                    # publishing empties staging, but an earlier request may have stored these bytes; a stored archive
+                    # must not be reported as failed, and leftovers are dropped by the next sweep
                     with suppress(TarkeepError):
                         self.under_way.store.discard(upload.id)
                     return upload
                 intake.pause()
             except _FINAL_VERDICTS as verdict:
-                self._check_rested(before, intake)  # what was sent need not be what is wrong
+                self._check_rested(before, intake)  # rot in staging may be the cause, not the client
                 held.close()
                 self.under_way.end(upload, str(verdict))
                 raise
@@ -151,7 +151,7 @@ class AppendToUpload:
         return upload
 
     def _check_rested(self, before: Upload, intake: Intake) -> None:
-        """Read what lay in staging when this request came. Raises StagedBytesMissing: it is not what was sent."""
+        """Check the bytes that were in staging before this request. Raises StagedBytesMissing if they changed."""
         for _ in as_sent(before, intake.writer, self.hasher):
             pass
 
@@ -186,7 +186,7 @@ class AppendToUpload:
         blocks: Iterable[Block],
         checksum: Checksum | None,
     ) -> tuple[Upload, Exception | None]:
-        """Write *blocks*; the upload with its new offset, and what the sender broke off with."""
+        """Write *blocks*. Returns the upload with its new offset, and the error with which the sender broke off."""
         running = self.hasher.checksum(checksum.algorithm) if checksum else None
         start = synced = writer.size_bytes
         before = crc32 = upload.crc32
@@ -200,7 +200,7 @@ class AppendToUpload:
                 elif writer.size_bytes - synced + len(block) > SYNC_BYTES:
                     upload = self._sync(upload, writer, crc32)
                     synced = writer.size_bytes
-                    # what is synced stays: it goes on from there once there is room
+                    # synced bytes stay: the client continues from there once there is room
                     self.receive.admit.room()
                     if upload.length_bytes is None:
                         self.receive.admit.upload(upload)
@@ -213,7 +213,7 @@ class AppendToUpload:
         return self._sync(upload, writer, crc32), cut
 
     def _room(self, upload: Upload, staged_bytes: int) -> tuple[int | None, TarkeepError]:
-        """How many bytes may follow those that are staged (None: any number), and what is wrong with more."""
+        """How many bytes may follow the staged ones (None: any number), and the error for more."""
         if upload.length_bytes is not None:
             return upload.length_bytes - staged_bytes, BeyondLength(upload.length_bytes)
         limit = self.receive.admit.max_bytes
@@ -229,7 +229,7 @@ class AppendToUpload:
 
 @frozen
 class JoinUploads:
-    """Concatenate partial uploads to an archive."""
+    """Concatenate partial uploads into an archive."""
 
     under_way: UploadsUnderWay
     begin: BeginUpload
@@ -240,12 +240,13 @@ class JoinUploads:
         self, offer: Offer, parts: Sequence[str], *, client: str = "", metadata: str = "", owner: str | None = None
     ) -> Upload:
         """
-        The final upload, of *parts* in this order, stored. Asked again it gives the same one. All are of one *owner*.
+        The final, stored upload of *parts* in this order. Repeating the request gives the same one. All parts must
+        belong to *owner*.
 
         Raises:
-            PartsUnusable, UploadNotFound, UploadGone, UploadLocked: by the parts.
-            StagedBytesMissing: of one of them, which is over.
-            As `ReceiveArchive`: by their bytes together. The parts stay as they are.
+            PartsUnusable, UploadNotFound, UploadGone, UploadLocked: a part cannot be used.
+            StagedBytesMissing: a part has lost bytes, and is over.
+            As `ReceiveArchive`: for the joined bytes. The parts stay as they are.
         """
         under_way = self.under_way
         for part in parts:
@@ -297,10 +298,10 @@ class JoinUploads:
 
 def as_sent(upload: Upload, writer: ArchiveWriter, hasher: Hasher) -> Iterator[bytes]:
     """
-    The bytes of *upload* that lay in staging, which *writer* reads.
+    The bytes of *upload* that were in staging, read by *writer*.
 
     Raises:
-        StagedBytesMissing: behind the last, they are not what was sent.
+        StagedBytesMissing: raised after the last byte if they are not what was sent.
     """
     left, crc32 = upload.offset_bytes, 0
     for block in writer.staged() if left else ():
@@ -315,7 +316,7 @@ def as_sent(upload: Upload, writer: ArchiveWriter, hasher: Hasher) -> Iterator[b
 
 
 class _SenderLeft(Exception):
-    """What broke off is the sender's, not the store's."""
+    """The error comes from the sender, not from the store."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))

@@ -1,9 +1,9 @@
 """
-Beginning resumable uploads, within what may be unfinished at a time and what profiles may hold.
+Beginning resumable uploads, within the limits on unfinished uploads and the quotas of profiles.
 
-The rule: what is unfinished counts as what it will be, so that nobody holds more in pieces than he may as archives; but
-what was abandoned keeps nobody from sending. Where there is no room, uploads of the same sender that nobody touched for
-a while give way, the oldest first.
+The rule: an unfinished upload counts with its final size, so that no sender holds more in pieces than it may as
+archives; but abandoned uploads must not keep a client from sending. Without room, uploads of the same sender that lay
+untouched for a while give way, the oldest first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..receiving.receive import ReceiveArchive
 from .open_uploads import ExpireUploads, UploadsUnderWay
 
 GIVES_WAY_AFTER = timedelta(minutes=1)
-"""For so long an upload must have lain untouched; who is between two requests is not abandoned."""
+"""An upload must have lain untouched for this long; a client between two requests has not abandoned it."""
 
 _GAVE_WAY = "it lay untouched and gave way to another"
 
@@ -53,14 +53,14 @@ class BeginUpload:
         profile: str | None = None,
     ) -> Upload:
         """
-        *profile* is whose quota the piece of an archive counts for, where that is known.
+        *profile* is the profile whose quota a partial upload counts toward, if known.
 
         Raises:
-            TooLarge, EmptyArchive: by the length.
-            TooManyUploads: unfinished ones, of this *client* or in total.
+            TooLarge, EmptyArchive: the length is not acceptable.
+            TooManyUploads: this *client*, its token or the server has too many unfinished uploads.
             ParentMismatch: as `AdmitOffer`.
-            NameConflict: other bytes are stored under that name, as the declared SHA-256 tells beforehand.
-            InsufficientStorage, QuotaExceeded: there is no room for it, or none for its profile.
+            NameConflict: by the declared SHA-256, other bytes are stored under that name.
+            InsufficientStorage, QuotaExceeded: the medium or the profile has no room.
         """
         self._make_way(client, owner)
         upload = uploads.begin(
@@ -82,7 +82,7 @@ class BeginUpload:
         return upload
 
     def _make_way(self, client: str, owner: str | None) -> None:
-        """Judge whether *client*, or the token *owner*, may begin one more upload. Raises TooManyUploads."""
+        """Check that *client*, or the token *owner*, may begin one more upload. Raises TooManyUploads."""
         self.expire.overdue()
         unfinished = self.under_way.sessions.unfinished()
         try:
@@ -114,7 +114,7 @@ class BeginUpload:
             self.under_way.sessions.save(upload)
 
     def _make_room(self, refusal: QuotaExceeded, upload: Upload) -> None:
-        """Let as many uploads of the same sender give way as *upload* needs, or none where all would not do."""
+        """Let as many uploads of the same sender give way as *upload* needs; none if even all would not suffice."""
         idle = [one for one in self._beside(upload) if self.expire.is_idle(one, GIVES_WAY_AFTER)]
         if refusal.what != "bytes" or sum(map(uploads.held_bytes, idle)) < refusal.needed - refusal.free:
             raise refusal
@@ -125,7 +125,7 @@ class BeginUpload:
             except QuotaExceeded:
                 continue
             return
-        raise refusal  # one that was idle a moment ago is gone on with
+        raise refusal  # an idle upload was continued in the meantime
 
     def _beside(self, upload: Upload) -> Sequence[Upload]:
         same = [

@@ -1,9 +1,9 @@
 """
-Where resumable uploads stand, and their end: stored, deleted, expired, or refused for what they turned out to be.
+The state of resumable uploads, and their end: stored, deleted, expired, or refused for their contents.
 
-The rules: an offset is told only where there are as many bytes in staging, so that a receive whose end failed is
-settled first; and what has ended leaves nothing behind. Why it ended is remembered for a minute, without a file, for
-a client that asks once more. What was stored is known for an hour, to whom the answer was lost.
+The rules: an offset is reported only if staging has that many bytes, so the open end of a failed receive is settled
+first; and an ended upload leaves nothing behind. The reason for its end is remembered for a minute, without a file, for
+a client that asks again. A stored upload is known for an hour, for a client that lost the answer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..receiving.intake import Intake
 
 OVER_KEPT, OVER_AT_MOST = timedelta(minutes=1), 1_000
 STORED_KEPT, STORED_AT_MOST = timedelta(hours=1), 10_000
-"""For so long, and so many; the oldest are forgotten first."""
+"""How long ended uploads are remembered, and how many; the oldest are forgotten first."""
 
 
 BYTES_LOST = "its bytes are lost"
@@ -36,16 +36,17 @@ BYTES_LOST = "its bytes are lost"
 @define(eq=False)
 class ParkedIntakes:
     """
-    Intakes between two requests, the *limit* that came last.
+    Intakes between two requests: the *limit* most recent ones.
 
-    For several threads at once: each step is one operation of a dictionary, and an intake belongs to who popped it.
+    Safe for several threads at once: each step is one operation on a dictionary, and the thread that pops an intake
+    owns it.
     """
 
     limit: int = 32
     _intakes: dict[str, Intake] = field(factory=dict, init=False)
 
     def take(self, upload: Upload) -> Intake | None:
-        """The intake of *upload*, if one rests here that stands where the upload does."""
+        """The parked intake of *upload*, if it has the same offset."""
         intake = self._intakes.pop(upload.id, None)
         if intake is not None and intake.size_bytes != upload.offset_bytes:
             intake.close()
@@ -53,31 +54,31 @@ class ParkedIntakes:
         return intake
 
     def keep(self, id: str, intake: Intake) -> None:
-        """Let *arrival* rest until it is taken; the one that rests longest may have to go."""
+        """Park *intake* until it is taken; the one parked longest may be dropped."""
         self._intakes[id] = intake
         for oldest in list(self._intakes)[: -self.limit]:
             self.drop(oldest)
 
     def drop(self, id: str) -> None:
-        """Let go of the arrival of *id*, if it rests here."""
+        """Close the intake of *id*, if it is parked."""
         intake = self._intakes.pop(id, None)
         if intake is not None:
             intake.close()
 
     def close(self) -> None:
-        """Let go of all of them."""
+        """Close all intakes."""
         for id in list(self._intakes):
             self.drop(id)
 
 
 @define(eq=False)
 class RecentlyOver:
-    """Uploads that ended without an archive within `OVER_KEPT`. For several threads at once: each step is one call."""
+    """Uploads that ended without an archive within `OVER_KEPT`. Safe for several threads: each step is one call."""
 
     _uploads: deque[Upload] = field(factory=lambda: deque(maxlen=OVER_AT_MOST), init=False)
 
     def note(self, upload: Upload) -> None:
-        """Remember *upload*, which is over."""
+        """Remember the ended *upload*."""
         self._uploads.append(upload)
 
     def get(self, id: str, now: datetime) -> Upload:
@@ -91,10 +92,10 @@ class RecentlyOver:
 @frozen
 class UploadsUnderWay:
     """
-    What becomes of uploads, for all that work on them: how each one stands, and how one ends.
+    The state of uploads, and their end, for all use cases that work on them.
 
-    *stored_as* is `StoreArchive.stored_as`, *idle* is how long an upload may lie untouched, *patience* how long a
-    request that has gone silent is waited for.
+    *stored_as* is `StoreArchive.stored_as`, *idle* is how long an upload may lie untouched, *patience* how long to wait
+    for a silent request to leave.
     """
 
     store: ArchiveStore
@@ -109,12 +110,12 @@ class UploadsUnderWay:
 
     def current(self, id: str) -> Upload:
         """
-        The upload *id*; for whoever holds it.
+        The upload *id*; the caller must hold its lock.
 
         Raises:
             UploadNotFound, UploadGone: no upload has that id, or it is over.
-            StagedBytesMissing: it is over from now on, since its bytes are lost.
-            CatalogBusy, BackendUnavailable, ...: whether it is stored cannot be told now, nor where it stands.
+            StagedBytesMissing: its bytes are lost, and the upload is over.
+            CatalogBusy, BackendUnavailable, ...: its state, or whether it is stored, cannot be read now.
         """
         upload = self.unended(id)
         if uploads.may_be_stored(upload):
@@ -122,7 +123,9 @@ class UploadsUnderWay:
         return self._there(upload) if upload.is_open else upload
 
     def _noted(self, upload: Upload) -> Upload:
-        """*upload*, stored if its archive is: whoever stored it may have died, or the disk failed, before noting it."""
+        """
+        *upload*, marked as stored if its archive is: the request that stored it may have failed before saving that.
+        """
         if upload.offer is None or upload.sha256 is None:
             return upload
         archive = self.stored_as(upload.offer, upload.sha256)
@@ -134,14 +137,14 @@ class UploadsUnderWay:
         return upload
 
     def _there(self, upload: Upload) -> Upload:
-        """*upload*, whose bytes are there. They may be lost, or have left staging for a place where they never came."""
+        """*upload*, after checking that its bytes exist: they may be lost, or a failed publish may have moved them."""
         if self.store.staged_bytes(upload.id) < upload.offset_bytes:
             self.end(upload, BYTES_LOST)
             raise StagedBytesMissing(upload.id)
         return upload
 
     def known(self, id: str) -> Upload:
-        """The upload *id* as it was last noted, or as it ended. Raises UploadNotFound."""
+        """The upload *id* in its last saved state, or as it ended. Raises UploadNotFound."""
         try:
             return self.sessions.get(id)
         except UploadNotFound:
@@ -157,19 +160,19 @@ class UploadsUnderWay:
 
     def check_owner(self, id: str, owner: str | None) -> None:
         """
-        Judge whether the upload *id* was begun with the token *owner*, None for no token.
+        Check that the upload *id* was begun with the token *owner*, or with no token if None.
 
         Raises:
-            UploadNotFound: it was not, or there is none.
+            UploadNotFound: another owner began it, or it does not exist.
         """
         if self.known(id).owner != owner:
             raise UploadNotFound(id)
 
     def end(self, upload: Upload, why: str) -> None:
-        """Let *upload* be over, and drop its bytes; for whoever holds it."""
+        """End *upload* and drop its bytes; the caller must hold its lock."""
         over = uploads.over(upload, why, self.clock.now())
         self.over.note(over)
-        # noted first: should the journal come back after a power cut, it says so
+        # saved first: if a power cut brings the journal back, it tells that the upload is over
         self.sessions.save(over)
         self.resting.drop(upload.id)
         self.store.discard(upload.id)
@@ -203,7 +206,7 @@ class ShowUpload:
 
 @frozen
 class EndUpload:
-    """Drop an unfinished upload at its client's wish; a stored archive stays."""
+    """Drop an unfinished upload at its client's request; a stored archive stays."""
 
     under_way: UploadsUnderWay
 
@@ -219,12 +222,12 @@ class EndUpload:
 
 @frozen
 class ExpireUploads:
-    """Drop what lay untouched for too long, and forget what was stored a while ago."""
+    """Drop uploads that lay untouched for too long, and forget those stored a while ago."""
 
     under_way: UploadsUnderWay
 
     def __call__(self) -> int:
-        """How many unfinished uploads were dropped."""
+        """Returns the number of unfinished uploads dropped."""
         done = sorted((one for one in self.under_way.sessions.all() if not one.is_open), key=lambda one: one.touched_at)
         limit = self.under_way.clock.now() - STORED_KEPT
         for number, upload in enumerate(done, start=1):
@@ -235,17 +238,17 @@ class ExpireUploads:
         return self.overdue()
 
     def overdue(self) -> int:
-        """The first of it alone, which is quick."""
+        """Drop only overdue unfinished uploads, which is quick. Returns their number."""
         return sum(
             self.end_idle(upload, "it expired", self.under_way.idle) for upload in self.under_way.sessions.unfinished()
         )
 
     def is_idle(self, upload: Upload, since: timedelta) -> bool:
-        """Whether nobody touched *upload* for longer than *since*."""
+        """Whether *upload* has been untouched for longer than *since*."""
         return upload.expires_at(since) < self.under_way.clock.now()
 
     def end_idle(self, upload: Upload, why: str, since: timedelta) -> bool:
-        """End *upload* if it `is_idle` and no request is sending for it; whether it was ended."""
+        """End *upload* if it `is_idle` and no request holds it. Returns whether it was ended."""
         under_way = self.under_way
         if not self.is_idle(upload, since):
             return False
