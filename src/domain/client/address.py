@@ -48,11 +48,11 @@ class ServerAddress:
         if set(login) & set("/?#"):
             raise _invalid(text, "before the @ a / is written %2F, a ? %3F and a # %23; behind the host an @ is %40")
         if not rest.isprintable() or set(rest) & set(' ?#\\"<>'):
-            raise _invalid(text, "has a sign that no address has")
+            raise _invalid(text, "has a character that no address can have")
         try:
             secret = _ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), _bytes(login))
         except UnicodeEncodeError:
-            raise _invalid(text, "has a sign that no address has") from None
+            raise _invalid(text, "has a character that no address can have") from None
         authority, _, path = rest.partition("/")
         host, port = _host_and_port(text, authority)
         return cls(
@@ -80,11 +80,11 @@ def _host_and_port(text: str, authority: str) -> tuple[str, str]:
     if authority.startswith("["):
         inside, bracket, behind = authority[1:].partition("]")
         if not bracket or (behind and not behind.startswith(":")):
-            raise _invalid(text, "has a [ without its ]" if not bracket else "has something between ] and the port")
+            raise _invalid(text, "has a [ without a ]" if not bracket else "has something between ] and the port")
         try:
             IPv6Address(inside)
         except AddressValueError:
-            raise _invalid(text, "has brackets around what is no IPv6 address") from None
+            raise _invalid(text, "has brackets around something other than an IPv6 address") from None
         return inside, behind[1:]
     host, _, port = authority.partition(":")
     if not host:
@@ -95,9 +95,9 @@ def _host_and_port(text: str, authority: str) -> tuple[str, str]:
         try:
             host = host.encode("idna").decode()
         except UnicodeError:
-            raise _invalid(text, "names a host that cannot be one") from None
+            raise _invalid(text, "has an invalid host name") from None
     if not _HOST.fullmatch(host) or ".." in host or max(map(len, host.split("."))) > 63:
-        raise _invalid(text, "names a host that cannot be one")
+        raise _invalid(text, "has an invalid host name")
     return host, port
 
 
@@ -111,7 +111,7 @@ def _bytes(text: str) -> bytes:
 
 def _number(text: str, port: str) -> int:
     if not _PORT.fullmatch(port) or not 1 <= int(port) <= 65535:
-        raise _invalid(text, "has a port that is no number from 1 to 65535")
+        raise _invalid(text, "has a port that is not a number from 1 to 65535")
     return int(port)
 
 

@@ -57,7 +57,7 @@ def point(
         ([point(FULL, 3), point(INC, 2, restorable=False, snapshot=False)], INC, "neither"),
         ([point(FULL, 40), point(INC, 39, restorable=False), point(FULL, 2)], INC, "since FULL/full_2.tar.gz"),
         ([point(FULL, -1)], INC, "neither"),
-        ([point(FULL, -2)], FULL, "FULL/full_-2.tar.gz says to be of a time that has not come"),
+        ([point(FULL, -2)], FULL, "FULL/full_-2.tar.gz is dated in the future; check the clocks"),
         ([point(FULL, 3), point(FULL, -9000)], INC, "since FULL/full_3.tar.gz"),
         ([point(FULL, 40), point(INC, -9000)], FULL, "a FULL is due"),
     ],

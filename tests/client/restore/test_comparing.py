@@ -71,7 +71,7 @@ def test_each_difference_is_told_once() -> None:
         (b"size", "has 4 bytes, had 3"),
         (b"time", "has another time"),
         (b"link", "points elsewhere"),
-        (b"hard", "is no hard link to what it was"),
+        (b"hard", "is not the hard link it was"),
         (b"both", "has 1 byte, had 3, has another time"),
         (b"more", "is not in the backup"),
     ]

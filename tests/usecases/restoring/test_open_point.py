@@ -117,7 +117,7 @@ def test_a_damaged_archive_takes_only_what_is_in_it(
     assert sizes(opened, tarkeep) == [6, 3]
     assert whole in b"".join(tarkeep.restore_tar(opened, whole))
     for path in (lost, b""):
-        with pytest.raises(PointNotRestorable, match="1 name of what was asked for is in mixed/"):
+        with pytest.raises(PointNotRestorable, match="1 requested name is in mixed/"):
             tarkeep.restore_tar(opened, path)
     with pytest.raises(PointNotRestorable, match="its stored bytes are damaged"):
         tarkeep.make_plan("mixed")

@@ -115,11 +115,11 @@ class FetchSnapshot:
         try:
             snapshot = self.retrying(lambda: self.chains.snapshot(base.id), on_retry=notice)
         except RemoteNotFound as error:
-            raise SnapshotUnusable(str(base.id), "it is damaged or lost there") from error
+            raise SnapshotUnusable(str(base.id), "it is damaged or lost on the server") from error
         checksum = self.hasher.checksum(ChecksumAlgorithm.SHA256)
         checksum.update(snapshot)
         if checksum.digest().hex() != base.snapshot_sha256:
-            raise SnapshotUnusable(str(base.id), "it did not arrive as the server names it")
+            raise SnapshotUnusable(str(base.id), "it arrived with another digest than the server declares")
         return snapshot
 
 
@@ -183,7 +183,7 @@ class PlanDump:
             return self._with_snapshot(again, notice)
         except SnapshotUnusable as error:
             second = error
-        reason = "no snapshot file that it could continue from is of use"
+        reason = "no snapshot file that it could continue from is usable"
         full = self._planned(profile, BackupType.FULL, rule, now, notice)
         return evolve(full, reason=reason, passed_over=second)
 
@@ -204,7 +204,7 @@ class PlanDump:
             choice = choose_type(rule, points, now)
             type, reason = choice.type, choice.reason
         else:
-            type, reason = wanted, "as told"
+            type, reason = wanted, "as requested"
         base = None
         if type is not BackupType.FULL:
             base = self.retrying(lambda: self.chains.base(profile, type), on_retry=notice)

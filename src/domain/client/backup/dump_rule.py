@@ -70,7 +70,7 @@ def choose_type(rule: DumpRule, points: Sequence[StoredPoint], now: datetime) ->
     if not fulls:
         has_full = any(point.id.type is BackupType.FULL for point in kept)
         if ahead and not has_full:
-            reason = f"{ahead[-1].id.label} says to be of a time that has not come; see that no clock is wrong"
+            reason = f"{ahead[-1].id.label} is dated in the future; check the clocks"
             return DumpChoice(BackupType.FULL, reason)
         return DumpChoice(BackupType.FULL, "no FULL restores" if has_full else "there is no FULL to continue from")
     newest = kept[-1]

@@ -301,7 +301,7 @@ class _Sending:
                 self._offset_bytes = 0
                 return self.resumable()
         if progress.stored is None:
-            raise UploadGone(note.address, "the server took every byte and names no archive")
+            raise UploadGone(note.address, "the server took every byte, but names no archive")
         self._forget()
         return progress.stored
 

@@ -109,7 +109,8 @@ class PushStream:
                 return progress
             if progress.offset_bytes < window.start_bytes:
                 raise UploadGone(
-                    upload, f"the server has only {counted(progress.offset_bytes, 'byte')} of what cannot be read again"
+                    upload,
+                    f"the server has only {counted(progress.offset_bytes, 'byte')}, and the source cannot be reread",
                 )
             if not window.has_ended or progress.offset_bytes < window.end_bytes:
                 progress = self.remote.append(upload, progress.offset_bytes, window.blocks(progress.offset_bytes), None)
@@ -117,7 +118,7 @@ class PushStream:
 
         stored = self.retrying(send, has_moved=has_moved, on_retry=notice).stored
         if stored is None:
-            raise UploadGone(upload, "the server took every byte and names no archive")
+            raise UploadGone(upload, "the server took every byte, but names no archive")
         return stored
 
 

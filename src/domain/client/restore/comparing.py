@@ -48,7 +48,7 @@ def differences(there: Iterable[RemoteTreeEntry], here: Iterable[LocalEntry]) ->
 def _differing(there: RemoteTreeEntry, here: LocalEntry, linked: LocalEntry | None) -> Iterator[str]:
     if there.type == _HARD_LINK:
         if linked is None or linked.inode != here.inode:
-            yield "is no hard link to what it was"
+            yield "is not the hard link it was"
         return
     if there.type != here.type:
         yield f"is a {here.type}, was a {there.type}"

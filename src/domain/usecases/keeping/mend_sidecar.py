@@ -101,12 +101,12 @@ class MendSidecar:
         if found is None:
             raise InvalidSidecar("neither it nor its archive can be read; restore both from another copy")
         if stored.sidecar is not None and contents is None:
-            raise InvalidSidecar("it cannot be read, and its archive is no whole .tar.gz")
+            raise InvalidSidecar("it cannot be read, and its archive is not a whole .tar.gz")
         zone = self.rules.of(stored.id.profile).time_zone
         archive = BackupArchive.described(stored.id, stored.size_bytes, found, self.clock.now(), contents, zone=zone)
         if stored.sidecar is not None:
-            return Mended(archive, "side-car could not be read, and is made of the archive alone")
-        unread = "" if contents is not None else "; it is no whole .tar.gz"
+            return Mended(archive, "side-car could not be read, and was made anew from the archive alone")
+        unread = "" if contents is not None else "; it is not a whole .tar.gz"
         return Mended(archive, f"described anew, had no side-car{unread}", is_new=True)
 
 

@@ -110,7 +110,7 @@ class ExamineArchive:
             if self(archive) is ArchiveState.DAMAGED:
                 raise ArchiveCorrupt(archive.id) from error
             if isinstance(error, ArchiveCorrupt):
-                reason = f"{archive.id} is whole, and what is kept beside it was not; ask again"
+                reason = f"{archive.id} is whole, but its index or its sums were damaged; try again"
                 raise BackendUnavailable("store", reason) from error
             raise
 
@@ -143,11 +143,11 @@ class ExamineArchive:
             return "it cannot be read to its end"
 
 
-_IS_WRONG = "is wrong, its bytes are not; tarkeep rebuild --check mends that"
+_IS_WRONG = "is wrong, the bytes are right; run tarkeep rebuild --check to correct it"
 
 
 def _other_size(size_bytes: int, archive: BackupArchive) -> str:
-    return f"it has {counted(size_bytes, 'byte')} and had {archive.size_bytes}"
+    return f"it has {counted(size_bytes, 'byte')} instead of {archive.size_bytes}"
 
 
 def _difference(found: Digests, recorded: Digests) -> str:

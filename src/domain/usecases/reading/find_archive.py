@@ -53,11 +53,11 @@ class FindArchive:
 
     def of_types(self, profile: str, types: Sequence[BackupType], name: str) -> BackupArchive:
         """
-        The archive of *profile* with that name, of one of *types*.
+        The archive of *profile* with that name and one of *types*.
 
         Raises:
-            ArchiveNotFound: none has it.
-            AmbiguousType: several have.
+            ArchiveNotFound: no archive has that name and type.
+            AmbiguousType: archives of several types have that name.
         """
         found = []
         for type in types:

@@ -89,7 +89,7 @@ class ReadArchive:
             raise self.examine.found(archive, "its file is missing") from error
         if reader.size_bytes != stop - start:
             with reader:
-                raise self.examine.found(archive, f"it does not have {counted(archive.size_bytes, 'byte')} any more")
+                raise self.examine.found(archive, f"it no longer has {counted(archive.size_bytes, 'byte')}")
         return _Watched(reader, archive, self.examine)
 
     def _checked(self, archive: BackupArchive, sums: BlockSums | None, start: int, stop: int) -> ArchiveReader:
@@ -157,7 +157,7 @@ def _clipped(archive: BackupArchive, start: int, stop: int | None) -> tuple[int,
 
 
 def _changed_meanwhile(archive: BackupArchive) -> TarkeepError:
-    return BackendUnavailable("store", f"{archive.id} was repaired while it was read; ask again")
+    return BackendUnavailable("store", f"{archive.id} was repaired while it was read; try again")
 
 
 @define

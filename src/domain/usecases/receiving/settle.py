@@ -121,7 +121,7 @@ class StoreArchive:
             return evolve(self._settle(beside, writer, recording, instead_of), outcome=ReceiveOutcome.KEPT_BOTH)
 
     def _with_point(self, received: Received) -> Received:
-        """*received* with its point, but of what cannot be looked into, and where it takes too long to tell."""
+        """*received* with its point; without it if the archive is opaque, or if working it out takes too long."""
         contents = received.archive.contents
         is_opaque = contents is None or contents.kind is Kind.OPAQUE
         return received if is_opaque else evolve(received, point=self.links.place(received.archive))

@@ -101,8 +101,8 @@ class FindWay:
         readable, breaks, unknown = _readable(found, unread)
         if not readable or readable[-1].id != point.archive.id:
             reason = (
-                f"which names this point has is told by {point.archive.id.label} alone, and it cannot be read, so "
-                "nobody can say what of the other archives belongs to it"
+                f"only {point.archive.id.label} tells which names this point has, and it cannot be read, so it is "
+                "unknown which members of the other archives belong to it"
             )
             earlier = refusal or PointNotRestorable(point.archive.id, ())
             raise evolve(earlier, reasons=(*earlier.reasons, reason))

@@ -38,10 +38,10 @@ CANNOT_KEEP = (InsufficientStorage, ReadOnly, CatalogBusy, BackendUnavailable)
 @define(eq=False)
 class ProfilePoints:
     """
-    The points of one profile, loaded: its links were worked out, and every question reads what it is about.
+    The loaded points of one profile: its links are worked out, and each query reads only what it needs.
 
-    *version* is that of its archives when it was loaded; None where links cannot be kept. Should an archive come
-    meanwhile that changes an answer, its links are worked out as well before the answer is given.
+    *version* is that of the profile's archives when it was loaded; None if links cannot be kept. If an archive that
+    changes an answer arrives later, its links are worked out as well before the answer is given.
     """
 
     profile: str
@@ -217,9 +217,9 @@ class LoadPoints:
 
     def __call__(self, profile: str) -> ProfilePoints:
         """
-        Its points, once all its links are worked out; of a profile without archives there are none.
+        The points of *profile*, after working out all its links; empty for a profile without archives.
 
-        Cost: that of one look at the catalog, where nothing is to be worked out.
+        Cost: one query of the catalog, if no link is pending.
         """
         try:
             return self._loaded(profile, self.links(profile), self.catalog)
@@ -227,7 +227,7 @@ class LoadPoints:
             return self._loaded(profile, None, None)
 
     def if_current(self, profile: str) -> ProfilePoints | None:
-        """The same, where nothing is to be worked out."""
+        """The points of *profile* if none of its links is pending, else None."""
         version = self.links.version(profile)
         return None if version is None else self._loaded(profile, version, self.catalog)
 

@@ -95,8 +95,8 @@ class OpenedPoint:
                 others += 1
         if names or others:
             told = (
-                f"{counted(count, 'name')} of what was asked for {'is' if count == 1 else 'are'} in {id}; "
-                "other paths can be asked for"
+                f"{counted(count, 'requested name')} {'is' if count == 1 else 'are'} in {id}; "
+                "other paths can be restored"
                 for id, count in names.items()
             )
             raise evolve(self.damage, reasons=(*self.damage.reasons, *told), lacks=self.count(below))

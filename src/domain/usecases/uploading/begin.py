@@ -27,7 +27,7 @@ from .open_uploads import ExpireUploads, UploadsUnderWay
 GIVES_WAY_AFTER = timedelta(minutes=1)
 """An upload must have lain untouched for this long; a client between two requests has not abandoned it."""
 
-_GAVE_WAY = "it lay untouched and gave way to another"
+_GAVE_WAY = "it lay untouched and gave way to another upload"
 
 
 @frozen

@@ -151,7 +151,7 @@ class UploadsUnderWay:
             return self.over.get(id, self.clock.now())
 
     def unended(self, id: str) -> Upload:
-        """The upload *id* as it was last noted. Raises UploadNotFound, and UploadGone if it is over."""
+        """The upload *id* in its last saved state. Raises UploadNotFound, and UploadGone if it is over."""
         upload = self.known(id)
         uploads.check_not_ended(upload)
         if upload.is_open and upload.expires_at(self.idle) < self.clock.now():
@@ -182,7 +182,7 @@ class UploadsUnderWay:
 @frozen
 class ShowUpload:
     """
-    Where an upload stands.
+    The state of an upload.
 
     A request that is sending for it and has gone silent is made to let go first, so that the answer is as far as
     anybody can go on from; one at work is not disturbed.

@@ -225,7 +225,7 @@ def test_whose_names_nobody_knows_is_refused(chain: Chain) -> None:
     for what in ("restore.tar", "plan", "gaps"):
         refused = chain.ask(what, allow_gaps="1")
         assert code(refused) == (409, "not-restorable")
-        assert "which names this point has is told by" in refused.json()["detail"]
+        assert "tells which names this point has, and it cannot be read" in refused.json()["detail"]
         assert refused.json()["gaps"] is None
     assert refused.json()["nearest"]
 
