@@ -90,13 +90,13 @@ class ClientSettings:
     """The folder whose FULL, INC and DIFF hold the local archives."""
 
     profile: str | None = None
-    """The profile that commands are about when they name none."""
+    """The profile of commands that name none."""
 
     jobs: int | None = field(default=None, validator=_jobs)
-    """How many archives are on their way at once, at most 64. Default: 3, or 8 where all are below 8 MB."""
+    """How many archives to transfer at once, at most 64. Default: 3, or 8 if all are below 8 MB."""
 
     retries: int = field(default=8, validator=_positive)
-    """How often to try again when the line breaks and nothing moves in between."""
+    """How often to retry when the connection breaks without any progress in between."""
 
     wait: bool = False
     """Wait for a server that cannot be reached at all, as --retries says. Default: give up after 5 seconds."""
@@ -105,19 +105,19 @@ class ClientSettings:
     """The most bytes per second to transfer, all archives together. Units K, M, G."""
 
     token_file: Path | None = None
-    """A file that holds the token. TARKEEP_TOKEN holds it itself; it cannot be an option, which everybody could see."""
+    """A file that holds the token. Or put the token in TARKEEP_TOKEN; an option would be visible to other users."""
 
     token_command: str | None = None
     """A command that prints the token."""
 
     cacert: Path | None = None
-    """A PEM file with the certificates by which the server's is trusted. Default: those the system trusts."""
+    """A PEM file with the certificates that vouch for the server's. Default: those the system trusts."""
 
     fingerprint: str | None = field(default=None, validator=_fingerprint)
-    """The SHA-256 of the server's certificate, which then is trusted whoever signed it, and no other."""
+    """The SHA-256 of the server's certificate; only this certificate is then trusted, whoever signed it."""
 
     json: bool = False
-    """Print JSON lines: for each archive how it gets on and what became of it, last a summary."""
+    """Print JSON lines: the progress and the result of each archive, then a summary."""
 
     quiet: bool = False
     """Print errors only; list, stats and --safe-to-delete still print what they are asked for."""

@@ -76,7 +76,7 @@ def _networks(_instance: object, attribute: object, value: tuple[str, ...]) -> N
 @Parameter(name="*", group=Group("Options of the store", sort_key=20))
 @frozen
 class StorageSettings:
-    """Where archives are kept."""
+    """The settings of the store of archives."""
 
     data: Path = field(default=Path("tarkeep-data"), converter=with_home)
     """The data directory: archives, catalog, staging."""
@@ -88,10 +88,10 @@ class StorageSettings:
     """Where the catalog is: sqlite:///PATH, or memory:. Default: catalog.sqlite in the data directory."""
 
     validate: Literal["full", "off"] = "full"
-    """Check while receiving that an archive is a whole gzip and a whole tar, or take whatever comes."""
+    """Check while receiving that an archive is a whole gzip and a whole tar, or accept any bytes."""
 
     max_unpacked_bytes: Size = field(default=64 << 30, validator=_positive)
-    """The most an archive may unpack to (64G); what expands further is refused. Units K, M, G, T."""
+    """The most an archive may unpack to (64G); one that expands further is refused. Units K, M, G, T."""
 
     max_members: int = field(default=10_000_000, validator=_positive)
     """The most members an archive may hold."""
@@ -100,22 +100,22 @@ class StorageSettings:
     """Other bytes under a taken name: refuse them, or keep both with the receive time in the new name."""
 
     max_upload_bytes: Size | None = field(default=None, validator=_positive_if_any)
-    """The largest archive accepted. Units K, M, G, T. Default: 500M by POST /upload, else what there is room for."""
+    """The largest archive accepted. Units K, M, G, T. Default: 500M by POST /upload, else what the disk can hold."""
 
     upload_idle_hours: float = field(default=24.0, validator=_positive)
-    """How long an unfinished resumable upload may lie untouched before it is dropped."""
+    """How long an unfinished resumable upload may be idle before it is dropped."""
 
     max_open_uploads: int = field(default=1000, validator=_positive)
     """The most resumable uploads that may be unfinished at a time."""
 
     max_open_uploads_per_client: int = field(default=100, validator=_positive)
-    """The same of one address; raise it where all clients come through one proxy."""
+    """The same for one address; raise it if all clients come through one proxy."""
 
     max_open_uploads_per_token: int = field(default=100, validator=_positive)
-    """The same of one token, from wherever it is used; addresses do not count then."""
+    """The same for one token, used from any address; the limit per address does not apply then."""
 
     reserve_bytes: Size | None = None
-    """What stays free of the disk; uploads that would touch it are answered 507. Default: the larger of 1G and 5 %."""
+    """Space on the disk that stays free; else uploads are answered 507. Default: the larger of 1G and 5 %."""
 
     profiles: Path | None = field(default=None, converter=with_home_if_any)
     """A TOML file with rules for profiles. Default: profiles.toml in the data directory, if there is one."""
@@ -124,24 +124,24 @@ class StorageSettings:
     """The file with the key of the log of writes. Default: audit.key in the data directory, made at the first start."""
 
     max_adopted_archives: int = field(default=100_000, validator=_positive)
-    """How many archives that the catalog lacks, as after it was lost, a start enters by itself; about 10,000 a second.
+    """How many archives missing from the catalog, as after its loss, a start adds by itself; about 10,000 a second.
     With more it refuses: run tarkeep rebuild."""
 
     max_tree_bytes: Size = field(default=256 * MEBIBYTE, validator=_positive)
-    """The most names of one archive or tree that are looked into (256M), a name counted with 20 bytes more than it has,
+    """The limit for the names of one archive or tree (256M), each counted with 20 bytes more than its length,
     a directory with 100: some 5 million names. Merging takes up to four times as much memory."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """What is worth a line in the log."""
+    """The lowest level of events that are logged."""
 
     log_format: Literal["text", "json"] = "text"
-    """How a line of the log looks."""
+    """The format of log lines."""
 
 
 @Parameter(name="*", group=Group("Options of listening", sort_key=21))
 @frozen
 class ServerSettings:
-    """How the server listens."""
+    """The settings of listening."""
 
     host: str = "127.0.0.1"
     """The address to listen on."""
@@ -150,16 +150,16 @@ class ServerSettings:
     """The port to listen on; 0 takes a free one."""
 
     tls_certificate: Path | None = field(default=None, converter=with_home_if_any)
-    """A PEM file with the certificate, and behind it those that signed it: the server then speaks https."""
+    """A PEM file with the certificate, followed by its issuers: the server then uses https."""
 
     tls_key: Path | None = field(default=None, converter=with_home_if_any)
     """A PEM file with the key of the certificate, without a password."""
 
     behind_proxy: bool = False
-    """Listen beyond this machine without TLS, because a proxy before the server does it."""
+    """Listen beyond this machine without TLS, because a proxy before the server provides it."""
 
     trusted_proxies: tuple[str, ...] = field(default=(), validator=_networks)
-    """Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. Default: of none."""
+    """Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are trusted. Default: none."""
 
     allowed_hosts: tuple[str, ...] = ()
     """Names that a server without tokens answers to, besides localhost and loopback addresses."""
@@ -171,10 +171,10 @@ class ServerSettings:
     """How long an upload may wait for its turn before it is answered 503 with Retry-After."""
 
     max_inventory_bytes: Size = field(default=256 * MEBIBYTE, validator=_positive)
-    """The largest inventory that may be sent for comparison (256M)."""
+    """The largest inventory accepted for comparison (256M)."""
 
     max_snapshot_bytes: Size = field(default=64 * MEBIBYTE, validator=_positive)
-    """The largest snapshot file of tar that is kept with an archive (64M)."""
+    """The largest tar snapshot file kept with an archive (64M)."""
 
     header_seconds: float = field(default=10.0, validator=_positive)
     """How long a client may take to send the head of a request."""
@@ -183,10 +183,10 @@ class ServerSettings:
     """How long a client may pause within the body of a request."""
 
     min_body_rate: Size = field(default=1 << 10, validator=_not_negative)
-    """The fewest bytes per second of a body (1K) that a client may send on average; 0 takes any."""
+    """The fewest bytes per second of a body (1K) that a client may send on average; 0 accepts any rate."""
 
     body_rate_seconds: float = field(default=60.0, validator=_positive)
-    """Over how much time of waiting for a client that average is taken, which is also its grace at the beginning."""
+    """The time spent waiting for a client over which that average is taken; also the grace at the beginning."""
 
     stop_seconds: int = field(default=30, validator=_positive)
     """How long running requests may take to end when the server is stopped."""
