@@ -1,4 +1,4 @@
-"""Every port has a class of tests for its promises, and every class that is made for a port is tested by it."""
+"""Every port has a contract test class, and every adapter of a port is tested by it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ADAPTERS = (ROOT / "src" / "adapters", ROOT / "src" / "entrypoints", ROOT / "tes
 CONTRACTS = ROOT / "tests" / "contracts"
 
 PARTS = {
-    # what a port gives out, whose promises are part of the port's
+    # protocols that a port gives out; their promises are part of the port's
     "ArchiveReader",
     "ArchiveWriter",
     "Download",
@@ -34,7 +34,7 @@ PARTS = {
     "UnpackedArchive",
 }
 BREAKING = {
-    # made for tests to break a promise
+    # test classes that break a promise on purpose
     "FaultyCatalog",
     "FaultyStore",
     "NamesAlwaysHeld",
@@ -46,7 +46,7 @@ Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
 @frozen
 class Class:
-    """A class, and what it and those it is made from have: the text of each name is how it is used."""
+    """A class, and the members of it and of its bases, each with the source text of its use."""
 
     file: Path
     node: ast.ClassDef
@@ -67,7 +67,7 @@ def tree_of(file: Path) -> ast.Module:
 
 @frozen
 class Classes:
-    """Those of some folders, of which several may have the same name."""
+    """The classes of some folders; several may have the same name."""
 
     by_name: Mapping[str, tuple[Class, ...]]
 
@@ -82,7 +82,7 @@ class Classes:
         return cls(found)
 
     def of(self, name: str, user: Class | None = None) -> Class | None:
-        """The one that is called so, where *user* has it: in the same file, or the only one."""
+        """The class of that name as *user* sees it: in the same file, or the only one."""
         those = self.by_name.get(name, ())
         near = [one for one in those if user is not None and one.file == user.file and one.node is not user.node]
         return near[0] if near else those[0] if len(those) == 1 else None
@@ -91,7 +91,7 @@ class Classes:
         return (one for those in self.by_name.values() for one in those)
 
     def members(self, one: Class) -> dict[str, ast.stmt]:
-        """What a class has by its own text and that of its bases, as far as these are among those here."""
+        """The members of a class and of its bases, as far as these are in the folders."""
         found: dict[str, ast.stmt] = {}
         for name in reversed(one.bases):
             base = self.of(name, one)
@@ -105,11 +105,11 @@ class Classes:
         return found
 
 
-# -- what is made for a port -----------------------------------------------------------------------------------------
+# -- which classes implement a port ----------------------------------------------------------------------------------
 
 
 def implements(one: Class, port: Class, classes: Classes, ports: Classes) -> bool:
-    """By what it says to be made from, or by having each method of *port*, with what that takes and gives."""
+    """By inheritance, or by having each method of *port* with its parameters and result."""
     if port.name in one.bases:
         return True
     its = classes.members(one)
@@ -151,7 +151,7 @@ def _gives(one: Class, own: Function, wanted: Function, classes: Classes, ports:
 
 @cache
 def runs_of_contracts() -> Mapping[str, set[str]]:
-    """For each port of which a contract is run, the names that are used to make what runs it."""
+    """For each port with a contract test, the names used to make the tested object."""
     contracts = Classes.in_folders(CONTRACTS)
     runs: dict[str, set[str]] = {}
     for file in sorted((ROOT / "tests").rglob("test_*.py")):
@@ -173,8 +173,8 @@ def _contracts_of(one: Class, contracts: Classes) -> Iterator[Class]:
 
 def _made_with(file: Path, node: ast.ClassDef, contracts: Classes) -> Iterator[str]:
     """
-    Every name that is used to make what the class tests: in it, in the fixtures that its contract asks for, and in
-    what these use, of the same file and of support for tests.
+    Every name used to make the tested object: in the class, in the fixtures that its contract requests, and in what
+    these use, in the same file and in the test support.
     """
     wanted = {(file, name) for name in _names_in(node)}
     for contract in _contracts_of(Class(file, node), contracts):
@@ -209,7 +209,7 @@ def _names_in(node: ast.AST) -> set[str]:
     return names | {one.arg for one in ast.walk(node) if isinstance(one, ast.arg)}
 
 
-# -- what must hold --------------------------------------------------------------------------------------------------
+# -- the checks ------------------------------------------------------------------------------------------------------
 
 CLASSES_OF_PORTS = Classes.in_folders(*PORTS)
 PROTOCOLS = {one.name: one for one in CLASSES_OF_PORTS if any("Protocol" in base for base in one.bases)}
@@ -228,7 +228,7 @@ def test_every_port_has_a_contract() -> None:
 
 @pytest.mark.parametrize("port", sorted(PROTOCOLS.keys() - PARTS))
 def test_every_adapter_runs_the_contract_of_its_port(port: str) -> None:
-    """Whatever has the methods of a port is made for it, in whatever folder it lies."""
+    """A class with the methods of a port is an adapter of it, in any folder."""
     made = [one for one in MADE if implements(one, PROTOCOLS[port], MADE, CLASSES_OF_PORTS)]
     run = runs_of_contracts().get(port, set())
 
@@ -237,7 +237,7 @@ def test_every_adapter_runs_the_contract_of_its_port(port: str) -> None:
 
 
 def _makers(one: Class) -> set[str]:
-    """The names by which somebody gets such a class: its own, or those of the public ones of its file that use it."""
+    """The names through which tests get such a class: its own, or public ones of its file that use it."""
     if not one.name.startswith("_"):
         return {one.name}
     beside = (node for node in tree_of(one.file).body if isinstance(node, ast.ClassDef))
@@ -245,5 +245,5 @@ def _makers(one: Class) -> set[str]:
 
 
 def test_every_contract_is_run() -> None:
-    """A class of tests that nobody inherits from tests nothing."""
+    """A contract class that no test class inherits tests nothing."""
     assert contracts() - runs_of_contracts().keys() == set()

@@ -1,4 +1,4 @@
-"""The architecture, checked: who may import whom, and how pure the domain is."""
+"""The architecture, checked: which layer may import which, and how pure the domain is."""
 
 from __future__ import annotations
 
@@ -76,18 +76,18 @@ def test_the_domain_never_asks_for_the_time() -> None:
 EXTRACTING = {"tarfile", "zipfile", "subprocess", "pty", "multiprocessing", "ctypes", "pickle", "marshal", "shelve"}
 CALLS = {"extract", "extractall", "unpack_archive", "system", "popen", "posix_spawn", "fork", "eval", "exec", "execv"}
 EXCEPTIONS = {
-    # `tarkeep tls self-signed` has a certificate made by openssl, on the server's host; no route comes to it
+    # `tarkeep tls self-signed` runs openssl to make a certificate, on the server's host; no route leads to it
     "adapters/process/openssl_certificate.py": {"subprocess"},
-    # asks the C library to give back memory; it calls that one function, with a constant
+    # asks the C library to release memory; it calls that one function, with a constant
     "entrypoints/http/heap.py": {"ctypes"},
 }
 
 
 def test_nothing_in_the_server_extracts_or_starts_a_process() -> None:
     """
-    Extracting is where the holes are, so archives are only walked and streamed; each exception is named here.
+    Extraction is where security holes are, so archives are only read and streamed; each exception is named here.
 
-    The server is all that its commands import, directly or not; tar is run by the client.
+    The server is everything that its commands import, directly or not; only the client runs tar.
     """
     commands = "tarkeep.entrypoints.cli.server.serve"
     server = build_graph("tarkeep", cache_dir=None).find_upstream_modules(commands) | {commands}
@@ -114,7 +114,7 @@ def test_nothing_in_the_server_extracts_or_starts_a_process() -> None:
 
 
 def test_no_two_classes_have_one_name() -> None:
-    """Whoever looks for a class finds it; what is private to a module may be called as elsewhere."""
+    """A class is found by its name; names that are private to a module may be reused."""
     places: dict[str, list[str]] = {}
     for file in sorted((ROOT / "src").rglob("*.py")):
         for node in ast.parse(file.read_text()).body:

@@ -1,4 +1,4 @@
-"""The address of a server: what can be one, what is the same one, and what nobody is shown."""
+"""The address of a server: which texts are valid, which ones are equal, and what is never shown."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tarkeep.domain.errors.settings import InvalidSetting
     ],
 )
 def test_an_address_is_the_same_however_it_is_written(text: str, url: str) -> None:
-    """Case, the port that goes without saying, a slash at the end and a login make no other server of it."""
+    """Case, a default port, a trailing slash and a login make no difference."""
     assert ServerAddress.parse(text).url == url
 
 
@@ -71,7 +71,7 @@ def test_an_address_is_the_same_however_it_is_written(text: str, url: str) -> No
     ],
 )
 def test_what_can_never_be_an_address_is_refused(text: str) -> None:
-    """At once, and with the name of the setting."""
+    """At once, with the name of the setting."""
     with pytest.raises(InvalidSetting, match="setting server: "):
         ServerAddress.parse(text)
 
@@ -82,7 +82,7 @@ SECRETS = ["s3cret", "s3/cret", "s3@cret", "s3 cret", "s3?cret", "s3#cret", "s3:
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("where", ["http://laptop:{}@backup", "http://laptop:{}@backup:x", "laptop:{}@backup", "{}@"])
 def test_a_login_is_never_shown(secret: str, where: str) -> None:
-    """Neither where the address is one nor where it is none."""
+    """For valid and for invalid addresses."""
     try:
         address = ServerAddress.parse(where.format(secret))
     except InvalidSetting as error:
@@ -99,7 +99,7 @@ def test_a_login_is_never_shown(secret: str, where: str) -> None:
     "where", ["https://backup.example/?token={}", "https://backup.example/#{}", "https://backup.example?{}", "b/x?{}"]
 )
 def test_nor_is_what_stands_behind_the_host_of_what_is_no_address(secret: str, where: str) -> None:
-    """A token that somebody put there is one all the same; scheme and host are shown, where nobody can mistake them."""
+    """A token in that place is secret, too; scheme and host are shown if they are unambiguous."""
     with pytest.raises(InvalidSetting) as error:
         ServerAddress.parse(where.format(secret))
 
@@ -110,7 +110,7 @@ def test_nor_is_what_stands_behind_the_host_of_what_is_no_address(secret: str, w
 
 
 def test_a_login_is_what_its_escapes_say() -> None:
-    """Bytes, since nobody says that a password is text."""
+    """It is bytes, because a password need not be text."""
     address = ServerAddress.parse("https://laptop:s3%2Fcr%40t%FF@backup")
 
     assert address.login == b"laptop:s3/cr@t\xff"
@@ -121,7 +121,7 @@ def test_a_login_is_what_its_escapes_say() -> None:
 @example("http://\ud800@backup")
 @given(st.text(st.characters(codec=None), max_size=40).map(lambda text: f"http://{text}"))
 def test_any_text_is_an_address_or_is_refused(text: str) -> None:
-    """And what is one, is one that says the same when it is read again."""
+    """A valid address gives the same address when its text is parsed again."""
     try:
         address = ServerAddress.parse(text)
     except InvalidSetting:

@@ -1,4 +1,4 @@
-"""How long a client tries: less where nobody was ever reached than where somebody was."""
+"""How long a client retries: less if the server was never reached."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CUT = ServerUnreachable("http://backup", "the line broke")
 
 @define
 class Line:
-    """Fails with each of *errors* in turn and counts the seconds that it was waited for; each try takes one."""
+    """Fails with each of *errors* in turn and counts the seconds waited; each try takes one second."""
 
     errors: list[TarkeepError]
     seconds: float = 100.0
@@ -37,7 +37,7 @@ class Line:
 
 
 def test_a_server_that_was_never_reached_is_given_up_soon() -> None:
-    """After the seconds that are given, of which the tries themselves take some."""
+    """After the given seconds, including the time of the tries themselves."""
     line = Line([NOBODY])
     with pytest.raises(ServerUnreachable):
         line.retrying(5.0)(line.ask)
@@ -49,7 +49,7 @@ def test_a_server_that_was_never_reached_is_given_up_soon() -> None:
 
 @pytest.mark.parametrize(("error", "unreached_seconds"), [(NOBODY, None), (CUT, 5.0)])
 def test_others_are_tried_as_often_as_is_said(error: TarkeepError, unreached_seconds: float | None) -> None:
-    """One that is waited for, and one that has answered before."""
+    """A server without that limit, and one that has answered before."""
     line = Line([error])
     with pytest.raises(ServerUnreachable):
         line.retrying(unreached_seconds)(line.ask)
@@ -58,6 +58,6 @@ def test_others_are_tried_as_often_as_is_said(error: TarkeepError, unreached_sec
 
 
 def test_an_upload_that_another_has_taken_over_may_go_on() -> None:
-    """The server's word for it is 400, which else is final."""
+    """The server answers 400 in that case, which is otherwise final."""
     assert is_transient(Refused(400, "upload-interrupted", "the upload broke off after 5 bytes"))
     assert not is_transient(Refused(400, "invalid-name", "no"))

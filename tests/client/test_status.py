@@ -1,4 +1,4 @@
-"""Taking stock: safe is what the server stores undamaged with the very same bytes, and nothing else."""
+"""Taking stock: an archive is safe only if the server stores the very same bytes undamaged."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def local(name: str = "a.tar.gz", *, type: BackupType = BackupType.FULL, modifie
     ids=["nothing", "same", "other-name", "other-type", "other-bytes", "damaged", "trashed", "two-profiles", "spare"],
 )
 def test_what_is_there_decides(there: list[BackupArchive], safety: Safety) -> None:
-    """One local archive against what the server has."""
+    """One local archive compared with those of the server."""
     stock = take_stock({local(): SHA256}, there)
 
     assert stock.having(safety) == [local()]
@@ -58,7 +58,7 @@ def test_what_is_there_decides(there: list[BackupArchive], safety: Safety) -> No
 
 
 def test_what_cannot_be_read_is_not_safe() -> None:
-    """Even where something of its name is stored."""
+    """Even if the server stores an archive of its name."""
     stock = take_stock({local(): None}, [make_archive("a.tar.gz", content=CONTENT)])
 
     assert stock.having(Safety.UNREADABLE) == [local()]
@@ -66,7 +66,7 @@ def test_what_cannot_be_read_is_not_safe() -> None:
 
 
 def test_nothing_here_is_safe_as_it_is() -> None:
-    """There is nothing to lose."""
+    """Without archives there is nothing to lose."""
     stock = take_stock({}, [make_archive()])
 
     assert (stock.is_safe, stock.local_count) == (True, 0)
@@ -74,7 +74,7 @@ def test_nothing_here_is_safe_as_it_is() -> None:
 
 
 def test_each_side_has_its_newest() -> None:
-    """Here by modification, there by receipt."""
+    """By modification time here, by receipt on the server."""
     here = [local("a.tar.gz", modified_ns=5), local("b.tar.gz", modified_ns=9), local("c.tar.gz", modified_ns=7)]
     there = [
         make_archive("x.tar.gz", received_at=NOON),
@@ -90,7 +90,7 @@ def test_each_side_has_its_newest() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from([CONTENT, b"x"]), st.sampled_from(ArchiveState))))
 def test_every_local_archive_is_in_one_state(there: list[tuple[str, bytes, ArchiveState]]) -> None:
-    """And safe exactly when a stored, undamaged one has its bytes."""
+    """It is safe exactly if a stored, undamaged archive has its bytes."""
     here = [local(f"{name}.tar.gz") for name in "abc"]
     held = [evolve(make_archive(f"{name}.tar.gz", content=content), state=state) for name, content, state in there]
     stock = take_stock(dict.fromkeys(here, SHA256), held)
@@ -102,7 +102,7 @@ def test_every_local_archive_is_in_one_state(there: list[tuple[str, bytes, Archi
 
 
 def test_an_upload_is_unfinished_while_its_archive_lies_here() -> None:
-    """Notes of other sizes and of archives that are gone are passed over; a profile narrows it."""
+    """Notes for other sizes or missing archives are ignored; a profile narrows the result."""
     here = local()
 
     def note(profile: str, name: str = here.name, size_bytes: int = here.size_bytes) -> UploadNote:
@@ -131,5 +131,5 @@ def test_an_upload_is_unfinished_while_its_archive_lies_here() -> None:
     ],
 )
 def test_ages_are_told_in_words(seconds: float, words: str) -> None:
-    """The largest unit that says enough."""
+    """In the largest unit that is precise enough."""
     assert age(NOON - timedelta(seconds=seconds), NOON) == words

@@ -2,7 +2,7 @@
 What every `ArchiveStore` promises.
 
 A test module runs the contract for an adapter by subclassing it with a fixture ``door`` that gives a `StoreDoor` to an
-empty store. The contract looks through the port and the door only.
+empty store. The contract uses only the port and the door.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def snapshot_of(store: ArchiveStore) -> bytes:
 
 
 def pattern(size: int) -> bytes:
-    """*size* bytes of which no two ranges of more than a few bytes are alike."""
+    """*size* bytes in which no two ranges of more than a few bytes are alike."""
     return hashlib.shake_128(b"pattern").digest(size)
 
 
@@ -71,10 +71,10 @@ class ArchiveStoreContract:
             door.crash()
             promise.afterwards(door.store)
 
-    # -- on the way in ---------------------------------------------------------------------------------------------
+    # -- receiving -------------------------------------------------------------------------------------------------
 
     def test_nothing_is_visible_before_publish(self, door: StoreDoor) -> None:
-        """An archive that is written and sealed, but not published, is in neither stat, scan nor read."""
+        """A written and sealed archive that is not published is in neither stat, scan nor read."""
         with door.store.begin() as writer:
             writer.write(b"bytes")
             writer.seal(b"{}")
@@ -100,7 +100,7 @@ class ArchiveStoreContract:
         assert door.open_files() == 0
 
     def test_leaving_by_an_exception_drops_everything_and_lets_it_through(self, door: StoreDoor) -> None:
-        """An error of the caller half-way leaves nothing and is not swallowed."""
+        """An error of the caller half-way leaves no trace and is not swallowed."""
 
         def blocks() -> Iterator[bytes]:
             yield b"bytes"
@@ -113,7 +113,7 @@ class ArchiveStoreContract:
         assert door.staging_is_empty()
 
     def test_publishing_empties_the_staging(self, door: StoreDoor) -> None:
-        """After a publish nothing of the archive is left in staging, and no file stays open."""
+        """After a publish, staging holds nothing of the archive, and no file stays open."""
         put(door.store, ID, b"bytes")
 
         assert door.staging_is_empty()
@@ -128,7 +128,7 @@ class ArchiveStoreContract:
         assert get(door.store, ID) == b"abcef" + large + b"z"
 
     def test_an_archive_without_bytes_is_an_archive(self, door: StoreDoor) -> None:
-        """The store does not judge: no byte at all can be published and read."""
+        """The store does not judge: an archive of zero bytes can be published and read."""
         with door.store.begin() as writer:
             writer.seal(b"{}")
             writer.publish(ID)
@@ -137,7 +137,7 @@ class ArchiveStoreContract:
         assert get(door.store, ID) == b""
 
     def test_a_block_may_be_used_again_once_written(self, door: StoreDoor) -> None:
-        """A caller that reads into one buffer over and over does not change what it wrote before."""
+        """A caller that reuses one buffer does not change what it wrote before."""
         buffer = bytearray(b"first ")
         with door.store.begin() as writer:
             writer.write(buffer)
@@ -164,7 +164,7 @@ class ArchiveStoreContract:
         assert (door.store.stat(ID).sidecar, door.store.stat(OTHER).sidecar) == (b"one", b"two")
 
     def test_the_last_seal_counts(self, door: StoreDoor) -> None:
-        """Sealed again with another, shorter side-car, the archive is published with that one."""
+        """An archive that is sealed again with another, shorter side-car is published with that one."""
         with door.store.begin() as writer:
             writer.write(b"bytes")
             writer.seal(b"a first and long side-car")
@@ -200,7 +200,7 @@ class ArchiveStoreContract:
         assert door.staging_is_empty()
 
     def test_publish_does_not_overwrite_an_archive_without_a_sidecar(self, door: StoreDoor) -> None:
-        """The bytes make the archive: one that lost its side-car is there, and is not given the side-car of others."""
+        """The bytes make the archive: one that lost its side-car still exists, and never gets another's side-car."""
         put(door.store, ID, b"first", b"1")
         door.lose_sidecar(ID)
         with pytest.raises(AlreadyPublished):
@@ -213,7 +213,7 @@ class ArchiveStoreContract:
     def test_replacing_puts_new_bytes_in_the_place_of_the_old_and_keeps_the_snapshot(
         self, door: StoreDoor, harm: str
     ) -> None:
-        """Whatever became of the old bytes and their side-car; nothing is left in staging."""
+        """Whatever state the old bytes and their side-car are in; staging is empty afterwards."""
         put(door.store, ID, b"first", b"1")
         door.store.keep_snapshot(ID, [b"snapshot"])
         if harm == "shortened":
@@ -231,7 +231,7 @@ class ArchiveStoreContract:
         assert door.staging_is_empty()
 
     def test_replacing_what_is_not_there_publishes_it(self, door: StoreDoor) -> None:
-        """As where a person took the archive away."""
+        """As after a person removed the archive."""
         with door.store.begin() as writer:
             writer.write(b"bytes")
             with pytest.raises(ValueError, match="seal"):
@@ -245,7 +245,7 @@ class ArchiveStoreContract:
         assert door.store.stat(ID) == StoredArchive(ID, 5, b"1")
 
     def test_what_was_refused_can_be_published_under_another_name(self, door: StoreDoor) -> None:
-        """AlreadyPublished leaves the writer usable: sealed again, its archive goes elsewhere."""
+        """AlreadyPublished leaves the writer usable: after sealing again, it can publish another name."""
         put(door.store, ID, b"first", b"1")
         with door.store.begin() as writer:
             writer.write(b"another")
@@ -275,7 +275,7 @@ class ArchiveStoreContract:
         assert list(door.store.scan()) == [StoredArchive(ID, 5, b"{}")]
 
     def test_a_sidecar_without_an_archive_is_none_and_gives_way(self, door: StoreDoor) -> None:
-        """What a crash between side-car and bytes leaves is not seen, and does not stop the next attempt."""
+        """The result of a crash between side-car and bytes is invisible, and does not stop the next attempt."""
         door.leave_sidecar(ID)
 
         assert list(door.store.scan()) == []
@@ -289,7 +289,7 @@ class ArchiveStoreContract:
         assert door.store.stat(ID) == StoredArchive(ID, 5, b"fresh")
 
     def test_of_racing_publishers_of_one_name_exactly_one_wins(self, door: StoreDoor) -> None:
-        """Eight threads, one identity: one publishes, seven are refused, and bytes and side-car are of the same one."""
+        """Eight threads, one identity: one publishes, seven are refused, and bytes and side-car match."""
         store = door.store
         for turn in range(10):
             id = ArchiveId("race", BackupType.FULL, f"turn-{turn}.tar.gz")
@@ -345,7 +345,7 @@ class ArchiveStoreContract:
         assert all(found.sidecar == b"%d" % found.size_bytes for found in seen)
 
     def test_an_archive_that_is_being_removed_is_whole_or_gone(self, door: StoreDoor) -> None:
-        """Whoever looks at an archive at the very moment it is removed sees its side-car too, or no archive."""
+        """A look at the very moment of removal shows the archive with its side-car, or no archive."""
         store = door.store
         ids = [ArchiveId("document", BackupType.FULL, f"{number}.tar.gz") for number in range(60)]
         for id in ids:
@@ -368,7 +368,7 @@ class ArchiveStoreContract:
         assert {found.sidecar for found in seen} <= {b"{}"}
 
     def test_publishers_of_different_names_all_win(self, door: StoreDoor) -> None:
-        """Threads that publish into the same and into new directories do not hinder each other."""
+        """Threads that publish into the same and into new directories do not block each other."""
         ids = [ArchiveId(f"p{n % 3}", list(BackupType)[n % 2], f"archive-{n}.tar.gz") for n in range(24)]
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda id: put(door.store, id, id.name.encode(), str(id).encode()), ids))
@@ -378,7 +378,7 @@ class ArchiveStoreContract:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def test_reading_what_is_not_there_fails_at_the_call(self, door: StoreDoor) -> None:
-        """Not-found comes from `read` itself, names the archive, and does not depend on what else is stored."""
+        """Not-found comes from `read` itself, names the archive, and does not depend on other archives."""
         put(door.store, ID, b"bytes")
         for id in (
             OTHER,
@@ -395,7 +395,7 @@ class ArchiveStoreContract:
     @pytest.mark.parametrize("start", [0, 1, 5, 9, 10, 11, 10**30])
     @pytest.mark.parametrize("stop", [None, 0, 1, 5, 9, 10, 11, 10**30])
     def test_a_range_is_clipped_to_the_archive(self, door: StoreDoor, start: int, stop: int | None) -> None:
-        """Any start and stop give what slicing gives, and the reader knows its length beforehand."""
+        """Any start and stop give the same as slicing, and the reader knows its length beforehand."""
         put(door.store, ID, b"0123456789")
         with door.store.read(ID, start, stop) as reader:
             size, content = reader.size_bytes, b"".join(reader)
@@ -419,7 +419,7 @@ class ArchiveStoreContract:
         assert size == sum(map(len, blocks))
 
     def test_a_reader_left_half_way_holds_nothing(self, door: StoreDoor) -> None:
-        """Whoever stops reading early, or never starts, leaves no open file."""
+        """A reader that stops early, or never starts, leaves no open file."""
         put(door.store, ID, pattern(2 * MIB))
         with door.store.read(ID) as reader:
             next(iter(reader))
@@ -429,7 +429,7 @@ class ArchiveStoreContract:
         assert door.open_files() == 0
 
     def test_two_readers_of_one_archive_do_not_disturb_each_other(self, door: StoreDoor) -> None:
-        """Readers have positions of their own."""
+        """Each reader has its own position."""
         content = pattern(3 * MIB)
         put(door.store, ID, content)
         with door.store.read(ID) as one, door.store.read(ID, MIB) as two:
@@ -451,7 +451,7 @@ class ArchiveStoreContract:
         assert content.startswith(b"".join(received))
 
     def test_a_reader_opened_before_removal_gives_the_archive_or_an_error(self, door: StoreDoor) -> None:
-        """Removing what is being read never yields other or fewer bytes without an error."""
+        """Removal while reading never yields other or fewer bytes without an error."""
         content = pattern(2 * MIB)
         put(door.store, ID, content)
         with door.store.read(ID) as reader:
@@ -464,10 +464,10 @@ class ArchiveStoreContract:
 
         assert received == content
 
-    # -- looking around --------------------------------------------------------------------------------------------
+    # -- listing ---------------------------------------------------------------------------------------------------
 
     def test_a_lost_sidecar_is_none(self, door: StoreDoor) -> None:
-        """Archives without a side-car are listed and found, and say so."""
+        """Archives without a side-car are listed and found, with None as the side-car."""
         put(door.store, ID, b"bytes")
         door.lose_sidecar(ID)
 
@@ -479,7 +479,7 @@ class ArchiveStoreContract:
         assert list(door.store.scan()) == []
 
     def test_the_longest_and_oddest_names_are_stored(self, door: StoreDoor) -> None:
-        """Whatever `naming` allows can be published, found and read."""
+        """All names that `naming` allows can be published, found and read."""
         names = [
             "a" * 193 + ".tar.gz",
             "é" * 96 + ".tar.gz",
@@ -494,7 +494,7 @@ class ArchiveStoreContract:
         assert [(entry.id, entry.sidecar) for entry in door.store.scan()] == [(id, id.name.encode()) for id in ids]
 
     def test_foreign_things_are_passed_over(self, door: StoreDoor) -> None:
-        """What is not an archive by name and nature is neither listed, nor found, nor in the way."""
+        """Anything that is not an archive by name and nature is neither listed, nor found, nor in the way."""
         door.put_foreign_things("document")
         put(door.store, ID, b"bytes")
 
@@ -529,7 +529,7 @@ class ArchiveStoreContract:
         assert {id for id in ids if id not in (ids[2], ids[5], ids[8])} <= set(seen)
 
     def test_a_scan_given_up_holds_nothing(self, door: StoreDoor) -> None:
-        """A scan that is closed after its first entry leaves nothing open."""
+        """A scan that is closed after its first entry leaves no open file."""
         put(door.store, ID, b"bytes")
         put(door.store, OTHER, b"bytes")
         scan = door.store.scan()
@@ -554,7 +554,7 @@ class ArchiveStoreContract:
 
     @pytest.mark.parametrize("instead_of", [None, b"older", b""])
     def test_a_sidecar_is_not_replaced_by_mistake(self, door: StoreDoor, instead_of: bytes | None) -> None:
-        """An archive that is described otherwise than the caller thinks stays as it is."""
+        """An archive with another side-car than the caller expects stays as it is."""
         put(door.store, ID, b"bytes", b"old")
         with pytest.raises(AlreadyPublished) as caught:
             door.store.annotate(ID, b"new", instead_of)
@@ -564,7 +564,7 @@ class ArchiveStoreContract:
         assert door.staging_is_empty()
 
     def test_a_known_sidecar_gives_way_to_another(self, door: StoreDoor) -> None:
-        """The bytes stay, nothing is left in staging, and the next process sees the new one."""
+        """The bytes stay, staging is empty, and the next process sees the new one."""
         put(door.store, ID, b"bytes", b"old")
         door.store.annotate(ID, b"new", b"old")
         assert door.staging_is_empty()
@@ -575,7 +575,7 @@ class ArchiveStoreContract:
         assert get(door.store, ID) == b"bytes"
 
     def test_what_is_not_stored_cannot_be_described(self, door: StoreDoor) -> None:
-        """No archive, no side-car: not in a new directory, not beside others, not over a stale one."""
+        """Without an archive no side-car: not in a new directory, not beside others, not over a stale one."""
         put(door.store, ID, b"bytes")
         stale = ArchiveId(ID.profile, ID.type, "stale.tar.gz")
         door.leave_sidecar(stale)
@@ -602,7 +602,7 @@ class ArchiveStoreContract:
         assert door.open_files() == 0
 
     def test_those_with_a_snapshot_file_are_told(self, door: StoreDoor) -> None:
-        """Those of a profile and type in a row, and no others."""
+        """Those of one profile and type in a row, and no others."""
         elsewhere = ArchiveId("zebra", BackupType.DIFF, "a.tar.gz")
         for id in (ID, OTHER, elsewhere):
             put(door.store, id, b"bytes", b"{}")
@@ -614,7 +614,7 @@ class ArchiveStoreContract:
         assert set(door.store.ids()) == {stored.id for stored in door.store.scan()}
 
     def test_a_snapshot_file_may_come_in_any_number_of_blocks(self, door: StoreDoor) -> None:
-        """It is the bytes that count, also when they come once more, cut in another way."""
+        """Only the bytes count, also when they are sent again, cut in another way."""
         content = pattern(3 * MIB + 17)
         put(door.store, ID, b"bytes")
         for size in (len(content), 100_000):
@@ -628,7 +628,7 @@ class ArchiveStoreContract:
         assert door.open_files() == 0
 
     def test_a_snapshot_file_whose_sender_fails_is_not_kept(self, door: StoreDoor) -> None:
-        """The error comes through; neither with the archive nor in staging is anything of it, and the next one may."""
+        """The error passes through; nothing is kept with the archive or in staging, and a later one is accepted."""
 
         def cut_off() -> Iterator[Block]:
             yield pattern(MIB)
@@ -645,7 +645,7 @@ class ArchiveStoreContract:
         assert snapshot_of(door.store) == b"another"
 
     def test_a_snapshot_file_is_never_replaced(self, door: StoreDoor) -> None:
-        """The same again is a success, another one is refused."""
+        """Keeping equal bytes again succeeds, other bytes are refused."""
         put(door.store, ID, b"bytes")
         door.store.keep_snapshot(ID, [b"first"])
         door.store.keep_snapshot(ID, [b"first"])
@@ -656,7 +656,7 @@ class ArchiveStoreContract:
         assert door.staging_is_empty()
 
     def test_a_damaged_snapshot_file_gives_way_when_that_is_asked_for(self, door: StoreDoor) -> None:
-        """The one or the other is there, whole; the same again is no error, and a missing one is simply kept."""
+        """Atomically; keeping equal bytes again is no error, and a missing file is simply kept."""
         put(door.store, ID, b"bytes")
         for content in (b"rotten", b"whole", b"whole"):
             door.store.keep_snapshot(ID, [content], replace=True)
@@ -668,7 +668,7 @@ class ArchiveStoreContract:
         assert door.open_files() == 0
 
     def test_no_archive_no_snapshot_file(self, door: StoreDoor) -> None:
-        """None is kept for what is not stored, and none is there before it was sent."""
+        """None is kept for an archive that is not stored, and none exists before it is sent."""
         put(door.store, ID, b"bytes")
         with pytest.raises(ArchiveNotFound):
             door.store.keep_snapshot(OTHER, [b"snapshot"])
@@ -679,7 +679,7 @@ class ArchiveStoreContract:
         assert door.staging_is_empty()
 
     def test_a_snapshot_file_goes_with_its_archive(self, door: StoreDoor) -> None:
-        """An archive that comes again under the name does not find the old one."""
+        """A later archive under the same name does not have the old one."""
         put(door.store, ID, b"bytes")
         door.store.keep_snapshot(ID, [b"old"])
         door.store.remove(ID)
@@ -690,10 +690,10 @@ class ArchiveStoreContract:
 
         assert not door.store.stat(ID).has_snapshot
 
-    # -- taking away -----------------------------------------------------------------------------------------------
+    # -- removing --------------------------------------------------------------------------------------------------
 
     def test_a_removed_archive_is_gone_and_may_come_again(self, door: StoreDoor) -> None:
-        """Neither bytes nor side-car stay behind, others are untouched, and the name is free."""
+        """Neither bytes nor side-car stay, other archives are untouched, and the name is free."""
         put(door.store, ID, b"bytes", b"old")
         put(door.store, OTHER, b"other")
         door.store.remove(ID)
@@ -709,7 +709,7 @@ class ArchiveStoreContract:
         assert door.store.stat(ID) == StoredArchive(ID, 5, b"new")
 
     def test_removing_what_is_not_there_is_no_error(self, door: StoreDoor) -> None:
-        """Removing twice, removing the unknown, and removing half an archive all end with nothing there."""
+        """Removing twice, removing an unknown archive, and removing half an archive all end without an archive."""
         half = ArchiveId("document", BackupType.FULL, "half.tar.gz")
         put(door.store, ID, b"bytes")
         put(door.store, half, b"bytes")
@@ -738,7 +738,7 @@ class ArchiveStoreContract:
         assert door.store.sweep(SOON) == 0
 
     def test_sweep_keeps_what_was_touched_since(self, door: StoreDoor) -> None:
-        """Staging younger than the given time is left alone."""
+        """Staged files younger than the given time stay."""
         with door.store.begin() as writer:
             writer.write(b"bytes")
             door.crash()
@@ -748,7 +748,7 @@ class ArchiveStoreContract:
             assert not door.staging_is_empty()
 
     def test_sweep_takes_times_of_any_zone(self, door: StoreDoor) -> None:
-        """The time is a moment, however it is written down."""
+        """The time is an instant, in any time zone."""
         with door.store.begin():
             door.crash()
             moment = datetime.now(UTC) - timedelta(hours=1)
@@ -757,7 +757,7 @@ class ArchiveStoreContract:
             assert swept == 0
 
     def test_sweep_never_touches_open_writers(self, door: StoreDoor) -> None:
-        """A writer of this process that is slow, idle or sealed goes on as if nothing had been swept."""
+        """A slow, idle or sealed writer of this process continues as if no sweep had happened."""
         with door.store.begin() as writer, door.store.begin() as idle:
             writer.write(b"by")
             swept = door.store.sweep(SOON)
@@ -773,7 +773,7 @@ class ArchiveStoreContract:
         assert door.store.stat(OTHER).sidecar == b"idle"
 
     def test_archives_outlive_the_store_that_took_them(self, door: StoreDoor) -> None:
-        """The next store over the same medium finds what the one before had published."""
+        """The next store over the same medium finds what the previous one published."""
         put(door.store, ID, b"bytes", b"about")
         door.crash()
 
@@ -788,7 +788,7 @@ class ArchiveStoreContract:
     # -- over several writers --------------------------------------------------------------------------------------
 
     def test_an_upload_goes_on_with_what_an_earlier_writer_left(self, door: StoreDoor) -> None:
-        """Its bytes stay when the writer is left, and the next one publishes them all."""
+        """Its bytes stay when the writer is left, and the next writer publishes them all."""
         with door.store.resume("an-upload", 0) as writer:
             writer.write(b"first ")
             writer.sync()
@@ -805,7 +805,7 @@ class ArchiveStoreContract:
         assert door.open_files() == 0
 
     def test_what_was_synced_survives_a_crash(self, door: StoreDoor) -> None:
-        """The next process goes on with it."""
+        """The next process continues with it."""
         with door.store.resume("an-upload", 0) as writer:
             writer.write(b"durable")
             writer.sync()
@@ -815,7 +815,7 @@ class ArchiveStoreContract:
             assert b"".join(after.staged()) == b"durable"
 
     def test_what_was_not_acknowledged_is_dropped(self, door: StoreDoor) -> None:
-        """A writer begins exactly where its caller says, and may take back what it wrote itself."""
+        """A writer begins exactly at the requested offset, and may truncate its own bytes."""
         with door.store.resume("an-upload", 0) as writer:
             writer.write(b"good bad")
         with door.store.resume("an-upload", 5) as writer:
@@ -826,7 +826,7 @@ class ArchiveStoreContract:
             assert (writer.size_bytes, b"".join(writer.staged())) == (8, b"good end")
 
     def test_an_upload_whose_bytes_are_lost_is_told(self, door: StoreDoor) -> None:
-        """Fewer bytes than were acknowledged are not made up for."""
+        """Staging with fewer bytes than were acknowledged raises an error."""
         with door.store.resume("an-upload", 0) as writer:
             writer.write(b"four")
 
@@ -836,7 +836,7 @@ class ArchiveStoreContract:
         assert door.open_files() == 0
 
     def test_what_is_staged_of_an_upload_is_counted(self, door: StoreDoor) -> None:
-        """While it is written, while it rests, and not any more once it is gone or published."""
+        """While it is written, while it rests, and no longer after it is dropped or published."""
         assert door.store.staged_bytes("an-upload") == 0
         with door.store.resume("an-upload", 0) as writer:
             writer.write(b"1234567")
@@ -848,7 +848,7 @@ class ArchiveStoreContract:
         assert door.store.staged_bytes("an-upload") == 0
 
     def test_an_upload_may_be_sealed_in_vain_and_go_on(self, door: StoreDoor) -> None:
-        """As when the catalog could not be reached: the next writer appends."""
+        """As when the catalog was unreachable: the next writer appends."""
         with door.store.resume("an-upload", 0) as writer:
             writer.write(b"sealed")
             writer.seal(b"{}")
@@ -860,7 +860,7 @@ class ArchiveStoreContract:
         assert get(door.store, ID) == b"seal!"
 
     def test_a_sweep_keeps_the_uploads_it_is_told_to(self, door: StoreDoor) -> None:
-        """Any other is abandoned, and one that is discarded is gone at once."""
+        """Any other upload is abandoned, and a discarded one is gone at once."""
         for upload in ("kept", "abandoned", "discarded"):
             with door.store.resume(upload, 0) as writer:
                 writer.write(b"bytes")

@@ -12,7 +12,7 @@ ONE, OTHER = "1" * 64, "a" * 64
 
 
 class SumsDoor(Protocol):
-    """Sums, and how they are found by the next process."""
+    """Sums, and how the next process finds them."""
 
     @property
     def sums(self) -> ArchiveSums: ...
@@ -21,10 +21,10 @@ class SumsDoor(Protocol):
         """End the process that has them and begin the next one."""
 
     def fill_up(self) -> None:
-        """Let nothing more be written."""
+        """Make all further writes fail."""
 
     def is_clean(self) -> bool:
-        """Whether nothing lies about but what was put."""
+        """Whether no other files than the sums exist."""
 
 
 def some(blocks: int, seed: int = 1) -> BlockSums:
@@ -35,7 +35,7 @@ class ArchiveSumsContract:
     """A subclass gives the fixture *door*."""
 
     def test_what_was_put_is_there_for_everybody(self, door: SumsDoor) -> None:
-        """Of that archive alone, also for the next process; put again, the last counts."""
+        """Only for that archive, also for the next process; the last put counts."""
         assert door.sums.get(ONE) is None
         door.sums.put(ONE, some(3))
         assert door.sums.get(ONE) == some(3)
@@ -47,7 +47,7 @@ class ArchiveSumsContract:
         assert door.is_clean()
 
     def test_what_cannot_be_kept_is_no_error(self, door: SumsDoor) -> None:
-        """Whoever stores an archive must not suffer for it."""
+        """Storing an archive must not fail because of it."""
         door.fill_up()
         door.sums.put(ONE, some(3))
 

@@ -18,17 +18,17 @@ def entry(what: str = "laptop/FULL/a.tar.gz") -> AuditEntry:
 
 
 class AuditLogContract:
-    """A subclass gives the fixture *another*: called, it gives the log of one more process."""
+    """A subclass gives the fixture *another*: each call gives the log of one more process."""
 
     def test_an_empty_log_is_whole(self, another: Callable[[], AuditLog]) -> None:
-        """And holds no digest that anybody can have noted."""
+        """It has no digest that an operator could have noted."""
         report = another().check()
 
         assert (report.lines, report.last, report.broken, report.torn, report.holds_noted) == (0, FIRST, None, 0, True)
         assert not another().check("1" * 64).holds_noted
 
     def test_what_a_line_tells_is_found(self, another: Callable[[], AuditLog]) -> None:
-        """Word for word, and as a result alone, whatever somebody called his archive."""
+        """Only as a whole result, even if an archive's name contains it."""
         log = another()
         assert not log.has("stored by upload x")
         log.append(entry('a", "result": "stored by upload x", "b'))
@@ -39,7 +39,7 @@ class AuditLogContract:
         assert not another().has("stored by upload")
 
     def test_lines_of_several_processes_make_one_chain(self, another: Callable[[], AuditLog]) -> None:
-        """In turn; and every digest that was the last one is found later."""
+        """They alternate; and every digest that was the last one is found later."""
         logs = another(), another()
         noted = []
         for number in range(6):

@@ -1,5 +1,5 @@
 """
-What every `Catalog` keeps; each sentence of the port's docstrings has its test here.
+What every `Catalog` promises; each sentence of the port's docstrings has its test here.
 
 A test file of an adapter subclasses `CatalogContract` and provides the fixture ``catalog``: a new, empty one.
 """
@@ -43,7 +43,7 @@ def summed(rows: Iterable[Totals]) -> dict[BackupType, Sums]:
 
 
 def several() -> list[BackupArchive]:
-    """Ten archives of three profiles and all types, not in any order, with equal times among them."""
+    """Ten archives of three profiles and all types, in no particular order, some with equal times."""
     return [
         make_archive(f"{number}.tar.gz".rjust(10, "a"), profile=profile, type=type, received_at=later(seconds))
         for number, (profile, type, seconds) in enumerate(
@@ -67,7 +67,7 @@ class CatalogContract:
     # -- what is kept --
 
     def test_all_of_an_archive_is_kept(self, catalog: Catalog) -> None:
-        """What was found inside, and where it comes from, whichever way it gets in."""
+        """Its contents and its lineage, whichever method enters it."""
         roots, after_end = ("document", "\\xff", "/"), AfterEnd(5, is_tar=True)
         contents = Contents(Kind.INCREMENTAL, 3, 10_240, later(1), has_unchanged=True, roots=roots, after_end=after_end)
         lineages = [
@@ -98,7 +98,7 @@ class CatalogContract:
         assert outcome == Claimed()
 
     def test_a_claimed_identity_is_refused(self, catalog: Catalog) -> None:
-        """While a claim is open, nobody else gets the identity, whatever bytes they have."""
+        """While a claim is open, no other caller gets the identity, whatever bytes it has."""
         catalog.claim(make_archive(content=b"first"))
 
         outcome = catalog.claim(make_archive(content=b"second"))
@@ -107,7 +107,7 @@ class CatalogContract:
         assert catalog.open_claims() == [make_archive(content=b"first")]
 
     def test_a_stored_identity_is_answered_with_its_entry(self, catalog: Catalog) -> None:
-        """Claiming what is stored returns the archive that is stored, not the one offered."""
+        """Claiming a stored identity returns the stored archive, not the offered one."""
         stored = make_archive(content=b"first")
         catalog.adopt([stored])
 
@@ -122,7 +122,7 @@ class CatalogContract:
         ids=["profile", "type", "name"],
     )
     def test_an_identity_is_profile_and_type_and_name(self, catalog: Catalog, other: BackupArchive) -> None:
-        """Archives that differ in one part of the identity do not stand in each other's way."""
+        """Archives that differ in one part of the identity do not block each other."""
         catalog.claim(make_archive())
 
         outcome = catalog.claim(other)
@@ -165,7 +165,7 @@ class CatalogContract:
             catalog.mark(archive.id, ArchiveState.DAMAGED)
 
     def test_open_claims_come_in_the_order_of_ids(self, catalog: Catalog) -> None:
-        """Claims are listed whole, by profile, type and name, whenever they were made."""
+        """Claims are complete, and listed by profile, type and name, in whatever order they were made."""
         claimed = several()
         for archive in claimed:
             catalog.claim(archive)
@@ -185,7 +185,7 @@ class CatalogContract:
         assert catalog.claim(archive) == AlreadyStored(archive)
 
     def test_confirm_enters_what_it_is_given(self, catalog: Catalog) -> None:
-        """The entry equals the archive confirmed, also where that is not the one claimed."""
+        """The entry equals the confirmed archive, even if that differs from the claimed one."""
         claimed = make_archive(content=b"planned")
         confirmed = evolve(make_archive(content=b"what it became", received_at=later(9)), contents=None)
         catalog.claim(claimed)
@@ -230,7 +230,7 @@ class CatalogContract:
         assert catalog.claim(archive) == Claimed()
 
     def test_release_leaves_entries_alone(self, catalog: Catalog) -> None:
-        """Releasing what is stored, or what nobody knows, does nothing."""
+        """Releasing a stored or an unknown identity does nothing."""
         archive = make_archive()
         catalog.adopt([archive])
 
@@ -256,7 +256,7 @@ class CatalogContract:
         assert catalog.adopt([]) == 0
 
     def test_adopt_keeps_what_exists(self, catalog: Catalog) -> None:
-        """Entries and claims stay as they are and are not counted as new; of a pair in one call the first counts."""
+        """Entries and claims stay as they are and do not count as new; of a pair in one call the first counts."""
         entry, claim, new = (make_archive(f"number-{n}.tar.gz") for n in range(3))
         catalog.adopt([entry])
         catalog.claim(claim)
@@ -271,7 +271,7 @@ class CatalogContract:
         assert catalog.totals() == recounted([entry, new])
 
     def test_replace_forgets_everything_else(self, catalog: Catalog) -> None:
-        """Entries, hidden entries and claims give way to what is entered instead."""
+        """Entries, hidden entries and claims are replaced by the new archives."""
         old, claim, *new = several()
         catalog.adopt([old, make_archive("hidden.tar.gz")])
         catalog.mark(make_archive("hidden.tar.gz").id, ArchiveState.TRASHED)
@@ -287,7 +287,7 @@ class CatalogContract:
         assert catalog.claim(make_archive("hidden.tar.gz")) == Claimed()
 
     def test_replace_with_nothing_empties(self, catalog: Catalog) -> None:
-        """Replacing with no archives leaves an empty catalog that works."""
+        """Replacing with no archives leaves an empty, working catalog."""
         catalog.adopt(several())
 
         assert catalog.replace([]) == 0
@@ -369,7 +369,7 @@ class CatalogContract:
     # -- finding --
 
     def test_find_needs_the_whole_identity(self, catalog: Catalog) -> None:
-        """An identity that differs in one part is not found, and the error names what was asked for."""
+        """An identity that differs in one part is not found, and the error names the requested one."""
         archive = make_archive()
         catalog.adopt([archive])
         asked = evolve(archive.id, type=DIFF)
@@ -380,7 +380,7 @@ class CatalogContract:
         assert caught.value.name == str(asked)
 
     def test_named_gives_every_profile(self, catalog: Catalog) -> None:
-        """All entries of one type and name, by profile; other types and names are not among them."""
+        """All entries of one type and name, by profile, and no others."""
         same = [make_archive(profile=profile) for profile in ("web", "Web", "db")]
         catalog.adopt([*same, make_archive(type=INC), make_archive("other.tar.gz")])
 
@@ -391,7 +391,7 @@ class CatalogContract:
 
     @pytest.mark.parametrize("name", ["", "\0", "\ud800.tar.gz", "' OR 1=1 --", "x" * 100_000])
     def test_a_name_no_archive_can_have_is_not_found(self, catalog: Catalog, name: str) -> None:
-        """Names that break the rules give an empty answer, not an error."""
+        """Names that break the rules give an empty result, not an error."""
         catalog.adopt(several())
 
         assert catalog.named(FULL, name) == []
@@ -402,7 +402,7 @@ class CatalogContract:
     # -- pages --
 
     def test_a_page_is_in_the_order_received(self, catalog: Catalog) -> None:
-        """Entries come by the time they were received, the oldest first."""
+        """Entries come by receive time, the oldest first."""
         catalog.adopt(several())
 
         page = catalog.page()
@@ -418,7 +418,7 @@ class CatalogContract:
     def test_pages_join_to_the_whole(
         self, catalog: Catalog, profile: str | None, type: BackupType | None, limit: int
     ) -> None:
-        """Pages of any length, put together, are the filtered entries once each, in the one order."""
+        """Pages of any length together give each matching entry once, in the same order."""
         archives = several()
         catalog.adopt(archives)
         in_order = catalog.page().archives
@@ -434,7 +434,7 @@ class CatalogContract:
     def test_pages_of_some_profiles_join_to_what_those_hold(
         self, catalog: Catalog, profiles: tuple[str, ...], type: BackupType | None, limit: int
     ) -> None:
-        """In the order of all, whatever others hold; together with one profile only if that is among them."""
+        """In the common order, whatever other profiles hold; *profile* only counts if *profiles* contains it."""
         catalog.adopt(several())
         everything = all_archives(catalog, type=type)
         wanted = [archive for archive in everything if archive.id.profile in profiles]
@@ -446,7 +446,7 @@ class CatalogContract:
 
     @pytest.mark.parametrize("seed", range(12))
     def test_pages_of_many_profiles_are_those_of_all_without_the_others(self, catalog: Catalog, seed: int) -> None:
-        """Where theirs are most of all or rare, alike in time or all behind those of the others, large and small."""
+        """For profiles with most or few of the entries, with mixed or later times, small and large."""
         rng = random.Random(seed)
         profiles = [f"p{number}" for number in range(rng.choice([3, 12, 60]))]
         weights = [rng.choice([1, 1, 1, 30]) for _ in profiles]
@@ -465,7 +465,7 @@ class CatalogContract:
             assert all_archives(catalog, profiles=asked, type=FULL, limit=limit) == wanted
 
     def test_a_walk_through_some_profiles_is_not_disturbed_by_changes(self, catalog: Catalog) -> None:
-        """What is there throughout is seen once; what is taken away meanwhile ends nothing early."""
+        """An entry present throughout is seen once; a removal meanwhile ends no walk early."""
         archives = [
             make_archive(f"{number:03}.tar.gz", profile=f"p{number % 20}", received_at=later(number))
             for number in range(200)
@@ -488,7 +488,7 @@ class CatalogContract:
         assert [id for id in seen if id in owed] == owed
 
     def test_lists_say_what_pages_do(self, catalog: Catalog) -> None:
-        """By the same cursors, which count in either."""
+        """With the same cursors, which are valid in both."""
         catalog.adopt(several())
         catalog.mark(several()[0].id, ArchiveState.DAMAGED)
         cursor = None
@@ -514,7 +514,7 @@ class CatalogContract:
         assert [archive.profile for archive in some.archives] == ["mail", "db"]
 
     def test_a_last_full_page_has_no_cursor(self, catalog: Catalog) -> None:
-        """A page that ends exactly with the last entry says that nothing follows."""
+        """A page that ends exactly with the last entry has no next page."""
         catalog.adopt(several())
 
         assert catalog.page(limit=10).next_cursor is None
@@ -523,7 +523,7 @@ class CatalogContract:
         assert catalog.inventory(limit=9).next_cursor is not None
 
     def test_a_walk_is_not_disturbed_by_additions(self, catalog: Catalog) -> None:
-        """What was there throughout is seen exactly once, whatever is added before, at and after the cursor."""
+        """An entry present throughout is seen exactly once, whatever is added before, at and after the cursor."""
         there = several()
         catalog.adopt(there)
         seen: list[BackupArchive] = []
@@ -546,7 +546,7 @@ class CatalogContract:
         assert set(there) <= set(seen)
 
     def test_a_cursor_outlives_its_entry(self, catalog: Catalog) -> None:
-        """Hiding the entry a cursor was made at does not lose or repeat others."""
+        """Hiding the entry at a cursor neither loses nor repeats others."""
         catalog.adopt(several())
         first = catalog.page(limit=3)
         rest = catalog.page(cursor=first.next_cursor).archives
@@ -556,7 +556,7 @@ class CatalogContract:
         assert catalog.page(cursor=first.next_cursor).archives == rest
 
     def test_cursors_are_short_and_fit_into_a_url(self, catalog: Catalog) -> None:
-        """A cursor is made of unreserved characters only, even for the longest of names."""
+        """A cursor has unreserved characters only, even for the longest of names."""
         name = "é" * 96 + "a.tar.gz"
         catalog.adopt([make_archive(name, profile="p" * 64), make_archive("z.tar.gz", type=INC, received_at=later(1))])
 
@@ -570,7 +570,7 @@ class CatalogContract:
         "cursor", ["", "0", "x", "=", "é", "\0", "\ud800", "' OR 1=1", "AAAA", "a" * 22, "a" * 23, "t" * 10_000]
     )
     def test_a_foreign_cursor_is_refused(self, catalog: Catalog, cursor: str) -> None:
-        """Text that no page gave out is refused as a value."""
+        """A text that does not come from a page raises ValueError."""
         catalog.adopt(several())
 
         with pytest.raises(ValueError, match="cursor"):
@@ -579,7 +579,7 @@ class CatalogContract:
             catalog.inventory(cursor=cursor)
 
     def test_a_cursor_is_refused_by_the_other_order(self, catalog: Catalog) -> None:
-        """A cursor of a page is none of an inventory, and the other way round, whatever their lengths."""
+        """A cursor of a page is invalid for an inventory, and vice versa, whatever their lengths."""
         as_long_as_two_integers = make_archive("b.tar.gz", profile="ab")
         catalog.adopt([as_long_as_two_integers, make_archive("c.tar.gz", profile="ab")])
 
@@ -589,7 +589,7 @@ class CatalogContract:
             catalog.page(cursor=catalog.inventory(limit=1).next_cursor)
 
     def test_a_cursor_has_one_spelling(self, catalog: Catalog) -> None:
-        """What a lenient decoder would pass over (padding, blanks, foreign signs, spare bits) makes another text."""
+        """Changes that a lenient decoder ignores (padding, blanks, foreign characters, spare bits) are refused."""
         catalog.adopt(several())
 
         for read in (catalog.page, catalog.inventory):
@@ -600,12 +600,12 @@ class CatalogContract:
                     read(cursor=other)
         cursor = catalog.page(limit=1).next_cursor
         assert cursor is not None
-        assert cursor[-1] in "AEIMQUYcgkosw048"  # 17 bytes leave two spare bits, and these have none set
+        assert cursor[-1] in "AEIMQUYcgkosw048"  # 17 bytes leave two spare bits, which are zero in these
         with pytest.raises(ValueError, match="cursor"):
             catalog.page(cursor=cursor[:-1] + chr(ord(cursor[-1]) + 1))
 
     def test_an_altered_cursor_is_refused_or_a_place(self, catalog: Catalog) -> None:
-        """Any change of one character gives either an error or entries of the catalog, never anything else."""
+        """Any change of one character gives either an error or entries of the catalog."""
         archives = several()
         catalog.adopt(archives)
         cursor = catalog.page(limit=1).next_cursor
@@ -622,7 +622,7 @@ class CatalogContract:
 
     @pytest.mark.parametrize("limit", [0, -1])
     def test_a_page_holds_at_least_one(self, catalog: Catalog, limit: int) -> None:
-        """A limit below one is a mistake of the caller."""
+        """A limit below one is an error of the caller."""
         with pytest.raises(ValueError, match="limit"):
             catalog.page(limit=limit)
         with pytest.raises(ValueError, match="limit"):
@@ -635,7 +635,7 @@ class CatalogContract:
     def test_an_inventory_is_ordered_by_type_name_and_profile(
         self, catalog: Catalog, profile: str | None, limit: int
     ) -> None:
-        """Entries come by the word of the type, then by code points of the name, whatever the page length."""
+        """Entries come by the word of the type, then by code points of the name, for any page length."""
         names = ["b.tar.gz", "B.tar.gz", "é.tar.gz", "z.tar.gz", "a-1.tar.gz", "a1.tar.gz", "\U00020000.tar.gz"]
         archives = [
             make_archive(name.rjust(10, "0"), profile=owner, type=type, content=f"{name}{owner}{type}".encode())
@@ -657,7 +657,7 @@ class CatalogContract:
         ]
 
     def test_names_come_in_order_behind_a_name(self, catalog: Catalog) -> None:
-        """Those of one profile and type that are listed, as many as are asked for."""
+        """The listed names of one profile and type, up to the limit."""
         wanted = [f"{letter}{number}.tar.gz" for letter in "aéz" for number in range(10, 14)]
         catalog.adopt([make_archive(name, type=INC) for name in reversed(wanted)])
         catalog.adopt([make_archive("b.tar.gz"), make_archive("b.tar.gz", profile="other", type=INC)])
@@ -673,7 +673,7 @@ class CatalogContract:
             assert catalog.names(profile, INC) == []
 
     def test_many_names_are_looked_up_at_once(self, catalog: Catalog) -> None:
-        """Of those that are listed in that profile and type it is said what an inventory says."""
+        """For names listed in that profile and type, the result equals their inventory entries."""
         archives = [make_archive(f"a{number}.tar.gz") for number in range(2000)]
         catalog.adopt([*archives, make_archive("a1.tar.gz", profile="other"), make_archive("a2.tar.gz", type=INC)])
         catalog.mark(archives[7].id, ArchiveState.DAMAGED)
@@ -689,7 +689,7 @@ class CatalogContract:
         assert catalog.look_up("no profile", FULL, asked) == []
 
     def test_an_inventory_tells_what_is_damaged(self, catalog: Catalog) -> None:
-        """From the moment on that it is marked, of one profile and of all, until it is whole again."""
+        """From its marking until it is whole again, for one profile and for all."""
         catalog.adopt([make_archive("a.tar.gz"), make_archive("b.tar.gz")])
 
         for state, damaged in ((ArchiveState.DAMAGED, ["b.tar.gz"]), (ArchiveState.STORED, [])):
@@ -702,7 +702,7 @@ class CatalogContract:
     # -- totals --
 
     def test_totals_are_by_profile_and_type(self, catalog: Catalog) -> None:
-        """One row per pair that holds something, in their order, with the newest time whatever came last."""
+        """One row per pair with an archive, in order, with the newest time in any order of arrival."""
         catalog.adopt(
             [
                 make_archive("first.tar.gz", profile="web", content=b"12345", received_at=later(9)),
@@ -722,7 +722,7 @@ class CatalogContract:
 
     @pytest.mark.parametrize("profiles", [(), ("db",), ("db", "web", "nobody"), ("db", "mail", "web")])
     def test_totals_and_sums_of_some_profiles(self, catalog: Catalog, profiles: tuple[str, ...]) -> None:
-        """Are the rows of those, and what these make together; of all where none is said."""
+        """The rows of these profiles, and their sums; of all profiles if none are given."""
         catalog.adopt(several())
         catalog.mark(several()[1].id, ArchiveState.TRASHED)
         rows = [row for row in catalog.totals() if row.profile in profiles]
@@ -733,7 +733,7 @@ class CatalogContract:
         assert catalog.sums() == summed(catalog.totals())
 
     def test_sums_follow_whatever_happens(self, catalog: Catalog) -> None:
-        """They are those of the totals after every kind of change, and of nothing there are none."""
+        """They equal the sums of the totals after every kind of change, and are empty for an empty catalog."""
         assert catalog.sums() == summed([])
         archive = make_archive(content=b"123")
         catalog.claim(archive)
@@ -749,7 +749,7 @@ class CatalogContract:
         assert catalog.sums() == summed(catalog.totals())
 
     def test_new_profiles_are_told_in_the_order_they_came(self, catalog: Catalog) -> None:
-        """A claim makes none; one that lost its archives stays known; with nothing new there is nothing to tell."""
+        """A claim adds none; a profile that lost its archives stays known; without news the result is empty."""
         assert catalog.profiles_since(0)[0] == []
         catalog.claim(make_archive(profile="late"))
         catalog.adopt([make_archive(profile="second"), make_archive(profile="first", type=INC)])
@@ -773,7 +773,7 @@ class CatalogContract:
         assert {"first", "new"} <= set(catalog.profiles_since(0)[0])
 
     def test_totals_equal_a_recount(self, catalog: Catalog) -> None:
-        """After any mixture of changes the totals are what counting the pages gives."""
+        """After any mixture of changes, totals equal a count over the pages."""
         chance = random.Random(7)
         archives = [
             make_archive(f"number-{n}.tar.gz", profile=profile, type=type, content=b"x" * n, received_at=later(n % 5))
@@ -819,7 +819,7 @@ class CatalogContract:
         assert catalog.find(archive.id) == archive
 
     def test_a_trashed_entry_is_hidden_and_keeps_its_identity(self, catalog: Catalog) -> None:
-        """Nothing that reads shows it, but nobody else gets the identity."""
+        """No read shows it, but no other archive gets the identity."""
         archive, other = make_archive(), make_archive("other.tar.gz")
         catalog.adopt([archive, other])
 
@@ -837,7 +837,7 @@ class CatalogContract:
         assert catalog.open_claims() == []
 
     def test_a_trashed_entry_can_be_brought_back(self, catalog: Catalog) -> None:
-        """Marked as stored again it is what and where it was."""
+        """Marked as stored again, it is unchanged and in its old place."""
         catalog.adopt(several())
         before = catalog.page().archives
         for archive in before:
@@ -853,7 +853,7 @@ class CatalogContract:
 
     @pytest.mark.parametrize("state", ArchiveState)
     def test_an_archive_is_entered_in_its_state(self, catalog: Catalog, state: ArchiveState) -> None:
-        """Entries made by `adopt` and `confirm` have the state of the archive given, and count accordingly."""
+        """Entries made by `adopt` and `confirm` have the state of the given archive, and count accordingly."""
         adopted = evolve(make_archive("adopted.tar.gz"), state=state)
         confirmed = evolve(make_archive("confirmed.tar.gz"), state=state)
         catalog.adopt([adopted])
@@ -867,7 +867,7 @@ class CatalogContract:
         assert catalog.claim(confirmed) == AlreadyStored(confirmed)
 
     def test_mark_needs_an_entry(self, catalog: Catalog) -> None:
-        """What is not in the catalog has no state to set."""
+        """An unknown archive has no state to set."""
         with pytest.raises(ArchiveNotFound) as caught:
             catalog.mark(make_archive().id, ArchiveState.DAMAGED)
 
@@ -878,7 +878,7 @@ class CatalogContract:
     # -- snapshots and fits --
 
     def test_a_kept_snapshot_file_is_entered(self, catalog: Catalog) -> None:
-        """The archive then has one, and left that one behind; the rest of it is as it was."""
+        """The archive then has the file, and its digest as lineage; everything else is unchanged."""
         before = evolve(make_archive("a.tar.gz"), lineage=Lineage((FULL, "full.tar.gz"), "0a" * 32))
         catalog.adopt([before, make_archive("b.tar.gz")])
         catalog.note_snapshot(before.id, "1b" * 32)
@@ -888,7 +888,7 @@ class CatalogContract:
         assert [archive.has_snapshot for archive in catalog.page().archives] == [True, False]
 
     def test_a_snapshot_file_that_is_no_good_is_not_kept_any_more(self, catalog: Catalog) -> None:
-        """What the dump left behind stays known, and the right one may come again."""
+        """The digest of the right file stays known, and that file may be sent again."""
         archive = evolve(make_archive("a.tar.gz"), lineage=Lineage((FULL, "full.tar.gz"), "0a" * 32))
         catalog.adopt([archive])
         for digest in ("1b" * 32, None, "1b" * 32):
@@ -898,7 +898,7 @@ class CatalogContract:
             assert (found.has_snapshot, found.lineage.snapshot_after) == (digest is not None, "1b" * 32)
 
     def test_entries_without_a_snapshot_file_are_told(self, catalog: Catalog) -> None:
-        """Of one profile and type; neither claims nor what lies in the trash."""
+        """Of one profile and type, without claims and trashed entries."""
         names = [f"{letter}.tar.gz" for letter in "abcd"]
         kept = [make_archive(name) for name in names]
         catalog.adopt([*kept, make_archive("e.tar.gz", profile="other")])
@@ -910,7 +910,7 @@ class CatalogContract:
         assert catalog.names_without_snapshot("nobody", kept[0].id.type) == set()
 
     def test_no_entry_no_snapshot_file(self, catalog: Catalog) -> None:
-        """Neither a claim nor what lies in the trash gets one."""
+        """A claim or a trashed entry gets none."""
         claimed, trashed = make_archive("claimed.tar.gz"), make_archive("trashed.tar.gz")
         catalog.claim(claimed)
         catalog.adopt([trashed])
@@ -920,7 +920,7 @@ class CatalogContract:
                 catalog.note_snapshot(archive.id, "1b" * 32)
 
     def test_many_threads_lose_nothing(self, catalog: Catalog) -> None:
-        """Threads that write and read at the same time all get through, and everything is counted."""
+        """Concurrent reads and writes all succeed, and every write is counted."""
         threads, each = 8, 6
 
         def work(thread: int) -> None:

@@ -19,7 +19,7 @@ AT = datetime(2025, 11, 28, 18, 30, 33, tzinfo=UTC)
 
 @frozen
 class Laid:
-    """An archive as it lies in another store."""
+    """An archive in another store."""
 
     type: BackupType
     name: str
@@ -29,19 +29,19 @@ class Laid:
 
 
 class ForeignDoor(Protocol):
-    """Another store, and how archives come to lie there."""
+    """Another store, with back doors to put archives into it."""
 
     @property
     def store(self) -> ForeignStore: ...
 
     def clear(self) -> None:
-        """Take everything away."""
+        """Remove everything."""
 
     def lay(self, archive: Laid) -> None:
-        """Have *archive* lie there, described."""
+        """Put *archive* there, with its description."""
 
     def spoil(self, archive: Laid) -> None:
-        """Have the description of *archive* be none."""
+        """Make the description of *archive* invalid."""
 
 
 laid = st.builds(
@@ -60,12 +60,12 @@ def bytes_of(archive: ForeignArchive) -> bytes:
 
 
 class ForeignStoreContract:
-    """A subclass gives the fixture *door*, to a store in which nothing lies yet."""
+    """A subclass gives the fixture *door*, to an empty store."""
 
     @INHERITED
     @given(st.lists(laid, max_size=6, unique_by=lambda one: (one.type, one.name)))
     def test_every_archive_is_told_as_it_is_described(self, door: ForeignDoor, archives: list[Laid]) -> None:
-        """Once each, with its bytes, and in the same order whenever it is asked."""
+        """Once each, with its bytes, and always in the same order."""
         door.clear()
         for one in archives:
             door.lay(one)
@@ -79,7 +79,7 @@ class ForeignStoreContract:
         assert len({one.label for one in found}) == len(found)
 
     def test_the_order_is_not_that_in_which_they_came(self, door: ForeignDoor) -> None:
-        """Who imports again goes through them as before, whatever was added meanwhile."""
+        """A second import goes through them as the first, whatever was added meanwhile."""
         names = ("c.tar.gz", "a.tar.gz", "b.tar.gz")
         orders = []
         for order in (names, names[::-1]):
@@ -90,7 +90,7 @@ class ForeignStoreContract:
         assert orders[0] == orders[1]
 
     def test_bytes_come_as_often_as_they_are_wanted(self, door: ForeignDoor) -> None:
-        """From the first on; and nothing is wrong with who takes a part of them."""
+        """From the first byte; reading only a part is no error."""
         content = bytes(range(256)) * 9000
         door.lay(Laid(BackupType.FULL, "a.tar.gz", content))
         [found] = door.store.archives()
@@ -100,7 +100,7 @@ class ForeignStoreContract:
         assert bytes_of(found) == content == bytes_of(found)
 
     def test_what_cannot_be_read_has_a_problem(self, door: ForeignDoor) -> None:
-        """Named, and in its place: the others are told as if it were not there."""
+        """It is named, in its place: the others are listed as usual."""
         good = Laid(BackupType.FULL, "b.tar.gz", b"good")
         for one in (good, evolve(good, name="a.tar.gz"), evolve(good, name="c.tar.gz")):
             door.lay(one)

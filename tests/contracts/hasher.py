@@ -33,11 +33,11 @@ class HasherContract:
     @pytest.mark.parametrize("content", [b"", b"a", b"abc" * 1000, LONG[:1_048_576], LONG[:1_048_577], LONG])
     @pytest.mark.parametrize("block_bytes", [7919, 65_536, 1 << 20, 1 << 23])
     def test_both_digests_are_those_of_the_whole(self, hasher: Hasher, content: bytes, block_bytes: int) -> None:
-        """However the bytes were cut, and at any length."""
+        """For any cut of the bytes, and any length."""
         assert digests(hasher, content, block_bytes) == oracle(content)
 
     def test_blocks_of_every_kind_and_of_no_length_are_taken(self, hasher: Hasher) -> None:
-        """bytes, bytearray and memoryview, and nothing at all."""
+        """bytes, bytearray and memoryview, also empty ones."""
         with hasher.start() as running:
             for block in (b"ab", bytearray(b"cd"), memoryview(b"ef"), b""):
                 running.update(block)
@@ -46,14 +46,14 @@ class HasherContract:
 
     @pytest.mark.parametrize("content", [b"", b"a", LONG[:65_537], LONG])
     def test_a_crc_is_that_of_gzip_and_goes_on(self, hasher: Hasher, content: bytes) -> None:
-        """Whatever kind of block, and however it is cut."""
+        """For any kind of block, and any cut."""
         for block in (content, bytearray(content), memoryview(content)):
             assert hasher.crc32(block) == zlib.crc32(content)
         for cut in (0, len(content) // 3, len(content)):
             assert hasher.crc32(content[cut:], hasher.crc32(content[:cut])) == zlib.crc32(content)
 
     def test_many_at_once_do_not_mix(self, hasher: Hasher) -> None:
-        """Each stream has its own digests, also when there are more of them than cores."""
+        """Each stream has its own digests, even with more streams than cores."""
         contents = [bytes([number]) * 3_000_000 for number in range(8)]
 
         with ThreadPoolExecutor(8) as pool:
@@ -62,7 +62,7 @@ class HasherContract:
         assert found == [oracle(content) for content in contents]
 
     def test_leaving_early_leaves_no_thread(self, hasher: Hasher) -> None:
-        """An upload that breaks off takes everything with it."""
+        """An upload that breaks off leaves no thread."""
         before = threading.active_count()
 
         with hasher.start() as running:

@@ -1,5 +1,5 @@
 """
-What every `Inspector` promises, and besides, every one that looks.
+What every `Inspector` promises, and what every one that looks inside promises in addition.
 
 A test module runs the contract for an adapter by subclassing it with a fixture ``make`` that gives an inspector with
 the named limits. The corpora are made by `tests.support.tars`.
@@ -32,7 +32,7 @@ from tests.support import tars
 from tests.support.tars import BROKEN, END, HUGE_RECORD, WHOLE, gnu_tar, gz, gzip_member, header, member, pax
 
 MIB = 1 << 20
-# Each adapter's class runs the inherited property for itself; nothing is shared that the warning could be about.
+# Each adapter's class runs the inherited property for itself; they share nothing that the warning could be about.
 INHERITED = settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors])
 FORMATS = ("gnu", "oldgnu", "posix", "ustar", "v7")
 
@@ -62,7 +62,7 @@ def verdict(inspector: Inspector, *blocks: Block) -> Contents | tuple[type[Tarke
 
 
 def recorded(inspector: Inspector, *blocks: Block) -> tuple[object, list[MemberRecord]]:
-    """The verdict of an inspection that records, and what it recorded."""
+    """The verdict of an inspection that records, and its records."""
     records: list[MemberRecord] = []
     try:
         with inspector.start(records.extend) as inspection:
@@ -94,7 +94,7 @@ def _of_every_fate() -> dict[str, bytes]:
     half = deflate.compress(LARGE[:1_400_000]) + deflate.flush(zlib.Z_FULL_FLUSH)
     return {
         "whole": whole,
-        "not to be inflated": half + b"\xff" * 1_000,  # no block begins like that
+        "not to be inflated": half + b"\xff" * 1_000,  # no deflate block begins like that
         "cut": whole[:-70_000],
         "flipped": whole[:2_000_000] + bytes([whole[2_000_000] ^ 16]) + whole[2_000_001:],
         "wrong crc": gzip_member(LARGE, crc_error=1),
@@ -126,24 +126,24 @@ EXPECTED: dict[str, type[TarkeepError] | None] = {
 
 
 class InspectorContract:
-    """Of every inspector, also of one that does not look. A subclass gives the fixture *make*."""
+    """For every inspector, also one that does not look inside. A subclass gives the fixture *make*."""
 
     def test_nothing_at_all_is_an_empty_archive(self, make: MakeInspector) -> None:
-        """No block, or only empty ones, is told apart from damage."""
+        """No block, or only empty ones, is not called damage."""
         for blocks in ([], [b""], [b"", b""]):
             with pytest.raises(EmptyArchive):
                 looked_at(make(), *blocks)
 
     @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
     def test_any_kind_of_block_will_do(self, make: MakeInspector, kind: Callable[[bytes], Block]) -> None:
-        """Bytes, byte arrays and views are taken alike."""
+        """bytes, bytearray and memoryview give the same result."""
         whole = FATES["whole"]
         contents = looked_at(make(), *(kind(whole[at : at + MIB]) for at in range(0, len(whole), MIB)))
 
         assert contents is None or contents.members == 2
 
     def test_an_inspection_may_pause(self, make: MakeInspector) -> None:
-        """Wherever it stands; and holds no thread meanwhile."""
+        """At any position; and it holds no thread meanwhile."""
         before = set(threading.enumerate())
         whole = FATES["whole"]
         with make().start() as inspection:
@@ -156,12 +156,12 @@ class InspectorContract:
         assert contents is None or contents == looked_at(make(), whole)
 
     def test_every_member_is_recorded_or_none(self, make: MakeInspector) -> None:
-        """Who does not look has nothing to tell."""
+        """An inspector that does not look inside records no member."""
         found, records = recorded(make(), FATES["whole"])
         assert len(records) == (0 if found is None else 2)
 
     def test_no_thread_is_left_after_finish(self, make: MakeInspector) -> None:
-        """A finished inspection has ended all it began."""
+        """A finished inspection has ended all its threads."""
         before = set(threading.enumerate())
         with make().start() as inspection:
             inspection.feed(FATES["whole"])
@@ -188,13 +188,13 @@ class InspectorContract:
 
 
 class LookingInspectorContract(InspectorContract):
-    """Of every inspector that looks."""
+    """For every inspector that looks inside."""
 
     # -- whole archives ------------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("name", WHOLE)
     def test_a_whole_tar_is_accepted_and_its_members_are_counted(self, make: MakeInspector, name: str) -> None:
-        """Every dialect of tar that GNU tar extracts is whole, with as many members as it holds."""
+        """Every dialect of tar that GNU tar extracts is whole, with the right number of members."""
         members, tar = WHOLE[name]
 
         contents = inspect(make(), gz(tar))
@@ -203,7 +203,7 @@ class LookingInspectorContract(InspectorContract):
 
     @pytest.mark.parametrize("seed", range(30))
     def test_members_counted_are_members_listed(self, make: MakeInspector, tmp_path: Path, seed: int) -> None:
-        """For a random tree in any format, as many members are counted as GNU tar lists."""
+        """For a random tree in any format, the count equals GNU tar's list."""
         root = tmp_path / "tree"
         tars.write_tree(root, seed)
         format = FORMATS[seed % 3]
@@ -230,7 +230,7 @@ class LookingInspectorContract(InspectorContract):
 
     @pytest.mark.parametrize("version", ["0.0", "0.1", "1.0"])
     def test_every_sparse_version_of_pax_is_read(self, make: MakeInspector, tmp_path: Path, version: str) -> None:
-        """Files with holes are stepped over right in each encoding, however many holes they have."""
+        """Files with holes are skipped correctly in each encoding, however many holes they have."""
         with (tmp_path / "holes").open("wb") as file:
             for number in range(200):
                 file.seek(number * 16_384)
@@ -243,7 +243,7 @@ class LookingInspectorContract(InspectorContract):
         assert contents.members == 2
 
     def test_old_sparse_maps_with_extension_headers_are_read(self, make: MakeInspector, tmp_path: Path) -> None:
-        """A map of 200 regions needs ten extension blocks, which are not data and not members."""
+        """A map of 200 regions needs ten extension blocks, which are neither data nor members."""
         with (tmp_path / "holes").open("wb") as file:
             for number in range(200):
                 file.seek(number * 16_384)
@@ -273,12 +273,12 @@ class LookingInspectorContract(InspectorContract):
 
     @pytest.mark.parametrize("format", ["gnu", "posix"])
     def test_a_dump_of_changes_has_unchanged_names(self, make: MakeInspector, tmp_path: Path, format: str) -> None:
-        """As a full one has not, though it is incremental, too."""
+        """A full dump has none, though it is incremental, too."""
         root = tmp_path / "tree"
         tars.write_tree(root, 7)
         options = ["--create", "--file=-", f"--format={format}", f"--listed-incremental={tmp_path / 'snapshot'}"]
         full = inspect(make(), gz(gnu_tar(*options, "-C", tmp_path, "tree")))
-        # A file is taken for changed while it is as young as the dump before it, so there may have to be several dumps.
+        # tar takes a file as changed while it is as young as the dump before, so several dumps may be needed.
         while not (changes := inspect(make(), gz(gnu_tar(*options, "-C", tmp_path, "tree")))).has_unchanged:
             pass
 
@@ -288,7 +288,7 @@ class LookingInspectorContract(InspectorContract):
 
     @pytest.mark.parametrize("padding", [0, 1, 100])
     def test_what_follows_the_end_is_told(self, make: MakeInspector, padding: int) -> None:
-        """Another archive, as cat makes it, or anything else; its members are not counted."""
+        """Another archive, as appended by cat, or anything else; its members are not counted."""
         one, other = member(b"a") + END + bytes(512 * padding), member(b"b", b"content") + END
 
         assert inspect(make(), gz(one)).after_end is None
@@ -298,13 +298,13 @@ class LookingInspectorContract(InspectorContract):
         assert (dirt.members, dirt.after_end) == (1, AfterEnd(4, is_tar=False))
 
     def test_roots_are_text(self, make: MakeInspector) -> None:
-        """Whatever bytes they are."""
+        """For any bytes."""
         contents = inspect(make(), gz(member(b"\xc3\xa4/a") + member(b"\xe4/a") + member(b"/etc/a") + END))
 
         assert contents.roots == ("ä", "\\xe4", "/")
 
     def test_a_root_is_one_however_it_is_spelt(self, make: MakeInspector) -> None:
-        """Where the directory itself is a member everything begins there."""
+        """If the directory itself is a member, everything begins there."""
         spelt = inspect(make(), gz(member(b"./src/a") + member(b"src/b") + member(b".//etc/c") + END))
         itself = inspect(make(), gz(member(b"./", type=b"5") + member(b"./src/a") + member(b"./etc/c") + END))
 
@@ -313,7 +313,7 @@ class LookingInspectorContract(InspectorContract):
 
     @pytest.mark.parametrize("fate", FATES)
     def test_members_are_recorded_however_blocks_are_cut(self, make: MakeInspector, fate: str) -> None:
-        """In order, whichever thread looks at them; up to where something is wrong, and without changing what it is."""
+        """In order, from any thread; up to an error, and without changing the error."""
         content = FATES[fate]
         expected = recorded(make(), content)
 
@@ -326,7 +326,7 @@ class LookingInspectorContract(InspectorContract):
             ]
 
     def test_a_volume_label_is_no_member(self, make: MakeInspector, tmp_path: Path) -> None:
-        """A label names the archive; it does not make one more member of it."""
+        """A label names the archive; it is not one more member."""
         (tmp_path / "file").write_bytes(b"file")
 
         found = [
@@ -338,14 +338,14 @@ class LookingInspectorContract(InspectorContract):
 
     @pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
     def test_every_format_of_python_is_read(self, make: MakeInspector, format: int) -> None:
-        """What `tarfile` writes is whole, too."""
+        """The output of `tarfile` is whole, too."""
         contents = inspect(make(), gz(tars.with_tarfile(format)))
 
         assert contents.members == 6
         assert contents.newest_member == datetime.fromtimestamp(1_600_000_000, UTC)
 
     def test_the_newest_member_is_told_to_the_second(self, make: MakeInspector) -> None:
-        """A pax time takes the place of the header's, later headers do not hide an earlier, newer one."""
+        """A pax time replaces the header's, and an older member does not hide an earlier, newer one."""
         tar = (
             member(mtime=1_000)
             + pax({b"mtime": b"5000.999"})
@@ -362,7 +362,7 @@ class LookingInspectorContract(InspectorContract):
         assert contents.newest_member == datetime.fromtimestamp(5_000, UTC)
 
     def test_times_before_1970_are_times(self, make: MakeInspector) -> None:
-        """The second that -1.5 lies in begins at -2."""
+        """-1.5 lies in the second that begins at -2."""
         contents = inspect(make(), gz(pax({b"mtime": b"-1.5"}) + member() + header(mtime=tars.base256(-9)) + END))
 
         assert contents.newest_member == datetime.fromtimestamp(-2, UTC)
@@ -385,14 +385,14 @@ class LookingInspectorContract(InspectorContract):
         "content", [b"x", b"PK\3\4", bytes(1000), b"\x1fx", b"\x1f\x8b\7" + bytes(50), b"\n" + gz(END)]
     )
     def test_what_does_not_begin_as_gzip_is_not_a_gzip(self, make: MakeInspector, content: bytes) -> None:
-        """The first bytes decide, however few there are."""
+        """The first bytes decide, however few they are."""
         with pytest.raises(NotAGzip) as caught:
             inspect(make(), content)
 
         assert caught.value.offset == 0
 
     def test_a_gzip_cut_anywhere_is_damaged(self, make: MakeInspector) -> None:
-        """Every proper beginning of an archive is refused, and the length is told."""
+        """Every proper beginning of an archive is refused, and the error has the length."""
         content = gzip_member(member() + END, extra=b"ab", name=b"n", comment=b"c", header_crc=True)
         for stop in range(1, len(content)):
             with pytest.raises(GzipDamaged) as caught:
@@ -401,7 +401,7 @@ class LookingInspectorContract(InspectorContract):
             assert (caught.value.offset, caught.value.reason) == (stop, "cut short")
 
     def test_a_second_gzip_member_cut_anywhere_is_damaged(self, make: MakeInspector) -> None:
-        """A beginning of a member behind a whole one is not padding."""
+        """The beginning of a second member is not padding."""
         first, second = gz(member()), gz(member() + END)
         for stop in range(1, len(second)):
             with pytest.raises(GzipDamaged, match="cut short"):
@@ -425,7 +425,7 @@ class LookingInspectorContract(InspectorContract):
         ],
     )
     def test_damage_to_the_gzip_is_named(self, make: MakeInspector, content: bytes, reason: str) -> None:
-        """Each way in which gzip can be wrong has its own reason."""
+        """Each kind of damage has its own reason."""
         with pytest.raises(GzipDamaged) as caught:
             inspect(make(), content)
 
@@ -456,7 +456,7 @@ class LookingInspectorContract(InspectorContract):
         ],
     )
     def test_every_field_of_a_gzip_header_is_read(self, make: MakeInspector, fields: dict[str, bytes]) -> None:
-        """Optional fields of any length do not disturb what follows."""
+        """Optional fields of any length do not disturb the rest."""
         contents = inspect(make(), gzip_member(member() + END, **fields) * 2)  # type: ignore[arg-type]  # one row per keyword
 
         assert contents.members == 1
@@ -474,7 +474,7 @@ class LookingInspectorContract(InspectorContract):
     @given(flip=st.integers(0, 8 * 1400 - 1))
     @settings(INHERITED, max_examples=150)
     def test_a_flipped_bit_is_found_or_harmless(self, make: MakeInspector, flip: int) -> None:
-        """One wrong bit either is in a field without meaning, or the archive is refused as damaged gzip."""
+        """One wrong bit is either in a field without meaning, or the archive is refused as damaged gzip."""
         rng = random.Random(3)
         content = bytearray(gz(member(content=rng.randbytes(900)) + member(b"other", b"o" * 9_000) + END))
         place = flip // 8 % len(content)
@@ -505,7 +505,7 @@ class LookingInspectorContract(InspectorContract):
         assert 0 <= caught.value.offset <= len(BROKEN[name])
 
     def test_a_tar_cut_at_any_block_is_not_whole(self, make: MakeInspector) -> None:
-        """Right between two members, too: what tar itself accepts is still a loss."""
+        """Also exactly between two members: tar accepts that, but it is still a loss."""
         for name in ("sparse with extensions", "long name and link", "pax size and long name", "global pax first"):
             tar = WHOLE[name][1].removesuffix(END)
             for stop in range(0, len(tar) + 1, 512):
@@ -526,7 +526,7 @@ class LookingInspectorContract(InspectorContract):
         assert isinstance(found, Contents) == (stop >= len(body) + 512)
 
     def test_damage_to_the_gzip_is_said_before_damage_to_the_tar(self, make: MakeInspector) -> None:
-        """Garbage from a damaged gzip member is not called a bad tar."""
+        """Garbage from a damaged gzip member is not reported as a bad tar."""
         garbage = NOISE[: 2 * MIB]
         for content in (
             gzip_member(garbage, crc_error=1),
@@ -570,7 +570,7 @@ class LookingInspectorContract(InspectorContract):
     def test_what_exceeds_a_limit_expands_too_far(
         self, make: MakeInspector, limits: dict[str, int], tar: bytes
     ) -> None:
-        """The limit is named; one more is allowed and the same archive passes."""
+        """The error names the limit; with a limit one higher, the same archive passes."""
         with pytest.raises(ExpandsTooFar) as caught:
             inspect(make(**limits), gz(tar))
 
@@ -598,7 +598,7 @@ class LookingInspectorContract(InspectorContract):
     def test_memory_stays_small_whatever_comes(
         self, make: MakeInspector, name: str, content: bytes, expected: type[TarkeepError] | None
     ) -> None:
-        """However far an archive expands, a few MiB suffice for looking at it."""
+        """However far an archive expands, a few MiB suffice to inspect it."""
         blocks = [memoryview(content)[at : at + MIB] for at in range(0, len(content), MIB)]
         tracemalloc.start()
         try:
@@ -616,7 +616,7 @@ class LookingInspectorContract(InspectorContract):
     def test_large_archives_meet_their_fate(
         self, make: MakeInspector, fate: str, expected: type[TarkeepError] | None
     ) -> None:
-        """What takes more than one thread and chunk to look at is judged like what does not."""
+        """Archives that take several threads and chunks are judged like small ones."""
         found = verdict(make(), FATES[fate])
 
         assert fate != "not to be inflated" or "is invalid" in str(found)
@@ -628,7 +628,7 @@ class LookingInspectorContract(InspectorContract):
     def test_the_verdict_does_not_depend_on_the_cut_of_blocks(
         self, make: MakeInspector, fate: str, places: list[int]
     ) -> None:
-        """However an archive is cut into blocks, what is said of it is the same to the letter."""
+        """However an archive is cut into blocks, the verdict is the same to the letter."""
         content = FATES[fate]
 
         assert verdict(make(), *cut_at(content, places)) == verdict(make(), content)
@@ -642,7 +642,7 @@ class LookingInspectorContract(InspectorContract):
         assert verdict(make(), *single) == verdict(make(), content)
 
     def test_an_inspection_that_failed_stays_failed(self, make: MakeInspector) -> None:
-        """After an error each call raises it again, and feeding on does not block."""
+        """After an error every call raises it again, and feeding more does not block."""
         damaged = gz(member() + END) + b"x" * MIB
         with make().start() as inspection:
 
@@ -660,7 +660,7 @@ class LookingInspectorContract(InspectorContract):
         assert str(first.value) == str(second.value) == str(third.value)
 
     def test_inspections_do_not_disturb_each_other(self, make: MakeInspector) -> None:
-        """Two inspections of one inspector, fed in turns, know nothing of each other."""
+        """Two inspections of one inspector, fed in turns, are independent."""
         inspector = make()
         plain, dump = LARGE, header(b"d/", type=b"D") + LARGE
         with inspector.start() as one, inspector.start() as other:
@@ -674,7 +674,7 @@ class LookingInspectorContract(InspectorContract):
         assert [contents.kind for contents in found if contents] == [Kind.PLAIN, Kind.INCREMENTAL]
 
     def test_a_huge_dumpdir_in_pax_is_recognised(self, make: MakeInspector) -> None:
-        """A record of more than a MiB tells the kind without being held."""
+        """A record of more than 1 MiB tells the kind without being held in memory."""
         contents = inspect(make(), gz(pax(HUGE_RECORD) + header(b"d/", type=b"5") + END))
 
         assert contents.kind is Kind.INCREMENTAL

@@ -35,12 +35,12 @@ def comes_back_in_order(sorter: InventorySorter, given: list[InventoryEntry]) ->
 
 
 class InventorySorterContract:
-    """A subclass gives the fixture *sorter*, which holds a MiB of entries at most."""
+    """A subclass gives the fixture *sorter*, which holds at most 1 MiB of entries in memory."""
 
     @INHERITED
     @given(st.lists(entries, max_size=60))
     def test_entries_come_back_in_order(self, sorter: InventorySorter, given: list[InventoryEntry]) -> None:
-        """Whole, by type and by name; equal places as they came."""
+        """Completely, by type and by name; the sort is stable."""
         assert comes_back_in_order(sorter, given)
 
     def test_entries_are_read_on_entering(self, sorter: InventorySorter) -> None:
@@ -58,7 +58,7 @@ class InventorySorterContract:
             assert read == ["b", "a"]
 
     def test_any_number_is_held_in_bounded_memory(self, sorter: InventorySorter) -> None:
-        """Also while they are read again."""
+        """Also while they are read back."""
 
         def many() -> Iterator[InventoryEntry]:
             for number in range(20_000):
@@ -75,7 +75,7 @@ class InventorySorterContract:
         assert most < 8 * MIB  # of 20 MiB of names
 
     def test_what_the_entries_raise_comes_through_and_leaves_nothing(self, sorter: InventorySorter) -> None:
-        """As where the client went away."""
+        """As after the client disconnected."""
         before = open_files()
 
         def cut_off() -> Iterator[InventoryEntry]:

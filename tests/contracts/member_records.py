@@ -1,7 +1,7 @@
 """
 What every `MemberRecords` promises.
 
-A test module runs the contract for an adapter by subclassing it with a fixture ``door``: the records, and a way to have
+A test module runs the contract for an adapter by subclassing it with a fixture ``door``: the records, and a way to make
 them fail.
 """
 
@@ -32,23 +32,23 @@ ONE, OTHER = "1" * 64, "a" * 64
 
 
 class RecordsDoor(Protocol):
-    """What the contract needs besides the records: what may be done behind their back."""
+    """What the contract needs in addition to the records: back doors."""
 
     @property
     def records(self) -> MemberRecords: ...
 
     def is_empty(self) -> bool:
-        """Whether nothing is held, published or not."""
+        """Whether it holds no records, published or not."""
 
     def open_files(self) -> int:
-        """How many files of records this process holds open."""
+        """The number of record files that this process has open."""
 
     def crash(self) -> None:
-        """End the process that writes, with writers open, and begin the next one."""
+        """End the writing process, with writers open, and begin the next one."""
 
 
 def some(count: int, seed: int = 1, *, directories: float = 0.3, blocks: int = 3) -> list[MemberRecord]:
-    """Records of so many members, of up to *blocks* blocks each, some of them directories'."""
+    """Records of *count* members, of up to *blocks* blocks each, some of them directories."""
     rng = random.Random(seed)
     at = 0
     records = []
@@ -60,7 +60,7 @@ def some(count: int, seed: int = 1, *, directories: float = 0.3, blocks: int = 3
 
 
 def listed(count: int) -> list[MemberRecord]:
-    """Records of so many members: directories with a listing, hard links and files."""
+    """Records of *count* members: directories with a listing, hard links and files."""
     found = []
     for number in range(count):
         name = b"d%d" % (number // 7)
@@ -75,7 +75,7 @@ def listed(count: int) -> list[MemberRecord]:
 
 def night(number: int, count: int = 100) -> list[MemberRecord]:
     """
-    Records of so many directories with names that do not compress; a few change from night to night, appear and go.
+    Records of *count* directories with names that do not compress; a few change from night to night, appear and go.
     """
     found: list[MemberRecord] = []
     for place in range(count):
@@ -100,7 +100,7 @@ _PATHS = [b"r", b"s", b"r/a", b"r/b", b"r/c", b"r/d", b"r/d/a", b"s/a", b"a", b"
 
 
 def odd(rng: random.Random, count: int) -> list[MemberRecord]:
-    """Directories with and without listings, files and links of a few paths, some several times, in any order."""
+    """Directories with and without listings, files and links of a few paths, some repeated, in any order."""
     found = []
     for _ in range(count):
         path, kind = rng.choice(_PATHS), rng.choice((b"D", b"D", b"5", b"0", b"0", b"1"))
@@ -132,7 +132,7 @@ def flat(found: Iterable[MemberColumns]) -> list[tuple[int, int, bytes, bytes, i
 
 
 def told(table: NameTable) -> list[tuple[int, int, bytes, bytes, int]]:
-    """What *table* tells of every member, in the order of the tar."""
+    """What *table* has of every member, in the order of the tar."""
     files = table.files
     targets = dict(files.links(range(len(files))))
     paths = [
@@ -160,7 +160,7 @@ def publish(records: MemberRecords, sha256: str, written: Sequence[MemberRecord]
 class MemberRecordsContract:
     @pytest.mark.parametrize("count", [0, 1, 2, 500, 4_000])
     def test_what_is_published_is_read_in_the_order_of_the_tar(self, door: RecordsDoor, count: int) -> None:
-        """However directories and files are mixed, and however many there are."""
+        """For any mixture and any number of directories and files."""
         written = some(count)
         publish(door.records, ONE, written)
 
@@ -168,7 +168,7 @@ class MemberRecordsContract:
 
     @pytest.mark.parametrize("count", [0, 1, 500, 4_000])
     def test_directories_can_be_read_alone(self, door: RecordsDoor, count: int) -> None:
-        """In the order of the tar, without the others."""
+        """In the order of the tar, without other members."""
         written = some(count, directories=0.5)
         publish(door.records, ONE, written)
 
@@ -178,7 +178,7 @@ class MemberRecordsContract:
 
     @pytest.mark.parametrize("directories_only", [False, True])
     def test_reading_may_begin_in_the_middle(self, door: RecordsDoor, directories_only: bool) -> None:
-        """At a record, between two, and behind the last."""
+        """At a record, between two, and after the last."""
         written = some(4_000)
         publish(door.records, ONE, written)
 
@@ -188,7 +188,7 @@ class MemberRecordsContract:
             assert found == [record for record in wanted if record.is_directory or not directories_only]
 
     def test_single_records_are_found_by_their_places(self, door: RecordsDoor) -> None:
-        """In order; a place where none stands brings none."""
+        """In order; positions without a record are skipped."""
         written = some(4_000)
         publish(door.records, ONE, written)
         rng = random.Random(3)
@@ -202,7 +202,7 @@ class MemberRecordsContract:
             door.records.at(OTHER, [0])
 
     def test_fits_go_with_the_records(self, door: RecordsDoor) -> None:
-        """The last that were kept with an archive count; they are gone when its records are forgotten."""
+        """The last ones kept count; they are forgotten with the records of the archive."""
         paths = (b"a/b", b"\xff\n'")
         contradicts = Compatibility(
             Agreement.CONTRADICTS, 3, paths, False, Renamed.IN_VAIN, True, 4, paths[:1], 5, paths[1:], b"a/\xff"
@@ -234,7 +234,7 @@ class MemberRecordsContract:
 
     @pytest.mark.parametrize("seed", range(40))
     def test_one_path_is_found_as_by_reading_everything(self, door: RecordsDoor, seed: int) -> None:
-        """Its last member and what its directory says of it, whatever stands in the archive how often."""
+        """Its last member and what its directory lists, for any number of repetitions in the archive."""
         rng = random.Random(seed)
         base, child = odd(rng, 60), odd(rng, 60)
         kept = {name: header(name, 0) for name in (b"same/1", b"same/2")}
@@ -255,7 +255,7 @@ class MemberRecordsContract:
                 assert read.renames == tuple(table.renames)
 
     def test_where_an_archive_goes_is_told_again(self, door: RecordsDoor) -> None:
-        """The same at every call, and at none where nothing was published."""
+        """The same at every call, and an error if nothing was published."""
         publish(door.records, ONE, listed(20))
 
         assert door.records.footprint(ONE) == footprint_of(listed(20)) == door.records.footprint(ONE)
@@ -266,7 +266,7 @@ class MemberRecordsContract:
         assert door.is_empty()
 
     def test_a_member_that_cannot_be_read_has_its_records_all_the_same(self, door: RecordsDoor) -> None:
-        """Who asks for names is told which it is."""
+        """A query for names raises an error that names it."""
         unreadable = MemberRecord(1 << 20, bytes(40), False)
         written = [*listed(5), unreadable, MemberRecord(2 << 20, listed(1)[0].headers, True)]
         publish(door.records, ONE, written)
@@ -277,7 +277,7 @@ class MemberRecordsContract:
 
     @pytest.mark.parametrize("directories", [0.0, 1.0])
     def test_one_sort_alone_will_do(self, door: RecordsDoor, directories: float) -> None:
-        """An archive without a directory, and one without anything else."""
+        """An archive without directories, and one with only directories."""
         written = some(300, directories=directories)
         publish(door.records, ONE, written)
 
@@ -292,18 +292,18 @@ class MemberRecordsContract:
         assert list(door.records.read(ONE)) == written
 
     def test_what_was_never_published_is_missing_at_the_call(self, door: RecordsDoor) -> None:
-        """Not at the first record, which a caller may ask for too late to do something else."""
+        """Not at the first record, which may be too late for a caller to do something else."""
         with pytest.raises(RecordsMissing):
             door.records.read(ONE)
 
     @pytest.mark.parametrize("name", ["", "..", "../../tarkeep.json", "A" * 64, "1" * 63, "1" * 64 + "\n", "1/" * 32])
     def test_what_is_no_digest_is_missing(self, door: RecordsDoor, name: str) -> None:
-        """Nothing is looked for under it."""
+        """No file is looked for under it."""
         with pytest.raises(RecordsMissing):
             door.records.read(name)
 
     def test_records_are_those_of_their_archive(self, door: RecordsDoor) -> None:
-        """Two archives do not get into each other's way, even while both are written."""
+        """Two archives do not disturb each other, even while both are written."""
         with door.records.begin() as one, door.records.begin() as other:
             for record, its in zip(some(400, 1), some(400, 2), strict=True):
                 one.write([record])
@@ -314,7 +314,7 @@ class MemberRecordsContract:
         assert (list(door.records.read(ONE)), list(door.records.read(OTHER))) == (some(400, 1), some(400, 2))
 
     def test_records_of_one_archive_may_be_published_twice(self, door: RecordsDoor) -> None:
-        """Two who missed the same made the same; who reads meanwhile is not disturbed."""
+        """Two callers that missed the same records made the same; a reader meanwhile is not disturbed."""
         publish(door.records, ONE, some(4_000))
         reading = door.records.read(ONE)
         first = next(reading)
@@ -324,7 +324,7 @@ class MemberRecordsContract:
         assert [first, *reading] == list(door.records.read(ONE)) == some(4_000)
 
     def test_what_is_not_published_is_dropped(self, door: RecordsDoor) -> None:
-        """An archive that is refused leaves no records."""
+        """A refused archive leaves no records."""
         for count in (0, 1, 4_000):
             with door.records.begin() as writer:
                 writer.write(some(count))
@@ -332,7 +332,7 @@ class MemberRecordsContract:
         assert door.is_empty()
 
     def test_removed_records_are_missing(self, door: RecordsDoor) -> None:
-        """Removing what is not there is no error; who reads already may go on."""
+        """Removing missing records is no error; a reader may continue."""
         publish(door.records, ONE, some(4_000))
         reading = door.records.read(ONE)
         next(reading)
@@ -346,7 +346,7 @@ class MemberRecordsContract:
         assert door.is_empty()
 
     def test_a_crash_leaves_nothing_that_reads_as_complete(self, door: RecordsDoor) -> None:
-        """What was on its way is gone after a sweep, what was published is still there or missing."""
+        """Unpublished records are gone after a sweep; published ones are still there or missing."""
         publish(door.records, ONE, some(10))
         writer = door.records.begin()
         writer.write(some(4_000, 2))
@@ -355,11 +355,11 @@ class MemberRecordsContract:
         door.records.sweep()
         door.records.remove(ONE)
 
-        with writer:  # which lives on in this process
+        with writer:  # it lives on in this process
             assert door.is_empty()
 
     def test_a_sweep_leaves_open_writers_alone(self, door: RecordsDoor) -> None:
-        """It runs at the start, and may run while archives arrive."""
+        """A sweep runs at the start, possibly while archives arrive."""
         with door.records.begin() as writer:
             writer.write(some(4_000))
             door.records.sweep()
@@ -368,7 +368,7 @@ class MemberRecordsContract:
         assert list(door.records.read(ONE)) == some(4_000)
 
     def test_reading_may_be_broken_off(self, door: RecordsDoor) -> None:
-        """Who has seen enough just stops; nothing stays open."""
+        """A reader may simply stop; no file stays open."""
         publish(door.records, ONE, some(4_000))
 
         for count in (0, 1, 2_000):

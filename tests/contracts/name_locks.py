@@ -23,19 +23,19 @@ class NameLocksContract:
     """A subclass gives the fixture *names*."""
 
     def test_a_held_identity_is_refused(self, names: NameLocks) -> None:
-        """Who comes second is told, and what it wanted."""
+        """The second caller gets an error that names the identity."""
         with names.hold(ID, AT_ONCE), pytest.raises(ReceiveInProgress) as caught, names.hold(ID, AT_ONCE):
             pass
 
         assert caught.value.id == ID
 
     def test_other_identities_are_free(self, names: NameLocks) -> None:
-        """One name waits for no other."""
+        """One name never waits for another."""
         with names.hold(ID, AT_ONCE), names.hold(OTHER, AT_ONCE):
             pass
 
     def test_it_is_free_again_afterwards(self, names: NameLocks) -> None:
-        """Also when what was done with it failed."""
+        """Even if the work failed."""
         with pytest.raises(ValueError, match="failed"), names.hold(ID, AT_ONCE):
             raise ValueError("failed")
 
@@ -43,11 +43,11 @@ class NameLocksContract:
             pass
 
     def test_who_waits_gets_its_turn(self, names: NameLocks) -> None:
-        """Eight at once: each holds it alone, and all come to hold it."""
+        """Eight threads at once: each holds it alone, and all get it."""
         assert each_holds_alone(lambda _number: names.hold(ID, LONG))
 
     def test_a_profile_is_held_alone_beside_its_identities(self, names: NameLocks) -> None:
-        """Eight at once, each of which holds an identity of it; another profile is free meanwhile."""
+        """Eight threads at once, each holding an identity of the profile; another profile is free meanwhile."""
 
         @contextmanager
         def held(number: int) -> Iterator[None]:
@@ -58,7 +58,7 @@ class NameLocksContract:
         assert each_holds_alone(held)
 
     def test_a_profile_is_free_again_afterwards(self, names: NameLocks) -> None:
-        """Also when what was done with it failed."""
+        """Even if the work failed."""
         with pytest.raises(ValueError, match="failed"), names.hold_profile("document"):
             raise ValueError("failed")
 

@@ -16,23 +16,23 @@ OTHER = ArchiveId("laptop", BackupType.INC, "b.tar.gz")
 
 
 class NotifierDoor(Protocol):
-    """A notifier, and what has come of what it told."""
+    """A notifier, and the notices that it delivered."""
 
     @property
     def notifier(self) -> Notifier: ...
 
     def told(self) -> list[str]:
-        """A text for each thing, in their order, as far as they have come through."""
+        """A text for each delivered notice, in order."""
 
     def break_down(self) -> None:
-        """Let nothing come through any more, if that can happen."""
+        """Make every delivery fail, if that is possible."""
 
 
 class NotifierContract:
     """A subclass gives the fixture *door*."""
 
     def test_each_thing_is_told_with_its_archive(self, door: NotifierDoor) -> None:
-        """In the order in which they were found, and the same again if it is found again."""
+        """In the order in which they were sent, including repetitions."""
         door.notifier.damaged(ONE, "bytes of it are wrong")
         door.notifier.damaged(OTHER, "its snapshot file is lost")
         door.notifier.whole(ONE)
@@ -51,13 +51,13 @@ class NotifierContract:
     @INHERITED
     @given(st.text(st.characters()))
     def test_nothing_that_is_told_is_too_odd(self, door: NotifierDoor, what: str) -> None:
-        """It comes through as one thing, lines, controls and halves of characters in it or not."""
+        """It is delivered as one notice, even with line breaks, control characters and lone surrogates."""
         before = len(door.told())
         door.notifier.damaged(ONE, what)
         assert len(door.told()) == before + 1
 
     def test_nothing_is_raised_where_nothing_comes_through(self, door: NotifierDoor) -> None:
-        """Whoever found the damage goes on with what he was asked for."""
+        """The caller that found the damage continues its work."""
         door.break_down()
         door.notifier.damaged(ONE, "bytes of it are wrong")
         door.notifier.whole(ONE)

@@ -19,13 +19,13 @@ NOISE = random.Random(1).randbytes(1000 * KIB)
 
 
 class ScratchDoor(Protocol):
-    """A scratch, and what can be seen of it from outside."""
+    """A scratch, and its files as seen from outside."""
 
     @property
     def scratch(self) -> Scratch: ...
 
     def names(self) -> list[str]:
-        """What a crash at this moment would leave behind."""
+        """The names of files that a crash at this moment would leave."""
 
 
 class ScratchContract:
@@ -36,7 +36,7 @@ class ScratchContract:
         st.lists(st.tuples(st.integers(0, 150 * KIB), st.integers(0, 900 * KIB), st.integers(0, 300 * KIB)), max_size=6)
     )
     def test_what_was_appended_is_read_anywhere(self, door: ScratchDoor, steps: list[tuple[int, int, int]]) -> None:
-        """While it grows, from wherever, as far as there is something; and it is no more than was appended."""
+        """While it grows, from any position up to the end; and it holds exactly what was appended."""
         expected = b""
         with door.scratch.file() as file:
             assert file.size_bytes == 0
@@ -51,7 +51,7 @@ class ScratchContract:
             assert file.read(0, len(expected) + 1) == expected
 
     def test_files_are_apart(self, door: ScratchDoor) -> None:
-        """Also when their bytes are taken turn and turn about."""
+        """Even if they are appended and read alternately."""
         with door.scratch.file() as one, door.scratch.file() as other:
             for at in range(0, 400 * KIB, 100 * KIB):
                 one.append(NOISE[at : at + 100 * KIB])
@@ -60,7 +60,7 @@ class ScratchContract:
             assert other.read(0, 400 * KIB) == NOISE[500 * KIB : 900 * KIB]
 
     def test_what_is_appended_may_be_changed_afterwards(self, door: ScratchDoor) -> None:
-        """The file has the bytes that were given, whatever becomes of their place."""
+        """The file keeps the bytes as given, even if the buffer changes later."""
         block = bytearray(b"first")
         with door.scratch.file() as file:
             file.append(block)
@@ -69,7 +69,7 @@ class ScratchContract:
 
     @pytest.mark.parametrize("size", [1, 900 * KIB])
     def test_nothing_is_left_of_it(self, door: ScratchDoor, size: int) -> None:
-        """It has no name that a crash could leave, and nothing is open once it was left, by an error too."""
+        """It has no name that a crash could leave, and no file is open after leaving, even after an error."""
         before = open_files()
 
         def fail() -> None:
@@ -83,7 +83,7 @@ class ScratchContract:
         assert (door.names(), open_files()) == ([], before)
 
     def test_a_file_that_nobody_left_ends_with_the_process(self, door: ScratchDoor) -> None:
-        """Which may be killed at any time."""
+        """The process may be killed at any time."""
         child = os.fork()
         if child == 0:
             door.scratch.file().append(NOISE)

@@ -1,4 +1,4 @@
-"""Both stores of sums keep the contract; and what is the files' alone."""
+"""Both stores of sums keep the contract; and tests of the file store alone."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class _MemoryDoor:
     sums: MemorySums
 
     def reopen(self) -> None:
-        """It ends with the process; there is no next one."""
+        """Sums in memory end with the process; there is no next one."""
 
     def fill_up(self) -> None:
-        """Memory takes everything."""
+        """Memory never refuses a write."""
 
     def is_clean(self) -> bool:
         return True
@@ -62,7 +62,7 @@ def folder(tmp_path: Path) -> SumsFolder:
 
 
 def test_a_damaged_file_is_as_good_as_none(folder: SumsFolder) -> None:
-    """Whichever bit was flipped, wherever it was cut, whatever was appended; it is never taken for other sums."""
+    """For any flipped bit, cut or addition; it is never taken for other sums."""
     folder.put(ONE, some(3))
     (file,) = (folder.folder / ONE[:2]).iterdir()
     whole = file.read_bytes()
@@ -78,7 +78,7 @@ def test_a_damaged_file_is_as_good_as_none(folder: SumsFolder) -> None:
 
 
 def test_the_file_of_another_archive_is_none(folder: SumsFolder) -> None:
-    """Somebody copied it; it says whose it is. Neither is a pipe, a folder or a link, and nobody waits for one."""
+    """A file names its archive, so a copy is ignored. So is a pipe, a folder or a link, and no reader waits for one."""
     folder.put(ONE, some(3))
     (file,) = (folder.folder / ONE[:2]).iterdir()
     (folder.folder / OTHER[:2]).mkdir()
@@ -94,7 +94,7 @@ def test_the_file_of_another_archive_is_none(folder: SumsFolder) -> None:
 
 
 def test_what_a_crash_left_is_swept(folder: SumsFolder) -> None:
-    """And what is whole stays."""
+    """And whole files stay."""
     folder.put(ONE, some(3))
     (folder.folder / "id.part").write_bytes(b"half")
 

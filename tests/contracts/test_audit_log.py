@@ -1,4 +1,4 @@
-"""The audit logs keep their contract; and what somebody does to the file is found."""
+"""The audit logs keep their contract; and tampering with the file is found."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def checked(folder: Path, *lines: bytes, noted: str | None = None) -> tuple[int 
 
 
 def test_whatever_is_done_to_lines_is_found_at_the_next(tmp_path: Path, lines: list[bytes]) -> None:
-    """Changed by one character, taken out, put in, put elsewhere."""
+    """Changed by one character, removed, inserted, moved."""
     assert checked(tmp_path, *lines) == (None, True)
     assert checked(tmp_path, lines[0], lines[1].replace(b"new", b"old"), *lines[2:]) == (3, True)
     assert checked(tmp_path, lines[0], *lines[2:]) == (2, True)
@@ -62,7 +62,7 @@ def test_whatever_is_done_to_lines_is_found_at_the_next(tmp_path: Path, lines: l
 
 
 def test_lines_cut_off_are_found_by_whom_noted_the_last(tmp_path: Path, lines: list[bytes]) -> None:
-    """The chain alone cannot tell."""
+    """The chain alone cannot show it."""
     noted = FileAuditLog(tmp_path).check().last
 
     assert checked(tmp_path, *lines[:3]) == (None, True)
@@ -71,7 +71,7 @@ def test_lines_cut_off_are_found_by_whom_noted_the_last(tmp_path: Path, lines: l
 
 @pytest.mark.parametrize("rest", [b"", b"\0", bytes(500)])
 def test_a_line_torn_by_a_crash_stays_and_the_next_follows_it(tmp_path: Path, lines: list[bytes], rest: bytes) -> None:
-    """At whatever byte it was cut, and whether or not the file system noted the length that it had."""
+    """At any byte of the cut, and whether or not the file system recorded the full length."""
     for length in range(1, len(lines[4]) - (not rest)):
         (tmp_path / "audit.log").write_bytes(b"".join(lines[:4]) + lines[4][:length] + rest)
         FileAuditLog(tmp_path).append(entry())
@@ -82,11 +82,11 @@ def test_a_line_torn_by_a_crash_stays_and_the_next_follows_it(tmp_path: Path, li
 
 @pytest.mark.parametrize("unsynced", [1, 2])
 def test_lost_sectors_are_torn_whatever_was_kept_around_them(tmp_path: Path, lines: list[bytes], unsynced: int) -> None:
-    """In front of a tail or of a whole line, between two parts, up to the end; and the log goes on behind them."""
+    """Before a tail or a whole line, between two parts, up to the end; and the log continues after them."""
     kept, tail, written = b"".join(lines[:3]), lines[2 + unsynced], b"".join(lines[3 : 3 + unsynced])
     seen = set()
     for first in range(0, len(lines[3]), 19):
-        # two lines whose border is lost, too: had the first its end, the second would follow one that nobody has
+        # two lines with a lost border, too: if the first were complete, the second would follow an unknown line
         for last in range(first + 2 if unsynced == 1 else len(lines[3]), len(written) + 1, 47 if first else 1):
             left = written[:first] + bytes(last - first) + written[last:]
             (tmp_path / "audit.log").write_bytes(kept + left)
@@ -101,7 +101,7 @@ def test_lost_sectors_are_torn_whatever_was_kept_around_them(tmp_path: Path, lin
 
 
 def test_nuls_hide_nothing(tmp_path: Path, lines: list[bytes]) -> None:
-    """A line before others cannot be blanked, nor lines behind a torn one be passed off as following it."""
+    """A line before others cannot be blanked, nor can lines after a torn one claim to follow it."""
     for at in range(4):
         for blanked in (b"\0" + lines[at], bytes(40) + lines[at][40:], lines[at][:40] + bytes(40) + lines[at][80:]):
             (tmp_path / "audit.log").write_bytes(b"".join([*lines[:at], blanked, *lines[at + 1 :]]))
@@ -112,7 +112,7 @@ def test_nuls_hide_nothing(tmp_path: Path, lines: list[bytes]) -> None:
 
 @pytest.mark.parametrize("byte", [b"", b" ", b"x", b"\x01", b"\t", b"\r", b"\x1f", b"\x7f"])
 def test_what_no_power_cut_leaves_is_forged(tmp_path: Path, lines: list[bytes], byte: bytes) -> None:
-    """Other bytes where NULs would be, and also NULs with other control characters; the end of the log included."""
+    """Other bytes in place of NULs, and NULs mixed with other control characters; also at the end of the log."""
     last = lines[4][:-1]
     changed = [byte * 40 + last[40:], last[:30] + byte * 30 + b'"' + last[60:]]
     if byte and byte < b" ":
@@ -125,7 +125,7 @@ def test_what_no_power_cut_leaves_is_forged(tmp_path: Path, lines: list[bytes], 
 
 
 def test_lines_are_whole_whoever_adds_at_once(tmp_path: Path) -> None:
-    """Threads of one process and other processes, which share nothing but the file."""
+    """Threads of one process and other processes, which share only the file."""
     shared = FileAuditLog(tmp_path)
     adders = [
         threading.Thread(target=lambda log=log: [log.append(entry()) for _ in range(20)])
@@ -141,7 +141,7 @@ def test_lines_are_whole_whoever_adds_at_once(tmp_path: Path) -> None:
 
 
 def test_the_log_is_its_owners_alone_and_says_who_did_what(tmp_path: Path, lines: list[bytes]) -> None:
-    """In JSON, a line for each."""
+    """In JSON, one line for each entry."""
     told = json.loads(lines[0])
 
     assert (tmp_path / "audit.log").stat().st_mode & 0o777 == 0o600
@@ -159,7 +159,7 @@ def test_the_log_is_its_owners_alone_and_says_who_did_what(tmp_path: Path, lines
     }
 
 
-# -- somebody who may write the log and has not the key ---------------------------------------------------------------
+# -- a forger who can write the log but does not have the key ---------------------------------------------------------
 
 
 def unsealed(line: bytes, **changes: object) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def unsealed(line: bytes, **changes: object) -> dict[str, Any]:
 
 
 def chained(lines: Iterable[dict[str, Any]], key: bytes | None) -> list[bytes]:
-    """The lines with a chain that fits, sealed with a *key* of the forger's own, or with none."""
+    """The lines with a valid chain, sealed with a forger's own *key*, or with none."""
     before, made = FIRST, []
     for told in lines:
         line = json.dumps(told | {"before": before}).encode()
@@ -182,7 +182,7 @@ def chained(lines: Iterable[dict[str, Any]], key: bytes | None) -> list[bytes]:
 
 
 def forgeries(lines: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
-    """What can be done to a log without its key, besides cutting its end off."""
+    """Everything that can be done to a log without its key, except cutting its end off."""
     for at, line in enumerate(lines):
         for where in range(0, len(line) - 1, 7):
             yield f"byte {where} of line {at}", [*lines[:at], flipped(line, where), *lines[at + 1 :]]
@@ -210,7 +210,7 @@ def flipped(line: bytes, where: int) -> bytes:
 
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_nothing_but_a_cut_end_goes_unseen_without_the_key(tmp_path: Path, lines: list[bytes], goes_on: bool) -> None:
-    """Also when the server, which knows nothing of it, has added a line since, and was started anew."""
+    """Also if the server, unaware of it, has added a line since, or was restarted."""
     tried = 0
     for what, forged in forgeries(lines):
         (tmp_path / "audit.log").write_bytes(b"".join(forged))
@@ -224,7 +224,7 @@ def test_nothing_but_a_cut_end_goes_unseen_without_the_key(tmp_path: Path, lines
 
 
 def test_what_a_crash_cut_is_told_from_what_somebody_changed(tmp_path: Path, lines: list[bytes]) -> None:
-    """A line cut anywhere is one that a crash may have left; anything else that is no line is not."""
+    """A line cut anywhere may come from a crash; any other invalid line does not."""
     awkward = evolve(entry('é"\\ \t\x07'), who=None, sha256=None)
     FileAuditLog(tmp_path).append(awkward)
     last = (tmp_path / "audit.log").read_bytes().splitlines()[-1]
@@ -240,7 +240,7 @@ def test_what_a_crash_cut_is_told_from_what_somebody_changed(tmp_path: Path, lin
 
 
 def test_a_cut_end_is_told_by_a_kept_head(tmp_path: Path, lines: list[bytes]) -> None:
-    """Wherever it was cut, in the middle of a line too, and whatever came since."""
+    """For a cut anywhere, also within a line, and whatever was added since."""
     heads = [line_digest(line[:-1]) for line in lines]
     for kept, head in enumerate(heads):
         (tmp_path / "audit.log").write_bytes(b"".join(lines))
@@ -256,7 +256,7 @@ def test_a_cut_end_is_told_by_a_kept_head(tmp_path: Path, lines: list[bytes]) ->
 
 
 def test_a_kept_head_fixes_the_past_against_who_has_the_key(tmp_path: Path, lines: list[bytes]) -> None:
-    """Who can write any log cannot write one with the same digest."""
+    """A forger with the key can write any log, but not one with the same digest."""
     head = FileAuditLog(tmp_path).check().last
     key = bytes.fromhex((tmp_path / "audit.key").read_text())
     forged = chained([unsealed(line, who="mallory") for line in lines], key)
@@ -280,7 +280,7 @@ def old(tmp_path: Path, lines: list[bytes]) -> list[bytes]:
 
 @pytest.mark.parametrize("by", ["begin", "append"])
 def test_an_old_log_goes_on_with_a_key(tmp_path: Path, old: list[bytes], by: str) -> None:
-    """Behind a line that says so; what is older is told to be unproven, and does not change unseen from then on."""
+    """After a line that records this; older lines are reported as unproven, and later changes to them are found."""
     before = FileAuditLog(tmp_path).check()
     assert (before.is_whole, before.unproven, before.keyed_at) == (True, 5, None)
     if by == "begin":
@@ -314,7 +314,7 @@ def strip(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_crash_while_the_key_is_made_makes_no_second_one(tmp_path: Path, old: list[bytes]) -> None:
-    """Whether the line that tells of it had come into the log or not."""
+    """Whether or not the line that records the key had reached the log."""
     FileAuditLog(tmp_path).begin(NOW)
     keyed = (tmp_path / "audit.log").read_bytes()
     for content in (b"".join(old), keyed, keyed[:-20]):
@@ -331,7 +331,7 @@ def test_a_crash_while_the_key_is_made_makes_no_second_one(tmp_path: Path, old: 
 
 
 def test_without_its_key_a_log_is_not_proven(tmp_path: Path, lines: list[bytes]) -> None:
-    """It is no sign of anything, but nobody is told that all is well; with another one nothing fits."""
+    """It is no sign of tampering, but the report does not say that all is well; with another key no line verifies."""
     (tmp_path / "audit.key").rename(tmp_path / "elsewhere.key")
     report = FileAuditLog(tmp_path).check()
     assert (report.is_whole, report.lacks_key, report.broken) == (False, True, None)
@@ -344,7 +344,7 @@ def test_without_its_key_a_log_is_not_proven(tmp_path: Path, lines: list[bytes])
 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 64, b"00" * 33])
 def test_a_key_that_is_none_is_told(tmp_path: Path, content: bytes) -> None:
-    """And not replaced."""
+    """And the key is not replaced."""
     (tmp_path / "audit.key").write_bytes(content)
 
     with pytest.raises(BackendUnavailable, match="audit key"):
@@ -355,7 +355,7 @@ def test_a_key_that_is_none_is_told(tmp_path: Path, content: bytes) -> None:
 
 
 def test_processes_that_begin_at_once_have_one_key(tmp_path: Path) -> None:
-    """Servers and commands of a new data directory, or of an old log."""
+    """Servers and commands on a new data directory, or on an old log."""
     for number in range(10):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -373,7 +373,7 @@ def test_processes_that_begin_at_once_have_one_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o666, 0o620, 0o602, 0o777])
 def test_a_key_that_others_may_write_seals_nothing(tmp_path: Path, lines: list[bytes], mode: int) -> None:
-    """Whoever can put a key in its place could make a log that verifies. It is said what to do."""
+    """A user who can replace the key could make a log that verifies. The error says what to do."""
     (tmp_path / "audit.key").chmod(mode)
 
     log = FileAuditLog(tmp_path)
@@ -389,7 +389,7 @@ def test_a_key_that_others_may_write_seals_nothing(tmp_path: Path, lines: list[b
 def test_a_key_that_all_may_read_is_told_of(
     tmp_path: Path, lines: list[bytes], caplog: pytest.LogCaptureFixture, mode: int, is_told: bool
 ) -> None:
-    """Once for each start, with the file. Its own group is perhaps how the server reads it."""
+    """Once for each start, with the file. Group permission is allowed, because the server may read it that way."""
     (tmp_path / "audit.key").chmod(mode)
 
     log = FileAuditLog(tmp_path)
@@ -403,7 +403,7 @@ def test_a_key_that_all_may_read_is_told_of(
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away")
 def test_a_key_of_another_user_is_not_used(tmp_path: Path, lines: list[bytes]) -> None:
-    """Unless the log's folder is that user's, too: then a command of root adds to the log of a server."""
+    """Unless that user also owns the log's folder: then a command of root adds to the log of a server."""
     os.chown(tmp_path / "audit.key", 65534, -1)
     with pytest.raises(BackendUnavailable, match="another user's"):
         FileAuditLog(tmp_path).begin(NOW)

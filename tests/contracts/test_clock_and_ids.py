@@ -1,4 +1,4 @@
-"""The contracts of `Clock` and `IdSource`, run for the real ones and for those of tests."""
+"""The contracts of `Clock` and `IdSource`, run for the real ones and for the test ones."""
 
 from __future__ import annotations
 

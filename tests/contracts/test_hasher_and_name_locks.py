@@ -33,7 +33,7 @@ class TestProcessNameLocks(NameLocksContract):
 
 
 def test_an_error_beside_is_raised_in_front() -> None:
-    """By the next put or by finish, and again by the one after; nobody waits for a thread that is gone."""
+    """By the next `put` or by `finish`, and again by later ones; no call waits for a thread that has ended."""
 
     def refuse(block: Block) -> None:
         raise ValueError("refused")
@@ -52,7 +52,7 @@ def test_an_error_beside_is_raised_in_front() -> None:
 
 
 def test_the_budget_is_taken_and_given_back() -> None:
-    """As many threads as it has, and no more; closing twice gives back once."""
+    """It uses exactly as many threads as the budget allows; closing twice returns them once."""
     budget = ThreadBudget(threads=2)
     sink: list[Block] = []
     first, second, third = (budget.beside(sink.append, name="idle") for _ in range(3))

@@ -1,4 +1,4 @@
-"""The contract of `Notifier`, run for the one that writes log lines and for that of tests."""
+"""The contract of `Notifier`, run for the one that writes log lines and for the test one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.assembled import Notices
 
 @frozen
 class _LogDoor:
-    """A log of its own, written as the server writes its own."""
+    """A separate log, written like the server's."""
 
     format: str
     notifier: LoggedNotices = field(factory=lambda: LoggedNotices(Log("tarkeep-tests-notices")))
@@ -50,7 +50,7 @@ class _MemoryDoor:
         return [" ".join(one) for one in self.notifier.told]
 
     def break_down(self) -> None:
-        """Memory takes everything."""
+        """Memory never refuses a write."""
 
 
 class TestLoggedNotices(NotifierContract):

@@ -1,4 +1,4 @@
-"""The gatekeepers keep their contract; and what only the one in a file can get wrong."""
+"""The token stores keep their contract; and tests of the file store alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TestFileTokenStore(TokenStoreContract):
 
 
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
-    """Of the directory, too, where it has to be made; and nothing half written lies beside it."""
+    """So is its directory, if it has to be made; and no half-written file stays beside it."""
     FileTokenStore(tmp_path / "data").add(token())
 
     modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()}
@@ -57,7 +57,7 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_cannot_be_understood_lets_nobody_in(tmp_path: Path, content: bytes | None) -> None:
-    """Nor does one that is gone: losing it must not open a running server. Once it is back, it counts."""
+    """Nor does a missing one: losing it must not open a running server. Once it is back, it counts."""
     keeper = FileTokenStore(tmp_path)
     keeper.add(token())
     assert keeper.keyring().tokens
@@ -76,7 +76,7 @@ def test_a_file_that_cannot_be_understood_lets_nobody_in(tmp_path: Path, content
 
 
 def test_a_file_that_was_lost_lets_nobody_in_who_starts_later(tmp_path: Path) -> None:
-    """A copy that left it out, or a tidy-up, must not open a server, whoever owned the folder meanwhile."""
+    """A copy without the file, or a clean-up, must not open a server, whoever owned the folder meanwhile."""
     FileTokenStore(tmp_path).add(token())
     DataDirectory.open(tmp_path, ids=SequenceIds()).close()
     (tmp_path / "tokens.json").unlink()
@@ -89,7 +89,7 @@ def test_a_file_that_was_lost_lets_nobody_in_who_starts_later(tmp_path: Path) ->
 
 
 def test_a_token_made_after_the_loss_is_the_only_one(tmp_path: Path) -> None:
-    """The way out where there is no copy; whoever waited is let in by it."""
+    """It is the way out without a copy; a waiting client is admitted by it."""
     FileTokenStore(tmp_path).add(token())
     (tmp_path / "tokens.json").unlink()
     server = FileTokenStore(tmp_path)
@@ -102,7 +102,7 @@ def test_a_token_made_after_the_loss_is_the_only_one(tmp_path: Path) -> None:
 
 
 def test_tokens_of_an_older_version_are_noted(tmp_path: Path) -> None:
-    """Which left nothing in the marker; what else is in it stays."""
+    """That version left nothing in the marker; the rest of the marker stays."""
     FileTokenStore(tmp_path).add(token())
     (tmp_path / "tarkeep.json").write_text('{"format": 1, "id": "old", "more": [1]}')
 
@@ -117,7 +117,7 @@ def test_tokens_of_an_older_version_are_noted(tmp_path: Path) -> None:
 
 
 def test_a_flipped_bit_opens_nothing(tmp_path: Path) -> None:
-    """Wherever it is: nobody is let in, or the tokens are what they were."""
+    """For any bit: no client is admitted, or the tokens are unchanged."""
     FileTokenStore(tmp_path).add(evolve(token(), profiles=("j",), expires_at=NOW))
     before = FileTokenStore(tmp_path).keyring()
     file = tmp_path / "tokens.json"
@@ -134,7 +134,7 @@ def test_a_flipped_bit_opens_nothing(tmp_path: Path) -> None:
 
 
 def test_a_file_without_a_sum_is_believed_and_gets_one(tmp_path: Path) -> None:
-    """As of a version before, or of somebody who changed it by hand and took the sum out; with the next start."""
+    """As from an older version, or after a person edited it and removed the sum; it gets one at the next start."""
     FileTokenStore(tmp_path).add(evolve(token(), profiles=("j",)))
     file = tmp_path / "tokens.json"
     told = json.loads(file.read_text())
@@ -153,7 +153,7 @@ def test_a_file_without_a_sum_is_believed_and_gets_one(tmp_path: Path) -> None:
 
 
 def test_without_a_token_nothing_is_noted(tmp_path: Path) -> None:
-    """Nor made; and a server stays open to its machine."""
+    """Nor is a file made; and a server stays open to its own machine."""
     FileTokenStore(tmp_path).note_tokens()
 
     assert FileTokenStore(tmp_path).keyring().is_open
@@ -162,7 +162,7 @@ def test_without_a_token_nothing_is_noted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("marker", ["{", '{"format": 2, "id": "x"}', "[]"])
 def test_a_marker_that_cannot_be_understood_opens_nothing(tmp_path: Path, marker: str) -> None:
-    """It may have told of tokens."""
+    """It may have recorded tokens."""
     server = FileTokenStore(tmp_path)
     assert server.keyring().is_open
     (tmp_path / "tarkeep.json").write_text(marker)
@@ -172,7 +172,7 @@ def test_a_marker_that_cannot_be_understood_opens_nothing(tmp_path: Path, marker
 
 
 def test_the_first_token_and_the_first_start_make_one_marker(tmp_path: Path) -> None:
-    """Whichever is first, and at once: the id that a server took is the one that stays, and the token is told of."""
+    """In either order, and at once: the id that a server took stays, and the token is recorded."""
     for number in range(20):
         folder = tmp_path / str(number)
         folder.mkdir(mode=0o700)
@@ -191,7 +191,7 @@ def test_the_first_token_and_the_first_start_make_one_marker(tmp_path: Path) -> 
 
 
 def test_a_folder_of_other_things_gets_no_tokens(tmp_path: Path) -> None:
-    """A mistyped path is told."""
+    """A mistyped path is reported."""
     (tmp_path / "letter.txt").write_text("dear")
 
     with pytest.raises(FormatUnknown):
@@ -201,7 +201,7 @@ def test_a_folder_of_other_things_gets_no_tokens(tmp_path: Path) -> None:
 
 
 def test_tokens_made_at_once_are_all_there(tmp_path: Path) -> None:
-    """By several commands that know nothing of each other."""
+    """By several independent commands."""
     makers = [
         threading.Thread(target=lambda id=id: FileTokenStore(tmp_path).add(token(id))) for id in map(str, range(8))
     ]
@@ -214,7 +214,7 @@ def test_tokens_made_at_once_are_all_there(tmp_path: Path) -> None:
 
 
 def test_the_uses_may_be_lost(tmp_path: Path) -> None:
-    """They are for people: what cannot be read is none, and what cannot be kept is no error."""
+    """They only inform people: unreadable ones are ignored, and failing to keep them is no error."""
     keeper = FileTokenStore(tmp_path)
     (tmp_path / "token-uses.json").write_text("[1")
     assert keeper.uses() == {}

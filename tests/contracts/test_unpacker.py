@@ -1,4 +1,4 @@
-"""The contract of `Unpacker`, run for both stores and keepers of indexes, with one engine each."""
+"""The contract of `Unpacker`, run for both stores and both index stores, with one engine each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.store_doors import FilesystemDoor, MemoryDoor, StoreDoor
 
 
 class _Endless:
-    """A reader that, after its archive, goes on with some bytes over and over."""
+    """A reader that continues after its archive with the same bytes over and over."""
 
     size_bytes = 1 << 60
 
@@ -63,7 +63,7 @@ class _Door:
 
     def _open(self, archive: BackupArchive, start: int, stop: int | None) -> ArchiveReader:
         self.opened.append(start)
-        # as it lies there: what the unpacker promises does not rest on the checks of who opens
+        # unchecked: the promises of the unpacker do not depend on the checks of the reader
         try:
             reader = self.store.store.read(archive.id, start, stop)
         except ArchiveNotFound as error:
@@ -97,7 +97,7 @@ class _MemoryDoor(_Door):
         self._kept.indexes[archive.digests.sha256] = content
 
     def put_nowhere(self) -> None:
-        """Memory takes everything."""
+        """Memory never refuses a write."""
 
     def indexes(self) -> int:
         return len(self._kept.indexes)

@@ -1,4 +1,4 @@
-"""The adapters of what resumable uploads need keep their contracts."""
+"""The adapters for resumable uploads keep their contracts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TestProcessUploadLocks(UploadLocksContract):
 
 
 def test_a_line_torn_by_a_crash_leaves_the_state_before(tmp_path: Path) -> None:
-    """At whatever byte the journal ends, it tells of a state that was saved; or of none, and is removed."""
+    """For any length of the journal, it has a state that was saved, or none at all, and then it is removed."""
     from tarkeep.domain import uploads
 
     sessions = FilesystemUploadSessions.open(tmp_path)

@@ -19,12 +19,12 @@ class TurnsContract:
     """A subclass gives the fixture *turns*."""
 
     def test_a_turn_that_is_taken_is_refused(self, turns: Turns) -> None:
-        """On entering, after the patience of whoever comes second; the first goes on."""
+        """On entering, after the second caller's patience; the first continues."""
         with turns.take("a", AT_ONCE), pytest.raises(CatalogBusy), turns.take("a", AT_ONCE):
             pass
 
     def test_other_work_is_free(self, turns: Turns) -> None:
-        """Also to somebody else, while the first is at it."""
+        """Also for another thread, while the first is at work."""
 
         def take_another() -> None:
             with turns.take("b", AT_ONCE):
@@ -38,7 +38,7 @@ class TurnsContract:
         assert taken.is_set()
 
     def test_it_is_free_again_afterwards(self, turns: Turns) -> None:
-        """Also when the work failed."""
+        """Even if the work failed."""
         with pytest.raises(ValueError, match="failed"), turns.take("a"):
             raise ValueError("failed")
 
@@ -47,11 +47,11 @@ class TurnsContract:
 
     @pytest.mark.parametrize("patience", [None, LONG])
     def test_who_waits_gets_a_turn(self, turns: Turns, patience: timedelta | None) -> None:
-        """Eight at once: each is the only one at it, and all come to it."""
+        """Eight threads at once: each is alone in its turn, and all get one."""
         assert each_holds_alone(lambda _number: turns.take("a", patience))
 
     def test_a_refusal_takes_nothing_from_who_waits(self, turns: Turns) -> None:
-        """Who gave up is not in the way of the next."""
+        """A caller that gave up does not block the next."""
         waiting, taken = threading.Event(), threading.Event()
 
         def wait() -> None:

@@ -1,8 +1,9 @@
 """
 What every `Unpacker` promises.
 
-A test module runs the contract for an adapter by subclassing it with a fixture ``door``: an unpacker that indexes what
-is read behind its first 64 KiB, over a store, with back doors to both. The archives are made by Python's own zlib.
+A test module runs the contract for an adapter by subclassing it with a fixture ``door``: an unpacker that makes an
+index after reads beyond the first 64 KiB, over a store, with back doors to both. The archives are made by Python's own
+zlib.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ INHERITED = settings(
 
 
 class UnpackerDoor(Protocol):
-    """What the contract needs besides the unpacker. *opened* are the positions at which archives were opened."""
+    """What the contract needs in addition to the unpacker. *opened* are the positions at which archives were opened."""
 
     @property
     def unpacker(self) -> Unpacker: ...
@@ -53,22 +54,24 @@ class UnpackerDoor(Protocol):
     def opened(self) -> list[int]: ...
 
     def settle(self) -> None:
-        """Return when nothing goes on in the background."""
+        """Return when no background work is left."""
 
     def index_of(self, archive: BackupArchive) -> bytes | None:
-        """The index that is kept of *archive*."""
+        """The kept index of *archive*."""
 
     def put_index(self, archive: BackupArchive, content: bytes) -> None:
-        """Put *content* where the index of *archive* is kept."""
+        """Replace the kept index of *archive* by *content*."""
 
     def put_nowhere(self) -> None:
         """Make it impossible to keep an index, if that is possible."""
 
     def indexes(self) -> int:
-        """How many indexes there are, and things that may become some."""
+        """The number of indexes, including unfinished ones."""
 
     def endless(self, content: bytes) -> threading.Event:
-        """From now on archives go on with *content* without end; the event says that one is read in the background."""
+        """
+        From now on archives continue with *content* without end; the event tells that one is read in the background.
+        """
 
 
 def _text(length: int, seed: int = 1) -> bytes:
@@ -85,7 +88,7 @@ def _members(content: bytes, length: int) -> bytes:
 
 
 def _flushed(content: bytes) -> bytes:
-    """As pigz writes it: one member, cut into pieces that begin at a byte and refer back all the same."""
+    """Like pigz: one member, cut into pieces that begin at a byte but still refer back."""
     deflate = zlib.compressobj(wbits=31)
     parts = [
         part
@@ -139,7 +142,7 @@ def through(door: UnpackerDoor, archive: BackupArchive) -> bytes:
 
 
 def indexed(door: UnpackerDoor, content: bytes, name: str = "a.tar.gz") -> BackupArchive:
-    """An archive that was read far from its beginning, so that it has an index now."""
+    """An archive that was read far from its beginning, and therefore has an index."""
     archive = store(door, content, name)
     read(door, archive, FAR_BYTES + 1, FAR_BYTES + 2)
     door.settle()
@@ -165,7 +168,7 @@ class UnpackerContract:
 
     @pytest.mark.parametrize("shape", SHAPES)
     def test_everything_is_given_in_order(self, door: UnpackerDoor, shape: str) -> None:
-        """However a gzip was made, its inflated bytes come whole and in pieces of a bounded length."""
+        """For any kind of gzip, its inflated bytes come whole and in pieces of bounded length."""
         archive = store(door, SHAPES[shape])
 
         with door.unpacker.open(archive) as unpacked:
@@ -176,7 +179,7 @@ class UnpackerContract:
 
     @pytest.mark.parametrize("shape", SHAPES)
     def test_going_through_may_begin_anywhere(self, door: UnpackerDoor, shape: str) -> None:
-        """Without an index, which beginning far behind has made, and with it."""
+        """Without an index, which a start far into the archive has made, and with it."""
         archive, whole = store(door, SHAPES[shape]), UNPACKED[shape]
         starts = (0, 1, FAR_BYTES - 1, FAR_BYTES, SPACING_BYTES + 7, len(whole) // 2, len(whole) - 1, len(whole))
 
@@ -190,7 +193,7 @@ class UnpackerContract:
             assert door.index_of(archive) is not None
 
     def test_going_through_from_far_behind_finds_damage_there(self, door: UnpackerDoor) -> None:
-        """By the index, too, and a file that is cut."""
+        """Also with the index, and for a file that is cut."""
         content = SHAPES["one member"]
         archive = indexed(door, content)
         start = len(TEXT) // 2
@@ -199,12 +202,12 @@ class UnpackerContract:
             with door.unpacker.open(archive) as unpacked, pytest.raises(ArchiveCorrupt):
                 list(unpacked.through(start))
             door.store.change(archive.id, content)
-            read(door, archive, FAR_BYTES + 1, FAR_BYTES + 2)  # the index was dropped, it might have been that
+            read(door, archive, FAR_BYTES + 1, FAR_BYTES + 2)  # the index was dropped, as it might have been the cause
             door.settle()
 
     @pytest.mark.parametrize("shape", ["one member", "short members", "zeros behind"])
     def test_a_cut_file_never_ends_cleanly(self, door: UnpackerDoor, shape: str) -> None:
-        """Also where it is cut between two members, and whatever is left of the padding."""
+        """Also if it is cut between two members, and for any rest of the padding."""
         content = SHAPES[shape]
         archive = store(door, content)
         first = len(gzip.compress(TEXT[:50_000], mtime=0))
@@ -215,7 +218,7 @@ class UnpackerContract:
 
     @pytest.mark.parametrize("shape", ["one member", "short members", "stored"])
     def test_a_flipped_bit_never_ends_cleanly(self, door: UnpackerDoor, shape: str) -> None:
-        """Wherever it is, the check of its gzip member finds it, and fewer bytes than the whole were given before."""
+        """For any bit, the check of its gzip member finds it, after fewer bytes than the whole."""
         content = SHAPES[shape]
         archive = store(door, content)
         for place in (*spread(len(content), 12), len(content) - 8, len(content) - 1):
@@ -228,7 +231,7 @@ class UnpackerContract:
             assert sum(map(len, seen)) < len(TEXT)
 
     def test_bytes_behind_the_end_are_damage(self, door: UnpackerDoor) -> None:
-        """A file that has grown is not what was stored, even by zeros, which gzip allows."""
+        """A file that has grown is not as stored, even by zeros, which gzip allows."""
         archive = store(door, SHAPES["one member"])
         for more in (b"x", bytes(512)):
             door.store.change(archive.id, SHAPES["one member"] + more)
@@ -237,19 +240,19 @@ class UnpackerContract:
 
     @pytest.mark.parametrize("missing", [1, 8, 9, 1_000])
     def test_a_gzip_without_its_end_never_ends_cleanly(self, door: UnpackerDoor, missing: int) -> None:
-        """Though the file is exactly what was stored: whoever took it in did not look, or nobody should believe it."""
+        """Even though the file is exactly as stored: the receiver did not inspect it, or its record is not credible."""
         archive = store(door, SHAPES["one member"][:-missing])
 
         with pytest.raises(ArchiveCorrupt):
             through(door, archive)
 
     def test_a_missing_file_is_damage(self, door: UnpackerDoor) -> None:
-        """What the catalog knows and the store does not have is lost."""
+        """An archive in the catalog without a file in the store is lost."""
         with pytest.raises(ArchiveCorrupt):
             through(door, make_archive(content=SHAPES["one member"]))
 
     def test_a_damaged_archive_is_not_opened(self, door: UnpackerDoor) -> None:
-        """What is known to be damaged is not even tried."""
+        """A known damaged archive is not even tried."""
         archive = evolve(store(door, SHAPES["one member"]), state=ArchiveState.DAMAGED)
 
         with pytest.raises(ArchiveCorrupt):
@@ -257,7 +260,7 @@ class UnpackerContract:
 
     @pytest.mark.parametrize("contents", [None, Contents(Kind.OPAQUE, members=0, unpacked_bytes=0)])
     def test_what_was_never_a_gzip_is_not_called_damaged(self, door: UnpackerDoor, contents: Contents | None) -> None:
-        """Of an archive that nobody looked into, or is encrypted, nothing says that it should inflate."""
+        """For an uninspected or encrypted archive, nothing says that it should inflate."""
         archive = evolve(store(door, b"encrypted" * 1_000), contents=contents)
 
         with pytest.raises(NotAGzip):
@@ -266,7 +269,7 @@ class UnpackerContract:
             read(door, archive, 10, 20)
 
     def test_memory_is_bounded(self, door: UnpackerDoor) -> None:
-        """A thousandfold expansion passes through the pieces that may be made ahead."""
+        """A thousandfold expansion passes through the limited number of pieces made ahead."""
         archive = store(door, zeros_targz(160 * MIB))
 
         tracemalloc.start()
@@ -285,7 +288,7 @@ class UnpackerContract:
     @pytest.mark.parametrize("has_index", [False, True])
     @pytest.mark.parametrize("shape", SHAPES)
     def test_a_range_is_a_slice(self, door: UnpackerDoor, shape: str, has_index: bool) -> None:
-        """From everywhere to everywhere, with an index and without."""
+        """For any start and stop, with an index and without."""
         make = indexed if has_index else store
         archive = make(door, SHAPES[shape])
         length = len(TEXT)
@@ -299,13 +302,13 @@ class UnpackerContract:
     @given(start=st.integers(0, 3 * MIB), length=st.integers(0, 300_000))
     @INHERITED
     def test_any_range_by_an_index_is_a_slice(self, door: UnpackerDoor, start: int, length: int) -> None:
-        """One member, places at any bit of a byte."""
+        """For one member, with places at any bit of a byte."""
         archive = self._indexed_once(door)
 
         assert read(door, archive, start, start + length) == TEXT[start : start + length]
 
     def test_several_ranges_of_one_opening(self, door: UnpackerDoor) -> None:
-        """An opened archive may be read again and again, also where the iterator before was left half-way."""
+        """An opened archive may be read repeatedly, even if the iterator before was left half-way."""
         archive = indexed(door, SHAPES["one member"])
 
         with door.unpacker.open(archive) as unpacked:
@@ -316,7 +319,7 @@ class UnpackerContract:
         assert found == [TEXT[at : at + 10] for at in (2_500_000, 7, 1_000_000)]
 
     def test_nothing_stays_open(self, door: UnpackerDoor) -> None:
-        """Leaving the context closes the archive, though an iterator was left half-way and is still there."""
+        """Leaving the context closes the archive, even if a half-read iterator still exists."""
         archive = indexed(door, SHAPES["one member"])
         with door.unpacker.open(archive) as unpacked:
             half_way = unpacked.read(1_000_000, 2_900_000)
@@ -328,7 +331,7 @@ class UnpackerContract:
     # -- indexes -------------------------------------------------------------------------------------------------------
 
     def test_reading_far_makes_an_index(self, door: UnpackerDoor) -> None:
-        """The first read goes through everything before, the next begins near by."""
+        """The first read inflates everything before; the next one begins near its start."""
         archive = store(door, SHAPES["one member"])
 
         read(door, archive, len(TEXT) - 10, len(TEXT))
@@ -342,7 +345,7 @@ class UnpackerContract:
         assert door.opened[0] > archive.size_bytes * 8 // 10
 
     def test_reading_near_the_beginning_makes_none(self, door: UnpackerDoor) -> None:
-        """What is reached in no time is not worth an index."""
+        """Positions that are reached quickly are not worth an index."""
         archive = store(door, SHAPES["one member"])
 
         read(door, archive, FAR_BYTES - 1, len(TEXT))
@@ -353,7 +356,7 @@ class UnpackerContract:
 
     @pytest.mark.parametrize("shape", ["one member", "short members", "stored"])
     def test_damage_is_found_by_who_reads_it_with_an_index(self, door: UnpackerDoor, shape: str) -> None:
-        """A range either is right or ends in an error with less than was asked for."""
+        """A range is either right, or ends in an error with fewer bytes than requested."""
         content = SHAPES[shape]
         index = door.index_of(indexed(door, content))
         archive = make_archive("a.tar.gz", content=content)
@@ -378,7 +381,7 @@ class UnpackerContract:
 
     @pytest.mark.parametrize("has_index", [False, True])
     def test_a_file_cut_before_the_range_is_damage(self, door: UnpackerDoor, has_index: bool) -> None:
-        """Fewer bytes than asked for never come with a clean end."""
+        """Fewer bytes than requested never come with a clean end."""
         make = indexed if has_index else store
         archive = make(door, SHAPES["one member"])
         door.store.shorten(archive.id, archive.size_bytes // 2)
@@ -387,7 +390,7 @@ class UnpackerContract:
             read(door, archive, len(TEXT) - 100, len(TEXT))
 
     def test_a_damaged_archive_gets_no_index(self, door: UnpackerDoor) -> None:
-        """An index is made of bytes that are known to be right, or not at all."""
+        """An index is made only of bytes that are known to be right."""
         content = SHAPES["one member"]
         archive = store(door, content)
         door.store.change(archive.id, flipped(content, len(content) - 100))
@@ -398,7 +401,7 @@ class UnpackerContract:
         assert door.indexes() == 0
 
     def test_a_torn_or_damaged_index_is_none(self, door: UnpackerDoor) -> None:
-        """Whatever of it is missing or wrong, the right bytes are given, and it is made anew."""
+        """Whatever is missing or wrong, the right bytes are given, and the index is made anew."""
         archive = indexed(door, SHAPES["one member"])
         whole = door.index_of(archive)
         assert whole is not None
@@ -416,7 +419,7 @@ class UnpackerContract:
         assert read(door, archive, 2_500_000, 2_500_100) == TEXT[2_500_000:2_500_100]
 
     def test_the_index_of_another_archive_is_none(self, door: UnpackerDoor) -> None:
-        """An index says whose it is."""
+        """An index names its archive."""
         other = indexed(door, gzip.compress(_text(2 * MIB, seed=9), mtime=0), "other.tar.gz")
         archive = store(door, SHAPES["one member"])
         index = door.index_of(other)
@@ -429,7 +432,7 @@ class UnpackerContract:
         assert door.index_of(archive) != index
 
     def test_without_a_place_for_indexes_everything_works(self, door: UnpackerDoor) -> None:
-        """An index only makes things faster."""
+        """An index only affects speed."""
         door.put_nowhere()
         archive = store(door, SHAPES["one member"])
         for _ in range(2):
@@ -437,7 +440,7 @@ class UnpackerContract:
             door.settle()
 
     def test_closing_cancels_what_goes_on(self, door: UnpackerDoor) -> None:
-        """An index that would take for ever is dropped, and its thread ended."""
+        """An index that would never be finished is dropped, and its thread ended."""
         archive = store(door, SHAPES["as pigz writes it"])
         deflate = zlib.compressobj(wbits=-15)
         works = door.endless(deflate.compress(TEXT[:MIB]) + deflate.flush(zlib.Z_FULL_FLUSH))

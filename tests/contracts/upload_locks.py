@@ -19,13 +19,13 @@ class UploadLocksContract:
     """A subclass gives the fixture *locks*."""
 
     def test_a_held_upload_is_refused(self, locks: UploadLocks) -> None:
-        """And others are free."""
+        """And other uploads are free."""
         held = pytest.raises(UploadLocked)
         with locks.hold("a", AT_ONCE), locks.hold("b", AT_ONCE), held, locks.hold("a", AT_ONCE):
             pass
 
     def test_it_is_free_again_afterwards(self, locks: UploadLocks) -> None:
-        """Also when what was done with it failed."""
+        """Even if the work failed."""
         with pytest.raises(ValueError, match="failed"), locks.hold("a", AT_ONCE):
             raise ValueError("failed")
 
@@ -33,7 +33,7 @@ class UploadLocksContract:
             pass
 
     def test_a_holder_is_told_that_somebody_waits(self, locks: UploadLocks) -> None:
-        """And who waits has it once the holder leaves."""
+        """And the waiting caller has it once the holder leaves."""
         wanted, taken = threading.Event(), threading.Event()
 
         def come_second() -> None:
@@ -48,7 +48,7 @@ class UploadLocksContract:
             second.result(30)
 
     def test_each_of_many_holds_it_alone(self, locks: UploadLocks) -> None:
-        """And all come to hold it."""
+        """And all get to hold it."""
         alone = threading.Lock()
 
         def take(_number: int) -> bool:

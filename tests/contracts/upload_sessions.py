@@ -26,10 +26,10 @@ def upload(id: str, offer: Offer | None = OFFER, length: int | None = 10) -> Upl
 
 
 class UploadSessionsContract:
-    """A subclass gives the fixture *reopened*: called, it gives what the next process finds."""
+    """A subclass gives the fixture *reopened*: each call gives the sessions that the next process finds."""
 
     def test_what_is_saved_is_found_in_every_detail(self, reopened: Callable[[], UploadSessions]) -> None:
-        """At once and by the next process: whole and partial, with a length and without, over and stored."""
+        """At once and in the next process: whole and partial, with a length and without, over and stored."""
         final = uploads.concatenation(
             "f", OFFER, [uploads.advanced(upload("p", None), 10, NOW)], NOW, max_bytes=100, client="", metadata=""
         )
@@ -66,7 +66,7 @@ class UploadSessionsContract:
         assert reopened().get("a") == state
 
     def test_those_that_are_open_are_told(self, reopened: Callable[[], UploadSessions]) -> None:
-        """Those that ended, were stored or removed are not, whatever process asks."""
+        """Uploads that ended, were stored or were removed are not, in any process."""
         sessions = reopened()
         for id in "abcd":
             sessions.save(upload(id))
@@ -79,7 +79,7 @@ class UploadSessionsContract:
             assert [one.id for one in found.all()] == ["a", "b", "c"]
 
     def test_what_is_removed_is_not_found(self, reopened: Callable[[], UploadSessions]) -> None:
-        """Twice is no error, nor is what was never there."""
+        """Removing twice, or removing an unknown upload, is no error."""
         sessions = reopened()
         sessions.save(upload("a"))
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""What several journeys need."""
+"""Fixtures of several journeys."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def tus_js(pytestconfig: pytest.Config) -> Path:
-    """A folder with the scripts of ``tus_js`` and the npm packages they use."""
+    """A folder with the scripts of ``tus_js`` and their npm packages."""
     assert pytestconfig.cache is not None
     return installed(Path(__file__).parent / "tus_js", pytestconfig.cache.mkdir("tus_js"))
 
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server for tests that keep to profiles of their own."""
+    """A server for tests that use only their own profiles."""
     with live_server(tmp_path_factory.mktemp("shared") / "data") as server:
         yield server
 

@@ -1,8 +1,8 @@
 """
-Archives that were put behind each other, by cat or by tar, and members that come twice: what tar does with them.
+Archives appended to each other, by cat or by tar, and members that occur twice: what tar does with them.
 
-``cat a.tar.gz b.tar.gz`` is a whole gzip of two tars, of which tar reads the first. ``tar --concatenate``, ``--append``
-and ``--update`` make one tar of which each member counts in turn, and the last of a name is what is there in the end.
+``cat a.tar.gz b.tar.gz`` is a whole gzip of two tars, and tar reads only the first. ``tar --concatenate``, ``--append``
+and ``--update`` make one tar in which every member counts in order, and the last one of a name wins.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def extracted(tar_bytes: bytes, into: Path, *options: str) -> dict[bytes, tuple[
 
 @pytest.mark.parametrize("listings", [True, False])
 def test_an_archive_behind_another_is_told(client: httpx2.Client, tmp_path: Path, listings: bool, profile: str) -> None:
-    """When it is sent, by its point and by its plan; what is shown and given back is what tar reads."""
+    """When it is sent, by its point and by its plan; what is shown and restored is what tar reads."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).write_text(name)
@@ -97,7 +97,7 @@ def test_an_archive_behind_another_is_told(client: httpx2.Client, tmp_path: Path
 
 
 def test_dirt_behind_an_archive_is_told(client: httpx2.Client, tmp_path: Path, profile: str) -> None:
-    """In other words, by both ways of sending; padding is none."""
+    """In other words than for an archive, by both ways of sending; padding is not reported."""
     (tmp_path / "a").write_text("a")
     tar("-cf", "a.tar", "a", folder=tmp_path)
     whole = (tmp_path / "a.tar").read_bytes()
@@ -115,7 +115,7 @@ def test_dirt_behind_an_archive_is_told(client: httpx2.Client, tmp_path: Path, p
 
 
 def test_what_is_renamed_between_joined_dumps_is_no_loss(tmp_path: Path) -> None:
-    """Not in the verdict that is found out at once either, which the list of points tells."""
+    """Also in the early verdict, which the list of points shows."""
     (tmp_path / "root" / "a").mkdir(parents=True)
     (tmp_path / "root" / "a" / "x").write_text("x")
     os.utime(tmp_path / "root" / "a" / "x", (0, 0))
@@ -136,7 +136,7 @@ def test_what_is_renamed_between_joined_dumps_is_no_loss(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("part", range(4))
 def test_dumps_that_tar_joined_restore_as_they_would_apart(part: int) -> None:
-    """A FULL and what follows, some of them joined by tar: each point is the directory as it was at the last one."""
+    """A FULL and later dumps, some of them joined by tar: each point is the directory as of its last dump."""
 
     @seed(part)
     @settings(
@@ -144,7 +144,7 @@ def test_dumps_that_tar_joined_restore_as_they_would_apart(part: int) -> None:
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],  # shrinking takes long: each example waits for the clock
+        phases=[Phase.generate],  # shrinking takes too long, because each example waits for the clock
     )
     @given(
         steps(3, 14, growing=True),
@@ -161,7 +161,7 @@ def check_joined(history: History, start: list[Step], further: list[tuple[bool, 
     snapshot = history.place / "snapshot"
     tarkeep = InMemory().tarkeep
     stored: list[Path] = []
-    waiting: list[tuple[Path, str | None]] = []  # what is to be joined, each with what it started from
+    waiting: list[tuple[Path, str | None]] = []  # archives to join, each with the digest that it started from
     all_steps = [(False, False, start), *further]
     for number, (posix, _, changes) in enumerate(all_steps):
         history.go_through(changes)
@@ -183,7 +183,7 @@ def check_joined(history: History, start: list[Step], further: list[tuple[bool, 
         if any(doubt.kind is DoubtKind.NOT_ARCHIVED for doubt in opened.plan.point.doubts) or opened.tree.gaps:
             event("tar did not archive what it should")
             continue
-        seen = opened.plan.point.standing.seen  # found out when the archive arrived
+        seen = opened.plan.point.standing.seen  # worked out when the archive arrived
         assert (seen.lost, seen.gaps, seen.unseen) == ("", 0, "")
         target = history.place / "given"
         found = extracted(b"".join(tarkeep.restore_tar(opened)), target)

@@ -1,8 +1,8 @@
 """
-What `tarkeep restore`, the script and restore.tar keep of files beside their contents: all that the archives hold.
+What `tarkeep restore`, the script and restore.tar keep of files besides their contents: everything in the archives.
 
 Modes and the bits above them, owners, times of files and of directories, holes, devices, links, extended attributes,
-ACLs and capabilities; of what changed in them alone, too, in each type of archive and each format that can hold them.
+ACLs and capabilities; also if only these changed, in each type of archive and each format that can hold them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEEP_ALL = ("--xattrs", "--xattrs-include=*", "--acls")
 
 
 class Look(NamedTuple):
-    """A file but for its content; *time* is in nanoseconds or seconds, *holes* says that it takes less than half."""
+    """A file without its content; *time* is in nanoseconds or seconds, *holes* means that it takes less than half."""
 
     type: int
     mode: int
@@ -39,7 +39,7 @@ class Look(NamedTuple):
 
 
 def attributes(root: Path, unit: int = 1) -> dict[bytes, Look]:
-    """Everything below *root*, with times in *unit*. Of a file with several names *linked* is the first one."""
+    """Everything below *root*, with times in *unit*. For a file with several names, *linked* is the first one."""
     found: dict[bytes, Look] = {}
     first: dict[int, bytes] = {}
     for path in sorted(root.rglob("*")):
@@ -66,7 +66,7 @@ def unit_of(form: str) -> int:
 
 
 def check(desk: Desk, expected: dict[str, dict[bytes, Look]], unit: int = 1) -> None:
-    """By each way each of the points is as it was."""
+    """Each way restores each point as it was."""
     for point, live in expected.items():
         with desk.restored(point, merging=True) as ways:
             for way, place in ways.items():
@@ -104,7 +104,7 @@ CHANGES: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize(("type", "form"), FORMS)
 @pytest.mark.parametrize(("made", "changed"), CHANGES.values(), ids=CHANGES)
 def test_what_a_file_is_besides_its_content(desk: Desk, made: str, changed: str, type: str, form: str) -> None:
-    """At the FULL, and after what changed alone."""
+    """At the FULL, and after a change of that alone."""
     unit, sparse = unit_of(form), ("--sparse",)
     desk.do(f"umask 022; mkdir src; echo a >src/always; {made}")
     desk.dump("FULL", form, *sparse, "src")
@@ -119,7 +119,7 @@ def test_what_a_file_is_besides_its_content(desk: Desk, made: str, changed: str,
 @AS_ROOT
 @pytest.mark.parametrize(("type", "form"), FORMS)
 def test_whose_a_file_is(desk: Desk, type: str, form: str) -> None:
-    """Users and groups that this machine does not know, of links and of directories, too; and devices."""
+    """For users and groups unknown to this machine, also of links and directories; and for devices."""
     unit = unit_of(form)
     desk.do(
         "mkdir -p src/d; echo x >src/d/x; ln -s x src/link; mknod src/null c 1 3; mknod src/loop b 7 0; "
@@ -139,7 +139,7 @@ def test_whose_a_file_is(desk: Desk, type: str, form: str) -> None:
 @pytest.mark.parametrize("listed", [True, False], ids=["with listings", "plain"])
 @pytest.mark.parametrize("type", ["INC", "DIFF"])
 def test_extended_attributes_and_acls(desk: Desk, type: str, listed: bool) -> None:
-    """Of files and directories, also inherited ones; binary, empty and changed alone."""
+    """Of files and directories, also inherited ones; binary, empty, and changed alone."""
     desk.do(
         "mkdir -p src/d src/e; echo x >src/x; echo y >src/d/y; echo z >src/e/z; chmod 640 src/x; "
         "setfattr -n user.word -v value src/x; setfattr -n user.bytes -v 0x00ff0a3d src/x; "
@@ -160,7 +160,7 @@ def test_extended_attributes_and_acls(desk: Desk, type: str, listed: bool) -> No
 
 @pytest.mark.skipif(shutil.which("setfattr") is None, reason="needs setfattr")
 def test_an_attribute_that_a_directory_has_no_more(desk: Desk) -> None:
-    """tar takes none off a directory that it finds, so the server merges."""
+    """tar removes no attribute from an existing directory, so the server merges."""
     desk.do("mkdir -p src/d; echo x >src/d/x; setfattr -n user.gone -v 1 src/d; setfattr -n user.kept -v 2 src/d")
     desk.dump("FULL", "--format=posix", *KEEP_ALL, "src")
     desk.do("setfattr -x user.gone src/d; touch src/d")
@@ -174,7 +174,7 @@ def test_an_attribute_that_a_directory_has_no_more(desk: Desk) -> None:
 @AS_ROOT
 @pytest.mark.skipif(shutil.which("setcap") is None, reason="needs setcap")
 def test_capabilities(desk: Desk) -> None:
-    """They are lost where the owner is set after them."""
+    """They are lost if the owner is set after them."""
     desk.do("mkdir src; cp /bin/true src/ping; chown 12345:54321 src/ping; setcap cap_net_raw+ep src/ping")
     desk.dump("FULL", "--format=posix", *KEEP_ALL, "src")
     live = attributes(desk.live)
@@ -185,7 +185,7 @@ def test_capabilities(desk: Desk) -> None:
 
 @pytest.mark.parametrize("way", ["--format=posix", "--format=gnu"])
 def test_a_part_keeps_as_much(desk: Desk, way: str, tmp_path: Path) -> None:
-    """`--path` and `restore.tar?path=`, of an INC that holds but half of it."""
+    """`--path` and `restore.tar?path=`, for an INC that holds only half of the files."""
     unit = unit_of(way)
     desk.do("mkdir -p src/d/e; echo x >src/d/e/x; chmod 2750 src/d; echo y >src/d/y; chmod 4711 src/d/y")
     desk.do("touch -d 2003-03-03 src/d/y src/d/e src/d")

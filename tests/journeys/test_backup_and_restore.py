@@ -1,4 +1,4 @@
-"""From a directory to the server and back, with the commands as people run them and the machine's own tar."""
+"""From a directory to the server and back, with the commands as users run them and the machine's own tar."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def machine(server: LiveServer, tmp_path: Path) -> Machine:
 
 
 def backed_up(machine: Machine, profile: str, *options: str) -> str:
-    """The name of the archive that a backup stored."""
+    """Back up, and return the name of the stored archive."""
     ran = machine.run("backup", profile, str(machine.tree), *options, "--json")
     assert (ran.returncode, ran.stderr) == (0, "")
     [told] = [line for line in map(json.loads, ran.stdout.splitlines()) if line.get("status") == "stored"]
@@ -69,7 +69,7 @@ def staged(server: LiveServer) -> list[Path]:
 
 
 def fake_tar(machine: Machine, end: str) -> str:
-    """A GNU tar that does its work and then does what *end* says."""
+    """A GNU tar that does its work and then runs *end*."""
     program = machine.home / "tar"
     program.write_text(f'#!/bin/sh\ntar "$@" || exit\n[ "$1" = --version ] || {{ {end}; }}\n')
     program.chmod(0o755)
@@ -81,7 +81,7 @@ def noise(size: int) -> bytes:
 
 
 def test_every_point_gives_the_tree_of_its_time(machine: Machine, profile: str) -> None:
-    """FULL, INC, DIFF and an INC again; by name, and the last without one; and the server agrees with what is here."""
+    """FULL, INC, DIFF and another INC; by name, and the latest; and the server agrees with the restored tree."""
     trees = {}
     trees[backed_up(machine, profile)] = described(machine.tree)
     write(machine.tree, {"letter": b"changed", "folder/gone": None, "new/c": b"c"})
@@ -106,12 +106,12 @@ def test_every_point_gives_the_tree_of_its_time(machine: Machine, profile: str) 
         assert machine.run("restore", profile, "--into", into, "--check", *options).returncode == 0
         assert described(machine.home / into / "document") == described(machine.tree)
     shown = machine.run("points", profile).stdout
-    assert shown.count(" proven ") == 3  # of a FULL there is nothing to prove
+    assert shown.count(" proven ") == 3  # a FULL has nothing to prove
     assert "4 of 4 points can be restored" in shown
 
 
 def test_a_machine_installed_anew_goes_on_with_the_chain(machine: Machine, profile: str, tmp_path: Path) -> None:
-    """Nothing of it was on the old one."""
+    """It has no file from the old machine."""
     backed_up(machine, profile)
     again = Machine(tmp_path / "new", machine.url)
     again.home.mkdir()
@@ -125,7 +125,7 @@ def test_a_machine_installed_anew_goes_on_with_the_chain(machine: Machine, profi
 
 
 def test_looking_inside(machine: Machine, profile: str) -> None:
-    """The tree, a name, a history, the bytes of one file; and one file back."""
+    """The tree, a name, a history, the bytes of one file; and restoring one file."""
     full = backed_up(machine, profile)
     write(machine.tree, {"letter": b"changed"})
     backed_up(machine, profile)
@@ -154,7 +154,7 @@ def test_looking_inside(machine: Machine, profile: str) -> None:
 
 
 def test_a_broken_line_costs_nothing(machine: Machine, server: LiveServer, profile: str) -> None:
-    """Of a dump that is made once, and of its way back."""
+    """A dump is made only once, and a restore continues."""
     write(machine.tree, {"noise": noise(24 * MIB)})
     with CuttingProxy(server.host_and_port, [9 * MIB, 8 * MIB]) as proxy:
         ran = machine.run("backup", profile, str(machine.tree), environment={"SERVER_URL": proxy.url})
@@ -167,7 +167,7 @@ def test_a_broken_line_costs_nothing(machine: Machine, server: LiveServer, profi
 
 @pytest.mark.parametrize("size", [1, 24 * MIB], ids=["small", "large"])
 def test_a_tar_that_fails_leaves_nothing_there(machine: Machine, server: LiveServer, profile: str, size: int) -> None:
-    """Neither an archive nor an upload, and what tar said is told."""
+    """Neither an archive nor an upload, and tar's messages are shown."""
     write(machine.tree, {"noise": noise(size)})
     ran = machine.run("backup", profile, str(machine.tree), "--tar", fake_tar(machine, 'echo "tar: oh no" >&2; exit 2'))
 
@@ -178,7 +178,7 @@ def test_a_tar_that_fails_leaves_nothing_there(machine: Machine, server: LiveSer
 
 
 def test_an_interrupted_backup_leaves_nothing_anywhere(machine: Machine, server: LiveServer, profile: str) -> None:
-    """Here no snapshot file and no tar, there no upload."""
+    """No snapshot file and no tar here, no upload on the server."""
     write(machine.tree, {"noise": noise(24 * MIB)})
     temporary = machine.home / "temporary"
     temporary.mkdir()
@@ -196,7 +196,7 @@ def test_an_interrupted_backup_leaves_nothing_anywhere(machine: Machine, server:
 
 
 def test_files_that_changed_are_told_and_stored(machine: Machine, profile: str) -> None:
-    """With tar's own words, exit code 0, and in JSON."""
+    """With tar's own messages, exit code 0, and in JSON."""
     tar = fake_tar(machine, 'echo "tar: x: file changed as we read it" >&2; exit 1')
     ran = machine.run("backup", profile, str(machine.tree), "--tar", tar, "--json")
     [told] = [line for line in map(json.loads, ran.stdout.splitlines()) if line.get("status") == "stored"]
@@ -210,7 +210,7 @@ def test_files_that_changed_are_told_and_stored(machine: Machine, profile: str) 
 def test_a_point_that_cannot_be_restored_is_never_another(
     machine: Machine, server: LiveServer, profile: str, tmp_path: Path
 ) -> None:
-    """Its obstacles are told, and which points can be; nothing is written."""
+    """The error has its obstacles, and the nearest restorable points; no file is written."""
     full = backed_up(machine, profile)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz", format=tarfile.PAX_FORMAT) as tar:
@@ -218,7 +218,7 @@ def test_a_point_that_cannot_be_restored_is_never_another(
         renamed = "Nletter\0Dx\0Rdocument/nowhere\0Tdocument/x\0\0"
         info.type, info.pax_headers = tarfile.DIRTYPE, {"GNU.dumpdir": renamed}
         tar.addfile(info)
-    last = "inc_2099-01-01_00-00-00.tar.gz"  # dated ahead of its receipt, so the latest only where it is named
+    last = "inc_2099-01-01_00-00-00.tar.gz"  # dated after its receipt, so it is found by name but is not the latest
     store(server, profile, "INC", last, buffer.getvalue())
     ran = machine.run("restore", profile, "--into", "back", "--at", last)
 
@@ -230,7 +230,7 @@ def test_a_point_that_cannot_be_restored_is_never_another(
 
 
 def test_check_tells_what_differs(machine: Machine, profile: str) -> None:
-    """With its exit code; --dry-run keeps from restoring again."""
+    """With its exit code; --dry-run prevents restoring again."""
     backed_up(machine, profile)
     assert machine.run("restore", profile, "--into", "back").returncode == 0
     write(machine.home / "back" / "document", {"letter": b"other", "more": b"", "folder/b": None})
@@ -246,7 +246,7 @@ def test_check_tells_what_differs(machine: Machine, profile: str) -> None:
 
 
 def test_all_profiles_of_the_settings_have_their_turn(machine: Machine, server: LiveServer, profile: str) -> None:
-    """One that fails holds up no other; what is excluded is not there."""
+    """A failing profile does not delay the others; excluded files are missing."""
     file = machine.home / ".config" / "tarkeep" / "config.toml"
     file.parent.mkdir(parents=True)
     file.write_text(
@@ -261,7 +261,7 @@ def test_all_profiles_of_the_settings_have_their_turn(machine: Machine, server: 
     assert f"{profile}-none: setting directory: /nothing/here is not a directory" in ran.stderr
     assert machine.run("ls", profile, "document/folder").stdout == "document/folder/b\n"
     assert machine.run("ls", f"{profile}-other").stdout == "folder/\n"
-    assert machine.run("stats").returncode == 0  # other commands do not mind the tables
+    assert machine.run("stats").returncode == 0  # other commands ignore the profile tables
 
 
 # -- histories -------------------------------------------------------------------------------------------------------
@@ -335,7 +335,7 @@ class History:
 def test_what_was_backed_up_comes_back(
     server: LiveServer, tmp_path_factory: pytest.TempPathFactory, seed: int, types: list[str]
 ) -> None:
-    """At every point of a random history, by our own commands' parts: names, types, contents, modes, times, links."""
+    """At every point of a random history, with the client's own parts: names, types, contents, modes, times, links."""
     home = tmp_path_factory.mktemp("history")
     profile, tree = f"history-{next(_numbers)}", home / "document"
     tree.mkdir()

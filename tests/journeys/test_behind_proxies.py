@@ -1,4 +1,4 @@
-"""The proxies of docs/clients.md, each run as it stands there but for ports and paths, with every kind of client."""
+"""The proxies of docs/clients.md, each run as documented except for ports and paths, with every kind of client."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _profiles = (f"profile-{number}" for number in itertools.count(1))
 
 @frozen
 class Proxied:
-    """A server and the proxy before it; *url* is the proxy's, with the login in it."""
+    """A server and the proxy in front of it; *url* is the proxy's, with the login in it."""
 
     server: LiveServer
     url: str
@@ -49,7 +49,7 @@ class Proxied:
 
     @property
     def environment(self) -> dict[str, str]:
-        """In which every client trusts the proxy's certificate, and no other proxy comes between."""
+        """An environment in which every client trusts the proxy's certificate, and uses no other proxy."""
         certificate = str(self.folder / "backup.example.pem")
         names = ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
         return {"PATH": PATH, "HOME": str(self.folder), "NO_PROXY": "*", **dict.fromkeys(names, certificate)}
@@ -68,14 +68,14 @@ class Proxied:
         )
 
     def curl(self, *arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-        """Its output ends with a line that holds the status."""
+        """Run curl. Its output ends with a line that holds the status."""
         return self.run("curl", "-sS", "-w", "\n%{http_code}", *arguments, stdin=stdin)
 
     def archive(self, profile: str, name: str = "full.tar.gz") -> str:
         return f"{self.url}/api/v1/profiles/{profile}/archives/FULL/{quote(name)}"
 
     def put_there(self, profile: str, content: bytes) -> None:
-        """Past the proxy."""
+        """Store it directly, bypassing the proxy."""
         with self.server.client() as client:
             client.put(f"/api/v1/profiles/{profile}/archives/FULL/full.tar.gz", content=content).raise_for_status()
 
@@ -86,7 +86,7 @@ class Proxied:
 
     @contextmanager
     def cut_after(self, *sizes: int) -> Iterator[tuple[Proxied, CuttingProxy]]:
-        """The same over a line that breaks after so many bytes, once for each size."""
+        """The same over a line that breaks after that many bytes, once for each size."""
         address = urlsplit(self.url)
         assert address.hostname is not None
         assert address.port is not None
@@ -109,7 +109,7 @@ def made_certificate(folder: Path) -> None:
 
 
 def documented(language: str, whole: str, *, below_a_path: bool) -> str:
-    """The site in docs/clients.md; *whole* is what the lines for a path take the place of there."""
+    """The site in docs/clients.md; *whole* are the lines that those for a path replace there."""
     site, path = re.findall(rf"```{language}\n(.*?)```", DOCUMENT, re.DOTALL)
     assert whole in site
     return str(site.replace(whole, path) if below_a_path else site)
@@ -156,7 +156,7 @@ def caddy(folder: Path, port: int, server: LiveServer, *, below_a_path: bool) ->
         ("/etc/ssl", str(folder)),
         ("HASH", hashed),
     )
-    # without port 80 and the port for commands, which other tests may have at the same time
+    # without port 80 and the admin port, which other tests may use at the same time
     (folder / "Caddyfile").write_text(
         f"{{\n    admin off\n    auto_https disable_redirects\n    storage file_system {folder}/caddy\n}}\n{site}"
     )
@@ -197,7 +197,7 @@ def profile() -> str:
 
 
 def test_without_the_login_nobody_comes_in(proxied: Proxied) -> None:
-    """The proxy is the wall that the server does not have yet."""
+    """The proxy protects a server that has no tokens."""
     answer = proxied.curl(proxied.url.replace("laptop:secret@", "") + "/list")
 
     assert answer.stdout.endswith(b"401")
@@ -205,7 +205,7 @@ def test_without_the_login_nobody_comes_in(proxied: Proxied) -> None:
 
 @pytest.mark.parametrize("way", ["form", "put", "piped"])
 def test_uploads_pass_through_and_come_back(proxied: Proxied, profile: str, way: str) -> None:
-    """A form, a body of known length and one of unknown length, each far beyond nginx's own limit and buffers."""
+    """A form, a body of known length and one of unknown length, each far above nginx's default limit and buffers."""
     (proxied.folder / NAME).write_bytes(ARCHIVE)
     address = proxied.archive(profile, NAME)
     if way == "form":
@@ -240,7 +240,7 @@ def test_bodies_are_passed_on_as_they_come(proxied: Proxied, profile: str) -> No
 
 
 def waited_for_staged(server: LiveServer, size_bytes: int) -> bool:
-    """Whether the staging area comes to hold so much."""
+    """Whether the staging area reaches that size."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         staged = [file for file in (server.data / "staging").rglob("*") if file.is_file()]
@@ -254,10 +254,10 @@ def waited_for_staged(server: LiveServer, size_bytes: int) -> bool:
 
 
 def test_a_refusal_comes_through(proxied: Proxied, profile: str) -> None:
-    """The server's own words reach the client, also while it is still sending; the status always does."""
+    """The server's message reaches the client, even while it is sending; the status always does."""
     content = b"this is no gzip at all " * 2_000_000
 
-    for _ in range(3):  # behind caddy the words are cut off now and then, one time in some twenty
+    for _ in range(3):  # behind caddy the message is sometimes cut off, about one time in twenty
         answer = proxied.curl("-T", "-", proxied.archive(profile), stdin=content)
         assert answer.stdout.endswith(b"422"), answer
         if answer.returncode == 0:
@@ -267,7 +267,7 @@ def test_a_refusal_comes_through(proxied: Proxied, profile: str) -> None:
 
 
 def test_downloads_come_in_parts(proxied: Proxied, profile: str) -> None:
-    """A range is answered as a range, a download goes on where it stopped, and one that is up to date is not sent."""
+    """A range is answered as a range, a download continues where it stopped, and an unchanged one is not sent."""
     proxied.put_there(profile, ARCHIVE)
     address = proxied.archive(profile)
     (proxied.folder / "back.tar.gz").write_bytes(ARCHIVE[: 5 * MIB])
@@ -283,7 +283,7 @@ def test_downloads_come_in_parts(proxied: Proxied, profile: str) -> None:
 
 
 def test_the_location_of_an_upload_leads_back_through_the_proxy(proxied: Proxied) -> None:
-    """Resolved against the address that was asked, it is the upload, also where a port is forwarded to the proxy."""
+    """Resolved against the requested address, it is the upload, also if a port is forwarded to the proxy."""
     about = "Upload-Metadata: filename YS50YXIuZ3o=,profile YQ==,type RlVMTA=="
     with proxied.cut_after() as (forwarded, _):
         uploads = f"{forwarded.url}/api/v1/uploads"
@@ -299,10 +299,10 @@ def test_the_location_of_an_upload_leads_back_through_the_proxy(proxied: Proxied
     assert b"upload-offset: 0" in found.stdout.lower()
 
 
-# tuspy leaves its connection to the garbage collector after an error, which is therefore called before the test ends
+# after an error, tuspy leaves its connection to the garbage collector, so that is called before the test ends
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_tuspy_goes_on_after_a_cut(proxied: Proxied, profile: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client of the tus protocol that others wrote, from the upload's URL alone."""
+    """A third-party client of the tus protocol, from the upload's URL alone."""
     for name, value in proxied.environment.items():
         monkeypatch.setenv(name, value)
     (proxied.folder / "full.tar.gz").write_bytes(ARCHIVE)
@@ -341,7 +341,7 @@ def test_the_documented_loop_of_curl_goes_on_after_cuts(proxied: Proxied, profil
 
 @pytest.mark.parametrize("client", ["upload.sh", "tarkeep"])
 def test_our_clients_go_on_after_cuts(proxied: Proxied, profile: str, client: str) -> None:
-    """With the login where docs/clients.md puts it."""
+    """With the login in the place that docs/clients.md names."""
     home = proxied.folder / profile
     (home / "FULL").mkdir(parents=True)
     (home / "FULL" / "full.tar.gz").write_bytes(ARCHIVE)
@@ -372,7 +372,7 @@ def configure_client(home: Path, proxied: Proxied) -> None:
 
 
 def test_the_client_compares_and_fetches(proxied: Proxied, profile: str) -> None:
-    """What reads goes through as well as what writes."""
+    """Reading works through the proxy as well as writing."""
     proxied.put_there(profile, ARCHIVE)
     home = proxied.folder / profile
     home.mkdir()

@@ -1,8 +1,8 @@
 """
-Real chains that lack an archive: GNU tar restores them without a word, and what Tarkeep says of them.
+Real chains that lack an archive: GNU tar restores them silently, and this is what Tarkeep reports.
 
-Each history is a FULL and three INCs with changes between, every other one with renames of directories, of which one
-INC in the middle is then taken away. The histories are drawn from fixed seeds.
+Each history is a FULL and three INCs with changes between, every other one with renames of directories; then one INC in
+the middle is removed. The histories are drawn from fixed seeds.
 """
 
 from __future__ import annotations
@@ -95,12 +95,12 @@ def described(number: int, members: list[Member], lineage: Lineage) -> BackupArc
 
 
 def last_point(dumps: list[Dump], *, digests: bool) -> RestorePoint:
-    """What is said of the last archive."""
+    """The verdict on the last archive."""
     return points_of(dumps, digests=digests)[-1]
 
 
 class Taken(Protocol):
-    """An archive, and the members of it."""
+    """An archive, and its members."""
 
     @property
     def archive(self) -> BackupArchive: ...
@@ -109,7 +109,7 @@ class Taken(Protocol):
 
 
 def points_of(dumps: Sequence[Taken], *, digests: bool) -> tuple[RestorePoint, ...]:
-    """What is said of all archives, with or without the digests of snapshot files."""
+    """The points of all archives, with or without the digests of snapshot files."""
     members = {dump.archive.id: dump.read for dump in dumps}
     archives = [dump.archive if digests else evolve(dump.archive, lineage=Lineage()) for dump in dumps]
 
@@ -133,7 +133,7 @@ def points_of(dumps: Sequence[Taken], *, digests: bool) -> tuple[RestorePoint, .
 
 
 def merged(dumps: list[Dump], point: RestorePoint) -> dict[bytes, tuple[str, bytes]]:
-    """What a restore of *point* gives. No name may be without content."""
+    """The result of restoring *point*. Every name must have content."""
     by_id = {dump.archive.id: dump for dump in dumps}
     path = [by_id[id] for id in point.path]
     tree = merge([dump.read for dump in path], is_exact=True, is_proven=point.standing.is_whole)
@@ -142,7 +142,7 @@ def merged(dumps: list[Dump], point: RestorePoint) -> dict[bytes, tuple[str, byt
 
 
 def told_by_server(client: TestClient, profile: str, dumps: list[Dump], *, digests: bool) -> list[dict[str, Any]]:
-    """The points of *profile* once it has received *dumps*."""
+    """The points of *profile* after the server has received *dumps*."""
     for dump in dumps:
         said = dump.archive.lineage
         headers = {"Tarkeep-Taken-At": dump.archive.taken_at.isoformat()}
@@ -166,12 +166,12 @@ def test_a_missing_archive_is_never_overlooked_with_digests_and_seldom_without(
     tmp_path: Path, client: TestClient
 ) -> None:
     """
-    With the digests of snapshot files no verdict is wrong, of whole chains and of broken ones.
+    With the digests of snapshot files no verdict is wrong, neither for whole chains nor for broken ones.
 
-    Without, names that are nowhere give many of the broken ones away, and no verdict overlooks such a name: it is
-    uncertain whether they were left out or an archive is missing. Content that changed in the missing archive under a
-    name that stayed leaves no trace, so what passes for restorable is called inferred and never proven. The server says
-    the same of each.
+    Without digests, names that are in no archive reveal many broken chains, and no verdict overlooks such a name: it is
+    uncertain whether they were left out or an archive is missing. Content that changed in the missing archive under an
+    unchanged name leaves no trace, so a chain that looks restorable is called inferred and never proven. The server
+    reports the same for each.
     """
     wrong = silent = flagged = 0
     for number in range(HISTORIES):
@@ -200,7 +200,7 @@ def test_a_missing_archive_is_never_overlooked_with_digests_and_seldom_without(
         by_tar = history.restored([dump.file for dump in broken])
         if by_tar != live:
             wrong += 1
-            silent += by_tar is not None  # tar ended with 0
+            silent += by_tar is not None  # tar exited with 0
             is_told = inferred.evidence is Evidence.UNCERTAIN or not inferred.is_restorable
             flagged += is_told or merged(broken, inferred) == live
 
@@ -219,7 +219,7 @@ def taken_at(dump: Dump, number: float, name: str | None = None) -> Dump:
 
 
 def broken(kind: str, rng: random.Random, mine: list[Dump], other: list[Dump]) -> list[Dump]:
-    """The chain *mine* after something happened to it; *other* is that of another machine."""
+    """The chain *mine* after some mishap; *other* is the chain of another machine."""
     which = rng.choice((1, 2))
     if kind == "missing":
         return mine[:which] + mine[which + 1 :]
@@ -234,7 +234,7 @@ def broken(kind: str, rng: random.Random, mine: list[Dump], other: list[Dump]) -
 
 @pytest.mark.parametrize("kind", ["missing", "swapped", "doubled", "two machines", "strange INC"])
 def test_no_digest_no_proof_but_with_them_no_verdict_is_wrong(kind: str, tmp_path: Path) -> None:
-    """Of every point of a chain to which something happened: what comes back is what was there, or it does not."""
+    """For every point of a chain after a mishap, the restored tree is right, or the point does not restore."""
     count: Counter[str] = Counter()
     for number in range(HISTORIES // 4):
         rng = random.Random(number)
@@ -260,7 +260,7 @@ def test_no_digest_no_proof_but_with_them_no_verdict_is_wrong(kind: str, tmp_pat
 
 
 def test_what_happens_to_one_archive_changes_what_restores(tmp_path: Path, client: TestClient) -> None:
-    """A middle INC missing, sent late, and under the name of another: each time the points say what became of them."""
+    """A middle INC missing, sent late, and under another's name: each time the points report the result."""
     history = History(tmp_path)
     dumps = dumps_of(history, random.Random(1), renames=False)
 
@@ -278,7 +278,7 @@ def test_what_happens_to_one_archive_changes_what_restores(tmp_path: Path, clien
     assert [point["restorable"] for point in before] == [True, False, False]
     assert before[1]["obstacles"][0]["code"] == "missing-parent"
     assert [(point["restorable"], point["evidence"]) for point in after] == [(True, "proven")] * 4
-    # A name says nothing: each is linked by what it started from, and restores to what it is.
+    # Names do not matter: each is linked to what it started from, and restores its own content.
     assert all(point["restorable"] for point in by_digest)
     assert [point["link"]["parent"] and point["link"]["parent"]["name"] for point in by_digest] == [
         None,
@@ -289,7 +289,7 @@ def test_what_happens_to_one_archive_changes_what_restores(tmp_path: Path, clien
 
 
 def test_a_damaged_or_removed_archive_takes_what_builds_on_it_with_it(tmp_path: Path) -> None:
-    """Flipped bytes are found by who reads them, and from then on the points say so; likewise of one that is gone."""
+    """A reader finds flipped bytes, and from then on the points report them; the same for a removed archive."""
     with in_process(StorageSettings(data=tmp_path / "data")) as (talking, tarkeep):
         place = tmp_path / "history"
         place.mkdir()
@@ -317,7 +317,7 @@ def test_a_damaged_or_removed_archive_takes_what_builds_on_it_with_it(tmp_path: 
 
 
 def test_chains_of_the_first_scripts_are_laid_over_each_other_in_order() -> None:
-    """A store of the original server: plain archives, one of them with other roots, restored in order, doubts told."""
+    """A store of the original server: plain archives, one with other roots, restored in order, with doubts reported."""
     real = Path(__file__).parents[3] / "shared" / "legacy-store"
     require("legacy-store", real.is_dir(), "put a store of the original server at ../shared/legacy-store")
     tarkeep = InMemory().tarkeep

@@ -1,4 +1,4 @@
-"""Night after night: whatever is renamed, excluded and excluded no more, what a good backup left is the directory."""
+"""Night after night: whatever is renamed, excluded or included again, a good backup restores to the directory."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 @pytest.mark.parametrize("number", range(HISTORIES))
 def test_what_a_good_night_leaves_is_the_directory(server: LiveServer, tmp_path: Path, number: int) -> None:
     """
-    Where a backup ends with 0, its newest point has all that is not excluded, and nothing else.
+    After every backup that exits with 0, the newest point has everything that is not excluded, and nothing else.
 
-    The type is left to the rule, what is excluded changes on every other night, and directories are renamed on all.
+    The rule chooses the type; excludes change on every other night, and directories are renamed on all nights.
     """
     rng = random.Random(number)
     history, machine, profile = History(tmp_path), Machine(tmp_path, server.url), f"nights-{number}"
@@ -64,7 +64,7 @@ def below(root: Path) -> dict[bytes, tuple[str, bytes]]:
 
 
 def kept(live: dict[bytes, tuple[str, bytes]], excluded: list[str]) -> dict[bytes, tuple[str, bytes]]:
-    """What of *live* no pattern matches, nor a directory above it."""
+    """The part of *live* that no pattern matches, neither a name nor a directory above it."""
 
     def is_excluded(path: bytes) -> bool:
         return any(fnmatch.fnmatchcase(part, pattern) for part in os.fsdecode(path).split("/") for pattern in excluded)

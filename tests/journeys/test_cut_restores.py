@@ -1,7 +1,7 @@
 """
-Restores that end early: one line says what is left and how to go on, and the same command does go on.
+Restores that end early: one line says what is left and how to continue, and the same command does continue.
 
-tar is made to stop half-way by a program around it, which waits until it is ended; so what is cut is always the same.
+A wrapper program makes tar stop half-way, and waits until it is ended; so the cut is always in the same place.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def back_up(machine: Machine, profile: str) -> None:
 
 
 class StoppingTar:
-    """A tar that extracts half of what it gets at its *nth* call for extracting, and waits."""
+    """A tar that extracts half of its input at its *nth* extraction, and waits."""
 
     def __init__(self, machine: Machine, nth: int = 1) -> None:
         self.program = machine.home / "stopping-tar"
@@ -72,7 +72,7 @@ exec sleep 1000
 
 
 def cut(machine: Machine, tar: StoppingTar, *command: str, signalled: int = signal.SIGINT) -> str:
-    """Run *command* until tar is half-way, and interrupt it; what it says."""
+    """Run *command* until tar is half-way, and interrupt it. Returns its output."""
     running = machine.begin(*command, "--tar", str(tar.program))
     while not tar.is_there.exists():
         assert running.poll() is None, running.communicate()
@@ -95,7 +95,7 @@ def restored(machine: Machine, *command: str, code: int = 0) -> str:
 def test_the_same_command_goes_on_where_tar_was_cut(
     machine: Machine, profile: str, nth: int, signalled: signal.Signals
 ) -> None:
-    """In whichever archive; what is left is told, and nothing is left in the end."""
+    """For any archive of the chain; the rest is reported, and in the end no part is left."""
     back_up(machine, profile)
     write(machine.tree, {"gone": None, "letter": b"changed", "folder/7": None, "new/b": b"b" * 50_000})
     (machine.tree / "folder" / "8").unlink()
@@ -121,7 +121,7 @@ def test_the_same_command_goes_on_where_tar_was_cut(
 
 
 def test_another_point_begins_anew(machine: Machine, profile: str) -> None:
-    """What is restored is what was asked for last, and nothing of the other one."""
+    """The tree of the last request is restored, with nothing of the other one."""
     back_up(machine, profile)
     command = ("restore", profile, "--into", "back")
     cut(machine, StoppingTar(machine), *command)
@@ -136,7 +136,7 @@ def test_another_point_begins_anew(machine: Machine, profile: str) -> None:
 
 
 def test_what_is_not_of_the_restore_is_never_removed(machine: Machine, profile: str) -> None:
-    """It is named, and put elsewhere all goes on; another directory of the same name has nothing to do with it."""
+    """The error names it, and after it is moved the restore continues; another directory of that name is unrelated."""
     back_up(machine, profile)
     command = ("restore", profile, "--into", "back")
     cut(machine, StoppingTar(machine), *command)
@@ -156,7 +156,7 @@ def test_what_is_not_of_the_restore_is_never_removed(machine: Machine, profile: 
 @pytest.mark.parametrize("nth", [1, 2], ids=["goes on", "begins anew"])
 @pytest.mark.parametrize("options", [(), ("--merged",), ("--path", "document/folder")], ids=["all", "merged", "one"])
 def test_nor_is_what_lies_in_a_folder_of_it(machine: Machine, profile: str, options: tuple[str, ...], nth: int) -> None:
-    """At any depth, whether the directory would be emptied or tar would remove what an archive does not list."""
+    """At any depth, whether the directory would be emptied or tar would remove files that an archive does not list."""
     back_up(machine, profile)
     if nth == 2:
         (machine.tree / "folder").rename(machine.tree / "renamed")
@@ -177,7 +177,7 @@ def test_nor_is_what_lies_in_a_folder_of_it(machine: Machine, profile: str, opti
 
 
 def test_where_nothing_came_nothing_is_left_and_nothing_else_is_said(machine: Machine, profile: str) -> None:
-    """Neither the directory nor the folder beside it, and no part of anything; what was there stays."""
+    """Neither the directory nor the folder beside it, nor a part of an archive; existing files stay."""
     back_up(machine, profile)
     write(machine.home, {"full/mine": b"mine", "file": b"mine"})
     links = machine.home / "links"
@@ -203,7 +203,7 @@ def test_where_nothing_came_nothing_is_left_and_nothing_else_is_said(machine: Ma
 
 @pytest.mark.parametrize("options", [("--merged",), ("--path", "document/folder")], ids=["merged", "one folder"])
 def test_what_the_server_puts_together_begins_anew(machine: Machine, profile: str, options: tuple[str, ...]) -> None:
-    """By the same command."""
+    """With the same command."""
     back_up(machine, profile)
     command = ("restore", profile, "--into", "back", *options)
 
@@ -216,7 +216,7 @@ def test_what_the_server_puts_together_begins_anew(machine: Machine, profile: st
 
 
 def test_over_what_is_there_the_same_command_goes_on(machine: Machine, profile: str) -> None:
-    """And nobody is told to remove what was there before."""
+    """And no message asks to remove files that existed before."""
     back_up(machine, profile)
     into = machine.home / "back"
     write(into, {"mine": b"mine", "document/letter": b"old"})
@@ -231,7 +231,7 @@ def test_over_what_is_there_the_same_command_goes_on(machine: Machine, profile: 
 
 
 def test_links_that_are_there_are_not_gone_through(machine: Machine, profile: str) -> None:
-    """Whoever made them: restoring over what is there, all of the plan or what the server puts together."""
+    """Any link, when restoring over existing files, with the whole plan or with a tar that the server makes."""
     back_up(machine, profile)
     outside = machine.home / "outside"
     write(outside, {"1": b"mine", "other": b"mine"})
@@ -245,7 +245,7 @@ def test_links_that_are_there_are_not_gone_through(machine: Machine, profile: st
 
 
 def test_a_tar_that_fails_is_told_with_what_is_left(machine: Machine, profile: str) -> None:
-    """And the same command goes on, here with a better tar."""
+    """And the same command continues, here with a working tar."""
     back_up(machine, profile)
     program = machine.home / "tar"
     program.write_text('#!/bin/sh\n[ "$1" = --extract ] || exec tar "$@"\necho "tar: no space" >&2; exit 2\n')
@@ -261,7 +261,7 @@ def test_a_tar_that_fails_is_told_with_what_is_left(machine: Machine, profile: s
 
 
 def test_a_cut_download_is_told_with_what_is_left(machine: Machine, server: LiveServer, profile: str) -> None:
-    """Nothing was restored, and what has come is kept."""
+    """No file was restored, and the downloaded bytes are kept."""
     write(machine.tree, {"noise": os.urandom(3 << 20)})
     back_up(machine, profile)
     running = machine.begin("restore", profile, "--into", "back", "--limit-rate", "1M")
@@ -280,7 +280,7 @@ def test_a_cut_download_is_told_with_what_is_left(machine: Machine, server: Live
 
 
 def test_programs_are_told_as_well(machine: Machine, profile: str) -> None:
-    """The summary has the exit code."""
+    """The JSON summary has the exit code."""
     back_up(machine, profile)
     tar = StoppingTar(machine)
     running = machine.begin("restore", profile, "--into", "back", "--json", "--tar", str(tar.program))
@@ -295,7 +295,7 @@ def test_programs_are_told_as_well(machine: Machine, profile: str) -> None:
 
 
 def test_what_lies_in_the_work_folder_is_looked_at_again(machine: Machine, profile: str) -> None:
-    """A byte that has changed there since is found, and the archive comes anew."""
+    """A byte that has changed in it is found, and the archive is downloaded again."""
     back_up(machine, profile)
     command = ("restore", profile, "--into", "back", "--check")
     cut(machine, StoppingTar(machine), *command)
@@ -310,7 +310,7 @@ def test_what_lies_in_the_work_folder_is_looked_at_again(machine: Machine, profi
 
 
 def test_attributes_come_back(machine: Machine, server: LiveServer, profile: str) -> None:
-    """However the tree is restored."""
+    """With every way of restoring."""
     try:
         os.setxattr(machine.tree / "letter", "user.colour", b"green")
     except OSError:
@@ -325,7 +325,7 @@ def test_attributes_come_back(machine: Machine, server: LiveServer, profile: str
 
 
 def test_beside_the_root_there_is_nothing(machine: Machine, profile: str) -> None:
-    """Whoever restores a whole machine says where the archives may lie."""
+    """To restore a whole machine, the user must name a place for the archives."""
     ran = machine.run("restore", profile, "--into", "/", "--overwrite", "--dry-run")
 
     assert ran.returncode == 2

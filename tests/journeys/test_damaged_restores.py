@@ -1,5 +1,5 @@
 """
-A restore whose source turns out to be damaged: the stream breaks and is never taken for a whole one.
+A restore whose source turns out to be damaged: the stream breaks and never looks complete.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def flipped_everywhere(content: bytes, places: list[int]) -> Iterator[tuple[int,
 @pytest.mark.parametrize("size", [0, 300_000])
 def test_no_flipped_bit_lets_a_restore_end_as_if_it_were_whole(tmp_path: Path, size: int) -> None:
     """
-    Whatever byte of a source changes after it was stored, the tar either breaks off or is the right one.
+    For any byte of a source that changes after it was stored, the tar either breaks off or is right.
 
-    The right one it is only where the bit means nothing: the time in the header of the gzip, the code of a letter that
-    does not occur, a repetition that is found in another place as well.
-    Every byte of a small chain, a sample of a larger.
+    It is right only if the bit has no meaning: the time in the header of the gzip, the code of a symbol that does not
+    occur, a repetition that is equal in another place.
+    Tests every byte of a small chain, and a sample of a larger one.
     """
     root, snapshot = tmp_path / "root", tmp_path / "snapshot"
     root.mkdir()
@@ -73,7 +73,7 @@ def test_no_flipped_bit_lets_a_restore_end_as_if_it_were_whole(tmp_path: Path, s
 
 
 def test_a_large_file_is_given_back_in_little_memory(tmp_path: Path) -> None:
-    """The peak of a server that gives back 300 MB is that of one that gives back 1 MB, and what is inflated ahead."""
+    """The peak memory of a server for 300 MB equals that for 1 MB, plus what is inflated ahead."""
     peaks = []
     for mebibytes in (1, 300):
         root = tmp_path / f"tree{mebibytes}"
@@ -90,7 +90,7 @@ def test_a_large_file_is_given_back_in_little_memory(tmp_path: Path) -> None:
             peaks.append(peak_kib(server.process.pid))
             assert received > mebibytes * 1_000_000
 
-    assert peaks[1] - peaks[0] < (24 + 32) << 10  # some buffers, and 32 MiB that are made ahead
+    assert peaks[1] - peaks[0] < (24 + 32) << 10  # some buffers, and 32 MiB that are inflated ahead
 
 
 def peak_kib(pid: int) -> int:

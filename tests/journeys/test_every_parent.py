@@ -1,9 +1,9 @@
 """
-What archives without digests could reveal, they reveal: small histories, against every parent that could have been.
+Everything that archives without digests can reveal is revealed: small histories, with every possible parent.
 
-Of a few archives all series can be tried, and those told apart that something in the archives speaks against: a name
-that is called unchanged and is not in the parent, another version between the two, the times of directories. Where
-Tarkeep gives back a wrong tree without a word, it must be one that no archive speaks against.
+For a few archives all series can be tried, and those ruled out that the archives contradict: by a name that is called
+unchanged but is not in the parent, by another version between the two, by the times of directories. If Tarkeep silently
+restores a wrong tree, it must be one that no archive contradicts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KINDS = ("nothing", "missing", "swapped", "doubled", "two machines", "strange IN
 
 
 def given(dumps: list[Dump], point: RestorePoint) -> dict[bytes, int]:
-    """The files that Tarkeep gives back for *point*, with the times of their versions."""
+    """The files that Tarkeep restores for *point*, with the times of their versions."""
     by_id = {dump.archive.id: dump for dump in dumps}
     path = [by_id[id] for id in point.path]
     tree = merge([dump.read for dump in path], is_exact=True, is_proven=True)
@@ -54,7 +54,7 @@ def given(dumps: list[Dump], point: RestorePoint) -> dict[bytes, int]:
 
 
 def broken(kind: str, rng: random.Random, mine: list[Dump], other: list[Dump]) -> list[Dump]:
-    """The chain *mine* after something happened to it; *other* is that of another machine."""
+    """The chain *mine* after some mishap; *other* is the chain of another machine."""
     which = rng.randrange(1, len(mine) - 1)
     if kind == "nothing":
         return mine
@@ -92,10 +92,10 @@ def verdict(dumps: list[Dump], point: RestorePoint, *, digests: bool) -> str:
 @pytest.mark.parametrize("excludes", [False, True], ids=["", "with excludes"])
 def test_what_the_archives_could_reveal_is_revealed(kind: str, excludes: bool) -> None:
     """
-    With digests no verdict is wrong; without, each wrong tree that comes back in silence could be the right one.
+    With digests no verdict is wrong; without them, each wrong tree that is restored silently is a possible one.
 
-    Of these *unrevealable* ones are all that could be, and *ambiguous* ones are as possible as others. Of whole
-    histories where nothing was left out, every point is right and nothing is told of it.
+    *unrevealable* ones are all that are possible, and *ambiguous* ones are as possible as others. In whole histories
+    without excludes, every point is right and no doubt is reported.
     """
     counts: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
     for number in range(HISTORIES):
@@ -120,7 +120,7 @@ def test_what_the_archives_could_reveal_is_revealed(kind: str, excludes: bool) -
 
 
 def test_directories_of_an_earlier_time_are_told(tmp_path: Path) -> None:
-    """Of two INCs in the wrong order the second is uncertain; so is one behind a time that was set back."""
+    """If two INCs are in the wrong order, the second is uncertain; so is one after a time that was set back."""
     history, snapshot = History(tmp_path), tmp_path / "snapshot"
     (history.root / "lasts").write_bytes(b"lasts")
     dumps = [real(history, 0, snapshot)]
@@ -146,7 +146,7 @@ def test_directories_of_an_earlier_time_are_told(tmp_path: Path) -> None:
 
 
 def test_names_that_are_left_out_and_mounts_are_no_matter_of_time(tmp_path: Path) -> None:
-    """Excludes change what a listing says of names, not which there are; a new folder may have any time."""
+    """Excludes change the marks of listed names, not the set of names; a new folder may have any time."""
     history, snapshot = History(tmp_path), tmp_path / "snapshot"
     for folder in ("kept", "cache"):
         (history.root / folder).mkdir()
@@ -166,7 +166,7 @@ def test_names_that_are_left_out_and_mounts_are_no_matter_of_time(tmp_path: Path
 
 
 def real(history: History, number: int, snapshot: Path, *options: str) -> RealDump:
-    """What GNU tar archives of *history*, as it is sent on the day *number*."""
+    """The archive that GNU tar makes of *history*, as it is sent on the day *number*."""
     file = history.place / f"{number}.tar"
     tar(
         history.place,

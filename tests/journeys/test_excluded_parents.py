@@ -1,8 +1,8 @@
 """
-Names that dumps leave out come and go, and never decide what an archive builds on.
+Names that dumps exclude come and go, and never decide what an archive builds on.
 
-tar lists what it was told to leave out as if it had not changed, so an older archive that lists it, too, looks as if it
-fitted better. What was archived in the meantime is what comes back, and the parent is the one of the rule.
+tar lists excluded names as unchanged, so an older archive that lists them, too, seems to fit better. The restored tree
+must be the archived one, and the parent the one chosen by the rule.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOCKS = {
 
 
 def live(desk: Desk) -> dict[bytes, tuple[str, bytes]]:
-    """What is there and not left out."""
+    """Everything that exists and is not excluded."""
     found = desk.seen()
     return {path: what for path, what in found.items() if not path.endswith((b".lock", b"~")) and b"cache" not in path}
 
@@ -40,7 +40,7 @@ def live(desk: Desk) -> dict[bytes, tuple[str, bytes]]:
 def test_an_older_full_that_lists_it_is_no_parent(
     desk: Desk, there: str, gone: str, options: tuple[str, ...], type: str
 ) -> None:
-    """It was there in January and is there again, and not when February's FULL was made."""
+    """The file existed in January and exists again, but not when February's FULL was made."""
     desk.do(f"{BEGIN}; {there}; echo '*.lock' >../patterns")
     desk.dump("FULL", *options, "src", proven=False)
     desk.do(f"{FEBRUARY}; {gone}")
@@ -55,7 +55,7 @@ def test_an_older_full_that_lists_it_is_no_parent(
 
 
 def test_nor_is_an_older_inc(desk: Desk) -> None:
-    """A chain in which it comes and goes between every two archives; each point is as it was."""
+    """In a chain, it comes and goes between every two archives; each point is as it was."""
     options, expected = ("--exclude=*.lock",), []
     for number in range(6):
         desk.do(f"mkdir -p src/d; echo {number} >src/keep; echo {number} >src/d/{number}")
@@ -69,7 +69,7 @@ def test_nor_is_an_older_inc(desk: Desk) -> None:
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 @pytest.mark.parametrize("type", ["INC", "DIFF"])
 def test_a_folder_that_is_left_out_from_now_on_stays_as_it_was(desk: Desk, type: str, proven: bool) -> None:
-    """By no way as it was in part, nor gone by one and there by another; and later archives leave it so."""
+    """Never restored in part, nor missing by one way and present by another; and later archives leave it so."""
     desk.do("mkdir -p src/cache/deep; echo k >src/keep; echo old >src/cache/x; echo 1 >src/cache/deep/1")
     desk.dump("FULL", "src", proven=proven)
     before = {path: what for path, what in desk.seen().items() if b"cache" in path}
@@ -88,7 +88,7 @@ def test_a_folder_that_is_left_out_from_now_on_stays_as_it_was(desk: Desk, type:
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 @pytest.mark.parametrize("pattern", ["*.iso", "src/d"])
 def test_what_is_left_out_no_more_is_named_until_it_is_archived(desk: Desk, pattern: str, proven: bool) -> None:
-    """A file that did not change since is in no archive, and told; a folder is, as soon as tar looks into it again."""
+    """An unchanged file is in no archive, and reported; a folder is archived as soon as tar reads it again."""
     desk.do("mkdir -p src/d; echo k >src/keep; echo precious >src/disk.iso; echo x >src/d/x")
     desk.dump("FULL", f"--exclude={pattern}", "src", proven=proven)
     desk.do("echo k2 >src/keep")
@@ -107,7 +107,7 @@ def test_what_is_left_out_no_more_is_named_until_it_is_archived(desk: Desk, patt
 
 @pytest.mark.parametrize("appears", ["at the INC", "at the DIFF"])
 def test_nor_does_it_hide_the_parent_that_there_is(desk: Desk, appears: str) -> None:
-    """An INC made on top of a DIFF, where by rule it would be on top of the FULL: what the DIFF carries tells."""
+    """An INC made on top of a DIFF, although by rule it builds on the FULL: the DIFF's members reveal it."""
     desk.do("mkdir src; echo 1 >src/a; echo 1 >src/b")
     desk.dump("FULL", "--exclude=*.tmp", "src", proven=False)
     desk.do(f"echo 2 >src/a; {': >src/x.tmp' if appears == 'at the DIFF' else 'true'}")

@@ -1,4 +1,4 @@
-"""The model of tar's extraction against tar itself, on drawn histories: every name, type and content."""
+"""The model of tar's extraction compared with tar itself, on drawn histories: every name, type and content."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ dumps = st.lists(st.tuples(steps(1, 8, odd=True), st.booleans(), st.booleans()),
 
 
 def extracted(archives: list[bytes], place: Path, *, incremental: bool) -> tuple[Found, bool]:
-    """What tar makes of *archives*, and whether it complained."""
+    """What tar extracts from *archives*, and whether it complained."""
     into = place / "into"
     into.mkdir()
     complained = False
@@ -47,7 +47,7 @@ def extracted(archives: list[bytes], place: Path, *, incremental: bool) -> tuple
 
 
 def simulated(archives: list[bytes], *, incremental: bool) -> tuple[Found, bool]:
-    """The same by the model."""
+    """The same from the model."""
     model = Extraction()
     members: list[dict[int, Member]] = []
     for archive in archives:
@@ -68,7 +68,7 @@ def simulated(archives: list[bytes], *, incremental: bool) -> tuple[Found, bool]
 
 
 def without_chance(found: Found) -> Found:
-    """*found* with one name for all temporary ones, which stay where tar could go no further."""
+    """*found* with one name for all temporary ones, which stay if tar could not continue."""
     return {re.sub(rb"(^|/)tar\.\w{6}(?=/|$)", rb"\1tar.*", path): what for path, what in found.items()}
 
 
@@ -85,7 +85,7 @@ def drawn() -> settings:
 @pytest.mark.parametrize("part", range(-(-HISTORIES // PER_TEST)))
 @pytest.mark.parametrize("incremental", [True, False])
 def test_it_is_what_tar_makes_of_them(part: int, incremental: bool) -> None:
-    """Of chains as they were made, and of ones with an archive missing, twice or out of order."""
+    """For chains as they were made, and with an archive missing, repeated or out of order."""
 
     @drawn()
     @seed(part)
@@ -116,7 +116,7 @@ def test_it_is_what_tar_makes_of_them(part: int, incremental: bool) -> None:
 
 @pytest.mark.parametrize("part", range(-(-HISTORIES // PER_TEST)))
 def test_tar_is_trusted_where_it_comes_to_the_same_and_nowhere_else(part: int) -> None:
-    """Archive after archive, up to the first that it is not trusted with: neither praise nor alarm is false."""
+    """Archive after archive, up to the first untrusted one: neither trust nor distrust is wrong."""
 
     @drawn()
     @seed(part)

@@ -1,10 +1,10 @@
 """
-Archives that nobody here wrote: what Tarkeep makes of the test archives of libarchive, CPython, Go and others.
+Archives from other projects: what Tarkeep makes of the test archives of libarchive, CPython, Go and others.
 
-Each file is sent to a server, and what comes of it held against GNU tar. It is refused with a reason where tar fails,
-too, or by one of the rules by which Tarkeep is stricter; or its members are those that tar lists, and ``restore.tar``
-is what tar extracts. Where that is not so, the plan says what is odd about the archive. ``tests/fetch_corpora`` lays
-the corpora down; ``pytest -rP`` shows the counts.
+Each file is sent to a server, and the result compared with GNU tar's. It is refused with a reason if tar fails, too, or
+by one of the rules in which Tarkeep is stricter; or its members are those that tar lists, and ``restore.tar`` is what
+tar extracts. If not, the plan says what is odd about the archive. ``tests/fetch_corpora`` downloads the corpora;
+``pytest -rP`` shows the counts.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ STRICTER = (
     "an impossible size",
     "exceeds max_name_bytes",
 )
-"""Reasons to refuse what GNU tar takes: see `tar_walk` and `pax_header` of `tarkeep.adapters.targz`."""
+"""Reasons to refuse what GNU tar accepts: see `tar_walk` and `pax_header` of `tarkeep.adapters.targz`."""
 ORDINARY = "plain archives are in the path: what was deleted in between comes back"
-AS_INC_TOO = 8  # one of so many
+AS_INC_TOO = 8  # one in this many
 
 
 @frozen
 class Place:
-    """Where a server is asked about one file, and where there is room for it."""
+    """The server and profile for one file, and room for it."""
 
     client: httpx2.Client
     folder: Path
@@ -64,7 +64,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
 
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_every_archive_is_told_as_tar_tells_it(client: httpx2.Client, tmp_path: Path, corpus: str) -> None:
-    """No request fails inside, whatever is sent; what differs from tar is named; and some lie over themselves."""
+    """
+    No request causes an internal error; differences from tar are named; some archives are also laid over themselves.
+    """
     require(f"corpus-{corpus}", (PLACE / corpus).is_dir(), f"tests/fetch_corpora lays it into {PLACE}")
     counts: Counter[str] = Counter()
     wrong: list[str] = []
@@ -84,7 +86,7 @@ def test_every_archive_is_told_as_tar_tells_it(client: httpx2.Client, tmp_path: 
 
 
 def judged(at: Place, file: ForeignFile, *, is_inc_too: bool) -> str:
-    """What becomes of *file*, in a word or two."""
+    """The result for *file*, in a word or two."""
     archive = at.folder / "archive.tar.gz"
     archive.write_bytes(file.packed)
     by_tar = listed(archive)
@@ -114,7 +116,7 @@ def judged(at: Place, file: ForeignFile, *, is_inc_too: bool) -> str:
 
 
 def check_over_itself(at: Place, file: ForeignFile, status: int) -> None:
-    """As an INC that is laid over what it holds itself it is answered as it was before, and can be asked about."""
+    """As an INC over its own members it gets the same response as before, and can be queried."""
     answer = at.put("INC", file.packed)
     assert answer.status_code == status, answer.text
     for what in ("plan?", "tree?recursive=true&limit=1000&", "find?name=*&", "restore.tar?"):
@@ -123,7 +125,7 @@ def check_over_itself(at: Place, file: ForeignFile, status: int) -> None:
 
 
 def refused(at: Place, answer: httpx2.Response, by_tar: Listed, archive: Path) -> str:
-    """Why *answer* is a refusal: tar cannot read it either, or one of the rules that are stricter."""
+    """Why *answer* is a refusal: tar cannot read it either, or a stricter rule applies."""
     problem = answer.json()
     assert answer.status_code in (413, 422), answer.text
     assert problem["code"] in ("not-a-gzip", "gzip-damaged", "not-a-tar", "too-large", "empty-archive"), answer.text

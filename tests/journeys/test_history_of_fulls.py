@@ -1,4 +1,4 @@
-"""The history of a path over FULLs and what builds on them: carried again is not changed."""
+"""The history of a path over FULLs and later archives: an unchanged copy is no change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.desk import Desk
 @pytest.mark.parametrize("between", ["INC", "DIFF"])
 @pytest.mark.parametrize("form", ["gnu", "posix"])
 def test_what_builds_on_a_later_full_changes_nothing(desk: Desk, between: str, form: str) -> None:
-    """Of files, links and folders, whatever the format tells of times, and whichever name of a file tar met first."""
+    """For files, links and folders, whatever times the format holds, and whichever name of a file tar met first."""
     desk.do("mkdir -p src/d; echo a >src/a; echo x >src/d/x; ln -s a src/link; ln src/a src/second")
     desk.dump("FULL", "src", snapshot=None)
     for _ in range(2):
@@ -25,7 +25,7 @@ def test_what_builds_on_a_later_full_changes_nothing(desk: Desk, between: str, f
 
 
 def test_what_did_change_is_told(desk: Desk) -> None:
-    """By an INC, and by a FULL after it; not by the INC that finds nothing new."""
+    """By an INC, and by a FULL after it; not by an INC without changes."""
     desk.do("mkdir src; echo 1 >src/a")
     desk.dump("FULL", "src")
     desk.do("echo 22 >src/a")

@@ -1,4 +1,4 @@
-"""The history of a path over archives in which tar joined dumps: each has its turn, and only what is left counts."""
+"""The history of a path over archives of joined dumps: each dump counts in order, and only the result matters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Told = list[tuple[str, str]]
 
 
 def dumped(desk: Desk, *nights: str, form: str) -> bytes:
-    """One dump of ``src`` after each of *nights*, all of one snapshot file, joined by tar."""
+    """One dump of ``src`` after each of *nights*, all with one snapshot file, joined by tar."""
     snapshot = desk.place / "snapshot"
     parts: list[Path] = []
     for number, commands in enumerate(nights):
@@ -92,7 +92,7 @@ CASES: dict[str, tuple[Sequence[Sequence[str]], dict[str, Told]]] = {
 def test_each_dump_has_its_turn(
     desk: Desk, archives: Sequence[Sequence[str]], expected: dict[str, Told], form: str, proven: bool
 ) -> None:
-    """What an earlier dump of an archive says is nothing that a later one of it has changed."""
+    """A later dump in an archive overrides what an earlier one says."""
     for number, nights in enumerate(archives):
         put(desk, "INC" if number else "FULL", *nights, form=form, proven=proven)
 
@@ -101,7 +101,7 @@ def test_each_dump_has_its_turn(
 
 
 def test_what_is_told_is_what_is_there(desk: Desk) -> None:
-    """Of every path that there ever was: its last version is in the tree, or it was deleted, or never at a point."""
+    """For every path that ever existed: its last version is in the tree, or it was deleted, or was never at a point."""
     put(desk, "FULL", "mkdir -p src/d/e; echo 1 >src/d/e/f; echo 2 >src/d/g; echo 3 >src/h", "rm src/h; mv src/d src/k")
     put(desk, "INC", "echo 4 >src/k/g; mkdir src/d; echo 5 >src/d/g", "rm -r src/d; mv src/k/e src/e")
     put(desk, "DIFF", "echo 6 >src/e/f")

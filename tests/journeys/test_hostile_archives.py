@@ -1,8 +1,8 @@
 """
-Archives that mean harm are refused, or kept and shown and given back, within bounds of time, memory and place.
+Malicious archives are refused, or kept, shown and restored, within bounds of time, memory and place.
 
-Each is sent to a real server twice, as a FULL and as an INC that is compared with it, and then asked for in every way
-there is.
+Each is sent to a real server twice, as a FULL and as an INC that is compared with it, and is then requested in every
+way.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from tests.support.tar_oracle import look_at
 pytestmark = pytest.mark.hostile
 
 GROWTH_BYTES = 256 << 20
-# A name that is held costs 250 bytes at the worst, and archives may have many. A tree is given up at 256 MiB of paths,
-# two are merged at once, and what several threads have freed of that is not given back at once: 550 MB were seen.
+# A held name costs 250 bytes at worst, and archives may have many. A tree is given up at 256 MiB of paths, two are
+# merged at once, and memory freed by several threads is not returned at once: 550 MB were measured.
 GROWTH_OF_MANY_NAMES = {"listing of a million names": 400 << 20, "4,000 names of 500 levels": 640 << 20}
 WATCHDOG_SECONDS = 120.0
-RESTORED_BYTES = 64 << 20  # what is looked at of a tree; bombs give back as much as they hold
+RESTORED_BYTES = 64 << 20  # the part of a tree to extract; bombs inflate to as much as they hold
 OK_OR_REFUSED = {200, 201, 400, 404, 409, 413, 422}
 
 
 class Box:
-    """A server in a folder of its own, beside which there are things that no archive may touch."""
+    """A server in its own folder, beside files that no archive may touch."""
 
     def __init__(self, folder: Path, home: Path, server: LiveServer) -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class Box:
         self.around = self.look_around()
 
     def look_around(self) -> dict[bytes, tuple[str, bytes]]:
-        """Everything in the folder but the data directory and the log, and what archives want to write elsewhere."""
+        """Everything in the folder except the data directory and the log, and the paths that archives attack."""
         found = look_at(self.folder)
         assert not (Path("/") / OUTSIDE.decode()).exists()
         return {path: what for path, what in found.items() if path.partition(b"/")[0] not in (b"data", b"data.log")}
@@ -67,9 +67,9 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     (folder / "outside").mkdir()
     (folder / "outside" / "kept").write_text("kept")
     (folder / "work").mkdir()
-    # as in the examples: else each thread of glibc keeps what it has freed
+    # as in the examples: otherwise each thread of glibc keeps its freed memory
     home = {"HOME": str(folder / "work"), "TMPDIR": str(folder / "work"), "MALLOC_ARENA_MAX": "2"}
-    # one that takes far more than it may must not take the machine along
+    # a server that takes far too much memory must not take the machine along
     limit = ("prlimit", f"--as={6 << 30}")
     with live_server(folder / "data", environment=home, cwd=folder / "work", prefix=limit) as server:
         box = Box(folder, tmp_path_factory.mktemp("home"), server)
@@ -85,7 +85,7 @@ def get(box: Box, path: str) -> httpx2.Response:
 
 
 def look_everywhere(box: Box, profile: str, places: list[str], content: bytes) -> None:
-    """Ask for all that is to be had of the archives at *places*."""
+    """Request everything that the server offers for the archives at *places*."""
     base = f"/api/v1/profiles/{profile}"
     names: list[str] = []
     for place in places:
@@ -129,7 +129,7 @@ def read_some(box: Box, path: str) -> None:
 
 
 def restore(box: Box, path: str) -> None:
-    """Let GNU tar extract the beginning of what the server gives back, and see that it stays where it is put."""
+    """Let GNU tar extract the beginning of a restored tar, and check that it stays in its directory."""
     target, restored = box.folder / "target", box.folder / "restored.tar"
     with box.client.stream("GET", path) as answer:
         assert answer.status_code in OK_OR_REFUSED, (path, answer.read()[:300])
@@ -142,7 +142,7 @@ def restore(box: Box, path: str) -> None:
                     break
     target.mkdir()
     try:
-        # it may well complain, of a file that claims 8 EiB for one
+        # it may well complain, for example of a file that claims 8 EiB
         subprocess.run(
             ["tar", "--extract", f"--file={restored}", f"--directory={target}"],
             capture_output=True,
@@ -156,11 +156,11 @@ def restore(box: Box, path: str) -> None:
 
 
 def restore_by_client(box: Box, profile: str, place: str) -> None:
-    """Let the client restore the same, which looks at the archives before it lets tar extract them."""
+    """Let the client restore the same; it checks the archives before tar extracts them."""
     target = box.folder / "target"
     work = target.with_name("target.tarkeep-work")
     machine = Machine(box.home, box.server.url)
-    limit = ("prlimit", f"--fsize={RESTORED_BYTES}")  # of a file: a bomb is not to fill the disk
+    limit = ("prlimit", f"--fsize={RESTORED_BYTES}")  # per file: a bomb must not fill the disk
     ran = machine.run(
         "restore", profile, "--at", place.rpartition("/archives/")[2], "--into", str(target), prefix=limit
     )
@@ -176,7 +176,7 @@ def restore_by_client(box: Box, profile: str, place: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_an_archive_that_means_harm_does_none(box: Box, name: str) -> None:
-    """It is answered in time with success or a refusal, memory stays bounded, and nothing is written elsewhere."""
+    """It is accepted or refused in time, memory stays bounded, and no file is written elsewhere."""
     profile = re.sub(r"[^A-Za-z0-9]+", "-", name)[:64]
     places = [f"/api/v1/profiles/{profile}/archives/{type}/hostile.tar.gz" for type in ("FULL", "INC")]
     content = ALL[name]()

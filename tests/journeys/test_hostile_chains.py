@@ -1,5 +1,5 @@
 """
-Chains that are after what lies beside the directory they are restored into get nothing, however they are restored.
+Chains that attack files beside the directory they are restored into never reach them, in any way of restoring.
 
 Each is stored as a FULL and INCs on a real server and restored in all four ways: by the script of the plan, by
 `tarkeep restore`, by GNU tar from restore.tar, and by `tarkeep restore --merged`.
@@ -30,7 +30,7 @@ SUITE = [name for name in TARS if any(word in name for word in _OF_HARM) and not
 
 
 class Box:
-    """A folder with a server's data, the home of a client, a target, and what no restore may touch."""
+    """A folder with a server's data, the home of a client, a target, and files that no restore may touch."""
 
     def __init__(self, folder: Path, server: LiveServer) -> None:
         self.folder = folder
@@ -44,7 +44,7 @@ class Box:
         return surroundings(self.folder, ["data", "data.log", "home", "target", "target.tarkeep-work"])
 
     def store(self, profile: str, chain: HostileChain) -> str:
-        """The name of the last archive that was taken in."""
+        """Store the chain. Returns the name of the last accepted archive."""
         last = ""
         for number, archive in enumerate(chain.archives):
             type = "INC" if number else "FULL"
@@ -107,7 +107,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 
 
 def tried(box: Box, seeds: range) -> None:
-    """Every chain is stored and restored; most of them come back in some way, which is what makes this worth it."""
+    """Store and restore every chain; most must be restored in some way, or the test proves nothing."""
     restored = box.restored
     for seed in seeds:
         chain = hostile_chain(seed, bytes(box.outside))
@@ -133,7 +133,7 @@ def test_many_chains_write_nothing_beside_their_directory(box: Box, shard: int) 
 @pytest.mark.hostile
 @pytest.mark.parametrize("name", SUITE)
 def test_hostile_tars_behind_each_other_write_nothing_beside_their_directory(box: Box, name: str) -> None:
-    """Each of those with odd names, links or listings, behind itself, and behind links to what it names."""
+    """Each of those with odd names, links or listings, after itself, and after links to the paths it names."""
     tar = TARS[name]()
     links = b"".join(link(path, bytes(box.outside)) for path in (b"a", b"c", b"d", b"outside"))
     first = links + member(b"keep", b"x") + END

@@ -1,8 +1,8 @@
 """
-An INC after a DIFF, whatever a profile says an INC builds on: contents and digests tell what it was made from.
+An INC after a DIFF, whatever base a profile's rule names: contents and digests tell what it was made from.
 
-Levels of dump are made like this, and what other programs call incremental. What comes back is what was there, or the
-point says that it does not restore.
+Dump levels are made like this, and what other programs call incremental. The restored tree is right, or the point says
+that it does not restore.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ def ruled_desk(request: pytest.FixtureRequest, ruled: LiveServer, desk: Desk) ->
 
 
 def keep(desk: Desk, name: str, *, again: bool = False) -> None:
-    """Put the snapshot file aside under *name*, or take it from there."""
+    """Put the snapshot file aside under *name*, or take it back from there."""
     here, there = desk.place / "snapshot", desk.place / name
     shutil.copy2(*((there, here) if again else (here, there)))
 
 
-# TYPE, what happens before, and the snapshot file that it starts from: 0 is what the FULL left, 1 what the next one did
+# TYPE, what happens before, and the snapshot file that it starts from: 0 is the one the FULL left, 1 that of the next
+# dump
 Nights = list[tuple[str, str, int]]
 NIGHTS: dict[str, Nights] = {
     "levels": [("DIFF", "echo 2 >src/a", 0), ("INC", "echo 3 >src/b", 1)],
@@ -83,7 +84,7 @@ def go_through(desk: Desk, nights: Nights, *, proven: bool) -> list[dict[bytes, 
 
 @pytest.mark.parametrize("named", ["levels, and on", "two of each", "the DIFF renames"])
 def test_with_digests_every_point_is_as_it_was(ruled_desk: Desk, named: str) -> None:
-    """Whatever the rule says."""
+    """With any rule."""
     lives = go_through(ruled_desk, NIGHTS[named], proven=True)
 
     assert [ruled_desk.given_back(point) for point in ruled_desk.points()] == lives
@@ -92,7 +93,7 @@ def test_with_digests_every_point_is_as_it_was(ruled_desk: Desk, named: str) -> 
 
 @pytest.mark.parametrize("nights", NIGHTS.values(), ids=NIGHTS)
 def test_without_digests_none_is_what_it_was_not(ruled_desk: Desk, nights: Nights) -> None:
-    """It is as it was, or refused; where nothing says so, the point is at least not called sure."""
+    """It is right, or refused; if nothing reveals it, the point is at least not called certain."""
     lives = go_through(ruled_desk, nights, proven=False)
     right = 0
 
@@ -104,7 +105,7 @@ def test_without_digests_none_is_what_it_was_not(ruled_desk: Desk, nights: Night
 
 
 def test_a_parent_that_is_named_is_taken_or_refused(ruled_desk: Desk) -> None:
-    """By the rule, with the one that the server would continue from. Contents tell where that is not right either."""
+    """By the rule, naming the base that the server would choose. Contents tell if that is wrong, too."""
     ruled_desk.do(BEGIN)
     ruled_desk.dump("FULL", "src", proven=False)
     ruled_desk.do("echo 2 >src/a")
@@ -123,7 +124,7 @@ def test_a_parent_that_is_named_is_taken_or_refused(ruled_desk: Desk) -> None:
 
 
 def gzip_of_a_dump(desk: Desk) -> bytes:
-    """What tar makes next of ``src``; the snapshot file stays as it was."""
+    """The next dump that tar makes of ``src``; the snapshot file stays as it was."""
     snapshot = desk.place / "tried"
     shutil.copy2(desk.place / "snapshot", snapshot)
     command = ["tar", "-czf-", f"--listed-incremental={snapshot}", "src"]

@@ -1,5 +1,5 @@
 """
-What comes back of points that are not whole: all but what is told, exactly.
+What points with gaps restore: everything except the reported names, exactly.
 
 Histories that Hypothesis draws, with some of their archives damaged, or never stored; and a chain on the disk of a real
 server, with bytes flipped, cut or removed, restored by curl and tar, by the script of the plan, and by the client.
@@ -47,10 +47,10 @@ def test_given_is_all_but_what_lacks(
     start: list[Step], changes: list[tuple[str, list[Step]]], harmed: set[int], is_missing: bool
 ) -> None:
     """
-    Names and contents of every point, against the same point where every archive is stored.
+    Names and contents of every point, compared with the same point with all archives stored.
 
-    Of a damaged archive exactly that lacks whose content is in it. Where one is missing, whatever is not told is as it
-    was, and what is told as out of date is nothing but that: a name of the tree.
+    With a damaged archive, exactly the names with content in it lack. With a missing archive, every name that is not
+    reported is right, and names reported as out of date are nothing but that: names of the tree.
     """
     with (
         tempfile.TemporaryDirectory() as place,
@@ -97,7 +97,7 @@ def test_given_is_all_but_what_lacks(
 
 
 def dumped(machine: Dumper, start: list[Step], changes: list[tuple[str, list[Step]]]) -> list[Dump]:
-    """A FULL and what was drawn; each later archive also changes a file of the FULL's, which stays like that."""
+    """A FULL and the drawn dumps; each later archive also changes a file of the FULL, which then stays unchanged."""
     machine.history.go_through(start)
     for number in range(len(changes)):
         keep(machine.root / f"kept{number}", "as of the full")
@@ -135,7 +135,7 @@ def restored(tarkeep: Tarkeep, opened: OpenedPoint, place: str) -> Seen:
 
 @pytest.mark.parametrize("harm", [flip, cut, Path.unlink], ids=["rotten", "cut", "gone"])
 def test_a_damaged_archive_in_the_middle(tmp_path: Path, harm: Callable[[Path], None]) -> None:
-    """A FULL and three INC, the second harmed: by every way all comes back that is not in it, and the rest is named."""
+    """A FULL and three INCs, the second damaged: every way restores everything outside it, and the rest is named."""
     (tmp_path / "source").mkdir()
     with live_server(tmp_path / "data") as server, server.client() as client:
         machine = Dumper(client, "laptop", History(tmp_path / "source"))
@@ -173,6 +173,6 @@ def test_a_damaged_archive_in_the_middle(tmp_path: Path, harm: Callable[[Path], 
         beside = (tmp_path / "by script.tarkeep-gaps").read_bytes().splitlines()
         assert {line.partition(b"\t")[0] for line in beside} == lacking
 
-        # Sent again it is whole again, and nothing lacks.
+        # After it is sent again it is whole, and no name lacks.
         assert machine.put(dumps[1]).status_code in (200, 201)
         assert extracted(client.get(f"{machine.url}/restore.tar").content, tmp_path / "again") == live

@@ -1,7 +1,7 @@
 """
-FULL, DIFF and INC of one tree in every order, each made from some snapshot file, and nobody says from which.
+FULL, DIFF and INC of one tree in every order, each made from some snapshot file, without any declaration of which.
 
-What comes back is what was there, or the point says that it does not restore: contents tell which archive is built on.
+The restored tree is right, or the point says that it does not restore: contents tell which archive is the parent.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Dump:
 
 
 def dumps_of(history: History, rng: random.Random) -> list[Dump]:
-    """A FULL, then DIFF and INC; an INC is made from what any archive before it left behind, mostly the last one."""
+    """
+    A FULL, then DIFF and INC; an INC starts from the snapshot file of any earlier archive, mostly of the last one.
+    """
     left: list[tuple[BackupType, Path]] = []
     found: list[Dump] = []
     history.go_through(drawn(rng, ("write", "write", "make"), 12))
@@ -77,7 +79,7 @@ def dumps_of(history: History, rng: random.Random) -> list[Dump]:
 
 @pytest.mark.parametrize("part", range(-(-HISTORIES // 25)))
 def test_contents_tell_what_a_dump_was_made_from(part: int, tmp_path: Path) -> None:
-    """Of every point: the right tree, or the word that it does not restore."""
+    """For every point: the right tree, or a report that it does not restore."""
     count: Counter[str] = Counter()
     for seed in range(part * 25, part * 25 + 25):
         place = tmp_path / str(seed)

@@ -1,7 +1,7 @@
 """
-What tar was told to leave out, or could not read: all else comes back in every way, and the plan says that it lacks.
+Files that tar was told to exclude, or could not read: all others are restored in every way, and the plan reports them.
 
-Each way to leave something out, at the FULL and later; by digests and without; with an INC and a DIFF.
+Each way to exclude a file, at the FULL and later; with digests and without; with an INC and a DIFF.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 @pytest.mark.parametrize(("type", "proven"), [("INC", True), ("DIFF", False)], ids=["INC, digests", "DIFF, none"])
 @pytest.mark.parametrize("option", ["--exclude=*.tmp", "-X../patterns", "--exclude-ignore=patterns"])
 def test_files_that_come_and_go_while_they_are_excluded(desk: Desk, option: str, type: str, proven: bool) -> None:
-    """One is there at the FULL, one comes later."""
+    """One exists at the FULL, one comes later."""
     desk.do(f"{TREE}; echo '*.tmp' >../patterns; cp ../patterns src; cp ../patterns src/cache; : >src/cache/old.tmp")
     desk.dump("FULL", option, "src", proven=proven)
     first = desk.seen("src/cache/old.tmp")
@@ -42,7 +42,7 @@ def test_files_that_come_and_go_while_they_are_excluded(desk: Desk, option: str,
     [("--exclude=cache", ""), ("--exclude-tag-all=.nobackup", "touch src/cache/.nobackup"), ("--no-recursion", "")],
 )
 def test_a_folder_that_is_left_out_later(desk: Desk, option: str, tag: str, type: str, proven: bool) -> None:
-    """It is given back as it was or not at all, by all ways alike, and the plan names it; beside it all is new."""
+    """It is restored as it was or not at all, the same by all ways, and the plan names it; the rest is up to date."""
     desk.do(TREE)
     desk.dump("FULL", "src", proven=proven)
     before = desk.seen()
@@ -66,7 +66,7 @@ def test_a_folder_that_is_left_out_later(desk: Desk, option: str, tag: str, type
 def test_one_left_out_that_is_new_beside_a_folder_that_was_renamed(
     desk: Desk, type: str, proven: bool, move: str
 ) -> None:
-    """What was renamed is in an archive, so nothing says that another one is missing: no more than a doubt is left."""
+    """The renamed folder is in an archive, so nothing suggests a missing archive: only a doubt is left."""
     desk.do(TREE)
     desk.dump("FULL", "--exclude=*.iso", "src", proven=proven)
     desk.do(f"{move}; echo k2 >src/keep; for folder in $(find src -type d); do echo large >$folder/new.iso; done")
@@ -80,7 +80,7 @@ def test_one_left_out_that_is_new_beside_a_folder_that_was_renamed(
 
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 def test_what_is_left_out_no_more_and_did_not_change(desk: Desk, proven: bool) -> None:
-    """tar saw it, so calls it unchanged: every plan that it is in says that something was left out at the FULL."""
+    """tar saw it, so it calls it unchanged: every plan with it says that something was excluded at the FULL."""
     desk.do(f"{TREE}; echo precious >src/disk.iso")
     desk.dump("FULL", "--exclude=*.iso", "src", proven=proven)
     for text in ("k2", "k3"):
@@ -96,7 +96,7 @@ def test_what_is_left_out_no_more_and_did_not_change(desk: Desk, proven: bool) -
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 @pytest.mark.parametrize("what", ["src/keep", "src/cache"])
 def test_what_an_ordinary_user_cannot_read_any_more(desk: Desk, what: str, proven: bool, tmp_path: Path) -> None:
-    """A file that changed, or a folder: no way has another state of it than the others, and the plan names it."""
+    """A file that changed, or a folder: all ways restore the same state of it, and the plan names it."""
     desk.do(f"{TREE}; chown -R 65534 src")
     for above in (tmp_path, *tmp_path.parents[:-2]):
         above.chmod(above.stat().st_mode | 0o777 if above == tmp_path else above.stat().st_mode | 0o111)
@@ -114,7 +114,7 @@ def test_what_an_ordinary_user_cannot_read_any_more(desk: Desk, what: str, prove
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and setpriv")
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 def test_what_an_ordinary_user_cannot_read_where_all_else_is_new(desk: Desk, proven: bool, tmp_path: Path) -> None:
-    """The folder is listed in the very same words as before, since all in it was changed: one file is not there."""
+    """The folder's listing is identical to the one before, since everything in it was changed: one file is missing."""
     desk.do(f"{TREE}; chown -R 65534 src")
     for above in (tmp_path, *tmp_path.parents[:-2]):
         above.chmod(above.stat().st_mode | 0o777 if above == tmp_path else above.stat().st_mode | 0o111)
@@ -133,7 +133,7 @@ def test_what_an_ordinary_user_cannot_read_where_all_else_is_new(desk: Desk, pro
 def test_what_the_first_dump_could_not_read_is_told_from_the_first_point_on(
     desk: Desk, kind: str, format: str, tmp_path: Path
 ) -> None:
-    """A FULL builds on nothing, and lacks it all the same; so does an INC that lists such a file anew."""
+    """A FULL builds on nothing, but lacks it all the same; so does an INC that lists such a file as new."""
     make = {
         "file": "echo >{0}; chmod 0 {0}",
         "socket": "python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"{0}\")'; chown 65534 {0}",
@@ -152,7 +152,9 @@ def test_what_the_first_dump_could_not_read_is_told_from_the_first_point_on(
 
 
 def test_nothing_was_deleted_in_between_where_there_is_no_between(desk: Desk) -> None:
-    """Of one plain archive all is given; of the next one, what was deleted comes back, and everybody says so."""
+    """
+    A single plain archive is restored whole; with the next one, deleted files come back, and every way reports it.
+    """
     desk.do("mkdir src; echo x >src/x; echo y >src/y")
     desk.dump("FULL", "src", snapshot=None)
     assert desk.given_back() == desk.seen()
@@ -168,7 +170,7 @@ def test_nothing_was_deleted_in_between_where_there_is_no_between(desk: Desk) ->
 
 
 def test_names_that_tar_was_told_to_transform(desk: Desk) -> None:
-    """Listings keep the old ones: a folder that they alone name is in no tree, and can be renamed by none."""
+    """Listings keep the old names: a folder that only they name is in no tree, and no rename applies to it."""
     desk.do("mkdir -p src/d/e; echo x >src/d/x; echo y >src/y")
     desk.dump("FULL", "--transform=s,^src/,,", "src")
     first = desk.given_back()

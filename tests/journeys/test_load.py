@@ -1,9 +1,9 @@
 """
-Everybody at once: what is acknowledged is kept, what is refused is refused politely, and nobody is kept waiting by
-those who only hold a connection.
+Heavy load: acknowledged archives are kept, refusals are polite, and clients that only hold a connection keep no other
+client waiting.
 
-In the default run the archives are small and the crowds just large enough; ``LOAD=full`` makes them what a server has
-to stand in an evil hour.
+In the default run the archives are small and the crowds just large enough; ``LOAD=full`` makes them as large as a
+server must withstand at worst.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def server(tmp_path: Path) -> Iterator[LiveServer]:
 
 
 def staged(server: LiveServer) -> list[Path]:
-    """What lies in staging, but for the journals that resumable uploads leave for a while to answer who asks again."""
+    """
+    The files in staging, except for the journals that ended uploads leave for a while to answer repeated requests.
+    """
     return [path for path in (server.data / "staging").iterdir() if path.suffix != ".upload"]
 
 
@@ -52,7 +54,7 @@ def size_of(number: int) -> int:
 
 
 def test_two_hundred_uploads_at_once(server: LiveServer) -> None:
-    """Forms, PUTs and tus together: all are stored as they were, or told when to come again; memory is bounded."""
+    """Forms, PUTs and tus together: each is stored as sent, or told when to retry; memory is bounded."""
     start = Barrier(UPLOADS)
 
     def send(caller: Caller, number: int) -> tuple[Reply, str]:
@@ -79,14 +81,14 @@ def test_two_hundred_uploads_at_once(server: LiveServer) -> None:
 
 def test_racers_for_a_name_have_one_winner(server: LiveServer) -> None:
     """
-    Fifty at once for each of twenty names, some with the same bytes: those of one are stored.
+    Fifty at once for each of twenty names, some with the same bytes: the bytes of one are stored.
 
-    Who sent them succeeds; all others are told of the conflict, or when to come again.
+    Clients that sent those bytes succeed; all others are told of the conflict, or when to retry.
     """
     start = Barrier(RACERS)
 
     def content_of(racer: int, name: int) -> bytes:
-        """Every fifth racer sends what the others of its kind do."""
+        """Every fifth racer sends the same bytes as the others of its kind."""
         return make_targz({"racer": b"%d" % (racer if racer % 5 else 0), "name": b"%d" % name})
 
     def race(caller: Caller, racer: int) -> list[Reply]:
@@ -117,7 +119,7 @@ def test_racers_for_a_name_have_one_winner(server: LiveServer) -> None:
 
 
 def test_slow_sockets_keep_nobody_waiting(tmp_path: Path) -> None:
-    """Uploads and questions are all answered while hundreds of connections stall, trickle, or do not read."""
+    """Uploads and queries all succeed while hundreds of connections stall, trickle, or do not read."""
     content = make_targz()
     with (
         live_server(tmp_path / "data", "--upload-wait-seconds", "10") as server,
@@ -139,8 +141,8 @@ def test_slow_sockets_keep_nobody_waiting(tmp_path: Path) -> None:
 
 def test_a_stop_lets_uploads_end_and_keeps_what_was_acknowledged(tmp_path: Path) -> None:
     """
-    Twenty uploads are running when the server is told to stop: the ten that go on are stored, and the next start has
-    them; of the ten whose clients leave nothing stays, and they can be sent again.
+    Twenty uploads are running when the server is told to stop: the ten that continue are stored, and the next start has
+    them; the ten whose clients leave have left nothing, and can be sent again.
     """
     contents = [noise(400_000, number) for number in range(20)]
     with (
@@ -162,7 +164,7 @@ def test_a_stop_lets_uploads_end_and_keeps_what_was_acknowledged(tmp_path: Path)
 
 
 def test_a_stop_cuts_off_what_does_not_end_and_keeps_nothing_half(tmp_path: Path) -> None:
-    """Uploads that stand still when the time is over are answered 503 or cut; the next start has nothing of them."""
+    """Uploads that stall when the time is up get 503 or are cut; the next start has nothing of them."""
     contents = [noise(400_000, number) for number in range(10)]
     with live_server(tmp_path / "data", "--stop-seconds", "1") as server, ExitStack() as opened:
         connections = [opened.enter_context(_begin(server, number, content)) for number, content in enumerate(contents)]
@@ -175,7 +177,7 @@ def test_a_stop_cuts_off_what_does_not_end_and_keeps_nothing_half(tmp_path: Path
 
 
 def _check_after_stop(data: Path, contents: list[bytes], acknowledged: range) -> None:
-    """The next server over *data* has the acknowledged ones of *contents*, no other, and takes all of them again."""
+    """The next server over *data* has the acknowledged ones of *contents*, no other, and accepts all of them again."""
     with live_server(data) as server, closing(Caller(server)) as caller, server.client() as client:
         listed = client.get("/api/v1/archives", params={"profile": "stop"}).json()["archives"]
         assert sorted(archive["name"] for archive in listed) == sorted(f"archive-{it}.tar.gz" for it in acknowledged)
@@ -187,7 +189,7 @@ def _check_after_stop(data: Path, contents: list[bytes], acknowledged: range) ->
 
 
 def _begin(server: LiveServer, number: int, content: bytes) -> socket.socket:
-    """A PUT of which half has come, that the server has begun to receive."""
+    """A half-sent PUT that the server has begun to receive."""
     connection = socket.create_connection(server.host_and_port, timeout=PATIENCE_SECONDS)
     head = f"PUT /api/v1/profiles/stop/archives/FULL/archive-{number}.tar.gz HTTP/1.1\r\nHost: localhost\r\n"
     head += f"Content-Length: {len(content)}\r\nExpect: 100-continue\r\n\r\n"
@@ -198,16 +200,16 @@ def _begin(server: LiveServer, number: int, content: bytes) -> socket.socket:
 
 
 def _wait_until_closed(server: LiveServer) -> None:
-    """Until nobody listens any more, which is the first thing that a server does when told to stop."""
+    """Wait until the server stops listening, which is the first thing it does when told to stop."""
     while True:
         try:
             socket.create_connection(server.host_and_port, timeout=PATIENCE_SECONDS).close()
-        except (ConnectionRefusedError, ConnectionResetError):  # reset: it was in the queue that was closed
+        except (ConnectionRefusedError, ConnectionResetError):  # reset: the connection was in the closed queue
             return
 
 
 def _status(connection: socket.socket) -> int:
-    """The status of what the server answers, 0 if it just closes the connection."""
+    """The status of the server's response, 0 if it just closes the connection."""
     try:
         received = connection.recv(1 << 16)
     except ConnectionResetError:

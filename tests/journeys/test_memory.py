@@ -1,7 +1,7 @@
 """
-What many bodies and many readers at once cost the server in memory: the loads by which ``docs/promises.md`` states it.
+The server's memory for many bodies and many readers at once: the loads by which ``docs/promises.md`` states it.
 
-Bounds are those of the promise; what was measured lies well below.
+The bounds are those of the promise; measured values are well below.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SNAPSHOTS = 12
 SNAPSHOT_BYTES = 60 * MIB
 READERS = 60
 INVENTORY_ENTRIES = 450_000
-AHEAD_BYTES = 32 * MIB  # are lent to one of them
+AHEAD_BYTES = 32 * MIB  # lent to one of the readers
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def server(tmp_path: Path) -> Iterator[LiveServer]:
 
 
 def test_snapshot_files_pass_through_and_are_never_held_whole(server: LiveServer) -> None:
-    """Twelve of 60 MB at once, and their twelve readers, cost the server what small blocks of them do."""
+    """Twelve of 60 MB at once, and their twelve readers, cost the server as much as small blocks of them."""
     content = bytes(range(256)) * (SNAPSHOT_BYTES // 256)
 
     def place(number: int) -> str:
@@ -66,7 +66,7 @@ def test_snapshot_files_pass_through_and_are_never_held_whole(server: LiveServer
 
 
 def test_inventories_are_compared_in_pieces(server: LiveServer) -> None:
-    """Two of 30 MB at once, one by each family of routes, cost what a few thousand entries of them do."""
+    """Two of 30 MB at once, one by each family of routes, cost as much as a few thousand of their entries."""
     entries = ",".join(
         f'{{"name":"f{number:09}.tar.gz","size":{number},"md5":"{number:032x}"}}' for number in range(INVENTORY_ENTRIES)
     )
@@ -98,7 +98,7 @@ def test_inventories_are_compared_in_pieces(server: LiveServer) -> None:
 def test_readers_that_do_not_read_on_hold_little_and_leave_nothing(
     server: LiveServer, what: str, each_bytes: int
 ) -> None:
-    """All have stopped in the middle of something large; and what they held goes when they go."""
+    """All have stopped in the middle of something large; their memory is freed when they leave."""
     noise = random.Random(1)
     content = {f"d/{number}": noise.randbytes(400_000) + b"text" * 150_000 for number in range(40)}
     with closing(Caller(server)) as caller:

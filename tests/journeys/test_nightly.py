@@ -1,9 +1,9 @@
 """
-examples/systemd/tarkeep-backup.service as systemd runs it: against a real server, with a place for pings that the test
-owns.
+examples/systemd/tarkeep-backup.service as systemd runs it: with a real server, and a server for pings that belongs to
+the test.
 
-systemd itself is played by the test: it takes commands, variables and settings from the shipped files, and tells
-``ExecStopPost`` how the run ended, as systemd.exec(5) describes.
+The test plays systemd: it takes commands, variables and settings from the shipped files, and passes the result of the
+run to ``ExecStopPost``, as systemd.exec(5) describes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ DEAD_URL = "http://127.0.0.1:1"
 
 @define
 class Pings:
-    """A web server that remembers the paths it was asked for, and answers with *status*."""
+    """A web server that remembers the requested paths, and answers with *status*."""
 
     paths: list[str] = field(factory=list)
     status: int = 200
@@ -94,12 +94,12 @@ class Laptop:
         return self.home / "my tree"
 
     def program(self, name: str, *lines: str) -> None:
-        """A program of the test's own, found before the machine's."""
+        """A program of the test, found before the machine's."""
         (self.bin / name).write_text("\n".join(["#!/bin/sh", *lines, ""]))
         (self.bin / name).chmod(0o755)
 
     def run(self) -> subprocess.CompletedProcess[str]:
-        """One night, from ExecStartPre to ExecStopPost; the main command's end."""
+        """One night, from ExecStartPre to ExecStopPost. Returns the result of the main command."""
         environment = self._begun()
         main = subprocess.run(
             self._command("ExecStart"), env=environment, capture_output=True, text=True, check=False, timeout=120
@@ -109,7 +109,7 @@ class Laptop:
 
     @contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
-        """A night in the middle of which something happens; it must be over at the end."""
+        """A night that the test interrupts; it must be over at the end."""
         environment = self._begun()
         with subprocess.Popen(
             self._command("ExecStart"), env=environment, stderr=subprocess.DEVNULL, start_new_session=True
@@ -135,7 +135,7 @@ class Laptop:
         )
 
     def _configure(self) -> None:
-        """The shipped settings, with the places of this machine; they must still stand in it."""
+        """The shipped settings, adapted to this machine; the original lines must still be in them."""
         text = (SYSTEMD / "config.toml").read_text()
         for shipped, own in {
             'server = "http://127.0.0.1:5000"': f'server = "{self.server_url}"\nretries = 1',
@@ -168,7 +168,7 @@ def directives(key: str) -> list[str]:
 
 
 def contents(root: Path) -> dict[str, str]:
-    """What a tree holds, by path below *root*."""
+    """The contents of a tree, by path below *root*."""
     return {
         str(path.relative_to(root)): str(path.readlink()) if path.is_symlink() else path.read_text()
         for path in root.rglob("*")
@@ -184,7 +184,7 @@ def stored(server: LiveServer) -> list[str]:
 
 
 def restored(server: LiveServer, folder: Path, archives: list[str]) -> dict[str, str]:
-    """What *archives* give, unpacked in order by tar alone."""
+    """The tree from *archives*, extracted in order by tar alone."""
     folder.mkdir()
     for archive in archives:
         with server.client() as client:
@@ -221,7 +221,7 @@ def laptop(tmp_path: Path, pings: Pings, server: LiveServer) -> Laptop:
 
 
 def test_the_nights_of_a_week_restore_to_the_tree(laptop: Laptop, server: LiveServer, tmp_path: Path) -> None:
-    """The first night makes a FULL, the next ones INCs, then a FULL again; what is gone from the tree stays gone."""
+    """The first night makes a FULL, the next ones INCs, then a FULL again; deleted files stay deleted."""
     laptop.settings.append("max_chain = 3")
     first = laptop.run()
     change(laptop.tree, 1)
@@ -249,7 +249,7 @@ def test_the_nights_of_a_week_restore_to_the_tree(laptop: Laptop, server: LiveSe
 def test_what_could_not_be_sent_goes_out_first_the_next_night(
     laptop: Laptop, server: LiveServer, tmp_path: Path
 ) -> None:
-    """The line breaks when tar has its dump ready: it waits, is told, and the chain goes on, complete."""
+    """The line breaks when tar has finished: the dump waits, this is reported, and the chain continues, complete."""
     laptop.run()
     change(laptop.tree, 2)
     laptop.program("tar", f'[ "$1" != --create ] || kill -9 {server.process.pid}', f'exec {shutil.which("tar")} "$@"')
@@ -274,7 +274,7 @@ def test_what_could_not_be_sent_goes_out_first_the_next_night(
 
 @pytest.mark.parametrize("trouble", ["killed", "no tree", "no server"])
 def test_a_night_without_an_archive_is_a_failure(laptop: Laptop, server: LiveServer, trouble: str) -> None:
-    """tar killed, nothing that it could read, or nobody to ask: nothing is stored, and the failure is told."""
+    """With tar killed, no readable file, or no server: no archive is stored, and the failure is reported."""
     laptop.run()
     if trouble == "killed":
         laptop.program("tar", f'{shutil.which("tar")} "$@"', "kill -9 $$")
@@ -292,7 +292,7 @@ def test_a_night_without_an_archive_is_a_failure(laptop: Laptop, server: LiveSer
 
 
 def test_a_night_that_is_killed_is_told_and_loses_nothing(laptop: Laptop, server: LiveServer, tmp_path: Path) -> None:
-    """SIGKILL for everything while the server keeps the client waiting."""
+    """SIGKILL for all processes while the server keeps the client waiting."""
     laptop.run()
     change(laptop.tree, 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -308,7 +308,7 @@ def test_a_night_that_is_killed_is_told_and_loses_nothing(laptop: Laptop, server
 
 
 def test_a_file_that_changed_under_tar_costs_no_night(laptop: Laptop, server: LiveServer) -> None:
-    """tar then ends with 1; the archive is whole, and the next one has the file again."""
+    """tar then exits with 1; the archive is whole, and the next one has the file again."""
     laptop.program("tar", f'{shutil.which("tar")} "$@"', 'status=$?; [ "$1" = --create ] || exit $status', "exit 1")
 
     assert laptop.run().returncode == 0
@@ -317,7 +317,7 @@ def test_a_file_that_changed_under_tar_costs_no_night(laptop: Laptop, server: Li
 
 @pytest.mark.parametrize("trouble", ["no url", "nobody there", "refused"])
 def test_pings_never_cost_a_backup(laptop: Laptop, server: LiveServer, trouble: str) -> None:
-    """Not asked for, not answered or answered with an error: the archive is stored and the run a success."""
+    """Without pings, without an answer, or with an error: the archive is stored and the run succeeds."""
     if trouble == "refused":
         laptop.pings.status = 404
     else:

@@ -1,8 +1,8 @@
 """
-Directories of old tars: members of type 0 or NUL whose names end in a slash, as all were before POSIX.
+Directories of old tars: members of type 0 or NUL whose names end in a slash, as everywhere before POSIX.
 
-GNU tar makes directories of them wherever they come, and so does everything here: empty ones are there, all have their
-modes and times, in any archive of a chain and by any way to ask for one.
+GNU tar always treats them as directories, and so does Tarkeep: empty ones exist, all have their modes and times, in any
+archive of a chain and by any request.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TIMES = "touch -d 2017-07-14 s/d/f s/d/deep s/d; touch -d 2001-09-09 s/empty s/c
 
 
 def in_the_old_way(tar: bytes, type: bytes, magic: bool) -> bytes:
-    """*tar* with its directories as members of *type*, in headers of POSIX or, without *magic*, of before."""
+    """*tar* with its directories as members of *type*, in POSIX headers or, without *magic*, older ones."""
     found, at = bytearray(tar), 0
     while tar[at : at + 512].strip(b"\0"):
         size = int(tar[at + 124 : at + 135], 8)
@@ -68,7 +68,7 @@ OLD_NAMES = ["0, ustar", "NUL, ustar", "0, v7", "NUL, v7"]
 
 @pytest.mark.parametrize(("type", "magic"), OLD, ids=OLD_NAMES)
 def test_they_are_directories_wherever_they_come(desk: Desk, type: bytes, magic: bool) -> None:
-    """In a FULL, and in an archive that is laid over it, in another order and of nothing but directories."""
+    """In a FULL, and in an archive laid over it, in another order and with nothing but directories."""
     then = "INC" if magic else "DIFF"
     desk.do(f"{TREE}; {TIMES}")
     assert desk.put("FULL", gzip.compress(in_the_old_way(plain(desk, *names(desk)), type, magic))).status_code == 201
@@ -89,7 +89,7 @@ def test_they_are_directories_wherever_they_come(desk: Desk, type: bytes, magic:
 
 @pytest.mark.parametrize(("type", "magic"), OLD, ids=OLD_NAMES)
 def test_a_single_one_can_be_had(desk: Desk, type: bytes, magic: bool) -> None:
-    """By every route that shows or gives a part; it is called a directory, and its history does not change."""
+    """By every route that shows or restores a part; it is called a directory, and its history shows no change."""
     desk.do(f"{TREE}; {TIMES}")
     for kind in ("FULL", "INC"):
         assert desk.put(kind, gzip.compress(in_the_old_way(plain(desk, *names(desk)), type, magic))).status_code == 201
@@ -109,7 +109,7 @@ def test_a_single_one_can_be_had(desk: Desk, type: bytes, magic: bool) -> None:
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 @pytest.mark.parametrize("type", [b"0", b"\0"])
 def test_over_dumps_with_listings_they_are_laid_like_any_other(desk: Desk, type: bytes, proven: bool) -> None:
-    """A plain archive on a FULL of GNU tar's, and an INC of GNU tar's after it."""
+    """A plain archive on a FULL of GNU tar, and an INC of GNU tar after it."""
     desk.do(f"{TREE}; {TIMES}")
     desk.dump("FULL", "s", proven=proven)
     desk.do("mkdir s/new; chmod 750 s/new; touch -d 2011-11-11 s/new s")

@@ -1,9 +1,9 @@
 """
-A data directory as an earlier version left it: it opens, gives everything back, and is rebuilt to the same.
+A data directory of an earlier version: it opens, restores everything, and a rebuild gives the same catalog.
 
-``older/before-the-folders.tar.gz`` was written by the last version whose modules lay in flat heaps: a FULL and two INC
-by GNU tar with a rename between them, a plain archive of another profile, a snapshot file, and an upload that was
-begun. Nothing on the disk may change its form by moving code about.
+``older/before-the-folders.tar.gz`` was written by the last version with its modules in flat heaps: a FULL and two INCs
+by GNU tar with a rename between them, a plain archive of another profile, a snapshot file, and an unfinished upload.
+Moving code must not change any file format.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def data(tmp_path: Path) -> Path:
 
 
 def kept(data: Path) -> dict[str, bytes]:
-    """What lies in the store."""
+    """The files in the store."""
     return {str(file.relative_to(data)): file.read_bytes() for file in (data / "archives").rglob("*") if file.is_file()}
 
 
 def test_it_opens_and_gives_everything_back(data: Path, tmp_path: Path) -> None:
-    """Points with their evidence, each tree, the snapshot file, the upload that goes on; no file of it is changed."""
+    """Points with their evidence, each tree, the snapshot file, the upload that continues; no file is changed."""
     before = kept(data)
     with live_server(data) as server, server.client() as client:
         points = client.get("/api/v1/profiles/web/points").json()["points"]
@@ -70,7 +70,7 @@ def test_it_opens_and_gives_everything_back(data: Path, tmp_path: Path) -> None:
 
 
 def test_its_catalog_is_what_a_rebuild_makes(data: Path) -> None:
-    """Of the store alone as well, and its log of writes is whole."""
+    """Also a rebuild from the store alone; and its audit log is whole."""
 
     def run(*words: str) -> None:
         command = [sys.executable, "-m", "tarkeep", *words, "--data", str(data)]

@@ -1,8 +1,8 @@
 """
-One member in the way: what tar itself cannot extract lacks by its name alone, and everything else is given.
+One member in the way: only the names that tar itself cannot extract lack, and everything else is restored.
 
-Hard links to nothing, paths that nobody can extract, files over folders and symbolic links in the way of a path, at the
-FULL and later in a chain. Whoever asks for another path is not held up by it, and ``/gaps`` names what lacks.
+Hard links to nothing, paths that cannot be extracted, files over folders and symbolic links in a path, at the FULL and
+later in a chain. Requests for other paths still succeed, and ``/gaps`` names what lacks.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DEEP = "/".join(["s", *["n" * 200] * 25])
 
 @frozen
 class InTheWay:
-    """Members that cannot be extracted, and how many names lack for it."""
+    """Members that cannot be extracted, and the number of names that lack because of them."""
 
     members: list[Member]
     lacks: list[str]
@@ -84,7 +84,7 @@ def targz(*members: Member, mtime: int = 1_600_000_000) -> bytes:
 
 
 def by_tar(archives: list[bytes], into: Path) -> Seen:
-    """What tar makes of *archives*, whatever it complains of."""
+    """What tar extracts from *archives*, with or without complaints."""
     into.mkdir()
     for archive in archives:
         subprocess.run(["tar", "-xpz", "--file=-"], cwd=into, input=archive, capture_output=True)
@@ -92,7 +92,7 @@ def by_tar(archives: list[bytes], into: Path) -> Seen:
 
 
 def check(desk: Desk, lacks: list[str], rest: Seen) -> None:
-    """Every way gives *rest*, ends with 3, and names what *lacks*."""
+    """Every way restores *rest*, exits with 3, and names what *lacks*."""
     point = list(desk.points().values())[-1]
     plan = desk.get("plan")
     assert (point["restorable"], point["gaps"], plan["gaps"]) == (True, len(lacks), len(lacks))
@@ -118,7 +118,7 @@ def check(desk: Desk, lacks: list[str], rest: Seen) -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_only_its_name_lacks(desk: Desk, case: InTheWay) -> None:
-    """Of a FULL, wherever in it the member comes."""
+    """In a FULL, for any position of the member."""
     archive = targz(*OK[:3], *case.members, OK[3])
     assert desk.put("FULL", archive).status_code == 201
 
@@ -127,24 +127,24 @@ def test_only_its_name_lacks(desk: Desk, case: InTheWay) -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_likewise_of_what_is_laid_over_it(desk: Desk, case: InTheWay) -> None:
-    """The first archive has none, so its point is whole; the second one is laid over it, and has one."""
+    """The first archive has none, so its point is whole; the second, laid over it, has one."""
     full, over = targz(*OK), targz(*LATER[:2], *case.members, *LATER[2:], mtime=1_600_000_100)
     assert desk.put("FULL", full).status_code == 201
     assert desk.put("INC", over).status_code == 201
 
-    if case.lacks != ["s/ok"]:  # there tar removes no folder that is not empty, and the file that comes behind is new
+    if case.lacks != ["s/ok"]:  # tar removes no folder that is not empty there, and the file that follows is new
         check(desk, case.lacks, by_tar([full, over], desk.place / "by tar"))
     assert desk.given_back(next(iter(desk.points()))) == by_tar([full], desk.place / "by tar, first")
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_chain_goes_on_from_it(desk: Desk, case: InTheWay) -> None:
-    """What comes later is given with what the first archive has, and what lacked there lacks still."""
+    """Later files are restored along with the first archive's, and names that lacked there still lack."""
     full, over = targz(*OK[:3], *case.members, OK[3]), targz(*LATER, mtime=1_600_000_100)
     assert desk.put("FULL", full).status_code == 201
     assert desk.put("DIFF", over).status_code == 201
 
-    lacks = [] if case.lacks == ["s/ok"] else case.lacks  # the later archive has it as the folder that it was
+    lacks = [] if case.lacks == ["s/ok"] else case.lacks  # the later archive has it as the original folder
     if lacks:
         check(desk, lacks, by_tar([full, over], desk.place / "by tar"))
     else:
@@ -156,7 +156,7 @@ def test_a_chain_goes_on_from_it(desk: Desk, case: InTheWay) -> None:
 
 
 def test_a_link_to_nothing_in_a_dump_with_listings(desk: Desk) -> None:
-    """Its first name was left out, as a filter does; listings tell of both."""
+    """A filter left out its first name; listings have both."""
     desk.do("mkdir -p s/ok; echo x >s/a; ln s/a s/b; echo f >s/ok/f; echo z >s/z")
     desk.dump("FULL", "--sort=name", "s")
     raw = desk.place / "full_2026-01-01_00-00-00.tar.gz"
@@ -180,7 +180,7 @@ def test_a_link_to_nothing_in_a_dump_with_listings(desk: Desk) -> None:
 
 
 def test_who_allows_gaps_gets_the_rest_and_the_names(desk: Desk) -> None:
-    """With and without being asked to allow them, since what tar cannot extract refuses nobody."""
+    """With and without allowing gaps, since names that tar cannot extract never cause a refusal."""
     desk.put("FULL", targz(*OK, ("s/b", tarfile.LNKTYPE, "s/a", b"")))
 
     for query in ({}, {"allow_gaps": "1"}):

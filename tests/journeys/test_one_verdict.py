@@ -1,4 +1,4 @@
-"""Whatever tells of a point tells the same of it: lists, plans, trees, the merged tar, the answer to its sender."""
+"""Every report on a point agrees: lists, plans, trees, the merged tar, the response to its sender."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def details(remarks: list[dict[str, Any]]) -> list[str]:
 
 @pytest.mark.parametrize("part", range(-(-CHAINS // PER_TEST)))
 def test_all_answers_agree(server: tuple[httpx2.Client, Tarkeep], part: int) -> None:
-    """When an archive has just arrived, and when all of them have, in whatever order."""
+    """When an archive has just arrived, and when all have, in any order."""
     client, tarkeep = server
     for seed in range(part * PER_TEST, (part + 1) * PER_TEST):
         base = f"/api/v1/profiles/chain-{seed}"
@@ -70,7 +70,7 @@ def test_all_answers_agree(server: tuple[httpx2.Client, Tarkeep], part: int) -> 
 
 
 def agree(client: httpx2.Client, base: str, label: str, point: dict[str, Any]) -> None:
-    """All that is asked about the point *label* is what *point*, of the list, says."""
+    """All responses about the point *label* agree with *point* of the list."""
     alone = client.get(f"{base}/points/{label}").json()
     plan, tree, tar = (client.get(f"{base}/{what}", params={"at": label}) for what in ("plan", "tree", "restore.tar"))
     where = f"{base} {label}"
@@ -94,7 +94,7 @@ def agree(client: httpx2.Client, base: str, label: str, point: dict[str, Any]) -
 def test_what_is_in_no_archive_keeps_a_point_from_being_called_restorable(
     server: tuple[httpx2.Client, Tarkeep],
 ) -> None:
-    """Names behind silence: only the merged chain tells that none of its archives has them, and the list knows it."""
+    """Names in silent directories: only the merged chain shows that no archive has them, and the list knows it."""
     client, base = server[0], "/api/v1/profiles/silent"
     tars = (
         directory(b"r", listing([b"Dd"])) + directory(b"r/d", listing([b"Yy"])) + member(b"r/d/y", b"y"),

@@ -1,8 +1,8 @@
 """
-Members in another order than GNU tar's: as bsdtar, 7-Zip, zip2tar and scripts write them, and as `tar -T` is told to.
+Members in another order than GNU tar's: as bsdtar, 7-Zip, zip2tar and scripts write them, and `tar -T` on request.
 
-Files before the directory that they are in, directories after all of their content or between it, read-only ones, and
-the same again in each archive of a chain. Every way to restore gives each directory its mode and its time in the end.
+Files before their directory, directories after all of their content or in the middle, read-only ones, and the same
+again in each archive of a chain. Every way of restoring ends with the right mode and time of each directory.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def mixed(all_names: list[str]) -> list[str]:
 
 
 def twice(all_names: list[str]) -> list[str]:
-    """Each directory before its content and again behind it."""
+    """Each directory before its content and again after it."""
     return [*all_names, *reversed([name for name in all_names if name[-1] not in "fghxy"])]
 
 
@@ -86,7 +86,7 @@ def in_order(desk: Desk, order: list[str], form: str = "ustar") -> bytes:
 
 @pytest.mark.parametrize("order", ORDERS, ids=ORDER_NAMES)
 def test_any_order_gives_the_same(desk: Desk, order: Order) -> None:
-    """Of a FULL, and of what is laid over it in that order."""
+    """For a FULL, and for an archive laid over it in that order."""
     then = "INC" if ORDERS.index(order) % 2 else "DIFF"
     desk.do(f"{TREE}; {AGE}")
     assert desk.put("FULL", in_order(desk, order(names(desk)))).status_code == 201
@@ -108,9 +108,9 @@ def test_any_order_gives_the_same(desk: Desk, order: Order) -> None:
 @pytest.mark.parametrize("order", ORDERS, ids=ORDER_NAMES)
 def test_an_ordinary_user_gets_into_what_is_read_only(desk: Desk, order: Order, tmp_path: Path) -> None:
     """
-    By the script, by the client and by what the server merges; of several archives by the last.
+    By the script, by the client and from a merged tar; for several archives only the merged tar.
 
-    tar does not open a directory to its owner that an archive before made read-only.
+    tar does not make a directory writable that an earlier archive made read-only.
     """
     desk.do(f"{TREE}; {AGE}; chown -R 65534:65534 s")
     assert desk.put("FULL", in_order(desk, order(names(desk)))).status_code == 201
@@ -144,7 +144,7 @@ def test_an_ordinary_user_gets_into_what_is_read_only(desk: Desk, order: Order, 
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 @pytest.mark.parametrize("named", ["s/ro/sub s", "s/x s/rw s/ro", "s s/ro/sub"])
 def test_dumps_with_listings_in_an_order_of_ones_own(desk: Desk, named: str, proven: bool) -> None:
-    """A directory that is named before the one that it is in, or again behind it, or not at all."""
+    """A directory that is named before its parent, or again after it, or not at all."""
     desk.do(f"{TREE}; {AGE}")
     desk.dump("FULL", *named.split(), proven=proven)
     desk.do("chmod u+w s/ro/sub s/ro; rm s/ro/g; echo n >s/ro/sub/n")
@@ -157,12 +157,12 @@ def test_dumps_with_listings_in_an_order_of_ones_own(desk: Desk, named: str, pro
         for way, place in ways.items():
             found = kept(place)
             if "s" not in named.split():
-                found[b"s"] = live[b"s"]  # nothing is archived of it
+                found[b"s"] = live[b"s"]  # it is not archived
             assert found == live, way
 
 
 def test_hard_links_before_the_file_that_they_are_to(desk: Desk) -> None:
-    """As no tar writes them, and none extracts them: the link is a gap, all else is given."""
+    """As no tar writes them, and none extracts them: the link is a gap, everything else is restored."""
     desk.do("mkdir s; echo a >s/a; ln s/a s/b; echo c >s/c")
     whole = gzip.decompress(in_order(desk, ["s", "s/a", "s/b", "s/c"]))
     directory, first, link, rest = whole[:512], whole[512:1536], whole[1536:2048], whole[2048:]

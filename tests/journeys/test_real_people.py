@@ -1,14 +1,14 @@
 """
-What people do with tar, as they draw it by chance, and what becomes of each of their dumps.
+What people do with tar, drawn at random, and the result for each of their dumps.
 
-They exclude now this and now that, give tar several roots, ``-C dir .``, files, absolute names and roots that have
-another name by then; they have sockets, files and folders that their user cannot read, all formats of GNU tar, one
-ladder of INC and DIFF or another, clocks that are wrong, names that tell a day or nothing, and two machines in one
-profile; they send archives out of order, with digests or without.
+They change their excludes, give tar several roots, ``-C dir .``, files, absolute names and renamed roots; they have
+sockets, files and folders that their user cannot read, all formats of GNU tar, different ladders of INC and DIFF, wrong
+clocks, names with only a day or no time, and two machines in one profile; they send archives out of order, with digests
+or without.
 
-Each point is asked for by ``restore.tar``, the script, ``tarkeep restore`` and ``/tree``, and held against what was
-there, and against GNU tar. Three kinds of error are counted: what is called restorable and is refused, what differs
-without a word, and what is refused or kept from tar without need.
+Each point is requested by ``restore.tar``, the script, ``tarkeep restore`` and ``/tree``, and compared with the
+original tree and with GNU tar. Three kinds of error are counted: restorable points that are refused, silent
+differences, and needless refusals or needless distrust of tar.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SEED = os.environ.get("TARKEEP_TEST_SEED", "0")
 AT_ONCE = 10
 DUMPS = 6
 BY_COMMAND = 12
-"""Of so many points one is restored by the real command, the others by the same in this process."""
+"""One in this many points is restored by the real command, the others by the same code in this process."""
 
 RESTORABLE_AND_REFUSED = "ERROR restorable, and refused"
 REFUSED_AND_GIVEN = "ERROR refused, and given"
@@ -60,12 +60,12 @@ UNSOUND_WITHOUT_NEED = "ERROR unsound without need"
 REFUSED_WITHOUT_NEED = "ERROR proven, refused without need"
 
 LACKING = {"unchanged-in-full", "not-archived", "overlooked", "uncertain", "other-roots"}
-"""Doubts that say that a tree may lack something, or have it as it was, or by another name."""
+"""Doubts that say that a tree may lack something, or have an old version or another name of it."""
 
 
 @define
 class Checked:
-    """Points of one server held against what they should be; *count* has what came of them, *wrong* each error."""
+    """Points of one server compared with what they should be; *count* has the results, *wrong* each error."""
 
     server: LiveServer
     client: httpx2.Client
@@ -76,14 +76,14 @@ class Checked:
     _points: Iterator[int] = field(factory=itertools.count)
 
     def send(self, profile: str, sent: list[Letter]) -> None:
-        """Send them in this order; in between, no point that is called restorable is refused or the other way round."""
+        """Send them in this order; in between, no restorable point is refused, nor the other way round."""
         url = f"/api/v1/profiles/{profile}"
         for number, letter in enumerate(sent):
             answer = self.client.put(
                 f"{url}/archives/{letter.label}", content=letter.dump.packed, headers=letter.headers
             )
             if answer.status_code == 409 and "Tarkeep-Parent" in letter.headers:
-                # Its parent has not come yet, or is not what the server would go on from: it is sent without.
+                # Its parent has not arrived, or is not the server's choice: it is sent without a declared parent.
                 said = {name: value for name, value in letter.headers.items() if name != "Tarkeep-Parent"}
                 answer = self.client.put(f"{url}/archives/{letter.label}", content=letter.dump.packed, headers=said)
             assert answer.status_code == 201, answer.text
@@ -93,7 +93,7 @@ class Checked:
                 assert point["restorable"] is (plan.status_code == 200)
 
     def look(self, profile: str, letter: Letter, place: Path, about: str) -> None:
-        """Restore the point of *letter* in every way, and count what comes of it."""
+        """Restore the point of *letter* in every way, and count the results."""
         url, at = f"/api/v1/profiles/{profile}", {"at": letter.label}
         point = self.client.get(f"{url}/points/{letter.label}").json()
         plan, tree, tar, script = (
@@ -138,7 +138,7 @@ class Checked:
                 self.count["right, and nothing is said of what tar could not read from the beginning"] += 1
             return
         doubts = self._doubts(plan) & LACKING
-        if point["evidence"] != "proven":  # where a rule chose the parent it may be another's
+        if point["evidence"] != "proven":  # a parent chosen by rule may belong to another machine
             kind = f"wrong, {point['evidence']}, {'told' if doubts else 'and nothing else said'}"
         elif not doubts:
             kind = WITHOUT_A_WORD
@@ -212,7 +212,7 @@ def _by_script(script: bytes, into: Path) -> Seen | None:
 
 
 def _by_tar(path: list[bytes], into: Path) -> tuple[Seen, bool]:
-    """What GNU tar makes of archives, and whether it complains of nothing."""
+    """What GNU tar extracts from archives, and whether it did so without complaint."""
     into.mkdir()
     extract = ["tar", "-xzpf-", "--listed-incremental=/dev/null"]
     codes = [subprocess.run(extract, input=packed, cwd=into, capture_output=True).returncode for packed in path]
@@ -236,7 +236,7 @@ def test_what_comes_back_is_what_was_there(
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Or the point says so: never is it restorable and refused, and no difference is without a word."""
+    """Or the point says so: it is never restorable and refused, and no difference is silent."""
     is_nobody = bool(part % 2)
     if is_nobody:
         require("nobody", CAN_BE_NOBODY, "run as root, with setpriv of util-linux")

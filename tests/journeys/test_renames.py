@@ -1,8 +1,8 @@
 """
 Directories that are moved, rotated, replaced and deleted, below one root or several: what tar makes of its own records.
 
-Whatever is deleted is moved aside: so no inode comes again, which tar takes for a rename. The live directory is the
-oracle of the merged tree, and tar that of whether it may be trusted.
+Deleted files are moved aside, so that no inode is reused, which tar takes for a rename. The live directory is the
+oracle for the merged tree, and tar for whether tar may be trusted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ nights = st.lists(st.lists(step, max_size=5), min_size=1, max_size=4)
 
 
 class Live:
-    """Directories below *roots*, and what was deleted from them."""
+    """Directories below *roots*, and the files deleted from them."""
 
     def __init__(self, place: Path, roots: tuple[str, ...]) -> None:
         self.root, self.roots, self.aside = place / "live", roots, place / "aside"
@@ -72,7 +72,7 @@ class Live:
                     self._swap(moved, at)
 
     def _rotate(self, within: Path) -> None:
-        """The last goes, each gets the name of the next, and there is a new first."""
+        """The last one is deleted, each gets the name of the next, and a new first one is made."""
         self._delete(within / NAMES[-1])
         for old, new in zip(NAMES[-2::-1], NAMES[:0:-1], strict=True):
             if (within / old).is_dir():
@@ -104,7 +104,7 @@ class Live:
 
 
 def extracted(archives: list[bytes], into: Path) -> tuple[dict[bytes, tuple[str, bytes]], bool]:
-    """What tar leaves, and whether it complained."""
+    """What tar extracts, and whether it complained."""
     into.mkdir()
     complained = False
     for archive in archives:
@@ -141,7 +141,7 @@ NIGHTS = {
 
 @pytest.mark.parametrize("nights", NIGHTS.values(), ids=NIGHTS)
 def test_what_tar_tells_of_by_other_names_is_all_there(nights: list[str], tmp_path: Path) -> None:
-    """No name is missing from what the records seem to say, and nothing is contradicted."""
+    """No name is missing from what the records suggest, and nothing is contradicted."""
     live = Live(tmp_path, ("src",))
     archives: list[bytes] = []
     members = []
@@ -159,7 +159,7 @@ def test_what_tar_tells_of_by_other_names_is_all_there(nights: list[str], tmp_pa
 @pytest.mark.parametrize("roots", [("src",), ("a", "b"), ("b", "a")], ids="-".join)
 @pytest.mark.parametrize("part", range(-(-HISTORIES // (2 * PER_TEST))))
 def test_the_tree_is_the_live_one_or_its_point_says_so(part: int, roots: tuple[str, ...]) -> None:
-    """Archive after archive, up to the first that tar forgot something in: that one is told."""
+    """Archive after archive, up to the first in which tar forgot something: that is reported."""
 
     @settings(
         max_examples=PER_TEST,

@@ -1,9 +1,9 @@
 """
-Every way to restore, for every point of histories that Hypothesis draws, against the directory as it was.
+Every way of restoring, for every point of histories that Hypothesis draws, compared with the original directory.
 
 A history is a real directory that changes, and a FULL with INCs and DIFFs of it by GNU tar. Each archive is received
-with the digests of tar's snapshot file. Then every point is restored in every way there is, and all must come to what
-the directory was when the archive was taken: names, types, contents, modes, owners, times, links, attributes.
+with the digests of tar's snapshot file. Then every point is restored in every way, and all must give the directory as
+it was when the archive was taken: names, types, contents, modes, owners, times, links, attributes.
 
 ``make test-long`` draws ten times as many; see CONTRIBUTING.md.
 """
@@ -71,7 +71,7 @@ dumps = st.lists(
 
 
 def histories(part: int, count: int = PER_TEST) -> Callable[[Test], Test]:
-    """*count* drawn histories, others for each part; of the same seed always the same."""
+    """*count* drawn histories, different for each part; the same seed always gives the same."""
     drawn = settings(
         max_examples=count,
         deadline=None,
@@ -84,7 +84,7 @@ def histories(part: int, count: int = PER_TEST) -> Callable[[Test], Test]:
 
 @frozen(eq=False)
 class Dump:
-    """One archive of a history, and the directory as it was then."""
+    """One archive of a history, and the directory at that time."""
 
     type: BackupType
     file: Path
@@ -101,7 +101,7 @@ class Dump:
 
     @property
     def path(self) -> list[Dump]:
-        """What restores it, as the dumps were made."""
+        """The dumps that restore it, as they were made."""
         return [*(self.parent.path if self.parent else ()), self]
 
     @property
@@ -113,12 +113,12 @@ class Dump:
 
     @property
     def fits(self) -> bool:
-        """Tar forgot nothing, and carries out what it wrote as it meant it."""
+        """Whether tar forgot nothing, and can carry out what it wrote."""
         return self.has_all and all(one.is_sound for one in self._compared)
 
     @property
     def has_all(self) -> bool:
-        """Tar forgot nothing."""
+        """Whether tar forgot nothing."""
         return all(one.verdict is Agreement.FITS for one in self._compared)
 
     @property
@@ -126,14 +126,14 @@ class Dump:
         return [fit(one.read, one.parent.read) for one in self.path if one.parent is not None]
 
     def told(self, restored: Portrait) -> Portrait:
-        """*restored*, or the live directory, but for what the formats of the path do not keep."""
+        """*restored*, or the live directory, without what the formats of the path cannot keep."""
         if all(one.is_posix for one in self.path):
             return restored
         return without_attributes(to_the_second(restored))
 
 
 def taken(history: History, start: list[Step], format: str, further: Further) -> list[Dump]:
-    """A FULL and what follows, each with the directory as it was."""
+    """A FULL and later dumps, each with the directory as it was."""
     snapshot, full_snapshot, copy = (history.place / name for name in ("snapshot", "full", "copy"))
     found: list[Dump] = []
     newest: Dump | None = None
@@ -184,7 +184,7 @@ def id_of(dump: Dump, profile: str = "p") -> ArchiveId:
 
 
 def unpacked(content: bytes, *command: str) -> Portrait:
-    """What *command*, or GNU tar, makes of a tar in an empty directory."""
+    """What *command*, or GNU tar, extracts from a tar into an empty directory."""
     with tempfile.TemporaryDirectory() as into:
         # libarchive converts names to the character set of the locale
         environment = os.environ | {"LC_ALL": "C.UTF-8"}
@@ -196,7 +196,7 @@ def unpacked(content: bytes, *command: str) -> Portrait:
 
 
 def by_hand(history: History, dumps: list[Dump], *options: str, complains: bool = False) -> Portrait:
-    """What GNU tar makes of the archives, one after the other; *complains* of some of it."""
+    """What GNU tar extracts from the archives in order; *complains* if it may complain."""
     into = history.place / "restored"
     into.mkdir()
     ended: list[int] = []
@@ -226,10 +226,10 @@ def names_by_tarfile(content: bytes) -> set[bytes]:
 
 def with_links_of_archives(live: Portrait, tree: Tree) -> Portrait:
     """
-    *live* with only those links between names that come out of the same archive.
+    *live* with only those links between names that are in the same archive.
 
-    Where a dump holds one name of a file and calls another unchanged, nothing in it tells that the two are one. Tar
-    dumps so what is in a directory that it takes for a new one.
+    If a dump holds one name of a file and calls another unchanged, it does not tell that the two are one file. tar
+    dumps directories that it takes for new in this way.
     """
     archives = {path: entry.content_archive for path in live if (entry := tree.entry(path)) is not None}
     return {
@@ -244,9 +244,9 @@ def with_links_of_archives(live: Portrait, tree: Tree) -> Portrait:
 @pytest.mark.parametrize("part", PARTS)
 def test_every_point_is_given_back_as_it_was(part: int) -> None:
     """
-    ``restore.tar`` is the directory as it was when the archive was taken, and what GNU tar makes of the chain.
+    ``restore.tar`` is the directory as it was when the archive was taken, and what GNU tar extracts from the chain.
 
-    Where GNU tar itself forgot what to archive, the point says so, and nothing else is ever left out.
+    If GNU tar itself forgot to archive something, the point says so; nothing else is ever left out.
     """
 
     @histories(part)
@@ -282,7 +282,7 @@ def check_point(history: History, tarkeep: Tarkeep, dump: Dump) -> None:
     assert names_by_tarfile(whole) == set(dump.live)
     if dump.fits:
         hand = by_hand(history, dump.path, "--listed-incremental=/dev/null")
-        # An attribute that a directory lost is not taken off by tar.
+        # tar does not remove an attribute that a directory has lost.
         assert without_attributes(restored, of_directories_only=True) == without_attributes(
             hand, of_directories_only=True
         )
@@ -292,7 +292,7 @@ def check_point(history: History, tarkeep: Tarkeep, dump: Dump) -> None:
 
 @pytest.mark.parametrize("part", range(-(-HISTORIES // PER_TEST)))
 def test_plain_archives_are_given_back_as_tar_lays_them_over_each_other(part: int) -> None:
-    """Without listings nothing is deleted: ``restore.tar`` is what GNU tar makes of the archives in order."""
+    """Without listings nothing is deleted: ``restore.tar`` is what GNU tar extracts from the archives in order."""
 
     @histories(part, 5)
     @given(starts, st.lists(st.tuples(st.booleans(), steps(1, 6, odd=True)), min_size=1, max_size=3))
@@ -312,8 +312,8 @@ def test_plain_archives_are_given_back_as_tar_lays_them_over_each_other(part: in
                 restored = unpacked(b"".join(tarkeep.restore_tar(opened)))
 
                 assert opened.plan.point.fidelity is Fidelity.OVERLAY
-                # What came back into a directory, or stayed in it, changed its time and left its attributes.
-                # A file that would have to take the place of a directory that is not empty is a gap.
+                # A file that came back into a directory, or stayed in it, changed its time and left its attributes.
+                # A file that would replace a directory with contents is a gap.
                 hand = by_hand(history, dump.path, complains=any(gap.kind.is_in_vain for gap in opened.tree.gaps))
                 assert beside_directories(restored) == beside_directories(hand)
 
@@ -334,7 +334,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 
 def by_script(server: LiveServer, client: httpx2.Client, dump: Dump, profile: str) -> Portrait:
-    """What the plan's script makes of it, run by sh."""
+    """What the plan's script restores, run by sh."""
     at = f"{dump.type.value}/{dump.name}"
     script = client.get(f"/api/v1/profiles/{profile}/plan", params={"at": at, "format": "sh"})
     assert script.status_code == 200, script.text
@@ -346,25 +346,25 @@ def by_script(server: LiveServer, client: httpx2.Client, dump: Dump, profile: st
 
 
 def by_url(server: LiveServer, client: httpx2.Client, dump: Dump, profile: str) -> Portrait:
-    """What GNU tar makes of the stream."""
+    """What GNU tar extracts from the stream."""
     at = f"{dump.type.value}/{dump.name}"
     return unpacked(client.get(f"/api/v1/profiles/{profile}/restore.tar", params={"at": at}).content)
 
 
 def by_packed_url(server: LiveServer, client: httpx2.Client, dump: Dump, profile: str) -> Portrait:
-    """What GNU tar makes of the stream that is packed."""
+    """What GNU tar extracts from the compressed stream."""
     at = f"{dump.type.value}/{dump.name}"
     content = client.get(f"/api/v1/profiles/{profile}/restore.tar.gz", params={"at": at}).content
     return unpacked(content, *UNPACK, "--gzip")
 
 
 WAYS = (by_script, by_url, by_packed_url)
-"""Each restores one point of a profile of a live server. They must come to the same; one more is one more name here."""
+"""Each restores one point of a profile of a live server. All must give the same; a new way is added here."""
 
 
 @pytest.mark.parametrize("part", range(-(-HISTORIES // 50)))
 def test_a_server_gives_every_point_back_in_every_way(server: LiveServer, part: int) -> None:
-    """The plan's script, the stream and the packed stream come to the directory as it was."""
+    """The plan's script, the stream and the compressed stream give the directory as it was."""
     profiles = itertools.count()
 
     @histories(part, 10)
@@ -391,7 +391,7 @@ def test_a_server_gives_every_point_back_in_every_way(server: LiveServer, part: 
 
 
 def comparable(dump: Dump, of: Portrait) -> Portrait:
-    """Without links, of which dumps know a part only; see `with_links_of_archives`."""
+    """Without links, which dumps know only in part; see `with_links_of_archives`."""
     told = without_attributes(dump.told(of), of_directories_only=True)
     return {path: evolve(look, links=()) for path, look in told.items()}
 
@@ -413,7 +413,7 @@ def send(client: httpx2.Client, dumps: list[Dump], profile: str) -> None:
 
 @pytest.mark.parametrize("part", range(-(-HISTORIES // 100)))
 def test_libarchive_makes_the_same_of_it(part: int) -> None:
-    """Nothing in ``restore.tar`` is for GNU tar alone."""
+    """``restore.tar`` needs no feature of GNU tar alone."""
     require("bsdtar", shutil.which("bsdtar") is not None, "apt install libarchive-tools")
 
     @histories(part)
@@ -428,7 +428,7 @@ def test_libarchive_makes_the_same_of_it(part: int) -> None:
                 return
             expected = {name: read_by_libarchive(look) for name, look in unpacked(whole).items()}
             if format != "gnu" and not all(map(is_utf8, expected)):
-                return  # GNU tar writes such names into pax records as they are, which libarchive refuses to read
+                return  # GNU tar writes such names into pax records unchanged, which libarchive refuses to read
             assert unpacked(whole, "bsdtar", "-x", "-p", "-f", "-") == expected
 
     each()
@@ -443,13 +443,13 @@ def is_utf8(name: bytes) -> bool:
 
 
 def read_by_libarchive(look: Look) -> Look:
-    """It adds the fraction of a time before 1970, where pax has it to be subtracted: ``-1.25`` becomes -0.75."""
+    """libarchive adds the fraction of a time before 1970, where pax subtracts it: ``-1.25`` becomes -0.75."""
     seconds, fraction = divmod(abs(look.mtime_ns), 1_000_000_000)
     return evolve(look, mtime_ns=fraction - seconds * 1_000_000_000) if look.mtime_ns < 0 else look
 
 
 def test_a_plan_goes_around_renames_that_tar_carries_out_wrongly(server: LiveServer, tmp_path: Path) -> None:
-    """Directories change places twice, which tar tells in an order that it cannot carry out: the server merges."""
+    """Directories swap places twice, which tar records in an order that it cannot carry out: the server merges."""
     history = History(tmp_path)
     for name in ("one", "two", "three"):
         (history.root / name).mkdir()

@@ -1,4 +1,4 @@
-"""How tar was given what it backed up: by which names, from where, all of it again or a part; or by another name."""
+"""What tar was given to back up: under which names, from where, all of it again or a part; or under another name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NIGHTS: dict[str, Nights] = {
 @pytest.mark.parametrize(("proven", "form"), [(True, "gnu"), (False, "posix")], ids=["digests", "no digests"])
 @pytest.mark.parametrize("nights", NIGHTS.values(), ids=NIGHTS)
 def test_whatever_tar_is_given_all_of_it_comes_back(desk: Desk, nights: Nights, proven: bool, form: str) -> None:
-    """Each night is what is there, also of what was not named again."""
+    """Each night restores what exists, including what was not named again."""
     desk.do(TREE)
     for number, (commands, named) in enumerate(nights):
         desk.do(commands or "true")
@@ -42,7 +42,7 @@ def test_whatever_tar_is_given_all_of_it_comes_back(desk: Desk, nights: Nights, 
 
 
 def test_other_names_than_before_are_told(desk: Desk) -> None:
-    """Names that tar's --transform changes from one dump on: what it calls unchanged is there by no such name."""
+    """Names that tar's --transform changes from one dump on: unchanged files do not exist under the new name."""
     desk.do("mkdir -p src/d; echo a >src/a; echo x >src/d/x")
     desk.dump("FULL", "src")
     desk.do("echo n >src/n")
@@ -56,7 +56,7 @@ def test_other_names_than_before_are_told(desk: Desk) -> None:
 
 
 def test_a_directory_is_renamed_when_names_become_others(desk: Desk) -> None:
-    """tar tells of the rename by its own names: what is not named again has lost the directory, and is what it was."""
+    """tar records the rename under its new names: a name that is not given again has no such directory, and stays."""
     desk.do("mkdir -p src/d/in src/e; echo a >src/a; echo x >src/d/x; echo y >src/d/in/y")
     desk.dump("FULL", "src")
     desk.do("mv src/d src/e/d; mv src/e/d/in src/in; echo n >src/n")
@@ -75,9 +75,9 @@ def test_a_directory_is_renamed_when_names_become_others(desk: Desk) -> None:
 @pytest.mark.parametrize(("named", "is_sound"), [("src", True), ("-C src .", False)])
 def test_a_rename_in_an_archive_that_builds_on_nothing(desk: Desk, named: str, is_sound: bool) -> None:
     """
-    All in it is new, so it holds the tree; but tar, extracting it alone, has nothing there that it could rename.
+    Everything in it is new, so it holds the tree; but tar, extracting it alone, finds nothing to rename.
 
-    It does not try to where the directory that tells of it is not there yet.
+    tar does not try if the directory that records the rename does not exist yet.
     """
     desk.do("mkdir -p src/d; echo x >src/d/x")
     desk.dump("FULL", *named.split())
@@ -94,7 +94,7 @@ def test_a_rename_in_an_archive_that_builds_on_nothing(desk: Desk, named: str, i
 
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 def test_the_directory_itself_gets_a_name(desk: Desk, proven: bool) -> None:
-    """`-C src .` first, then `src`: to tar the root was renamed, and all that did not change is below the name now."""
+    """`-C src .` first, then `src`: to tar the root was renamed, and all unchanged files are below the name now."""
     desk.do("mkdir -p src/d; echo a >src/a; echo x >src/d/x")
     desk.dump("FULL", "-C", "src", ".", proven=proven)
     desk.do("echo n >src/n")

@@ -1,4 +1,4 @@
-"""Which scopes each command needs: what the table says is enough, and nothing of it may be missing."""
+"""Which scopes each command needs: those in the table suffice, and all are necessary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.server import LiveServer, live_server
 
 @frozen
 class Guarded:
-    """A server that wants a token, and has an archive of the profile laptop that holds the tree of *machine*."""
+    """A server that requires a token, with an archive of the profile laptop that holds the tree of *machine*."""
 
     server: LiveServer
     machine: Machine
@@ -43,7 +43,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 @pytest.mark.parametrize("command", SCOPES)
 def test_what_the_table_says_is_enough(guarded: Guarded, command: str) -> None:
-    """With these scopes, and no other, a command does its work."""
+    """With exactly these scopes, a command does its work."""
     assert guarded.run(command, SCOPES[command]) == (0, "")
 
 
@@ -51,10 +51,10 @@ def test_what_the_table_says_is_enough(guarded: Guarded, command: str) -> None:
     ("command", "missing"), [(command, scope) for command, scopes in SCOPES.items() for scope in scopes]
 )
 def test_nothing_of_it_may_be_missing(guarded: Guarded, command: str, missing: str, tmp_path: Path) -> None:
-    """Without one of them it ends with 12, and says so, before anything is written here."""
+    """Without one of them it exits with 12, and says so, before any local file is written."""
     machine = Machine(tmp_path, guarded.server.url)
     kept = keep_the_tree(machine)
-    kept.rename(kept.with_name("full_new.tar.gz"))  # which is not there
+    kept.rename(kept.with_name("full_new.tar.gz"))  # a name that the server does not have
     others = tuple(scope for scope in (*SCOPES[command], "prune") if scope != missing)
     code, said = Guarded(guarded.server, machine).run(command, others)
 

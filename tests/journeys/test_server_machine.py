@@ -1,8 +1,8 @@
 """
-The whole server in process, under any sequence of receives, faults, crashes and restarts.
+The whole server in one process, under any sequence of receives, faults, crashes and restarts.
 
-The model is a dict of what was acknowledged. After every step: what was acknowledged is listed and reads back
-byte-identical; what is listed is whole; store and catalog name the same archives; nothing else lies about.
+The model is a dict of acknowledged archives. After every step: every acknowledged archive is listed and reads back
+byte-identical; every listed archive is whole; store and catalog name the same archives; no other files exist.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ contents = st.sampled_from(CONTENTS)
 
 
 class ServerMachine(RuleBasedStateMachine):
-    """A subclass says what the server stands on by `make_door` and `open_catalog`."""
+    """Subclasses choose the adapters of the server with `make_door` and `open_catalog`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class ServerMachine(RuleBasedStateMachine):
 
     @rule(id=identities, content=contents)
     def receive(self, id: ArchiveId, content: bytes) -> None:
-        """A whole upload is stored, is the same again, or is a conflict; never an overwrite."""
+        """A whole upload is stored, is a duplicate, or is a conflict; never an overwrite."""
         known = self.stored.get(id, content)
         offered = offer(id.name, profile=id.profile, type=id.type)
         if known != content:
@@ -83,7 +83,7 @@ class ServerMachine(RuleBasedStateMachine):
 
     @rule(id=identities, content=contents, after=st.integers(0, 2000))
     def receive_cut_off(self, id: ArchiveId, content: bytes, after: int) -> None:
-        """A sender that goes away changes nothing."""
+        """A sender that disconnects changes nothing."""
         with pytest.raises(UploadInterrupted):
             self.tarkeep.receive(offer(id.name, profile=id.profile, type=id.type), cut_off(content, after))
 
@@ -98,7 +98,7 @@ class ServerMachine(RuleBasedStateMachine):
 
     @rule(id=identities, content=contents, step=st.integers(1, 40))
     def crash_while_receiving(self, id: ArchiveId, content: bytes, step: int) -> None:
-        """The process dies at some call of some port; what it had not acknowledged is there whole or not at all."""
+        """The process dies at some call of some port; an unacknowledged archive exists whole or not at all."""
         fuse = Fuse(blows_at=step)
         dying = assembled(fuse.around(self.door.store), fuse.around(self.catalog), self.clock)
         try:
@@ -115,7 +115,7 @@ class ServerMachine(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """The process ends as SIGKILL ends it; the next one recovers."""
+        """The process ends as by SIGKILL; the next one recovers."""
         self.door.crash()
         self.catalog.close()
         self.catalog = self.open_catalog()
@@ -186,7 +186,7 @@ class InMemoryMachine(ServerMachine):
 
 
 class OnDiskMachine(ServerMachine):
-    """On a directory and an SQLite file."""
+    """On a data directory and an SQLite file."""
 
     def make_door(self) -> StoreDoor:
         self.path = Path(self.cleanup.enter_context(tempfile.TemporaryDirectory()))
@@ -201,7 +201,7 @@ class OnDiskMachine(ServerMachine):
 
 TestInMemory = InMemoryMachine.TestCase
 TestInMemory.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
-# a process that dies closes none of its files, and here that process is this one
+# a process that dies closes none of its files, and in this test that process is this one
 TestOnDisk = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")(OnDiskMachine.TestCase)
 TestOnDisk.settings = settings(
     max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]

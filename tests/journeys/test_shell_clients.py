@@ -1,7 +1,7 @@
 """
-The shell clients as users run them: under the shells they may meet, against a real server.
+The shell clients as users run them: under the shells in common use, with a real server.
 
-Every run has a temporary directory of its own, which must be empty when the script has ended, however it ends.
+Every run has its own temporary directory, which must be empty when the script has ended, however it ends.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ REFUSED_NAMES = {
 
 @define
 class Run:
-    """How a script ended and what it said."""
+    """The exit status and output of a script."""
 
     status: int
     out: str
@@ -74,7 +74,7 @@ class Run:
 
 @define
 class Machine:
-    """A machine with archives in *folder*, and with the shell clients, which *shell* runs."""
+    """A machine with archives in *folder*, and with the shell clients, run by *shell*."""
 
     shell: list[str]
     home: Path
@@ -95,7 +95,7 @@ class Machine:
             (folder / type).mkdir(parents=True)
 
     def put(self, place: str, content: bytes | None = None, *, mtime: float | None = None) -> Path:
-        """A file at *place* (``FULL/name.tar.gz``), by default an archive like no other."""
+        """A file at *place* (``FULL/name.tar.gz``), by default a unique archive."""
         path = self.folder / place
         path.write_bytes(make_targz({"name": os.fsencode(place)}) if content is None else content)
         if mtime is not None:
@@ -103,7 +103,7 @@ class Machine:
         return path
 
     def start(self, script: str, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
-        """The script, running in a process group of its own."""
+        """Start the script in its own process group."""
         return subprocess.Popen(
             [*self.shell, str(SCRIPTS / script), *arguments],
             env={
@@ -122,7 +122,7 @@ class Machine:
         )
 
     def run(self, script: str, *arguments: str, **variables: str) -> Run:
-        """The script, run to its end. Bytes of its output that are not UTF-8 become ``\\xNN``."""
+        """Run the script to its end. Bytes of its output that are not UTF-8 become ``\\xNN``."""
         with self.start(script, *arguments, **variables) as process:
             out, err = (stream.decode(errors="backslashreplace") for stream in process.communicate(timeout=120))
         assert list(self.temporary.iterdir()) == []
@@ -135,7 +135,7 @@ class Machine:
         return self.run("verify_sync.sh", "--profile", self.profile, *arguments, **variables)
 
     def stored(self) -> dict[str, str]:
-        """What the server holds of this machine's profile: place -> SHA-256."""
+        """The server's archives of this machine's profile: place -> SHA-256."""
         answer = httpx2.get(f"{self.url}/list", params={"profile": self.profile}, trust_env=False).json()
         return {f"{type}/{each['name']}": each["sha256"] for type, found in answer["backups"].items() for each in found}
 
@@ -145,14 +145,14 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """One for all tests here; each test keeps to a profile of its own."""
+    """One for all tests here; each test uses its own profile."""
     with live_server(tmp_path_factory.mktemp("server") / "data") as server:
         yield server
 
 
 @pytest.fixture
 def shell(request: pytest.FixtureRequest) -> list[str]:
-    """The command of the shell that `each_shell` asks for, else of dash."""
+    """The command of the shell that `each_shell` names, else of dash."""
     name: str = getattr(request, "param", "dash")
     found = shutil.which(name)
     require(name, found is not None, f"apt install {name}")
@@ -169,7 +169,7 @@ def machine(server: LiveServer, shell: list[str], tmp_path: Path) -> Machine:
 
 @contextmanager
 def answering(answer: Callable[[BaseHTTPRequestHandler, bytes], tuple[int, bytes]]) -> Iterator[str]:
-    """The URL of a web server whose *answer* to a request and its body is a status and a body."""
+    """The URL of a web server; *answer* maps a request and its body to a status and a body."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -202,7 +202,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 
 def programs(folder: Path, *names: str) -> str:
-    """A PATH on which only the programs *names* are found."""
+    """A PATH that has only the programs *names*."""
     folder.mkdir()
     for name in names:
         found = shutil.which(name)
@@ -220,7 +220,7 @@ def sha256(path: Path) -> str:
 
 @pytest.mark.parametrize("script", ["upload.sh", "verify_sync.sh"])
 def test_shellcheck_finds_nothing(script: str) -> None:
-    """The scripts are plain POSIX sh without the usual mistakes."""
+    """The scripts are plain POSIX sh without common mistakes."""
     require("shellcheck", shutil.which("shellcheck") is not None, "apt install shellcheck")
 
     checked = subprocess.run(
@@ -249,7 +249,7 @@ def test_shellcheck_finds_nothing(script: str) -> None:
     ids=" ".join,
 )
 def test_wrong_usage_prints_the_usage_and_asks_no_server(machine: Machine, line: list[str]) -> None:
-    """A mistake in the command line ends with 2 before anything is sent."""
+    """A mistake in the command line exits with 2 before anything is sent."""
     machine.put("FULL/a.tar.gz")
 
     run = machine.run(*line, SERVER_URL=DEAD_URL)
@@ -262,7 +262,7 @@ def test_wrong_usage_prints_the_usage_and_asks_no_server(machine: Machine, line:
 
 @pytest.mark.parametrize("script", ["upload.sh", "verify_sync.sh"])
 def test_help_is_no_error(machine: Machine, script: str) -> None:
-    """--help prints the usage where results go."""
+    """--help prints the usage to standard output."""
     run = machine.run(script, "--help")
 
     assert (run.status, run.err) == (0, "")
@@ -271,7 +271,7 @@ def test_help_is_no_error(machine: Machine, script: str) -> None:
 
 @pytest.mark.parametrize("line", [["upload.sh", "laptop"], ["verify_sync.sh"], ["verify_sync.sh", "--stats"]])
 def test_a_machine_without_curl_is_told_so(machine: Machine, line: list[str]) -> None:
-    """The one program that is often missing is named."""
+    """curl, which is often missing, is named."""
 
     run = machine.run(*line, PATH=programs(machine.home / "bin", "sed"))
 
@@ -280,7 +280,7 @@ def test_a_machine_without_curl_is_told_so(machine: Machine, line: list[str]) ->
 
 
 def test_a_machine_without_sha256_uses_md5(machine: Machine) -> None:
-    """Where only md5sum is installed, uploads are declared and compared by MD5."""
+    """If only md5sum is installed, uploads are declared and compared by MD5."""
     machine.put("FULL/a.tar.gz")
     path = programs(machine.home / "bin", "curl", "sed", "awk", "grep", "mktemp", "rm", "md5sum", "wc")
 
@@ -294,7 +294,7 @@ def test_a_machine_without_sha256_uses_md5(machine: Machine) -> None:
 @each_shell
 @pytest.mark.parametrize("line", [["upload.sh", "laptop"], ["verify_sync.sh"], ["verify_sync.sh", "--stats"]])
 def test_a_server_that_is_down_is_told_plainly(machine: Machine, line: list[str]) -> None:
-    """One line says which server did not answer, without the password that its URL may hold."""
+    """One line names the server that did not answer, without any password in its URL."""
     machine.put("FULL/a.tar.gz")
     machine.put("INC/b.tar.gz")
 
@@ -342,7 +342,7 @@ def test_a_run_that_is_stopped_leaves_no_temporary_files(machine: Machine, line:
 
 @each_shell
 def test_the_newest_archive_of_each_type_is_sent(machine: Machine) -> None:
-    """Newest is what was modified last, and the last by name of those modified at once."""
+    """The newest is the one modified last, and the last by name of those modified at the same time."""
     machine.put("FULL/b old.tar.gz", mtime=1_700_000_000)
     newest = machine.put("FULL/a new.tar.gz", mtime=1_700_000_001)
     machine.put("FULL/c older.tar.gz", mtime=1_600_000_000)
@@ -374,7 +374,7 @@ def test_all_archives_are_sent_when_asked_for(machine: Machine) -> None:
 
 @each_shell
 def test_names_and_folders_of_any_allowed_kind_arrive_as_they_are(machine: Machine) -> None:
-    """What is special to a shell, to curl or to a form is not special in a name."""
+    """Characters that are special to a shell, to curl or to a form are not special in a name."""
     machine.keep_archives_in(machine.home / 'my "backups";type=x, \\of\\ $HOME')
     expected = {f"FULL/{name}": sha256(machine.put(f"FULL/{name}")) for name in GOOD_NAMES}
 
@@ -389,7 +389,7 @@ def test_names_and_folders_of_any_allowed_kind_arrive_as_they_are(machine: Machi
 
 @each_shell
 def test_names_that_cannot_be_stored_are_refused_one_by_one(machine: Machine) -> None:
-    """A name that breaks the rule is told with it, and stops neither the others nor the comparison."""
+    """A name that breaks a rule is reported with the rule, and stops neither the others nor the comparison."""
     for name in REFUSED_NAMES:
         machine.put(f"INC/{os.fsdecode(name)}")
     good = machine.put("INC/good.tar.gz")
@@ -410,7 +410,7 @@ def test_names_that_cannot_be_stored_are_refused_one_by_one(machine: Machine) ->
 
 @each_shell
 def test_sending_again_is_success(machine: Machine) -> None:
-    """A repeated run ends with 0 and says that nothing was new."""
+    """A repeated run exits with 0 and says that nothing was new."""
     machine.put("FULL/a.tar.gz")
     machine.upload()
 
@@ -427,7 +427,7 @@ def test_sending_again_is_success(machine: Machine) -> None:
 def test_what_is_stored_is_not_sent_again(
     shell: list[str], tmp_path: Path, options: list[str], scopes: list[str]
 ) -> None:
-    """The server is asked first, by its rules for names: no byte goes out twice, whatever the name looks like."""
+    """The server is asked first, by its rules for names: no byte is sent twice, whatever the name is."""
     with live_server(tmp_path / "data") as server:
         token = subprocess.run(
             [sys.executable, "-m", "tarkeep", "token", "create", "--data", str(server.data), "--profile", "*"]
@@ -447,7 +447,7 @@ def test_what_is_stored_is_not_sent_again(
 
         assert (run.status, run.err) == (0, "")
         assert run.lines[-1].endswith(f": 0 stored, {len(GOOD_NAMES)} stored already, 0 failed")
-        assert (server.data / "audit.log").read_bytes() == written  # a duplicate that was sent has a line
+        assert (server.data / "audit.log").read_bytes() == written  # a sent duplicate would have a line
 
 
 @each_shell
@@ -456,7 +456,7 @@ def test_what_is_stored_is_not_sent_again(
 def test_a_resumable_upload_that_is_refused_without_words_is_told_by_its_status(
     machine: Machine, status: int, refused: str
 ) -> None:
-    """A proxy's page and an answer to HEAD have no sentence; what cannot help is not tried again."""
+    """A proxy's page and a response to HEAD have no message; hopeless requests are not retried."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -493,7 +493,7 @@ def test_a_resumable_upload_that_is_refused_without_words_is_told_by_its_status(
 
 @each_shell
 def test_a_damaged_archive_is_named_and_the_others_still_arrive(machine: Machine) -> None:
-    """One bad archive makes the run fail, but costs no other its place."""
+    """One bad archive makes the run fail, but does not stop the others."""
     first = machine.put("FULL/first.tar.gz")
     whole = make_targz({"content": os.urandom(2 << 20)})
     machine.put("INC/damaged.tar.gz", whole[: len(whole) // 2])
@@ -525,7 +525,7 @@ def test_other_bytes_under_a_stored_name_are_reported(machine: Machine) -> None:
 
 
 def test_bytes_changed_on_the_way_are_refused(machine: Machine) -> None:
-    """Also where what arrives is still a whole archive: the declared digest tells."""
+    """Even if a whole archive arrives: the declared digest reveals it."""
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="sent", mode="wb", fileobj=buffer, mtime=0) as stream:
         stream.write(make_tar())
@@ -547,7 +547,7 @@ def test_bytes_changed_on_the_way_are_refused(machine: Machine) -> None:
 
 @each_shell
 def test_an_archive_that_cannot_be_read_is_reported(machine: Machine) -> None:
-    """It fails the upload and is never the same in a comparison, not even where the server has that name."""
+    """It makes the upload fail and never counts as synced, even if the server has that name."""
     machine.put("FULL/a.tar.gz")
     machine.put("FULL/b.tar.gz")
     machine.upload("--all")
@@ -569,7 +569,7 @@ def test_an_archive_that_cannot_be_read_is_reported(machine: Machine) -> None:
 @pytest.mark.parametrize("place", ["INC", "INC/b.tar.gz"])
 @pytest.mark.parametrize("how", ["dead link", "loop", "other kind"])
 def test_what_cannot_be_looked_at_is_not_nothing(machine: Machine, place: str, how: str) -> None:
-    """A folder or an archive that leads nowhere, or is no folder or file, is named, and neither script ends with 0."""
+    """A broken link, or anything but a folder or file in their place, is named, and neither script exits with 0."""
     machine.put("FULL/a.tar.gz")
     (machine.folder / "INC").rmdir()
     path = machine.folder / place
@@ -597,7 +597,7 @@ def test_what_cannot_be_looked_at_is_not_nothing(machine: Machine, place: str, h
 def test_what_is_damaged_on_the_server_is_named_and_repaired(
     machine: Machine, server: LiveServer, options: list[str]
 ) -> None:
-    """verify_sync.sh ends with 1 until upload.sh has sent it again, which says so."""
+    """verify_sync.sh exits with 1 until upload.sh has sent it again and reported the repair."""
     sent = machine.put("FULL/a.tar.gz")
     machine.upload()
     shorten(server, machine.profile, "FULL", "a.tar.gz")
@@ -616,7 +616,7 @@ def test_what_is_damaged_on_the_server_is_named_and_repaired(
 
 @each_shell
 def test_nothing_to_send_is_an_error(machine: Machine) -> None:
-    """A folder without archives is the sign of backups that no longer run."""
+    """A folder without archives suggests that backups no longer run."""
     run = machine.upload()
 
     assert run.status == 1
@@ -647,7 +647,7 @@ def test_a_missing_folder_is_an_error(machine: Machine, line: list[str]) -> None
     ],
 )
 def test_no_secret_in_the_address_is_told(machine: Machine, script: str, url: str) -> None:
-    """Before the host or behind it."""
+    """In front of the host or after it."""
     machine.put("FULL/a.tar.gz")
     run = machine.run(script, *([machine.profile] if script == "upload.sh" else []), SERVER_URL=url)
 
@@ -658,7 +658,7 @@ def test_no_secret_in_the_address_is_told(machine: Machine, script: str, url: st
 
 @pytest.mark.parametrize("how", ["full", "closed", "unread"])
 def test_archives_are_sent_whoever_reads_what_is_said(machine: Machine, how: str) -> None:
-    """To the last one; a full disk under standard output is told, and the status is 3 then."""
+    """Every archive is sent; a full disk under standard output is reported, with exit status 3."""
     names = [f"FULL/full{number}.tar.gz" for number in range(3)]
     for name in names:
         machine.put(name)
@@ -708,7 +708,7 @@ def test_the_name_chosen_by_the_server_is_shown(shell: list[str], tmp_path: Path
 
 @each_shell
 def test_the_same_archives_on_both_sides_are_synchronized(machine: Machine) -> None:
-    """After everything was sent, everything is the same."""
+    """After everything was sent, both sides agree."""
     for place in ("FULL/a b.tar.gz", "INC/1.tar.gz", "INC/2.tar.gz"):
         machine.put(place)
     machine.upload("--all")
@@ -754,7 +754,7 @@ def test_every_way_to_be_out_of_sync_is_named(machine: Machine) -> None:
 
 
 def test_a_line_break_in_a_name_confuses_no_other_archive(machine: Machine) -> None:
-    """Also where sha256sum prints names as they are, as that of busybox does."""
+    """Even if sha256sum prints names unescaped, as busybox does."""
     machine.put("FULL/line\nbreak.tar.gz")
     machine.put("FULL/next.tar.gz")
     machine.upload("--all")
@@ -778,7 +778,7 @@ def test_a_line_break_in_a_name_confuses_no_other_archive(machine: Machine) -> N
 
 
 def test_without_a_profile_all_the_server_holds_is_compared(shell: list[str], tmp_path: Path) -> None:
-    """Another machine's archives count as extra, until a profile leaves them out."""
+    """Another machine's archives count as extra, unless a profile excludes them."""
     with live_server(tmp_path / "data") as server:
         (tmp_path / "other").mkdir()
         machine = Machine(shell, tmp_path, server.url, "laptop")
@@ -803,7 +803,7 @@ def test_without_a_profile_all_the_server_holds_is_compared(shell: list[str], tm
 
 
 def test_statistics_count_what_is_stored(shell: list[str], tmp_path: Path) -> None:
-    """--stats prints archives and bytes by type and in all."""
+    """--stats prints archives and bytes by type and in total."""
     with live_server(tmp_path / "data") as server:
         machine = Machine(shell, tmp_path, server.url, "laptop")
         content = make_targz({"random": os.urandom(3000)})
@@ -824,7 +824,7 @@ def test_statistics_count_what_is_stored(shell: list[str], tmp_path: Path) -> No
 
 
 def test_the_servers_reason_is_shown_when_it_compares_nothing(machine: Machine) -> None:
-    """An error of the server is no difference between the two sides."""
+    """An error of the server is not a difference between the two sides."""
     run = machine.run("verify_sync.sh", "--profile", 'no "profile"')
 
     assert run.status == 3
@@ -832,7 +832,7 @@ def test_the_servers_reason_is_shown_when_it_compares_nothing(machine: Machine) 
 
 
 def test_the_answer_may_be_laid_out_in_any_way(machine: Machine) -> None:
-    """Line breaks, another order of members, more members and escapes in strings change nothing."""
+    """Line breaks, another order of members, additional members and escapes in strings change nothing."""
     names = ['a "quoted" name', "back\\slash", "ends in a backslash\\", "[brackets], {braces}: and, commas", "\\\\", ""]
     answer = {
         "added": [{"sync_status": "SYNCHRONIZED"}, None, True, -1.5e3, [[]], {}],
@@ -852,7 +852,7 @@ def test_the_answer_may_be_laid_out_in_any_way(machine: Machine) -> None:
 
 
 def test_thousands_of_archives_are_compared(machine: Machine) -> None:
-    """2,000 long names are more than one command line could carry in small systems, and are compared all the same."""
+    """2,000 long names exceed the command line of small systems, and are still compared."""
     sent: list[bytes] = []
     names = [f"{number:04} {'long ' * 30}.tar.gz" for number in range(2000)]
     content = make_targz()

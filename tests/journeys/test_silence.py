@@ -1,7 +1,7 @@
 """
-What an archive says nothing of: roots that are not named again, folders dumped alone, files named as arguments.
+What an archive is silent about: roots that are not named again, folders dumped alone, files named as arguments.
 
-The oracle is tar: it extracts the archives one after the other, and leaves alone what an archive does not speak of.
+The oracle is tar: it extracts the archives in order, and does not touch what an archive is silent about.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PER_TEST = 25
 FOLDERS = ("a", "a/x", "a/x/deep", "b", "b/y", "c")
 FILES = tuple(f"{folder}/{name}" for folder in (*FOLDERS, "") for name in ("1", "2"))
 NAMED = ("a", "a/x", "b", "b/y/1", "c", "1", "2", "a/1")
-"""What tar is given, in some choice."""
+"""The possible arguments of tar."""
 
 changes = st.lists(
     st.tuples(st.sampled_from(["write", "write", "write", "delete", "mkdir", "rmdir"]), st.integers(0, 99))
@@ -64,7 +64,7 @@ class Live:
                 (self.root / folder).mkdir(exist_ok=True)
 
     def dump(self, file: Path, snapshot: Path, named: list[str]) -> bytes:
-        """An archive of those of *named* that are there."""
+        """An archive of those of *named* that exist."""
         command = ["tar", "-c", f"--file={file}", f"--listed-incremental={snapshot}", "--no-check-device"]
         there = [name for name in named if (self.root / name).exists()]
         subprocess.run([*command, *there], cwd=self.root, check=True, capture_output=True)
@@ -82,7 +82,7 @@ def extracted(archives: list[bytes], place: Path) -> dict[bytes, tuple[str, byte
 
 @pytest.mark.parametrize("part", range(-(-HISTORIES // PER_TEST)))
 def test_what_is_merged_is_what_tar_leaves(part: int) -> None:
-    """Names, types and contents, of every point that fits and that tar is trusted with."""
+    """Names, types and contents, for every point that fits and that tar is trusted with."""
 
     @settings(
         max_examples=PER_TEST,

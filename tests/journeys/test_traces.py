@@ -1,8 +1,8 @@
 """
-What tar leaves of directories that it finds: their times, attributes they have no more, and what is read-only.
+What tar leaves of existing directories: their times, attributes they have lost, and read-only modes.
 
-The oracle is restore.tar, which comes into an empty directory: the script and the client give the same, and where tar
-could not, the plan says so and why.
+The oracle is restore.tar, extracted into an empty directory: the script and the client give the same, and if tar could
+not, the plan says so and why.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Found = dict[bytes, Look]
 
 
 def given_alike(desk: Desk, at: str = "latest", *, as_nobody: bool = False) -> Found:
-    """What all ways give, down to the times of directories."""
+    """The result of all ways, including the times of directories."""
     with desk.restored(at, merging=True, as_nobody=as_nobody) as ways:
         found = {way: attributes(place) for way, place in ways.items()}
     for way, one in found.items():
@@ -36,7 +36,7 @@ def given_alike(desk: Desk, at: str = "latest", *, as_nobody: bool = False) -> F
 
 
 def untrusted(desk: Desk, at: str = "latest") -> str:
-    """Why tar is not trusted with a point; nothing where it is."""
+    """The reason why tar is not trusted with a point; empty if it is."""
     plan = desk.get("plan", at=at)
     told = [warning for warning in plan["warnings"] if "would not come to this tree" in warning]
     assert bool(told) is not plan["sound"]
@@ -44,7 +44,7 @@ def untrusted(desk: Desk, at: str = "latest") -> str:
 
 
 def times(found: Found) -> dict[str, int]:
-    """Of directories that are as old as the tree was at the beginning."""
+    """The times of directories that have not changed since the beginning."""
     return {path.decode(): look.time for path, look in found.items()}
 
 
@@ -61,7 +61,7 @@ def times(found: Found) -> dict[str, int]:
 def test_a_file_is_put_into_a_folder_that_its_archive_does_not_hold(
     desk: Desk, listed: bool, named: tuple[str, ...], touched: str
 ) -> None:
-    """The folder keeps the time that an archive tells of."""
+    """The folder keeps the time that an archive has for it."""
     desk.do(TREE)
     desk.dump("FULL", "--format=posix", "src", snapshot="snapshot" if listed else None)
     first = attributes(desk.live)
@@ -77,7 +77,7 @@ def test_a_file_is_put_into_a_folder_that_its_archive_does_not_hold(
 
 @pytest.mark.parametrize("more", ["", "src/f"], ids=["alone", "beside another folder"])
 def test_a_file_is_named_to_tar_beside_the_snapshot_file(desk: Desk, more: str) -> None:
-    """With listings all along, where anything but the file is named; else it is a plain archive."""
+    """With listings throughout, if anything but the file is named; otherwise it is a plain archive."""
     desk.do(TREE)
     desk.dump("FULL", "--format=posix", "src")
     first = attributes(desk.live)
@@ -89,7 +89,7 @@ def test_a_file_is_named_to_tar_beside_the_snapshot_file(desk: Desk, more: str) 
 
 
 def test_a_folder_comes_new_into_one_that_was_not_dumped_again(desk: Desk) -> None:
-    """And what is in it changes later, which touches it alone."""
+    """And its contents change later, which changes only its own time."""
     desk.do(TREE)
     desk.dump("FULL", "--format=posix", "src")
     first = attributes(desk.live)
@@ -108,7 +108,7 @@ def test_a_folder_comes_new_into_one_that_was_not_dumped_again(desk: Desk) -> No
 
 
 def test_nobody_is_alarmed_where_all_comes_right(desk: Desk) -> None:
-    """Ordinary dumps; files of folders that no archive ever held; roots in turn, and ones that come new."""
+    """Ordinary dumps; files of folders that no archive ever held; roots in turn, and new ones."""
     desk.do(f"{TREE}; mkdir other; echo o >other/o")
     desk.dump("FULL", "--format=posix", "src", "other")
     desk.do("echo X >src/d/x; rm src/f/z; mkdir src/new; echo n >src/new/n; mv src/d/e src/e")
@@ -123,7 +123,7 @@ def test_nobody_is_alarmed_where_all_comes_right(desk: Desk) -> None:
 
 
 def test_nobody_is_alarmed_by_files_alone(desk: Desk) -> None:
-    """Whose folders no archive tells of, so that they have the time of the restore by every way."""
+    """No archive holds their folders, so these get the time of the restore in every way."""
     desk.do(TREE)
     desk.dump("FULL", "src/d/x", "src/f/z", snapshot=None)
     desk.do("echo X >src/d/x")
@@ -137,7 +137,7 @@ def test_nobody_is_alarmed_by_files_alone(desk: Desk) -> None:
 @pytest.mark.parametrize("listed", [True, False], ids=["with listings", "plain"])
 @pytest.mark.parametrize("keep", [True, False], ids=["kept", "not kept any more"])
 def test_an_attribute_that_a_folder_has_no_more(desk: Desk, listed: bool, keep: bool) -> None:
-    """It does not come back, whether it was taken off or the later archive was made without attributes."""
+    """It is not restored, whether it was removed or the later archive was made without attributes."""
     snapshot = "snapshot" if listed else None
     desk.do(f"{TREE}; setfattr -n user.gone -v 1 src/d; setfattr -n user.kept -v 2 src/d")
     desk.dump("FULL", "--format=posix", *KEEP_ALL, "src", snapshot=snapshot)
@@ -157,7 +157,7 @@ def test_an_attribute_that_a_folder_has_no_more(desk: Desk, listed: bool, keep: 
 
 @WITH_ATTRIBUTES
 def test_an_attribute_behind_an_archive_that_says_nothing_of_its_folder(desk: Desk) -> None:
-    """And of a folder that was renamed meanwhile; one that changed, or came, is no matter."""
+    """And for a folder that was renamed meanwhile; one that changed, or is new, is no problem."""
     desk.do(f"{TREE}; mkdir other; setfattr -n user.a -v 1 src/d/e; setfattr -n user.b -v 2 src/f")
     desk.dump("FULL", "--format=posix", *KEEP_ALL, "src", "other")
     desk.do("echo o >other/o")
@@ -177,7 +177,7 @@ def test_an_attribute_behind_an_archive_that_says_nothing_of_its_folder(desk: De
 
 @WITH_ATTRIBUTES
 def test_an_acl_that_a_folder_has_no_more(desk: Desk) -> None:
-    """tar takes that off, and is trusted."""
+    """tar removes ACLs, and is trusted."""
     desk.do(f"{TREE}; setfacl -m u:1:rwx,d:u:2:rx src/d")
     desk.dump("FULL", "--format=posix", *KEEP_ALL, "src")
     desk.do("setfacl -b src/d; touch src/d")
@@ -204,7 +204,7 @@ CLOSED = {
 @pytest.mark.parametrize("mode", ["555", "500"])
 @pytest.mark.parametrize(("change", "matters"), CLOSED.values(), ids=CLOSED)
 def test_an_ordinary_user_and_a_read_only_folder(desk: Desk, change: str, matters: bool, mode: str) -> None:
-    """By every way, of several archives, though tar opens nothing that an archive before has made read-only."""
+    """In every way, for several archives, though tar makes nothing writable that an earlier archive made read-only."""
     closed = f"if [ -d src/ro ]; then chmod {mode} src/ro; fi; find src ! -uid 65534 -exec chown 65534:65534 {{}} +"
     desk.do(f"{TREE}; mkdir -p src/ro/sub; echo x >src/ro/x; echo y >src/ro/sub/y; {closed}")
     desk.dump("FULL", "--format=posix", "src")
@@ -230,7 +230,7 @@ def test_a_folder_that_its_owner_may_not_even_look_into(desk: Desk, mode: str, c
     desk.dump("INC", "--format=posix", "src", snapshot=snapshot)
 
     assert "an ordinary user's tar could not change src/ro" in untrusted(desk)
-    # who may not look into a folder cannot compare what is in it
+    # without permission to read a folder, its contents cannot be compared
     if mode == "500":
         assert given_alike(desk, as_nobody=True) == attributes(desk.live)
 

@@ -1,5 +1,5 @@
 """
-The merged tree against GNU tar, and against the directories that were archived, over histories that Hypothesis draws.
+The merged tree compared with GNU tar, and with the archived directories, over histories that Hypothesis draws.
 
 The archives are read by `tests.support.tar_oracle`, not by the product.
 """
@@ -27,7 +27,7 @@ dumps = st.lists(st.tuples(kinds, st.booleans(), steps(1, 8)), min_size=1, max_s
 
 
 class Taken:
-    """One archive of a history: its members, its bytes, and the path that restores it."""
+    """One archive of a history: its members, its bytes, and the archives that restore it."""
 
     def __init__(self, file: Path, parent: Taken | None) -> None:
         self.file = file
@@ -44,7 +44,7 @@ class Taken:
 
 
 def chain_of(history: History, start: list[Step], further: list[tuple[str, bool, list[Step]]]) -> list[Taken]:
-    """A FULL and what follows, the directory left as the last of them saw it."""
+    """A FULL and later dumps, leaving the directory as the last of them saw it."""
     snapshot, full_snapshot = history.place / "snapshot", history.place / "full"
     history.go_through(start)
     full = newest = Taken(history.dump("0.tar", snapshot, posix=False), None)
@@ -69,9 +69,9 @@ def test_the_merged_tree_is_what_was_archived_and_what_tar_restores(
     start: list[Step], further: list[tuple[str, bool, list[Step]]]
 ) -> None:
     """
-    Names, types and contents are those of the live directory; where tar forgot some of it, the tree says so.
+    Names, types and contents are those of the live directory; if tar forgot some of it, the tree says so.
 
-    GNU tar comes to the same, but for renames that it carries out in another way than it meant them; those are told.
+    GNU tar gives the same, except for renames that it does not carry out as recorded; those are reported.
     """
     with tempfile.TemporaryDirectory() as place:
         history = History(Path(place))

@@ -1,4 +1,4 @@
-"""tus clients and scripts that others wrote, over a line that breaks."""
+"""Third-party tus clients and scripts, over a line that breaks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    # tuspy waits for ever, so that the server must be the one that notices a stall
+    # tuspy waits for ever, so the server must notice a stall
     impatient = ("--body-seconds", "0.5", "--header-seconds", "0.5")
     with live_server(tmp_path_factory.mktemp("tus") / "data", *impatient) as running:
         yield running
@@ -51,7 +51,7 @@ def is_stored(server: LiveServer, profile: str) -> bool:
 @pytest.mark.parametrize("of_answers", [False, True], ids=["requests", "answers"])
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
 def test_the_line_breaks_as_told(kind: Kind, of_answers: bool) -> None:
-    """The proxy passes so many bytes; then both ends read an end, or a reset, or nothing until it is released."""
+    """The proxy passes that many bytes; then both ends read an end, or a reset, or nothing until it is released."""
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         CuttingProxy(listener.getsockname(), [Fault(kind, 5, of_answers)]) as proxy,
@@ -78,7 +78,7 @@ def test_the_line_breaks_as_told(kind: Kind, of_answers: bool) -> None:
                 assert (client.recv(1), server.recv(1)) == (b"", b"")
 
 
-# tuspy leaves its connection to the garbage collector after an error, which is therefore called before the test ends
+# after an error, tuspy leaves its connection to the garbage collector, so that is called before the test ends
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("checksum", [False, True], ids=["plain", "sha1"])
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
@@ -116,7 +116,7 @@ def test_tuspy_resumes_over_a_bad_line(
 
 
 def test_a_stall_that_ends_in_time_costs_nothing(archive: Path) -> None:
-    """Nobody has hung up yet: the very same request goes on and ends the upload."""
+    """Neither end has hung up: the very same request continues and completes the upload."""
     about = {"filename": "full.tar.gz", "profile": "tuspy-stalled", "type": "FULL"}
     with (
         live_server(archive.parents[2] / "patient") as patient,

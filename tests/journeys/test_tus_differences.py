@@ -1,9 +1,9 @@
 """
-The same requests to this server and to npm's ``@tus/server``: every difference is explained, or it is a fault.
+The same requests to this server and to npm's ``@tus/server``: every difference is explained, or is a fault.
 
 A story is a list of requests about uploads that it names itself; some are written by hand, the others are drawn from
-seeds. What is compared is the status and the header fields of tus. Where one server does what was asked and the other
-refuses, the story parts there: what it would go on to ask of that upload has no common ground any more.
+seeds. The status and the header fields of tus are compared. If one server obeys and the other refuses, the story ends
+there: further requests about that upload could not be compared.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ COMPARED = (
     "Tus-Checksum-Algorithm",
     "Cache-Control",
 )
-OPAQUE = ("Location", "Upload-Expires")  # each server has its own values: only whether they are there is compared
+OPAQUE = ("Location", "Upload-Expires")  # each server has its own values: only their presence is compared
 
 
 @frozen
 class Step:
-    """A request. *label* is what the table calls it; *upload* the upload it is about, "" for the collection."""
+    """A request. *label* is its name in the table; *upload* is the upload it is about, "" for the collection."""
 
     label: str
     method: str
@@ -64,7 +64,7 @@ class Step:
 Story = list[Step]
 Seen = dict[str, str]
 Difference = tuple[str, str, str, str]
-"""What was asked, the field that differs, what this server says and what the other says; "-" is nothing."""
+"""The request, the field that differs, this server's value and the other's; "-" is no value."""
 
 _ALL_OF_IT = "every answer tells all of where the upload stands, so that no HEAD is needed after it"
 _VERSION = "Tus-Resumable: of a version that is not supported the answer MUST be 412 and MUST include Tus-Version"
@@ -73,7 +73,7 @@ _NO_CHECKSUM = "its file store does not have the extension, and ignores the fiel
 _NO_CONCATENATION = "its file store does not have the extension"
 _OWN_EXTENSIONS = "what this server has besides"
 
-# what was asked (* is anything), field, what this server says, what the other says, and why; quotations: tus 1.0.0
+# the request (* is any), field, this server's value, the other's value, and why; quotations: tus 1.0.0
 EXPLAINED = [
     ("*", "Cache-Control", "no-store", "-", "only HEAD must have it; but no answer that tells an offset may be cached"),
     ("*", "Upload-Length", "all", "-", _ALL_OF_IT),
@@ -123,7 +123,7 @@ _names = count()
 
 
 def about() -> dict[str, str]:
-    """Metadata of an archive that no other story has."""
+    """Metadata of an archive that is unique to a story."""
     words = {"filename": f"story-{next(_names)}.tar.gz", "profile": "stories", "type": "FULL"}
     return {
         "Upload-Metadata": ",".join(f"{key} {base64.b64encode(word.encode()).decode()}" for key, word in words.items())
@@ -135,7 +135,7 @@ def length(size: int = len(CONTENT)) -> dict[str, str]:
 
 
 def create(label: str = "create", *, upload: str = "a", body: bytes | None = None, **given: str) -> Step:
-    """A creation with a length, metadata, and whatever *given* adds; a value of "" takes a field away."""
+    """A creation with a length, metadata, and additional fields *given*; a value of "" removes a field."""
     fields = {**(TUS if body is None else BYTES), **length(), **about()}
     return Step(label, "POST", "", _with(fields, given), body, creates=upload)
 
@@ -295,7 +295,7 @@ def by_hand() -> dict[str, Story]:
 
 
 def drawn(seed: int) -> Story:
-    """A story of one upload that goes any way."""
+    """A random story of one upload."""
     rng = random.Random(seed)
     deferred = rng.random() < 0.3
     sent = rng.choice([0, 0, rng.randrange(1, len(CONTENT))])
@@ -345,7 +345,7 @@ def drawn(seed: int) -> Story:
 
 
 class Server:
-    """A server under comparison, with the uploads of one story at a time."""
+    """A server in the comparison, with the uploads of one story at a time."""
 
     def __init__(self, client: httpx2.Client, collection: str) -> None:
         self._client = client
@@ -374,7 +374,7 @@ def _word(field: str, headers: httpx2.Headers, words: Mapping[str, str]) -> str:
 
 
 def differences(story: Sequence[Step], ours: Server, theirs: Server) -> Iterator[Difference]:
-    """What the two servers answer differently."""
+    """The differences between the responses of the two servers."""
     parted: set[str] = set()
     for step in story:
         if step.upload in parted:
@@ -400,7 +400,7 @@ def tus_server(scripts: Path, folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def found(tus_js: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Difference, str]:
-    """Each difference, with the story it was seen in first."""
+    """Each difference, with the first story that showed it."""
     folder = tmp_path_factory.mktemp("differences")
     stories = {**by_hand(), **{f"seed {seed}": drawn(seed) for seed in range(STORIES_DRAWN)}}
     seen: dict[Difference, str] = {}
@@ -418,14 +418,14 @@ def found(tus_js: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Differ
 
 
 def test_every_difference_is_explained(found: dict[Difference, str]) -> None:
-    """Whatever the other server answers differently is in the table; what is not is a fault of one of the two."""
+    """Every difference from the other server is in the table; any other one is a fault of one of the two."""
     unexplained = {difference: story for difference, story in found.items() if not any(_explaining(difference))}
 
     assert unexplained == {}
 
 
 def test_no_explanation_is_out_of_date(found: dict[Difference, str]) -> None:
-    """Every line of the table still says something."""
+    """Every line of the table still describes a difference."""
     needed = {row for difference in found for row in _explaining(difference)}
 
     assert [row for row in EXPLAINED if row not in needed] == []

@@ -1,4 +1,4 @@
-"""tus-js-client, the client that browsers and Node programs use: every way it has to upload, and a bad line."""
+"""tus-js-client, the client for browsers and Node programs: every way to upload, and a bad line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    # tus-js-client has no time limit, so that the server must be the one that notices a stall
+    # tus-js-client has no time limit, so the server must notice a stall
     impatient = ("--body-seconds", "0.5", "--header-seconds", "0.5")
     with live_server(tmp_path_factory.mktemp("tus-js") / "data", *impatient) as running:
         yield running
@@ -50,7 +50,7 @@ class Run:
         self._file = file
 
     def __call__(self, profile: str, *, base: str | None = None, **options: object) -> dict[str, Any]:
-        """What the script says of an upload to *profile*, to the address *base* or the server's own."""
+        """The script's report on an upload to *profile*, to the address *base* or the server's own."""
         told = {
             "file": str(self._file),
             "endpoint": f"{base or self.server.url}/api/v1/uploads",
@@ -66,7 +66,7 @@ class Run:
         return outcome
 
     def assert_stored(self, outcome: dict[str, Any], profile: str) -> None:
-        """The answer names the archive, whose SHA-256 is right as told, as served and on the disk."""
+        """The response names the archive, whose SHA-256 is right as reported, as served and on the disk."""
         path = f"/api/v1/profiles/{profile}/archives/FULL/full.tar.gz"
         assert outcome.get("archive") == path, outcome
         with self.server.client() as client:
@@ -77,7 +77,7 @@ class Run:
 
 
 def test_an_upload_in_chunks_is_stored(run: Run) -> None:
-    """Created, then sent piece by piece; the last answer names the archive."""
+    """Created, then sent piece by piece; the last response names the archive."""
     outcome = run("chunks")
 
     run.assert_stored(outcome, "chunks")
@@ -88,7 +88,7 @@ def test_an_upload_in_chunks_is_stored(run: Run) -> None:
 
 
 def test_a_paused_upload_is_resumed_by_its_url(run: Run) -> None:
-    """Broken off in the middle of a request, and taken up by another process that knows nothing but the URL."""
+    """It is broken off in the middle of a request, and continued by another process that knows only the URL."""
     paused = run("paused", pauseAfter=4 * MIB)
     assert paused["paused"]
     outcome = run("paused", uploadUrl=paused["url"])
@@ -102,7 +102,7 @@ def test_a_paused_upload_is_resumed_by_its_url(run: Run) -> None:
 
 @pytest.mark.parametrize("chunk", [3 * MIB, 20 * MIB], ids=["part", "all"])
 def test_bytes_come_with_the_creation(run: Run, chunk: int) -> None:
-    """The first chunk, or all: then there is one request and its answer names the archive."""
+    """The first chunk, or all: then there is one request, and its response names the archive."""
     profile = f"creation-{chunk}"
     outcome = run(profile, uploadDataDuringCreation=True, chunkSize=chunk)
 
@@ -112,14 +112,14 @@ def test_bytes_come_with_the_creation(run: Run, chunk: int) -> None:
 
 
 def test_a_length_may_be_told_at_the_end(run: Run) -> None:
-    """As for a stream whose end the client does not know before it is there."""
+    """As for a stream of a length that the client does not know before its end."""
     outcome = run("deferred", uploadLengthDeferred=True)
 
     run.assert_stored(outcome, "deferred")
 
 
 def test_a_client_that_can_only_post_uploads(run: Run) -> None:
-    """Behind a proxy that lets no PATCH through."""
+    """As behind a proxy that does not let PATCH through."""
     outcome = run("post", overridePatchMethod=True)
 
     run.assert_stored(outcome, "post")
@@ -127,7 +127,7 @@ def test_a_client_that_can_only_post_uploads(run: Run) -> None:
 
 
 def test_three_uploads_at_once_become_one_archive(run: Run) -> None:
-    """Three partial uploads beside each other, concatenated in their order."""
+    """Three concurrent partial uploads, concatenated in their order."""
     outcome = run("parallel", parallelUploads=3)
 
     run.assert_stored(outcome, "parallel")
@@ -138,7 +138,7 @@ def test_three_uploads_at_once_become_one_archive(run: Run) -> None:
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
 @pytest.mark.parametrize("seed", range(2))
 def test_retries_end_well_over_a_bad_line(run: Run, seed: int, kind: Kind, parallel: int) -> None:
-    """The client goes on by itself after each fault, from what the server has."""
+    """The client continues by itself after each fault, from the server's offset."""
     drawn = random.Random(f"{seed} {kind} {parallel}")
     profile = f"line-{seed}-{kind.value}-{parallel}"
     faults = Fault.drawn(drawn, kind, 1 if kind is Kind.STALL else 4, MIB)

@@ -1,8 +1,8 @@
 """
-Archives on several volumes, as `tar --multi-volume` makes them: no part is taken for a backup, in whatever order.
+Archives on several volumes, as `tar --multi-volume` makes them: no part is taken for a backup, in any order.
 
-Each part but the first goes on with what another one began, and only all of them together are an archive. A volume that
-is whole, because everything fitted into it, is an archive like any other, and so is one that has a label alone.
+Each part but the first continues another one, and only all of them together are an archive. A volume that is whole,
+because everything fitted into it, is an ordinary archive, and so is one with only a label.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CONTENTS = {
 
 
 def volumes(desk: Desk, *options: str, kib: int = KIB) -> list[bytes]:
-    """What tar makes of ``src``, volume by volume, each of *kib*."""
+    """What tar makes of ``src``, volume by volume, each of *kib* KiB."""
     parts = [desk.place / f"volume-{number}" for number in range(12)]
     for part in parts:
         part.unlink(missing_ok=True)
@@ -42,7 +42,7 @@ def volumes(desk: Desk, *options: str, kib: int = KIB) -> list[bytes]:
 @pytest.mark.parametrize("label", [(), ("--label=Weekly",)], ids=["no label", "label"])
 @pytest.mark.parametrize("form", FORMS)
 def test_no_part_is_a_point(desk: Desk, form: str, label: tuple[str, ...], listed: bool, content: str) -> None:
-    """Neither the first, nor one in the middle, nor the last; each that goes on with another one says so."""
+    """Neither the first, nor one in the middle, nor the last; each that continues another one says so."""
     desk.do(f"mkdir src; {content}")
     snapshot = (f"--listed-incremental={desk.place / 'snapshot'}",) if listed else ()
     parts = volumes(desk, form, "--sort=name", *label, *snapshot)
@@ -57,7 +57,7 @@ def test_no_part_is_a_point(desk: Desk, form: str, label: tuple[str, ...], liste
 
 
 def test_parts_that_were_put_behind_each_other_are_none_either(desk: Desk) -> None:
-    """As `cat` does it: the header of each part stands in the middle of a file then, or of the archive."""
+    """As `cat` appends them: then the header of each part is in the middle of a file, or of the archive."""
     for content in CONTENTS.values():
         desk.do(f"rm -rf src; mkdir src; {content}")
         parts = volumes(desk, "--sort=name")
@@ -69,7 +69,7 @@ def test_parts_that_were_put_behind_each_other_are_none_either(desk: Desk) -> No
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_volume_that_is_whole_is_an_archive(desk: Desk, form: str, proven: bool) -> None:
-    """With a label or without one, in the middle of a chain too."""
+    """With a label or without one, also in the middle of a chain."""
     desk.do("mkdir -p src/d; echo a >src/a; echo b >src/d/b")
     desk.dump("FULL", form, "-M", "-L", "1000", "src", proven=proven, compress=False)
     first = desk.seen()
@@ -84,7 +84,7 @@ def test_a_volume_that_is_whole_is_an_archive(desk: Desk, form: str, proven: boo
 
 @pytest.fixture(scope="module")
 def lenient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A server that takes in what it cannot read."""
+    """A server that accepts archives it cannot read."""
     place = tmp_path_factory.mktemp("lenient")
     (place / "profiles.toml").write_text('["*"]\nallow_opaque = true\n')
     with live_server(place / "data", "--profiles", str(place / "profiles.toml")) as server:
@@ -96,7 +96,7 @@ def lenient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 def test_a_part_is_not_taken_for_something_encrypted(
     desk: Desk, lenient: LiveServer, form: str, label: tuple[str, ...]
 ) -> None:
-    """Also where a profile takes in what cannot be read: it can be read that this is a part."""
+    """Also in a profile that accepts unreadable archives: it can be read that this is a part."""
     desk.do(f"mkdir src; {CONTENTS['anywhere']}")
     with lenient.client() as client:
         there = Desk(client, desk.machine, f"{desk.profile}-lenient", desk.place)
@@ -107,7 +107,7 @@ def test_a_part_is_not_taken_for_something_encrypted(
 
 
 def test_what_is_refused_leaves_the_chain_as_it_was(desk: Desk, tmp_path: Path) -> None:
-    """The client says which of the archives are none, and sends the others."""
+    """The client names the files that are no archives, and sends the others."""
     desk.do("mkdir -p src; head -c 100000 /dev/urandom >src/big")
     desk.dump("FULL", "src", proven=False)
     desk.do("echo n >src/n; touch src/big")

@@ -1,4 +1,6 @@
-"""Who may call which route, written down a second time: a slip where a route is declared makes the two differ."""
+"""
+Which scopes each route requires, written down a second time: a slip in a route's declaration makes the two differ.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ UPLOAD = UPLOADS + "/{upload}"
 
 
 def _rows(scopes: tuple[Scope, ...], profile: Where, *routes: str) -> dict[tuple[str, str], Access]:
-    """*routes* as ``METHOD /path``; those for GET are for HEAD, too."""
+    """*routes* as ``METHOD /path``; those for GET also cover HEAD."""
     found = {}
     for route in routes:
         method, _, path = route.partition(" ")

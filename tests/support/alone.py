@@ -1,4 +1,4 @@
-"""Threads that hold something in turn: does ever more than one hold it?"""
+"""Threads that hold a lock in turn: does more than one ever hold it?"""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import AbstractContextManager
 
 
 def each_holds_alone(hold: Callable[[int], AbstractContextManager[None]]) -> bool:
-    """Of eight threads that hold something ten times each, no two do at once."""
+    """Whether no two of eight threads, each holding it ten times, hold it at once."""
     alone = threading.Lock()
 
     def take(number: int) -> bool:
         with hold(number):
             free = alone.acquire(blocking=False)
             if free:
-                time.sleep(0.001)  # for another to come in, if it could
+                time.sleep(0.001)  # time for another thread to enter, if it could
                 alone.release()
             return free
 

@@ -1,4 +1,4 @@
-"""An application asked without a connection: some tens of thousands of requests within seconds."""
+"""Requests to an application without a connection: tens of thousands of them within seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message
 
 @define
 class Asked:
-    """What came back."""
+    """The response."""
 
     status: int = 0
     headers: dict[str, str] = field(factory=dict)
@@ -27,7 +27,7 @@ def ask(
     headers: Iterable[tuple[str, str]] = (),
     body: bytes = b"",
 ) -> Asked:
-    """One request, whose body is there at once, and its answer."""
+    """Send one request with its whole body, and return the response."""
     path, _, query = target.partition("?")
     scope = {
         "type": "http",

@@ -1,4 +1,4 @@
-"""Tarkeep assembled from memory adapters, with a clock and ids that a test decides about, and faults on demand."""
+"""Tarkeep assembled from memory adapters, with a clock and ids set by the test, and faults on demand."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def assembled(
     ids: IdSource | None = None,
     notifier: Notifier | None = None,
 ) -> Tarkeep:
-    """Tarkeep over these, which waits for nobody: a name that is held is refused at once."""
+    """Tarkeep over these adapters, without waiting: a name that is held is refused at once."""
     hasher = HashlibHasher()
     read = reading(store, catalog, hasher, sums if sums is not None else MemorySums(), notifier)
     tarkeep = assemble(
@@ -84,7 +84,7 @@ def assembled(
 
 @define
 class Notices:
-    """`Notifier` that remembers what it was told, in order."""
+    """`Notifier` that remembers its notices, in order."""
 
     told: list[tuple[str, str]] = field(factory=list)
 
@@ -96,7 +96,7 @@ class Notices:
 
 
 class NothingSeen(Seeing):
-    """Sees nothing in any point, for archives that are values alone."""
+    """Finds nothing in any point; for archives that exist only as values."""
 
     def __call__(
         self, place: PlacedArchive, parent: PlacedArchive | None, path: Callable[[], Sequence[BackupArchive]]
@@ -106,7 +106,7 @@ class NothingSeen(Seeing):
 
 @define
 class InMemory:
-    """Memory adapters and the use cases over them. After changing a field, ask for `tarkeep` again."""
+    """Memory adapters and the use cases over them. After changing a field, read `tarkeep` again."""
 
     clock: FixedClock = field(factory=FixedClock)
     catalog: MemoryCatalog = field(factory=MemoryCatalog)
@@ -152,13 +152,13 @@ def pieces(content: bytes, length: int = 100) -> list[bytes]:
 
 
 def cut_off(content: bytes, after: int) -> Iterator[bytes]:
-    """Blocks of a sender that goes away after *after* bytes."""
+    """Blocks of a sender that disconnects after *after* bytes."""
     yield content[:after]
     raise UploadInterrupted(after)
 
 
 class Crash(BaseException):
-    """The process dies here. Not an Exception, so that no code under test can take it for an error it may treat."""
+    """The process dies here. Not an Exception, so that no code under test can handle it as an error."""
 
 
 @define

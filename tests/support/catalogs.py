@@ -1,4 +1,4 @@
-"""Walking a catalog to its end, and counting what it should say of itself."""
+"""Reading a catalog to its end, and counting what its totals should be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def all_archives(
     type: BackupType | None = None,
     limit: int = 100,
 ) -> list[BackupArchive]:
-    """Every listed archive, page by page; no page longer than *limit* or, but for the last, shorter."""
+    """Every listed archive, page by page; asserts that each page but the last has *limit* entries."""
     page = catalog.page(profile=profile, profiles=profiles, type=type, limit=limit)
     walked = list(page.archives)
     while page.next_cursor is not None:
@@ -33,7 +33,7 @@ def all_archives(
 
 
 def all_entries(catalog: Catalog, *, profile: str | None = None, limit: int = 10_000) -> list[InventoryEntry]:
-    """The whole inventory, page by page; no page longer than *limit* or, but for the last, shorter."""
+    """The whole inventory, page by page; asserts that each page but the last has *limit* entries."""
     page = catalog.inventory(profile=profile, limit=limit)
     walked = list(page.entries)
     while page.next_cursor is not None:
@@ -47,7 +47,7 @@ def all_entries(catalog: Catalog, *, profile: str | None = None, limit: int = 10
 
 
 def recounted(archives: Iterable[BackupArchive]) -> list[Totals]:
-    """What `Catalog.totals` must say where *archives* are all that is listed."""
+    """The expected result of `Catalog.totals` if exactly *archives* are listed."""
     groups: dict[tuple[str, str], list[BackupArchive]] = {}
     for archive in archives:
         groups.setdefault((archive.id.profile, archive.id.type.value), []).append(archive)

@@ -1,4 +1,4 @@
-"""Time and ids that a test decides about."""
+"""Time and ids set by a test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.archives import NOON
 
 @define
 class FixedClock:
-    """A `Clock` that stands still until told otherwise."""
+    """A `Clock` that stands still until it is advanced."""
 
     moment: datetime = NOON
 

@@ -1,7 +1,7 @@
 """
-Archives completed in the long way by what they say nothing of: every listing of every archive is looked at.
+Archives completed the slow way for directories they are silent about: every listing of every archive is read.
 
-What `tarkeep.domain.comparing.silence` gives is held against it.
+The results of `tarkeep.domain.comparing.silence` are compared with it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MemberColumns = dict[bytes, Mark]
 @frozen
 class Kept:
     """
-    A directory that an archive says nothing of: which archive told of it, where, None if nowhere, and its names.
+    A directory that an archive is silent about: the archive that listed it, its path there (None if absent), its names.
 
     *last* is its last listing, if it has several.
     """
@@ -34,7 +34,7 @@ class Kept:
 
 
 def completed(path: Sequence[Sequence[Member]]) -> tuple[list[list[Member]], dict[bytes, Kept]]:
-    """The archives of *path* with members for what they say nothing of, and what that is for the last one."""
+    """The archives of *path* with members added for silent directories, and these directories for the last archive."""
     kept: dict[bytes, Kept] = {}
     found = []
     for index, members in enumerate(path):
@@ -90,7 +90,7 @@ def _is_odd(path: bytes) -> bool:
 
 
 def _listed(members: Sequence[Member]) -> dict[bytes, Kept]:
-    """The directories with a listing: of one that has several all names, directories where any says so."""
+    """The directories with a listing; for several listings all names, which are directories if any listing says so."""
     found: dict[bytes, Kept] = {}
     for one in members:
         path = canonical(one.path)

@@ -1,7 +1,7 @@
 """
-Many clients at once: uploads by each way there is, over plain sockets, and clients that only hold a connection.
+Many clients at once: uploads in every way, over plain sockets, and clients that only hold a connection.
 
-Made of the standard library's parts that cost least, so that a crowd fits beside the server on two cores.
+Made of the cheapest parts of the standard library, so that a crowd fits beside the server on two cores.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WAYS = ("form", "put", "tus")
 
 @frozen
 class Reply:
-    """A response that was read to its end."""
+    """A response, read to its end."""
 
     status: int
     headers: Mapping[str, str]
@@ -71,7 +71,7 @@ class Caller:
         return Reply(response.status, named, response.read())
 
     def upload(self, way: str, profile: str, name: str, content: bytes) -> Reply:
-        """Send *content*; the answer to the request that had the last of it, or to the first that failed."""
+        """Send *content*. Returns the response to the last request, or to the first that failed."""
         if way == "form":
             parts = form(field_part("profile", profile), field_part("type", "FULL"), file_part(content, name))
             return self.ask("POST", "/upload", parts, form_headers())
@@ -95,7 +95,7 @@ class Caller:
 
 
 def at_once(server: LiveServer, count: int, call: Callable[[Caller, int], ReceiveOutcome]) -> list[ReceiveOutcome]:
-    """What *call* returns for 0 to *count* - 1, each in a thread of its own with a client of its own."""
+    """The results of *call* for 0 to *count* - 1, each in its own thread with its own client."""
 
     def run(number: int) -> ReceiveOutcome:
         with closing(Caller(server)) as caller:
@@ -108,10 +108,10 @@ def at_once(server: LiveServer, count: int, call: Callable[[Caller, int], Receiv
 @contextmanager
 def slow_sockets(address: tuple[str, int], count: int) -> Iterator[None]:
     """
-    As many connections to *address* that ask for nothing useful, for as long as the context lasts.
+    *count* connections to *address* without useful requests, for the duration of the context.
 
-    A fifth each says nothing, trickles a head, has an upload that stalls, one that trickles, and does not read its
-    answers. Whichever the server ends is opened again.
+    One fifth each is silent, trickles a head, stalls an upload, trickles an upload, and does not read its responses. A
+    connection that the server closes is opened again.
     """
     length = b"Content-Length: 1000000\r\n\r\n"
     put = b"PUT " + archive_path("slow", "slow-%d.tar.gz").encode() + b" HTTP/1.1\r\nHost: localhost\r\n"
@@ -157,7 +157,7 @@ def slow_sockets(address: tuple[str, int], count: int) -> Iterator[None]:
 
 @contextmanager
 def slow_readers(address: tuple[str, int], path: str, count: int) -> Iterator[None]:
-    """As many clients that ask for *path*, read the first 1,000 bytes of the answer, and then nothing more."""
+    """*count* clients that request *path*, read the first 1,000 bytes of the response, and then stop reading."""
     with ExitStack() as opened:
         readers = []
         for _ in range(count):
@@ -179,7 +179,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def settled_bytes(pid: int) -> int:
-    """Its resident memory once that has not changed for four seconds by more than 1 MiB; it gives back every three."""
+    """Its resident memory once it has changed by at most 1 MiB for four seconds; the server frees some every three."""
     deadline = time.monotonic() + 6 * PATIENCE_SECONDS
     before, since = resident_bytes(pid), time.monotonic()
     while time.monotonic() < min(since + 4, deadline):
@@ -190,7 +190,7 @@ def settled_bytes(pid: int) -> int:
 
 
 def falls_below(pid: int, limit_bytes: int) -> bool:
-    """Whether its resident memory falls below that within a minute."""
+    """Whether its resident memory falls below *limit_bytes* within a minute."""
     deadline = time.monotonic() + 60
     while resident_bytes(pid) >= limit_bytes:
         if time.monotonic() > deadline:
@@ -200,12 +200,12 @@ def falls_below(pid: int, limit_bytes: int) -> bool:
 
 
 def peak_bytes(pid: int) -> int:
-    """The most resident memory that the process ever had, or since `forget_peak`."""
+    """The peak resident memory of the process, or since `forget_peak`."""
     return _status(pid, "VmHWM")
 
 
 def forget_peak(pid: int) -> None:
-    """Let `peak_bytes` count from now on."""
+    """Reset `peak_bytes`."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 

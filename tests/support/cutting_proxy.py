@@ -1,8 +1,8 @@
 """
-A bad line: a proxy that breaks connections after a number of bytes that a test decides.
+A bad line: a proxy that breaks connections after a number of bytes set by the test.
 
 It cuts them (both ends read the end), resets them (both ends read ECONNRESET), or stalls: the connection stays open and
-nothing passes either way, until one end gives up or the test releases it. A stall that an end gave up is cut then.
+nothing passes either way, until one end gives up or the test releases it. A stall is cut when one end gives up.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Kind(Enum):
 
 @frozen
 class Fault:
-    """Break a connection when *after_bytes* have passed on it from the client, or of *answers* to it."""
+    """Break a connection after *after_bytes* have passed from the client, or, with *answers*, to the client."""
 
     kind: Kind
     after_bytes: int
@@ -41,18 +41,18 @@ class Fault:
     @classmethod
     def drawn(cls, rng: random.Random, kind: Kind, count: int, below_bytes: int) -> list[Fault]:
         """*count* faults of *kind* at up to *below_bytes* from the client, one in four in the answers instead."""
-        # an idle server notices a stalled answer late, so that stalls are of what it waits for
+        # an idle server notices a stalled response late, so stalls affect only what it waits for
         answers = [kind is not Kind.STALL and rng.randrange(4) == 0 for _ in range(count)]
-        # a quarter of a kilobyte is about the head of an answer
+        # a quarter of a kilobyte is about the size of a response head
         return [cls(kind, rng.randrange(256 if answer else below_bytes), answer) for answer in answers]
 
 
 class CuttingProxy:
     """
-    Passes connections on to *server*, and makes each of *faults* once, in their order.
+    Passes connections on to *server*, and makes each of *faults* once, in order.
 
-    A fault is made on the first connection on which as many bytes pass; a bare number is a cut after so many bytes
-    from the client. *made_cuts* counts all kinds, *passed_back_bytes* all that came to clients.
+    A fault is made on the first connection that passes enough bytes; a bare number is a cut after that many bytes from
+    the client. *made_cuts* counts faults of all kinds, *passed_back_bytes* all bytes sent to clients.
     """
 
     def __init__(self, server: tuple[str, int], faults: Sequence[Fault | int]) -> None:
@@ -77,7 +77,7 @@ class CuttingProxy:
         return "http://{}:{}".format(*self.host_and_port)
 
     def release(self) -> None:
-        """Let what is stalled pass on."""
+        """Let stalled connections continue."""
         for line in list(self._lines):
             line.release()
 
@@ -104,7 +104,7 @@ class CuttingProxy:
             passing.start()
 
     def _pass_on(self, client: socket.socket) -> None:
-        # closed only when neither thread uses them any more: a number that is free is soon somebody else's
+        # closed only when neither thread uses them: another thread may soon get a freed descriptor
         with client, socket.create_connection(self._server) as upstream, _Line(client, upstream) as line:
             self._lines.append(line)
             back = threading.Thread(target=self._move, args=(line, upstream, client, True))
@@ -177,7 +177,7 @@ class _Line:
         self._moving.clear()
         waiting = select.poll()
         for end in (self.client, self.upstream):
-            waiting.register(end, select.POLLRDHUP)  # whether there is something to read does not matter
+            waiting.register(end, select.POLLRDHUP)  # pending data does not matter
         waiting.register(self._wake[0], select.POLLIN)
         woken_by = [number for number, _ in waiting.poll()]
         if self._is_over or woken_by != [self._wake[0].fileno()]:

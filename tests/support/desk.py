@@ -1,8 +1,8 @@
 """
-Somebody at a desk: runs tar by hand in a directory, sends what it makes, and asks for it back in every way there is.
+A user at a desk: runs tar by hand in a directory, sends the archives, and restores them in every way.
 
-What a point gives back is one thing, however it is asked for: by its plan, the tree, ``restore.tar``, the script and
-``tarkeep restore``. `Desk.given_back` asserts that, so a test has only to say what it must be.
+A point must give the same result in every way of restoring: by its plan, the tree, ``restore.tar``, the script and
+``tarkeep restore``. `Desk.given_back` asserts that, so a test only states the expected result.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from tests.support.tar_oracle import look_at
 Seen = dict[bytes, tuple[str, bytes]]
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
-"""What a command is run under to be that of an ordinary user, by root."""
+"""A prefix by which root runs a command as an ordinary user."""
 
 
 @define
 class Desk:
-    """*place* is an empty folder; what is backed up lives in ``live`` there, in which all commands run."""
+    """*place* is an empty folder; the directory to back up is ``live`` in it, where all commands run."""
 
     client: httpx2.Client
     machine: Machine
@@ -49,7 +49,7 @@ class Desk:
         return f"/api/v1/profiles/{self.profile}"
 
     def do(self, commands: str) -> None:
-        """Shell *commands*; when they end, the clock of the file system has gone on, so that tar sees what is new."""
+        """Run shell *commands*; afterwards the file system's clock has advanced, so that tar notices later changes."""
         self.live.mkdir(exist_ok=True)
         subprocess.run(["bash", "-euc", commands], cwd=self.live, check=True, capture_output=True)
         clock = self.place / "clock"
@@ -72,10 +72,10 @@ class Desk:
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         """
-        Send what tar makes of *arguments*; a FULL begins a new *snapshot* file, None makes a plain archive.
+        Send the output of tar with *arguments*; a FULL begins a new *snapshot* file, None makes a plain archive.
 
-        It is *proven* by digests of that file. Tar is run under *prefix*, and *may_fail* to read something; what it is
-        not to *compress* is compressed behind it.
+        *proven* sends the digests of that file. tar runs under *prefix*, and *may_fail* to read some files; without
+        *compress*, its output is compressed afterwards.
         """
         name = name or self.next_name(type)
         archive, kept = self.place / name, self.place / (snapshot or "none")
@@ -99,12 +99,12 @@ class Desk:
     def put(
         self, type: str, content: bytes, *, name: str | None = None, headers: Mapping[str, str] | None = None
     ) -> httpx2.Response:
-        """Send *content*, made in some other way; the answer may be a refusal."""
+        """Send *content* from another source; the response may be a refusal."""
         name = name or self.next_name(type)
         return self.client.put(f"{self.url}/archives/{type}/{name}", content=content, headers=headers)
 
     def next_name(self, type: str) -> str:
-        """Of another day each time."""
+        """A name with a different day each time."""
         self._count += 1
         return f"{type.lower()}_2026-01-{self._count:02d}_00-00-00.tar.gz"
 
@@ -114,20 +114,20 @@ class Desk:
         return answer.json()
 
     def seen(self, *without: str) -> Seen:
-        """What is there now, but for what is at and below the paths *without*."""
+        """The present tree, except for the paths *without* and everything below them."""
         return {path: look for path, look in look_at(self.live).items() if not _is_below(path, without)}
 
     def points(self) -> dict[str, dict[str, Any]]:
-        """Those that there are, by type and name."""
+        """The points, by type and name."""
         return {f"{point['type']}/{point['name']}": point for point in self.get("points")["points"]}
 
     def warnings(self, at: str = "latest") -> list[str]:
-        """What the plan of a point warns of."""
+        """The warnings in the plan of a point."""
         found: list[str] = self.get("plan", at=at)["warnings"]
         return found
 
     def given_back(self, at: str = "latest") -> Seen | None:
-        """What each way of restoring gives, the same by all; None where each refuses."""
+        """The result of restoring, which must be the same in every way; None if every way refuses."""
         plan, tree, tar, script = (
             self.client.get(f"{self.url}/{what}", params={"at": at, **more})
             for what, more in (
@@ -158,10 +158,10 @@ class Desk:
         self, at: str = "latest", *, status: int = 0, merging: bool = False, as_nobody: bool = False
     ) -> Iterator[dict[str, Path]]:
         """
-        The directories into which each way restores a point, by the names of the ways, while the context lasts.
+        The directories into which each way restores a point, by the names of the ways, for the duration of the context.
 
-        The script and the client end with *status*; a client that ends with 0 has checked what it restored. Another
-        way is the client *merging*. All of them are run by root, or *as_nobody*.
+        The script and the client must exit with *status*; a client that exits with 0 has checked the restored tree. The
+        client *merging* is one more way. All of them are run by root, or *as_nobody*.
         """
         script, tar = (
             self.client.get(f"{self.url}/{what}", params={"at": at, **more})
@@ -188,7 +188,7 @@ class Desk:
             yield ways
 
     def _give_to_nobody(self, *places: Path) -> None:
-        """Let an ordinary user come to *places*, which become theirs."""
+        """Make an ordinary user the owner of *places*."""
         for above in (self.place, *self.place.parents[:-2]):
             above.chmod(above.stat().st_mode | 0o111)
         for path in places:
@@ -220,5 +220,5 @@ def _is_below(path: bytes, places: tuple[str, ...]) -> bool:
 
 
 def digest(file: Path) -> str:
-    """The SHA-256 of *file*, as headers have it."""
+    """The SHA-256 of *file*, as in headers."""
     return hashlib.sha256(file.read_bytes()).hexdigest()

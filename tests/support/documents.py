@@ -1,10 +1,10 @@
 """
-The command lines of the documents, run as a reader would run them, and their output compared with what is shown there.
+The command lines of the documents, run as a reader would run them, with their output compared with the documented one.
 
-A page's fenced blocks are played in one bash, in order, so that variables and files of one block are there in the next.
-A block marked ``sh`` is a script, of which every command must succeed. A block without a mark in which lines begin with
-``$ `` shows commands with their output: it must look like what was really printed, but for what differs from run to run
-(numbers, digests, tokens, times, and whatever ``...`` or a variable stands for). Other blocks hold no commands.
+A page's fenced blocks run in one bash, in order, so that variables and files of one block exist in the next. A block
+marked ``sh`` is a script, and each of its commands must succeed. An unmarked block with lines that begin with ``$ ``
+shows commands with their output: it must match the real output, except for what differs from run to run (numbers,
+digests, tokens, times, and whatever ``...`` or a variable stands for). Other blocks hold no commands.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^( *)```([\w-]*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _MARK = "@@@ "
 
-# a curl that a reader would look at: an answer that is an error is a failure, no bar of progress in between
+# a curl as a reader would look at it: an error response is a failure, and no progress bar is in the output
 _CURL = """\
 #!/bin/bash
 for word; do
@@ -35,7 +35,7 @@ exec {curl} -sS --fail-with-body "$@"
 
 @frozen
 class Command:
-    """A command line of a page, or a script, and the output shown for it; None where none is shown."""
+    """A command line of a page, or a script, and its documented output; None if the page shows none."""
 
     text: str
     output: str | None
@@ -43,7 +43,7 @@ class Command:
 
 @define
 class Played:
-    """What became of a command: everything that it printed, its exit status, and the lines of a script that failed."""
+    """The result of a command: its whole output, its exit status, and the lines of a script that failed."""
 
     command: Command
     printed: str
@@ -77,20 +77,20 @@ def _transcript(text: str) -> list[Command]:
 
 @define
 class Sandbox:
-    """A home with a shell in it. *instead* are places and addresses of the documents, and what stands for them here."""
+    """A home with a shell in it. *instead* maps places and addresses of the documents to those of the sandbox."""
 
     home: Path
     instead: Mapping[str, str]
     programs: Sequence[str] = ()
-    """Programs that are not run: they do nothing and succeed."""
+    """Programs that do nothing and succeed."""
 
     scripts: Mapping[str, str] = field(factory=dict)
-    """Programs that a script of bash stands for, by their names."""
+    """Programs that are replaced by bash scripts, by their names."""
 
     def play(self, lines: Sequence[Command], before: Mapping[str, str] | None = None) -> list[Played]:
         """
-        Run *lines* in one bash. *before* has shell lines to run ahead of the first command that begins with a text,
-        for what happens to the reader between two of them.
+        Run *lines* in one bash. *before* maps the beginning of a command to shell lines that run ahead of the first
+        such command, for events between two commands of the reader.
         """
         waiting = dict(before or {})
         script = ["set -o pipefail -E", f"cd {self.home}"]
@@ -136,7 +136,7 @@ class Sandbox:
         }
 
     def here(self, text: str) -> str:
-        """*text* with the places of this sandbox, the longest names first; what was put in is not looked at again."""
+        """*text* with the places of this sandbox, the longest names first; replacements are not replaced again."""
         if not self.instead:
             return text
         there = "|".join(map(re.escape, sorted(self.instead, key=len, reverse=True)))
@@ -185,12 +185,12 @@ _PATTERNS = {
 
 def unlike(shown: str, printed: str) -> list[str]:
     """
-    How *printed* differs from what a document has *shown*: a line for each line without its like, none if alike.
+    The differences between *printed* and the *shown* output: one line for each line without a match, empty if alike.
 
-    Lines may come in another order, as those of transfers side by side do. JSON may be broken into lines anywhere.
+    Lines may come in another order, as those of concurrent transfers do. JSON may be broken into lines anywhere.
     """
     if shown.lstrip().startswith(("{", "[")):
-        printed = printed[printed.find("{") :]  # behind what curl says of an error
+        printed = printed[printed.find("{") :]  # after curl's error message
         shown, printed = (re.sub(r"\s+", "", text) for text in (shown, printed))
     wanted = [line.strip() for line in shown.splitlines() if line.strip()]
     left = [line.strip() for line in printed.splitlines() if line.strip()]

@@ -1,7 +1,7 @@
 """
-Chains of archives drawn by chance: by GNU tar of a directory that changes, and by hand as no tar would make them.
+Random chains of archives: by GNU tar of a directory that changes, and by hand as no tar would make them.
 
-What there is of trouble is in them: several roots, folders dumped alone, files as arguments, excludes, hard links to
+They contain every kind of trouble: several roots, folders dumped alone, files as arguments, excludes, hard links to
 nothing, paths that are too long, files over folders, renames, plain archives between others; with digests of snapshot
 files and without. Nothing here uses the code under test.
 """
@@ -32,7 +32,7 @@ TOO_DEEP = b"/".join([b"r", *[b"n" * 200] * 25])
 
 @frozen
 class Sent:
-    """An archive as it is sent: its type, its name, its bytes, and what is said of it in headers."""
+    """An archive as it is sent: its type, its name, its bytes, and the declarations in its headers."""
 
     type: str
     name: str
@@ -45,7 +45,7 @@ class Sent:
 
 
 def by_hand(rng: random.Random) -> list[Sent]:
-    """A chain of up to five archives that no tar has made."""
+    """A chain of up to five archives that were not made by tar."""
     is_plain = rng.random() < 0.3
     tars = [
         _plain(rng) if is_plain or (number and rng.random() < 0.1) else _listed(rng, is_first=not number)

@@ -1,7 +1,7 @@
 """
-A machine that backs one directory up with GNU tar's --listed-incremental, and talks to a server about it.
+A machine that backs up one directory with GNU tar's --listed-incremental to a server.
 
-What must restore is told by the directory itself, as it was when each archive was made.
+The expected result of a restore is the directory itself, as it was when each archive was made.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Dumper:
         return f"{self.url}/archives/{dump.type}/{quote(dump.name)}"
 
     def dump(self, type: str, name: str | None = None, *, posix: bool = False, on_top_of: Dump | None = None) -> Dump:
-        """Make an archive; a FULL from no snapshot file, others from that of *on_top_of*, else of the dump before."""
+        """Make an archive; a FULL without a snapshot file, others from that of *on_top_of* or of the last dump."""
         self._count += 1
         snapshot = self.history.place / "snar"
         if type == "FULL":
@@ -86,7 +86,7 @@ class Dumper:
         return self.client.put(self.archive(dump), content=dump.content, headers=said)
 
     def back_up(self, type: str, name: str | None = None, **options: Any) -> Dump:
-        """Make an archive and send it with what proves its chain."""
+        """Make an archive and send it with the digests that prove its chain."""
         dump = self.dump(type, name, **options)
         assert self.put(dump).status_code == 201
         return dump
@@ -101,7 +101,7 @@ class Dumper:
         return {point["name"]: point for point in self.get("points")["points"]}
 
     def restored(self, what: str = "restore.tar", **query: str) -> Seen:
-        """What tar makes of a restored tar."""
+        """The tree that tar extracts from a restored tar."""
         answer = self.client.get(f"{self.url}/{what}", params=query)
         assert answer.status_code == 200, answer.text
         return extracted(answer.content, self.history.place / "restored")

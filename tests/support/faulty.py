@@ -1,4 +1,4 @@
-"""Memory adapters that fail at a call a test names, with the error a real one would raise there."""
+"""Memory adapters that fail at a call named by the test, with the error of a real adapter."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Fault:
 
 
 class FaultyCatalog(MemoryCatalog):
-    """A `Catalog` that fails where *fault* says, at any of its methods."""
+    """A `Catalog` that fails according to *fault*, at any of its methods."""
 
     def __init__(self, fault: Fault) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class FaultyCatalog(MemoryCatalog):
 
 @define(eq=False, kw_only=True)
 class FaultyStore(MemoryArchiveStore):
-    """An `ArchiveStore` that fails where *fault* says: begin, read, or a writer's write, seal or publish."""
+    """An `ArchiveStore` that fails according to *fault*: begin, read, or a writer's write, seal or publish."""
 
     fault: Fault
 
@@ -109,7 +109,7 @@ class _FaultyWriter:
 
 @define(eq=False)
 class RecordsThatCannotBeKept(MemoryMemberRecords):
-    """`MemberRecords` on a disk that is full: what is written is dropped without a word, as the port has it."""
+    """`MemberRecords` on a full disk: writes are silently dropped, as the port allows."""
 
     def begin(self) -> RecordsWriter:
         return MemoryMemberRecords().begin()
@@ -117,10 +117,10 @@ class RecordsThatCannotBeKept(MemoryMemberRecords):
 
 @frozen
 class NamesAlwaysHeld:
-    """`NameLocks` as they are while another upload of the same name does not end."""
+    """`NameLocks` while another upload of the same name never ends."""
 
     def hold(self, id: ArchiveId, patience: timedelta) -> AbstractContextManager[None]:
         raise ReceiveInProgress(id)
 
-    def hold_profile(self, profile: str) -> AbstractContextManager[None]:  # nobody gets so far
+    def hold_profile(self, profile: str) -> AbstractContextManager[None]:  # never reached
         return nullcontext()

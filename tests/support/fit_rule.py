@@ -1,4 +1,4 @@
-"""The rule of `compatibility.fit`, told with every listing taken apart: slow, and to be compared with."""
+"""The rule of `compatibility.fit`, applied to every listing one by one: slow, for comparison."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def fit_by_the_rule(
     *,
     is_base: bool = False,
 ) -> tuple[Agreement, set[bytes], Renamed, bool]:
-    """The verdict, every path that the parent lacks, what was renamed, and whether more is open."""
+    """The verdict, every path that the parent lacks, the renames, and whether anything is left open."""
     listed = [(canonical(path), listing) for path, listing in child]
     had = [(canonical(path), listing) for path, listing in parent]
     if not listed or not had:
@@ -31,19 +31,19 @@ def fit_by_the_rule(
         lambda: sorted(directories),
         lambda: sorted({path for path, _ in had}),
     )
-    # A directory may have several listings, where tar was given it twice.
+    # A directory may have several listings, if tar was given it twice.
     wanted: dict[bytes, set[bytes]] = {}
     for path, listing in listed:
         if unchanged := {name for name, mark in listing.names.items() if mark is Mark.UNCHANGED}:
             wanted.setdefault(path, set()).update(unchanged)
-    for path, listing in listed:  # what any of several listings calls here is in the archive
+    for path, listing in listed:  # a name that any of several listings calls present is in the archive
         wanted.get(path, set()).difference_update(name for name, mark in listing.names.items() if mark is Mark.HERE)
     have: dict[bytes, set[bytes]] = {}
     for path, listing in had:
         gone = {name for name, mark in listing.names.items() if join(path, name) in origins.moved_from}
         here = {name for name, mark in listing.names.items() if mark is not Mark.DIRECTORY or name not in gone}
         have.setdefault(path, set()).update(here)
-    marks = {path: listing.names for path, listing in had}  # of several listings the last
+    marks = {path: listing.names for path, listing in had}  # the last of several listings
 
     def is_silent(directory: bytes | None) -> bool:
         if directory is None or directory in marks or is_base:

@@ -1,10 +1,10 @@
 """
-Test archives of other programs that read tar, libarchive's, CPython's, Go's and others', and what GNU tar says of each.
+Test archives of other tar readers (libarchive, CPython, Go and others), and what GNU tar makes of each.
 
-``tests/fetch_corpora`` lays them down.
+``tests/fetch_corpora`` downloads them.
 
-A corpus is a folder of files, as that project keeps them: bare tars, packed ones, texts that uudecode makes into
-either, and things that are no tar at all. `files` gives each as a server would be sent it, a ``.tar.gz``.
+A corpus is a folder of files as that project keeps them: bare tars, packed ones, uuencoded texts of either, and files
+that are no tar at all. `files` gives each as it would be sent to a server, as a ``.tar.gz``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LETTERS = {b"n": b"\n", b"t": b"\t", b"a": b"\a", b"b": b"\b", b"f": b"\f", b"r
 
 @frozen
 class ForeignFile:
-    """One file of a corpus, packed with gzip unless it comes so."""
+    """One file of a corpus, packed with gzip unless it is already."""
 
     name: str
     packed: bytes
@@ -62,13 +62,13 @@ def _uudecoded(text: bytes) -> bytes:
         if line.strip() in (b"end", b"`"):
             break
         if line.strip():
-            needed = ((line[0] - 32 & 63) * 4 + 5) // 3  # some writers put more behind it
+            needed = ((line[0] - 32 & 63) * 4 + 5) // 3  # some writers append more
             found += binascii.a2b_uu(line[:needed])
     return bytes(found)
 
 
 def _unpacked(content: bytes) -> bytes:
-    """*content* without a compression that is not gzip's, as far as this machine can undo it."""
+    """*content* decompressed, if its compression is not gzip and this machine supports it."""
     try:
         if content.startswith(b"BZh"):
             return bz2.decompress(content)
@@ -87,7 +87,7 @@ def _unpacked(content: bytes) -> bytes:
 
 @frozen
 class Listed:
-    """What ``tar -tz`` ends with, the names it tells, in the spelling of Tarkeep, and its complaints."""
+    """The result of ``tar -tz``: exit status, names in Tarkeep's spelling, and complaints."""
 
     status: int
     names: list[bytes]
@@ -102,7 +102,7 @@ def listed(file: Path) -> Listed:
 
 
 def label(file: Path) -> bytes:
-    """The label of the volume that the archive *file* is, or nothing."""
+    """The volume label of the archive *file*, or nothing."""
     return _tar("--test-label", "--gzip", f"--file={file}").stdout.rstrip(b"\n")
 
 
@@ -117,7 +117,7 @@ def _spelt(name: bytes) -> bytes:
 
 @frozen
 class Extracted:
-    """What ``tar -x`` ends with, what is there then, and its complaints."""
+    """The result of ``tar -x``: exit status, the extracted names, and complaints."""
 
     status: int
     tree: dict[bytes, Seen]
@@ -126,7 +126,7 @@ class Extracted:
 
 @frozen
 class Seen:
-    """What there is to see of one name; of devices *content* is the numbers, *links* are all names of its inode."""
+    """Everything visible of one name; a device's *content* is its numbers, *links* are all names of its inode."""
 
     type: str
     mode: int
@@ -136,7 +136,7 @@ class Seen:
 
 
 def extracted(file: Path, into: Path, *options: str) -> Extracted:
-    """What GNU tar makes of the archive *file* in the empty directory *into*, which is removed."""
+    """What GNU tar extracts from the archive *file* into the empty directory *into*, which is removed afterwards."""
     into.mkdir()
     try:
         done = _tar(
@@ -209,7 +209,7 @@ def _content(path: bytes, status: os.stat_result) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:  # noqa: PTH123
         at = 0
-        while at < status.st_size:  # of a file of holes, only what is none
+        while at < status.st_size:  # of a sparse file, only the data
             try:
                 at = os.lseek(file.fileno(), at, os.SEEK_DATA)
             except OSError:

@@ -1,4 +1,4 @@
-"""Multipart forms written out byte by byte, so that a test decides about every one of them."""
+"""Multipart forms written byte by byte, so that a test controls every byte."""
 
 from __future__ import annotations
 

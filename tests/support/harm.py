@@ -1,4 +1,4 @@
-"""What happens to stored archives: bits flip, and ends are lost. A store keeps them read-only."""
+"""Damage to stored archives: bits flip, and ends are lost. A store keeps its files read-only."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """
 Histories of real directories for tests, and GNU tar's archives of them.
 
-A history is a list of steps drawn by Hypothesis. A step names what it works on by numbers, counted among what exists
-when its turn comes, so that a history that is made shorter still means something.
+A history is a list of steps drawn by Hypothesis. A step names its targets by numbers, counted among what exists when it
+runs, so that a shortened history still means something.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NAMES = [
     )
 ]
 _TIMES = (1, 999_999_999, 1_500_000_000_123_456_789, 1_600_000_000_000_000_001, -1, -1_500_000_000, 0)
-_OWNERS = ((0, 0), (1, 1), (65_534, 12_345), (3_000_000, 0))  # the third number is more than gnu format has digits for
+_OWNERS = ((0, 0), (1, 1), (65_534, 12_345), (3_000_000, 0))  # 3,000,000 has more octal digits than the gnu format
 
 Step = tuple[str, int, int, int]
 
@@ -67,10 +67,10 @@ def steps(
     least: int = 0, most: int = 8, *, growing: bool = False, odd: bool = False, renaming: bool = False
 ) -> st.SearchStrategy[list[Step]]:
     """
-    Steps of a history; *growing* ones change nothing that is there, *odd* ones bring what few directories have, and
-    of *renaming* ones most give directories other names.
+    Steps of a history; *growing* ones change nothing that exists, *odd* ones add rare things, and most *renaming* ones
+    rename directories.
 
-    Odd are files with holes, fifos, attributes, times long ago, owners, edits that leave size and time alone.
+    Odd things are files with holes, fifos, attributes, old times, owners, and edits that keep size and time.
     """
     chosen = _GROWING + _GROWING_ODD * odd
     if not growing:
@@ -80,12 +80,12 @@ def steps(
 
 
 def drawn(rng: random.Random, kinds: tuple[str, ...], count: int) -> list[Step]:
-    """Steps of these *kinds*, by chance."""
+    """Random steps of these *kinds*."""
     return [(rng.choice(kinds), rng.randrange(12), rng.randrange(12), rng.randrange(12)) for _ in range(count)]
 
 
 class History:
-    """A directory ``root`` that lives below *place*, and the archives made of it."""
+    """A changing directory ``root`` below *place*, and the archives made of it."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -100,8 +100,8 @@ class History:
         """
         Archive the directory with *snapshot* as tar's snapshot file, which is updated; None makes a plain archive.
 
-        *only* is what of it to archive; *odd* looks for holes, and for attributes where the format has them. Returns
-        when the clock that files are stamped by has passed the start of the dump.
+        *only* is the part of it to archive; *odd* looks for holes, and for attributes if the format has them. Returns
+        after the clock that stamps files has passed the start of the dump.
         """
         archive = self.place / name
         options = [f"--format={'posix' if posix else 'gnu'}", f"--file={archive}"]
@@ -114,7 +114,7 @@ class History:
         return archive
 
     def restored(self, archives: list[Path], *, incremental: bool = True) -> dict[bytes, tuple[str, bytes]] | None:
-        """What GNU tar makes of *archives* in order; None if it stops."""
+        """The tree that GNU tar restores from *archives* in order; None if it stops."""
         into = self.place / "restored"
         into.mkdir()
         try:
@@ -128,12 +128,12 @@ class History:
             shutil.rmtree(into)
 
     def go_through(self, steps: list[Step]) -> None:
-        """Carry out what can be carried out."""
+        """Carry out every step that is possible."""
         for kind, first, second, third in steps:
             try:
                 self._step(kind, first, second, third)
             except OSError:
-                continue  # the place is taken, or inside what is to move
+                continue  # the target exists, or is inside the directory to move
 
     def _step(self, kind: str, first: int, second: int, third: int) -> None:
         directories, files = self._directories(), self._files()
@@ -177,7 +177,7 @@ class History:
         elif inner and kind in ("move", "replace"):
             moved = inner[first % len(inner)]
             moved.rename(target)
-            if kind == "replace":  # a new one where it was
+            if kind == "replace":  # a new one in its place
                 moved.mkdir()
                 (moved / NAMES[third % len(NAMES)]).write_bytes(self._new_content())
         elif kind in ("swap", "rotate"):
@@ -185,7 +185,7 @@ class History:
             self._exchange([inner[number % len(inner)] for number in (first, second, third)[:count] if inner])
 
     def _step_beside(self, kind: str, names: list[Path], directories: list[Path], first: int, third: int) -> None:
-        """Change what is known of a name, not what is in it."""
+        """Change the metadata of a name, not its content."""
         one = names[first % len(names)]
         if kind == "attribute" and not one.is_symlink():
             os.setxattr(one, f"user.{'abc'[third % 3]}", b"\0=\n%d" % third)
@@ -202,13 +202,13 @@ class History:
         if target.exists() and not target.is_file():
             return
         with target.open("wb") as file:
-            for at in range(1 + first):  # more than the four that a header has room for
+            for at in range(1 + first):  # more than the four that fit into a header
                 file.seek(at * 8192 + 4096)
                 file.write(self._new_content())
             file.truncate((first + 2) * 8192)
 
     def _exchange(self, circle: list[Path]) -> None:
-        """Give each directory the name of the one before it, if none is inside another."""
+        """Give each directory the name of the one before it, unless one is inside another."""
         if len(set(circle)) < 2 or any(one in other.parents for one in circle for other in circle):
             return
         circle = list(dict.fromkeys(circle))
@@ -229,8 +229,8 @@ class History:
         return b"content %d" % self._written
 
     def wait(self) -> None:
-        """Until what is written now is newer than what was."""
-        # Files are stamped by a clock of some milliseconds, tar takes its start from a finer one.
+        """Wait until new files get a later time than existing ones."""
+        # Files are stamped by a clock with a resolution of some milliseconds; tar takes its start from a finer one.
         probe = self.place / "probe"
         probe.touch()
         stamped = probe.stat().st_mtime_ns
@@ -239,7 +239,7 @@ class History:
 
 
 def tar(directory: Path, *arguments: str, check: bool = True) -> int:
-    """Run GNU tar in *directory*; its exit status."""
+    """Run GNU tar in *directory*. Returns its exit status."""
     done = subprocess.run(
         ["tar", *arguments], cwd=directory, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C"}
     )
@@ -252,7 +252,7 @@ def below_root(found: dict[bytes, tuple[str, bytes]]) -> dict[bytes, tuple[str, 
 
 
 def put_together(tree: Tree, path: Sequence[tuple[Sequence[Member], bytes]]) -> dict[bytes, tuple[str, bytes]]:
-    """What a restore of *tree* gives, from the members and bytes of its archives: names with their type and content."""
+    """The result of restoring *tree*, from the members and bytes of its archives: names with type and content."""
     found = {entry.path: ("directory", b"") for entry in tree.directories()}
     for (members, content), taken in zip(path, tree.taken(), strict=True):
         at = {member.at: member for member in members}

@@ -1,9 +1,9 @@
 """
-Chains of archives that want to write, overwrite or remove beside the directory that they are restored into.
+Chains of archives that try to write, overwrite or remove files beside the directory they are restored into.
 
-Each archive alone is harmless to GNU tar, which makes links that lead outwards only at its end; behind each other they
-are not. Drawn from a seed: links of every kind, members, listings and renames behind or over them, and every way to
-spell a name. Nothing here uses the code under test.
+Each archive alone is harmless to GNU tar, which creates links that lead outwards only at its end; in a row they are
+not. Drawn from a seed: links of every kind, members, listings and renames behind or over them, and every spelling of a
+name. Nothing here uses the code under test.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from attrs import frozen
 from tests.support.tars import END, GNU_MAGIC, gz, header, long_name, member, padded, pax, pax_record
 
 PRECIOUS = {"precious": b"mine\n", "deep/inner": b"mine, too\n", "empty/": b""}
-"""What lies in the directory that the links lead to."""
+"""The files in the directory that the links lead to."""
 
 
 @frozen
 class HostileChain:
-    """Tars to be stored one after the other, the first as a FULL; *is_exact* says that they have listings."""
+    """Tars to be stored in order, the first as a FULL; *is_exact* means that they have listings."""
 
     tars: tuple[bytes, ...]
     is_exact: bool
@@ -36,7 +36,7 @@ class HostileChain:
 
 
 def make_outside(folder: Path) -> None:
-    """Put what is precious into *folder*."""
+    """Put precious files into *folder*."""
     for name, content in PRECIOUS.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def make_outside(folder: Path) -> None:
 
 
 def surroundings(folder: Path, besides: Iterable[str]) -> dict[str, tuple[object, ...]]:
-    """Everything in *folder* but what is in *besides*: types, modes, owners, times, numbers of links, and contents."""
+    """Everything in *folder* except *besides*: types, modes, owners, times, numbers of links, and contents."""
     found: dict[str, tuple[object, ...]] = {}
     left_out = {folder / name for name in besides}
     waiting = [folder]
@@ -68,7 +68,7 @@ def surroundings(folder: Path, besides: Iterable[str]) -> dict[str, tuple[object
     return found
 
 
-# -- members in all the ways there are -------------------------------------------------------------------------------
+# -- members in all forms --------------------------------------------------------------------------------------------
 
 
 def link(name: bytes, target: bytes, type: bytes = b"2") -> bytes:
@@ -76,7 +76,7 @@ def link(name: bytes, target: bytes, type: bytes = b"2") -> bytes:
 
 
 def directory(name: bytes, dumpdir: bytes | None, how: str = "gnu") -> bytes:
-    """A directory, with a listing unless *dumpdir* is None, in gnu or in pax format."""
+    """A directory, with a listing unless *dumpdir* is None, in gnu or pax format."""
     if dumpdir is None:
         return header(name + b"/", 0, b"5", patch=(100, b"0000755\0"))
     if how == "gnu":
@@ -144,7 +144,7 @@ _SPELLINGS: dict[str, Callable[[bytes, bytes], bytes]] = {
 
 
 def hostile_chain(seed: int, outside: bytes) -> HostileChain:
-    """The chain of *seed*; *outside* is the absolute path of the directory it is after."""
+    """The chain of *seed*; *outside* is the absolute path of the directory that it attacks."""
     return _Draw(seed, outside).chain()
 
 
@@ -163,13 +163,13 @@ class _Draw:
         return HostileChain(tars, is_exact, ", ".join(self._words))
 
     def _pick(self, what: str, of: dict[str, Callable[..., bytes]]) -> Callable[..., bytes]:
-        """One of a table; half the time one of those that GNU tar falls for most, which come first."""
+        """One of a table; half the time one of the first, which GNU tar is most prone to."""
         name = self._random.choice(list(of)[: 7 if self._random.random() < 0.5 else None])
         self._words.append(f"{what}: {name}")
         return of[name]
 
     def _target(self, levels: int) -> bytes:
-        """Where a link *levels* below the directory that is restored leads: to what is precious."""
+        """The target of a link *levels* below the restored directory: the precious files."""
         name = self._outside.rpartition(b"/")[2]
         return self._random.choice([self._outside, b"../" * (levels + 1) + name, self._outside + b"/./"])
 
@@ -178,11 +178,11 @@ class _Draw:
         return directory(b"top", listing(names, renames) if is_exact else None, how)
 
     def _first(self, is_exact: bool, more: Sequence[bytes], members: Sequence[bytes]) -> list[bytes]:
-        """A FULL with something harmless, and what else is given: names in its listing, and members."""
+        """A FULL with harmless contents and the given additions: names in its listing, and members."""
         return [self._top(is_exact, [b"Ykeep", *more]), member(b"top/keep", b"1\n"), *members]
 
     def _link(self) -> tuple[bytes, list[bytes], list[bytes]]:
-        """A link that leads outwards: its path, and the names and members that it takes."""
+        """A link that leads outwards: its path, and the names and members that it needs."""
         kind = self._random.choice(["one", "below", "hard", "two"])
         self._words.append(f"link: {kind}")
         if kind == "below":
@@ -195,7 +195,7 @@ class _Draw:
         return b"top/d", [b"Yd"], [link(b"top/d", self._target(1))]
 
     def _said(self, names: Sequence[bytes]) -> list[bytes]:
-        """What the next listing says of *names*: unchanged mostly, or directories, or nothing."""
+        """What the next listing says of *names*: mostly unchanged, or directories, or nothing."""
         letter = self._random.choice([b"N", b"N", b"N", b"D"])
         return [b"Nkeep", *(name if name[:1] == b"D" else letter + name[1:] for name in names)]
 
@@ -211,7 +211,7 @@ class _Draw:
         if any(one[:1] == b"D" for one in names) and is_exact:
             second.append(directory(b"top/sub", b"Nd\0\0"))
         chain = [self._first(is_exact, names, members), [*second, *evil]]
-        if self._random.random() < 0.3:  # with an archive between that knows of nothing
+        if self._random.random() < 0.3:  # with an unsuspecting archive in between
             chain.insert(1, list(second))
         return chain
 
@@ -228,7 +228,7 @@ class _Draw:
         return [self._first(is_exact, names, members), [self._top(is_exact, self._said(names)), *evil]]
 
     def _renamed(self, is_exact: bool) -> list[list[bytes]]:
-        """A directory that moves with a link in it, a link that moves, or something moved through one."""
+        """A directory that moves with a link in it, a link that moves, or a move through a link."""
         kind = self._random.choice(["with a link in it", "a link", "out of a link", "into a link", "aside"])
         self._words.append(f"renamed: {kind}")
         sub = [directory(b"top/sub", b"Yd\0\0"), link(b"top/sub/d", self._target(2))]

@@ -1,4 +1,4 @@
-"""Names that somebody means harm by, and names that merely come from a strange place: a seeded supply without end."""
+"""Malicious names, and names from unusual sources: an endless supply, from a seed."""
 
 from __future__ import annotations
 

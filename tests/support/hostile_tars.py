@@ -1,8 +1,8 @@
 """
-Archives that somebody means harm by: small to send, and costly, misleading or dangerous to whoever believes them.
+Malicious archives: small to send, and costly, misleading or dangerous to a trusting reader.
 
-A table of makers, so that what is large exists only while it is used. ``OUTSIDE`` is a name that some of them want to
-write to: whoever extracts one looks that it is not there afterwards. Nothing here uses the code under test.
+A table of makers, so that large archives exist only while they are used. ``OUTSIDE`` is a name that some of them try to
+write to: a test that extracts one checks afterwards that it does not exist. Nothing here uses the code under test.
 """
 
 from __future__ import annotations
@@ -294,13 +294,13 @@ _CUT: dict[str, Callable[[], bytes]] = {
 }  # fmt: skip
 
 TARS: dict[str, Callable[[], bytes]] = _SIZES | _NUMBERS | _FLOODS | _PAX | _NAMES | _TYPES | _LISTINGS | _SPARSE | _CUT
-"""Tars: name -> what makes them."""
+"""Tars: name -> maker."""
 
 GIB = 1 << 30
 
 
 def _zeros(unpacked_bytes: int) -> bytes:
-    """Gzip members of zeros, a thousandth of *unpacked_bytes*, a multiple of 256 MiB, long."""
+    """Gzip members of zeros that inflate to *unpacked_bytes*, a multiple of 256 MiB, at a thousandth of the size."""
     quarter = GIB // 4
     return gzip_member(bytes(quarter)) * (unpacked_bytes // quarter)
 
@@ -318,13 +318,13 @@ GZIPS: dict[str, Callable[[], bytes]] = {
     "zeros behind the last gzip member": lambda: gz(member() + END) + bytes(20 << 20),
     "dirt behind the last gzip member": lambda: gz(member() + END) + b"\x1f\x8b\x08" + _noise(9, 1_000),
 }
-"""Whole uploads whose harm is in the gzip: name -> what makes them."""
+"""Whole uploads with the attack in the gzip: name -> maker."""
 
 ALL: dict[str, Callable[[], bytes]] = {
     **{name: (lambda make=make: gz_fast(make())) for name, make in TARS.items()},  # type: ignore[misc]
     **GZIPS,
 }
-"""Every upload: name -> what makes it."""
+"""Every upload: name -> maker."""
 
 
 def gz_fast(tar: bytes) -> bytes:

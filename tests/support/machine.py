@@ -1,4 +1,4 @@
-"""A machine that makes backups, for tests of the client: a home of its own, a backup folder, and the command."""
+"""A machine that makes backups, for tests of the client: its own home, a backup folder, and the command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGE = make_targz({"noise": random.Random(1).randbytes(12 * MIB)})
 
 @define
 class Machine:
-    """A machine with a backup folder of its own, which talks to *url*."""
+    """A machine with its own backup folder, for the server at *url*."""
 
     home: Path
     url: str
@@ -43,7 +43,7 @@ class Machine:
         return self.home / "document"
 
     def about(self, command: str, profile: str) -> list[str]:
-        """What a *command* of the client needs to be told, given an archive of *profile* that holds the tree."""
+        """The arguments that a *command* of the client needs, for an archive of *profile* with the tree."""
         words = {
             "stats": [],
             "pull": [profile, "--into", "pulled"],
@@ -57,7 +57,7 @@ class Machine:
 
     @property
     def command(self) -> list[str]:
-        """How the command is called."""
+        """The command line that starts the client."""
         return [sys.executable, "-m", "tarkeep"]
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -78,7 +78,7 @@ class Machine:
         environment: Mapping[str, str] | None = None,
         prefix: tuple[str, ...] = (),
     ) -> subprocess.CompletedProcess[str]:
-        """What the command says and how it ends; *prefix* is a command to run it under."""
+        """The output and exit status of the command; *prefix* is a command to run it under."""
         ran = subprocess.run(
             [*prefix, *self.command, *arguments],
             input=stdin,
@@ -91,7 +91,7 @@ class Machine:
         return subprocess.CompletedProcess(ran.args, ran.returncode, out, told)
 
     def begin(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """The command, running; whoever calls this ends it."""
+        """Start the command; the caller must end it."""
         return subprocess.Popen(
             [*self.command, *arguments],
             env=self.environment(environment),
@@ -103,7 +103,7 @@ class Machine:
 
 
 def stored(server: LiveServer, profile: str, type: str, name: str) -> bytes | None:
-    """The bytes that *server* stores, None where there is no such archive."""
+    """The bytes that *server* stores, or None if it does not have the archive."""
     with server.client() as client:
         answer = client.get(f"/api/v1/profiles/{profile}/archives/{type}/{name}")
         return answer.content if answer.status_code == 200 else None
@@ -124,12 +124,12 @@ def shorten(server: LiveServer, profile: str, type: str, name: str) -> None:
 
 
 def some(text: str) -> bytes:
-    """A small archive, another one for each *text*."""
+    """A small archive, different for each *text*."""
     return make_targz({"file": text.encode()})
 
 
 def keep_the_tree(machine: Machine, content: bytes = b"dear") -> Path:
-    """Keep an archive of the machine's tree, in which ``document/letter`` holds *content*, as a FULL of GNU tar's."""
+    """Keep a FULL by GNU tar of the machine's tree, in which ``document/letter`` holds *content*."""
     machine.tree.mkdir(exist_ok=True)
     (machine.tree / "letter").write_bytes(content)
     file = machine.backups / "FULL" / "full_tree.tar.gz"

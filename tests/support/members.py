@@ -1,4 +1,4 @@
-"""Members and archives on paper, for tests of what is made of them."""
+"""Members and archives as values, for tests of code that processes them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from tarkeep.domain.trees.merging import merge as merge_tables
 from tarkeep.domain.trees.tree import Tree
 
 ArchiveNames: TypeAlias = Callable[[], Iterable[MemberColumns]]
-"""The names of one archive, from the beginning at every call."""
+"""The names of one archive; each call begins anew."""
 
 
 def records(tar: bytes) -> list[MemberRecord]:
-    """What is recorded of a whole tar."""
+    """The records of a whole tar."""
     found: list[MemberRecord] = []
     walk = TarWalk(InspectionLimits(), found.extend)
     walk.feed(tar)
@@ -49,7 +49,7 @@ def directory(path: bytes, names: str = "", *renames: tuple[bytes, bytes], mtime
 
 
 def archive(*members: Member | bytes) -> Callable[[], Sequence[Member]]:
-    """An archive of *members*, one after the other, as `merge` below wants it. A name alone stands for a file of it."""
+    """An archive of *members*, in order, as `merge` below takes it. A bare name stands for a file of that name."""
     placed = [
         evolve(one if isinstance(one, Member) else member(one), at=number * 1024) for number, one in enumerate(members)
     ]
@@ -57,7 +57,7 @@ def archive(*members: Member | bytes) -> Callable[[], Sequence[Member]]:
 
 
 def names(members: Callable[[], Iterable[Member]]) -> ArchiveNames:
-    """The names of an archive as `merge` wants them, three to a table."""
+    """The names of an archive as `merge` takes them, three to a table."""
 
     def tables() -> Iterator[MemberColumns]:
         rest = iter(members())
@@ -76,7 +76,7 @@ def _letter_and_extra(one: Member) -> tuple[int, bytes]:
 
 
 def merge(path: Sequence[Callable[[], Iterable[Member]]], is_exact: bool, is_proven: bool = False) -> Tree:
-    """`tarkeep.domain.trees.merging.merge` of archives whose members are at hand."""
+    """`tarkeep.domain.trees.merging.merge` for archives of given members."""
     return merge_tables([table(members) for members in path], is_exact, is_proven)
 
 
@@ -91,12 +91,12 @@ def fit(
     *,
     is_base: bool = False,
 ) -> Compatibility:
-    """`tarkeep.domain.comparing.fitting.fit` of archives whose members are at hand."""
+    """`tarkeep.domain.comparing.fitting.fit` for archives of given members."""
     return fit_tables(table(child)(), table(parent)(), is_left_out, is_base=is_base)
 
 
 def earlier(child: Callable[[], Iterable[Member]], parent: Callable[[], Iterable[Member]]) -> bytes:
-    """A directory that is of an earlier time in *child*, b"" if none is (see `directory_times`)."""
+    """A directory with an earlier time in *child*, or b"" (see `directory_times`)."""
     here, there = ({one.at: one.mtime_ns for one in members()} for members in (child, parent))
     found = (
         pair.path

@@ -1,9 +1,9 @@
 """
-A server in memory, for use cases of the client: `RemoteStore` and `RemoteChains` in one, with the plainest idea of a
+A server in memory, for use cases of the client: `RemoteStore` and `RemoteChains` in one, with the simplest idea of a
 chain.
 
-It keeps what it is given byte by byte, takes an INC to build on the newest archive and a DIFF on the newest FULL, and
-can be told to fail. Nothing of the real server's code is in it.
+It keeps all bytes it is given, lets an INC build on the newest archive and a DIFF on the newest FULL, and can be set to
+fail. It uses no code of the real server.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class _Kept:
 @define(eq=False)
 class MemoryServer:
     """
-    *cuts* are counts of bytes after each of which the line breaks once, *lost_from* one from which on no upload gets
-    any further; *refuse_snapshots* fails that many requests to keep a snapshot file. *damaged_snapshots* are found
-    to be so when they are asked for; *false_snapshots* arrive as others each time. *details* are told of points, and
-    those with obstacles have no plan.
+    *cuts* are counts of bytes; after each of them the line breaks once. From *lost_from* on no upload makes progress;
+    *refuse_snapshots* fails that many requests to keep a snapshot file. *damaged_snapshots* are found damaged when they
+    are requested; *false_snapshots* arrive with different bytes each time. *details* are reported for points, and those
+    with obstacles have no plan.
     """
 
     cuts: list[int] = field(factory=list)
@@ -96,7 +96,7 @@ class MemoryServer:
         return gzip.GzipFile(fileobj=io.BytesIO(self.kept[id].content)).read()
 
     def damage(self, id: ArchiveId) -> None:
-        """Have it known that the stored bytes of *id* are wrong."""
+        """Record that the stored bytes of *id* are damaged."""
         kept = self.kept[id]
         self.kept[id] = evolve(kept, archive=evolve(kept.archive, state=ArchiveState.DAMAGED))
 
@@ -235,7 +235,7 @@ class MemoryServer:
             if self.kept[id].archive.digests != digests:
                 raise Refused(409, "conflict", f"other bytes are stored as {id}")
             return self.kept[id].archive
-        # its clock and those of its senders agree
+        # its clock agrees with those of its senders
         self.now = max(self.now, taken_at or self.now) + timedelta(minutes=1)
         archive = BackupArchive(id, len(content), digests, self.now, taken_at or self.now, notes=notes)
         self.kept[id] = _Kept(archive, content, lineage)

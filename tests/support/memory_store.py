@@ -1,4 +1,4 @@
-"""A store in memory, seen from behind."""
+"""Back doors of a store in memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tarkeep.adapters.memory.store import MemoryArchiveStore
 
 
 def reopened(store: MemoryArchiveStore) -> MemoryArchiveStore:
-    """The store as the next process finds it: the archives, and in staging what open writers left behind."""
+    """The store as the next process finds it: the archives, and in staging the remains of open writers."""
     successor = MemoryArchiveStore(store._clock, store.free_bytes)
     with store._lock:
         successor.archives.update(store.archives)

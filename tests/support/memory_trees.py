@@ -1,6 +1,6 @@
 """
-The names after a few incremental dumps, in the plainest way: what a listing does not name is gone, what an archive has
-takes the place of what was there. Directories that were renamed are not known as such.
+The names after a few incremental dumps, computed in the simplest way: an unlisted name is gone, and a member replaces
+whatever had its name. Renames of directories are not tracked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.tar_oracle import members_of
 
 @frozen
 class Name:
-    """A name, the member that it is, and its content."""
+    """A name, its member, and its content."""
 
     member: Member
     archive: ArchiveId
@@ -49,7 +49,7 @@ class Name:
 
 
 def names_after(tars: Iterable[tuple[ArchiveId, bytes]]) -> dict[bytes, Name]:
-    """What is there when all of *tars* were extracted, in their order."""
+    """The names that exist after all of *tars* were extracted, in order."""
     names: dict[bytes, Name] = {}
     for archive, tar in tars:
         for member in members_of(tar):

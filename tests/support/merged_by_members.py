@@ -1,7 +1,7 @@
 """
-Trees merged in the long way: every member of every archive is looked at, and every name has an entry in a dictionary.
+Trees merged the slow way: every member of every archive is read, and every name has an entry in a dictionary.
 
-What `tarkeep.domain.trees.merging` gives is held against it.
+The results of `tarkeep.domain.trees.merging` are compared with it.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from tarkeep.domain.trees.tree import Entry, Gap, GapKind
 from tests.support.members import ArchiveNames
 
 GAPS_NAMED = 1000
-"""Gaps that a tree names at most."""
+"""The maximal number of gaps that a tree names."""
 
 _BLOCK = 512
 _WAITING_BYTES = 8 << 20  # of listings that are held while one archive is read
-# What an entry is as long as it is no position of a member, which is a number from 0 on.
-_PROMISED = -1  # it is in the archive at hand, says a listing
+# Values of an entry that are no positions of members, which are numbers from 0 on.
+_PROMISED = -1  # a listing says that it is in the current archive
 _WANTED = -2  # in an earlier archive
-_IMPLIED = -3  # a directory without a member: one above the members
+_IMPLIED = -3  # a directory without a member, above the members
 _LISTED = {Mark.UNCHANGED: _WANTED, Mark.HERE: _PROMISED, Mark.DIRECTORY: _IMPLIED}
 
 
 def names_bytes(names: Collection[bytes]) -> int:
-    """What *names* count for of `MAX_HELD_BYTES`."""
+    """The memory that *names* count for, out of `MAX_HELD_BYTES`."""
     return sum(map(len, names)) + NAME_BYTES * len(names)
 
 
@@ -49,7 +49,7 @@ class Tree:
     """
     The names at a point. Paths are canonical (see `listings`), b"" is the root.
 
-    *gaps* are names without content, the first `GAPS_NAMED` of them; *losses* counts those, named or not, that keep
+    *gaps* are names without content, the first `GAPS_NAMED` of them; *losses* counts the gaps, named or not, that keep
     the point from being restored.
     """
 
@@ -71,7 +71,7 @@ class Tree:
         return self._losses
 
     def __len__(self) -> int:
-        """The number of names, the root not among them."""
+        """The number of names, without the root."""
         return sum(map(len, self._tables.values()))
 
     def entries(self) -> set[Entry]:
@@ -119,7 +119,7 @@ class Tree:
     def _hold(self, count_bytes: int) -> None:
         self._held_bytes += count_bytes
         if self._held_bytes > MAX_HELD_BYTES:
-            self._tables.clear()  # an error lives as long as whoever looks at it, and this with it
+            self._tables.clear()  # the error keeps this object alive as long as it is referenced
             raise TreeTooLarge(MAX_HELD_BYTES)
 
     def _put(self, directory: bytes, name: bytes, value: int) -> None:
@@ -129,7 +129,7 @@ class Tree:
         table[name] = value
 
     def _directory(self, path: bytes) -> dict[bytes, int]:
-        """The table of *path*, which becomes a directory with all above it, if it is none yet."""
+        """The table of *path*, which is made a directory along with all above it, if necessary."""
         table = self._tables.get(path)
         if table is not None:
             return table
@@ -142,7 +142,7 @@ class Tree:
             self._tables[directory] = {}
             above, name = split(directory)
             table = self._tables[above]
-            # what another listing of the same directory says of the name is looked for no more
+            # other listings of the same directory are no longer searched for the name
             if table.get(name, _WANTED) in (_WANTED, _PROMISED):
                 table[name] = _IMPLIED
         return self._tables[missing[0]]
@@ -152,15 +152,15 @@ def merge(path: Sequence[ArchiveNames], is_exact: bool, is_proven: bool = False)
     """
     The tree at the end of *path*, the archives of a restore point, the base first.
 
-    *is_exact* says that all of them have listings (the point's fidelity). *is_proven* says that all links of the path
-    are proven: then a name that is called unchanged and was not there before is one that tar was told to leave out, and
-    no loss. Not so where directories were renamed meanwhile: there tar is known to forget names that it should archive.
+    *is_exact* means that all of them have listings (the point's fidelity). *is_proven* means that all links of the path
+    are proven: then a name called unchanged that did not exist before was excluded by an option of tar, and is no loss.
+    The exception are renamed directories: tar is known to forget names there that it should archive.
 
     Each archive is read once, the last first; once more only for a hard link to a member that was replaced. A member
-    whose path has ``..`` in it belongs nowhere, as for tar.
+    with ``..`` in its path is ignored, as by tar.
 
     Raises:
-        TreeTooLarge: it has more names than can be held.
+        TreeTooLarge: the tree has more names than can be held.
         MemberUnreadable: a listing that matters is malformed.
     """
     tree = Tree(max(1, len(path)))
@@ -170,7 +170,7 @@ def merge(path: Sequence[ArchiveNames], is_exact: bool, is_proven: bool = False)
 
 
 def _renames(archive: ArchiveNames) -> Sequence[Rename]:
-    """Those that an archive tells of. Tar writes all of them into the first listing."""
+    """The renames of an archive. tar writes all of them into the first listing."""
     return next((listing.renames for _, listing in listings(archive())), ())
 
 
@@ -189,8 +189,8 @@ def _placed(
     tree: Tree, archive: Iterable[MemberColumns], wanted: Container[bytes] | None = None
 ) -> Iterator[tuple[int, int, bytes, bytes]]:
     """
-    Position, letter, path and extra of the members of *archive* that have a place in *tree*; that one has none matters
-    in *wanted* directories only.
+    Position, letter, path and extra of the members of *archive* that have a place in *tree*; members without a place
+    matter only in *wanted* directories.
     """
     for names in archive:
         members = zip(names.positions, names.letters, names.paths, names.extras, strict=True)
@@ -207,26 +207,26 @@ def _placed(
 
 
 _Wanted: TypeAlias = dict[bytes, tuple[bytes, list[bytes]]]
-"""Directories in the tree of the archive at hand -> the same ones at the end, and their names that are wanted."""
+"""Directories in the tree of the current archive -> the same ones at the end, and their wanted names."""
 
 
 class _Exact:
     """
-    Names of the last archive; then backwards for the content of those that are called unchanged.
+    Names of the last archive; then backwards, for the content of names that are called unchanged.
 
-    A directory whose listing stands in the archive at hand byte for byte as in the one behind it has nothing new to
-    say: what is wanted there was called unchanged, and so it is here. One with the same names can only say that some of
+    If a directory has byte for byte the same listing in the current archive as in the next one, it adds nothing: names
+    wanted there were called unchanged, and so they are here. A listing with the same names can only tell that some of
     them are here.
     """
 
     def __init__(self, tree: Tree, path: Sequence[ArchiveNames], is_proven: bool) -> None:
         self._tree = tree
         self._path = path
-        self._is_excused = is_proven  # names that are missing in the archive at hand were left out
+        self._is_excused = is_proven  # names missing in the current archive were left out
         self._listed: list[tuple[bytes, bytes]] = []  # directories, by where they are and their names
-        # Hashes of listings by their directories: of those that call unchanged what is wanted.
+        # Hashes of listings by directory, for listings that call the wanted names unchanged.
         self._behind: dict[bytes, int] = {}
-        self._names_behind: dict[bytes, int] = {}  # of the same ones, whatever they say of files
+        self._names_behind: dict[bytes, int] = {}  # hashes of their names alone, ignoring the marks of files
 
     def merged(self) -> Tree:
         tree, tables = self._tree, self._tree._tables
@@ -300,14 +300,14 @@ class _Exact:
         self._follow(last, links, lambda directory: tree._tables.get(directory))
 
     def _take_directories(self, path: bytes, table: dict[bytes, int], names: dict[bytes, Mark]) -> None:
-        """Those of *names*, a listing of *path*, that are directories; of which no member tells are none in the end."""
+        """Take directories among *names*, a listing of *path*; those without any member are dropped in the end."""
         for name, mark in names.items():
             if mark is Mark.DIRECTORY and table[name] < 0:
                 table[name] = _IMPLIED
                 self._listed.append((path, name))
 
     def _drop_listed(self) -> None:
-        """Take out what is a directory by its listing alone."""
+        """Remove directories that only a listing names."""
         tables = self._tree._tables
         for path, name in self._listed:
             whole = join(path, name)
@@ -316,11 +316,11 @@ class _Exact:
                 self._tree._gap(whole, GapKind.NOT_ARCHIVED if is_placeable(whole) else GapKind.TOO_DEEP)
 
     def _find(self, index: int, jobs: _Wanted) -> None:
-        """Take from the archive at *index* what it has of the names in *jobs*, and leave there what is still wanted."""
+        """Take the names in *jobs* that the archive at *index* has, and leave those that are still wanted."""
         tree = self._tree
         links: dict[int, bytes] = {}
         unseen, found = set(jobs), set[bytes]()
-        listed: list[tuple[int, bytes, bytes]] = []  # looked into behind the members, if anything is wanted then
+        listed: list[tuple[int, bytes, bytes]] = []  # examined after the members, if names are still wanted
         listed_bytes = 0
         promised: list[tuple[bytes, bytes]] = []
         last, table = b"", None
@@ -335,7 +335,7 @@ class _Exact:
                         listed_bytes = 0
                 continue
             directory, _, name = path.rpartition(b"/")
-            if directory != last or table is None:  # members of one directory stand side by side
+            if directory != last or table is None:  # members of one directory are adjacent
                 last = directory
                 job = jobs.get(directory)
                 table = tree._tables[job[0]] if job is not None else None
@@ -360,8 +360,8 @@ class _Exact:
 
     def _changed(self, index: int, unseen: set[bytes]) -> Iterator[MemberColumns]:
         """
-        The members of the archive at *index* but for directories whose listings are those of the archive behind it,
-        which are taken off *unseen*.
+        The members of the archive at *index*, except directories with the same listings as in the next archive, which
+        are removed from *unseen*.
         """
         behind = self._behind.get
         for names in self._path[index]():
@@ -388,12 +388,12 @@ class _Exact:
         found: set[bytes],
     ) -> None:
         """
-        Judge the names in *jobs* that no member was found for by the listings of their directories, which are taken
-        off *found*; then forget.
+        Judge the names in *jobs* without a member by the listings of their directories, which are removed from *found*;
+        then forget.
         """
         found.difference_update(path for _, path, _ in listed)
         for at, path, extra in listed:
-            self._behind[path] = hash(extra)  # what is wanted from now on is called unchanged here
+            self._behind[path] = hash(extra)  # names wanted from now on are called unchanged here
             was, self._names_behind[path] = self._names_behind.get(path), hash(_names_alone(extra))
             final, names = jobs[path]
             table = self._tree._tables[final]
@@ -407,12 +407,12 @@ class _Exact:
 
     def _look_up(self, jobs: _Wanted, directory: bytes, listed: dict[bytes, Mark]) -> list[tuple[bytes, bytes]]:
         """
-        Judge the names that are wanted in *directory* by its listing: those that are promised are returned, with the
-        directory at the end, those called unchanged stay wanted, and the others are gaps.
+        Judge the names wanted in *directory* by its listing: promised names are returned, with the directory's path at
+        the end; names called unchanged stay wanted, and the others are gaps.
         """
         final, names = jobs[directory]
         table = self._tree._tables[final]
-        # most are; those of which a member was found all the same do no harm
+        # most are; the others, for which a member was found, do no harm
         still = [name for name in names if listed.get(name) is Mark.UNCHANGED]
         promised = []
         others = () if len(still) == len(names) else set(names).difference(still)
@@ -436,7 +436,7 @@ class _Exact:
                 self._tree._gap(join(final, name), GapKind.NOT_ARCHIVED)
 
     def _mapped_back(self, wanted: _Wanted, origins: DirectoryRenames) -> _Wanted:
-        """*wanted* by the names that the directories had before; those that were not there are gaps."""
+        """*wanted* under the earlier names of the directories; names in directories that did not exist are gaps."""
         before: _Wanted = {}
         for directory, job in wanted.items():
             was = origins.before(directory)
@@ -449,7 +449,7 @@ class _Exact:
     def _follow(
         self, index: int, links: dict[int, bytes], table_of: Callable[[bytes], dict[bytes, int] | None]
     ) -> None:
-        """Give every hard link of one archive the position of what it links to, which is in the same archive."""
+        """Give every hard link of one archive the position of its target in the same archive."""
         tree = self._tree
         replaced: dict[bytes, list[int]] = {}
         folders = {
@@ -483,17 +483,17 @@ class _Exact:
 
 
 def _names_alone(listing: bytes) -> bytes:
-    """The listing of a directory whose files are all called unchanged, with the names of this one."""
+    """The listing of a directory in which all files are called unchanged, with the same names as *listing*."""
     return (b"\0" + listing).replace(b"\0Y", b"\0N")
 
 
 def _called_here(listing: bytes) -> Iterator[bytes]:
-    """The names in a listing that are not called unchanged, but for directories; and maybe some more."""
+    """The names in a listing that are not called unchanged, without directories; it may give a few others, too."""
     return (rest.partition(b"\0")[0] for rest in (b"\0" + listing).split(b"\0Y")[1:])
 
 
 class _Overlay:
-    """Each archive over the ones before it, as tar extracts them into one directory; nothing is deleted."""
+    """Each archive over the earlier ones, as tar extracts them into one directory; nothing is deleted."""
 
     def __init__(self, tree: Tree, path: Sequence[ArchiveNames]) -> None:
         self._tree = tree
@@ -515,7 +515,7 @@ class _Overlay:
             return
         directory, name = split(path)
         if letter == DIRECTORY:
-            tree._directory(path)  # a file of this name gives way
+            tree._directory(path)  # replaces a file of this name
             tables[directory][name] = value
             return
         content = value

@@ -1,4 +1,4 @@
-"""Damaging multipart bodies, from a seed: what a broken client, a bad line or somebody curious could make of one."""
+"""Damaging multipart bodies, from a seed, as a broken client, a bad line or a curious person might."""
 
 from __future__ import annotations
 

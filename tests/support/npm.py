@@ -1,4 +1,4 @@
-"""npm packages for tests: installed as their lock says, once, outside the source tree."""
+"""npm packages for tests: installed once according to their lock file, outside the source tree."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def installed(project: Path, cache: Path) -> Path:
     """
     A copy of the folder *project* below *cache*, with the packages of its ``package-lock.json`` beside its scripts.
 
-    For several processes at once. A change of any file of *project* makes a new copy in place of the old one.
+    Safe for several processes at once. After a change of any file in *project*, a new copy replaces the old one.
     """
     require("node", bool(shutil.which("node") and shutil.which("npm")), "apt install nodejs npm")
     files = sorted(path for path in project.iterdir() if path.is_file())

@@ -1,9 +1,9 @@
 """
-What schemathesis must be told to make requests for Tarkeep that are valid in more than their shape.
+What schemathesis needs to make requests to Tarkeep that are valid beyond their schema.
 
-A schema says what a request looks like. It cannot say that bytes are a real ``.tar.gz``, that a digest is the digest
-of these bytes, that a cursor came from this server, or that no name stands twice in an inventory. Here valid data is
-made valid in that respect too, so that the server has no excuse to refuse it. Data meant to be invalid is left alone.
+A schema says what a request looks like. It cannot say that bytes are a real ``.tar.gz``, that a digest is the digest of
+these bytes, that a cursor came from this server, or that no name occurs twice in an inventory. These hooks make valid
+data valid in those respects too, so that the server has no reason to refuse it. Data meant to be invalid is left alone.
 
 Loaded by schemathesis itself, which runs in a process of its own; see tests/entrypoints/http/routes/test_openapi.py.
 """
@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from tests.support.archives import SNAPSHOT, make_targz
 
-# the one that is stored from the beginning among them: names are drawn from what the server told, and are taken
+# includes the archive stored at the beginning: names are drawn from the server's responses
 ARCHIVES = st.just(make_targz({"documents/a.txt": b"first\n"})) | st.dictionaries(
     st.sampled_from(["a.txt", "b.txt", "documents/c.txt"]), st.binary(max_size=64), min_size=1
 ).map(make_targz)
@@ -61,7 +61,7 @@ def moments() -> st.SearchStrategy[str]:
 
 
 def points() -> st.SearchStrategy[str]:
-    """What `at` may be: nothing, a word, a day, a time, or an archive with or without its type."""
+    """Values of `at`: nothing, a word, a day, a time, or an archive with or without its type."""
     days = st.dates(date(1980, 1, 1), date(2100, 1, 1)).map(date.isoformat)
     return st.one_of(st.sampled_from(["", "latest", "b.tar.gz", "full/c.tar.gz"]), days, moments(), parents())
 
@@ -76,7 +76,7 @@ def notes() -> st.SearchStrategy[str]:
 
 
 def paths() -> st.SearchStrategy[str]:
-    """Paths as text: those that there are in the archives, and any other, with bytes that are no text among them."""
+    """Paths as text: those in the archives, and any others, including bytes that are not text."""
     part = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\\\ufffd")
     escaped = st.sampled_from(["\\\\", "\\xff", "\\x0A"])
     return st.sampled_from(["documents", "./documents/", "documents/a.txt"]) | st.lists(
@@ -89,7 +89,7 @@ schemathesis.openapi.format("tarkeep-parent", parents())
 schemathesis.openapi.format("tarkeep-stated-time", moments())
 schemathesis.openapi.format("tarkeep-notes", st.lists(notes(), max_size=3).map(",".join))
 schemathesis.openapi.format("tarkeep-path", paths())
-# no dots, no doubled slash: clients take them out of a URL's path, and what is left is another route
+# no dots, no doubled slashes: clients normalise them in a URL's path, which leads to another route
 schemathesis.openapi.format("tarkeep-member", st.sampled_from(["documents/a.txt", "documents", "b/\\xff"]))
 schemathesis.openapi.media_type("application/octet-stream", st.just(SNAPSHOT) | st.binary(min_size=1, max_size=64))
 schemathesis.openapi.media_type("application/gzip", ARCHIVES)
@@ -101,7 +101,7 @@ schemathesis.openapi.format("tarkeep-point-cursor", st.just(os.environ["TARKEEP_
 
 @schemathesis.serializer("multipart/form-data")
 def form(context: schemathesis.SerializationContext, fields: object) -> bytes:
-    """A form as curl sends it, the file with a name of its own: a schema has no word for the names of files."""
+    """A form as curl sends it, with a name for the file: a schema cannot describe file names."""
     if not isinstance(fields, dict):
         return fields if isinstance(fields, bytes) else str(fields).encode()
     lines = []
@@ -119,7 +119,7 @@ def form(context: schemathesis.SerializationContext, fields: object) -> bytes:
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, object]) -> None:
-    """Name the boundary; and in what is meant to be valid, declare the true digests and name every archive once."""
+    """Name the boundary; in valid requests, also declare the true digests and name every archive once."""
     if case.media_type == "multipart/form-data":
         case.headers.setdefault("Content-Type", f"multipart/form-data; boundary={BOUNDARY}")
     if not is_meant_to_be_valid(case):
@@ -132,7 +132,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case[Any],
             "Content-MD5": base64.b64encode(md5.digest()).decode(),
         }
         case.headers.update({name: digest for name, digest in true.items() if name in case.headers})
-        # an archive that is stored with it takes no snapshot file that is drawn
+        # an archive that was stored with a snapshot file does not accept a drawn one
         case.headers.pop("Tarkeep-Snapshot-After", None)
     elif isinstance(case.body, dict) and "local_backups" in case.body:
         body: Any = dict(case.body)

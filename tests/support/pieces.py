@@ -1,4 +1,4 @@
-"""Pieces of an archive that is inflated ahead of whoever takes them."""
+"""Pieces of an archive that is inflated ahead of its reader."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from tarkeep.domain.ports.unpacking import NOT_YET, NotYet
 
 
 def made(pieces: Iterable[bytes | NotYet]) -> Iterator[bytes]:
-    """Those that are not only there to say that the next is on its way."""
+    """The pieces, without the markers that the next one is not ready."""
     return (piece for piece in pieces if piece is not NOT_YET)

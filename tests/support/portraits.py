@@ -1,8 +1,8 @@
 """
-Directories in every detail that a tar keeps, to be compared with each other.
+Directories in every detail that a tar keeps, for comparison.
 
-A portrait is a dictionary: the path of each name below a root -> its `Look`. Two are equal if nobody could tell the
-directories apart but by inode numbers and by the times that no tar restores.
+A portrait maps the path of each name below a root to its `Look`. Two portraits are equal if the directories differ only
+in inode numbers and in times that tar does not restore.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TYPES = {
 
 @frozen
 class Look:
-    """What there is to see of one name; *links* are all names of its inode, none for a fifo, which tar never links."""
+    """Everything visible of one name; *links* are all names of its inode, empty for a fifo, which tar never links."""
 
     type: str
     content: bytes
@@ -37,7 +37,7 @@ class Look:
 
 
 def portrait(root: Path) -> Portrait:
-    """*root* itself, under its own name, and all below it."""
+    """*root* itself, under its own name, and everything below it."""
     top = os.fsencode(root)
     names = [top]
     for directory, subdirectories, files in os.walk(top):
@@ -75,7 +75,7 @@ def _attributes(name: bytes) -> tuple[tuple[str, bytes], ...]:
 
 
 def to_the_second(of: Portrait) -> Portrait:
-    """As gnu format keeps it."""
+    """With times as the gnu format keeps them."""
     return {path: evolve(look, mtime_ns=look.mtime_ns // 10**9 * 10**9) for path, look in of.items()}
 
 

@@ -1,4 +1,6 @@
-"""How people name, date and send dumps: by wrong clocks, a day alone or nothing, out of order, with proof or not."""
+"""
+How users name, date and send dumps: with wrong clocks, only a day or nothing, out of order, with or without proof.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ CLOCKS = ("right", "right", "ahead from one on", "ahead once", "back once")
 NAMES = ("stated", "named", "day", "today", "nothing")
 ORDERS = ("in order", "in order", "backwards", "shuffled")
 EVIDENCE = ("digests", "digests", "parents", "nothing")
-"""What is said of parents."""
+"""Declarations about parents."""
 
 
 @frozen
 class Habit:
-    """How somebody names, dates and sends archives."""
+    """How a user names, dates and sends archives."""
 
     clock: str
     names: str
@@ -44,7 +46,7 @@ class Letter:
 
 
 def letters(dumps: list[Dump], habit: Habit, rng: random.Random) -> list[Letter]:
-    """*dumps* by their names and with what is said of them, in the order in which they were made."""
+    """*dumps* with their names and declarations, in the order in which they were made."""
     slipped, names, found = rng.randrange(len(dumps)), {}, []
     now = datetime.now(UTC).replace(microsecond=0)
     for at, dump in enumerate(dumps):

@@ -1,4 +1,4 @@
-"""What this process has going on, as the system counts it."""
+"""The children and open files of this process, as the system counts them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def children() -> list[str]:
-    """The programs that this process has started and that still run, or were not waited for when they ended."""
+    """The programs that this process started and that still run, or have ended without being waited for."""
     return [
         child
         for thread in Path("/proc/self/task").iterdir()
@@ -16,5 +16,5 @@ def children() -> list[str]:
 
 
 def open_files() -> int:
-    """How many files it has open."""
+    """The number of files that it has open."""
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # names alone

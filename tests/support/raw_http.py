@@ -1,8 +1,8 @@
 """
-HTTP by the byte: requests that no client library would send, and answers read without one.
+HTTP byte by byte: requests that no client library would send, and responses read without one.
 
-`RawConnection` keeps a connection open as long as the server does; `talk` sends bytes once and takes everything that
-comes back until the server closes.
+`RawConnection` keeps a connection open as long as the server does; `talk` sends bytes once and reads everything until
+the server closes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Answer:
 
 
 def request(method: str, target: str | bytes, headers: dict[str, str] | None = None, body: bytes = b"") -> bytes:
-    """A request as bytes, with Host, and Content-Length where there is a body; *target* goes out as it is."""
+    """A request as bytes, with Host, and Content-Length if it has a body; *target* is sent as it is."""
     raw = target if isinstance(target, bytes) else target.encode()
     lines = [method.encode() + b" " + raw + b" HTTP/1.1"]
     given = {"Host": "localhost", **({"Content-Length": str(len(body))} if body else {}), **(headers or {})}
@@ -51,7 +51,7 @@ def request(method: str, target: str | bytes, headers: dict[str, str] | None = N
 
 
 def parse_answers(stream: bytes) -> list[Answer]:
-    """Every whole response in *stream*; what is left over must be nothing."""
+    """Every whole response in *stream*; asserts that nothing is left over."""
     answers = []
     while stream:
         head, blank, stream = stream.partition(b"\r\n\r\n")
@@ -69,7 +69,7 @@ def parse_answers(stream: bytes) -> list[Answer]:
 
 
 def _unchunked(stream: bytes) -> tuple[bytes, bytes]:
-    """The body that begins *stream* in chunks, and what comes after it."""
+    """The body at the beginning of *stream*, sent in chunks, and the bytes after it."""
     body = b""
     while True:
         size, end, stream = stream.partition(b"\r\n")
@@ -92,7 +92,7 @@ def _parse_head(head: bytes) -> tuple[int, dict[str, str]]:
 
 
 def receive_to_end(connection: socket.socket) -> bytes:
-    """All bytes until the server closes, or resets, the connection."""
+    """All bytes until the server closes or resets the connection."""
     received = b""
     with contextlib.suppress(ConnectionResetError):
         while chunk := connection.recv(1 << 16):
@@ -102,13 +102,13 @@ def receive_to_end(connection: socket.socket) -> bytes:
 
 def talk(address: tuple[str, int], payload: bytes, *, patience: float = PATIENCE_SECONDS) -> list[Answer]:
     """
-    Send *payload* on a connection of its own, wait for the server to close it, and return its answers.
+    Send *payload* on a new connection, wait for the server to close it, and return its responses.
 
     Raises:
-        TimeoutError: it does not close.
+        TimeoutError: the server does not close it.
     """
     with socket.create_connection(address, timeout=patience) as connection:
-        # it may answer and close before it has read everything
+        # the server may answer and close before it has read everything
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(payload)
         return parse_answers(receive_to_end(connection))

@@ -1,9 +1,9 @@
 """
-People who back up with tar, and what must come back of each of their dumps.
+People who back up with tar, and what each of their dumps must restore.
 
-A `Person` has a directory that lives, habits that are drawn by chance, and snapshot files; each `Dump` remembers what
-was there when tar ran, by the names that tar was given. No two contents that a `History` writes are the same, so what
-tar archived is known by its content, whatever name it has by then.
+A `Person` has a directory that changes, random habits, and snapshot files; each `Dump` remembers what existed when tar
+ran, by the names that tar was given. No two contents that a `History` writes are the same, so an archived file is
+recognised by its content, whatever its name is by then.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ CAN_BE_NOBODY = os.geteuid() == 0 and shutil.which("setpriv") is not None
 @frozen
 class Dump:
     """
-    An archive that was made of what a person had.
+    An archive that a person made.
 
-    *parent* is the dump whose snapshot file it started from, *before* and *after* are the digests of that file then and
-    when tar was done with it. *seen* is what was there, by the names that tar was given, and where it was not given a
-    place again what was there when it last was. *held* is each content that it archived, as `look_at` tells of it, with
-    the last part of its path, which moves along with directories; *folders* are the directories. *passed* are names
-    that tar was told to leave out, or could not read, *sockets* those of sockets; *root* is how it called what changes,
-    and *is_absolute* whether by its whole path.
+    *parent* is the dump whose snapshot file it started from; *before* and *after* are the digests of that file at the
+    start and at the end. *seen* is what existed, by the names that tar was given; places that tar was not given again
+    are as last seen. *held* is each archived content, as `look_at` describes it, with the last part of its path, which
+    moves along with directories; *folders* are the directories. *passed* are names that tar was told to exclude, or
+    could not read, *sockets* those of sockets; *root* is the name tar was given for the changing directory, and
+    *is_absolute* tells whether that is its whole path.
     """
 
     person: int
@@ -65,26 +65,26 @@ class Dump:
     is_absolute: bool
 
     def path(self) -> Sequence[Dump]:
-        """What it takes to restore it, the FULL first."""
+        """The dumps that restore it, the FULL first."""
         return (*(self.parent.path() if self.parent is not None else ()), self)
 
     def differing(self, restored: Seen) -> Iterator[bytes]:
-        """The paths at which *restored* is not what was there, so far as tar archived it."""
+        """The paths at which *restored* differs from what existed, as far as tar archived it."""
         held = frozenset().union(*(dump.held for dump in self.path()))
         for path in sorted(restored.keys() | self.seen.keys()):
             was = self.seen.get(path)
             if was == restored.get(path):
                 continue
             if _name(path) in self.passed & self.sockets:
-                continue  # it took the place of a file, and to tar that did not change
+                continue  # it replaced a file, and tar saw it as unchanged
             if was is None or (path in self.folders if was[0] == "directory" else (_name(path), *was) in held):
                 yield path
 
     @property
     def is_explained(self) -> bool:
         """
-        Whether it is known why something may differ from what was there: tar passed over some place, which may have got
-        another name since, or all got absolute names, which to tar are the same and no others.
+        Whether a difference has a known cause: tar skipped some place, which may have been renamed since, or all names
+        became absolute, which tar treats as different names.
         """
         dumps = self.path()
         return any(dump.passed for dump in dumps) or len({dump.is_absolute for dump in dumps}) > 1
@@ -93,9 +93,9 @@ class Dump:
 @define
 class Person:
     """
-    Somebody who backs up what is in *place*, and makes DIFF and INC by *inc_base*.
+    A user who backs up what is in *place*, and makes DIFF and INC according to *inc_base*.
 
-    All that is random is drawn from *rng*. *is_nobody* runs tar as a user who cannot read everything.
+    Everything random is drawn from *rng*. *is_nobody* runs tar as a user who cannot read everything.
     """
 
     number: int
@@ -119,7 +119,7 @@ class Person:
         (live / "second").mkdir()
         (live / "second/x").write_bytes(b"%d: 0" % self.number)
         at = Path.cwd()
-        os.chdir(self.history.root)  # a socket's name has 108 bytes at most
+        os.chdir(self.history.root)  # the path of a socket has at most 108 bytes
         try:
             with socket.socket(socket.AF_UNIX) as bound:
                 bound.bind("socket")
@@ -128,7 +128,7 @@ class Person:
         self._arguments = self.rng.choice(ARGUMENTS)
 
     def dump(self, *, full: bool = False) -> Dump:
-        """Make one more, and live on until the clock has passed."""
+        """Make one more dump, and change the directory after the clock has advanced."""
         rng = self.rng
         type = "FULL" if full or not self.dumps else rng.choice(("INC", "INC", "DIFF"))
         parent = None if type == "FULL" else self._base(type)
@@ -148,7 +148,7 @@ class Person:
         return made
 
     def _base(self, type: str) -> Dump:
-        """What one of *type* is made from."""
+        """The dump that one of *type* starts from."""
         start = max(at for at, dump in enumerate(self.dumps) if dump.type == "FULL")
         if type == "DIFF" or self.inc_base is IncBase.LAST_FULL:
             return self.dumps[start]
@@ -184,7 +184,7 @@ class Person:
         )
 
     def _seen(self, arguments: Sequence[str], root: bytes, parent: Dump | None) -> Seen:
-        """What is there by the names that tar is given; and elsewhere what was there when *parent* was made."""
+        """The tree by the names that tar is given; elsewhere the tree when *parent* was made."""
         live = self.history.place
         found: Seen = {}
         if arguments[0] == "-C":
@@ -205,14 +205,14 @@ class Person:
         return {path: look for path, look in stays.items() if not any(_is_at(path, top) for top in covered)} | found
 
     def _forbid(self) -> None:
-        """Forbid everybody else to read some file or directory."""
+        """Make some file or directory unreadable for other users."""
         there = sorted(path for path in self.history.root.rglob("*") if not path.is_symlink())
         if there:
             one = self.rng.choice(there)
             one.chmod(0o700 if one.is_dir() else 0o600)
 
     def _forbidden(self) -> Iterator[str]:
-        """The names of what nobody else may read."""
+        """The names of everything that other users cannot read."""
         return (path.name for path in self.history.root.rglob("*") if not path.lstat().st_mode & 0o077)
 
     def _live_on(self) -> None:
@@ -230,7 +230,7 @@ class Person:
 
 
 def _held(members: Sequence[Member], tar: bytes) -> Iterator[tuple[bytes, str, bytes]]:
-    """The name of each member that is no directory, with its type and content."""
+    """The name of each member except directories, with its type and content."""
     looks: dict[bytes, tuple[str, bytes]] = {}
     for one in members:
         if one.type is MemberType.DIRECTORY:

@@ -1,4 +1,4 @@
-"""`RemoteStore` over HTTP for a test, with a connection of its own."""
+"""`RemoteStore` over HTTP for a test, with its own connection."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """
-Tests that need something of the machine: skipped where it is missing, failed where it was promised.
+Tests that depend on something of the machine: skipped if it is missing, failed if it was promised.
 
 ``REQUIRE=strace,tmpfs pytest`` turns a missing ``strace`` or ``tmpfs`` from a skip into a failure, so that a build that
-is meant to run such tests cannot lose them unnoticed.
+should run such tests cannot lose them unnoticed.
 """
 
 from __future__ import annotations

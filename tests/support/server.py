@@ -1,5 +1,5 @@
 """
-Servers for tests: a real one in a process of its own, and one in this process over any adapters.
+Servers for tests: a real one in its own process, and one in this process over any adapters.
 
 `LiveServer` is what users run: ``python -m tarkeep serve`` on a free port with its own data directory.
 """
@@ -48,7 +48,7 @@ class LiveServer:
         return httpx2.Client(base_url=self.url, trust_env=False, timeout=60)
 
     def stop(self) -> int:
-        """SIGTERM, and wait for the end; the exit status."""
+        """Send SIGTERM, and wait for the end. Returns the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
@@ -69,7 +69,7 @@ def live_server(
     """
     A server on a free port of 127.0.0.1 over the data directory *data*, stopped at the end if it still runs.
 
-    It uses the disk up to the last byte, so that tests run on small and on full ones.
+    It keeps no space free on the disk, so that tests run on small and on full disks.
 
     *options* are more options of ``tarkeep serve``; *prefix* is a command to run it under, such as strace.
     """
@@ -120,9 +120,9 @@ def in_process(
     storage: StorageSettings, server: ServerSettings | None = None, *, address: str = "testclient"
 ) -> Iterator[tuple[TestClient, Tarkeep]]:
     """
-    The application in this process, over the adapters that *storage* names, with a client that talks to it.
+    The application in this process, over the adapters that *storage* names, with a client for it.
 
-    *address* is where it sees that client.
+    *address* is the address that it sees for the client.
     """
     with (
         open_tarkeep(storage) as tarkeep,

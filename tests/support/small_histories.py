@@ -1,8 +1,8 @@
 """
-Small histories on paper: a machine with a few names, and the incremental archives that GNU tar would make of it.
+Small histories as values: a machine with a few names, and the incremental archives that GNU tar would make of it.
 
-Time is a counter that every step moves on, so a version of a file is known by its time, and no two are alike. Nothing
-is renamed; a file may be left out by pattern, from now on or no more.
+Time is a counter that every step advances, so a version of a file is identified by its time, and no two are alike.
+Renames do not occur; a file may become excluded by pattern, or included again.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ Versions = Mapping[bytes, int]
 @frozen(eq=False)
 class Dump:
     """
-    An archive, what it has by directory, and the dump that it was made after.
+    An archive, its contents by directory, and the dump that it was made after.
 
-    *listings* are marks by the names of each directory, *times* those of the directories, *files* those of the files
-    that it holds.
+    *listings* are marks by the names of each directory, *times* those of the directories, *files* those of the archived
+    files.
     """
 
     archive: BackupArchive
@@ -57,7 +57,7 @@ class Dump:
 
 
 def over(dump: Dump, tree: Versions) -> dict[bytes, int]:
-    """What extracting *dump* over *tree* gives: what is called unchanged stays, as far as it is there."""
+    """The result of extracting *dump* over *tree*: names called unchanged stay, if they exist."""
     found: dict[bytes, int] = {}
     for folder, names in dump.listings.items():
         for name, mark in names.items():
@@ -76,7 +76,7 @@ def truth(dump: Dump) -> dict[bytes, int]:
 
 @define(eq=False)
 class Machine:
-    """A directory ``root`` that lives, perhaps with a folder in it."""
+    """A changing directory ``root``, perhaps with a folder in it."""
 
     clock: Iterator[int] = field(factory=lambda: count(1))
     files: dict[bytes, int] = field(factory=dict)
@@ -107,7 +107,7 @@ class Machine:
             self.left_out ^= {path}
 
     def dump(self, number: int, after: tuple[Dump, int] | None, type: BackupType, name: str) -> tuple[Dump, int]:
-        """An archive, and when it was begun; *after* is the one whose snapshot file it starts from, and when."""
+        """An archive, and when it was begun; *after* is the dump whose snapshot file it starts from, and its start."""
         now = next(self.clock)
         since = 0 if after is None else after[1]
         known = {} if after is None else after[0].listings
@@ -132,7 +132,7 @@ class Machine:
 def members_of(
     listings: Mapping[bytes, Mapping[bytes, Mark]], times: Mapping[bytes, int], held: Versions
 ) -> Sequence[Member]:
-    """The members of an archive: directories with their listings, then what they hold."""
+    """The members of an archive: directories with their listings, then their files."""
     folders = [
         directory(
             folder, " ".join(mark.value.decode() + name.decode() for name, mark in names.items()),
@@ -170,7 +170,7 @@ def taken_at(dump: Dump, number: float, name: str | None = None) -> Dump:
 def dumps_of(
     machine: Machine, rng: random.Random, types: Sequence[BackupType], name: str, *, excludes: bool
 ) -> list[Dump]:
-    """A FULL, and one archive more of each of *types*: an INC after the INC or FULL before, a DIFF after the FULL."""
+    """A FULL, and one more archive of each of *types*: an INC after the INC or FULL before, a DIFF after the FULL."""
     for _ in range(rng.randrange(3, 9)):
         machine.step(rng, excludes=excludes)
     full = last = machine.dump(0, None, BackupType.FULL, f"{name}0")
@@ -189,8 +189,8 @@ def dumps_of(
 
 def possible_trees(dump: Dump, stored: Sequence[Dump]) -> list[dict[bytes, int]]:
     """
-    Every tree that *dump* may stand for: that of each series of *stored* archives in their order, a FULL first and
-    *dump* last, that nothing in the archives speaks against, were all of them of one machine.
+    Every tree that *dump* may stand for: the result of each series of *stored* archives in order, a FULL first and
+    *dump* last, that the archives do not rule out, if all of them were of one machine.
     """
     return list(_trees(dump, stored[: stored.index(dump)]))
 
@@ -208,8 +208,8 @@ def _trees(dump: Dump, before: Sequence[Dump]) -> Iterator[dict[bytes, int]]:
 
 def _may_follow(child: Dump, parent: Dump, before: Sequence[Dump]) -> bool:
     """
-    The parent has every name that the child calls unchanged and any archive has; a directory with other names than in
-    the parent is of a later time, and none is of an earlier one.
+    The parent has every name that the child calls unchanged and that any archive has; a directory with other names than
+    in the parent has a later time, and no directory has an earlier one.
     """
     for folder, names in child.listings.items():
         had = parent.listings.get(folder, {})
@@ -225,13 +225,13 @@ def _may_follow(child: Dump, parent: Dump, before: Sequence[Dump]) -> bool:
 
 
 def _is_same(child: Dump, folder: bytes) -> bool:
-    """Something in it is called unchanged: else another folder may have been moved there."""
+    """A name in it is called unchanged; otherwise another folder may have been moved there."""
     below = (names for path, names in child.listings.items() if (path + b"/").startswith(folder + b"/"))
     return any(mark is Mark.UNCHANGED for names in below for mark in names.values())
 
 
 def _is_changed(child: Dump, between: Dump, tree: Versions) -> bool:
-    """What the child calls unchanged is in *between* in another version than in *tree*."""
+    """A name that the child calls unchanged has another version in *between* than in *tree*."""
     return any(
         child.listings.get(split(path)[0], {}).get(split(path)[1]) is Mark.UNCHANGED
         and tree.get(path) not in (None, time)

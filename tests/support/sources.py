@@ -1,4 +1,4 @@
-"""A source of archives in memory, which does to their bytes what bad lines and bad servers do."""
+"""A source of archives in memory that can damage their bytes like bad lines and bad servers."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ BLOCK_BYTES = 1000
 @define
 class MemorySource:
     """
-    `ArchiveSource` of *contents*, which it takes for what they were when it was made, whatever becomes of them. *asked*
-    is from which byte on each download began, as it was asked for.
+    `ArchiveSource` of *contents*. It declares the digests that they had when it was made, whatever changes later.
+    *asked* lists the first byte that each download requested.
     """
 
     contents: dict[ArchiveId, bytes]
     knows_ranges: bool = True
     cuts_bytes: list[int] = field(factory=list)
-    """After so many bytes each of the next downloads breaks."""
+    """After each of these counts of bytes, one download breaks."""
     ends_bytes: list[int] = field(factory=list)
-    """After so many bytes each of the next downloads ends as if that were all."""
+    """After each of these counts of bytes, one download ends as if it were complete."""
     on_read: Callable[[], None] = lambda: None
     """Called when a download begins."""
     asked: list[int] = field(factory=list, init=False)
@@ -40,7 +40,7 @@ class MemorySource:
         return {id: digests_of(content).sha256 for id, content in self.contents.items()}
 
     def keep(self, id: ArchiveId, content: bytes) -> None:
-        """Have *content* be stored."""
+        """Store *content*."""
         self.contents[id], self._sha256s[id] = content, digests_of(content).sha256
 
     @property

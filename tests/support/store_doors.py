@@ -1,7 +1,7 @@
 """
-Back doors of the stores: what a test may do behind a store's back, past the code under test.
+Back doors of the stores: what a test may do behind a store's back, bypassing the code under test.
 
-A door holds the store of the moment in *store*; `crash` puts the one in its place that the next process would open.
+A door holds the current store in *store*; `crash` replaces it by the one that the next process would open.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ SOON = datetime.now(UTC) + timedelta(days=1)
 
 
 class StoreDoor(Protocol):
-    """What the contract of `ArchiveStore` needs besides the store."""
+    """What the contract of `ArchiveStore` needs in addition to the store."""
 
     @property
     def store(self) -> ArchiveStore: ...
 
     def staging_is_empty(self) -> bool:
-        """Whether nothing is left of any archive that was on its way in."""
+        """Whether staging holds nothing of any unfinished archive."""
 
     def open_files(self) -> int:
-        """How many files of archives this process holds open."""
+        """The number of archive files that this process has open."""
 
     def shorten(self, id: ArchiveId, size_bytes: int) -> None:
-        """Cut the stored bytes, as a broken disk or a person would."""
+        """Cut the stored bytes, like a broken disk or a person."""
 
     def change(self, id: ArchiveId, content: bytes) -> None:
-        """Put other bytes in the place of the stored ones."""
+        """Replace the stored bytes by other ones."""
 
     def lose_sidecar(self, id: ArchiveId) -> None:
-        """Take the side-car away and leave the bytes."""
+        """Remove the side-car and leave the bytes."""
 
     def leave_sidecar(self, id: ArchiveId) -> None:
-        """Put a side-car where no archive is, as a crash while publishing would, if the store has such a moment."""
+        """Leave a side-car without an archive, like a crash while publishing, if the store can be in that state."""
 
     def put_foreign_things(self, profile: str) -> None:
-        """Put things that are no archives wherever they could be taken for some, also beside those of *profile*."""
+        """Put foreign files wherever they could be taken for archives, also beside those of *profile*."""
 
     def crash(self) -> None:
         """End the store as SIGKILL would, with writers and readers open, and open it again."""
@@ -56,7 +56,7 @@ class StoreDoor(Protocol):
 
 
 class MemoryDoor:
-    """Into a store that has no disk: what can only lie on one cannot be put there."""
+    """For a store without a disk: files that need a disk cannot be put there."""
 
     def __init__(self) -> None:
         self.store = MemoryArchiveStore()
@@ -81,7 +81,7 @@ class MemoryDoor:
         """Publishing in memory is one step."""
 
     def put_foreign_things(self, profile: str) -> None:
-        """There is no place for them."""
+        """A memory store has no place for them."""
 
     def crash(self) -> None:
         self.store = reopened(self.store)
@@ -91,7 +91,7 @@ class MemoryDoor:
 
 
 class FilesystemDoor:
-    """Into a store under *path*, by way of the disk."""
+    """For a store under *path*, through the disk."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -148,8 +148,8 @@ class FilesystemDoor:
         os.mkfifo(inside / "pipe.tar.gz")
 
     def crash(self) -> None:
-        # Putting /dev/null in the place of every descriptor ends what the kernel knows of them, the lock included, and
-        # leaves the numbers valid for the objects that still hold them.
+        # Replacing every descriptor by /dev/null releases the kernel's resources, the lock included, and leaves the
+        # numbers valid for the objects that still hold them.
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         for descriptor in self._descriptors(""):
             os.dup2(null, descriptor, inheritable=False)

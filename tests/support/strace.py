@@ -1,8 +1,8 @@
 """
-strace on a running server: what it asks of the kernel, and calls that fail or kill it.
+strace on a running server: its system calls, and calls that are made to fail or to kill it.
 
-Nothing of the server is replaced. strace counts calls for each thread, and one request is received in one thread; so
-``when=K`` is the K-th such call of the request that is made while strace is attached.
+The server itself is unchanged. strace counts calls per thread, and one thread receives one request; so ``when=K`` is
+the K-th such call of the request that runs while strace is attached.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.require import require
 
 
 class Running(Protocol):
-    """A process of ours, such as Popen has."""
+    """A child process, such as Popen has."""
 
     pid: int
 
@@ -32,7 +32,7 @@ class Running(Protocol):
 
 @contextmanager
 def attached(process: Running, log: Path, *options: str, kills: bool = False) -> Iterator[None]:
-    """strace on every thread of *process*, with *options*, writing to *log*; if it *kills*, until that is done."""
+    """Attach strace to every thread of *process*, with *options*, logging to *log*; if it *kills*, wait for that."""
     command = ["strace", "-f", "-y", "-o", str(log), *options, "-p", str(process.pid)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
         assert strace.stderr is not None
@@ -44,19 +44,19 @@ def attached(process: Running, log: Path, *options: str, kills: bool = False) ->
         finally:
             try:
                 if kills:
-                    process.wait(60)  # strace ends by itself; told to let go of threads that are dying, it may hang
+                    process.wait(60)  # strace ends by itself; it may hang when told to detach from dying threads
                 else:
                     strace.send_signal(signal.SIGINT)
                 strace.wait(10)
             except subprocess.TimeoutExpired:
-                strace.kill()  # who is traced is not seen to end while its tracer hangs
-                process.wait(10)  # as above: the injection killed it after all; anywhere else this is a failure
+                strace.kill()  # the end of a traced process is not visible while its tracer hangs
+                process.wait(10)  # as above: the injection killed it after all; otherwise this is a failure
             finally:
                 strace.kill()
 
 
 def require_strace(folder: Path) -> None:
-    """Go on where strace may attach to processes; *folder* takes a log."""
+    """Continue if strace may attach to processes; *folder* is for a log."""
     works = False
     if shutil.which("strace") is not None:
         with subprocess.Popen(["cat"], stdin=subprocess.PIPE, text=True) as cat:
@@ -75,7 +75,7 @@ class Call:
     """
     One system call as strace shows it: *arguments* and *result* are its text.
 
-    It *began* and *ended* at these lines of the log, which differ where another thread came between.
+    It *began* and *ended* at these lines of the log, which differ if another thread's call came in between.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Call:
 
     @property
     def path(self) -> str:
-        """The file it is about: that of its descriptor, or the last name given, below the directory given with it."""
+        """The file of the call: that of its descriptor, or the last name given, below the directory given with it."""
         if self.name in ("linkat", "renameat", "renameat2", "unlinkat", "mkdirat", "openat", "newfstatat"):
             directory, name = re.findall(r'<([^>]*)>, "([^"]*)"', self.arguments)[-1]
             return str(Path(directory, name))
@@ -109,7 +109,7 @@ _ENDED = re.compile(r"<\.\.\. \w+ resumed>(.*)\)\s+= (.+)")
 
 
 def calls(log: Path) -> list[Call]:
-    """Every call in *log*, in the order in which they ended; of a process that was killed, not its last."""
+    """Every call in *log*, in the order in which they ended, without the last call of a killed process."""
     begun: dict[str, tuple[str, str, int]] = {}
     found = []
     for number, line in enumerate(log.read_text(errors="replace").splitlines()):

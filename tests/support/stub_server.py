@@ -1,4 +1,4 @@
-"""An HTTP server that answers every request alike, with what a test decides, and remembers what it was asked."""
+"""An HTTP server that answers every request alike, as set by the test, and remembers the requests."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Answer:
 @define
 class StubServer:
     """
-    What it answers, *first* one after the other and then always *answer*; and the requests so far: their headers, and
-    their *lines*, such as ``GET /path?query``, with their *bodies*. A method in *silent* sets *is_waited_for* instead.
+    Its responses, *first* in order and then always *answer*; and the requests so far: their headers, and their *lines*,
+    such as ``GET /path?query``, with their *bodies*. A method in *silent* sets *is_waited_for* instead.
     """
 
     url: str
@@ -39,7 +39,7 @@ class StubServer:
 
 @contextmanager
 def stub_server(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[StubServer]:
-    """One on a free port of 127.0.0.1, over *tls* if that is given."""
+    """A server on a free port of 127.0.0.1, over *tls* if given."""
 
     is_over = threading.Event()
 

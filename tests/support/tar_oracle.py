@@ -1,8 +1,8 @@
 """
-Reading tars that GNU tar made, in the plainest way there is, and real directories in the same words.
+Reading tars made by GNU tar in the simplest way, and describing real directories in the same terms.
 
-Independent of the code under test: nothing of it is used but the values that the answers are made of. Knows what GNU
-tar writes in its gnu and posix formats and nothing else, holds everything in memory, and trusts what it reads.
+Independent of the code under test, except for the value classes of its results. It knows what GNU tar writes in its gnu
+and posix formats and nothing else, holds everything in memory, and trusts its input.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _text(field: bytes) -> bytes:
 
 
 def look_at(root: Path) -> dict[bytes, tuple[str, bytes]]:
-    """Every name below *root* -> its type, and its content, link target, or nothing. Sockets are not looked at."""
+    """Every name below *root* -> its type, and its content, link target, or nothing. Sockets are left out."""
     found: dict[bytes, tuple[str, bytes]] = {}
     top = os.fsencode(root)
     for directory, subdirectories, files in os.walk(top):

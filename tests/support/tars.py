@@ -1,7 +1,7 @@
 """
-Tars and gzips of every make for tests: by GNU tar, by `tarfile`, and by hand where no tool would write such a thing.
+Tars and gzips of every kind for tests: by GNU tar, by `tarfile`, and by hand if no tool would write them.
 
-Nothing here uses the code under test, so what it says about an archive is an independent opinion.
+Nothing here uses the code under test, so its view of an archive is an independent one.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def header(
 ) -> bytes:
     """
     One header block. *size* and *mtime* may be given as their raw 12 bytes; *patch* is written over the block at an
-    offset before the checksum is made.
+    offset before the checksum is computed.
     """
     block = bytearray(BLOCK)
     block[: len(name)] = name
@@ -92,7 +92,7 @@ def long_name(name: bytes, type: bytes = b"L") -> bytes:
 
 
 def sparse_gnu(content: bytes, extensions: int) -> bytes:
-    """A sparse member of old GNU make with so many extension headers behind its header."""
+    """A sparse member in old GNU format with that many extension headers after its header."""
     first = header(b"sparse", len(content), b"S", magic=GNU_MAGIC, patch=(482, b"\1" if extensions else b"\0"))
     more = b"".join(
         octal(0) * 42 + (b"\1" if number + 1 < extensions else b"\0") + bytes(7) for number in range(extensions)
@@ -114,7 +114,7 @@ def gzip_member(
     method: int = 8,
     level: int = 6,
 ) -> bytes:
-    """One gzip member with whatever fields and faults; *flags* are set in addition to those of the fields."""
+    """One gzip member with any fields and faults; *flags* are set in addition to those of the fields."""
     flags |= (extra is not None) * 4 | (name is not None) * 8 | (comment is not None) * 16 | header_crc * 2
     head = bytes((0x1F, 0x8B, method, flags)) + bytes(6)
     if extra is not None:
@@ -128,7 +128,7 @@ def gzip_member(
 
 
 def zeros_targz(unpacked_bytes: int, tar: bytes = b"") -> bytes:
-    """*tar* and then so many zero bytes, compressed a thousandfold, made without holding them."""
+    """*tar* followed by *unpacked_bytes* zero bytes, compressed a thousandfold, made without holding them."""
     deflate = zlib.compressobj(9, wbits=31)
     mebibyte = bytes(1 << 20)
     parts = [deflate.compress(tar)]
@@ -142,7 +142,7 @@ def zeros_targz(unpacked_bytes: int, tar: bytes = b"") -> bytes:
 
 
 def gnu_tar(*arguments: str | Path, stdin: bytes | None = None) -> bytes:
-    """What the system's tar prints. Fails if tar fails."""
+    """The output of the system's tar. Fails if tar fails."""
     environment = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
     done = subprocess.run(["tar", *arguments], input=stdin, capture_output=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
@@ -250,7 +250,7 @@ WHOLE: dict[str, tuple[int, bytes]] = {
     "dirt behind": (1, member() + END + b"\xff" * 1000),
     "end of odd length": (1, member() + bytes(BLOCK + 7)),
 }
-"""Tars that are whole: name -> (members, bytes)."""
+"""Whole tars: name -> (members, bytes)."""
 
 BROKEN: dict[str, bytes] = {
     "continued volume": member(content=b"x" * 600, type=b"M") + member() + END,
@@ -303,4 +303,4 @@ BROKEN: dict[str, bytes] = {
     "global pax size": pax({b"size": b"5"}, b"g") + member() + END,
     "sparse extension missing": sparse_gnu(b"", 3)[: 2 * BLOCK],
 }
-"""Tars that are not whole, none of them by way of gzip."""
+"""Tars that are not whole, in the tar itself and not in the gzip."""

@@ -1,4 +1,4 @@
-"""Directories for tests of dumps: written, copied, and told apart down to the nanosecond."""
+"""Directories for tests of dumps: written, copied, and compared to the nanosecond."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def described(folder: Path) -> dict[bytes, tuple[object, ...]]:
     """
     Everything below *folder* and itself: path -> type, mode, mtime in ns, content or link target, and hard links.
 
-    Hard links are told by the first path of their group.
+    Hard links are identified by the first path of their group.
     """
     found: dict[bytes, tuple[object, ...]] = {}
     groups: dict[int, bytes] = {}

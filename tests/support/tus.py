@@ -1,4 +1,4 @@
-"""Resumable uploads by hand: the requests that tests make of them, and what they look for afterwards."""
+"""Resumable uploads by hand: the requests of tests, and their checks afterwards."""
 
 from __future__ import annotations
 

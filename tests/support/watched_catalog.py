@@ -1,4 +1,4 @@
-"""An SQL catalog whose driver tells what it is asked to do, statement by statement and commit by commit."""
+"""An SQL catalog whose driver reports every statement and commit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def watched(file: Path, ran: Told = _nothing, busy_seconds: float = 60) -> Itera
     """
     The catalog in *file*, and a list that has an element for each of its commits.
 
-    *ran* is called after each of its statements, with its values, which may be those of one of many rows.
+    *ran* is called after each statement with its values; for several rows, with those of one of them.
     """
     commits: list[None] = []
 

@@ -1,4 +1,4 @@
-"""A GNU tar that may not read what permissions forbid, also where the tests run as root."""
+"""A GNU tar that cannot read what permissions forbid, even if the tests run as root."""
 
 from __future__ import annotations
 

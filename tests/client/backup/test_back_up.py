@@ -1,4 +1,4 @@
-"""Backing up by the tar of this machine to a server in memory: what is stored, what never is, and what comes next."""
+"""Backing up with the tar of this machine to a server in memory: what is stored, what never is, and what comes next."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def some_bytes(count: int, seed: int = 0) -> bytes:
 
 @define
 class Machine:
-    """A machine with one directory to back up. Nothing of one backup is left to the next but the server."""
+    """A machine with one directory to back up. Backups share no state except on the server."""
 
     server: MemoryServer
     home: Path
@@ -111,7 +111,7 @@ class Machine:
             return through(plan(), source, progress, notice)
 
     def restored(self, id: ArchiveId, into: Path) -> Path:
-        """What GNU tar makes of the path to *id*, in *into*."""
+        """The tree that GNU tar makes of the path to *id*, in *into*."""
         into.mkdir()
         for step in self.server.plan("laptop", id.name).steps:
             subprocess.run(
@@ -131,7 +131,7 @@ def machine(tmp_path: Path) -> Machine:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever happens, no snapshot file stays on the machine."""
+    """In all cases, no snapshot file stays on the machine."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
@@ -140,7 +140,7 @@ def _nothing_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def test_the_first_is_full_and_the_next_continue_it(machine: Machine, tmp_path: Path) -> None:
-    """Each says what it builds on, and every point restores to the tree as it was."""
+    """Each dump declares its parent, and every point restores to the original tree."""
     trees = {}
     first = machine.back_up()
     trees[first.archive.id] = described(machine.tree)
@@ -167,14 +167,14 @@ def test_the_first_is_full_and_the_next_continue_it(machine: Machine, tmp_path: 
 
 
 def test_members_begin_at_the_directorys_name(machine: Machine) -> None:
-    """As people expect who look into the archive with tar."""
+    """As users expect when they list the archive with tar."""
     done = machine.back_up()
     with tarfile.open(fileobj=io.BytesIO(machine.server.kept[done.archive.id].content)) as tar:
         assert "document/folder/b" in tar.getnames()
 
 
 def test_a_large_dump_survives_cuts(machine: Machine) -> None:
-    """It goes as a resumable upload, and every member of the gzip stands alone."""
+    """It is sent as a resumable upload, and every member of the gzip can be inflated alone."""
     write(machine.tree, {"noise": some_bytes(24 * MIB)})
     machine.server.cuts = [9 * MIB, 11 * MIB]
     done = machine.back_up()
@@ -187,7 +187,7 @@ def test_a_large_dump_survives_cuts(machine: Machine) -> None:
 
 
 def test_a_dump_that_did_not_arrive_is_never_built_on(machine: Machine, tmp_path: Path) -> None:
-    """The next one continues from what the server has, and holds what the lost one held."""
+    """The next dump continues from what the server has, and includes the files of the lost one."""
     machine.back_up()
     write(machine.tree, {"noise": some_bytes(24 * MIB)})
     machine.server.lost_from = 9 * MIB
@@ -202,7 +202,7 @@ def test_a_dump_that_did_not_arrive_is_never_built_on(machine: Machine, tmp_path
 
 
 def test_a_snapshot_file_that_did_not_arrive_leaves_the_archive_and_the_chain(machine: Machine, tmp_path: Path) -> None:
-    """It is told, and the dump after it continues from the one before."""
+    """The failure is reported, and the dump after it continues from the one before."""
     machine.back_up()
     write(machine.tree, {"a": b"2"})
     machine.server.refuse_snapshots = 9
@@ -218,7 +218,7 @@ def test_a_snapshot_file_that_did_not_arrive_leaves_the_archive_and_the_chain(ma
 
 
 def test_a_snapshot_file_that_is_another_is_not_used(machine: Machine) -> None:
-    """Building on it would make an archive that restores wrong."""
+    """Building on it would make an archive that restores wrongly."""
     done = machine.back_up()
     machine.server.snapshots[done.archive.id] += b"!"
     asked = machine.server.base("laptop", INC)
@@ -232,7 +232,7 @@ def test_a_snapshot_file_that_is_another_is_not_used(machine: Machine) -> None:
 
 @pytest.mark.parametrize("spooled", [False, True], ids=["straight", "spooled"])
 def test_a_damaged_snapshot_file_costs_no_night(machine: Machine, tmp_path: Path, spooled: bool) -> None:
-    """What it belongs to is passed over at once: the dump continues from the one before, and says so."""
+    """Its archive is passed over at once: the dump continues from the one before, and says so."""
     machine.spool = tmp_path / "spool" if spooled else None
     first = machine.back_up()
     write(machine.tree, {"a": b"2"})
@@ -252,7 +252,7 @@ def test_a_damaged_snapshot_file_costs_no_night(machine: Machine, tmp_path: Path
 def test_without_any_good_snapshot_file_the_dump_is_full(
     machine: Machine, tmp_path: Path, type: BackupType | None
 ) -> None:
-    """Also where the server does not know that what it gives out is of no use."""
+    """Even if the server does not know that its snapshot files are unusable."""
     for number in range(3):
         write(machine.tree, {"a": str(number).encode()})
         done = machine.back_up(INC)
@@ -267,7 +267,7 @@ def test_without_any_good_snapshot_file_the_dump_is_full(
 
 
 def test_what_was_excluded_and_changed_meanwhile_is_not_old(machine: Machine, tmp_path: Path) -> None:
-    """To tar it has not changed since the dump before; with a FULL it is there as it is."""
+    """tar would call it unchanged since the last dump; a FULL has its present contents."""
     write(machine.tree, {"disk.iso": b"first"})
     machine.back_up()
     machine.exclude = ("*.iso",)
@@ -288,7 +288,7 @@ def test_what_was_excluded_and_changed_meanwhile_is_not_old(machine: Machine, tm
 def test_a_dump_on_top_of_one_of_other_files_says_what_it_lacks(
     machine: Machine, tmp_path: Path, spooled: bool
 ) -> None:
-    """As do all on top of it, until there is a FULL; a DIFF on top of a FULL of the same files lacks nothing."""
+    """As do all later ones, until the next FULL; a DIFF on top of a FULL of the same files lacks nothing."""
     machine.spool = tmp_path / "spool" if spooled else None
     machine.back_up()
     machine.exclude = ("*.iso",)
@@ -316,7 +316,7 @@ def test_a_dump_on_top_of_one_of_other_files_says_what_it_lacks(
 
 
 def test_it_does_not_matter_where_a_pattern_stands_or_the_directory_lies(machine: Machine, tmp_path: Path) -> None:
-    """What is excluded counts, and what the directory is called; what stands in a file is looked at each time."""
+    """The set of patterns and the directory's name count; a file of patterns is read each time."""
     listed = tmp_path / "list"
     listed.write_text("*.iso\n\n*.tmp  \n")
     machine.exclude, machine.exclude_from = ("*.o",), (str(listed),)
@@ -336,7 +336,7 @@ def test_it_does_not_matter_where_a_pattern_stands_or_the_directory_lies(machine
 
 
 def test_what_an_older_client_did_not_remember_costs_no_full(machine: Machine) -> None:
-    """From the next dump on it is known."""
+    """It is known from the next dump on."""
     machine.back_up()
     for id, snapshot in machine.server.snapshots.items():
         machine.server.snapshots[id] = snapshot.partition(b"0\x000\x000\x000\x000\x00//tarkeep")[0]
@@ -348,7 +348,7 @@ def test_what_an_older_client_did_not_remember_costs_no_full(machine: Machine) -
 
 
 def test_a_list_of_patterns_that_cannot_be_read_is_told(machine: Machine, tmp_path: Path) -> None:
-    """Before anything is sent."""
+    """Before any byte is sent."""
     machine.exclude_from = (str(tmp_path / "nowhere"),)
     with pytest.raises(FolderUnusable, match="nowhere cannot be used: No such file"):
         machine.back_up()
@@ -356,7 +356,7 @@ def test_a_list_of_patterns_that_cannot_be_read_is_told(machine: Machine, tmp_pa
 
 
 def test_a_broken_chain_is_begun_anew(machine: Machine) -> None:
-    """auto makes a FULL when the newest archive turned out to be damaged."""
+    """`auto` makes a FULL after the newest archive turned out to be damaged."""
     machine.back_up()
     second = machine.back_up()
     assert second.archive.id.type is INC
@@ -366,7 +366,7 @@ def test_a_broken_chain_is_begun_anew(machine: Machine) -> None:
 
 
 def test_two_dumps_of_one_second_have_two_names(machine: Machine) -> None:
-    """The later one is called after the next second."""
+    """The later one is named after the next second."""
     names = []
     for _ in range(2):
         machine.now = START
@@ -376,7 +376,7 @@ def test_two_dumps_of_one_second_have_two_names(machine: Machine) -> None:
 
 
 def test_another_backup_in_between_is_noticed(machine: Machine) -> None:
-    """What was planned on top of an older archive is refused, and nothing of it stays."""
+    """A dump planned on top of an older archive is refused, and leaves nothing behind."""
     machine.back_up()
     retrying = Retrying(1, lambda _: None, lambda: 0.0)
     hasher = HashlibHasher()
@@ -398,7 +398,7 @@ def test_another_backup_in_between_is_noticed(machine: Machine) -> None:
 
 
 def fake_tar(folder: Path, script: str) -> GnuTar:
-    """A GNU tar that does what *script* says when it makes an archive."""
+    """A GNU tar that runs *script* when it makes an archive."""
     program = folder / "tar"
     program.write_text(f'#!/bin/sh\nif [ "$1" = --version ]; then exec tar --version; fi\n{script}\n')
     program.chmod(0o755)
@@ -410,7 +410,7 @@ def fake_tar(folder: Path, script: str) -> GnuTar:
 def test_a_tar_that_does_not_end_well_leaves_nothing(
     machine: Machine, tmp_path: Path, size: int, end: str, status: int
 ) -> None:
-    """Even where all of its output went out, and would be a whole tar: neither archive nor upload stay."""
+    """Even if all of its output was sent, and would be a whole tar: neither archive nor upload stay."""
     write(machine.tree, {"noise": some_bytes(size)})
     machine.dumper = fake_tar(tmp_path, f'tar "$@"; echo "tar: something broke" >&2; {end}')
 
@@ -423,7 +423,7 @@ def test_a_tar_that_does_not_end_well_leaves_nothing(
 
 
 def test_files_that_change_meanwhile_are_told(machine: Machine, tmp_path: Path) -> None:
-    """tar's exit 1 is no failure, and what tar said comes along."""
+    """tar's exit status 1 is no failure, and its messages are passed on."""
     machine.dumper = fake_tar(tmp_path, 'tar "$@"; echo "tar: ./x: file changed as we read it" >&2; exit 1')
     done = machine.back_up()
 
@@ -435,7 +435,7 @@ def test_files_that_change_meanwhile_are_told(machine: Machine, tmp_path: Path) 
 @pytest.mark.parametrize("size", [0, 24 * MIB], ids=["whole", "resumable"])
 @pytest.mark.parametrize("way", ["straight", "spool"])
 def test_a_backup_goes_on_over_what_cannot_be_read(machine: Machine, tmp_path: Path, size: int, way: str) -> None:
-    """It is stored with what could be, and the server keeps what is missing from it."""
+    """The readable files are stored, and the server records what is missing."""
     machine.spool = machine.home / "spool" if way == "spool" else None
     machine.dumper = GnuTar(weak_tar(tmp_path))
     write(machine.tree, {"noise": some_bytes(size), "secret": b"s", "\udcff\n": b"t"})
@@ -456,7 +456,7 @@ def test_a_backup_goes_on_over_what_cannot_be_read(machine: Machine, tmp_path: P
 
 
 def test_notes_wait_in_the_spool_with_their_dump(spooling: Machine, tmp_path: Path) -> None:
-    """What one run could not send, the next one sends with all that is to be said of it."""
+    """A dump that one run could not send is sent by the next one, with its notes."""
     spooling.dumper = GnuTar(weak_tar(tmp_path))
     write(spooling.tree, {"noise": some_bytes(4 * MIB), "secret": b"s"})
     (spooling.tree / "secret").chmod(0)
@@ -475,7 +475,7 @@ def test_notes_wait_in_the_spool_with_their_dump(spooling: Machine, tmp_path: Pa
 
 @pytest.mark.parametrize("size", [0, 24 * MIB], ids=["whole", "resumable"])
 def test_a_strict_backup_refuses_what_cannot_be_read(machine: Machine, tmp_path: Path, size: int) -> None:
-    """Nothing is stored then, and what could not be read is said first."""
+    """Nothing is stored, and the first message names what could not be read."""
     machine.strict = True
     machine.dumper = GnuTar(weak_tar(tmp_path))
     write(machine.tree, {"noise": some_bytes(size), "secret": b"s"})
@@ -487,7 +487,7 @@ def test_a_strict_backup_refuses_what_cannot_be_read(machine: Machine, tmp_path:
 
 
 def test_a_directory_that_cannot_be_read_at_all_is_no_backup(machine: Machine, tmp_path: Path) -> None:
-    """A dump of nothing is never stored as one of something."""
+    """An empty dump is never stored as a backup of the directory."""
     machine.dumper = GnuTar(weak_tar(tmp_path))
     machine.tree.chmod(0)
 
@@ -500,7 +500,7 @@ def test_a_directory_that_cannot_be_read_at_all_is_no_backup(machine: Machine, t
 @pytest.mark.parametrize("how", ["names alone", "no file", "no folder"])
 @pytest.mark.parametrize("before", [False, True], ids=["FULL", "INC"])
 def test_nor_is_one_of_which_no_file_can_be_read(machine: Machine, tmp_path: Path, how: str, *, before: bool) -> None:
-    """However that comes about; where others have not changed since, they are there, and it is stored."""
+    """For any cause; if other files are unchanged since the last dump, it is stored."""
     machine.dumper = GnuTar(weak_tar(tmp_path))
     shutil.rmtree(machine.tree)
     write(machine.tree, {"folder/a": b"a", "folder/b": b"b"})
@@ -535,7 +535,7 @@ def test_nor_is_one_of_which_no_file_can_be_read(machine: Machine, tmp_path: Pat
 )
 @pytest.mark.parametrize("way", ["straight", "spool"])
 def test_a_dump_beyond_what_the_server_takes_ends_there(machine: Machine, limits: Limits, said: str, way: str) -> None:
-    """It says after which byte, and what to set; neither archive nor upload nor spooled file stay."""
+    """The error names the limit and the setting; neither archive, upload nor spooled file stay."""
     machine.spool = machine.home / "spool" if way == "spool" else None
     machine.limits = limits
     write(machine.tree, {"noise": some_bytes(24 * MIB)})
@@ -547,7 +547,7 @@ def test_a_dump_beyond_what_the_server_takes_ends_there(machine: Machine, limits
 
 
 def test_what_a_dump_will_hold_is_foreseen_while_it_is_made(machine: Machine) -> None:
-    """By a second tar, which is gone with the first, also in the middle."""
+    """By a second tar, which ends with the first, even in the middle."""
     foreseen: queue.SimpleQueue[Estimate] = queue.SimpleQueue()
     source = DumpSource(str(machine.tree))
     with GnuTar().start(source, None, foreseen.put) as dump:
@@ -561,7 +561,7 @@ def test_what_a_dump_will_hold_is_foreseen_while_it_is_made(machine: Machine) ->
 
 
 def test_a_dump_can_be_looked_at_before(machine: Machine) -> None:
-    """What it would hold, without reading a file or leaving a trace."""
+    """A preview of its contents, without reading a file or leaving a trace."""
     source = DumpSource(str(machine.tree), exclude=("gone",))
     estimate = GnuTar().estimate(source, None)
 
@@ -590,14 +590,14 @@ def spooling(machine: Machine) -> Machine:
 
 
 def spooled(machine: Machine) -> list[str]:
-    """What lies in the spool."""
+    """The files in the spool."""
     if machine.spool is None:
         return []
     return sorted(file.name for file in machine.spool.rglob("*") if file.is_file() and file.name != "lock")
 
 
 def test_a_spool_is_empty_when_the_server_has_it(spooling: Machine, tmp_path: Path) -> None:
-    """The archive comes with the snapshot digests of both sides."""
+    """The archive is sent with the snapshot digests before and after."""
     spooling.back_up()
     write(spooling.tree, {"a": b"2"})
     done = spooling.back_up()
@@ -633,7 +633,7 @@ def test_what_could_not_be_sent_goes_on_with_the_next_run(spooling: Machine, tmp
 
 
 def test_what_the_server_would_not_continue_from_is_dropped(spooling: Machine) -> None:
-    """A dump that waited while another machine went on with the chain is of no use to anybody."""
+    """A waiting dump is useless after another machine has continued the chain."""
     spooling.back_up()
     write(spooling.tree, {"noise": some_bytes(8 * MIB)})
     spooling.server.lost_from = MIB
@@ -651,7 +651,7 @@ def test_what_the_server_would_not_continue_from_is_dropped(spooling: Machine) -
 
 
 def test_a_tar_that_fails_leaves_nothing_in_the_spool(spooling: Machine, tmp_path: Path) -> None:
-    """Nor does one that was cut off by a crash survive the next look."""
+    """A dump that a crash cut off does not survive the next look, either."""
     spooling.dumper = fake_tar(tmp_path, 'tar "$@"; exit 2')
     with pytest.raises(DumpFailed):
         spooling.back_up()
@@ -666,7 +666,7 @@ def test_a_tar_that_fails_leaves_nothing_in_the_spool(spooling: Machine, tmp_pat
 
 
 def test_a_spool_is_for_one_at_a_time(tmp_path: Path) -> None:
-    """A second backup of the same profile is told so; of another one it is not."""
+    """A second backup of the same profile is refused with that reason; one of another profile is not."""
     with SpoolFolder(tmp_path / "spool", "laptop"):
         with pytest.raises(FolderUnusable, match="another backup"):
             SpoolFolder(tmp_path / "spool", "laptop")
@@ -677,7 +677,7 @@ def test_a_spool_is_for_one_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_description_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """And nothing is removed for it."""
+    """No file is removed because of it."""
     with SpoolFolder(tmp_path / "spool", "laptop") as spool:
         id = ArchiveId("laptop", FULL, "full_1.tar.gz")
         archive = spool.write(id, [b"x"])

@@ -1,4 +1,4 @@
-"""Which type comes next: by age, by length, and full whenever there is nothing sound to continue from."""
+"""Which type comes next: by age, by length, and a FULL if no sound point can be continued."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def point(
     ],
 )
 def test_the_rule_decides_and_says_why(points: Sequence[StoredPoint], type: BackupType, words: str) -> None:
-    """FULL monthly, DIFF weekly, else INC; only what restores and has its snapshot file there can be continued."""
+    """FULL monthly, DIFF weekly, else INC; only restorable points with a stored snapshot file can be continued."""
     choice = choose_type(DumpRule(), points, NOW)
 
     assert choice.type is type
@@ -85,12 +85,12 @@ def test_periods_are_read(text: str, hours: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "30", "d", "0d", "-1d", "1.5d", "1y", "٣d", "1d 2h"])
 def test_what_is_no_period_is_refused(text: str) -> None:
-    """With what one looks like."""
+    """The error shows a valid example."""
     with pytest.raises(ValueError, match="12h, 30d or 2w"):
         parse_period(text)
 
 
 def test_a_chain_has_at_least_one_archive() -> None:
-    """A rule that could never be kept cannot be made."""
+    """A rule that can never be kept is refused."""
     with pytest.raises(InvalidSetting):
         DumpRule(max_chain=0)

@@ -1,4 +1,4 @@
-"""Pulling: no byte twice, and no file under an archive's name but with the archive's bytes."""
+"""Pulling: no byte twice, and a file gets an archive's name only with the archive's bytes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ARCHIVE = make_archive(content=CONTENT)
 
 @define
 class Receiver:
-    """A folder to pull into from a source in memory, by tries that follow each other at once."""
+    """A folder to pull into from a source in memory, retrying without pauses."""
 
     folder: Path
     source: MemorySource = field(factory=lambda: MemorySource({ARCHIVE.id: CONTENT}))
@@ -95,7 +95,7 @@ def flipped(content: bytes, at: int) -> bytes:
 
 
 def test_an_archive_arrives_and_is_known_from_then_on(receiver: Receiver) -> None:
-    """Under its name, without a part; its digest is remembered; every byte was told of once."""
+    """Under its name, without a part; its digest is remembered; progress covers every byte once."""
     assert receiver.pull().arrival is PullOutcome.PULLED
 
     assert receiver.place.read_bytes() == CONTENT
@@ -106,7 +106,7 @@ def test_an_archive_arrives_and_is_known_from_then_on(receiver: Receiver) -> Non
 
 
 def test_what_is_here_is_not_asked_for(receiver: Receiver) -> None:
-    """Found by its bytes, whoever put it there."""
+    """A local file is recognised by its bytes, whatever its origin."""
     receiver.lay(receiver.place, CONTENT)
 
     assert receiver.pull().arrival is PullOutcome.ALREADY_HERE
@@ -114,7 +114,7 @@ def test_what_is_here_is_not_asked_for(receiver: Receiver) -> None:
 
 
 def test_a_cut_costs_no_byte(receiver: Receiver) -> None:
-    """Each try goes on where the last one stopped, and one that moves nothing counts against the patience."""
+    """Each try continues where the last one stopped, and one without progress counts as a failure."""
     receiver.source.cuts_bytes = [2500, 0, 3000]
 
     assert receiver.pull(retries=2).arrival is PullOutcome.PULLED
@@ -124,7 +124,7 @@ def test_a_cut_costs_no_byte(receiver: Receiver) -> None:
 
 
 def test_patience_ends_when_nothing_moves(receiver: Receiver) -> None:
-    """What has arrived is kept for the next run, which reads it without calling it transferred."""
+    """The received bytes are kept for the next run, which reads them without counting them as transferred."""
     receiver.source.cuts_bytes = [2500, 0, 0, 0]
     with pytest.raises(ServerUnreachable):
         receiver.pull(retries=2)
@@ -140,7 +140,7 @@ def test_patience_ends_when_nothing_moves(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("kept", [1, 2500, len(CONTENT) - 1, len(CONTENT)])
 def test_a_flipped_bit_in_a_part_is_found(receiver: Receiver, kept: int) -> None:
-    """Then everything comes again, once, and the archive is right."""
+    """Everything is downloaded again, once, and the archive is right."""
     receiver.lay(receiver.part, flipped(CONTENT[:kept], kept // 2))
 
     assert receiver.pull().arrival is PullOutcome.PULLED
@@ -149,7 +149,7 @@ def test_a_flipped_bit_in_a_part_is_found(receiver: Receiver, kept: int) -> None
 
 
 def test_a_part_that_is_whole_is_published_without_a_byte(receiver: Receiver) -> None:
-    """As after a crash before the archive got its name."""
+    """As after a crash before the archive was given its name."""
     receiver.lay(receiver.part, CONTENT)
 
     assert receiver.pull().arrival is PullOutcome.PULLED
@@ -157,7 +157,7 @@ def test_a_part_that_is_whole_is_published_without_a_byte(receiver: Receiver) ->
 
 
 def test_a_part_longer_than_the_archive_is_dropped(receiver: Receiver) -> None:
-    """It is of something else."""
+    """It belongs to something else."""
     receiver.lay(receiver.part, CONTENT + b"more")
 
     assert receiver.pull().arrival is PullOutcome.PULLED
@@ -165,7 +165,7 @@ def test_a_part_longer_than_the_archive_is_dropped(receiver: Receiver) -> None:
 
 
 def test_a_server_that_ignores_ranges_sends_all_again(receiver: Receiver) -> None:
-    """And what it sends is not appended to what is here: one request is enough."""
+    """Its bytes are not appended to the local part: one request is enough."""
     receiver.lay(receiver.part, CONTENT[:2500])
     receiver.source.knows_ranges = False
 
@@ -175,7 +175,7 @@ def test_a_server_that_ignores_ranges_sends_all_again(receiver: Receiver) -> Non
 
 
 def test_bytes_that_end_early_are_asked_for_again(receiver: Receiver) -> None:
-    """An orderly end is no proof that all has come."""
+    """A clean end of the stream does not prove that all bytes arrived."""
     receiver.source.ends_bytes = [3000]
 
     assert receiver.pull().arrival is PullOutcome.PULLED
@@ -184,7 +184,7 @@ def test_bytes_that_end_early_are_asked_for_again(receiver: Receiver) -> None:
 
 
 def test_wrong_bytes_get_no_name(receiver: Receiver) -> None:
-    """They are told with both digests, also to the server, which is to look, and nothing of them is kept."""
+    """The error has both digests, the server is asked to check its copy, and no byte is kept."""
     receiver.source.contents[ARCHIVE.id] = flipped(CONTENT, 3)
     with pytest.raises(PulledBytesDiffer) as told:
         receiver.pull()
@@ -198,7 +198,7 @@ def test_wrong_bytes_get_no_name(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("more", [b"x", b"x" * 5 * BLOCK_BYTES])
 def test_more_bytes_than_announced_are_not_taken(receiver: Receiver, more: bytes) -> None:
-    """A server that does not stop fills no disk."""
+    """A server that never stops cannot fill the disk."""
     receiver.source.contents[ARCHIVE.id] = CONTENT + more
     with pytest.raises(PulledBytesDiffer):
         receiver.pull()
@@ -208,7 +208,7 @@ def test_more_bytes_than_announced_are_not_taken(receiver: Receiver, more: bytes
 
 
 def test_other_bytes_under_the_name_stay_unless_told_otherwise(receiver: Receiver) -> None:
-    """Nothing is even asked for; with replace they give way, at the end and not before."""
+    """Without *replace* no request is made; with it, the file is replaced at the end and not before."""
     receiver.lay(receiver.place, b"mine")
     with pytest.raises(LocalConflict):
         receiver.pull()
@@ -224,7 +224,7 @@ def test_other_bytes_under_the_name_stay_unless_told_otherwise(receiver: Receive
 
 
 def test_an_archive_removed_meanwhile_is_told(receiver: Receiver) -> None:
-    """And leaves nothing here."""
+    """No file is left here."""
     receiver.source.contents.clear()
     with pytest.raises(ArchiveNotFound):
         receiver.pull()
@@ -233,7 +233,7 @@ def test_an_archive_removed_meanwhile_is_told(receiver: Receiver) -> None:
 
 
 def test_two_pulls_at_once_do_not_mix(receiver: Receiver, tmp_path: Path) -> None:
-    """The second is told that there is a first, which ends as if it were alone."""
+    """The second is told about the first, which ends undisturbed."""
     refused: list[TarkeepError] = []
 
     def come_second() -> None:
@@ -250,7 +250,7 @@ def test_two_pulls_at_once_do_not_mix(receiver: Receiver, tmp_path: Path) -> Non
 
 
 def test_a_folder_that_is_a_file_is_told(receiver: Receiver) -> None:
-    """With its path."""
+    """The error names its path."""
     receiver.lay(receiver.folder / "FULL", b"")
 
     with pytest.raises(FolderUnusable, match="FULL"):
@@ -262,7 +262,7 @@ def test_a_folder_that_is_a_file_is_told(receiver: Receiver) -> None:
 
 @pytest.fixture
 def small_receiver(tmp_path: Path) -> Iterator[Receiver]:
-    """One whose disk holds a mebibyte."""
+    """A receiver whose disk holds one mebibyte."""
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = shutil.which("mount") is not None and (
@@ -276,7 +276,7 @@ def small_receiver(tmp_path: Path) -> Iterator[Receiver]:
 
 
 def test_what_cannot_fit_is_not_begun(small_receiver: Receiver) -> None:
-    """Better now than hours later; both sizes are told."""
+    """Better now than hours later; the error has both sizes."""
     with pytest.raises(LocalDiskFull) as told:
         small_receiver.pull(evolve(ARCHIVE, size_bytes=2 << 20))
 
@@ -286,7 +286,7 @@ def test_what_cannot_fit_is_not_begun(small_receiver: Receiver) -> None:
 
 
 def test_a_disk_that_fills_up_meanwhile_keeps_what_it_has(small_receiver: Receiver) -> None:
-    """The same command goes on once there is room."""
+    """The same command continues once there is room."""
     content = random.Random(8).randbytes(900 << 10)
     archive = make_archive(content=content)
     small_receiver.source.keep(archive.id, content)
@@ -310,7 +310,7 @@ HELD = [make_archive(name, type=type) for name in ("a.tar.gz", "b.tar.gz") for t
 
 
 def test_names_choose_with_and_without_a_type() -> None:
-    """A name alone means every type; what there is not is told, in the order asked and once."""
+    """A name alone selects every type; names without a match are reported once, in the given order."""
     chosen, missing = named(HELD, ["a.tar.gz", "INC/b.tar.gz", "FULL/c.tar.gz", "c.tar.gz", "c.tar.gz"])
 
     assert [str(archive.id) for archive in chosen] == [

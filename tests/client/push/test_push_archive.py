@@ -1,4 +1,4 @@
-"""Sending an archive of this machine to servers in memory, over lines that break and files that change."""
+"""Pushing an archive of this machine to servers in memory, over lines that break and with files that change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TAR = gzip.decompress(make_targz({"noise": os.urandom(5 * MIB)}))
 
 
 def archive_of(tar: bytes) -> bytes:
-    """A gzip in which every byte of the tar stands about where it stood there, so that equal tars begin equally."""
+    """A gzip that keeps every byte of the tar near its position, so that tars with equal beginnings stay alike."""
     return gzip.compress(tar, 0, mtime=0)
 
 
@@ -37,7 +37,7 @@ CONTENT = archive_of(TAR)
 
 @frozen
 class Sender:
-    """A machine that pushes the archive in *file*, remembering what it did in *memory*."""
+    """A machine that pushes the archive in *file*, and notes its progress in *memory*."""
 
     file: Path
     memory: ClientMemory
@@ -65,7 +65,7 @@ class Sender:
         return pushing(profile, archive, lambda position, _moved: at(position), lambda _error, _pause: None)
 
     def push_half(self, server: MemoryServer, *, proven_every_bytes: int = MIB) -> None:
-        """What a push leaves that is cut after 3 MiB."""
+        """Leave the state of a push that was cut after 3 MiB."""
         server.lost_from = 3 * MIB
         with pytest.raises(ServerUnreachable):
             self.push(server, proven_every_bytes=proven_every_bytes)
@@ -81,7 +81,7 @@ def sender(tmp_path: Path) -> Iterator[Sender]:
 
 
 def test_an_upload_that_has_expired_is_begun_anew(sender: Sender) -> None:
-    """The next push does not fail for it."""
+    """The next push does not fail because of it."""
     server = MemoryServer()
     sender.push_half(server)
     server.uploads.clear()
@@ -92,7 +92,7 @@ def test_an_upload_that_has_expired_is_begun_anew(sender: Sender) -> None:
 
 
 def test_an_upload_goes_on_at_the_server_where_it_was_begun(sender: Sender) -> None:
-    """And at no other, whatever the settings were then."""
+    """And on no other server, whatever the settings were then."""
     old, new = MemoryServer(shown_url="http://old"), MemoryServer(shown_url="http://new")
     sender.push_half(old)
 
@@ -106,7 +106,7 @@ def test_an_upload_goes_on_at_the_server_where_it_was_begun(sender: Sender) -> N
 
 
 def test_an_upload_of_one_profile_is_not_gone_on_with_for_another(sender: Sender) -> None:
-    """The same file under the same name is still another archive."""
+    """The same file under the same name is a different archive there."""
     server = MemoryServer()
     sender.push_half(server)
 
@@ -117,7 +117,7 @@ def test_an_upload_of_one_profile_is_not_gone_on_with_for_another(sender: Sender
 
 @pytest.mark.parametrize("how", ["touched", "moved", "copied"])
 def test_the_same_bytes_in_another_file_go_on(sender: Sender, tmp_path: Path, how: str) -> None:
-    """What was sent is known by its digest, not by where it lay."""
+    """Sent bytes are recognised by their digest, not by their path."""
     server = MemoryServer()
     sender.push_half(server)
     file = sender.file
@@ -135,7 +135,7 @@ def test_the_same_bytes_in_another_file_go_on(sender: Sender, tmp_path: Path, ho
 
 @pytest.mark.parametrize("place", [600, 2 * MIB, 3 * MIB + 5, 5 * MIB])
 def test_other_bytes_never_end_an_upload_of_these(sender: Sender, place: int) -> None:
-    """Not even where size, time and inode are the same; wherever they differ, what is stored is one version."""
+    """Not even if size, time and inode are the same; wherever they differ, one whole version is stored."""
     server = MemoryServer()
     sender.push_half(server)
     before = sender.file.stat()
@@ -149,11 +149,11 @@ def test_other_bytes_never_end_an_upload_of_these(sender: Sender, place: int) ->
 
     stored = sender.push(server)
     assert server.kept[stored.id].content == other
-    assert len(server.dropped) == (1 if place < 4 * MIB else 0)  # the fourth was noted and not sent
+    assert len(server.dropped) == (1 if place < 4 * MIB else 0)  # the fourth was noted but not sent
 
 
 def test_what_was_not_proven_is_believed_of_the_same_file_only(sender: Sender) -> None:
-    """A run that was killed may have sent more than it could note."""
+    """A killed run may have sent more than it had noted."""
     server = MemoryServer()
     sender.push_half(server, proven_every_bytes=100 * MIB)
     os.utime(sender.file, (1, 1))
@@ -169,7 +169,7 @@ def test_what_was_not_proven_is_believed_of_the_same_file_only(sender: Sender) -
 
 
 def test_a_file_that_changes_meanwhile_leaves_no_upload(sender: Sender) -> None:
-    """Nobody could go on with it; and it says so at once, however large the rest is."""
+    """It could never be continued; the error comes at once, however large the rest is."""
     server = MemoryServer()
     positions: list[int] = []
 

@@ -1,4 +1,4 @@
-"""Resumable uploads end: nothing of them stays, nobody is kept out by them, and where one stands is true."""
+"""Resumable uploads end: they leave nothing behind, keep no client out, and report true offsets."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def refused(uploads: Uploads, memory: InMemory) -> str:
 
 @pytest.mark.parametrize("end", [deleted, expired, refused])
 def test_what_led_to_no_archive_leaves_nothing_at_once(tmp_path: Path, end: Callable[[Uploads, InMemory], str]) -> None:
-    """Neither journal nor bytes; whoever asks within a minute is told that it is over, later that there is none."""
+    """Neither journal nor bytes; within a minute a client is told that it is over, later that it is unknown."""
     memory = InMemory(sessions=FilesystemUploadSessions.open(tmp_path))
     uploads = memory.tarkeep.uploads
 
@@ -90,7 +90,7 @@ def test_what_led_to_no_archive_leaves_nothing_at_once(tmp_path: Path, end: Call
 
 
 def test_what_has_ended_is_there_for_its_owner_alone(tarkeep: Tarkeep) -> None:
-    """That it was there is told to nobody else."""
+    """Other clients are never told that it existed."""
     id = begun(tarkeep.uploads, owner="mine")
     tarkeep.uploads.end(id)
 
@@ -100,7 +100,7 @@ def test_what_has_ended_is_there_for_its_owner_alone(tarkeep: Tarkeep) -> None:
 
 
 def test_what_is_stored_is_known_for_an_hour(memory: InMemory, tarkeep: Tarkeep) -> None:
-    """To whom the answer was lost; then it is forgotten, and the archive stays."""
+    """For a client that lost the answer; then it is forgotten, and the archive stays."""
     id = begun(tarkeep.uploads, sent=CONTENT)
     memory.clock.advance(timedelta(minutes=59))
     tarkeep.uploads.expire()
@@ -114,7 +114,7 @@ def test_what_is_stored_is_known_for_an_hour(memory: InMemory, tarkeep: Tarkeep)
 
 
 def test_a_journal_that_a_crash_left_of_an_end_is_gone_after_the_next_start(tmp_path: Path) -> None:
-    """Its end was written into it before it was removed."""
+    """The end was written into the journal before its removal."""
     sessions = FilesystemUploadSessions.open(tmp_path)
     memory = InMemory(sessions=sessions)
     id = begun(memory.tarkeep.uploads)
@@ -133,14 +133,14 @@ def test_a_journal_that_a_crash_left_of_an_end_is_gone_after_the_next_start(tmp_
 
 @pytest.fixture
 def few(tarkeep: Tarkeep) -> Uploads:
-    """Three of an address, three of a token, and five in all may be unfinished."""
+    """A limit of three uploads per address, three per token, and five in total."""
     begin = evolve(tarkeep.uploads.begin, max_open=5, max_open_per_client=3, max_open_per_token=3)
     return evolve(tarkeep.uploads, begin=begin)
 
 
 @pytest.mark.parametrize("owner", [None, "token"])
 def test_the_longest_untouched_gives_way_to_a_new_one(memory: InMemory, few: Uploads, owner: str | None) -> None:
-    """Of the same address or token; what it was told is why, and the others go on."""
+    """Among those of the same address or token; it reports the reason, and the others continue."""
     first, second, third = (begun(few, f"{number}.tar.gz", client="192.0.2.1", owner=owner) for number in range(3))
     other = begun(few, "other.tar.gz", client="192.0.2.9")
     memory.clock.advance(MINUTES)
@@ -154,7 +154,7 @@ def test_the_longest_untouched_gives_way_to_a_new_one(memory: InMemory, few: Upl
 
 
 def test_of_all_the_longest_untouched_gives_way(memory: InMemory, few: Uploads) -> None:
-    """When as many as the server takes are unfinished, whoever began them."""
+    """When the server's limit of unfinished uploads is reached, whatever client began them."""
     ids = [begun(few, f"{number}.tar.gz", client=f"192.0.2.{number}") for number in range(5)]
     memory.clock.advance(MINUTES)
 
@@ -166,7 +166,7 @@ def test_of_all_the_longest_untouched_gives_way(memory: InMemory, few: Uploads) 
 
 
 def test_who_is_between_two_requests_does_not_give_way(memory: InMemory, few: Uploads) -> None:
-    """Touched within a minute, or being sent for."""
+    """An upload that was touched within a minute, or has a request."""
     ids = [begun(few, f"{number}.tar.gz", client="192.0.2.1") for number in range(3)]
     with pytest.raises(TooManyUploads):
         begun(few, "new.tar.gz", client="192.0.2.1")
@@ -185,7 +185,7 @@ def test_who_is_between_two_requests_does_not_give_way(memory: InMemory, few: Up
 
 @define(eq=False)
 class UnsureCatalog(MemoryCatalog):
-    """Fails to confirm as often as *failures* says, and does it all the same where *has_effect*."""
+    """Fails to confirm *failures* times; if *has_effect*, it confirms all the same."""
 
     failures: int = 0
     has_effect: bool = False
@@ -217,7 +217,7 @@ def appended(uploads: Uploads, id: str) -> Upload:
 def test_an_upload_whose_confirmation_failed_is_told_to_be_stored(
     ask: Callable[[Uploads, str], Upload], same_name: SameName, is_taken: bool
 ) -> None:
-    """Its archive is there whole and its bytes have left staging, so that any other offset would be untrue."""
+    """Its archive is stored whole and its bytes have left staging, so any other offset would be untrue."""
     if is_taken and same_name is SameName.REJECT:
         return
     memory = InMemory(catalog=UnsureCatalog(), same_name=same_name)
@@ -240,7 +240,7 @@ def test_an_upload_whose_confirmation_failed_is_told_to_be_stored(
 
 
 def test_while_nobody_can_tell_nothing_untrue_is_told() -> None:
-    """The catalog still fails: that is the answer, not an offset."""
+    """While the catalog still fails, the answer is that error, not an offset."""
     memory = InMemory(catalog=UnsureCatalog())
     assert isinstance(memory.catalog, UnsureCatalog)
     memory.catalog.failures = 3
@@ -254,7 +254,7 @@ def test_while_nobody_can_tell_nothing_untrue_is_told() -> None:
 
 
 def test_an_upload_whose_bytes_were_lost_with_the_failure_is_over() -> None:
-    """An offset of bytes that are in neither place would never be gone on from."""
+    """An offset for bytes in neither place could never be continued."""
     memory = InMemory(catalog=UnsureCatalog())
     assert isinstance(memory.catalog, UnsureCatalog)
     memory.catalog.failures = 2

@@ -1,4 +1,4 @@
-"""Two accounts of a tree, and what differs between them."""
+"""Two accounts of a tree, and their differences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def here(
 
 
 def test_what_is_equal_differs_in_nothing() -> None:
-    """The size of a directory is its file system's business, and a hard link is what has the inode of its target."""
+    """The size of a directory depends on its file system, and a hard link has the inode of its target."""
     server = [
         there(b""),
         there(b"d", "directory", 0),
@@ -45,7 +45,7 @@ def test_what_is_equal_differs_in_nothing() -> None:
 
 
 def test_each_difference_is_told_once() -> None:
-    """Missing, more, another type, size, time, target, or a copy where a hard link was."""
+    """Missing, extra, another type, size, time or target, or a copy in place of a hard link."""
     server = [
         there(b"gone"),
         there(b"type", "symlink", link=b"x"),

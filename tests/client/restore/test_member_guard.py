@@ -1,4 +1,4 @@
-"""No member gets out of the directory: by its name, by a link, by another member's link, or by a rename."""
+"""No member leaves the directory: by its name, by a link, by another member's link, or by a rename."""
 
 from __future__ import annotations
 
@@ -79,14 +79,14 @@ def test_what_an_honest_dump_holds_is_let_through(members: Sequence[Member]) -> 
     ],
 )
 def test_what_would_be_written_elsewhere_is_named(members: Sequence[Member], objection: str) -> None:
-    """The last of the members is the one, in words that a terminal survives."""
+    """The last member is the offending one, named in characters that are safe for a terminal."""
     guard = MemberGuard()
 
     assert [guard.objection(each) for each in members] == [None] * (len(members) - 1) + [objection]
 
 
 def test_links_that_are_there_already_are_no_way_either() -> None:
-    """Those of the directory that is restored into; and the archive at hand may put none where it has directories."""
+    """Links of the target directory count; and the current archive may put no link where it has a directory."""
     guard = MemberGuard([b"here/link"])
 
     assert guard.objection(member(b"here/other/x")) is None

@@ -38,7 +38,7 @@ from tests.support.trees import described, write
 
 @define
 class Chain:
-    """Dumps of the folder ``document`` in *home*, made by GNU tar the way a script would."""
+    """Dumps of the folder ``document`` in *home*, made by GNU tar as a script would make them."""
 
     home: Path
     archives: list[LocalArchive] = field(factory=list)
@@ -79,7 +79,7 @@ def into(tmp_path: Path) -> Path:
 
 @frozen
 class InFile:
-    """An archive that has come, and lies in a file."""
+    """A pulled archive in a file."""
 
     archive: LocalArchive
 
@@ -99,11 +99,11 @@ class InFile:
         yield Path(self.archive.path).read_bytes()
 
     def close(self) -> None:
-        """It was never open."""
+        """The file is never kept open."""
 
 
 def extract(plan: RestorePlan, archives: list[LocalArchive], into: Path, program: str = "tar") -> list[str]:
-    """What *plan* is carried out with; the labels of the archives in the order in which they were begun."""
+    """Carry out *plan*. Returns the labels of the archives in the order of extraction."""
     held, begun = [InFile(archive) for archive in archives], list[str]()
     run = ExtractPlan(TarMembers(), GnuTar(program), HashlibHasher())
     run.look(held, lambda *_reached: None)
@@ -113,7 +113,7 @@ def extract(plan: RestorePlan, archives: list[LocalArchive], into: Path, program
 
 @pytest.mark.parametrize("format", ["gnu", "posix"])
 def test_a_chain_gives_the_tree_as_it_was(chain: Chain, into: Path, format: str) -> None:
-    """Deleted and renamed names, modes, times, links of both kinds, names that are no text."""
+    """Deleted and renamed names, modes, times, links of both kinds, and names that are not text."""
     chain.dump(f"--format={format}")
     write(chain.tree, {"folder/gone": None, "a": b"changed"})
     (chain.tree / "folder").rename(chain.tree / "renamed")
@@ -126,7 +126,7 @@ def test_a_chain_gives_the_tree_as_it_was(chain: Chain, into: Path, format: str)
     told = extract(chain.plan(), chain.archives, into)
 
     expected, found = described(chain.tree), described(into / "document")
-    if format == "gnu":  # which keeps whole seconds only
+    if format == "gnu":  # the format has whole seconds only
         expected = {name: (*each[:2], 0, *each[3:]) for name, each in expected.items()}
         found = {name: (*each[:2], 0, *each[3:]) for name, each in found.items()}
     assert found == expected
@@ -134,7 +134,7 @@ def test_a_chain_gives_the_tree_as_it_was(chain: Chain, into: Path, format: str)
 
 
 def test_plain_archives_are_laid_over_each_other(chain: Chain, into: Path) -> None:
-    """What was deleted comes back, which is why it is called an overlay."""
+    """Deleted files come back, which is why it is called an overlay."""
     chain.dump(incremental=False)
     write(chain.tree, {"folder/gone": None, "a": b"changed"})
     chain.dump(incremental=False)
@@ -145,7 +145,7 @@ def test_plain_archives_are_laid_over_each_other(chain: Chain, into: Path) -> No
 
 
 def hostile(folder: Path, *members: tuple[str, bytes, str]) -> LocalArchive:
-    """An archive with *members*: name, type, link target."""
+    """An archive with *members*: name, content, link target."""
     file = folder / "full_hostile.tar.gz"
     with tarfile.open(file, "w:gz") as tar:
         for name, type, link in members:
@@ -169,7 +169,7 @@ def hostile(folder: Path, *members: tuple[str, bytes, str]) -> LocalArchive:
 def test_what_would_be_written_elsewhere_stops_all(
     chain: Chain, into: Path, members: list[tuple[str, bytes, str]], place: str
 ) -> None:
-    """Before anything is extracted, and wherever in the chain it is."""
+    """Before anything is extracted, in any archive of the chain."""
     bad = hostile(chain.home, *members)
     chain.archives = [bad] if place == "first" else [chain.dump(), bad]
 
@@ -192,7 +192,7 @@ def test_a_link_of_one_archive_is_no_way_out_for_the_next(chain: Chain, into: Pa
 
 
 def test_a_damaged_archive_stops_all(chain: Chain, into: Path) -> None:
-    """Nothing of the good one before it is extracted."""
+    """No member of the good archive before it is extracted."""
     chain.dump()
     bad = chain.dump()
     content = Path(bad.path).read_bytes()
@@ -204,7 +204,7 @@ def test_a_damaged_archive_stops_all(chain: Chain, into: Path) -> None:
 
 
 def test_the_first_error_of_tar_ends_it(chain: Chain, into: Path, tmp_path: Path) -> None:
-    """What comes later would be built on sand."""
+    """Later archives would build on a broken tree."""
     chain.dump()
     chain.dump()
     program = tmp_path / "tar"
@@ -220,7 +220,7 @@ def test_the_first_error_of_tar_ends_it(chain: Chain, into: Path, tmp_path: Path
 
 
 def test_a_plan_whose_archives_are_gone_is_no_plan() -> None:
-    """Removed between the two questions, or stored anew with other bytes."""
+    """They were removed in between, or stored anew with other bytes."""
 
     @define(eq=False)
     class Forgetful(MemoryServer):
@@ -240,7 +240,7 @@ def test_a_plan_whose_archives_are_gone_is_no_plan() -> None:
 
 @frozen
 class Stream:
-    """What a server sends, which *ends* well or by an error."""
+    """The stream of a server, which *ends* well or with an error."""
 
     content: bytes
     error: Exception | None = None
@@ -261,7 +261,7 @@ class Stream:
 
 @define(eq=False)
 class Sender(MemoryServer):
-    """A server that sends *stream* whatever is asked for."""
+    """A server that sends *stream* for every request."""
 
     stream: Stream = Stream(b"")
 
@@ -296,7 +296,7 @@ def restore_path(into: Path) -> Callable[[Stream], int]:
 
 
 def test_one_path_comes_as_one_tar(restore_path: Callable[[Stream], int], into: Path) -> None:
-    """Extracted while it arrives."""
+    """It is extracted while it arrives."""
     content = tar_of(("document/a", tarfile.REGTYPE, "", b"hello" * 1000))
 
     assert restore_path(Stream(content)) == len(content)
@@ -304,7 +304,7 @@ def test_one_path_comes_as_one_tar(restore_path: Callable[[Stream], int], into: 
 
 
 def test_a_stream_that_breaks_is_no_success(restore_path: Callable[[Stream], int]) -> None:
-    """Even where tar has seen a whole file."""
+    """Even after tar has seen a whole file."""
     content = tar_of(("document/a", tarfile.REGTYPE, "", b"hello"))
     with pytest.raises(ServerUnreachable):
         restore_path(Stream(content[:1024], ServerUnreachable("here", "the line broke")))
@@ -319,7 +319,7 @@ def test_a_stream_is_looked_at_before_tar_gets_it(restore_path: Callable[[Stream
 
 
 def test_the_bytes_of_one_file_come_alone() -> None:
-    """Whatever folders stand before it; what is no file says what it is."""
+    """After any number of folders; for anything but a file, the error says what it is."""
     content = tar_of(
         ("document", tarfile.DIRTYPE, "", b""),
         ("document/a", tarfile.REGTYPE, "", b"hello" * 1000),

@@ -1,4 +1,4 @@
-"""Whether a restore that was cut goes on, and from which archive."""
+"""Whether an interrupted restore continues, and at which archive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CUT = Begun("1:2", STEPS, 1)
 
 @given(st.text(), st.lists(st.text()), st.integers(0, 100))
 def test_a_note_is_read_as_it_was_written(target: str, steps: list[str], step: int) -> None:
-    """Whatever the steps are called."""
+    """With any names of steps."""
     begun = Begun(target, tuple(steps), step)
     assert read_begun(begun.written()) == begun
 
@@ -36,12 +36,12 @@ def test_a_note_is_read_as_it_was_written(target: str, steps: list[str], step: i
     ],
 )
 def test_what_is_no_note_says_nothing(note: bytes | None) -> None:
-    """Then nothing was begun, and a directory that holds something is refused as ever."""
+    """Then no restore was begun, and a directory with contents is refused as usual."""
     assert read_begun(note) is None
 
 
 def test_it_goes_on_with_the_archive_at_which_it_was_cut() -> None:
-    """Unless something else is restored by now, or directories were renamed in it: some of them may have been."""
+    """Unless the plan has changed, or the archive renames directories: some may be renamed already."""
     assert goes_on_at(CUT, STEPS, [True, False, True]) == 1
     assert goes_on_at(CUT, STEPS, [False, True, False]) is None
     assert goes_on_at(CUT, (*STEPS, "exact d"), [False] * 4) is None
@@ -51,7 +51,7 @@ def test_it_goes_on_with_the_archive_at_which_it_was_cut() -> None:
 
 
 def test_what_no_archive_has_put_there_is_a_stranger() -> None:
-    """It is not to be removed."""
+    """It must not be removed."""
     trail = [b"S\0Pdocument/\0Pdocument/a\0S", b"\0P./document/sub/b\0S\0Plater\0Pdocument/c"]
     ours = [b"document", b"document/a", b"document/sub", b"document/sub/b"]
 
@@ -67,7 +67,7 @@ def test_what_no_archive_has_put_there_is_a_stranger() -> None:
 
 
 def test_what_a_rename_has_moved_is_none() -> None:
-    """Wherever it was cut: before, behind, or while names changed places, under tar's temporary name."""
+    """Before or after the rename, or while names change places, under tar's temporary name."""
     first = b"S\0Pd/one/a\0Pd/two/b\0S\0Pd\0Ad\0Od/one\0N\0Od/two\0Nd/one\0O\0Nd/two\0"
     for left in (
         [b"d/one/a", b"d/two/b"],
@@ -91,7 +91,7 @@ def test_what_a_rename_has_moved_is_none() -> None:
 def test_nothing_that_any_order_of_renames_may_leave_is_a_stranger(
     paths: list[bytes], renames: list[tuple[bytes, bytes]], block_bytes: int
 ) -> None:
-    """By the plain rule on a set of paths; and blocks end anywhere."""
+    """By a plain rule on a set of paths; and blocks end anywhere."""
     trail = b"S\0" + b"".join(b"P%b\0" % path for path in paths)
     trail += b"".join(b"O%b\0N%b\0" % rename for rename in renames)
     left = {b"/".join(path.split(b"/")[:depth]) for path in paths for depth in range(1, 4)}

@@ -27,7 +27,7 @@ INHERITED = settings(
 
 
 class SourceDoor(Protocol):
-    """A source of archives, and how they come and go there without its being asked. *profile* is for one test alone."""
+    """A source of archives, with back doors to change what it stores. *profile* belongs to one test."""
 
     @property
     def source(self) -> ArchiveSource: ...
@@ -36,13 +36,13 @@ class SourceDoor(Protocol):
     def profile(self) -> str: ...
 
     def lay(self, id: ArchiveId, content: bytes) -> BackupArchive:
-        """Have *content* be stored."""
+        """Store *content*."""
 
     def is_doubted(self, archive: BackupArchive) -> bool:
-        """Whether somebody has seen to it that *archive* is not given out as if nothing were wrong."""
+        """Whether *archive* is no longer given out as if it were whole."""
 
     def harm(self, archive: BackupArchive) -> None:
-        """Have what is stored of *archive* be other bytes, which nobody has noticed yet."""
+        """Replace the stored bytes of *archive*, unnoticed."""
 
 
 def full(profile: str, name: str = "full_2026-11-20.tar.gz") -> ArchiveId:
@@ -53,14 +53,14 @@ class ArchiveSourceContract:
     """A subclass gives the fixture *door*."""
 
     def test_its_address_is_for_people(self, door: SourceDoor) -> None:
-        """One line, without a login."""
+        """It is one line, without a login."""
         assert door.source.shown_url.isprintable()
         assert "@" not in door.source.shown_url
 
     @INHERITED
     @given(st.integers(0, len(LARGE) - 1) | st.sampled_from([0, 1, MIB, len(LARGE) - 1]))
     def test_bytes_come_from_wherever_they_are_wanted(self, door: SourceDoor, start: int) -> None:
-        """Or from the first, which is told; in blocks of at most a mebibyte."""
+        """Or from the first byte, as `start_bytes` then says; in blocks of at most 1 MiB."""
         archive = door.lay(full(door.profile), LARGE)
         with door.source.read(archive, start) as download:
             assert download.start_bytes in (0, start)
@@ -69,7 +69,7 @@ class ArchiveSourceContract:
             assert max(map(len, blocks)) <= MIB
 
     def test_what_is_not_stored_is_not_found(self, door: SourceDoor) -> None:
-        """Nor is anything given out for bytes that are not what is stored under that name."""
+        """Nor are other bytes given out for an archive that was replaced under its name."""
         archive = door.lay(full(door.profile), make_targz())
         absent = evolve(archive, id=full(door.profile, "none.tar.gz"))
         for other in (absent, evolve(archive, digests=digests_of(b"other"))):
@@ -78,7 +78,7 @@ class ArchiveSourceContract:
                     door.source.read(other, start)
 
     def test_leaving_a_download_ends_it(self, door: SourceDoor) -> None:
-        """After a block, or none; the next one is whole."""
+        """After one block, or none; the next download is whole."""
         archive = door.lay(full(door.profile), LARGE)
         with door.source.read(archive):
             pass
@@ -88,7 +88,7 @@ class ArchiveSourceContract:
             assert b"".join(download) == LARGE
 
     def test_several_threads_read_at_once(self, door: SourceDoor) -> None:
-        """Each what it asked for."""
+        """Each gets what it requested."""
         contents = {f"{number}.tar.gz": make_targz({"number": b"%d" % number * 70_000}) for number in range(8)}
         archives = {name: door.lay(full(door.profile, name), content) for name, content in contents.items()}
 
@@ -100,7 +100,7 @@ class ArchiveSourceContract:
             assert list(threads.map(read, [*contents] * 3)) == [*contents.values()] * 3
 
     def test_it_is_told_of_what_is_not_what_it_should_be(self, door: SourceDoor) -> None:
-        """And knows from then on, where that is so."""
+        """If its copy is damaged, it knows from then on."""
         archive = door.lay(full(door.profile), LARGE)
         door.harm(archive)
         assert not door.is_doubted(archive)

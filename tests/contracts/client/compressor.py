@@ -18,7 +18,7 @@ blocks_of_any_kind = st.lists(st.binary(max_size=300), max_size=30)
 
 
 def members(packed: bytes) -> Iterator[bytes]:
-    """What each gzip member of *packed* holds, the last as far as it has come."""
+    """The content of each gzip member of *packed*, the last one as far as it goes."""
     while packed:
         engine = zlib.decompressobj(wbits=31)
         yield engine.decompress(packed)
@@ -31,14 +31,14 @@ class CompressorContract:
     @INHERITED
     @given(blocks_of_any_kind)
     def test_what_comes_out_is_what_went_in(self, compress: Compressor, blocks: list[bytes]) -> None:
-        """However it is cut; a gzip that everybody reads."""
+        """For any cut; as a gzip that every tool reads."""
         packed = b"".join(compress(iter(blocks)))
         assert gzip.decompress(packed) == b"".join(blocks)
 
     @INHERITED
     @given(blocks_of_any_kind, st.binary(min_size=1, max_size=300))
     def test_a_source_that_breaks_has_no_end(self, compress: Compressor, blocks: list[bytes], last: bytes) -> None:
-        """What it raises comes through, and the last of what it gave never comes out, whole as it may look."""
+        """Its error passes through, and its last bytes never come out, however whole they look."""
 
         def breaking() -> Iterator[bytes]:
             yield from blocks
@@ -53,7 +53,7 @@ class CompressorContract:
         assert len(got) < len(given)
 
     def test_nothing_is_read_before_something_is_wanted(self, compress: Compressor) -> None:
-        """And no more once nobody wants it."""
+        """And reading stops when the reader stops."""
         read: list[int] = []
 
         def endless() -> Iterator[bytes]:

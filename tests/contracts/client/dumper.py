@@ -1,4 +1,4 @@
-"""What every `Dumper` and its `RunningDump` promise. What a dump holds is told by the system's GNU tar."""
+"""What every `Dumper` and its `RunningDump` promise. The system's GNU tar tells what a dump holds."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def names(tar: bytes) -> list[str]:
 
 class DumperContract:
     """
-    A subclass gives the fixtures *dumper*, *unusable*: one whose program is not what it should be, and *weak*: one that
-    may not read what permissions forbid.
+    A subclass gives the fixtures *dumper*, *unusable*: one whose program is not the expected one, and *weak*: one that
+    cannot read what permissions forbid.
     """
 
     @pytest.fixture
@@ -50,13 +50,13 @@ class DumperContract:
         return DumpSource(str(tmp_path / "document"))
 
     def test_it_is_seen_whether_it_can_dump(self, dumper: Dumper, unusable: Dumper) -> None:
-        """Before anything is begun."""
+        """Before a dump begins."""
         dumper.check()
         with pytest.raises(TarUnusable):
             unusable.check()
 
     def test_what_will_be_run_can_be_shown(self, dumper: Dumper, source: DumpSource) -> None:
-        """With every choice, and a word where the snapshot file will be."""
+        """With every option, and a placeholder for the snapshot file."""
         plain = dumper.command(source)
         chosen = dumper.command(
             evolve(source, exclude=("*.tmp",), exclude_from=("/list",), one_file_system=True, sparse=True)
@@ -69,7 +69,7 @@ class DumperContract:
     def test_every_dump_restores_on_top_of_those_before(
         self, dumper: Dumper, tmp_path_factory: pytest.TempPathFactory, days: list[list[Step]]
     ) -> None:
-        """GNU tar makes of them the directory as it was at the last; and no block is longer than a mebibyte."""
+        """GNU tar restores the directory as it was at the last dump; and no block is longer than 1 MiB."""
         history = History(tmp_path_factory.mktemp("history"))
         snapshot: bytes | None = None
         archives: list[Path] = []
@@ -85,7 +85,7 @@ class DumperContract:
             assert history.restored(archives) == history.live()
 
     def test_changes_are_counted(self, dumper: Dumper, source: DumpSource, tmp_path: Path) -> None:
-        """By what the dump before had; and one after another continues from where it ended."""
+        """Relative to the dump before; each dump continues from the end of the one before."""
         _, full = dumped(dumper, source)
         assert full.changes == Changes(new=3, changed=0, unchanged=0, deleted=0)
         assert (full.is_clean, full.unreadable) == (True, ())
@@ -103,7 +103,7 @@ class DumperContract:
         assert names(content) == ["document", "document/a"]
 
     def test_what_was_chosen_is_remembered(self, dumper: Dumper, source: DumpSource, tmp_path: Path) -> None:
-        """With the snapshot file, which says nothing of it where another tar left it."""
+        """With the snapshot file; for one left by another tar, nothing is known."""
         (tmp_path / "list").write_text("c.tmp\n*.o  \n\n")
         chosen = evolve(source, exclude=("*.tmp",), exclude_from=(str(tmp_path / "list"),), xattrs=True)
         selection = dumper.selection(chosen)
@@ -120,14 +120,14 @@ class DumperContract:
             assert dumper.selection_of(foreign) is None
 
     def test_a_list_of_patterns_that_cannot_be_read_is_told(self, dumper: Dumper, source: DumpSource) -> None:
-        """Nothing is dumped that was to be left out."""
+        """No dump is made, so that no excluded file is archived."""
         with pytest.raises(FolderUnusable, match="/nowhere"):
             dumper.selection(evolve(source, exclude_from=("/nowhere",)))
         with pytest.raises(FolderUnusable, match="/nowhere"):
             dumper.start(evolve(source, exclude_from=("/nowhere",)), None)
 
     def test_it_is_told_what_would_be_in_a_full_one(self, dumper: Dumper, source: DumpSource, tmp_path: Path) -> None:
-        """Of some paths: those that are there and are not excluded, whatever they are called."""
+        """Of given paths, those that exist and are not excluded, with any names."""
         odd = [b"document/\xff\n", b"document/-f", b"document/back\\slash", b"document/*"]
         for path in odd:
             Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + path)).touch()
@@ -138,7 +138,7 @@ class DumperContract:
         assert dumper.archivable(source, ()) == ()
 
     def test_it_is_told_what_a_dump_would_hold(self, dumper: Dumper, source: DumpSource, tmp_path: Path) -> None:
-        """Members, and bytes that are no fewer than those of the files and not far from them."""
+        """The members, and a size that is at least that of the files and not much more."""
         estimate = dumper.estimate(source, None)
         assert estimate.members == 5
         assert 3_000_002 <= estimate.size_bytes <= 3_100_000
@@ -149,7 +149,7 @@ class DumperContract:
         assert later.size_bytes < 100_000
 
     def test_whoever_wants_to_know_is_told_meanwhile(self, dumper: Dumper, source: DumpSource) -> None:
-        """By another thread, what an estimate says."""
+        """From another thread, with the same result as an estimate."""
         told = threading.Event()
         found: list[Estimate] = []
 
@@ -165,7 +165,7 @@ class DumperContract:
         assert len(names(content)) == 5
 
     def test_a_directory_that_is_gone_is_no_dump(self, dumper: Dumper, tmp_path: Path) -> None:
-        """Nor an estimate; nor can it be found out what would be in one."""
+        """Nor an estimate; nor can its contents be determined."""
         gone = DumpSource(str(tmp_path / "gone"))
         with pytest.raises(DumpFailed, match="No such file"):
             dumped(dumper, gone)
@@ -173,7 +173,7 @@ class DumperContract:
             dumper.estimate(gone, None)
 
     def test_over_single_files_that_cannot_be_read_it_goes_on(self, weak: Dumper, tmp_path: Path) -> None:
-        """They are told, missing, and tried again by the next one; where none can be read it is no dump."""
+        """They are reported, missing, and tried again by the next dump; if no file can be read, the dump fails."""
         write(tmp_path / "document", {"open": b"open", "closed": b"closed"})
         (tmp_path / "document" / "closed").chmod(0)
         source = DumpSource(str(tmp_path / "document"))
@@ -194,7 +194,7 @@ class DumperContract:
     def test_leaving_it_ends_it(
         self, dumper: Dumper, source: DumpSource, blocks: int | None, temporary: Path, tmp_path: Path
     ) -> None:
-        """Whatever it is at: nothing runs any more, and nothing lies about."""
+        """At any moment: no process keeps running, and no file stays."""
         (tmp_path / "document" / "large").write_bytes(bytes(20 << 20))  # more than a pipe holds
         before = children()
         with dumper.start(source, None, lambda _: None) as dump:

@@ -34,10 +34,10 @@ def extract(
 
 
 class ExtractorContract:
-    """A subclass gives the fixtures *extractor*, and *unusable*: one whose program is not what it should be."""
+    """A subclass gives the fixtures *extractor*, and *unusable*: one whose program is not the expected one."""
 
     def test_it_is_seen_whether_it_can_extract(self, extractor: Extractor, unusable: Extractor) -> None:
-        """Before anything is begun."""
+        """Before extracting begins."""
         extractor.check()
         with pytest.raises(TarUnusable):
             unusable.check()
@@ -54,7 +54,7 @@ class ExtractorContract:
         files: dict[str, bytes],
         block_bytes: int,
     ) -> None:
-        """With modes and times, whatever the names are, and however it comes."""
+        """With modes and times, for any names, and for any cut of the blocks."""
         place = tmp_path_factory.mktemp("tree")
         write(place / "from", {**files, "folder/odd": b"odd"})
         (place / "from" / "folder" / "odd").chmod(0o6751)
@@ -68,7 +68,7 @@ class ExtractorContract:
         assert described(place / "to") == described(place / "from")
 
     def test_what_an_incremental_one_says_was_removed_goes(self, extractor: Extractor, tmp_path: Path) -> None:
-        """And nothing goes where it is not taken as one."""
+        """And no file is removed unless *incremental* is set."""
         tree = tmp_path / "tree"
         write(tree, {"kept": b"kept", "gone": b"gone", "folder/gone": b"gone"})
         dumping = ("--create", f"--listed-incremental={tmp_path / 'snapshot'}", f"--directory={tmp_path}", "tree")
@@ -85,7 +85,7 @@ class ExtractorContract:
             assert names == {"kept", "folder", "new"} | left
 
     def test_what_the_source_raises_comes_through(self, extractor: Extractor, tmp_path: Path) -> None:
-        """And whatever was extracting has ended by then."""
+        """And the extracting process has ended by then."""
 
         def broken() -> Iterator[bytes]:
             yield make_tar({"a": b"a" * 5000})[:2048]
@@ -100,24 +100,24 @@ class ExtractorContract:
         "tar", [b"This is no tar. " * 100, make_tar({"a": b"a" * 5000})[:2048], header(sum_error=1) + END]
     )
     def test_what_cannot_be_extracted_is_told(self, extractor: Extractor, tmp_path: Path, tar: bytes) -> None:
-        """By the name it was given, with what was said of it."""
+        """With the given name, and tar's messages."""
         with pytest.raises(ExtractFailed) as caught:
             extract(extractor, iter([tar]), tmp_path / "into")
         assert caught.value.what == "FULL/a.tar.gz"
         assert caught.value.messages
 
     def test_a_source_may_be_longer_than_what_is_read_of_it(self, extractor: Extractor, tmp_path: Path) -> None:
-        """Whatever stands behind the end of a tar does not count."""
+        """Bytes behind the end of a tar are ignored."""
         extract(extractor, iter([make_tar({"a": b"a"}), *[bytes(1 << 20)] * 3]), tmp_path / "into")
         assert (tmp_path / "into" / "a").read_bytes() == b"a"
 
     def test_what_is_said_of_a_good_one_is_told(self, extractor: Extractor, tmp_path: Path) -> None:
-        """Without an error: a time that has not come is odd, and no reason to fail."""
+        """Without an error: a time in the future is odd, but no reason to fail."""
         said = extract(extractor, iter([member(b"early", mtime=7_000_000_000) + END]), tmp_path / "into")
         assert any("early" in one for one in said)
 
     def test_owners_are_those_of_numbers_where_that_is_wanted(self, extractor: Extractor, tmp_path: Path) -> None:
-        """Else those of names, as far as this machine knows them."""
+        """Otherwise by name, as far as this machine knows the names."""
         require("root", os.geteuid() == 0, "run this as root, which can give things to somebody else")
         (tmp_path / "file").touch()
         tar = gnu_tar("--create", "--owner=root:4321", "--group=root:4321", f"--directory={tmp_path}", "file")

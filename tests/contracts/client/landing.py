@@ -19,19 +19,19 @@ OF_ANOTHER_TYPE = make_archive(content=CONTENT, type=BackupType.INC)
 
 
 class LandingDoor(Protocol):
-    """A landing, and what lies there, without asking it."""
+    """A landing, and its files, seen past the port."""
 
     @property
     def landing(self) -> Landing: ...
 
     def lay(self, archive: BackupArchive, content: bytes) -> None:
-        """Have *content* lie under the name of *archive*."""
+        """Put *content* under the name of *archive*."""
 
     def bytes_of(self, archive: BackupArchive) -> bytes | None:
-        """What lies under the name of *archive*."""
+        """The bytes under the name of *archive*."""
 
     def part_of(self, archive: BackupArchive) -> bytes | None:
-        """What lies there of *archive* while it is not whole."""
+        """The bytes of the incomplete *archive*."""
 
 
 class LandingContract:
@@ -46,7 +46,7 @@ class LandingContract:
             assert door.bytes_of(ARCHIVE) is None
 
     def test_what_lies_there_is_found_whatever_bytes_it_has(self, door: LandingDoor) -> None:
-        """Under its type and name only."""
+        """Only under its type and name."""
         door.lay(ARCHIVE, b"other")
 
         found = door.landing.find(ARCHIVE)
@@ -55,7 +55,7 @@ class LandingContract:
         assert door.landing.find(OF_ANOTHER_TYPE) is None
 
     def test_a_published_part_is_the_archive(self, door: LandingDoor) -> None:
-        """With all its bytes, and what is returned is what is found; no part stays."""
+        """With all its bytes, and the returned archive is the one that `find` gives; no part stays."""
         with door.landing.begin(ARCHIVE) as part:
             assert part.size_bytes == 0
             part.write(CONTENT[:1000])
@@ -69,7 +69,7 @@ class LandingContract:
         assert door.part_of(ARCHIVE) is None
 
     def test_a_part_is_kept_and_gone_on_with(self, door: LandingDoor) -> None:
-        """Also when what wrote it failed."""
+        """Even if the writer failed."""
 
         def fail_half_way() -> None:
             with door.landing.begin(ARCHIVE) as part:
@@ -86,7 +86,7 @@ class LandingContract:
         assert door.bytes_of(ARCHIVE) == CONTENT
 
     def test_a_part_is_read_from_its_first_byte_in_blocks(self, door: LandingDoor) -> None:
-        """None longer than a mebibyte; and writing goes on at the end."""
+        """In blocks of at most 1 MiB; and writing continues at the end."""
         with door.landing.begin(ARCHIVE) as part:
             part.write(CONTENT)
             blocks = list(part.read())
@@ -97,7 +97,7 @@ class LandingContract:
             assert b"".join(part.read()) == CONTENT + b"end"
 
     def test_a_restart_drops_every_byte(self, door: LandingDoor) -> None:
-        """And what is written then is the first."""
+        """And the next bytes are the first ones."""
         with door.landing.begin(ARCHIVE) as part:
             part.write(b"wrong")
             part.restart()
@@ -108,14 +108,14 @@ class LandingContract:
         assert door.bytes_of(ARCHIVE) == CONTENT
 
     def test_a_part_without_a_byte_leaves_nothing(self, door: LandingDoor) -> None:
-        """There is nothing to go on with."""
+        """An empty part is not kept."""
         with door.landing.begin(ARCHIVE):
             pass
 
         assert door.part_of(ARCHIVE) is None
 
     def test_a_taken_name_stays_what_it_is(self, door: LandingDoor) -> None:
-        """Also when it was taken while the archive arrived; the part is kept."""
+        """Even if it was taken while the archive arrived; the part is kept."""
         with door.landing.begin(ARCHIVE) as part:
             part.write(CONTENT)
             door.lay(ARCHIVE, b"meanwhile")
@@ -126,7 +126,7 @@ class LandingContract:
         assert door.part_of(ARCHIVE) == CONTENT
 
     def test_a_taken_name_gives_way_when_it_is_to(self, door: LandingDoor) -> None:
-        """Whatever lay there."""
+        """With *replace*, any file under the name is replaced."""
         door.lay(ARCHIVE, b"old")
         with door.landing.begin(ARCHIVE) as part:
             part.write(CONTENT)
@@ -136,7 +136,7 @@ class LandingContract:
         assert door.part_of(ARCHIVE) is None
 
     def test_one_pulls_an_archive_at_a_time(self, door: LandingDoor) -> None:
-        """A second is refused and harms nothing; another archive is free, and so is this one afterwards."""
+        """A second pull is refused and does no harm; another archive is free, and so is this one afterwards."""
         with door.landing.begin(ARCHIVE) as part:
             part.write(b"first")
             with pytest.raises(PullInProgress):

@@ -26,26 +26,26 @@ ARCHIVE = LocalArchive(
 
 
 class FolderDoor(Protocol):
-    """Local archives, and how they change without their doing."""
+    """Local archives, with back doors to change them."""
 
     @property
     def files(self) -> LocalArchives: ...
 
     def lay(self, type: str, name: str, content: bytes) -> None:
-        """Have *content* lie there, as a new version of whatever has this name."""
+        """Put *content* there, as a new version of any file with this name."""
 
     def change(self, type: str, name: str, how: str) -> None:
-        """Change it in a way that a test names, as whatever still writes it would."""
+        """Change it in a way named by the test, like a program that still writes it."""
 
     def remove(self, type: str, name: str) -> None:
-        """Take it away."""
+        """Remove it."""
 
     def vanish(self) -> None:
-        """Take away the whole folder."""
+        """Remove the whole folder."""
 
     def spoil(self, place: str, how: str) -> str:
         """
-        Put something else at *place*, a type or ``TYPE/NAME``, instead of what is there; its path.
+        Replace *place*, a type or ``TYPE/NAME``, by something else. Returns its path.
 
         *how* is ``dead link``, ``loop``, ``file``, ``folder`` or ``pipe``.
         """
@@ -55,7 +55,7 @@ class LocalArchivesContract:
     """A subclass gives the fixture *door*."""
 
     def test_every_archive_is_listed_by_type_and_name(self, door: FolderDoor) -> None:
-        """And nothing that is none: another ending, another folder, what has not arrived."""
+        """And no other files: other endings, other folders, incomplete archives."""
         door.lay("DIFF", "c.tar.gz", b"c")
         door.lay("FULL", "b.tar.gz", b"bb")
         door.lay("FULL", "a.tar.gz", b"")
@@ -70,7 +70,7 @@ class LocalArchivesContract:
         ]
 
     def test_a_missing_folder_is_no_empty_one(self, door: FolderDoor) -> None:
-        """Else a typing mistake would look like a machine where all is safe."""
+        """Otherwise a typing mistake would look like a machine where everything is safe."""
         assert door.files.look().archives == ()
         door.vanish()
         with pytest.raises(FolderUnusable):
@@ -90,7 +90,7 @@ class LocalArchivesContract:
         ],
     )
     def test_what_cannot_be_looked_at_is_named(self, door: FolderDoor, place: str, how: str) -> None:
-        """It is never taken for nothing, and keeps nobody from seeing the rest."""
+        """It is never taken for empty, and does not hide the rest."""
         door.lay("FULL", "a.tar.gz", b"a")
         door.lay("INC", "b.tar.gz", b"b")
         path = door.spoil(place, how)
@@ -101,7 +101,7 @@ class LocalArchivesContract:
 
     @pytest.mark.parametrize("how", ["dead link", "loop", "file", "pipe"])
     def test_a_folder_that_is_none_holds_nothing_that_could_be_listed(self, door: FolderDoor, how: str) -> None:
-        """Whoever asks is told, as for one that is missing."""
+        """It raises the same error as a missing folder."""
         path = door.spoil("", how)
         with pytest.raises(FolderUnusable) as caught:
             door.files.look()
@@ -109,7 +109,7 @@ class LocalArchivesContract:
 
     @pytest.mark.parametrize("start", [0, 1, 1 << 20, len(CONTENT) - 1, len(CONTENT)])
     def test_bytes_come_from_wherever_they_are_wanted(self, door: FolderDoor, start: int) -> None:
-        """In blocks of at most a mebibyte, and again from the same opened file."""
+        """In blocks of at most 1 MiB, and again from the same opened file."""
         door.lay("FULL", "a.tar.gz", CONTENT)
         (archive,) = door.files.look().archives
 
@@ -120,7 +120,7 @@ class LocalArchivesContract:
             assert b"".join(file.read()) == CONTENT
 
     def test_another_version_is_not_opened(self, door: FolderDoor) -> None:
-        """Nor one that is gone."""
+        """Nor is a missing one."""
         door.lay("FULL", "a.tar.gz", b"first")
         (archive,) = door.files.look().archives
         door.lay("FULL", "a.tar.gz", b"second")
@@ -133,7 +133,7 @@ class LocalArchivesContract:
 
     @pytest.mark.parametrize("how", ["grown", "shortened", "emptied", "replaced", "overwritten"])
     def test_what_changes_while_it_is_read_gives_no_more_bytes(self, door: FolderDoor, how: str) -> None:
-        """So that no mixture of two versions is taken for an archive, and nobody waits for bytes that will not come."""
+        """So a mixture of two versions is never taken for an archive, and no reader waits for bytes that never come."""
         door.lay("FULL", "a.tar.gz", CONTENT)
         (archive,) = door.files.look().archives
 
@@ -145,7 +145,7 @@ class LocalArchivesContract:
                 next(reading)
 
     def test_what_is_removed_while_it_is_read_is_read_to_its_end(self, door: FolderDoor) -> None:
-        """Its bytes are what they were; whoever tidies up in the meantime may have them stored first."""
+        """The bytes are unchanged, so an archive that is removed meanwhile can still be stored."""
         door.lay("FULL", "a.tar.gz", CONTENT)
         (archive,) = door.files.look().archives
 
@@ -156,7 +156,7 @@ class LocalArchivesContract:
             assert first + b"".join(reading) == CONTENT
 
     def test_a_pipe_that_has_come_in_its_place_is_not_waited_for(self, door: FolderDoor) -> None:
-        """Nobody may ever write into it."""
+        """No program may ever write into it."""
         door.lay("FULL", "a.tar.gz", CONTENT)
         (archive,) = door.files.look().archives
         door.spoil("FULL/a.tar.gz", "pipe")
@@ -166,10 +166,10 @@ class LocalArchivesContract:
 
 
 class DigestCacheContract:
-    """A subclass gives the fixture *reopened*: called, it gives what the next run of the client finds."""
+    """A subclass gives the fixture *reopened*: each call gives the cache that the next run of the client finds."""
 
     def test_a_digest_is_never_that_of_another_version(self, reopened: Callable[[], DigestCache]) -> None:
-        """At once and by the next run; another size, time of either kind, inode or path is another file."""
+        """At once and in the next run; another size, time of either kind, inode or path is another file."""
         cache = reopened()
         assert cache.get(ARCHIVE) is None
         cache.put(ARCHIVE, "a" * 64)
@@ -186,7 +186,7 @@ class DigestCacheContract:
                 assert one.get(other) is None
 
     def test_the_last_digest_counts(self, reopened: Callable[[], DigestCache]) -> None:
-        """And a new version's takes the place of the old one's."""
+        """And the digest of a new version replaces the old one."""
         cache = reopened()
         cache.put(ARCHIVE, "a" * 64)
         cache.put(ARCHIVE, "b" * 64)
@@ -199,10 +199,10 @@ NOTE = UploadNote("http://server", ID, 5, "http://server/1", "version")
 
 
 class UploadNotesContract:
-    """A subclass gives the fixture *reopened*: called, it gives what the next run of the client finds."""
+    """A subclass gives the fixture *reopened*: each call gives the notes that the next run of the client finds."""
 
     def test_a_note_is_found_until_it_is_forgotten(self, reopened: Callable[[], UploadNotes]) -> None:
-        """At once and by the next run."""
+        """At once and in the next run."""
         notes = reopened()
         other = evolve(NOTE, address="http://server/2", sha256="a" * 64, proven_bytes=3, proven_sha256="b" * 64)
         assert list(notes.all("http://server")) == []
@@ -214,7 +214,7 @@ class UploadNotesContract:
         assert list(notes.all("http://server")) == [other]
 
     def test_a_note_takes_the_place_of_the_one_before_it(self, reopened: Callable[[], UploadNotes]) -> None:
-        """More of an upload is proven as it gets on."""
+        """More bytes of an upload are proven as it continues."""
         further = evolve(NOTE, proven_bytes=4, proven_sha256="c" * 64)
         reopened().put(NOTE)
         reopened().put(further)
@@ -234,13 +234,13 @@ class UploadNotesContract:
         ],
     )
     def test_a_note_of_anything_else_is_not_found(self, reopened: Callable[[], UploadNotes], other: UploadNote) -> None:
-        """Another server above all: what is there may be anybody's."""
+        """Above all of another server: an upload there may belong to anyone."""
         reopened().put(other)
 
         assert list(reopened().of(NOTE.server, NOTE.id, NOTE.size_bytes)) == []
 
     def test_what_was_never_noted_is_forgotten_as_well(self, reopened: Callable[[], UploadNotes]) -> None:
-        """Without a word."""
+        """Without an error."""
         reopened().drop("http://server/1")
 
         assert list(reopened().all("http://server")) == []

@@ -37,7 +37,7 @@ class LocalTreeContract:
     # -- made, opened and unmade ---------------------------------------------------------------------------------------
 
     def test_it_is_made_where_it_is_not_there(self, tree_at: Callable[[Path], LocalTree], tmp_path: Path) -> None:
-        """With the folders above it, as often as it is asked; a file is none."""
+        """With its parent folders, any number of times; a file is refused."""
         tree = tree_at(tmp_path / "new" / "target")
         for _ in range(2):
             tree.prepare(may_hold_something=False)
@@ -51,7 +51,7 @@ class LocalTreeContract:
             tree_at(tmp_path / "file").make()
 
     def test_it_is_empty_or_that_is_said(self, tree_at: Callable[[Path], LocalTree], tmp_path: Path) -> None:
-        """Nothing is changed by asking."""
+        """Asking changes nothing."""
         write(tmp_path / "target", {"mine": b"mine"})
         with pytest.raises(TargetNotEmpty):
             tree_at(tmp_path / "target").prepare(may_hold_something=False)
@@ -66,7 +66,7 @@ class LocalTreeContract:
     def test_what_another_user_has_put_there_is_refused(
         self, tree_at: Callable[[Path], LocalTree], for_all: Path, kind: str
     ) -> None:
-        """Where everybody may make things he could have made it to be restored into, and change it meanwhile."""
+        """In a world-writable directory they could have made it as a trap, and could change it meanwhile."""
         require("root", os.geteuid() == 0, "run this as root, which can give things to somebody else")
         target = for_all / "back"
         if kind == "link":
@@ -81,7 +81,7 @@ class LocalTreeContract:
     def test_ones_own_may_lie_anywhere(
         self, tree_at: Callable[[Path], LocalTree], for_all: Path, tmp_path: Path
     ) -> None:
-        """Of one's own making; and root may restore for others where these alone may make things."""
+        """A directory of the same user; and root may restore into a directory where only its owner can write."""
         tree_at(for_all / "back").prepare(may_hold_something=False)
         if os.geteuid() == 0:
             (tmp_path / "home").mkdir()
@@ -89,7 +89,7 @@ class LocalTreeContract:
             tree_at(tmp_path / "home").prepare(may_hold_something=False)
 
     def test_it_stays_the_one_that_was_opened(self, tree_at: Callable[[Path], LocalTree], tmp_path: Path) -> None:
-        """Whatever takes its name meanwhile: for programs, and for whatever is asked of it."""
+        """Even if another one takes its name: for child processes, and for all methods."""
         tree = tree_at(tmp_path / "back")
         tree.prepare(may_hold_something=False)
         identity = tree.identity
@@ -113,7 +113,7 @@ class LocalTreeContract:
     def test_what_was_made_is_unmade_where_it_is_empty(
         self, tree_at: Callable[[Path], LocalTree], tmp_path: Path
     ) -> None:
-        """With the folders above it that were made for it, and no others."""
+        """With the parent folders that were made for it, and no others."""
         (tmp_path / "there").mkdir()
         for name in ("there", "new/one/back"):
             tree = tree_at(tmp_path / name)
@@ -126,14 +126,14 @@ class LocalTreeContract:
         tree.unmake()
         assert [path.name for path in (tmp_path / "new").iterdir()] == ["mine"]
 
-    # -- what is in it -------------------------------------------------------------------------------------------------
+    # -- contents ------------------------------------------------------------------------------------------------------
 
     @INHERITED
     @given(steps(most=12, growing=False, odd=True))
     def test_everything_in_it_is_told(
         self, tree_at: Callable[[Path], LocalTree], tmp_path_factory: pytest.TempPathFactory, what: list[Step]
     ) -> None:
-        """As it is, whatever it is called, with what is below any of it, links not followed; and it is left so."""
+        """With any names and at any depth, without following links; and the tree is left unchanged."""
         history = History(tmp_path_factory.mktemp("history"))
         history.go_through(what)
         before = described(history.root)
@@ -163,14 +163,14 @@ class LocalTreeContract:
         assert described(history.root) == before
 
     def test_nothing_lies_where_nothing_is(self, tree_at: Callable[[Path], LocalTree], tmp_path: Path) -> None:
-        """Neither at a name that is not there, nor below one that is no directory."""
+        """Neither at a missing name, nor below one that is no directory."""
         write(tmp_path / "back", {"a/b": b"b"})
         tree = tree_at(tmp_path / "back")
         for path in (b"nothing", b"a/nothing", b"a/b/c", b"nothing/at/all"):
             assert list(tree.entries(path)) == []
 
     def test_a_link_on_the_way_is_not_followed(self, tree_at: Callable[[Path], LocalTree], tmp_path: Path) -> None:
-        """What lies behind it does not lie in the tree."""
+        """Files behind it are not in the tree."""
         write(tmp_path, {"outside/kept": b"kept", "back/a/b": b"b"})
         (tmp_path / "back" / "link").symlink_to(tmp_path / "outside")
         tree = tree_at(tmp_path / "back")
@@ -181,7 +181,10 @@ class LocalTreeContract:
     def test_every_path_is_told_and_folders_stay_as_they_are(
         self, tree_at: Callable[[Path], LocalTree], tmp_path: Path
     ) -> None:
-        """Also in those that even their owner may not look into, as far as he may say so; and if asking ends early."""
+        """
+        Also folders that their owner has no permission to read, if the owner may change that; and if the walk is broken
+        off.
+        """
         write(tmp_path, {"back/a/b": b"b", "back/closed/in/c": b"c"})
         for folder in ("closed/in", "closed"):
             (tmp_path / "back" / folder).chmod(0o300)
@@ -199,12 +202,12 @@ class LocalTreeContract:
     def test_it_is_emptied_of_everything_and_of_nothing_else(
         self, tree_at: Callable[[Path], LocalTree], tmp_path: Path
     ) -> None:
-        """Links go and what they lead to stays; folders of any mode and depth go."""
+        """Links are removed and their targets stay; folders of any mode and depth are removed."""
         write(tmp_path, {"outside/kept": b"kept", "back/a/b": b"b", "back/closed/in/c": b"c"})
         (tmp_path / "back" / "link").symlink_to(tmp_path / "outside")
         (tmp_path / "back" / "a" / "link").symlink_to(tmp_path / "outside")
         at = os.open(tmp_path / "back", os.O_RDONLY)
-        for _ in range(1_200):  # deeper than any path, and than the stack
+        for _ in range(1_200):  # deeper than the longest path, and than the stack
             os.mkdir("deep", dir_fd=at)
             inside = os.open("deep", os.O_RDONLY, dir_fd=at)
             os.close(at)

@@ -40,7 +40,7 @@ class MembersContract:
     @INHERITED
     @given(places)
     def test_a_tar_is_unpacked(self, members: Members, places: list[int]) -> None:
-        """However it comes cut, and of however many gzip members it is made."""
+        """For any cut, and any number of gzip members."""
         packed = gz(TAR[:1000]) + gzip_member(TAR[1000:], name=b"n", comment=b"c", header_crc=True) + bytes(10)
         assert b"".join(members.unpacked(iter(cut_at(packed, places)))) == TAR
 
@@ -55,14 +55,14 @@ class MembersContract:
         ],
     )
     def test_what_cannot_be_unpacked_is_told(self, members: Members, packed: bytes, error: type[Exception]) -> None:
-        """Never is a part of it taken for all."""
+        """A part is never taken for the whole."""
         with pytest.raises(error):
             list(members.unpacked(iter([packed])))
 
     @INHERITED
     @given(places)
     def test_a_tar_passes_as_it_is(self, members: Members, places: list[int]) -> None:
-        """Each block, none held back, only after whoever checks has seen the members whose headers end in it."""
+        """Each block, none held back, only after the check has seen the members whose headers end in it."""
         blocks = cut_at(TAR, places)
         seen: list[Member] = []
         ends = list(accumulate(map(len, blocks)))
@@ -80,7 +80,7 @@ class MembersContract:
     @INHERITED
     @given(places)
     def test_nothing_passes_that_is_objected_to(self, members: Members, places: list[int]) -> None:
-        """What the check raises comes through before the block in which the member's headers end."""
+        """The error of the check comes before the block in which the member's headers end."""
         blocks = cut_at(TAR, places)
         third = members_of(TAR)[2]
 
@@ -94,7 +94,7 @@ class MembersContract:
         assert sum(map(len, passed)) < third.data_at
 
     def test_what_the_source_raises_comes_through(self, members: Members) -> None:
-        """As where the line broke."""
+        """As after a broken line."""
 
         def broken(content: bytes) -> Iterator[bytes]:
             yield content
@@ -106,7 +106,7 @@ class MembersContract:
 
     @pytest.mark.parametrize("name", WHOLE)
     def test_every_whole_tar_passes(self, members: Members, name: str) -> None:
-        """With as many members as there are."""
+        """With the right number of members."""
         count, tar = WHOLE[name]
         seen: list[Member] = []
         assert b"".join(members.watched(iter([tar]), seen.append)) == tar
@@ -119,7 +119,7 @@ class MembersContract:
             list(members.watched(iter([BROKEN[name]]), lambda _: None))
 
     def test_what_gnu_tar_packs_is_read(self, members: Members) -> None:
-        """From end to end, one after the other."""
+        """Completely, for one dump after the other."""
         seen: list[Member] = []
         passed = b"".join(members.watched(members.unpacked(iter([gzip.compress(TAR)])), seen.append))
         assert (passed, len(seen)) == (TAR, 4)

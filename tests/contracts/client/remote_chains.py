@@ -1,4 +1,4 @@
-"""What every `RemoteChains` promises. What a point holds is told by the directory as it was when GNU tar dumped it."""
+"""What every `RemoteChains` promises. The directory, as it was when GNU tar dumped it, tells what a point holds."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ days = st.lists(
 
 
 class ChainsDoor(Protocol):
-    """What a server says of chains, and the same server as a store, which fills it."""
+    """The chains of a server, and the same server as a store, to fill it."""
 
     @property
     def chains(self) -> RemoteChains: ...
@@ -48,15 +48,15 @@ class ChainsDoor(Protocol):
 
     @property
     def fresh_profile(self) -> str:
-        """A profile of which nothing is stored, another one each time."""
+        """A profile without archives, a new one each time."""
 
     def damage(self, archive: BackupArchive) -> None:
-        """Have it be known that what is stored of *archive* is wrong."""
+        """Make the server know that the stored bytes of *archive* are damaged."""
 
 
 @define
 class Machine:
-    """A machine that dumps one directory every day, and sends what it dumps."""
+    """A machine that dumps one directory every day, and sends the dumps."""
 
     door: ChainsDoor
     history: History
@@ -68,7 +68,7 @@ class Machine:
     def dump(
         self, type: BackupType, on: ArchiveId | None = None, *, keep: bool = True, notes: tuple[str, ...] = ()
     ) -> ArchiveId:
-        """Dump on top of *on*, and *keep* the snapshot file there."""
+        """Dump on top of *on*, and *keep* the snapshot file on the server."""
         day = AT + timedelta(days=len(self.archives))
         id = ArchiveId(self.profile, type, f"{type.value.lower()}_{day:%Y-%m-%d_%H-%M-%S}.tar.gz")
         file = self.history.place / "snapshot"
@@ -110,7 +110,7 @@ class RemoteChainsContract:
 
     @pytest.fixture
     def machine(self, door: ChainsDoor, tmp_path: Path) -> Machine:
-        """With a few files."""
+        """A machine with a few files."""
         machine = Machine(door, History(tmp_path), door.fresh_profile)
         (machine.history.root / "folder").mkdir()
         (machine.history.root / "folder" / "letter.txt").write_bytes(b"Dear Sir")
@@ -121,7 +121,7 @@ class RemoteChainsContract:
     # -- points and plans ----------------------------------------------------------------------------------------------
 
     def test_points_are_told_oldest_first(self, door: ChainsDoor, machine: Machine) -> None:
-        """Each with what it builds on, and how much restores it."""
+        """Each with its parent, and the number and size of the archives that restore it."""
         full = machine.dump(FULL, notes=("made by hand",))
         inc = machine.dump(INC, full, keep=False)
         first, second = door.chains.points(machine.profile)
@@ -140,7 +140,7 @@ class RemoteChainsContract:
             assert (point.obstacles, point.gaps) == ((), 0)
 
     def test_a_point_is_told_alone(self, door: ChainsDoor, machine: Machine) -> None:
-        """As among the others, with what is in its way."""
+        """The same as in the list, with its obstacles."""
         full = machine.dump(FULL)
         inc = machine.dump(INC, full)
         alone = door.chains.detail(inc)
@@ -152,7 +152,7 @@ class RemoteChainsContract:
         assert all(point.obstacles for point in door.chains.points(machine.profile))
 
     def test_a_dump_continues_from_the_newest_that_it_can(self, door: ChainsDoor, machine: Machine) -> None:
-        """A DIFF from a FULL, an INC from anything; of which the snapshot file is there."""
+        """A DIFF from a FULL, an INC from any type; only from archives with a stored snapshot file."""
         assert [door.chains.base(machine.profile, type) for type in (INC, DIFF)] == [None, None]
         full = machine.dump(FULL)
         inc = machine.dump(INC, full)
@@ -166,14 +166,14 @@ class RemoteChainsContract:
             assert base.taken_at in [archive.taken_at for archive in machine.archives if archive.id == id]
 
     def test_snapshot_files_are_kept_as_they_are(self, door: ChainsDoor, machine: Machine) -> None:
-        """Byte for byte; given again, nothing changes."""
+        """Byte for byte; sending one again changes nothing."""
         full = machine.dump(FULL)
         door.chains.put_snapshot(full, machine.snapshots[full])
         assert door.chains.snapshot(full) == machine.snapshots[full]
 
     @pytest.mark.parametrize("number", [0, 1, 2])
     def test_a_plan_is_the_way_to_a_point(self, door: ChainsDoor, machine: Machine, number: int) -> None:
-        """Its archives in the order in which they are extracted; named by time, by name, or as the latest."""
+        """Its archives in the order of extraction; for a time, a name, or the latest."""
         full = machine.dump(FULL)
         inc = machine.dump(INC, full)
         machine.dump(DIFF, full)
@@ -192,7 +192,7 @@ class RemoteChainsContract:
             assert (plan.is_exact, plan.is_whole, plan.is_sound) == (True, True, True)
 
     def test_what_does_not_restore_has_no_plan(self, door: ChainsDoor, machine: Machine) -> None:
-        """Nor anything else that is made of a tree; the reasons are told."""
+        """Nor a tree; the error gives the reasons."""
         full = machine.dump(FULL)
         door.damage(machine.archives[0])
         for ask in (
@@ -204,7 +204,7 @@ class RemoteChainsContract:
             assert caught.value.obstacles
 
     def test_what_is_not_there_is_not_found(self, door: ChainsDoor, machine: Machine) -> None:
-        """Whatever is asked of it."""
+        """For every method."""
         full = machine.dump(FULL, keep=False)
         none = ArchiveId(machine.profile, INC, "none.tar.gz")
         chains, nowhere = door.chains, b"root/nowhere"
@@ -234,7 +234,7 @@ class RemoteChainsContract:
     def test_every_point_is_the_directory_as_it_was(
         self, door: ChainsDoor, tmp_path_factory: pytest.TempPathFactory, days: list[list[Step]]
     ) -> None:
-        """In its tree, below every path, and in the tar that is sent of it; nothing lacks, and nobody is told so."""
+        """In its tree, below every path, and in its tar; no name lacks, and *tell* is not called."""
         machine = Machine(door, History(tmp_path_factory.mktemp("history")), door.fresh_profile)
         last: ArchiveId | None = None
         for day in days:
@@ -267,7 +267,7 @@ class RemoteChainsContract:
         assert door.chains.plan(*at, path=path).is_whole
 
     def test_what_a_tree_tells_of_a_name(self, door: ChainsDoor, machine: Machine) -> None:
-        """As the directory had it; and which archive has its content."""
+        """As in the directory; and which archive has its content."""
         full = machine.dump(FULL)
         (machine.history.root / "report").write_bytes(b"final")
         (machine.history.root / "report").chmod(0o640)
@@ -287,7 +287,7 @@ class RemoteChainsContract:
             assert [one.path for one in door.chains.find(machine.profile, LATEST, name)] == paths
 
     def test_what_became_of_a_name_is_told(self, door: ChainsDoor, machine: Machine) -> None:
-        """From archive to archive, the oldest first; nothing where it did not change, or never was."""
+        """From archive to archive, the oldest first; empty if it did not change, or never existed."""
         report = machine.history.root / "report"
         ids = [machine.dump(FULL)]
         for change in (

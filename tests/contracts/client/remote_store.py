@@ -1,4 +1,4 @@
-"""What every `RemoteStore` promises, besides what it does as an `ArchiveSource`."""
+"""What every `RemoteStore` promises in addition to `ArchiveSource`."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ NO_DIGESTS = DeclaredDigests()
 
 
 class RemoteDoor(SourceDoor, Protocol):
-    """A server, and what it stores."""
+    """A server, and its stored archives."""
 
     @property
     def source(self) -> RemoteStore: ...
 
     @property
     def fresh_profile(self) -> str:
-        """A profile of which nothing is stored, another one each time."""
+        """A profile without archives, a new one each time."""
 
     def bytes_of(self, id: ArchiveId) -> bytes | None:
-        """What is stored under *id*."""
+        """The bytes stored under *id*."""
 
 
 def blocks_of(content: bytes, size: int = 100_000) -> Iterator[bytes]:
@@ -57,17 +57,17 @@ def broken(content: bytes) -> Iterator[bytes]:
 class RemoteStoreContract(ArchiveSourceContract):
     """A subclass gives the fixture *door*."""
 
-    # -- what it says of itself and of what it has ---------------------------------------------------------------------
+    # -- facts, lists and comparisons ----------------------------------------------------------------------------------
 
     def test_it_tells_what_it_takes_and_grants(self, door: RemoteDoor) -> None:
-        """Limits in bytes, where it has some, and the scopes by their names."""
+        """Limits in bytes, if it has any, and the scopes by their names."""
         facts = door.source.facts(door.profile)
         assert facts is not None
         assert {"push", "list", "pull"} <= facts.scopes
         assert all(limit is None or limit > 0 for limit in (facts.max_upload_bytes, facts.max_unpacked_bytes))
 
     def test_archives_are_told_oldest_first(self, door: RemoteDoor) -> None:
-        """All, those of a profile, and those of a type; each as it was stored."""
+        """All archives, those of a profile, and those of a type; each as it was stored."""
         ids = [full(door.profile, "b.tar.gz"), inc(door.profile, "a.tar.gz"), full(door.profile, "a.tar.gz")]
         laid = [door.lay(id, SMALL) for id in ids]
 
@@ -78,7 +78,7 @@ class RemoteStoreContract(ArchiveSourceContract):
         assert list(door.source.archives(profile=door.fresh_profile)) == []
 
     def test_totals_are_told_by_profile_and_type(self, door: RemoteDoor) -> None:
-        """With the time of the newest; what has no archive is not told of."""
+        """With the time of the newest; a type without archives has no row."""
         first, second = door.lay(full(door.profile, "a.tar.gz"), SMALL), door.lay(full(door.profile), LARGE)
         third = door.lay(inc(door.profile), SMALL)
 
@@ -126,12 +126,12 @@ class RemoteStoreContract(ArchiveSourceContract):
         assert report.types[BackupType.FULL].remote_count == len(states)
         assert report.types[BackupType.DIFF].local_count == 1
 
-    # -- sent at once --------------------------------------------------------------------------------------------------
+    # -- sent in one request -------------------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("is_length_known", [True, False])
     @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
     def test_an_archive_is_sent(self, door: RemoteDoor, content: bytes, is_length_known: bool) -> None:
-        """And is what was sent, with the time and the notes that came with it."""
+        """The stored archive is as sent, with its time and notes."""
         size_bytes = len(content) if is_length_known else None
         id, digests = full(door.profile), DeclaredDigests(sha256=digests_of(content).sha256)
         notes = ("two files, ü", "made by hand")
@@ -143,14 +143,14 @@ class RemoteStoreContract(ArchiveSourceContract):
         assert list(door.source.archives(profile=door.profile)) == [stored]
 
     def test_sending_again_is_no_error(self, door: RemoteDoor) -> None:
-        """The same bytes are there already, and stay what they are."""
+        """The same bytes are stored already, and stay as they are."""
         first, second = (
             door.source.put(full(door.profile), blocks_of(SMALL), len(SMALL), NO_DIGESTS) for _ in range(2)
         )
         assert first == second
 
     def test_what_cannot_be_taken_is_refused(self, door: RemoteDoor) -> None:
-        """Other bytes than were declared, what is no archive, and other bytes under a name that is taken."""
+        """Bytes that differ from the declaration, bytes that are no archive, and other bytes under a taken name."""
         stored, taken = full(door.profile), full(door.profile, "taken.tar.gz")
         door.lay(taken, SMALL)
         for id, content, digests in (
@@ -165,7 +165,7 @@ class RemoteStoreContract(ArchiveSourceContract):
 
     @pytest.mark.parametrize("is_length_known", [True, False])
     def test_a_source_that_breaks_leaves_nothing(self, door: RemoteDoor, is_length_known: bool) -> None:
-        """What it raises comes through."""
+        """The error of the source passes through."""
         size_bytes = len(LARGE) if is_length_known else None
         with pytest.raises(ValueError, match="broke"):
             door.source.put(full(door.profile), broken(LARGE[: len(LARGE) // 2]), size_bytes, NO_DIGESTS)
@@ -192,7 +192,7 @@ class RemoteStoreContract(ArchiveSourceContract):
     def test_an_upload_comes_in_pieces(
         self, door: RemoteDoor, places: Sequence[int], is_length_known: bool, is_each_known: bool
     ) -> None:
-        """Where it stands is told all along; with its last byte it is stored."""
+        """Its offset is reported all along; with its last byte it is stored."""
         id = full(door.fresh_profile)
         declared = DeclaredDigests(sha256=digests_of(LARGE).sha256)
         upload = door.source.create_upload(id, len(LARGE) if is_length_known else None, declared, taken_at=AT)
@@ -218,7 +218,7 @@ class RemoteStoreContract(ArchiveSourceContract):
         assert door.bytes_of(id) == LARGE
 
     def test_an_upload_goes_on_where_it_stands(self, door: RemoteDoor) -> None:
-        """After a source that broke; from elsewhere it is refused, and harmed by nothing of that."""
+        """After a source that broke; a request at another offset is refused without harm."""
         upload = door.source.create_upload(full(door.profile), len(LARGE), NO_DIGESTS)
         with pytest.raises(ValueError, match="broke"):
             door.source.append(upload, 0, broken(LARGE[:200_000]), len(LARGE))
@@ -230,12 +230,14 @@ class RemoteStoreContract(ArchiveSourceContract):
         while stored is None:
             at = door.source.upload_progress(upload).offset_bytes
             assert at <= 200_000
-            with suppress(OffsetMismatch):  # a server may still take in what had come before the line broke
+            with suppress(OffsetMismatch):  # the server may still process bytes from before the line broke
                 stored = door.source.append(upload, at, blocks_of(LARGE[at:]), len(LARGE) - at).stored
         assert door.bytes_of(full(door.profile)) == LARGE
 
     def test_an_upload_that_is_dropped_is_over(self, door: RemoteDoor) -> None:
-        """Nothing is stored, nothing can be sent any more, and its name is free. So is one that never was."""
+        """
+        No archive is stored, no more bytes are accepted, and its name is free. Dropping an unknown one is no error.
+        """
         upload = door.source.create_upload(full(door.profile), len(LARGE), NO_DIGESTS)
         door.source.append(upload, 0, [LARGE[:1000]], 1000)
         door.source.drop_upload(upload)
@@ -249,7 +251,7 @@ class RemoteStoreContract(ArchiveSourceContract):
         door.source.put(full(door.profile), blocks_of(SMALL), len(SMALL), NO_DIGESTS)
 
     def test_what_ended_well_tells_what_it_became(self, door: RemoteDoor) -> None:
-        """Whoever missed the answer asks once more."""
+        """A client that missed the answer asks again."""
         upload = door.source.create_upload(full(door.profile), len(SMALL), NO_DIGESTS)
         stored = door.source.append(upload, 0, [SMALL], len(SMALL)).stored
 

@@ -33,16 +33,16 @@ lineages = st.builds(
 
 
 class SpoolDoor(Protocol):
-    """The spool of `PROFILE`, and what lies in it without its doing."""
+    """The spool of `PROFILE`, with back doors to its files."""
 
     def open(self) -> AbstractContextManager[Spool]:
-        """What the next process that uses it finds."""
+        """The spool as the next process finds it."""
 
     def lie(self) -> list[str]:
-        """The names of all that was put there and lies there."""
+        """The names of all files in it."""
 
     def date(self, dump: Spooled, seconds: int) -> None:
-        """Have *dump* be of another time."""
+        """Give *dump* another time."""
 
 
 def spooled(spool: Spool, id: ArchiveId, content: bytes = b"archive") -> Spooled:
@@ -78,7 +78,7 @@ class SpoolContract:
     def test_what_was_described_waits(
         self, door: SpoolDoor, dumps: Sequence[tuple[ArchiveId, list[bytes], Lineage, bytes, tuple[str, ...]]]
     ) -> None:
-        """With all that belongs to it, for this process and for the next, the oldest first, until it is removed."""
+        """With all its data, for this process and the next, the oldest first, until it is removed."""
         with door.open() as spool:
             for number, (id, blocks, lineage, snapshot, notes) in enumerate(reversed(dumps)):
                 dump = Spooled(id, spool.write(id, iter(blocks)), lineage, snapshot, notes)
@@ -97,7 +97,7 @@ class SpoolContract:
         assert door.lie() == []
 
     def test_what_is_written_alone_does_not_wait(self, door: SpoolDoor) -> None:
-        """Nobody knows what it is; so it goes, and nothing else."""
+        """It is unknown what it is, so it is removed, and nothing else."""
         with door.open() as spool:
             spool.write(self.ONE, iter([b"archive"]))
             dump = spooled(spool, self.OTHER)
@@ -107,7 +107,7 @@ class SpoolContract:
             assert door.lie() == []
 
     def test_a_source_that_breaks_leaves_nothing(self, door: SpoolDoor) -> None:
-        """What it raises comes through; and its name is free."""
+        """The error of the source passes through; and the name is free."""
 
         def broken() -> Iterator[bytes]:
             yield b"archive"
@@ -120,7 +120,7 @@ class SpoolContract:
             spooled(spool, self.ONE)
 
     def test_a_name_that_is_taken_stays_what_it_is(self, door: SpoolDoor) -> None:
-        """Two dumps of one name are an error of whoever names them, and no reason to lose one."""
+        """Two dumps of one name are an error of the caller, and no reason to lose one."""
         with door.open() as spool:
             spooled(spool, self.ONE, b"first")
             with pytest.raises(FolderUnusable):
@@ -128,7 +128,7 @@ class SpoolContract:
             assert [content_of(one) for one in spool.waiting()] == [b"first"]
 
     def test_what_is_said_of_a_dump_last_counts(self, door: SpoolDoor) -> None:
-        """Described again, it waits once."""
+        """A dump that is described again waits once."""
         with door.open() as spool:
             first = spooled(spool, self.ONE)
             again = Spooled(first.id, first.archive, Lineage(snapshot_after="a" * 64), b"other", ())
@@ -136,7 +136,7 @@ class SpoolContract:
             assert spool.waiting() == [again]
 
     def test_removing_again_is_no_error(self, door: SpoolDoor) -> None:
-        """As where a process ended between sending and removing."""
+        """As after a process ended between sending and removing."""
         with door.open() as spool:
             dump = spooled(spool, self.ONE)
             spool.remove(dump)
@@ -144,7 +144,7 @@ class SpoolContract:
             assert spool.waiting() == []
 
     def test_one_process_uses_it(self, door: SpoolDoor) -> None:
-        """A second is told so, until the first is over."""
+        """A second process is refused with that reason, until the first has ended."""
         with door.open(), pytest.raises(FolderUnusable, match="is using it"):
             door.open()
         with door.open() as spool:

@@ -1,4 +1,4 @@
-"""The server and the source in memory, over which the client is tested, keep the contracts of real ones."""
+"""The memory server and the memory source, which the client is tested with, keep the contracts of real ones."""
 
 from __future__ import annotations
 

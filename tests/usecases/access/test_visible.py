@@ -1,4 +1,4 @@
-"""Which profiles a visitor sees: worked out once, and right whatever is added."""
+"""Which profiles a principal sees: worked out once, and correct after any additions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ patterns = st.sampled_from(["a", "w-1", "a*", "?", "*b", "[ab]*", "w-*", "nobody
 
 
 class Counted(Principal):
-    """A `Principal` who counts how often a name is held against his patterns."""
+    """A `Principal` that counts how often a name is matched against its patterns."""
 
     count = 0
 
@@ -30,7 +30,7 @@ def principal(*patterns: str) -> Principal:
 
 @given(st.lists(st.tuples(names, st.lists(patterns, min_size=1, max_size=3)), max_size=12))
 def test_they_are_those_that_fit_of_all_there_are(steps: list[tuple[str, list[str]]]) -> None:
-    """After each new profile, for whoever asks, in whatever order they do."""
+    """After each new profile, for every principal, in any order of queries."""
     catalog = MemoryCatalog()
     visible = VisibleProfiles(catalog)
     there: set[str] = set()
@@ -51,7 +51,7 @@ def test_they_are_those_that_fit_of_all_there_are(steps: list[tuple[str, list[st
 
 
 def test_each_name_is_held_against_a_pattern_once() -> None:
-    """However often it is asked, and for however many visitors with the same patterns."""
+    """However often it is queried, and for any number of principals with the same patterns."""
     catalog = MemoryCatalog()
     catalog.adopt([make_archive(profile=f"p{number}") for number in range(50)])
     visible, asked = VisibleProfiles(catalog), Counted("t", frozenset(Scope), ("p1*",))
@@ -65,7 +65,7 @@ def test_each_name_is_held_against_a_pattern_once() -> None:
 
 
 def test_of_no_number_of_patterns_more_is_kept() -> None:
-    """And those that are worked out anew are as right."""
+    """Results that are worked out again are correct, too."""
     catalog = MemoryCatalog()
     catalog.adopt([make_archive(profile=f"p{number}") for number in range(3 * KEPT_PATTERNS)])
     visible = VisibleProfiles(catalog)
@@ -77,7 +77,7 @@ def test_of_no_number_of_patterns_more_is_kept() -> None:
 
 
 def test_all_and_names_need_no_look_at_what_there_is() -> None:
-    """Who sees everything sees what comes, and who has names has those."""
+    """A principal that sees everything sees new profiles, and one with names sees those names."""
     visible = VisibleProfiles(MemoryCatalog())
 
     assert visible(ANONYMOUS) is None

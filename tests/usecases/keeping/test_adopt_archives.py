@@ -1,4 +1,4 @@
-"""A lost catalog is noticed at the next start: what the store holds is entered, or the start is refused."""
+"""A lost catalog is noticed at the next start: the store's archives are entered, or the start is refused."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def start(memory: InMemory, limit: int = 100) -> tuple[int, list[ArchiveId]]:
 
 
 def test_nothing_is_done_where_nothing_is_lost(memory: InMemory, stored: list[BackupArchive]) -> None:
-    """Nor is anything read: names are enough."""
+    """No archive is read, either: names are enough."""
     before = all_archives(memory.catalog)
     for held in memory.store.archives.values():
         held.sidecar = b"{"
@@ -52,7 +52,7 @@ def test_nothing_is_done_where_nothing_is_lost(memory: InMemory, stored: list[Ba
 
 @pytest.mark.parametrize("kept", [0, 1, 5, 11])
 def test_what_the_catalog_lost_is_entered_again(memory: InMemory, stored: list[BackupArchive], kept: int) -> None:
-    """All of it, or what an older copy lacks; the catalog is then what it was."""
+    """Whether all of it is lost, or an older copy lacks some; the catalog is then as it was."""
     before = {archive.id: archive for archive in all_archives(memory.catalog)}
     memory.catalog = MemoryCatalog()
     memory.catalog.adopt(random.Random(kept).sample(stored, kept))
@@ -63,7 +63,7 @@ def test_what_the_catalog_lost_is_entered_again(memory: InMemory, stored: list[B
 
 
 def test_more_than_the_limit_are_refused_by_name_of_the_command(memory: InMemory, stored: list[BackupArchive]) -> None:
-    """Nothing is entered then, not even a few."""
+    """No archive is entered then, not even a few."""
     memory.catalog = MemoryCatalog()
     with pytest.raises(CatalogLacks, match=r"holds 12 archives .* run tarkeep rebuild"):
         start(memory, limit=11)
@@ -73,7 +73,7 @@ def test_more_than_the_limit_are_refused_by_name_of_the_command(memory: InMemory
 
 
 def test_what_was_damaged_stays_so(memory: InMemory, stored: list[BackupArchive]) -> None:
-    """As its side-car says, or its length; the rest is whole."""
+    """By its side-car, or by its length; the others are whole."""
     marked, cut = stored[:2]
     memory.tarkeep.examine.found(marked, "for this test")
     memory.store.archives[cut.id].content = CONTENT[:-1]
@@ -88,7 +88,7 @@ def test_what_was_damaged_stays_so(memory: InMemory, stored: list[BackupArchive]
 def test_what_lies_there_without_a_good_side_car_waits_for_a_rebuild(
     memory: InMemory, stored: list[BackupArchive]
 ) -> None:
-    """A start does not read archives; it says which these are, each time."""
+    """A start does not read archives; each start reports the unclear ones."""
     by_hand = ArchiveId("p0", BackupType.FULL, "by-hand.tar.gz")
     memory.store.archives[by_hand] = HeldArchive(CONTENT, None)
     memory.store.archives[stored[0].id].sidecar = b"{"
@@ -102,7 +102,7 @@ def test_what_lies_there_without_a_good_side_car_waits_for_a_rebuild(
 
 
 def test_one_that_was_renamed_is_noticed(memory: InMemory, stored: list[BackupArchive]) -> None:
-    """No count tells of it: the old name is damaged, and the new one has no side-car."""
+    """The number of archives does not change: the old name is damaged, and the new one has no side-car."""
     was, renamed = stored[0].id, ArchiveId("p0", BackupType.FULL, "renamed.tar.gz")
     memory.store.archives[renamed] = HeldArchive(memory.store.archives.pop(was).content, None)
 
@@ -112,7 +112,7 @@ def test_one_that_was_renamed_is_noticed(memory: InMemory, stored: list[BackupAr
 
 
 def test_what_is_gone_from_the_store_is_damaged(memory: InMemory, stored: list[BackupArchive]) -> None:
-    """Nobody has to read it for that; of a type of which nothing is left, too."""
+    """Without any read; also if the last archive of a type is gone."""
     gone = [archive for archive in stored if archive.id.type is BackupType.DIFF]
     for archive in gone:
         del memory.store.archives[archive.id]

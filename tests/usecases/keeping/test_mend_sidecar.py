@@ -1,4 +1,4 @@
-"""Side-cars are believed as far as the bytes agree; nothing is lost with what is auxiliary, and nothing is made up."""
+"""Side-cars are believed as far as the bytes agree; losing auxiliary data loses nothing, and nothing is made up."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def put_sidecar(memory: InMemory, archive: BackupArchive, sidecar: bytes | None)
 
 
 def differing(one: BackupArchive, other: BackupArchive) -> list[str]:
-    """The members of their side-cars that are not the same."""
+    """The members in which their side-cars differ."""
     first, second = json.loads(encode(one)), json.loads(encode(other))
     return [name for name in first if name != "sum" and first[name] != second[name]]
 
@@ -67,7 +67,7 @@ def changed_digit(sidecar: bytes, digest: str) -> bytes:
 def test_a_changed_digit_of_a_digest_is_mended(
     memory: InMemory, archive: BackupArchive, which: str, has_catalog: bool
 ) -> None:
-    """By any rebuild, since the sum says that something was changed; told once, and then everything is as it was."""
+    """By any rebuild, because the check sum shows the change; it is reported once, and then all is as before."""
     whole = sidecar_of(memory, archive)
     put_sidecar(memory, archive, changed_digit(whole, getattr(archive.digests, which)))
     if not has_catalog:
@@ -84,7 +84,7 @@ def test_a_changed_digit_of_a_digest_is_mended(
 
 @pytest.mark.parametrize("which", ["md5", "sha256"])
 def test_a_wrong_digest_without_a_sum_is_found_by_a_check(memory: InMemory, archive: BackupArchive, which: str) -> None:
-    """A rebuild that does not check believes it; whoever then reads the archive meets it, and the check mends it."""
+    """A rebuild without a check believes it; a reader of the archive finds it, and a check mends it."""
     whole = sidecar_of(memory, archive)
     put_sidecar(memory, archive, changed_digit(without_sum(whole), getattr(archive.digests, which)))
     lose_catalog(memory)
@@ -104,7 +104,7 @@ def test_a_wrong_digest_without_a_sum_is_found_by_a_check(memory: InMemory, arch
 
 @pytest.mark.parametrize("has_catalog", [True, False])
 def test_any_changed_byte_of_a_side_car_is_told(memory: InMemory, archive: BackupArchive, has_catalog: bool) -> None:
-    """The archive is never lost from the catalog; where that is lost, too, one member may be what was changed."""
+    """The archive never leaves the catalog; if the catalog is lost, too, the changed member may be wrong."""
     whole = sidecar_of(memory, archive)
     rng = random.Random(1)
     for position in range(0, len(whole), 3):
@@ -132,7 +132,7 @@ def test_any_changed_byte_of_a_side_car_is_told(memory: InMemory, archive: Backu
 def test_a_side_car_that_is_gone_is_made_anew(
     memory: InMemory, archive: BackupArchive, sidecar: bytes | None, has_catalog: bool
 ) -> None:
-    """With the catalog all of it comes back; without it what the bytes and the name tell."""
+    """With the catalog everything comes back; without it, what the bytes and the name tell."""
     put_sidecar(memory, archive, sidecar)
     if not has_catalog:
         lose_catalog(memory)
@@ -155,7 +155,7 @@ def test_a_side_car_that_is_gone_is_made_anew(
 def test_rotten_bytes_are_not_described_as_good(
     memory: InMemory, archive: BackupArchive, spoil: Callable[[bytes], bytes | None]
 ) -> None:
-    """A side-car that is gone at the same time makes nothing right: the catalog knows what the bytes were."""
+    """A lost side-car does not make rotten bytes good: the catalog knows the original digests."""
     put_sidecar(memory, archive, spoil(sidecar_of(memory, archive)))
     memory.store.archives[archive.id].content = OTHER
 
@@ -169,7 +169,7 @@ def test_rotten_bytes_are_not_described_as_good(
 
 
 def test_without_anything_that_agrees_an_archive_is_left_out(memory: InMemory, archive: BackupArchive) -> None:
-    """Neither side-car, catalog nor bytes can be believed: it stays where it is, and is told."""
+    """Neither side-car, catalog nor bytes are credible: the archive stays in the store, and is reported."""
     put_sidecar(memory, archive, b"{")
     memory.store.archives[archive.id].content = OTHER
     lose_catalog(memory)
@@ -182,7 +182,7 @@ def test_without_anything_that_agrees_an_archive_is_left_out(memory: InMemory, a
 
 
 def test_a_doubtful_side_car_says_at_least_what_is_damaged(memory: InMemory, archive: BackupArchive) -> None:
-    """Both digests of it are others than those of the bytes; the archive is known, and may be sent again."""
+    """Neither of its digests is that of the bytes; the archive is known, and may be sent again."""
     put_sidecar(memory, archive, sidecar_of(memory, archive).replace(b'"notes"', b'"motes"'))
     memory.store.archives[archive.id].content = OTHER
     lose_catalog(memory)
@@ -197,7 +197,7 @@ def test_a_doubtful_side_car_says_at_least_what_is_damaged(memory: InMemory, arc
 
 
 def test_a_check_finds_rot_and_remembers_it(memory: InMemory, archive: BackupArchive) -> None:
-    """The archive is damaged from then on, also when the catalog is lost, until it is whole again."""
+    """The archive stays damaged, even if the catalog is lost, until it is repaired."""
     assert memory.tarkeep.rebuild(check=True).is_good
     memory.store.archives[archive.id].content = OTHER
     assert memory.tarkeep.rebuild().is_good
@@ -211,7 +211,7 @@ def test_a_check_finds_rot_and_remembers_it(memory: InMemory, archive: BackupArc
 
 
 def test_what_a_reader_marked_outlives_the_catalog(memory: InMemory, archive: BackupArchive) -> None:
-    """It stands in the side-car; sent again it is whole there, too."""
+    """The side-car records it; after the archive is sent again, the side-car says that it is whole."""
     memory.store.archives[archive.id].content = OTHER
     assert memory.tarkeep.examine(archive) is ArchiveState.DAMAGED
     lose_catalog(memory)
@@ -225,7 +225,7 @@ def test_what_a_reader_marked_outlives_the_catalog(memory: InMemory, archive: Ba
 
 
 def test_a_check_tells_where_the_catalog_was_wrong(memory: InMemory, archive: BackupArchive) -> None:
-    """A flipped bit in it, or an archive that is gone from the store; afterwards it is right."""
+    """For a flipped bit in the catalog, or an archive gone from the store; afterwards the catalog is right."""
     memory.catalog.replace([evolve(archive, taken_at=make_archive().received_at.replace(year=2001))])
     assert memory.tarkeep.rebuild(check=True).otherwise == [archive.id]
     assert memory.tarkeep.rebuild(check=True).is_good
@@ -237,7 +237,7 @@ def test_a_check_tells_where_the_catalog_was_wrong(memory: InMemory, archive: Ba
 
 
 def test_encoding_says_damaged_and_nothing_else_of_a_state() -> None:
-    """A side-car of a stored archive is what it was before states stood in it."""
+    """The side-car of a stored archive is the same as before states were recorded."""
     archive = make_archive()
     assert b"state" not in encode(archive)
     damaged = evolve(archive, state=ArchiveState.DAMAGED)

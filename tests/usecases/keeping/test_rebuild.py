@@ -1,4 +1,4 @@
-"""Rebuilding: the catalog is an index, and the store knows it all."""
+"""Rebuilding: the catalog is only an index, and the store holds everything."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_what_was_in_the_catalog_before_is_gone(memory: InMemory) -> None:
 
 
 def test_an_archive_without_a_side_car_is_described_and_gets_one(memory: InMemory) -> None:
-    """A file put into the store by hand is taken in, and the next rebuild knows it."""
+    """A file put into the store by hand is adopted, and the next rebuild knows it."""
     id = ArchiveId("document", BackupType.FULL, "full_2025-11-21_09-07-19.tar.gz")
     memory.store.archives[id] = HeldArchive(CONTENT, None)
 
@@ -113,7 +113,7 @@ def test_an_archive_without_a_side_car_is_described_and_gets_one(memory: InMemor
 
 
 def test_an_archive_that_cannot_be_inspected_is_taken_in_all_the_same(memory: InMemory) -> None:
-    """What lies in the store is somebody's backup: it is listed, with what can be said of it."""
+    """A file in the store is a person's backup: it is listed, with everything that is known of it."""
     id = ArchiveId("document", BackupType.FULL, "encrypted.tar.gz")
     memory.store.archives[id] = HeldArchive(b"not a gzip at all", None)
 
@@ -124,7 +124,7 @@ def test_an_archive_that_cannot_be_inspected_is_taken_in_all_the_same(memory: In
 
 
 def test_an_archive_of_another_length_is_entered_as_damaged(memory: InMemory) -> None:
-    """The record says what it was, the state says that it is not that any more."""
+    """The record keeps its original size, and its state says that it is damaged."""
     archive = memory.tarkeep.receive(offer(), [CONTENT]).archive
     memory.store.archives[archive.id].content = CONTENT[:-1]
 
@@ -135,7 +135,7 @@ def test_an_archive_of_another_length_is_entered_as_damaged(memory: InMemory) ->
 
 
 def test_a_snapshot_file_that_was_damaged_takes_no_proof_away(memory: InMemory) -> None:
-    """What the side-car says that the dump left behind counts, and a file that is not that is not given out."""
+    """The digest in the side-car counts, and a file with another digest is not given out."""
     digest = hashlib.sha256(SNAPSHOT).hexdigest()
     sent = evolve(offer(), lineage=Lineage(snapshot_after=digest))
     archive = memory.tarkeep.receive(sent, [CONTENT]).archive
@@ -152,7 +152,7 @@ def test_a_snapshot_file_that_was_damaged_takes_no_proof_away(memory: InMemory) 
 
 
 def test_a_side_car_that_describes_something_else_is_left_out_and_reported(memory: InMemory) -> None:
-    """Guessing would be worse than saying it; the archive stays where it is."""
+    """Guessing would be worse than reporting it; the archive stays where it is."""
     moved = ArchiveId("document", BackupType.INC, "moved.tar.gz")
     memory.store.archives[moved] = HeldArchive(b"some bytes", encode(make_archive()))
     unreadable = ArchiveId("document", BackupType.INC, "unreadable.tar.gz")
@@ -167,9 +167,9 @@ def test_a_side_car_that_describes_something_else_is_left_out_and_reported(memor
 
 def test_no_damage_of_the_catalog_is_silent(tmp_path: Path) -> None:
     """
-    A bit that flipped anywhere in its file: a check says so, or the catalog had not changed for anybody.
+    A flipped bit anywhere in the file: a check reports it, or the catalog's answers have not changed.
 
-    After it, or after the file was removed where the error asks for that, everything is as it was.
+    After the repair, or after removing the file when the error asks for it, everything is as before.
     """
     store = FilesystemArchiveStore.open(tmp_path / "data", ids=RandomIds())
     archives = [make_archive(f"inc {number:05}.tar.gz", content=b"archive %d" % number) for number in range(60)]
@@ -209,7 +209,7 @@ def test_no_damage_of_the_catalog_is_silent(tmp_path: Path) -> None:
 
 
 def _says(catalog: Catalog) -> list[BackupArchive] | None:
-    """Everything, if one by one and by pages it says the same; None if not."""
+    """All entries, if single look-ups and pages agree; None if not."""
     try:
         pages = everything(catalog)
         return pages if all(catalog.find(archive.id) == archive for archive in pages) else None

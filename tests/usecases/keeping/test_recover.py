@@ -1,4 +1,4 @@
-"""Recovery: open claims are finished or dropped, and what is not ours stays."""
+"""Recovery: open claims are finished or dropped, and files of other origin stay."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def disk(tmp_path: Path) -> FilesystemArchiveStore:
 def test_a_snapshot_file_that_a_crash_left_is_entered(
     tmp_path: Path, store: Callable[[Path], ArchiveStore], declared: str | None
 ) -> None:
-    """It is durable and in its place, so the next dump can start from it; others and archives without one stay."""
+    """It is durable and in place, so the next dump can start from it; other files and archives without one stay."""
     with closing(store(tmp_path)) as opened:
         tarkeep = assembled(opened, MemoryCatalog(), FixedClock())
         lineage = Lineage(snapshot_after=declared)
@@ -90,7 +90,7 @@ def test_a_snapshot_file_that_a_crash_left_is_entered(
 
 
 def test_another_snapshot_file_than_the_dump_left_is_passed_over(memory: InMemory) -> None:
-    """It says nothing of the chain, as for a rebuild."""
+    """It says nothing of the chain, as in a rebuild."""
     declared = evolve(offer(), lineage=Lineage(snapshot_after="0a" * 32))
     id = memory.tarkeep.receive(declared, [make_targz()]).archive.id
     memory.store.keep_snapshot(id, [SNAPSHOT])
@@ -100,7 +100,7 @@ def test_another_snapshot_file_than_the_dump_left_is_passed_over(memory: InMemor
 
 
 def test_a_claim_without_its_archive_is_dropped(memory: InMemory, claimed: BackupArchive) -> None:
-    """Nobody was told that it is stored."""
+    """No client was told that it is stored."""
     report = memory.tarkeep.recover()
 
     assert report == RecoveryReport(confirmed=0, dropped=1, swept=0)
@@ -108,7 +108,7 @@ def test_a_claim_without_its_archive_is_dropped(memory: InMemory, claimed: Backu
 
 
 def test_a_published_archive_that_is_not_whole_is_dropped(memory: InMemory, claimed: BackupArchive) -> None:
-    """A torn archive under our own side-car is no archive."""
+    """A torn archive under the claim's own side-car is not an archive."""
     memory.store.archives[claimed.id] = HeldArchive(CONTENT[:-1], encode(claimed))
 
     memory.tarkeep.recover()
@@ -121,7 +121,7 @@ def test_a_published_archive_that_is_not_whole_is_dropped(memory: InMemory, clai
 def test_an_archive_that_is_not_the_claimed_one_stays(
     memory: InMemory, claimed: BackupArchive, sidecar: bytes | None
 ) -> None:
-    """Recovery removes only what a receive of ours left."""
+    """Recovery removes only what a receive of this server left."""
     memory.store.archives[claimed.id] = HeldArchive(b"somebody else's", sidecar)
 
     memory.tarkeep.recover()
@@ -131,7 +131,7 @@ def test_an_archive_that_is_not_the_claimed_one_stays(
 
 
 def test_abandoned_staging_is_swept_whatever_its_clock_said(memory: InMemory) -> None:
-    """After a crash all of staging is abandoned, also what a wrong clock dated into the future."""
+    """After a crash all of staging is abandoned, even files that a wrong clock dated into the future."""
     memory.clock.moment = evolve(make_archive()).received_at.replace(year=2090)
     memory.store.begin().write(b"abandoned")
     memory.clock.moment = memory.clock.moment.replace(year=2026)
@@ -151,7 +151,7 @@ def test_recovering_again_finds_nothing(memory: InMemory, claimed: BackupArchive
 
 
 def test_a_side_car_whose_archive_never_came_is_removed(tmp_path: Path) -> None:
-    """What a crash between the two links leaves on a disk."""
+    """A crash between the two links leaves this on a disk."""
     door = FilesystemDoor(tmp_path / "data")
     catalog = MemoryCatalog()
     claimed = make_archive(content=CONTENT)

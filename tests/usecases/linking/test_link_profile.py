@@ -1,8 +1,8 @@
 """
-Links that are kept and renewed where something changed, against all of them worked out at once.
+Links that are kept and renewed after changes, compared with all links worked out at once.
 
-Archives come in any order, late too, with parents that are proven, declared, inferred or not to be found; they are
-damaged, repaired, put into the trash and back, get snapshot files; rules change; the catalog is lost. Some of it
+Archives arrive in any order, late ones too, with parents that are proven, declared, inferred or missing; they become
+damaged, are repaired, trashed and brought back, and get snapshot files; rules change; the catalog is lost. Some of this
 happens while links are being worked out.
 """
 
@@ -61,7 +61,7 @@ def archives(draw: st.DrawFn) -> BackupArchive:
     id = draw(ids)
     kind = draw(st.sampled_from([Kind.INCREMENTAL, Kind.INCREMENTAL, Kind.INCREMENTAL, Kind.PLAIN, Kind.OPAQUE]))
     has_unchanged = kind is Kind.INCREMENTAL and draw(st.booleans())
-    # A name that comes back after a rebuild may be another archive.
+    # A name that returns after a rebuild may be another archive.
     sha256 = f"{draw(st.integers(0, 3))}{id.type.value[0]}{id.name[-8]}".encode().hex().ljust(64, "0")
     return BackupArchive(
         id,
@@ -75,7 +75,7 @@ def archives(draw: st.DrawFn) -> BackupArchive:
 
 
 def fit_by_digest(child: BackupArchive, parent: BackupArchive) -> Compatibility:
-    """A fit that depends on the bytes of the two and on nothing else, as a real one."""
+    """A fit that depends only on the bytes of the two, like a real one."""
     if not (has_listings(child) and has_listings(parent)):
         return Compatibility(Agreement.UNKNOWN)
     number = sum(map(int, (child.digests.sha256 + parent.digests.sha256)[::2].translate(_DIGITS)))
@@ -89,12 +89,12 @@ _DIGITS = {ord(letter): str(ord(letter) % 10) for letter in "abcdef"}
 
 
 def carries_by_digest(archive: BackupArchive, _paths: tuple[bytes, ...]) -> bool:
-    """Half of all archives."""
+    """True for half of all archives."""
     return sum(map(int, archive.digests.sha256.translate(_DIGITS))) % 2 == 0
 
 
 def overruled_by_digest(child: BackupArchive, between: BackupArchive, base: BackupArchive) -> tuple[bytes, ...]:
-    """A quarter of all that can be compared overrule."""
+    """A quarter of all comparable archives overrule."""
     if not (has_listings(child) and has_listings(between)):
         return ()
     number = sum(
@@ -104,13 +104,13 @@ def overruled_by_digest(child: BackupArchive, between: BackupArchive, base: Back
 
 
 def seen_by_digests(path: Sequence[BackupArchive]) -> Seen:
-    """What depends on every archive of a path, and on their order."""
+    """A result that depends on every archive of a path, and on their order."""
     number = sum(at * int(archive.digests.sha256[:4], 16) for at, archive in enumerate(path, 1))
     return Seen("all is lost" if number % 7 == 0 else "", number % 3)
 
 
 class SeenByPath(NothingSeen):
-    """Sees what `seen_by_digests` tells."""
+    """Gives the result of `seen_by_digests`."""
 
     def __call__(
         self, place: PlacedArchive, parent: PlacedArchive | None, path: Callable[[], Sequence[BackupArchive]]
@@ -121,7 +121,7 @@ class SeenByPath(NothingSeen):
 
 @define
 class Watched:
-    """Compares as `fit_by_digest`, once *meanwhile* was done; those that are *unreadable* cannot be."""
+    """Compares like `fit_by_digest`, after running *meanwhile*; *unreadable* archives cannot be compared."""
 
     meanwhile: list[Callable[[], None]]
     unreadable: set[str]
@@ -158,7 +158,7 @@ class Watched:
 
 
 class LinksMachine(RuleBasedStateMachine):
-    """Subclasses say how a catalog is made."""
+    """Subclasses make the catalog."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -283,10 +283,10 @@ class LinksMachine(RuleBasedStateMachine):
     def everything_can_be_read_again(self) -> None:
         self.unreadable.clear()
 
-    # -- what is told then --
+    # -- answers after that --
 
     def expected(self) -> tuple[RestorePoint, ...]:
-        """All of it worked out at once."""
+        """All points worked out at once."""
         links = link_archives(
             self.entries.values(), ProfileRules(self.inc_base), fit_by_digest, overruled_by_digest, carries_by_digest
         )
@@ -297,7 +297,7 @@ class LinksMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.unreadable and not self.meanwhile)
     @rule(limit=st.integers(1, 4))
     def places_are_those_worked_out_at_once(self, limit: int) -> None:
-        """Page by page, alone, and as paths."""
+        """By pages, one by one, and as paths."""
         expected = self.expected()
         if not expected:
             return
@@ -338,7 +338,7 @@ class LinksMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_not_pending_is_right(self) -> None:
-        """Whatever happened, a link that is kept and not pending is the one that is worked out from nothing."""
+        """Whatever happened, a kept link that is not pending equals one worked out from scratch."""
         if not hasattr(self, "catalog") or self.unreadable:
             return
         state = self.catalog.link_state(PROFILE)
@@ -374,7 +374,7 @@ TestSqlLinks.settings = settings(
 
 @pytest.mark.parametrize("machine", [MemoryLinksMachine, SqlLinksMachine])
 def test_a_circle_is_settled_as_one_when_what_was_unreadable_can_be_read(machine: type[LinksMachine]) -> None:
-    """No standing in it follows from one that followed from itself."""
+    """No standing in the circle follows from itself."""
     state = machine()
     state.start()
     try:
@@ -406,7 +406,7 @@ def test_a_circle_is_settled_as_one_when_what_was_unreadable_can_be_read(machine
 
 
 def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
-    """What links take is worked out once; the others find it done."""
+    """The links are worked out once; the other threads find them done."""
     catalog, turns, begun, go_on = MemoryCatalog(), ProcessTurns(), threading.Event(), threading.Event()
     contents = Contents(Kind.INCREMENTAL, 3, 10_240, None, has_unchanged=True)
     names = [(BackupType.INC if number else BackupType.FULL, f"a{number}.tar.gz") for number in range(9)]

@@ -1,4 +1,4 @@
-"""What the names of points show: kept when an archive arrives, and merged for only where something is left open."""
+"""What the names of points show: it is kept when an archive arrives; trees are merged only to settle open questions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stored(*tars: bytes) -> InMemory:
 
 
 def standing(memory: InMemory, number: int) -> Standing:
-    """What is kept of a point, as the catalog has it, without asking for anything else."""
+    """The kept standing of a point, as the catalog has it, without any other query."""
     kept = memory.catalog.placed([id_of(number)])[id_of(number)].standing
     assert kept is not None
     return kept
@@ -46,7 +46,7 @@ def standing(memory: InMemory, number: int) -> Standing:
 
 @pytest.fixture
 def merged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many archives each tree had that was merged to see something."""
+    """The number of archives of each tree that was merged to examine a point."""
     found: list[int] = []
 
     def counted(path: Sequence[OpenTable], *more: Any) -> Tree:
@@ -58,7 +58,7 @@ def merged(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_a_plan_through_a_link_is_not_sound() -> None:
-    """And says why; one without is, and so is an older point before it."""
+    """The plan says why; a plan without a link is sound, as is an older point before the link."""
     memory = stored(FULL, HARMLESS, HARMFUL)
 
     assert [standing(memory, number).is_sound for number in range(3)] == [True, True, False]
@@ -70,7 +70,7 @@ def test_a_plan_through_a_link_is_not_sound() -> None:
 
 
 def test_a_plan_of_plain_archives_is_looked_at_too() -> None:
-    """There tar extracts them over each other, through whatever is there."""
+    """tar extracts them over each other, through any link that exists."""
     memory = stored(link(b"top/d", b"/etc") + END, member(b"top/a", b"x") + OVERLAY)
 
     assert standing(memory, 0).is_sound
@@ -78,7 +78,7 @@ def test_a_plan_of_plain_archives_is_looked_at_too() -> None:
 
 
 def test_what_was_seen_is_kept() -> None:
-    """Archives never change: later no record is read, and one that is damaged meanwhile says so, and no more."""
+    """Archives never change: later no record is read; an archive that becomes damaged reports that and nothing else."""
     memory = stored(FULL, HARMFUL, member(b"top/x") + TO_NOTHING + END)
     memory.records.published.clear()
     for number in range(3):
@@ -86,11 +86,11 @@ def test_what_was_seen_is_kept() -> None:
 
     points = {place.archive.id: place for place in memory.tarkeep.load_points("host").page().places}
     assert [points[id_of(number)].standing for number in range(3)] == [standing(memory, number) for number in range(3)]
-    assert standing(memory, 2).seen.gaps == 2  # what lies below the link, and the link to nothing
+    assert standing(memory, 2).seen.gaps == 2  # the name below the link, and the link to nothing
 
 
 def test_ordinary_archives_are_not_merged(merged: list[int]) -> None:
-    """Neither exact ones nor plain ones that have nothing to do with each other; hard links to what is there, too."""
+    """Exact ones, unrelated plain ones, and hard links to existing files."""
     listed = stored(
         directory(b"top", listing([b"Ya", b"Yb", b"De"])) + directory(b"top/e", listing([])) + member(b"top/a") + END,
     )
@@ -118,7 +118,7 @@ def test_ordinary_archives_are_not_merged(merged: list[int]) -> None:
     ids=["link", "over a folder", "below a file", "link in the second", "link to the first"],
 )
 def test_gaps_are_known_when_the_archive_has_come(tars: list[bytes], gaps: list[int]) -> None:
-    """Of plain ones in the point of the archive and in those that lie over it."""
+    """For plain archives, in the point of the archive and in the later points over it."""
     memory = stored(*(tar if tar.endswith(END) else tar + END for tar in tars))
 
     assert [standing(memory, number).seen.gaps for number in range(len(tars))] == gaps
@@ -127,7 +127,7 @@ def test_gaps_are_known_when_the_archive_has_come(tars: list[bytes], gaps: list[
 
 
 def test_what_changes_before_it_is_seen_anew() -> None:
-    """What was in the way goes into the trash, and comes back."""
+    """The blocking archive is trashed, and comes back."""
     memory = stored(member(b"top/x") + END, member(b"top") + END, member(b"else") + END)
 
     for state, gaps in ((ArchiveState.TRASHED, 0), (ArchiveState.STORED, 1)):

@@ -1,4 +1,4 @@
-"""One path is looked up among names in order; where there is no order, by reading everything, with the same outcome."""
+"""A path is looked up in sorted names; if names cannot be sorted, by reading everything, with the same result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.tars import END, gz, header, member
 
 @define(eq=False)
 class CountedRecords(MemoryMemberRecords):
-    """`MemberRecords` that count how often all of an archive were asked for."""
+    """`MemberRecords` that count how often all records of an archive are read."""
 
     readings: int = 0
 
@@ -36,7 +36,7 @@ def dump(names: bytes, *members: bytes) -> bytes:
 
 @pytest.fixture(params=["in order", "too many for that"])
 def looked_into(request: pytest.FixtureRequest) -> tuple[Tarkeep, CountedRecords, bool]:
-    """A chain of which `a` is changed and goes, and `b` is a hard link; and whether its names can be put in order."""
+    """A chain in which `a` changes and is deleted, and `b` is a hard link; and whether its names can be sorted."""
     records, is_in_order = CountedRecords(), request.param == "in order"
     memory = InMemory(records=records)
     tarkeep = memory.tarkeep
@@ -64,7 +64,7 @@ def looked_into(request: pytest.FixtureRequest) -> tuple[Tarkeep, CountedRecords
 
 
 def test_a_member_is_found(looked_into: tuple[Tarkeep, CountedRecords, bool]) -> None:
-    """The last of its name, which is also where a hard link leads; no directory, and nothing that is not there."""
+    """The last one of that name, which a hard link also leads to; never a directory or a missing name."""
     tarkeep, records, is_in_order = looked_into
     archive = tarkeep.find_archive(BackupType.FULL, "night0.tar.gz", "document", principal=ANONYMOUS)
 
@@ -78,7 +78,7 @@ def test_a_member_is_found(looked_into: tuple[Tarkeep, CountedRecords, bool]) ->
 
 
 def test_a_history_is_told(looked_into: tuple[Tarkeep, CountedRecords, bool]) -> None:
-    """Nothing is read but what is told, where names are in order."""
+    """With sorted names, only the members in the history are read."""
     tarkeep, records, is_in_order = looked_into
 
     versions = tarkeep.trace_history("document", b"./a")

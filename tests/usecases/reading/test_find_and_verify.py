@@ -1,4 +1,4 @@
-"""Finding, reading and comparing what is stored."""
+"""Finding, reading and comparing stored archives."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def entry(archive: BackupArchive) -> InventoryEntry:
 
 
 def test_an_archive_is_found_without_its_profile_when_only_one_has_it(memory: InMemory, archive: BackupArchive) -> None:
-    """The original's clients know nothing of profiles when they download."""
+    """Clients of the original server send no profile when they download."""
     assert memory.tarkeep.find_archive(FULL, "a.tar.gz", principal=ANONYMOUS) == archive
     assert memory.tarkeep.find_archive(FULL, "a.tar.gz", "document", principal=ANONYMOUS) == archive
 
 
 def test_an_ambiguous_name_names_the_profiles(memory: InMemory, archive: BackupArchive) -> None:
-    """Rather than the wrong machine's archive, none."""
+    """An error is better than the archive of the wrong machine."""
     memory.tarkeep.receive(offer(profile="other"), [CONTENT])
 
     with pytest.raises(AmbiguousName) as caught:
@@ -61,7 +61,7 @@ def test_an_ambiguous_name_names_the_profiles(memory: InMemory, archive: BackupA
 
 @pytest.mark.parametrize("profile", [None, "document", "other"])
 def test_what_is_not_there_is_not_found(memory: InMemory, profile: str | None) -> None:
-    """Whether or not a profile is named."""
+    """With or without a profile."""
     with pytest.raises(ArchiveNotFound):
         memory.tarkeep.find_archive(FULL, "a.tar.gz", profile, principal=ANONYMOUS)
 
@@ -91,7 +91,7 @@ def test_a_range_is_read(memory: InMemory, archive: BackupArchive) -> None:
 
 
 def test_verify_covers_one_profile_or_all(memory: InMemory, archive: BackupArchive) -> None:
-    """What other profiles hold is extra only when no profile is named."""
+    """Archives of other profiles are extra only if no profile is named."""
     memory.tarkeep.receive(offer("b.tar.gz", profile="other"), [CONTENT])
 
     one, all = (
@@ -104,7 +104,7 @@ def test_verify_covers_one_profile_or_all(memory: InMemory, archive: BackupArchi
 
 
 def test_verify_without_a_profile_takes_the_profile_that_matches(memory: InMemory) -> None:
-    """A name that several profiles hold counts once, synced when any of them has the client's bytes."""
+    """A name in several profiles counts once, and is synced if any of them has the client's bytes."""
     contents = {profile: make_targz({profile: b"x"}) for profile in ("a", "b", "c")}
     stored = {
         profile: memory.tarkeep.receive(offer(profile=profile), [content]).archive
@@ -119,7 +119,7 @@ def test_verify_without_a_profile_takes_the_profile_that_matches(memory: InMemor
 
 
 def test_verify_without_a_profile_takes_the_copy_that_is_whole(memory: InMemory) -> None:
-    """Of the same bytes in several profiles one is enough; only where all are damaged they must be sent again."""
+    """One whole copy of the bytes is enough; they must be sent again only if all copies are damaged."""
     copies = [
         memory.tarkeep.receive(offer(profile=profile), [CONTENT]).archive for profile in ("first", "second", "third")
     ]
@@ -133,13 +133,13 @@ def test_verify_without_a_profile_takes_the_copy_that_is_whole(memory: InMemory)
 
 
 def test_verify_refuses_a_name_given_twice(memory: InMemory, archive: BackupArchive) -> None:
-    """The client's mistake is said, not guessed around."""
+    """The client's mistake is reported; the server does not guess."""
     with pytest.raises(DuplicateEntry):
         list(memory.tarkeep.verify([entry(archive), entry(archive)], principal=ANONYMOUS))
 
 
 def test_verify_reads_the_catalog_in_batches(memory: InMemory) -> None:
-    """More entries than one batch holds are compared all the same."""
+    """More entries than fit into one batch are still compared."""
     archives = [make_archive(f"a{number}.tar.gz") for number in range(25_000)]
     memory.catalog.adopt(archives)
 
@@ -150,7 +150,7 @@ def test_verify_reads_the_catalog_in_batches(memory: InMemory) -> None:
 
 
 def test_an_unknown_profile_is_not_found(memory: InMemory, archive: BackupArchive) -> None:
-    """A profile exists through what it holds."""
+    """A profile exists only through its archives."""
     assert memory.tarkeep.summarise.profile("document")[0].archives == 1
     with pytest.raises(ProfileNotFound):
         memory.tarkeep.summarise.profile("nobody")
@@ -183,7 +183,7 @@ def test_verify_says_the_same_however_little_is_compared_at_once(
     patterns: tuple[str, ...],
     at_once: int,
 ) -> None:
-    """In steps of a few names, and in runs of one entry, it is what comparing name by name gives."""
+    """In steps of a few names, and in runs of one entry, the result equals comparing name by name."""
     catalog = MemoryCatalog()
     catalog.adopt([drawn_archive(*drawn) for drawn in here])
     damaged = {drawn for number, drawn in enumerate(here) if number in broken}

@@ -1,4 +1,4 @@
-"""Rot is never served as good: every byte that is given is what was received, or somebody is told."""
+"""Rot is never served as good: every byte given is what was received, or an error is reported."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def state(memory: InMemory, archive: BackupArchive) -> ArchiveState:
 @pytest.mark.parametrize("content", [SMALL, LARGE], ids=["small", "large"])
 @pytest.mark.parametrize("has_sums", [True, False])
 def test_every_range_comes_back_as_it_was(memory: InMemory, content: bytes, has_sums: bool) -> None:
-    """Whole or in part, from and to wherever; by who asks and by what looks inside; nobody is told anything."""
+    """Whole or in part, for any range; for clients and for code that looks inside; no notice is sent."""
     archive = put(memory, content)
     read = memory.tarkeep.read_archive
     for start in EDGES:
@@ -74,7 +74,9 @@ def test_every_range_comes_back_as_it_was(memory: InMemory, content: bytes, has_
 @pytest.mark.parametrize("position", sorted({0, 20, BLOCK_BYTES - 1, BLOCK_BYTES, len(LARGE) // 2, len(LARGE) - 1}))
 @pytest.mark.parametrize("has_sums", [True, False])
 def test_one_flipped_bit_is_in_no_whole_answer(memory: InMemory, position: int, has_sums: bool) -> None:
-    """With sums not even in a part of one; it is found at once, marked, and told once with its place or digest."""
+    """
+    With sums not even in a part of an answer; it is found at once, marked, and reported once with place or digest.
+    """
     archive = put(memory, LARGE)
     rot(memory, archive, flip(position))
     if not has_sums:
@@ -97,7 +99,7 @@ def test_one_flipped_bit_is_in_no_whole_answer(memory: InMemory, position: int, 
 
 @pytest.mark.parametrize("has_sums", [True, False])
 def test_what_looks_inside_is_given_nothing_wrong(memory: InMemory, has_sums: bool) -> None:
-    """Wherever the damage and the part are; a part that the damage is not in is given, where there are sums."""
+    """For damage and parts anywhere; with sums, an undamaged part is still given."""
     rng = random.Random(2)
     archive = put(memory, LARGE)
     sums = dict(memory.sums.kept)
@@ -125,7 +127,7 @@ def test_what_looks_inside_is_given_nothing_wrong(memory: InMemory, has_sums: bo
 @pytest.mark.parametrize("has_sums", [True, False])
 @pytest.mark.parametrize("how", ["lost", "emptied", "cut", "grown", "zeroed", "another"])
 def test_every_kind_of_rot_is_found(memory: InMemory, content: bytes, has_sums: bool, how: str) -> None:
-    """By a whole read, and by a part of what has sums if the part is damaged."""
+    """By a full read, and, if the archive has sums, by reading a damaged part."""
     archive = put(memory, content)
     if not has_sums:
         memory.sums.kept.clear()
@@ -148,7 +150,7 @@ def test_every_kind_of_rot_is_found(memory: InMemory, content: bytes, has_sums: 
 
 
 def test_sums_are_made_again_where_they_are_lost(memory: InMemory) -> None:
-    """By a whole read, a part, and what looks inside; wrong ones of another length are no sums."""
+    """By a full read, a read of a part, and a look inside; sums for another length are ignored."""
     archive = put(memory, LARGE)
     sha256 = archive.digests.sha256
     made = memory.sums.kept.pop(sha256)
@@ -164,7 +166,7 @@ def test_sums_are_made_again_where_they_are_lost(memory: InMemory) -> None:
 
 
 def test_a_small_archive_needs_no_sums(memory: InMemory) -> None:
-    """It is hashed as a whole before anything of it is given, also for a part."""
+    """It is hashed as a whole before any byte is given, even for a part."""
     archive = put(memory, SMALL)
     assert memory.sums.kept == {}
     rot(memory, archive, flip(len(SMALL) - 1))
@@ -174,7 +176,7 @@ def test_a_small_archive_needs_no_sums(memory: InMemory) -> None:
 
 
 def test_what_was_repaired_while_it_was_read_is_not_marked(memory: InMemory) -> None:
-    """Whoever read the old bytes is told to ask again; a block that is wrong once more is damage."""
+    """A reader of the old bytes is told to try again; a block that is wrong a second time is damage."""
     archive = put(memory, LARGE)
     sums = memory.sums.kept[archive.digests.sha256]
 
@@ -189,7 +191,7 @@ def test_what_was_repaired_while_it_was_read_is_not_marked(memory: InMemory) -> 
 
 
 def test_what_was_marked_and_is_whole_is_whole_again(memory: InMemory) -> None:
-    """A cable was loose; it is told, once."""
+    """As after a loose cable; it is reported once."""
     archive = put(memory, LARGE)
     memory.catalog.mark(archive.id, ArchiveState.DAMAGED)
 
@@ -210,7 +212,7 @@ def test_what_was_marked_and_is_whole_is_whole_again(memory: InMemory) -> None:
 def test_a_wrong_record_is_told_from_wrong_bytes(
     memory: InMemory, digests: Callable[[Digests], Digests], expected: ArchiveState, words: str
 ) -> None:
-    """One digest that agrees proves the bytes, and the other is what is wrong; a record is mended by a rebuild."""
+    """One agreeing digest proves the bytes, so the other digest is wrong; a rebuild mends the record."""
     archive = put(memory, LARGE)
     wrong = evolve(archive, digests=digests(archive.digests))
     memory.catalog.replace([wrong])
@@ -225,7 +227,9 @@ def test_a_wrong_record_is_told_from_wrong_bytes(
 )
 @pytest.mark.parametrize("is_rotten", [True, False])
 def test_whatever_a_reader_meets_the_bytes_are_asked(memory: InMemory, error: Exception, is_rotten: bool) -> None:
-    """Rotten ones are marked and told, whichever error it was; of whole ones it comes through, or asks to try again."""
+    """
+    Rotten bytes are marked and reported, whatever the error; for whole ones the error passes, or asks for a retry.
+    """
     archive = put(memory, LARGE)
     if is_rotten:
         rot(memory, archive, flip(99))
@@ -244,7 +248,7 @@ def test_whatever_a_reader_meets_the_bytes_are_asked(memory: InMemory, error: Ex
 
 
 def test_what_is_not_about_bytes_is_left_alone(memory: InMemory) -> None:
-    """A full disk says nothing about an archive, and it is not read for that."""
+    """A full disk says nothing about an archive, so the archive is not read again."""
     archive = put(memory, LARGE)
     rot(memory, archive, flip(99))
 

@@ -1,4 +1,4 @@
-"""Members of stored archives: recorded as they arrive, made again where they are gone, never from other bytes."""
+"""Members of stored archives: recorded on arrival, made again if lost, never from other bytes."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def held(memory: InMemory) -> set[str]:
 
 
 def test_members_are_recorded_while_an_archive_arrives(memory: InMemory) -> None:
-    """When the answer is there, so are they, by the digest of the archive."""
+    """When the client has its answer, the records exist, under the digest of the archive."""
     archive = memory.tarkeep.receive(offer(), pieces(CONTENT)).archive
 
     assert paths(list(memory.records.read(archive.digests.sha256))) == [b"document/a", b"document/b"]
 
 
 def test_a_stored_archive_knows_its_roots(memory: InMemory) -> None:
-    """And whether its listings have unchanged names; the side-car and the catalog say the same."""
+    """And whether its listings have unchanged names; side-car and catalog agree."""
     dump = gz(header(b"./", 7, b"D") + b"Nname\0\0".ljust(512, b"\0") + member(b"\xff/x") + END)
 
     archive = memory.tarkeep.receive(offer(), [dump]).archive
@@ -70,7 +70,7 @@ def test_a_stored_archive_knows_its_roots(memory: InMemory) -> None:
 
 
 def test_what_is_refused_leaves_no_records(memory: InMemory) -> None:
-    """No tar, cut off, other bytes than declared, a name that is taken."""
+    """For bytes that are no tar, cut off, different from the declaration, or under a taken name."""
     memory.tarkeep.receive(offer(), pieces(CONTENT))
     refused = {
         NotATar: (offer("b.tar.gz"), pieces(gz(member(b"f", b"x") * 20))),
@@ -87,7 +87,7 @@ def test_what_is_refused_leaves_no_records(memory: InMemory) -> None:
 
 
 def test_an_archive_kept_beside_another_has_records(memory: InMemory) -> None:
-    """Under whatever name it is stored in the end."""
+    """Under the name that it finally gets."""
     memory.same_name = SameName.KEEP_BOTH
     memory.tarkeep.receive(offer(), pieces(CONTENT))
 
@@ -98,7 +98,7 @@ def test_an_archive_kept_beside_another_has_records(memory: InMemory) -> None:
 
 
 def test_records_that_cannot_be_kept_are_no_reason_to_refuse(memory: InMemory) -> None:
-    """The archive is stored; only looking into it will cost more."""
+    """The archive is stored; only looking into it costs more later."""
     memory.records = RecordsThatCannotBeKept()
 
     received = memory.tarkeep.receive(offer(), pieces(CONTENT))
@@ -108,7 +108,7 @@ def test_records_that_cannot_be_kept_are_no_reason_to_refuse(memory: InMemory) -
 
 
 def test_without_validation_nothing_is_recorded(memory: InMemory) -> None:
-    """Nobody looked; not to be taken for an archive without members."""
+    """The archive was not inspected; it must not look like one without members."""
     receive = evolve(memory.tarkeep.receive, inspector=NoInspector())
 
     archive = receive(offer(), pieces(CONTENT)).archive
@@ -132,7 +132,7 @@ def archive(memory: InMemory) -> BackupArchive:
 def test_records_that_are_gone_are_made_from_the_archive(
     memory: InMemory, archive: BackupArchive, directories_only: bool
 ) -> None:
-    """They are the same, and are kept from then on."""
+    """They are equal, and are kept from then on."""
     before = list(memory.records.read(archive.digests.sha256, directories_only=directories_only))
     memory.records.remove(archive.digests.sha256)
 
@@ -147,7 +147,7 @@ def test_records_that_are_gone_are_made_from_the_archive(
 def test_records_that_cannot_be_kept_are_passed_on(
     memory: InMemory, archive: BackupArchive, directories_only: bool
 ) -> None:
-    """On a disk that is full, an archive can still be looked into."""
+    """With a full disk, clients can still look into an archive."""
     before = list(memory.records.read(archive.digests.sha256, directories_only=directories_only))
     memory.records = RecordsThatCannotBeKept()
 
@@ -156,7 +156,7 @@ def test_records_that_cannot_be_kept_are_passed_on(
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "gone", "another"])
 def test_nothing_is_made_of_damaged_bytes(memory: InMemory, archive: BackupArchive, damage: str) -> None:
-    """Nor of those of another archive that somebody put in its place; the error says that the archive is damaged."""
+    """Nor of the bytes of another archive in its place; the error says that the archive is damaged."""
     memory.records.remove(archive.digests.sha256)
     stored = memory.store.archives[archive.id]
     if damage == "flipped":
@@ -175,7 +175,7 @@ def test_nothing_is_made_of_damaged_bytes(memory: InMemory, archive: BackupArchi
 
 
 def test_an_archive_that_is_no_tar_says_so(memory: InMemory) -> None:
-    """It was taken in without being looked at, and is what was received."""
+    """It was received without inspection, and its bytes are as received."""
     receive = evolve(memory.tarkeep.receive, inspector=NoInspector())
     archive = receive(offer(), pieces(gz(b"text" * 300))).archive
 
@@ -186,7 +186,7 @@ def test_an_archive_that_is_no_tar_says_so(memory: InMemory) -> None:
 
 
 def test_limits_hold_for_stored_archives(memory: InMemory, archive: BackupArchive) -> None:
-    """They may be lower than when it arrived."""
+    """The limits may be lower than when it arrived."""
     limited = ReadMembers(
         MemoryMemberRecords(),
         memory.tarkeep.read_archive,
@@ -200,7 +200,7 @@ def test_limits_hold_for_stored_archives(memory: InMemory, archive: BackupArchiv
 def test_more_names_than_can_be_held_are_refused_before_anything_is_read(
     memory: InMemory, archive: BackupArchive
 ) -> None:
-    """How many members an archive has is known."""
+    """The number of members of an archive is known."""
     limited = ReadMembers(
         MemoryMemberRecords(), memory.tarkeep.read_archive, TargzInspector(), max_names_bytes=6_000 * 20 - 1
     )
@@ -211,13 +211,13 @@ def test_more_names_than_can_be_held_are_refused_before_anything_is_read(
 
 
 def test_what_nobody_looked_into_stays_missing(memory: InMemory, archive: BackupArchive) -> None:
-    """The cache alone never invents an archive's members."""
+    """The cache alone never invents members of an archive."""
     with pytest.raises(RecordsMissing):
         memory.records.read(digests_of(OTHER).sha256)
 
 
 def test_names_are_made_again_where_they_are_gone(memory: InMemory) -> None:
-    """And where they cannot be kept they are told from the bytes of the archive."""
+    """If they cannot be kept, they are read from the bytes of the archive."""
     archive = memory.tarkeep.receive(offer(), pieces(NESTED)).archive
     members = memory.tarkeep.restore_tar.members
     found = told(members.table(archive))
@@ -232,7 +232,7 @@ def test_names_are_made_again_where_they_are_gone(memory: InMemory) -> None:
 
 @pytest.mark.parametrize("whose", ["own", "base"])
 def test_whoever_meets_damaged_records_makes_them_anew(memory: InMemory, tmp_path: Path, whose: str) -> None:
-    """Wherever the damage is, and whatever is looked for; of those that they lean on, too. What is told is the same."""
+    """For damage anywhere and any query, also in records that they refer to. The results are the same."""
     memory.records = FilesystemMemberRecords(tmp_path, SequenceIds())  # type: ignore[assignment]
     nights = [night(number, 60) for number in range(2)]
     base, archive = (

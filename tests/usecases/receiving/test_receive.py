@@ -1,4 +1,4 @@
-"""Receiving: what is stored, what is refused, and that nothing is left of what was refused."""
+"""Receiving: what is stored, what is refused, and that a refused archive leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def assert_nothing_is_left(memory: InMemory) -> None:
 
 
 def test_an_archive_is_stored_with_all_that_is_known_of_it(memory: InMemory) -> None:
-    """Bytes, side-car and catalog agree on what the bytes really were."""
+    """Bytes, side-car and catalog agree with the bytes that were sent."""
     received = memory.tarkeep.receive(offer(type=BackupType.INC), pieces(CONTENT))
 
     archive = received.archive
@@ -71,7 +71,7 @@ def test_the_time_of_the_dump_is_the_best_known_one(memory: InMemory, name: str,
 
 
 def test_the_offer_may_come_after_the_bytes(memory: InMemory) -> None:
-    """A form may name type and profile behind the file."""
+    """A form may send type and profile after the file."""
     asked: list[str] = []
 
     def blocks() -> Iterator[bytes]:
@@ -86,7 +86,7 @@ def test_the_offer_may_come_after_the_bytes(memory: InMemory) -> None:
 
 @pytest.mark.parametrize("wrong", [{"md5": "0" * 32}, {"sha256": "0" * 64}])
 def test_bytes_other_than_declared_are_refused(memory: InMemory, wrong: dict[str, str]) -> None:
-    """Corruption on the way is found before anything is visible."""
+    """Corruption in transit is found before anything is visible."""
     with pytest.raises(DigestMismatch):
         memory.tarkeep.receive(offer(**wrong), [CONTENT])  # type: ignore[arg-type]
 
@@ -114,7 +114,7 @@ def test_what_is_not_a_whole_targz_is_refused(memory: InMemory, content: bytes, 
 
 
 def test_more_than_the_limit_is_refused_while_it_comes(memory: InMemory) -> None:
-    """The sender is stopped at the first byte too many, not at the end."""
+    """The sender is stopped at the first excess byte, not at the end."""
     taken = 0
 
     def endless() -> Iterator[bytes]:
@@ -140,7 +140,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(memory: InMemory, after: int) 
 
 
 def test_an_offer_that_turns_out_wrong_leaves_nothing(memory: InMemory) -> None:
-    """A form whose last field is wrong has cost time and nothing else."""
+    """A form whose last field is wrong costs time and nothing else."""
 
     def wrong() -> None:
         raise InvalidType("WEEKLY")
@@ -152,7 +152,7 @@ def test_an_offer_that_turns_out_wrong_leaves_nothing(memory: InMemory) -> None:
 
 
 def test_the_same_bytes_again_are_a_success(memory: InMemory) -> None:
-    """A retry after a lost answer is harmless and gives the answer that was lost."""
+    """A retry after a lost answer is harmless and gets the same answer."""
     first = memory.tarkeep.receive(offer(), [CONTENT])
     memory.clock.advance(timedelta(hours=1))
 
@@ -163,7 +163,7 @@ def test_the_same_bytes_again_are_a_success(memory: InMemory) -> None:
 
 
 def test_other_bytes_under_a_taken_name_are_a_conflict(memory: InMemory) -> None:
-    """What is stored stays; the sentence says what to do."""
+    """The stored archive stays; the error says what to do."""
     first = memory.tarkeep.receive(offer(), [CONTENT]).archive
 
     with pytest.raises(NameConflict) as caught:
@@ -189,14 +189,14 @@ def test_the_same_name_in_two_profiles_and_types_never_meets(memory: InMemory) -
 
 
 class TestKeepBoth:
-    """The setting for people who send backup.tar.gz every night."""
+    """The setting for users that send backup.tar.gz every night."""
 
     @pytest.fixture
     def memory(self) -> InMemory:
         return InMemory(same_name=SameName.KEEP_BOTH)
 
     def test_the_newcomer_gets_the_receive_time_into_its_name(self, memory: InMemory) -> None:
-        """Both are kept, and the answer names the newcomer."""
+        """Both archives are kept, and the answer names the new one."""
         memory.tarkeep.receive(offer("backup.tar.gz"), [CONTENT])
         memory.clock.moment = datetime(2026, 11, 24, 2, 3, 4, tzinfo=UTC)
 
@@ -222,7 +222,7 @@ class TestKeepBoth:
         assert (again.archive, again.outcome) == (kept, ReceiveOutcome.DUPLICATE)
 
     def test_a_name_with_no_room_for_the_time_is_a_conflict(self, memory: InMemory) -> None:
-        """Names are at most 200 bytes; none is cut to fit."""
+        """Names are at most 200 bytes; they are never cut to fit."""
         name = "x" * 190 + ".tar.gz"
         memory.tarkeep.receive(offer(name), [CONTENT])
 
@@ -231,11 +231,11 @@ class TestKeepBoth:
 
 
 class TestRepair:
-    """The same bytes sent again put a damaged archive right."""
+    """Sending the same bytes again repairs a damaged archive."""
 
     @pytest.mark.parametrize("harm", ["lost", "cut", "marked"])
     def test_a_damaged_archive_is_whole_again(self, memory: InMemory, harm: str) -> None:
-        """Lost bytes, cut bytes, and bytes that a scrub found wrong."""
+        """Lost bytes, cut bytes, and bytes that a check found wrong."""
         archive = memory.tarkeep.receive(offer(), [CONTENT]).archive
         if harm == "lost":
             memory.store.remove(archive.id)
@@ -253,7 +253,7 @@ class TestRepair:
             assert b"".join(reader) == CONTENT
 
     def test_other_bytes_do_not_repair_it(self, memory: InMemory) -> None:
-        """A damaged archive is still not overwritten by something else."""
+        """A damaged archive is still not overwritten by other bytes."""
         archive = memory.tarkeep.receive(offer(), [CONTENT]).archive
         memory.catalog.mark(archive.id, ArchiveState.DAMAGED)
 
@@ -262,10 +262,10 @@ class TestRepair:
 
 
 class TestUncatalogued:
-    """Bytes in the store that the catalog knows nothing of, as after a catalog was lost."""
+    """Archives in the store that the catalog does not know, as after a lost catalog."""
 
     def test_the_same_bytes_are_adopted(self, memory: InMemory) -> None:
-        """They are what was sent: the answer is success, and the catalog knows them now."""
+        """They are the bytes that were sent: the answer is success, and the catalog knows them now."""
         archive = memory.tarkeep.receive(offer(), [CONTENT]).archive
         memory.catalog.replace([])
         memory.clock.advance(timedelta(days=1))
@@ -276,7 +276,7 @@ class TestUncatalogued:
         assert memory.catalog.find(archive.id) == archive
 
     def test_other_bytes_are_a_conflict(self, memory: InMemory) -> None:
-        """The catalog not knowing an archive is no licence to replace it."""
+        """A gap in the catalog is no permission to replace an archive."""
         archive = memory.tarkeep.receive(offer(), [CONTENT]).archive
         memory.catalog.replace([])
 
@@ -287,7 +287,7 @@ class TestUncatalogued:
         assert memory.catalog.open_claims() == []
 
     def test_a_side_car_of_another_archive_is_not_believed(self, memory: InMemory) -> None:
-        """A pair copied by hand to another place describes the place it came from, of which nothing may be entered."""
+        """A pair copied by hand describes the place it came from, so it must not be entered here."""
         elsewhere = memory.tarkeep.receive(offer("elsewhere.tar.gz"), [CONTENT]).archive
         memory.store.archives[offer().id] = memory.store.archives[elsewhere.id]
         memory.store.remove(elsewhere.id)
@@ -301,7 +301,7 @@ class TestUncatalogued:
 
 
 def test_a_name_that_another_receive_holds_is_refused_after_a_while(memory: InMemory) -> None:
-    """Two uploads of one name at once: the second waits its patience, and is told to come back."""
+    """Two uploads of one name at once: the second waits for *patience*, and is told to come back."""
     tarkeep = memory.tarkeep
     with (
         tarkeep.receive.settle.names.hold(offer().id, timedelta(0)),
@@ -313,7 +313,7 @@ def test_a_name_that_another_receive_holds_is_refused_after_a_while(memory: InMe
 
 
 def test_a_claim_left_over_does_not_block_its_name(memory: InMemory) -> None:
-    """A claim nobody holds the name for is settled by the next receive, not only by a restart."""
+    """The next receive settles a claim whose receive has ended, without a restart."""
     stale = memory.tarkeep.receive(offer("stale.tar.gz"), [CONTENT]).archive
     claimed = evolve(stale, id=offer().id)
     memory.catalog.claim(claimed)
@@ -325,7 +325,7 @@ def test_a_claim_left_over_does_not_block_its_name(memory: InMemory) -> None:
 
 
 class FailingOnce:
-    """A catalog whose confirm fails once, before or after it took effect."""
+    """A catalog whose `confirm` fails once, before or after it took effect."""
 
     def __init__(self, memory: InMemory, *, after: bool) -> None:
         self._catalog = memory.catalog
@@ -348,7 +348,7 @@ class FailingOnce:
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_confirm_that_fails_once_is_made_good(memory: InMemory, after: bool) -> None:
-    """The archive is published whole, so confirming again is right, and the client gets its success."""
+    """The archive is published whole, so it is confirmed again, and the client gets its success."""
     catalog: InMemory = FailingOnce(memory, after=after)  # type: ignore[assignment]  # stands in for the catalog
 
     received = assembled(memory.store, catalog, memory.clock).receive(offer(), [CONTENT])  # type: ignore[arg-type]
@@ -359,7 +359,7 @@ def test_a_confirm_that_fails_once_is_made_good(memory: InMemory, after: bool) -
 
 @pytest.mark.parametrize("call", ["begin", "write", "seal", "publish"])
 def test_a_store_that_fails_leaves_nothing_and_no_claim(call: str) -> None:
-    """A full disk at any step: the client is told, and the name is free for the next try."""
+    """With a full disk at any step, the client gets an error, and the name is free for the next try."""
     memory = InMemory(store=FaultyStore(fault=Fault(call, InsufficientStorage())))
 
     with pytest.raises(InsufficientStorage):
@@ -369,7 +369,7 @@ def test_a_store_that_fails_leaves_nothing_and_no_claim(call: str) -> None:
 
 
 def test_dying_at_any_step_loses_nothing_and_leaves_nothing() -> None:
-    """Crash before and after every single call of store and catalog, then recover: all or nothing, never half."""
+    """After a crash before or after any call of store and catalog, recovery leaves all or nothing, never half."""
     fuse = Fuse()
     trial = InMemory()
     assembled(fuse.around(trial.store), fuse.around(trial.catalog), trial.clock).receive(offer(), pieces(CONTENT))

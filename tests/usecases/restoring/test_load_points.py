@@ -1,4 +1,4 @@
-"""What can be restored of a profile, where it takes more than values: a catalog that fails meanwhile."""
+"""What can be restored of a profile when the catalog fails in between."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.support.histories import History
 
 @pytest.mark.parametrize("error", [InsufficientStorage(), ReadOnly(), CatalogBusy(), BackendUnavailable("disk")])
 def test_points_are_told_though_nothing_can_be_noted(tmp_path: Path, error: TarkeepError) -> None:
-    """What comparing two archives showed is kept only to save time: where it cannot be kept, the answer is the same."""
+    """Comparisons are kept only to save time: if they cannot be kept, the answer is the same."""
     history = History(tmp_path)
     (history.root / "a").write_text("first")
     tars = [history.dump("full.tar", tmp_path / "snar", posix=False)]
@@ -53,7 +53,7 @@ def test_points_are_told_though_nothing_can_be_noted(tmp_path: Path, error: Tark
 
 
 def points_over(archives: Iterable[BackupArchive], inc_base: IncBase = IncBase.LAST_INC_OR_FULL) -> ProfilePoints:
-    """Points of these archives, each of which fits every other."""
+    """The points of these archives, each of which fits every other."""
     catalog, rules = MemoryCatalog(), RuleBook((("*", ProfileRules(inc_base)),))
     catalog.adopt(list(archives))
     members = InMemory().tarkeep.read_members
@@ -81,7 +81,7 @@ class _Fitting(Comparing):
 def test_the_next_archive_continues_from_the_newest_point_that_restores(
     type: BackupType, inc_base: IncBase, name: str
 ) -> None:
-    """What the rules let it extend, and nothing that is broken."""
+    """As far as the rules allow, and never from a broken chain."""
     archives = (archive(FULL, 1), archive(INC, 2), archive(DIFF, 3), archive(INC, 4, before="9"), archive(FULL, 0))
 
     found = points_over(archives, inc_base).base(type)
@@ -93,7 +93,7 @@ def test_the_next_archive_continues_from_the_newest_point_that_restores(
 
 
 def test_nothing_continues_from_what_is_dated_ahead() -> None:
-    """A clock that was wrong, a slip in a name: it counts as of its receipt, and nothing continues from it."""
+    """After a wrong clock or a slip in a name, the archive counts from its receipt, and is never a base."""
     ahead = evolve(archive(FULL, 300), received_at=START + timedelta(days=2))
     points, only = points_over((archive(FULL, 1), archive(INC, 3), ahead)), points_over((ahead,))
 

@@ -1,4 +1,4 @@
-"""Plans, and when it takes the tree to make one."""
+"""Plans, and when making one requires the tree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.tars import END, gz, member
 
 
 def test_what_comparing_showed_to_be_whole_is_planned_without_its_tree(tmp_path: Path) -> None:
-    """Nothing is merged, and the plan is the one of the point that is opened."""
+    """No tree is merged, and the plan equals that of the opened point."""
     history, tarkeep = History(tmp_path), InMemory().tarkeep
     for number, type in enumerate((BackupType.FULL, BackupType.INC, BackupType.INC)):
         (history.root / f"file{number}").write_text("content")
@@ -36,7 +36,7 @@ def test_what_comparing_showed_to_be_whole_is_planned_without_its_tree(tmp_path:
 
 
 def test_a_tree_that_is_too_large_keeps_nobody_from_its_plan() -> None:
-    """It says that nobody has seen whether all is there; the tree itself is refused."""
+    """The plan says that missing names could not be ruled out; the tree itself is refused."""
     tarkeep = InMemory().tarkeep
     in_the_way = member(b"a/b", b"1") + member(b"a", b"2")
     tarkeep.receive(Offer(ArchiveId("host", BackupType.FULL, "a.tar.gz")), [gz(in_the_way + END)])

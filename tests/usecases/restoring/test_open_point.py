@@ -1,4 +1,4 @@
-"""Points are opened anew whenever something of their profile changed; trees are walked in pages of any length."""
+"""Points are opened anew after every change of their profile; trees are read in pages of any length."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def sizes(opened: OpenedPoint, tarkeep: Tarkeep) -> list[int]:
 
 
 def test_what_changed_is_seen_at_once(memory: InMemory) -> None:
-    """An archive that comes, one that is damaged, one that goes into the trash and comes back."""
+    """When an archive arrives, becomes damaged, is trashed, or comes back."""
     tarkeep = memory.tarkeep
     first = tarkeep.open_point("document")
     assert sizes(first, tarkeep) == [3]
-    assert tarkeep.open_point("document").archives is first.archives  # as long as nothing did
+    assert tarkeep.open_point("document").archives is first.archives  # as long as nothing changes
 
     memory.clock.advance(timedelta(days=1))
     inc = dump(directory(b"./", b"Ya\0\0"), member(b"a", b"second"))
@@ -60,7 +60,7 @@ def test_what_changed_is_seen_at_once(memory: InMemory) -> None:
 
 
 def test_few_plans_are_kept(memory: InMemory) -> None:
-    """Those asked for last."""
+    """The most recently used ones."""
     opened = memory.tarkeep.open_point("document")
     plans = KeptPlans(max_plans=2)
 
@@ -76,7 +76,7 @@ def test_few_plans_are_kept(memory: InMemory) -> None:
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 100])
 @pytest.mark.parametrize("pattern", [b"", b"a", b"b?", b"x/*"])
 def test_pages_come_to_the_whole(memory: InMemory, limit: int, pattern: bytes) -> None:
-    """Of everything below a path and of what matches, each name once, whatever the length of a page."""
+    """For everything below a path and for matches, each name comes once, for any page length."""
     paths = [b"a-b", b"a/b", b"a/b0/c", b"a/b/c", b"a/b/x/a", b"a.b/ab", b"ab/a", b"b", b"x/ba/b", b"x/b1"]
     files = [member(path, path) for path in paths if path != b"a/b"]
     memory.tarkeep.receive(offer("other.tar.gz", profile="other"), [dump(*files)])
@@ -103,7 +103,7 @@ def test_pages_come_to_the_whole(memory: InMemory, limit: int, pattern: bytes) -
 def test_a_damaged_archive_takes_only_what_is_in_it(
     memory: InMemory, damaged: ArchiveId, whole: bytes, lost: bytes
 ) -> None:
-    """Names are known all the same, and what other archives hold is given; the rest is refused, and the whole."""
+    """Its names are still known, and members of other archives are given; its members and the whole are refused."""
     tarkeep = memory.tarkeep
     full = dump(directory(b"./", b"Ya\0Yb\0\0"), member(b"a", b"one"), member(b"b", b"two"))
     tarkeep.receive(Offer(evolve(FULL, profile="mixed")), [full])

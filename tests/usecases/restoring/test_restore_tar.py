@@ -1,4 +1,4 @@
-"""restore.tar in memory: how much of its sources it holds while it puts them together."""
+"""restore.tar in memory: how much of its sources it holds while it assembles the tar."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LARGE_ONES = 160
 
 
 def test_small_members_between_large_ones_are_all_that_is_held() -> None:
-    """Not the inflated pieces that they stood in."""
+    """It does not hold the inflated pieces that they come from."""
     memory = InMemory()
     large = [member(b"large%d" % number, bytes(LARGE)) for number in range(LARGE_ONES)]
     padded = [one.ljust(-(-len(one) // 512) * 512, b"\0") for one in large]
@@ -49,7 +49,7 @@ def test_small_members_between_large_ones_are_all_that_is_held() -> None:
 
 @frozen
 class Cut:
-    """An `Unpacker` whose pieces are short and of any length."""
+    """An `Unpacker` with short pieces of any length."""
 
     inner: Unpacker
     seed: int
@@ -91,7 +91,7 @@ def members(tar: bytes) -> list[bytes]:
 @pytest.mark.parametrize("format", ["gnu", "posix"])
 @pytest.mark.parametrize("seed", range(5))
 def test_the_tar_is_the_same_however_its_sources_are_cut(tmp_path: Path, format: str, seed: int) -> None:
-    """Also in the middle of a header that has to be changed; but for whose turn it was."""
+    """Also if a changed header is cut; apart from the order of turns."""
     write_tree(tmp_path / "tree", seed)
     snapshot = tmp_path / "snapshot"
     options = [f"--format={format}", f"--listed-incremental={snapshot}", "-C", str(tmp_path), "tree"]
@@ -113,7 +113,7 @@ def test_the_tar_is_the_same_however_its_sources_are_cut(tmp_path: Path, format:
 @pytest.mark.parametrize("has_index", [False, True])
 @pytest.mark.parametrize("place", [0.1, 0.5, 0.9])
 def test_what_is_not_inflated_is_checked_all_the_same(has_index: bool, place: float) -> None:
-    """Of a file at the end of an archive the beginning is passed over, but a flipped bit there breaks the tar off."""
+    """For a file at the end of an archive the beginning is skipped, but a flipped bit there breaks off the tar."""
     memory = InMemory()
     tarkeep = memory.tarkeep
     unpacker = tarkeep.restore_tar.unpacker

@@ -1,4 +1,4 @@
-"""Custody of snapshot files: they are what the dump left behind, or are not given out; the chain outlives them."""
+"""Custody of snapshot files: only the file that the dump left is given out; the chain survives its loss."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def memory() -> InMemory:
 
 @pytest.fixture
 def archive(memory: InMemory) -> BackupArchive:
-    """A FULL that was sent without a word on its snapshot file, and the file afterwards."""
+    """A FULL sent without any digest of its snapshot file, and the file afterwards."""
     stored = memory.tarkeep.receive(offer(), [make_targz()]).archive
     memory.tarkeep.keep_snapshot(stored.id, pieces(SNAPSHOT, 1 << 20))
     return stored
@@ -44,7 +44,7 @@ def read(memory: InMemory, id: ArchiveId, take: Callable[[bytes], None] = lambda
 
 
 def test_the_side_car_says_what_the_dump_left_behind(memory: InMemory, archive: BackupArchive) -> None:
-    """Though its sender did not know it when the archive was sent; the catalog says the same."""
+    """Although its sender did not declare it with the archive; the catalog agrees."""
     sidecar = memory.store.stat(archive.id).sidecar
     assert sidecar is not None
     assert decode(sidecar) == evolve(archive, lineage=Lineage(snapshot_after=DIGEST))
@@ -56,7 +56,7 @@ def test_the_side_car_says_what_the_dump_left_behind(memory: InMemory, archive: 
 def test_a_snapshot_file_that_is_gone_takes_no_proof_with_it(
     memory: InMemory, archive: BackupArchive, how: str
 ) -> None:
-    """After a rebuild, too, the chain is proven; only the next dump cannot start from it."""
+    """The chain stays proven, even after a rebuild; only the next dump cannot start from it."""
     inc = evolve(offer("b.tar.gz", type=BackupType.INC), lineage=Lineage((BackupType.FULL, archive.id.name), DIGEST))
     child = memory.tarkeep.receive(inc, [make_targz({"b": b"b"})]).archive
     held = memory.store.archives[archive.id]
@@ -75,7 +75,7 @@ def test_a_snapshot_file_that_is_gone_takes_no_proof_with_it(
 def test_what_is_not_what_the_dump_left_is_not_given_out(
     memory: InMemory, archive: BackupArchive, position: int | None
 ) -> None:
-    """One changed byte anywhere, or the loss of the file: no whole file comes, somebody is told, and base moves on."""
+    """For any changed byte, or a lost file: no whole file is given, a notice is sent, and the base moves on."""
     rotten = bytearray(SNAPSHOT)
     if position is not None:
         rotten[position] ^= 1
@@ -94,7 +94,7 @@ def test_what_is_not_what_the_dump_left_is_not_given_out(
 
 
 def test_the_right_one_sent_again_repairs_it(memory: InMemory, archive: BackupArchive) -> None:
-    """Also before anybody noticed; another one than the dump left is refused as ever."""
+    """Also before the damage is noticed; a file that the dump did not leave is still refused."""
     memory.store.archives[archive.id].snapshot = b"rotten"
     with pytest.raises(SnapshotNotFound):
         read(memory, archive.id)
@@ -109,7 +109,7 @@ def test_the_right_one_sent_again_repairs_it(memory: InMemory, archive: BackupAr
 
 
 def test_a_rebuild_writes_down_what_older_versions_did_not(memory: InMemory, archive: BackupArchive) -> None:
-    """A snapshot file whose digest no side-car has is believed once, and from then on it may be lost."""
+    """A snapshot file without a digest in the side-car is believed once; from then on it may be lost."""
     stored = memory.store.archives[archive.id]
     memory.store.annotate(archive.id, _without_digest(stored.sidecar), stored.sidecar)
 
