@@ -22,7 +22,7 @@ _HERE = Path(__file__).parent
 
 
 def main() -> int:
-    """Run what the command line asks for; 1 if a server gave a wrong answer or could not run, missed targets are 0."""
+    """Run what the command line asks for; 1 if a server answered wrongly or could not run; missed targets give 0."""
     signal.signal(signal.SIGTERM, _end)
     options = _parser().parse_args()
     work: Path = options.work.resolve()
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "--only", metavar="TEXT", default="", help="of the bench growth: measures with this in their names"
     )
     parser.add_argument("--write-results", action="store_true", help="put the tables into benchmarks/RESULTS.md")
-    parser.add_argument("--work", type=Path, default=_HERE / "work", help="folder for everything that is made")
+    parser.add_argument("--work", type=Path, default=_HERE / "work", help="folder for all generated files")
     return parser
 
 

@@ -35,7 +35,7 @@ def ask(
     One request.
 
     Raises:
-        OSError, http.client.HTTPException: there was no whole reply.
+        OSError, http.client.HTTPException: the reply is missing or incomplete.
     """
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_seconds)
     begin = time.perf_counter()
@@ -49,7 +49,7 @@ def ask(
 
 
 def is_ready(port: int, path: str) -> bool:
-    """Whether *path* answers 200; a server that is not there yet is not ready."""
+    """Whether *path* answers 200; a server that does not listen yet is not ready."""
     try:
         return ask(port, path, timeout_seconds=5).status == 200
     except (OSError, http.client.HTTPException):

@@ -1,7 +1,7 @@
 """
-What is done with a chain, by its own clock: ``python -m benchmarks.chain WAY ARGUMENT...`` prints one JSON object.
+Operations on a chain, timed from inside: ``python -m benchmarks.chain WAY ARGUMENT...`` prints one JSON object.
 
-The seconds are without the start of the interpreter and the opening of the data directory.
+The seconds exclude the start of the interpreter and the opening of the data directory.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PROFILE = "chain"
 
 @frozen
 class _NotRecording:
-    """An `Inspector` that looks as ever, and records nothing."""
+    """An `Inspector` that inspects as usual, and records nothing."""
 
     inner: Inspector
 

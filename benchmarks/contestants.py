@@ -1,8 +1,8 @@
 """
-What is measured against each other: servers that take an archive and give it back.
+The servers compared with each other: they take an archive and return it.
 
-A contestant starts in an empty folder, is driven by curl only, and says where it put the bytes, so that everybody's
-answer can be checked in the same way: status, what the answer says of the digest, and the stored bytes themselves.
+A contestant starts in an empty folder, is driven by curl only, and says where it put the bytes, so that all answers
+are checked in the same way: status, the digests in the answer, and the stored bytes themselves.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ CURL = ("curl", "--silent", "--show-error", "--noproxy", "*", "--write-out", STA
 
 
 class WrongAnswer(Exception):
-    """A server did not do what was timed; the measurement is void."""
+    """A server did not do the timed work; the measurement is void."""
 
 
 @frozen
 class Answer:
-    """What curl got: the status, and the body as text."""
+    """The answer that curl got: the status, and the body as text."""
 
     status: int
     body: str
 
     @classmethod
     def parse(cls, output: str) -> Answer:
-        """Split what curl printed when called with `CURL`."""
+        """Parse the output of curl when called with `CURL`."""
         body, _, status = output.rpartition(STATUS_MARK)
         return cls(int(status or 0), body)
 
 
 class Running(ABC):
-    """A contestant that is up."""
+    """A running contestant."""
 
     server: ServerProcess
 
@@ -51,15 +51,15 @@ class Running(ABC):
 
     @abstractmethod
     def stored(self, name: str, answer: Answer) -> Path:
-        """The file that holds what was sent as *name*."""
+        """The file that holds the archive sent as *name*."""
 
     @abstractmethod
     def accepts(self, answer: Answer, archive: Archive) -> bool:
-        """Whether *answer* is that of a successful upload of *archive*, with the right digests where it has any."""
+        """Whether *answer* is that of a successful upload of *archive*, with the right digests if it has any."""
 
     def check_upload(self, answer: Answer, archive: Archive, name: str) -> None:
         """
-        Look at the answer and at the stored bytes.
+        Check the answer and the stored bytes.
 
         Raises:
             WrongAnswer: the archive is not stored as it was sent.
@@ -71,7 +71,7 @@ class Running(ABC):
 
 def check_stored(path: Path, archive: Archive) -> None:
     """
-    Look at the bytes in *path*.
+    Check the bytes in *path*.
 
     Raises:
         WrongAnswer: they are not those of *archive*.
@@ -86,11 +86,11 @@ def check_stored(path: Path, archive: Archive) -> None:
 
 
 class RunningFileServer(Running):
-    """A contestant that is up and gives archives back under a URL that can be told from their name."""
+    """A running contestant that serves archives at URLs derived from their names."""
 
     @abstractmethod
     def download_url(self, name: str) -> str:
-        """Where *name* can be fetched from."""
+        """The URL of *name*."""
 
 
 class Contestant(ABC):
@@ -100,12 +100,12 @@ class Contestant(ABC):
 
     @abstractmethod
     def missing(self) -> str | None:
-        """None where it can run, else a sentence that says how to install it. May install below the work folder."""
+        """None if it can run, else a sentence that says how to install it. May install below the work folder."""
 
     @abstractmethod
     def version(self) -> str:
-        """Name and version, asked only where nothing is missing."""
+        """Name and version; called only if nothing is missing."""
 
     @abstractmethod
     def start(self, folder: Path) -> AbstractContextManager[Running]:
-        """Run it with everything it keeps below the empty *folder*."""
+        """Run it with all its files below the empty *folder*."""

@@ -1,7 +1,7 @@
 """
-The archives that are measured with, made on demand and kept in the work folder.
+The archives used for measuring, made on demand and kept in the work folder.
 
-`real_archive` packs real files, since speed of inflating and of the tar walk depends on what is inside;
+`real_archive` packs real files, since the speed of inflating and of the tar walk depends on the content;
 `filler_archive` makes any size quickly, for memory, where only the length matters. The rule: the same machine gets the
 same bytes again, and an archive is used only with the digests that were computed when it was made.
 """
@@ -50,12 +50,12 @@ class Archive:
         return f"{self.size_bytes / MB:.0f} MB, {self.unpacked_bytes / self.size_bytes:.2f}:1"
 
     def warm(self) -> None:
-        """Bring the file into the page cache, so that nobody's time includes reading the disk."""
+        """Bring the file into the page cache, so that no timing includes reading the disk."""
         read_through(self.path)
 
 
 def read_through(path: Path) -> None:
-    """Read *path* once, which leaves it in the page cache where there is room."""
+    """Read *path* once, which leaves it in the page cache if there is room."""
     block = bytearray(1 << 20)
     with path.open("rb", buffering=0) as file:
         while file.readinto(block):
@@ -86,7 +86,7 @@ def filler_archive(folder: Path, size_bytes: int) -> Archive:
 
 def small_archives(folder: Path, count: int) -> list[Archive]:
     """
-    *count* valid archives of about 100 KB, each of other bytes, in the folder ``FULL`` of a backup folder.
+    *count* valid archives of about 100 KB, each with different bytes, in the folder ``FULL`` of a backup folder.
 
     Each holds one member that does not compress.
     """
@@ -194,7 +194,7 @@ def _small_archive(folder: Path, number: int) -> Archive:
 
 
 class SupportsWrite(Protocol):
-    """What bytes can be written to."""
+    """An object that bytes can be written to."""
 
     def write(self, block: bytes, /) -> int: ...
 

@@ -1,5 +1,5 @@
 """
-Yardstick: inflating a ``.tar.gz`` with isal and throwing the bytes away, and nothing else.
+Yardstick: inflating a ``.tar.gz`` with isal and dropping the bytes, and nothing else.
 
 ``python -m benchmarks.inflate FILE`` prints the seconds, without the interpreter's start, and the inflated bytes. One
 thread, blocks of 256 KiB (larger ones are no faster), the CRC checked by isal: the fastest way isal offers from Python,

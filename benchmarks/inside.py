@@ -2,9 +2,9 @@
 One way to the last file of a ``.tar.gz``, in a process of its own.
 
 ``python -m benchmarks.inside WAY PLACE MEMBER START STOP`` prints JSON: seconds until the first byte, the SHA-256 of
-the file, and by how many MiB the peak of resident memory grew. PLACE is the archive for the way ``tarfile``, for the
-ways ``read`` and ``index`` a data directory that holds it as `ARCHIVE`. START and STOP are where the file lies in the
-inflated tar. For ``index`` the seconds are those from the end of a first read until the seek index is there.
+the file, and the growth of peak resident memory in MiB. PLACE is the archive for the way ``tarfile``, and for the
+ways ``read`` and ``index`` a data directory that holds it as `ARCHIVE`. START and STOP are the positions of the file in
+the inflated tar. For ``index`` the seconds are those from the end of a first read until the seek index exists.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BLOCK_BYTES = 512 << 10
 
 
 def by_tarfile(path: Path, name: str) -> Iterator[bytes]:
-    """The content of the member *name*, as the standard library gives it."""
+    """The content of the member *name*, by the standard library."""
     with tarfile.open(path) as tar:
         for member in tar:
             if member.name == name:
@@ -40,7 +40,7 @@ def by_tarfile(path: Path, name: str) -> Iterator[bytes]:
 
 
 def main(way: str, place: Path, name: str, start: int, stop: int) -> dict[str, object]:
-    """What is printed."""
+    """The object to print."""
     before = _peak_mib()
     if way == "tarfile":
         return _measured(by_tarfile(place, name), time.perf_counter(), before)

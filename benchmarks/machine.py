@@ -1,4 +1,4 @@
-"""What was measured on: the machine, the file system, and the versions of everything that took part."""
+"""The environment of the measurements: the machine, the file system, and the versions of all programs."""
 
 from __future__ import annotations
 

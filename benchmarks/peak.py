@@ -1,7 +1,7 @@
 """
-Run a command and print its peak of resident memory in KiB behind what it printed.
+Run a command and print its peak of resident memory in KiB after its output.
 
-A process of its own and no module of ours: the kernel counts what the parent held at the fork as the child's.
+A process of its own without modules of ours: the kernel counts the parent's memory at the fork as the child's.
 """
 
 import resource

@@ -1,7 +1,7 @@
 """
-Data directories with many archives in them, made without sending one over HTTP.
+Data directories with many archives, made without sending any over HTTP.
 
-Entered through the same ports the server uses, so that they are what many uploads would have left behind.
+Entered through the ports that the server uses, so that they equal the result of many uploads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NAMES_OF_A_FILE = 50_000
 
 
 def archive_rows(profiles: Mapping[str, int]) -> Iterator[BackupArchive]:
-    """For each profile that many archives, one in ten a FULL, with digests made from the name."""
+    """For each profile as many archives, one in ten a FULL, with digests made from the name."""
     for profile, count in profiles.items():
         for number in range(count):
             received = _BEGIN + timedelta(seconds=number)
@@ -54,9 +54,9 @@ def named_digests(profile: str, name: str) -> Digests:
 
 def catalog_only(work: Path, profiles: Mapping[str, int]) -> Path:
     """
-    A data directory whose catalog lists archives that have no bytes: enough for whatever reads the catalog only.
+    A data directory whose catalog lists archives without bytes: enough for code that only reads the catalog.
 
-    Kept below *work* and made again only where the program that wrote it has changed.
+    Kept below *work* and made again only if the program that wrote it has changed.
     """
     folder = work / f"catalog-{sum(profiles.values())}-{_fingerprint(profiles)}"
     return _kept(folder, archive_rows(profiles))
@@ -64,7 +64,7 @@ def catalog_only(work: Path, profiles: Mapping[str, int]) -> Path:
 
 def with_names(work: Path, profiles: Mapping[str, int]) -> Path:
     """
-    The same to be served: in the store there is a file for each archive, without a byte, so that none is missing.
+    The same for serving: the store has an empty file for each archive, so that none is missing.
 
     Kept like that of `catalog_only`.
     """

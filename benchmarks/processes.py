@@ -1,8 +1,8 @@
 """
-Starting processes and reading what they used: seconds, CPU seconds, peak memory.
+Starting processes and reading their usage: seconds, CPU seconds, peak memory.
 
-A server is started in a session of its own, so that everything it forks is counted with it and ended with it, and
-nothing else ever is.
+A server is started in a session of its own, so that everything it forks is counted and ended with it, and
+no other process ever is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STOP_SECONDS = 20.0
 
 
 class CannotRun(Exception):
-    """A program that should run did not; the message is for people."""
+    """A program could not run; the message is for people."""
 
 
 @frozen
@@ -35,7 +35,7 @@ class Finished:
     """
     A process that ended: what it printed, its exit code, its wall and CPU seconds.
 
-    *machine_cpu_seconds* is what all processes together used meanwhile.
+    *machine_cpu_seconds* is the usage of all processes together meanwhile.
     """
 
     output: str
@@ -47,7 +47,7 @@ class Finished:
 
     def succeeded(self, command: Sequence[str]) -> Finished:
         """
-        Itself.
+        Returns itself.
 
         Raises:
             CannotRun: the exit code is not 0.
@@ -107,7 +107,7 @@ def run_timed(
 
 @frozen
 class ServerProcess:
-    """A running server: the process that was started and all of its session."""
+    """A running server: the process that was started and its whole session."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -190,7 +190,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         process.wait()
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # children that outlived their parent; the group is ours alone
+        os.killpg(process.pid, signal.SIGKILL)  # children that outlived their parent; the group has no other process
 
 
 def _machine_cpu_seconds() -> float:
@@ -200,7 +200,7 @@ def _machine_cpu_seconds() -> float:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on at this moment."""
+    """A port of 127.0.0.1 that is free at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -208,7 +208,7 @@ def free_port() -> int:
 
 
 def accepts(port: int) -> bool:
-    """Whether someone accepts connections on *port* of 127.0.0.1."""
+    """Whether a server accepts connections on *port* of 127.0.0.1."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

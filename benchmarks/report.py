@@ -16,7 +16,7 @@ from .runner import Race, Sample, Spread
 
 @frozen
 class Target:
-    """A limit for a figure; *stretch* is a better one that is mentioned where it is reached."""
+    """A limit for a figure; *stretch* is a better one that is mentioned if it is reached."""
 
     limit: float
     stretch: float | None = None
@@ -40,7 +40,7 @@ class Target:
 
 @frozen
 class Row:
-    """One line of a table, all text; empty where it does not apply."""
+    """One line of a table, all text; empty fields do not apply."""
 
     figure: str
     measured: str = ""
@@ -53,7 +53,7 @@ class Row:
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Of one value or more."""
+    """The percentile of one value or more."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]
 
 
@@ -65,7 +65,7 @@ def times_row(figure: str, values: Sequence[float], target: str = "", verdict: s
 
 @frozen
 class Table:
-    """What one bench found."""
+    """The results of one bench."""
 
     name: str
     title: str

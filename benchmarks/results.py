@@ -1,8 +1,8 @@
 """
 Writing RESULTS.md.
 
-Each bench owns the section between its two marks, the machine owns another; what is written outside of marks, such as
-honest words about a missed figure, is left alone.
+Each bench owns the section between its two marks, the machine owns another; text outside the marks, such as
+explanations of a missed figure, is left alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Text outside of the marked sections is written by hand and kept.
 
 
 def write_results(path: Path, machine: Sequence[tuple[str, str]], tables: Sequence[Table], rounds: str) -> None:
-    """Put the sections of *tables* and of *machine* into *path*, keeping everything else that stands there."""
+    """Put the sections of *tables* and of *machine* into *path*, keeping all other text."""
     text = path.read_text() if path.exists() else _PREFACE
     facts = "\n".join(f"- {name}: {value}" for name, value in machine)
     text = _with_section(text, "machine", f"## Machine and versions\n\n{facts}")

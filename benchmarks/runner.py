@@ -1,9 +1,9 @@
 """
 Interleaved rounds.
 
-A round runs the yardstick and then every entrant, each in an empty folder that is removed afterwards. Entrants take
-turns at being first, so that none always follows the same neighbour. Ratios are formed within a round, where the
-machine was in the same mood, and only then summarised: the median, with the smallest and largest.
+A round runs the yardstick and then every entrant, each in an empty folder that is removed afterwards. Entrants
+rotate, so that none always follows the same neighbour. Ratios are formed within a round, when the
+machine was in the same state, and only then summarised: the median, with the smallest and largest.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from .processes import Finished, run_timed
 @frozen
 class Context:
     """
-    What every bench is given: where to work, how many rounds, whether to be quick, and where progress is told.
+    The input of every bench: the work folder, the number of rounds, whether to be quick, and where to report progress.
 
-    *only* is for benches of many measures: those with this in their names.
+    *only* is for benches of many measures: it selects those with this in their names.
     """
 
     work: Path
@@ -57,7 +57,7 @@ class Sample:
 
     @classmethod
     def of(cls, finished: Finished, *, server_cpu_seconds: float, peak_mib: float) -> Sample:
-        """The sample of a client that ended, and of the server that it spoke to."""
+        """The sample of a client that ended, and of its server."""
         others = finished.machine_cpu_seconds - finished.cpu_seconds - server_cpu_seconds
         return cls(
             seconds=finished.seconds,
@@ -108,7 +108,7 @@ class Race:
         return Spread.of(mine.seconds / theirs.seconds for mine, theirs in pairs)
 
     def disturbance(self) -> str:
-        """A remark on how much of the machine others took while something was timed."""
+        """A remark on how much of the machine other processes took during the timings."""
         shares = Spread.of(sample.disturbance for samples in self.samples.values() for sample in samples)
         return (
             f"other processes (the kernel's writing back among them) took {shares.median:.0%} of the machine's cores "
@@ -135,7 +135,7 @@ def race(yardstick: Entrant, entrants: Sequence[Entrant], context: Context) -> R
 
 
 def settle() -> None:
-    """Write back what earlier work left dirty, so that it does not disturb what is timed next."""
+    """Write back what earlier work left dirty, so that it does not disturb the next timing."""
     os.sync()
 
 

@@ -1,5 +1,5 @@
 """
-The client as a contestant: the installed ``tarkeep`` of this interpreter, started as a user starts it.
+The client as a contestant: the installed ``tarkeep`` of this interpreter, started as a user would.
 
 Every run has a memory of its own that is empty at first, so that no digest is known from an earlier one.
 """
@@ -26,7 +26,7 @@ class Client:
     folder: Path
 
     def push(self, *arguments: str | Path, jobs: int | None = None) -> Sequence[str]:
-        """The command that sends; *arguments* are files or ``--all --backup-dir DIR``."""
+        """The command that pushes; *arguments* are files or ``--all --backup-dir DIR``."""
         more = ["--jobs", str(jobs)] if jobs is not None else []
         return [*_TARKEEP, "push", PROFILE, *map(str, arguments), *more, "--server", self.url, "--json"]
 
@@ -36,9 +36,9 @@ class Client:
 
     def run(self, command: Sequence[str], *, measuring_memory: bool = False, source: Path | None = None) -> Finished:
         """
-        Run *command*; with *measuring_memory* what it prints ends with a line that is its peak in KiB.
+        Run *command*; with *measuring_memory* its output ends with a line that is its peak in KiB.
 
-        *source* is what it reads from standard input.
+        *source* is its standard input.
 
         Raises:
             CannotRun: its exit code is not 0.
@@ -62,7 +62,7 @@ _TARKEEP = (sys.executable, "-m", "tarkeep")
 
 def check_summary(output: str, sent: int) -> None:
     """
-    Look at the last line of ``push --json``.
+    Check the last line of ``push --json``.
 
     Raises:
         WrongAnswer: it does not say that *sent* archives were sent.

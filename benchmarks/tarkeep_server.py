@@ -1,5 +1,5 @@
 """
-Tarkeep as a contestant: the installed package of this interpreter, started as a user starts it.
+Tarkeep as a contestant: the installed package of this interpreter, started as a user would.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LIMIT_BYTES = 4 << 30  # the 2 GB archive of the memory runs is above the defau
 
 @frozen
 class RunningTarkeep(RunningFileServer):
-    """Tarkeep on *port*, asked by *route*: ``multipart`` (the original's), ``raw`` (PUT) or ``tus`` (POST, PATCH)."""
+    """Tarkeep on *port*, by *route*: ``multipart`` (the original's), ``raw`` (PUT) or ``tus`` (POST, PATCH)."""
 
     server: ServerProcess
     port: int
@@ -46,7 +46,7 @@ class RunningTarkeep(RunningFileServer):
         return [*CURL, *(word for part in parts for word in ("--form", part)), f"{self.url}/upload"]
 
     def _tus_script(self, archive: Archive, name: str) -> str:
-        """What a tus client does, in two runs of curl: create, then send everything to the address in the answer."""
+        """The requests of a tus client, in two runs of curl: create, then send everything to the given address."""
         described = {"filename": name, "profile": PROFILE, "type": "FULL"}
         about = ",".join(f"{key} {base64.b64encode(text.encode()).decode()}" for key, text in described.items())
         asks = ["Tus-Resumable: 1.0.0", f"Upload-Length: {archive.size_bytes}", f"Upload-Metadata: {about}"]
@@ -118,5 +118,5 @@ def serve_command(port: int, data: Path, *more: str) -> list[str]:
 
 
 def settings() -> Mapping[str, str]:
-    """Environment of the server: defaults but for the size of an upload."""
+    """Environment of the server: defaults except for the size of an upload."""
     return {"TARKEEP_MAX_UPLOAD_BYTES": str(_LIMIT_BYTES)}

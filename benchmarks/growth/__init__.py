@@ -1,10 +1,10 @@
 """
-How costs grow: each measure is taken at three sizes, and what is judged is the power of the size that it grows with.
+How costs grow: each measure is taken at three sizes and judged by the power of the size that it grows with.
 
-A measure is a function that is given a folder and a size and returns one cost. To add one, write a module here that
-names its measures in a tuple, and add that to `MEASURES`. What a measure makes in its folder is kept for the next run,
-so making must leave something only when it is whole (`made` sees to that); `apart` runs what is measured in a process
-of its own, where nothing is warm and whose memory is nobody else's.
+A measure is a function that takes a folder and a size and returns one cost. To add one, write a module here that
+names its measures in a tuple, and add that to `MEASURES`. Whatever a measure makes in its folder is kept for the next
+run, so it must leave only complete data (`made` ensures that); `apart` runs the measured code in a process
+of its own, where nothing is warm and whose memory holds nothing else.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What lists, tokens bound by patterns, statistics and comparisons cost, by the archives and profiles there are."""
+"""The cost of lists, tokens bound by patterns, statistics and comparisons, by the number of archives and profiles."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _pages_for(patterns: tuple[str, ...], catalog: Catalog) -> None:
 
 def _statistics(principal: Principal, catalog: Catalog) -> None:
     summarise = Summarise(catalog, VisibleProfiles(catalog))
-    summarise.by_type(principal=principal)  # which profiles he sees is worked out once
+    summarise.by_type(principal=principal)  # the profiles that the principal sees are worked out once
     for _ in range(STATISTICS):
         summarise.by_type(principal=principal)
 

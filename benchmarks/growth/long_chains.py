@@ -1,4 +1,4 @@
-"""What chains cost by their length: one more archive, what restores, and all of it after the catalog was lost."""
+"""The cost of chains by length: one more archive, restore points, and all of it after the catalog was lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HOUR = timedelta(hours=1)
 
 
 def _long(folder: Path, incs: int) -> Path:
-    """A chain of so many INC of few names."""
+    """A chain of so many INC with few names."""
     return made(folder / f"long-{incs}", lambda place: nights(place, incs, _NAMES, every=_HOUR))
 
 
@@ -40,9 +40,9 @@ def _with(data: Path, work: Callable[[Tarkeep], float]) -> float:
 
 
 def _receiving(tarkeep: Tarkeep) -> float:
-    """What `_RECEIVED` more INC cost; they stay, so every run finds a few more there."""
+    """The cost of `_RECEIVED` more INC; they stay, so every run finds a few more."""
     first = len(tarkeep.load_points(PROFILE).all())
-    receive(tarkeep, first, _NAMES, every=_HOUR)  # what is done once a process is not what one more costs
+    receive(tarkeep, first, _NAMES, every=_HOUR)  # exclude the work done once per process
 
     def more() -> None:
         for number in range(first + 1, first + 1 + _RECEIVED):

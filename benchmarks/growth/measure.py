@@ -22,10 +22,10 @@ class Measure:
     """
     A cost at three *sizes*, which ascend and count *of* something.
 
-    ``cost(folder, size)`` returns what one run costs, in *unit*: CPU seconds unless it says otherwise. The folder is
-    the same for all sizes and runs, and for other measures. *limit* is what the largest size may cost, *power* the
-    largest power of the size that the cost may grow with: 1 is linear, 0 does not grow; some noise is allowed for.
-    Costs below *negligible* count as that much, since their growth says nothing.
+    ``cost(folder, size)`` returns the cost of one run, in *unit*: CPU seconds by default. The folder is the same for
+    all sizes and runs, and for other measures. *limit* is the highest cost of the largest size, *power* the largest
+    power of the size that the cost may grow with: 1 is linear, 0 does not grow; some noise is allowed for. Costs below
+    *negligible* count as that much, since their growth means nothing.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Measure:
 
 
 def apart(work: Callable[_P, _T], *arguments: _P.args, **named: _P.kwargs) -> _T:
-    """What *work*, a function of a module, returns from a process that is started for it."""
+    """The result of *work*, a function of a module, from a process that is started for it."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
         return alone.submit(work, *arguments, **named).result()
 
@@ -69,7 +69,7 @@ def peak_mib() -> float:
 
 
 def made(place: Path, make: Callable[[Path], object]) -> Path:
-    """*place*, a folder that *make* fills unless it was made whole before."""
+    """*place*, a folder that *make* fills unless it was completely made before."""
     done = place.with_name(place.name + ".complete")
     if not done.exists():
         shutil.rmtree(place, ignore_errors=True)

@@ -1,8 +1,8 @@
 """
-Data directories as nights of backups leave them: a FULL, and INC after INC of a tree of which little changes.
+Data directories as nights of backups leave them: a FULL, and INC after INC of a tree with few changes.
 
 The archives are what GNU tar writes with ``--listed-incremental``, made without walking a tree, and received like any
-other. One file in `EVERY` changes from night to night, always another; the rest is called unchanged.
+other. One file in `EVERY` changes from night to night, a different one each time; the rest is called unchanged.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def night(number: int, names: int, *, has_own_names: bool = False) -> bytes:
 
 @lru_cache(1)
 def tree(names: int) -> Sequence[tuple[str, list[str]]]:
-    """The directories with the names of their files, in order; the root, "", has directories alone."""
+    """The directories with the names of their files, in order; the root, "", has only directories."""
     found: list[tuple[str, list[str]]] = [("", [])]
     for at in range(0, names, IN_A_DIRECTORY):
         draw = random.Random(at)
@@ -86,7 +86,7 @@ def tree(names: int) -> Sequence[tuple[str, list[str]]]:
 
 
 def _changed(number: int, names: int) -> Iterator[tuple[str, list[str]]]:
-    """The directories of which a file changed before night *number*, with those files."""
+    """The directories with a file that changed before night *number*, with those files."""
     every = min(EVERY, names)
     found: dict[int, list[str]] = {}
     for at in range(number * 37 % every, names, every):
@@ -98,7 +98,7 @@ def _changed(number: int, names: int) -> Iterator[tuple[str, list[str]]]:
 
 @lru_cache(1)
 def _unchanged(names: int) -> Sequence[bytes]:
-    """What an archive says of each directory of which nothing changed."""
+    """The listings of all directories without changes."""
     found = [_directory(directory, files, set()) for directory, files in tree(names)]
     listing = b"".join(b"D%s\0" % directory.encode() for directory, _ in tree(names) if directory)
     return [_member("./", listing + b"\0", b"D", 0), *found[1:]]

@@ -1,4 +1,4 @@
-"""What ``tarkeep push --all`` costs the client where the server has all of it, by how many archives lie there."""
+"""The client's cost of ``tarkeep push --all`` if the server has all archives, by their number."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _pushing_all(folder: Path, size: int) -> float:
             environment=settings(),
         ),
     ):
-        # Beside the archives, so that what the first run has read is known to the next ones.
+        # Beside the archives, so that later runs know what the first one has read.
         client = Client(f"http://127.0.0.1:{port}", local)
         command = client.push("--all", "--backup-dir", local / "archives")
         finished = client.run(command)
@@ -40,7 +40,7 @@ def _pushing_all(folder: Path, size: int) -> float:
 
 
 def _lay(place: Path, count: int, folder: Path) -> None:
-    """The same archives as the server has, in a backup directory; one run is left to read them."""
+    """The same archives as on the server, in a backup directory; they are read by one run."""
     content = tiny_archive(folder / "corpus").path.read_bytes()
     for row in archive_rows({PROFILE: count}):
         file = place / "archives" / row.id.type.value / row.id.name

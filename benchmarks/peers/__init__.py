@@ -1,7 +1,7 @@
 """
-Other servers that take a file over HTTP, set up the way their own documentation sets them up.
+Other servers that take a file over HTTP, set up as their own documentation says.
 
-Each says what is missing instead of failing. None of them flushes an upload to the disk before it answers, and only
+Each reports what is missing instead of failing. None of them flushes an upload to the disk before it answers, and only
 the original computes a digest: they do less than Tarkeep for the same request.
 """
 
@@ -17,7 +17,7 @@ from .tus import Tus
 
 
 def all_peers(work: Path) -> list[Contestant]:
-    """Every peer, whether it can run or not; what must be installed goes below *work*."""
+    """Every peer, whether it can run or not; installations go below *work*."""
     return [Original(work / "original-venv"), Rclone(), Nginx(), Tus(work / "tus-server")]
 
 

@@ -87,7 +87,7 @@ class Original(Contestant):
             command,
             ready=lambda: is_ready(port, "/health"),
             log=folder / "server.log",
-            # TMPDIR: Flask spools there, and it should be the same disk for everybody.
+            # TMPDIR: Flask spools there, and all servers should use the same disk.
             environment={"BACKUP_DIR": str(backups), "TMPDIR": str(spool), "PYTHONDONTWRITEBYTECODE": "1"},
         ) as server:
             yield RunningOriginal(server, port, backups)

@@ -1,5 +1,5 @@
 """
-The benches by name; each module holds one and says what it demands.
+The benches by name; each module holds one and states its demands.
 """
 
 from __future__ import annotations

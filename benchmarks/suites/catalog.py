@@ -1,5 +1,5 @@
 """
-Listing and verifying as the number of archives grows: what reads the catalog only must not feel its size.
+Listing and verifying as the number of archives grows: requests that only read the catalog must not feel its size.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _verify(port: int, profile: str, count: int, stored: int, context: Context) 
     """
     Seconds per round to verify the first *count* of the *stored* archives of *profile*.
 
-    Before any is timed, an inventory with two mistakes must be seen as that.
+    Before any timing, an inventory with two mistakes must be reported as such.
     """
     backups: dict[str, list[dict[str, object]]] = {}
     for row in archive_rows({profile: count}):

@@ -1,5 +1,5 @@
 """
-What knowing chains costs, and how fast they come back: restore.tar, recorded members, points and large trees.
+The cost of chains, and the speed of restoring them: restore.tar, recorded members, points and large trees.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _entrant(label: str, archive: Archive, way: str, *arguments: str) -> Entrant
 
 
 class _Fresh:
-    """Receiving into a data directory of its own each time."""
+    """Receiving into a new data directory each time."""
 
     def __init__(self, archive: Archive, file: Path) -> None:
         self._archive = archive
@@ -152,5 +152,5 @@ def _names(place: Path, count: int) -> Path:
     with tarfile.open(path, "w:gz", compresslevel=1, format=tarfile.GNU_FORMAT) as tar:
         for number in range(count):
             tar.addfile(tarfile.TarInfo(f"d{number * 1000 // count:04}/name{number:07}"))
-            tar.members = []  # type: ignore[attr-defined]  # which it would keep, all of them
+            tar.members = []  # type: ignore[attr-defined]  # tarfile would keep all of them
     return path

@@ -1,8 +1,8 @@
 """
-What it costs that no rot is served: a download whose blocks are held against their sums, one that is hashed as a whole
-because it has none, and the same bytes as they lie there.
+The cost of never serving rotten bytes: a download whose blocks are checked against their sums, one that is hashed as a
+whole because it has none, and the same bytes unchecked.
 
-All three from one server that holds the archive in the page cache. As it lies there is what a range is of an archive
+All three from one server that has the archive in the page cache. Unchecked is a range of an archive
 without sums: everything but its first byte.
 """
 

@@ -1,8 +1,8 @@
 """
-Giving an archive back, against nginx sending the same bytes as a static file.
+Downloading an archive, against nginx sending the same bytes as a static file.
 
-All servers stay up and hold the archive in the page cache; what each sends is compared with the archive once before
-anything is timed.
+All servers stay up and have the archive in the page cache; the bytes from each are compared with the archive once
+before any timing.
 """
 
 from __future__ import annotations

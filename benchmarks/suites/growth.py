@@ -1,5 +1,5 @@
 """
-How costs grow with what lies in the server: each at three sizes, see `benchmarks.growth`.
+How costs grow with the content of the server: each at three sizes, see `benchmarks.growth`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _measured(measure: Measure, context: Context) -> Row:
         costs = [measure.cost(folder, size) for _ in range(context.rounds)]
         spreads.append(Spread.of(costs))
         context.say(f"  {measure.name}, {size:,} {measure.of}: {spreads[-1].text(3, measure.unit)}")
-    # The least of them is what it costs; all above is what other processes did meanwhile.
+    # The smallest is the real cost; anything above it was taken by other processes.
     best = [spread.low for spread in spreads]
     power = measure.growth(sizes, best)
     is_met = power <= measure.power and (measure.limit is None or best[-1] <= measure.limit)

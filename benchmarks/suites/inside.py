@@ -63,7 +63,7 @@ def run(context: Context) -> Table:
 
 @frozen
 class _File:
-    """A member of an archive; *start* and *stop* are where its content lies in the inflated tar."""
+    """A member of an archive; *start* and *stop* are the positions of its content in the inflated tar."""
 
     name: str
     start: int
@@ -92,7 +92,7 @@ class _Ways:
     _sha256: set[str] = field(factory=set)
 
     def entrant(self, label: str, way: str, *, forget_index: bool = False, after: Entrant | None = None) -> Entrant:
-        """That *way* of `benchmarks.inside`, if need be after another, whose time does not count."""
+        """That *way* of `benchmarks.inside`, if needed after another, whose time does not count."""
 
         def check(output: str) -> float:
             found = json.loads(output)

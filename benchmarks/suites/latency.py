@@ -1,5 +1,5 @@
 """
-Small requests while four large uploads run: nobody's dashboard may hang because backups arrive.
+Small requests while four large uploads run: backups must not make a dashboard hang.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _IDLE_SECONDS = 2.0
 
 @define
 class _Times:
-    """Milliseconds by what was asked."""
+    """Milliseconds by request."""
 
     of: dict[str, list[float]] = Factory(dict)
 
@@ -96,7 +96,7 @@ def _round(folder: Path, nginx: Nginx | None, archive: Archive, tiny: Archive, i
                 )
                 for name in names
             ]
-            # Any one that ended means that fewer than four run: only the time while all four do counts.
+            # If one has ended, fewer than four are running: only the time while all four run counts.
             _ask_until(
                 lambda: any(upload.poll() is not None for upload in uploads), running, control, tiny, busy, "busy"
             )

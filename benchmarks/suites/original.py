@@ -1,7 +1,7 @@
 """
 Tarkeep against other servers that take a file over HTTP, first of all the one that it replaces.
 
-The targets are for validation switched off, which is nearest to what the peers do; the default is shown beside it.
+The targets are for validation switched off, which is closest to the work of the peers; the default is shown beside it.
 """
 
 from __future__ import annotations

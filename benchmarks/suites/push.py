@@ -1,8 +1,8 @@
 """
 ``tarkeep push`` of one large archive, against curl that PUTs it.
 
-The client does more than curl: it asks what is there, computes the SHA-256 of what it sends and compares it with the
-server's, sends in a way that can be resumed, and notes all that for the next run.
+The client does more than curl: it asks what is stored, computes the SHA-256 of what it sends and compares it with the
+server's, sends in a way that can be resumed, and records all that for the next run.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Normal requests beside hundreds of connections that stall, trickle, or do not read: nobody may wait for those.
+Normal requests beside hundreds of connections that stall, trickle, or do not read: they must not delay the others.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def run(context: Context) -> Table:
 
 
 def _times(running: RunningTarkeep, tiny: Archive, seconds: float, phase: str) -> dict[str, list[float]]:
-    """Milliseconds by what was asked."""
+    """Milliseconds by request."""
     content = tiny.path.read_bytes()
     times: dict[str, list[float]] = {}
     end = time.perf_counter() + seconds

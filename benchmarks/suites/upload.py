@@ -1,7 +1,7 @@
 """
-Receiving without looking inside: both digests and fsync, against reading the file once with ``md5sum``.
+Receiving without inspection: both digests and fsync, against reading the file once with ``md5sum``.
 
-MD5 cannot be computed faster than ``md5sum`` does on one core, so the ratio says what everything else costs.
+MD5 cannot be computed faster than ``md5sum`` does on one core, so the ratio shows the cost of everything else.
 """
 
 from __future__ import annotations

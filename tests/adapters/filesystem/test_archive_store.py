@@ -1,7 +1,7 @@
 """
-What the filesystem store promises beyond the port: what a person finds on the disk, and the order of system calls.
+Promises of the filesystem store beyond the port: the files a person finds on the disk, and the order of system calls.
 
-The order is watched, and faults are put into it, with strace around a child process: nothing of the store is replaced.
+The order is observed, and faults are injected, with strace around a child process: nothing of the store is replaced.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def test_an_archive_is_a_plain_file_where_its_identity_says(door: FilesystemDoor
 
 
 def test_archives_are_read_only_and_directories_private(door: FilesystemDoor) -> None:
-    """0400 for what never changes, 0700 for where it lies, and no second name left in staging."""
+    """0400 for files that never change, 0700 for their folders, and no second name left in staging."""
     put(door.store, ID, b"bytes")
 
     assert mode(door.file(ID)) == 0o400
@@ -110,7 +110,7 @@ def test_archives_are_read_only_and_directories_private(door: FilesystemDoor) ->
 
 
 def test_staged_bytes_are_private_and_frozen_by_seal(door: FilesystemDoor) -> None:
-    """Nobody else reads what is on its way in; once sealed, it is as read-only as it will be."""
+    """Other users cannot read a staged archive; once sealed, it is as read-only as it will be."""
     with door.store.begin() as writer:
         writer.write(b"bytes")
         [part] = (door.path / "staging").iterdir()
@@ -131,7 +131,7 @@ def test_a_refused_publish_leaves_the_very_same_files(door: FilesystemDoor) -> N
 
 
 def test_archives_put_there_by_hand_are_found(door: FilesystemDoor) -> None:
-    """The folder is the truth: whatever has a good name in a good place is an archive, without a side-car."""
+    """The folder is the truth: every file with a valid name in a valid place is an archive, without a side-car."""
     door.file(OTHER).parent.mkdir(parents=True)
     door.file(OTHER).write_bytes(b"copied here")
 
@@ -139,7 +139,7 @@ def test_archives_put_there_by_hand_are_found(door: FilesystemDoor) -> None:
 
 
 def test_a_store_is_owned_by_one(door: FilesystemDoor) -> None:
-    """Opening a store takes the data directory, closing gives it back."""
+    """Opening a store takes the data directory, closing releases it."""
     with pytest.raises(DataDirectoryInUse):
         FilesystemArchiveStore.open(door.path, ids=SequenceIds())
     door.store.close()
@@ -150,7 +150,7 @@ def test_a_store_is_owned_by_one(door: FilesystemDoor) -> None:
 
 
 def test_a_sidecar_that_is_a_link_is_not_read(door: FilesystemDoor, tmp_path: Path) -> None:
-    """A symbolic link in the place of a side-car counts as no side-car."""
+    """A symbolic link in place of a side-car counts as no side-car."""
     (tmp_path / "secret").write_bytes(b"secret")
     put(door.store, ID, b"bytes")
     door.sidecar(ID).unlink()
@@ -190,7 +190,7 @@ def test_what_is_no_archive_in_its_place_is_not_overwritten(door: FilesystemDoor
 
 
 def test_sweep_leaves_foreign_things_in_staging_alone(door: FilesystemDoor, tmp_path: Path) -> None:
-    """Only what writers leave is dropped: neither other files, nor directories, nor what a link leads to."""
+    """Only files of writers are dropped: neither other files, nor directories, nor the targets of links."""
     staging = door.path / "staging"
     (tmp_path / "precious").write_bytes(b"precious")
     (staging / "README").touch()
@@ -219,7 +219,7 @@ def test_sweep_judges_an_archive_by_its_latest_file(door: FilesystemDoor) -> Non
 
 
 def test_resuming_never_writes_to_what_was_published(door: FilesystemDoor) -> None:
-    """A crash may leave the name in staging of an upload that became an archive: its bytes count as gone from there."""
+    """A crash may leave in staging the name of an upload that became an archive: its bytes count as gone from there."""
     with door.store.resume("upload", 0) as writer:
         writer.write(b"bytes of an archive")
         writer.seal(b"{}")
@@ -255,7 +255,7 @@ def small_medium(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_medium_keeps_nothing_of_the_archive_and_takes_the_next(small_medium: Path) -> None:
-    """No space left is told as that; staging is empty afterwards, and a smaller archive fits."""
+    """The error says that there is no space; staging is empty afterwards, and a smaller archive fits."""
     with closing(FilesystemDoor(small_medium / "data")) as door:
         put(door.store, OTHER, b"before" * 1000)
         with pytest.raises(InsufficientStorage):
@@ -376,7 +376,7 @@ def test_sealing_again_makes_durable_what_is_new_and_nothing_else(tmp_path: Path
 
 @pytest.mark.usefixtures("strace")
 def test_directories_that_were_there_are_made_durable_once_too(tmp_path: Path) -> None:
-    """Whoever made them may have died before the fsync, so the first publish of a process does not rely on it."""
+    """The process that made them may have died before the fsync, so the first publish of a process repeats it."""
     (tmp_path / "data").mkdir()
     FilesystemArchiveStore.open(tmp_path / "data", ids=SequenceIds()).close()
     (tmp_path / "data" / "archives" / "document" / "FULL").mkdir(parents=True)
@@ -400,7 +400,7 @@ def test_opening_makes_durable_what_a_killed_process_linked(tmp_path: Path) -> N
 @pytest.mark.parametrize("call", [call for call in ORDER if call.startswith(("fsync", "linkat"))])
 @pytest.mark.parametrize(("fault", "told"), [("EIO", "BackendUnavailable"), ("ENOSPC", "InsufficientStorage")])
 def test_a_call_that_fails_leaves_nothing(tmp_path: Path, call: str, fault: str, told: str) -> None:
-    """Whichever fsync or link fails: the error is told, nothing is visible or staged, and no fsync is tried again."""
+    """Whichever fsync or link fails: the error is raised, nothing is visible or staged, and no fsync is retried."""
     data = tmp_path / "data"
     FilesystemArchiveStore.open(data, ids=SequenceIds()).close()
     trace = Trace(data, tmp_path, f"{_nth(call, opening_fsyncs=2)}:error={fault}")
@@ -436,7 +436,7 @@ def test_killed_at_any_call_the_archive_is_whole_or_not_there(tmp_path: Path, ca
 
 
 def _nth(call: str, opening_fsyncs: int) -> str:
-    """*call* of `ORDER` as strace counts it: its kind, and which one of that kind it is in the child's whole life."""
+    """*call* of `ORDER` as strace counts it: its kind, and its number within that kind in the child's whole life."""
     kind = call.split("(")[0]
     which = [other for other in ORDER if other.startswith(kind)].index(call) + 1
     return f"{kind}:when={which + (opening_fsyncs if kind == 'fsync' else 0)}"

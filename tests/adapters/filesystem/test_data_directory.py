@@ -1,4 +1,4 @@
-"""The data directory: what it looks like, who may own it, and what it refuses to touch."""
+"""The data directory: its layout, its owner, and what it refuses to touch."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def open_directory(path: Path) -> DataDirectory:
 
 @contextmanager
 def another_owner(path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Another process that owns *path* for as long as the context lasts, unless it dies before."""
+    """Another process that owns *path* until the context ends, unless it dies before."""
     command = [sys.executable, "-c", OWN_IT, str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -55,7 +55,7 @@ def names_in(path: Path) -> list[str]:
 
 
 def test_a_missing_directory_is_made_with_its_parents(tmp_path: Path) -> None:
-    """The first start makes layout, marker and lock, closed to everybody else."""
+    """The first start makes layout, marker and lock, closed to other users."""
     path = tmp_path / "srv" / "backups"
     with closing(open_directory(path)) as data:
         marker = json.loads((path / "tarkeep.json").read_text())
@@ -78,7 +78,7 @@ def test_a_directory_that_is_as_good_as_empty_is_taken(tmp_path: Path, left: lis
 
 
 def test_a_directory_of_other_things_is_refused_untouched(tmp_path: Path) -> None:
-    """A mistyped path does not turn somebody's folder into a store, and nothing is put into it."""
+    """A mistyped path does not turn a folder of other things into a store, and nothing is put into it."""
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(FormatUnknown, match="not empty") as caught:
         open_directory(tmp_path)
@@ -89,7 +89,7 @@ def test_a_directory_of_other_things_is_refused_untouched(tmp_path: Path) -> Non
 
 
 def test_opened_again_it_is_the_same(tmp_path: Path) -> None:
-    """The id in the marker stays, and what is missing of the layout comes back."""
+    """The id in the marker stays, and missing parts of the layout are made again."""
     ids = SequenceIds()
     DataDirectory.open(tmp_path, ids=ids).close()
     (tmp_path / "trash").rmdir()
@@ -115,7 +115,7 @@ def test_opened_again_it_is_the_same(tmp_path: Path) -> None:
     ],
 )
 def test_a_marker_of_another_version_is_refused(tmp_path: Path, marker: bytes) -> None:
-    """What cannot be understood is left as it is, and not kept locked."""
+    """A marker that cannot be understood stays as it is, and the directory is not kept locked."""
     (tmp_path / "tarkeep.json").write_bytes(marker)
     with pytest.raises(FormatUnknown):
         open_directory(tmp_path)
@@ -127,7 +127,7 @@ def test_a_marker_of_another_version_is_refused(tmp_path: Path, marker: bytes) -
 
 
 def test_a_second_owner_in_the_same_process_is_refused(tmp_path: Path) -> None:
-    """The lock is between owners, not only between processes; giving it up lets the next one in."""
+    """The lock is between owners, not only between processes; releasing it lets the next one in."""
     with closing(open_directory(tmp_path)):
         with pytest.raises(DataDirectoryInUse) as caught:
             open_directory(tmp_path)
@@ -150,7 +150,7 @@ def test_another_process_keeps_this_one_out_until_it_dies(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_without_its_lock_file_a_directory_is_still_held(tmp_path: Path, replaced: bool) -> None:
-    """Somebody who tidies up, or a copy that is put over it, does not let a second owner in."""
+    """An operator who tidies up, or a copy that is put over it, does not let a second owner in."""
     with another_owner(tmp_path) as process:
         (tmp_path / "lock").unlink()
         if replaced:
@@ -196,7 +196,7 @@ def test_a_relative_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_file_in_its_place_is_told_without_its_path(tmp_path: Path) -> None:
-    """What the system says of a path that is no directory reaches the operator, the path does not leave the server."""
+    """The operator sees the system's message about a path that is not a directory; the path stays on the server."""
     (tmp_path / "file").touch()
     with pytest.raises(BackendUnavailable) as caught:
         open_directory(tmp_path / "file")
@@ -240,7 +240,7 @@ def test_errors_of_the_system_become_errors_of_the_domain(
 
 
 def test_a_file_system_without_hard_links_is_told_at_the_start(tmp_path: Path) -> None:
-    """FAT and some network mounts: said before the first archive comes, with what to do."""
+    """FAT and some network mounts: reported before the first archive arrives, with what to do."""
     strace = shutil.which("strace")
     require("strace", strace is not None, "apt install strace")
     command = [strace or "", "-f", "-qq", "-o", str(tmp_path / "trace"), "--trace=link,linkat"]
@@ -287,7 +287,7 @@ def test_a_directory_that_is_open_to_others_is_told(
 
 
 def test_a_directory_of_another_user_is_refused(tmp_path: Path) -> None:
-    """Else an operator's command would put files there that the server cannot read."""
+    """Otherwise an operator's command would put files there that the server cannot read."""
     require("root", os.geteuid() == 0, "run the tests as root, to give a directory away")
     os.chown(tmp_path, 12345, -1)
 

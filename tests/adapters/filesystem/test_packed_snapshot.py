@@ -1,4 +1,4 @@
-"""Snapshot files lie packed on the disk, and what they come to is what was written, or told to be damaged."""
+"""Snapshot files are packed on the disk, and unpack to what was written, or raise an error about damage."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def cut(content: bytes, size: int) -> Iterator[bytes]:
 @pytest.mark.parametrize("content", [b"", b"short", MAGIC, MAGIC + b"short", LONG[:SHORT_BYTES], LONG, MAGIC + LONG])
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 def test_what_is_packed_comes_back(content: bytes, size: int) -> None:
-    """Whatever its length and however it comes in blocks; long ones take less room, short ones are just the bytes."""
+    """Whatever its length and its blocks; long ones take less room, short ones are stored as plain bytes."""
     written = b"".join(packed(cut(content, max(size, len(content) // 5_000))))
 
     assert b"".join(unpacked(cut(written, max(size, len(written) // 5_000)))) == content
@@ -41,14 +41,14 @@ def test_what_is_packed_comes_back(content: bytes, size: int) -> None:
 @settings(deadline=None)
 @given(st.binary(max_size=50), st.integers(0, 1 << 17), st.integers(1, 5_000))
 def test_any_bytes_come_back(head: bytes, length: int, size: int) -> None:
-    """Those that do not pack, too."""
+    """Bytes that do not compress, too."""
     content = head + random.Random(length).randbytes(length)
 
     assert b"".join(unpacked(cut(b"".join(packed(cut(content, size))), size))) == content
 
 
 def test_damage_is_told() -> None:
-    """A flipped bit, a file that is cut, one that goes on: an error, and never other bytes."""
+    """A flipped bit, a file that is cut, one with more bytes: an error, and never other bytes."""
     written = b"".join(packed([LONG]))
     rng = random.Random(1)
     for place in [*range(len(MAGIC), 40), *rng.choices(range(len(MAGIC), len(written)), k=200), len(written) - 1]:
@@ -61,7 +61,7 @@ def test_damage_is_told() -> None:
 
 
 def test_one_that_was_put_there_by_hand_is_read(tmp_path: Path) -> None:
-    """Long as it is; the same sent again is no other, and a damaged one is told."""
+    """Even a long one; the same sent again is equal, and a damaged one raises an error."""
     door = FilesystemDoor(tmp_path)
     store = door.store
     with store.begin() as writer:

@@ -1,4 +1,4 @@
-"""Scratch files keep the contract, in memory and on the disk, and take a file of the system only for what is long."""
+"""Scratch files keep the contract, in memory and on the disk, and use a file of the system only for long content."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_only_what_is_long_goes_to_the_disk(tmp_path: Path, size: int, files: in
 
 
 def test_in_memory_there_is_no_file() -> None:
-    """However long it is."""
+    """However long the content is."""
     before = open_files()
     with ScratchFiles(None).file() as file:
         file.append(bytes(10 * HELD_BYTES))

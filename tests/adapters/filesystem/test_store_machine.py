@@ -42,7 +42,7 @@ class OpenWriter:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """A subclass says where the store is by `make_door`."""
+    """A subclass names the store by `make_door`."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Gzip in members that stand alone: each can be entered without those before it, and none too many are held."""
+"""Independent gzip members: each can be entered without those before it, and only a few are held in memory."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def test_each_member_has_so_many_bytes(blocks: list[bytes], member_bytes: int, j
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
-    """No time and no name is in it, so that sending again is no conflict."""
+    """They contain no time and no name, so that sending again is no conflict."""
     assert list(GzipMembers()([b"some"])) == list(GzipMembers(jobs=2)([b"so", b"me"]))
 
 
 def test_no_more_is_read_than_can_be_held() -> None:
-    """With nobody taking what comes out, reading stops after a few members."""
+    """If the output is not taken, reading stops after a few members."""
     read = 0
 
     def endless() -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""What GNU tar says while it makes an archive: which files it could not read, and what else matters."""
+"""GNU tar's messages while it makes an archive: which files it could not read, and what else matters."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def heard(*lines: str) -> tuple[TarMessages, tuple[str, ...]]:
     ],
 )
 def test_which_file_could_not_be_read(said: str, path: bytes, reason: str) -> None:
-    """Byte by byte, whatever it is called."""
+    """Byte by byte, whatever its name is."""
     messages, _ = heard(f"tar: {said}\n", AT_THE_END)
 
     assert [(one.path, one.reason) for one in messages.unreadable] == [(path, reason)]
@@ -74,7 +74,7 @@ def test_every_unreadable_file_counts() -> None:
     ],
 )
 def test_what_nobody_knows_is_an_error(said: str) -> None:
-    """A dump is never taken for good because nobody knew a word."""
+    """A dump never passes as good because a message was not understood."""
     messages, _ = heard("tar: src/secret: Cannot open: Permission denied\n", f"tar: {said}\n", AT_THE_END)
 
     assert not messages.are_all_known

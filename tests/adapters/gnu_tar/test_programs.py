@@ -1,4 +1,4 @@
-"""How GNU tar is called, and what it makes of directories with odd names."""
+"""How GNU tar is called, and its archives of directories with odd names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.weak_tar import weak_tar
 
 @pytest.fixture
 def unusable(tmp_path: Path) -> GnuTar:
-    """A program that is no GNU tar."""
+    """A program that is not GNU tar."""
     other = tmp_path / "bsdtar"
     other.write_text('#!/bin/sh\necho "bsdtar 3.6.2 - libarchive"\n')
     other.chmod(0o755)
@@ -42,12 +42,12 @@ class TestGnuTarExtracts(ExtractorContract):
 
 
 def names(source: DumpSource) -> list[str]:
-    """What a full dump of *source* holds."""
+    """The names in a full dump of *source*."""
     return names_in(dumped(GnuTar(), source)[0])
 
 
 def test_only_gnu_tar_will_do(unusable: GnuTar, tmp_path: Path) -> None:
-    """Another one is named, and so is one that is not there."""
+    """The error names another program, and a missing one."""
     with pytest.raises(TarUnusable, match=r"bsdtar 3\.6\.2"):
         unusable.check()
     with pytest.raises(TarUnusable, match="not there"):
@@ -56,7 +56,7 @@ def test_only_gnu_tar_will_do(unusable: GnuTar, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["document", "-rf", "--exclude=x", "a b", "*", "ü\n", "\udcff"])
 def test_a_directory_may_have_any_name(tmp_path: Path, name: str) -> None:
-    """None is an option, a pattern, or two."""
+    """No name is taken for an option, a pattern, or two names."""
     folder = tmp_path / name
     folder.mkdir()
     (folder / "file").write_bytes(b"x")
@@ -73,7 +73,7 @@ def test_the_root_of_the_machine_has_no_name() -> None:
 
 
 def test_the_environment_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Options that somebody set for tar are not those of a backup."""
+    """Options that a user has set for tar do not apply to a backup."""
     (tmp_path / "document").mkdir()
     (tmp_path / "document" / "file").write_bytes(b"x")
     monkeypatch.setenv("TAR_OPTIONS", "--exclude=file")
@@ -82,6 +82,6 @@ def test_the_environment_changes_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_directory_is_named_from_the_root_on() -> None:
-    """Where the program runs says nothing of what is to be dumped."""
+    """The program's working directory has no influence on what is dumped."""
     with pytest.raises(InvalidSetting):
         DumpSource("relative")

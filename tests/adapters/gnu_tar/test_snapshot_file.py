@@ -1,4 +1,4 @@
-"""GNU tar's snapshot file: what a dump found, by it, and what the next dump looks at again."""
+"""GNU tar's snapshot file: what a dump found, according to it, and what the next dump looks at again."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def written(directories: dict[bytes, dict[bytes, bytes]]) -> bytes:
 
 @given(DIRECTORIES)
 def test_without_anything_to_forget_it_stays_byte_by_byte(directories: dict[bytes, dict[bytes, bytes]]) -> None:
-    """Whatever directories and names are called."""
+    """Whatever the names of directories and files are."""
     after = written(directories)
     files = sum(flag == b"Y" for names in directories.values() for flag in names.values())
 
@@ -57,14 +57,14 @@ def test_without_anything_to_forget_it_stays_byte_by_byte(directories: dict[byte
 
 @pytest.mark.parametrize("other", [b"", b"1700000000\n+1 2 3 src\n", b"GNU tar-1.15-1\n1700000000 0\n"])
 def test_a_file_of_another_format_is_left_alone(other: bytes) -> None:
-    """Nothing is said of what changed."""
+    """And no change is reported."""
     assert settled(None, other).snapshot == other
     assert settled(None, other).changes is None
     assert settled(other, written({b"a": {}})).changes is None
 
 
 def test_what_a_dump_found_is_counted(tmp_path: Path) -> None:
-    """New, changed, unchanged and deleted files; a renamed directory is the one it was, what is excluded is none."""
+    """New, changed, unchanged and deleted files; a renamed directory is the same one, excluded files do not count."""
     tree = tmp_path / "document"
     write(tree, {"a": b"1", "b": b"1", "c": b"1", "old/d": b"1", "gone/e": b"1", "gone/f": b"1", "x.tmp": b"1"})
     source = DumpSource(str(tree), exclude=("*.tmp",))
@@ -84,9 +84,9 @@ def test_what_a_dump_found_is_counted(tmp_path: Path) -> None:
 
 def test_what_could_not_be_read_is_read_by_the_next_dump(tmp_path: Path) -> None:
     """
-    Also where nothing of it has changed meanwhile: whoever makes the next dump may read it.
+    Even if it has not changed meanwhile: the user who makes the next dump may be able to read it.
 
-    tar itself takes such a file for unchanged from then on, and it would stand in no archive.
+    tar itself takes such a file for unchanged from then on, and no archive would hold it.
     """
     tree = tmp_path / "document"
     write(tree, {"open": b"1", "secret": b"2", "closed/deep/f": b"3", "deep/secret": b"4"})
@@ -106,14 +106,14 @@ def test_what_could_not_be_read_is_read_by_the_next_dump(tmp_path: Path) -> None
     again, held = dumped(source, first.snapshot, program)
     assert (len(again.unreadable), held) == (3, [])
     assert again.changes == Changes(0, 0, 1, 0)
-    if os.geteuid() == 0:  # who can read it although nothing of it has changed
+    if os.geteuid() == 0:  # root can read it although nothing about it has changed
         last, held = dumped(source, again.snapshot)
         assert sorted(held) == ["document/closed/deep/f", "document/deep/secret", "document/secret"]
         assert (last.unreadable, last.changes) == ((), Changes(3, 0, 1, 0))
 
 
 def test_what_is_not_excluded_any_more_is_dumped(tmp_path: Path) -> None:
-    """Although it is as old as ever; tar itself takes it for unchanged."""
+    """Even if it has not changed; tar itself takes it for unchanged."""
     write(tmp_path / "document", {"a": b"1", "b.tmp": b"2"})
     first, held = dumped(DumpSource(str(tmp_path / "document"), exclude=("*.tmp",)))
     _, later = dumped(DumpSource(str(tmp_path / "document")), first.snapshot)
@@ -122,7 +122,7 @@ def test_what_is_not_excluded_any_more_is_dumped(tmp_path: Path) -> None:
 
 
 def test_sockets_are_told_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are no failure."""
+    """They are not a failure."""
     write(tmp_path / "document", {"a": b"1", "secret": b"2"})
     (tmp_path / "document" / "secret").chmod(0)
     monkeypatch.chdir(tmp_path / "document")
@@ -141,7 +141,7 @@ PATTERNS = st.text(st.characters(exclude_characters="\0"), max_size=6)
 def test_what_a_dump_was_made_of_stands_behind_its_names(
     directories: dict[bytes, dict[bytes, bytes]], excluded: frozenset[str], root: str, is_whole: bool
 ) -> None:
-    """Any selection is read as it was written, and counts neither as a file that came nor as one that went."""
+    """Any selection is read as it was written, and counts neither as a new nor as a deleted file."""
     after = written(directories)
     selection = Selection(root, excluded, frozenset({"acls"}), is_whole)
     kept = remembering(after, selection)
@@ -153,19 +153,19 @@ def test_what_a_dump_was_made_of_stands_behind_its_names(
 
 @pytest.mark.parametrize("other", [b"", b"1700000000\n+1 2 3 src\n"])
 def test_in_a_file_of_another_format_nothing_is_remembered(other: bytes) -> None:
-    """It stays as it is."""
+    """It stays unchanged."""
     assert remembering(other, Selection("src")) == other
     assert remembered(other) is None
 
 
 @pytest.mark.parametrize("told", [b"", b"{", b"[]", b'{"root": "src"}', b'{"root":"s","exclude":1,"options":[]}'])
 def test_what_cannot_be_read_is_not_known(told: bytes) -> None:
-    """As of a later client, which may say other things."""
+    """For example the text of a later client, which may have other members."""
     assert remembered(written({}) + b"0\0" * 5 + b"//tarkeep\0D" + told + b"\0\0\0") is None
 
 
 def test_tar_is_not_disturbed_by_what_is_remembered(tmp_path: Path) -> None:
-    """It goes on from such a file as from its own, and takes nothing of it over."""
+    """It continues from such a file as from its own, and keeps nothing of the addition."""
     tree, listed = tmp_path / "document", tmp_path / "list"
     write(tree, {"a": b"1", "old/b": b"1"})
     listed.write_bytes(b"*.o \n\n*.tmp")

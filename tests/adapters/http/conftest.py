@@ -1,4 +1,4 @@
-"""A real server for all tests of a worker, each of which keeps to profiles of its own."""
+"""A real server for all tests of a worker, each of which uses profiles of its own."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.fixture
 def door(live: LiveServer) -> Iterator[LiveDoor]:
-    """The server through the adapters, and past them."""
+    """The server through the adapters, and around them."""
     with live_door(live) as door:
         yield door

@@ -1,4 +1,4 @@
-"""What a server says of chains, read as the contract has it; and what is asked for, to the byte."""
+"""A server's answers about chains, parsed as in the contract; and the requests for them, to the byte."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TestHttpChains(RemoteChainsContract):
 
 @frozen
 class Asked:
-    """A stub, and the adapter that talks to it."""
+    """A stub server, and the adapter that talks to it."""
 
     stub: StubServer
     chains: HttpChains
@@ -129,7 +129,7 @@ def test_points_are_read_as_servers_without_pages_tell_them(asked: Asked) -> Non
 
 
 def test_points_are_read_page_by_page(asked: Asked) -> None:
-    """Until there is no cursor; each says how long its path is."""
+    """Until there is no cursor; each has the length of its path."""
     first = {**{name: told for name, told in POINT.items() if name != "path"}, "length": 1}
     asked.stub.first = [
         says({"points": [first], "next_cursor": "there"}),
@@ -144,7 +144,7 @@ def test_points_are_read_page_by_page(asked: Asked) -> None:
 
 
 def test_a_point_is_told_alone(asked: Asked) -> None:
-    """With doubts about itself alone, and what is nowhere, of which an older server says nothing."""
+    """With doubts about itself only, and the names that are in no archive, which an older server does not send."""
     doubts = [
         {"code": "unchanged-in-full", "detail": "names are elsewhere", "archive": FULL_REF},
         {"code": "not-archived", "detail": "2 names are nowhere", "archive": INC_REF},
@@ -203,7 +203,7 @@ def test_snapshot_files_come_and_go_as_they_are(asked: Asked) -> None:
 
 
 def test_a_plan_is_read_in_order(asked: Asked) -> None:
-    """What it is for goes out as it was said."""
+    """The requested time is sent as it was given."""
     step = {"size": 10, "sha256": SHA256, "url": "/x"}
     told = {
         "profile": "laptop",
@@ -247,7 +247,7 @@ ENTRY = {
 
 
 def test_a_tree_comes_page_by_page(asked: Asked) -> None:
-    """Paths are bytes, times keep their nanoseconds, and the cursor is given back as it came."""
+    """Paths are bytes, times keep their nanoseconds, and the cursor is sent back as it came."""
     asked.stub.first = [
         says({"entries": [{**ENTRY, "name": r"latin-\xe9"}], "next_cursor": "a/b="}),
         says(
@@ -282,7 +282,7 @@ def test_a_whole_tree_and_what_was_found_have_paths(asked: Asked) -> None:
 
 
 def test_what_no_archive_tells_of_a_directory_is_unknown(asked: Asked) -> None:
-    """Not the beginning of time, and not without rights."""
+    """Not as the start of the epoch, and not as without permissions."""
     untold = dict.fromkeys(("mode", "uid", "gid", "uname", "gname", "mtime", "link", "archive"))
     told = {**untold, "path": "d", "type": "directory", "size": 0}
     asked.stub.answer = says({"entries": [told], "next_cursor": None})
@@ -292,7 +292,7 @@ def test_what_no_archive_tells_of_a_directory_is_unknown(asked: Asked) -> None:
 
 
 def test_a_history_is_read(asked: Asked) -> None:
-    """What is not known of a version is None."""
+    """Unknown facts about a version are None."""
     versions = [
         {"archive": FULL_REF, "taken_at": AT, "event": "added", "type": "file", "size": 3, "mtime": AT},
         {"archive": INC_REF, "taken_at": AT, "event": "renamed", "renamed_to": r"b\xff"},
@@ -306,7 +306,7 @@ def test_a_history_is_read(asked: Asked) -> None:
 
 
 def test_one_tar_is_streamed(asked: Asked) -> None:
-    """One that ends early is no end."""
+    """A stream that ends early raises an error."""
     asked.stub.first = [Answer(200, b"tar", {})]
     with asked.chains.restored("laptop", "latest", b"d/a b") as download:
         assert b"".join(download) == b"tar"
@@ -339,7 +339,7 @@ def test_one_tar_is_streamed(asked: Asked) -> None:
     ],
 )
 def test_refusals_are_errors_of_their_own(asked: Asked, status: int, told: object, error: TarkeepError | None) -> None:
-    """And an answer of another shape is told, with no traceback."""
+    """An answer of another shape is reported, too, with no traceback."""
     asked.stub.answer = says(told, status)
 
     with pytest.raises(Refused if error is None else type(error)) as raised:
@@ -348,7 +348,7 @@ def test_refusals_are_errors_of_their_own(asked: Asked, status: int, told: objec
 
 
 def test_a_refusal_in_place_of_a_stream_is_read(asked: Asked) -> None:
-    """It is no tar and no snapshot file, whatever the answer was meant to be."""
+    """It is not a tar and not a snapshot file, whatever the answer was meant to be."""
     asked.stub.answer = says({"code": "not-found", "detail": "there is no d/a in the tree"}, 404)
     for ask in (lambda: asked.chains.restored("laptop", "latest", b"d/a"), lambda: asked.chains.snapshot(FULL)):
         with pytest.raises(RemoteNotFound, match="there is no d/a in the tree"):
@@ -360,7 +360,7 @@ def test_a_refusal_in_place_of_a_stream_is_read(asked: Asked) -> None:
 
 
 def test_what_an_archive_builds_on_is_sent_before_its_bytes(asked: Asked) -> None:
-    """As headers of a PUT, as metadata of an upload; a refusal names what was expected."""
+    """As headers of a PUT, as metadata of an upload; a refusal names the expected parent."""
     lineage = Lineage((BackupType.INC, "inc 2.tar.gz"), SHA256, "cd" * 32)
     asked.stub.answer = says({"code": "parent-mismatch", "detail": "no", "expected": FULL_REF}, 409)
     sending: list[Callable[[], object]] = [

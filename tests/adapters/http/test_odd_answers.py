@@ -1,4 +1,4 @@
-"""Whatever an answer holds in the place of what it should, it is told as an odd answer, and asking comes to an end."""
+"""Any wrong value in an answer is reported as an invalid answer, and requests come to an end."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ FACTS = {"max_upload_bytes": None, "max_unpacked_bytes": 5, "scopes": ["push"]}
 
 
 def remote(chains: HttpChains) -> HttpRemote:
-    """Of the same connection."""
+    """A remote store on the same connection."""
     return HttpRemote(chains.connection)
 
 
@@ -134,7 +134,7 @@ def chains(stub: StubServer) -> Iterator[HttpChains]:
 
 
 def variants(told: Any) -> Iterator[Any]:
-    """*told* with each of its values, at any depth, taken out or changed for each odd one."""
+    """*told* with each of its values, at any depth, removed or replaced by each odd one."""
     inside = list(told.items()) if isinstance(told, dict) else list(enumerate(told)) if isinstance(told, list) else []
     for at, value in inside:
         for odd in (*ODD, *(NO_TIMES if value == AT else ())):
@@ -151,7 +151,7 @@ def variants(told: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("what", ASKED)
 def test_no_value_in_an_answer_is_met_later_by_somebody_else(stub: StubServer, chains: HttpChains, what: str) -> None:
-    """It is understood, or refused in one sentence that names what was asked; nothing else ever comes out."""
+    """It is parsed, or refused in one sentence that names the request; no other error escapes."""
     whole, ask = ASKED[what]
     stub.answer = Answer(200, json.dumps(whole).encode())
     ask(chains)
@@ -172,7 +172,7 @@ def test_no_value_in_an_answer_is_met_later_by_somebody_else(stub: StubServer, c
 @pytest.mark.parametrize("body", [DEEP, b'{"a":' * 100_000, b"", b"null", b"9" * 5000, b"\xff", b"<html>"])
 @pytest.mark.parametrize("status", [200, 404, 409, 503])
 def test_what_is_no_answer_at_all_is_told(stub: StubServer, chains: HttpChains, body: bytes, status: int) -> None:
-    """With any status; also where it is nested deeper than anybody reads."""
+    """With any status; even if it is nested deeper than any parser allows."""
     stub.answer = Answer(status, body, {"Retry-After": "9" * 400})
     for what, (_, ask) in ASKED.items():
         if (what, status) == ("facts", 404):  # an older server
@@ -195,7 +195,7 @@ def test_what_is_no_answer_at_all_is_told(stub: StubServer, chains: HttpChains, 
     ],
 )
 def test_an_odd_refusal_is_told_as_well(stub: StubServer, chains: HttpChains, problem: dict[str, Any]) -> None:
-    """Of whichever kind."""
+    """Of any kind."""
     stub.answer = Answer(problem["status"], json.dumps({"detail": "no", **problem}).encode())
     for ask in (
         lambda: chains.plan("laptop", "latest"),
@@ -208,7 +208,7 @@ def test_an_odd_refusal_is_told_as_well(stub: StubServer, chains: HttpChains, pr
 @pytest.mark.parametrize("what", ["points", "tree", "find", "archives"])
 @pytest.mark.parametrize("how", ["the same", "in turns", "empty for ever"])
 def test_pages_end(stub: StubServer, chains: HttpChains, what: str, how: str) -> None:
-    """Where a cursor comes again, and where nothing comes any more."""
+    """If a cursor is repeated, and if pages stay empty."""
     whole, ask = ASKED[what]
     (name,) = (name for name in whole if name != "next_cursor")
     cursors = {"the same": ["a"] * 9, "in turns": ["a", "b"] * 9, "empty for ever": list(map(str, range(2000)))}[how]
@@ -220,7 +220,7 @@ def test_pages_end(stub: StubServer, chains: HttpChains, what: str, how: str) ->
 
 
 def test_pages_that_end_are_read_to_their_end(stub: StubServer, chains: HttpChains) -> None:
-    """Also over some with nothing on them, as a server gives that looks for what a token may see."""
+    """Even with some empty ones, from a server that searches for what a token may see."""
     pages = itertools.chain([[POINT]], [[]] * 20, [[POINT]])
     stub.first = [
         Answer(200, json.dumps({"points": points, "next_cursor": f"after {number}"}).encode())

@@ -1,4 +1,4 @@
-"""What the client's HTTP adapter says about who it is. What it does over a line is tested through the commands."""
+"""How the client's HTTP adapter identifies itself. Tests of the commands cover its requests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Web(ThreadingHTTPServer):
 
 
 class _Created(BaseHTTPRequestHandler):
-    """Creates every upload, and remembers who asked."""
+    """Creates every upload, and records the requests."""
 
     server: _Web
 
@@ -71,7 +71,7 @@ def web() -> Iterator[_Web]:
 def test_the_login_in_an_address_is_sent_and_not_handed_on(
     web: _Web, login: str, token: str | None, authorization: str | None
 ) -> None:
-    """A proxy that asks for a login gets it; what is shown or noted between runs holds no password."""
+    """A proxy that asks for a login gets it; messages and notes between runs contain no password."""
     address = f"127.0.0.1:{web.server_port}"
     connection = HttpConnection(f"http://{login}{address}/", token)
     remote = HttpRemote(connection)
@@ -87,7 +87,7 @@ def test_the_login_in_an_address_is_sent_and_not_handed_on(
 
 
 def test_a_server_that_has_answered_is_not_called_unreachable() -> None:
-    """It was there, so it may come back: the line is what is bad."""
+    """It was reachable, so it may come back: the connection failed."""
     with stub_server(Answer(200, b'{"profiles": []}')) as stub:
         met, stranger = HttpConnection(stub.url), HttpConnection(stub.url)
         HttpRemote(met).totals()
@@ -114,7 +114,7 @@ def test_a_server_that_has_answered_is_not_called_unreachable() -> None:
 )
 @pytest.mark.parametrize("path", ["", "/below"])
 def test_an_upload_is_at_the_server_it_was_begun_at(location: str, path: str) -> None:
-    """Whatever host an answer names: bytes and token go nowhere else. A proxy may have lost its own path, too."""
+    """Whatever host an answer names: bytes and token go to no other server. A proxy may have lost its own path, too."""
     with stub_server(Answer(201, b"")) as stub:
         port = stub.url.rpartition(":")[2]
         stub.answer = Answer(201, b"", {"Location": location.replace("PORT", port)})
@@ -127,7 +127,7 @@ def test_an_upload_is_at_the_server_it_was_begun_at(location: str, path: str) ->
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("same_host", [True, False])
 def test_a_redirect_is_not_followed_with_a_token(status: int, same_host: bool) -> None:
-    """Nor without: it is told where it points to."""
+    """Nor without one: the error names the target."""
     with stub_server(Answer(200, b'{"profiles": []}')) as other, stub_server(Answer(200)) as stub:
         stub.answer = Answer(status, b"", {"Location": f"{(stub if same_host else other).url}/elsewhere"})
         with remote_at(stub.url, "s3cret") as remote:
@@ -141,7 +141,7 @@ def test_a_redirect_is_not_followed_with_a_token(status: int, same_host: bool) -
 
 
 def test_a_token_goes_to_no_other_host() -> None:
-    """Wherever an address that was noted, or that a server names, points to."""
+    """Wherever a noted address, or one from a server, points to."""
     with (
         stub_server(Answer(204, b"")) as stub,
         stub_server(Answer(204, b"")) as other,

@@ -1,4 +1,4 @@
-"""Importing the original server's folder: everything that is whole comes over, with its times; the rest is told."""
+"""Importing the original server's folder: everything whole is imported, with its times; the rest is reported."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_everything_comes_over_with_profile_and_time(memory: InMemory, folder: P
 
 
 def test_importing_again_changes_nothing(memory: InMemory, folder: Path) -> None:
-    """It is repeatable, so that it can be run once more after the last upload to the old server."""
+    """It is repeatable, so that it can be run again after the last upload to the old server."""
     memory.tarkeep.import_folder(LegacyFolder(folder))
     before = memory.catalog.page().archives
 
@@ -152,7 +152,7 @@ def test_what_cannot_be_taken_is_refused_with_the_reason_and_the_rest_goes_on(me
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    """A typing mistake is told, not answered with "0 imported"."""
+    """A typing mistake is reported, not answered with "0 imported"."""
     with pytest.raises(InvalidSetting, match="FULL, INC and DIFF"):
         list(LegacyFolder(tmp_path).archives())
 

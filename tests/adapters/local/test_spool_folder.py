@@ -1,4 +1,4 @@
-"""A folder of dumps that wait keeps the contract of `Spool`, and is nobody else's."""
+"""A spool folder keeps the contract of `Spool`, and is private to its user."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TestSpoolFolder(SpoolContract):
 
 @pytest.mark.parametrize("where", ["spool/laptop", "spool"])
 def test_it_is_nobody_elses(tmp_path: Path, where: str) -> None:
-    """What waits there to be sent is what will be restored one day; nor may others exchange it as a whole."""
+    """The dumps in it will be restored one day; nor may other users replace the folder as a whole."""
     (tmp_path / "spool" / "laptop").mkdir(parents=True, mode=0o700)
     (tmp_path / where).chmod(0o777)
 
@@ -45,7 +45,7 @@ def test_it_is_nobody_elses(tmp_path: Path, where: str) -> None:
 
 
 def test_it_may_lie_where_everybody_has_one(tmp_path: Path) -> None:
-    """With the sticky bit nobody can move what others have there."""
+    """With the sticky bit, users cannot move files of others."""
     (tmp_path / "spool").mkdir()
     (tmp_path / "spool").chmod(0o1777)
 
@@ -55,7 +55,7 @@ def test_it_may_lie_where_everybody_has_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["lock", "FULL/full_1.tar.gz.snapshot", "FULL/full_1.tar.gz.json"])
 def test_what_is_planted_is_not_waited_for(tmp_path: Path, name: str) -> None:
-    """A pipe under a name that is read there or written."""
+    """A pipe under a name that is read or written there."""
     place = tmp_path / "spool" / "laptop" / name
     place.parent.mkdir(parents=True, mode=0o700)
     (tmp_path / "spool" / "laptop").chmod(0o700)

@@ -1,4 +1,4 @@
-"""The folder of a restore is nobody else's, and what was opened in it is what is read, whatever lies there later."""
+"""The folder of a restore is private, and what was opened in it is what is read, whatever is put there later."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def landed(work: WorkFolder, content: bytes = b"archive") -> Path:
 
 @pytest.mark.parametrize("umask", [0, 0o022, 0o777])
 def test_it_is_made_for_its_owner_alone(tmp_path: Path, umask: int) -> None:
-    """And so is what lies in it, whatever the umask is; where it should be, with the folders above it."""
+    """Its content is private, too, whatever the umask is; it is made with its parent folders."""
     require("root", os.geteuid() == 0 or umask != 0o777, "run this as root: nobody else enters a folder of mode 0")
     (tmp_path / "a").mkdir()
     before = os.umask(umask)
@@ -45,7 +45,7 @@ def test_it_is_made_for_its_owner_alone(tmp_path: Path, umask: int) -> None:
     ("mode", "reason"), [(0o777, "others may enter it"), (0o710, "others may enter it"), (0o701, "mode 701")]
 )
 def test_one_that_others_may_enter_is_refused(tmp_path: Path, mode: int, reason: str) -> None:
-    """Also where they may only pass through; and it stays as it is."""
+    """Even if they may only pass through; and it stays as it is."""
     (tmp_path / "work").mkdir()
     (tmp_path / "work").chmod(mode)
 
@@ -55,7 +55,7 @@ def test_one_that_others_may_enter_is_refused(tmp_path: Path, mode: int, reason:
 
 
 def test_one_of_another_user_is_refused(tmp_path: Path) -> None:
-    """Even one that nobody else may enter: its owner may."""
+    """Even if no other user may enter it: its owner may."""
     require("root", os.geteuid() == 0, "run this as root, which can give a folder to somebody else")
     (tmp_path / "work").mkdir(mode=0o700)
     os.chown(tmp_path / "work", NOBODY, NOBODY)
@@ -66,7 +66,7 @@ def test_one_of_another_user_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["link", "dead link", "file"])
 def test_what_is_no_folder_is_refused(tmp_path: Path, what: str) -> None:
-    """A link to a folder of one's own as well: who made it can let it lead elsewhere."""
+    """Even a link to a folder of the user's own: the owner of the link can change its target."""
     place = tmp_path / "work"
     (tmp_path / "other").mkdir(mode=0o700)
     if what == "file":
@@ -80,14 +80,14 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, what: str) -> None:
 
 
 def test_one_process_uses_it(tmp_path: Path) -> None:
-    """A second restore into the same directory is told so, until the first is over."""
+    """A second restore into the same directory is refused until the first is over."""
     with WorkFolder(tmp_path / "work"), pytest.raises(FolderUnusable, match="another process is using it"):
         WorkFolder(tmp_path / "work")
     WorkFolder(tmp_path / "work").close()
 
 
 def test_an_archive_that_is_held_is_the_one_that_was_looked_at(tmp_path: Path) -> None:
-    """However often it is read, and whatever has taken its name or the folder's."""
+    """However often it is read, and whatever has taken its name or that of the folder."""
     with WorkFolder(tmp_path / "work") as work:
         file = landed(work)
         with closing(work.hold(ARCHIVE)) as held:
@@ -102,7 +102,7 @@ def test_an_archive_that_is_held_is_the_one_that_was_looked_at(tmp_path: Path) -
 
 
 def test_what_is_planted_is_neither_followed_nor_waited_for(tmp_path: Path) -> None:
-    """A link, a pipe or a folder under the name of an archive, should one get there."""
+    """A link, a pipe or a folder under the name of an archive, in case one is placed there."""
     outside = tmp_path / "outside"
     outside.write_bytes(b"mine")
     with WorkFolder(tmp_path / "work") as work:
@@ -131,7 +131,7 @@ def test_what_is_planted_is_neither_followed_nor_waited_for(tmp_path: Path) -> N
 
 
 def test_an_archive_that_changed_is_not_read_as_the_one_that_was_found(tmp_path: Path) -> None:
-    """As of any local archive."""
+    """Like any local archive."""
     with WorkFolder(tmp_path / "work") as work:
         file = landed(work)
         found = work.find(ARCHIVE)
@@ -142,7 +142,7 @@ def test_an_archive_that_changed_is_not_read_as_the_one_that_was_found(tmp_path:
 
 
 def test_a_note_is_kept_until_it_is_taken_back(tmp_path: Path) -> None:
-    """By whoever opens the folder next."""
+    """By any process that opens the folder next."""
     with WorkFolder(tmp_path / "work") as work:
         assert work.note() is None
         work.put_note(b"first")
@@ -154,7 +154,7 @@ def test_a_note_is_kept_until_it_is_taken_back(tmp_path: Path) -> None:
 
 
 def test_a_trail_is_what_was_kept_of_it_last(tmp_path: Path) -> None:
-    """Another one takes its place when it is kept itself; and it goes with the note."""
+    """A new one replaces it once it is itself kept; and it is removed with the note."""
     with WorkFolder(tmp_path / "work") as work:
         assert b"".join(work.trail()) == b""
         with closing(work.begin_trail()) as trail:
@@ -174,14 +174,14 @@ def test_a_trail_is_what_was_kept_of_it_last(tmp_path: Path) -> None:
 
 
 def test_it_does_not_stay_where_nothing_was_put_into_it(tmp_path: Path) -> None:
-    """Nobody would know why it is there; and whoever opened it meanwhile is not left with one that is gone."""
+    """An empty folder would puzzle its owner; and a process that opened it meanwhile is not left with a removed one."""
     with WorkFolder(tmp_path / "work"):
         assert (tmp_path / "work").is_dir()
     assert not (tmp_path / "work").exists()
 
 
 def test_it_is_removed_with_what_was_put_there_alone(tmp_path: Path) -> None:
-    """Somebody may have named a folder of his own; and one that took its place is not it."""
+    """The user may have named a folder of their own; and a folder that has replaced it is left alone."""
     with WorkFolder(tmp_path / "work") as work:
         landed(work)
         work.put_note(b"note")

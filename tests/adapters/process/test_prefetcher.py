@@ -1,4 +1,4 @@
-"""Pieces made ahead of who reads them, in a thread."""
+"""Pieces made ahead of their reader, in a thread."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def breaking() -> Iterator[bytes]:
 
 @pytest.mark.parametrize("threads", [0, 1])
 def test_all_pieces_come_in_order(threads: int) -> None:
-    """With a thread, and without one where none is left."""
+    """With a thread, and without one if none is left."""
     closed = threading.Event()
 
     pieces = list(made(AheadBudget(threads).ahead(lambda: counted([], 1_000, closed), name="ahead")))
@@ -60,7 +60,7 @@ def test_an_error_comes_behind_the_pieces_before_it(threads: int) -> None:
 
 @pytest.mark.parametrize("threads", [0, 1])
 def test_closing_ends_the_thread_and_the_source_and_gives_the_thread_back(threads: int) -> None:
-    """In the middle, while the thread waits for somebody to take a piece."""
+    """In the middle, while the thread waits for a piece to be taken."""
     budget, closed = AheadBudget(threads), threading.Event()
     before = threading.active_count()
     for _ in range(3):
@@ -90,7 +90,7 @@ def test_no_more_than_the_depth_is_made_ahead() -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 8])
 def test_an_empty_piece_says_that_the_next_is_not_there_yet(depth: int) -> None:
-    """Asking for it waits, also where less is made than anybody is woken for."""
+    """Asking for it waits, even if too few are made to wake a reader."""
     may_go_on = threading.Event()
 
     def slow() -> Generator[bytes, None, None]:
@@ -114,7 +114,7 @@ def test_an_empty_piece_says_that_the_next_is_not_there_yet(depth: int) -> None:
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 8, 64])
 def test_a_reader_and_a_maker_of_any_speed_come_to_the_end(depth: int) -> None:
-    """Nobody waits for a wake-up that never comes, whoever is faster."""
+    """Neither waits for a wake-up that never comes, whichever is faster."""
     for seed in range(20):
         rng = random.Random(seed)
 
@@ -137,7 +137,7 @@ def test_a_reader_and_a_maker_of_any_speed_come_to_the_end(depth: int) -> None:
 
 
 def keep(pieces: Iterator[bytes], taken: list[bytes]) -> None:
-    """Append each as it comes; `list.extend` may drop those before an error."""
+    """Append each as it arrives; `list.extend` may drop those before an error."""
     for piece in pieces:
         taken.append(piece)
 
@@ -148,7 +148,7 @@ PIECES = [b"%d," % number for number in range(2_000)]
 
 
 class Readers:
-    """A budget for one reader, by a clock that is moved, over a source that counts how often it was begun."""
+    """A budget for one reader, with a simulated clock, over a source that counts how often it was begun."""
 
     def __init__(self, pieces: list[bytes] = PIECES) -> None:
         self.pieces = pieces
@@ -165,7 +165,7 @@ class Readers:
 
 
 def test_who_takes_nothing_for_a_while_gives_way_to_another_and_misses_no_byte() -> None:
-    """What was lent to him is lent on; when he goes on, he gets the rest, from a source that was begun once more."""
+    """Its slot is lent to another; when it goes on, it gets the rest, from a source that was begun again."""
     readers, before = Readers(), threading.active_count()
     idle = made(readers.begin())
     taken = [next(idle) for _ in range(100)]
@@ -181,7 +181,7 @@ def test_who_takes_nothing_for_a_while_gives_way_to_another_and_misses_no_byte()
 
 
 def test_who_goes_on_taking_keeps_what_is_lent_to_him() -> None:
-    """Another one reads without a thread then, and neither is begun anew."""
+    """Another one then reads without a thread, and neither source is begun again."""
     readers, before = Readers(), threading.active_count()
     busy = made(readers.begin())
     taken = []
@@ -197,7 +197,7 @@ def test_who_goes_on_taking_keeps_what_is_lent_to_him() -> None:
 
 
 def test_what_was_made_to_its_end_is_given_up_too() -> None:
-    """Pieces wait although the thread has ended; and to one who gave way nothing is lent again."""
+    """Pieces wait although the thread has ended; and a reader that gave way gets no slot again."""
     readers = Readers(PIECES[:AHEAD_PIECES])
     idle = made(readers.begin())
     taken = [next(idle)]
@@ -215,7 +215,7 @@ def test_what_was_made_to_its_end_is_given_up_too() -> None:
 
 
 def test_an_error_met_ahead_of_one_who_gave_way_comes_in_its_place() -> None:
-    """It is met again when he comes to it, and no piece before it is lost."""
+    """It is met again when the reader gets to it, and no piece before it is lost."""
     budget = AheadBudget(1, now=iter(range(0, 10**9, 10)).__next__)  # any two looks at this clock are far apart
 
     def all_of() -> Generator[bytes, None, None]:
@@ -234,7 +234,7 @@ def test_an_error_met_ahead_of_one_who_gave_way_comes_in_its_place() -> None:
 
 
 def test_readers_that_take_from_each_other_all_get_every_byte() -> None:
-    """Eight threads with a budget for two, in which everybody is idle after a thousandth of a second."""
+    """Eight threads with a budget for two, in which every reader is idle after a thousandth of a second."""
     clock = iter(range(10**9))
     budget = AheadBudget(2, now=lambda: next(clock) / 50)
     content = b"".join(PIECES)

@@ -1,4 +1,4 @@
-"""Syncs that writers share: one for all who wait, begun after each of them had written."""
+"""Shared syncs: one for all waiting writers, begun after each of them had written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tarkeep.adapters.process.shared_syncs import SharedSyncs
 
 @define
 class Medium:
-    """What was written, and how much of it each sync found when it began; a sync ends when the test lets it."""
+    """The writes, and how many of them each sync found when it began; a sync ends when the test lets it."""
 
     written: list[int] = field(factory=list)
     durable: int = 0
@@ -65,7 +65,7 @@ def test_all_who_come_while_one_is_under_way_share_the_next() -> None:
 
 
 def test_a_failure_is_told_to_all_whom_the_sync_was_made_for() -> None:
-    """And to nobody else: the writer before them is durable, the one after them may try."""
+    """And to no other: the writer before them is durable, the one after them may try."""
     medium, syncs = Medium(error=OSError(5, "lost")), SharedSyncs()
     with ThreadPoolExecutor(9) as pool:
         first = pool.submit(write, medium, syncs, 0)
@@ -85,7 +85,7 @@ def test_a_failure_is_told_to_all_whom_the_sync_was_made_for() -> None:
 
 
 def test_places_do_not_wait_for_each_other() -> None:
-    """A sync of one directory is no reason for another to wait."""
+    """A sync of one directory does not make a writer to another wait."""
     medium, syncs = Medium(), SharedSyncs()
     done: list[str] = []
     with ThreadPoolExecutor(1) as pool:
@@ -100,7 +100,7 @@ def test_places_do_not_wait_for_each_other() -> None:
 
 
 def test_many_writers_never_return_too_early() -> None:
-    """Sixteen threads, each a hundred times: whoever returns is durable."""
+    """Sixteen threads, each a hundred times: a writer that returns is durable."""
     medium, syncs = Medium(), SharedSyncs()
     medium.let_go.set()
 

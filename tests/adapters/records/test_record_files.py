@@ -36,7 +36,7 @@ def only_file(records: FilesystemMemberRecords) -> Path:
 
 
 def test_a_file_is_found_by_its_digest(records: FilesystemMemberRecords) -> None:
-    """Below the first two letters, readable by its owner alone."""
+    """Below the first two letters, readable by its owner only."""
     publish(records, ONE, some(3))
 
     assert only_file(records) == records.path / ONE[:2] / ONE
@@ -70,7 +70,7 @@ def test_a_cut_file_is_missing(records: FilesystemMemberRecords, count: int) -> 
 
 
 def test_a_file_with_a_flipped_bit_is_missing(records: FilesystemMemberRecords) -> None:
-    """Wherever it is, also for who reads of directories only."""
+    """Wherever it is, also for a reader of directories only."""
     publish(records, ONE, some(300))
     file = only_file(records)
     content = file.read_bytes()
@@ -84,7 +84,7 @@ def test_a_file_with_a_flipped_bit_is_missing(records: FilesystemMemberRecords) 
 
 
 def settled(records: FilesystemMemberRecords, sha256: str = ONE, like: str | None = None) -> Path:
-    """The file of records that were looked into."""
+    """The file of records in the form for lookups."""
     records.table(sha256, LIMIT_BYTES, like)
     return records.path / sha256[:2] / sha256
 
@@ -105,7 +105,7 @@ def looks_into_everything(records: FilesystemMemberRecords, sha256: str) -> obje
 
 
 def test_what_is_looked_into_is_whole_or_missing(records: FilesystemMemberRecords) -> None:
-    """Wherever the bit is that was flipped, nothing is told that is not so."""
+    """Wherever a bit was flipped, no wrong record is returned."""
     publish(records, ONE, listed(300))
     file = settled(records)
     whole = looks_into_everything(records, ONE)
@@ -115,7 +115,7 @@ def test_what_is_looked_into_is_whole_or_missing(records: FilesystemMemberRecord
         file.write_bytes(damaged)
         with pytest.raises(RecordsMissing):
             looks_into_everything(FilesystemMemberRecords(records.path, SequenceIds()), ONE)
-        with suppress(RecordsMissing):  # what is kept of the file may be all that is looked for
+        with suppress(RecordsMissing):  # the cached part of the file may be all that is needed
             assert looks_into_everything(records, ONE) == whole
 
     file.write_bytes(content)
@@ -123,7 +123,7 @@ def test_what_is_looked_into_is_whole_or_missing(records: FilesystemMemberRecord
 
 
 def test_a_check_finds_every_damage(records: FilesystemMemberRecords) -> None:
-    """As they came and as they are looked into; what is not there is not damaged."""
+    """In both forms; a missing file is not damaged."""
     assert records.is_whole(ONE)
     publish(records, ONE, listed(300))
     for file in (records.path / ONE[:2] / ONE, settled(records)):
@@ -137,7 +137,7 @@ def test_a_check_finds_every_damage(records: FilesystemMemberRecords) -> None:
 
 
 def test_what_leans_on_another_tells_the_same(records: FilesystemMemberRecords) -> None:
-    """And takes less room; it goes on leaning on the first, and on nothing once much has changed."""
+    """And takes less room; it keeps using the first as its base, and has none once much has changed."""
     sizes = []
     digests = [f"{number:064x}" for number in range(8)]
     for number, sha256 in enumerate(digests):
@@ -163,7 +163,7 @@ def test_what_leans_on_another_tells_the_same(records: FilesystemMemberRecords) 
 
 @pytest.mark.parametrize("how", ["damaged", "removed", "made again", "another"])
 def test_what_leans_on_what_is_not_there_is_missing(records: FilesystemMemberRecords, how: str) -> None:
-    """Where the other one is damaged it is named, so that whoever looks can drop it and have both made again."""
+    """If the base is damaged, the error names it, so that the caller can drop it and have both made again."""
     publish(records, ONE, night(0))
     publish(records, OTHER, night(1))
     base = settled(records)
@@ -190,7 +190,7 @@ def test_what_leans_on_what_is_not_there_is_missing(records: FilesystemMemberRec
 
 
 def test_tables_of_too_many_names_are_refused_at_once(records: FilesystemMemberRecords) -> None:
-    """The second time without looking at the names."""
+    """The second time without reading the names."""
     publish(records, ONE, listed(3_000))
     for _ in range(2):
         with pytest.raises(TreeTooLarge):
@@ -202,7 +202,7 @@ def test_tables_of_too_many_names_are_refused_at_once(records: FilesystemMemberR
 
 
 def test_what_cannot_be_written_anew_is_told_all_the_same(records: FilesystemMemberRecords) -> None:
-    """From the records as they came."""
+    """From the records in their order of arrival."""
     publish(records, ONE, listed(300))
     (records.path / ONE[:2]).chmod(0o500)
     records.path.chmod(0o500)
@@ -216,7 +216,7 @@ def test_what_cannot_be_written_anew_is_told_all_the_same(records: FilesystemMem
 
 
 def test_what_versions_before_left_is_read_and_swept(records: FilesystemMemberRecords) -> None:
-    """Names in files of their own are made no more."""
+    """Names are no longer kept in files of their own."""
     publish(records, ONE, listed(30))
     (records.path / ONE[:2] / (ONE + ".names")).write_bytes(b"x")
 
@@ -226,7 +226,7 @@ def test_what_versions_before_left_is_read_and_swept(records: FilesystemMemberRe
 
 
 def test_fits_that_are_damaged_are_missing(records: FilesystemMemberRecords) -> None:
-    """Wherever the bit is that was flipped, or the file was cut; they can be found out again."""
+    """Wherever a bit was flipped, or the file was cut; they can be computed again."""
     fits = {OTHER: Compatibility(Agreement.CONTRADICTS, 2, (b"r/a", b"r/\xff"))}
     records.keep_fits(ONE, fits)
     (file,) = records.path.rglob("*.fits")
@@ -242,7 +242,7 @@ def test_fits_that_are_damaged_are_missing(records: FilesystemMemberRecords) -> 
 
 
 def test_fits_of_another_rule_are_missing(records: FilesystemMemberRecords) -> None:
-    """What an older version found is worth nothing to one that judges otherwise."""
+    """The results of an older version mean nothing to one with other rules."""
     records.keep_fits(ONE, {OTHER: Compatibility(Agreement.FITS)})
     (file,) = records.path.rglob("*.fits")
     content = file.read_bytes().partition(b"\n")[2].replace(b'"rule": %d' % RULE, b'"rule": 999')
@@ -253,7 +253,7 @@ def test_fits_of_another_rule_are_missing(records: FilesystemMemberRecords) -> N
 
 @pytest.mark.parametrize("kind", ["directory", "link", "pipe"])
 def test_what_is_no_file_is_missing(records: FilesystemMemberRecords, kind: str) -> None:
-    """Nothing is followed, nothing is waited for."""
+    """No link is followed, and opening does not block."""
     publish(records, OTHER, some(3))
     place = records.path / ONE[:2] / ONE
     place.parent.mkdir()
@@ -270,7 +270,7 @@ def test_what_is_no_file_is_missing(records: FilesystemMemberRecords, kind: str)
 
 @pytest.mark.parametrize("in_the_way", ["members", f"members/{ONE[:2]}", f"members/{ONE[:2]}/{ONE}/x"])
 def test_what_cannot_be_kept_is_nobodys_trouble(tmp_path: Path, in_the_way: str) -> None:
-    """A file where a folder should be, as good as a disk that is full: nothing is raised, nothing is kept or left."""
+    """A file in place of a folder, like a full disk: nothing is raised, nothing is kept or left."""
     records = FilesystemMemberRecords(tmp_path / "members", SequenceIds())
     (tmp_path / in_the_way).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / in_the_way).write_bytes(b"")
@@ -284,7 +284,7 @@ def test_what_cannot_be_kept_is_nobodys_trouble(tmp_path: Path, in_the_way: str)
 
 
 def test_a_full_disk_is_nobodys_trouble(tmp_path: Path) -> None:
-    """Whichever write it is that finds no room: nothing is raised, nothing is kept, and nothing is left."""
+    """Whichever write finds no room: nothing is raised, nothing is kept, and nothing is left."""
     program = """
 import json, resource, signal, sys
 from pathlib import Path
@@ -313,7 +313,7 @@ print(json.dumps(told))
 
 
 def test_a_million_members_take_little_memory_and_room(tmp_path: Path) -> None:
-    """Walked over, recorded, and read again, in a process of its own, whose peak is asked for."""
+    """Walked over, recorded, and read again, in a process of its own, whose peak is measured."""
     program = """
 import json, resource, sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is particular to the SQL catalog: its file, durability, indexes, revisions, and the errors of a database."""
+"""Particulars of the SQL catalog: its file, durability, indexes, revisions, and the errors of a database."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def opened(file: Path, busy_seconds: float = 60) -> closing[SqlCatalog]:
 
 @contextmanager
 def raw(file: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that knows nothing of our code."""
+    """A connection without any of our code."""
     with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as connection:
         yield connection
 
@@ -77,7 +77,7 @@ def test_everything_survives_a_reopen(file: Path) -> None:
 
 
 def test_a_cursor_survives_a_reopen(file: Path) -> None:
-    """A client may go on after the server was restarted."""
+    """A client may continue after the server was restarted."""
     with opened(file) as catalog:
         catalog.adopt([make_archive(f"number-{n}.tar.gz") for n in range(5)])
         first = catalog.page(limit=2)
@@ -88,7 +88,7 @@ def test_a_cursor_survives_a_reopen(file: Path) -> None:
 
 
 def test_a_missing_folder_is_not_made(tmp_path: Path) -> None:
-    """A wrong path is an error that does not tell the path, and leaves nothing behind."""
+    """A wrong path is an error that does not show the path, and leaves nothing behind."""
     with pytest.raises(BackendUnavailable) as caught:
         SqlCatalog.open(f"sqlite:///{tmp_path}/missing/catalog.sqlite")
 
@@ -109,7 +109,7 @@ def test_a_folder_is_not_a_catalog(tmp_path: Path) -> None:
     ["", "catalog.sqlite", "mysql://host/x", "sqlite+other:///x", "sqlite://", "sqlite:///:memory:", "sqlite:///x?y=z"],
 )
 def test_other_urls_are_refused(url: str) -> None:
-    """What is no file and no PostgreSQL is named as a wrong setting."""
+    """A URL that is neither a file nor PostgreSQL is reported as a wrong setting."""
     with pytest.raises(InvalidSetting) as caught:
         SqlCatalog.open(url)
 
@@ -169,7 +169,7 @@ def test_a_file_that_is_no_database(file: Path, content: bytes) -> None:
 
 
 def test_damaged_pages(file: Path) -> None:
-    """A file damaged behind its first page is found out when it is read, and what to do is said."""
+    """Damage after the first page of a file is found when it is read, and the error says what to do."""
     archives = [make_archive(f"number-{n}.tar.gz") for n in range(200)]
     with opened(file):
         kept = file.stat().st_size  # the schema, which opening reads
@@ -203,7 +203,7 @@ def test_a_catalog_opens_without_alembic_unless_it_is_old(file: Path, new: bool)
 
 
 def test_a_closed_catalog_says_so(file: Path) -> None:
-    """After `close` no connection is opened any more."""
+    """After `close` no connection is opened."""
     catalog = SqlCatalog.open(f"sqlite:///{file}")
     catalog.close()
 
@@ -254,7 +254,7 @@ def test_migrations_make_the_tables_that_a_new_catalog_has(tmp_path: Path) -> No
 
 
 def test_a_catalog_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
-    """Its archives are there after the change, and nothing is said of what was not asked then."""
+    """Its archives are there after the change, and values that were not recorded then are empty."""
     engine = create_engine(f"sqlite:///{tmp_path}/old")
     with engine.begin() as connection:
         migrate(connection, None, "0001")
@@ -383,7 +383,7 @@ def test_a_page_finds_its_place_by_all_its_filters(
 
 
 def test_what_is_to_be_worked_out_is_found_without_going_through_its_profile(file: Path) -> None:
-    """Each question about it is a look-up in the index that has nothing else; asked at every receive."""
+    """Each of these queries is a look-up in an index of its own; they run at every receive."""
     with noted(file) as (catalog, statements):
         catalog.pending("document", 10)
         catalog.unsettled("document", 10)
@@ -449,7 +449,7 @@ def test_every_connection_is_durable(file: Path) -> None:
 
 
 def test_more_archives_than_are_written_at_once(file: Path) -> None:
-    """Where the rows go to the database in several portions, each is entered and counted once."""
+    """If the rows go to the database in several portions, each is entered and counted once."""
     first = make_archive()
     archives = [evolve(first, id=evolve(first.id, name=f"number-{n:05}.tar.gz")) for n in range(20_001)]
     with opened(file) as catalog:
@@ -492,7 +492,7 @@ def test_a_writer_elsewhere_makes_the_catalog_busy(file: Path) -> None:
 
 
 def test_a_writing_method_excludes_others_before_it_reads(file: Path) -> None:
-    """What a change depends on is not read while another writes: it might not be true any more when it is written."""
+    """Data that a change depends on is not read while another writes: it might be outdated when it is written."""
     with opened(file, busy_seconds=0.05) as catalog, raw(file) as elsewhere:
         elsewhere.execute("BEGIN IMMEDIATE")
 
@@ -503,7 +503,7 @@ def test_a_writing_method_excludes_others_before_it_reads(file: Path) -> None:
 
 
 def test_a_reader_elsewhere_cannot_tear_a_transaction(file: Path) -> None:
-    """Where a commit is kept from happening by a reader, nothing of it happened, and it can be done again."""
+    """If a reader keeps a commit from happening, nothing of it happened, and it can be repeated."""
     archive = make_archive()
     with opened(file, busy_seconds=0.05) as catalog, raw(file) as elsewhere:
         catalog.adopt([make_archive("other.tar.gz")])
@@ -563,7 +563,7 @@ def test_an_error_inside_a_transaction_leaves_the_connection_usable(file: Path) 
 
 
 class Held:
-    """A writer that has the turn until `let_go` and then changes nothing: who comes meanwhile shares what follows."""
+    """A writer that holds the turn until `let_go` and then changes nothing: later writers share what follows."""
 
     def __init__(self, catalog: SqlCatalog, pool: ThreadPoolExecutor) -> None:
         self.catalog, self.pool = catalog, pool
@@ -589,7 +589,7 @@ class Held:
         return writing
 
     def let_go(self) -> None:
-        """Let them go; the holder's own transaction is over when this returns."""
+        """Let the queue run; the holder's own transaction is over when this returns."""
         self._go_on.set()
         with pytest.raises(InterruptedError):
             self._holding.result(60)
@@ -619,7 +619,7 @@ def test_writers_that_wait_together_commit_together(file: Path) -> None:
 
 
 def test_a_writer_that_fails_fails_alone(file: Path) -> None:
-    """Those that share its transaction are done once, as if it had not been there."""
+    """The works that share its transaction are done once, as if it had not been there."""
     first, last, missing = make_archive("first.tar.gz"), make_archive("last.tar.gz"), make_archive("missing.tar.gz")
     with opened(file) as catalog, ThreadPoolExecutor(6) as pool:
         held = Held(catalog, pool)
@@ -642,7 +642,7 @@ def test_a_writer_that_fails_fails_alone(file: Path) -> None:
 
 
 def test_a_shared_transaction_that_cannot_commit_happens_for_nobody(file: Path) -> None:
-    """Every writer of it is told, and nothing of any is there."""
+    """Every writer of it gets the error, and nothing of any is stored."""
     archives = [make_archive(f"number-{n}.tar.gz") for n in range(3)]
     with opened(file, busy_seconds=2) as catalog, ThreadPoolExecutor(6) as pool, raw(file) as elsewhere:
         if elsewhere.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
@@ -699,7 +699,7 @@ with watched(Path(sys.argv[1]), kill) as (catalog, _), ThreadPoolExecutor(6) as 
 
 
 def test_one_who_waits_too_long_leaves_the_queue(file: Path) -> None:
-    """A claim that gave up is not made afterwards by the next who has the turn."""
+    """A claim that gave up is not made later by the next writer with the turn."""
     late, following = make_archive("late.tar.gz"), make_archive("following.tar.gz")
     with opened(file, busy_seconds=0.05) as catalog, ThreadPoolExecutor(6) as pool:
         held = Held(catalog, pool)
@@ -756,7 +756,7 @@ def _no_table(file: Path) -> None:
     ids=["full", "read-only", "locked", "unopened", "other"],
 )
 def test_errors_of_sqlite_are_told_apart(file: Path, provoke: Callable[[Path], None], expected: TarkeepError) -> None:
-    """Real errors of the driver become those of the domain, without a word of theirs."""
+    """Real errors of the driver become those of the domain, without their text."""
     with pytest.raises(sqlite3.Error) as caught:
         provoke(file)
 
@@ -766,7 +766,7 @@ def test_errors_of_sqlite_are_told_apart(file: Path, provoke: Callable[[Path], N
 
 
 def test_an_unforeseen_error_tells_no_sql(file: Path) -> None:
-    """An error of the database while it is used becomes `BackendUnavailable`, and what was written is undone."""
+    """An error of the database in use becomes `BackendUnavailable`, and the writes are rolled back."""
     with opened(file) as catalog:
         catalog.claim(make_archive())
         with raw(file) as connection:

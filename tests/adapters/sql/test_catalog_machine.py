@@ -193,7 +193,7 @@ class CatalogMachine(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 3))
     def go_on_with_a_walk(self, limit: int) -> None:
-        """A walk in steps, with anything happening in between: what stays listed throughout is seen once."""
+        """A walk in steps, with any changes in between: entries listed throughout are seen once."""
         if self.walk_cursor is None:
             self.walk_seen = []
             self.walk_owes = {archive.id for archive in self.listed()}

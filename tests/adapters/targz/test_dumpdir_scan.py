@@ -1,4 +1,4 @@
-"""Looking through dumpdirs while they pass, against reading them whole."""
+"""Scanning dumpdirs as they pass, against reading them whole."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ dumpdirs = st.tuples(
 def test_what_cannot_be_carried_out_is_refused_however_it_is_cut(
     dumpdir: bytes, steps: list[int], before: bytes
 ) -> None:
-    """Exactly what reading the whole listing refuses, and names that are unchanged are seen."""
+    """Exactly what a reader of the whole listing refuses, and unchanged names are found."""
     scan = DumpdirScan(1000, 1000)
     try:
         scan.begin(len(before), 0)
@@ -52,7 +52,7 @@ def test_what_cannot_be_carried_out_is_refused_however_it_is_cut(
 
 @pytest.mark.parametrize("dumpdir", [b"Rold\0\0", b"Rold\0Ya\0\0", b"Tnew\0\0", b"Xd\0Xd\0\0", b"R\0Tnew\0\0"])
 def test_half_a_rename_is_refused(dumpdir: bytes) -> None:
-    """With what is wrong and where."""
+    """With the reason and the position."""
     scan = DumpdirScan(10, 10)
     scan.begin(len(dumpdir), 0)
 

@@ -1,4 +1,4 @@
-"""The inspector over both inflate engines, the one that does not look, and gzip streams in chunks of any size."""
+"""The inspector over both inflate engines, the one that inspects nothing, and gzip streams in chunks of any size."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TestNoInspector(InspectorContract):
 
 @pytest.mark.parametrize("name", [*FATES, *WHOLE, *BROKEN])
 def test_the_engines_agree(name: str) -> None:
-    """What is said of an archive, offsets included, does not depend on the engine."""
+    """The verdict on an archive, offsets included, does not depend on the engine."""
     content = FATES.get(name) or gz(WHOLE[name][1] if name in WHOLE else BROKEN[name])
 
     assert verdict(_maker(IsalInflater)(), content) == verdict(_maker(ZlibInflater)(), content)
@@ -64,7 +64,7 @@ def test_the_engines_agree_on_damage(place: int, byte: int) -> None:
     """
     A wrong byte anywhere gets the same class of verdict from both engines.
 
-    The reason may differ: isal goes on after some broken Huffman codes that zlib refuses, and the CRC tells.
+    The reason may differ: isal tolerates some broken Huffman codes that zlib rejects, and the CRC then fails.
     """
     content = bytearray(MIXED)
     content[place] ^= byte
@@ -115,7 +115,7 @@ def test_a_gzip_stream_gives_back_what_went_in(
 
 
 class Meter:
-    """Counts what goes into and comes out of the inflaters it starts: an engine that is isal and knows its work."""
+    """Counts the input and output of the inflaters it starts: isal, with counters."""
 
     def __init__(self) -> None:
         self.in_bytes = 0
@@ -161,7 +161,7 @@ def test_large_gzip_members_are_handed_over_once() -> None:
 
 
 def test_leaving_stops_in_the_middle_of_a_block() -> None:
-    """An inspection that nobody waits for stops at the next piece, however much its block would still inflate to."""
+    """An abandoned inspection stops at the next piece, however much its block would still inflate to."""
     meter = Meter()
     bomb = gz(bytes(1 << 20)) * 1_000
     with TargzInspector(meter).start() as inspection:
@@ -173,7 +173,7 @@ def test_leaving_stops_in_the_middle_of_a_block() -> None:
 
 
 def test_no_inspector_lets_anything_pass() -> None:
-    """Where validation is switched off, bytes of any kind are accepted and nothing is known of them."""
+    """With validation switched off, bytes of any kind are accepted and nothing is known about them."""
     with NoInspector().start() as inspection:
         inspection.feed(b"")
         inspection.feed(b"anything")
@@ -182,7 +182,7 @@ def test_no_inspector_lets_anything_pass() -> None:
 
 
 def test_without_isal_the_standard_library_does_it() -> None:
-    """Where isal is not installed, the server starts and validates all the same."""
+    """Without isal, the server starts and validates all the same."""
     program = (
         "import sys; sys.modules['isal'] = None\n"
         "from tarkeep.adapters.targz.deflate import FASTEST; from tarkeep.adapters.targz.deflate import ZlibInflater\n"

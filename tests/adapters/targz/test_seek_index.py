@@ -1,4 +1,4 @@
-"""What is particular to the seek indexes: where their places are, and that each of them is right with each engine."""
+"""Particulars of the seek indexes: the positions of their places, and that each works with each engine."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_stream_goes_on_at_any_bit(engine: InflateEngine) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_member_after_one_begun_inside_is_checked_again(engine: InflateEngine) -> None:
-    """Only of the member that was begun in its middle nothing can be said."""
+    """Only the member that was begun in its middle cannot be checked."""
     first, second = gzip.compress(TEXT, mtime=0), gzip.compress(b"second", mtime=0)
     index = indexed(first)
     point = index.points[-1]
@@ -94,7 +94,7 @@ def test_every_stretch_has_its_checksum() -> None:
 
 
 def test_short_members_need_no_windows() -> None:
-    """Where members are short their beginnings do, far enough from each other."""
+    """If members are short, their beginnings serve, far enough from each other."""
     content = b"".join(gzip.compress(TEXT[at : at + 7_000], mtime=0) for at in range(0, len(TEXT), 7_000))
 
     index = indexed(content)
@@ -106,7 +106,7 @@ def test_short_members_need_no_windows() -> None:
 
 
 def test_so_many_members_are_not_given_to_the_library() -> None:
-    """A million of them would be a million places in its memory; what is left without places is merely slow."""
+    """A million of them would be a million places in its memory; without places reading is merely slow."""
     text = TEXT[:400_000]
     content = gzip.compress(b"", mtime=0) * 11_000 + gzip.compress(text, mtime=0)
 

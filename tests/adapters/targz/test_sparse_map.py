@@ -1,4 +1,4 @@
-"""The map in front of a sparse file's data, in pieces of any size: it goes with the size, or it is no tar."""
+"""The map in front of a sparse file's data, in pieces of any size: it matches the size, or the tar is refused."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_map_that_goes_with_its_size_is_let_through(data: bytes, size: int, pi
     ],
 )
 def test_any_other_is_an_error(data: bytes, size: int, piece: int) -> None:
-    """GNU tar would go on behind other bytes than everybody else."""
+    """GNU tar would continue at another position than other readers."""
     with pytest.raises(NotATar, match="sparse"):
         read(data, size, piece)
 
@@ -70,7 +70,7 @@ def sparse(map: bytes, size: int) -> bytes:
 
 @pytest.mark.parametrize("piece", [100, 512, 100_000])
 def test_the_walk_reads_the_map(piece: int) -> None:
-    """Wherever the pieces end; and nothing of the members behind it."""
+    """Wherever the pieces end; and none of the members after it."""
 
     def walked(tar: bytes) -> int:
         walk = TarWalk(InspectionLimits(max_records=20))
@@ -89,7 +89,7 @@ def test_the_walk_reads_the_map(piece: int) -> None:
 
 
 def test_maps_of_gnu_tar_are_let_through(tmp_path: Path) -> None:
-    """Of a file with more holes than fit into one block, and of one that is nothing but a hole."""
+    """For a file with more holes than fit into one block, and for one that is a single hole."""
     with (tmp_path / "holes").open("wb") as file:
         for number in range(200):
             file.seek(number * 16_384)

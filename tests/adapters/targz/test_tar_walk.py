@@ -1,4 +1,4 @@
-"""The walk over tar headers: cut at any place it sees the same, and what it skips it does not look at."""
+"""The walk over tar headers: cut at any position, its result is the same, and it ignores what it skips."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def test_pieces_of_any_size_tell_the_same(name: str, size: int) -> None:
 
 @pytest.mark.parametrize("name", CORPUS)
 def test_what_is_found_does_not_depend_on_recording(name: str) -> None:
-    """An archive is not refused, nor described otherwise, because somebody listens."""
+    """An archive is neither refused nor described otherwise because its members are recorded."""
     assert outcome(CORPUS[name], recorder=list[MemberRecord]().extend) == outcome(CORPUS[name])
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_records_are_the_tar_without_contents(name: str) -> None:
-    """Every byte in front of the end is in a record, or is content of a file, a label, or a header for all members."""
+    """Every byte before the end is in a record, or is content of a file, a label, or a header for all members."""
     members, tar = WHOLE[name]
     found = recorded(tar)
 
@@ -120,7 +120,7 @@ def test_headers_are_recorded_whole(size: int) -> None:
 @pytest.mark.parametrize("type", [b"0", b"\0", b"7"])
 @pytest.mark.parametrize("size", [100, 512, 1 << 20])
 def test_directories_of_before_ustar_are_told_by_their_slash(type: bytes, size: int) -> None:
-    """Wherever the name stands that counts."""
+    """Wherever the effective name is."""
     directories = [
         header(b"d/", type=type),
         tars.long_name(b"n" * 200 + b"/") + header(b"n" * 100, type=type),
@@ -175,7 +175,7 @@ def test_what_follows_the_end_is_told_and_has_no_members(name: str, size: int) -
 
 
 def test_a_global_header_is_recorded_with_every_member_behind_it() -> None:
-    """In front of its own headers, and not counted among them; one that says nothing of members is not recorded."""
+    """Before its own headers, and not counted among them; one that says nothing about members is not recorded."""
     comment, said = pax({b"comment": b"c"}, b"g"), pax({b"uname": b"u"}, b"g")
     between = pax({b"gname": b"g"}) + said + header(b"c")
     tar = comment + header(b"a") + said + header(b"b") + between + header(b"d") + END
@@ -227,13 +227,13 @@ def test_what_is_held_of_one_member_is_limited(
 
 
 def test_a_comment_for_all_may_be_long() -> None:
-    """It is not held, since it says nothing of members."""
+    """It is not held, since it says nothing about members."""
     assert walk(pax({b"comment": b"c" * 100_000}, b"g") + member() + END)[0] == 1
 
 
 @pytest.mark.parametrize("recorder", [None, list[MemberRecord]().extend])
 def test_a_huge_listing_is_held_once_and_not_without_a_recorder(recorder: Recorder | None) -> None:
-    """Of a million names; putting its pieces together takes as much again for a moment."""
+    """With a million names; joining its pieces takes the same memory again for a moment."""
     listing = b"Na-name-of-some-length\0" * 8_192
     tar = TarWalk(InspectionLimits(), recorder)
     tracemalloc.start()
@@ -271,7 +271,7 @@ def test_a_huge_listing_is_held_once_and_not_without_a_recorder(recorder: Record
 )
 @pytest.mark.parametrize("size", [1, 2, 511, 700, 1 << 20])
 def test_a_name_that_is_unchanged_is_noticed(dumpdir: bytes, has_unchanged: bool, size: int) -> None:
-    """In both encodings of listings, however they are cut, and nowhere but in a record that is of the listing."""
+    """In both encodings of listings, however they are cut, and only in records of the listing."""
     for tar in (
         header(b"d/", len(dumpdir), b"D") + tars.padded(dumpdir),
         pax({b"GNU.dumpdir": dumpdir}) + header(b"d/", 0, b"5"),
@@ -321,7 +321,7 @@ def test_a_name_that_is_unchanged_is_noticed(dumpdir: bytes, has_unchanged: bool
 @pytest.mark.parametrize("size", [1, 600, 1 << 20])
 @pytest.mark.parametrize("recorder", [None, list[MemberRecord]().extend])
 def test_roots_are_what_names_begin_with(tar: bytes, roots: list[bytes], size: int, recorder: Recorder | None) -> None:
-    """Of the name that counts, in the order in which they come, and no more than sixteen."""
+    """Of the effective name, in order of appearance, and no more than sixteen."""
     walk = TarWalk(InspectionLimits(), recorder)
     for piece in cut(tar + END, size):
         walk.feed(piece)
@@ -356,7 +356,7 @@ def test_pax_records_are_read_across_pieces(records: list[tuple[bytes, bytes]], 
 
 @pytest.mark.parametrize("format", ["gnu", "posix"])
 def test_no_volume_of_several_is_taken_for_an_archive(tmp_path: Path, format: str) -> None:
-    """The last one is whole by its end, and begins in the middle of a file."""
+    """The last one ends properly, and begins in the middle of a file."""
     (tmp_path / "big").write_bytes(bytes(60_000))
     (tmp_path / "small").touch()
     volumes = [tmp_path / "0", tmp_path / "1"]
@@ -384,7 +384,7 @@ def test_a_pax_size_makes_the_walk_skip_what_readers_of_the_header_would_read() 
 
 
 def test_a_long_name_in_many_pieces_is_too_long() -> None:
-    """A name is measured by what its record announces, not by what has come of it."""
+    """A name is measured by what its record announces, not by the bytes received so far."""
     tar = pax({b"path": b"p" * 100_000}) + member() + END
     with pytest.raises(ExpandsTooFar):
         walk(*(tar[at : at + 700] for at in range(0, len(tar), 700)))
@@ -401,7 +401,7 @@ def test_the_offset_of_a_bad_header_is_told() -> None:
 
 
 def test_the_offset_of_a_cut_is_the_length() -> None:
-    """Where bytes are missing, the place is the end."""
+    """If bytes are missing, the position is the end."""
     with pytest.raises(NotATar) as caught:
         walk(header(size=5_000) + bytes(700))
 
