@@ -98,7 +98,7 @@ def test_a_login_is_never_shown(secret: str, where: str) -> None:
 @pytest.mark.parametrize(
     "where", ["https://backup.example/?token={}", "https://backup.example/#{}", "https://backup.example?{}", "b/x?{}"]
 )
-def test_nor_is_what_stands_behind_the_host_of_what_is_no_address(secret: str, where: str) -> None:
+def test_the_rest_of_an_invalid_address_is_not_shown_either(secret: str, where: str) -> None:
     """A token in that place is secret, too; scheme and host are shown if they are unambiguous."""
     with pytest.raises(InvalidSetting) as error:
         ServerAddress.parse(where.format(secret))

@@ -288,7 +288,7 @@ class ArchiveStoreContract:
 
         assert door.store.stat(ID) == StoredArchive(ID, 5, b"fresh")
 
-    def test_of_racing_publishers_of_one_name_exactly_one_wins(self, door: StoreDoor) -> None:
+    def test_exactly_one_of_racing_publishers_of_one_name_wins(self, door: StoreDoor) -> None:
         """Eight threads, one identity: one publishes, seven are refused, and bytes and side-car match."""
         store = door.store
         for turn in range(10):

@@ -42,7 +42,7 @@ class NameLocksContract:
         with names.hold(ID, AT_ONCE):
             pass
 
-    def test_who_waits_gets_its_turn(self, names: NameLocks) -> None:
+    def test_a_waiting_caller_gets_its_turn(self, names: NameLocks) -> None:
         """Eight threads at once: each holds it alone, and all get it."""
         assert each_holds_alone(lambda _number: names.hold(ID, LONG))
 

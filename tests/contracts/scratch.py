@@ -82,7 +82,7 @@ class ScratchContract:
             fail()
         assert (door.names(), open_files()) == ([], before)
 
-    def test_a_file_that_nobody_left_ends_with_the_process(self, door: ScratchDoor) -> None:
+    def test_a_file_whose_context_was_not_left_ends_with_the_process(self, door: ScratchDoor) -> None:
         """The process may be killed at any time."""
         child = os.fork()
         if child == 0:

@@ -61,7 +61,7 @@ def folder(tmp_path: Path) -> SumsFolder:
     return SumsFolder(tmp_path / "data" / "sums", SequenceIds())
 
 
-def test_a_damaged_file_is_as_good_as_none(folder: SumsFolder) -> None:
+def test_a_damaged_file_is_not_used(folder: SumsFolder) -> None:
     """For any flipped bit, cut or addition; it is never taken for other sums."""
     folder.put(ONE, some(3))
     (file,) = (folder.folder / ONE[:2]).iterdir()
@@ -77,7 +77,7 @@ def test_a_damaged_file_is_as_good_as_none(folder: SumsFolder) -> None:
         assert folder.get(ONE) is None
 
 
-def test_the_file_of_another_archive_is_none(folder: SumsFolder) -> None:
+def test_the_file_of_another_archive_is_not_used(folder: SumsFolder) -> None:
     """A file names its archive, so a copy is ignored. So is a pipe, a folder or a link, and no reader waits for one."""
     folder.put(ONE, some(3))
     (file,) = (folder.folder / ONE[:2]).iterdir()

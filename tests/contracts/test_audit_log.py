@@ -124,7 +124,7 @@ def test_what_no_power_cut_leaves_is_forged(tmp_path: Path, lines: list[bytes], 
         assert (report.torn, report.is_whole) == (0, False), line
 
 
-def test_lines_are_whole_whoever_adds_at_once(tmp_path: Path) -> None:
+def test_lines_added_at_the_same_time_are_whole(tmp_path: Path) -> None:
     """Threads of one process and other processes, which share only the file."""
     shared = FileAuditLog(tmp_path)
     adders = [
@@ -223,7 +223,7 @@ def test_nothing_but_a_cut_end_goes_unseen_without_the_key(tmp_path: Path, lines
     assert tried > 300
 
 
-def test_what_a_crash_cut_is_told_from_what_somebody_changed(tmp_path: Path, lines: list[bytes]) -> None:
+def test_a_line_cut_by_a_crash_is_told_from_a_changed_one(tmp_path: Path, lines: list[bytes]) -> None:
     """A line cut anywhere may come from a crash; any other invalid line does not."""
     awkward = evolve(entry('é"\\ \t\x07'), who=None, sha256=None)
     FileAuditLog(tmp_path).append(awkward)
@@ -255,7 +255,7 @@ def test_a_cut_end_is_told_by_a_kept_head(tmp_path: Path, lines: list[bytes]) ->
                 assert not FileAuditLog(tmp_path).check(head).is_whole
 
 
-def test_a_kept_head_fixes_the_past_against_who_has_the_key(tmp_path: Path, lines: list[bytes]) -> None:
+def test_a_kept_head_fixes_the_past_even_against_a_forger_with_the_key(tmp_path: Path, lines: list[bytes]) -> None:
     """A forger with the key can write any log, but not one with the same digest."""
     head = FileAuditLog(tmp_path).check().last
     key = bytes.fromhex((tmp_path / "audit.key").read_text())
@@ -343,7 +343,7 @@ def test_without_its_key_a_log_is_not_proven(tmp_path: Path, lines: list[bytes])
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 64, b"00" * 33])
-def test_a_key_that_is_none_is_told(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_key_is_reported(tmp_path: Path, content: bytes) -> None:
     """And the key is not replaced."""
     (tmp_path / "audit.key").write_bytes(content)
 

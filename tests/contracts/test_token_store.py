@@ -56,7 +56,7 @@ def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
         None,
     ],
 )
-def test_a_file_that_cannot_be_understood_lets_nobody_in(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unreadable_file_admits_no_client(tmp_path: Path, content: bytes | None) -> None:
     """Nor does a missing one: losing it must not open a running server. Once it is back, it counts."""
     keeper = FileTokenStore(tmp_path)
     keeper.add(token())
@@ -75,7 +75,7 @@ def test_a_file_that_cannot_be_understood_lets_nobody_in(tmp_path: Path, content
     assert list(keeper.keyring().tokens) == ["aaaaaaaa"]
 
 
-def test_a_file_that_was_lost_lets_nobody_in_who_starts_later(tmp_path: Path) -> None:
+def test_a_lost_file_does_not_open_a_server_at_its_next_start(tmp_path: Path) -> None:
     """A copy without the file, or a clean-up, must not open a server, whoever owned the folder meanwhile."""
     FileTokenStore(tmp_path).add(token())
     DataDirectory.open(tmp_path, ids=SequenceIds()).close()

@@ -59,7 +59,7 @@ def test_a_line_torn_by_a_crash_leaves_the_state_before(tmp_path: Path) -> None:
 
 
 def test_a_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
-    """What is saved next counts."""
+    """The next saved state counts."""
     sessions = FilesystemUploadSessions.open(tmp_path)
     sessions.save(upload("a"))
     (journal,) = tmp_path.iterdir()
@@ -72,8 +72,8 @@ def test_a_journal_goes_on_after_a_torn_line(tmp_path: Path) -> None:
     assert FilesystemUploadSessions.open(tmp_path).get("a") == state
 
 
-def test_a_flipped_bit_leaves_a_state_that_was_saved_or_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Wherever it is. A journal that tells of none is removed, and the log names it; what is saved next counts."""
+def test_a_flipped_bit_leaves_a_saved_state_or_no_upload(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """For any bit. A journal without a valid state is removed, and the log names it; the next saved state counts."""
     from tarkeep.domain import uploads
 
     sessions = FilesystemUploadSessions.open(tmp_path)
@@ -102,8 +102,8 @@ def test_a_flipped_bit_leaves_a_state_that_was_saved_or_none(tmp_path: Path, cap
             assert str(journal) in caplog.text
 
 
-def test_a_journal_of_a_version_before_is_gone_on_with(tmp_path: Path) -> None:
-    """Its lines have no sum, and of the bytes before its offset none is known; what is saved next has one."""
+def test_a_journal_of_an_earlier_version_is_continued(tmp_path: Path) -> None:
+    """Its lines have no sum, and there is no CRC of the bytes before its offset; the next saved line has a sum."""
     from tarkeep.domain import uploads
 
     FilesystemUploadSessions.open(tmp_path).save(upload("a"))

@@ -21,10 +21,10 @@ def token(id: str = "aaaaaaaa") -> Token:
 
 
 class TokenStoreContract:
-    """A subclass gives the fixture *another*: called, it gives the token store of one more process."""
+    """A subclass gives the fixture *another*: each call gives the token store of one more process."""
 
     def test_it_is_open_until_the_first_token(self, another: Callable[[], TokenStore]) -> None:
-        """For a process that asked before, too; and never again, whatever becomes of that token."""
+        """Also for a process that looked before; and it stays so, whatever happens to that token."""
         server, command = another(), another()
         assert server.keyring().is_open
 
@@ -36,7 +36,7 @@ class TokenStoreContract:
         assert not another().keyring().is_open
 
     def test_a_token_is_kept_in_every_detail(self, another: Callable[[], TokenStore]) -> None:
-        """Whatever it has, at once and in every process."""
+        """With all its fields, at once and in every process."""
         networks = ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")
         kept = [
             token(),
@@ -60,7 +60,7 @@ class TokenStoreContract:
         assert another().keyring().tokens["aaaaaaaa"] == token()
 
     def test_a_revoked_token_is_known_as_that_at_once(self, another: Callable[[], TokenStore]) -> None:
-        """In every process; and since the first time."""
+        """In every process; the time of the first revocation counts."""
         server, command = another(), another()
         command.add(token())
         assert server.keyring().tokens["aaaaaaaa"].revoked_at is None
@@ -72,14 +72,14 @@ class TokenStoreContract:
         assert first.revoked_at == NOW
 
     def test_what_is_not_there_cannot_be_revoked(self, another: Callable[[], TokenStore]) -> None:
-        """And trying opens or closes nothing."""
+        """And the attempt changes nothing."""
         with pytest.raises(TokenNotFound):
             another().revoke("aaaaaaaa", NOW)
 
         assert another().keyring().is_open
 
     def test_uses_are_told_to_the_minute(self, another: Callable[[], TokenStore]) -> None:
-        """The last one of each token; after keeping them in every process, and a later one does not lose the others."""
+        """The last use of each token, in every process after `keep_uses`; a later one keeps those of other tokens."""
         server = another()
         server.add(token())
         server.note_use("aaaaaaaa", NOW)

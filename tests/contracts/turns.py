@@ -46,11 +46,11 @@ class TurnsContract:
             pass
 
     @pytest.mark.parametrize("patience", [None, LONG])
-    def test_who_waits_gets_a_turn(self, turns: Turns, patience: timedelta | None) -> None:
+    def test_a_waiting_caller_gets_a_turn(self, turns: Turns, patience: timedelta | None) -> None:
         """Eight threads at once: each is alone in its turn, and all get one."""
         assert each_holds_alone(lambda _number: turns.take("a", patience))
 
-    def test_a_refusal_takes_nothing_from_who_waits(self, turns: Turns) -> None:
+    def test_a_refusal_does_not_affect_other_waiting_callers(self, turns: Turns) -> None:
         """A caller that gave up does not block the next."""
         waiting, taken = threading.Event(), threading.Event()
 

@@ -355,7 +355,7 @@ class UnpackerContract:
         assert door.indexes() == 0
 
     @pytest.mark.parametrize("shape", ["one member", "short members", "stored"])
-    def test_damage_is_found_by_who_reads_it_with_an_index(self, door: UnpackerDoor, shape: str) -> None:
+    def test_a_read_with_an_index_finds_damage(self, door: UnpackerDoor, shape: str) -> None:
         """A range is either right, or ends in an error with fewer bytes than requested."""
         content = SHAPES[shape]
         index = door.index_of(indexed(door, content))
@@ -377,7 +377,7 @@ class UnpackerContract:
                     else:
                         assert b"".join(seen) == wanted
 
-            assert 1 <= wrong <= 3, "only who reads near the damage meets it"
+            assert 1 <= wrong <= 3, "only reads near the damage meet it"
 
     @pytest.mark.parametrize("has_index", [False, True])
     def test_a_file_cut_before_the_range_is_damage(self, door: UnpackerDoor, has_index: bool) -> None:
@@ -400,7 +400,7 @@ class UnpackerContract:
 
         assert door.indexes() == 0
 
-    def test_a_torn_or_damaged_index_is_none(self, door: UnpackerDoor) -> None:
+    def test_a_torn_or_damaged_index_is_not_used(self, door: UnpackerDoor) -> None:
         """Whatever is missing or wrong, the right bytes are given, and the index is made anew."""
         archive = indexed(door, SHAPES["one member"])
         whole = door.index_of(archive)
@@ -418,7 +418,7 @@ class UnpackerContract:
         assert door.index_of(archive) is not None
         assert read(door, archive, 2_500_000, 2_500_100) == TEXT[2_500_000:2_500_100]
 
-    def test_the_index_of_another_archive_is_none(self, door: UnpackerDoor) -> None:
+    def test_the_index_of_another_archive_is_not_used(self, door: UnpackerDoor) -> None:
         """An index names its archive."""
         other = indexed(door, gzip.compress(_text(2 * MIB, seed=9), mtime=0), "other.tar.gz")
         archive = store(door, SHAPES["one member"])

@@ -32,7 +32,7 @@ class UploadLocksContract:
         with locks.hold("a", AT_ONCE):
             pass
 
-    def test_a_holder_is_told_that_somebody_waits(self, locks: UploadLocks) -> None:
+    def test_a_holder_learns_that_another_caller_waits(self, locks: UploadLocks) -> None:
         """And the waiting caller has it once the holder leaves."""
         wanted, taken = threading.Event(), threading.Event()
 

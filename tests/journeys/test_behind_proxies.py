@@ -196,7 +196,7 @@ def profile() -> str:
     return next(_profiles)
 
 
-def test_without_the_login_nobody_comes_in(proxied: Proxied) -> None:
+def test_without_the_login_no_client_is_admitted(proxied: Proxied) -> None:
     """The proxy protects a server that has no tokens."""
     answer = proxied.curl(proxied.url.replace("laptop:secret@", "") + "/list")
 

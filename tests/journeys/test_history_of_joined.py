@@ -100,7 +100,7 @@ def test_each_dump_has_its_turn(
     assert desk.given_back() == desk.seen()
 
 
-def test_what_is_told_is_what_is_there(desk: Desk) -> None:
+def test_the_reported_history_agrees_with_the_tree(desk: Desk) -> None:
     """For every path that ever existed: its last version is in the tree, or it was deleted, or was never at a point."""
     put(desk, "FULL", "mkdir -p src/d/e; echo 1 >src/d/e/f; echo 2 >src/d/g; echo 3 >src/h", "rm src/h; mv src/d src/k")
     put(desk, "INC", "echo 4 >src/k/g; mkdir src/d; echo 5 >src/d/g", "rm -r src/d; mv src/k/e src/e")

@@ -118,7 +118,7 @@ def test_racers_for_a_name_have_one_winner(server: LiveServer) -> None:
     assert "Traceback" not in server.log.read_text()
 
 
-def test_slow_sockets_keep_nobody_waiting(tmp_path: Path) -> None:
+def test_slow_sockets_keep_no_other_client_waiting(tmp_path: Path) -> None:
     """Uploads and queries all succeed while hundreds of connections stall, trickle, or do not read."""
     content = make_targz()
     with (

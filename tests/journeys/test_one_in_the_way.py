@@ -179,7 +179,7 @@ def test_a_link_to_nothing_in_a_dump_with_listings(desk: Desk) -> None:
             assert b"s/b" not in found
 
 
-def test_who_allows_gaps_gets_the_rest_and_the_names(desk: Desk) -> None:
+def test_a_request_that_allows_gaps_gets_the_rest_and_the_names(desk: Desk) -> None:
     """With and without allowing gaps, since names that tar cannot extract never cause a refusal."""
     desk.put("FULL", targz(*OK, ("s/b", tarfile.LNKTYPE, "s/a", b"")))
 

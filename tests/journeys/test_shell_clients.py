@@ -657,7 +657,7 @@ def test_no_secret_in_the_address_is_told(machine: Machine, script: str, url: st
 
 
 @pytest.mark.parametrize("how", ["full", "closed", "unread"])
-def test_archives_are_sent_whoever_reads_what_is_said(machine: Machine, how: str) -> None:
+def test_archives_are_sent_even_if_the_output_is_not_read(machine: Machine, how: str) -> None:
     """Every archive is sent; a full disk under standard output is reported, with exit status 3."""
     names = [f"FULL/full{number}.tar.gz" for number in range(3)]
     for name in names:

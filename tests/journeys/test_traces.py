@@ -107,7 +107,7 @@ def test_a_folder_comes_new_into_one_that_was_not_dumped_again(desk: Desk) -> No
         assert "src/d would have the time of the restore" in untrusted(desk, point)
 
 
-def test_nobody_is_alarmed_where_all_comes_right(desk: Desk) -> None:
+def test_a_right_result_raises_no_alarm(desk: Desk) -> None:
     """Ordinary dumps; files of folders that no archive ever held; roots in turn, and new ones."""
     desk.do(f"{TREE}; mkdir other; echo o >other/o")
     desk.dump("FULL", "--format=posix", "src", "other")
@@ -122,7 +122,7 @@ def test_nobody_is_alarmed_where_all_comes_right(desk: Desk) -> None:
         given_alike(desk, point)
 
 
-def test_nobody_is_alarmed_by_files_alone(desk: Desk) -> None:
+def test_files_alone_raise_no_alarm(desk: Desk) -> None:
     """No archive holds their folders, so these get the time of the restore in every way."""
     desk.do(TREE)
     desk.dump("FULL", "src/d/x", "src/f/z", snapshot=None)

@@ -56,7 +56,7 @@ def test_no_part_is_a_point(desk: Desk, form: str, label: tuple[str, ...], liste
     assert desk.client.get(f"{desk.url}/points").status_code == 404
 
 
-def test_parts_that_were_put_behind_each_other_are_none_either(desk: Desk) -> None:
+def test_parts_appended_to_each_other_are_no_points_either(desk: Desk) -> None:
     """As `cat` appends them: then the header of each part is in the middle of a file, or of the archive."""
     for content in CONTENTS.values():
         desk.do(f"rm -rf src; mkdir src; {content}")

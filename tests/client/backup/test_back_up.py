@@ -499,7 +499,9 @@ def test_a_directory_that_cannot_be_read_at_all_is_no_backup(machine: Machine, t
 
 @pytest.mark.parametrize("how", ["names alone", "no file", "no folder"])
 @pytest.mark.parametrize("before", [False, True], ids=["FULL", "INC"])
-def test_nor_is_one_of_which_no_file_can_be_read(machine: Machine, tmp_path: Path, how: str, *, before: bool) -> None:
+def test_a_dump_without_any_readable_file_is_no_backup(
+    machine: Machine, tmp_path: Path, how: str, *, before: bool
+) -> None:
     """For any cause; if other files are unchanged since the last dump, it is stored."""
     machine.dumper = GnuTar(weak_tar(tmp_path))
     shutil.rmtree(machine.tree)
@@ -611,7 +613,7 @@ def test_a_spool_is_empty_when_the_server_has_it(spooling: Machine, tmp_path: Pa
     assert described(spooling.restored(done.archive.id, tmp_path / "back")) == described(spooling.tree)
 
 
-def test_what_could_not_be_sent_goes_on_with_the_next_run(spooling: Machine, tmp_path: Path) -> None:
+def test_the_next_run_continues_a_dump_that_could_not_be_sent(spooling: Machine, tmp_path: Path) -> None:
     """No byte is sent twice, and the next dump continues from it."""
     spooling.back_up()
     write(spooling.tree, {"noise": some_bytes(24 * MIB)})

@@ -105,7 +105,7 @@ def test_an_archive_arrives_and_is_known_from_then_on(receiver: Receiver) -> Non
     assert receiver.told[-1][0] == len(CONTENT)
 
 
-def test_what_is_here_is_not_asked_for(receiver: Receiver) -> None:
+def test_a_local_archive_is_not_requested(receiver: Receiver) -> None:
     """A local file is recognised by its bytes, whatever its origin."""
     receiver.lay(receiver.place, CONTENT)
 

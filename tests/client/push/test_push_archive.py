@@ -105,7 +105,7 @@ def test_an_upload_goes_on_at_the_server_where_it_was_begun(sender: Sender) -> N
     assert old.received_bytes == len(CONTENT)
 
 
-def test_an_upload_of_one_profile_is_not_gone_on_with_for_another(sender: Sender) -> None:
+def test_an_upload_of_one_profile_is_not_continued_for_another(sender: Sender) -> None:
     """The same file under the same name is a different archive there."""
     server = MemoryServer()
     sender.push_half(server)

@@ -165,7 +165,7 @@ def test_of_all_the_longest_untouched_gives_way(memory: InMemory, few: Uploads) 
         few.show(ids[0])
 
 
-def test_who_is_between_two_requests_does_not_give_way(memory: InMemory, few: Uploads) -> None:
+def test_an_upload_between_two_requests_does_not_give_way(memory: InMemory, few: Uploads) -> None:
     """An upload that was touched within a minute, or has a request."""
     ids = [begun(few, f"{number}.tar.gz", client="192.0.2.1") for number in range(3)]
     with pytest.raises(TooManyUploads):
@@ -239,7 +239,7 @@ def test_an_upload_whose_confirmation_failed_is_told_to_be_stored(
     assert staging_is_empty(memory.store)
 
 
-def test_while_nobody_can_tell_nothing_untrue_is_told() -> None:
+def test_while_the_state_is_unknown_no_untrue_offset_is_reported() -> None:
     """While the catalog still fails, the answer is that error, not an offset."""
     memory = InMemory(catalog=UnsureCatalog())
     assert isinstance(memory.catalog, UnsureCatalog)

@@ -40,7 +40,7 @@ def test_what_is_no_note_says_nothing(note: bytes | None) -> None:
     assert read_begun(note) is None
 
 
-def test_it_goes_on_with_the_archive_at_which_it_was_cut() -> None:
+def test_it_continues_with_the_archive_at_which_it_was_cut() -> None:
     """Unless the plan has changed, or the archive renames directories: some may be renamed already."""
     assert goes_on_at(CUT, STEPS, [True, False, True]) == 1
     assert goes_on_at(CUT, STEPS, [False, True, False]) is None
@@ -66,7 +66,7 @@ def test_what_no_archive_has_put_there_is_a_stranger() -> None:
     assert strangers(CUT, [], [b"document"]) == [b"document"]
 
 
-def test_what_a_rename_has_moved_is_none() -> None:
+def test_a_path_moved_by_a_rename_is_no_stranger() -> None:
     """Before or after the rename, or while names change places, under tar's temporary name."""
     first = b"S\0Pd/one/a\0Pd/two/b\0S\0Pd\0Ad\0Od/one\0N\0Od/two\0Nd/one\0O\0Nd/two\0"
     for left in (

@@ -148,7 +148,7 @@ class DumperContract:
         assert later.members < 5
         assert later.size_bytes < 100_000
 
-    def test_whoever_wants_to_know_is_told_meanwhile(self, dumper: Dumper, source: DumpSource) -> None:
+    def test_an_estimate_can_be_made_meanwhile(self, dumper: Dumper, source: DumpSource) -> None:
         """From another thread, with the same result as an estimate."""
         told = threading.Event()
         found: list[Estimate] = []

@@ -118,7 +118,7 @@ class ExtractorContract:
 
     def test_owners_are_those_of_numbers_where_that_is_wanted(self, extractor: Extractor, tmp_path: Path) -> None:
         """Otherwise by name, as far as this machine knows the names."""
-        require("root", os.geteuid() == 0, "run this as root, which can give things to somebody else")
+        require("root", os.geteuid() == 0, "run this as root, which can give files to another user")
         (tmp_path / "file").touch()
         tar = gnu_tar("--create", "--owner=root:4321", "--group=root:4321", f"--directory={tmp_path}", "file")
         for numeric_owner, uid in ((True, 4321), (False, 0)):

@@ -68,7 +68,7 @@ class LandingContract:
         assert door.bytes_of(ARCHIVE) == CONTENT
         assert door.part_of(ARCHIVE) is None
 
-    def test_a_part_is_kept_and_gone_on_with(self, door: LandingDoor) -> None:
+    def test_a_part_is_kept_and_continued(self, door: LandingDoor) -> None:
         """Even if the writer failed."""
 
         def fail_half_way() -> None:

@@ -100,7 +100,7 @@ class LocalArchivesContract:
         assert [error.path for error in contents.unusable] == [path]
 
     @pytest.mark.parametrize("how", ["dead link", "loop", "file", "pipe"])
-    def test_a_folder_that_is_none_holds_nothing_that_could_be_listed(self, door: FolderDoor, how: str) -> None:
+    def test_a_file_in_place_of_the_folder_is_an_error(self, door: FolderDoor, how: str) -> None:
         """It raises the same error as a missing folder."""
         path = door.spoil("", how)
         with pytest.raises(FolderUnusable) as caught:

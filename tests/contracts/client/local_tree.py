@@ -67,7 +67,7 @@ class LocalTreeContract:
         self, tree_at: Callable[[Path], LocalTree], for_all: Path, kind: str
     ) -> None:
         """In a world-writable directory they could have made it as a trap, and could change it meanwhile."""
-        require("root", os.geteuid() == 0, "run this as root, which can give things to somebody else")
+        require("root", os.geteuid() == 0, "run this as root, which can give files to another user")
         target = for_all / "back"
         if kind == "link":
             target.symlink_to(for_all)
@@ -162,7 +162,7 @@ class LocalTreeContract:
         assert all(order.index(path.rpartition(b"/")[0]) < order.index(path) for path in order if b"/" in path)
         assert described(history.root) == before
 
-    def test_nothing_lies_where_nothing_is(self, tree_at: Callable[[Path], LocalTree], tmp_path: Path) -> None:
+    def test_a_missing_path_has_no_entries(self, tree_at: Callable[[Path], LocalTree], tmp_path: Path) -> None:
         """Neither at a missing name, nor below one that is no directory."""
         write(tmp_path / "back", {"a/b": b"b"})
         tree = tree_at(tmp_path / "back")

@@ -33,7 +33,7 @@ from tests.contracts.client.local_archives import (
 
 
 class _LandingDoor:
-    """What lies in a folder where archives land; *_place* says where."""
+    """The files in a landing folder; *_place* says where."""
 
     def lay(self, archive: BackupArchive, content: bytes) -> None:
         place = self._place(archive)
@@ -173,11 +173,11 @@ class TestClientMemoryOfUploads(UploadNotesContract):
         return lambda: memory().notes
 
 
-# -- what is this adapter's alone ------------------------------------------------------------------------------------
+# -- tests of these adapters alone ------------------------------------------------------------------------------------
 
 
 def test_a_landed_archive_is_as_old_as_its_dump(tmp_path: Path) -> None:
-    """So that the newest here is the newest dump; and only its owner may read it."""
+    """So the newest file is the newest dump; and only its owner may read it."""
     landing = LandingFolder(tmp_path)
     with landing.begin(ARCHIVE) as part:
         part.write(b"x")
@@ -189,7 +189,7 @@ def test_a_landed_archive_is_as_old_as_its_dump(tmp_path: Path) -> None:
 
 
 def test_a_part_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
-    """Nobody's file is written to under the name of a part."""
+    """A link under the name of a part never leads to writing another file."""
     victim = tmp_path / "victim"
     victim.write_bytes(b"mine")
     (tmp_path / "FULL").mkdir()
@@ -202,7 +202,7 @@ def test_a_part_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("what", ["pipe", "pipe that is read", "folder", "socket"])
 def test_a_part_that_is_no_file_is_refused(tmp_path: Path, what: str) -> None:
-    """With its name and at once: nothing can go on in it, and a pipe is waited at for ever."""
+    """With its name and at once: it cannot be continued, and opening a pipe would wait for ever."""
     part = tmp_path / "FULL" / f"{ARCHIVE.id.name}.part"
     part.parent.mkdir()
     with ExitStack() as kept:
@@ -221,7 +221,7 @@ def test_a_part_that_is_no_file_is_refused(tmp_path: Path, what: str) -> None:
 
 
 def test_unfinished_parts_are_listed(tmp_path: Path) -> None:
-    """Those of archives, and nothing else that ends so."""
+    """Those of archives, and no other files with that ending."""
     landing = LandingFolder(tmp_path)
     with landing.begin(ARCHIVE) as part:
         part.write(b"x")
@@ -231,8 +231,8 @@ def test_unfinished_parts_are_listed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("state", ["garbage", "a folder", "a pipe", "below a file"])
-def test_a_memory_that_is_of_no_use_is_an_empty_one(tmp_path: Path, state: str) -> None:
-    """It costs work and nothing else; garbage is replaced."""
+def test_an_unusable_memory_is_an_empty_one(tmp_path: Path, state: str) -> None:
+    """That only costs work; a garbage file is replaced."""
     file = tmp_path / "client.sqlite"
     if state == "garbage":
         file.write_bytes(os.urandom(5000))
@@ -255,7 +255,7 @@ def test_a_memory_that_is_of_no_use_is_an_empty_one(tmp_path: Path, state: str) 
 
 
 def test_a_file_modified_just_now_is_not_remembered(tmp_path: Path) -> None:
-    """Nor one changed otherwise: it may be changed again within the same tick of its clock, and look the same."""
+    """Nor one changed in another way: it may change again within the same clock tick, and look the same."""
     hour_ns = 3600 * 10**9
     now_ns = LOCAL.modified_ns + 40_000_000
     whole_seconds = evolve(LOCAL, modified_ns=now_ns - hour_ns, changed_ns=now_ns // 10**9 * 10**9)
@@ -268,7 +268,7 @@ def test_a_file_modified_just_now_is_not_remembered(tmp_path: Path) -> None:
 
 
 def test_what_older_versions_remembered_is_worth_nothing(tmp_path: Path) -> None:
-    """They could not tell other bytes with the size, the inode and the time of those before."""
+    """They could not detect other bytes with the same size, inode and modification time."""
     file = tmp_path / "client.sqlite"
     ClientMemory(file).close()
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
@@ -279,7 +279,7 @@ def test_what_older_versions_remembered_is_worth_nothing(tmp_path: Path) -> None
 
 
 def test_digests_are_remembered(memory: Callable[[], ClientMemory]) -> None:
-    """At once and by the next run; else every run would read everything again."""
+    """At once and in the next run; otherwise every run would read everything again."""
     cache = memory()
     cache.put(LOCAL, "a" * 64)
     assert cache.get(LOCAL) == memory().get(LOCAL) == "a" * 64
@@ -288,7 +288,7 @@ def test_digests_are_remembered(memory: Callable[[], ClientMemory]) -> None:
 
 
 def test_paths_that_are_no_text_are_remembered(tmp_path: Path) -> None:
-    """A folder may be called anything; and no two paths are taken for one."""
+    """A folder may have any name; and no two paths are confused."""
     paths = [os.fsdecode(b"/b\xff/a.tar.gz"), "/b\\xff/a.tar.gz", os.fsdecode(b"/b\xfe/a.tar.gz"), "/b\n/a.tar.gz"]
     with closing(ClientMemory(tmp_path / "client.sqlite")) as memory:
         for number, path in enumerate(paths):
@@ -298,8 +298,8 @@ def test_paths_that_are_no_text_are_remembered(tmp_path: Path) -> None:
     assert found == [f"{number}" * 64 for number in range(len(paths))]
 
 
-def test_a_memory_that_somebody_holds_is_waited_for_once(tmp_path: Path) -> None:
-    """Then the run remembers nothing, which costs work only."""
+def test_a_locked_memory_is_waited_for_once(tmp_path: Path) -> None:
+    """Then the run remembers nothing, which only costs work."""
     file = tmp_path / "client.sqlite"
     with closing(ClientMemory(file, patience_seconds=0.01)) as memory:
         memory.put(LOCAL, "a" * 64)
@@ -312,7 +312,7 @@ def test_a_memory_that_somebody_holds_is_waited_for_once(tmp_path: Path) -> None
 
 
 def test_notes_are_forgotten_when_no_server_can_have_the_upload(tmp_path: Path) -> None:
-    """Nobody goes on with what lies for more than a month."""
+    """An upload that has lain for more than a month is never continued."""
     times = iter([10**18, 10**18 + 29 * 86400 * 10**9, 10**18 + 31 * 86400 * 10**9])
     with closing(ClientMemory(tmp_path / "client.sqlite", now_ns=lambda: next(times))) as memory:
         left = []

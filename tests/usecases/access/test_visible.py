@@ -64,7 +64,7 @@ def test_each_name_is_held_against_a_pattern_once() -> None:
     assert asked.count == 51
 
 
-def test_of_no_number_of_patterns_more_is_kept() -> None:
+def test_the_number_of_kept_patterns_is_bounded() -> None:
     """Results that are worked out again are correct, too."""
     catalog = MemoryCatalog()
     catalog.adopt([make_archive(profile=f"p{number}") for number in range(3 * KEPT_PATTERNS)])
@@ -76,7 +76,7 @@ def test_of_no_number_of_patterns_more_is_kept() -> None:
             assert len(visible._seen) <= KEPT_PATTERNS
 
 
-def test_all_and_names_need_no_look_at_what_there_is() -> None:
+def test_all_and_exact_names_need_no_look_at_profiles() -> None:
     """A principal that sees everything sees new profiles, and one with names sees those names."""
     visible = VisibleProfiles(MemoryCatalog())
 

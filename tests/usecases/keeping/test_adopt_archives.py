@@ -72,7 +72,7 @@ def test_more_than_the_limit_are_refused_by_name_of_the_command(memory: InMemory
     assert start(memory, limit=12) == (12, [])
 
 
-def test_what_was_damaged_stays_so(memory: InMemory, stored: list[BackupArchive]) -> None:
+def test_a_damaged_archive_stays_damaged(memory: InMemory, stored: list[BackupArchive]) -> None:
     """By its side-car, or by its length; the others are whole."""
     marked, cut = stored[:2]
     memory.tarkeep.examine.found(marked, "for this test")
@@ -85,9 +85,7 @@ def test_what_was_damaged_stays_so(memory: InMemory, stored: list[BackupArchive]
     assert damaged == {marked.id, cut.id}
 
 
-def test_what_lies_there_without_a_good_side_car_waits_for_a_rebuild(
-    memory: InMemory, stored: list[BackupArchive]
-) -> None:
+def test_an_archive_without_a_good_side_car_waits_for_a_rebuild(memory: InMemory, stored: list[BackupArchive]) -> None:
     """A start does not read archives; each start reports the unclear ones."""
     by_hand = ArchiveId("p0", BackupType.FULL, "by-hand.tar.gz")
     memory.store.archives[by_hand] = HeldArchive(CONTENT, None)
@@ -101,7 +99,7 @@ def test_what_lies_there_without_a_good_side_car_waits_for_a_rebuild(
     assert start(memory) == (0, [])
 
 
-def test_one_that_was_renamed_is_noticed(memory: InMemory, stored: list[BackupArchive]) -> None:
+def test_a_renamed_archive_is_noticed(memory: InMemory, stored: list[BackupArchive]) -> None:
     """The number of archives does not change: the old name is damaged, and the new one has no side-car."""
     was, renamed = stored[0].id, ArchiveId("p0", BackupType.FULL, "renamed.tar.gz")
     memory.store.archives[renamed] = HeldArchive(memory.store.archives.pop(was).content, None)

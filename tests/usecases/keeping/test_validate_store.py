@@ -1,4 +1,4 @@
-"""What operators can try on a store: a good one keeps every promise, and each promise is broken by some store."""
+"""Checking a store: a good one keeps every promise, and for each promise a faulty store breaks it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Overwriting(MemoryArchiveStore):
 
 @define(eq=False)
 class Repeating(MemoryArchiveStore):
-    """Gives a whole archive where a part of it is asked for."""
+    """Gives the whole archive when a part is requested."""
 
     def read(self, id: ArchiveId, start: int = 0, stop: int | None = None) -> ArchiveReader:
         return MemoryArchiveStore.read(self, id)
@@ -78,7 +78,7 @@ class Unordered(MemoryArchiveStore):
 
 @define(eq=False)
 class Yielding(MemoryArchiveStore):
-    """Gives every side-car away, and every snapshot file."""
+    """Lets every side-car and snapshot file be replaced."""
 
     def annotate(self, id: ArchiveId, sidecar: bytes, instead_of: bytes | None = None) -> None:
         MemoryArchiveStore.annotate(self, id, sidecar, self.stat(id).sidecar)
@@ -113,7 +113,7 @@ class Losing(MemoryArchiveStore):
 
 @define(eq=False)
 class Changing(MemoryArchiveStore):
-    """Of long archives one bit is lost."""
+    """Flips one bit of long archives."""
 
     def _append(self, staged: object, block: Block) -> None:
         changed = bytearray(block)
@@ -125,36 +125,39 @@ class Changing(MemoryArchiveStore):
 @define(eq=False)
 class Full(MemoryArchiveStore):
     def usage(self) -> Usage:
-        raise OSError("nobody knows")
+        raise OSError("unknown")
 
 
 FAULTY = {
-    Overwriting: {"Nothing is overwritten.", "Of several that are on their way under one name exactly one is stored."},
-    Repeating: {"A part of an archive is given as it was asked for."},
+    Overwriting: {
+        "A stored archive is never overwritten.",
+        "Of several archives published under one name, exactly one is stored.",
+    },
+    Repeating: {"A range of an archive is read exactly."},
     Inventing: {
-        "What is not there is told not to be there.",
-        "Nobody sees an archive before it is published, and one that is given up leaves nothing.",
-        "What is removed is gone, and its name is free.",
+        "A missing archive is reported as not found.",
+        "An archive is invisible until it is published, and an abandoned one leaves nothing behind.",
+        "A removed archive is gone, and its name is free.",
     },
     Unordered: {"Every name that an archive may have is kept, and listed in order."},
     Yielding: {
-        "A side-car gives way only to who knows what it says.",
-        "A snapshot file of tar is kept with its archive, and goes with it.",
+        "A side-car is replaced only by a caller that knows its present content.",
+        "A snapshot file of tar is kept with its archive, and removed with it.",
     },
-    Littering: {"Nobody sees an archive before it is published, and one that is given up leaves nothing."},
+    Littering: {"An archive is invisible until it is published, and an abandoned one leaves nothing behind."},
     Unrepairing: {"A damaged archive is replaced by a whole one."},
-    Losing: {"An upload that broke off goes on from the bytes that have come."},
+    Losing: {"An interrupted upload continues from its durable bytes."},
     Changing: {
-        "What is stored is listed, and read byte for byte.",
-        "A part of an archive is given as it was asked for.",
+        "A stored archive is listed, and read byte for byte.",
+        "A range of an archive is read exactly.",
     },
-    Full: {"It is told how much room there is."},
+    Full: {"The store reports used and free bytes."},
 }
 
 
 @pytest.mark.parametrize("kind", FAULTY, ids=lambda kind: kind.__name__)
 def test_a_store_that_breaks_a_promise_is_told_so(kind: type[MemoryArchiveStore]) -> None:
-    """That promise, and no other, with a word of how."""
+    """Exactly that promise is reported, with the way it was broken."""
     verdicts = list(ValidateStore(always(kind(FixedClock())))())
 
     assert {verdict.sentence for verdict in verdicts if verdict.broken} == FAULTY[kind]
@@ -164,27 +167,27 @@ def test_a_store_that_breaks_a_promise_is_told_so(kind: type[MemoryArchiveStore]
 def test_what_a_store_raises_is_its_verdict() -> None:
     (verdict,) = ValidateStore(always(Full(FixedClock())), PROMISES[-1:])()
 
-    assert verdict.broken == "OSError: nobody knows"
+    assert verdict.broken == "OSError: unknown"
 
 
 def test_a_store_that_removes_nothing_is_told_so_of_the_first_promise() -> None:
-    """What is left in it spoils those after."""
+    """The archives left in it spoil later checks."""
     first, *_ = ValidateStore(always(Unforgetting(FixedClock())))()
 
-    assert first.broken == "what was removed is still there"
+    assert first.broken == "a removed archive still exists"
 
 
 def test_a_store_that_forgets_is_told_so() -> None:
-    """Opened again it is empty."""
+    """It is empty when it is opened again."""
     verdicts = ValidateStore(lambda: nullcontext(memory()))()
 
     assert {verdict.sentence: verdict.broken for verdict in verdicts if verdict.broken} == {
-        "What is stored is there when the store is opened again.": "what was stored is not there any more"
+        "A stored archive survives closing and opening the store.": "the stored archive is gone"
     }
 
 
 def test_no_promise_is_kept_by_whatever_store() -> None:
-    """Each is broken by one of those above."""
-    broken = set.union(*FAULTY.values()) | {"What is stored is there when the store is opened again."}
+    """Each is broken by one of the faulty stores above."""
+    broken = set.union(*FAULTY.values()) | {"A stored archive survives closing and opening the store."}
 
     assert broken == {promise.sentence for promise in PROMISES}

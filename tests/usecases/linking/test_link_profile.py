@@ -405,7 +405,7 @@ def test_a_circle_is_settled_as_one_when_what_was_unreadable_can_be_read(machine
         state.teardown()
 
 
-def test_who_asks_at_the_same_time_waits_for_the_first_to_compare() -> None:
+def test_concurrent_callers_wait_for_the_first_comparison() -> None:
     """The links are worked out once; the other threads find them done."""
     catalog, turns, begun, go_on = MemoryCatalog(), ProcessTurns(), threading.Event(), threading.Event()
     contents = Contents(Kind.INCREMENTAL, 3, 10_240, None, has_unchanged=True)

@@ -210,7 +210,7 @@ def test_more_names_than_can_be_held_are_refused_before_anything_is_read(
         limited.table(archive)
 
 
-def test_what_nobody_looked_into_stays_missing(memory: InMemory, archive: BackupArchive) -> None:
+def test_records_of_an_uninspected_archive_stay_missing(memory: InMemory, archive: BackupArchive) -> None:
     """The cache alone never invents members of an archive."""
     with pytest.raises(RecordsMissing):
         memory.records.read(digests_of(OTHER).sha256)
@@ -231,7 +231,7 @@ def test_names_are_made_again_where_they_are_gone(memory: InMemory) -> None:
 
 
 @pytest.mark.parametrize("whose", ["own", "base"])
-def test_whoever_meets_damaged_records_makes_them_anew(memory: InMemory, tmp_path: Path, whose: str) -> None:
+def test_a_reader_that_meets_damaged_records_makes_them_anew(memory: InMemory, tmp_path: Path, whose: str) -> None:
     """For damage anywhere and any query, also in records that they refer to. The results are the same."""
     memory.records = FilesystemMemberRecords(tmp_path, SequenceIds())  # type: ignore[assignment]
     nights = [night(number, 60) for number in range(2)]

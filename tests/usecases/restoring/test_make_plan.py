@@ -35,7 +35,7 @@ def test_what_comparing_showed_to_be_whole_is_planned_without_its_tree(tmp_path:
     )
 
 
-def test_a_tree_that_is_too_large_keeps_nobody_from_its_plan() -> None:
+def test_a_tree_that_is_too_large_still_has_a_plan() -> None:
     """The plan says that missing names could not be ruled out; the tree itself is refused."""
     tarkeep = InMemory().tarkeep
     in_the_way = member(b"a/b", b"1") + member(b"a", b"2")

@@ -1,9 +1,9 @@
 """
-What every archive store has to promise, each as a sentence and as something that is tried on a store.
+The promises of every archive store, each as a sentence and as a check on a store.
 
-A promise is tried through the port alone, on an empty store that nobody else uses. So whatever a store is made of can
-be held to it: by the tests of its contract, and by an operator before archives are entrusted to it. What cannot be seen
-through the port, such as that a power cut takes nothing, is left to the tests of the adapter.
+A check uses only the port, on an empty store that has no other user. So every kind of store can be checked: by the
+tests of its contract, and by an operator before it gets real archives. Promises that the port cannot show, such as
+surviving a power cut, are left to the tests of the adapter.
 """
 
 from __future__ import annotations
@@ -28,16 +28,15 @@ _SEVERAL = 8
 
 
 class PromiseBroken(Exception):
-    """A store did something else than it promises; the text says what."""
+    """A store broke a promise; the text says how."""
 
 
 @frozen
 class Promise:
     """
-    A sentence about a store, and what shows that it keeps it. Each call raises `PromiseBroken` if it does not.
+    A sentence about a store, and the checks of it. Each check raises `PromiseBroken` if the store breaks the promise.
 
-    *afterwards* is tried on the same store once it was closed and opened again. What either leaves in the store is for
-    the caller to remove.
+    *afterwards* runs on the same store after it was closed and opened again. The caller removes what a check leaves.
     """
 
     sentence: str
@@ -50,20 +49,20 @@ def _stored_and_read(store: ArchiveStore) -> None:
     _put(store, _ONE, content, b'{"about": "one"}')
 
     said = StoredArchive(_ONE, len(content), b'{"about": "one"}')
-    _expect(store.stat(_ONE) == said, "stat tells another size or side-car than what was stored")
-    _expect(list(store.scan()) == [said], "a scan does not list what was stored")
-    _expect(list(store.ids()) == [_ONE], "the names do not list what was stored")
-    _expect(_read(store.read(_ONE)) == content, "other bytes are read than were written")
+    _expect(store.stat(_ONE) == said, "stat gives another size or side-car than was stored")
+    _expect(list(store.scan()) == [said], "a scan does not list the stored archive")
+    _expect(list(store.ids()) == [_ONE], "the list of names lacks the stored archive")
+    _expect(_read(store.read(_ONE)) == content, "the bytes read differ from those written")
 
 
 def _invisible_before_publishing(store: ArchiveStore) -> None:
     with store.begin() as writer:
         writer.write(b"bytes")
         writer.seal(b"{}")
-        _expect_absent(store, "an archive is seen before it is published")
-    _expect_absent(store, "an archive is seen that was never published")
+        _expect_absent(store, "an archive is visible before it is published")
+    _expect_absent(store, "an archive is visible that was never published")
     left = store.sweep(datetime.max.replace(tzinfo=UTC))
-    _expect(left == 0, "an archive that was given up left something in staging")
+    _expect(left == 0, "an abandoned archive left bytes in staging")
 
 
 def _never_overwritten(store: ArchiveStore) -> None:
@@ -89,11 +88,11 @@ def _one_of_several_wins(store: ArchiveStore) -> None:
             with suppress(AlreadyPublished):
                 writer.publish(_ONE)
                 winners.append(number)
-    _expect(len(winners) == 1, f"{len(winners)} of {_SEVERAL} were told that theirs is stored")
+    _expect(len(winners) == 1, f"{len(winners)} of {_SEVERAL} writers published the name")
     (winner,) = winners
     _expect(
         (_read(store.read(_ONE)), store.stat(_ONE).sidecar) == (b"%d" % winner * (winner + 1), b"%d" % winner),
-        "what is stored is not the archive of the one that was told so",
+        "the stored archive is not that of the writer that published it",
     )
 
 
@@ -105,8 +104,8 @@ def _ranges(store: ArchiveStore) -> None:
     ):  # fmt: skip
         with store.read(_ONE, start, stop) as reader:
             size, blocks = reader.size_bytes, list(reader)
-        _expect(b"".join(blocks) == content[start:stop], f"bytes {start} to {stop} are others than those asked for")
-        _expect(size == len(content[start:stop]), f"the length of bytes {start} to {stop} is told wrongly")
+        _expect(b"".join(blocks) == content[start:stop], f"bytes {start} to {stop} differ from those requested")
+        _expect(size == len(content[start:stop]), f"the announced length of bytes {start} to {stop} is wrong")
         _expect(all(0 < len(block) <= _MIB for block in blocks), "a block is empty, or larger than 1 MiB")
 
 
@@ -117,7 +116,7 @@ def _absent_is_told(store: ArchiveStore) -> None:
             asked(_ONE)
         except ArchiveNotFound:
             continue
-        raise PromiseBroken(f"{asked.__name__} of an archive that is not there says nothing of that")
+        raise PromiseBroken(f"{asked.__name__} of a missing archive does not raise ArchiveNotFound")
 
 
 def _names_in_order(store: ArchiveStore) -> None:
@@ -140,9 +139,9 @@ def _sidecars_given_way(store: ArchiveStore) -> None:
     except AlreadyPublished:
         pass
     else:
-        raise PromiseBroken("a side-car was replaced by who did not know it")
+        raise PromiseBroken("a side-car was replaced by a caller that did not know it")
     store.annotate(_ONE, b"new", b"old")
-    _expect(store.stat(_ONE) == StoredArchive(_ONE, 5, b"new"), "a side-car was not replaced by who knew it")
+    _expect(store.stat(_ONE) == StoredArchive(_ONE, 5, b"new"), "a side-car was not replaced by a caller that knew it")
 
 
 def _snapshot_files(store: ArchiveStore) -> None:
@@ -150,14 +149,14 @@ def _snapshot_files(store: ArchiveStore) -> None:
     _put(store, _ONE, b"bytes")
     store.keep_snapshot(_ONE, [content[:100], content[100:]])
     store.keep_snapshot(_ONE, [content])
-    _expect(_read(store.snapshot(_ONE)) == content, "another snapshot file is read than was kept")
-    _expect(store.stat(_ONE).has_snapshot and list(store.snapshots()) == [_ONE], "a kept snapshot file is not told")
+    _expect(_read(store.snapshot(_ONE)) == content, "the snapshot file read differs from the one kept")
+    _expect(store.stat(_ONE).has_snapshot and list(store.snapshots()) == [_ONE], "a kept snapshot file is not listed")
     try:
         store.keep_snapshot(_ONE, [b"another"])
     except AlreadyPublished:
         pass
     else:
-        raise PromiseBroken("another snapshot file took the place of the first")
+        raise PromiseBroken("another snapshot file replaced the first")
     store.remove(_ONE)
     try:
         store.snapshot(_ONE)
@@ -180,9 +179,9 @@ def _removed(store: ArchiveStore) -> None:
     _put(store, _ONE, b"bytes")
     store.remove(_ONE)
     store.remove(_ONE)
-    _expect_absent(store, "a removed archive is still seen")
+    _expect_absent(store, "a removed archive is still visible")
     _put(store, _ONE, b"again")
-    _expect(_read(store.read(_ONE)) == b"again", "a name that became free gives other bytes than those sent last")
+    _expect(_read(store.read(_ONE)) == b"again", "a name used again gives other bytes than the last ones stored")
 
 
 def _uploads_go_on(store: ArchiveStore) -> None:
@@ -191,12 +190,12 @@ def _uploads_go_on(store: ArchiveStore) -> None:
         writer.sync()
         writer.write(b"torn")
         writer.sync()
-    _expect(store.staged_bytes(_UPLOAD) == 10, "it is told wrongly how much of an upload has come")
+    _expect(store.staged_bytes(_UPLOAD) == 10, "the number of staged bytes of an upload is wrong")
     with store.resume(_UPLOAD, 6) as writer:
         writer.write(b"second")
         writer.seal(b"{}")
         writer.publish(_ONE)
-    _expect(_read(store.read(_ONE)) == b"first second", "an upload that went on is another archive")
+    _expect(_read(store.read(_ONE)) == b"first second", "a continued upload became another archive")
     with store.resume(_UPLOAD, 0) as writer:
         writer.write(b"given up")
         writer.sync()
@@ -211,7 +210,7 @@ def _kept(store: ArchiveStore) -> None:
 
 def _there_again(store: ArchiveStore) -> None:
     said = StoredArchive(_ONE, 5, b"about it", has_snapshot=True)
-    _expect(list(store.scan()) == [said], "what was stored is not there any more")
+    _expect(list(store.scan()) == [said], "the stored archive is gone")
     _expect(_read(store.read(_ONE)) == b"bytes", "the bytes have changed")
     _expect(_read(store.snapshot(_ONE)) == b"snapshot", "the snapshot file has changed")
 
@@ -219,25 +218,25 @@ def _there_again(store: ArchiveStore) -> None:
 def _room_is_told(store: ArchiveStore) -> None:
     _put(store, _ONE, b"bytes")
     usage = store.usage()
-    _expect(usage.used_bytes > 0 and usage.free_bytes > 0, "used or free bytes are told to be none")
+    _expect(usage.used_bytes > 0 and usage.free_bytes > 0, "used or free bytes are reported as zero")
 
 
 PROMISES = (
-    Promise("What is stored is listed, and read byte for byte.", _stored_and_read),
-    Promise("Nobody sees an archive before it is published, and one that is given up leaves nothing.",
+    Promise("A stored archive is listed, and read byte for byte.", _stored_and_read),
+    Promise("An archive is invisible until it is published, and an abandoned one leaves nothing behind.",
             _invisible_before_publishing),
-    Promise("Nothing is overwritten.", _never_overwritten),
-    Promise("Of several that are on their way under one name exactly one is stored.", _one_of_several_wins),
-    Promise("A part of an archive is given as it was asked for.", _ranges),
-    Promise("What is not there is told not to be there.", _absent_is_told),
+    Promise("A stored archive is never overwritten.", _never_overwritten),
+    Promise("Of several archives published under one name, exactly one is stored.", _one_of_several_wins),
+    Promise("A range of an archive is read exactly.", _ranges),
+    Promise("A missing archive is reported as not found.", _absent_is_told),
     Promise("Every name that an archive may have is kept, and listed in order.", _names_in_order),
-    Promise("A side-car gives way only to who knows what it says.", _sidecars_given_way),
-    Promise("A snapshot file of tar is kept with its archive, and goes with it.", _snapshot_files),
+    Promise("A side-car is replaced only by a caller that knows its present content.", _sidecars_given_way),
+    Promise("A snapshot file of tar is kept with its archive, and removed with it.", _snapshot_files),
     Promise("A damaged archive is replaced by a whole one.", _repaired),
-    Promise("What is removed is gone, and its name is free.", _removed),
-    Promise("An upload that broke off goes on from the bytes that have come.", _uploads_go_on),
-    Promise("What is stored is there when the store is opened again.", _kept, _there_again),
-    Promise("It is told how much room there is.", _room_is_told),
+    Promise("A removed archive is gone, and its name is free.", _removed),
+    Promise("An interrupted upload continues from its durable bytes.", _uploads_go_on),
+    Promise("A stored archive survives closing and opening the store.", _kept, _there_again),
+    Promise("The store reports used and free bytes.", _room_is_told),
 )  # fmt: skip
 
 
@@ -254,7 +253,7 @@ def _read(reading: ArchiveReader) -> bytes:
 
 
 def _content(size: int) -> bytes:
-    """*size* bytes of which no two parts are alike."""
+    """*size* bytes in which no two parts are alike."""
     return hashlib.shake_128(b"validate-store").digest(size)
 
 

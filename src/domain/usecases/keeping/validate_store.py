@@ -1,8 +1,8 @@
 """
-Try on a store what an archive store has to promise, before archives are entrusted to it.
+Checking that a store keeps the promises of an archive store, before it gets real archives.
 
-A store that breaks a promise is what this is looking for: whatever it raises becomes the verdict on that promise, and
-the others are tried all the same.
+A store may break a promise in any way: any error that it raises becomes the verdict on that promise, and the others are
+still checked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .store_promises import PROMISES, Promise, PromiseBroken
 
 @frozen
 class Verdict:
-    """What came of trying a promise: *broken* says how it was broken, None where it is kept."""
+    """The verdict on a promise: *broken* says how the store broke it, or is None."""
 
     sentence: str
     broken: str | None
@@ -27,10 +27,10 @@ class Verdict:
 @frozen
 class ValidateStore:
     """
-    Tries each promise on the store that *open* opens, which is empty and nobody else's; verdicts come one by one.
+    Checks each promise on the store that *open* opens, which must be empty and unused; verdicts come one by one.
 
-    *open* is called again for what has to be there after a close. What was stored is removed between two promises.
-    Whatever *open* raises comes through: a store that cannot be opened promises nothing.
+    *open* is called again for data that must survive a close. The store is emptied between two promises. Errors of
+    *open* pass through: a store that cannot be opened cannot be checked.
     """
 
     open: Callable[[], AbstractContextManager[ArchiveStore]]
@@ -50,12 +50,12 @@ class ValidateStore:
 
 
 def _tried(trial: Callable[[ArchiveStore], None], store: ArchiveStore) -> str | None:
-    """How *store* failed the *trial*; None where it did not."""
+    """How *store* failed the *trial*, or None."""
     try:
         trial(store)
     except PromiseBroken as broken:
         return str(broken)
-    except Exception as error:  # whatever a faulty store raises is its verdict
+    except Exception as error:  # any error of a faulty store is its verdict
         return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return None
 
@@ -64,4 +64,4 @@ def _emptied(store: ArchiveStore) -> None:
     for id in [*store.ids()]:
         store.remove(id)
     if [*store.ids()]:
-        raise PromiseBroken("what was removed is still there")
+        raise PromiseBroken("a removed archive still exists")

@@ -184,8 +184,8 @@ class ShowUpload:
     """
     The state of an upload.
 
-    A request that is sending for it and has gone silent is made to let go first, so that the answer is as far as
-    anybody can go on from; one at work is not disturbed.
+    A silent request that still holds the upload is made to leave first, so that the client can continue from the
+    reported offset; a working one is not disturbed.
     """
 
     under_way: UploadsUnderWay
@@ -194,8 +194,8 @@ class ShowUpload:
         """
         Raises:
             UploadNotFound, UploadGone: no upload has that id, or it is over.
-            StagedBytesMissing: it is over from now on, since its bytes are lost.
-            CatalogBusy, BackendUnavailable, ...: whether it is stored cannot be told now, nor where it stands.
+            StagedBytesMissing: its bytes are lost, and the upload is over.
+            CatalogBusy, BackendUnavailable, ...: its state, or whether it is stored, cannot be read now.
         """
         try:
             with self.under_way.locks.hold(id, self.under_way.patience):

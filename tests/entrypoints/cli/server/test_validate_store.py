@@ -64,10 +64,10 @@ def test_a_broken_promise_is_told_in_words(capsys: pytest.CaptureFixture[str]) -
     lines = capsys.readouterr().out.splitlines()
     assert code == 1
     assert lines[:2] == [
-        "failed  What is stored is listed, and read byte for byte.",
+        "failed  A stored archive is listed, and read byte for byte.",
         "        OSError: [Errno 5] Input/output error",
     ]
-    assert "ok      A side-car gives way only to who knows what it says." in lines
+    assert "ok      A side-car is replaced only by a caller that knows its present content." in lines
     assert lines[-1] == "file:///srv: 4 of 14 promises kept"
 
 
