@@ -44,6 +44,10 @@ class LoggedNotices:
     def damaged(self, id: ArchiveId, what: str) -> None:
         self._log.error("damaged", archive=id, found=what)
 
+    def misrecorded(self, id: ArchiveId, what: str) -> None:
+        found = f"the {what} on record is wrong, the bytes are right; run tarkeep rebuild --check to correct it"
+        self._log.error("damaged", archive=id, found=found)
+
     def whole(self, id: ArchiveId) -> None:
         self._log.warning("whole again", archive=id)
 

@@ -74,8 +74,12 @@ def starting(path: Path | str, setting: str = "data") -> Iterator[None]:
 
 def _reason(error: TarkeepError, path: Path | str) -> str:
     match error:
-        case DataDirectoryInUse() | DataDirectoryUnsafe():
+        case DataDirectoryInUse():
+            return f"{error}; stop it first, or give this one another directory"
+        case DataDirectoryUnsafe():
             return str(error)
+        case CatalogBusy():
+            return f"{error}; try again"
         case BackendUnavailable(what="token file"):
             return f"{error}; {_TOKENS_ADVICE}"
     cause = error.__cause__

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from attrs import define, field
 
-from tarkeep.domain.client.retrying import Retrying, is_transient
+from tarkeep.domain.client.retrying import Retrying
 from tarkeep.domain.errors.client import Refused, ServerUnreachable
 from tarkeep.domain.tarkeep_error import TarkeepError
+from tests.support.errors import every_error, sample
 
 NOBODY = ServerUnreachable("http://backup", "Connection refused", is_unreachable=True)
 CUT = ServerUnreachable("http://backup", "the line broke")
@@ -57,7 +58,23 @@ def test_others_are_tried_as_often_as_is_said(error: TarkeepError, unreached_sec
     assert line.tries == 9
 
 
-def test_an_upload_that_another_has_taken_over_may_go_on() -> None:
-    """The server answers 400 in that case, which is otherwise final."""
-    assert is_transient(Refused(400, "upload-interrupted", "the upload broke off after 5 bytes"))
-    assert not is_transient(Refused(400, "invalid-name", "no"))
+def test_a_refusal_is_tried_again_where_it_says_that_it_may_pass() -> None:
+    """And not before the server wants it."""
+    passing, final = Line([Refused("overloaded", "wait", True, 30.0)]), Line([Refused("invalid-name", "no")])
+    for line in (passing, final):
+        with pytest.raises(Refused):
+            line.retrying(None)(line.ask)
+
+    assert (passing.tries, final.tries) == (9, 1)
+    assert passing.pauses[:5] == [30.0, 30.0, 30.0, 30.0, 32.0]
+
+
+@pytest.mark.parametrize("kind", every_error(), ids=lambda kind: kind.__name__)
+def test_what_is_transient_is_tried_again_and_nothing_else(kind: type[TarkeepError]) -> None:
+    """The decision is the error's own; no list of classes stands beside it."""
+    error = sample(kind)
+    line = Line([error])
+    with pytest.raises(kind):
+        line.retrying(None)(line.ask)
+
+    assert line.tries == (9 if error.is_transient else 1)

@@ -33,8 +33,8 @@ def test_what_comes_to_the_same_needs_no_full(before: Selection, now: Selection)
         (
             selection("*.iso"),
             selection(),
-            f"what is excluded has changed since {LAST} (no longer *.iso): this is a FULL, so that what --exclude left "
-            "out is backed up",
+            f"what is excluded has changed since {LAST} (no longer *.iso): this is a FULL, so that what was excluded "
+            "is backed up",
             "a file that changed while it was excluded is missing from it, or is old",
         ),
         (
@@ -47,7 +47,7 @@ def test_what_comes_to_the_same_needs_no_full(before: Selection, now: Selection)
         (
             selection("a"),
             selection("b"),
-            f"what is excluded has changed since {LAST} (no longer a, now b): this is a FULL, so that what --exclude",
+            f"what is excluded has changed since {LAST} (no longer a, now b): this is a FULL, so that what was",
             "a file that changed while it was excluded",
         ),
         (
@@ -59,25 +59,25 @@ def test_what_comes_to_the_same_needs_no_full(before: Selection, now: Selection)
         (
             selection(options=(ONE_FILE_SYSTEM,)),
             selection(),
-            f"--one-file-system is no longer given, as it was for {LAST}: this is a FULL",
+            f"the dump goes into other file systems, too, now, and did not for {LAST}: this is a FULL",
             "may be missing",
         ),
         (
             selection(),
             selection(options=(ONE_FILE_SYSTEM,)),
-            f"--one-file-system is given now, and was not for {LAST}: this is a FULL",
+            f"the dump stays in the file system of its directory now, and did not for {LAST}: this is a FULL",
             "may be missing",
         ),
         (
             selection(),
             selection(options=(XATTRS,)),
-            f"--xattrs is given now, and was not for {LAST}: this is a FULL, so that all files have theirs",
+            f"extended attributes are kept now, and were not for {LAST}: this is a FULL, so that all files have theirs",
             "files that have not changed lack theirs",
         ),
         (
             selection(options=(XATTRS,)),
             selection(options=(XATTRS, ACLS)),
-            f"--acls is given now, and was not for {LAST}: this is a FULL",
+            f"access control lists are kept now, and were not for {LAST}: this is a FULL",
             "lack theirs",
         ),
         (
@@ -97,4 +97,4 @@ def test_what_is_otherwise_is_told_with_what_follows(
     assert change is not None
     assert change.why_full(LAST).startswith(full)
     assert otherwise in change.why_not_whole(LAST)
-    assert change.why_not_whole(LAST).endswith("; --type full puts it right")
+    assert change.why_not_whole(LAST).endswith("; a FULL puts it right")

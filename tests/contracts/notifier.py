@@ -48,6 +48,14 @@ class NotifierContract:
         assert str(ONE) in fourth
         assert "bytes of it are wrong" in fourth
 
+    def test_a_wrong_record_is_told_with_its_archive(self, door: NotifierDoor) -> None:
+        """And with which of its digests it is."""
+        door.notifier.misrecorded(OTHER, "MD5")
+        [told] = door.told()
+
+        assert str(OTHER) in told
+        assert "the MD5 on record is wrong" in told
+
     @INHERITED
     @given(st.text(st.characters()))
     def test_nothing_that_is_told_is_too_odd(self, door: NotifierDoor, what: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 from attrs import field, frozen
 
 from tarkeep.entrypoints.logs import Log, LoggedNotices, line_format
-from tests.contracts.notifier import NotifierContract, NotifierDoor
+from tests.contracts.notifier import OTHER, NotifierContract, NotifierDoor
 from tests.support.assembled import Notices
 
 
@@ -59,6 +59,12 @@ class TestLoggedNotices(NotifierContract):
         door = _LogDoor(request.param)
         yield door
         door.close()
+
+    def test_a_wrong_record_is_told_with_the_command_that_mends_it(self, door: NotifierDoor) -> None:
+        """Which only this side knows."""
+        door.notifier.misrecorded(OTHER, "SHA-256")
+
+        assert "; run tarkeep rebuild --check to correct it" in door.told()[0]
 
 
 class TestNotices(NotifierContract):

@@ -91,6 +91,9 @@ class Notices:
     def damaged(self, id: ArchiveId, what: str) -> None:
         self.told.append((str(id), what))
 
+    def misrecorded(self, id: ArchiveId, what: str) -> None:
+        self.told.append((str(id), f"the {what} on record is wrong"))
+
     def whole(self, id: ArchiveId) -> None:
         self.told.append((str(id), "whole"))
 

@@ -36,8 +36,15 @@ from tarkeep.domain.client.ports.chains import (
 )
 from tarkeep.domain.client.ports.remote import NO_LINEAGE, Download, ServerFacts, UploadProgress
 from tarkeep.domain.errors.archives import ArchiveNotFound
-from tarkeep.domain.errors.client import NotRestorable, ParentMoved, Refused, RemoteNotFound, ServerUnreachable
-from tarkeep.domain.errors.uploads import OffsetMismatch, UploadGone
+from tarkeep.domain.errors.client import (
+    NotRestorable,
+    ParentMoved,
+    Refused,
+    RemoteNotFound,
+    ServerUnreachable,
+    UploadMoved,
+)
+from tarkeep.domain.errors.uploads import UploadGone
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
 from tests.support.archives import digests_of
@@ -169,7 +176,7 @@ class MemoryServer:
     ) -> UploadProgress:
         it = self._upload(upload)
         if offset_bytes != len(it.content):
-            raise OffsetMismatch(upload, len(it.content), offset_bytes)
+            raise UploadMoved(upload, len(it.content))
         for block in blocks:
             if self.lost_from is not None and len(it.content) >= self.lost_from:
                 raise ServerUnreachable("memory", "the line is dead")
@@ -228,12 +235,12 @@ class MemoryServer:
         try:
             gzip.decompress(content)
         except (OSError, EOFError) as error:
-            raise Refused(422, "not-an-archive", str(error)) from error
+            raise Refused("not-an-archive", str(error)) from error
         if declared.sha256 not in (None, digests.sha256):
-            raise Refused(422, "digest-mismatch", "other bytes came than were declared")
+            raise Refused("digest-mismatch", "other bytes came than were declared")
         if id in self.kept:
             if self.kept[id].archive.digests != digests:
-                raise Refused(409, "conflict", f"other bytes are stored as {id}")
+                raise Refused("conflict", f"other bytes are stored as {id}")
             return self.kept[id].archive
         # its clock agrees with those of its senders
         self.now = max(self.now, taken_at or self.now) + timedelta(minutes=1)
@@ -301,7 +308,7 @@ class MemoryServer:
     def snapshot(self, id: ArchiveId) -> bytes:
         if id in self.damaged_snapshots:
             self.snapshots.pop(id, None)
-            raise RemoteNotFound(404, "not-found", f"the snapshot file kept with {id} is damaged or lost")
+            raise RemoteNotFound("not-found", f"the snapshot file kept with {id} is damaged or lost")
         if id not in self.snapshots:
             raise _not_found("snapshot file")
         return self.snapshots[id] + (b"!" if id in self.false_snapshots else b"")
@@ -411,7 +418,7 @@ def _bucket(here: InventoryEntry | None, there: BackupArchive | None) -> Bucket:
 
 
 def _not_found(what: str) -> RemoteNotFound:
-    return RemoteNotFound(404, "not-found", f"no such {what}")
+    return RemoteNotFound("not-found", f"no such {what}")
 
 
 @frozen

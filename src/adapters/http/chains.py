@@ -23,11 +23,12 @@ from ...domain.client.ports.chains import (
     Warn,
 )
 from ...domain.client.ports.remote import Download
-from ...domain.errors.client import Refused, RemoteNotFound
+from ...domain.errors.client import RemoteNotFound
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.text.lack_counts import Counts
 from ...domain.text.paths import path_bytes, path_text
 from .connection import HttpConnection
+from .refusal import HttpRefusal
 from .remote import archive_path
 from .told import NotUnderstood, Pages, Told
 
@@ -205,9 +206,9 @@ def _not_there() -> Iterator[None]:
     """Turn a server's answer that it has no such thing into an error of its own."""
     try:
         yield
-    except Refused as error:
+    except HttpRefusal as error:
         if (error.status, error.code) == (404, "not-found"):
-            raise RemoteNotFound(error.status, error.code, error.detail) from error
+            raise RemoteNotFound(error.code, error.detail) from error
         raise
 
 

@@ -23,17 +23,18 @@ from ...domain.errors.client import (
     CertificateNotTrusted,
     NotRestorable,
     ParentMoved,
-    Refused,
     ServerUnreachable,
     Unauthorized,
+    UploadMoved,
 )
 from ...domain.errors.settings import InvalidSetting
-from ...domain.errors.uploads import OffsetMismatch, UploadGone, UploadNotFound
+from ...domain.errors.uploads import UploadGone, UploadNotFound
 from ...domain.identity.invalid import InvalidDigest, InvalidName
 from ...domain.tarkeep_error import TarkeepError
 from ...domain.text.lack_counts import Counts
 from .answers import cause_of, point_text, reason_of
 from .proxy_page import said_by_proxy
+from .refusal import PASSING, HttpRefusal
 from .spoken_scheme import says_https, wrong_scheme
 from .told import NotUnderstood, Told, label
 
@@ -130,13 +131,14 @@ class HttpConnection:
         except (KeyError, ValueError, ArithmeticError, InvalidName, InvalidDigest) as error:
             raise self._odd(answer, "holds an impossible value") from error
 
-    def _odd(self, answer: Told | urllib3.BaseHTTPResponse, why: str) -> Refused:
+    def _odd(self, answer: Told | urllib3.BaseHTTPResponse, why: str) -> HttpRefusal:
         place = urlsplit(answer.url or "").path
         detail = f"the answer to {place} is not what it should be: it {why}; is {self.shown_url} a Tarkeep server?"
-        return Refused(200, "", detail)
+        return HttpRefusal("", detail, status=200)
 
-    def _not_understood(self, status: int) -> Refused:
-        return Refused(status, "", f"unexpected answer {status}; is {self.shown_url} a Tarkeep server?")
+    def _not_understood(self, status: int) -> HttpRefusal:
+        detail = f"unexpected answer {status}; is {self.shown_url} a Tarkeep server?"
+        return HttpRefusal("", detail, status in PASSING, status=status)
 
     def request(
         self,
@@ -219,7 +221,7 @@ class HttpConnection:
             case (410, "gone"):
                 return UploadGone(target.rpartition("/")[2], detail)
             case (409, "offset-mismatch"):
-                return OffsetMismatch(target.rpartition("/")[2], told.count("upload_offset"), -1)
+                return UploadMoved(target.rpartition("/")[2], told.count("upload_offset"))
             case (409, "parent-mismatch"):
                 return ParentMoved(detail, label(told.object("expected")) if told.has("expected") else None)
             case (409, "not-restorable"):
@@ -233,7 +235,9 @@ class HttpConnection:
                     else None,
                 )
         is_number = after.isascii() and after.isdigit() and len(after) < WAIT_DIGITS
-        return Refused(answer.status, code, detail, float(after) if is_number else None)
+        pause = float(after) if is_number else None
+        is_transient = pause is not None or answer.status in PASSING
+        return HttpRefusal(code, detail, is_transient, pause, status=answer.status)
 
     def stream(self, target: str) -> HttpDownload:
         """The content of *target*, from its beginning, in blocks."""

@@ -16,11 +16,11 @@ from ...domain.archives.inventory import InventoryEntry, SyncReport
 from ...domain.archives.totals import Totals
 from ...domain.client.ports.remote import NO_LINEAGE, ServerFacts, UploadProgress
 from ...domain.errors.archives import ArchiveNotFound
-from ...domain.errors.client import Refused
 from ...domain.identity.archive_id import ArchiveId, BackupType
 from ...domain.identity.digests import DeclaredDigests
 from .answers import by_type, noted, read_archive, read_report
 from .connection import HttpConnection, HttpDownload
+from .refusal import HttpRefusal
 from .told import Pages, Told, whole_number
 
 _TUS = {"Tus-Resumable": "1.0.0"}
@@ -108,7 +108,7 @@ class HttpRemote:
     def facts(self, profile: str) -> ServerFacts | None:
         try:
             told = self.connection.asked("GET", f"/api/v1?{urlencode({'profile': profile})}")
-        except Refused as error:
+        except HttpRefusal as error:
             if error.status == 404:
                 return None
             raise
@@ -187,7 +187,7 @@ class HttpRemote:
             headers["Range"] = f"bytes={start}-"
         try:
             answer = self.connection.request("GET", archive_path(archive.id), headers, preload=False)
-        except Refused as error:
+        except HttpRefusal as error:
             if error.status in (404, 412):
                 raise ArchiveNotFound(str(archive.id)) from error
             raise

@@ -170,7 +170,7 @@ class Admission(Enum):
     """The verdict on a client that presents a token, or none; the value is the sentence for the client."""
 
     ADMITTED = "let in"
-    MISSING = "this server wants a token: Authorization: Bearer tk_..., or the token as password (curl -u :tk_...)"
+    MISSING = "this server wants a token"
     MALFORMED = "this token is malformed: it was mistyped or cut off"
     UNKNOWN = "this token is not valid"  # no token has this id, or its secret is another
     REVOKED = "this token is revoked"
@@ -223,22 +223,3 @@ def is_within(address: str, networks: Iterable[Network]) -> bool:
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
     return any(parsed in network for network in networks)
-
-
-def why_not_listen(*, is_loopback: bool, is_open: bool, has_tls: bool, behind_proxy: bool) -> str | None:
-    """Why a server must not listen on an address, with what to do about it; None if it may."""
-    if is_loopback:
-        return None
-    if is_open:
-        return (
-            "listening beyond this machine requires a token, and none exists: either make one "
-            "(tarkeep token create) and give --tls-certificate and --tls-key, or --behind-proxy where a proxy does "
-            "TLS; or listen on a loopback address (--host 127.0.0.1)"
-        )
-    if not has_tls and not behind_proxy:
-        return (
-            "tokens would cross the network in the clear: either give --tls-certificate and --tls-key (tarkeep tls "
-            "self-signed makes them), or --behind-proxy where a proxy does TLS; or listen on a loopback address "
-            "(--host 127.0.0.1)"
-        )
-    return None

@@ -304,7 +304,7 @@ def doubts_about_bytes(archive: BackupArchive) -> Iterator[Doubt]:
     if after_end.is_tar:
         reason = (
             f"another archive follows the end of this one, {size}, which tar does not read, so nothing of it is "
-            "restored: send it by itself; tar -xzif extracts both"
+            "restored: send it by itself; tar extracts both when told to ignore zeros"
         )
     else:
         reason = f"behind its end follow {size} that are neither padding nor a tar; tar does not read them"

@@ -8,7 +8,6 @@ from typing import TypeVar
 from attrs import frozen
 
 from ..errors.client import Refused, ServerUnreachable
-from ..errors.uploads import OffsetMismatch
 from ..tarkeep_error import TarkeepError
 
 Result = TypeVar("Result")
@@ -57,7 +56,7 @@ class Retrying:
                 return attempt()
             except TarkeepError as error:
                 failures = 1 if has_moved() else failures + 1
-                if failures > self.retries or not is_transient(error):
+                if failures > self.retries or not error.is_transient:
                     raise
                 pause = self._pause(failures, error)
                 if self.unreached_seconds is not None and isinstance(error, ServerUnreachable) and error.is_unreachable:
@@ -70,17 +69,5 @@ class Retrying:
 
     def _pause(self, failures: int, error: TarkeepError) -> float:
         drawn = self.fraction() * min(self.longest_seconds, self.base_seconds * 2.0**failures)
-        asked = error.retry_after_seconds if isinstance(error, Refused) else None
+        asked = error.pause_seconds if isinstance(error, Refused) else None
         return max(drawn, asked or 0.0)
-
-
-def is_transient(error: TarkeepError) -> bool:
-    """Whether the same request may succeed a little later."""
-    if isinstance(error, Refused):
-        # the server tells a sender that its upload broke off when another took its place: both may succeed
-        return (
-            error.retry_after_seconds is not None
-            or error.status in (408, 502, 503, 504)
-            or error.code == "upload-interrupted"
-        )
-    return isinstance(error, ServerUnreachable | OffsetMismatch)

@@ -18,6 +18,7 @@ from ..text.paths import printable
 _SHOWN = 3
 
 ONE_FILE_SYSTEM, XATTRS, ACLS = "one-file-system", "xattrs", "acls"
+_KEPT = {XATTRS: "extended attributes", ACLS: "access control lists"}
 
 
 @frozen
@@ -47,11 +48,12 @@ class Selection:
             what = f"what is excluded has changed since {{since}} ({', '.join(told)})"
             return SelectionChange(what, _LEFT_OUT if no_more else _STAYS)
         if ONE_FILE_SYSTEM in self.options ^ before.options:
-            how = "given now, and was not" if ONE_FILE_SYSTEM in self.options else "no longer given, as it was"
-            return SelectionChange(f"--one-file-system is {how} for {{since}}", _OTHERS)
-        for option in (XATTRS, ACLS):  # what was kept and is so no longer does no harm
+            stays = ONE_FILE_SYSTEM in self.options
+            how = "stays in the file system of its directory" if stays else "goes into other file systems, too,"
+            return SelectionChange(f"the dump {how} now, and did not for {{since}}", _OTHERS)
+        for option, kept in _KEPT.items():  # what was kept and is so no longer does no harm
             if option in self.options - before.options:
-                return SelectionChange(f"--{option} is given now, and was not for {{since}}", _ATTRIBUTES)
+                return SelectionChange(f"{kept} are kept now, and were not for {{since}}", _ATTRIBUTES)
         return None if before.is_whole else SelectionChange("{since} is not whole itself", _OTHERS)
 
 
@@ -76,14 +78,14 @@ class SelectionChange:
 
     def why_not_whole(self, since: str) -> str:
         """What is wrong with a dump on top of *since*."""
-        return f"{self._what(since)}: {self.consequence.otherwise}; --type full puts it right"
+        return f"{self._what(since)}: {self.consequence.otherwise}; a FULL puts it right"
 
     def _what(self, since: str) -> str:
         return self.what.replace("{since}", since)
 
 
 _LEFT_OUT = Consequence(
-    "so that what --exclude left out is backed up",
+    "so that what was excluded is backed up",
     "a file that changed while it was excluded is missing from it, or is old",
 )
 _STAYS = Consequence(

@@ -9,9 +9,10 @@ from ..tarkeep_error import TarkeepError
 
 @define
 class NotAuthenticated(TarkeepError):
-    """Somebody has no token, or none that is valid here and now."""
+    """Somebody has no token, or none that is valid here and now; without *has_token* none was shown."""
 
     why: str
+    has_token: bool = True
 
     def __str__(self) -> str:
         return self.why
@@ -34,4 +35,4 @@ class TokenNotFound(TarkeepError):
     id: str
 
     def __str__(self) -> str:
-        return f"no token {self.id[:80]!a}; tarkeep token list shows them"
+        return f"no token {self.id[:80]!a}"

@@ -33,11 +33,10 @@ class NameConflict(TarkeepError):
 
     def __str__(self) -> str:
         if self.existing_sha256 is None:
-            return f"the store holds a {self.id} that the catalog does not know; run tarkeep rebuild on the server"
+            return f"the store holds a {self.id} that the catalog does not know"
         return (
             f"{self.id} is already stored with other bytes (sha256 {self.existing_sha256}) and archives are never "
-            "overwritten; send it under a new name, for example with the date in it, or set "
-            'same_name = "keep-both" on the server to have the receive time put into the name'
+            "overwritten"
         )
 
 
@@ -46,10 +45,11 @@ class ReceiveInProgress(TarkeepError):
     """Another upload of this very name is being received and did not end in time."""
 
     id: ArchiveId
-    retry_after_seconds: int = 5
+
+    is_transient = True
 
     def __str__(self) -> str:
-        return f"{self.id} is being received by another upload; try again in {self.retry_after_seconds} s"
+        return f"{self.id} is being received by another upload"
 
 
 @define
@@ -94,10 +94,7 @@ class AmbiguousName(TarkeepError):
     profiles: tuple[str, ...]
 
     def __str__(self) -> str:
-        return (
-            f"{self.type.value}/{self.name} is stored for the profiles {', '.join(self.profiles)}; "
-            "choose one with ?profile="
-        )
+        return f"{self.type.value}/{self.name} is stored for the profiles {', '.join(self.profiles)}"
 
 
 @define

@@ -54,6 +54,8 @@ class QuotaExceeded(TarkeepError):
 class ReadOnly(TarkeepError):
     """The store or catalog can be read but not written."""
 
+    is_transient = True
+
     def __str__(self) -> str:
         return "the server's storage is read-only at the moment"
 
@@ -61,8 +63,10 @@ class ReadOnly(TarkeepError):
 class CatalogBusy(TarkeepError):
     """The catalog did not become free in time."""
 
+    is_transient = True
+
     def __str__(self) -> str:
-        return "the catalog is busy; try again"
+        return "the catalog is busy"
 
 
 @define
@@ -71,6 +75,8 @@ class BackendUnavailable(TarkeepError):
 
     what: str
     reason: str = ""
+
+    is_transient = True
 
     def __str__(self) -> str:
         return f"the {self.what} is not available" + (f": {self.reason}" if self.reason else "")

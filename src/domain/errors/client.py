@@ -21,6 +21,8 @@ class ServerUnreachable(TarkeepError):
     reason: str
     is_unreachable: bool = False
 
+    is_transient = True
+
     def __str__(self) -> str:
         return f"no answer from {self.server}: {self.reason}"
 
@@ -33,10 +35,7 @@ class CertificateNotTrusted(TarkeepError):
     reason: str
 
     def __str__(self) -> str:
-        return (
-            f"the certificate of {self.server} is not trusted: {self.reason}; "
-            "--cacert names a file with the authority that signed it, --fingerprint the certificate itself"
-        )
+        return f"the certificate of {self.server} is not trusted: {self.reason}"
 
 
 @define
@@ -52,15 +51,32 @@ class Unauthorized(TarkeepError):
 
 @define
 class Refused(TarkeepError):
-    """The server's refusal, in its own words. *retry_after_seconds* where trying again may help."""
+    """
+    The server's refusal, in its own words; *code* is the word by which it tells its refusals apart, or empty.
 
-    status: int
+    *pause_seconds* is how long it asks to wait before the next try, where it asks for that.
+    """
+
     code: str
     detail: str
-    retry_after_seconds: float | None = None
+    is_transient: bool = False
+    pause_seconds: float | None = None
 
     def __str__(self) -> str:
         return self.detail
+
+
+@define
+class UploadMoved(TarkeepError):
+    """An unfinished upload holds another number of bytes at the server than it was taken to; the next try asks."""
+
+    upload: str
+    offset_bytes: int
+
+    is_transient = True
+
+    def __str__(self) -> str:
+        return f"upload {self.upload} stands at byte {self.offset_bytes} there"
 
 
 @define
@@ -70,7 +86,7 @@ class RemoteConflict(TarkeepError):
     name: str
 
     def __str__(self) -> str:
-        return f"other bytes are stored under this name ({self.name}) and stay; rename the file and push it again"
+        return f"other bytes are stored under this name ({self.name}) and stay"
 
 
 @define
@@ -80,7 +96,7 @@ class LocalFileChanged(TarkeepError):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.name} changed while it was read; run this again when whatever writes it is done"
+        return f"{self.name} changed while it was read"
 
 
 @define
@@ -90,7 +106,7 @@ class NothingToSend(TarkeepError):
     folder: str
 
     def __str__(self) -> str:
-        return f"no .tar.gz in FULL, INC or DIFF below {self.folder}; name files, or set BACKUP_DIR"
+        return f"no .tar.gz in FULL, INC or DIFF below {self.folder}"
 
 
 @define
@@ -104,7 +120,7 @@ class PulledBytesDiffer(TarkeepError):
     def __str__(self) -> str:
         return (
             f"{self.name} arrived with SHA-256 {self.actual}, the server says {self.expected}; nothing was kept, and "
-            "the server was asked to read it again: pull it again, or see what tarkeep list says of it"
+            "the server was asked to read it again"
         )
 
 
@@ -115,7 +131,7 @@ class LocalConflict(TarkeepError):
     path: str
 
     def __str__(self) -> str:
-        return f"{self.path} has other bytes than the server; move it away, or replace it with --force"
+        return f"{self.path} has other bytes than the server"
 
 
 @define
@@ -131,7 +147,7 @@ class LocalDiskFull(TarkeepError):
             sizes = ""
         else:
             sizes = f", which has {counted(self.free_bytes or 0, 'byte')} free and needs {self.needed_bytes}"
-        return f"no space left in {self.folder}{sizes}; free some and run the same command again, it goes on from here"
+        return f"no space left in {self.folder}{sizes}"
 
 
 @define
@@ -150,6 +166,8 @@ class PullInProgress(TarkeepError):
     """Another process pulls this archive to the same place."""
 
     path: str
+
+    is_transient = True
 
     def __str__(self) -> str:
         return f"{self.path} is being pulled by another process"
@@ -187,7 +205,7 @@ class ParentMoved(TarkeepError):
     expected: str | None
 
     def __str__(self) -> str:
-        return f"{self.detail}; another backup of this profile was stored meanwhile, run the same command again"
+        return f"{self.detail}; another backup of this profile was stored meanwhile"
 
 
 @define
@@ -198,7 +216,7 @@ class TarUnusable(TarkeepError):
     found: str
 
     def __str__(self) -> str:
-        return f"{self.program} is not GNU tar but {self.found}; install GNU tar, or name it with --tar"
+        return f"{self.program} is not GNU tar but {self.found}"
 
 
 @define
@@ -226,7 +244,7 @@ class DumpTooLarge(TarkeepError):
         what = "before compression " if self.setting == "max_unpacked_bytes" else ""
         return (
             f"this dump goes on after byte {self.limit_bytes}, which {what}is the last that the server takes of one "
-            f"archive; raise {self.setting} there, or leave something out with --exclude; nothing was stored"
+            "archive; nothing was stored"
         )
 
 
@@ -274,10 +292,7 @@ class TargetNotEmpty(TarkeepError):
     path: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.path} is not empty; restore into a new directory, or say --overwrite, which replaces and removes "
-            "what the archives say"
-        )
+        return f"{self.path} is not empty"
 
 
 @define

@@ -59,10 +59,7 @@ class TooLarge(TarkeepError):
     limit_bytes: int
 
     def __str__(self) -> str:
-        return (
-            f"the archive goes on after byte {self.limit_bytes}, which is the last that is taken of one; "
-            "raise max_upload_bytes on the server, or send less"
-        )
+        return f"the archive goes on after byte {self.limit_bytes}, which is the last that is taken of one"
 
 
 @define
@@ -81,6 +78,8 @@ class UploadInterrupted(TarkeepError):
     """The sender went away or broke off before the end of the archive."""
 
     received_bytes: int
+
+    is_transient = True
 
     def __str__(self) -> str:
         return f"the upload broke off after {counted(self.received_bytes, 'byte')}"

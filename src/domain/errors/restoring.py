@@ -44,10 +44,7 @@ class MemberNotFound(TarkeepError):
     path: bytes
 
     def __str__(self) -> str:
-        return (
-            f"{self.id} has no file {path_text(self.path)}, or a sparse one; "
-            "what it holds is listed at .../members, and restore.tar?path= gives sparse files"
-        )
+        return f"{self.id} has no file {path_text(self.path)}, or a sparse one"
 
 
 @define

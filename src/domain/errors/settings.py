@@ -18,8 +18,15 @@ class CatalogLacks(TarkeepError):
     def __str__(self) -> str:
         return (
             f"the store holds {counted(self.count, 'archive')} that the catalog does not know, as after it was lost; "
-            f"more than {self.limit} (setting max_adopted_archives) are not entered at a start: run tarkeep rebuild"
+            f"more than {self.limit} (setting max_adopted_archives) are not entered at a start"
         )
+
+
+class CatalogStaysDamaged(TarkeepError):
+    """The catalog is damaged, also after it was made anew."""
+
+    def __str__(self) -> str:
+        return "the catalog was made anew and is still damaged"
 
 
 @define
@@ -30,7 +37,7 @@ class DataDirectoryInUse(TarkeepError):
 
     def __str__(self) -> str:
         by = f"process {self.owner}" if self.owner else "another process"
-        return f"the data directory is in use by {by}; stop it first, or give this one another directory"
+        return f"the data directory is in use by {by}"
 
 
 @define

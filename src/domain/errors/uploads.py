@@ -34,13 +34,11 @@ class UploadLocked(TarkeepError):
     """Another request is writing to the upload and does not let go."""
 
     upload: str
-    retry_after_seconds: int = 5
+
+    is_transient = True
 
     def __str__(self) -> str:
-        return (
-            f"another request is sending bytes for upload {self.upload}; try again in {self.retry_after_seconds} s, "
-            "when it has ended"
-        )
+        return f"another request is sending bytes for upload {self.upload}"
 
 
 @define
@@ -113,6 +111,8 @@ class TooManyUploads(TarkeepError):
 
     limit: int
     setting: str
+
+    is_transient = True
 
     def __str__(self) -> str:
         uploads = f"{counted(self.limit, 'upload')} {'is' if self.limit == 1 else 'are'}"

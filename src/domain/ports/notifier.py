@@ -13,5 +13,8 @@ class Notifier(Protocol):
     def damaged(self, id: ArchiveId, what: str) -> None:
         """A stored file of *id* is not as it was written. *what* begins with the file in question, in a few words."""
 
+    def misrecorded(self, id: ArchiveId, what: str) -> None:
+        """Of *id* the digest called *what* is wrong on record, its bytes are not; making the catalog anew mends it."""
+
     def whole(self, id: ArchiveId) -> None:
         """*id*, which was taken for damaged, is whole again."""

@@ -30,7 +30,8 @@ from ...domain.tarkeep_error import TarkeepError
 from ..logs import Log
 from ..settings.server import ServerSettings
 from ..wiring.tarkeep import Tarkeep
-from .answers.problems import RETRY_AFTER_SECONDS, Problem, internal_error, problem_of, problem_response
+from .answers.problems import Problem, internal_error, problem_of, problem_response
+from .answers.ways_out import RETRY_AFTER_SECONDS
 from .context import Context
 from .edge import security_headers
 from .edge.access import GuardedRoute

@@ -30,8 +30,9 @@ from ..logs import Log
 from ..settings.server import ServerSettings
 from ..wiring.tarkeep import Tarkeep
 from .answers.download import StreamedResponse, gathered
-from .answers.problems import RETRY_AFTER_SECONDS, Problem
+from .answers.problems import Problem
 from .answers.sync_report import content_of
+from .answers.ways_out import RETRY_AFTER_SECONDS
 from .edge.body import Incoming, MinimumRate, Patience, with_body
 from .edge.guard import PRINCIPAL, WROTE, Written, principal_of
 from .heap import Heap

@@ -17,13 +17,13 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from ...domain.access.tokens import why_not_listen
 from ...domain.errors.settings import InvalidSetting
 from ...domain.usecases.access.tokens import Authenticate
 from ..logs import Log
 from ..settings.server import ServerSettings
 from ..wiring.tarkeep import Tarkeep
 from .app import create_app
+from .edge.listening import why_not_listen
 from .edge.protocol import StrictHttpProtocol
 from .edge.tls import certificate_fingerprint, tls_context
 from .reload import Reloading

@@ -334,7 +334,7 @@ def test_one_tar_is_streamed(asked: Asked) -> None:
                 (f"INC/inc 2.tar.gz of {AT}", "FULL/full_1.tar.gz"),
             ),
         ),
-        (404, {"code": "not-found", "detail": "no such point"}, RemoteNotFound(404, "not-found", "no such point")),
+        (404, {"code": "not-found", "detail": "no such point"}, RemoteNotFound("not-found", "no such point")),
         (200, {"surprise": 1}, None),
     ],
 )

@@ -180,7 +180,8 @@ def test_what_is_no_answer_at_all_is_told(stub: StubServer, chains: HttpChains, 
         with pytest.raises(TarkeepError) as error:
             ask(chains)
         assert isinstance(error.value, Refused)
-        assert error.value.retry_after_seconds is None
+        assert error.value.pause_seconds is None
+        assert error.value.is_transient is (status == 503)
 
 
 @pytest.mark.parametrize(

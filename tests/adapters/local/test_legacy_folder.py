@@ -142,7 +142,7 @@ def test_what_cannot_be_taken_is_refused_with_the_reason_and_the_rest_goes_on(me
 
     report = memory.tarkeep.import_folder(LegacyFolder(folder))
 
-    refused = dict(report.refused)
+    refused = {label: str(reason) for label, reason in report.refused}
     assert set(refused) == {f"FULL/{name}.tar.gz" for name in ("a-wrong-md5", "b-cut", "c$name", "d-sidecar", "e-time")}
     assert "md5" in refused["FULL/a-wrong-md5.tar.gz"]
     assert "gzip data damaged" in refused["FULL/b-cut.tar.gz"]
@@ -200,6 +200,6 @@ def test_what_the_disk_does_not_give_is_refused_and_the_rest_is_imported(tmp_pat
     report = InMemory().tarkeep.import_folder(LegacyFolder(tmp_path))
 
     assert report.imported == ["FULL/a.tar.gz"]
-    refused = dict(report.refused)
+    refused = {label: str(reason) for label, reason in report.refused}
     assert refused["FULL/b.tar.gz"] == f"{folder}/b.tar.gz cannot be used: Input/output error"
     assert refused["FULL/c.tar.gz"] == f"its side-car {folder}/c.tar.json cannot be read: Input/output error"

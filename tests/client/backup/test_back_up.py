@@ -279,7 +279,7 @@ def test_what_was_excluded_and_changed_meanwhile_is_not_old(machine: Machine, tm
 
     assert without.archive.id.type is done.archive.id.type is FULL
     assert machine.planned is not None
-    assert "this is a FULL, so that what --exclude left out is backed up" in machine.planned.reason
+    assert "this is a FULL, so that what was excluded is backed up" in machine.planned.reason
     assert not (machine.restored(without.archive.id, tmp_path / "without") / "disk.iso").exists()
     assert described(machine.restored(done.archive.id, tmp_path / "back")) == described(machine.tree)
 
@@ -530,9 +530,9 @@ def test_a_dump_without_any_readable_file_is_no_backup(
 @pytest.mark.parametrize(
     ("limits", "said"),
     [
-        (Limits(max_upload_bytes=9 * MIB), "goes on after byte 9437184, which is the last .* raise max_upload_bytes"),
+        (Limits(max_upload_bytes=9 * MIB), "goes on after byte 9437184, which is the last .*; nothing was stored"),
         (Limits(max_upload_bytes=MIB), "goes on after byte 1048576"),
-        (Limits(max_unpacked_bytes=10 * MIB), "which before compression is the last .* raise max_unpacked_bytes"),
+        (Limits(max_unpacked_bytes=10 * MIB), "which before compression is the last .*; nothing was stored"),
     ],
 )
 @pytest.mark.parametrize("way", ["straight", "spool"])

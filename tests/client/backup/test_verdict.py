@@ -83,7 +83,7 @@ def test_what_is_left_out_on_purpose_is_told_and_no_fault(source: DumpSource) ->
 
     assert verdict is not None
     assert (verdict.is_good, verdict.fault) == (True, "")
-    assert verdict.doubts == ("a clock is wrong", "it restores as overlay only: see tarkeep points laptop")
+    assert (verdict.doubts, verdict.loss) == (("a clock is wrong",), "it restores as overlay only")
     assert verdict.harmless == ("nothing is",)
     assert left_out_text(verdict) == "not archived, since left out: 1 new name, such as document/x.tmp"
 

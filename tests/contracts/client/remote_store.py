@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from tarkeep.domain.archives.archive import ArchiveState, Lineage
 from tarkeep.domain.archives.inventory import Bucket, InventoryEntry
 from tarkeep.domain.client.ports.remote import RemoteStore
-from tarkeep.domain.errors.client import ParentMoved, Refused
-from tarkeep.domain.errors.uploads import OffsetMismatch, UploadGone, UploadNotFound
+from tarkeep.domain.errors.client import ParentMoved, Refused, UploadMoved
+from tarkeep.domain.errors.uploads import UploadGone, UploadNotFound
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.identity.digests import DeclaredDigests
 from tests.contracts.client.archive_source import INHERITED, LARGE, ArchiveSourceContract, SourceDoor, full
@@ -223,14 +223,14 @@ class RemoteStoreContract(ArchiveSourceContract):
         with pytest.raises(ValueError, match="broke"):
             door.source.append(upload, 0, broken(LARGE[:200_000]), len(LARGE))
         for wrong in (200_001, len(LARGE)):
-            with pytest.raises(OffsetMismatch):
+            with pytest.raises(UploadMoved):
                 door.source.append(upload, wrong, blocks_of(LARGE[wrong:]), len(LARGE) - wrong)
 
         stored = None
         while stored is None:
             at = door.source.upload_progress(upload).offset_bytes
             assert at <= 200_000
-            with suppress(OffsetMismatch):  # the server may still process bytes from before the line broke
+            with suppress(UploadMoved):  # the server may still process bytes from before the line broke
                 stored = door.source.append(upload, at, blocks_of(LARGE[at:]), len(LARGE) - at).stored
         assert door.bytes_of(full(door.profile)) == LARGE
 

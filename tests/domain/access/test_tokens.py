@@ -22,7 +22,6 @@ from tarkeep.domain.access.tokens import (
     token_digest,
     token_id,
     token_text,
-    why_not_listen,
 )
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -137,18 +136,3 @@ def test_a_token_for_nothing_cannot_exist(pattern: str) -> None:
 def test_text_that_is_not_an_address_is_in_no_network() -> None:
     """Such as the name of a client in a test."""
     assert not is_within("testclient", [ip_network("0.0.0.0/0"), ip_network("::/0")])
-
-
-@pytest.mark.parametrize("is_open", [True, False])
-@pytest.mark.parametrize("has_tls", [True, False])
-@pytest.mark.parametrize("behind_proxy", [True, False])
-def test_beyond_loopback_tokens_and_tls_are_needed(is_open: bool, has_tls: bool, behind_proxy: bool) -> None:
-    """Both, or tokens and the setting that a proxy does TLS; a refusal names both solutions."""
-    rest = {"is_open": is_open, "has_tls": has_tls, "behind_proxy": behind_proxy}
-
-    assert why_not_listen(is_loopback=True, **rest) is None
-    reason = why_not_listen(is_loopback=False, **rest)
-    assert (reason is None) is (not is_open and (has_tls or behind_proxy))
-    if reason is not None:
-        for way in ("--tls-certificate", "--behind-proxy", "--host 127.0.0.1"):
-            assert way in reason

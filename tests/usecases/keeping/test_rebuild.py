@@ -20,12 +20,13 @@ from tarkeep.adapters.targz.inspector import TargzInspector
 from tarkeep.domain.archives.archive import ArchiveState, BackupArchive, Lineage
 from tarkeep.domain.archives.sidecar import encode
 from tarkeep.domain.errors.capacity import BackendUnavailable
-from tarkeep.domain.errors.settings import FormatUnknown
+from tarkeep.domain.errors.settings import CatalogStaysDamaged, FormatUnknown
 from tarkeep.domain.identity.archive_id import ArchiveId, BackupType
 from tarkeep.domain.ports.catalog import Catalog
 from tarkeep.domain.tarkeep_error import TarkeepError
 from tarkeep.domain.usecases.keeping.mend_sidecar import MendSidecar
 from tarkeep.domain.usecases.keeping.rebuild import RebuildCatalog
+from tarkeep.entrypoints.cli.terminal.hints import in_full
 from tests.support.archives import NOON, SNAPSHOT, digests_of, make_archive, make_targz
 from tests.support.assembled import InMemory, offer
 from tests.support.clocks import FixedClock
@@ -198,8 +199,8 @@ def test_no_damage_of_the_catalog_is_silent(tmp_path: Path) -> None:
                 assert catalog.is_sound()
                 assert everything(catalog) == asked_for
                 noticed += not report.is_good
-        except (BackendUnavailable, FormatUnknown) as error:
-            refusals.add(str(error))
+        except (BackendUnavailable, CatalogStaysDamaged, FormatUnknown) as error:
+            refusals.add(in_full(error))
             noticed += 1
         for leftover in tmp_path.glob("catalog.sqlite*"):
             leftover.unlink()

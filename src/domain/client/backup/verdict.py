@@ -22,6 +22,7 @@ from ..retrying import Notice, Retrying
 
 _SHOWN = 5
 _NOT_ARCHIVED = "not-archived"
+_EXACT = "exact"
 _ABOUT_TYPE = frozenset({"nothing-unchanged", "unchanged-in-full"})
 """Codes of doubts about the type that an archive was sent as, of which whoever made the dump knows better."""
 
@@ -33,7 +34,8 @@ class DumpVerdict:
 
     *obstacles* are why it does not restore, *forgotten* names that it lacks, some of them, as paths. *left_out* are
     new names, some of *left_out_count*, that it lacks on purpose. *doubts* are what else is odd about it, *harmless*
-    those that are none to whoever made it. *gaps* counts names that nobody could extract.
+    those that are none to whoever made it. *gaps* counts names that nobody could extract. *fidelity* is how faithfully
+    it restores.
     """
 
     obstacles: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ class DumpVerdict:
     doubts: tuple[str, ...] = ()
     harmless: tuple[str, ...] = ()
     gaps: int = 0
+    fidelity: str = _EXACT
 
     @property
     def is_good(self) -> bool:
@@ -62,6 +65,11 @@ class DumpVerdict:
                 f"{names}{f' and {more} more' if more > 0 else ''}"
             )
         return ""
+
+    @property
+    def loss(self) -> str:
+        """That it restores less than faithfully, a sentence without an end; nothing where it does."""
+        return f"it restores as {self.fidelity} only" if self.fidelity != _EXACT else ""
 
     @property
     def gap(self) -> str:
@@ -134,8 +142,6 @@ class AskVerdict:
             if code not in _ABOUT_TYPE and not (code == _NOT_ARCHIVED and is_told)
         ]
         harmless = tuple(detail for code, detail in told.doubts if code in _ABOUT_TYPE)
-        if told.fidelity != "exact":
-            doubts.append(f"it restores as {told.fidelity} only: see tarkeep points {id.profile}")
         return DumpVerdict(
             obstacles,
             forgotten,
@@ -144,6 +150,7 @@ class AskVerdict:
             tuple(doubts),
             harmless,
             told.gaps,
+            told.fidelity,
         )
 
     def _obstacles(self, id: ArchiveId, notice: Notice) -> tuple[str, ...]:

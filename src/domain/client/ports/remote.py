@@ -149,6 +149,6 @@ class RemoteStore(ArchiveSource, Protocol):
         when these bytes complete it.
 
         Raises:
-            OffsetMismatch: the server has another offset; ask `upload_progress`.
+            UploadMoved: the server has another offset; ask `upload_progress`.
             UploadGone, UploadNotFound: as for `upload_progress`.
         """

@@ -24,7 +24,7 @@ class ImportReport:
 
     imported: list[str] = field(factory=list)
     already_there: list[str] = field(factory=list)
-    refused: list[tuple[str, str]] = field(factory=list)
+    refused: list[tuple[str, str | TarkeepError]] = field(factory=list)
 
 
 @frozen
@@ -42,7 +42,7 @@ class ImportFolder:
             try:
                 outcome = self._receive(foreign)
             except TarkeepError as error:
-                report.refused.append((foreign.label, str(error)))
+                report.refused.append((foreign.label, error))
             else:
                 (report.already_there if outcome is ReceiveOutcome.DUPLICATE else report.imported).append(foreign.label)
         return report

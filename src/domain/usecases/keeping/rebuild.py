@@ -17,6 +17,7 @@ from ...archives import sidecar
 from ...archives.archive import ArchiveState, BackupArchive
 from ...errors.archives import AlreadyPublished, ArchiveCorrupt, ArchiveNotFound, InvalidSidecar
 from ...errors.capacity import BackendUnavailable
+from ...errors.settings import CatalogStaysDamaged
 from ...identity.archive_id import ArchiveId, BackupType
 from ...identity.digests import Digests
 from ...ports.catalog import Catalog
@@ -96,7 +97,7 @@ class RebuildCatalog:
             report.wrong_snapshots.clear()
             self._replace(report, leaving_out=True)
         if report.unsound and not self.catalog.is_sound():
-            raise BackendUnavailable("catalog", "it is still damaged; remove its file and run tarkeep rebuild")
+            raise CatalogStaysDamaged
         after = self._counts()
         report.fewer = [(*at, had, after.get(at, 0)) for at, had in before.items() if after.get(at, 0) < had]
         return report

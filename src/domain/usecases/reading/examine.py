@@ -8,8 +8,9 @@ marked archive that turns out to be whole is unmarked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from attrs import evolve, frozen
 
@@ -51,10 +52,13 @@ class ExamineArchive:
             self.found(archive, found)
             return ArchiveState.DAMAGED
         if found.sha256 != archive.digests.sha256:
-            self.found(archive, _difference(found, archive.digests))
+            if found.md5 == archive.digests.md5:  # an equal MD5 is no coincidence
+                self._enter_damage(archive, partial(self.notifier.misrecorded, archive.id, "SHA-256"))
+            else:
+                self.found(archive, f"its bytes are not what was received, they have the SHA-256 {found.sha256}")
             return ArchiveState.DAMAGED
         if found != archive.digests:
-            self.notifier.damaged(archive.id, f"the MD5 on record {_IS_WRONG}")
+            self.notifier.misrecorded(archive.id, "MD5")
         if self.catalog.find(archive.id).state is ArchiveState.DAMAGED:
             self._mark(archive, ArchiveState.STORED)
             self.notifier.whole(archive.id)
@@ -66,10 +70,7 @@ class ExamineArchive:
 
         If it cannot be recorded now, the next reader does it.
         """
-        with suppress(TarkeepError):
-            if not self._is_known(archive):
-                self._mark(archive, ArchiveState.DAMAGED)
-                self.notifier.damaged(archive.id, what)
+        self._enter_damage(archive, partial(self.notifier.damaged, archive.id, what))
         return ArchiveCorrupt(archive.id)
 
     def is_there(self, archive: BackupArchive) -> bool:
@@ -114,6 +115,12 @@ class ExamineArchive:
                 raise BackendUnavailable("store", reason) from error
             raise
 
+    def _enter_damage(self, archive: BackupArchive, tell: Callable[[], None]) -> None:
+        with suppress(TarkeepError):
+            if not self._is_known(archive):
+                self._mark(archive, ArchiveState.DAMAGED)
+                tell()
+
     def _mark(self, archive: BackupArchive, state: ArchiveState) -> None:
         """Record *state* in the catalog, and in the side-car, where it outlives a lost catalog."""
         self.catalog.mark(archive.id, state)
@@ -143,14 +150,5 @@ class ExamineArchive:
             return "it cannot be read to its end"
 
 
-_IS_WRONG = "is wrong, the bytes are right; run tarkeep rebuild --check to correct it"
-
-
 def _other_size(size_bytes: int, archive: BackupArchive) -> str:
     return f"it has {counted(size_bytes, 'byte')} instead of {archive.size_bytes}"
-
-
-def _difference(found: Digests, recorded: Digests) -> str:
-    if found.md5 == recorded.md5:  # an equal MD5 is no coincidence
-        return f"the SHA-256 on record {_IS_WRONG}"
-    return f"its bytes are not what was received, they have the SHA-256 {found.sha256}"

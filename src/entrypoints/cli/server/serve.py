@@ -21,6 +21,7 @@ from ...logs import Log, configure
 from ...settings.files import expanded
 from ...settings.server import ServerSettings, StorageSettings
 from ..terminal.exits import OK, PARTLY
+from ..terminal.hints import in_full
 
 # one settings file serves every command, so those that do not listen take the server's settings without looking
 Unused = Annotated[ServerSettings | None, Parameter(show=False)]
@@ -130,7 +131,7 @@ def import_(
     for label in report.already_there:
         print(printable(f"already there: {label}"))
     for label, reason in report.refused:
-        print(printable(f"refused: {label}: {reason}"))
+        print(printable(f"refused: {label}: {reason if isinstance(reason, str) else in_full(reason)}"))
     print(f"{len(report.imported)} imported, {len(report.already_there)} already there, {len(report.refused)} refused")
     return PARTLY if report.refused else OK
 

@@ -18,6 +18,7 @@ from ....domain.tarkeep_error import TarkeepError
 from ...settings.client import SMALL_AT_ONCE, ClientSettings, memory_file, where_to_set
 from .. import process
 from ..terminal.exits import last_words
+from ..terminal.hints import in_full
 from ..terminal.output import Output
 from .needed_scopes import check_scopes
 from .transfers import concurrently
@@ -128,7 +129,7 @@ def local_digests(
             try:
                 return archive, digest_of(archive, client.files, client.memory, client.hasher, tell)
             except (LocalFileChanged, FolderUnusable) as error:
-                output.error(str(error))
+                output.error(in_full(error))
                 return archive, None
             finally:
                 bars.done(archive.label, archive.size_bytes)

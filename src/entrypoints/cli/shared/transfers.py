@@ -21,7 +21,8 @@ from ....domain.client.retrying import Notice
 from ....domain.tarkeep_error import TarkeepError
 from ...settings.client import AT_ONCE, SMALL_AT_ONCE, SMALL_BYTES, ClientSettings
 from ..terminal.ending import INTERRUPTED
-from ..terminal.exits import FAILED, OK, PARTLY, exit_code, hint
+from ..terminal.exits import FAILED, OK, PARTLY, exit_code
+from ..terminal.hints import hint
 from ..terminal.output import Output
 
 Item = TypeVar("Item")

@@ -1,4 +1,4 @@
-"""Exit codes, which scripts rely on, and what a person can do about each error: one table."""
+"""Exit codes, which scripts rely on, by one table, and the line that a command ends with."""
 
 from __future__ import annotations
 
@@ -6,22 +6,14 @@ import errno
 import os
 from pathlib import Path
 
-from ....domain.client.retrying import is_transient
 from ....domain.errors.access import TokenNotFound
 from ....domain.errors.archives import ArchiveNotFound, ProfileNotFound
-from ....domain.errors.client import (
-    ExtractFailed,
-    NotRestorable,
-    Refused,
-    RemoteNotFound,
-    ServerUnreachable,
-    Unauthorized,
-    UnsafeMembers,
-)
+from ....domain.errors.client import Refused, RemoteNotFound, ServerUnreachable, Unauthorized
 from ....domain.errors.settings import InvalidSetting, UsageError
 from ....domain.identity.invalid import InvalidName, InvalidType
 from ....domain.tarkeep_error import TarkeepError
 from .ending import INTERRUPTED, fault, was_interrupted
+from .hints import in_full
 from .streams import OutputLost
 
 OK, FAILED, USAGE, PARTLY = 0, 1, 2, 3
@@ -29,32 +21,18 @@ NOT_FOUND, UNAUTHORIZED, DIFFERENT, NO_ANSWER = 10, 12, 13, 14
 NOT_READ = 141  # that of a program which a closed pipe has killed
 
 # Looked up along the class's bases.
-_TABLE: dict[type[TarkeepError], tuple[int, str]] = {
-    InvalidSetting: (USAGE, ""),
-    UsageError: (USAGE, ""),
-    InvalidName: (USAGE, ""),
-    InvalidType: (USAGE, ""),
-    ArchiveNotFound: (NOT_FOUND, "tarkeep list shows what is stored"),
-    RemoteNotFound: (NOT_FOUND, ""),
-    ExtractFailed: (FAILED, ""),
-    UnsafeMembers: (FAILED, "restore --merged into a new directory has the server put the tree together"),
-    TokenNotFound: (NOT_FOUND, ""),
-    ProfileNotFound: (NOT_FOUND, "tarkeep stats shows the profiles"),
-    Unauthorized: (UNAUTHORIZED, "put the right token into TARKEEP_TOKEN or the file of --token-file"),
-    ServerUnreachable: (
-        NO_ANSWER,
-        "see that it runs there and --server is right, then run the same command again; --wait waits for it",
-    ),
-    TarkeepError: (FAILED, ""),
-}
-
-
-# Of refusals, by the server's code; its own sentence is for whoever runs it.
-_REFUSED = {
-    "insufficient-storage": "make room on the server, then run the same command again",
-    "quota-exceeded": "make room on the server, then run the same command again",
-    "too-large": "max_upload_bytes on the server is the limit",
-    "too-many-requests": "run the same command again later",
+_TABLE: dict[type[TarkeepError], int] = {
+    InvalidSetting: USAGE,
+    UsageError: USAGE,
+    InvalidName: USAGE,
+    InvalidType: USAGE,
+    ArchiveNotFound: NOT_FOUND,
+    RemoteNotFound: NOT_FOUND,
+    TokenNotFound: NOT_FOUND,
+    ProfileNotFound: NOT_FOUND,
+    Unauthorized: UNAUTHORIZED,
+    ServerUnreachable: NO_ANSWER,
+    TarkeepError: FAILED,
 }
 
 
@@ -76,20 +54,9 @@ _UNCHANGED = "nothing was changed, run the same command again"
 
 def exit_code(error: TarkeepError) -> int:
     """The exit code that *error* ends a command with. What a later run may get over is no answer."""
-    if isinstance(error, Refused) and is_transient(error):
+    if isinstance(error, Refused) and error.is_transient:
         return NO_ANSWER
-    return _row(error)[0]
-
-
-def hint(error: TarkeepError) -> str:
-    """What to do about *error*, where its own sentence does not say; or nothing."""
-    if isinstance(error, Refused):
-        return "run the same command again later" if is_transient(error) else _REFUSED.get(error.code, "")
-    if isinstance(error, NotRestorable) and error.lacks is not None:
-        return f"tarkeep restore --allow-gaps restores it all the same: {error.lacks.words or 'no name lacks'}"
-    if isinstance(error, ExtractFailed | UnsafeMembers) and error.is_merged:
-        return "restore into a new directory"
-    return _row(error)[1]
+    return next(_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE)
 
 
 def last_words(error: BaseException, command: str) -> tuple[int, str]:
@@ -99,8 +66,7 @@ def last_words(error: BaseException, command: str) -> tuple[int, str]:
         return INTERRUPTED, f"interrupted; {left or _INTERRUPTED.get(command, _UNCHANGED)}"
     match error:
         case TarkeepError():
-            advice = hint(error)
-            return exit_code(error), f"{error}{'; ' + advice if advice else ''}"
+            return exit_code(error), in_full(error)
         case OutputLost():
             return without_output(error, goes_on=False)
         case OSError():
@@ -140,7 +106,3 @@ def _is_somewhere() -> bool:
     except OSError:
         return False
     return True
-
-
-def _row(error: TarkeepError) -> tuple[int, str]:
-    return next(_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE)

@@ -55,9 +55,9 @@ from ....domain.identity.archive_id import ArchiveId
 from ....domain.identity.invalid import DigestMismatch, InvalidDigest, InvalidName, InvalidType
 from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.paths import printable
+from .ways_out import RETRY_AFTER_SECONDS, way_out
 
 PROBLEM_JSON = "application/problem+json"
-RETRY_AFTER_SECONDS = 5
 
 
 class Problem(Exception):
@@ -130,27 +130,17 @@ _TABLE: dict[type[TarkeepError], tuple[int, str]] = {
 }
 
 
-_WORTH_ANOTHER_TRY = (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.LOCKED)
-
-
 def problem_of(error: TarkeepError) -> Problem:
     """The answer to a domain error; an error without a row is a fault of the server."""
     row = next((_TABLE[kind] for kind in type(error).__mro__ if kind in _TABLE), None)
     if row is None:
         return internal_error()
     status, code = row
-    retry = status in _WORTH_ANOTHER_TRY or isinstance(error, ReceiveInProgress)
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if retry else {}
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.is_transient else {}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="tarkeep", Basic realm="tarkeep"'
-    return Problem(status, code, f"{error}{_way_out(error)}", extras=_extras(error), headers=headers)
-
-
-def _way_out(error: TarkeepError) -> str:
-    """The alternative that the client can ask for, in terms of these routes."""
-    if isinstance(error, PointNotRestorable) and error.lacks is not None:
-        return f"; with allow_gaps=1 it is given all the same: {error.lacks.words or 'no name lacks'}"
-    return ""
+    way = way_out(error)
+    return Problem(status, code, f"{error}; {way}" if way else str(error), extras=_extras(error), headers=headers)
 
 
 def internal_error() -> Problem:

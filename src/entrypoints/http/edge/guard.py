@@ -158,7 +158,7 @@ class Guard:
             headers = {"Retry-After": str(int(wait) + 1)}
             detail = "too many wrong tokens came from this address; wait a little"
             return Problem(429, "too-many-requests", detail, headers=headers)
-        return NotAuthenticated(decision.verdict.value)
+        return NotAuthenticated(decision.verdict.value, has_token=decision.verdict is not Admission.MISSING)
 
     def _see_through_proxies(self, scope: AsgiScope, headers: Headers) -> None:
         """Take the client's address and scheme from the headers of a trusted proxy, and only from those."""

@@ -84,7 +84,8 @@ def test_other_bytes_here_stay_until_force_is_said(machine: Machine, filled: str
     ran = machine.run("pull", filled)
 
     assert ran.returncode == 3
-    assert f"{mine} has other bytes than the server; move it away, or replace it with --force" in ran.stderr
+    assert f"{mine} has other bytes than the server\n" in ran.stderr
+    assert "what to do: move it away, or replace it with --force\n" in ran.stderr
     assert mine.read_bytes() == b"mine"
     assert machine.run("pull", filled, "--force").returncode == 0
     assert here(machine.backups) == OLD

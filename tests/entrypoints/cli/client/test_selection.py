@@ -36,7 +36,7 @@ def test_what_is_excluded_no_more_is_backed_up_at_once(home: Machine, profile: s
     assert ran.returncode == 0
     assert (
         f", on top of nothing: what is excluded has changed since INC/{kept['name']} (no longer *.iso, *.tmp): this is "
-        "a FULL, so that what --exclude left out is backed up\n" in ran.stdout
+        "a FULL, so that what was excluded is backed up\n" in ran.stdout
     )
     assert home.run("restore", profile, "--into", "back", "--check").returncode == 0
     assert described(home.home / "back" / "document") == described(home.tree)
@@ -70,7 +70,8 @@ def test_a_dump_that_is_told_its_type_says_what_it_lacks_and_ends_with_3(home: M
     [line] = first.stderr.splitlines()
     assert first.returncode == 3
     assert "what is excluded has changed since FULL/" in line
-    assert line.endswith(": what is excluded now is restored from it as it was; --type full puts it right")
+    assert ": what is excluded now is restored from it as it was; a FULL puts it right" in line
+    assert line.endswith(" (tarkeep backup --type full)")
     assert planned.returncode == 0
     assert "is not whole itself" in planned.stderr
     assert "is not whole itself" in str(second["not_whole"])
@@ -81,9 +82,9 @@ def test_a_dump_that_is_told_its_type_says_what_it_lacks_and_ends_with_3(home: M
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--one-file-system"], "--one-file-system is given now, and was not for FULL/"),
-        (["--xattrs"], "--xattrs is given now, and was not for FULL/"),
-        (["--acls"], "--acls is given now, and was not for FULL/"),
+        (["--one-file-system"], "the dump stays in the file system of its directory now, and did not for FULL/"),
+        (["--xattrs"], "extended attributes are kept now, and were not for FULL/"),
+        (["--acls"], "access control lists are kept now, and were not for FULL/"),
     ],
 )
 def test_options_that_decide_what_is_kept_count(home: Machine, profile: str, options: list[str], words: str) -> None:

@@ -89,7 +89,7 @@ def test_a_dump_that_is_told_its_type_ends_with_3_where_tar_forgets(home: Machin
     [told] = stored(first.stdout)
     assert "lacks files that have not changed, such as document/current/next/one" in first.stderr
     assert f"tar has left files out of INC/{told['name']}, having mistaken renamed directories" in second.stderr
-    assert "for each other: it lacks them, too; --type full puts it right" in second.stderr
+    assert "for each other: it lacks them, too; a FULL puts it right (tarkeep backup --type full)" in second.stderr
     [full] = stored(last.stdout)
     assert full["type"] == "FULL"
     assert str(full["reason"]).startswith("INC/inc_")

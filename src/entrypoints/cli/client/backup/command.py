@@ -32,9 +32,10 @@ from ...shared.opening import facts_of_server, opening, required_profile
 from ...shared.settings_file import command_table
 from ...shared.transfers import Pace
 from ...terminal.ending import INTERRUPTED
-from ...terminal.exits import FAILED, OK, PARTLY, exit_code, hint
+from ...terminal.exits import FAILED, OK, PARTLY, exit_code
+from ...terminal.hints import in_full
 from ...terminal.output import Output
-from .report import Course, on_top_of, report
+from .report import MAKING_IT_FULL, Course, on_top_of, report
 from .watch import WatchedDump, warn_of_limit
 
 if TYPE_CHECKING:
@@ -197,8 +198,7 @@ class _Backup:
         try:
             return self(profile, how)
         except TarkeepError as error:
-            advice = hint(error)
-            self._output.error(f"{profile}: {error}{'; ' + advice if advice else ''}")
+            self._output.error(f"{profile}: {in_full(error)}")
             if self._output.as_json:
                 self._output.result("", profile=profile, status="failed", error=str(error))
             return exit_code(error)
@@ -333,7 +333,7 @@ class _Backup:
         for line in () if self._output.as_json else (command, about):
             self._output.result(line)
         if planned.not_whole is not None:
-            self._output.error(f"{planned.id}: {planned.not_whole}")
+            self._output.error(f"{planned.id}: {planned.not_whole} ({MAKING_IT_FULL})")
         warn_of_limit(self._output, estimate, dumps.limits)
         return OK
 

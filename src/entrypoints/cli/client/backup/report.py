@@ -13,6 +13,7 @@ from ...terminal.exits import OK, PARTLY
 from ...terminal.output import Output
 
 _SHOWN = 20
+MAKING_IT_FULL = "tarkeep backup --type full"
 
 
 @frozen
@@ -29,9 +30,11 @@ def report(
     """Tell all of it, and what the server makes of it where it tells; the exit code."""
     archive = done.archive
     if done.not_whole is not None:
-        output.error(f"{archive.id}: {done.not_whole}")
+        output.error(f"{archive.id}: {done.not_whole} ({MAKING_IT_FULL})")
     for doubt in verdict.doubts if verdict is not None else ():
         output.message(f"{archive.id}: {doubt}")
+    if verdict is not None and verdict.loss:
+        output.message(f"{archive.id}: {verdict.loss}: see tarkeep points {archive.id.profile}")
     _tell_unreadable(output, done)
     _tell_messages(output, done)
     if done.snapshot_error is not None:
@@ -68,7 +71,7 @@ def report(
         restorable=not verdict.obstacles if verdict is not None else None,
         obstacles=list(verdict.obstacles) if verdict is not None else [],
         gaps=verdict.gaps if verdict is not None else None,
-        doubts=[*verdict.doubts, *verdict.harmless] if verdict is not None else [],
+        doubts=[*verdict.doubts, *filter(None, [verdict.loss]), *verdict.harmless] if verdict is not None else [],
         forgotten=[path_text(path) for path in verdict.forgotten] if verdict is not None else [],
         left_out=[path_text(path) for path in verdict.left_out] if verdict is not None else [],
         snapshot="stored" if done.snapshot_error is None else "not-stored",

@@ -20,7 +20,8 @@ from ...shared.lacking import beside, lacks_words, tell_lacks
 from ...shared.moments import When, point_at
 from ...shared.opening import facts_of_server, opening, required_profile, retry_notice
 from ...shared.paths import given_path
-from ...terminal.exits import DIFFERENT, FAILED, OK, PARTLY, exit_code, hint
+from ...terminal.exits import DIFFERENT, FAILED, OK, PARTLY, exit_code
+from ...terminal.hints import hint
 from ...terminal.output import Output
 from .check import check as compare
 from .run import Left, RestoreRun

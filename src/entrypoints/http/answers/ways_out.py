@@ -1,0 +1,48 @@
+"""
+What whoever sent a request can do about an error, in the words of these routes: one table.
+
+Errors say what happened and why; an answer says this behind it. Most need nothing.
+"""
+
+from __future__ import annotations
+
+from ....domain.errors.access import NotAuthenticated
+from ....domain.errors.archives import AmbiguousName, NameConflict, ReceiveInProgress
+from ....domain.errors.capacity import CatalogBusy
+from ....domain.errors.content import TooLarge
+from ....domain.errors.restoring import MemberNotFound, PointNotRestorable
+from ....domain.errors.uploads import UploadLocked
+from ....domain.tarkeep_error import TarkeepError
+
+RETRY_AFTER_SECONDS = 5
+_ANOTHER_NAME = (
+    'send it under a new name, for example with the date in it, or set same_name = "keep-both" on the server to have '
+    "the receive time put into the name"
+)
+_MEMBERS = "what it holds is listed at .../members, and restore.tar?path= gives sparse files"
+
+
+def way_out(error: TarkeepError) -> str:
+    """What to do about *error*, without an end; nothing where its own sentence is enough."""
+    match error:
+        case NotAuthenticated(has_token=False):
+            return "send Authorization: Bearer tk_..., or the token as password (curl -u :tk_...)"
+        case NameConflict(existing_sha256=None):
+            return "run tarkeep rebuild on the server"
+        case NameConflict():
+            return _ANOTHER_NAME
+        case ReceiveInProgress():
+            return f"try again in {RETRY_AFTER_SECONDS} s"
+        case UploadLocked():
+            return f"try again in {RETRY_AFTER_SECONDS} s, when it has ended"
+        case CatalogBusy():
+            return "try again"
+        case TooLarge():
+            return "raise max_upload_bytes on the server, or send less"
+        case AmbiguousName():
+            return "choose one with ?profile="
+        case MemberNotFound():
+            return _MEMBERS
+        case PointNotRestorable(lacks=lacks) if lacks is not None:
+            return f"with allow_gaps=1 it is given all the same: {lacks.words or 'no name lacks'}"
+    return ""
