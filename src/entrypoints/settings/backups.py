@@ -10,9 +10,11 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Literal
 
 import msgspec
+from attrs import fields, frozen
+from cyclopts import Parameter
 
 from ...domain.client.backup.dump_rule import DumpRule, parse_period
 from ...domain.client.ports.dumping import DumpSource
@@ -23,55 +25,93 @@ from ...domain.identity.naming import check_profile
 from .files import expanded
 from .shapes import sentence, unknown_name
 
-Value = TypeVar("Value")
-NEVER = "never"
+AUTO, NEVER = "auto", "never"
 _USUAL = DumpRule()
 
 
-class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one profile is backed up; None stands for the default."""
+@Parameter(name="*")
+@frozen(kw_only=True)
+class BackupOptions:
+    """
+    How a profile is backed up; None stands for the default.
+
+    Each field is an option of ``tarkeep backup`` and a setting of the table of a profile, and is told of nowhere else.
+    """
+
+    type: Literal["auto", "full", "inc", "diff"] | None = None
+    """
+    auto decides by age: a FULL where nothing can be continued from, where the directory is called otherwise, what is
+    excluded has changed, or --one-file-system, --xattrs or --acls, or when one is due, then a DIFF when one is due,
+    else an INC. Default: auto.
+    """
+
+    exclude: tuple[str, ...] = ()
+    """Leave out what matches this pattern of GNU tar; may be given several times."""
+
+    exclude_from: tuple[str, ...] = ()
+    """Leave out what matches a pattern in this file; may be given several times."""
+
+    one_file_system: bool = False
+    """Stay in the file system of the directory."""
+
+    sparse: bool = False
+    """Look for holes in files, as of disk images, and leave them out."""
+
+    xattrs: bool = False
+    """Keep extended attributes."""
+
+    acls: bool = False
+    """Keep access control lists."""
+
+    strict: bool = False
+    """
+    Store nothing where a file or directory cannot be read. Without it the backup goes on, and the archive is stored
+    with what could be read and a note of what could not, which the next dump tries again.
+    """
+
+    full_every: str | None = None
+    """How often auto makes a FULL, such as 12h, 30d or 8w. Default: 30d."""
+
+    diff_every: str | None = None
+    """How often auto makes a DIFF, or never. Default: 7d."""
+
+    max_chain: int | None = None
+    """How many archives a restore may need at most before auto makes a FULL. Default: 40."""
+
+    compress_jobs: int | None = None
+    """How many threads compress. Default: as many as there are processors, at most 4."""
+
+    level: int | None = None
+    """How hard to compress, 1 to 9. Default: 6."""
+
+    spool: str | None = None
+    """
+    Write the archive to a file below this folder first, and remove it when the server has it. What could not be sent is
+    sent first by the next run, from where it was cut. Default: straight to the server.
+    """
+
+    tar: str | None = None
+    """The GNU tar to use. Default: tar."""
+
+    def of(self, directory: str | None) -> BackupSettings:
+        """These options for a *directory*."""
+        return BackupSettings(
+            directory=directory, **{one.name: getattr(self, one.name) for one in fields(BackupOptions)}
+        )
+
+
+@frozen(kw_only=True)
+class BackupSettings(BackupOptions):
+    """How one profile is backed up, and which *directory* of this machine."""
 
     directory: str | None = None
-    type: str | None = None
-    exclude: tuple[str, ...] = ()
-    exclude_from: tuple[str, ...] = ()
-    one_file_system: bool = False
-    sparse: bool = False
-    xattrs: bool = False
-    acls: bool = False
-    strict: bool = False
-    full_every: str | None = None
-    diff_every: str | None = None
-    max_chain: int | None = None
-    compress_jobs: int | None = None
-    level: int | None = None
-    spool: str | None = None
-    tar: str | None = None
 
     def over(self, other: BackupSettings) -> BackupSettings:
         """These settings, with those of *other* as defaults; exclusions of both apply."""
-
-        def first(mine: Value | None, others: Value | None) -> Value | None:
-            return others if mine is None else mine
-
-        return BackupSettings(
-            directory=first(self.directory, other.directory),
-            type=first(self.type, other.type),
-            exclude=(*other.exclude, *self.exclude),
-            exclude_from=(*other.exclude_from, *self.exclude_from),
-            one_file_system=self.one_file_system or other.one_file_system,
-            sparse=self.sparse or other.sparse,
-            xattrs=self.xattrs or other.xattrs,
-            acls=self.acls or other.acls,
-            strict=self.strict or other.strict,
-            full_every=first(self.full_every, other.full_every),
-            diff_every=first(self.diff_every, other.diff_every),
-            max_chain=first(self.max_chain, other.max_chain),
-            compress_jobs=first(self.compress_jobs, other.compress_jobs),
-            level=first(self.level, other.level),
-            spool=first(self.spool, other.spool),
-            tar=first(self.tar, other.tar),
-        )
+        merged = {
+            one.name: _merged(getattr(self, one.name), getattr(other, one.name)) for one in fields(BackupSettings)
+        }
+        return BackupSettings(**merged)
 
     def source(self) -> DumpSource:
         """
@@ -119,8 +159,8 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         )
 
     def wanted(self) -> BackupType | None:
-        """The type to make, None if the rule decides."""
-        return None if self.type in (None, "auto") else BackupType.parse(self.type)
+        """The type to make, None where the rule decides."""
+        return None if self.type in (None, AUTO) else BackupType.parse(self.type)
 
     def compression(self) -> tuple[int, int]:
         """Number of threads, and level."""
@@ -133,7 +173,7 @@ class BackupSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return jobs, level
 
 
-_NAMES = tuple(one.name for one in msgspec.structs.fields(BackupSettings))
+_NAMES = tuple(one.name for one in fields(BackupSettings))
 
 
 def tar_program(given: str) -> str:
@@ -161,13 +201,27 @@ def from_table(table: Mapping[str, object], file: str = "the settings file") -> 
         if (wrong := unknown_name(told, _NAMES)) is not None:
             raise InvalidSetting(place, wrong)
         try:
-            profiles[profile] = settings = msgspec.convert(told, BackupSettings)
+            profiles[profile] = settings = msgspec.convert(_with_type(told), BackupSettings)
         except msgspec.ValidationError as error:
             raise InvalidSetting(place, sentence(error)) from error
         settings.rule()
-        settings.wanted()
         settings.compression()
     return profiles
+
+
+def _with_type(told: dict[str, object]) -> dict[str, object]:
+    """*told* with its type as an option has it; a file may write it in capitals."""
+    word = told.get("type")
+    return told if not isinstance(word, str) or word == AUTO else {**told, "type": BackupType.parse(word).value.lower()}
+
+
+def _merged(mine: Any, others: Any) -> Any:
+    """What counts of two settings: *mine* where it says something; of lists and flags both."""
+    if isinstance(mine, tuple):
+        return (*others, *mine)
+    if isinstance(mine, bool):
+        return mine or others
+    return others if mine is None else mine
 
 
 def _period(name: str, text: str) -> timedelta:

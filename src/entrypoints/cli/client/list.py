@@ -10,8 +10,9 @@ from ....domain.errors.archives import ProfileNotFound
 from ....domain.identity.archive_id import BackupType
 from ....domain.text.counted import counted
 from ....domain.text.sizes import human_size
-from ...settings.client import ClientSettings, TypeWord
+from ...settings.client import ClientSettings
 from ..shared.opening import opening, optional_profile, retry_notice
+from ..shared.options import OnlyType
 from ..terminal.columns import in_columns
 from ..terminal.exits import OK
 from ..terminal.output import Output
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ...wiring.client import Client
 
 
-def list_(profile: str | None = None, /, *, type: TypeWord | None = None, client: ClientSettings | None = None) -> int:
+def list_(profile: str | None = None, /, *, type: OnlyType = None, client: ClientSettings | None = None) -> int:
     """
     List what is stored, oldest receipt first.
 
@@ -28,8 +29,6 @@ def list_(profile: str | None = None, /, *, type: TypeWord | None = None, client
     ----------
     profile
         Of this profile only. Default: the one of the settings, else all.
-    type
-        FULL, INC or DIFF only.
     """
     settings = client or ClientSettings()
     output = Output(settings.json, quiet=False)

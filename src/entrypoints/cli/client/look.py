@@ -16,14 +16,14 @@ from ....domain.text.paths import path_text
 from ....domain.text.sizes import human_size
 from ...settings.client import ClientSettings
 from ..shared.lacking import lacks_words
-from ..shared.moments import When, point_at
+from ..shared.moments import point_at
 from ..shared.opening import opening, required_profile, retry_notice
+from ..shared.options import At, Long, LookedInto, NullPaths
 from ..shared.paths import given_path
 from ..terminal.columns import in_columns
 from ..terminal.exits import OK
 from ..terminal.output import Output
 
-Null = Annotated[bool, Parameter(name=["--null", "-0"])]
 _LETTERS = {
     "directory": "d",
     "symlink": "l",
@@ -34,14 +34,14 @@ _LETTERS = {
 
 
 def ls(
-    profile: str,
+    profile: LookedInto,
     path: str = "",
     /,
     *,
-    at: When = LATEST,
-    long: Annotated[bool, Parameter(name=["--long", "-l"])] = False,
+    at: At = LATEST,
+    long: Long = False,
     recursive: Annotated[bool, Parameter(name=["--recursive", "-R"])] = False,
-    null: Null = False,
+    null: NullPaths = False,
     allow_gaps: bool = False,
     client: ClientSettings | None = None,
 ) -> int:
@@ -52,19 +52,10 @@ def ls(
 
     Parameters
     ----------
-    profile
-        The profile to look into.
     path
         The folder or file, written as ls shows it. Default: the whole tree's root.
-    at
-        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
-        of an archive; or latest.
-    long
-        Show type, mode, owner, size and time, and where links point.
     recursive
         Show everything below as well.
-    null
-        Print just the paths, byte by byte, each ended by a NUL byte, for xargs -0.
     allow_gaps
         List also what there is of a point of whose archives one is missing.
     """
@@ -88,13 +79,13 @@ def ls(
 
 
 def find(
-    profile: str,
+    profile: LookedInto,
     name: str,
     /,
     *,
-    at: When = LATEST,
-    long: Annotated[bool, Parameter(name=["--long", "-l"])] = False,
-    null: Null = False,
+    at: At = LATEST,
+    long: Long = False,
+    null: NullPaths = False,
     allow_gaps: bool = False,
     client: ClientSettings | None = None,
 ) -> int:
@@ -103,17 +94,8 @@ def find(
 
     Parameters
     ----------
-    profile
-        The profile to look into.
     name
         A part of the name, or a pattern such as *.jpg.
-    at
-        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
-        of an archive; or latest.
-    long
-        Show type, mode, owner, size and time, and where links point.
-    null
-        Print just the paths, byte by byte, each ended by a NUL byte, for xargs -0.
     allow_gaps
         Look also through what there is of a point of whose archives one is missing.
     """
@@ -135,14 +117,12 @@ def find(
         return _show(output, entries, long=long, null=null)
 
 
-def history(profile: str, path: str, /, *, client: ClientSettings | None = None) -> int:
+def history(profile: LookedInto, path: str, /, *, client: ClientSettings | None = None) -> int:
     """
     Show what became of one file or folder, archive by archive.
 
     Parameters
     ----------
-    profile
-        The profile to look into.
     path
         The file or folder, written as tarkeep ls shows it.
     """
@@ -161,19 +141,14 @@ def history(profile: str, path: str, /, *, client: ClientSettings | None = None)
     return OK
 
 
-def cat(profile: str, path: str, /, *, at: When = LATEST, client: ClientSettings | None = None) -> int:
+def cat(profile: LookedInto, path: str, /, *, at: At = LATEST, client: ClientSettings | None = None) -> int:
     """
     Print one file as it was at some time, byte by byte, on standard output; with --json its size and SHA-256 instead.
 
     Parameters
     ----------
-    profile
-        The profile to look into.
     path
         The file, written as tarkeep ls shows it.
-    at
-        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
-        of an archive; or latest.
     """
     from ...wiring.client_dumps import chains, content
 

@@ -16,9 +16,10 @@ from ....domain.errors.client import LocalConflict
 from ....domain.identity.archive_id import BackupType
 from ....domain.tarkeep_error import TarkeepError
 from ....domain.text.sizes import human_size
-from ...settings.client import ClientSettings, TypeWord
+from ...settings.client import ClientSettings
 from ...settings.files import expanded
 from ..shared.opening import opening, required_profile, retry_notice
+from ..shared.options import OnlyType
 from ..shared.transfers import Ended, Transfer, run
 from ..terminal.output import Output
 
@@ -28,7 +29,7 @@ def pull(
     /,
     *names: str,
     into: Path | None = None,
-    type: TypeWord | None = None,
+    type: OnlyType = None,
     force: bool = False,
     client: ClientSettings | None = None,
 ) -> int:
@@ -48,8 +49,6 @@ def pull(
         Archives to get, as NAME or TYPE/NAME. Default: all of the profile.
     into
         The folder to put them in. Default: the backup folder.
-    type
-        FULL, INC or DIFF only.
     force
         Replace files that have other bytes than the server.
     """

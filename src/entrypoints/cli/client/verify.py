@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from ....domain.archives.inventory import InventoryEntry
 from ....domain.client.ports.local_archives import LocalArchive
@@ -15,6 +12,7 @@ from ....domain.client.status import Safety, take_stock
 from ....domain.errors.archives import ProfileNotFound
 from ...settings.client import ClientSettings
 from ..shared.opening import local_digests, opening, optional_profile, retry_notice, tell_unusable
+from ..shared.options import Null
 from ..terminal.exits import DIFFERENT, OK, PARTLY
 from ..terminal.output import Output
 
@@ -35,7 +33,7 @@ def verify(
     full: bool = False,
     report: bool = False,
     safe_to_delete: bool = False,
-    null: Annotated[bool, Parameter(name=["--null", "-0"])] = False,
+    null: Null = False,
     client: ClientSettings | None = None,
 ) -> int:
     """

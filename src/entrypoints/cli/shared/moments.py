@@ -8,18 +8,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from ....domain.client.ports.chains import LATEST
 from ....domain.errors.settings import UsageError
 from ....domain.identity.archive_id import BackupType
 from ....domain.identity.naming import check_archive_name
 from ..terminal.output import Output
-
-When = Annotated[str, Parameter(allow_leading_hyphen=True)]
-"""The option ``--at``: ``-3d`` is a value of it."""
 
 EXAMPLES = "2026-11-24, '2026-11-24 14:30', 2026-11-24T14:30:00Z, 14:30, yesterday, '2 days ago' or -3d"
 _LONGEST = 80

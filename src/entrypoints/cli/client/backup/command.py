@@ -8,10 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
-from cyclopts import Parameter
 
 from .....domain.client.backup.back_up import BackedUp, PlannedDump
 from .....domain.client.backup.through_spool import BackUpThroughFile
@@ -26,9 +25,10 @@ from .....domain.identity.naming import check_profile
 from .....domain.tarkeep_error import TarkeepError
 from .....domain.text.counted import counted
 from .....domain.text.sizes import human_size
-from ....settings.backups import BackupSettings, from_table
+from ....settings.backups import BackupOptions, BackupSettings, from_table
 from ....settings.client import ClientSettings, where_to_set
 from ...shared.opening import facts_of_server, opening, required_profile
+from ...shared.options import DryRun
 from ...shared.settings_file import command_table
 from ...shared.transfers import Pace
 from ...terminal.ending import INTERRUPTED
@@ -49,22 +49,8 @@ def backup(
     /,
     *,
     all: bool = False,
-    type: Literal["auto", "full", "inc", "diff"] | None = None,
-    exclude: Sequence[str] = (),
-    exclude_from: Sequence[str] = (),
-    one_file_system: bool = False,
-    sparse: bool = False,
-    xattrs: bool = False,
-    acls: bool = False,
-    strict: bool = False,
-    full_every: str | None = None,
-    diff_every: str | None = None,
-    max_chain: int | None = None,
-    compress_jobs: int | None = None,
-    level: int | None = None,
-    spool: str | None = None,
-    tar: str | None = None,
-    dry_run: Annotated[bool, Parameter(name=["--dry-run", "-n"])] = False,
+    options: BackupOptions | None = None,
+    dry_run: DryRun = False,
     client: ClientSettings | None = None,
 ) -> int:
     """
@@ -89,63 +75,12 @@ def backup(
         The directory to back up. Default: the one in the table of the profile.
     all
         Back up every profile that has a table in the settings file, one after the other.
-    type
-        auto decides by age: a FULL where nothing can be continued from, where the directory is called otherwise, what
-        is excluded has changed, or --one-file-system, --xattrs or --acls, or when one is due, then a DIFF when one is
-        due, else an INC. Default: auto.
-    exclude
-        Leave out what matches this pattern of GNU tar; may be given several times.
-    exclude_from
-        Leave out what matches a pattern in this file; may be given several times.
-    one_file_system
-        Stay in the file system of the directory.
-    sparse
-        Look for holes in files, as of disk images, and leave them out.
-    xattrs
-        Keep extended attributes.
-    acls
-        Keep access control lists.
-    strict
-        Store nothing where a file or directory cannot be read. Without it the backup goes on, and the archive is stored
-        with what could be read and a note of what could not, which the next dump tries again.
-    full_every
-        How often auto makes a FULL, such as 12h, 30d or 8w. Default: 30d.
-    diff_every
-        How often auto makes a DIFF, or never. Default: 7d.
-    max_chain
-        How many archives a restore may need at most before auto makes a FULL. Default: 40.
-    compress_jobs
-        How many threads compress. Default: as many as there are processors, at most 4.
-    level
-        How hard to compress, 1 to 9. Default: 6.
-    spool
-        Write the archive to a file below this folder first, and remove it when the server has it. What could not be
-        sent is sent first by the next run, from where it was cut. Default: straight to the server.
-    tar
-        The GNU tar to use. Default: tar.
     dry_run
         Say what would be done, and how large it would be; send nothing.
     """
     settings = client or ClientSettings()
     output = Output(settings.json, settings.quiet)
-    said = BackupSettings(
-        directory=directory,
-        type=type,
-        exclude=tuple(exclude),
-        exclude_from=tuple(exclude_from),
-        one_file_system=one_file_system,
-        sparse=sparse,
-        xattrs=xattrs,
-        acls=acls,
-        strict=strict,
-        full_every=full_every,
-        diff_every=diff_every,
-        max_chain=max_chain,
-        compress_jobs=compress_jobs,
-        level=level,
-        spool=spool,
-        tar=tar,
-    )
+    said = (options or BackupOptions()).of(directory)
     wanted = _wanted(profile, settings, said, everything=all)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a stopped service cleans up as Ctrl-C does
     with opening(settings, output) as opened:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from .....domain.client.ports.chains import LATEST, RestorePlan
 from .....domain.client.restore.restore import PlannedRestore
@@ -17,8 +14,9 @@ from ....settings.backups import tar_program
 from ....settings.client import ClientSettings
 from ....settings.files import expanded
 from ...shared.lacking import beside, lacks_words, tell_lacks
-from ...shared.moments import When, point_at
+from ...shared.moments import point_at
 from ...shared.opening import facts_of_server, opening, required_profile, retry_notice
+from ...shared.options import At, DryRun
 from ...shared.paths import given_path
 from ...terminal.exits import DIFFERENT, FAILED, OK, PARTLY, exit_code
 from ...terminal.hints import hint
@@ -32,7 +30,7 @@ def restore(
     /,
     *,
     into: Path,
-    at: When = LATEST,
+    at: At = LATEST,
     path: str | None = None,
     merged: bool = False,
     overwrite: bool = False,
@@ -41,7 +39,7 @@ def restore(
     work: Path | None = None,
     tar: str = "tar",
     check: bool = False,
-    dry_run: Annotated[bool, Parameter(name=["--dry-run", "-n"])] = False,
+    dry_run: DryRun = False,
     client: ClientSettings | None = None,
 ) -> int:
     """
@@ -60,9 +58,6 @@ def restore(
         The profile to restore. Default: the one of the settings.
     into
         The directory to restore into; made where it is not there.
-    at
-        A time such as 2026-11-24, 14:30, yesterday, 2 days ago or -3d, of this machine where it names no zone; the name
-        of an archive; or latest.
     path
         Restore this file or folder only, written as tarkeep ls shows it.
     merged
