@@ -79,6 +79,23 @@ def test_one_left_out_that_is_new_beside_a_folder_that_was_renamed(
 
 
 @pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
+@pytest.mark.parametrize("type", ["INC", "DIFF"])
+def test_a_folder_that_was_left_out_and_is_renamed(desk: Desk, type: str, proven: bool) -> None:
+    """The first dump names it, so no archive is missing: all else comes back, and what was never archived is told."""
+    desk.do(f"{TREE}; touch src/cache/.nobackup")
+    desk.dump("FULL", "--exclude-tag-all=.nobackup", "src", proven=proven)
+    desk.do("mv src/cache src/other; rm src/other/.nobackup; echo k2 >src/keep; echo new >src/other/new")
+    desk.dump(type, "--exclude-tag-all=.nobackup", "src", proven=proven)
+
+    last = list(desk.points())[-1]
+    found = desk.given_back(last)
+    assert found is not None
+    assert found.items() >= desk.seen("src/other").items()
+    assert b"src/other/new" in found
+    assert any("src/" in warning for warning in desk.warnings(last))
+
+
+@pytest.mark.parametrize("proven", [True, False], ids=["digests", "no digests"])
 def test_what_is_left_out_no_more_and_did_not_change(desk: Desk, proven: bool) -> None:
     """tar saw it, so it calls it unchanged: every plan with it says that something was excluded at the FULL."""
     desk.do(f"{TREE}; echo precious >src/disk.iso")

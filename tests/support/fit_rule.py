@@ -54,7 +54,13 @@ def fit_by_the_rule(
                 return marks[directory].get(name) is Mark.DIRECTORY
         return True
 
-    lacking = {path for path in origins.moved_from if path not in have and not is_silent(path)}
+    def is_left_out_there(path: bytes) -> bool:
+        above, name = split(path)
+        return any(one.names.get(name) in (Mark.HERE, Mark.UNCHANGED) for at, one in had if at == above)
+
+    lacking = {
+        path for path in origins.moved_from if path not in have and not is_silent(path) and not is_left_out_there(path)
+    }
     renamed = Renamed.IN_VAIN if lacking else Renamed.NOTHING if origins.is_trivial else Renamed.FOUND
     taken: set[bytes] = set()
     is_open = False

@@ -26,7 +26,7 @@ from ..text.paths import SHOWN_BYTES, path_text
 from .link import Evidence, Link, overlooked_text
 from .neighbours import ListedNeighbours, Neighbours, order, sorted_archives
 
-RULE = 18
+RULE = 19
 """Changes whenever links or standings may come out differently than before: all links are then made anew."""
 
 NEAREST_TRIED = 50

@@ -23,7 +23,7 @@ from .fit import Agreement, Compatibility, Renamed
 from .silence import leaves_open
 from .soundness import is_carried_out
 
-RULE = 13
+RULE = 14
 """Changes whenever a fit may come out differently than before; fits kept under an older number are then worthless."""
 
 EXAMPLES = 10
@@ -62,7 +62,7 @@ def fit(
     listed = _Listed(child)
     is_sound = is_carried_out(child, parent, origins)
     before = _Listed(parent)
-    moved = sorted(path for path in origins.moved_from if path not in before)
+    moved = sorted(path for path in origins.moved_from if path not in before and not _names(parent, path))
     if not is_base:
         moved = [path for path in moved if not leaves_open(parent, path)]
     count = 0
@@ -231,6 +231,13 @@ def _is_plain(child: NameTable, path: bytes, parent: NameTable, was: bytes) -> b
     if row is None or not row.listed:
         return True
     return before is not None and row.named != b"" and row.named == before.named
+
+
+def _names(table: NameTable, path: bytes) -> bool:
+    """Whether a listing names *path* without saying what is in it: tar saw it, and left it out."""
+    above, name = split(path)
+    marks = (Mark.HERE, Mark.UNCHANGED)
+    return name in _marked(table, above, marks)
 
 
 def _lacking(child: NameTable, path: bytes, parent: NameTable, was: bytes | None) -> list[bytes]:
