@@ -130,6 +130,6 @@ def test_an_upload_is_unfinished_while_its_archive_lies_here() -> None:
         (2 * 86400, "2 days ago"),
     ],
 )
-def test_ages_are_told_in_words(seconds: float, words: str) -> None:
+def test_ages_are_written_in_words(seconds: float, words: str) -> None:
     """In the largest unit that is precise enough."""
     assert age(NOON - timedelta(seconds=seconds), NOON) == words

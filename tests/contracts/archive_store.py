@@ -601,7 +601,7 @@ class ArchiveStoreContract:
         assert door.staging_is_empty()
         assert door.open_files() == 0
 
-    def test_those_with_a_snapshot_file_are_told(self, door: StoreDoor) -> None:
+    def test_archives_with_a_snapshot_file_are_listed(self, door: StoreDoor) -> None:
         """Those of one profile and type in a row, and no others."""
         elsewhere = ArchiveId("zebra", BackupType.DIFF, "a.tar.gz")
         for id in (ID, OTHER, elsewhere):
@@ -825,7 +825,7 @@ class ArchiveStoreContract:
 
             assert (writer.size_bytes, b"".join(writer.staged())) == (8, b"good end")
 
-    def test_an_upload_whose_bytes_are_lost_is_told(self, door: StoreDoor) -> None:
+    def test_lost_bytes_of_an_upload_are_reported(self, door: StoreDoor) -> None:
         """Staging with fewer bytes than were acknowledged raises an error."""
         with door.store.resume("an-upload", 0) as writer:
             writer.write(b"four")
@@ -859,7 +859,7 @@ class ArchiveStoreContract:
 
         assert get(door.store, ID) == b"seal!"
 
-    def test_a_sweep_keeps_the_uploads_it_is_told_to(self, door: StoreDoor) -> None:
+    def test_a_sweep_keeps_the_named_uploads(self, door: StoreDoor) -> None:
         """Any other upload is abandoned, and a discarded one is gone at once."""
         for upload in ("kept", "abandoned", "discarded"):
             with door.store.resume(upload, 0) as writer:

@@ -27,7 +27,7 @@ class AuditLogContract:
         assert (report.lines, report.last, report.broken, report.torn, report.holds_noted) == (0, FIRST, None, 0, True)
         assert not another().check("1" * 64).holds_noted
 
-    def test_what_a_line_tells_is_found(self, another: Callable[[], AuditLog]) -> None:
+    def test_the_result_of_a_line_is_found(self, another: Callable[[], AuditLog]) -> None:
         """Only as a whole result, even if an archive's name contains it."""
         log = another()
         assert not log.has("stored by upload x")

@@ -688,7 +688,7 @@ class CatalogContract:
         assert catalog.look_up("document", FULL, []) == []
         assert catalog.look_up("no profile", FULL, asked) == []
 
-    def test_an_inventory_tells_what_is_damaged(self, catalog: Catalog) -> None:
+    def test_an_inventory_marks_damaged_archives(self, catalog: Catalog) -> None:
         """From its marking until it is whole again, for one profile and for all."""
         catalog.adopt([make_archive("a.tar.gz"), make_archive("b.tar.gz")])
 
@@ -748,7 +748,7 @@ class CatalogContract:
         catalog.replace([archive, *several()[:4]])
         assert catalog.sums() == summed(catalog.totals())
 
-    def test_new_profiles_are_told_in_the_order_they_came(self, catalog: Catalog) -> None:
+    def test_new_profiles_are_reported_in_the_order_they_came(self, catalog: Catalog) -> None:
         """A claim adds none; a profile that lost its archives stays known; without news the result is empty."""
         assert catalog.profiles_since(0)[0] == []
         catalog.claim(make_archive(profile="late"))
@@ -897,7 +897,7 @@ class CatalogContract:
             found = catalog.find(archive.id)
             assert (found.has_snapshot, found.lineage.snapshot_after) == (digest is not None, "1b" * 32)
 
-    def test_entries_without_a_snapshot_file_are_told(self, catalog: Catalog) -> None:
+    def test_entries_without_a_snapshot_file_are_listed(self, catalog: Catalog) -> None:
         """Of one profile and type, without claims and trashed entries."""
         names = [f"{letter}.tar.gz" for letter in "abcd"]
         kept = [make_archive(name) for name in names]

@@ -64,7 +64,7 @@ class ForeignStoreContract:
 
     @INHERITED
     @given(st.lists(laid, max_size=6, unique_by=lambda one: (one.type, one.name)))
-    def test_every_archive_is_told_as_it_is_described(self, door: ForeignDoor, archives: list[Laid]) -> None:
+    def test_every_archive_is_listed_with_its_description(self, door: ForeignDoor, archives: list[Laid]) -> None:
         """Once each, with its bytes, and always in the same order."""
         door.clear()
         for one in archives:

@@ -287,7 +287,7 @@ class LookingInspectorContract(InspectorContract):
         assert full.roots == changes.roots == ("tree",)
 
     @pytest.mark.parametrize("padding", [0, 1, 100])
-    def test_what_follows_the_end_is_told(self, make: MakeInspector, padding: int) -> None:
+    def test_bytes_behind_the_end_are_reported(self, make: MakeInspector, padding: int) -> None:
         """Another archive, as appended by cat, or anything else; its members are not counted."""
         one, other = member(b"a") + END + bytes(512 * padding), member(b"b", b"content") + END
 
@@ -344,7 +344,7 @@ class LookingInspectorContract(InspectorContract):
         assert contents.members == 6
         assert contents.newest_member == datetime.fromtimestamp(1_600_000_000, UTC)
 
-    def test_the_newest_member_is_told_to_the_second(self, make: MakeInspector) -> None:
+    def test_the_newest_member_is_reported_to_the_second(self, make: MakeInspector) -> None:
         """A pax time replaces the header's, and an older member does not hide an earlier, newer one."""
         tar = (
             member(mtime=1_000)

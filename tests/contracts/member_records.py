@@ -254,7 +254,7 @@ class MemberRecordsContract:
                 assert read.is_silent == says_nothing_of(table, split(canonical(path))[0])
                 assert read.renames == tuple(table.renames)
 
-    def test_where_an_archive_goes_is_told_again(self, door: RecordsDoor) -> None:
+    def test_the_footprint_of_an_archive_is_always_the_same(self, door: RecordsDoor) -> None:
         """The same at every call, and an error if nothing was published."""
         publish(door.records, ONE, listed(20))
 

@@ -31,7 +31,7 @@ class NotifierDoor(Protocol):
 class NotifierContract:
     """A subclass gives the fixture *door*."""
 
-    def test_each_thing_is_told_with_its_archive(self, door: NotifierDoor) -> None:
+    def test_each_notice_names_its_archive(self, door: NotifierDoor) -> None:
         """In the order in which they were sent, including repetitions."""
         door.notifier.damaged(ONE, "bytes of it are wrong")
         door.notifier.damaged(OTHER, "its snapshot file is lost")
@@ -58,7 +58,7 @@ class NotifierContract:
 
     @INHERITED
     @given(st.text(st.characters()))
-    def test_nothing_that_is_told_is_too_odd(self, door: NotifierDoor, what: str) -> None:
+    def test_no_text_of_a_notice_is_too_odd(self, door: NotifierDoor, what: str) -> None:
         """It is delivered as one notice, even with line breaks, control characters and lone surrogates."""
         before = len(door.told())
         door.notifier.damaged(ONE, what)

@@ -239,7 +239,7 @@ def test_a_line_cut_by_a_crash_is_told_from_a_changed_one(tmp_path: Path, lines:
             assert not FileAuditLog(tmp_path).check().is_whole, (where, bit)
 
 
-def test_a_cut_end_is_told_by_a_kept_head(tmp_path: Path, lines: list[bytes]) -> None:
+def test_a_kept_head_reveals_a_cut_end(tmp_path: Path, lines: list[bytes]) -> None:
     """For a cut anywhere, also within a line, and whatever was added since."""
     heads = [line_digest(line[:-1]) for line in lines]
     for kept, head in enumerate(heads):
@@ -386,7 +386,7 @@ def test_a_key_that_others_may_write_seals_nothing(tmp_path: Path, lines: list[b
 
 
 @pytest.mark.parametrize(("mode", "is_told"), [(0o644, True), (0o604, True), (0o640, False), (0o400, False)])
-def test_a_key_that_all_may_read_is_told_of(
+def test_a_world_readable_key_is_reported(
     tmp_path: Path, lines: list[bytes], caplog: pytest.LogCaptureFixture, mode: int, is_told: bool
 ) -> None:
     """Once for each start, with the file. Group permission is allowed, because the server may read it that way."""

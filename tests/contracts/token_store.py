@@ -78,7 +78,7 @@ class TokenStoreContract:
 
         assert another().keyring().is_open
 
-    def test_uses_are_told_to_the_minute(self, another: Callable[[], TokenStore]) -> None:
+    def test_uses_are_reported_to_the_minute(self, another: Callable[[], TokenStore]) -> None:
         """The last use of each token, in every process after `keep_uses`; a later one keeps those of other tokens."""
         server = another()
         server.add(token())

@@ -65,7 +65,7 @@ class UploadSessionsContract:
 
         assert reopened().get("a") == state
 
-    def test_those_that_are_open_are_told(self, reopened: Callable[[], UploadSessions]) -> None:
+    def test_open_uploads_are_listed(self, reopened: Callable[[], UploadSessions]) -> None:
         """Uploads that ended, were stored or were removed are not, in any process."""
         sessions = reopened()
         for id in "abcd":

@@ -71,7 +71,7 @@ def extracted(tar_bytes: bytes, into: Path, *options: str) -> dict[bytes, tuple[
 
 
 @pytest.mark.parametrize("listings", [True, False])
-def test_an_archive_behind_another_is_told(client: httpx2.Client, tmp_path: Path, listings: bool, profile: str) -> None:
+def test_an_appended_archive_is_reported(client: httpx2.Client, tmp_path: Path, listings: bool, profile: str) -> None:
     """When it is sent, by its point and by its plan; what is shown and restored is what tar reads."""
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -96,7 +96,7 @@ def test_an_archive_behind_another_is_told(client: httpx2.Client, tmp_path: Path
     assert restored == extracted(both, tmp_path / "by tar", "--gzip")
 
 
-def test_dirt_behind_an_archive_is_told(client: httpx2.Client, tmp_path: Path, profile: str) -> None:
+def test_dirt_behind_an_archive_is_reported(client: httpx2.Client, tmp_path: Path, profile: str) -> None:
     """In other words than for an archive, by both ways of sending; padding is not reported."""
     (tmp_path / "a").write_text("a")
     tar("-cf", "a.tar", "a", folder=tmp_path)

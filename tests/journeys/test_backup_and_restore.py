@@ -195,7 +195,7 @@ def test_an_interrupted_backup_leaves_nothing_anywhere(machine: Machine, server:
     assert stored_names(server, profile) == []
 
 
-def test_files_that_changed_are_told_and_stored(machine: Machine, profile: str) -> None:
+def test_files_that_changed_are_reported_and_stored(machine: Machine, profile: str) -> None:
     """With tar's own messages, exit code 0, and in JSON."""
     tar = fake_tar(machine, 'echo "tar: x: file changed as we read it" >&2; exit 1')
     ran = machine.run("backup", profile, str(machine.tree), "--tar", tar, "--json")
@@ -229,7 +229,7 @@ def test_a_point_that_cannot_be_restored_is_never_another(
     assert machine.run("restore", profile, "--into", "back", "--at", full, "--check").returncode == 0
 
 
-def test_check_tells_what_differs(machine: Machine, profile: str) -> None:
+def test_check_reports_the_differences(machine: Machine, profile: str) -> None:
     """With its exit code; --dry-run prevents restoring again."""
     backed_up(machine, profile)
     assert machine.run("restore", profile, "--into", "back").returncode == 0

@@ -155,7 +155,9 @@ def test_what_is_not_of_the_restore_is_never_removed(machine: Machine, profile: 
 
 @pytest.mark.parametrize("nth", [1, 2], ids=["goes on", "begins anew"])
 @pytest.mark.parametrize("options", [(), ("--merged",), ("--path", "document/folder")], ids=["all", "merged", "one"])
-def test_nor_is_what_lies_in_a_folder_of_it(machine: Machine, profile: str, options: tuple[str, ...], nth: int) -> None:
+def test_foreign_files_in_a_folder_of_the_restore_are_never_removed(
+    machine: Machine, profile: str, options: tuple[str, ...], nth: int
+) -> None:
     """At any depth, whether the directory would be emptied or tar would remove files that an archive does not list."""
     back_up(machine, profile)
     if nth == 2:
@@ -244,7 +246,7 @@ def test_links_that_are_there_are_not_gone_through(machine: Machine, profile: st
     assert {path.name: path.read_bytes() for path in outside.iterdir()} == {"1": b"mine", "other": b"mine"}
 
 
-def test_a_tar_that_fails_is_told_with_what_is_left(machine: Machine, profile: str) -> None:
+def test_a_failing_tar_is_reported_with_what_is_left(machine: Machine, profile: str) -> None:
     """And the same command continues, here with a working tar."""
     back_up(machine, profile)
     program = machine.home / "tar"
@@ -260,7 +262,7 @@ def test_a_tar_that_fails_is_told_with_what_is_left(machine: Machine, profile: s
     restored(machine, "restore", profile, "--into", "back", "--check")
 
 
-def test_a_cut_download_is_told_with_what_is_left(machine: Machine, server: LiveServer, profile: str) -> None:
+def test_a_cut_download_is_reported_with_what_is_left(machine: Machine, server: LiveServer, profile: str) -> None:
     """No file was restored, and the downloaded bytes are kept."""
     write(machine.tree, {"noise": os.urandom(3 << 20)})
     back_up(machine, profile)
@@ -279,7 +281,7 @@ def test_a_cut_download_is_told_with_what_is_left(machine: Machine, server: Live
     assert "all the same" in restored(machine, "restore", profile, "--into", "back", "--check")
 
 
-def test_programs_are_told_as_well(machine: Machine, profile: str) -> None:
+def test_a_json_summary_reports_it_as_well(machine: Machine, profile: str) -> None:
     """The JSON summary has the exit code."""
     back_up(machine, profile)
     tar = StoppingTar(machine)

@@ -119,7 +119,7 @@ def test_what_the_archives_could_reveal_is_revealed(kind: str, excludes: bool) -
         assert counts[False].keys() == {"right"}
 
 
-def test_directories_of_an_earlier_time_are_told(tmp_path: Path) -> None:
+def test_directories_of_an_earlier_time_are_reported(tmp_path: Path) -> None:
     """If two INCs are in the wrong order, the second is uncertain; so is one after a time that was set back."""
     history, snapshot = History(tmp_path), tmp_path / "snapshot"
     (history.root / "lasts").write_bytes(b"lasts")

@@ -54,7 +54,7 @@ def test_an_older_full_that_lists_it_is_no_parent(
     assert desk.get("plan", at=last)["steps"][0]["name"] == "full_2026-01-02_00-00-00.tar.gz"
 
 
-def test_nor_is_an_older_inc(desk: Desk) -> None:
+def test_an_older_inc_that_lists_it_is_no_parent(desk: Desk) -> None:
     """In a chain, it comes and goes between every two archives; each point is as it was."""
     options, expected = ("--exclude=*.lock",), []
     for number in range(6):
@@ -106,7 +106,7 @@ def test_what_is_left_out_no_more_is_named_until_it_is_archived(desk: Desk, patt
 
 
 @pytest.mark.parametrize("appears", ["at the INC", "at the DIFF"])
-def test_nor_does_it_hide_the_parent_that_there_is(desk: Desk, appears: str) -> None:
+def test_an_excluded_name_does_not_hide_the_real_parent(desk: Desk, appears: str) -> None:
     """An INC made on top of a DIFF, although by rule it builds on the FULL: the DIFF's members reveal it."""
     desk.do("mkdir src; echo 1 >src/a; echo 1 >src/b")
     desk.dump("FULL", "--exclude=*.tmp", "src", proven=False)

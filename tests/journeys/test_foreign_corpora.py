@@ -63,7 +63,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
 
 
 @pytest.mark.parametrize("corpus", CORPORA)
-def test_every_archive_is_told_as_tar_tells_it(client: httpx2.Client, tmp_path: Path, corpus: str) -> None:
+def test_every_archive_is_listed_as_by_tar(client: httpx2.Client, tmp_path: Path, corpus: str) -> None:
     """
     No request causes an internal error; differences from tar are named; some archives are also laid over themselves.
     """

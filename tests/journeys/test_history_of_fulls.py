@@ -24,7 +24,7 @@ def test_what_builds_on_a_later_full_changes_nothing(desk: Desk, between: str, f
     assert told[:1] == ["appeared"]
 
 
-def test_what_did_change_is_told(desk: Desk) -> None:
+def test_a_real_change_is_reported(desk: Desk) -> None:
     """By an INC, and by a FULL after it; not by an INC without changes."""
     desk.do("mkdir src; echo 1 >src/a")
     desk.dump("FULL", "src")

@@ -147,7 +147,7 @@ def test_what_an_ordinary_user_cannot_read_where_all_else_is_new(desk: Desk, pro
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root, and setpriv")
 @pytest.mark.parametrize("format", ["gnu", "oldgnu", "posix"])
 @pytest.mark.parametrize("kind", ["file", "socket"])
-def test_what_the_first_dump_could_not_read_is_told_from_the_first_point_on(
+def test_what_the_first_dump_could_not_read_is_reported_from_the_first_point_on(
     desk: Desk, kind: str, format: str, tmp_path: Path
 ) -> None:
     """A FULL builds on nothing, but lacks it all the same; so does an INC that lists such a file as new."""

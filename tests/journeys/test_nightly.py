@@ -291,7 +291,7 @@ def test_a_night_without_an_archive_is_a_failure(laptop: Laptop, server: LiveSer
     assert len(stored(server)) == 1
 
 
-def test_a_night_that_is_killed_is_told_and_loses_nothing(laptop: Laptop, server: LiveServer, tmp_path: Path) -> None:
+def test_a_killed_night_is_reported_and_loses_nothing(laptop: Laptop, server: LiveServer, tmp_path: Path) -> None:
     """SIGKILL for all processes while the server keeps the client waiting."""
     laptop.run()
     change(laptop.tree, 2)

@@ -126,7 +126,7 @@ def test_only_its_name_lacks(desk: Desk, case: InTheWay) -> None:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_likewise_of_what_is_laid_over_it(desk: Desk, case: InTheWay) -> None:
+def test_only_its_name_lacks_in_an_archive_laid_over_others(desk: Desk, case: InTheWay) -> None:
     """The first archive has none, so its point is whole; the second, laid over it, has one."""
     full, over = targz(*OK), targz(*LATER[:2], *case.members, *LATER[2:], mtime=1_600_000_100)
     assert desk.put("FULL", full).status_code == 201

@@ -140,7 +140,7 @@ NIGHTS = {
 
 
 @pytest.mark.parametrize("nights", NIGHTS.values(), ids=NIGHTS)
-def test_what_tar_tells_of_by_other_names_is_all_there(nights: list[str], tmp_path: Path) -> None:
+def test_names_that_tar_records_under_other_names_are_complete(nights: list[str], tmp_path: Path) -> None:
     """No name is missing from what the records suggest, and nothing is contradicted."""
     live = Live(tmp_path, ("src",))
     archives: list[bytes] = []

@@ -41,7 +41,7 @@ def test_whatever_tar_is_given_all_of_it_comes_back(desk: Desk, nights: Nights, 
     assert desk.given_back(last) == desk.seen()
 
 
-def test_other_names_than_before_are_told(desk: Desk) -> None:
+def test_other_names_than_before_are_reported(desk: Desk) -> None:
     """Names that tar's --transform changes from one dump on: unchanged files do not exist under the new name."""
     desk.do("mkdir -p src/d; echo a >src/a; echo x >src/d/x")
     desk.dump("FULL", "src")

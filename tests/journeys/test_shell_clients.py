@@ -270,7 +270,7 @@ def test_help_is_no_error(machine: Machine, script: str) -> None:
 
 
 @pytest.mark.parametrize("line", [["upload.sh", "laptop"], ["verify_sync.sh"], ["verify_sync.sh", "--stats"]])
-def test_a_machine_without_curl_is_told_so(machine: Machine, line: list[str]) -> None:
+def test_a_missing_curl_is_reported(machine: Machine, line: list[str]) -> None:
     """curl, which is often missing, is named."""
 
     run = machine.run(*line, PATH=programs(machine.home / "bin", "sed"))
@@ -293,7 +293,7 @@ def test_a_machine_without_sha256_uses_md5(machine: Machine) -> None:
 
 @each_shell
 @pytest.mark.parametrize("line", [["upload.sh", "laptop"], ["verify_sync.sh"], ["verify_sync.sh", "--stats"]])
-def test_a_server_that_is_down_is_told_plainly(machine: Machine, line: list[str]) -> None:
+def test_a_server_that_is_down_is_named(machine: Machine, line: list[str]) -> None:
     """One line names the server that did not answer, without any password in its URL."""
     machine.put("FULL/a.tar.gz")
     machine.put("INC/b.tar.gz")
@@ -453,7 +453,7 @@ def test_what_is_stored_is_not_sent_again(
 @each_shell
 @pytest.mark.parametrize("status", [401, 403, 404, 413])
 @pytest.mark.parametrize("refused", ["HEAD", "PUT"])
-def test_a_resumable_upload_that_is_refused_without_words_is_told_by_its_status(
+def test_a_refusal_of_a_resumable_upload_without_a_message_is_reported_by_its_status(
     machine: Machine, status: int, refused: str
 ) -> None:
     """A proxy's page and a response to HEAD have no message; hopeless requests are not retried."""
@@ -646,7 +646,7 @@ def test_a_missing_folder_is_an_error(machine: Machine, line: list[str]) -> None
         "http://127.0.0.1:1?s3cret",
     ],
 )
-def test_no_secret_in_the_address_is_told(machine: Machine, script: str, url: str) -> None:
+def test_no_secret_in_the_address_is_shown(machine: Machine, script: str, url: str) -> None:
     """In front of the host or after it."""
     machine.put("FULL/a.tar.gz")
     run = machine.run(script, *([machine.profile] if script == "upload.sh" else []), SERVER_URL=url)

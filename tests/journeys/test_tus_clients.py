@@ -50,7 +50,7 @@ def is_stored(server: LiveServer, profile: str) -> bool:
 
 @pytest.mark.parametrize("of_answers", [False, True], ids=["requests", "answers"])
 @pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.value)
-def test_the_line_breaks_as_told(kind: Kind, of_answers: bool) -> None:
+def test_the_line_breaks_as_set(kind: Kind, of_answers: bool) -> None:
     """The proxy passes that many bytes; then both ends read an end, or a reset, or nothing until it is released."""
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,

@@ -111,7 +111,7 @@ def test_bytes_come_with_the_creation(run: Run, chunk: int) -> None:
     assert (len(outcome["requests"]) == 1) == (chunk > len(CONTENT))
 
 
-def test_a_length_may_be_told_at_the_end(run: Run) -> None:
+def test_a_length_may_be_declared_at_the_end(run: Run) -> None:
     """As for a stream of a length that the client does not know before its end."""
     outcome = run("deferred", uploadLengthDeferred=True)
 

@@ -347,7 +347,7 @@ def test_what_an_older_client_did_not_remember_costs_no_full(machine: Machine) -
     assert [*types, machine.back_up().archive.id.type] == [INC, INC, FULL]
 
 
-def test_a_list_of_patterns_that_cannot_be_read_is_told(machine: Machine, tmp_path: Path) -> None:
+def test_an_unreadable_list_of_patterns_is_reported(machine: Machine, tmp_path: Path) -> None:
     """Before any byte is sent."""
     machine.exclude_from = (str(tmp_path / "nowhere"),)
     with pytest.raises(FolderUnusable, match="nowhere cannot be used: No such file"):
@@ -422,7 +422,7 @@ def test_a_tar_that_does_not_end_well_leaves_nothing(
     assert len(machine.server.dropped) == (1 if size else 0)
 
 
-def test_files_that_change_meanwhile_are_told(machine: Machine, tmp_path: Path) -> None:
+def test_files_that_change_meanwhile_are_reported(machine: Machine, tmp_path: Path) -> None:
     """tar's exit status 1 is no failure, and its messages are passed on."""
     machine.dumper = fake_tar(tmp_path, 'tar "$@"; echo "tar: ./x: file changed as we read it" >&2; exit 1')
     done = machine.back_up()
@@ -678,7 +678,7 @@ def test_a_spool_is_for_one_at_a_time(tmp_path: Path) -> None:
         assert again.waiting() == []
 
 
-def test_a_description_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_description_is_reported(tmp_path: Path) -> None:
     """No file is removed because of it."""
     with SpoolFolder(tmp_path / "spool", "laptop") as spool:
         id = ArchiveId("laptop", FULL, "full_1.tar.gz")

@@ -207,7 +207,7 @@ def test_more_bytes_than_announced_are_not_taken(receiver: Receiver, more: bytes
     assert max(position for position, _ in receiver.told) <= len(CONTENT) + BLOCK_BYTES
 
 
-def test_other_bytes_under_the_name_stay_unless_told_otherwise(receiver: Receiver) -> None:
+def test_other_bytes_under_the_name_stay_without_replace(receiver: Receiver) -> None:
     """Without *replace* no request is made; with it, the file is replaced at the end and not before."""
     receiver.lay(receiver.place, b"mine")
     with pytest.raises(LocalConflict):
@@ -223,7 +223,7 @@ def test_other_bytes_under_the_name_stay_unless_told_otherwise(receiver: Receive
     assert receiver.place.read_bytes() == CONTENT
 
 
-def test_an_archive_removed_meanwhile_is_told(receiver: Receiver) -> None:
+def test_an_archive_removed_meanwhile_is_reported(receiver: Receiver) -> None:
     """No file is left here."""
     receiver.source.contents.clear()
     with pytest.raises(ArchiveNotFound):
@@ -249,7 +249,7 @@ def test_two_pulls_at_once_do_not_mix(receiver: Receiver, tmp_path: Path) -> Non
     assert receiver.pull().arrival is PullOutcome.ALREADY_HERE
 
 
-def test_a_folder_that_is_a_file_is_told(receiver: Receiver) -> None:
+def test_a_file_in_place_of_a_folder_is_reported(receiver: Receiver) -> None:
     """The error names its path."""
     receiver.lay(receiver.folder / "FULL", b"")
 

@@ -214,7 +214,7 @@ def appended(uploads: Uploads, id: str) -> Upload:
 @pytest.mark.parametrize("ask", [shown, appended])
 @pytest.mark.parametrize("same_name", list(SameName))
 @pytest.mark.parametrize("is_taken", [False, True])
-def test_an_upload_whose_confirmation_failed_is_told_to_be_stored(
+def test_an_upload_whose_confirmation_failed_is_reported_as_stored(
     ask: Callable[[Uploads, str], Upload], same_name: SameName, is_taken: bool
 ) -> None:
     """Its archive is stored whole and its bytes have left staging, so any other offset would be untrue."""

@@ -44,7 +44,7 @@ def test_what_is_equal_differs_in_nothing() -> None:
     assert list(differences(server, local)) == []
 
 
-def test_each_difference_is_told_once() -> None:
+def test_each_difference_is_reported_once() -> None:
     """Missing, extra, another type, size, time or target, or a copy in place of a hard link."""
     server = [
         there(b"gone"),

@@ -99,7 +99,7 @@ class ArchiveSourceContract:
         with ThreadPoolExecutor(8) as threads:
             assert list(threads.map(read, [*contents] * 3)) == [*contents.values()] * 3
 
-    def test_it_is_told_of_what_is_not_what_it_should_be(self, door: SourceDoor) -> None:
+    def test_it_accepts_a_report_of_wrong_bytes(self, door: SourceDoor) -> None:
         """If its copy is damaged, it knows from then on."""
         archive = door.lay(full(door.profile), LARGE)
         door.harm(archive)

@@ -119,14 +119,16 @@ class DumperContract:
         for foreign in (b"", b"GNU tar-1.34-2\n1\x002\x00", b"//tarkeep"):
             assert dumper.selection_of(foreign) is None
 
-    def test_a_list_of_patterns_that_cannot_be_read_is_told(self, dumper: Dumper, source: DumpSource) -> None:
+    def test_an_unreadable_list_of_patterns_is_reported(self, dumper: Dumper, source: DumpSource) -> None:
         """No dump is made, so that no excluded file is archived."""
         with pytest.raises(FolderUnusable, match="/nowhere"):
             dumper.selection(evolve(source, exclude_from=("/nowhere",)))
         with pytest.raises(FolderUnusable, match="/nowhere"):
             dumper.start(evolve(source, exclude_from=("/nowhere",)), None)
 
-    def test_it_is_told_what_would_be_in_a_full_one(self, dumper: Dumper, source: DumpSource, tmp_path: Path) -> None:
+    def test_it_finds_the_paths_that_a_full_dump_would_hold(
+        self, dumper: Dumper, source: DumpSource, tmp_path: Path
+    ) -> None:
         """Of given paths, those that exist and are not excluded, with any names."""
         odd = [b"document/\xff\n", b"document/-f", b"document/back\\slash", b"document/*"]
         for path in odd:
@@ -137,7 +139,7 @@ class DumperContract:
         assert dumper.archivable(evolve(source, exclude=("*.tmp",)), asked) == expected
         assert dumper.archivable(source, ()) == ()
 
-    def test_it_is_told_what_a_dump_would_hold(self, dumper: Dumper, source: DumpSource, tmp_path: Path) -> None:
+    def test_a_dump_can_be_estimated(self, dumper: Dumper, source: DumpSource, tmp_path: Path) -> None:
         """The members, and a size that is at least that of the files and not much more."""
         estimate = dumper.estimate(source, None)
         assert estimate.members == 5

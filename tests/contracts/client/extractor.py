@@ -99,7 +99,7 @@ class ExtractorContract:
     @pytest.mark.parametrize(
         "tar", [b"This is no tar. " * 100, make_tar({"a": b"a" * 5000})[:2048], header(sum_error=1) + END]
     )
-    def test_what_cannot_be_extracted_is_told(self, extractor: Extractor, tmp_path: Path, tar: bytes) -> None:
+    def test_a_failed_extraction_is_reported(self, extractor: Extractor, tmp_path: Path, tar: bytes) -> None:
         """With the given name, and tar's messages."""
         with pytest.raises(ExtractFailed) as caught:
             extract(extractor, iter([tar]), tmp_path / "into")
@@ -111,7 +111,7 @@ class ExtractorContract:
         extract(extractor, iter([make_tar({"a": b"a"}), *[bytes(1 << 20)] * 3]), tmp_path / "into")
         assert (tmp_path / "into" / "a").read_bytes() == b"a"
 
-    def test_what_is_said_of_a_good_one_is_told(self, extractor: Extractor, tmp_path: Path) -> None:
+    def test_warnings_of_a_successful_extraction_are_returned(self, extractor: Extractor, tmp_path: Path) -> None:
         """Without an error: a time in the future is odd, but no reason to fail."""
         said = extract(extractor, iter([member(b"early", mtime=7_000_000_000) + END]), tmp_path / "into")
         assert any("early" in one for one in said)

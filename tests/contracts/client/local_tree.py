@@ -130,7 +130,7 @@ class LocalTreeContract:
 
     @INHERITED
     @given(steps(most=12, growing=False, odd=True))
-    def test_everything_in_it_is_told(
+    def test_everything_in_it_is_listed(
         self, tree_at: Callable[[Path], LocalTree], tmp_path_factory: pytest.TempPathFactory, what: list[Step]
     ) -> None:
         """With any names and at any depth, without following links; and the tree is left unchanged."""
@@ -178,7 +178,7 @@ class LocalTreeContract:
         assert [entry.path for entry in tree.entries(b"link")] == [b"link"]
         assert list(tree.entries(b"link/kept")) == []
 
-    def test_every_path_is_told_and_folders_stay_as_they_are(
+    def test_every_path_is_listed_and_folders_stay_as_they_are(
         self, tree_at: Callable[[Path], LocalTree], tmp_path: Path
     ) -> None:
         """

@@ -54,7 +54,7 @@ class MembersContract:
             (gz(TAR) + b"dirt", GzipDamaged),
         ],
     )
-    def test_what_cannot_be_unpacked_is_told(self, members: Members, packed: bytes, error: type[Exception]) -> None:
+    def test_a_failed_unpacking_is_reported(self, members: Members, packed: bytes, error: type[Exception]) -> None:
         """A part is never taken for the whole."""
         with pytest.raises(error):
             list(members.unpacked(iter([packed])))

@@ -120,7 +120,7 @@ class RemoteChainsContract:
 
     # -- points and plans ----------------------------------------------------------------------------------------------
 
-    def test_points_are_told_oldest_first(self, door: ChainsDoor, machine: Machine) -> None:
+    def test_points_are_listed_oldest_first(self, door: ChainsDoor, machine: Machine) -> None:
         """Each with its parent, and the number and size of the archives that restore it."""
         full = machine.dump(FULL, notes=("made by hand",))
         inc = machine.dump(INC, full, keep=False)
@@ -139,7 +139,7 @@ class RemoteChainsContract:
             assert (point.is_restorable, point.is_sound, point.fidelity, point.state) == (True, True, "exact", "stored")
             assert (point.obstacles, point.gaps) == ((), 0)
 
-    def test_a_point_is_told_alone(self, door: ChainsDoor, machine: Machine) -> None:
+    def test_a_single_point_is_described(self, door: ChainsDoor, machine: Machine) -> None:
         """The same as in the list, with its obstacles."""
         full = machine.dump(FULL)
         inc = machine.dump(INC, full)
@@ -266,7 +266,7 @@ class RemoteChainsContract:
         assert extracted(received(door.chains.restored(*at, path)), next(into)) == part
         assert door.chains.plan(*at, path=path).is_whole
 
-    def test_what_a_tree_tells_of_a_name(self, door: ChainsDoor, machine: Machine) -> None:
+    def test_a_tree_describes_a_name(self, door: ChainsDoor, machine: Machine) -> None:
         """As in the directory; and which archive has its content."""
         full = machine.dump(FULL)
         (machine.history.root / "report").write_bytes(b"final")
@@ -286,7 +286,7 @@ class RemoteChainsContract:
         for name, paths in (("*.txt", [b"root/folder/letter.txt"]), ("repo", [b"root/report"]), ("nowhere", [])):
             assert [one.path for one in door.chains.find(machine.profile, LATEST, name)] == paths
 
-    def test_what_became_of_a_name_is_told(self, door: ChainsDoor, machine: Machine) -> None:
+    def test_the_history_of_a_name_is_listed(self, door: ChainsDoor, machine: Machine) -> None:
         """From archive to archive, the oldest first; empty if it did not change, or never existed."""
         report = machine.history.root / "report"
         ids = [machine.dump(FULL)]

@@ -59,14 +59,14 @@ class RemoteStoreContract(ArchiveSourceContract):
 
     # -- facts, lists and comparisons ----------------------------------------------------------------------------------
 
-    def test_it_tells_what_it_takes_and_grants(self, door: RemoteDoor) -> None:
+    def test_it_reports_its_limits_and_scopes(self, door: RemoteDoor) -> None:
         """Limits in bytes, if it has any, and the scopes by their names."""
         facts = door.source.facts(door.profile)
         assert facts is not None
         assert {"push", "list", "pull"} <= facts.scopes
         assert all(limit is None or limit > 0 for limit in (facts.max_upload_bytes, facts.max_unpacked_bytes))
 
-    def test_archives_are_told_oldest_first(self, door: RemoteDoor) -> None:
+    def test_archives_are_listed_oldest_first(self, door: RemoteDoor) -> None:
         """All archives, those of a profile, and those of a type; each as it was stored."""
         ids = [full(door.profile, "b.tar.gz"), inc(door.profile, "a.tar.gz"), full(door.profile, "a.tar.gz")]
         laid = [door.lay(id, SMALL) for id in ids]
@@ -77,7 +77,7 @@ class RemoteStoreContract(ArchiveSourceContract):
         assert [archive for archive in door.source.archives() if archive.id.profile == door.profile] == laid
         assert list(door.source.archives(profile=door.fresh_profile)) == []
 
-    def test_totals_are_told_by_profile_and_type(self, door: RemoteDoor) -> None:
+    def test_totals_are_reported_by_profile_and_type(self, door: RemoteDoor) -> None:
         """With the time of the newest; a type without archives has no row."""
         first, second = door.lay(full(door.profile, "a.tar.gz"), SMALL), door.lay(full(door.profile), LARGE)
         third = door.lay(inc(door.profile), SMALL)
@@ -250,7 +250,7 @@ class RemoteStoreContract(ArchiveSourceContract):
         assert door.bytes_of(full(door.profile)) is None
         door.source.put(full(door.profile), blocks_of(SMALL), len(SMALL), NO_DIGESTS)
 
-    def test_what_ended_well_tells_what_it_became(self, door: RemoteDoor) -> None:
+    def test_a_finished_upload_names_its_archive(self, door: RemoteDoor) -> None:
         """A client that missed the answer asks again."""
         upload = door.source.create_upload(full(door.profile), len(SMALL), NO_DIGESTS)
         stored = door.source.append(upload, 0, [SMALL], len(SMALL)).stored

@@ -103,7 +103,9 @@ def test_a_wrong_digest_without_a_sum_is_found_by_a_check(memory: InMemory, arch
 
 
 @pytest.mark.parametrize("has_catalog", [True, False])
-def test_any_changed_byte_of_a_side_car_is_told(memory: InMemory, archive: BackupArchive, has_catalog: bool) -> None:
+def test_any_changed_byte_of_a_side_car_is_reported(
+    memory: InMemory, archive: BackupArchive, has_catalog: bool
+) -> None:
     """The archive never leaves the catalog; if the catalog is lost, too, the changed member may be wrong."""
     whole = sidecar_of(memory, archive)
     rng = random.Random(1)
@@ -224,7 +226,7 @@ def test_what_a_reader_marked_outlives_the_catalog(memory: InMemory, archive: Ba
     assert decode(sidecar_of(memory, archive)) == archive
 
 
-def test_a_check_tells_where_the_catalog_was_wrong(memory: InMemory, archive: BackupArchive) -> None:
+def test_a_check_reports_where_the_catalog_was_wrong(memory: InMemory, archive: BackupArchive) -> None:
     """For a flipped bit in the catalog, or an archive gone from the store; afterwards the catalog is right."""
     memory.catalog.replace([evolve(archive, taken_at=make_archive().received_at.replace(year=2001))])
     assert memory.tarkeep.rebuild(check=True).otherwise == [archive.id]

@@ -40,7 +40,7 @@ def test_a_good_store_keeps_every_promise_and_nothing_is_left_in_it() -> None:
     assert door.staging_is_empty()
 
 
-def test_so_does_a_folder(tmp_path: Path) -> None:
+def test_a_folder_keeps_every_promise(tmp_path: Path) -> None:
     opened = lambda: closing(FilesystemArchiveStore.open(tmp_path / "data", ids=SequenceIds()))  # noqa: E731
 
     assert [verdict.broken for verdict in ValidateStore(opened)()] == [None] * len(PROMISES)
@@ -156,7 +156,7 @@ FAULTY = {
 
 
 @pytest.mark.parametrize("kind", FAULTY, ids=lambda kind: kind.__name__)
-def test_a_store_that_breaks_a_promise_is_told_so(kind: type[MemoryArchiveStore]) -> None:
+def test_a_broken_promise_is_reported(kind: type[MemoryArchiveStore]) -> None:
     """Exactly that promise is reported, with the way it was broken."""
     verdicts = list(ValidateStore(always(kind(FixedClock())))())
 
@@ -170,14 +170,14 @@ def test_what_a_store_raises_is_its_verdict() -> None:
     assert verdict.broken == "OSError: unknown"
 
 
-def test_a_store_that_removes_nothing_is_told_so_of_the_first_promise() -> None:
+def test_a_store_that_removes_nothing_breaks_the_first_promise() -> None:
     """The archives left in it spoil later checks."""
     first, *_ = ValidateStore(always(Unforgetting(FixedClock())))()
 
     assert first.broken == "a removed archive still exists"
 
 
-def test_a_store_that_forgets_is_told_so() -> None:
+def test_a_store_that_forgets_breaks_a_promise() -> None:
     """It is empty when it is opened again."""
     verdicts = ValidateStore(lambda: nullcontext(memory()))()
 

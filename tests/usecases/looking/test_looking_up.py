@@ -77,7 +77,7 @@ def test_a_member_is_found(looked_into: tuple[Tarkeep, CountedRecords, bool]) ->
     assert (records.readings == 0) is is_in_order
 
 
-def test_a_history_is_told(looked_into: tuple[Tarkeep, CountedRecords, bool]) -> None:
+def test_a_history_lists_every_change(looked_into: tuple[Tarkeep, CountedRecords, bool]) -> None:
     """With sorted names, only the members in the history are read."""
     tarkeep, records, is_in_order = looked_into
 

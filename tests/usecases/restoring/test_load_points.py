@@ -32,7 +32,7 @@ from tests.support.histories import History
 
 
 @pytest.mark.parametrize("error", [InsufficientStorage(), ReadOnly(), CatalogBusy(), BackendUnavailable("disk")])
-def test_points_are_told_though_nothing_can_be_noted(tmp_path: Path, error: TarkeepError) -> None:
+def test_points_are_listed_though_nothing_can_be_kept(tmp_path: Path, error: TarkeepError) -> None:
     """Comparisons are kept only to save time: if they cannot be kept, the answer is the same."""
     history = History(tmp_path)
     (history.root / "a").write_text("first")
