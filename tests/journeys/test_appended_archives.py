@@ -110,7 +110,7 @@ def test_dirt_behind_an_archive_is_reported(client: httpx2.Client, tmp_path: Pat
     )
 
     assert not padded.json().get("warnings")
-    told = "behind its end follow 40 bytes that are neither padding nor a tar; tar does not read them"
+    told = "its end is followed by 40 bytes, neither padding nor a tar, which tar does not read"
     assert answer.json()["warnings"] == [told]
 
 

@@ -170,7 +170,7 @@ class Admission(Enum):
     """The verdict on a client that presents a token, or none; the value is the sentence for the client."""
 
     ADMITTED = "let in"
-    MISSING = "this server wants a token"
+    MISSING = "this server requires a token"
     MALFORMED = "this token is malformed: it was mistyped or cut off"
     UNKNOWN = "this token is not valid"  # no token has this id, or its secret is another
     REVOKED = "this token is revoked"

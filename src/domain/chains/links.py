@@ -185,7 +185,7 @@ class _Ladder:
         parent = self.among.newest_before(child, types)
         if parent is None:
             wanted = " or ".join(type.value for type in types)
-            return Link(child.id, None, Evidence.ORPHAN, f"no {wanted} taken before it is stored")
+            return Link(child.id, None, Evidence.ORPHAN, f"no stored {wanted} was taken before it")
         found = self.fit(child, parent)
         if found.verdict is Agreement.CONTRADICTS:
             return self._contradicted(parent, found, "inferred")

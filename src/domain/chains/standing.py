@@ -304,10 +304,10 @@ def doubts_about_bytes(archive: BackupArchive) -> Iterator[Doubt]:
     if after_end.is_tar:
         reason = (
             f"another archive follows the end of this one, {size}, which tar does not read, so nothing of it is "
-            "restored: send it by itself; tar extracts both when told to ignore zeros"
+            "restored: send it separately; tar extracts both when told to ignore zeros"
         )
     else:
-        reason = f"behind its end follow {size} that are neither padding nor a tar; tar does not read them"
+        reason = f"its end is followed by {size}, neither padding nor a tar, which tar does not read"
     yield Doubt(DoubtKind.AFTER_END, archive.id, reason)
 
 

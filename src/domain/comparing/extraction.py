@@ -252,7 +252,7 @@ class _Failed(Exception):
 
 
 def _told(rename: Rename) -> str:
-    return f"{path_text(rename.old) or 'what has a temporary name'}"
+    return f"{path_text(rename.old) or 'a directory with a temporary name'}"
 
 
 def _below(path: bytes, folder: Folder) -> Iterator[tuple[bytes, ExtractedAt]]:

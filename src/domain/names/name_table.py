@@ -27,7 +27,7 @@ from .renames import DirectoryRenames
 
 DIGEST_BYTES = 16
 
-_FEW = 50  # members are looked up one by one if they are fewer than this part of all
+_FEW = 50  # members are looked up one by one if they are fewer than one in this many
 
 
 class Row(NamedTuple):

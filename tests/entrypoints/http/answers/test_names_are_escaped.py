@@ -144,7 +144,7 @@ def test_what_is_in_archives_cannot_talk_to_the_terminal(tmp_path: Path, command
     assert [line for line in shown.splitlines() if not line.isprintable()] == []
 
 
-@pytest.mark.parametrize("text", ["b.tar.gz", "overlay", "orphan", "no FULL or INC taken before it is stored"])
+@pytest.mark.parametrize("text", ["b.tar.gz", "overlay", "orphan", "no stored FULL or INC was taken before it"])
 def test_points_of_a_server_that_means_harm_cannot_talk_to_the_terminal(tmp_path: Path, text: str) -> None:
     """Whatever it has for a name, a word or a reason."""
     with in_process(StorageSettings(store="memory:", catalog="memory:")) as (client, _):
