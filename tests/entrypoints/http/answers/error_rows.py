@@ -1,5 +1,5 @@
 """
-The table behind `test_error_table`: for every error a client can meet, a request that meets it.
+The table behind `test_error_table`: for every error that a client can get, a request that causes it.
 
 Rows on the wire run against a real server with small limits and short patience; rows with a fault run in this process
 over memory adapters that fail at a named call.
@@ -38,7 +38,7 @@ STORED = make_targz({"hello.txt": b"stored\n"})
 PLACE = "/api/v1/profiles/table/archives/FULL/"
 STORED_PLACE = PLACE + "stored.tar.gz"
 PROFILE = "/api/v1/profiles/table"
-ORPHAN = "/api/v1/profiles/orphan"  # whose one archive is an INC
+ORPHAN = "/api/v1/profiles/orphan"  # its only archive is an INC
 NAMES_SEVERAL = "both.tar.gz"
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
@@ -48,7 +48,7 @@ class Row:
     """
     *ask* is answered with *status* and *code*; *members* are the extras.
 
-    *closes* where the connection must; None where that depends on how much of the body was read by then.
+    *closes*: whether the connection must close; None if that depends on how much of the body was read by then.
     """
 
     status: int
@@ -73,7 +73,7 @@ class FaultRow:
 
 
 def put_stored(address: Address) -> None:
-    """Store what some rows run into: archives, one name in two profiles, one in two types, and a snapshot file."""
+    """Store what some rows need: archives, one name in two profiles, one in two types, and a snapshot file."""
     places = [STORED_PLACE, PLACE + "twice.tar.gz", PLACE.replace("/table/", "/other/") + "twice.tar.gz"]
     places += [PLACE + NAMES_SEVERAL, PLACE.replace("/FULL/", "/INC/") + NAMES_SEVERAL]
     for place in (*places, f"{ORPHAN}/archives/INC/orphan.tar.gz"):
@@ -117,7 +117,7 @@ def verifies(body: object, target: str = "/verify", headers: dict[str, str] | No
 
 
 def says(payload: bytes) -> Ask:
-    """Send bytes that are answered once, with the connection closed."""
+    """Send bytes that get one answer, after which the connection is closed."""
 
     def ask(address: Address) -> Answer:
         (answer,) = talk(address, payload)
@@ -133,7 +133,7 @@ def chunked(size: int, target: str, method: str = "PUT") -> bytes:
 
 
 def while_another_uploads(address: Address) -> Answer:
-    """PUT while a first upload is being received, which the server's 100 Continue tells."""
+    """PUT while a first upload is being received, as the server's 100 Continue shows."""
     with socket.create_connection(address, timeout=20) as first:
         first.sendall(request("PUT", PLACE + "first.tar.gz", {"Expect": "100-continue", "Content-Length": "9"}))
         assert first.recv(100).startswith(b"HTTP/1.1 100 ")
@@ -161,7 +161,7 @@ UPLOAD_NAMES = {"filename": b"row.tar.gz", "profile": b"table", "type": b"FULL"}
 
 
 def goes_on(method: str, headers: dict[str, str], body: bytes = b"", begun: bytes | None = None) -> Ask:
-    """Begin an upload, and ask something of it; it is given up afterwards."""
+    """Begin an upload, and send a request about it; it is abandoned afterwards."""
 
     def ask(address: Address) -> Answer:
         upload = exchange(address, begun or begins()).headers["location"]

@@ -1,4 +1,4 @@
-"""What goes over the wire as JSON, where it is made by hand."""
+"""JSON on the wire that is encoded by hand."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def test_times_are_told_as_datetimes_tell_them(seconds: int, microseconds: int) 
 
 
 def test_what_no_datetime_has_is_told_as_nothing() -> None:
-    """Tars may hold any number."""
+    """Tars may contain any number."""
     for seconds in (_FIRST - 1, _LAST + 365 * 86_400, -(1 << 80), 1 << 80):
         assert nanoseconds_rfc3339(seconds * 1_000_000_000) is None

@@ -1,4 +1,4 @@
-"""Every error a client can meet has its status and code, tells no secret, and closes what was not read to its end."""
+"""Every error that a client can get has its status and code, reveals no secret, and closes a request not fully read."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ from tests.support.raw_http import Answer, parse_answers, receive_to_end, reques
 from tests.support.server import LiveServer, in_process, live_server
 
 SECRET = re.compile(r"Traceback|\.py\b|SELECT|INSERT|sqlite|/srv|/tmp|/archives/|staging|0x[0-9a-f]{6,}")
-# met by tests of this file that are not rows of a table; the last ones by test_resumable_uploads, _access and _quotas
+# covered by tests of this file that are not rows of a table; the last ones by test_resumable_uploads, _access and
+# _quotas
 ALSO_HERE = {
     (500, "archive-corrupt"),
     (400, "upload-interrupted"),
@@ -68,7 +69,7 @@ ALSO_HERE = {
     (507, "quota-exceeded"),
     (403, "insufficient-scope"),
 }
-# Starlette raises no HTTPException but 404 and 405 for what our routes do; this is for those a later one may raise
+# Starlette raises only 404 and 405 for our routes; this is for other HTTPExceptions that a later version may raise
 NEVER_MET = {"bad-request"}
 
 
@@ -113,7 +114,7 @@ def test_each_error_on_the_wire(strict: LiveServer, row: Row) -> None:
 
 
 def test_the_server_survives_its_table(strict: LiveServer) -> None:
-    """After errors of every kind it still stores, nothing is left in staging, and no bug stands in its log."""
+    """After errors of every kind it still stores, nothing is left in staging, and its log shows no bug."""
     quick = [row for row in ROWS if row.status not in (408, 413)]
     for row in quick:
         row.ask(strict.host_and_port)
@@ -173,7 +174,7 @@ def test_each_error_of_a_failing_adapter(row: FaultRow) -> None:
 
 
 def test_a_name_that_is_being_received_is_a_conflict_for_now() -> None:
-    """409 with Retry-After where another upload of the name does not end."""
+    """409 with Retry-After if another upload of the name does not end."""
     with (
         closing(create_app(tarkeep_over(names=NamesAlwaysHeld()))) as app,
         TestClient(app, "http://127.0.0.1") as client,
@@ -208,7 +209,7 @@ def test_stored_bytes_that_changed_are_told_and_repaired(tmp_path: Path, harm: s
 
 
 def test_an_upload_whose_sender_went_away_is_told_to_nobody_else() -> None:
-    """The application answers a broken-off upload with a 400 that names it, for whoever may still listen."""
+    """The application answers an interrupted upload with a 400 that names it, in case the client still listens."""
     incoming: list[Message] = [
         {"type": "http.request", "body": GOOD[:10], "more_body": True},
         {"type": "http.disconnect"},

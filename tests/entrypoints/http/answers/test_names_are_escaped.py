@@ -1,4 +1,4 @@
-"""Names are shown escaped wherever they are shown: in JSON, in the log, and on a terminal."""
+"""Names are escaped wherever they are shown: in JSON, in the log, and on a terminal."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_nothing_can_forge_a_line_of_the_log(format: str, monkeypatch: pytest.Mo
 
 
 def tarkeep(folder: Path, *arguments: str) -> str:
-    """What the command prints on both of its outputs."""
+    """The output of the command, both streams."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TARKEEP_")}
     environment = {**clean, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     command = [sys.executable, "-m", "tarkeep", *arguments]
@@ -94,7 +94,7 @@ def tarkeep(folder: Path, *arguments: str) -> str:
 
 
 def test_an_importer_shows_what_it_meets_escaped(tmp_path: Path) -> None:
-    """The names in the folder of an original server are anybody's."""
+    """Anyone may have chosen the names in the folder of an original server."""
     folder = tmp_path / "remote_backups" / "FULL"
     folder.mkdir(parents=True)
     (folder / f"{ESCAPES}{BIDI}.tar.gz").write_bytes(make_targz())
@@ -106,7 +106,7 @@ def test_an_importer_shows_what_it_meets_escaped(tmp_path: Path) -> None:
 
 
 def test_what_a_server_says_cannot_talk_to_the_terminal(tmp_path: Path) -> None:
-    """The sentence of a refusal is whatever the server wants to say."""
+    """A server can put anything into the sentence of a refusal."""
     body = json.dumps({"code": "invalid-name", "detail": HARM, "error": HARM, "status": 400}).encode()
     with stub_server(Answer(400, body, {"Content-Type": "application/problem+json"})) as stub:
         shown = tarkeep(tmp_path, "list", "--server", stub.url)
@@ -118,7 +118,7 @@ def test_what_a_server_says_cannot_talk_to_the_terminal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["points", "ls", "find", "history", "status", "restore", "cat"])
 def test_what_is_in_archives_cannot_talk_to_the_terminal(tmp_path: Path, command: str) -> None:
-    """Names of members, and reasons that hold them, in whatever the client shows of what the server tells it."""
+    """Names of members, and reasons that contain them, in everything that the client shows of a server's answers."""
     harm = HARM.encode()
     listings = (b"Y" + harm + b"\0\0", b"N" + harm + b"x\0\0", b"D" + harm + b"\0\0")
     full, inc, other = (
@@ -146,7 +146,7 @@ def test_what_is_in_archives_cannot_talk_to_the_terminal(tmp_path: Path, command
 
 @pytest.mark.parametrize("text", ["b.tar.gz", "overlay", "orphan", "no stored FULL or INC was taken before it"])
 def test_points_of_a_server_that_means_harm_cannot_talk_to_the_terminal(tmp_path: Path, text: str) -> None:
-    """Whatever it has for a name, a word or a reason."""
+    """In any name, word or reason."""
     with in_process(StorageSettings(store="memory:", catalog="memory:")) as (client, _):
         client.put("/api/v1/profiles/host/archives/INC/b.tar.gz", content=make_targz())
         honest = client.get("/api/v1/profiles/host/points").text

@@ -1,4 +1,4 @@
-"""Plans as shell scripts: they restore what was there with dash, bash and busybox, and stop at whatever goes wrong."""
+"""Plans as shell scripts: they restore the tree with dash, bash and busybox, and stop at any error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.server import LiveServer, live_server
 from tests.support.tar_oracle import look_at
 
 SHELLS = [["dash"], ["bash", "--posix"], ["busybox", "sh"]]
-ODD_NAME = "a ._+@=,()-1.tar.gz"  # every punctuation that names may have
+ODD_NAME = "a ._+@=,()-1.tar.gz"  # every punctuation mark that names may have
 
 
 def script_of(machine: Dumper, place: Path, **query: str) -> Path:
@@ -72,7 +72,7 @@ def test_the_script_restores_what_was_there(live_laptop: Dumper, tmp_path: Path,
 
 def test_the_script_works_from_wherever_it_is_called(live_laptop: Dumper, tmp_path: Path) -> None:
     """
-    Directories that changed places are restored though nothing can be made in the directory it is called from.
+    Directories that changed places are restored though the working directory is not writable.
 
     GNU tar makes the temporary names of such circles in the directory that it was started in.
     """
@@ -96,8 +96,8 @@ def test_the_script_works_from_wherever_it_is_called(live_laptop: Dumper, tmp_pa
 def test_the_script_uses_nothing_that_others_have_put_there(
     live_laptop: Dumper, tmp_path: Path, shell: list[str], kind: str
 ) -> None:
-    """In a directory like /tmp: who made the target could change it while root extracts."""
-    require("root", os.geteuid() == 0, "run this as root, which can give things to somebody else")
+    """In a directory like /tmp: the owner of the target could change it while root extracts."""
+    require("root", os.geteuid() == 0, "run this as root, which can give files to other users")
     live_laptop.back_up("FULL")
     script = script_of(live_laptop, tmp_path)
     for_all = tmp_path / "for-all"
@@ -119,7 +119,7 @@ def test_the_script_uses_nothing_that_others_have_put_there(
 
 
 def test_the_script_has_nothing_to_complain_about(live_laptop: Dumper, tmp_path: Path) -> None:
-    """shellcheck is content with the script of an exact plan and of an overlay."""
+    """shellcheck reports nothing about the script of an exact plan and of an overlay."""
     require("shellcheck", shutil.which("shellcheck") is not None, "apt install shellcheck")
     machine = live_laptop
     machine.back_up("FULL", ODD_NAME)
@@ -138,7 +138,7 @@ def test_the_script_has_nothing_to_complain_about(live_laptop: Dumper, tmp_path:
 
 
 def test_a_host_of_the_askers_choice_stays_a_word(live: LiveServer, live_laptop: Dumper) -> None:
-    """Whatever a client writes into Host is quoted in the script, or refused."""
+    """Any value of a client's Host header is quoted in the script, or refused."""
     live_laptop.back_up("FULL")
     host = "a';touch${IFS}pwned;'"
     with RawConnection(live.host_and_port) as connection:
@@ -168,7 +168,7 @@ def test_the_script_refuses_a_target_with_something_in_it(live_laptop: Dumper, t
 
 
 def test_the_script_stops_at_a_wrong_digest(live_laptop: Dumper, tmp_path: Path) -> None:
-    """Bytes other than those that are stored are not extracted, and nothing after them."""
+    """Bytes that differ from the stored ones are not extracted, and nothing after them."""
     live_laptop.back_up("FULL")
     change(live_laptop)
     second = live_laptop.back_up("INC")
@@ -184,11 +184,11 @@ def test_the_script_stops_at_a_wrong_digest(live_laptop: Dumper, tmp_path: Path)
 
 
 def test_the_script_stops_when_the_server_is_gone(live_laptop: Dumper, tmp_path: Path) -> None:
-    """Nobody at the address: it fails, says which archive it was about, and leaves only the empty directory."""
+    """Without a server at the address it fails, names the archive, and leaves only the empty directory."""
     full = live_laptop.back_up("FULL")
     script = script_of(live_laptop, tmp_path)
     with live_server(tmp_path / "other") as server:
-        url = server.url  # a port that is free again afterwards
+        url = server.url  # its port is free again afterwards
 
     done = run(["sh"], script, "there", TARKEEP_SERVER=url)
 

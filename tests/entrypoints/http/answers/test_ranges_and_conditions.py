@@ -1,4 +1,4 @@
-"""Ranges and conditional requests (RFC 9110 sections 13 and 14) on both routes that give bytes, on every server."""
+"""Ranges and conditional requests (RFC 9110 sections 13 and 14) on both routes that serve bytes, on every server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Get = Callable[..., httpx2.Response]
 
 @pytest.fixture(scope="session", params=["original", "v1"])
 def get(request: pytest.FixtureRequest, client: httpx2.Client) -> Get:
-    """Ask for the bytes of one and the same archive, with the headers given, by one of the two routes."""
+    """Get the bytes of one and the same archive, with the given headers, by one of the two routes."""
     profile = "ranges"
     place = f"/api/v1/profiles/{profile}/archives/FULL/{NAME}"
     client.put(place, content=CONTENT)
@@ -120,7 +120,7 @@ def test_a_range_without_a_byte_is_refused(get: Get, range: str) -> None:
     ["bytes=0-1,4-5", "bytes=5-4", "bytes=", "bytes=-", "bytes=a-b", "bytes", "items=0-1", "bytes=1-2-3", "bytes=--1"],
 )
 def test_several_or_malformed_ranges_get_everything(get: Get, range: str) -> None:
-    """What is not one good range of bytes is passed over."""
+    """Anything but one valid range of bytes is ignored."""
     answer = get(Range=range)
 
     assert (answer.status_code, answer.content) == (200, CONTENT)
@@ -138,7 +138,7 @@ def test_what_the_client_has_is_not_sent_again(get: Get, value: str) -> None:
 
 @pytest.mark.parametrize("value", [OTHER_TAG, f"W/{OTHER_TAG}", "", "nonsense", TAG.strip('"')])
 def test_other_tags_get_the_bytes(get: Get, value: str) -> None:
-    """A tag that does not match, or is none, hides nothing; it also outweighs If-Modified-Since."""
+    """A tag that does not match, or is malformed, hides nothing; it also overrides If-Modified-Since."""
     assert get(If_None_Match=value).content == CONTENT
     assert get(If_None_Match=value, If_Modified_Since=MUCH_LATER).status_code == 200
 
@@ -151,7 +151,7 @@ def test_if_match_lets_the_right_version_pass(get: Get, value: str, status: int)
 
 @pytest.mark.parametrize("value", [OTHER_TAG, f"W/{TAG}", ""])
 def test_if_match_refuses_any_other(get: Get, value: str) -> None:
-    """If-Match compares strongly; 412 where nothing matches, before any range."""
+    """If-Match compares strongly; 412 if nothing matches, before any range."""
     answer = get(If_Match=value, Range="bytes=0-0")
 
     assert (answer.status_code, answer.json()["code"]) == (412, "precondition-failed")
@@ -185,14 +185,14 @@ def test_dates_decide_where_there_is_no_tag(get: Get) -> None:
     ],
 )
 def test_unreadable_dates_are_passed_over(get: Get, date: str) -> None:
-    """A condition whose date cannot be read is none (RFC 9110 13.1.3); for If-Range it does not hold."""
+    """A condition with an unreadable date is ignored (RFC 9110 13.1.3); for If-Range it does not hold."""
     assert get(If_Modified_Since=date).status_code == 200
     assert get(If_Unmodified_Since=date).status_code == 200
     assert get(If_Range=date, Range="bytes=0-0").status_code == 200
 
 
 def test_if_range_continues_only_the_same_version(get: Get) -> None:
-    """The range where the tag or the date is exactly right, else everything."""
+    """The range if the tag or the date is exactly right, else everything."""
     whole = get()
 
     for right in (TAG, whole.headers["last-modified"]):

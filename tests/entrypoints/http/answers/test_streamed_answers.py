@@ -1,4 +1,4 @@
-"""Answers that are made while they are sent: how far they run ahead of who reads them, and how they end."""
+"""Answers that are made while they are sent: how far they run ahead of their reader, and how they end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BLOCK = bytes(AT_ONCE_BYTES // 4)
 @define
 class Reader:
     """
-    The other end of a response: it takes what is sent at once, or once `slow_seconds` have passed on the loop's clock.
+    The other end of a response: it takes each message at once, or after `slow_seconds` on the loop's clock.
 
     As uvicorn does, it makes the server wait before the next message, not after the one that it has no room for.
     """
@@ -75,7 +75,7 @@ async def answered(reader: Reader, count: int, error: Exception | None = None) -
 
 
 def test_of_who_reads_slowly_no_block_is_made_before_the_one_before_is_taken() -> None:
-    """After the first few, which are made before anybody knows."""
+    """Except the first few, which are made before the reader's speed is known."""
 
     async def run() -> Reader:
         reader = Reader(asyncio.get_running_loop(), slow_seconds=QUICK_SECONDS * 1.2)
@@ -89,7 +89,7 @@ def test_of_who_reads_slowly_no_block_is_made_before_the_one_before_is_taken() -
 
 
 def test_of_who_reads_quickly_several_blocks_are_made_at_once_and_no_more() -> None:
-    """As many as are worth the change of threads."""
+    """As many as are worth a switch of threads."""
 
     async def run() -> Reader:
         reader = Reader(asyncio.get_running_loop())
@@ -103,7 +103,7 @@ def test_of_who_reads_quickly_several_blocks_are_made_at_once_and_no_more() -> N
 
 
 def test_an_error_in_the_middle_leaves_the_answer_without_an_end() -> None:
-    """What came before it may have been sent; the server then cuts the connection."""
+    """Earlier blocks may have been sent; the server then cuts the connection."""
 
     async def run() -> Reader:
         reader = Reader(asyncio.get_running_loop())
@@ -120,7 +120,7 @@ def test_an_error_in_the_middle_leaves_the_answer_without_an_end() -> None:
 
 
 class FailingCatalog(MemoryCatalog):
-    """It gives the first pages of a list, as many as *whole*, and no other."""
+    """It gives the first *whole* pages of a list, and fails at the next."""
 
     def __init__(self, whole: int) -> None:
         super().__init__()
@@ -135,7 +135,7 @@ class FailingCatalog(MemoryCatalog):
 
 @pytest.mark.parametrize("path", ["/list", "/list/FULL"])
 def test_a_list_that_cannot_be_finished_has_no_end(path: str) -> None:
-    """Its first page has been sent by then, and whoever reads it must not take that for all there is."""
+    """Its first page has been sent by then, and the client must not take that for the whole list."""
     messages, cut = asked_of(FailingCatalog(1), path)
 
     assert messages[0]["status"] == 200
@@ -146,7 +146,7 @@ def test_a_list_that_cannot_be_finished_has_no_end(path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/list", "/list/FULL"])
 def test_a_list_that_cannot_be_begun_is_refused(path: str) -> None:
-    """As anything is while the catalog is away."""
+    """Like any request while the catalog is unavailable."""
     messages, cut = asked_of(FailingCatalog(0), path)
 
     assert messages[0]["status"] == 503
@@ -154,7 +154,7 @@ def test_a_list_that_cannot_be_begun_is_refused(path: str) -> None:
 
 
 def asked_of(catalog: MemoryCatalog, path: str) -> tuple[list[Message], list[bool]]:
-    """What is sent to whoever asks for *path* with 1,500 archives in *catalog*, and whether he is cut off."""
+    """The messages sent for a request of *path* with 1,500 archives in *catalog*, and whether it was cut off."""
     catalog.adopt([make_archive(f"{number}.tar.gz") for number in range(1500)])
     messages: list[Message] = []
     cut: list[bool] = []
@@ -181,7 +181,7 @@ def asked_of(catalog: MemoryCatalog, path: str) -> tuple[list[Message], list[boo
 
 @pytest.mark.parametrize("path", ["/list", "/list/INC", "/list?type=inc", "/list?profile=web"])
 def test_a_long_list_is_one_json_text(path: str) -> None:
-    """Of several pages in some types and of none in others; asked for by HEAD it has no body."""
+    """With several pages in some types and none in others; a HEAD has no body."""
     memory = InMemory()
     memory.catalog.adopt(
         [

@@ -1,5 +1,5 @@
 """
-Requests that are no good HTTP, or barely: bytes as they come over the wire, and what the server must make of each.
+Requests that are not good HTTP, or barely: bytes on the wire, and the required answer of the server to each.
 
 A proxy and a server that disagree about where a request ends let one request hide in another. So each case is sent with
 a whole second request behind it, which must be answered only where the first one's end is beyond doubt.
@@ -25,10 +25,10 @@ CODES = {400: "bad-request-framing", 408: "request-timeout", 431: "headers-too-l
 @frozen
 class Case:
     """
-    *sent*, and the statuses with which the server may answer it.
+    The bytes *sent*, and the statuses with which the server may answer them.
 
-    More than one where it is a matter of timing whether a good request is answered before what is wrong behind it is
-    seen. *goes_on*: the connection stays open, and what follows is a request of its own.
+    More than one if timing decides whether a good request is answered before the error behind it is
+    seen. *goes_on*: the connection stays open, and the next bytes are a request of their own.
     """
 
     what: str
@@ -101,9 +101,9 @@ LENGTHS = [
         length_with_zeros=_sized(b"%012d" % len(ARCHIVE)),
         length_before_spaces=_sized(b"%d \t" % len(ARCHIVE)),
     ),
-    # what is longer than its length is the beginning of the next request, which is none
+    # bytes beyond its length are the beginning of the next request, which is not valid
     Case("body longer than its length", GOOD + b"Content-Length: 0\r\n\r\nhello", ((400,), (200, 400))),
-    # nobody reads this body, so the connection ends with the answer
+    # this body is not read, so the connection ends with the answer
     Case("body of a GET", GOOD + b"Content-Length: 5\r\n\r\nhello", ((200,),)),
     Case("chunks of a GET", GOOD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ((200,),)),
     *_taken(422, underscore_length=PUT % b"a.tar.gz" + b"Content_Length: 5\r\n\r\n"),

@@ -1,4 +1,4 @@
-"""The bridge from the event loop to the thread of a use case: whatever happens at one end is known at the other."""
+"""The bridge from the event loop to the thread of a use case: an event at one end is known at the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLOWEST = MinimumRate(bytes_per_second=100, window_seconds=20)
 
 
 class SkippingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock is moved forward at will."""
+    """An event loop with a simulated clock."""
 
     skipped_seconds = 0.0
 
@@ -31,7 +31,7 @@ async def received(receive: Receive, work: Callable[[Iterator[bytes]], Result], 
 
 
 def received_at_intervals(chunks: Sequence[tuple[float, int]]) -> bytes:
-    """The body made of chunks that each come so many seconds after the one before, and have so many bytes."""
+    """The body made of chunks, each given by the seconds since the one before and its size in bytes."""
     loop = SkippingLoop()
     coming = iter(chunks)
     left = len(chunks)
@@ -48,7 +48,7 @@ def received_at_intervals(chunks: Sequence[tuple[float, int]]) -> bytes:
 
 
 def test_a_body_that_cannot_be_read_ends_the_work_too() -> None:
-    """A fault of the server while reading must not leave a thread waiting for blocks that never come."""
+    """A fault of the server while reading must not leave a thread waiting for blocks that never arrive."""
     ended = threading.Event()
 
     def work(blocks: Iterator[bytes]) -> None:
@@ -84,7 +84,7 @@ def test_blocks_come_out_as_they_went_in() -> None:
 
 
 def test_a_body_that_trickles_is_given_up() -> None:
-    """A byte every five seconds is never silent for long, and yet ended as soon as the first window is over."""
+    """A byte every five seconds is never silent for long, and yet the body is ended when the first window is over."""
     with pytest.raises(Problem, match=r"only 4 bytes of the body came in 20 s, the least is 100 bytes/s") as given_up:
         received_at_intervals([(5.1, 1)] * 100)
 
@@ -92,7 +92,7 @@ def test_a_body_that_trickles_is_given_up() -> None:
 
 
 def test_a_body_that_came_fast_may_not_trickle_afterwards() -> None:
-    """What came in earlier windows is no credit for later ones."""
+    """Bytes in earlier windows are no credit for later ones."""
     with pytest.raises(Problem, match=r"only [45] bytes"):
         received_at_intervals([(1, 1_000_000)] * 30 + [(5, 1)] * 100)
 
@@ -108,5 +108,5 @@ def test_a_body_that_came_fast_may_not_trickle_afterwards() -> None:
     ids=["just fast enough", "long pauses", "over before the window is", "single bytes, quickly"],
 )
 def test_a_slow_but_honest_body_is_taken(chunks: list[tuple[float, int]]) -> None:
-    """Whoever sends the least that is asked for, in whatever pieces, comes through."""
+    """A client that sends at the lowest accepted rate, in any pieces, succeeds."""
     assert len(received_at_intervals(chunks)) == sum(size for _, size in chunks)

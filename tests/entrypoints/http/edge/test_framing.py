@@ -1,8 +1,8 @@
 """
-Requests that are no good HTTP, byte by byte, against a real server.
+Requests that are not good HTTP, byte by byte, against a real server.
 
-Each is answered once, in the form of a problem, and the connection is closed: whatever follows on it is never taken
-for a request, for that is how requests are smuggled past a proxy.
+Each is answered once, in the form of a problem, and the connection is closed: later bytes on it are never taken
+for a request, since that is how requests are smuggled past a proxy.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def stored_profiles(server: LiveServer) -> list[str]:
 
 
 def answers_to(server: LiveServer, sent: bytes, behind: str, *, at_once: bool = True) -> list[Answer]:
-    """Every answer to *sent* with an upload to the profile *behind* after it, which asks for the end."""
+    """Every answer to *sent* followed by an upload to the profile *behind*, which asks to close the connection."""
     path = f"/api/v1/profiles/{behind}/archives/FULL/behind.tar.gz"
     upload = request("PUT", path, {"Connection": "close"}, ARCHIVE)
     if at_once:
@@ -72,19 +72,19 @@ def test_bad_framing_is_refused_and_nothing_behind_it_is_heard(server: LiveServe
     """
     One refusal and the end of the connection, though a good request follows, and neither of the two has an effect.
 
-    Where the end of the request is beyond doubt the one that follows is answered, once.
+    If the end of the request is beyond doubt, the one that follows is answered, once.
     """
     check_answers(server, case, at_once=True)
 
 
 @pytest.mark.parametrize("case", [case for case in FRAMING if len(case.sent) < 400], ids=str)
 def test_bad_framing_is_refused_however_it_is_cut(server: LiveServer, case: Case) -> None:
-    """The same when every byte comes by itself."""
+    """The same if every byte arrives by itself."""
     check_answers(server, case, at_once=False)
 
 
 def test_the_corpus_has_no_case_twice() -> None:
-    """Cases are told apart by what they are called, and at least 44 of them are there."""
+    """Each case has its own name, and there are at least 44."""
     cases = [*FRAMING, *SLOW]
 
     assert len(cases) >= 44
@@ -93,7 +93,7 @@ def test_the_corpus_has_no_case_twice() -> None:
 
 @pytest.mark.parametrize("case", SLOW, ids=str)
 def test_what_does_not_come_is_timed_out(server: LiveServer, case: Case) -> None:
-    """408 and the end of the connection for one that says nothing, or not enough, and nothing of it is kept."""
+    """408 and the end of the connection for a client that sends nothing, or not enough, and nothing of it is kept."""
     (answer,) = talk(server.host_and_port, case.sent)
 
     assert (answer.status, answer.code, answer.closes) == (408, "request-timeout", True)
@@ -101,7 +101,7 @@ def test_what_does_not_come_is_timed_out(server: LiveServer, case: Case) -> None
 
 
 def test_a_trickled_head_is_timed_out_too(server: LiveServer) -> None:
-    """The time for a head runs from its beginning, however many bytes come in between."""
+    """The time for a head runs from its beginning, however many bytes arrive in between."""
     with socket.create_connection(server.host_and_port, timeout=PATIENCE_SECONDS) as connection:
         connection.settimeout(0.05)
         connection.sendall(GET + b"Host: localhost\r\n")
@@ -120,7 +120,7 @@ def test_a_trickled_head_is_timed_out_too(server: LiveServer) -> None:
 
 
 def test_a_trickled_body_is_timed_out(tmp_path: Path) -> None:
-    """A body of which a byte comes now and then is answered 408 although it never pauses, and nothing is kept."""
+    """A body that arrives byte by byte is answered 408 although it never pauses, and nothing is kept."""
     options = ("--min-body-rate", "1M", "--body-rate-seconds", "0.2")
     with live_server(tmp_path / "data", *options) as strict:
         with socket.create_connection(strict.host_and_port, timeout=PATIENCE_SECONDS) as connection:
@@ -145,7 +145,7 @@ def test_a_trickled_body_is_timed_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("whitespace", [b"\r\n", b"\n", b"\r\n" * 3])
 def test_empty_lines_keep_no_connection_open(server: LiveServer, whitespace: bytes) -> None:
-    """Line ends between two requests, which the parser skips, are the beginning of a head that must come in time."""
+    """Line ends between two requests, which the parser skips, begin a head that must arrive in time."""
     with socket.create_connection(server.host_and_port, timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(request("GET", "/healthz"))
         received = b""
@@ -177,7 +177,7 @@ def test_pipelined_requests_are_answered_in_order(server: LiveServer) -> None:
 
 @pytest.mark.parametrize("garbage", [b"garbage\r\n\r\n", GET + b"\r\n", GOOD + b"Host: b\r\n\r\n"])
 def test_garbage_behind_a_download_does_not_get_into_it(server: LiveServer, garbage: bytes) -> None:
-    """What is refused while another answer is on its way never writes into that answer."""
+    """A refusal during another answer is never written into that answer."""
     path = "/api/v1/profiles/pipelined/archives/FULL/big.tar.gz"
     content = make_targz({"noise": bytes(1 << 20)})
     with server.client() as client:
@@ -194,7 +194,7 @@ def test_garbage_behind_a_download_does_not_get_into_it(server: LiveServer, garb
 
 
 def test_garbage_in_the_middle_of_a_download_does_not_get_into_it(server: LiveServer) -> None:
-    """An answer that has begun is cut at worst; no byte of another answer stands in it."""
+    """An answer that has begun is cut at worst; it never contains a byte of another answer."""
     path = "/api/v1/profiles/pipelined/archives/FULL/large.tar.gz"
     content = make_targz({"noise": os.urandom(24 << 20)})
     with server.client() as client:
@@ -212,7 +212,7 @@ def test_garbage_in_the_middle_of_a_download_does_not_get_into_it(server: LiveSe
 
 
 def test_an_upload_refused_for_its_upgrade_is_not_stored(server: LiveServer) -> None:
-    """What was answered with a refusal has no effect."""
+    """A refused request has no effect."""
     head = PUT.replace(b"framing", b"upgraded") % b"a.tar.gz" + b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
     content = make_targz()
 
@@ -223,7 +223,7 @@ def test_an_upload_refused_for_its_upgrade_is_not_stored(server: LiveServer) -> 
 
 
 def test_the_server_goes_on(server: LiveServer) -> None:
-    """After all that the server is well, and no bug stands in its log."""
+    """After all that the server works, and its log shows no bug."""
     for case in FRAMING:
         answers_to(server, case.sent, "goes-on")
 

@@ -1,8 +1,8 @@
 """
-Who may call what: every route by every scope, for a profile of one's own and for a foreign one.
+Access to every route by every scope, for a profile of one's own and for a foreign one.
 
-The cells are made from the router, so that a route that nobody thought about fails here. What is foreign must be
-answered word for word as what does not exist.
+The cells are made from the router, so that a route without declared access fails here. Requests about foreign profiles
+must be answered word for word like those about profiles that do not exist.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ ROUTES = sorted(ACCESS)
 
 @frozen
 class Served:
-    """A server that holds the same of two profiles, and its tokens by what they are for."""
+    """A server with the same content in two profiles, and its tokens by purpose."""
 
     client: httpx2.Client
     tarkeep: Tarkeep
@@ -64,7 +64,7 @@ class Served:
         return self.tokens.make(frozenset(scopes), profiles).text
 
     def ask(self, token: str | None, request: Request) -> httpx2.Response:
-        # everybody comes from an address of his own, so that what is counted by address stays out of this
+        # every request has an address of its own, so that the limits by address do not matter
         headers = {"X-Forwarded-For": f"2001:db8::{next(_numbers):x}", **request.headers}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -104,7 +104,7 @@ def inventory(profile: str) -> bytes:
 
 
 Made = Callable[[str, str], tuple[str, dict[str, str], bytes | None]]
-"""What is more to a request than its path: query, headers and body, by profile and name."""
+"""The rest of a request besides its path: query, headers and body, by profile and name."""
 
 MORE: dict[tuple[str, str], Made] = {
     ("POST", "/upload"): lambda profile, name: (
@@ -168,7 +168,7 @@ def begun(served: Served, token: str, profile: str = OWN) -> str:
 
 
 def told(answer: httpx2.Response, *names: str) -> tuple[int, str]:
-    """Status and body, without what differs between any two requests, nor the names they were about."""
+    """Status and body, without the parts that differ between any two requests, nor the names they were about."""
     text = re.sub(r'"(request_id|timestamp|free_bytes)":("[^"]*"|\d+)', "", answer.text)
     for name in names:
         text = text.replace(name, "NAME")
@@ -176,14 +176,14 @@ def told(answer: httpx2.Response, *names: str) -> tuple[int, str]:
 
 
 def test_every_route_is_open_to_whom_it_should_be() -> None:
-    """As it is written down a second time; and all that the application answers is guarded."""
+    """As in the second table here; and every route of the application is guarded."""
     assert EXPECTED == ACCESS
     assert all(isinstance(route, GuardedRoute) for route in routes())
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_without_a_token_only_health_is_told(served: Served, method: str, path: str) -> None:
-    """Nor with a wrong one, whatever is asked for; and the answer says how a token is shown."""
+    """Nor with a wrong one, for any route; and the answer says how to send a token."""
     for token in (None, "tk_nonsense"):
         answer = served.ask(token, request(method, path, OWN, "none"))
 
@@ -220,7 +220,7 @@ def test_a_scope_opens_its_routes_and_no_others(
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_what_is_foreign_is_told_like_what_is_not_there(served: Served, method: str, path: str) -> None:
-    """To somebody with every scope, for profiles of his own; and nothing is looked up for it."""
+    """For a principal with every scope, in profiles of its own; and nothing is looked up for the request."""
     row, token = ACCESS[method, path], served.token(*Scope)
     theirs = begun(served, served.token(Scope.PUSH, profiles=("*",)), FOREIGN)
     mine = begun(served, token)
@@ -236,7 +236,7 @@ def test_what_is_foreign_is_told_like_what_is_not_there(served: Served, method: 
 
 
 class Noting:
-    """Notes each use of an adapter's public name, in *noted*; before the adapter among the bases."""
+    """Records each use of an adapter's public name, in *noted*; it comes before the adapter among the bases."""
 
     noted: ClassVar[list[str]] = []
 
@@ -264,7 +264,7 @@ class NotingRecords(Noting, MemoryMemberRecords):
 
 @pytest.fixture(scope="module")
 def noting() -> Iterator[tuple[Served, str, str]]:
-    """A server over adapters that note what is asked of them, and a token for everything and one for a part."""
+    """A server over adapters that record their calls, and a token for everything and one for a part."""
     clock = FixedClock()
     tarkeep = assembled(NotingStore(clock), NotingCatalog(), clock, sessions=NotingSessions(), records=NotingRecords())
     make = MakeToken(tarkeep.token_store, clock, secrets.token_bytes, tarkeep.audit)
@@ -284,7 +284,7 @@ def noting() -> Iterator[tuple[Served, str, str]]:
 def test_nothing_more_is_done_for_what_is_foreign_than_for_what_is_not_there(
     noting: tuple[Served, str, str], method: str, path: str
 ) -> None:
-    """The same calls of store, catalog, uploads and records, so that the time that it takes tells nothing either."""
+    """The same calls of store, catalog, uploads and records, so that the response time reveals nothing either."""
     served, wide, narrow = noting
     theirs = begun(served, wide, FOREIGN)
 
@@ -306,7 +306,7 @@ def test_nothing_more_is_done_for_what_is_foreign_than_for_what_is_not_there(
 def test_a_missing_scope_is_told_before_anything_of_a_profile(
     served: Served, by_scope: dict[Scope, str], method: str, path: str, scope: Scope
 ) -> None:
-    """A foreign profile is refused like one's own where the right is missing at all."""
+    """A foreign profile is refused like one's own if the scope is missing."""
     row = ACCESS[method, path]
     if row.is_open or not row.scopes or scope in row.scopes:
         return
@@ -335,7 +335,7 @@ def test_lists_hold_what_the_token_sees(served: Served) -> None:
 
 
 def test_pages_tell_nothing_of_what_is_in_between(served: Served) -> None:
-    """Each is full but the last, which is not empty, however many foreign archives lie between one's own."""
+    """Each is full except the last, which is not empty, however many foreign archives lie between one's own."""
     wide = served.token(*Scope, profiles=("*",))
     names = [f"page-{number}.tar.gz" for number in range(7)]
     for profile in ("p-1", "q-1", "p-2", "q-2"):
@@ -382,7 +382,7 @@ def test_a_form_for_a_foreign_profile_leaves_nothing(served: Served) -> None:
 
 
 def test_uploads_are_joined_by_whom_they_belong_to(served: Served) -> None:
-    """Parts of another token are not there."""
+    """Parts of another token do not exist for it."""
     mine, theirs = served.token(Scope.PUSH), served.token(Scope.PUSH)
     part = served.ask(
         theirs, Request("POST", "/api/v1/uploads", {**TUS, "Upload-Length": "1", "Upload-Concat": "partial"})
@@ -408,7 +408,7 @@ def test_a_token_may_come_as_password(served: Served) -> None:
 
 
 def test_a_page_of_another_site_gets_nothing_by_a_password_the_browser_keeps(served: Served) -> None:
-    """Browsers send a login along with whatever a page asks for; a bearer token they do not have."""
+    """Browsers send a login with every request of a page; they have no bearer token."""
     token = served.token(Scope.LIST)
     login = {"Authorization": f"Basic {base64.b64encode(f':{token}'.encode()).decode()}"}
     bearer = {"Authorization": f"Bearer {token}"}
@@ -418,7 +418,7 @@ def test_a_page_of_another_site_gets_nothing_by_a_password_the_browser_keeps(ser
 
 
 def test_a_revoked_token_is_out_with_the_next_request(served: Served) -> None:
-    """An expired one too, and one from elsewhere; its holder is told why."""
+    """An expired one too, and one from a foreign network; its holder gets the reason."""
     made = served.tokens.make(frozenset({Scope.LIST}), ("*",))
     assert served.ask(made.text, Request("GET", "/list")).status_code == 200
 
@@ -431,7 +431,7 @@ def test_a_revoked_token_is_out_with_the_next_request(served: Served) -> None:
 def sent_while_revoked(
     served: Served, made: MadeToken, path: str, about: dict[str, str], body: bytes
 ) -> httpx2.Response:
-    """The answer to a body of which the last byte comes after its token was revoked."""
+    """The answer to a body whose last byte arrives after its token was revoked."""
 
     def blocks() -> Iterator[bytes]:
         yield body[:-1]
@@ -445,7 +445,7 @@ def sent_while_revoked(
 
 @pytest.mark.parametrize("way", ["put", "form", "tus", "tus at once", "snapshot"])
 def test_nothing_is_stored_for_a_token_that_was_revoked_meanwhile(tmp_path: Path, way: str) -> None:
-    """By no way of sending: the answer is that it is revoked, and that is so."""
+    """By any route: the answer says that it is revoked, and nothing was stored."""
     storage = StorageSettings(data=tmp_path / "data", reserve_bytes=0)
     with in_process(storage) as (client, tarkeep):
         served = Served(client, tarkeep, open_tokens(storage))
@@ -474,7 +474,7 @@ def test_nothing_is_stored_for_a_token_that_was_revoked_meanwhile(tmp_path: Path
 
 
 def test_the_last_use_is_kept(served: Served) -> None:
-    """To the minute, for whoever lists the tokens."""
+    """To the minute, for the list of tokens."""
     made = served.tokens.make(frozenset({Scope.LIST}), ("*",))
     served.ask(made.text, Request("GET", "/list"))
 
@@ -486,7 +486,7 @@ def test_the_last_use_is_kept(served: Served) -> None:
 
 
 def test_too_many_wrong_tokens_are_answered_429(tmp_path: Path) -> None:
-    """After which a right one is still let in: behind one address there may be many."""
+    """A right one is still admitted then: many clients may share an address."""
     storage = StorageSettings(data=tmp_path / "data")
     with in_process(storage) as (client, tarkeep):
         token = open_tokens(storage).make(frozenset({Scope.LIST}), ("*",)).text
@@ -504,7 +504,7 @@ def test_too_many_wrong_tokens_are_answered_429(tmp_path: Path) -> None:
 
 
 def test_a_token_file_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> None:
-    """503, also with a token that was right a moment ago, and nobody is taken for the open server's."""
+    """503, also with a token that was right a moment ago, and no request is treated as on an open server."""
     storage = StorageSettings(data=tmp_path / "data")
     with in_process(storage) as (client, tarkeep):
         served = Served(client, tarkeep, open_tokens(storage))
@@ -522,7 +522,7 @@ def test_a_token_file_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> None
 
 
 def test_each_write_is_in_the_audit_log_before_it_is_answered(tmp_path: Path) -> None:
-    """Who, what, digest and result, by every way in; what is read or refused at the door is not."""
+    """Principal, object, digest and result, by every route; reads and refused requests are not."""
     storage = StorageSettings(data=tmp_path / "data")
     with in_process(storage) as (client, tarkeep):
         served = Served(client, tarkeep, open_tokens(storage))
@@ -562,7 +562,7 @@ def test_each_write_is_in_the_audit_log_before_it_is_answered(tmp_path: Path) ->
 
 
 def test_an_upload_that_is_told_to_be_stored_is_in_the_audit_log(tmp_path: Path) -> None:
-    """Also where the server was killed between storing it and writing the line, and the client asks the next one."""
+    """Even if the server was killed between storing it and writing the line, and the client asks the next one."""
     storage = StorageSettings(data=tmp_path / "data", reserve_bytes=0)
     with in_process(storage) as (client, _):
         about = described(filename="tus.tar.gz", profile=OWN, type="FULL")
@@ -577,7 +577,7 @@ def test_an_upload_that_is_told_to_be_stored_is_in_the_audit_log(tmp_path: Path)
 
 
 def test_what_is_stored_by_an_upload_is_one_line_however_often_it_is_told(tmp_path: Path) -> None:
-    """By the answer to its last bytes, to the same sent again, to HEAD and GET, and by the next server."""
+    """In the answer to its last bytes, to the same sent again, to HEAD and GET, and from the next server."""
     storage = StorageSettings(data=tmp_path / "data", reserve_bytes=0)
     uploads = []
     for start in range(2):
@@ -640,7 +640,7 @@ OWN_REQUESTS = [
 
 @pytest.mark.parametrize(("method", "path"), [route for route in ROUTES if route[1] != "/healthz"])
 def test_a_web_page_of_another_site_can_do_nothing(open_client: httpx2.Client, method: str, path: str) -> None:
-    """It neither pushes, reads nor lists on an open server, by a name it made to lead here or by a form it posts."""
+    """It neither pushes, reads nor lists on an open server, by a name that it points here or by a form it posts."""
     made = request(method, path, OWN, "none")
 
     for headers in FOREIGN_REQUESTS:
@@ -652,7 +652,7 @@ def test_a_web_page_of_another_site_can_do_nothing(open_client: httpx2.Client, m
 
 @pytest.mark.parametrize("headers", OWN_REQUESTS, ids=str)
 def test_programs_and_pages_of_this_machine_are_served(open_client: httpx2.Client, headers: dict[str, str]) -> None:
-    """By whatever name loopback has, on any port, and by the names that are set."""
+    """By any loopback name, on any port, and by the names in the settings."""
     assert open_client.get("/list", headers=headers).status_code == 200
 
 
@@ -664,7 +664,7 @@ def test_programs_and_pages_of_this_machine_are_served(open_client: httpx2.Clien
     [
         ("10.1.2.3", True),
         ("192.0.2.7", False),
-        ("10.1.2.3, 192.0.2.7", False),  # the first is what the client says of itself
+        ("10.1.2.3, 192.0.2.7", False),  # the client itself claims the first address
         ("192.0.2.7, 10.1.2.3", True),
         ("nonsense", False),
         ("", False),
@@ -676,7 +676,7 @@ def test_programs_and_pages_of_this_machine_are_served(open_client: httpx2.Clien
 def test_a_forwarded_address_counts_where_the_proxy_is_trusted(
     tmp_path: Path, forwarded: str, is_let_in: bool, proxies: tuple[str, ...], is_trusted: bool
 ) -> None:
-    """And only there; of several the last that no trusted proxy has."""
+    """And only there; of several addresses the last that is not a trusted proxy's."""
     storage = StorageSettings(data=tmp_path / "data")
     settings = ServerSettings(trusted_proxies=proxies)
     with in_process(storage, settings, address="127.0.0.1") as (client, _):

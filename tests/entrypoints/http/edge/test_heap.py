@@ -1,4 +1,4 @@
-"""When memory is given back: soon after somebody who needed much has ended, and seldom."""
+"""When memory is returned to the system: soon after a large request has ended, and seldom."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def times_given_back(heap: Heap, given: list[float], count: int) -> None:
 
 
 def test_memory_is_given_back_soon_after_and_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many end meanwhile. The loop's time goes on by a millisecond whenever somebody asks for it."""
+    """However many requests end meanwhile. The loop's time advances by a millisecond with every look at it."""
     ticks = itertools.count()
 
     async def run() -> list[float]:
@@ -44,5 +44,5 @@ def test_memory_is_given_back_soon_after_and_seldom(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_c_library_is_asked_where_it_can_do_it() -> None:
-    """Nowhere is it an error."""
+    """On any platform, it is not an error."""
     trim()

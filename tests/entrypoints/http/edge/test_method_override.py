@@ -1,8 +1,8 @@
 """
-Whatever a request says that its method is, it may do what its token is for and nothing more.
+Whatever method a request claims, it may do what its token allows and nothing more.
 
-Every route, by every method that is sent, with every method that ``X-HTTP-Method-Override`` may name, by every scope,
-for what is one's own and what is foreign.
+Every route, by every method sent, with every method that ``X-HTTP-Method-Override`` may name, by every scope,
+for profiles of one's own and foreign ones.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PATHS = sorted({path for _, path in ROUTES})
 
 @define
 class World:
-    """A server over memory, a token for each scope, and what is there."""
+    """A server over memory, a token for each scope, and the content."""
 
     app: AroundRequest
     store: MemoryArchiveStore
@@ -77,7 +77,7 @@ class World:
         return tuple(stored.id for stored in self.store.scan()), tuple(self.sessions.all())
 
     def row(self, method: str, target: str) -> Access | None:
-        """The row of the route that answers *method* on *target*; None where none does."""
+        """The access of the route that answers *method* on *target*; None if there is none."""
         path = target.partition("?")[0]
         for route in self.app.guard.routes:
             if route.matches({"type": "http", "path": path, "method": method})[0] is Match.FULL:
@@ -102,14 +102,14 @@ def world() -> Iterator[World]:
 
 
 def effective(path: str, sent: str, named: str | None) -> str:
-    """The method that counts: on a POST to uploads the one named, where it is one, else the one sent."""
+    """The effective method: on a POST to uploads the one named, if valid, else the one sent."""
     word = (named or "").strip()
     counts = sent == "POST" and path in (UPLOADS, UPLOAD) and len(word) <= 20
     return word.upper() if counts and word.isascii() and word.isalpha() else sent
 
 
 def made(path: str, method: str, named: str | None, profile: str, upload: str) -> Request:
-    """A request that would have its effect if it were let in, whatever it is called."""
+    """A request that would have its effect if it were admitted, whatever its method."""
     as_route = method if (method, path) in ROUTES else next(one for one, other in ROUTES if other == path)
     made = request(as_route, path, profile, upload)
     length = {"Upload-Offset": "0", "Upload-Length": str(len(CONTENT)), "Upload-Metadata": metadata(profile, NAME)}
@@ -119,7 +119,7 @@ def made(path: str, method: str, named: str | None, profile: str, upload: str) -
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_request_is_judged_by_the_method_it_is_answered_by(world: World, path: str) -> None:
-    """It is refused alike however it is called, and what is refused has changed nothing."""
+    """It is refused alike by any method, and a refused request has changed nothing."""
     theirs, mine = world.begin(world.wide, FOREIGN), ""
     for sent, named, scope, is_own in itertools.product(METHODS, NAMED, (None, *Scope), (True, False)):
         method = effective(path, sent, named)
@@ -152,7 +152,7 @@ def test_a_request_is_judged_by_the_method_it_is_answered_by(world: World, path:
 
 
 def test_two_overrides_are_refused(world: World) -> None:
-    """Whoever stands in between may have judged by the one that is not heeded here."""
+    """A proxy in between may have judged by the one that the server ignores."""
     upload = world.begin(world.wide, OWN)
     headers = [("Tus-Resumable", "1.0.0"), ("Authorization", f"Bearer {world.wide}")]
     overrides = [("X-HTTP-Method-Override", "GET"), ("X-HTTP-Method-Override", "DELETE")]

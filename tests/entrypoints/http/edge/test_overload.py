@@ -1,4 +1,4 @@
-"""What many clients at once may make the server do, and what the others are told."""
+"""Limits on the work of many concurrent clients, and the answers that the others get."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def served() -> Iterator[tuple[TestClient, Context]]:
 def test_who_finds_all_turns_at_comparing_taken_is_told_when_to_come_again(
     served: tuple[TestClient, Context], route: str
 ) -> None:
-    """After a while of waiting; and once one has ended, he is served."""
+    """After a while of waiting; and once one comparison has ended, the client is served."""
     client, context = served
     with ExitStack() as others:
         for _ in range(COMPARED_AT_ONCE):
@@ -47,7 +47,7 @@ def test_who_finds_all_turns_at_comparing_taken_is_told_when_to_come_again(
 
 @pytest.mark.parametrize("route", ["tree", "find?name=a", "restore.tar", "restore.tar.gz"])
 def test_few_trees_are_merged_at_once(served: tuple[TestClient, Context], route: str) -> None:
-    """Who finds all turns taken waits a while and is told to come again; a tree that is kept needs none."""
+    """A client without a slot waits a while and is told to come again; a cached tree needs no slot."""
     client, context = served
     url = f"/api/v1/profiles/host/{route}"
     context._merging._value -= MERGED_AT_ONCE
@@ -65,7 +65,7 @@ def test_few_trees_are_merged_at_once(served: tuple[TestClient, Context], route:
 
 @pytest.mark.parametrize("route", ["restore.tar", "restore.tar.gz"])
 def test_so_many_trees_are_given_back_at_once(served: tuple[TestClient, Context], route: str) -> None:
-    """The next is told to come again, at once; each that ended, well or not, makes room."""
+    """The next is told to come again, at once; each that ended, well or not, frees a slot."""
     client, context = served
     url = f"/api/v1/profiles/host/{route}"
     with ExitStack() as others:

@@ -1,5 +1,5 @@
 """
-The protocol alone, over a transport that only keeps what is written to it: what a socket would show by chance only.
+The protocol alone, over a transport that only records writes: covers what a socket would show only by chance.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GET = b"GET /there HTTP/1.1\r\nHost: a\r\n\r\n"
 
 @define
 class KeptTransport(asyncio.Transport):
-    """Takes everything; `written` is what came."""
+    """Accepts everything; `written` holds the bytes."""
 
     written: bytes = b""
     _is_closed: bool = False
@@ -35,10 +35,10 @@ class KeptTransport(asyncio.Transport):
         return self._is_closed
 
     def pause_reading(self) -> None:
-        """Nothing to pause."""
+        """Does nothing."""
 
     def resume_reading(self) -> None:
-        """Nothing to go on with."""
+        """Does nothing."""
 
     def get_extra_info(self, name: str, default: object = None) -> object:
         return default
@@ -46,7 +46,7 @@ class KeptTransport(asyncio.Transport):
 
 @define
 class Seen:
-    """An application that keeps the heads and bodies it was given, and answers each in two pieces."""
+    """An application that records the heads and bodies it gets, and answers each in two pieces."""
 
     requests: list[tuple[list[tuple[bytes, bytes]], bytes]] = field(factory=list)
 
@@ -75,7 +75,7 @@ class Seen:
 
 
 def fed(*pieces: bytes) -> tuple[Seen, KeptTransport]:
-    """What the application and the transport have when the pieces have come and all requests are answered."""
+    """The application and the transport after the pieces have arrived and all requests are answered."""
     seen, transport = Seen(), KeptTransport()
 
     async def feed() -> None:
@@ -94,7 +94,7 @@ def fed(*pieces: bytes) -> tuple[Seen, KeptTransport]:
 
 
 def test_trailers_are_no_headers() -> None:
-    """What comes behind the last chunk is not added to what the application was told in the head."""
+    """Data after the last chunk is not added to the headers that the application got."""
     chunk = b"5\r\nhello\r\n"
     seen, transport = fed(HEAD, chunk, b"0\r\nHost: evil\r\nAuthorization: Bearer stolen\r\n\r\n")
 
@@ -105,7 +105,7 @@ def test_trailers_are_no_headers() -> None:
 
 
 def test_many_pipelined_requests_are_no_long_head() -> None:
-    """Requests that come together are counted one by one, also when the last of them is not whole yet."""
+    """Requests that arrive together are counted one by one, even if the last of them is incomplete."""
     seen, transport = fed(GET * 2000 + GET[:10], GET[10:])
 
     assert transport.written.count(b"HTTP/1.1 200 ") == len(seen.requests) == 2001

@@ -1,4 +1,4 @@
-"""SIGHUP: certificate, rules and tokens are read anew; what is of no use changes nothing, and no server ends of it."""
+"""SIGHUP: certificate, rules and tokens are reloaded; invalid files change nothing, and never end the server."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ CERTIFICATE, KEY = "tarkeep-certificate.pem", "tarkeep-key.pem"
 
 @define
 class Reloaded:
-    """A server whose files a test changes, over TLS."""
+    """A server over TLS whose files a test changes."""
 
     server: LiveServer
     folder: Path
 
     def hang_up(self) -> list[str]:
-        """What the log says after a SIGHUP, up to the line that tells of what is in use now."""
+        """The log after a SIGHUP, up to the line about what is in use now."""
         before = len(self.lines())
         self.server.process.send_signal(signal.SIGHUP)
         return self.wait_for(" INFO reloaded ", before)
@@ -51,7 +51,7 @@ class Reloaded:
         return [line for line in self.server.log.read_text().split("\n")[:-1] if " request " not in line]
 
     def fingerprint(self) -> str:
-        """Of the certificate that a new connection is shown."""
+        """The fingerprint of the certificate that a new connection gets."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with (
@@ -68,7 +68,7 @@ class Reloaded:
 
 
 def renew(folder: Path, name: str) -> str:
-    """Put another certificate with its key in place; its fingerprint."""
+    """Put another certificate with its key in place; returns its fingerprint."""
     (folder / name).mkdir()
     made = self_signed_certificate(["localhost"], folder / name, 9)
     shutil.copy(made.certificate, folder / CERTIFICATE)
@@ -85,7 +85,7 @@ def reloaded(tmp_path: Path) -> Iterator[Reloaded]:
 
 
 def test_a_renewed_certificate_is_shown_to_whoever_connects(reloaded: Reloaded) -> None:
-    """What is connected goes on, and an upload that is under way ends well."""
+    """Existing connections go on, and an upload under way ends well."""
     before = reloaded.fingerprint()
     with reloaded.client() as client:
         assert client.get("/list").status_code == 200
@@ -101,7 +101,7 @@ def test_a_renewed_certificate_is_shown_to_whoever_connects(reloaded: Reloaded) 
 
 @pytest.mark.parametrize("spoilt", ["certificate", "key", "neither's", "gone", "a directory"])
 def test_a_certificate_of_no_use_leaves_the_one_before(reloaded: Reloaded, spoilt: str) -> None:
-    """Told in one line, with the reason; the next good one is taken."""
+    """Logged in one line, with the reason; the next valid one is accepted."""
     before = reloaded.fingerprint()
     certificate, key = reloaded.folder / CERTIFICATE, reloaded.folder / KEY
     match spoilt:
@@ -132,7 +132,7 @@ def test_a_certificate_of_no_use_leaves_the_one_before(reloaded: Reloaded, spoil
 
 
 def test_rules_are_read_anew(reloaded: Reloaded) -> None:
-    """They count for what comes then; those that are none leave those of before, and so do none at all to be read."""
+    """They apply to later requests; invalid rules leave the former ones in use, and so does an unreadable file."""
     rules = reloaded.server.data / "profiles.toml"
     with reloaded.client() as client:
         assert reloaded.put(client, "a.tar.gz") == 201
@@ -152,7 +152,7 @@ def test_rules_are_read_anew(reloaded: Reloaded) -> None:
 
 
 def test_tokens_are_looked_at(reloaded: Reloaded) -> None:
-    """They count with the next request in any case; that nobody is let in is said."""
+    """They take effect with the next request in any case; the log says that nobody is let in."""
     command = [sys.executable, "-m", "tarkeep", "token", "create", "--data", str(reloaded.server.data)]
     scope = ["--scope", "list", "--profile", "*"]
     made = subprocess.run([*command, *scope], capture_output=True, text=True, check=True)
@@ -170,7 +170,7 @@ def test_tokens_are_looked_at(reloaded: Reloaded) -> None:
 
 @pytest.mark.parametrize("steps", range(12))
 def test_a_signal_before_anything_is_said_ends_no_server(tmp_path: Path, steps: int) -> None:
-    """From the first moment on in which its own code runs, at several more, and any number of them."""
+    """From the moment in which its own code first runs, at several later ones, and any number of them."""
     command = [sys.executable, "-c", _SERVE.format(steps=steps), "serve", "--port", "0", "--data", str(tmp_path / "d")]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TARKEEP_")}
     log = tmp_path / "log"
@@ -184,14 +184,14 @@ def test_a_signal_before_anything_is_said_ends_no_server(tmp_path: Path, steps: 
 
 @pytest.mark.parametrize("steps", [0, 3])
 def test_a_signal_ends_every_other_command(tmp_path: Path, steps: int) -> None:
-    """Also one that came before it was known which it is."""
+    """Even one that arrives before the command is known."""
     command = [sys.executable, "-c", _SERVE.format(steps=steps), "list", "p", "--server", "http://127.0.0.1:1"]
     done = subprocess.run(command, capture_output=True, check=False, timeout=60, cwd=tmp_path)
 
     assert done.returncode == -signal.SIGHUP
 
 
-# Imports are the moments: a signal comes at one in so many of those that begin once the command does.
+# The moments are imports: a signal arrives at every so many of those that begin once the command does.
 _SERVE = """
 import builtins, itertools, os, signal
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -207,7 +207,7 @@ main()
 
 
 def test_no_number_of_signals_ends_the_server(tmp_path: Path) -> None:
-    """From the moment it starts, while it serves, and while it ends."""
+    """From its start, while it serves, and while it ends."""
     rules = tmp_path / "data" / "profiles.toml"
     with starting(tmp_path) as process:
         log = tmp_path / "log"
@@ -229,7 +229,7 @@ def test_no_number_of_signals_ends_the_server(tmp_path: Path) -> None:
 
 @contextmanager
 def starting(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A server that is told nothing and waited for not at all, once it has said a word."""
+    """A server in a process that a test may signal, once it has logged a line."""
     command = [sys.executable, "-m", "tarkeep", "serve", "--port", "0", "--data", str(folder / "data")]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TARKEEP_")}
     with (folder / "log").open("w") as log, subprocess.Popen(command, stderr=log, env=clean) as process:

@@ -1,4 +1,4 @@
-"""Every answer says that it is data: no page, nothing for other sites, nothing for a cache."""
+"""Every answer declares that it is data: not a page, not for other sites, not for a cache."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.raw_http import Answer, request, talk
 from tests.support.server import LiveServer, in_process, live_server
 from tests.support.tars import END, gz, member
 
-HERE = "http://127.0.0.1"  # an open server answers to its own names alone
+HERE = "http://127.0.0.1"  # an open server answers only to its own names
 NAMES = {"profile": "host", "type": "FULL", "name": "a.tar.gz", "path": "a", "id": "x", "upload": "x"}
 EXPECTED = {
     "x-content-type-options": "nosniff",
@@ -41,7 +41,7 @@ KEPT_BY_NOBODY = {"no-store", "private, no-cache"}
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[tuple[TestClient, list[tuple[str, str]]]]:
-    """A client, and the method and path of every route, its places filled in."""
+    """A client, and the method and path of every route, its parameters filled in."""
     with (
         open_tarkeep(StorageSettings(store="memory:", catalog="memory:")) as tarkeep,
         closing(create_app(tarkeep)) as app,
@@ -95,7 +95,7 @@ def test_the_answers_of_every_route_carry_them(served: tuple[TestClient, list[tu
 def test_refusals_and_parts_carry_them(
     served: tuple[TestClient, list[tuple[str, str]]], method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    """Also where no route answers, and where bytes are streamed."""
+    """Even if no route answers, and if bytes are streamed."""
     answer = served[0].request(method, path, headers=headers)
 
     assert answer.status_code == status
@@ -119,7 +119,7 @@ ARCHIVE = "/api/v1/profiles/host/archives/FULL/b.tar.gz"
     ids=["no host", "garbage", "long head", "late head", "stalled body", "too large", "foreign"],
 )
 def test_refusals_by_the_protocol_carry_them(strict: LiveServer, sent: bytes, status: int) -> None:
-    """Also where what came never was a request."""
+    """Even if the bytes never were a request."""
     (answer,) = talk(strict.host_and_port, sent)
 
     assert answer.status == status
@@ -135,7 +135,7 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 @pytest.mark.parametrize(("error", "status"), [(RuntimeError("a bug"), 500), (BackendUnavailable("catalog"), 503)])
 def test_failures_carry_them(error: Exception, status: int) -> None:
-    """Also where the server does not know what happened."""
+    """Even if the server does not know the cause."""
     clock = FixedClock()
     tarkeep = assembled(MemoryArchiveStore(clock), FaultyCatalog(Fault("totals", error)), clock)
     with closing(create_app(tarkeep)) as app, TestClient(app, HERE, raise_server_exceptions=False) as client:
@@ -147,7 +147,7 @@ def test_failures_carry_them(error: Exception, status: int) -> None:
 
 @pytest.mark.parametrize(("token", "status"), [(None, 401), ("tk_wrong", 401), ("list", 403)])
 def test_who_is_not_let_in_is_told_with_them(tmp_path: Path, token: str | None, status: int) -> None:
-    """Before any route has a say."""
+    """Before any route is called."""
     storage = StorageSettings(data=tmp_path / "data")
     with in_process(storage) as (client, _):
         right = open_tokens(storage).make(frozenset({Scope.LIST}), ("*",)).text

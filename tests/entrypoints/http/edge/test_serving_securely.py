@@ -1,4 +1,4 @@
-"""A server that is not only its own machine's: tokens made beside it, TLS, and starts that are refused."""
+"""A server for other machines: tokens made while it runs, TLS, and starts that are refused."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def status(server: LiveServer, token: str | None) -> int:
 
 
 def test_a_token_made_beside_a_running_server_closes_it(tmp_path: Path) -> None:
-    """At once for everybody without one; revoking it lets nobody in again, once it is said to be done."""
+    """At once for all clients without one; revoking it keeps its holder out, once the command has ended."""
     with live_server(tmp_path / "data") as server:
         assert status(server, None) == 200
         token = made_token(tmp_path / "data", "list")
@@ -84,7 +84,7 @@ def test_a_token_made_beside_a_running_server_closes_it(tmp_path: Path) -> None:
 
 
 def test_who_is_not_let_in_is_told_before_the_body(tmp_path: Path) -> None:
-    """By the head alone, without a byte of the body sent or anything of it kept; and the connection is closed."""
+    """By its head alone, without a byte of the body sent or kept; and the connection is closed."""
     data = tmp_path / "data"
     reading, narrow = made_token(data, "pull"), made_token(data, "push", more=("--profile", "web"))
     told = {}
@@ -107,7 +107,7 @@ def test_who_is_not_let_in_is_told_before_the_body(tmp_path: Path) -> None:
 
 
 def test_the_list_says_what_each_token_is_for(tmp_path: Path) -> None:
-    """Never the token itself; when it was last used is there after the server stopped."""
+    """Never the token itself; the time of its last use is listed after the server stopped."""
     data = tmp_path / "data"
     token = made_token(data, "list", "push", more=("--profile", "web-*", "--note", "web\x1b[1m", "--expires", "90d"))
     made_token(data, "pull", more=("--profile", "*", "--network", "10.0.0.0/8"))
@@ -152,7 +152,7 @@ def test_a_token_that_cannot_be_is_not_made(tmp_path: Path, arguments: list[str]
 
 
 def test_what_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
-    """It is told, and where to look."""
+    """The error says so, and where to look."""
     made_token(tmp_path / "data", "list")
     ran = tarkeep("token", "revoke", "nothing", "--data", str(tmp_path / "data"))
 
@@ -161,7 +161,7 @@ def test_what_is_not_there_cannot_be_revoked(tmp_path: Path) -> None:
 
 
 def test_the_log_of_writes_is_checked_beside_the_server(tmp_path: Path) -> None:
-    """0 while it is whole, 1 with the line that does not follow, or where what was noted is gone."""
+    """0 while it is whole, 1 with the line that does not follow, or if a noted line is gone."""
     data = tmp_path / "data"
     made_token(data, "list")
     made_token(data, "pull")
@@ -181,7 +181,7 @@ def test_the_log_of_writes_is_checked_beside_the_server(tmp_path: Path) -> None:
 
 
 def test_a_kept_head_tells_a_cut_log_from_a_whole_one(tmp_path: Path) -> None:
-    """The digest alone is printed, so that it goes straight into a file on another machine."""
+    """Only the digest is printed, so that it can be redirected into a file on another machine."""
     data = tmp_path / "data"
     made_token(data, "list")
     head = tarkeep("audit", "head", "--data", str(data))
@@ -211,7 +211,7 @@ def test_a_kept_head_tells_a_cut_log_from_a_whole_one(tmp_path: Path) -> None:
 
 
 def test_an_old_log_is_told_to_be_proven_since_its_key_alone(tmp_path: Path) -> None:
-    """From the start of the server on; and a log whose key is gone is not told to be proven."""
+    """From the start of the server on; and a log whose key is gone does not count as proven."""
     data = tmp_path / "data"
     made_token(data, "list")
     (data / "audit.log").write_text(
@@ -239,7 +239,7 @@ def test_an_old_log_is_told_to_be_proven_since_its_key_alone(tmp_path: Path) -> 
     ("has_token", "options"), [(False, []), (False, ["--behind-proxy"]), (True, [])], ids=["open", "proxy", "no TLS"]
 )
 def test_a_start_beyond_this_machine_is_refused(tmp_path: Path, host: str, has_token: bool, options: list[str]) -> None:
-    """Without a token in any case, with one without TLS; both ways out are named, and nothing is listened on."""
+    """Without a token always, with one if TLS is missing; the error names both ways out, and no port is opened."""
     if has_token:
         made_token(tmp_path / "data", "list")
     ran = tarkeep("serve", "--data", str(tmp_path / "data"), "--host", host, "--port", "0", *options)
@@ -252,7 +252,7 @@ def test_a_start_beyond_this_machine_is_refused(tmp_path: Path, host: str, has_t
 
 
 def own_address() -> str:
-    """An address of this machine that is not loopback's: what it would send from. Nothing is sent to find it."""
+    """An address of this machine that is not loopback: its source address. Nothing is sent to find it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
@@ -265,7 +265,7 @@ def own_address() -> str:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "its own"])
 def test_a_server_beyond_loopback_is_reached_with_tls_and_a_token(tmp_path: Path, host: str) -> None:
-    """Refused as it is; then with a certificate for its address and a token, by that address, and by nobody without."""
+    """First refused; then with a certificate for its address and a token, by that address, never without a token."""
     address = own_address()
     listens_on = address if host == "its own" else host
     place, data = ("--host", listens_on), tmp_path / "data"
@@ -296,7 +296,7 @@ def test_a_server_beyond_loopback_is_reached_with_tls_and_a_token(tmp_path: Path
 
 
 def test_a_server_with_tls_shows_its_fingerprint(secured: LiveServer, certificate: tuple[Path, str]) -> None:
-    """The one that was printed with the certificate, and the one that clients see."""
+    """The one printed with the certificate is the one that clients see."""
     presented = ssl.get_server_certificate(secured.host_and_port)
 
     assert secured.url.startswith("https://")
@@ -306,7 +306,7 @@ def test_a_server_with_tls_shows_its_fingerprint(secured: LiveServer, certificat
 
 
 def test_nothing_older_than_tls_1_2_is_spoken(secured: LiveServer, certificate: tuple[Path, str]) -> None:
-    """And both that are not older are spoken."""
+    """And both later versions work."""
     spoken = {}
     for version in (ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -320,7 +320,7 @@ def test_nothing_older_than_tls_1_2_is_spoken(secured: LiveServer, certificate: 
                     spoken[version.name] = wrapped.version()
             except (ssl.SSLError, ConnectionError):
                 spoken[version.name] = None
-    # a client that is too new to speak 1.1 would see no difference
+    # a client that is too new for TLS 1.1 would see no difference
     loaded = tls_context(certificate[0] / "tarkeep-certificate.pem", certificate[0] / "tarkeep-key.pem")
 
     assert spoken == {"TLSv1_1": None, "TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}
@@ -331,7 +331,7 @@ def test_nothing_older_than_tls_1_2_is_spoken(secured: LiveServer, certificate: 
 def test_the_client_pushes_with_a_token_over_tls(
     secured: LiveServer, certificate: tuple[Path, str], tmp_path: Path
 ) -> None:
-    """By fingerprint or by the certificate; a push token needs verify beside it, and neither can read."""
+    """By fingerprint or by the certificate; a push token needs verify in addition, and neither can read."""
     folder, fingerprint = certificate
     machine = Machine(tmp_path, secured.url)
     machine.keep("FULL", "full_1.tar.gz", CONTENT)
@@ -360,7 +360,7 @@ def test_the_client_pushes_with_a_token_over_tls(
 
 
 def test_curl_comes_in_with_the_token_as_password(secured: LiveServer, certificate: tuple[Path, str]) -> None:
-    """What its -u sends, over TLS, whatever the server is called by."""
+    """As sent by curl -u, over TLS, by any name of the server."""
     token = made_token(secured.data, "list")
     context = ssl.create_default_context(cafile=certificate[0] / "tarkeep-certificate.pem")
     login = base64.b64encode(f"anybody:{token}".encode()).decode()
@@ -388,7 +388,7 @@ def test_curl_comes_in_with_the_token_as_password(secured: LiveServer, certifica
 def test_a_certificate_of_no_use_is_told_at_the_start(
     tmp_path: Path, certificate: tuple[Path, str], options: list[str], said: str
 ) -> None:
-    """Status 2 and which file it is."""
+    """Status 2 and the name of the file."""
     files = {"certificate": certificate[0] / "tarkeep-certificate.pem", "key": certificate[0] / "tarkeep-key.pem"}
     ran = tarkeep("serve", "--data", str(tmp_path / "data"), "--port", "0", *(one.format(**files) for one in options))
 
@@ -398,7 +398,7 @@ def test_a_certificate_of_no_use_is_told_at_the_start(
 
 
 def test_a_certificate_that_is_there_is_not_replaced(certificate: tuple[Path, str]) -> None:
-    """Nor is one made for what is no name."""
+    """Nor is one made for an invalid name."""
     again = tarkeep("tls", "self-signed", "--into", str(certificate[0]))
     wrong = tarkeep("tls", "self-signed", "a b", "--into", str(certificate[0] / "new"))
 

@@ -1,8 +1,8 @@
 """
-Forms that are broken in every way a generator can think of, against one real server.
+Forms that are malformed in every way that a generator can produce, against one real server.
 
-The server checks no archive here (``--validate off``), so that whatever the form's parser takes for the file is stored
-and can be compared with what a second, simple reading of the form finds.
+The server checks no archive here (``--validate off``), so that the bytes that the form's parser takes for the file are
+stored and can be compared with the result of a second, simple parser.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def valid_form(number: int, chance: random.Random) -> bytes:
 
 
 def candidates(body: bytes) -> set[str]:
-    """The SHA-256 of whatever stands in *body* between a blank line and the first boundary after it."""
+    """The SHA-256 of each part of *body* between a blank line and the first boundary after it."""
     starts = [match.end() for match in re.finditer(rb"\r\n\r\n", body)]
     ends = [(start, body.find(DELIMITER, start)) for start in starts]
     return {hashlib.sha256(body[start:end]).hexdigest() for start, end in ends if end >= 0}
@@ -67,7 +67,7 @@ def post(connection: RawConnection, body: bytes) -> Answer:
 
 
 def check(body: bytes, answer: Answer, stored: dict[str, str]) -> None:
-    """*answer* refuses *body*, or has stored what a simple reading of it finds; enter that into *stored*."""
+    """*answer* refuses *body*, or has stored what a simple parser finds in it; add that to *stored*."""
     if answer.status == 201:
         members = answer.problem
         assert members["sha256"] in candidates(body), body
@@ -86,7 +86,7 @@ def on_disk(server: LiveServer) -> dict[str, str]:
 
 def test_no_broken_form_does_harm(server: LiveServer) -> None:
     """
-    Ten thousand damaged forms: none is a fault of the server, none is stored as anything but what stands in it.
+    Ten thousand damaged forms: none causes a fault of the server, none is stored as anything but its content.
 
     Nothing is left in staging, and the server needs no more memory after the second half than after the first.
     """
@@ -125,7 +125,7 @@ def test_no_broken_form_does_harm(server: LiveServer) -> None:
     ids=lambda value: value if isinstance(value, str) and " " in value else "",
 )
 def test_bombs_are_refused(server: LiveServer, what: str, body: bytes, code: str) -> None:
-    """What is too many, too long or without end is refused for what it is, and leaves nothing."""
+    """A form with too many, too long or endless parts is refused with that reason, and leaves nothing."""
     with RawConnection(server.host_and_port) as connection:
         answer = post(connection, body)
 
@@ -134,7 +134,7 @@ def test_bombs_are_refused(server: LiveServer, what: str, body: bytes, code: str
 
 
 def test_a_file_full_of_nearly_boundaries_is_stored_as_it_is(server: LiveServer) -> None:
-    """Bytes that look like a boundary, and are none, belong to the file, wherever blocks are cut."""
+    """Bytes that resemble a boundary belong to the file, wherever blocks are cut."""
     content = b"".join(DELIMITER[:length] + bytes([length]) for length in range(len(DELIMITER))) * 300
     with RawConnection(server.host_and_port) as connection:
         answer = post(connection, form(file_part(content, "nearly.tar.gz"), field_part("profile", "nearly")))
@@ -157,7 +157,7 @@ def test_a_body_shorter_than_announced_is_never_stored(server: LiveServer, missi
 
 @pytest.mark.parametrize("extra", [20, 60])
 def test_a_body_longer_than_announced_is_never_a_second_upload(server: LiveServer, extra: int) -> None:
-    """Bytes beyond Content-Length are a request of their own, and no good one: both are refused, nothing is kept."""
+    """Bytes beyond Content-Length are another, invalid request: both are refused, nothing is kept."""
     body = form(file_part(make_targz({"n": b"%d" % extra}), "long.tar.gz"), field_part("profile", "long"))
     announced = {**form_headers(), "Content-Length": str(len(body) - extra)}
     with socket.create_connection(server.host_and_port, timeout=20) as connection:

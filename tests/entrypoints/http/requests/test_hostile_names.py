@@ -1,4 +1,4 @@
-"""Names that mean harm, by every way a name can take, against one real server."""
+"""Hostile names, by every way to send a name, against one real server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FRAMING = "multipart-malformed", "multipart-parts"
 
 
 def path_part(name: bytes, chance: random.Random) -> bytes:
-    """*name* within a path: mostly encoded as a client should, sometimes with its slashes, dots and percents as is."""
+    """*name* within a path: mostly encoded as a client should, sometimes with slashes, dots and percents unchanged."""
     safe = chance.choice(["", "", "/", "/.%", "!$&'()*+,;=:@/%"])
     return quote_from_bytes(name, safe=safe).encode()
 
@@ -92,7 +92,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 
 def check(payload: bytes, answer: Answer) -> None:
-    """*answer* is a success, or a refusal in the form of a problem that tells the rule."""
+    """*answer* is a success, or a refusal in the form of a problem that states the rule."""
     assert answer.status < 500, (payload, answer)
     if answer.status < 400:
         return

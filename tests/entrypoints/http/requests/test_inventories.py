@@ -1,4 +1,4 @@
-"""Reading inventories in pieces, which must be what reading them whole is."""
+"""Parsing inventories in pieces, which must give the same result as parsing them whole."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ documents = st.fixed_dictionaries(
 def test_an_inventory_in_blocks_is_what_it_is_whole(
     document: dict[str, Any], order: list[str], block_bytes: int, is_indented: bool
 ) -> None:
-    """Wherever it is cut, in whatever order its members come, and however it is laid out."""
+    """Wherever it is cut, in any order of its members, and in any layout."""
     members = {name: document[name] for name in order if name in document}
     body = json.dumps(members, indent=2 if is_indented else None, ensure_ascii=is_indented).encode()
 
@@ -105,7 +105,7 @@ def test_an_inventory_in_blocks_is_what_it_is_whole(
 @example(0, 0, b" \n")
 @settings(deadline=None)
 def test_what_is_no_inventory_is_refused_in_blocks_as_it_is_whole(at: int, taken: int, put: bytes) -> None:
-    """One that is cut off, or has a few bytes changed, is accepted only where it still is one."""
+    """A truncated one, or one with a few bytes changed, is accepted only if it still is an inventory."""
     body = BODY[:at] + put + BODY[at + taken :]
     expected: tuple[list[InventoryEntry], str | None] | None
     try:
@@ -117,7 +117,7 @@ def test_what_is_no_inventory_is_refused_in_blocks_as_it_is_whole(at: int, taken
         try:
             found = read_in_blocks(body, block_bytes)
         except (Problem, InvalidType):
-            # msgspec passes over names of members without looking whether they are UTF-8
+            # msgspec skips names of members without checking that they are UTF-8
             assert expected is None or not all(map(is_good, expected[0])) or not is_utf8(body)
         else:
             assert found == expected
@@ -125,7 +125,7 @@ def test_what_is_no_inventory_is_refused_in_blocks_as_it_is_whole(at: int, taken
 
 @pytest.mark.parametrize("block_bytes", [1000, 1 << 16, 1 << 20])
 def test_an_inventory_may_be_longer_than_any_block(block_bytes: int) -> None:
-    """A part that is cut by the end of a block is as long as it is, not as the block behind it."""
+    """A part cut by the end of a block has its own length, not that of the block after it."""
     archives = [{"name": f"{number:06}.tar.gz", "size": number, "md5": MD5} for number in range(20_000)]
     archives[10_000]["tags"] = [1, {}]
     body = json.dumps({"local_backups": {"FULL": archives, "INC": archives}}).encode()
@@ -185,7 +185,7 @@ def test_what_has_another_shape_is_told_with_its_place(
 )
 @pytest.mark.parametrize("block_bytes", [1, 1 << 20])
 def test_what_is_no_json_is_told_with_its_place(body: bytes, byte: int, block_bytes: int) -> None:
-    """The byte of the body, not of the part that was looked at."""
+    """The byte of the body, not of the part that was parsed."""
     with pytest.raises(Problem) as caught:
         read_in_blocks(body, block_bytes)
 
@@ -206,7 +206,7 @@ def test_what_is_no_json_is_told_with_its_place(body: bytes, byte: int, block_by
     ],
 )
 def test_a_part_without_an_end_is_refused_before_it_is_held(begin: bytes) -> None:
-    """However much more of it would come."""
+    """However many more bytes would follow."""
     taken = 0
 
     def blocks() -> Iterator[bytes]:
@@ -226,13 +226,13 @@ def test_a_part_without_an_end_is_refused_before_it_is_held(begin: bytes) -> Non
 
 
 def test_local_backups_stand_there_once() -> None:
-    """Which of the two would count is anybody's guess."""
+    """It would be ambiguous which of the two counts."""
     with pytest.raises(Problem, match="twice"):
         read_in_blocks(b'{"local_backups": {"FULL": []}, "local_backups": {}}', 10)
 
 
 def test_lines_are_read_wherever_they_are_cut() -> None:
-    """One archive a line, with empty ones between and without a line's end behind the last."""
+    """One archive per line, with empty lines between and without a line end after the last."""
     lines = [{"name": f"{number}.tar.gz", "type": "inc", "size": number} for number in range(20)]
     body = b"\n\n".join(json.dumps(line).encode() for line in lines)
 

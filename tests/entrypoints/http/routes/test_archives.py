@@ -34,7 +34,7 @@ def in_blocks(content: bytes, size: int = 37) -> Iterator[bytes]:
 
 
 def test_a_new_archive_is_created_at_its_path(client: httpx2.Client, profile: str) -> None:
-    """PUT answers 201 with all that is known, and a Location that gives the bytes back."""
+    """PUT answers 201 with all that is known, and a Location that returns the bytes."""
     answer = client.put(path_of(profile, type="full"), content=ONE)
 
     members = answer.json()
@@ -66,7 +66,7 @@ def test_a_new_archive_is_created_at_its_path(client: httpx2.Client, profile: st
 
 
 def test_the_same_bytes_again_are_200_and_others_409(client: httpx2.Client, profile: str) -> None:
-    """A repeated PUT is told to be one; other bytes under the name are refused with what is stored."""
+    """A repeated PUT is reported as one; other bytes under the name are refused with the stored digest."""
     client.put(path_of(profile), content=ONE)
 
     again, other = client.put(path_of(profile), content=ONE), client.put(path_of(profile), content=TWO)
@@ -79,7 +79,7 @@ def test_the_same_bytes_again_are_200_and_others_409(client: httpx2.Client, prof
 
 
 def test_keep_both_answers_201_with_the_new_place(keep_both_client: httpx2.Client, profile: str) -> None:
-    """Where both are kept, the second is created beside the first and Location says where; a retry is 200."""
+    """With keep-both, the second is created beside the first and Location says where; a retry is 200."""
     client = keep_both_client
     client.put(path_of(profile), content=ONE)
 
@@ -120,7 +120,7 @@ OTHER_MD5, OTHER_SHA = digests_of(TWO).md5, digests_of(TWO).sha256
     ids=lambda headers: "+".join(f"{name}" for name in headers),
 )
 def test_right_digests_are_accepted(client: httpx2.Client, profile: str, headers: dict[str, str]) -> None:
-    """Each way of declaring a digest, alone and together; algorithms not known are passed over beside one that is."""
+    """Each way of declaring a digest, alone and together; unknown algorithms are ignored beside a known one."""
     assert client.put(path_of(profile), content=ONE, headers=headers).status_code == 201
 
 
@@ -228,7 +228,7 @@ def test_limits_out_of_range_are_refused(client: httpx2.Client, limit: str) -> N
 
 @pytest.mark.parametrize("cursor", ["", "x", "AAAA", "%", "\u00e9", "dA" * 4000, "aUZVTEwvYS9i", "t" * 23])
 def test_foreign_cursors_are_refused(client: httpx2.Client, cursor: str) -> None:
-    """What no page gave out is no cursor."""
+    """A cursor that no page returned is refused."""
     answer = client.get("/api/v1/archives", params={"cursor": cursor})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid-parameter")

@@ -1,7 +1,7 @@
 """
 Chains over HTTP, as stories of requests over archives that GNU tar made with --listed-incremental.
 
-The three servers of conftest.py answer alike; what needs a process or a real connection runs on the live one.
+The three servers of conftest.py answer alike; tests that need a process or a real connection run on the live one.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def test_a_proven_chain_restores_at_every_point(laptop: Dumper, posix: bool) -> 
 
 
 def test_at_names_a_moment_or_an_archive(laptop: Dumper) -> None:
-    """A day means its end, a time what was taken then or before, in any zone; an archive itself; nothing the latest."""
+    """A day means its end, a time any archive taken then or before, in any zone; an archive itself; nothing the latest."""
     full = laptop.back_up("FULL")  # taken on 2026-11-01 at 02:00 UTC, as its name says
     change(laptop)
     inc = laptop.back_up("INC")
@@ -86,7 +86,7 @@ def test_at_names_a_moment_or_an_archive(laptop: Dumper) -> None:
 
 
 def test_a_gap_is_told_and_closed_by_the_late_arrival(laptop: Dumper) -> None:
-    """Without its parent an INC does not restore, the answer names what does; when the parent comes, all is well."""
+    """Without its parent an INC does not restore, and the answer names points that do; with the parent, all is well."""
     full = laptop.back_up("FULL")
     change(laptop)
     missing = laptop.dump("INC")
@@ -106,7 +106,7 @@ def test_a_gap_is_told_and_closed_by_the_late_arrival(laptop: Dumper) -> None:
 
 
 def test_plain_archives_are_an_overlay(client: httpx2.Client, profile: str) -> None:
-    """Without listings deletions are unknown: the point says overlay, the plan warns, what was deleted is there."""
+    """Without listings deletions are unknown: the point is an overlay, the plan warns, deleted files are there."""
     place = f"/api/v1/profiles/{profile}"
     client.put(f"{place}/archives/FULL/full_2026-11-01.tar.gz", content=make_targz({"a": b"1", "gone": b"1"}))
     client.put(f"{place}/archives/INC/inc_2026-11-02.tar.gz", content=make_targz({"a": b"2"}))
@@ -127,7 +127,7 @@ def test_plain_archives_are_an_overlay(client: httpx2.Client, profile: str) -> N
 
 
 def test_what_its_sender_says_of_an_archive_stands_by_its_point(laptop: Dumper) -> None:
-    """Sent with a PUT, or with the last bytes of a resumable upload, when it often is known only; a plan repeats it."""
+    """Sent with a PUT, or with the last bytes of a resumable upload, when it often is first known; plans repeat it."""
     full = laptop.dump("FULL")
     notes = ["root/secret could not be read: Permission denied", "ärger, \\xff, 100 %"]
     assert laptop.put(full, Tarkeep_Notes=",".join(map(quote, notes))).status_code == 201
@@ -172,7 +172,7 @@ def test_notes_that_no_archive_may_have_are_refused(laptop: Dumper, said: str, w
 
 
 def test_a_wrong_parent_is_refused_with_the_right_one(laptop: Dumper) -> None:
-    """By header, form field and tus metadata alike: 409 with what was expected; the right one is taken and declared."""
+    """By header, form field and tus metadata alike: 409 with the expected one; the right one counts as declared."""
     full = laptop.back_up("FULL")
     change(laptop)
     inc = laptop.dump("INC")
@@ -203,7 +203,7 @@ def test_a_wrong_parent_is_refused_with_the_right_one(laptop: Dumper) -> None:
 
 
 def test_a_wrong_parent_costs_no_byte_of_the_body(live: LiveServer, profile: str) -> None:
-    """A client that waits for 100 Continue is told 409 instead, and has sent nothing."""
+    """A client that waits for 100 Continue gets 409 instead, and has sent nothing."""
     target = f"/api/v1/profiles/{profile}/archives/INC/a.tar.gz"
     headers = {"Content-Length": "1000000", "Expect": "100-continue", "Tarkeep-Parent": "FULL/none.tar.gz"}
     with RawConnection(live.host_and_port) as connection:
@@ -238,7 +238,7 @@ def test_lineage_may_come_with_a_resumable_upload(laptop: Dumper) -> None:
 
 
 def test_the_next_dump_continues_from_the_kept_snapshot(laptop: Dumper) -> None:
-    """Kept once, never replaced, given back as it was; base names it, and only a dump from it is proven."""
+    """Kept once, never replaced, returned unchanged; base names it, and only a dump from it is proven."""
     full = laptop.dump("FULL")
     assert laptop.put(full, proven=False).status_code == 201
     assert laptop.get("base")["snapshot"] is None
@@ -264,7 +264,7 @@ def test_the_next_dump_continues_from_the_kept_snapshot(laptop: Dumper) -> None:
 
 
 def test_a_snapshot_that_was_announced_must_be_that(laptop: Dumper) -> None:
-    """One whose digest was sent with the archive is kept only if these are its bytes; one of no archive is not."""
+    """If its digest was sent with the archive, the bytes must match; a file for no archive is not kept."""
     full = laptop.back_up("FULL")
 
     wrong = laptop.client.put(laptop.archive(full) + "/snapshot", content=SNAPSHOT)
@@ -305,7 +305,7 @@ def test_rebuilding_the_catalog_gives_chains_back(tmp_path: Path) -> None:
 
 @pytest.fixture
 def ruled(tmp_path: Path) -> Iterator[httpx2.Client]:
-    """A server where profiles named sealed-... may hold what cannot be read, and paris-... live in their time."""
+    """A server where profiles named sealed-... may hold unreadable archives, and paris-... use their time zone."""
     rules = tmp_path / "profiles.toml"
     rules.write_text('["sealed-*"]\nallow_opaque = true\n\n["paris-*"]\ntime_zone = "Europe/Paris"\n')
     with in_process(StorageSettings(store="memory:", catalog="memory:", profiles=rules)) as (client, _):
@@ -313,7 +313,7 @@ def ruled(tmp_path: Path) -> Iterator[httpx2.Client]:
 
 
 def test_what_cannot_be_read_is_taken_where_a_rule_allows_it(ruled: httpx2.Client) -> None:
-    """By PUT and by form; elsewhere it is refused; a cut gzip is refused everywhere. It is no point that restores."""
+    """By PUT and by form; other profiles refuse it; a cut gzip is refused everywhere. It is no point that restores."""
     sealed = b"-----BEGIN AGE ENCRYPTED FILE-----\n" * 40
     cut = make_targz({"a": random.Random(1).randbytes(4096)})[:-100]
     form = {"file": ("form.tar.gz", sealed)}

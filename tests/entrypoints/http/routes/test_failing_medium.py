@@ -1,8 +1,8 @@
 """
-A disk that fails or is full while a resumable upload is received: what is told stays true, and the upload goes on.
+A disk that fails or is full while a resumable upload is received: the answers stay true, and the upload goes on.
 
-strace is attached to a running server for one request and lets the K-th call of a kind fail, whichever thread makes
-it; nothing of the server is replaced. Going through K until no call is left finds every place where it can happen.
+strace is attached to a running server for one request and makes the K-th call of a kind fail, in whichever thread;
+nothing of the server is replaced. Going through K until no call is left finds every place where it can happen.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def staged(server: LiveServer, upload: str, suffix: str) -> Path:
 
 
 def begun(client: httpx2.Client, name: str, offset: int) -> str:
-    """An upload that stands at *offset*."""
+    """An upload with that *offset*."""
     upload = begin(client, len(ARCHIVE), name)
     if offset:
         assert patch(client, upload, 0, ARCHIVE[:offset]).status_code == 204
@@ -56,13 +56,13 @@ CALLS = [(piece, call) for piece in PIECES for call in ("write", "fsync", "fdata
 def test_whatever_fails_the_offset_is_true_and_the_upload_goes_on(
     server: LiveServer, tmp_path: Path, piece: str, call: str, error: str, status: int, code: str
 ) -> None:
-    """Every such call of a PATCH in turn: told as what it is, no byte counted that is not there, and then it works."""
+    """Every such call of a PATCH in turn: the right error, no byte counted that is not stored, and then it works."""
     start, stop = PIECES[piece]
     with server.client() as client:
         for which in count(1):
             name = new_name()
             upload = begun(client, name, start)
-            # writes to what is staged alone: the server also writes to sockets and its log
+            # only writes to staged files: the server also writes to sockets and its log
             paths = [f"-P{staged(server, upload, suffix)}" for suffix in SUFFIXES] if call == "write" else []
             log = tmp_path / f"{which}.log"
             with attached(
@@ -74,7 +74,7 @@ def test_whatever_fails_the_offset_is_true_and_the_upload_goes_on(
                 assert answer.status_code == 204
                 break
 
-            # SQLite gets over some of it, and calls a full disk at an fsync an error of the disk
+            # SQLite recovers from some of it, and reports a full disk at an fsync as an error of the disk
             of_catalog = "catalog.sqlite" in failed[0] or f"{server.data}>" in failed[0]
             if "/audit.log>" in failed[0]:
                 assert answer.status_code == 204  # it is stored and stays, and the server's own log says so
@@ -94,7 +94,7 @@ def test_whatever_fails_the_offset_is_true_and_the_upload_goes_on(
 
 
 def test_what_was_not_saved_is_not_found_by_the_next_process(tmp_path: Path) -> None:
-    """An offset whose journal failed may be cut back; after a crash nothing tells of it any more."""
+    """An offset whose journal failed may be cut back; after a crash nothing records it any more."""
     name = new_name()
     with live_server(tmp_path / "data") as server, server.client() as client:
         upload = begun(client, name, FIRST)
@@ -118,7 +118,7 @@ def test_what_was_not_saved_is_not_found_by_the_next_process(tmp_path: Path) -> 
     "point", ["linkat:when=2", "fsync:when=5", "unlink:when=2", "unlink:when=3", "fdatasync:when=2", "fdatasync:when=3"]
 )
 def test_killed_around_storing_the_upload_ends_as_usual(tmp_path: Path, point: str) -> None:
-    """Between having an archive and noting it, too: the next process knows it, and never writes to what is stored."""
+    """Also between storing an archive and recording it: the next process knows it, and never writes to stored files."""
     name = new_name()
     log = tmp_path / "strace.log"
     with live_server(tmp_path / "data") as server, server.client() as client:

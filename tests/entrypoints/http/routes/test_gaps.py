@@ -1,4 +1,4 @@
-"""What nobody could extract keeps nobody from the rest: a link to nothing, an odd path, a file over a folder."""
+"""Names that cannot be extracted do not hold back the rest: a link to nothing, an odd path, a file over a folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REST = {b"s": ("directory", b""), b"s/ok": ("directory", b""), b"s/ok/f": ("file
 
 
 def targz(*members: tuple[str, bytes, str, bytes]) -> bytes:
-    """A plain archive of a folder with a file in it, and *members* behind: name, type, link, and content."""
+    """A plain archive of a folder with a file in it, followed by *members*: name, type, link, and content."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, type, link, content in (

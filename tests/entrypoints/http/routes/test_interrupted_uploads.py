@@ -1,6 +1,6 @@
 """
-Uploads that end badly, and uploads that meet: cut by the sender, by SIGKILL of the server, refused while still sending,
-racing for one name. What was acknowledged is there, whole; of anything else there is no trace.
+Uploads that end badly, and concurrent uploads: cut by the sender, by SIGKILL of the server, refused while still
+sending, racing for one name. Acknowledged archives are there, whole; the others leave no trace.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def settled(server: LiveServer) -> None:
     """
     Wait until the server has dealt with every connection closed before: staging is empty.
 
-    Each turn is a whole request, which is time for the server to get on with what came before it.
+    Each turn is a whole request, which gives the server time to finish earlier ones.
     """
     with server.client() as client:
         for _ in range(200):
@@ -85,7 +85,7 @@ def settled(server: LiveServer) -> None:
 @pytest.mark.parametrize("goodbye", ["close", "reset", "half-close"])
 @pytest.mark.parametrize("way", ["form", "put", "chunked"])
 def test_an_upload_cut_anywhere_leaves_nothing(trusting: LiveServer, way: str, goodbye: str) -> None:
-    """Cut at every few bytes of its body, by each kind of goodbye: no archive, no row, no staging; then it works."""
+    """Cut at every few bytes of its body, by each way to disconnect: no archive, no row, no staging; then it works."""
     profile = f"cut-{way}-{goodbye}"
     payload = whole_request(way, profile)
     body_starts = payload.index(b"\r\n\r\n") + 4
@@ -205,7 +205,7 @@ def _one_answer(connection: socket.socket) -> tuple[int, str]:
 
 
 def test_a_data_directory_has_one_server(server: LiveServer) -> None:
-    """A second server on the same directory ends with exit code 1 and says by whom it is used; the first goes on."""
+    """A second server on the same directory ends with exit code 1 and names the owner; the first goes on."""
     command = [sys.executable, "-m", "tarkeep", "serve", "--port", "0", "--data", str(server.data)]
 
     second = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=server.data.parent, check=False)
@@ -228,7 +228,7 @@ def test_a_client_that_asks_first_is_refused_before_it_sends(server: LiveServer)
 
 
 def test_an_upload_refused_midway_is_answered_without_the_rest(server: LiveServer) -> None:
-    """What is no gzip is refused after its beginning, though the client has sent nothing more and waits."""
+    """A body that is not gzip is refused after its beginning, though the client has sent nothing more and waits."""
     head = request("PUT", "/api/v1/profiles/a/archives/FULL/text.tar.gz", {"Content-Length": str(10 << 20)})
     with socket.create_connection(server.host_and_port, timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(head + b"x" * (6 << 20))
@@ -265,7 +265,7 @@ def test_curl_gets_to_read_a_refusal_while_it_is_sending(
         )
 
     assert (curl.returncode, curl.stderr) == (0, "")
-    # announced as too large, it is refused before its content is looked at
+    # announced as too large, it is refused before its content is inspected
     expected = "too-large" if way in ("put", "form") else code
     assert f'"code":"{expected}"' in curl.stdout
     assert curl.stdout.endswith("413" if expected == "too-large" else "422")
@@ -274,7 +274,7 @@ def test_curl_gets_to_read_a_refusal_while_it_is_sending(
 
 
 def test_more_uploads_than_are_received_at_once_wait_for_their_turn(tmp_path: Path) -> None:
-    """Every machine's nightly job starts at the same minute: none of them is turned away."""
+    """The nightly jobs of all machines start at the same minute: none of them is refused."""
     contents = [make_targz({"file": os.urandom(1 << 20)}) for _ in range(4)]
 
     with live_server(tmp_path / "data", "--max-uploads", "2") as server:

@@ -23,7 +23,7 @@ SAID = "WARNING catalog lacked archives of the store, which are entered now"
 
 @frozen
 class Stopped:
-    """The data directory of a server that was stopped, and a copy of its catalog from when it held the first two."""
+    """The data directory of a stopped server, and a copy of its catalog from when it held the first two."""
 
     data: Path
     older: Path
@@ -68,7 +68,7 @@ def _older(stopped: Stopped) -> None:
 def test_what_a_catalog_lost_is_there_after_a_start(
     stopped: Stopped, how: Callable[[Stopped], None], lacked: int
 ) -> None:
-    """Deleted, emptied or put back from an older copy; told once, and not again at the next start."""
+    """Deleted, emptied or restored from an older copy; reported once, and not again at the next start."""
     how(stopped)
     for is_first in (True, False):
         log = stopped.data.with_name("data.log")
@@ -96,7 +96,7 @@ MANGLED = [
 
 @pytest.mark.parametrize("statement", MANGLED)
 def test_a_catalog_that_does_not_agree_with_itself_is_mended_at_a_start(stopped: Stopped, statement: str) -> None:
-    """Rows that are gone from one table and are counted in another: the start tells of it, and everything is there."""
+    """Rows that are gone from one table and are counted in another: the start reports it, and everything is there."""
     with sqlite3.connect(stopped.catalog) as database:
         database.execute(statement)
     log = stopped.data.with_name("data.log")
@@ -122,8 +122,8 @@ def test_a_catalog_that_does_not_agree_with_itself_is_mended_at_a_start(stopped:
     ],
 )
 def test_rows_that_were_never_written_are_told_with_what_to_do(stopped: Stopped, statement: str) -> None:
-    """By the start or by each route that reads them; none is a fault of the program, and a lost catalog helps."""
-    with live_server(stopped.data) as server, server.client() as client:  # has links and standings made
+    """By the start or by each route that reads them; never as a fault of the program; removing the catalog helps."""
+    with live_server(stopped.data) as server, server.client() as client:  # makes links and standings
         routes = ["/list", "/stats", "/api/v1/archives", "/api/v1/profiles", "/api/v1/profiles/p/points"]
         assert [client.get(route).status_code for route in routes] == [200] * len(routes)
     with sqlite3.connect(stopped.catalog) as database:
@@ -142,7 +142,7 @@ def test_rows_that_were_never_written_are_told_with_what_to_do(stopped: Stopped,
 
 
 def test_a_rebuild_mends_a_catalog_that_lost_its_rows(stopped: Stopped) -> None:
-    """It says so, with a check and without, and is not stopped by it."""
+    """It reports them, with a check and without, and is not stopped by it."""
     for check, code in ([], 0), (["--check"], 3):
         with sqlite3.connect(stopped.catalog) as database:
             database.execute("DELETE FROM archives")
@@ -153,7 +153,7 @@ def test_a_rebuild_mends_a_catalog_that_lost_its_rows(stopped: Stopped) -> None:
 
 
 def test_an_archive_that_was_renamed_in_the_store_is_noticed(stopped: Stopped) -> None:
-    """As many files as before are there, and one is not: it is not called safe, and the other waits for a rebuild."""
+    """There are as many files as before, but one is missing: it is not reported safe; the other awaits a rebuild."""
     there = stopped.data / "archives" / "p" / "FULL"
     (there / NAMES[0]).rename(there / "b0.tar.gz")
 
@@ -184,7 +184,7 @@ def test_too_many_are_not_entered_in_passing(stopped: Stopped) -> None:
 
 
 def test_a_check_on_the_command_line_finds_a_changed_digit(stopped: Stopped) -> None:
-    """With and without the catalog; it is mended, so that the next check ends with 0."""
+    """With and without the catalog; it is repaired, so that the next check ends with 0."""
     for name, is_lost in ((NAMES[0], False), (NAMES[1], True)):
         sidecar = stopped.data / "archives" / "p" / "FULL" / f"{name}.json"
         sidecar.chmod(0o600)
@@ -203,7 +203,7 @@ def test_a_check_on_the_command_line_finds_a_changed_digit(stopped: Stopped) -> 
 
 
 def test_a_check_on_the_command_line_finds_damaged_records(stopped: Stopped) -> None:
-    """Which are a cache: they are dropped, and the next check ends with 0."""
+    """They are a cache: they are dropped, and the next check ends with 0."""
     (records,) = (path for path in (stopped.data / "members").glob("??/*") if "." not in path.name)
     content = bytearray(records.read_bytes())
     content[len(content) // 2] ^= 1

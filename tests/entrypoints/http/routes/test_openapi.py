@@ -1,5 +1,5 @@
 """
-The contract and the server say the same.
+The contract and the server agree.
 
 Three angles: what the document lists against what the code has (routes, codes, names, the page for people); answers of
 known requests against the document, good ones and bad ones; and schemathesis, which makes hundreds of requests of its
@@ -97,8 +97,8 @@ ROOT = Path(__file__).parents[2].parent.parent
 HTTP_SOURCES = Path(v1.__file__).parents[1]
 DOCUMENT: dict[str, Any] = v1.openapi()
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
-CONTRACT = schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config())  # its defaults, whatever lies around
-FULL = "full_2025-11-21_09-07-19.tar.gz"  # the examples in the document speak of this one
+CONTRACT = schemathesis.openapi.from_dict(DOCUMENT, config=schemathesis.Config())  # defaults, ignoring files around
+FULL = "full_2025-11-21_09-07-19.tar.gz"  # the archive of the examples in the document
 CONTENT = make_targz({"documents/a.txt": b"first\n"})
 OTHER_CONTENT = make_targz({"documents/a.txt": b"second\n"})
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -183,7 +183,7 @@ def test_every_route_names_its_codes() -> None:
 
 
 def test_every_route_but_health_says_that_it_may_want_a_token() -> None:
-    """With what is answered without one, without the right, and after too many wrong ones."""
+    """With the answers without one, without the scope, and after too many wrong ones."""
     for path, item in DOCUMENT["paths"].items():
         for operation in (part for method, part in item.items() if method != "parameters"):
             assert (path == "/healthz") is (operation.get("security") == [])
@@ -262,7 +262,7 @@ def test_every_error_is_answered_as_described(error: TarkeepError) -> None:
 
 
 def test_no_error_is_forgotten_here() -> None:
-    """The list above has one of each class in the table."""
+    """The list above has an error of each class in the table."""
     assert {type(error) for error in EVERY_ERROR} >= set(problems._TABLE)
 
 
@@ -274,7 +274,7 @@ def described_examples() -> Iterator[tuple[str, object]]:
 
 @pytest.mark.parametrize(("name", "value"), list(described_examples()))
 def test_examples_are_what_they_are_examples_of(name: str, value: object) -> None:
-    """No example in the document contradicts the schema it stands in."""
+    """No example in the document contradicts its schema."""
     validator(name).validate(value)
 
 
@@ -288,7 +288,7 @@ PROFILE_TEXT = st.one_of(st.text("aZ9._-/ ü", max_size=66), st.text(max_size=5)
 @example("a\n")
 @example("a~")
 def test_the_pattern_of_profiles_is_the_rule_for_profiles(text: str) -> None:
-    """What the document's pattern lets through may name a profile, and nothing else may."""
+    """Any text that the document's pattern accepts may name a profile, and no other may."""
     assert validator("ProfileName").is_valid(text) is accepts(check_profile, text)
 
 
@@ -310,7 +310,7 @@ def test_the_pattern_of_archive_names_is_the_rule_for_archive_names() -> None:
 
 
 def said_in_words(name: str) -> bool:
-    """What a pattern cannot say, and the document says beside it: bytes, not characters, count; and normal form C."""
+    """Rules that a pattern cannot express, and the document states beside it: bytes count, and normal form C."""
     return len(name.encode()) <= ARCHIVE_NAME_MAX_BYTES and unicodedata.is_normalized("NFC", name)
 
 
@@ -385,13 +385,13 @@ CUT_FORM = f'--b\r\nContent-Disposition: form-data; name="file"; filename="{NEW}
 
 LAPTOP = {"profile": "laptop"}
 KEPT = archive("INC", profile="desktop")
-ORPHAN = {"profile": "desktop"}  # whose one archive is an INC
+ORPHAN = {"profile": "desktop"}  # its only archive is an INC
 FILE = {**archive(), "path": "documents/a.txt"}
 FILE_TAG = {"If-None-Match": f'"{SHA256}-512"'}
 PARENT = {"Tarkeep-Parent": f"FULL/{NEW}"}
 
 STORIES = [
-    # one server answers all of them, in any order: whatever stores something uses a name of its own
+    # one server answers all of them, in any order: each request that stores uses a name of its own
     Request("overview", 200),
     Request("upload", 201, file=("original.tar.gz", CONTENT), form={"type": "inc", "sha256": SHA256, "note": "x"}),
     Request("upload", 201, file=(FULL, CONTENT), form={"profile": "laptop"}),
@@ -595,7 +595,7 @@ def test_a_known_request_is_answered_as_described(server: LiveServer, request_: 
             data=request_.form or None,
             files={"file": request_.file} if request_.file else None,
         )
-        request.read()  # so that schemathesis can look at it afterwards
+        request.read()  # so that schemathesis can read it afterwards
         answer = client.send(request)
 
     code = answer.json()["code"] if answer.status_code >= 400 and method != "HEAD" else None
@@ -606,13 +606,13 @@ def test_a_known_request_is_answered_as_described(server: LiveServer, request_: 
 
 
 def test_every_operation_is_seen_to_succeed() -> None:
-    """The requests above leave out no operation and none of the ways in which one succeeds."""
+    """The requests above cover every operation and each way in which it succeeds."""
     seen = {(request.operation, request.status) for request in STORIES if request.status < 400}
 
     promised = {
         (operation["operationId"], int(status))
         for path, item in DOCUMENT["paths"].items()
-        if not path.startswith(tus_headers.COLLECTION)  # what tus asks for, test_resumable_uploads looks at
+        if not path.startswith(tus_headers.COLLECTION)  # test_resumable_uploads covers tus
         for method, operation in item.items()
         if method != "parameters"
         for status in operation["responses"]
@@ -656,7 +656,7 @@ def test_schemathesis_finds_no_difference(tmp_path: Path, scopes: list[str] | No
     """
     Hundreds of requests made from the document, valid and invalid, are all answered as it says; all checks on.
 
-    Also by a server that wants a token, to one that may do everything and to those that may not; then without one, too.
+    Also by a server that requires a token, for one with every scope, for those without; then without a token, too.
     """
     report = tmp_path / "report.ndjson"
     document = tmp_path / "openapi.json"  # from its URL, schemathesis would leave out the operation at that URL

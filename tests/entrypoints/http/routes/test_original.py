@@ -66,7 +66,7 @@ def test_an_upload_is_answered_with_everything_known_of_it(client: httpx2.Client
 
 
 def test_what_was_uploaded_is_listed_and_downloaded(client: httpx2.Client, profile: str) -> None:
-    """An uploaded archive stands in both lists with all its members, and comes back byte by byte."""
+    """An uploaded archive is in both lists with all its members, and comes back byte by byte."""
     before = datetime.now(UTC)
     upload(client, profile, type="inc", name=INC)
 
@@ -147,7 +147,7 @@ def test_fields_count_wherever_they_stand(client: httpx2.Client, profile: str, o
 
 @pytest.mark.parametrize("size", [10, 9000])
 def test_a_file_under_another_name_is_told_where_it_belongs(client: httpx2.Client, profile: str, size: int) -> None:
-    """Large or small; not that some field were too large."""
+    """Large or small; the error does not say that some field was too large."""
     answer = client.post("/upload", files={"backup": ("a.tar.gz", bytes(size))}, data={"profile": profile})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "multipart-parts")
@@ -158,7 +158,7 @@ def test_a_file_under_another_name_is_told_where_it_belongs(client: httpx2.Clien
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
 @pytest.mark.parametrize("first", [True, False])
 def test_a_declared_digest_is_checked(client: httpx2.Client, profile: str, algorithm: str, first: bool) -> None:
-    """A right digest is taken in any case; a wrong one is refused and leaves nothing, wherever it stands."""
+    """A right digest is accepted in any case; a wrong one is refused and leaves nothing, wherever the field is."""
 
     def send(digest: str) -> httpx2.Response:
         declared, file = field_part(algorithm, digest), file_part(ONE)
@@ -188,7 +188,7 @@ def test_the_same_bytes_again_are_a_success(client: httpx2.Client, profile: str)
 
 
 def test_other_bytes_under_a_taken_name_are_refused(client: httpx2.Client, profile: str) -> None:
-    """The conflict says what is stored and what can be done, and the stored bytes stay."""
+    """The conflict says what is stored and what to do, and the stored bytes stay."""
     upload(client, profile)
 
     answer = upload(client, profile, content=TWO)
@@ -202,7 +202,7 @@ def test_other_bytes_under_a_taken_name_are_refused(client: httpx2.Client, profi
 
 
 def test_keep_both_puts_the_receive_time_into_the_name(keep_both_client: httpx2.Client, profile: str) -> None:
-    """Where both are kept, other bytes get a name of their own, told in the answer, and a retry finds it again."""
+    """With keep-both, other bytes get a name of their own, shown in the answer, and a retry finds it again."""
     client = keep_both_client
     upload(client, profile)
 
@@ -218,7 +218,7 @@ def test_keep_both_puts_the_receive_time_into_the_name(keep_both_client: httpx2.
 
 
 def test_one_name_in_two_profiles_is_two_archives(client: httpx2.Client, profile: str) -> None:
-    """Profiles never meet; a download that does not choose is told between which it must."""
+    """Profiles are separate; a download that does not choose is told the choices."""
     a, b = f"{profile}-a", f"{profile}-b"
     name = f"{profile}.tar.gz"
     upload(client, a, name=name, content=ONE)

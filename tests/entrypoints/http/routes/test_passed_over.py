@@ -1,4 +1,4 @@
-"""Asking by time says what was passed over, since it may be of the time that was asked for."""
+"""A request by time reports the points it passed over, since they may be of the requested time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def put(client: httpx2.Client, profile: str, name: str, type: str = "FULL", *, c
 
 @pytest.fixture
 def dated(memory_client: httpx2.Client, profile: str) -> tuple[httpx2.Client, str]:
-    """One of a certain time, one of a day, one of years ahead."""
+    """One archive of a certain time, one of a day, one of years ahead."""
     put(memory_client, profile, f"full_{TODAY - timedelta(hours=3):%Y-%m-%d_%H-%M-%S}.tar.gz")
     put(memory_client, profile, f"full_{DAY}.tar.gz", changed=TODAY - timedelta(hours=1))
     put(memory_client, profile, "full_2099-01-01_00-00-00.tar.gz")
@@ -36,7 +36,7 @@ def told(client: httpx2.Client, profile: str, what: str, at: str) -> tuple[str, 
 
 
 def test_what_is_dated_ahead_counts_as_of_its_receipt(dated: tuple[httpx2.Client, str]) -> None:
-    """A time shortly before passes over it, which plans, trees, the script and the headers of the tar say."""
+    """A time shortly before passes over it, as plans, trees, the script and the headers of the tar say."""
     client, profile = dated
     ahead = "full_2099-01-01_00-00-00.tar.gz"
 
@@ -54,7 +54,7 @@ def test_what_is_dated_ahead_counts_as_of_its_receipt(dated: tuple[httpx2.Client
 
 
 def test_a_time_passes_over_what_may_be_of_it(dated: tuple[httpx2.Client, str]) -> None:
-    """The newest member says from when on, and the end of the day, or the receipt, until when."""
+    """The newest member is the lower bound, and the end of the day, or the receipt, the upper one."""
     client, profile = dated
 
     early = (TODAY - timedelta(hours=2)).isoformat()
@@ -74,7 +74,7 @@ def test_a_time_passes_over_what_may_be_of_it(dated: tuple[httpx2.Client, str]) 
 
 
 def test_what_is_all_there_is_was_not_passed_over(memory_client: httpx2.Client, profile: str) -> None:
-    """The latest passes over nothing, nor does a question that names an archive."""
+    """The latest passes over nothing, nor does a request that names an archive."""
     for name in ("full_2098-01-01_00-00-00.tar.gz", "full_2099-01-01_00-00-00.tar.gz"):
         put(memory_client, profile, name)
 
@@ -83,7 +83,7 @@ def test_what_is_all_there_is_was_not_passed_over(memory_client: httpx2.Client, 
 
 
 def test_the_client_warns(machine: Machine, profile: str, tmp_path: Path) -> None:
-    """Before it restores, and where it lists."""
+    """Before it restores, and when it lists."""
     with httpx2.Client(base_url=machine.url, trust_env=False) as client:
         put(client, profile, f"full_{DAY}.tar.gz")
         put(client, profile, "full_2099-01-01_00-00-00.tar.gz")

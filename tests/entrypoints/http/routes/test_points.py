@@ -47,7 +47,7 @@ def pages(client: httpx2.Client, target: str) -> Iterator[httpx2.Response]:
 
 
 def test_pages_have_every_point_once(long: httpx2.Client) -> None:
-    """In their order, by Link and by cursor alike; each says what it builds on, and what its path comes to."""
+    """In their order, by Link and by cursor alike; each has its parent, and the verdict on its path."""
     answers = list(pages(long, f"{PROFILE}/points?limit=90"))
     points = [point for answer in answers for point in answer.json()["points"]]
 
@@ -62,7 +62,7 @@ def test_pages_have_every_point_once(long: httpx2.Client) -> None:
 
 
 def test_all_points_come_in_one_answer_with_their_short_paths(long: httpx2.Client) -> None:
-    """Who knows of no pages misses none; where the paths are short, he has them, too."""
+    """A client that does not know pages misses none; if the paths are short, it gets them, too."""
     whole = told(long, f"{PROFILE}/points")
 
     assert [point.pop("path", None) for point in whole["points"]] == [
@@ -76,7 +76,7 @@ def test_all_points_come_in_one_answer_with_their_short_paths(long: httpx2.Clien
 
 
 def test_a_chain_of_some_nights_comes_with_all_its_paths(long: httpx2.Client) -> None:
-    """Although some are longer than those of thousands of points could be."""
+    """Although some are longer than those sent for thousands of points."""
     content, some = make_targz({"a": b"1"}), SHORT_PATH + 5
     for number in range(some):
         type = "INC" if number else "FULL"
@@ -103,7 +103,7 @@ def test_paths_are_told_in_full_on_request(long: httpx2.Client) -> None:
 
 
 def test_a_point_has_its_whole_path(long: httpx2.Client) -> None:
-    """At the address that the list names."""
+    """At the URL in the list."""
     points = told(long, f"{PROFILE}/points")["points"]
     one = told(long, points[-1]["url"])
 
@@ -113,7 +113,7 @@ def test_a_point_has_its_whole_path(long: httpx2.Client) -> None:
 
 
 def test_a_point_alone_tells_what_is_nowhere(long: httpx2.Client, tmp_path: Path) -> None:
-    """Excluded files, which the listing of an archive leaves to the one before, and that does not know them."""
+    """Excluded files, which the listing of an archive calls unchanged, and the archive before does not have."""
     answers = []
     write(tmp_path / "src", {"a": b"1", "old.tmp": b"2"})
     for type, before in (("FULL", {}), ("INC", {"Tarkeep-Snapshot-Before": "a" * 64})):
@@ -132,7 +132,7 @@ def test_a_point_alone_tells_what_is_nowhere(long: httpx2.Client, tmp_path: Path
 
 
 def test_a_head_is_answered_like_its_get(long: httpx2.Client) -> None:
-    """Also where there is nothing."""
+    """Also for a missing profile."""
     assert [long.head(f"/api/v1/profiles/{profile}/points").status_code for profile in ("laptop", "nobody")] == [
         200,
         404,
@@ -140,14 +140,14 @@ def test_a_head_is_answered_like_its_get(long: httpx2.Client) -> None:
 
 
 def test_a_cursor_makes_no_profile(long: httpx2.Client) -> None:
-    """What is not there is not there on its second page, either."""
+    """A missing profile has no second page, either."""
     cursor = told(long, f"{PROFILE}/points?limit=1")["next_cursor"]
 
     assert long.get(f"/api/v1/profiles/nobody/points?cursor={cursor}").status_code == 404
 
 
 def test_the_steps_of_a_long_plan_are_told_on_request(long: httpx2.Client) -> None:
-    """How many there are is told in any case; a script has them all."""
+    """Their number is always sent; a script has them all."""
     few = told(long, f"{PROFILE}/plan?at=INC/n%20{MOST_STEPS - 1:03}.tar.gz")
     many = told(long, f"{PROFILE}/plan")
     full = told(long, many["steps_url"])

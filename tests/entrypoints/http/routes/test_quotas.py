@@ -1,4 +1,4 @@
-"""Room on the disk and quotas of profiles, by every way in: refused at the door, or as soon as it shows."""
+"""Space on the disk and quotas of profiles, by every route: refused by the head, or as soon as it shows."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ WAYS = pytest.mark.parametrize("send", [by_put, by_pipe, by_form, by_tus])
 
 
 def left(data: Path) -> list[str]:
-    """What lies in staging and among the archives, besides journals of uploads that are over."""
+    """The files in staging and among the archives, besides journals of uploads that are over."""
     staged = [path.name for path in (data / "staging").iterdir() if path.suffix != ".upload"]
     return staged + [path.name for path in (data / "archives").rglob("*.tar.gz")]
 
 
 @WAYS
 def test_the_reserve_stays_free(tmp_path: Path, send: Send) -> None:
-    """507 says what is needed, with the reserve, and what is free; no byte is left, and nothing is begun."""
+    """507 says how much is needed, with the reserve, and how much is free; no byte is left, and nothing is begun."""
     with in_process(StorageSettings(data=tmp_path / "data", reserve_bytes=TOO_MUCH)) as (client, tarkeep):
         answer = send(client, "laptop", "a.tar.gz", CONTENT)
 
@@ -94,7 +94,7 @@ def limited(tmp_path: Path) -> Iterator[httpx2.Client]:
 def test_a_profile_holds_no_more_than_its_rules_allow(
     tmp_path: Path, limited: httpx2.Client, send: Send, profile: str
 ) -> None:
-    """The archive that is one too many leaves nothing; what is stored is still the same again; others are free."""
+    """The archive that is one too many leaves nothing; sending a stored one again succeeds; others are not affected."""
     for name in ("a.tar.gz", "b.tar.gz"):
         assert send(limited, profile, name, CONTENT).status_code == 201
     before = left(tmp_path / "data")
@@ -115,7 +115,7 @@ def test_a_profile_holds_no_more_than_its_rules_allow(
 @pytest.mark.parametrize("profile", ["few-1", "small-1"])
 @pytest.mark.parametrize("send", [by_put, by_form, by_tus])
 def test_many_at_once_do_not_exceed_it_together(tmp_path: Path, profile: str, send: Send) -> None:
-    """Each of which would have had room alone: two come in, the others are refused."""
+    """Each of them would fit alone: two are accepted, the others are refused."""
     rules = tmp_path / "profiles.toml"
     rules.write_text(f'["few-*"]\nmax_archives = 2\n["small-*"]\nmax_bytes = {len(CONTENT) * 2 + 5}\n')
     arrived = threading.Barrier(8)
@@ -131,7 +131,7 @@ def test_many_at_once_do_not_exceed_it_together(tmp_path: Path, profile: str, se
     assert sorted(statuses) == [201] * 2 + [507] * 6
     stored = list((tmp_path / "data" / "archives").rglob("*.tar.gz"))
     assert len(stored) == 2
-    if send is not by_tus:  # those can be gone on with once there is room
+    if send is not by_tus:  # those can be resumed once there is room
         assert len(left(tmp_path / "data")) == 2
 
 
@@ -153,7 +153,7 @@ def go_on(client: httpx2.Client, upload: httpx2.Response, offset: int, content: 
 
 @WAYS
 def test_what_is_unfinished_counts_as_what_it_will_be(limited: httpx2.Client, send: Send) -> None:
-    """Whatever came of it yet; and what was begun within the quota can be finished."""
+    """Whatever has arrived of it; and an upload begun within the quota can be finished."""
     uploads = [begin(limited, "small-1", f"{number}.tar.gz") for number in range(3)]
     assert [upload.status_code for upload in uploads] == [201, 201, 507]
     told = uploads[2].json()
@@ -176,7 +176,7 @@ def test_what_is_deleted_makes_room(limited: httpx2.Client) -> None:
 
 
 def test_a_length_that_is_left_open_counts_as_it_grows(tmp_path: Path, limited: httpx2.Client) -> None:
-    """By what came, and from when it is declared by all of it."""
+    """By the bytes received, and once it is declared, by its whole length."""
     first, second, third = (begin(limited, "small-1", f"{number}.tar.gz", None) for number in range(3))
     assert go_on(limited, first, 0, CONTENT[:-1]).status_code == 204
     assert go_on(limited, second, 0, CONTENT[:-1]).status_code == 204
@@ -191,7 +191,7 @@ def test_a_length_that_is_left_open_counts_as_it_grows(tmp_path: Path, limited: 
 
 
 def test_pieces_count_for_the_profile_they_name(limited: httpx2.Client) -> None:
-    """And are joined within the quota, where they are counted once."""
+    """And are joined within the quota, counted only once."""
     pieces = [begin(limited, "small-1", "joined.tar.gz", SIZE, Upload_Concat="partial") for _ in range(3)]
     assert [piece.status_code for piece in pieces] == [201, 201, 507]
     limited.delete(pieces[1].headers["location"], headers=TUS)
@@ -209,7 +209,7 @@ def test_pieces_count_for_the_profile_they_name(limited: httpx2.Client) -> None:
 
 
 def test_the_same_again_takes_room_once(limited: httpx2.Client) -> None:
-    """Under the name of what is stored nobody holds more than that."""
+    """An upload under the name of a stored archive takes no further room."""
     for name in ("a.tar.gz", "b.tar.gz"):
         assert by_put(limited, "small-1", name, CONTENT).status_code == 201
 
@@ -220,7 +220,7 @@ def test_the_same_again_takes_room_once(limited: httpx2.Client) -> None:
 
 
 def test_what_was_abandoned_keeps_nobody_from_sending(tmp_path: Path) -> None:
-    """What nobody touched for a minute gives way to the next of the same sender, where that makes enough room."""
+    """An upload idle for a minute gives way to the next of the same sender, if that makes enough room."""
     rules = tmp_path / "profiles.toml"
     rules.write_text(f'["small"]\nmax_bytes = {SIZE * 2 + 5}\n')
     storage = StorageSettings(data=tmp_path / "data", profiles=rules, reserve_bytes=0)

@@ -1,7 +1,7 @@
 """
-Rot on the disk of a real server: no route gives it out as good, and its log names it once, in one plain line.
+Rot on the disk of a real server: no route serves it as good, and its log names it once, in one plain line.
 
-Damage is done to the files of a server that runs, behind its back, as a disk does it.
+The files of a running server are damaged behind its back, as a disk does it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SMALL = make_targz({"f0": b"small"})
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """One for all tests here; each archive has a name of its own."""
+    """One server for all tests here; each archive has a name of its own."""
     with live_server(tmp_path_factory.mktemp("rot") / "data") as server:
         yield server
 
@@ -47,7 +47,7 @@ _numbers = itertools.count()
 
 @define
 class Victim:
-    """An archive on *server*, as *client* sees it and as it lies there."""
+    """An archive on *server*, as *client* sees it and as a file."""
 
     server: LiveServer
     client: httpx2.Client
@@ -95,10 +95,10 @@ def victim(server: LiveServer, client: httpx2.Client) -> Victim:
 
 
 def is_whole(client: httpx2.Client, url: str, wanted: bytes, **headers: str) -> bool:
-    """Whether the answer is one that says that all is well, and ends as it should."""
+    """Whether the answer is a success that ends as it should."""
     try:
         answer = client.get(url, headers=headers)
-    except httpx2.RemoteProtocolError:  # broken off
+    except httpx2.RemoteProtocolError:  # cut off
         return False
     if answer.status_code >= 400:
         assert answer.json()["code"] in ("archive-corrupt", "not-restorable")
@@ -121,7 +121,7 @@ CONDITIONS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("headers", CONDITIONS.values(), ids=CONDITIONS)
 @pytest.mark.parametrize("has_sums", [True, False], ids=["sums", "no sums"])
 def test_a_whole_download_is_never_rotten(victim: Victim, family: str, headers: dict[str, str], has_sums: bool) -> None:
-    """Whatever the condition is under which all of it is sent; the archive is marked, and the log names it once."""
+    """With any condition under which all of it is sent; the archive is marked, and the log names it once."""
     victim.put(LARGE)
     client, url = victim.client, victim.url if family == "v1" else f"/download/FULL/{victim.name}"
     assert is_whole(client, url, LARGE, **headers)
@@ -150,7 +150,7 @@ def test_a_small_one_is_told_before_anything_is_sent(victim: Victim) -> None:
 
 
 def test_a_range_is_checked_by_the_blocks_it_touches(victim: Victim) -> None:
-    """One that the damage is not in is given; so a download that is gone on with never ends with rot."""
+    """A range without the damage is served; so a resumed download never ends with rot."""
     victim.put(LARGE)
     victim.flip(2 * BLOCK_BYTES + 5)
     before = f"bytes=7-{2 * BLOCK_BYTES - 1}"
@@ -163,7 +163,7 @@ def test_a_range_is_checked_by_the_blocks_it_touches(victim: Victim) -> None:
 
 @pytest.mark.parametrize("at", [5, BLOCK_BYTES + 5, len(LARGE) - 1])
 def test_a_range_without_sums_is_not_given_as_it_lies_there(victim: Victim, at: int) -> None:
-    """They are made first, which finds rot wherever it is; of a whole archive only once."""
+    """They are made first, which finds rot anywhere; for a whole archive only once."""
     victim.put(LARGE)
     victim.lose("sums")
     assert is_whole(victim.client, victim.url, LARGE[3:9], Range="bytes=3-8")
@@ -176,7 +176,7 @@ def test_a_range_without_sums_is_not_given_as_it_lies_there(victim: Victim, at: 
 
 
 def test_asking_for_the_head_reads_nothing(victim: Victim) -> None:
-    """It is cheap, and says nothing about bytes that nobody looked at."""
+    """It is cheap, and says nothing about bytes that were not read."""
     victim.put(LARGE)
     victim.flip(5)
 
@@ -187,7 +187,7 @@ def test_asking_for_the_head_reads_nothing(victim: Victim) -> None:
 
 @pytest.mark.parametrize("lost", [(), ("sums",), ("members",), ("sums", "members", "seek")])
 def test_no_file_out_of_an_archive_is_rotten(server: LiveServer, client: httpx2.Client, lost: tuple[str, ...]) -> None:
-    """Whole or in part, whatever caches are lost: what comes to its end is what was in the archive."""
+    """Whole or in part, whatever caches are lost: a complete answer is what was in the archive."""
     rng = random.Random(str(lost))
     for _ in range(8):
         victim = Victim(server, client)
@@ -205,7 +205,7 @@ def test_no_file_out_of_an_archive_is_rotten(server: LiveServer, client: httpx2.
 
 
 def test_a_restored_tree_is_never_rotten(server: LiveServer, client: httpx2.Client) -> None:
-    """The tar breaks off, or is refused, and from then on the point is none that restores."""
+    """The tar breaks off, or is refused, and from then on the point does not restore."""
     rng = random.Random(3)
     for _ in range(8):
         victim = Victim(server, client)
@@ -218,7 +218,7 @@ def test_a_restored_tree_is_never_rotten(server: LiveServer, client: httpx2.Clie
 
 
 def test_what_is_sent_again_is_whole_again(victim: Victim) -> None:
-    """And is given as ever, also its files."""
+    """And is served as before, also its files."""
     victim.put(LARGE)
     victim.flip(5)
     assert not is_whole(victim.client, victim.url, LARGE)
@@ -231,7 +231,7 @@ def test_what_is_sent_again_is_whole_again(victim: Victim) -> None:
 
 
 def test_a_broken_off_answer_is_short_on_the_wire(victim: Victim) -> None:
-    """Whoever counts bytes finds that some are missing, and the connection is closed, not left hanging."""
+    """A client that counts bytes finds that some are missing, and the connection is closed, not left hanging."""
     victim.put(LARGE)
     victim.flip(len(LARGE) - 9)
 
@@ -258,7 +258,7 @@ def test_a_lost_file_is_told_like_a_rotten_one(victim: Victim) -> None:
 
 
 def test_the_archive_used_here_is_what_it_is_taken_for() -> None:
-    """Of several blocks, with several files in each."""
+    """It has several blocks, with several files in each."""
     assert len(LARGE) > 3 * BLOCK_BYTES
     assert len(SMALL) < BLOCK_BYTES
     with tarfile.open(fileobj=io.BytesIO(LARGE)) as tar:

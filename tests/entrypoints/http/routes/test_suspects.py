@@ -1,4 +1,4 @@
-"""What a client doubts is read again: once, one at a time, and marked if it is damaged."""
+"""An archive that a client suspects is read again: once, one at a time, and marked if it is damaged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def state(client: httpx2.Client) -> str:
 
 
 def test_what_is_damaged_is_marked(disk: tuple[httpx2.Client, Path]) -> None:
-    """The answer says so; asked again, it is not read again, though it be whole by now."""
+    """The answer says so; asked again, the server does not read it again, even if it is whole by now."""
     client, file = disk
     file.chmod(0o600)
     file.write_bytes(b"!" + CONTENT[1:])
@@ -46,7 +46,7 @@ def test_what_is_damaged_is_marked(disk: tuple[httpx2.Client, Path]) -> None:
 
 
 def test_what_is_whole_stays_so(disk: tuple[httpx2.Client, Path]) -> None:
-    """Whoever doubts it was wrong, or its line was."""
+    """The client was wrong, or its connection was."""
     client, _ = disk
 
     assert client.post(URL + "/suspect").json() == {"state": "stored", "checked": True}
@@ -58,7 +58,7 @@ def waiting(examine: Callable[[BackupArchive], ArchiveState], now: list[float]) 
 
 
 def test_one_is_read_at_a_time_and_few_wait() -> None:
-    """Of one visitor fewer than of all together; who asks for the same one waits for that."""
+    """Fewer of one principal than of all together; a second request for the same archive waits for the first."""
     go_on, reading, most = threading.Event(), [0], [0]
 
     def examine(_archive: BackupArchive) -> ArchiveState:
@@ -85,7 +85,7 @@ def test_one_is_read_at_a_time_and_few_wait() -> None:
 
 
 def test_after_a_while_it_is_read_again() -> None:
-    """And at once where it could not be read."""
+    """And at once if it could not be read."""
     now = [0.0]
     read: list[str] = []
 

@@ -1,7 +1,7 @@
 """
-Giving trees back as a tar, and looking into points and archives, as stories of requests over GNU tar's archives.
+Restoring trees as a tar, and looking into points and archives, as stories of requests over GNU tar's archives.
 
-Names in them are such as travel badly: one is no UTF-8 and has a backslash.
+Their names are hard to transport: one is not UTF-8 and has a backslash.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.support.server import LiveServer, live_server
 
 
 def test_a_part_of_the_tree_is_given_back_alone(laptop: Dumper) -> None:
-    """With path, what is at and below it, also where the name is no text; a path that is not there is 404."""
+    """With path, the names at and below it, even if the name is not text; a missing path is 404."""
     laptop.back_up("FULL")
     change(laptop)
     laptop.back_up("INC")
@@ -40,7 +40,7 @@ def test_a_part_of_the_tree_is_given_back_alone(laptop: Dumper) -> None:
 
 
 def test_asking_for_the_headers_of_a_tar_makes_no_tar(live: LiveServer, live_laptop: Dumper) -> None:
-    """HEAD of restore.tar answers as GET would, without a length, and nothing is made to be thrown away."""
+    """HEAD of restore.tar answers as GET would, without a length, and no content is made to be thrown away."""
     full = live_laptop.back_up("FULL")
     for what, media_type in (("restore.tar", "application/x-tar"), ("restore.tar.gz", "application/gzip")):
         answer = live_laptop.client.head(f"{live_laptop.url}/{what}")
@@ -105,7 +105,7 @@ def pages(machine: Dumper, what: str, **query: str) -> list[Any]:
 
 
 def test_a_tree_is_looked_at_page_by_page(laptop: Dumper) -> None:
-    """A directory, and everything below it, in pages of any size, are the names that were there at that time."""
+    """A directory, and everything below it, in pages of any size, are the names of that time."""
     full = laptop.back_up("FULL")
     change(laptop)
     inc = laptop.back_up("INC")
@@ -133,7 +133,7 @@ def test_a_tree_is_looked_at_page_by_page(laptop: Dumper) -> None:
 
 
 def test_names_are_found(laptop: Dumper) -> None:
-    """A part of a name, a pattern for the whole of it, or for the path; in pages; at the time that was asked for."""
+    """A part of a name, a pattern for the whole of it, or for the path; in pages; at the requested time."""
     full = laptop.back_up("FULL")
     change(laptop)
     laptop.back_up("INC")
@@ -160,7 +160,7 @@ def test_names_are_found(laptop: Dumper) -> None:
 
 
 def test_a_path_has_a_history(laptop: Dumper) -> None:
-    """It appeared, changed, was renamed with its directory, was deleted; and each version's bytes can be had."""
+    """It appeared, changed, was renamed with its directory, was deleted; and each version can be downloaded."""
     full = laptop.back_up("FULL")
     change(laptop)
     inc = laptop.back_up("INC")
@@ -206,7 +206,7 @@ def test_the_members_of_an_archive_are_listed_in_their_order(laptop: Dumper) -> 
 
 
 def test_one_file_comes_out_of_an_archive(laptop: Dumper) -> None:
-    """Whole, in ranges and on conditions; also where its name is no text; what is no file is 404."""
+    """Whole, in ranges and on conditions; even if its name is not text; anything but a file is 404."""
     (laptop.root / "first").write_bytes(bytes(range(256)) * 40)
     os.link(laptop.root / "first", laptop.root / "second")
     (laptop.root / "link").symlink_to("first")
@@ -255,7 +255,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_values_are_answered(memory_client: httpx2.Client, value: str) -> None:
-    """Whatever stands in at, path, name or cursor, the answer is 200 or a problem of the client's making."""
+    """With any value of at, path, name or cursor, the answer is 200 or a problem of the client's making."""
     place = "/api/v1/profiles/hostile"
     memory_client.put(f"{place}/archives/FULL/a.tar.gz", content=make_targz())
     asked = [

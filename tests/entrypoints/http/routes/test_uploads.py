@@ -40,7 +40,7 @@ def client(server: LiveServer) -> Iterator[httpx2.Client]:
 
 
 def wait_for_offset(client: httpx2.Client, upload: str, offset: int) -> None:
-    """Until the server has dealt with a request that nobody waits for an answer of."""
+    """Until the server has dealt with a request whose answer was not awaited."""
     while (told := offset_of(client, upload)) != offset:
         assert told < offset
 
@@ -53,7 +53,7 @@ def send_and_vanish(address: tuple[str, int], upload: str, offset: int, body: by
 
 
 def test_an_upload_in_pieces_becomes_an_archive(client: httpx2.Client) -> None:
-    """Each answer says how far it is; the last one names the archive, which is stored by then."""
+    """Each answer has the new offset; the last one names the archive, which is stored by then."""
     name = new_name()
     upload = begin(client, len(SMALL), name)
 
@@ -71,7 +71,7 @@ def test_an_upload_in_pieces_becomes_an_archive(client: httpx2.Client) -> None:
 
 
 def test_the_last_answer_may_be_asked_for_again(client: httpx2.Client) -> None:
-    """A client that did not get it sends nothing more, and is told the same."""
+    """A client that did not get it sends nothing more, and gets the same answer."""
     upload = begin(client, len(SMALL), new_name())
     patch(client, upload, 0, SMALL)
 
@@ -81,7 +81,7 @@ def test_the_last_answer_may_be_asked_for_again(client: httpx2.Client) -> None:
 
 
 def test_the_last_answer_tells_of_the_archive_where_that_is_preferred(client: httpx2.Client) -> None:
-    """So that nothing else need be asked; while bytes are missing the preference changes nothing."""
+    """So that no further request is needed; while bytes are missing the preference changes nothing."""
     name = new_name()
     upload = begin(client, len(SMALL), name)
     first = patch(client, upload, 0, SMALL[:20_000], Prefer="return=representation")
@@ -107,7 +107,7 @@ def test_what_arrived_before_a_cut_is_kept(server: LiveServer, client: httpx2.Cl
 
 
 def test_an_offset_survives_a_crash(tmp_path: Path) -> None:
-    """After kill -9 anywhere in a request, what HEAD tells is there, and digests and checks go on from it."""
+    """After kill -9 anywhere in a request, the offset in HEAD is stored, and digests and checks continue from it."""
     data = tmp_path / "data"
     name = new_name()
     drawn = random.Random(11)
@@ -126,7 +126,7 @@ def test_an_offset_survives_a_crash(tmp_path: Path) -> None:
             headers = {**BYTES, "Upload-Offset": str(told), "Content-Length": str(len(LARGE) - told)}
             with socket.create_connection(server.host_and_port, timeout=30) as connection:
                 connection.sendall(request("PATCH", upload, headers) + LARGE[told:sent])
-                # all but what waits for its block to be full
+                # all but the bytes that wait for a full block
                 while part.stat().st_size < sent - 2 * MIB:
                     pass
                 server.kill()
@@ -154,7 +154,7 @@ def _cut(part: Path) -> None:
 def test_bytes_that_rot_between_two_pieces_are_not_acknowledged(
     tmp_path: Path, damage: Callable[[Path], None], stops: bool, validate: str
 ) -> None:
-    """Whether the server went on or began anew: the upload is over, nothing is stored, and sent again it is."""
+    """Whether the server went on or restarted: the upload is over, nothing is stored, and sent again it is accepted."""
     data, name = tmp_path / "data", new_name()
     with ExitStack() as open_servers:
         server = open_servers.enter_context(live_server(data, "--validate", validate))
@@ -197,7 +197,7 @@ def test_a_rotten_piece_is_not_concatenated(tmp_path: Path) -> None:
 
 
 def test_a_dead_connection_lets_go_for_a_newcomer(server: LiveServer, client: httpx2.Client) -> None:
-    """Its socket stays open and silent; whoever asks or sends next gets through, from where it stopped."""
+    """Its socket stays open and silent; the next request gets through, from where it stopped."""
     for ask_first in (True, False):
         name = new_name()
         upload = begin(client, len(SMALL), name)
@@ -329,7 +329,7 @@ def test_pieces_are_concatenated_to_an_archive(client: httpx2.Client) -> None:
 
 
 def test_an_upload_that_is_no_archive_is_over(server: LiveServer, client: httpx2.Client) -> None:
-    """The answer says what is wrong, the next one that it is over, and nothing is left of its bytes."""
+    """The answer says what is wrong, the next one that it is over, and none of its bytes are left."""
     name = new_name()
     upload = begin(client, 5000, name)
     answer = patch(client, upload, 0, b"x" * 5000)
@@ -353,7 +353,7 @@ def test_the_same_bytes_again_leave_nothing_in_staging(server: LiveServer, clien
 
 
 def test_other_bytes_under_a_name_are_refused_before_they_are_sent(client: httpx2.Client) -> None:
-    """Where the digest is declared, an upload that could only fail is not begun."""
+    """If the digest is declared, an upload that could only fail is not begun."""
     name = new_name()
     patch(client, begin(client, len(SMALL), name), 0, SMALL)
     about = described(filename=name, profile="laptop", type="FULL", sha256="0" * 64)
@@ -363,7 +363,7 @@ def test_other_bytes_under_a_name_are_refused_before_they_are_sent(client: httpx
 
 
 def test_a_stated_time_is_the_time_of_the_dump(client: httpx2.Client) -> None:
-    """taken_at in the metadata goes before what the name and the members say."""
+    """taken_at in the metadata overrides the name and the members."""
     name = new_name()
     about = described(filename=name, profile="laptop", type="FULL", taken_at="2020-02-02T04:00:00+02:00")
     headers = {**BYTES, "Upload-Length": str(len(SMALL)), "Upload-Metadata": about}
@@ -373,7 +373,7 @@ def test_a_stated_time_is_the_time_of_the_dump(client: httpx2.Client) -> None:
 
 
 def test_a_client_that_can_only_post_names_the_method(client: httpx2.Client) -> None:
-    """X-HTTP-Method-Override is taken for the method."""
+    """X-HTTP-Method-Override counts as the method."""
     upload = begin(client, len(SMALL), new_name())
     headers = {**BYTES, "Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
 
@@ -405,7 +405,7 @@ def test_curl_alone_resumes(server: LiveServer, client: httpx2.Client, tmp_path:
 
 
 def test_unfinished_uploads_expire(tmp_path: Path) -> None:
-    """What lay untouched for too long is gone with its bytes, and makes room for others."""
+    """An upload idle for too long is gone with its bytes, and makes room for others."""
     with live_server(tmp_path / "data", "--upload-idle-hours", "0.0001", "--max-open-uploads", "1") as server:
         with server.client() as client:
             upload = begin(client, len(SMALL), new_name())
@@ -421,7 +421,7 @@ def test_unfinished_uploads_expire(tmp_path: Path) -> None:
 def test_what_is_begun_with_its_bytes_and_refused_leaves_nothing(
     server: LiveServer, client: httpx2.Client, broken: str
 ) -> None:
-    """Nobody was told where it is, so nobody could go on with it."""
+    """Its URL was never sent, so no client could resume it."""
     before = {path.suffix for path in (server.data / "staging").iterdir() if path.suffix != ".upload"}
     described_so = described(filename=new_name(), profile="laptop", type="FULL")
     about = {"Upload-Length": str(len(SMALL)), "Upload-Metadata": described_so}
